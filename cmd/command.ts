@@ -1,0 +1,23 @@
+import type { Options } from 'yargs'
+import type { SettingName, Settings } from '../lib/settings.ts'
+import type { Output } from './output.ts'
+
+/** What a command gets to work with. */
+export interface CommandContext {
+  readonly settings: Settings
+  /** Flags of the command's own. */
+  readonly flags: Readonly<Record<string, unknown>>
+  readonly output: Output
+  /** Aborted by ^C. */
+  readonly signal: AbortSignal
+}
+
+/** A command of the command line, as data. Its file is loaded only when it is named. */
+export interface Command {
+  /** The settings that it takes as flags. */
+  readonly settings: readonly SettingName[]
+  /** Flags of its own. */
+  readonly options?: Readonly<Record<string, Options>>
+  /** Does the work and gives the exit code. */
+  run(context: CommandContext): Promise<number>
+}

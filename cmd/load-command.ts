@@ -1,0 +1,118 @@
+import type { LoadRecord } from '../lib/destination.ts'
+import { isFailure, MixloadError } from '../lib/errors.ts'
+import { dayClock, projectZone, yesterdayOf } from '../lib/project.ts'
+import type { RunSummary } from '../lib/run.ts'
+import type { SettingName, Settings } from '../lib/settings.ts'
+import { type DayClock, planSliceDays, planSlices, type Slice, sliceName, wholeDays } from '../lib/slices.ts'
+import { exportSelection } from '../lib/streams/export.ts'
+import type { Day } from '../lib/time/days.ts'
+import type { CommandContext } from './command.ts'
+import type { Output } from './output.ts'
+import { createClient, openWarehouse, runExport } from './session.ts'
+
+/** The settings of every command that loads. */
+export const LOAD_SETTINGS: readonly SettingName[] = [
+  'destination',
+  'schema',
+  'streams',
+  'from',
+  'to',
+  'region',
+  'apiUrl',
+  'projectId',
+  'timezone',
+  'legacyTime',
+  'events',
+  'includeProperties',
+  'excludeProperties',
+  'newProperties',
+  'maxColumns',
+  'write',
+  'sliceDays',
+  'requestsPerHour',
+  'requestsPerSecond',
+  'idleTimeout',
+  'firstByteTimeout',
+  'memoryLimit',
+  'spoolDir',
+  'stateDir',
+]
+
+/** What there is to decide by which days a command loads. */
+export interface DayPlan {
+  readonly settings: Settings
+  readonly clock: DayClock
+  readonly ledger: readonly LoadRecord[]
+  /** Days that the ledger has whole. */
+  readonly whole: ReadonlySet<Day>
+  /** The last day to load. */
+  readonly lastDay: Day
+}
+
+/** The plan that settings and ledger make. */
+export function dayPlan(settings: Settings, zone: string, ledger: readonly LoadRecord[], now: number): DayPlan {
+  const clock = dayClock(zone, settings)
+  const lastDay = settings.to ?? yesterdayOf(zone, now)
+  if (settings.from !== undefined && settings.from > lastDay) {
+    throw new MixloadError('CONFIG_INVALID', `--from ${settings.from} is after the last day, ${lastDay}.`)
+  }
+  return { settings, clock, ledger, whole: wholeDays(ledger, exportSelection(settings.events), clock), lastDay }
+}
+
+/** Slices that hold these days, as long as the settings or the rate budget say. */
+export function slicesOf(days: readonly Day[], settings: Settings): readonly Slice[] {
+  return planSlices(days, settings.sliceDays ?? planSliceDays(days.length, settings.requestsPerHour))
+}
+
+/** Loads the days that `choose` picks, and reports. */
+export async function load(context: CommandContext, choose: (plan: DayPlan) => readonly Day[]): Promise<number> {
+  const { settings, output, signal } = context
+  const started = performance.now()
+  await using client = createClient(settings, output.tell)
+  await using warehouse = await openWarehouse(settings)
+  await warehouse.destination.open(signal)
+  const zone = await projectZone(settings, client, output.tell, signal)
+  const plan = dayPlan(settings, zone, await warehouse.destination.ledger('export'), Date.now())
+  const days = choose(plan)
+  const slices = slicesOf(days, settings)
+  try {
+    const summary = await runExport({ settings, warehouse, client, zone, slices, tell: output.tell }, signal)
+    report(output, summary, days.length, (performance.now() - started) / 1000)
+    return summary.setAside.length > 0 || summary.rejects > 0 ? 3 : 0
+  } catch (error) {
+    if (!isFailure(error, 'PLAN_REFUSED', 'PERMISSION_REFUSED', 'NOT_FOUND')) throw error
+    output.fail(error)
+    output.print(`export: skipped. ${error.message}`)
+    return error.exitCode
+  }
+}
+
+function report(output: Output, summary: RunSummary, dayCount: number, seconds: number): void {
+  const { rows, rejects, bytes, requests, undated, outside, ignoredValues, setAside, loads } = summary
+  output.end()
+  output.json({
+    stream: 'export',
+    days: dayCount,
+    slices: loads.length,
+    rows,
+    rejects,
+    bytes,
+    requests,
+    undated,
+    outside,
+    ignored_values: ignoredValues,
+    set_aside: setAside.map(({ slice, error }) => ({ ...slice, code: error.code, message: error.message })),
+    seconds,
+  })
+  if (dayCount === 0) output.print('export: nothing to load, every day is in the ledger')
+  else {
+    output.print(
+      `export: ${rows} rows in ${loads.length} slices, ${requests} requests, ${(bytes / 1e6).toFixed(1)} MB, ${seconds.toFixed(1)} s`,
+    )
+  }
+  if (undated > 0) output.print(`export: ${undated} events have no usable time; they are kept, with time empty`)
+  if (outside > 0) output.print(`export: ${outside} events are dated outside the days asked for; they are kept`)
+  if (ignoredValues > 0) output.print(`export: ${ignoredValues} values of properties that are left out`)
+  if (rejects > 0) output.print(`export: ${rejects} lines are no events; see _mixload_rejects`)
+  for (const { slice, error } of setAside) output.print(`export: ${sliceName(slice)} set aside: ${error.message}`)
+}

@@ -1,0 +1,146 @@
+import { createLogUpdate } from 'log-update'
+import pino from 'pino'
+import { type MixloadError, messageOf } from '../lib/errors.ts'
+import type { RunEvent } from '../lib/events.ts'
+import { sliceName } from '../lib/slices.ts'
+
+/** Results go to stdout; everything else goes to stderr: a progress display on a terminal, else one JSON line an event. */
+export interface Output {
+  /** A result for people; nothing with `--json`. */
+  print(text: string): void
+  /** A result for machines; nothing without `--json`. */
+  json(value: unknown): void
+  tell(event: RunEvent): void
+  fail(error: unknown): void
+  /** Leaves the terminal as it was found. */
+  end(): void
+}
+
+export interface OutputOptions {
+  readonly json: boolean
+  readonly isTerminal: boolean
+}
+
+export function createOutput({ json, isTerminal }: OutputOptions): Output {
+  const events = isTerminal ? terminalEvents() : logEvents()
+  return {
+    print(text) {
+      if (!json) process.stdout.write(`${text}\n`)
+    },
+    json(value) {
+      if (json) process.stdout.write(`${JSON.stringify(value)}\n`)
+    },
+    ...events,
+  }
+}
+
+type Events = Pick<Output, 'tell' | 'fail' | 'end'>
+
+function logEvents(): Events {
+  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }))
+  return {
+    tell(event) {
+      if (event.kind === 'slice-progress') return
+      const { level, message, ...fields } = logEntry(event)
+      log[level]({ kind: event.kind, ...fields }, message)
+    },
+    fail(error) {
+      log.error({ kind: 'failed', code: (error as Partial<MixloadError>).code }, messageOf(error))
+    },
+    end() {},
+  }
+}
+
+function logEntry(event: RunEvent): { level: 'info' | 'warn'; message: string } & Record<string, unknown> {
+  const slice = 'slice' in event ? { first_day: event.slice.firstDay, last_day: event.slice.lastDay } : {}
+  const isWarning = ['slice-split', 'slice-by-event', 'slice-set-aside', 'retry', 'warning', 'rejects'].includes(event.kind)
+  const numbers =
+    event.kind === 'slice-loaded'
+      ? { rows: event.record.rowCount, rejects: event.record.rejectCount, load_id: event.record.loadId }
+      : event.kind === 'columns-added'
+        ? { table: event.table, columns: event.columns.map(({ name }) => name) }
+        : {}
+  return { level: isWarning ? 'warn' : 'info', message: sentence(event), ...slice, ...numbers }
+}
+
+function terminalEvents(): Events {
+  const line = createLogUpdate(process.stderr)
+  const started = performance.now()
+  let rows = 0
+  let shown = 0
+  let downloading = ''
+  let loading = ''
+  const show = () => {
+    const seconds = (performance.now() - started) / 1000
+    const total = `${rows.toLocaleString('en')} rows loaded, ${Math.round(rows / seconds).toLocaleString('en')} rows/s`
+    line([downloading, loading, total].filter((part) => part !== '').join('\n'))
+    shown = performance.now()
+  }
+  const say = (text: string) => {
+    line.clear()
+    process.stderr.write(`${text}\n`)
+    show()
+  }
+  return {
+    tell(event) {
+      if (event.kind === 'slice-started') downloading = `${sliceName(event.slice)}: asking`
+      else if (event.kind === 'slice-progress') {
+        const megabytes = (event.bytes / 1e6).toFixed(1)
+        downloading = `${sliceName(event.slice)}: ${event.events.toLocaleString('en')} events, ${megabytes} MB`
+        if (performance.now() - shown < 100) return
+      } else if (event.kind === 'slice-loading') loading = `${sliceName(event.slice)}: loading`
+      else if (event.kind === 'slice-loaded') {
+        rows += event.record.rowCount
+        loading = ''
+        say(sentence(event))
+        return
+      } else {
+        say(sentence(event))
+        return
+      }
+      show()
+    },
+    fail(error) {
+      line.clear()
+      process.stderr.write(`${messageOf(error)}\n`)
+    },
+    end() {
+      line.clear()
+      line.done()
+    },
+  }
+}
+
+/** An event in words. */
+export function sentence(event: RunEvent): string {
+  switch (event.kind) {
+    case 'slice-started':
+      return `${sliceName(event.slice)}: downloading`
+    case 'slice-progress':
+      return `${sliceName(event.slice)}: ${event.events} events so far`
+    case 'slice-loading':
+      return `${sliceName(event.slice)}: loading ${event.events} events`
+    case 'slice-loaded':
+      return `${sliceName(event.slice)}: ${event.record.rowCount} rows loaded in ${event.seconds.toFixed(1)} s`
+    case 'slice-split':
+      return `${sliceName(event.slice)}: ${event.reason} Asking for ${event.into.map(sliceName).join(' and ')} instead.`
+    case 'slice-by-event':
+      return `${sliceName(event.slice)}: ${event.reason} Asking event by event instead.`
+    case 'slice-clamped':
+      return `${sliceName(event.slice)}: its last day is not over in the project; asking for less. ${event.reason}`
+    case 'slice-set-aside':
+      return `${sliceName(event.slice)}: set aside, the next run will ask again. ${event.error.message}`
+    case 'columns-added':
+      return `${event.table}: ${event.columns.length} new columns: ${event.columns.map(({ name }) => name).join(', ')}`
+    case 'retry':
+      return `${event.error.message} Trying again in ${(event.delayMs / 1000).toFixed(1)} s.`
+    case 'waiting-for-budget':
+      return `The request budget is used up; the next request may go in ${Math.ceil(event.ms / 1000)} s.`
+    case 'rejects':
+      return `${sliceName(event.slice)}: ${event.count} lines set aside in _mixload_rejects`
+    case 'dates':
+      return `${sliceName(event.slice)}: ${event.undated} events without a usable time, ${event.outside} dated outside these days; all are kept`
+    case 'warning':
+      return event.message
+  }
+}

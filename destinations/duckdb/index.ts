@@ -1,0 +1,305 @@
+import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
+import type {
+  Destination,
+  KnownColumn,
+  LoadRecord,
+  LoadTarget,
+  NewColumn,
+  NewLoad,
+  Relation,
+  View,
+  WriteMode,
+} from '../../lib/destination.ts'
+import { type Engine, type EngineConnection, interruptible } from '../../lib/engine.ts'
+import { MixloadError, messageOf } from '../../lib/errors.ts'
+import { quoteName, quotePath, quoteText } from '../../lib/sql.ts'
+import { sqlText } from '../../lib/sql-files.ts'
+import { openFailure, SUPPORTS, TYPE_NAMES } from './dialect.ts'
+
+export interface DuckDbOptions {
+  /** A file, or `:memory:`. */
+  readonly path: string
+  readonly schema: string
+  readonly engine: Engine
+}
+
+/** Under this name the warehouse file is attached to the transform engine, so that loading copies nothing in between. */
+const CATALOG = 'warehouse'
+
+/** Rows a DuckDB database file. The file's own lock is the run lock. */
+export function createDuckDbDestination(options: DuckDbOptions): Destination {
+  return new DuckDbDestination(options)
+}
+
+class DuckDbDestination implements Destination {
+  readonly supports = SUPPORTS
+  readonly description: string
+  readonly #options: DuckDbOptions
+  #connection: EngineConnection | undefined
+  #isClosed = false
+  /** Opened to read, and there is nothing to read. */
+  #isAbsent = false
+
+  constructor(options: DuckDbOptions) {
+    this.#options = options
+    this.description = `duckdb:${options.path}`
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    await this.#attach(signal, 'READ_WRITE')
+    await this.#transaction('cannot make the ledger tables', (connection) =>
+      connection.run(sqlText('duckdb', 'ledger', { schema: quotePath(CATALOG, this.#options.schema) })),
+    )
+    // So that views can name tables without the catalog, which bears another name when the file is opened by itself.
+    await this.#connected.run(`USE ${quotePath(CATALOG, this.#options.schema)}`)
+  }
+
+  async openToRead(signal: AbortSignal): Promise<void> {
+    if (this.#isFile && !existsSync(this.#options.path)) {
+      this.#assertOpenable()
+      this.#isAbsent = true
+      return
+    }
+    await this.#attach(signal, this.#isFile ? 'READ_ONLY' : 'READ_WRITE')
+    const tables = await this.#connected.all(
+      'SELECT 1 FROM duckdb_tables() WHERE database_name = $1 AND schema_name = $2 AND table_name = $3',
+      [CATALOG, this.#options.schema, '_mixload_loads'],
+    )
+    this.#isAbsent = tables.length === 0
+  }
+
+  get #isFile(): boolean {
+    return this.#options.path !== ':memory:'
+  }
+
+  async #attach(signal: AbortSignal, access: 'READ_WRITE' | 'READ_ONLY'): Promise<void> {
+    this.#assertOpenable()
+    signal.throwIfAborted()
+    if (this.#connection !== undefined) return
+    const { path, engine } = this.#options
+    const connection = await engine.connect()
+    try {
+      if (this.#isFile && access === 'READ_WRITE') await mkdir(dirname(resolve(path)), { recursive: true })
+      const file = quoteText(this.#isFile ? resolve(path) : path)
+      await connection.run(`ATTACH ${file} AS ${quoteName(CATALOG)} (${access})`)
+    } catch (error) {
+      connection.close()
+      throw openFailure(path, error)
+    }
+    this.#connection = connection
+  }
+
+  async columns(table: string): Promise<readonly KnownColumn[]> {
+    if (this.#isAbsent) return []
+    const rows = await this.#connected.all(
+      `SELECT known.* FROM ${this.#path('_mixload_columns')} AS known
+       JOIN duckdb_columns() AS there
+         ON there.database_name = $1 AND there.schema_name = $2 AND there.table_name = known.table_name
+        AND there.column_name = known.column_name
+       WHERE known.table_name = $3 ORDER BY there.column_index`,
+      [CATALOG, this.#options.schema, table],
+    )
+    return rows.map((row) => ({
+      name: String(row.column_name),
+      type: row.column_type as ColumnType,
+      role: row.column_role as ColumnRole,
+      property: row.property === null ? null : String(row.property),
+      ...(row.owner_column === null ? {} : { owner: String(row.owner_column) }),
+      firstLoadId: String(row.first_load_id),
+      firstSeenAt: row.first_seen_at as Date,
+    }))
+  }
+
+  async addColumns(table: string, columns: readonly NewColumn[]): Promise<void> {
+    const there = new Set((await this.columns(table)).map(({ name }) => name))
+    const missing = columns.filter(({ name }) => !there.has(name))
+    if (missing.length === 0) return
+    await this.#transaction('cannot add columns', async (connection) => {
+      const path = this.#path(table)
+      const definitions = missing.map(({ name, type }) => `${quoteName(name)} ${TYPE_NAMES[type]}`)
+      if (there.size === 0) await connection.run(`CREATE TABLE IF NOT EXISTS ${path} (${definitions.join(', ')})`)
+      for (const definition of definitions) {
+        await connection.run(`ALTER TABLE ${path} ADD COLUMN IF NOT EXISTS ${definition}`)
+      }
+      const known = this.#path('_mixload_columns')
+      for (const { name, type, role, property, owner, firstLoadId } of missing) {
+        await connection.run(`DELETE FROM ${known} WHERE table_name = $1 AND column_name = $2`, [table, name])
+        await connection.run(`INSERT INTO ${known} VALUES ($1, $2, $3, $4, $5, $6, $7, now())`, [
+          table,
+          property,
+          name,
+          type,
+          role,
+          owner ?? null,
+          firstLoadId,
+        ])
+      }
+    })
+  }
+
+  async ledger(stream: string): Promise<readonly LoadRecord[]> {
+    if (this.#isAbsent) return []
+    const rows = await this.#connected.all(
+      `SELECT * REPLACE (CAST(first_day AS VARCHAR) AS first_day, CAST(last_day AS VARCHAR) AS last_day)
+       FROM ${this.#path('_mixload_loads')} WHERE stream = $1 ORDER BY loaded_at`,
+      [stream],
+    )
+    return rows.map((row) => ({
+      loadId: String(row.load_id),
+      stream: String(row.stream),
+      firstDay: row.first_day === null ? null : String(row.first_day),
+      lastDay: row.last_day === null ? null : String(row.last_day),
+      selection: String(row.selection),
+      rowCount: Number(row.row_count),
+      rejectCount: Number(row.reject_count),
+      byteCount: Number(row.byte_count),
+      requestCount: Number(row.request_count),
+      startedAt: row.started_at as Date,
+      loadedAt: row.loaded_at as Date,
+      writeMode: row.write_mode as WriteMode['kind'],
+      mixloadVersion: String(row.mixload_version),
+    }))
+  }
+
+  async load(relation: Relation, target: LoadTarget, record: NewLoad, signal: AbortSignal): Promise<LoadRecord> {
+    return interruptible(this.#connected, signal, () =>
+      this.#transaction(`load ${record.loadId} was not committed`, async (connection) => {
+        const loads = this.#path('_mixload_loads')
+        const [before] = await connection.all(
+          `SELECT max(loaded_at) AS last, count(*) FILTER (load_id = $1) AS loaded FROM ${loads}`,
+          [record.loadId],
+        )
+        if (Number(before?.loaded) > 0) {
+          throw new MixloadError('ALREADY_LOADED', `Load ${record.loadId} is in the ledger already.`)
+        }
+        // Later than every load before, also where the machine's clock went back.
+        const last = before?.last instanceof Date ? before.last.getTime() : 0
+        const loadedAt = new Date(Math.max(Date.now(), last + 1))
+        const loaded: LoadRecord = { ...record, loadedAt }
+        await this.#insertRows(connection, relation, target, loaded)
+        await this.#insertRejects(connection, target, loaded)
+        await this.#insertRecord(connection, loaded)
+        return loaded
+      }),
+    )
+  }
+
+  async #insertRows(connection: EngineConnection, relation: Relation, target: LoadTarget, record: LoadRecord): Promise<void> {
+    const path = this.#path(target.table)
+    const { mode } = target
+    if (mode.kind === 'replace-table') await connection.run(`DELETE FROM ${path}`)
+    if (mode.kind === 'replace-days') {
+      await connection.run(
+        `DELETE FROM ${path} WHERE _day BETWEEN ${quoteText(mode.firstDay)} AND ${quoteText(mode.lastDay)}`,
+      )
+    }
+    if (relation.rowCount === 0) return
+    const count = await connection.run(
+      `INSERT INTO ${path} BY NAME SELECT *,
+         TIMESTAMPTZ ${quoteText(record.loadedAt.toISOString())} AS _loaded_at,
+         ${quoteText(record.loadId)} AS _load_id
+       FROM (${relation.query})`,
+    )
+    if (count !== relation.rowCount) throw countMismatch(relation.rowCount, count, target.table)
+  }
+
+  async #insertRejects(connection: EngineConnection, target: LoadTarget, record: LoadRecord): Promise<void> {
+    const rejects = target.rejects
+    if (rejects === undefined || rejects.rowCount === 0) return
+    const count = await connection.run(
+      `INSERT INTO ${this.#path('_mixload_rejects')}
+       SELECT ${quoteText(record.loadId)}, ${quoteText(record.stream)}, reason, line FROM (${rejects.query})`,
+    )
+    if (count !== rejects.rowCount) throw countMismatch(rejects.rowCount, count, '_mixload_rejects')
+  }
+
+  async #insertRecord(connection: EngineConnection, record: LoadRecord): Promise<void> {
+    await connection.run(
+      `INSERT INTO ${this.#path('_mixload_loads')} VALUES
+       ($1, $2, CAST($3 AS DATE), CAST($4 AS DATE), $5, $6, $7, $8, $9,
+        CAST($10 AS TIMESTAMPTZ), CAST($11 AS TIMESTAMPTZ), $12, $13)`,
+      [
+        record.loadId,
+        record.stream,
+        record.firstDay,
+        record.lastDay,
+        record.selection,
+        record.rowCount,
+        record.rejectCount,
+        record.byteCount,
+        record.requestCount,
+        record.startedAt.toISOString(),
+        record.loadedAt.toISOString(),
+        record.writeMode,
+        record.mixloadVersion,
+      ],
+    )
+  }
+
+  async putViews(views: readonly View[]): Promise<void> {
+    await this.#transaction('cannot make the views', async (connection) => {
+      for (const { name, query } of views) {
+        await connection.run(`CREATE OR REPLACE VIEW ${this.#path(name)} AS ${query}`)
+      }
+    })
+  }
+
+  pathInViews(table: string): string {
+    return quotePath(this.#options.schema, table)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true
+    const connection = this.#connection
+    if (connection === undefined) return
+    this.#connection = undefined
+    try {
+      await connection.run('USE memory.main')
+      await connection.run(`DETACH ${quoteName(CATALOG)}`)
+    } finally {
+      connection.close()
+    }
+  }
+
+  get #connected(): EngineConnection {
+    this.#assertOpenable()
+    if (this.#connection === undefined) throw new MixloadError('DESTINATION_FAILED', `${this.description} is not open yet.`)
+    return this.#connection
+  }
+
+  #assertOpenable(): void {
+    if (this.#isClosed) throw new MixloadError('CLOSED', `${this.description} has been closed.`)
+  }
+
+  #path(table: string): string {
+    return quotePath(CATALOG, this.#options.schema, table)
+  }
+
+  async #transaction<T>(what: string, work: (connection: EngineConnection) => Promise<T>): Promise<T> {
+    const connection = this.#connected
+    await connection.run('BEGIN')
+    try {
+      const result = await work(connection)
+      await connection.run('COMMIT')
+      return result
+    } catch (error) {
+      // After some failures DuckDB has rolled back by itself; what counts is the first error.
+      await connection.run('ROLLBACK').catch(() => {})
+      throw error instanceof MixloadError && error.code !== 'ENGINE_FAILED' ? error : this.#failure(what, error)
+    }
+  }
+
+  #failure(what: string, error: unknown): MixloadError {
+    return new MixloadError('DESTINATION_FAILED', `${this.description}: ${what}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+function countMismatch(expected: number, found: number, table: string): MixloadError {
+  return new MixloadError(
+    'COUNT_MISMATCH',
+    `${expected} rows were read for ${table} but ${found} arrived; nothing was committed. Please report this.`,
+  )
+}

@@ -1,0 +1,141 @@
+import type {
+  Destination,
+  DestinationSupports,
+  KnownColumn,
+  LoadRecord,
+  LoadTarget,
+  NewColumn,
+  NewLoad,
+  Relation,
+  View,
+} from '../../lib/destination.ts'
+import { type Engine, type EngineConnection, interruptible } from '../../lib/engine.ts'
+import { MixloadError } from '../../lib/errors.ts'
+
+const SUPPORTS: DestinationSupports = {
+  dialect: 'duckdb',
+  identifierBytesMax: 63,
+  columnsMax: 10_000,
+  atomicReplace: true,
+  readersDuringLoad: true,
+}
+
+export type Row = Readonly<Record<string, unknown>>
+
+/** The rows of a memory destination, for tests and dry runs. */
+export interface MemoryDestination extends Destination {
+  rows(table: string): readonly Row[]
+}
+
+/** The reference: the shortest destination that keeps every promise of the interface. It holds all rows in memory. */
+export function createMemoryDestination({ engine }: { readonly engine: Engine }): MemoryDestination {
+  const tables = new Map<string, { columns: KnownColumn[]; rows: Row[] }>()
+  const loads: LoadRecord[] = []
+  let connection: EngineConnection | undefined
+  let isClosed = false
+
+  const assertUsable = () => {
+    if (isClosed) throw new MixloadError('CLOSED', 'The memory destination has been closed.')
+  }
+  const opened = (): EngineConnection => {
+    assertUsable()
+    if (connection === undefined) throw new MixloadError('DESTINATION_FAILED', 'The memory destination is not open yet.')
+    return connection
+  }
+  const table = (name: string) => {
+    const existing = tables.get(name) ?? { columns: [], rows: [] }
+    tables.set(name, existing)
+    return existing
+  }
+
+  return {
+    supports: SUPPORTS,
+    description: 'memory:',
+
+    async open(signal) {
+      assertUsable()
+      signal.throwIfAborted()
+      connection ??= await engine.connect()
+    },
+
+    async openToRead(signal) {
+      await this.open(signal)
+    },
+
+    async columns(name) {
+      opened()
+      return [...(tables.get(name)?.columns ?? [])]
+    },
+
+    async addColumns(name, columns: readonly NewColumn[]) {
+      opened()
+      const { columns: there } = table(name)
+      const firstSeenAt = new Date()
+      for (const column of columns) {
+        if (!there.some((other) => other.name === column.name)) there.push({ ...column, firstSeenAt })
+      }
+    },
+
+    async ledger(stream) {
+      opened()
+      return loads.filter((load) => load.stream === stream)
+    },
+
+    async load(relation: Relation, target: LoadTarget, record: NewLoad, signal): Promise<LoadRecord> {
+      const engineConnection = opened()
+      return interruptible(engineConnection, signal, async () => {
+        if (loads.some(({ loadId }) => loadId === record.loadId)) {
+          throw new MixloadError('ALREADY_LOADED', `Load ${record.loadId} is in the ledger already.`)
+        }
+        const read = async (from: Relation) => {
+          const rows = await engineConnection.all(from.query)
+          if (rows.length === from.rowCount) return rows
+          throw new MixloadError('COUNT_MISMATCH', `${from.rowCount} rows were read but ${rows.length} arrived.`)
+        }
+        const { columns, rows } = table(target.table)
+        const unknown = relation.columns.find(({ name }) => !columns.some((column) => column.name === name))
+        if (unknown !== undefined) throw new MixloadError('DESTINATION_FAILED', `There is no column ${unknown.name}.`)
+        const loadedAt = new Date(Math.max(Date.now(), (loads.at(-1)?.loadedAt.getTime() ?? 0) + 1))
+        const empty = Object.fromEntries(columns.map(({ name }) => [name, null]))
+        const added = (await read(relation)).map((row) => ({
+          ...empty,
+          ...row,
+          _loaded_at: loadedAt,
+          _load_id: record.loadId,
+        }))
+        const rejected = target.rejects === undefined ? [] : await read(target.rejects)
+        signal.throwIfAborted()
+        // From here on nothing can fail: this is the commit.
+        const kept = rows.filter((row) => !isReplaced(row, target))
+        rows.splice(0, rows.length, ...kept, ...added)
+        table('_mixload_rejects').rows.push(
+          ...rejected.map((row) => ({ load_id: record.loadId, stream: record.stream, ...row })),
+        )
+        const loaded = { ...record, loadedAt }
+        loads.push(loaded)
+        return loaded
+      })
+    },
+
+    pathInViews: (name) => `"${name}"`,
+
+    async putViews(_views: readonly View[]) {
+      opened()
+    },
+
+    rows: (name) => tables.get(name)?.rows ?? [],
+
+    async [Symbol.asyncDispose]() {
+      isClosed = true
+      connection?.close()
+      connection = undefined
+    },
+  }
+}
+
+function isReplaced(row: Row, { mode }: LoadTarget): boolean {
+  if (mode.kind === 'append') return false
+  if (mode.kind === 'replace-table') return true
+  const day = row._day instanceof Date ? row._day.toISOString().slice(0, 10) : String(row._day)
+  return day >= mode.firstDay && day <= mode.lastDay
+}

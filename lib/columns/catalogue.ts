@@ -1,0 +1,139 @@
+import type { Column, ColumnType } from './column.ts'
+
+/** What is known of a reserved or default property before any value of it has been seen. */
+export interface CatalogueEntry {
+  /** Left out where Mixpanel's own libraries send more than one kind: then the first value decides. */
+  readonly type?: ColumnType
+  readonly description: string
+}
+
+const text = (description: string): CatalogueEntry => ({ type: 'text', description })
+const bigint = (description: string): CatalogueEntry => ({ type: 'bigint', description })
+const double = (description: string): CatalogueEntry => ({ type: 'double', description })
+const boolean = (description: string): CatalogueEntry => ({ type: 'boolean', description })
+const json = (description: string): CatalogueEntry => ({ type: 'json', description })
+const varying = (description: string): CatalogueEntry => ({ description })
+
+/**
+ * Reserved and default event properties. Names from Mixpanel's property reference (default properties, reserved
+ * properties); that reference gives no types, so types are those seen in real exports.
+ */
+export const EVENT_PROPERTIES: Readonly<Record<string, CatalogueEntry>> = {
+  $insert_id: text('Id given by the sender; with event, person and time it tells duplicates apart'),
+  mp_processing_time_ms: bigint('When Mixpanel processed the event, UTC, milliseconds since 1970'),
+  $mp_api_timestamp_ms: bigint('When the API received the event, UTC, milliseconds since 1970'),
+  $mp_api_endpoint: text('Host that received the event'),
+  $mp_event_size: bigint('Size of the event as received, bytes'),
+  $mp_is_forwarded: boolean('True when the event reached another region first and was forwarded'),
+  $import: boolean('True when the event came through the import API'),
+  $user_id: text('Identified id that the client sent'),
+  $device_id: text('Anonymous id of the device that the client sent'),
+  $distinct_id_before_identity: text('distinct_id as first ingested, where merging has changed it since'),
+  $is_reshuffled: boolean('True when a merge has moved the event to another person'),
+  $preshuffle_distinct_id: text('Id that the person had before being identified'),
+  $identity_failure_reason: text('Why a merge was not made (simplified id merge)'),
+  $failure_reason: text('Why a merge was not made, in short (original id merge)'),
+  $failure_description: text('Why a merge was not made (original id merge)'),
+  $identified_id: text('Id being identified, on $identify events'),
+  $anon_id: text('Anonymous id being identified, on $identify events'),
+  alias: text('New name of a person, on $create_alias events'),
+  $distinct_ids: json('Ids being merged, on $merge events'),
+  mp_original_event_name: text('Name that the event had before it was set apart as a hot shard'),
+  mp_original_distinct_id: text('distinct_id that the event had before it was set apart as a hot shard'),
+  $source: text('Integration that sent the event'),
+  $partner_id: text('Partner integration that sent the event'),
+  $warehouse_type: text('Kind of warehouse that the event was imported from'),
+  $warehouse_table: text('Warehouse table that the event was imported from'),
+  $warehouse_import_id: varying('Id of the warehouse import'),
+  $warehouse_import_job_id: varying('Id of the warehouse import job'),
+  $warehouse_import_run_id: varying('Id of the warehouse import run'),
+  $duration_s: double('Length of the session, seconds'),
+  $event_count: bigint('Events in the session'),
+  $origin_start: text('First event of the session'),
+  $origin_end: text('Last event of the session'),
+  $mp_experiment_name: text('Experiment that the event belongs to'),
+  $city: text('City, from the address or coordinates'),
+  $region: text('Region or state, from the address or coordinates'),
+  mp_country_code: text('Country, two letters, from the address or coordinates'),
+  mp_lib: text('Library that sent the event'),
+  $lib_version: text('Version of the library that sent the event'),
+  mp_sent_by_lib_version: text('Version of the library that delivered the event'),
+  $os: text('Operating system'),
+  $os_version: text('Version of the operating system'),
+  $browser: text('Browser'),
+  $browser_version: varying('Version of the browser; a number from some libraries, text from others'),
+  $app_build_number: varying('Build number of the app; a number from some libraries, text from others'),
+  $app_version_string: varying('Version of the app'),
+  $device: text('Device'),
+  $manufacturer: text('Maker of the device'),
+  $brand: text('Brand of the device'),
+  $model: text('Model of the device'),
+  $watch_model: text('Model of the watch'),
+  $carrier: text('Wireless carrier'),
+  $radio: text('Kind of mobile network'),
+  $screen_height: bigint('Height of the screen, pixels'),
+  $screen_width: bigint('Width of the screen, pixels'),
+  $screen_dpi: bigint('Pixel density of the screen'),
+  $current_url: text('Address of the page'),
+  $initial_referrer: text('Referrer of the first visit; $direct when there was none'),
+  $initial_referring_domain: text('Domain of the referrer of the first visit; $direct when there was none'),
+  $referrer: text('Referrer; $direct when there is none'),
+  $referring_domain: text('Domain of the referrer; $direct when there is none'),
+  $search_engine: text('Search engine that led to the page'),
+  mp_keyword: text('Search words that led to the page'),
+  utm_source: text('Campaign source'),
+  utm_medium: text('Campaign medium'),
+  utm_campaign: text('Campaign name'),
+  utm_content: text('Campaign content'),
+  utm_term: text('Campaign term'),
+  $wifi: boolean('Whether the device was on a wireless network'),
+  $bluetooth_enabled: boolean('Whether Bluetooth was on'),
+  $bluetooth_version: text('Bluetooth version: none, ble or classic'),
+  $has_nfc: boolean('Whether the device has NFC'),
+  $has_telephone: boolean('Whether the device is a telephone'),
+  $google_play_services: text('State of Google Play services'),
+  $duration: double('Seconds between time_event and the event'),
+}
+
+/** A fixed column with what it holds. */
+export interface FixedColumn extends Column {
+  readonly description: string
+}
+
+const fixed = (
+  name: string,
+  type: ColumnType,
+  description: string,
+  property: string | null = null,
+): FixedColumn => ({ name, type, role: 'fixed', property, description })
+
+/** The columns that every `export` table has, in this order, whatever was sent. The views stand on them. */
+export const EXPORT_COLUMNS: readonly FixedColumn[] = [
+  fixed('event', 'text', 'Name of the event'),
+  fixed('event_id', 'text', 'MD5 of event, time and $insert_id (of the whole line where that is missing)'),
+  fixed('distinct_id', 'text', 'Person the event belongs to', 'distinct_id'),
+  fixed('time', 'timestamptz', 'When the event happened, UTC, to the millisecond', 'time'),
+  fixed('_day', 'date', "Day of the export the event came in, in the project's clock"),
+  fixed('mp_insert_id', 'text', EVENT_PROPERTIES.$insert_id?.description ?? '', '$insert_id'),
+  fixed(
+    'mp_processing_time_ms',
+    'bigint',
+    EVENT_PROPERTIES.mp_processing_time_ms?.description ?? '',
+    'mp_processing_time_ms',
+  ),
+  fixed(
+    'mp_distinct_id_before_identity',
+    'text',
+    EVENT_PROPERTIES.$distinct_id_before_identity?.description ?? '',
+    '$distinct_id_before_identity',
+  ),
+  fixed('_loaded_at', 'timestamptz', 'When the load was committed; one value a load, growing in the order of commits'),
+  fixed('_load_id', 'text', 'Load that brought the row: see _mixload_loads'),
+]
+
+/** Only where times are local: the number that Mixpanel sent, since two of them can mean one moment. */
+export const LOCAL_TIME_COLUMN: FixedColumn = fixed(
+  '_time_raw',
+  'bigint',
+  'time as exported: milliseconds since 1970 on the local clock of the project',
+)

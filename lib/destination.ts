@@ -1,0 +1,116 @@
+/** What the pipeline asks of a place that rows are loaded into. Types only: this file has no runtime code. */
+import type { Column } from './columns/column.ts'
+import type { Day } from './time/days.ts'
+
+/** What a destination can and can't do, as data, known before anything is loaded. */
+export interface DestinationSupports {
+  /** The folder of `sql/` whose texts it takes. */
+  readonly dialect: 'duckdb'
+  readonly identifierBytesMax: number
+  /** The most columns that a table may have. */
+  readonly columnsMax: number
+  /** Whether days or a whole table are replaced in one commit, so that no reader sees them half done. */
+  readonly atomicReplace: boolean
+  /** Whether a reader may go on reading while a load is under way. */
+  readonly readersDuringLoad: boolean
+}
+
+/** How a load meets the rows that are there. */
+export type WriteMode =
+  | { readonly kind: 'append' }
+  /** Rows of these days, by `_day`, go in the same commit. */
+  | { readonly kind: 'replace-days'; readonly firstDay: Day; readonly lastDay: Day }
+  /** All rows go in the same commit. */
+  | { readonly kind: 'replace-table' }
+
+/** What the ledger says of one load. */
+export interface LoadRecord {
+  /** Made once for a slice, and kept over all tries to commit it. */
+  readonly loadId: string
+  readonly stream: string
+  readonly firstDay: Day | null
+  readonly lastDay: Day | null
+  /** What of the stream was asked for, as one text; empty for all of it. Loads of other parts do not cover it. */
+  readonly selection: string
+  readonly rowCount: number
+  readonly rejectCount: number
+  /** Bytes received, unzipped. */
+  readonly byteCount: number
+  readonly requestCount: number
+  readonly startedAt: Date
+  /** Set by the destination at the commit, later than that of every load before. */
+  readonly loadedAt: Date
+  readonly writeMode: WriteMode['kind']
+  readonly mixloadVersion: string
+}
+
+/** A load that is not committed yet. */
+export type NewLoad = Omit<LoadRecord, 'loadedAt'>
+
+/** A typed result on the transform engine. The destination takes it in the form that it loads fastest. */
+export interface Relation {
+  /** In the order of the query's columns. */
+  readonly columns: readonly Column[]
+  /** How many rows the query must give: the destination refuses the load when it gives another number. */
+  readonly rowCount: number
+  /** A query on the engine that the destination was made with. */
+  readonly query: string
+}
+
+export interface LoadTarget {
+  readonly table: string
+  readonly mode: WriteMode
+  /** Rows for `_mixload_rejects`: `reason` and `line`, both text. */
+  readonly rejects: Relation | undefined
+}
+
+/** A view as the destination is to have it. */
+export interface View {
+  readonly name: string
+  readonly query: string
+}
+
+/** What is in a ledger about a column, beside the column itself. */
+export interface NewColumn extends Column {
+  readonly firstLoadId: string
+}
+
+export interface KnownColumn extends NewColumn {
+  readonly firstSeenAt: Date
+}
+
+/**
+ * A place that rows are loaded into.
+ *
+ * - Every failure is a MixloadError with the driver's error as its cause.
+ * - An aborted signal rejects with its reason and leaves nothing behind.
+ * - After disposal every call rejects with CLOSED; disposing twice does nothing.
+ */
+export interface Destination extends AsyncDisposable {
+  readonly supports: DestinationSupports
+  /** Where it is, without secrets, for messages. */
+  readonly description: string
+  /**
+   * Creates the schema and the ledger tables and takes the run lock. Idempotent.
+   * @throws MixloadError DESTINATION_BUSY naming the holder, when another run has it.
+   */
+  open(signal: AbortSignal): Promise<void>
+  /** As `open`, but only to read: creates nothing, and what is not there reads as empty. */
+  openToRead(signal: AbortSignal): Promise<void>
+  /** The table's columns in the order they were made; none when there is no such table. */
+  columns(table: string): Promise<readonly KnownColumn[]>
+  /** Adds what is not there, the table itself included. Idempotent; never drops, renames or retypes. */
+  addColumns(table: string, columns: readonly NewColumn[]): Promise<void>
+  /** The loads of a stream in the order of their commits. */
+  ledger(stream: string): Promise<readonly LoadRecord[]>
+  /**
+   * ONE commit: rows, rejects and ledger row, or nothing of them. Columns that the relation lacks become null;
+   * `_loaded_at` and `_load_id` are set here. Gives the ledger's row.
+   * @throws MixloadError ALREADY_LOADED, COUNT_MISMATCH, COMMIT_IN_DOUBT (ask the ledger for the load id).
+   */
+  load(relation: Relation, target: LoadTarget, record: NewLoad, signal: AbortSignal): Promise<LoadRecord>
+  /** How the query of a view names a table: quoted, with its schema. */
+  pathInViews(table: string): string
+  /** Creates or replaces the views. */
+  putViews(views: readonly View[]): Promise<void>
+}

@@ -1,0 +1,111 @@
+import { DuckDBInstance, type DuckDBConnection, type DuckDBValue, type JS } from '@duckdb/node-api'
+import { MixloadError, messageOf } from './errors.ts'
+import { quoteText } from './sql.ts'
+
+export interface EngineOptions {
+  /** What the engine may hold in memory before it goes to disk, such as `400MB`. */
+  readonly memoryLimit: string
+  /** Where it puts what does not fit in memory. */
+  readonly temporaryDirectory: string
+  readonly threads?: number
+}
+
+/** The embedded DuckDB that transforms spooled lines for every destination. Its clock is UTC. */
+export class Engine implements AsyncDisposable {
+  readonly #instance: DuckDBInstance
+  readonly #connections: EngineConnection[] = []
+
+  private constructor(instance: DuckDBInstance) {
+    this.#instance = instance
+  }
+
+  static async create(options: EngineOptions): Promise<Engine> {
+    const instance = await DuckDBInstance.create(':memory:', {
+      memory_limit: options.memoryLimit,
+      temp_directory: options.temporaryDirectory,
+      // The order of rows in a table means nothing, and keeping it costs memory and time.
+      preserve_insertion_order: 'false',
+      ...(options.threads === undefined ? {} : { threads: String(options.threads) }),
+    })
+    return new Engine(instance)
+  }
+
+  async connect(): Promise<EngineConnection> {
+    const connection = new EngineConnection(await this.#instance.connect())
+    this.#connections.push(connection)
+    await connection.run("SET TimeZone = 'UTC'")
+    return connection
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const connection of this.#connections) connection.close()
+    this.#instance.closeSync()
+  }
+}
+
+/** A connection to the engine. One statement at a time. */
+export class EngineConnection {
+  readonly #connection: DuckDBConnection
+  #isClosed = false
+
+  constructor(connection: DuckDBConnection) {
+    this.#connection = connection
+  }
+
+  /** Runs a statement and gives the number of rows it changed. */
+  async run(sql: string, values: readonly DuckDBValue[] = []): Promise<number> {
+    try {
+      return (await this.#connection.run(sql, [...values])).rowsChanged
+    } catch (error) {
+      throw engineFailure(error)
+    }
+  }
+
+  /** Runs a query and gives its rows as plain JavaScript values. */
+  async all(sql: string, values: readonly DuckDBValue[] = []): Promise<Record<string, JS>[]> {
+    try {
+      return (await this.#connection.runAndReadAll(sql, [...values])).getRowObjectsJS()
+    } catch (error) {
+      throw engineFailure(error)
+    }
+  }
+
+  /** Stops the statement under way as soon as the engine looks. */
+  interrupt(): void {
+    if (!this.#isClosed) this.#connection.interrupt()
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#connection.closeSync()
+  }
+}
+
+/** Runs `work` so that `signal` interrupts the connection's statement. */
+export async function interruptible<T>(
+  connection: EngineConnection,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted()
+  const interrupt = () => connection.interrupt()
+  signal.addEventListener('abort', interrupt)
+  try {
+    return await work()
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error
+  } finally {
+    signal.removeEventListener('abort', interrupt)
+  }
+}
+
+/** A list of files as the engine's table functions take it. */
+export function fileList(paths: readonly string[]): string {
+  return `[${paths.map(quoteText).join(', ')}]`
+}
+
+function engineFailure(error: unknown): MixloadError {
+  return new MixloadError('ENGINE_FAILED', `The transform engine failed: ${messageOf(error)}`, { cause: error })
+}

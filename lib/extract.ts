@@ -1,0 +1,243 @@
+import { randomUUID } from 'node:crypto'
+import type { ColumnRegistry } from './columns/registry.ts'
+import { isFailure, MixloadError } from './errors.ts'
+import type { Tell } from './events.ts'
+import { type BodySummary, readBody } from './infer/body-reader.ts'
+import { LineWriter, type SpoolField } from './infer/line-writer.ts'
+import { LineScanner } from './infer/scan.ts'
+import type { RequestBudget } from './mixpanel/budget.ts'
+import type { MixpanelClient } from './mixpanel/client.ts'
+import { type RetryPolicy, retrying } from './mixpanel/retry.ts'
+import { type Slice, sliceName } from './slices.ts'
+import { type Chunk, ChunkWriter, removeChunks, type SpoolDirectory } from './spool.ts'
+import { exportRequest } from './streams/export.ts'
+import { addDays } from './time/days.ts'
+import { type EventClock, eventClock } from './time/event-time.ts'
+
+export interface ExtractOptions {
+  readonly client: MixpanelClient
+  readonly budget: RequestBudget
+  readonly retry: RetryPolicy
+  readonly spool: SpoolDirectory
+  readonly registry: ColumnRegistry
+  /** Only these events; undefined for all. */
+  readonly events: readonly string[] | undefined
+  readonly tell: Tell
+}
+
+/** A slice that has been downloaded whole and checked, waiting on disk to be loaded. */
+export interface SpooledSlice {
+  readonly slice: Slice
+  readonly loadId: string
+  readonly startedAt: Date
+  readonly events: readonly Chunk[]
+  readonly rejects: readonly Chunk[]
+  readonly summary: BodySummary
+  readonly requestCount: number
+  readonly fields: readonly SpoolField[]
+  readonly hasOverflow: boolean
+  readonly ignoredValues: number
+  readonly clock: EventClock
+}
+
+/** What became of a slice. */
+export type Extracted =
+  | { readonly kind: 'spooled'; readonly spooled: SpooledSlice }
+  /** Mixpanel does not give it whole: ask for these instead. */
+  | { readonly kind: 'split'; readonly reason: MixloadError }
+  /** Nothing to ask for: the slice lies after the project's today. */
+  | { readonly kind: 'future' }
+
+/** Attempts at a body that breaks off, before less is asked for. */
+const WHOLE_BODY_TRIES = 2
+
+/** Part of a slice that came whole. */
+interface Part {
+  readonly events: readonly Chunk[]
+  readonly rejects: readonly Chunk[]
+  readonly summary: BodySummary
+}
+
+/** Downloads slices to the spool, one after the other. */
+export class Extractor {
+  readonly #options: ExtractOptions
+  readonly #scanner = new LineScanner()
+  readonly #writer: LineWriter
+  #requests = 0
+  /** Names of the events in the bodies of the slice since one of them broke off; undefined before. */
+  #eventNamesSeen: Set<string> | undefined
+
+  constructor(options: ExtractOptions) {
+    this.#options = options
+    this.#writer = new LineWriter(this.#scanner, options.registry)
+  }
+
+  /**
+   * Downloads a slice whole.
+   * @throws MixloadError when asking again or for less won't help.
+   */
+  async extract(asked: Slice, signal: AbortSignal): Promise<Extracted> {
+    const { tell, events } = this.#options
+    const startedAt = new Date()
+    this.#requests = 0
+    this.#eventNamesSeen = undefined
+    this.#writer.begin()
+    let slice = asked
+    tell({ kind: 'slice-started', slice })
+    for (;;) {
+      try {
+        return this.#spooled(slice, startedAt, [await this.#wholePart(slice, events, signal)])
+      } catch (error) {
+        if (isFailure(error, 'DAY_IN_FUTURE')) {
+          tell({ kind: 'slice-clamped', slice, reason: error.message })
+          if (slice.firstDay === slice.lastDay) return { kind: 'future' }
+          slice = { firstDay: slice.firstDay, lastDay: addDays(slice.lastDay, -1) }
+        } else if (!isFailure(error, 'BODY_TRUNCATED', 'QUERY_TIMEOUT', 'BODY_UNREADABLE')) throw error
+        else if (slice.firstDay !== slice.lastDay) return { kind: 'split', reason: error }
+        else return this.#spooled(slice, startedAt, await this.#byEvent(slice, error, signal))
+      }
+    }
+  }
+
+  /** Asks again once when a body breaks off, and once when it holds lines that are no JSON. */
+  async #wholePart(slice: Slice, events: readonly string[] | undefined, signal: AbortSignal): Promise<Part> {
+    const policy: RetryPolicy = {
+      ...this.#options.retry,
+      retries: {
+        ...this.#options.retry.retries,
+        BODY_TRUNCATED: WHOLE_BODY_TRIES - 1,
+        QUERY_TIMEOUT: WHOLE_BODY_TRIES - 1,
+        BODY_UNREADABLE: WHOLE_BODY_TRIES - 1,
+      },
+    }
+    const attempt = () => this.#download(slice, events, signal)
+    const onRetry = (error: MixloadError, delayMs: number) => this.#options.tell({ kind: 'retry', error, delayMs })
+    const first = await retrying(policy, signal, attempt, onRetry)
+    if (first.summary.damaged === 0) return first
+    this.#options.tell({
+      kind: 'warning',
+      message: `${sliceName(slice)}: ${first.summary.damaged} lines are not JSON; asking once more before they are set aside.`,
+    })
+    await discard([first])
+    return retrying(policy, signal, attempt, onRetry)
+  }
+
+  async #download(slice: Slice, events: readonly string[] | undefined, signal: AbortSignal): Promise<Part> {
+    const { client, budget, spool, tell } = this.#options
+    await budget.acquire(signal)
+    this.#requests++
+    const eventFile = new ChunkWriter(spool, '.ndjson')
+    const rejectFile = new ChunkWriter(spool, '.rejects.ndjson')
+    try {
+      const body = await client.stream(exportRequest(slice, events), signal)
+      const summary = await readBody(body, {
+        scanner: this.#scanner,
+        writer: this.#writer,
+        events: eventFile,
+        rejects: rejectFile,
+        clock: eventClock(slice.firstDay, slice.lastDay),
+        eventNames: this.#eventNamesSeen,
+        onProgress: (bytes, count) => tell({ kind: 'slice-progress', slice, bytes, events: count }),
+      })
+      return { events: await eventFile.finish(), rejects: await rejectFile.finish(), summary }
+    } catch (error) {
+      await eventFile.discard()
+      await rejectFile.discard()
+      this.#eventNamesSeen ??= new Set()
+      throw error
+    }
+  }
+
+  /** A day that does not come whole, asked for event by event: first half of the names, then ever fewer of them. */
+  async #byEvent(slice: Slice, reason: MixloadError, signal: AbortSignal): Promise<readonly Part[]> {
+    this.#options.tell({ kind: 'slice-by-event', slice, reason: reason.message })
+    const names = this.#options.events ?? (await this.#eventNames(slice, signal))
+    if (names.length === 0) throw reason
+    const parts: Part[] = []
+    try {
+      const waiting = names.length === 1 ? [names] : halvesOf(names)
+      for (let some = waiting.shift(); some !== undefined; some = waiting.shift()) {
+        try {
+          parts.push(await this.#wholePart(slice, some, signal))
+        } catch (error) {
+          const isTooMuch = isFailure(error, 'BODY_TRUNCATED', 'QUERY_TIMEOUT', 'BODY_UNREADABLE')
+          if (!isTooMuch || some.length === 1) throw error
+          waiting.unshift(...halvesOf(some))
+        }
+      }
+      return parts
+    } catch (error) {
+      await discard(parts)
+      throw error
+    }
+  }
+
+  /**
+   * The names of a day's events: those that the cut bodies held, and those that Mixpanel lists. Its list ends at 5,000
+   * names, so neither source is sure to have all, and a name in neither would be missed: that is told.
+   */
+  async #eventNames(slice: Slice, signal: AbortSignal): Promise<readonly string[]> {
+    const names = new Set(this.#eventNamesSeen)
+    try {
+      const listed = await this.#options.client.json(
+        {
+          family: 'app',
+          path: '/api/query/events/names',
+          query: { type: 'general', limit: '5000', from_date: slice.firstDay, to_date: slice.lastDay },
+        },
+        signal,
+      )
+      if (Array.isArray(listed)) for (const name of listed) if (typeof name === 'string') names.add(name)
+    } catch (error) {
+      if (!(error instanceof MixloadError)) throw error
+      this.#options.tell({
+        kind: 'warning',
+        message:
+          `${sliceName(slice)} does not come whole and is asked for by event, but Mixpanel's list of event names is not to be had ` +
+          `(${error.message}). The ${names.size} names seen in the cut bodies are used; an event with another name would be missing.`,
+      })
+    }
+    return [...names].sort()
+  }
+
+  #spooled(slice: Slice, startedAt: Date, parts: readonly Part[]): Extracted {
+    const summaries = parts.map((part) => part.summary)
+    const sum = (of: (summary: BodySummary) => number) => summaries.reduce((total, summary) => total + of(summary), 0)
+    const spooled: SpooledSlice = {
+      slice,
+      loadId: randomUUID(),
+      startedAt,
+      events: parts.flatMap((part) => part.events),
+      rejects: parts.flatMap((part) => part.rejects),
+      summary: {
+        events: sum(({ events }) => events),
+        rejects: sum(({ rejects }) => rejects),
+        bytes: sum(({ bytes }) => bytes),
+        damaged: sum(({ damaged }) => damaged),
+        undated: sum(({ undated }) => undated),
+        outside: sum(({ outside }) => outside),
+        longestLine: Math.max(...summaries.map(({ longestLine }) => longestLine)),
+      },
+      requestCount: this.#requests,
+      fields: this.#writer.fields(),
+      hasOverflow: this.#writer.hasOverflow,
+      ignoredValues: this.#writer.ignoredValues,
+      clock: eventClock(slice.firstDay, slice.lastDay),
+    }
+    return { kind: 'spooled', spooled }
+  }
+}
+
+/** Deletes a spooled slice's files. */
+export async function discardSpooled({ events, rejects }: Pick<SpooledSlice, 'events' | 'rejects'>): Promise<void> {
+  await removeChunks([...events, ...rejects])
+}
+
+async function discard(parts: readonly Part[]): Promise<void> {
+  for (const part of parts) await discardSpooled(part)
+}
+
+function halvesOf(names: readonly string[]): (readonly string[])[] {
+  const middle = Math.ceil(names.length / 2)
+  return [names.slice(0, middle), names.slice(middle)]
+}

@@ -1,0 +1,61 @@
+/**
+ * Kinds of JSON value, as bits, told apart only as far as loading needs it: by whether a column's type holds the
+ * value exactly, and whether the engine's JSON reader may see it as it stands.
+ */
+export const KIND = {
+  null: 1,
+  text: 2,
+  /** An integer of at most 2^53, which double and bigint both hold. */
+  integer: 4,
+  /** An integer beyond 2^53 that a 64-bit integer still holds. */
+  longInteger: 8,
+  /** A number with a fraction or an exponent whose digits a double gives back. */
+  double: 16,
+  /** A number that neither a 64-bit integer nor a double holds to the digit. */
+  bigNumber: 32,
+  boolean: 64,
+  /** A list or an object. */
+  json: 128,
+  /** A list or an object holding a fractional number that a double does not give back. */
+  preciseJson: 256,
+  /** A text with a lone surrogate: JSON allows it, UTF-8 can't carry it. */
+  loneText: 512,
+  /** A list or an object with a lone surrogate somewhere in it. */
+  loneJson: 1024,
+} as const
+
+/** One of the bits of {@link KIND}. */
+export type Kind = (typeof KIND)[keyof typeof KIND]
+
+/** Kinds that UTF-8, and so every warehouse, can only hold in a repaired form. */
+export const LONE_KINDS = KIND.loneText | KIND.loneJson
+
+const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
+
+/** A JSON number literal as sign, significant digits and power of ten, so that `1.10`, `1.1` and `11e-1` are equal. */
+function normalized(literal: string): string {
+  const match = DECIMAL.exec(literal)
+  if (match === null) return literal
+  const [, sign, whole = '', fraction = '', exponent = '0'] = match
+  const digits = (whole + fraction).replace(/^0+/, '')
+  const significant = digits.replace(/0+$/, '')
+  if (significant === '') return '0'
+  return `${sign}${significant}e${Number(exponent) - fraction.length + (digits.length - significant.length)}`
+}
+
+const INT64_MIN = -(2n ** 63n)
+const INT64_MAX = 2n ** 63n - 1n
+
+/** The kind of a JSON number literal. An integer literal beyond 2^53 is never a double, whatever its value. */
+export function numberKind(literal: string): Kind {
+  if (/^-?\d+$/.test(literal)) {
+    if (literal.length <= 16 && Number.isSafeInteger(Number(literal))) return KIND.integer
+    const value = BigInt(literal)
+    if (value >= -(2n ** 53n) && value <= 2n ** 53n) return KIND.integer
+    return value >= INT64_MIN && value <= INT64_MAX ? KIND.longInteger : KIND.bigNumber
+  }
+  const value = Number(literal)
+  const shortest = String(value)
+  if (shortest === literal) return KIND.double
+  return Number.isFinite(value) && normalized(shortest) === normalized(literal) ? KIND.double : KIND.bigNumber
+}

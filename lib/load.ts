@@ -1,0 +1,121 @@
+import type { Column } from './columns/column.ts'
+import type { ColumnRegistry } from './columns/registry.ts'
+import type { Destination, LoadRecord, Relation, WriteMode } from './destination.ts'
+import { fileList } from './engine.ts'
+import type { Tell } from './events.ts'
+import type { SpooledSlice } from './extract.ts'
+import { flattenExport } from './flatten.ts'
+import { VERSION } from './version.ts'
+import { viewsOf } from './views.ts'
+
+export interface LoadOptions {
+  readonly destination: Destination
+  readonly registry: ColumnRegistry
+  readonly table: string
+  readonly selection: string
+  readonly write: 'append' | 'replace'
+  /** The project's zone where its times are local clock readings, else undefined. */
+  readonly localZone: string | undefined
+  readonly tell: Tell
+}
+
+/** Puts spooled slices into the destination: first the columns they need, then all else in one commit. */
+export class Loader {
+  readonly #options: LoadOptions
+  /** Names of the columns that the destination has. */
+  readonly #there: Set<string>
+
+  constructor(options: LoadOptions, there: readonly Column[]) {
+    this.#options = options
+    this.#there = new Set(there.map(({ name }) => name))
+  }
+
+  async load(spooled: SpooledSlice, signal: AbortSignal): Promise<LoadRecord> {
+    const { destination, table, selection, tell } = this.#options
+    const relation = this.#relation(spooled)
+    await this.#addColumns(relation.columns, spooled.loadId)
+    tell({ kind: 'slice-loading', slice: spooled.slice, events: spooled.summary.events })
+    const mode = this.#mode(spooled)
+    return destination.load(
+      relation,
+      { table, mode, rejects: rejectsRelation(spooled) },
+      {
+        loadId: spooled.loadId,
+        stream: table,
+        firstDay: spooled.slice.firstDay,
+        lastDay: spooled.slice.lastDay,
+        selection,
+        rowCount: spooled.summary.events,
+        rejectCount: spooled.summary.rejects,
+        byteCount: spooled.summary.bytes,
+        requestCount: spooled.requestCount,
+        startedAt: spooled.startedAt,
+        writeMode: mode.kind,
+        mixloadVersion: VERSION,
+      },
+      signal,
+    )
+  }
+
+  #mode({ slice }: SpooledSlice): WriteMode {
+    return this.#options.write === 'append' ? { kind: 'append' } : { kind: 'replace-days', ...slice }
+  }
+
+  #relation(spooled: SpooledSlice): Relation {
+    const { registry, localZone } = this.#options
+    const rowCount = spooled.summary.events
+    if (rowCount === 0) return { columns: [], rowCount, query: 'SELECT 1 WHERE false' }
+    const flattened = flattenExport(
+      {
+        paths: spooled.events.map(({ path }) => path),
+        fields: spooled.fields,
+        hasOverflow: spooled.hasOverflow,
+        overflowColumn: spooled.hasOverflow ? registry.overflowColumn() : undefined,
+        longestLine: spooled.summary.longestLine,
+        clock: spooled.clock,
+        localZone,
+      },
+      registry.columns.filter(({ role }) => role === 'fixed'),
+    )
+    return { ...flattened, rowCount }
+  }
+
+  /** Columns come before the load and in a step of their own: an added column that no row uses harms nobody. */
+  async #addColumns(used: readonly Column[], loadId: string): Promise<void> {
+    const { destination, registry, table, tell } = this.#options
+    const needed = new Set(used.map(({ name }) => name))
+    const missing = registry.columns.filter(
+      ({ name, role }) => !this.#there.has(name) && (role === 'fixed' || needed.has(name)),
+    )
+    if (missing.length === 0) return
+    await destination.addColumns(
+      table,
+      missing.map((column) => ({ ...column, firstLoadId: loadId })),
+    )
+    for (const { name } of missing) this.#there.add(name)
+    const added = missing.filter(({ role }) => role !== 'fixed')
+    if (added.length > 0) tell({ kind: 'columns-added', table, columns: added })
+    await this.putViews()
+  }
+
+  /** Makes the table's views anew with the columns it has. */
+  async putViews(): Promise<void> {
+    const { destination, table } = this.#options
+    const columns = await destination.columns(table)
+    if (columns.length === 0) return
+    const path = destination.pathInViews(table)
+    await destination.putViews(viewsOf(destination.supports.dialect, table, path, columns))
+  }
+}
+
+function rejectsRelation({ rejects, summary }: SpooledSlice): Relation | undefined {
+  if (summary.rejects === 0) return undefined
+  const text = (name: string): Column => ({ name, type: 'text', role: 'fixed', property: null })
+  return {
+    columns: [text('reason'), text('line')],
+    rowCount: summary.rejects,
+    query:
+      `SELECT reason, line FROM read_json(${fileList(rejects.map(({ path }) => path))}, format = 'newline_delimited', ` +
+      `auto_detect = false, maximum_object_size = 268435456, columns = {reason: 'VARCHAR', line: 'VARCHAR'})`,
+  }
+}

@@ -1,0 +1,175 @@
+import { Readable } from 'node:stream'
+import { createGunzip, createInflate } from 'node:zlib'
+import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
+import { MixloadError, messageOf } from '../errors.ts'
+import { VERSION } from '../version.ts'
+import type { ApiHosts } from './regions.ts'
+import { refusalError } from './response-errors.ts'
+
+/** How to sign in. A service account is what Mixpanel recommends; project secrets end on 3 March 2027. */
+export type Credentials =
+  | { readonly kind: 'service-account'; readonly user: string; readonly secret: string }
+  | { readonly kind: 'project-secret'; readonly secret: string }
+
+export interface ClientOptions {
+  readonly hosts: ApiHosts
+  readonly credentials: Credentials
+  readonly projectId: string | undefined
+  /** Longest wait for the first byte of an answer: a big day takes Mixpanel minutes. */
+  readonly firstByteTimeoutMs: number
+  /** Longest silence within an answer. There is no limit on the whole. */
+  readonly idleTimeoutMs: number
+}
+
+export interface ApiRequest {
+  readonly family: keyof ApiHosts
+  readonly path: string
+  readonly query: Readonly<Record<string, string>>
+}
+
+/** How much of a refusal's body is read for its message. */
+const REFUSAL_BYTES_MAX = 64 * 1024
+/** Size of the pieces that unzipping gives: large ones mean few turns of the event loop. */
+const UNZIP_BYTES = 256 * 1024
+
+/** Asks Mixpanel's reading APIs. It does not retry, and it does not count requests: see retry.ts and budget.ts. */
+export class MixpanelClient implements AsyncDisposable {
+  readonly #options: ClientOptions
+  readonly #agent: EnvHttpProxyAgent
+  /** The server's clock less ours, milliseconds, as of the last answer. */
+  clockOffsetMs = 0
+
+  constructor(options: ClientOptions) {
+    this.#options = options
+    this.#agent = new EnvHttpProxyAgent({
+      headersTimeout: options.firstByteTimeoutMs,
+      bodyTimeout: options.idleTimeoutMs,
+      connectTimeout: 30_000,
+    })
+  }
+
+  /**
+   * The unzipped body of a 200 answer, as it comes in.
+   * @throws MixloadError what the answer means; NETWORK_FAILED also while reading, where the connection breaks or the
+   *   body does not unzip.
+   */
+  async stream(ask: ApiRequest, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
+    const answer = await this.#send(ask, signal)
+    const encoding = String(answer.headers['content-encoding'] ?? '')
+    return unzipped(answer.body, encoding, describe(ask), signal)
+  }
+
+  /** The JSON of a 200 answer. */
+  async json(ask: ApiRequest, signal: AbortSignal): Promise<unknown> {
+    const parts: Buffer[] = []
+    for await (const part of await this.stream(ask, signal)) parts.push(part)
+    const text = Buffer.concat(parts).toString()
+    try {
+      return JSON.parse(text)
+    } catch (error) {
+      throw new MixloadError('BODY_UNREADABLE', `${describe(ask)} did not answer with JSON: ${text.slice(0, 200)}`, {
+        cause: error,
+      })
+    }
+  }
+
+  async #send(ask: ApiRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    const { hosts, credentials, projectId } = this.#options
+    const url = new URL(hosts[ask.family] + ask.path)
+    if (credentials.kind === 'service-account' && projectId !== undefined) url.searchParams.set('project_id', projectId)
+    for (const [name, value] of Object.entries(ask.query)) url.searchParams.set(name, value)
+    const answer = await this.#request(url, ask, signal)
+    const date = Date.parse(String(answer.headers.date))
+    if (!Number.isNaN(date)) this.clockOffsetMs = date - Date.now()
+    if (answer.statusCode === 200) return answer
+    const encoding = String(answer.headers['content-encoding'] ?? '')
+    throw refusalError({
+      status: answer.statusCode,
+      body: await beginningOf(unzipped(answer.body, encoding, describe(ask), signal)),
+      request: describe(ask),
+      retryAfter: answer.headers['retry-after']?.toString(),
+    })
+  }
+
+  async #request(url: URL, ask: ApiRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    try {
+      return await request(url, {
+        dispatcher: this.#agent,
+        signal,
+        headers: {
+          authorization: authorization(this.#options.credentials),
+          accept: 'application/json, text/plain',
+          'accept-encoding': 'gzip',
+          'user-agent': `mixload/${VERSION}`,
+        },
+      })
+    } catch (error) {
+      signal.throwIfAborted()
+      throw networkFailure(describe(ask), error)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#agent.destroy()
+  }
+}
+
+function authorization(credentials: Credentials): string {
+  const pair =
+    credentials.kind === 'service-account' ? `${credentials.user}:${credentials.secret}` : `${credentials.secret}:`
+  return `Basic ${Buffer.from(pair).toString('base64')}`
+}
+
+/** A request as messages name it. No secret is ever in a query. */
+function describe(ask: ApiRequest): string {
+  const query = new URLSearchParams(ask.query).toString()
+  return query === '' ? `GET ${ask.path}` : `GET ${ask.path}?${query}`
+}
+
+async function* unzipped(
+  body: Readable,
+  encoding: string,
+  request: string,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer, void, undefined> {
+  const unzip =
+    encoding === 'gzip' || encoding === 'x-gzip'
+      ? createGunzip({ chunkSize: UNZIP_BYTES })
+      : encoding === 'deflate'
+        ? createInflate({ chunkSize: UNZIP_BYTES })
+        : undefined
+  if (unzip !== undefined) {
+    body.on('error', (error) => unzip.destroy(error))
+    body.pipe(unzip)
+  }
+  const source: Readable = unzip ?? body
+  try {
+    for await (const block of source) yield block as Buffer
+  } catch (error) {
+    signal.throwIfAborted()
+    throw networkFailure(request, error)
+  } finally {
+    body.destroy()
+    unzip?.destroy()
+  }
+}
+
+/** A refusal's body may itself be cut: then what came of it has to do. */
+async function beginningOf(body: AsyncIterable<Buffer>): Promise<string> {
+  const parts: Buffer[] = []
+  let bytes = 0
+  try {
+    for await (const part of body) {
+      parts.push(part)
+      bytes += part.length
+      if (bytes >= REFUSAL_BYTES_MAX) break
+    }
+  } catch (error) {
+    if (!(error instanceof MixloadError)) throw error
+  }
+  return Buffer.concat(parts).toString()
+}
+
+function networkFailure(request: string, error: unknown): MixloadError {
+  return new MixloadError('NETWORK_FAILED', `The connection failed at ${request}: ${messageOf(error)}.`, { cause: error })
+}

@@ -1,0 +1,114 @@
+import { MixloadError } from '../errors.ts'
+
+/** What is known of an answer that is not 200. */
+export interface Refusal {
+  readonly status: number
+  /** The beginning of the body. */
+  readonly body: string
+  /** The request, without secrets: method and path with query. */
+  readonly request: string
+  readonly retryAfter: string | undefined
+}
+
+interface Rule {
+  readonly status?: number
+  readonly text?: RegExp
+  readonly make: (says: string, request: string) => MixloadError
+}
+
+/** The first rule that fits counts. Texts come first, because Mixpanel uses 400 for nearly everything. */
+const RULES: readonly Rule[] = [
+  {
+    text: /unable to authenticate|invalid (?:service account )?credentials|invalid project secret|invalid parameter: sig/i,
+    make: (says, request) =>
+      new MixloadError(
+        'CREDENTIALS_REFUSED',
+        `Mixpanel does not accept the credentials for ${request} (${says}). Check MIXPANEL_SERVICE_ACCOUNT and ` +
+          'MIXPANEL_SERVICE_ACCOUNT_SECRET (or MIXPANEL_API_SECRET), the project id, the region, and that the account has not expired.',
+      ),
+  },
+  {
+    text: /to_date cannot be later than today/i,
+    make: (says, request) =>
+      new MixloadError('DAY_IN_FUTURE', `${request}: ${says}. Check --timezone against the project's settings.`),
+  },
+  {
+    text: /timeout error/i,
+    make: (says, request) =>
+      new MixloadError('QUERY_TIMEOUT', `Mixpanel took too long over ${request} (${says}). A smaller slice will be asked for.`),
+  },
+  {
+    text: /too many export requests|rate limit/i,
+    make: (says, request) => new MixloadError('RATE_LIMITED', `Mixpanel's rate limit was reached at ${request}: ${says}`),
+  },
+  {
+    status: 429,
+    make: (says, request) => new MixloadError('RATE_LIMITED', `Mixpanel's rate limit was reached at ${request}: ${says}`),
+  },
+  {
+    status: 401,
+    make: (says, request) =>
+      new MixloadError(
+        'CREDENTIALS_REFUSED',
+        `Mixpanel answered 401 to ${request} (${says}). Check the credentials and the project id.`,
+      ),
+  },
+  {
+    status: 402,
+    make: (says, request) =>
+      new MixloadError('PLAN_REFUSED', `Not on this project's plan: ${request} answered 402 (${says}).`),
+  },
+  {
+    status: 403,
+    make: (says, request) =>
+      new MixloadError(
+        'PERMISSION_REFUSED',
+        `Not permitted: ${request} answered 403 (${says}). Give the service account access to this data.`,
+      ),
+  },
+  {
+    status: 404,
+    make: (says, request) =>
+      new MixloadError('NOT_FOUND', `${request} answered 404 (${says}). Check the project id and the region.`),
+  },
+  {
+    status: 408,
+    make: (says, request) => new MixloadError('SERVER_FAILED', `${request} answered 408 (${says}).`),
+  },
+]
+
+/** The error that an answer stands for. By text first: Mixpanel answers 400 to bad credentials, dates and slow scans alike. */
+export function refusalError(refusal: Refusal): MixloadError {
+  const says = complaint(refusal.body)
+  const retryAfterMs = retryAfterMilliseconds(refusal.retryAfter)
+  const rule = RULES.find(({ status, text }) => (text === undefined ? status === refusal.status : text.test(says)))
+  const error =
+    rule?.make(says, refusal.request) ??
+    (refusal.status >= 500
+      ? new MixloadError('SERVER_FAILED', `Mixpanel failed at ${refusal.request}: ${refusal.status} (${says}).`)
+      : new MixloadError('REQUEST_REFUSED', `Mixpanel refused ${refusal.request}: ${refusal.status} (${says}).`))
+  return retryAfterMs === undefined ? error : new MixloadError(error.code, error.message, { retryAfterMs })
+}
+
+/** What a body complains of: the `error` or `message` of a JSON body, or the body itself. */
+export function complaint(body: string): string {
+  try {
+    const value: unknown = JSON.parse(body)
+    if (typeof value === 'object' && value !== null) {
+      if ('error' in value && typeof value.error === 'string') return value.error
+      if ('message' in value && typeof value.message === 'string') return value.message
+    }
+  } catch {
+    // Export answers are often bare text.
+  }
+  const text = body.trim().replace(/\s+/g, ' ')
+  return text === '' ? 'no message' : text.slice(0, 300)
+}
+
+/** `Retry-After` in milliseconds, from seconds or from a date; a negative or odd one counts for nothing. */
+export function retryAfterMilliseconds(header: string | undefined, now: number = Date.now()): number | undefined {
+  if (header === undefined || header.trim() === '') return undefined
+  const seconds = Number(header)
+  const ms = Number.isNaN(seconds) ? Date.parse(header) - now : seconds * 1000
+  return Number.isNaN(ms) || ms < 0 ? undefined : ms
+}

@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pRetry from 'p-retry'
+import { type ErrorCode, MixloadError } from '../errors.ts'
+
+/** How patiently each kind of failure is met. */
+export interface RetryPolicy {
+  /** Tries after the first, by code; a code that is not here is not retried. */
+  readonly retries: Readonly<Partial<Record<ErrorCode, number>>>
+  /** Wait before the first retry, milliseconds; doubled with each further one. */
+  readonly firstDelayMs: number
+  readonly delayMaxMs: number
+}
+
+export const DEFAULT_RETRIES: RetryPolicy = {
+  retries: { NETWORK_FAILED: 6, SERVER_FAILED: 6, RATE_LIMITED: 12 },
+  firstDelayMs: 1000,
+  delayMaxMs: 60_000,
+}
+
+/** Runs `attempt` until it succeeds, fails for good, or has failed as often as the policy allows for its kind. */
+export async function retrying<T>(
+  policy: RetryPolicy,
+  signal: AbortSignal,
+  attempt: () => Promise<T>,
+  onRetry: (error: MixloadError, delayMs: number) => void,
+): Promise<T> {
+  const failures = new Map<ErrorCode, number>()
+  return pRetry(attempt, {
+    retries: Number.POSITIVE_INFINITY,
+    // The wait is ours, because Retry-After decides it where it is given.
+    minTimeout: 0,
+    maxTimeout: 0,
+    factor: 1,
+    signal,
+    async onFailedAttempt({ error }) {
+      if (!(error instanceof MixloadError) || !error.retry) throw error
+      const count = (failures.get(error.code) ?? 0) + 1
+      failures.set(error.code, count)
+      if (count > (policy.retries[error.code] ?? 0)) throw error
+      const delay = delayOf(policy, error, count)
+      onRetry(error, delay)
+      await sleep(delay, undefined, { signal })
+    },
+  })
+}
+
+function delayOf(policy: RetryPolicy, error: MixloadError, count: number): number {
+  const backoff = Math.min(policy.firstDelayMs * 2 ** (count - 1), policy.delayMaxMs)
+  if (error.retryAfterMs !== undefined) return error.retryAfterMs
+  // Up to a tenth more, so that several runs do not come back at the same moment.
+  return backoff * (1 + Math.random() / 10)
+}

@@ -1,0 +1,85 @@
+import { z } from 'zod'
+import { isFailure, MixloadError, messageOf } from './errors.ts'
+import type { Tell } from './events.ts'
+import type { MixpanelClient } from './mixpanel/client.ts'
+import type { Settings } from './settings.ts'
+import type { DayClock } from './slices.ts'
+import { dayInZone, isZone, addDays, type Day } from './time/days.ts'
+
+/** What `GET /api/app/me` tells of the projects an account can see. Mixpanel does not document it: all is optional. */
+const Me = z.object({
+  results: z.object({
+    user_name: z.string().optional(),
+    projects: z
+      .record(
+        z.string(),
+        z.object({ name: z.string().optional(), timezone: z.string().optional(), domain: z.string().optional() }),
+      )
+      .optional(),
+  }),
+})
+
+/** What Mixpanel says of the project itself. */
+export interface ProjectInfo {
+  readonly name: string | undefined
+  readonly timezone: string | undefined
+  /** The host of its user interface, which tells the region. */
+  readonly domain: string | undefined
+}
+
+/**
+ * Asks Mixpanel about a project.
+ * @throws MixloadError CREDENTIALS_REFUSED, or NOT_FOUND when the account does not see this project.
+ */
+export async function askProject(client: MixpanelClient, projectId: string, signal: AbortSignal): Promise<ProjectInfo> {
+  const answer = await client.json({ family: 'app', path: '/api/app/me', query: {} }, signal)
+  const me = Me.safeParse(answer)
+  if (!me.success) throw new MixloadError('BODY_UNREADABLE', 'GET /api/app/me answered in a form that is not known.')
+  const project = me.data.results.projects?.[projectId]
+  if (project === undefined) {
+    const seen = Object.keys(me.data.results.projects ?? {})
+    throw new MixloadError(
+      'NOT_FOUND',
+      `The service account does not see project ${projectId}. It sees: ${seen.join(', ') || 'none'}. Check the project id and the region.`,
+    )
+  }
+  return { name: project.name, timezone: project.timezone, domain: project.domain }
+}
+
+/**
+ * The project's time zone: the setting, else what Mixpanel says, else UTC. Only bad credentials end the run here: what
+ * else may be wrong with this question, the export itself will tell.
+ */
+export async function projectZone(
+  settings: Settings,
+  client: MixpanelClient,
+  tell: Tell,
+  signal: AbortSignal,
+): Promise<string> {
+  if (settings.timezone !== undefined) return settings.timezone
+  const assumed = (why: string) => {
+    tell({ kind: 'warning', message: `${why} Days are taken to be in UTC; set --timezone to the project's time zone.` })
+    return 'UTC'
+  }
+  if (settings.serviceAccount === undefined || settings.projectId === undefined) {
+    return assumed('Mixpanel tells the time zone to service accounts only.')
+  }
+  try {
+    const { timezone } = await askProject(client, settings.projectId, signal)
+    if (timezone !== undefined && isZone(timezone)) return timezone
+    return assumed(`Mixpanel gave ${timezone === undefined ? 'no time zone' : `the time zone ${timezone}, which is not known`}.`)
+  } catch (error) {
+    if (!(error instanceof MixloadError) || isFailure(error, 'CREDENTIALS_REFUSED')) throw error
+    return assumed(`Mixpanel could not be asked for the time zone (${messageOf(error)}).`)
+  }
+}
+
+/** How this project tells its days. */
+export function dayClock(zone: string, settings: Settings): DayClock {
+  return { zone, daysAreLocal: settings.legacyTime }
+}
+
+/** Yesterday in the project's time zone. */
+export function yesterdayOf(zone: string, now: number): Day {
+  return addDays(dayInZone(now, zone), -1)
+}

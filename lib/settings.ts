@@ -1,0 +1,263 @@
+import { z } from 'zod'
+import { COLUMN_TYPES } from './columns/column.ts'
+import { MixloadError } from './errors.ts'
+import { REGIONS } from './mixpanel/regions.ts'
+import { isDay, isZone } from './time/days.ts'
+
+/** Streams that can be loaded. */
+export const STREAMS = ['export'] as const
+export type StreamName = (typeof STREAMS)[number]
+
+const list = z
+  .union([z.array(z.string()), z.string().transform((text) => text.split(','))])
+  .transform((items) => items.map((item) => item.trim()).filter((item) => item !== ''))
+
+const flag = z.union([
+  z.boolean(),
+  z.enum(['true', 'false', '1', '0', 'yes', 'no']).transform((text) => ['true', '1', 'yes'].includes(text)),
+])
+
+const count = (least: number) =>
+  z.preprocess((value) => (typeof value === 'string' && /^-?\d+$/.test(value.trim()) ? Number(value) : value), z.int().min(least))
+
+const day = z.string().refine(isDay, { error: 'must be a day such as 2026-08-31' })
+const zone = z.string().refine(isZone, { error: 'must be an IANA time zone such as Europe/Berlin' })
+const size = z.string().regex(/^\d+\s*(?:KB|MB|GB|KiB|MiB|GiB)$/i, 'must be a size such as 400MB')
+const httpUrl = z.url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' })
+
+/** A setting: where it may come from, and what it means. `flag` is also the key in mixload.yaml, in camel case. */
+interface Setting {
+  readonly schema: z.ZodType
+  readonly describe: string
+  readonly environment?: string
+  /** False for secrets, which have no business on a command line. */
+  readonly flag?: false
+  /** What help shows as the default where it is not a constant. */
+  readonly default?: string
+  /** A switch: `--legacy-time` without a value means true. */
+  readonly isSwitch?: true
+}
+
+/** Every setting, in the order that help shows them. The reference in docs/ is generated from this. */
+export const SETTINGS = {
+  destination: {
+    schema: z.string().min(1).default('duckdb:mixpanel.duckdb'),
+    environment: 'MIXLOAD_DESTINATION',
+    describe: 'Where to load: duckdb:PATH or memory:',
+    default: 'duckdb:mixpanel.duckdb',
+  },
+  schema: {
+    schema: z.string().min(1).max(63).default('mixpanel'),
+    environment: 'MIXLOAD_SCHEMA',
+    describe: 'Schema (dataset) in the destination',
+    default: 'mixpanel',
+  },
+  streams: {
+    schema: list.pipe(z.array(z.enum(STREAMS)).min(1)).default([...STREAMS]),
+    environment: 'MIXLOAD_STREAMS',
+    describe: `Streams to load, comma-separated: ${STREAMS.join(', ')}`,
+    default: 'all',
+  },
+  from: { schema: day.optional(), describe: 'First day, yyyy-mm-dd' },
+  to: { schema: day.optional(), describe: 'Last day, yyyy-mm-dd', default: "yesterday in the project's timezone" },
+  region: {
+    schema: z.enum(REGIONS).default('us'),
+    environment: 'MIXPANEL_REGION',
+    describe: `Where the project's data lives: ${REGIONS.join(', ')}`,
+    default: 'us',
+  },
+  apiUrl: {
+    schema: httpUrl.optional(),
+    environment: 'MIXPANEL_API_URL',
+    describe: "Address in the place of every one of Mixpanel's hosts",
+  },
+  projectId: {
+    schema: z.coerce.string().regex(/^\d+$/, 'must be a number').optional(),
+    environment: 'MIXPANEL_PROJECT_ID',
+    describe: 'Project id, needed with a service account',
+  },
+  serviceAccount: {
+    schema: z.string().min(1).optional(),
+    environment: 'MIXPANEL_SERVICE_ACCOUNT',
+    flag: false,
+    describe: 'User name of a service account',
+  },
+  serviceAccountSecret: {
+    schema: z.string().min(1).optional(),
+    environment: 'MIXPANEL_SERVICE_ACCOUNT_SECRET',
+    flag: false,
+    describe: 'Its secret',
+  },
+  apiSecret: {
+    schema: z.string().min(1).optional(),
+    environment: 'MIXPANEL_API_SECRET',
+    flag: false,
+    describe: 'Project secret, instead of a service account; Mixpanel ends it on 3 March 2027',
+  },
+  timezone: {
+    schema: zone.optional(),
+    environment: 'MIXPANEL_TIMEZONE',
+    describe: "The project's time zone",
+    default: 'asked from Mixpanel, else UTC',
+  },
+  legacyTime: {
+    schema: flag.default(false),
+    environment: 'MIXPANEL_LEGACY_TIME',
+    isSwitch: true,
+    describe: 'Times are on the local clock: for projects older than 2023',
+    default: 'off',
+  },
+  attributionWindow: {
+    schema: count(0).default(5),
+    environment: 'MIXLOAD_ATTRIBUTION_WINDOW',
+    describe: 'Days that sync reads again, because events come late',
+    default: '5',
+  },
+  events: {
+    schema: list.pipe(z.array(z.string()).min(1)).optional(),
+    environment: 'MIXLOAD_EVENTS',
+    describe: 'Only these events, comma-separated',
+    default: 'all',
+  },
+  includeProperties: {
+    schema: list.optional(),
+    environment: 'MIXLOAD_INCLUDE_PROPERTIES',
+    describe: 'Only these properties, comma-separated; * stands for anything',
+    default: 'all',
+  },
+  excludeProperties: {
+    schema: list.optional(),
+    environment: 'MIXLOAD_EXCLUDE_PROPERTIES',
+    describe: 'Not these properties, comma-separated; * stands for anything',
+  },
+  newProperties: {
+    schema: z.enum(['capture', 'ignore']).default('capture'),
+    environment: 'MIXLOAD_NEW_PROPERTIES',
+    describe: 'What to do with properties that have no column yet: capture or ignore',
+    default: 'capture',
+  },
+  maxColumns: {
+    schema: count(20).default(1000),
+    environment: 'MIXLOAD_MAX_COLUMNS',
+    describe: 'Most columns a table may have; further properties go to the json column _more',
+    default: '1000',
+  },
+  columns: {
+    schema: z.record(z.string(), z.enum(COLUMN_TYPES)).default({}),
+    flag: false,
+    describe: `Types of properties, by name: ${COLUMN_TYPES.join(', ')}`,
+  },
+  write: {
+    schema: z.enum(['append', 'replace']).default('append'),
+    environment: 'MIXLOAD_WRITE',
+    describe: 'append rows, or replace each day that is read',
+    default: 'append',
+  },
+  sliceDays: {
+    schema: count(1).optional(),
+    environment: 'MIXLOAD_SLICE_DAYS',
+    describe: 'Days per request',
+    default: 'planned from the rate budget, 1 where it allows',
+  },
+  requestsPerHour: {
+    schema: count(0).default(60),
+    environment: 'MIXLOAD_REQUESTS_PER_HOUR',
+    describe: 'Requests per hour; 0 for no limit',
+    default: '60',
+  },
+  requestsPerSecond: {
+    schema: count(0).default(3),
+    environment: 'MIXLOAD_REQUESTS_PER_SECOND',
+    describe: 'Requests per second; 0 for no limit',
+    default: '3',
+  },
+  idleTimeout: {
+    schema: count(1).default(300),
+    environment: 'MIXLOAD_IDLE_TIMEOUT',
+    describe: 'Seconds of silence within an answer after which it is given up',
+    default: '300',
+  },
+  firstByteTimeout: {
+    schema: count(1).default(1200),
+    environment: 'MIXLOAD_FIRST_BYTE_TIMEOUT',
+    describe: 'Seconds to wait for an answer to begin: a big day takes Mixpanel minutes',
+    default: '1200',
+  },
+  memoryLimit: {
+    schema: size.default('256MB'),
+    environment: 'MIXLOAD_MEMORY_LIMIT',
+    describe: 'Memory of the transform engine; past it, it uses the disk',
+    default: '256MB',
+  },
+  spoolDir: {
+    schema: z.string().min(1).optional(),
+    environment: 'MIXLOAD_SPOOL_DIR',
+    describe: 'Directory for what is downloaded and not loaded yet',
+    default: "mixload in the system's temporary directory",
+  },
+  stateDir: {
+    schema: z.string().min(1).optional(),
+    environment: 'MIXLOAD_STATE_DIR',
+    describe: 'Directory for the request budget that runs share',
+    default: "mixload in the user's state directory",
+  },
+} as const satisfies Record<string, Setting>
+
+export type SettingName = keyof typeof SETTINGS
+
+/** All settings, checked. */
+export type Settings = { readonly [Name in SettingName]: z.output<(typeof SETTINGS)[Name]['schema']> }
+
+const NAMES = Object.keys(SETTINGS) as SettingName[]
+
+/** A setting's flag, such as `--slice-days`. */
+export function flagOf(name: SettingName): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+}
+
+/** Values before they are checked, by setting, from one source. */
+export type RawSettings = Readonly<Record<string, unknown>>
+
+/** The settings that environment variables give. An empty variable counts as not set. */
+export function settingsFromEnvironment(environment: Readonly<Record<string, string | undefined>>): RawSettings {
+  const raw: Record<string, unknown> = {}
+  for (const name of NAMES) {
+    const { environment: variable }: Setting = SETTINGS[name]
+    const value = variable === undefined ? undefined : environment[variable]
+    if (value !== undefined && value !== '') raw[name] = value
+  }
+  return raw
+}
+
+/**
+ * Checks and joins the sources: flags over environment over file.
+ * @throws MixloadError CONFIG_INVALID naming every setting that is wrong, its value, and what is allowed.
+ */
+export function resolveSettings(flags: RawSettings, environment: RawSettings, file: RawSettings): Settings {
+  const complaints: string[] = []
+  const settings: Record<string, unknown> = {}
+  for (const key of Object.keys(file)) {
+    if (!(key in SETTINGS)) complaints.push(`mixload.yaml: ${key} is not a setting. Known: ${NAMES.join(', ')}`)
+  }
+  for (const name of NAMES) {
+    const setting: Setting = SETTINGS[name]
+    const [value, source] =
+      flags[name] !== undefined
+        ? [flags[name], flagOf(name)]
+        : environment[name] !== undefined
+          ? [environment[name], setting.environment ?? name]
+          : [file[name], `mixload.yaml: ${name}`]
+    const parsed = setting.schema.safeParse(value)
+    if (parsed.success) settings[name] = parsed.data
+    else complaints.push(complaintOf(setting, source, value, parsed.error))
+  }
+  if (complaints.length > 0) throw new MixloadError('CONFIG_INVALID', complaints.join('\n'))
+  return settings as Settings
+}
+
+function complaintOf(setting: Setting, source: string, value: unknown, error: z.ZodError): string {
+  const wrong = error.issues.map((issue) => issue.message).join('; ')
+  // A setting without a flag is a secret or is written in the file only: its value is not repeated.
+  const shown = setting.flag === false ? 'the given value' : JSON.stringify(value)
+  return `${source}: ${shown} is not valid: ${wrong}. It is: ${setting.describe}.`
+}

@@ -1,0 +1,110 @@
+import type { LoadRecord } from './destination.ts'
+import { addDays, type Day, daysBetween, earlier, endOfDayInZone, later } from './time/days.ts'
+
+/** The unit of work: a span of days of one stream, loaded in one commit. */
+export interface Slice {
+  readonly firstDay: Day
+  readonly lastDay: Day
+}
+
+/** How the project tells its days. */
+export interface DayClock {
+  /** The project's time zone. */
+  readonly zone: string
+  /** Whether export days are days in that zone; else they are days in UTC. */
+  readonly daysAreLocal: boolean
+}
+
+/** Of the requests of an hour, the share that is planned for; the rest is for asking again. */
+const PLANNED_SHARE = 0.8
+
+/**
+ * The moment from which a day can be whole: it must be over where Mixpanel cuts days, and in the project's own zone,
+ * since Mixpanel documents the first only for projects of before and after 2023, and not for the request's limits.
+ */
+export function endOfDay(day: Day, clock: DayClock): number {
+  const local = endOfDayInZone(day, clock.zone)
+  return clock.daysAreLocal ? local : Math.max(local, endOfDayInZone(day, 'UTC'))
+}
+
+/** The days that the ledger has whole: covered by a load of everything selected that began after the day was over. */
+export function wholeDays(ledger: readonly LoadRecord[], selection: string, clock: DayClock): ReadonlySet<Day> {
+  const days = new Set<Day>()
+  for (const { firstDay, lastDay, startedAt, selection: loaded } of ledger) {
+    if (firstDay === null || lastDay === null) continue
+    if (loaded !== selection && loaded !== '') continue
+    for (let day = firstDay; day <= lastDay; day = addDays(day, 1)) {
+      if (startedAt.getTime() >= endOfDay(day, clock)) days.add(day)
+    }
+  }
+  return days
+}
+
+/** The days from `first` to `last` that are not among `done`. */
+export function missingDays(first: Day, last: Day, done: ReadonlySet<Day>): readonly Day[] {
+  const days: Day[] = []
+  for (let day = first; day <= last; day = addDays(day, 1)) if (!done.has(day)) days.push(day)
+  return days
+}
+
+/** Days a slice should span so that this many days need no more requests than an hour allows. */
+export function planSliceDays(dayCount: number, requestsPerHour: number): number {
+  if (requestsPerHour === 0) return 1
+  return Math.max(1, Math.ceil(dayCount / Math.max(1, Math.floor(requestsPerHour * PLANNED_SHARE))))
+}
+
+/** Slices of at most `sliceDays` that hold exactly these days, which must be in order. Only neighbouring days share one. */
+export function planSlices(days: readonly Day[], sliceDays: number): readonly Slice[] {
+  const slices: { firstDay: Day; lastDay: Day }[] = []
+  for (const day of days) {
+    const open = slices.at(-1)
+    const joins =
+      open !== undefined && addDays(open.lastDay, 1) === day && daysBetween(open.firstDay, day) <= sliceDays
+    if (joins) open.lastDay = day
+    else slices.push({ firstDay: day, lastDay: day })
+  }
+  return slices
+}
+
+/** The two halves of a slice of more than one day. */
+export function halves({ firstDay, lastDay }: Slice): readonly [Slice, Slice] {
+  const middle = addDays(firstDay, Math.floor(daysBetween(firstDay, lastDay) / 2) - 1)
+  return [
+    { firstDay, lastDay: middle },
+    { firstDay: addDays(middle, 1), lastDay },
+  ]
+}
+
+/**
+ * The days that sync reads, up to `yesterday`: all that the ledger lacks since its first day or `from`, and the
+ * attribution window before the last whole day again, because events come late.
+ */
+export function syncDays(
+  whole: ReadonlySet<Day>,
+  from: Day | undefined,
+  yesterday: Day,
+  attributionWindow: number,
+): readonly Day[] {
+  let firstWhole: Day | undefined
+  let lastWhole: Day | undefined
+  for (const day of whole) {
+    firstWhole = firstWhole === undefined ? day : earlier(firstWhole, day)
+    lastWhole = lastWhole === undefined ? day : later(lastWhole, day)
+  }
+  const start = from ?? firstWhole
+  if (start === undefined) return []
+  const missing = missingDays(start, yesterday, whole)
+  if (lastWhole === undefined) return missing
+  const reread = new Set(missing)
+  const windowEnd = earlier(lastWhole, yesterday)
+  for (let back = 0; back < attributionWindow; back++) {
+    const day = addDays(windowEnd, -back)
+    if (day >= start) reread.add(day)
+  }
+  return [...reread].sort()
+}
+
+/** How a slice is named in messages. */
+export function sliceName({ firstDay, lastDay }: Slice): string {
+  return firstDay === lastDay ? firstDay : `${firstDay} to ${lastDay}`
+}

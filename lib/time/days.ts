@@ -1,0 +1,52 @@
+import { DateTime, IANAZone } from 'luxon'
+
+/** A calendar day as `yyyy-mm-dd`; days compare as texts. */
+export type Day = string
+
+const DAY_MS = 86_400_000
+
+/** Whether a text is a real calendar day. */
+export function isDay(text: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text)) && dayAt(Date.parse(text)) === text
+}
+
+/** The UTC day that holds a moment, in milliseconds since 1970. */
+export function dayAt(ms: number): Day {
+  return new Date(ms).toISOString().slice(0, 10)
+}
+
+/** The first millisecond of a day whose clock is UTC. */
+export function startOfDay(day: Day): number {
+  return Date.parse(`${day}T00:00:00Z`)
+}
+
+export function addDays(day: Day, count: number): Day {
+  return dayAt(startOfDay(day) + count * DAY_MS)
+}
+
+/** Days from `first` to `last`, both counted; 0 when `last` is before `first`. */
+export function daysBetween(first: Day, last: Day): number {
+  return Math.max(0, Math.round((startOfDay(last) - startOfDay(first)) / DAY_MS) + 1)
+}
+
+export function earlier(a: Day, b: Day): Day {
+  return a < b ? a : b
+}
+
+export function later(a: Day, b: Day): Day {
+  return a > b ? a : b
+}
+
+export function isZone(zone: string): boolean {
+  return IANAZone.isValidZone(zone)
+}
+
+/** The day that a moment falls on in a zone. */
+export function dayInZone(ms: number, zone: string): Day {
+  return DateTime.fromMillis(ms, { zone }).toISODate() as Day
+}
+
+/** The moment at which a day is over in a zone, in milliseconds since 1970. */
+export function endOfDayInZone(day: Day, zone: string): number {
+  return DateTime.fromISO(addDays(day, 1), { zone }).startOf('day').toMillis()
+}

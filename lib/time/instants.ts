@@ -1,0 +1,18 @@
+/** `yyyy-mm-dd`, or that with a time and perhaps a zone, as Mixpanel writes dates. */
+const INSTANT = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-]\d{2}:?\d{2})?)?$/
+
+/** Whether a text is a date or a moment that Mixpanel's date convention allows. */
+export function isInstant(text: string): boolean {
+  if (!INSTANT.test(text)) return false
+  const parsed = Date.parse(toInstantText(text))
+  if (Number.isNaN(parsed)) return false
+  // Date.parse turns February 30 into March 2; a date that is none must not become another one.
+  return new Date(`${text.slice(0, 10)}T00:00:00Z`).toISOString().startsWith(text.slice(0, 10))
+}
+
+/** The same moment as ISO 8601 with a zone; without one in the text, it is UTC. */
+export function toInstantText(text: string): string {
+  const iso = text.replace(' ', 'T')
+  if (iso.length === 10) return `${iso}T00:00:00Z`
+  return /(?:Z|[+-]\d{2}:?\d{2})$/.test(iso) ? iso : `${iso}Z`
+}
