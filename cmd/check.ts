@@ -1,8 +1,8 @@
 import { isFailure, MixloadError, messageOf } from '../lib/errors.ts'
 import { REGIONS } from '../lib/mixpanel/regions.ts'
 import { askProject, type ProjectInfo, yesterdayOf } from '../lib/project.ts'
-import { isZone } from '../lib/time/days.ts'
 import { exportRequest } from '../lib/streams/export.ts'
+import { isZone } from '../lib/time/days.ts'
 import type { Command, CommandContext } from './command.ts'
 import { LOAD_SETTINGS } from './load-command.ts'
 import { createClient, credentialsOf, exportBudget, openWarehouse } from './session.ts'
@@ -87,7 +87,11 @@ async function refusedFinding({ settings, signal }: CommandContext, error: unkno
       await using client = createClient({ ...settings, region }, () => {})
       try {
         await askProject(client, settings.projectId, signal)
-        return { check: 'region', ok: false, detail: `The project is in region ${region}: set MIXPANEL_REGION=${region}.` }
+        return {
+          check: 'region',
+          ok: false,
+          detail: `The project is in region ${region}: set MIXPANEL_REGION=${region}.`,
+        }
       } catch (otherError) {
         if (!(otherError instanceof MixloadError)) throw otherError
       }
@@ -99,7 +103,11 @@ async function refusedFinding({ settings, signal }: CommandContext, error: unkno
 function zoneFinding(set: string | undefined, told: string | undefined): Finding {
   const check = 'timezone'
   if (set !== undefined && told !== undefined && set !== told) {
-    return { check, ok: false, detail: `--timezone is ${set}, but Mixpanel says ${told}. Leave the setting out, or mend it.` }
+    return {
+      check,
+      ok: false,
+      detail: `--timezone is ${set}, but Mixpanel says ${told}. Leave the setting out, or mend it.`,
+    }
   }
   const zone = set ?? told
   return zone === undefined

@@ -4,7 +4,9 @@ import type { Command } from './command.ts'
 import type { Output } from './output.ts'
 
 /** The commands. Only the one that is named is loaded, so that help comes at once and loads no database. */
-const COMMANDS: Readonly<Record<string, { readonly describe: string; readonly load: () => Promise<{ command: Command }> }>> = {
+const COMMANDS: Readonly<
+  Record<string, { readonly describe: string; readonly load: () => Promise<{ command: Command }> }>
+> = {
   backfill: { describe: 'Load every day of a span once; resumable', load: () => import('./backfill.ts') },
   sync: { describe: 'Load what is new, and the attribution window again', load: () => import('./sync.ts') },
   plan: { describe: 'Show what would be asked for, and how long it takes', load: () => import('./plan.ts') },
@@ -16,7 +18,8 @@ const COMMANDS: Readonly<Record<string, { readonly describe: string; readonly lo
 
 const USAGE = 2
 
-const EPILOGUE = 'Settings also come from the environment and from mixload.yaml: see docs/settings.md. Secrets only from there.'
+const EPILOGUE =
+  'Settings also come from the environment and from mixload.yaml: see docs/settings.md. Secrets only from there.'
 
 process.exitCode = await main(process.argv.slice(2))
 
@@ -106,7 +109,9 @@ async function execute(command: Command, flags: Readonly<Record<string, unknown>
 
 async function failed(error: unknown, signal: AbortSignal, output: Output): Promise<number> {
   const { MixloadError } = await import('../lib/errors.ts')
-  const failure = signal.aborted ? new MixloadError('INTERRUPTED', 'Stopped. What is committed stays; run again to go on.') : error
+  const failure = signal.aborted
+    ? new MixloadError('INTERRUPTED', 'Stopped. What is committed stays; run again to go on.')
+    : error
   output.fail(failure)
   return failure instanceof MixloadError ? failure.exitCode : 1
 }

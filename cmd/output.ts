@@ -53,7 +53,9 @@ function logEvents(): Events {
 
 function logEntry(event: RunEvent): { level: 'info' | 'warn'; message: string } & Record<string, unknown> {
   const slice = 'slice' in event ? { first_day: event.slice.firstDay, last_day: event.slice.lastDay } : {}
-  const isWarning = ['slice-split', 'slice-by-event', 'slice-set-aside', 'retry', 'warning', 'rejects'].includes(event.kind)
+  const isWarning = ['slice-split', 'slice-by-event', 'slice-set-aside', 'retry', 'warning', 'rejects'].includes(
+    event.kind,
+  )
   const numbers =
     event.kind === 'slice-loaded'
       ? { rows: event.record.rowCount, rejects: event.record.rejectCount, load_id: event.record.loadId }

@@ -27,7 +27,10 @@ export function credentialsOf(settings: Settings, tell: Tell): Credentials {
   const { serviceAccount: user, serviceAccountSecret: secret, apiSecret, projectId } = settings
   if (user !== undefined && secret !== undefined) {
     if (projectId === undefined) {
-      throw new MixloadError('CONFIG_INVALID', 'A service account needs the project id: set MIXPANEL_PROJECT_ID or --project-id.')
+      throw new MixloadError(
+        'CONFIG_INVALID',
+        'A service account needs the project id: set MIXPANEL_PROJECT_ID or --project-id.',
+      )
     }
     return { kind: 'service-account', user, secret }
   }
@@ -39,12 +42,13 @@ export function credentialsOf(settings: Settings, tell: Tell): Credentials {
     throw new MixloadError(
       'CONFIG_INVALID',
       'No credentials. Set MIXPANEL_SERVICE_ACCOUNT, MIXPANEL_SERVICE_ACCOUNT_SECRET and MIXPANEL_PROJECT_ID ' +
-        "(Mixpanel: Settings, Project settings, Service accounts), or put them into mixload.yaml.",
+        '(Mixpanel: Settings, Project settings, Service accounts), or put them into mixload.yaml.',
     )
   }
   tell({
     kind: 'warning',
-    message: 'Project secrets end on 3 March 2027. Make a service account and set MIXPANEL_SERVICE_ACCOUNT before then.',
+    message:
+      'Project secrets end on 3 March 2027. Make a service account and set MIXPANEL_SERVICE_ACCOUNT before then.',
   })
   return { kind: 'project-secret', secret: apiSecret }
 }

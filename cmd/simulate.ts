@@ -11,7 +11,11 @@ export const command: Command = {
     host: { type: 'string', describe: 'Address to listen on', default: '127.0.0.1' },
     'project-id': { type: 'string', describe: 'Project id that it answers to', default: '1000' },
     'requests-per-hour': { type: 'number', describe: 'Export requests it allows an hour; 0 for no limit', default: 60 },
-    'requests-per-second': { type: 'number', describe: 'Export requests it allows a second; 0 for no limit', default: 3 },
+    'requests-per-second': {
+      type: 'number',
+      describe: 'Export requests it allows a second; 0 for no limit',
+      default: 3,
+    },
   },
   async run({ settings, flags, output, signal }) {
     await using simulator = await startSimulator({

@@ -35,9 +35,13 @@ export const command: Command = {
       last_loaded_at: last.loadedAt.toISOString(),
       new_columns: columns.map(({ name }) => name),
     })
-    output.print(`export: ${rows} rows in ${ledger.length} loads, whole to ${lastDay ?? 'no day yet'}, ${rejects} lines set aside`)
+    output.print(
+      `export: ${rows} rows in ${ledger.length} loads, whole to ${lastDay ?? 'no day yet'}, ${rejects} lines set aside`,
+    )
     output.print(gaps.length === 0 ? '  no gaps' : `  gaps: ${gaps.map(sliceName).join(', ')}`)
-    output.print(`  last load: ${last.loadedAt.toISOString()}, ${last.rowCount} rows of ${last.firstDay} to ${last.lastDay}`)
+    output.print(
+      `  last load: ${last.loadedAt.toISOString()}, ${last.rowCount} rows of ${last.firstDay} to ${last.lastDay}`,
+    )
     output.print(`  new columns then: ${columns.map(({ name }) => name).join(', ') || 'none'}`)
     return 0
   },

@@ -12,7 +12,10 @@ export const command: Command = {
     await destination.open(signal)
     const columns = await destination.columns('export')
     if (columns.length === 0) {
-      throw new MixloadError('CONFIG_INVALID', `${destination.description} has no table export yet. Run mixload backfill first.`)
+      throw new MixloadError(
+        'CONFIG_INVALID',
+        `${destination.description} has no table export yet. Run mixload backfill first.`,
+      )
     }
     const views = viewsOf(destination.supports.dialect, 'export', destination.pathInViews('export'), columns)
     await destination.putViews(views)

@@ -217,6 +217,7 @@ export class Extractor {
         undated: sum(({ undated }) => undated),
         outside: sum(({ outside }) => outside),
         longestLine: Math.max(...summaries.map(({ longestLine }) => longestLine)),
+        longestReject: Math.max(...summaries.map(({ longestReject }) => longestReject)),
       },
       requestCount: this.#requests,
       fields: this.#writer.fields(),

@@ -1,5 +1,5 @@
-import type { Column, ColumnType } from './columns/column.ts'
 import { LOCAL_TIME_COLUMN } from './columns/catalogue.ts'
+import type { Column, ColumnType } from './columns/column.ts'
 import { fileList } from './engine.ts'
 import { LINE_HASH_FIELD, OVERFLOW_FIELD, type SpoolField } from './infer/line-writer.ts'
 import { quoteName, quoteText } from './sql.ts'
@@ -91,7 +91,9 @@ function withMilliseconds(input: FlattenInput, forms: Forms): string {
     if (isTime(column)) time = form.value
     if (column.role === 'companion' && column.owner === 'time') timeText = form.text
   }
-  const number = [time, timeText === undefined ? undefined : `TRY_CAST(${timeText} AS DOUBLE)`].filter((part) => part !== undefined)
+  const number = [time, timeText === undefined ? undefined : `TRY_CAST(${timeText} AS DOUBLE)`].filter(
+    (part) => part !== undefined,
+  )
   const given = number.length === 0 ? 'CAST(NULL AS DOUBLE)' : `coalesce(${number.join(', ')})`
   const inMilliseconds = `CASE WHEN ${given} >= ${clock.secondsFrom} AND ${given} < ${clock.secondsUntil} THEN ${given} * 1000 ELSE ${given} END`
   return `SELECT *, CASE WHEN abs(${inMilliseconds}) <= ${INSTANT_MS_MAX} THEN ${inMilliseconds} END AS _ms\n  FROM ${reader(input)}`
@@ -122,19 +124,22 @@ function eventId(forms: Forms, byName: ReadonlyMap<string, Column>): string {
 
 /** `read_json` with the exact struct of the slice's fields. */
 function reader(input: FlattenInput): string {
-  const struct = input.fields
-    .map((field) => `${quoteName(field.key)} ${fieldType(field)}`)
-    .join(', ')
+  const struct = input.fields.map((field) => `${quoteName(field.key)} ${fieldType(field)}`).join(', ')
   const columns = [
     `event: 'VARCHAR'`,
     `${LINE_HASH_FIELD}: 'VARCHAR'`,
     ...(input.hasOverflow ? [`${OVERFLOW_FIELD}: 'VARCHAR'`] : []),
     ...(struct === '' ? [] : [`properties: ${quoteText(`STRUCT(${struct})`)}`]),
   ]
+  return readNdjson(input.paths, columns, input.longestLine)
+}
+
+/** The engine's reader for NDJSON files of lines up to `longestLine` bytes, as `name: 'TYPE'` columns. */
+export function readNdjson(paths: readonly string[], columns: readonly string[], longestLine: number): string {
   // The engine's buffers are a multiple of this, a thread, so it is no larger than the lines need.
-  const objectBytes = Math.max(1 << 20, input.longestLine * 2)
+  const objectBytes = Math.max(1 << 20, longestLine + 1024)
   return (
-    `read_json(${fileList(input.paths)}, format = 'newline_delimited', compression = 'uncompressed', ` +
+    `read_json(${fileList(paths)}, format = 'newline_delimited', compression = 'uncompressed', ` +
     `maximum_object_size = ${objectBytes}, auto_detect = false, columns = {${columns.join(', ')}})`
   )
 }

@@ -1,10 +1,9 @@
 import type { Column } from './columns/column.ts'
 import type { ColumnRegistry } from './columns/registry.ts'
 import type { Destination, LoadRecord, Relation, WriteMode } from './destination.ts'
-import { fileList } from './engine.ts'
 import type { Tell } from './events.ts'
 import type { SpooledSlice } from './extract.ts'
-import { flattenExport } from './flatten.ts'
+import { flattenExport, readNdjson } from './flatten.ts'
 import { VERSION } from './version.ts'
 import { viewsOf } from './views.ts'
 
@@ -83,7 +82,8 @@ export class Loader {
   /** Columns come before the load and in a step of their own: an added column that no row uses harms nobody. */
   async #addColumns(used: readonly Column[], loadId: string): Promise<void> {
     const { destination, registry, table, tell } = this.#options
-    const needed = new Set(used.map(({ name }) => name))
+    // A companion never comes without the column whose misfits it takes.
+    const needed = new Set(used.flatMap(({ name, owner }) => (owner === undefined ? [name] : [name, owner])))
     const missing = registry.columns.filter(
       ({ name, role }) => !this.#there.has(name) && (role === 'fixed' || needed.has(name)),
     )
@@ -110,12 +110,11 @@ export class Loader {
 
 function rejectsRelation({ rejects, summary }: SpooledSlice): Relation | undefined {
   if (summary.rejects === 0) return undefined
+  const paths = rejects.map(({ path }) => path)
   const text = (name: string): Column => ({ name, type: 'text', role: 'fixed', property: null })
   return {
     columns: [text('reason'), text('line')],
     rowCount: summary.rejects,
-    query:
-      `SELECT reason, line FROM read_json(${fileList(rejects.map(({ path }) => path))}, format = 'newline_delimited', ` +
-      `auto_detect = false, maximum_object_size = 268435456, columns = {reason: 'VARCHAR', line: 'VARCHAR'})`,
+    query: `SELECT reason, line FROM ${readNdjson(paths, ["reason: 'VARCHAR'", "line: 'VARCHAR'"], summary.longestReject)}`,
   }
 }

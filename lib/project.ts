@@ -4,7 +4,7 @@ import type { Tell } from './events.ts'
 import type { MixpanelClient } from './mixpanel/client.ts'
 import type { Settings } from './settings.ts'
 import type { DayClock } from './slices.ts'
-import { dayInZone, isZone, addDays, type Day } from './time/days.ts'
+import { addDays, type Day, dayInZone, isZone } from './time/days.ts'
 
 /** What `GET /api/app/me` tells of the projects an account can see. Mixpanel does not document it: all is optional. */
 const Me = z.object({
@@ -67,7 +67,9 @@ export async function projectZone(
   try {
     const { timezone } = await askProject(client, settings.projectId, signal)
     if (timezone !== undefined && isZone(timezone)) return timezone
-    return assumed(`Mixpanel gave ${timezone === undefined ? 'no time zone' : `the time zone ${timezone}, which is not known`}.`)
+    return assumed(
+      `Mixpanel gave ${timezone === undefined ? 'no time zone' : `the time zone ${timezone}, which is not known`}.`,
+    )
   } catch (error) {
     if (!(error instanceof MixloadError) || isFailure(error, 'CREDENTIALS_REFUSED')) throw error
     return assumed(`Mixpanel could not be asked for the time zone (${messageOf(error)}).`)

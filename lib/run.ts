@@ -1,5 +1,5 @@
 import type { LoadRecord } from './destination.ts'
-import { isFailure, MixloadError } from './errors.ts'
+import { isFailure, type MixloadError } from './errors.ts'
 import type { Tell } from './events.ts'
 import { discardSpooled, type Extracted, type Extractor, type SpooledSlice } from './extract.ts'
 import type { Loader } from './load.ts'

@@ -18,7 +18,10 @@ const flag = z.union([
 ])
 
 const count = (least: number) =>
-  z.preprocess((value) => (typeof value === 'string' && /^-?\d+$/.test(value.trim()) ? Number(value) : value), z.int().min(least))
+  z.preprocess(
+    (value) => (typeof value === 'string' && /^-?\d+$/.test(value.trim()) ? Number(value) : value),
+    z.int().min(least),
+  )
 
 const day = z.string().refine(isDay, { error: 'must be a day such as 2026-08-31' })
 const zone = z.string().refine(isZone, { error: 'must be an IANA time zone such as Europe/Berlin' })

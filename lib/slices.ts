@@ -58,8 +58,7 @@ export function planSlices(days: readonly Day[], sliceDays: number): readonly Sl
   const slices: { firstDay: Day; lastDay: Day }[] = []
   for (const day of days) {
     const open = slices.at(-1)
-    const joins =
-      open !== undefined && addDays(open.lastDay, 1) === day && daysBetween(open.firstDay, day) <= sliceDays
+    const joins = open !== undefined && addDays(open.lastDay, 1) === day && daysBetween(open.firstDay, day) <= sliceDays
     if (joins) open.lastDay = day
     else slices.push({ firstDay: day, lastDay: day })
   }

@@ -43,7 +43,8 @@ export class SpoolDirectory implements AsyncDisposable {
 async function removeAbandoned(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
     const process = /^spool-(\d+)-/.exec(name)?.[1]
-    if (process !== undefined && !isRunning(Number(process))) await rm(join(parent, name), { recursive: true, force: true })
+    if (process !== undefined && !isRunning(Number(process)))
+      await rm(join(parent, name), { recursive: true, force: true })
   }
 }
 

@@ -28,9 +28,13 @@ export function openFailure(path: string, error: unknown): MixloadError {
   const holder = /PID (\d+)/.exec(says)?.[1]
   if (/could not set lock|conflicting lock|being used by another process/i.test(says)) {
     const who = holder === undefined ? 'another process' : `process ${holder}`
-    return new MixloadError('DESTINATION_BUSY', `${path} is held by ${who}. Wait for it to end, or close it, and run again.`, {
-      cause: error,
-    })
+    return new MixloadError(
+      'DESTINATION_BUSY',
+      `${path} is held by ${who}. Wait for it to end, or close it, and run again.`,
+      {
+        cause: error,
+      },
+    )
   }
   return new MixloadError('DESTINATION_FAILED', `Cannot open ${path} as a DuckDB database: ${says}`, { cause: error })
 }

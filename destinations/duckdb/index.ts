@@ -64,11 +64,7 @@ class DuckDbDestination implements Destination {
       return
     }
     await this.#attach(signal, this.#isFile ? 'READ_ONLY' : 'READ_WRITE')
-    const tables = await this.#connected.all(
-      'SELECT 1 FROM duckdb_tables() WHERE database_name = $1 AND schema_name = $2 AND table_name = $3',
-      [CATALOG, this.#options.schema, '_mixload_loads'],
-    )
-    this.#isAbsent = tables.length === 0
+    this.#isAbsent = !(await this.#isTable(this.#connected, '_mixload_loads'))
   }
 
   get #isFile(): boolean {
@@ -120,24 +116,35 @@ class DuckDbDestination implements Destination {
     await this.#transaction('cannot add columns', async (connection) => {
       const path = this.#path(table)
       const definitions = missing.map(({ name, type }) => `${quoteName(name)} ${TYPE_NAMES[type]}`)
-      if (there.size === 0) await connection.run(`CREATE TABLE IF NOT EXISTS ${path} (${definitions.join(', ')})`)
-      for (const definition of definitions) {
-        await connection.run(`ALTER TABLE ${path} ADD COLUMN IF NOT EXISTS ${definition}`)
-      }
-      const known = this.#path('_mixload_columns')
-      for (const { name, type, role, property, owner, firstLoadId } of missing) {
-        await connection.run(`DELETE FROM ${known} WHERE table_name = $1 AND column_name = $2`, [table, name])
-        await connection.run(`INSERT INTO ${known} VALUES ($1, $2, $3, $4, $5, $6, $7, now())`, [
-          table,
-          property,
-          name,
-          type,
-          role,
-          owner ?? null,
-          firstLoadId,
-        ])
-      }
+      if (await this.#isTable(connection, table)) {
+        for (const definition of definitions) {
+          await connection.run(`ALTER TABLE ${path} ADD COLUMN IF NOT EXISTS ${definition}`)
+        }
+      } else await connection.run(`CREATE TABLE ${path} (${definitions.join(', ')})`)
+      await this.#noteColumns(connection, table, missing)
     })
+  }
+
+  async #isTable(connection: EngineConnection, table: string): Promise<boolean> {
+    const found = await connection.all(
+      'SELECT 1 FROM duckdb_tables() WHERE database_name = $1 AND schema_name = $2 AND table_name = $3',
+      [CATALOG, this.#options.schema, table],
+    )
+    return found.length > 0
+  }
+
+  async #noteColumns(connection: EngineConnection, table: string, columns: readonly NewColumn[]): Promise<void> {
+    const known = this.#path('_mixload_columns')
+    const text = (value: string | null | undefined) =>
+      value === null || value === undefined ? 'NULL' : quoteText(value)
+    const names = columns.map(({ name }) => text(name)).join(', ')
+    // A column that somebody dropped by hand is still noted from its first time.
+    await connection.run(`DELETE FROM ${known} WHERE table_name = ${text(table)} AND column_name IN (${names})`)
+    const rows = columns.map(
+      ({ name, type, role, property, owner, firstLoadId }) =>
+        `(${[table, property, name, type, role, owner, firstLoadId].map(text).join(', ')}, now())`,
+    )
+    await connection.run(`INSERT INTO ${known} VALUES ${rows.join(', ')}`)
   }
 
   async ledger(stream: string): Promise<readonly LoadRecord[]> {
@@ -187,7 +194,12 @@ class DuckDbDestination implements Destination {
     )
   }
 
-  async #insertRows(connection: EngineConnection, relation: Relation, target: LoadTarget, record: LoadRecord): Promise<void> {
+  async #insertRows(
+    connection: EngineConnection,
+    relation: Relation,
+    target: LoadTarget,
+    record: LoadRecord,
+  ): Promise<void> {
     const path = this.#path(target.table)
     const { mode } = target
     if (mode.kind === 'replace-table') await connection.run(`DELETE FROM ${path}`)
@@ -266,7 +278,8 @@ class DuckDbDestination implements Destination {
 
   get #connected(): EngineConnection {
     this.#assertOpenable()
-    if (this.#connection === undefined) throw new MixloadError('DESTINATION_FAILED', `${this.description} is not open yet.`)
+    if (this.#connection === undefined)
+      throw new MixloadError('DESTINATION_FAILED', `${this.description} is not open yet.`)
     return this.#connection
   }
 

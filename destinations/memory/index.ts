@@ -39,7 +39,8 @@ export function createMemoryDestination({ engine }: { readonly engine: Engine })
   }
   const opened = (): EngineConnection => {
     assertUsable()
-    if (connection === undefined) throw new MixloadError('DESTINATION_FAILED', 'The memory destination is not open yet.')
+    if (connection === undefined)
+      throw new MixloadError('DESTINATION_FAILED', 'The memory destination is not open yet.')
     return connection
   }
   const table = (name: string) => {

@@ -100,12 +100,13 @@ export interface FixedColumn extends Column {
   readonly description: string
 }
 
-const fixed = (
-  name: string,
-  type: ColumnType,
-  description: string,
-  property: string | null = null,
-): FixedColumn => ({ name, type, role: 'fixed', property, description })
+const fixed = (name: string, type: ColumnType, description: string, property: string | null = null): FixedColumn => ({
+  name,
+  type,
+  role: 'fixed',
+  property,
+  description,
+})
 
 /** The columns that every `export` table has, in this order, whatever was sent. The views stand on them. */
 export const EXPORT_COLUMNS: readonly FixedColumn[] = [

@@ -117,9 +117,7 @@ export function kindsOf(type: ColumnType): number {
     case 'boolean':
       return KIND.null | KIND.boolean
     case 'json':
-      return (
-        KIND.null | KIND.text | KIND.integer | KIND.longInteger | KIND.double | KIND.boolean | KIND.json
-      )
+      return KIND.null | KIND.text | KIND.integer | KIND.longInteger | KIND.double | KIND.boolean | KIND.json
     // Texts must be looked at one by one.
     case 'timestamptz':
     case 'date':

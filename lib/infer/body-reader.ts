@@ -8,7 +8,7 @@ import type { LineWriter } from './line-writer.ts'
 import { KEYS_PER_LINE_MAX, LINE, type LineScanner, NESTING_MAX } from './scan.ts'
 
 /** A longer line is set aside: Mixpanel's limit is 1 MB an event, and the engine must hold a line whole. */
-export const LINE_BYTES_MAX = 64 * 1024 * 1024
+export const LINE_BYTES_MAX = 16 * 1024 * 1024
 
 const NEWLINE = 0x0a
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
@@ -26,7 +26,9 @@ export interface BodySummary {
   readonly undated: number
   /** Events dated outside the slice's days. */
   readonly outside: number
+  /** Bytes of the longest line in the spool, of events and of rejects. */
   readonly longestLine: number
+  readonly longestReject: number
 }
 
 /** Where a body's lines go. */
@@ -75,6 +77,7 @@ class BodyReader {
   #undated = 0
   #outside = 0
   #longestLine = 0
+  #longestReject = 0
   #skippingLine = false
   /** Whether the last line so far that is not blank broke off within its JSON. */
   #lastIsIncomplete = false
@@ -177,7 +180,8 @@ class BodyReader {
 
   #setAside(line: Buffer): void {
     const text = line.toString()
-    if (announcesFailure(text)) throw truncated(`its line ${this.#lineNumber} says ${JSON.stringify(text.trim().slice(0, 200))}`)
+    if (announcesFailure(text))
+      throw truncated(`its line ${this.#lineNumber} says ${JSON.stringify(text.trim().slice(0, 200))}`)
     this.#reject(line, this.#reasonAgainst(text, line))
   }
 
@@ -202,6 +206,7 @@ class BodyReader {
   #reject(line: Buffer, reason: string, encoding: 'utf8' | 'base64' = 'utf8'): void {
     this.#rejects++
     const entry = Buffer.from(`${JSON.stringify({ reason, line: line.toString(encoding) })}\n`)
+    if (entry.length > this.#longestReject) this.#longestReject = entry.length
     this.#sinks.rejects.append(entry, 0, entry.length)
   }
 
@@ -233,6 +238,7 @@ class BodyReader {
       undated: this.#undated,
       outside: this.#outside,
       longestLine: this.#longestLine,
+      longestReject: this.#longestReject,
     }
   }
 
@@ -240,7 +246,9 @@ class BodyReader {
   #endLastLine(): void {
     const end = this.#pendingEnd
     this.#pending[end] = NEWLINE
-    const verdict = isUtf8(this.#pending.subarray(0, end)) ? this.#sinks.scanner.scan(this.#pending, 0, end) : LINE.incomplete
+    const verdict = isUtf8(this.#pending.subarray(0, end))
+      ? this.#sinks.scanner.scan(this.#pending, 0, end)
+      : LINE.incomplete
     const text = this.#pending.toString('utf8', 0, end)
     if (announcesFailure(text)) throw truncated(`it ends in ${JSON.stringify(text.slice(0, 200))}`)
     if (verdict === LINE.incomplete || (verdict === LINE.unreadable && !isJson(text))) {

@@ -109,7 +109,7 @@ export class LineWriter {
     if (timeFits && this.#scanner.isPlain()) return undefined
     this.#parts = []
     const overflow: Buffer[] = []
-    this.#writeEvent(bytes)
+    this.#writeEvent(bytes, overflow)
     this.#writeTokens(bytes, overflow, timeFits)
     this.#parts.push(CLOSE)
     if (!this.#scanner.hasInsertId) {
@@ -126,12 +126,16 @@ export class LineWriter {
     return Buffer.concat(this.#parts)
   }
 
-  #writeEvent(bytes: Buffer): void {
+  #writeEvent(bytes: Buffer, overflow: Buffer[]): void {
     const { eventStart, eventEnd, eventKind } = this.#scanner
     const literal = bytes.subarray(eventStart, eventEnd)
     const isLone = eventKind === KIND.loneText
     this.#parts.push(EVENT_OPEN, isLone ? repaired(literal) : literal, PROPERTIES_OPEN)
     if (!isLone) return
+    if (this.#registry.companionOf(this.#eventColumn) === undefined) {
+      overflow.push(overflowEntry(EVENT_OVERFLOW_NAME, literal, eventKind))
+      return
+    }
     this.#eventTextIn = this.#slice
     this.#addField(Buffer.from(`"${EVENT_TEXT_KEY}":`), asText(literal))
   }
@@ -145,7 +149,8 @@ export class LineWriter {
       const index = property[token] as number
       const route = this.#routes[index]
       const literal = bytes.subarray(valueStart[token] as number, valueEnd[token] as number)
-      if (superseded?.has(token) || route === undefined || route.overflow) {
+      if (superseded?.has(token)) overflow.push(overflowEntry(this.#nameOf(index) + SUPERSEDED, literal, tokenKind))
+      else if (route === undefined || route.overflow) {
         overflow.push(overflowEntry(this.#nameOf(index), literal, tokenKind))
       } else if (route.column === undefined) this.ignoredValues++
       else {
@@ -239,6 +244,10 @@ const EVENT_OPEN = Buffer.from('{"event":')
 const PROPERTIES_OPEN = Buffer.from(',"properties":{')
 const CLOSE = Buffer.from('}')
 const COMMA_BYTE = Buffer.from([COMMA])
+/** Added, in the overflow, to the name of a property that stands in the line again: there, only the last counts. */
+const SUPERSEDED = ' (superseded)'
+/** The exact name of an event in the overflow, beside a property that may be called event. */
+const EVENT_OVERFLOW_NAME = '../event'
 const EVENT_TEXT_KEY = `${OWN_KEY}event!`
 
 function exactKey(index: number): string {
@@ -256,7 +265,8 @@ export function storableName(name: string): string {
 
 /** The bytes of a value in its column's own form; undefined when the column does not hold it. */
 function valueForm(column: Column, literal: Buffer, kind: number): Buffer | undefined {
-  if (kind & LONE_KINDS) return column.type === 'text' || column.type === 'json' ? loneForm(column, literal, kind) : undefined
+  if (kind & LONE_KINDS)
+    return column.type === 'text' || column.type === 'json' ? loneForm(column, literal, kind) : undefined
   if (kind & kindsOf(column.type)) return literal
   if (column.type === 'text') return asText(literal)
   if ((column.type === 'timestamptz' || column.type === 'date') && kind === KIND.text) {
@@ -290,7 +300,9 @@ const SURROGATE_ESCAPES =
 
 /** The literal with U+FFFD for each lone surrogate, which can only be there as an escape. */
 function repaired(literal: Buffer): Buffer {
-  const text = literal.toString().replace(SURROGATE_ESCAPES, (escape, lone) => (lone === undefined ? escape : '\\ufffd'))
+  const text = literal
+    .toString()
+    .replace(SURROGATE_ESCAPES, (escape, lone) => (lone === undefined ? escape : '\\ufffd'))
   return Buffer.from(text)
 }
 

@@ -6,7 +6,7 @@ import { KIND } from './kinds.ts'
  */
 export class PropertyTable {
   readonly names: string[] = []
-  /** Per property: the kinds that may stay as they are in a line. A new property takes only null. */
+  /** Per property: the kinds that may stay as they are in a line. A new property takes only null, if that. */
   accepts = new Uint16Array(256)
   /** Per property: the last line that had it, to see duplicates. */
   lastLine = new Float64Array(256)
@@ -59,7 +59,8 @@ export class PropertyTable {
     const index = this.names.push(name) - 1
     this.#indexOf.set(name, index)
     if (index === this.accepts.length) this.#growEntries()
-    this.accepts[index] = KIND.null
+    // The engine can't read a line with a name that UTF-8 can't carry, whatever its value.
+    this.accepts[index] = name.isWellFormed() ? KIND.null : 0
     // A name that JSON must escape is only ever met escaped, so it needs no slot.
     const quoted = JSON.stringify(name)
     const key = Buffer.from(`${quoted}:`)

@@ -321,7 +321,8 @@ export class LineScanner {
           if (unit < 0) return this.#fail(at, at + 6 > end ? FAIL_INCOMPLETE : FAIL_UNREADABLE)
           at += 6
           if (unit >= 0xd800 && unit <= 0xdfff) {
-            const low = unit < 0xdc00 && bytes[at] === BACKSLASH && bytes[at + 1] === 0x75 ? hexUnit(bytes, at + 2, end) : -1
+            const low =
+              unit < 0xdc00 && bytes[at] === BACKSLASH && bytes[at + 1] === 0x75 ? hexUnit(bytes, at + 2, end) : -1
             if (low >= 0xdc00 && low <= 0xdfff) at += 6
             else lone = true
           }
@@ -363,8 +364,7 @@ export class LineScanner {
       if (at === exponent) return this.#fail(at, at === end ? FAIL_INCOMPLETE : FAIL_UNREADABLE)
     }
     const digits = at - wholeStart - (bytes[wholeStart] === ZERO ? 2 : 1)
-    this.#kind =
-      !hasExponent && digits <= SAFE_DIGITS ? KIND.double : numberKind(bytes.toString('latin1', from, at))
+    this.#kind = !hasExponent && digits <= SAFE_DIGITS ? KIND.double : numberKind(bytes.toString('latin1', from, at))
     return at
   }
 

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { createGunzip, createInflate } from 'node:zlib'
 import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
 import { MixloadError, messageOf } from '../errors.ts'
@@ -171,5 +171,7 @@ async function beginningOf(body: AsyncIterable<Buffer>): Promise<string> {
 }
 
 function networkFailure(request: string, error: unknown): MixloadError {
-  return new MixloadError('NETWORK_FAILED', `The connection failed at ${request}: ${messageOf(error)}.`, { cause: error })
+  return new MixloadError('NETWORK_FAILED', `The connection failed at ${request}: ${messageOf(error)}.`, {
+    cause: error,
+  })
 }

@@ -35,15 +35,20 @@ const RULES: readonly Rule[] = [
   {
     text: /timeout error/i,
     make: (says, request) =>
-      new MixloadError('QUERY_TIMEOUT', `Mixpanel took too long over ${request} (${says}). A smaller slice will be asked for.`),
+      new MixloadError(
+        'QUERY_TIMEOUT',
+        `Mixpanel took too long over ${request} (${says}). A smaller slice will be asked for.`,
+      ),
   },
   {
     text: /too many export requests|rate limit/i,
-    make: (says, request) => new MixloadError('RATE_LIMITED', `Mixpanel's rate limit was reached at ${request}: ${says}`),
+    make: (says, request) =>
+      new MixloadError('RATE_LIMITED', `Mixpanel's rate limit was reached at ${request}: ${says}`),
   },
   {
     status: 429,
-    make: (says, request) => new MixloadError('RATE_LIMITED', `Mixpanel's rate limit was reached at ${request}: ${says}`),
+    make: (says, request) =>
+      new MixloadError('RATE_LIMITED', `Mixpanel's rate limit was reached at ${request}: ${says}`),
   },
   {
     status: 401,

@@ -1,0 +1,37 @@
+import { query } from './query.ts'
+
+/** That every property becomes a column, also where there are many and each line has few of them. */
+const DETECTION = 'sample_size = -1, map_inference_threshold = -1, field_appearance_threshold = 0'
+
+/** A: DuckDB reads the files twice, once to find their columns and once to load them. */
+export function detectingSql(paths: readonly string[]): string {
+  return createTable(`read_json(${list(paths)}, format = 'newline_delimited', ${DETECTION})`)
+}
+
+/** B: DuckDB is told all columns and their types, which is the least that a load can cost. */
+export async function toldSql(paths: readonly string[]): Promise<string> {
+  const struct = quote(await propertiesType(paths))
+  return createTable(
+    `read_json(${list(paths)}, format = 'newline_delimited', columns = {event: 'VARCHAR', properties: ${struct}})`,
+  )
+}
+
+function createTable(source: string): string {
+  return `CREATE TABLE t AS SELECT event, unnest(properties) FROM ${source}`
+}
+
+/** The type that DuckDB finds for `properties`, spelled out. */
+async function propertiesType(paths: readonly string[]): Promise<string> {
+  const source = `read_json(${list(paths)}, format = 'newline_delimited', ${DETECTION})`
+  const type = (await query(`SELECT column_type FROM (DESCRIBE SELECT properties FROM ${source})`)).rows[0]?.[0]
+  if (type?.startsWith('STRUCT') !== true) throw new Error(`DuckDB takes properties for a ${type?.slice(0, 40)}.`)
+  return type
+}
+
+function list(paths: readonly string[]): string {
+  return `[${paths.map(quote).join(', ')}]`
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}

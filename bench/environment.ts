@@ -1,0 +1,5 @@
+/** This process's environment without what would change how mixload works, and with no proxy before local servers. */
+export function plainEnvironment(): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(MIXLOAD|MIXPANEL)_/i.test(name))
+  return { ...Object.fromEntries(kept), NO_PROXY: '127.0.0.1', no_proxy: '127.0.0.1' }
+}

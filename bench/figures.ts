@@ -1,0 +1,69 @@
+import type { Measure } from './measure.ts'
+import type { TableFacts } from './table-facts.ts'
+
+/** All runs of one subject in one case. */
+export interface Runs {
+  readonly case: string
+  readonly subject: string
+  readonly facts: TableFacts
+  readonly measures: readonly Measure[]
+}
+
+/** The middle of several runs, and how far they lay apart. */
+export interface Spread {
+  readonly median: number
+  readonly min: number
+  readonly max: number
+}
+
+/** What is reported of a subject in a case. */
+export interface Figures {
+  readonly case: string
+  readonly subject: string
+  readonly rows: number
+  readonly columns: number
+  readonly rowsPerSecond: number
+  readonly wallSeconds: Spread
+  readonly cpuSeconds: Spread
+  readonly peakRssMegabytes: Spread
+  /** Its median time over that of baseline A and of B: below 1 it is faster. */
+  readonly timeToA: number | undefined
+  readonly timeToB: number | undefined
+}
+
+/** Labels of the baselines. */
+export const BASELINE_A = 'A: DuckDB finds the columns'
+export const BASELINE_B = 'B: DuckDB is told the columns'
+
+export function figuresOf(all: readonly Runs[]): readonly Figures[] {
+  const wall = ({ measures }: Runs) => spread(measures.map(({ wallSeconds }) => wallSeconds))
+  return all.map((runs) => {
+    const wallSeconds = wall(runs)
+    const timeTo = (baseline: string) => {
+      const other = all.find((one) => one.case === runs.case && one.subject === baseline)
+      return other === undefined ? undefined : wallSeconds.median / wall(other).median
+    }
+    return {
+      case: runs.case,
+      subject: runs.subject,
+      rows: runs.facts.rows,
+      columns: runs.facts.columns,
+      rowsPerSecond: runs.facts.rows / wallSeconds.median,
+      wallSeconds,
+      cpuSeconds: spread(runs.measures.map(({ cpuSeconds }) => cpuSeconds)),
+      peakRssMegabytes: spread(runs.measures.map(({ peakRssBytes }) => peakRssBytes / 1e6)),
+      timeToA: timeTo(BASELINE_A),
+      timeToB: timeTo(BASELINE_B),
+    }
+  })
+}
+
+function spread(values: readonly number[]): Spread {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.slice(Math.floor((sorted.length - 1) / 2), Math.floor(sorted.length / 2) + 1)
+  return {
+    median: middle.reduce((total, value) => total + value, 0) / middle.length,
+    min: sorted[0] ?? Number.NaN,
+    max: sorted.at(-1) ?? Number.NaN,
+  }
+}

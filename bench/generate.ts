@@ -1,0 +1,85 @@
+import { createWriteStream, existsSync } from 'node:fs'
+import { mkdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
+import { type EventMaker, shopEvent, wideEvent } from './events.ts'
+import { Random } from './random.ts'
+
+/** Raise this when the lines change: it is part of the names of the files, so that old ones are not taken for new ones. */
+const VERSION = 1
+
+const DAY_MS = 86_400_000
+const BLOCK_CHARACTERS = 256 * 1024
+
+/** A made-up export, spread evenly over its days. */
+export interface DataSet {
+  readonly name: string
+  readonly events: number
+  readonly firstDay: string
+  readonly days: number
+  readonly seed: number
+  readonly event: EventMaker
+}
+
+export const ONE_DAY: DataSet = {
+  name: 'one-day',
+  events: 500_000,
+  firstDay: '2024-03-15',
+  days: 1,
+  seed: 1,
+  event: shopEvent,
+}
+/** The same events as {@link ONE_DAY}, but for their times. */
+export const MONTH: DataSet = { ...ONE_DAY, name: 'month', firstDay: '2024-03-01', days: 30 }
+export const LARGE: DataSet = { ...ONE_DAY, name: 'large', events: 2_000_000 }
+export const WIDE: DataSet = { ...ONE_DAY, name: 'wide', events: 100_000, seed: 2, event: wideEvent }
+
+/** Where a data set's files are: one a day, `2024-03-15.ndjson.gz`. */
+export interface DataFiles {
+  readonly directory: string
+  readonly paths: readonly string[]
+  readonly lastDay: string
+}
+
+/** Makes a data set's files under `parent` unless they are there. */
+export async function generate(set: DataSet, parent: string): Promise<DataFiles> {
+  const directory = join(parent, `${set.name}-v${VERSION}-${set.events}-${set.days}-${set.seed}`)
+  const days = Array.from({ length: set.days }, (_, index) => addDays(set.firstDay, index))
+  const files = days.map((day) => `${day}.ndjson.gz`)
+  if (!existsSync(directory)) {
+    // The directory gets its name last, so that a run that was stopped leaves nothing that looks whole.
+    const unfinished = `${directory}.unfinished`
+    await rm(unfinished, { recursive: true, force: true })
+    await mkdir(unfinished, { recursive: true })
+    const random = new Random(set.seed)
+    for (const [index, day] of days.entries()) {
+      const count = Math.floor(((index + 1) * set.events) / set.days) - Math.floor((index * set.events) / set.days)
+      await pipeline(
+        Readable.from(blocks(set.event, random, day, count)),
+        createGzip(),
+        createWriteStream(join(unfinished, `${day}.ndjson.gz`)),
+      )
+    }
+    await rename(unfinished, directory)
+  }
+  return { directory, paths: files.map((file) => join(directory, file)), lastDay: days.at(-1) ?? set.firstDay }
+}
+
+/** The lines of a day, many at a time. Times are in no order, as in a real export. */
+function* blocks(event: EventMaker, random: Random, day: string, count: number): Generator<string> {
+  const start = Date.parse(`${day}T00:00:00Z`)
+  let block = ''
+  for (let made = 0; made < count; made++) {
+    block += `${event(random, start + random.below(DAY_MS))}\n`
+    if (block.length < BLOCK_CHARACTERS) continue
+    yield block
+    block = ''
+  }
+  yield block
+}
+
+function addDays(day: string, count: number): string {
+  return new Date(Date.parse(`${day}T00:00:00Z`) + count * DAY_MS).toISOString().slice(0, 10)
+}

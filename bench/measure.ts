@@ -1,0 +1,35 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { plainEnvironment } from './environment.ts'
+import type { NodeProgram } from './program.ts'
+import type { ProcessUsage } from './usage.ts'
+
+/** What one run of a process cost. */
+export interface Measure extends ProcessUsage {
+  /** From starting the process to its end. */
+  readonly wallSeconds: number
+}
+
+const PRELOAD = new URL('./usage.ts', import.meta.url).href
+
+/**
+ * Runs a Node program to its end and measures it.
+ * @throws Error with what it said on standard error when it fails.
+ */
+export async function measure({ script, args, cwd, environment = {} }: NodeProgram): Promise<Measure> {
+  const started = performance.now()
+  const child = spawn(process.execPath, ['--import', PRELOAD, script, ...args], {
+    cwd,
+    env: { ...plainEnvironment(), ...environment },
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+  })
+  const complaints = text(child.stderr as Readable)
+  const report = text(child.stdio[3] as Readable)
+  const [code, signal] = await once(child, 'exit')
+  const wallSeconds = (performance.now() - started) / 1000
+  if (code !== 0) throw new Error(`${script} ended with ${signal ?? code}:\n${(await complaints).slice(-4000)}`)
+  const usage = JSON.parse(await report) as ProcessUsage
+  return { ...usage, wallSeconds }
+}

@@ -1,0 +1,8 @@
+/** A Node program to run as a process of its own. */
+export interface NodeProgram {
+  readonly script: string
+  readonly args: readonly string[]
+  readonly cwd: string
+  /** Beyond what this process's own environment gives. */
+  readonly environment?: Readonly<Record<string, string>>
+}

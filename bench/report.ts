@@ -1,0 +1,66 @@
+import { availableParallelism, cpus, totalmem } from 'node:os'
+import { version as duckdbVersion } from '@duckdb/node-api'
+import type { Figures, Spread } from './figures.ts'
+import { textTable } from './text-table.ts'
+
+const HEADINGS = ['case', 'what', 'rows/s', 'wall s', 'CPU s', 'peak RSS MB', 'time to A', 'time to B', 'columns']
+
+/** One table of all figures: medians, with the least and the greatest in brackets. */
+export function textReport(figures: readonly Figures[], rounds: number): string {
+  const { cores, model, memoryGigabytes, node, duckdb } = machine()
+  const rows = figures.map((one) => [
+    one.case,
+    one.subject,
+    Math.round(one.rowsPerSecond).toLocaleString('en'),
+    spreadText(one.wallSeconds, 2),
+    spreadText(one.cpuSeconds, 1),
+    spreadText(one.peakRssMegabytes, 0),
+    ratioText(one.timeToA),
+    ratioText(one.timeToB),
+    String(one.columns),
+  ])
+  return [
+    `${cores} cores of ${model}, ${memoryGigabytes} GB, Node ${node}, DuckDB ${duckdb}; median of ${rounds} rounds (least–greatest)`,
+    '',
+    textTable(HEADINGS, rows),
+    '',
+    ...memoryGrowth(figures).map(
+      ({ subject, ratio }) => `Peak RSS of four times the events, ${subject}: ${ratio.toFixed(2)} times as much`,
+    ),
+    'A and B read the same gzip files from the disk; mixload gets them over HTTP. Below 1, mixload takes less time.',
+  ].join('\n')
+}
+
+/** All figures as JSON. */
+export function jsonReport(figures: readonly Figures[], rounds: number): string {
+  return JSON.stringify({ machine: machine(), rounds, figures, memoryGrowth: memoryGrowth(figures) }, null, 2)
+}
+
+/** Peak memory for the large day over that for the usual one, where both were measured. */
+function memoryGrowth(figures: readonly Figures[]): readonly { readonly subject: string; readonly ratio: number }[] {
+  return figures
+    .filter((one) => one.case === 'large')
+    .flatMap(({ subject, peakRssMegabytes }) => {
+      const usual = figures.find((one) => one.case === 'one-day' && one.subject === subject)
+      if (usual === undefined) return []
+      return [{ subject, ratio: peakRssMegabytes.median / usual.peakRssMegabytes.median }]
+    })
+}
+
+function machine() {
+  return {
+    cores: availableParallelism(),
+    model: cpus()[0]?.model ?? 'unknown',
+    memoryGigabytes: Math.round(totalmem() / 1e9),
+    node: process.versions.node,
+    duckdb: duckdbVersion(),
+  }
+}
+
+function spreadText({ median, min, max }: Spread, digits: number): string {
+  return `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`
+}
+
+function ratioText(ratio: number | undefined): string {
+  return ratio === undefined ? '–' : ratio.toFixed(2)
+}

@@ -1,0 +1,68 @@
+/**
+ * `node bench/serve.ts DIRECTORY`: answers as Mixpanel does where `mixload backfill` asks, from files of one day each
+ * that are gzipped already. It does nothing else, so that what is measured is mixload. Prints `{"url":…}` and ends when
+ * its standard input does.
+ */
+import { createReadStream, existsSync } from 'node:fs'
+import { createServer, type ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+
+const DAY_MS = 86_400_000
+const READ_BYTES = 1024 * 1024
+
+const ME = JSON.stringify({
+  status: 'ok',
+  results: {
+    user_name: 'bench',
+    projects: { 1000: { name: 'bench', timezone: 'UTC', domain: 'mixpanel.com' } },
+  },
+})
+
+const directory = process.argv[2]
+if (directory === undefined) throw new Error('Which directory? node bench/serve.ts DIRECTORY')
+
+const server = createServer(async (request, response) => {
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
+  if (pathname === '/api/app/me') response.setHeader('content-type', 'application/json').end(ME)
+  else if (pathname === '/api/2.0/export') {
+    const from = searchParams.get('from_date') ?? ''
+    await sendExport(filesOf(directory, from, searchParams.get('to_date') ?? from), response)
+  } else response.writeHead(404).end()
+})
+
+server.listen(0, '127.0.0.1', () => {
+  const address = server.address()
+  const port = typeof address === 'object' ? address?.port : undefined
+  process.stdout.write(`${JSON.stringify({ url: `http://127.0.0.1:${port}` })}\n`)
+})
+
+process.stdin.resume().on('close', () => {
+  server.close()
+  server.closeAllConnections()
+})
+
+/** The files of these days that there are, in order. */
+function filesOf(directory: string, from: string, to: string): readonly string[] {
+  const files: string[] = []
+  for (let ms = Date.parse(`${from}T00:00:00Z`); ms <= Date.parse(`${to}T00:00:00Z`); ms += DAY_MS) {
+    const file = join(directory, `${new Date(ms).toISOString().slice(0, 10)}.ndjson.gz`)
+    if (existsSync(file)) files.push(file)
+  }
+  return files
+}
+
+/** Gzip files one after the other are a gzip file. */
+async function sendExport(files: readonly string[], response: ServerResponse): Promise<void> {
+  response.setHeader('content-type', 'text/plain')
+  if (files.length > 0) response.setHeader('content-encoding', 'gzip')
+  try {
+    for (const file of files) {
+      await pipeline(createReadStream(file, { highWaterMark: READ_BYTES }), response, { end: false })
+    }
+    response.end()
+  } catch {
+    // The client went away, or a file is gone: a body that breaks off is what the client has to notice.
+    response.destroy()
+  }
+}

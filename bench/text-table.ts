@@ -1,0 +1,24 @@
+/** A number, also with a range or a unit after it, or what stands where there is none. */
+const NUMBER = /^[-+]?\d|^(NULL|–)$/
+
+/** Rows of text under their headings, in columns as wide as they need. Columns of numbers are aligned to the right. */
+export function textTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = headings.map((heading, index) =>
+    Math.max(...[heading, ...rows.map((row) => row[index] ?? '')].map(width)),
+  )
+  const areNumbers = headings.map((_, index) => rows.length > 0 && rows.every((row) => NUMBER.test(row[index] ?? '')))
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, index) => {
+        const space = ' '.repeat((widths[index] ?? 0) - width(cell))
+        return areNumbers[index] ? space + cell : cell + space
+      })
+      .join('  ')
+      .trimEnd()
+  return [line(headings), line(widths.map((count) => '-'.repeat(count))), ...rows.map(line)].join('\n')
+}
+
+/** Characters as a reader counts them. */
+function width(text: string): number {
+  return [...text].length
+}

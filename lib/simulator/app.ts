@@ -1,0 +1,77 @@
+import { Hono } from 'hono'
+import { z } from 'zod'
+import { exportRoute } from './export-route.ts'
+import { replacement } from './fault-reply.ts'
+import { faultsSchema } from './fault-schema.ts'
+import type { FaultQueue } from './faults.ts'
+import { importRoute } from './import-route.ts'
+import { meRoute } from './me-route.ts'
+import { namesRoute } from './names-route.ts'
+import { type Project, refusalText } from './project.ts'
+import {
+  familyOf,
+  jsonReply,
+  type Reply,
+  requestTarget,
+  type SimulatorContext,
+  type SimulatorEnvironment,
+} from './reply.ts'
+import type { RequestLog } from './request-log.ts'
+import { reset, send, wait } from './send.ts'
+
+type Route = (context: SimulatorContext) => Reply | Promise<Reply>
+
+/** Joins routes, faults and log into one HTTP application. Paths with a slash at the end are the same paths. */
+export function simulatorApp(project: Project, faults: FaultQueue, log: RequestLog): Hono<SimulatorEnvironment> {
+  const app = new Hono<SimulatorEnvironment>({ strict: false })
+  const answer = (route: Route) => async (context: SimulatorContext) => send(context, await route(context))
+
+  controlRoutes(app, faults, log)
+
+  app.use(async (context, next) => {
+    const request = { path: context.req.path, query: context.req.query() }
+    const entry = { method: context.req.method, ...request, status: 0, at: Date.now() }
+    log.add(entry)
+    context.set('entry', entry)
+    const fault = faults.take(request)
+    context.set('fault', fault)
+    if (fault?.kind === 'reset') return reset(context)
+    if (fault?.kind === 'slow-first-byte') await wait(context, fault.ms)
+    const replaced = fault === undefined ? undefined : replacement(context, fault, invented(project, request.path))
+    return replaced === undefined ? next() : send(context, replaced)
+  })
+
+  app.get('/api/2.0/export', answer(exportRoute(project)))
+  app.get('/api/app/me', answer(meRoute(project)))
+  app.post('/import', answer(importRoute(project)))
+  const names = answer(namesRoute(project))
+  app.get('/api/query/events/names', names)
+  app.get('/api/2.0/events/names', names)
+
+  const notFound: Route = (context) => jsonReply(404, { request: requestTarget(context), error: 'Not Found' })
+  app.notFound(answer(notFound))
+  app.onError((error, context) => send(context, jsonReply(500, { error: error.message })))
+  return app
+}
+
+/** The simulator's own switches; faults and the log pass them by. */
+function controlRoutes(app: Hono<SimulatorEnvironment>, faults: FaultQueue, log: RequestLog): void {
+  app.post('/_simulator/faults', async (context) => {
+    const body: unknown = await context.req.json().catch(() => undefined)
+    const parsed = faultsSchema.safeParse(body)
+    if (!parsed.success) return context.json({ error: z.prettifyError(parsed.error) }, 400)
+    for (const fault of parsed.data) faults.set(fault)
+    return context.json({ set: parsed.data.length })
+  })
+  app.delete('/_simulator/faults', (context) => {
+    faults.clear()
+    return context.json({ set: 0 })
+  })
+  app.get('/_simulator/requests', (context) => context.json(log.entries))
+}
+
+/** The counts of a refusal that no budget asked for: just over the hour's limit. */
+function invented(project: Project, path: string) {
+  const budget = familyOf(path) === 'export' ? project.exportBudget : project.queryBudget
+  return refusalText(project, budget, { running: 1, inLastHour: budget.options.perHour + 1 })
+}

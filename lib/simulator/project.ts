@@ -1,0 +1,41 @@
+import type { Credentials } from './auth.ts'
+import type { ProjectClock } from './clock.ts'
+import type { Budget, Refusal } from './limits.ts'
+import { type Reply, rateLimited, type SimulatorContext } from './reply.ts'
+import type { EventStore } from './store.ts'
+
+/** The simulated project, as its routes see it. */
+export interface Project {
+  readonly name: string
+  readonly credentials: Credentials
+  readonly clock: ProjectClock
+  readonly store: EventStore
+  readonly plan: 'full' | 'no-export'
+  /** Whether a 429 says when to come back. */
+  readonly retryAfter: boolean
+  readonly exportBudget: Budget
+  readonly queryBudget: Budget
+  readonly importBytesMax: number
+  /** Fixes the order of export lines, together with the request's number. */
+  readonly seed: number
+}
+
+/** Takes a request out of a budget, or gives the refusal to send. The place is free again when the answer has ended. */
+export function admitted(context: SimulatorContext, project: Project, budget: Budget): Reply | undefined {
+  const refusal = budget.enter(Date.now())
+  if (refusal === undefined) {
+    context.env.outgoing.once('close', () => budget.leave())
+    return undefined
+  }
+  return rateLimited(
+    context,
+    refusalText(project, budget, refusal),
+    project.retryAfter ? refusal.retryAfter : undefined,
+  )
+}
+
+/** The numbers of a refusal. */
+export function refusalText(project: Project, budget: Budget, refusal: Pick<Refusal, 'running' | 'inLastHour'>) {
+  const { concurrent, perHour } = budget.options
+  return { ...refusal, projectId: project.credentials.projectId, concurrent, perHour }
+}

@@ -1,0 +1,14 @@
+import type { RecordedRequest } from './reply.ts'
+
+/** When the log is full its older half goes, so that trimming is rare. */
+const ENTRIES_MAX = 10_000
+
+/** The latest requests. The list stays the same object, so that a test can hold on to it. */
+export class RequestLog {
+  readonly entries: RecordedRequest[] = []
+
+  add(entry: RecordedRequest): void {
+    if (this.entries.length >= ENTRIES_MAX) this.entries.splice(0, ENTRIES_MAX / 2)
+    this.entries.push(entry)
+  }
+}

@@ -1,0 +1,51 @@
+import { Readable } from 'node:stream'
+import type { ColumnRegistry } from '../../lib/columns/registry.ts'
+import type { SpooledSlice } from '../../lib/extract.ts'
+import { type BodySummary, readBody } from '../../lib/infer/body-reader.ts'
+import { LineWriter } from '../../lib/infer/line-writer.ts'
+import { LineScanner } from '../../lib/infer/scan.ts'
+import type { Slice } from '../../lib/slices.ts'
+import { ChunkWriter, type SpoolDirectory } from '../../lib/spool.ts'
+import { eventClock } from '../../lib/time/event-time.ts'
+
+/** Spools bodies as the extractor does, without the HTTP. One for a run, as its scanner and writer are. */
+export class BodySpooler {
+  readonly #spool: SpoolDirectory
+  readonly #scanner = new LineScanner()
+  readonly #writer: LineWriter
+  #loads = 0
+
+  constructor(spool: SpoolDirectory, registry: ColumnRegistry) {
+    this.#spool = spool
+    this.#writer = new LineWriter(this.#scanner, registry)
+  }
+
+  /** `blockBytes`: the body comes in blocks of this size. */
+  async spool(slice: Slice, body: Buffer, blockBytes = 65_536): Promise<SpooledSlice> {
+    this.#writer.begin()
+    const events = new ChunkWriter(this.#spool, '.ndjson')
+    const rejects = new ChunkWriter(this.#spool, '.rejects.ndjson')
+    const clock = eventClock(slice.firstDay, slice.lastDay)
+    const sinks = { scanner: this.#scanner, writer: this.#writer, events, rejects, clock }
+    const summary: BodySummary = await readBody(blocksOf(body, blockBytes), sinks)
+    return {
+      slice,
+      loadId: `load-${++this.#loads}`,
+      startedAt: new Date(),
+      events: await events.finish(),
+      rejects: await rejects.finish(),
+      summary,
+      requestCount: 1,
+      fields: this.#writer.fields(),
+      hasOverflow: this.#writer.hasOverflow,
+      ignoredValues: this.#writer.ignoredValues,
+      clock,
+    }
+  }
+}
+
+function blocksOf(body: Buffer, blockBytes: number): Readable {
+  const blocks: Buffer[] = []
+  for (let at = 0; at < body.length; at += blockBytes) blocks.push(body.subarray(at, at + blockBytes))
+  return Readable.from(blocks, { objectMode: true })
+}
