@@ -36,38 +36,50 @@ export async function runCase(one: Case, rounds: number, tell: (text: string) =>
     // This also reads all the files once, so that none of those compared is the one to fetch them from the disk.
     baseline(BASELINE_B, await toldSql(files.paths)),
   ]
-  const measures = subjects.map((): Measure[] => [])
-  const facts: TableFacts[] = []
+  const results = subjects.map(({ name }) => new Result(one.name, name))
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < subjects.length; turn++) {
       const index = (round + turn) % subjects.length
-      const subject = subjects[index]
-      if (subject === undefined) continue
-      const [used, found] = await runOnce(subject)
-      if (found.rows !== one.set.events) {
-        throw new Error(`${one.name}: ${subject.name} loaded ${found.rows} rows of ${one.set.events}`)
-      }
-      measures[index]?.push(used)
-      facts[index] = found
-      tell(`  round ${round + 1}, ${subject.name}: ${used.wallSeconds.toFixed(2)} s`)
+      const [subject, result] = [subjects[index], results[index]]
+      if (subject === undefined || result === undefined || result.failure !== undefined) continue
+      await runOnce(subject, one.set.events, result)
+      tell(`  round ${round + 1}, ${subject.name}: ${result.latest}`)
     }
   }
-  return subjects.map(({ name }, index) => ({
-    case: one.name,
-    subject: name,
-    facts: facts[index] ?? { rows: 0, columns: 0 },
-    measures: measures[index] ?? [],
-  }))
+  return results
 }
 
-async function runOnce({ table, program }: Subject): Promise<readonly [Measure, TableFacts]> {
+/** The runs of a subject, as they come in. */
+class Result implements Runs {
+  readonly case: string
+  readonly subject: string
+  readonly measures: Measure[] = []
+  facts: TableFacts = { rows: 0, columns: 0 }
+  failure: string | undefined
+
+  constructor(caseName: string, subject: string) {
+    this.case = caseName
+    this.subject = subject
+  }
+
+  get latest(): string {
+    return this.failure ?? `${this.measures.at(-1)?.wallSeconds.toFixed(2)} s`
+  }
+}
+
+async function runOnce({ table, program }: Subject, events: number, result: Result): Promise<void> {
   const database = join(WORK, 'load.duckdb')
   const remove = async () => {
     for (const suffix of ['', '.wal', '.tmp']) await rm(database + suffix, { recursive: true, force: true })
   }
   await remove()
   try {
-    return [await measure(program(database)), await tableFacts(database, table)]
+    const used = await measure(program(database))
+    result.facts = await tableFacts(database, table)
+    if (result.facts.rows === events) result.measures.push(used)
+    else result.failure = `loaded ${result.facts.rows} rows of ${events}`
+  } catch (error) {
+    result.failure = error instanceof Error ? error.message : String(error)
   } finally {
     await remove()
   }

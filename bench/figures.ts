@@ -7,6 +7,8 @@ export interface Runs {
   readonly subject: string
   readonly facts: TableFacts
   readonly measures: readonly Measure[]
+  /** Why it could not be measured; undefined where it was. */
+  readonly failure: string | undefined
 }
 
 /** The middle of several runs, and how far they lay apart. */
@@ -36,11 +38,12 @@ export const BASELINE_A = 'A: DuckDB finds the columns'
 export const BASELINE_B = 'B: DuckDB is told the columns'
 
 export function figuresOf(all: readonly Runs[]): readonly Figures[] {
+  const measured = all.filter(({ failure }) => failure === undefined)
   const wall = ({ measures }: Runs) => spread(measures.map(({ wallSeconds }) => wallSeconds))
-  return all.map((runs) => {
+  return measured.map((runs) => {
     const wallSeconds = wall(runs)
     const timeTo = (baseline: string) => {
-      const other = all.find((one) => one.case === runs.case && one.subject === baseline)
+      const other = measured.find((one) => one.case === runs.case && one.subject === baseline)
       return other === undefined ? undefined : wallSeconds.median / wall(other).median
     }
     return {
@@ -56,6 +59,13 @@ export function figuresOf(all: readonly Runs[]): readonly Figures[] {
       timeToB: timeTo(BASELINE_B),
     }
   })
+}
+
+/** What could not be measured, in words. */
+export function failuresOf(all: readonly Runs[]): readonly string[] {
+  return all.flatMap(({ case: name, subject, failure }) =>
+    failure === undefined ? [] : [`${name}, ${subject}: ${failure}`],
+  )
 }
 
 function spread(values: readonly number[]): Spread {

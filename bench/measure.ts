@@ -16,7 +16,7 @@ const PRELOAD = new URL('./usage.ts', import.meta.url).href
 
 /**
  * Runs a Node program to its end and measures it.
- * @throws Error with what it said on standard error when it fails.
+ * @throws Error with the last that it said on standard error when it fails.
  */
 export async function measure({ script, args, cwd, environment = {} }: NodeProgram): Promise<Measure> {
   const started = performance.now()
@@ -29,7 +29,19 @@ export async function measure({ script, args, cwd, environment = {} }: NodeProgr
   const report = text(child.stdio[3] as Readable)
   const [code, signal] = await once(child, 'exit')
   const wallSeconds = (performance.now() - started) / 1000
-  if (code !== 0) throw new Error(`${script} ended with ${signal ?? code}:\n${(await complaints).slice(-4000)}`)
+  if (code !== 0) throw new Error(`ended with ${signal ?? code}: ${reasonIn(await complaints)}`)
   const usage = JSON.parse(await report) as ProcessUsage
   return { ...usage, wallSeconds }
+}
+
+/** The last line of a log; of a line of JSON, the first line of its message. */
+function reasonIn(log: string): string {
+  const last = log.trim().split('\n').at(-1) ?? ''
+  try {
+    return String((JSON.parse(last) as { msg?: unknown }).msg)
+      .split('\n', 1)
+      .join()
+  } catch {
+    return last
+  }
 }

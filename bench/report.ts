@@ -1,12 +1,13 @@
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { version as duckdbVersion } from '@duckdb/node-api'
-import type { Figures, Spread } from './figures.ts'
+import { type Figures, failuresOf, figuresOf, type Runs, type Spread } from './figures.ts'
 import { textTable } from './text-table.ts'
 
 const HEADINGS = ['case', 'what', 'rows/s', 'wall s', 'CPU s', 'peak RSS MB', 'time to A', 'time to B', 'columns']
 
 /** One table of all figures: medians, with the least and the greatest in brackets. */
-export function textReport(figures: readonly Figures[], rounds: number): string {
+export function textReport(runs: readonly Runs[], rounds: number): string {
+  const figures = figuresOf(runs)
   const { cores, model, memoryGigabytes, node, duckdb } = machine()
   const rows = figures.map((one) => [
     one.case,
@@ -24,6 +25,7 @@ export function textReport(figures: readonly Figures[], rounds: number): string 
     '',
     textTable(HEADINGS, rows),
     '',
+    ...failuresOf(runs).map((failure) => `Failed: ${failure}`),
     ...memoryGrowth(figures).map(
       ({ subject, ratio }) => `Peak RSS of four times the events, ${subject}: ${ratio.toFixed(2)} times as much`,
     ),
@@ -32,8 +34,16 @@ export function textReport(figures: readonly Figures[], rounds: number): string 
 }
 
 /** All figures as JSON. */
-export function jsonReport(figures: readonly Figures[], rounds: number): string {
-  return JSON.stringify({ machine: machine(), rounds, figures, memoryGrowth: memoryGrowth(figures) }, null, 2)
+export function jsonReport(runs: readonly Runs[], rounds: number): string {
+  const figures = figuresOf(runs)
+  const report = {
+    machine: machine(),
+    rounds,
+    figures,
+    failures: failuresOf(runs),
+    memoryGrowth: memoryGrowth(figures),
+  }
+  return JSON.stringify(report, null, 2)
 }
 
 /** Peak memory for the large day over that for the usual one, where both were measured. */

@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util'
 import { runCase } from './case-runs.ts'
 import { CASES, LARGE_CASE } from './cases.ts'
-import { figuresOf } from './figures.ts'
+import type { Runs } from './figures.ts'
 import { jsonReport, textReport } from './report.ts'
 
 const { values } = parseArgs({
@@ -23,9 +23,10 @@ const unknown = values.only.find((name) => !names.includes(name))
 if (unknown !== undefined) throw new Error(`--only must be one of ${names.join(', ')}, not ${unknown}`)
 
 const chosen = CASES.filter(({ name }) => values.only.length === 0 || values.only.includes(name))
-const runs = []
+const runs: Runs[] = []
 for (const one of values.large ? [...chosen, LARGE_CASE] : chosen) {
   runs.push(...(await runCase(one, rounds, (text) => process.stderr.write(`${text}\n`))))
 }
-const figures = figuresOf(runs)
-process.stdout.write(`${values.json ? jsonReport(figures, rounds) : textReport(figures, rounds)}\n`)
+const report = values.json ? jsonReport : textReport
+process.stdout.write(`${report(runs, rounds)}\n`)
+if (runs.some(({ failure }) => failure !== undefined)) process.exitCode = 1

@@ -3,31 +3,47 @@ import { MixloadError, messageOf } from './errors.ts'
 import { quoteText } from './sql.ts'
 
 export interface EngineOptions {
-  /** What the engine may hold in memory before it goes to disk, such as `400MB`. */
-  readonly memoryLimit: string
+  /** What the engine may hold in memory before it goes to disk, such as `400MB`; undefined: as loads need it. */
+  readonly memoryLimit: string | undefined
   /** Where it puts what does not fit in memory. */
   readonly temporaryDirectory: string
   readonly threads?: number
 }
 
+/** What the engine may hold where it is not told, for a table of no columns. */
+const MEMORY_MEGABYTES = 320
+/** What a load holds more for each column of its table: a block for each thread, and something for the way there. */
+const MEMORY_KILOBYTES_PER_COLUMN = 700
+
 /** The embedded DuckDB that transforms spooled lines for every destination. Its clock is UTC. */
 export class Engine implements AsyncDisposable {
   readonly #instance: DuckDBInstance
   readonly #connections: EngineConnection[] = []
+  readonly #isLimitGiven: boolean
+  #columns = 0
 
-  private constructor(instance: DuckDBInstance) {
+  private constructor(instance: DuckDBInstance, isLimitGiven: boolean) {
     this.#instance = instance
+    this.#isLimitGiven = isLimitGiven
   }
 
   static async create(options: EngineOptions): Promise<Engine> {
     const instance = await DuckDBInstance.create(':memory:', {
-      memory_limit: options.memoryLimit,
+      memory_limit: options.memoryLimit ?? `${MEMORY_MEGABYTES}MB`,
       temp_directory: options.temporaryDirectory,
       // The order of rows in a table means nothing, and keeping it costs memory and time.
       preserve_insertion_order: 'false',
       ...(options.threads === undefined ? {} : { threads: String(options.threads) }),
     })
-    return new Engine(instance)
+    return new Engine(instance, options.memoryLimit !== undefined)
+  }
+
+  /** Lets the engine hold what a load into a table of this many columns takes, unless the user has set a limit. */
+  async makeRoomFor(columns: number, connection: EngineConnection): Promise<void> {
+    if (this.#isLimitGiven || columns <= this.#columns) return
+    this.#columns = columns
+    const megabytes = MEMORY_MEGABYTES + Math.ceil((columns * MEMORY_KILOBYTES_PER_COLUMN) / 1000)
+    await connection.run(`SET memory_limit = ${quoteText(`${megabytes}MB`)}`)
   }
 
   async connect(): Promise<EngineConnection> {

@@ -187,10 +187,10 @@ export const SETTINGS = {
     default: '1200',
   },
   memoryLimit: {
-    schema: size.default('256MB'),
+    schema: size.optional(),
     environment: 'MIXLOAD_MEMORY_LIMIT',
     describe: 'Memory of the transform engine; past it, it uses the disk',
-    default: '256MB',
+    default: '320MB and 0.7MB for each column',
   },
   spoolDir: {
     schema: z.string().min(1).optional(),

@@ -302,7 +302,7 @@ const SURROGATE_ESCAPES =
 function repaired(literal: Buffer): Buffer {
   const text = literal
     .toString()
-    .replace(SURROGATE_ESCAPES, (escape, lone) => (lone === undefined ? escape : '\\ufffd'))
+    .replace(SURROGATE_ESCAPES, (found, lone) => (lone === undefined ? found : '\\ufffd'))
   return Buffer.from(text)
 }
 

@@ -21,7 +21,6 @@ const BACKSLASH = 0x5c
 const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
 const OPEN_LIST = 0x5b
-const CLOSE_LIST = 0x5d
 const COMMA = 0x2c
 const COLON = 0x3a
 const MINUS = 0x2d

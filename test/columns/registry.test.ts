@@ -1,0 +1,220 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
+import { COLUMN_TYPES, type ColumnType } from '../../lib/columns/column.ts'
+import { foldName } from '../../lib/columns/naming.ts'
+import { ColumnRegistry, type ColumnRules, kindsOf, OVERFLOW_COLUMN, typeOfKind } from '../../lib/columns/registry.ts'
+import { KIND, LONE_KINDS } from '../../lib/infer/kinds.ts'
+
+const RULES: ColumnRules = { columnsMax: 1000, newProperties: 'capture', typeOf: () => undefined, isWanted: () => true }
+const VALUE_KINDS = Object.values(KIND).filter((kind) => kind !== KIND.null)
+
+const name = fc.oneof(
+  fc.constantFrom(
+    'plan',
+    'Plan',
+    'PLAN',
+    '$plan',
+    'mp_plan',
+    'plan_2',
+    'plan 2',
+    'plan__text',
+    '_more',
+    'time',
+    'event',
+    '',
+  ),
+  fc.string({ unit: 'binary', maxLength: 5 }),
+  fc.constantFrom('x'.repeat(70), `${'x'.repeat(70)}y`),
+)
+const kind = fc.constantFrom(...VALUE_KINDS)
+
+type Step =
+  | { readonly act: 'place'; readonly property: string; readonly kind: number }
+  | { readonly act: 'companion'; readonly of: number }
+  | { readonly act: 'overflow' }
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ act: fc.constant('place' as const), property: name, kind }) },
+  { weight: 3, arbitrary: fc.record({ act: fc.constant('companion' as const), of: fc.nat() }) },
+  { weight: 1, arbitrary: fc.constant<Step>({ act: 'overflow' }) },
+)
+const steps = fc.array(step, { maxLength: 40 })
+const most = fc.oneof(
+  fc.constant(1000),
+  fc.integer({ min: EXPORT_COLUMNS.length + 1, max: EXPORT_COLUMNS.length + 10 }),
+)
+
+function take(registry: ColumnRegistry, one: Step): unknown {
+  if (one.act === 'place') return registry.place(one.property, one.kind)
+  if (one.act === 'overflow') return registry.overflowColumn()
+  const column = registry.columns[one.of % registry.columns.length]
+  return column === undefined ? undefined : registry.companionOf(column)
+}
+
+describe('the columns of a table, whatever is asked of them', () => {
+  it('keep name, type and place for good', () => {
+    fc.assert(
+      fc.property(steps, most, (all, columnsMax) => {
+        const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...RULES, columnsMax })
+        let before = [...registry.columns]
+        for (const one of all) {
+          take(registry, one)
+          expect(registry.columns.slice(0, before.length)).toEqual(before)
+          before = [...registry.columns]
+        }
+      }),
+    )
+  })
+
+  it('have names that differ in more than case', () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        const registry = new ColumnRegistry(EXPORT_COLUMNS, RULES)
+        for (const one of all) take(registry, one)
+        const names = registry.columns.map((column) => foldName(column.name))
+        expect(new Set(names).size).toBe(names.length)
+      }),
+    )
+  })
+
+  it('are never more than allowed, companions and the overflow counted', () => {
+    fc.assert(
+      fc.property(steps, most, (all, columnsMax) => {
+        const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...RULES, columnsMax })
+        for (const one of all) take(registry, one)
+        registry.overflowColumn()
+        expect(registry.columns.length).toBeLessThanOrEqual(columnsMax)
+      }),
+    )
+  })
+
+  it('answer the same question in the same way ever after, but for what was left out for lack of room', () => {
+    fc.assert(
+      fc.property(steps, most, (all, columnsMax) => {
+        const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...RULES, columnsMax })
+        const placed = new Map<string, unknown>()
+        for (const one of all) {
+          const answer = take(registry, one)
+          if (one.act === 'place' && !placed.has(one.property)) placed.set(one.property, answer)
+        }
+        for (const [property, answer] of placed) expect(registry.place(property, KIND.text)).toEqual(answer)
+      }),
+    )
+  })
+
+  it('come back as they were when a later run starts from them', () => {
+    fc.assert(
+      fc.property(steps, most, (all, columnsMax) => {
+        const rules = { ...RULES, columnsMax }
+        const first = new ColumnRegistry(EXPORT_COLUMNS, rules)
+        for (const one of all) take(first, one)
+        const later = new ColumnRegistry(structuredClone(first.columns), rules)
+        for (const one of all) {
+          if (one.act === 'place')
+            expect(later.place(one.property, one.kind)).toEqual(first.place(one.property, one.kind))
+        }
+        for (const column of [...first.columns]) {
+          if (first.columns.some(({ owner }) => owner === column.name)) {
+            expect(later.companionOf(column)).toEqual(first.companionOf(column))
+          }
+        }
+        expect(later.columns).toEqual(first.columns)
+      }),
+    )
+  })
+
+  it('get types that do not depend on the order in which properties are met', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.tuple(name, kind), { selector: ([property]) => property, maxLength: 15 }),
+        (all) => {
+          const types = (pairs: typeof all) => {
+            const registry = new ColumnRegistry(EXPORT_COLUMNS, RULES)
+            for (const [property, first] of pairs) registry.place(property, first)
+            return new Map(registry.columns.map(({ property, type, role }) => [`${role} ${property}`, type]))
+          }
+          expect(types(all.toReversed())).toEqual(types(all))
+        },
+      ),
+    )
+  })
+})
+
+describe('where a property goes', () => {
+  const columnOf = (registry: ColumnRegistry, property: string, first: number = KIND.text) => {
+    const placement = registry.place(property, first)
+    return placement.to === 'column' ? placement.column : undefined
+  }
+
+  it('a property that a fixed column holds goes there, even when it is not wanted or the table is full', () => {
+    const rules: ColumnRules = {
+      columnsMax: 1,
+      newProperties: 'ignore',
+      typeOf: () => undefined,
+      isWanted: () => false,
+    }
+    const registry = new ColumnRegistry(EXPORT_COLUMNS, rules)
+    expect(columnOf(registry, '$insert_id')?.name).toBe('mp_insert_id')
+  })
+
+  it('a property that is called as a fixed column is gets another name', () => {
+    const registry = new ColumnRegistry(EXPORT_COLUMNS, RULES)
+    expect(columnOf(registry, 'event')?.name).toBe('event_2')
+    expect(columnOf(registry, 'Event')?.name).toBe('event_3')
+    expect(columnOf(registry, '_more')?.name).toBe('_more_2')
+  })
+
+  it('a property that is not wanted goes nowhere, also where it has a column', () => {
+    const existing = [...EXPORT_COLUMNS, { name: 'a', type: 'text', role: 'property', property: 'a' } as const]
+    const registry = new ColumnRegistry(existing, { ...RULES, isWanted: (property) => property === 'b' })
+    expect(registry.place('a', KIND.text)).toEqual({ to: 'nowhere' })
+    expect(columnOf(registry, 'b')?.name).toBe('b')
+  })
+
+  it('only known properties have columns when new ones are to be ignored', () => {
+    const existing = [...EXPORT_COLUMNS, { name: 'a', type: 'double', role: 'property', property: 'a' } as const]
+    const registry = new ColumnRegistry(existing, { ...RULES, newProperties: 'ignore' })
+    expect(columnOf(registry, 'a')?.name).toBe('a')
+    expect(registry.place('b', KIND.text)).toEqual({ to: 'nowhere' })
+    expect(registry.columns).toEqual(existing)
+  })
+
+  it('what finds no room goes to the overflow, for which one place is kept', () => {
+    const columnsMax = EXPORT_COLUMNS.length + 3
+    const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...RULES, columnsMax })
+    const a = columnOf(registry, 'a', KIND.integer)
+    if (a === undefined) throw new Error('no column')
+    expect(registry.companionOf(a)?.name).toBe('a__text')
+    expect(registry.place('b', KIND.text)).toEqual({ to: 'overflow' })
+    expect(registry.companionOf({ ...a, name: 'other' })).toBeUndefined()
+    expect(registry.overflowColumn()).toMatchObject({ name: OVERFLOW_COLUMN, type: 'json', role: 'overflow' })
+    expect(registry.columns.length).toBe(columnsMax)
+  })
+
+  it('the type that the user or the catalogue gives comes before that of the first value', () => {
+    const typeOf = (property: string): ColumnType | undefined => (property === 'when' ? 'timestamptz' : undefined)
+    const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...RULES, typeOf })
+    expect(columnOf(registry, 'when', KIND.integer)?.type).toBe('timestamptz')
+    expect(columnOf(registry, 'then', KIND.integer)?.type).toBe('double')
+  })
+})
+
+describe('types and kinds', () => {
+  it.each(VALUE_KINDS)('a value of kind %i fits the column that it makes, or needs rewriting to fit', (first) => {
+    const fits = kindsOf(typeOfKind(first)) & first
+    const isRewritten = first & (LONE_KINDS | KIND.longInteger | KIND.bigNumber | KIND.preciseJson)
+    expect(Boolean(fits) !== Boolean(isRewritten)).toBe(true)
+  })
+
+  it('every type takes null, and none takes what UTF-8 cannot carry', () => {
+    for (const type of COLUMN_TYPES) {
+      expect(kindsOf(type) & KIND.null).toBe(KIND.null)
+      expect(kindsOf(type) & LONE_KINDS).toBe(0)
+    }
+  })
+
+  it('integers beyond 2^53 make text', () => {
+    expect([KIND.longInteger, KIND.bigNumber].map(typeOfKind)).toEqual(['text', 'text'])
+  })
+})

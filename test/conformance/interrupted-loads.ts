@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest'
+import { seen } from './failed-loads.ts'
+import { type DestinationHarness, openStore } from './harness.ts'
+import { COLUMNS, load, makeTable, manyRows, rejectsOf, relationOf, TABLE, thing, whenAsked } from './rows.ts'
+
+const REASON = new Error('enough')
+const DAY = '2026-08-03'
+
+/** A query that nobody waits for the end of. */
+const ENDLESS = {
+  ...manyRows(1, DAY),
+  query: `${manyRows(1_000_000_000_000, DAY).query} WHERE hash(i) = 1`,
+}
+
+/** After so many turns of the event loop. */
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    setImmediate(resolve)
+    await promise
+  }
+}
+
+export function interruptedLoads(harness: DestinationHarness): void {
+  /** A store with one load, and a way to see that an aborted second one left nothing and can be done after all. */
+  async function interrupted(abortAndLoad: (store: Awaited<ReturnType<typeof openStore>>) => Promise<unknown>) {
+    await using store = await openStore(harness)
+    await makeTable(store.destination)
+    await load(store.destination, 'load-1', relationOf(COLUMNS, [thing('before')]))
+    const before = await seen(store)
+    await expect(abortAndLoad(store)).rejects.toBe(REASON)
+    expect(await seen(store)).toEqual(before)
+
+    const loaded = await load(store.destination, 'load-2', manyRows(10, DAY), { rejects: rejectsOf('x') })
+    expect(await store.readRows(TABLE)).toHaveLength(11)
+    expect((await store.destination.ledger(TABLE)).at(-1)).toEqual(loaded)
+  }
+
+  describe('an aborted signal rejects a load with its reason and leaves nothing', () => {
+    it('when it was aborted before', () =>
+      interrupted(({ destination }) =>
+        load(destination, 'load-2', manyRows(10, DAY), { signal: AbortSignal.abort(REASON) }),
+      ))
+
+    it('when it is aborted in the moment of the call', () =>
+      interrupted(({ destination }) => {
+        const controller = new AbortController()
+        const loading = load(destination, 'load-2', manyRows(10, DAY), { signal: controller.signal })
+        controller.abort(REASON)
+        return loading
+      }))
+
+    it('when it is aborted as the rows are asked for', () =>
+      interrupted(({ destination }) => {
+        const controller = new AbortController()
+        const relation = whenAsked(manyRows(10, DAY), () => controller.abort(REASON))
+        return load(destination, 'load-2', relation, { signal: controller.signal })
+      }))
+
+    it('when it is aborted as the rejects are asked for', () =>
+      interrupted(({ destination }) => {
+        const controller = new AbortController()
+        const rejects = whenAsked(rejectsOf('x'), () => controller.abort(REASON))
+        return load(destination, 'load-2', manyRows(10, DAY), { rejects, signal: controller.signal })
+      }))
+
+    it.each([0, 1, 10, 100, 1000, 10_000])(
+      'when it is aborted %i turns into a query without an end',
+      (count) =>
+        interrupted(({ destination }) => {
+          const controller = new AbortController()
+          const relation = whenAsked(ENDLESS, () => void turns(count).then(() => controller.abort(REASON)))
+          return load(destination, 'load-2', relation, { signal: controller.signal })
+        }),
+      20_000,
+    )
+  })
+
+  it('an abort at any turn of a load leaves all of it or nothing', async () => {
+    await using store = await openStore(harness)
+    await makeTable(store.destination)
+    let rows = 0
+    const ids: string[] = []
+    for (let count = 0; count < 40; count++) {
+      const controller = new AbortController()
+      const id = `load-${count}`
+      const loading = load(store.destination, id, manyRows(100, DAY), {
+        rejects: rejectsOf('x'),
+        signal: controller.signal,
+      })
+      // Handled from here on, so that an early rejection is not taken for one that nobody meets.
+      const outcome = loading.then(
+        () => 'committed',
+        (error: unknown) => error,
+      )
+      await turns(count * count)
+      controller.abort(REASON)
+      if ((await outcome) === 'committed') {
+        rows += 100
+        ids.push(id)
+      } else expect(await outcome).toBe(REASON)
+      expect(await store.readRows(TABLE)).toHaveLength(rows)
+      expect(await store.readRows('_mixload_rejects')).toHaveLength(ids.length)
+      expect((await store.destination.ledger(TABLE)).map(({ loadId }) => loadId)).toEqual(ids)
+    }
+  })
+
+  it('an abort after the load has ended does nothing', async () => {
+    await using store = await openStore(harness)
+    await makeTable(store.destination)
+    const controller = new AbortController()
+    await load(store.destination, 'load-1', relationOf(COLUMNS, [thing('a')]), { signal: controller.signal })
+    controller.abort(REASON)
+    await load(store.destination, 'load-2', relationOf(COLUMNS, [thing('b')]))
+    expect(await store.readRows(TABLE)).toHaveLength(2)
+  })
+}

@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest'
+import type { NewLoad } from '../../lib/destination.ts'
+import { type DestinationHarness, openStore } from './harness.ts'
+import { load, makeTable, newLoad, relationOf, TABLE, unaborted } from './rows.ts'
+
+const NOTHING = relationOf([], [])
+
+const RECORDS: Readonly<Record<string, Partial<NewLoad>>> = {
+  'of several days': { firstDay: '2026-07-30', lastDay: '2026-08-02' },
+  'without days': { firstDay: null, lastDay: null, writeMode: 'replace-table' },
+  'of the first and the last day there is': { firstDay: '0001-01-01', lastDay: '9999-12-31' },
+  'with the largest numbers there are': {
+    byteCount: Number.MAX_SAFE_INTEGER,
+    requestCount: 2_147_483_648,
+    rowCount: 5_000_000_000,
+    rejectCount: 4_294_967_296,
+  },
+  'with a moment to the millisecond': { startedAt: new Date('1999-12-31T23:59:59.999Z') },
+  'of a part of the stream': { selection: '["Signed Up","it\'s \\"so\\"","\u2028😀"]' },
+  'with days replaced': { writeMode: 'replace-days' },
+}
+
+export function ledger(harness: DestinationHarness): void {
+  describe('the ledger', () => {
+    it.each(Object.entries(RECORDS))('gives back a load %s as it was recorded', async (_, given) => {
+      await using store = await openStore(harness)
+      const record = newLoad('load-1', given)
+      const loaded = await store.destination.load(
+        NOTHING,
+        { table: TABLE, mode: { kind: 'append' }, rejects: undefined },
+        record,
+        unaborted(),
+      )
+      expect(loaded).toEqual({ ...record, loadedAt: loaded.loadedAt })
+      const second = (await store.reopen?.()) ?? store.destination
+      await second.open(unaborted())
+      expect(await second.ledger(TABLE)).toEqual([loaded])
+    })
+
+    it('is in the order of the commits, whatever the ids and days', async () => {
+      await using store = await openStore(harness)
+      await makeTable(store.destination)
+      const ids = ['z', 'a', '10', '9', 'm']
+      for (const [at, id] of ids.entries()) {
+        const day = `2026-08-0${9 - at}`
+        await load(store.destination, id, NOTHING, { record: { firstDay: day, lastDay: day } })
+      }
+      expect((await store.destination.ledger(TABLE)).map(({ loadId }) => loadId)).toEqual(ids)
+    })
+
+    it('is one for each stream', async () => {
+      await using store = await openStore(harness)
+      await load(store.destination, 'load-1', NOTHING, { record: { stream: 'export' } })
+      await load(store.destination, 'load-2', NOTHING, { record: { stream: 'engage' } })
+      await load(store.destination, 'load-3', NOTHING, { record: { stream: 'export' } })
+      const ids = async (stream: string) => (await store.destination.ledger(stream)).map(({ loadId }) => loadId)
+      expect(await ids('export')).toEqual(['load-1', 'load-3'])
+      expect(await ids('engage')).toEqual(['load-2'])
+      expect(await ids('Export')).toEqual([])
+      expect(await ids('')).toEqual([])
+    })
+
+    it('grows by one row a load', async () => {
+      await using store = await openStore(harness)
+      for (let at = 0; at < 50; at++) await load(store.destination, `load-${at}`, NOTHING)
+      const ledger = await store.destination.ledger(TABLE)
+      expect(ledger).toHaveLength(50)
+      expect(new Set(ledger.map(({ loadedAt }) => loadedAt.getTime())).size).toBe(50)
+    })
+  })
+}

@@ -1,0 +1,40 @@
+import { describe } from 'vitest'
+import { closing } from './closing.ts'
+import { columns } from './columns.ts'
+import { exportViews } from './export-views.ts'
+import { failedLoads } from './failed-loads.ts'
+import type { DestinationHarness } from './harness.ts'
+import { interruptedLoads } from './interrupted-loads.ts'
+import { ledger } from './ledger.ts'
+import { lifecycle } from './lifecycle.ts'
+import { loads } from './loads.ts'
+import { names } from './names.ts'
+import { readers } from './readers.ts'
+import { rejects } from './rejects.ts'
+import { replacing } from './replacing.ts'
+import { storedValues } from './stored-values.ts'
+import { views } from './views.ts'
+
+/** What every destination must do. Where one `supports` less, the promise that is left is tested in its place. */
+export function runDestinationConformance(harness: DestinationHarness): void {
+  describe(`destination ${harness.name}`, () => {
+    for (const theme of [
+      lifecycle,
+      closing,
+      columns,
+      names,
+      storedValues,
+      loads,
+      failedLoads,
+      interruptedLoads,
+      replacing,
+      ledger,
+      rejects,
+      readers,
+      views,
+      exportViews,
+    ]) {
+      theme(harness)
+    }
+  })
+}

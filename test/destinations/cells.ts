@@ -1,0 +1,14 @@
+import type { JS } from '@duckdb/node-api'
+import type { Cell, StoredRow } from '../conformance/harness.ts'
+
+/** A row as the engine gives it in a form that can be compared. Its dates and moments are both `Date`s. */
+export function storedRow(row: Readonly<Record<string, unknown>>, isDate: (name: string) => boolean): StoredRow {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, cell(value as JS, isDate(name))]))
+}
+
+function cell(value: JS, isDate: boolean): Cell {
+  if (value instanceof Date) return isDate ? value.toISOString().slice(0, 10) : value.toISOString()
+  if (value === null || value === undefined) return null
+  if (typeof value === 'object') throw new TypeError('no column has a type that gives this')
+  return value
+}

@@ -1,0 +1,136 @@
+import { type ChildProcess, type ForkOptions, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdtemp, realpath, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { DuckDBInstance } from '@duckdb/node-api'
+import { createDuckDbDestination } from '../../destinations/duckdb/index.ts'
+import type { Destination } from '../../lib/destination.ts'
+import { Engine } from '../../lib/engine.ts'
+import { quotePath } from '../../lib/sql.ts'
+import type { DestinationHarness, StoredRow } from '../conformance/harness.ts'
+import { storedRow } from './cells.ts'
+
+const CHILD = fileURLToPath(new URL('duckdb-child.ts', import.meta.url))
+
+/** Starts a process that uses a DuckDB file. */
+export function startChild(args: readonly string[], options: ForkOptions = {}): ChildProcess {
+  return fork(CHILD, [...args], { serialization: 'advanced', execArgv: [], stdio: 'inherit', ...options })
+}
+
+/** What a child process says next. */
+export async function told(child: ChildProcess): Promise<unknown> {
+  const exit = new AbortController()
+  const ended = once(child, 'exit', { signal: exit.signal }).then(() => Promise.reject(new Error('ended silently')))
+  ended.catch(() => {})
+  try {
+    const [message] = await Promise.race([once(child, 'message'), ended])
+    return message
+  } finally {
+    exit.abort()
+  }
+}
+
+/** Ends a child process at once, whatever it does. */
+export async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exit = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exit
+}
+
+export async function newEngine(directory: string): Promise<Engine> {
+  return Engine.create({ memoryLimit: '500MB', temporaryDirectory: join(directory, 'engine') })
+}
+
+/** What plain DuckDB reads of a file. */
+export async function query(path: string, sql: string): Promise<readonly StoredRow[]> {
+  const instance = await DuckDBInstance.create(path, { access_mode: 'READ_ONLY' })
+  try {
+    const connection = await instance.connect()
+    await connection.run("SET TimeZone = 'UTC'")
+    const result = await connection.runAndReadAll(sql)
+    const types = new Map(result.columnNames().map((name, at) => [name, result.columnType(at).toString()]))
+    return result.getRowObjectsJS().map((row) => storedRow(row, (name) => types.get(name) === 'DATE'))
+  } finally {
+    instance.closeSync()
+  }
+}
+
+/** What is committed, as another connection of the engine sees it, by whatever name the file is attached there. */
+async function readAttached(engine: Engine, path: string, table: string): Promise<readonly StoredRow[] | undefined> {
+  const connection = await engine.connect()
+  try {
+    const [attached] = await connection.all('SELECT database_name AS name FROM duckdb_databases() WHERE path = $1', [
+      path,
+    ])
+    if (attached === undefined) return undefined
+    const name = String(attached.name)
+    const columns = await connection.all(
+      `SELECT column_name AS name, data_type AS type FROM duckdb_columns()
+       WHERE database_name = $1 AND schema_name = 'mixpanel' AND table_name = $2`,
+      [name, table],
+    )
+    if (columns.length === 0) return []
+    const rows = await connection.all(`SELECT * FROM ${quotePath(name, 'mixpanel', table)}`)
+    const dates = new Set(columns.filter(({ type }) => type === 'DATE').map((column) => column.name))
+    return rows.map((row) => storedRow(row, (column) => dates.has(column)))
+  } finally {
+    connection.close()
+  }
+}
+
+/** A database file in a directory of its own. */
+export const DUCKDB: DestinationHarness = {
+  name: 'duckdb',
+  queriesViews: true,
+  async create() {
+    const directory = await realpath(await mkdtemp(join(tmpdir(), 'mixload-test-')))
+    const path = join(directory, 'warehouse.duckdb')
+    const children: ChildProcess[] = []
+    const open = async () => {
+      const engine = await newEngine(directory)
+      return { engine, destination: createDuckDbDestination({ path, schema: 'mixpanel', engine }) }
+    }
+    let current: { engine: Engine; destination: Destination } = await open()
+    const closeCurrent = async () => {
+      await current.destination[Symbol.asyncDispose]()
+      await current.engine[Symbol.asyncDispose]()
+    }
+    return {
+      ...current,
+      async reopen() {
+        await closeCurrent()
+        current = await open()
+        return current.destination
+      },
+      async readRows(table) {
+        const attached = await readAttached(current.engine, path, table)
+        if (attached !== undefined) return attached
+        return existsSync(path) ? query(path, `SELECT * FROM ${quotePath('mixpanel', table)}`) : []
+      },
+      async readFromOutside(table) {
+        const child = startChild(['read', path, table])
+        children.push(child)
+        const message = (await told(child)) as { rows: readonly StoredRow[] } | { failed: string }
+        if ('failed' in message) throw new Error(message.failed)
+        return message.rows
+      },
+      isUntouched: async () => !existsSync(path),
+      async startRival() {
+        const child = startChild(['hold', path])
+        children.push(child)
+        const message = await told(child)
+        if (message !== 'open') throw new Error(`the rival could not open: ${JSON.stringify(message)}`)
+        return { name: `process ${child.pid}`, end: () => kill(child) }
+      },
+      async close() {
+        for (const child of children) await kill(child)
+        await closeCurrent()
+        await rm(directory, { recursive: true, force: true })
+      },
+    }
+  },
+}
