@@ -54,11 +54,15 @@ describe('a line in the spool', () => {
         const desk = new Desk({ columnsMax: most })
         for (const { text } of sent) {
           const line = desk.spooled(text)
+          const { bytes, start, end } = placed(line)
           const scanner = new LineScanner()
-          expect(isAccepted(scanned(scanner, line)), line).toBe(true)
-          expect(scanner.hasDuplicate).toBe(false)
-          const { event, properties, _more } = parsed(line)
-          expect(JSON.stringify([event, properties, _more]).includes('\\ud')).toBe(false)
+          expect(isAccepted(scanner.scan(bytes, start, end)), line).toBe(true)
+          const names = tokensOf(scanner, bytes).flatMap((token) => (token.isExtra ? [] : [token.name]))
+          expect(new Set(names).size, line).toBe(names.length)
+          JSON.parse(line, (key, value) => {
+            expect(key.isWellFormed(), line).toBe(true)
+            if (typeof value === 'string') expect(value.isWellFormed(), line).toBe(true)
+          })
         }
       }),
       { numRuns: 700 },

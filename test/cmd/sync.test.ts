@@ -1,0 +1,136 @@
+import { DateTime } from 'luxon'
+import { describe, expect, it } from 'vitest'
+import { addDays } from '../../lib/time/days.ts'
+import { eventsOf, Workplace } from './run-mixload.ts'
+
+const ZONE = 'UTC'
+const yesterday = addDays(new Date().toISOString().slice(0, 10), -1)
+const daysAgo = (count: number) => addDays(yesterday, 1 - count)
+const exportDays = (place: Workplace) =>
+  place.simulator.requests
+    .filter(({ path }) => path.includes('/export'))
+    .map(({ query }) => String(query.from_date))
+    .sort()
+
+describe('mixload sync', () => {
+  it('says what to run first when the ledger is empty', async () => {
+    await using place = await Workplace.create()
+    expect(await place.run(['sync'])).toMatchObject({ code: 2, stderr: expect.stringContaining('mixload backfill --from') })
+  })
+
+  it('reads the days since the last whole one and the attribution window again, and late events land', async () => {
+    await using place = await Workplace.create()
+    for (const back of [8, 7, 6, 5, 4, 3]) await place.simulator.ingest(eventsOf(daysAgo(back), 10))
+    await place.run(['backfill', '--from', daysAgo(8), '--to', daysAgo(3)])
+    await place.simulator.ingest(eventsOf(daysAgo(2), 10))
+    await place.simulator.ingest(eventsOf(yesterday, 10))
+    const late = { event: 'Late', properties: { time: Date.parse(`${daysAgo(4)}T05:00:00Z`), distinct_id: 'l', $insert_id: 'late' } }
+    const tooLate = { event: 'Too late', properties: { ...late.properties, time: Date.parse(`${daysAgo(7)}T05:00:00Z`), $insert_id: 'x' } }
+    await place.simulator.ingest([late, tooLate])
+    const before = exportDays(place).length
+    expect(await place.run(['sync', '--attribution-window', '2'])).toMatchObject({ code: 0 })
+    expect(exportDays(place).slice(before)).toHaveLength(4)
+    const rows = await place.query('SELECT event, count(*) AS n FROM export_latest GROUP BY 1 ORDER BY 1')
+    expect(rows).toEqual([
+      { event: 'Late', n: 1n },
+      { event: 'Order Completed', n: 32n },
+      { event: 'Page Viewed', n: 48n },
+    ])
+  })
+
+  it('asks for yesterday in the time zone of the project', async () => {
+    const zone = 'Pacific/Auckland'
+    await using place = await Workplace.create({ timezone: zone })
+    expect(await place.run(['sync', '--from', daysAgo(1)])).toMatchObject({ code: 0 })
+    const expected = DateTime.now().setZone(zone).minus({ days: 1 }).toISODate()
+    expect(place.simulator.requests.filter(({ path }) => path.includes('/export')).at(-1)?.query.to_date).toBe(expected)
+  })
+
+  it('is not led astray by events from the future or without a time, keeps them, and reports them', async () => {
+    await using place = await Workplace.create({ timezone: ZONE })
+    await place.simulator.ingest(eventsOf(yesterday, 5))
+    const line = (time: unknown, id: string) => JSON.stringify({ event: 'Odd', properties: { time, distinct_id: id, $insert_id: id } })
+    const future = Date.parse('2031-01-01T00:00:00Z')
+    place.simulator.fault({
+      kind: 'body',
+      match: { path: '/api/2.0/export' },
+      body: `${line(future, 'future')}\n${line(null, 'null')}\n${line('soon', 'text')}\n${line(Date.parse(`${yesterday}T01:00:00Z`), 'fine')}\n`,
+    })
+    const ran = await place.run(['sync', '--from', yesterday])
+    expect(ran).toMatchObject({ code: 0 })
+    expect(ran.stdout).toContain('2 events have no usable time')
+    expect(ran.stdout).toContain('1 events are dated outside')
+    expect(await place.query('SELECT distinct_id, epoch_ms(time) AS t, CAST(_day AS VARCHAR) AS d, time__text FROM export ORDER BY 1')).toEqual([
+      { distinct_id: 'fine', t: BigInt(Date.parse(`${yesterday}T01:00:00Z`)), d: yesterday, time__text: null },
+      { distinct_id: 'future', t: BigInt(future), d: yesterday, time__text: null },
+      { distinct_id: 'null', t: null, d: yesterday, time__text: null },
+      { distinct_id: 'text', t: null, d: yesterday, time__text: 'soon' },
+    ])
+    const status = await place.run(['status', '--json'])
+    expect(JSON.parse(status.stdout)).toMatchObject({ last_whole_day: yesterday })
+  })
+
+  it('fills a gap that an earlier run left', async () => {
+    await using place = await Workplace.create()
+    for (const back of [9, 8, 7]) await place.simulator.ingest(eventsOf(daysAgo(back), 3))
+    await place.run(['backfill', '--from', daysAgo(9), '--to', daysAgo(9)])
+    await place.run(['backfill', '--from', daysAgo(7), '--to', daysAgo(7)])
+    const status = JSON.parse((await place.run(['status', '--json'])).stdout)
+    expect(status.gaps).toEqual([{ first_day: daysAgo(8), last_day: daysAgo(8) }])
+    await place.run(['sync', '--attribution-window', '0', '--to', daysAgo(6)])
+    expect(JSON.parse((await place.run(['status', '--json'])).stdout).gaps).toEqual([])
+    expect(await place.query('SELECT count(*) AS n FROM export')).toEqual([{ n: 9n }])
+  })
+})
+
+describe('mixload plan, check and views', () => {
+  it('plans without downloading', async () => {
+    await using place = await Workplace.create()
+    const ran = await place.run(['plan', '--from', '2026-01-01', '--to', '2026-04-10', '--json'], { MIXLOAD_REQUESTS_PER_HOUR: '60' })
+    expect(ran.code).toBe(0)
+    const plan = JSON.parse(ran.stdout)
+    expect(plan).toMatchObject({ days: 100, requests: 34, requests_left_this_hour: 60, minutes_waiting_for_budget: 0 })
+    expect(exportDays(place)).toEqual([])
+  })
+
+  it('counts the requests of earlier runs', async () => {
+    await using place = await Workplace.create()
+    const limit = { MIXLOAD_REQUESTS_PER_HOUR: '10' }
+    await place.run(['backfill', '--from', '2026-03-01', '--to', '2026-03-04'], limit)
+    const plan = JSON.parse((await place.run(['plan', '--from', '2026-03-01', '--to', '2026-03-20', '--json'], limit)).stdout)
+    expect(plan).toMatchObject({ days: 16, requests: 8, requests_left_this_hour: 6, minutes_waiting_for_budget: 12 })
+  })
+
+  it('checks everything in under five requests', async () => {
+    await using place = await Workplace.create({ timezone: 'Europe/Berlin' })
+    const ran = await place.run(['check'])
+    expect(ran.code).toBe(0)
+    for (const line of ran.stdout.trim().split('\n')) expect(line).toMatch(/^ok {2}/)
+    expect(ran.stdout).toContain('Europe/Berlin')
+    expect(place.simulator.requests.length).toBeLessThan(5)
+  })
+
+  it('checks and says what to do', async () => {
+    await using place = await Workplace.create()
+    place.simulator.fault({ kind: 'payment', match: { path: '/api/2.0/export' } })
+    const ran = await place.run(['check', '--timezone', 'Asia/Tokyo'])
+    expect(ran.code).toBe(1)
+    expect(ran.stdout).toMatch(/NO {2}timezone: .*Mixpanel says UTC/)
+    expect(ran.stdout).toMatch(/NO {2}export: Not on this project's plan/)
+    const refused = await place.run(['check'], { MIXPANEL_SERVICE_ACCOUNT_SECRET: 'no' })
+    expect(refused.stdout).toMatch(/NO {2}credentials: .*does not accept/)
+  })
+
+  it('makes the views anew', async () => {
+    await using place = await Workplace.create()
+    await place.simulator.ingest(eventsOf('2026-03-01', 3))
+    await place.run(['backfill', '--from', '2026-03-01', '--to', '2026-03-01'])
+    expect(await place.run(['views'])).toMatchObject({ code: 0, stdout: 'export_latest\nexport_latest_by_time\n' })
+  })
+
+  it('status of nothing creates nothing', async () => {
+    await using place = await Workplace.create()
+    expect(await place.run(['status'])).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing loaded yet') })
+    await expect(place.query('SELECT 1')).rejects.toThrow()
+  })
+})

@@ -1,0 +1,138 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  addDays,
+  dayAt,
+  dayInZone,
+  daysBetween,
+  earlier,
+  endOfDayInZone,
+  isDay,
+  isZone,
+  later,
+  startOfDay,
+} from '../../lib/time/days.ts'
+
+const HOUR = 3_600_000
+const day = fc.integer({ min: 0, max: 50_000 }).map((count) => dayAt(count * 24 * HOUR))
+const ZONES = [
+  'UTC',
+  'Europe/Berlin',
+  'America/New_York',
+  'America/Los_Angeles',
+  'America/Sao_Paulo',
+  'America/Havana',
+  'America/St_Johns',
+  'Africa/Cairo',
+  'Asia/Beirut',
+  'Asia/Kathmandu',
+  'Asia/Tehran',
+  'Australia/Lord_Howe',
+  'Pacific/Apia',
+  'Pacific/Kiritimati',
+  'Pacific/Chatham',
+]
+
+/** The calendar day on the wall of a zone, without the library that the code under test uses. */
+function wallDay(ms: number, zone: string): string {
+  return new Intl.DateTimeFormat('sv-SE', { timeZone: zone, year: 'numeric', month: '2-digit', day: '2-digit' }).format(
+    ms,
+  )
+}
+
+describe('days', () => {
+  it.each(['2026-02-28', '2024-02-29', '1970-01-01', '2000-12-31'])('%s is one', (text) => {
+    expect(isDay(text)).toBe(true)
+  })
+
+  it.each([
+    '2026-02-29',
+    '2026-02-30',
+    '2026-04-31',
+    '2026-13-01',
+    '2026-00-10',
+    '2026-1-1',
+    '2026-01-01T00:00:00Z',
+    '',
+    'today',
+    ' 2026-01-01',
+    '2026-01-01\n',
+    '+02026-01-01',
+  ])('%j is none', (text) => {
+    expect(isDay(text)).toBe(false)
+  })
+
+  it('are counted forth and back alike', () => {
+    fc.assert(
+      fc.property(day, fc.integer({ min: -1000, max: 1000 }), (first, count) => {
+        const other = addDays(first, count)
+        expect(isDay(other)).toBe(true)
+        expect(addDays(other, -count)).toBe(first)
+        expect(daysBetween(first, other)).toBe(count < 0 ? 0 : count + 1)
+        expect(other < first).toBe(count < 0)
+        expect([earlier(first, other), later(first, other)]).toEqual([first, other].sort())
+      }),
+    )
+  })
+
+  it('begin at midnight and end before the next', () => {
+    fc.assert(
+      fc.property(day, (one) => {
+        expect(dayAt(startOfDay(one))).toBe(one)
+        expect(dayAt(startOfDay(one) - 1)).toBe(addDays(one, -1))
+        expect(dayAt(startOfDay(one) + 24 * HOUR - 1)).toBe(one)
+      }),
+    )
+  })
+})
+
+describe('days in a zone', () => {
+  it('are over at the first moment of which the zone says that it is a later day', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 14_000, max: 22_000 }), fc.constantFrom(...ZONES), (count, zone) => {
+        const one = dayAt(count * 24 * HOUR)
+        const end = endOfDayInZone(one, zone)
+        expect(wallDay(end, zone) > one, `${one} in ${zone}`).toBe(true)
+        expect(wallDay(end - 1, zone) <= one, `${one} in ${zone}`).toBe(true)
+      }),
+      { numRuns: 1500 },
+    )
+  })
+
+  it.each([
+    ['Europe/Berlin', '2026-03-29', 23],
+    ['Europe/Berlin', '2026-10-25', 25],
+    ['Europe/Berlin', '2026-06-01', 24],
+    ['America/New_York', '2026-03-08', 23],
+    ['America/New_York', '2026-11-01', 25],
+    ['Australia/Lord_Howe', '2026-04-05', 24.5],
+    ['America/Sao_Paulo', '2018-11-04', 23],
+    ['America/Sao_Paulo', '2018-02-17', 25],
+    ['Africa/Cairo', '2024-04-26', 23],
+    ['UTC', '2026-03-29', 24],
+  ])('in %s, %s has %d hours', (zone, one, hours) => {
+    expect(endOfDayInZone(one, zone) - endOfDayInZone(addDays(one, -1), zone)).toBe(hours * HOUR)
+  })
+
+  it('are over when midnight comes for the first time, where clocks go back over it', () => {
+    expect(new Date(endOfDayInZone('2018-11-03', 'America/Havana')).toISOString()).toBe('2018-11-04T04:00:00.000Z')
+  })
+
+  it('that a zone left out are over with the day before', () => {
+    expect(endOfDayInZone('2011-12-30', 'Pacific/Apia')).toBe(endOfDayInZone('2011-12-29', 'Pacific/Apia'))
+  })
+
+  it('are those of the wall clock', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2_000_000_000 }), fc.constantFrom(...ZONES), (seconds, zone) => {
+        expect(dayInZone(seconds * 1000, zone)).toBe(wallDay(seconds * 1000, zone))
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('are known only in zones that there are', () => {
+    for (const zone of ZONES) expect(isZone(zone), zone).toBe(true)
+    for (const zone of ['', 'Berlin', 'Europe/Atlantis', 'UTC+25', 'local time']) expect(isZone(zone), zone).toBe(false)
+  })
+})
