@@ -102,9 +102,20 @@ function withMilliseconds(input: FlattenInput, forms: Forms): string {
 const UTC_TIME = 'make_timestamptz(CAST(round(_ms) AS BIGINT) * 1000)'
 const LOCAL_CLOCK = 'make_timestamp(CAST(round(_ms) AS BIGINT) * 1000)'
 
-/** A local clock reading as the moment it means: the earlier one where it means two, the hour after where none. */
+/** How far clocks are put back in autumn: an hour, but half an hour on Lord Howe Island. */
+const CLOCK_STEPS = ["INTERVAL '1 hour'", "INTERVAL '30 minutes'"]
+
+/**
+ * A local clock reading as the moment it means. Where clocks are put back a reading means two moments, and the earlier
+ * one is taken (the engine by itself takes the later); one that clocks skip in spring is taken as that much later.
+ */
 function localTime(zone: string): string {
-  return `timezone(${quoteText(zone)}, ${LOCAL_CLOCK})`
+  const local = LOCAL_CLOCK
+  const moment = `timezone(${quoteText(zone)}, ${local})`
+  const earlier = CLOCK_STEPS.map(
+    (step) => `WHEN timezone(${quoteText(zone)}, ${moment} - ${step}) = ${local} THEN ${moment} - ${step}`,
+  )
+  return `CASE ${earlier.join(' ')} ELSE ${moment} END`
 }
 
 /** The day in the export's own clock, which is the one `time` is in; kept within the slice, so that a day can be replaced. */

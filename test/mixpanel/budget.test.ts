@@ -1,0 +1,174 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { MixloadError } from '../../lib/errors.ts'
+import { type RateLimits, RequestBudget, waitFor } from '../../lib/mixpanel/budget.ts'
+
+const HOUR = 3_600_000
+const limits = fc.record<RateLimits>({ perHour: fc.nat(8), perSecond: fc.nat(3) })
+
+/** Whether any window of this length, open at its beginning, holds more than the limit. */
+function isExceeded(sent: readonly number[], limit: number, ms: number): boolean {
+  return limit > 0 && sent.some((at) => sent.filter((other) => other > at - ms && other <= at).length > limit)
+}
+
+describe('how long a request must wait', () => {
+  it('is long enough: whoever obeys never sends more than is allowed in any hour or second', () => {
+    const pause = fc.oneof(fc.nat(300), fc.nat(HOUR / 4), fc.constantFrom(0, 1, 1000, HOUR))
+    fc.assert(
+      fc.property(limits, fc.array(pause, { maxLength: 60 }), (most, pauses) => {
+        const sent: number[] = []
+        let now = 1_785_758_400_000
+        for (const one of pauses) {
+          now += one
+          now += waitFor(sent, most, now)
+          expect(waitFor(sent, most, now)).toBe(0)
+          sent.push(now)
+        }
+        expect(isExceeded(sent, most.perHour, HOUR)).toBe(false)
+        expect(isExceeded(sent, most.perSecond, 1000)).toBe(false)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('is no longer than needed: a millisecond earlier would be too early', () => {
+    fc.assert(
+      fc.property(limits, fc.array(fc.nat(2 * HOUR), { maxLength: 20 }), (most, ages) => {
+        const now = 10 * HOUR
+        const sent = ages.map((age) => now - age)
+        const wait = waitFor(sent, most, now)
+        fc.pre(wait > 0)
+        expect(Number.isInteger(wait)).toBe(true)
+        const early = [...sent, now + wait - 1]
+        const latest = (ms: number) => early.filter((at) => at > now + wait - 1 - ms).length
+        const isTooMany =
+          (most.perHour > 0 && latest(HOUR) > most.perHour) || (most.perSecond > 0 && latest(1000) > most.perSecond)
+        expect(isTooMany).toBe(true)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('is nothing without limits, and at the first request', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(1000)), fc.nat(1000), (sent, now) => {
+        expect(waitFor(sent, { perHour: 0, perSecond: 0 }, now)).toBe(0)
+        expect(waitFor([], { perHour: 1, perSecond: 1 }, now)).toBe(0)
+      }),
+    )
+  })
+
+  it('does not depend on the order in which the requests are listed', () => {
+    fc.assert(
+      fc.property(limits, fc.array(fc.nat(2 * HOUR)), (most, sent) => {
+        expect(waitFor(sent.toReversed(), most, 2 * HOUR)).toBe(waitFor(sent, most, 2 * HOUR))
+      }),
+    )
+  })
+
+  it('takes no account of requests that a clock put back makes seem to come later', () => {
+    expect(waitFor([5000, 6000], { perHour: 1, perSecond: 1 }, 4000)).toBe(0)
+  })
+})
+
+describe('a budget on disk', () => {
+  let directory: string
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'mixload-budget-'))
+  })
+  afterEach(() => rm(directory, { recursive: true, force: true }))
+
+  const open = (perHour: number, onWait: (ms: number) => void = () => {}, key = 'key') =>
+    new RequestBudget(directory, key, { perHour, perSecond: 0 }, onWait)
+  const { signal } = new AbortController()
+
+  /** Asks for a request that must wait, and gives up as soon as that is known. */
+  async function waitOf(perHour: number): Promise<number> {
+    const abort = new AbortController()
+    let told = 0
+    const budget = open(perHour, (ms) => {
+      told = ms
+      abort.abort()
+    })
+    await expect(budget.acquire(abort.signal)).rejects.toThrow()
+    return told
+  }
+
+  it('is shared by all that use the same place', async () => {
+    const [one, other] = [open(3), open(3)]
+    await one.acquire(signal)
+    await other.acquire(signal)
+    expect([await one.remaining(), await other.remaining()]).toEqual([1, 1])
+    await one.acquire(signal)
+    expect(await other.remaining()).toBe(0)
+    const wait = await waitOf(3)
+    expect(wait).toBeGreaterThan(HOUR / 2)
+    expect(wait).toBeLessThanOrEqual(HOUR)
+  })
+
+  it('counts each request once when many come at the same moment', async () => {
+    const budgets = [open(12), open(12)]
+    await Promise.all(Array.from({ length: 10 }, (_, at) => budgets[at % 2]?.acquire(signal)))
+    expect(await open(12).remaining()).toBe(2)
+    expect(JSON.parse(await readFile(join(directory, 'key.json'), 'utf8')).sent).toHaveLength(10)
+  })
+
+  it('counts requests of several processes together', async () => {
+    const child = join(import.meta.dirname, 'budget-child.ts')
+    const start = () => promisify(execFile)(process.execPath, [child, directory, '7'])
+    const runs = await Promise.all([start(), start()])
+    expect(runs.reduce((sum, { stdout }) => sum + Number(stdout), 0)).toBe(7)
+  })
+
+  it('forgets requests that are an hour old, and those of the future', async () => {
+    const now = Date.now()
+    const sent = [now - HOUR - 1000, now - HOUR / 2, now + HOUR]
+    await writeFile(join(directory, 'key.json'), JSON.stringify({ sent }))
+    expect(await open(3).remaining()).toBe(2)
+    await open(3).acquire(signal)
+    expect(JSON.parse(await readFile(join(directory, 'key.json'), 'utf8')).sent).toHaveLength(2)
+  })
+
+  it.each(['', '{', 'null', '[]', '{"sent":1}', '{"sent":["x"]}', '\0\0\0'])(
+    'starts anew from a file that holds %j',
+    async (content) => {
+      await writeFile(join(directory, 'key.json'), content)
+      expect(await open(2).remaining()).toBe(2)
+      await open(2).acquire(signal)
+      expect(await open(2).remaining()).toBe(1)
+    },
+  )
+
+  it('of one key is not that of another, and a key is no path', async () => {
+    await open(2, undefined, '../../evil/key').acquire(signal)
+    await open(2, undefined, 'other').acquire(signal)
+    expect((await readdir(directory)).length).toBe(2)
+    expect(await open(2, undefined, 'other').remaining()).toBe(1)
+  })
+
+  it('leaves nothing but one file behind, which nobody else may read', async () => {
+    await open(5).acquire(signal)
+    await open(5).acquire(signal)
+    expect(await readdir(directory)).toEqual(['key.json'])
+    expect((await stat(join(directory, 'key.json'))).mode & 0o777).toBe(0o600)
+  })
+
+  it('without limits writes nothing', async () => {
+    await open(0).acquire(signal)
+    expect(await readdir(directory)).toEqual([])
+    expect(await open(0).remaining()).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  it('that cannot be kept is a failure that names the setting', async () => {
+    await writeFile(join(directory, 'file'), '')
+    const budget = new RequestBudget(join(directory, 'file', 'below'), 'key', { perHour: 1, perSecond: 0 })
+    const error = await budget.acquire(signal).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(MixloadError)
+    expect(error).toMatchObject({ code: 'SPOOL_FAILED', message: expect.stringContaining('MIXLOAD_STATE_DIR') })
+  })
+})
