@@ -60,7 +60,7 @@ function logEntry(event: RunEvent): { level: 'info' | 'warn'; message: string } 
     event.kind === 'slice-loaded'
       ? { rows: event.record.rowCount, rejects: event.record.rejectCount, load_id: event.record.loadId }
       : event.kind === 'columns-added'
-        ? { table: event.table, columns: event.columns.map(({ name }) => name) }
+        ? { table: event.table, count: event.columns.length }
         : {}
   return { level: isWarning ? 'warn' : 'info', message: sentence(event), ...slice, ...numbers }
 }
@@ -113,6 +113,15 @@ function terminalEvents(): Events {
   }
 }
 
+const NAMES_SHOWN = 20
+
+/** The first names, and how many more there are: a wide table has a thousand. */
+function someNames(columns: readonly { readonly name: string }[]): string {
+  const names = columns.slice(0, NAMES_SHOWN).map(({ name }) => name)
+  const more = columns.length - names.length
+  return more === 0 ? names.join(', ') : `${names.join(', ')} and ${more} more (see _mixload_columns)`
+}
+
 /** An event in words. */
 export function sentence(event: RunEvent): string {
   switch (event.kind) {
@@ -133,7 +142,7 @@ export function sentence(event: RunEvent): string {
     case 'slice-set-aside':
       return `${sliceName(event.slice)}: set aside, the next run will ask again. ${event.error.message}`
     case 'columns-added':
-      return `${event.table}: ${event.columns.length} new columns: ${event.columns.map(({ name }) => name).join(', ')}`
+      return `${event.table}: ${event.columns.length} new columns: ${someNames(event.columns)}`
     case 'retry':
       return `${event.error.message} Trying again in ${(event.delayMs / 1000).toFixed(1)} s.`
     case 'waiting-for-budget':

@@ -12,8 +12,10 @@ export interface EngineOptions {
 
 /** What the engine may hold where it is not told, for a table of no columns. */
 const MEMORY_MEGABYTES = 320
-/** What a load holds more for each column of its table: a block for each thread, and something for the way there. */
-const MEMORY_KILOBYTES_PER_COLUMN = 700
+/** What a load holds more for each column of its table: a block for each thread, and what is on the way there. */
+const MEGABYTES_PER_COLUMN = 0.9
+/** A wider table is loaded by one thread: a second one would need its own block for each column, and gains little. */
+const COLUMNS_FOR_THREADS_MAX = 150
 
 /** The embedded DuckDB that transforms spooled lines for every destination. Its clock is UTC. */
 export class Engine implements AsyncDisposable {
@@ -38,11 +40,13 @@ export class Engine implements AsyncDisposable {
     return new Engine(instance, options.memoryLimit !== undefined)
   }
 
-  /** Lets the engine hold what a load into a table of this many columns takes, unless the user has set a limit. */
+  /** Fits threads and memory to a load into a table of this many columns. A limit that the user has set stays. */
   async makeRoomFor(columns: number, connection: EngineConnection): Promise<void> {
-    if (this.#isLimitGiven || columns <= this.#columns) return
+    if (columns <= this.#columns) return
     this.#columns = columns
-    const megabytes = MEMORY_MEGABYTES + Math.ceil((columns * MEMORY_KILOBYTES_PER_COLUMN) / 1000)
+    if (columns > COLUMNS_FOR_THREADS_MAX) await connection.run('SET threads = 1')
+    if (this.#isLimitGiven) return
+    const megabytes = Math.ceil(MEMORY_MEGABYTES + columns * MEGABYTES_PER_COLUMN)
     await connection.run(`SET memory_limit = ${quoteText(`${megabytes}MB`)}`)
   }
 

@@ -44,10 +44,10 @@ interface Setting {
 /** Every setting, in the order that help shows them. The reference in docs/ is generated from this. */
 export const SETTINGS = {
   destination: {
-    schema: z.string().min(1).default('duckdb:mixpanel.duckdb'),
+    schema: z.string().min(1).default('duckdb:warehouse.duckdb'),
     environment: 'MIXLOAD_DESTINATION',
     describe: 'Where to load: duckdb:PATH or memory:',
-    default: 'duckdb:mixpanel.duckdb',
+    default: 'duckdb:warehouse.duckdb',
   },
   schema: {
     schema: z.string().min(1).max(63).default('mixpanel'),
@@ -190,7 +190,7 @@ export const SETTINGS = {
     schema: size.optional(),
     environment: 'MIXLOAD_MEMORY_LIMIT',
     describe: 'Memory of the transform engine; past it, it uses the disk',
-    default: '320MB and 0.7MB for each column',
+    default: '320MB and 0.9MB for each column',
   },
   spoolDir: {
     schema: z.string().min(1).optional(),

@@ -45,6 +45,8 @@ class DuckDbDestination implements Destination {
   #isClosed = false
   /** Opened to read, and there is nothing to read. */
   #isAbsent = false
+  /** How many columns each table has, as far as this run has looked. */
+  readonly #columnCounts = new Map<string, number>()
   /** Whether this run has committed loads that leave row groups nearly empty. */
   #hasSmallLoads = false
 
@@ -91,6 +93,8 @@ class DuckDbDestination implements Destination {
       throw openFailure(path, error)
     }
     this.#connection = connection
+    // A checkpoint after nearly every day of a backfill would take half of its time.
+    await connection.run(`SET checkpoint_threshold = '512MB'`)
     await connection.run('SET max_vacuum_tasks = 0')
   }
 
@@ -104,6 +108,7 @@ class DuckDbDestination implements Destination {
        WHERE known.table_name = $3 ORDER BY there.column_index`,
       [CATALOG, this.#options.schema, table],
     )
+    this.#columnCounts.set(table, rows.length)
     return rows.map((row) => ({
       name: String(row.column_name),
       type: row.column_type as ColumnType,
@@ -129,6 +134,7 @@ class DuckDbDestination implements Destination {
       } else await connection.run(`CREATE TABLE ${path} (${definitions.join(', ')})`)
       await this.#noteColumns(connection, table, missing)
     })
+    this.#columnCounts.set(table, there.size + missing.length)
   }
 
   async #isTable(connection: EngineConnection, table: string): Promise<boolean> {
@@ -188,7 +194,7 @@ class DuckDbDestination implements Destination {
         if (Number(before?.loaded) > 0) {
           throw new MixloadError('ALREADY_LOADED', `Load ${record.loadId} is in the ledger already.`)
         }
-        await this.#options.engine.makeRoomFor((await this.columns(target.table)).length, connection)
+        await this.#options.engine.makeRoomFor(this.#columnCounts.get(target.table) ?? 0, connection)
         // Later than every load before, also where the machine's clock went back.
         const last = before?.last instanceof Date ? before.last.getTime() : 0
         const loadedAt = new Date(Math.max(Date.now(), last + 1))
@@ -268,7 +274,8 @@ class DuckDbDestination implements Destination {
   }
 
   pathInViews(table: string): string {
-    return quotePath(this.#options.schema, table)
+    // Without its schema, which the view's own stands for: a file of the schema's name would make that ambiguous.
+    return quoteName(table)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -25,7 +25,7 @@ describe('the column name of a property', () => {
         expect(column).not.toMatch(/^\p{Nd}/u)
         expect(column.toLowerCase()).toBe(column)
       }),
-      { numRuns: 3000 },
+      { numRuns: 500 },
     )
   })
 
@@ -36,7 +36,7 @@ describe('the column name of a property', () => {
         expect(columnName(name)).toBe(column)
         expect(columnName(column)).toBe(column)
       }),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     )
   })
 
@@ -167,7 +167,7 @@ describe('folding', () => {
         expect(foldName(column.toUpperCase())).toBe(foldName(column))
         expect(foldName(foldName(column))).toBe(foldName(column))
       }),
-      { numRuns: 2000 },
+      { numRuns: 500 },
     )
   })
 })

@@ -41,6 +41,7 @@ function literal(type: ColumnType, cell: Cell): string {
 
 /** A relation of these rows. A column that a row lacks is null in it. */
 export function relationOf(columns: readonly Column[], rows: readonly StoredRow[]): Relation {
+  if (columns.length === 0) return { columns, rowCount: 0, query: 'SELECT 1 WHERE false' }
   const names = columns.map(({ name }) => quoteName(name)).join(', ')
   const tuple = (row: StoredRow) => `(${columns.map(({ name, type }) => literal(type, row[name] ?? null)).join(', ')})`
   const values = rows.length === 0 ? tuple({}) : rows.map(tuple).join(', ')

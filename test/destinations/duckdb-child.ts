@@ -1,13 +1,17 @@
-/** Another process that uses a DuckDB file: `duckdb-child.ts hold|read|load|load-and-die FILE [TABLE]`. It tells its parent what it does. */
+/**
+ * Another process that uses a DuckDB file, and tells its parent what it does:
+ * `duckdb-child.ts read|open|hold|load|load-and-die FILE [TABLE] [DIRECTORY]`.
+ */
 import { DuckDBInstance } from '@duckdb/node-api'
 import { createDuckDbDestination } from '../../destinations/duckdb/index.ts'
 import { Engine } from '../../lib/engine.ts'
-import { messageOf } from '../../lib/errors.ts'
+import { MixloadError, messageOf } from '../../lib/errors.ts'
 import { COLUMNS, load, makeTable, manyRows, relationOf, thing, unaborted, whenAsked } from '../conformance/rows.ts'
 import { storedRow } from './cells.ts'
 
-const [mode = '', path = '', table = ''] = process.argv.slice(2)
-const tell = (message: unknown) => process.send?.(message)
+const [mode = '', path = '', table = '', temporaryDirectory = `${path}.engine-${process.pid}`] = process.argv.slice(2)
+/** Sends it wholly before going on: a message still under way is lost when the channel closes. */
+const tell = (message: unknown) => new Promise((sent) => process.send?.(message, sent))
 
 async function read(): Promise<void> {
   const instance = await DuckDBInstance.create(path, { access_mode: 'READ_ONLY' })
@@ -15,13 +19,13 @@ async function read(): Promise<void> {
   await connection.run("SET TimeZone = 'UTC'")
   const result = await connection.runAndReadAll(`SELECT * FROM mixpanel."${table}"`)
   const types = new Map(result.columnNames().map((name, at) => [name, result.columnType(at).toString()]))
-  tell({ rows: result.getRowObjectsJS().map((row) => storedRow(row, (name) => types.get(name) === 'DATE')) })
+  await tell({ rows: result.getRowObjectsJS().map((row) => storedRow(row, (name) => types.get(name) === 'DATE')) })
   connection.closeSync()
   instance.closeSync()
 }
 
 async function open() {
-  const engine = await Engine.create({ memoryLimit: '500MB', temporaryDirectory: `${path}.engine-${process.pid}` })
+  const engine = await Engine.create({ memoryLimit: '500MB', temporaryDirectory })
   const destination = createDuckDbDestination({ path, schema: 'mixpanel', engine })
   await destination.open(unaborted())
   return destination
@@ -31,20 +35,20 @@ try {
   if (mode === 'read') await read()
   if (mode === 'hold') {
     await open()
-    tell('open')
+    await tell('open')
   }
   if (mode === 'open') {
     const destination = await open()
     await destination[Symbol.asyncDispose]()
-    tell('open')
+    await tell('open')
   }
   if (mode === 'load') {
     const destination = await open()
     await makeTable(destination)
     await load(destination, 'load-1', relationOf(COLUMNS, [thing('before')]))
-    const relation = whenAsked(manyRows(200_000_000, '2026-08-03'), () => tell('loading'))
+    const relation = whenAsked(manyRows(200_000_000, '2026-08-03'), () => void tell('loading'))
     await load(destination, 'load-2', relation)
-    tell('loaded')
+    await tell('loaded')
   }
   if (mode === 'load-and-die') {
     const destination = await open()
@@ -55,6 +59,6 @@ try {
   // Until the parent lets go.
   if (mode !== 'hold') process.disconnect()
 } catch (error) {
-  tell({ failed: messageOf(error) })
+  await tell({ failed: messageOf(error), code: error instanceof MixloadError ? error.code : undefined })
   process.disconnect()
 }

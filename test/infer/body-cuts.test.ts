@@ -51,7 +51,7 @@ describe('a body that was cut', () => {
         fc.pre(end === '' || Buffer.from(cut.toString()).equals(cut))
         expect(await desk.failure(Buffer.concat([Buffer.from(GOOD), cut, Buffer.from(end)]))).toBe('BODY_TRUNCATED')
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     )
   })
 

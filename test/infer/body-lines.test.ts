@@ -100,7 +100,7 @@ describe('how a body is cut into lines', () => {
           expect(await desk.read(all, blockBytes)).toEqual(await desk.read(all, all.length))
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 60 },
     )
   })
 

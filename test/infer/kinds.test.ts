@@ -17,7 +17,7 @@ describe('the kind of a number', () => {
       fc.property(numberLiteral, (literal) => {
         expect(numberKind(literal)).toBe(kindByArithmetic(literal))
       }),
-      { numRuns: 3000 },
+      { numRuns: 2000 },
     )
   })
 

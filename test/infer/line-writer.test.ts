@@ -65,7 +65,7 @@ describe('a line in the spool', () => {
           })
         }
       }),
-      { numRuns: 700 },
+      { numRuns: 250 },
     )
   })
 
@@ -79,7 +79,7 @@ describe('a line in the spool', () => {
           expect(new Set(keys.map(foldName)).size, keys.join()).toBe(keys.length)
         }
       }),
-      { numRuns: 700 },
+      { numRuns: 250 },
     )
   })
 
@@ -94,10 +94,10 @@ describe('a line in the spool', () => {
         )
         const keys = desk.writer.fields().map(({ key }) => key)
         expect(new Set(keys.map(foldName)).size).toBe(keys.length)
-        expect(new Set(met).difference(new Set(keys)).size).toBe(0)
+        expect(met.filter((key) => !keys.includes(key))).toEqual([])
         expect(desk.registry.columns.length).toBeLessThanOrEqual(most)
       }),
-      { numRuns: 500 },
+      { numRuns: 150 },
     )
   })
 
@@ -235,7 +235,7 @@ describe('slices', () => {
           expect.arrayContaining(keyed(fields).filter((one) => !one.startsWith('value'))),
         )
       }),
-      { numRuns: 200 },
+      { numRuns: 150 },
     )
   })
 })
@@ -265,7 +265,7 @@ describe('a scanner that is used again', () => {
           expect(tokensOf(used, bytes)).toEqual(tokensOf(fresh, bytes))
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     )
   })
 })

@@ -42,7 +42,7 @@ describe('the scanner on lines that are events', () => {
           expect(scanner.eventKind).toBe(line.event.lone ? KIND.loneText : KIND.text)
         }
       }),
-      { numRuns: 1500 },
+      { numRuns: 500 },
     )
   })
 
@@ -66,7 +66,7 @@ describe('the scanner on lines that are events', () => {
           !['null', '""'].includes(insertId)
         expect(verdict).toBe(isPlain ? LINE.plain : LINE.odd)
       }),
-      { numRuns: 1500 },
+      { numRuns: 500 },
     )
   })
 
@@ -82,7 +82,7 @@ describe('the scanner on lines that are events', () => {
         const all = [...names, ...line.extras.map(({ key }) => String(JSON.parse(key)))]
         expect(scanner.hasDuplicate).toBe(new Set(all).size < all.length)
       }),
-      { numRuns: 700 },
+      { numRuns: 300 },
     )
   })
 })
@@ -96,7 +96,7 @@ describe('the scanner and JSON.parse agree', () => {
           expect(isAccepted(scanned(scanner, line)), line).toBe(isEventLine(line))
         }
       }),
-      { numRuns: 700 },
+      { numRuns: 300 },
     )
   })
 
@@ -131,7 +131,7 @@ describe('the scanner and JSON.parse agree', () => {
           }
         },
       ),
-      { numRuns: 1500 },
+      { numRuns: 500 },
     )
   })
 

@@ -16,7 +16,7 @@ describe('a line that was cut', () => {
           expect(scanned(scanner, prefix), JSON.stringify(prefix.toString())).toBe(expected)
         }
       }),
-      { numRuns: 250 },
+      { numRuns: 120 },
     )
   })
 
@@ -31,7 +31,7 @@ describe('a line that was cut', () => {
         expect(scanned(scanner, prefix)).toBe(LINE.incomplete)
         expect(scanned(scanner, bytes)).not.toBe(LINE.incomplete)
       }),
-      { numRuns: 700 },
+      { numRuns: 300 },
     )
   })
 

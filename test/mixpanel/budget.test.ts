@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -123,6 +123,17 @@ describe('a budget on disk', () => {
     const start = () => promisify(execFile)(process.execPath, [child, directory, '7'])
     const runs = await Promise.all([start(), start()])
     expect(runs.reduce((sum, { stdout }) => sum + Number(stdout), 0)).toBe(7)
+  })
+
+  it('counts a request that another run made while this one waited for the file', async () => {
+    await mkdir(join(directory, 'key.json.lock'))
+    const asked = Date.now()
+    const acquired = open(5).acquire(signal)
+    while (Date.now() === asked) await stat(directory)
+    await writeFile(join(directory, 'key.json'), JSON.stringify({ sent: [Date.now()] }))
+    await rmdir(join(directory, 'key.json.lock'))
+    await acquired
+    expect(await open(5).remaining()).toBe(3)
   })
 
   it('forgets requests that are an hour old, and those of the future', async () => {

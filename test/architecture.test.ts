@@ -1,0 +1,238 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '..')
+const LINES_MAX = 420
+
+interface Import {
+  /** A package, or a file from the root of the project. */
+  readonly target: string
+  readonly isFile: boolean
+  /** Gone when types are stripped. */
+  readonly isType: boolean
+  readonly isDynamic: boolean
+}
+
+interface Source {
+  readonly path: string
+  readonly text: string
+  /** Without comments and texts. */
+  readonly code: string
+  readonly imports: readonly Import[]
+}
+
+const STATIC = /^(?:import|export)\s+(type\s)?(?:[^'";]*?\sfrom\s+)?'([^']+)'/gm
+const DYNAMIC = /\bimport\(\s*(?:'([^']+)'|[^)]*)\)/g
+const ONLY_TYPES = /^(?:import|export)\s+\{\s*(?:type\s+[\w$]+(?:\s+as\s+[\w$]+)?\s*,?\s*)+\}/
+
+function importsOf(path: string, text: string): readonly Import[] {
+  const made = (specifier: string, isType: boolean, isDynamic: boolean): Import => {
+    const isFile = specifier.startsWith('.')
+    return { target: isFile ? normalize(join(dirname(path), specifier)) : specifier, isFile, isType, isDynamic }
+  }
+  return [
+    ...[...text.matchAll(STATIC)].map(([whole, type, specifier = '']) =>
+      made(specifier, type !== undefined || ONLY_TYPES.test(whole), false),
+    ),
+    ...[...text.matchAll(DYNAMIC)].map(([, specifier = '?']) => made(specifier, false, true)),
+  ]
+}
+
+/** Code without what a reader may say in it. */
+function bare(text: string): string {
+  return text
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/(^|\s)\/\/.*$/gm, '$1')
+    .replace(/'(?:[^'\\\n]|\\.)*'/g, "''")
+}
+
+const SOURCES: readonly Source[] = ['cmd', 'lib', 'destinations'].flatMap((folder) =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => {
+      const path = join(folder, name)
+      const text = readFileSync(join(ROOT, path), 'utf8')
+      return { path, text, code: bare(text), imports: importsOf(path, text) }
+    }),
+)
+const BY_PATH = new Map(SOURCES.map((source) => [source.path, source]))
+const under = (folder: string) => SOURCES.filter(({ path }) => path.startsWith(`${folder}/`))
+
+/** `file -> target` for each import that is not allowed. */
+function offences(sources: readonly Source[], isWrong: (one: Import, from: Source) => boolean): readonly string[] {
+  return sources.flatMap((from) =>
+    from.imports.filter((one) => isWrong(one, from)).map(({ target }) => `${from.path} -> ${target}`),
+  )
+}
+
+/** The name of the package that a specifier is of. */
+function packageOf(specifier: string): string {
+  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
+}
+
+/** The files and packages that are loaded at once with a file. */
+function closureOf(path: string): ReadonlySet<string> {
+  const seen = new Set<string>()
+  const visit = (target: string) => {
+    if (seen.has(target)) return
+    seen.add(target)
+    for (const one of BY_PATH.get(target)?.imports ?? []) {
+      if (!one.isType && !one.isDynamic) visit(one.isFile ? one.target : packageOf(one.target))
+    }
+  }
+  visit(path)
+  return seen
+}
+
+/** The first circle of imports, types included; undefined where there is none. */
+function circle(): readonly string[] | undefined {
+  const done = new Set<string>()
+  const visit = (path: string, way: readonly string[]): readonly string[] | undefined => {
+    const at = way.indexOf(path)
+    if (at >= 0) return [...way.slice(at), path]
+    if (done.has(path)) return undefined
+    for (const { target, isFile, isDynamic } of BY_PATH.get(path)?.imports ?? []) {
+      const found = isFile && !isDynamic ? visit(target, [...way, path]) : undefined
+      if (found !== undefined) return found
+    }
+    done.add(path)
+    return undefined
+  }
+  for (const { path } of SOURCES) {
+    const found = visit(path, [])
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+describe('the reading of imports', () => {
+  it('sees each kind of them', () => {
+    const text = [
+      "import a from 'a'",
+      "import type { B } from './b.ts'",
+      "import { type C } from './c.ts'",
+      "import { type D, d } from './d.ts'",
+      "import {\n  e,\n  type F,\n} from '@scope/e/sub'",
+      "import './g.ts'",
+      "export { h } from '../h.ts'",
+      "export * from './i.ts'",
+      "const j = await import('./j.ts')",
+    ].join('\n')
+    const found = importsOf('lib/x/y.ts', text).map(({ target, isType, isDynamic }) => [target, isType, isDynamic])
+    expect(found).toEqual([
+      ['a', false, false],
+      ['lib/x/b.ts', true, false],
+      ['lib/x/c.ts', true, false],
+      ['lib/x/d.ts', false, false],
+      ['@scope/e/sub', false, false],
+      ['lib/x/g.ts', false, false],
+      ['lib/h.ts', false, false],
+      ['lib/x/i.ts', false, false],
+      ['lib/x/j.ts', false, true],
+    ])
+  })
+
+  it('finds files for all of them', () => {
+    expect(SOURCES.length).toBeGreaterThan(50)
+    const missing = offences(SOURCES, ({ target, isFile }) => isFile && !BY_PATH.has(target))
+    expect(missing).toEqual([])
+  })
+})
+
+describe('the directions of imports', () => {
+  it('lib knows neither the commands nor the destinations', () => {
+    expect(offences(under('lib'), ({ target }) => /^(?:cmd|destinations)\//.test(target))).toEqual([])
+  })
+
+  it('destinations know lib, their own files and their own driver, and nothing of the commands or of each other', () => {
+    const wrong = offences(under('destinations'), ({ target, isFile }, { path }) => {
+      const folder = /^destinations\/[^/]+\//.exec(path)?.[0]
+      if (isFile) return !target.startsWith('lib/') && !target.startsWith(folder ?? 'destinations/')
+      return !target.startsWith('node:') && folder === undefined
+    })
+    expect(wrong).toEqual([])
+  })
+
+  it('no two destinations share a driver', () => {
+    const users = new Map<string, Set<string>>()
+    for (const { path, imports } of under('destinations')) {
+      for (const { target, isFile } of imports) {
+        if (isFile || target.startsWith('node:')) continue
+        const name = packageOf(target)
+        users.set(name, (users.get(name) ?? new Set()).add(path.split('/')[1] ?? ''))
+      }
+    }
+    expect([...users].filter(([, folders]) => folders.size > 1)).toEqual([])
+  })
+
+  it('a destination is loaded only when it is named', () => {
+    const index = SOURCES.filter(({ path }) => path === 'destinations/index.ts')
+    expect(
+      offences(index, ({ target, isType, isDynamic }) => target.startsWith('destinations/') && !isType && !isDynamic),
+    ).toEqual([])
+  })
+
+  it('only the commands know the packages that read a command line or write to a terminal', () => {
+    const shell = ['yargs', 'pino', 'log-update']
+    const others = [...under('lib'), ...under('destinations')]
+    expect(offences(others, ({ target, isFile }) => !isFile && shell.includes(packageOf(target)))).toEqual([])
+  })
+
+  it('nothing goes round in a circle', () => {
+    expect(circle()).toBeUndefined()
+  })
+
+  it('help loads no database', () => {
+    const databases = /duckdb|^pg|postgres|bigquery|sqlite|mysql|parquet/
+    expect([...closureOf('cmd/mixload.ts')].filter((target) => databases.test(target))).toEqual([])
+  })
+})
+
+describe('what code touches', () => {
+  it('only the commands touch the command line, the environment, the exit or the console', () => {
+    const touch = /\bprocess\s*\.\s*(?:argv|env|exit|exitCode|stdout|stderr|stdin)\b|\bconsole\s*\./
+    const wrong = [...under('lib'), ...under('destinations')].filter(({ code }) => touch.test(code))
+    expect(wrong.map(({ path }) => path)).toEqual([])
+    const imported = offences([...under('lib'), ...under('destinations')], ({ target }) =>
+      ['node:process', 'process', 'node:console'].includes(target),
+    )
+    expect(imported).toEqual([])
+  })
+
+  it('the pure parts import nothing of Node', () => {
+    const pure =
+      /^lib\/(?:slices|sql|columns\/[^/]+|time\/[^/]+|infer\/kinds|infer\/body-end|mixpanel\/response-errors|mixpanel\/regions)\.ts$/
+    const parts = SOURCES.filter(({ path }) => pure.test(path))
+    expect(parts.length).toBeGreaterThan(10)
+    const wrong = parts.filter(({ path }) => [...closureOf(path)].some((target) => target.startsWith('node:')))
+    expect(wrong.map(({ path }) => path)).toEqual([])
+    expect(parts.filter(({ code }) => /\b(?:Buffer|process|require)\b/.test(code)).map(({ path }) => path)).toEqual([])
+  })
+
+  it('modules of Node are named with their prefix', () => {
+    const bareNames = [
+      'fs',
+      'path',
+      'crypto',
+      'stream',
+      'zlib',
+      'os',
+      'url',
+      'util',
+      'child_process',
+      'buffer',
+      'timers',
+    ]
+    expect(
+      offences(SOURCES, ({ target, isFile }) => !isFile && bareNames.includes(target.split('/')[0] ?? '')),
+    ).toEqual([])
+  })
+})
+
+describe('files', () => {
+  it(`have at most ${LINES_MAX} lines`, () => {
+    const long = SOURCES.map(({ path, text }) => [path, text.split('\n').length - 1] as const)
+    expect(long.filter(([, lines]) => lines > LINES_MAX)).toEqual([])
+  })
+})

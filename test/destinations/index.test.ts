@@ -1,0 +1,68 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createDestination } from '../../destinations/index.ts'
+import type { Engine } from '../../lib/engine.ts'
+import { expectFailure } from '../conformance/failures.ts'
+import { unaborted } from '../conformance/rows.ts'
+import { newEngine } from './duckdb-harness.ts'
+
+describe('a destination’s URL', () => {
+  let directory: string
+  let engine: Engine
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
+    engine = await newEngine(directory)
+  })
+  afterEach(async () => {
+    await engine[Symbol.asyncDispose]()
+    await rm(directory, { recursive: true, force: true })
+  })
+
+  it('of DuckDB names a file, which is not made before it is opened', async () => {
+    await using destination = await createDestination({
+      url: `duckdb:${join(directory, 'a b:c.duckdb')}`,
+      schema: 'mixpanel',
+      engine,
+    })
+    expect(destination.description).toBe(`duckdb:${join(directory, 'a b:c.duckdb')}`)
+    expect(await readdir(directory)).not.toContain('a b:c.duckdb')
+    await destination.open(unaborted())
+    expect(await readdir(directory)).toContain('a b:c.duckdb')
+  })
+
+  it.each(['duckdb::memory:', 'memory:'])('%s keeps nothing on disk', async (url) => {
+    await using destination = await createDestination({ url, schema: 'mixpanel', engine })
+    await destination.open(unaborted())
+    expect(await destination.ledger('export')).toEqual([])
+    expect((await readdir(directory)).filter((name) => name !== 'engine')).toEqual([])
+  })
+
+  it.each([
+    '',
+    ':',
+    'duckdb',
+    'duckdb:',
+    'duckdbs',
+    'memory',
+    'memorys',
+    'warehouse.duckdb',
+    './warehouse.duckdb',
+    'DUCKDB:x',
+    ' duckdb:x',
+    'constructor:x',
+    '__proto__:x',
+    'oracle://host/x',
+  ])('such as %j is refused with what to write instead', async (url) => {
+    const failure = await expectFailure(createDestination({ url, schema: 'mixpanel', engine }), 'CONFIG_INVALID')
+    expect(failure.message).toContain('duckdb:')
+    expect(failure.exitCode).toBe(2)
+  })
+
+  it('does not show a password in what it is refused with', async () => {
+    const url = 'oracle://me:hush-hush@host/x'
+    const failure = await expectFailure(createDestination({ url, schema: 'mixpanel', engine }), 'CONFIG_INVALID')
+    expect(failure.message).not.toContain('hush-hush')
+  })
+})
