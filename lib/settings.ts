@@ -9,13 +9,18 @@ export const STREAMS = ['export'] as const
 export type StreamName = (typeof STREAMS)[number]
 
 const list = z
-  .union([z.array(z.string()), z.string().transform((text) => text.split(','))])
+  .union([z.array(z.string()), z.string().transform((text) => text.split(','))], {
+    error: 'must be a list, or names with commas between them',
+  })
   .transform((items) => items.map((item) => item.trim()).filter((item) => item !== ''))
 
-const flag = z.union([
-  z.boolean(),
-  z.enum(['true', 'false', '1', '0', 'yes', 'no']).transform((text) => ['true', '1', 'yes'].includes(text)),
-])
+const flag = z.union(
+  [
+    z.boolean(),
+    z.enum(['true', 'false', '1', '0', 'yes', 'no']).transform((text) => ['true', '1', 'yes'].includes(text)),
+  ],
+  { error: 'must be true or false' },
+)
 
 const count = (least: number) =>
   z.preprocess(
@@ -240,7 +245,8 @@ export function resolveSettings(flags: RawSettings, environment: RawSettings, fi
   const complaints: string[] = []
   const settings: Record<string, unknown> = {}
   for (const key of Object.keys(file)) {
-    if (!(key in SETTINGS)) complaints.push(`mixload.yaml: ${key} is not a setting. Known: ${NAMES.join(', ')}`)
+    if (!Object.hasOwn(SETTINGS, key))
+      complaints.push(`mixload.yaml: ${key} is not a setting. Known: ${NAMES.join(', ')}`)
   }
   for (const name of NAMES) {
     const setting: Setting = SETTINGS[name]

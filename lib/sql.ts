@@ -11,5 +11,6 @@ export function quotePath(...parts: readonly string[]): string {
 
 /** A text literal in standard SQL, where only the quote itself is special. */
 export function quoteText(text: string): string {
+  if (text.includes('\0')) throw new TypeError('an SQL text literal cannot hold NUL')
   return `'${text.replaceAll("'", "''")}'`
 }

@@ -6,9 +6,14 @@ const TERMINATED = /^\s*"?(?:export )?terminated early/i
 /** Also cut off at any point: `{"error":`, `{"er`. */
 const ERROR_OBJECT = /^\s*\{\s*"(?:error|request|status)"\s*:/i
 
+/** At the end of an event that it cut off, or stuck to one. */
+const TERMINATED_EVENT = /^\s*\{.*[^\s\w](?:export )?terminated early\s*$|^\s*\{.*\d(?:export )?terminated early\s*$/is
+
 /** Whether a line that is no event announces that Mixpanel gave up. */
 export function announcesFailure(line: string): boolean {
-  return TERMINATED.test(line) || (ERROR_OBJECT.test(line) && !isUnrelatedObject(line))
+  if (TERMINATED.test(line)) return true
+  if (TERMINATED_EVENT.test(line)) return true
+  return ERROR_OBJECT.test(line) && !isUnrelatedObject(line)
 }
 
 /** An object that merely has a key of such a name, without anything that says error. */

@@ -5,7 +5,8 @@ import { clockMs, type EventClock, isStorable } from '../time/event-time.ts'
 import { announcesFailure } from './body-end.ts'
 import { KIND } from './kinds.ts'
 import type { LineWriter } from './line-writer.ts'
-import { KEYS_PER_LINE_MAX, LINE, type LineScanner, NESTING_MAX } from './scan.ts'
+import { KEYS_PER_LINE_MAX, LINE, type LineScanner } from './scan.ts'
+import { NESTING_MAX } from './scan-value.ts'
 
 /** A longer line is set aside: Mixpanel's limit is 1 MB an event, and the engine must hold a line whole. */
 export const LINE_BYTES_MAX = 16 * 1024 * 1024
@@ -79,6 +80,8 @@ class BodyReader {
   #longestLine = 0
   #longestReject = 0
   #skippingLine = false
+  /** Whether the first bytes have been looked at for a byte order mark. */
+  #isBegun = false
   /** Whether the last line so far that is not blank broke off within its JSON. */
   #lastIsIncomplete = false
 
@@ -87,10 +90,10 @@ class BodyReader {
   }
 
   take(block: Buffer): void {
-    const isFirst = this.#bytes === 0 && this.#pendingEnd === 0
     this.#bytes += block.length
-    const from = isFirst && BYTE_ORDER_MARK.every((byte, at) => block[at] === byte) ? BYTE_ORDER_MARK.length : 0
-    this.#hold(block, from)
+    this.#hold(block)
+    if (!this.#isBegun && this.#pendingEnd < BYTE_ORDER_MARK.length) return
+    this.#stripByteOrderMark()
     const last = this.#pending.subarray(this.#searched, this.#pendingEnd).lastIndexOf(NEWLINE)
     if (last < 0) this.#searched = this.#pendingEnd
     else this.#scanLines(this.#searched + last + 1)
@@ -98,16 +101,24 @@ class BodyReader {
     this.#sinks.onProgress?.(this.#bytes, this.#events)
   }
 
-  #hold(block: Buffer, from: number): void {
+  #stripByteOrderMark(): void {
+    if (this.#isBegun) return
+    this.#isBegun = true
+    if (!BYTE_ORDER_MARK.every((byte, at) => at < this.#pendingEnd && this.#pending[at] === byte)) return
+    this.#pending.copy(this.#pending, 0, BYTE_ORDER_MARK.length, this.#pendingEnd)
+    this.#pendingEnd -= BYTE_ORDER_MARK.length
+  }
+
+  #hold(block: Buffer): void {
     // One byte more, for the newline that end() puts after a last line without one.
-    const needed = this.#pendingEnd + block.length - from + 1
+    const needed = this.#pendingEnd + block.length + 1
     if (needed > this.#pending.length) {
       const grown = Buffer.allocUnsafe(Math.max(needed, this.#pending.length * 2))
       this.#pending.copy(grown, 0, 0, this.#pendingEnd)
       this.#pending = grown
     }
-    block.copy(this.#pending, this.#pendingEnd, from)
-    this.#pendingEnd += block.length - from
+    block.copy(this.#pending, this.#pendingEnd)
+    this.#pendingEnd += block.length
   }
 
   /** Scans the lines in `pending[0, until)`, each of which ends in a newline, and keeps the rest. */
@@ -124,7 +135,11 @@ class BodyReader {
     }
     while (start < until) {
       const end = bytes.indexOf(NEWLINE, start)
-      if (!allUtf8 && !isUtf8(bytes.subarray(start, end))) {
+      if (end - start > LINE_BYTES_MAX) {
+        events.append(bytes, runStart, start)
+        runStart = end + 1
+        this.#rejectAsLong(bytes.subarray(start, end))
+      } else if (!allUtf8 && !isUtf8(bytes.subarray(start, end))) {
         events.append(bytes, runStart, start)
         runStart = end + 1
         this.#reject(bytes.subarray(start, end), 'not valid UTF-8; the line is given in base64', 'base64')
@@ -200,6 +215,7 @@ class BodyReader {
     if (typeof value.properties !== 'object' || value.properties === null || Array.isArray(value.properties)) {
       return 'properties is not an object'
     }
+    if (this.#sinks.scanner.hasRepeatedKey) return 'event or properties stands in the line twice'
     return `nested deeper than ${NESTING_MAX} levels, or more than ${KEYS_PER_LINE_MAX} properties`
   }
 
@@ -211,13 +227,15 @@ class BodyReader {
   }
 
   #rejectLongLine(): void {
-    if (!this.#skippingLine) {
-      const head = this.#pending.subarray(0, 1000)
-      this.#reject(head, `longer than ${LINE_BYTES_MAX} bytes; only its beginning is given`)
-    }
+    if (!this.#skippingLine) this.#rejectAsLong(this.#pending)
     this.#skippingLine = true
     this.#pendingEnd = 0
     this.#searched = 0
+  }
+
+  #rejectAsLong(line: Buffer): void {
+    this.#lastIsIncomplete = false
+    this.#reject(line.subarray(0, LONG_LINE_SHOWN), `longer than ${LINE_BYTES_MAX} bytes; only its beginning is given`)
   }
 
   get #lineNumber(): number {
@@ -225,11 +243,11 @@ class BodyReader {
   }
 
   end(): BodySummary {
-    if (this.#pendingEnd > 0 && !this.#skippingLine) this.#endLastLine()
+    if (this.#skippingLine) throw cutOff(this.#events)
+    this.#stripByteOrderMark()
+    if (this.#pendingEnd > 0) this.#endLastLine()
     if (this.#lastIsIncomplete) throw cutOff(this.#events)
-    if (this.#damaged > 0 && this.#events === 0) {
-      throw new MixloadError('BODY_UNREADABLE', 'The answer is no export: not one of its lines is an event.')
-    }
+    if (this.#damaged > 0 && this.#events === 0) throw noExport()
     return {
       events: this.#events,
       rejects: this.#rejects,
@@ -251,13 +269,16 @@ class BodyReader {
       : LINE.incomplete
     const text = this.#pending.toString('utf8', 0, end)
     if (announcesFailure(text)) throw truncated(`it ends in ${JSON.stringify(text.slice(0, 200))}`)
-    if (verdict === LINE.incomplete || (verdict === LINE.unreadable && !isJson(text))) {
-      throw cutOff(this.#events)
-    }
+    const isNoJson = verdict === LINE.unreadable && !isJson(text)
+    if (isNoJson && this.#events === 0) throw noExport()
+    if (verdict === LINE.incomplete || isNoJson) throw cutOff(this.#events)
     this.#pendingEnd = end + 1
     this.#scanLines(this.#pendingEnd)
   }
 }
+
+/** Bytes that the rejects keep of a line that is too long. */
+const LONG_LINE_SHOWN = 1000
 
 const NEWLINE_BYTES = Buffer.from([NEWLINE])
 
@@ -275,6 +296,10 @@ function isJson(text: string): boolean {
   } catch {
     return false
   }
+}
+
+function noExport(): MixloadError {
+  return new MixloadError('BODY_UNREADABLE', 'The answer is no export: not one of its lines is an event.')
 }
 
 function cutOff(events: number): MixloadError {

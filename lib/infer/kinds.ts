@@ -46,14 +46,19 @@ function normalized(literal: string): string {
 const INT64_MIN = -(2n ** 63n)
 const INT64_MAX = 2n ** 63n - 1n
 
+/** A longer literal is more than a double holds, and comparing it digit by digit would take long. */
+const DOUBLE_LITERAL_MAX = 400
+
 /** The kind of a JSON number literal. An integer literal beyond 2^53 is never a double, whatever its value. */
 export function numberKind(literal: string): Kind {
   if (/^-?\d+$/.test(literal)) {
     if (literal.length <= 16 && Number.isSafeInteger(Number(literal))) return KIND.integer
+    if (literal.length > DOUBLE_LITERAL_MAX) return KIND.bigNumber
     const value = BigInt(literal)
     if (value >= -(2n ** 53n) && value <= 2n ** 53n) return KIND.integer
     return value >= INT64_MIN && value <= INT64_MAX ? KIND.longInteger : KIND.bigNumber
   }
+  if (literal.length > DOUBLE_LITERAL_MAX) return KIND.bigNumber
   const value = Number(literal)
   const shortest = String(value)
   if (shortest === literal) return KIND.double

@@ -300,9 +300,7 @@ const SURROGATE_ESCAPES =
 
 /** The literal with U+FFFD for each lone surrogate, which can only be there as an escape. */
 function repaired(literal: Buffer): Buffer {
-  const text = literal
-    .toString()
-    .replace(SURROGATE_ESCAPES, (found, lone) => (lone === undefined ? found : '\\ufffd'))
+  const text = literal.toString().replace(SURROGATE_ESCAPES, (found, lone) => (lone === undefined ? found : '\\ufffd'))
   return Buffer.from(text)
 }
 

@@ -20,6 +20,8 @@ export class PropertyTable {
   keys = Buffer.alloc(16_384)
   readonly timeIndex: number
   readonly insertIdIndex: number
+  readonly eventIndex: number
+  readonly propertiesIndex: number
 
   readonly #indexOf = new Map<string, number>()
   #slots = new Int32Array(1024).fill(-1)
@@ -29,6 +31,8 @@ export class PropertyTable {
   constructor() {
     this.timeIndex = this.indexOfName('time')
     this.insertIdIndex = this.indexOfName('$insert_id')
+    this.eventIndex = this.indexOfName('event')
+    this.propertiesIndex = this.indexOfName('properties')
   }
 
   get size(): number {

@@ -1,5 +1,7 @@
-import { KIND, type Kind, numberKind } from './kinds.ts'
+import { BACKSLASH, QUOTE, skipSpace } from './json-bytes.ts'
+import { KIND, type Kind } from './kinds.ts'
 import { PropertyTable } from './property-table.ts'
+import { INCOMPLETE, UNREADABLE, ValueScanner } from './scan-value.ts'
 
 /** What a line turned out to be. */
 export const LINE = {
@@ -16,40 +18,25 @@ export const LINE = {
 
 export type LineVerdict = (typeof LINE)[keyof typeof LINE]
 
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
 const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
-const OPEN_LIST = 0x5b
 const COMMA = 0x2c
 const COLON = 0x3a
-const MINUS = 0x2d
-const ZERO = 0x30
-const NINE = 0x39
-
-/** Lists and objects nested deeper than this are unreadable: no real event is, and a bound keeps the stack flat. */
-export const NESTING_MAX = 1000
 
 /** More keys than this in one line are unreadable; Mixpanel keeps at most 255 properties an event. */
 export const KEYS_PER_LINE_MAX = 65_536
-
-/** Digits, but for a zero before the point, up to which every decimal literal survives a double. */
-const SAFE_DIGITS = 15
 
 /** 1 for each byte that a JSON text may hold as it is, and that needs no second look. */
 const PLAIN_TEXT = new Uint8Array(256).fill(1, 0x20)
 PLAIN_TEXT[QUOTE] = 0
 PLAIN_TEXT[BACKSLASH] = 0
 
-const FAIL_UNREADABLE = -1
-const FAIL_INCOMPLETE = -2
-
 /**
  * Reads one line of a raw export and notes where each key and value stands and of what kind it is, without making a
  * JavaScript value of anything. It accepts exactly the JSON grammar (RFC 8259) and expects bytes that are known to be
  * UTF-8. Tokens of the last line are in the arrays until the next call.
  *
- * It stands in for `JSON.parse`, which on 500,000 lines of 700 bytes takes about four times as long.
+ * It stands in for `JSON.parse`, which takes longer and leaves the values to be looked at.
  */
 export class LineScanner {
   readonly properties: PropertyTable
@@ -68,18 +55,22 @@ export class LineScanner {
   hasInsertId = false
   timeToken = -1
   hasDuplicate = false
+  /** Whether the last line was given up because `event` or `properties` stands in it twice. */
+  hasRepeatedKey = false
   /** Number of the slice being scanned: plain lines note it for each property they have. */
   slice = 0
-  /** Where scanning stopped, for messages. */
-  stoppedAt = 0
 
+  readonly #values = new ValueScanner()
   #line = 0
-  #kind: Kind = KIND.null
   #key = 0
-  #nesting = new Uint8Array(NESTING_MAX)
 
   constructor(properties: PropertyTable = new PropertyTable()) {
     this.properties = properties
+  }
+
+  /** Where scanning stopped, for messages. */
+  get stoppedAt(): number {
+    return this.#values.stoppedAt
   }
 
   /** Scans `bytes[start, end)`, one line without its 0x0A. `bytes[end]` must be that 0x0A: it stops the inner loops. */
@@ -89,24 +80,26 @@ export class LineScanner {
     this.topLevelFrom = -1
     this.hasInsertId = false
     this.hasDuplicate = false
+    this.hasRepeatedKey = false
     this.timeToken = -1
     this.#line++
     let at = skipSpace(bytes, start, end)
     if (at === end) return LINE.blank
     if (bytes[at] !== OPEN_OBJECT) {
-      this.stoppedAt = at
+      this.#values.stoppedAt = at
       return LINE.unreadable
     }
     at = this.#topLevel(bytes, at + 1, end)
-    if (at < 0) return at === FAIL_INCOMPLETE ? LINE.incomplete : LINE.unreadable
+    if (at < 0) return at === INCOMPLETE ? LINE.incomplete : LINE.unreadable
     if (this.eventStart < 0 || this.topLevelFrom < 0) {
-      this.stoppedAt = at
+      this.#values.stoppedAt = at
       return LINE.unreadable
     }
     return this.isPlain() ? LINE.plain : LINE.odd
   }
 
   #topLevel(bytes: Buffer, from: number, end: number): number {
+    const { eventIndex, propertiesIndex, timeIndex } = this.properties
     const extras: [property: number, start: number, end: number, kind: number][] = []
     let at = skipSpace(bytes, from, end)
     if (at < end && bytes[at] === CLOSE_OBJECT) at++
@@ -115,39 +108,47 @@ export class LineScanner {
         const keyStart = at
         at = this.#keyAt(bytes, at, end)
         if (at < 0) return at
-        if (isWord(bytes, keyStart + 1, EVENT_KEY) && this.eventStart < 0) {
+        if (this.#key === eventIndex) {
+          if (this.eventStart >= 0) return this.#repeated(keyStart)
           const value = at
-          at = this.#value(bytes, at, end)
+          at = this.#values.value(bytes, at, end)
           if (at < 0) return at
-          if ((this.#kind & (KIND.text | KIND.loneText)) === 0) return this.#fail(value, FAIL_UNREADABLE)
+          if ((this.#values.kind & (KIND.text | KIND.loneText)) === 0) return this.#values.fail(value, UNREADABLE)
           this.eventStart = value
           this.eventEnd = at
-          this.eventKind = this.#kind
-        } else if (isWord(bytes, keyStart + 1, PROPERTIES_KEY) && this.topLevelFrom < 0) {
-          if (at === end) return this.#fail(at, FAIL_INCOMPLETE)
-          if (bytes[at] !== OPEN_OBJECT) return this.#fail(at, FAIL_UNREADABLE)
+          this.eventKind = this.#values.kind
+        } else if (this.#key === propertiesIndex) {
+          if (this.topLevelFrom >= 0) return this.#repeated(keyStart)
+          if (at === end) return this.#values.fail(at, INCOMPLETE)
+          if (bytes[at] !== OPEN_OBJECT) return this.#values.fail(at, UNREADABLE)
           at = this.#propertiesObject(bytes, at + 1, end)
           if (at < 0) return at
           this.topLevelFrom = this.count
         } else {
           const value = at
-          at = this.#value(bytes, at, end)
+          at = this.#values.value(bytes, at, end)
           if (at < 0) return at
-          extras.push([this.#key, value, at, this.#kind])
+          extras.push([this.#key, value, at, this.#values.kind])
         }
         at = skipSpace(bytes, at, end)
-        if (at === end) return this.#fail(at, FAIL_INCOMPLETE)
+        if (at === end) return this.#values.fail(at, INCOMPLETE)
         const byte = bytes[at++]
         if (byte === CLOSE_OBJECT) break
-        if (byte !== COMMA) return this.#fail(at - 1, FAIL_UNREADABLE)
+        if (byte !== COMMA) return this.#values.fail(at - 1, UNREADABLE)
         at = skipSpace(bytes, at, end)
       }
     }
     for (const [property, valueStart, valueEnd, kind] of extras) {
-      if (!this.#push(property, valueStart, valueEnd, kind)) return this.#fail(valueStart, FAIL_UNREADABLE)
+      if (property === timeIndex && this.timeToken < 0) this.timeToken = this.count
+      if (!this.#push(property, valueStart, valueEnd, kind)) return this.#values.fail(valueStart, UNREADABLE)
     }
     at = skipSpace(bytes, at, end)
-    return at === end ? at : this.#fail(at, FAIL_UNREADABLE)
+    return at === end ? at : this.#values.fail(at, UNREADABLE)
+  }
+
+  #repeated(at: number): number {
+    this.hasRepeatedKey = true
+    return this.#values.fail(at, UNREADABLE)
   }
 
   /**
@@ -191,26 +192,26 @@ export class LineScanner {
         while (PLAIN_TEXT[bytes[at] as number] === 1)
         if (bytes[at] === QUOTE) {
           at++
-          this.#kind = KIND.text
+          this.#values.kind = KIND.text
         } else {
-          at = this.#string(bytes, value + 1, end)
+          at = this.#values.string(bytes, value + 1, end)
           if (at < 0) return at
         }
       } else {
-        at = this.#value(bytes, at, end)
+        at = this.#values.value(bytes, at, end)
         if (at < 0) return at
       }
       if (property === insertIdIndex) {
-        this.hasInsertId = this.#kind !== KIND.null && !(this.#kind === KIND.text && at - value === 2)
+        this.hasInsertId = this.#values.kind !== KIND.null && !(this.#values.kind === KIND.text && at - value === 2)
       } else if (property === timeIndex) this.timeToken = this.count
-      if (!this.#push(property, value, at, this.#kind)) return this.#fail(at, FAIL_UNREADABLE)
+      if (!this.#push(property, value, at, this.#values.kind)) return this.#values.fail(at, UNREADABLE)
       byte = bytes[at] as number
       if (byte !== COMMA) {
         at = skipSpace(bytes, at, end)
-        if (at === end) return this.#fail(at, FAIL_INCOMPLETE)
+        if (at === end) return this.#values.fail(at, INCOMPLETE)
         byte = bytes[at] as number
         if (byte === CLOSE_OBJECT) return at + 1
-        if (byte !== COMMA) return this.#fail(at, FAIL_UNREADABLE)
+        if (byte !== COMMA) return this.#values.fail(at, UNREADABLE)
       }
       at++
       if (bytes[at] !== QUOTE) at = skipSpace(bytes, at, end)
@@ -263,8 +264,8 @@ export class LineScanner {
 
   /** Scans `"key" :`, sets `#key`, and gives the position of the value. */
   #keyAt(bytes: Buffer, from: number, end: number): number {
-    if (from >= end) return this.#fail(end, FAIL_INCOMPLETE)
-    if (bytes[from] !== QUOTE) return this.#fail(from, FAIL_UNREADABLE)
+    if (from >= end) return this.#values.fail(end, INCOMPLETE)
+    if (bytes[from] !== QUOTE) return this.#values.fail(from, UNREADABLE)
     const start = from + 1
     let at = start
     let hash = 0
@@ -276,241 +277,19 @@ export class LineScanner {
       hash = (Math.imul(hash, 31) + byte) | 0
       at++
     }
-    if (at === end) return this.#fail(end, FAIL_INCOMPLETE)
+    if (at === end) return this.#values.fail(end, INCOMPLETE)
     if (byte === QUOTE) this.#key = this.properties.indexOfBytes(bytes, start, at, hash)
     else {
-      const after = this.#string(bytes, start, end)
+      const after = this.#values.string(bytes, start, end)
       if (after < 0) return after
       this.#key = this.properties.indexOfName(JSON.parse(bytes.toString('utf8', from, after)))
       at = after - 1
     }
     at++
     if (at < end && bytes[at] !== COLON) at = skipSpace(bytes, at, end)
-    if (at >= end) return this.#fail(end, FAIL_INCOMPLETE)
-    if (bytes[at] !== COLON) return this.#fail(at, FAIL_UNREADABLE)
+    if (at >= end) return this.#values.fail(end, INCOMPLETE)
+    if (bytes[at] !== COLON) return this.#values.fail(at, UNREADABLE)
     at++
     return at < end && (bytes[at] as number) <= 0x20 ? skipSpace(bytes, at, end) : at
   }
-
-  /** Scans one value, sets `#kind`, and gives the position after it. */
-  #value(bytes: Buffer, from: number, end: number): number {
-    if (from >= end) return this.#fail(end, FAIL_INCOMPLETE)
-    const byte = bytes[from] as number
-    if (byte === QUOTE) return this.#string(bytes, from + 1, end)
-    if (byte === MINUS || (byte >= ZERO && byte <= NINE)) return this.#number(bytes, from, end)
-    if (byte === OPEN_OBJECT || byte === OPEN_LIST) return this.#nested(bytes, from, end)
-    return this.#word(bytes, from, end)
-  }
-
-  /** Scans what follows an opening quote. */
-  #string(bytes: Buffer, from: number, end: number): number {
-    let at = from
-    let lone = false
-    while (at < end) {
-      const byte = bytes[at] as number
-      if (byte === QUOTE) {
-        this.#kind = lone ? KIND.loneText : KIND.text
-        return at + 1
-      }
-      if (byte === BACKSLASH) {
-        if (at + 1 >= end) return this.#fail(end, FAIL_INCOMPLETE)
-        const escaped = bytes[at + 1] as number
-        if (escaped === 0x75) {
-          const unit = hexUnit(bytes, at + 2, end)
-          if (unit < 0) return this.#fail(at, at + 6 > end ? FAIL_INCOMPLETE : FAIL_UNREADABLE)
-          at += 6
-          if (unit >= 0xd800 && unit <= 0xdfff) {
-            const low =
-              unit < 0xdc00 && bytes[at] === BACKSLASH && bytes[at + 1] === 0x75 ? hexUnit(bytes, at + 2, end) : -1
-            if (low >= 0xdc00 && low <= 0xdfff) at += 6
-            else lone = true
-          }
-        } else if (isSimpleEscape(escaped)) at += 2
-        else return this.#fail(at, FAIL_UNREADABLE)
-      } else if (byte < 0x20) return this.#fail(at, FAIL_UNREADABLE)
-      else at++
-    }
-    return this.#fail(end, FAIL_INCOMPLETE)
-  }
-
-  #number(bytes: Buffer, from: number, end: number): number {
-    let at = from
-    if (bytes[at] === MINUS) at++
-    let byte = at < end ? (bytes[at] as number) : 0
-    if (at === end) return this.#fail(end, FAIL_INCOMPLETE)
-    const wholeStart = at
-    if (byte === ZERO) at++
-    else if (byte > ZERO && byte <= NINE) at = skipDigits(bytes, at + 1, end)
-    else return this.#fail(at, FAIL_UNREADABLE)
-    byte = at < end ? (bytes[at] as number) : 0
-    if (byte !== 0x2e && (byte | 0x20) !== 0x65) {
-      this.#kind = at - wholeStart <= SAFE_DIGITS ? KIND.integer : numberKind(bytes.toString('latin1', from, at))
-      return at
-    }
-    let hasExponent = false
-    if (byte === 0x2e) {
-      const fraction = at + 1
-      at = skipDigits(bytes, fraction, end)
-      if (at === fraction) return this.#fail(at, at === end ? FAIL_INCOMPLETE : FAIL_UNREADABLE)
-      byte = at < end ? (bytes[at] as number) : 0
-    }
-    if ((byte | 0x20) === 0x65) {
-      hasExponent = true
-      at++
-      if (at < end && (bytes[at] === MINUS || bytes[at] === 0x2b)) at++
-      const exponent = at
-      at = skipDigits(bytes, exponent, end)
-      if (at === exponent) return this.#fail(at, at === end ? FAIL_INCOMPLETE : FAIL_UNREADABLE)
-    }
-    const digits = at - wholeStart - (bytes[wholeStart] === ZERO ? 2 : 1)
-    this.#kind = !hasExponent && digits <= SAFE_DIGITS ? KIND.double : numberKind(bytes.toString('latin1', from, at))
-    return at
-  }
-
-  #word(bytes: Buffer, from: number, end: number): number {
-    const first = bytes[from]
-    const word = first === 0x74 ? TRUE : first === 0x66 ? FALSE : first === 0x6e ? NULL : undefined
-    if (word === undefined) return this.#fail(from, FAIL_UNREADABLE)
-    for (let offset = 1; offset < word.length; offset++) {
-      if (from + offset === end) return this.#fail(end, FAIL_INCOMPLETE)
-      if (bytes[from + offset] !== word[offset]) return this.#fail(from, FAIL_UNREADABLE)
-    }
-    this.#kind = word === NULL ? KIND.null : KIND.boolean
-    return from + word.length
-  }
-
-  /** Scans a list or an object of any shape, with a stack of its own. */
-  #nested(bytes: Buffer, from: number, end: number): number {
-    const nesting = this.#nesting
-    let depth = 0
-    let lone = false
-    let precise = false
-    let at = from
-    for (;;) {
-      // Here a value begins.
-      const byte = at < end ? (bytes[at] as number) : 0
-      if (byte === OPEN_OBJECT || byte === OPEN_LIST) {
-        if (depth === NESTING_MAX) return this.#fail(at, FAIL_UNREADABLE)
-        nesting[depth++] = byte
-        at = skipSpace(bytes, at + 1, end)
-        if (at === end) return this.#fail(end, FAIL_INCOMPLETE)
-        // `[` is 0x5b and `{` is 0x7b; each closes two code points on.
-        if (bytes[at] !== byte + 2) {
-          if (byte === OPEN_LIST) continue
-          at = this.#nestedKey(bytes, at, end)
-          if (at < 0) return at
-          if (this.#kind === KIND.loneText) lone = true
-          continue
-        }
-        depth--
-        at++
-      } else {
-        at = this.#value(bytes, at, end)
-        if (at < 0) return at
-        if (this.#kind === KIND.loneText) lone = true
-        // The engine keeps the digits of integers of any length in nested values, but reads fractions as doubles.
-        else if (this.#kind === KIND.bigNumber) precise = true
-      }
-      // Here a value has ended: close what ends with it, then step to the next one.
-      for (;;) {
-        if (depth === 0) {
-          this.#kind = lone ? KIND.loneJson : precise ? KIND.preciseJson : KIND.json
-          return at
-        }
-        at = skipSpace(bytes, at, end)
-        if (at === end) return this.#fail(end, FAIL_INCOMPLETE)
-        const open = nesting[depth - 1] as number
-        const next = bytes[at++] as number
-        if (next === open + 2) {
-          depth--
-          continue
-        }
-        if (next !== COMMA) return this.#fail(at - 1, FAIL_UNREADABLE)
-        at = skipSpace(bytes, at, end)
-        if (open === OPEN_OBJECT) {
-          at = this.#nestedKey(bytes, at, end)
-          if (at < 0) return at
-          if (this.#kind === KIND.loneText) lone = true
-        }
-        break
-      }
-    }
-  }
-
-  /** Scans `"key" :` inside a nested object; `#kind` tells whether the key is a lone text. */
-  #nestedKey(bytes: Buffer, from: number, end: number): number {
-    if (from >= end) return this.#fail(end, FAIL_INCOMPLETE)
-    if (bytes[from] !== QUOTE) return this.#fail(from, FAIL_UNREADABLE)
-    let at = this.#string(bytes, from + 1, end)
-    if (at < 0) return at
-    at = skipSpace(bytes, at, end)
-    if (at === end) return this.#fail(end, FAIL_INCOMPLETE)
-    if (bytes[at] !== COLON) return this.#fail(at, FAIL_UNREADABLE)
-    return skipSpace(bytes, at + 1, end)
-  }
-
-  #fail(at: number, code: typeof FAIL_UNREADABLE | typeof FAIL_INCOMPLETE): number {
-    this.stoppedAt = at
-    return code
-  }
-}
-
-const EVENT_KEY = Buffer.from('event"')
-const PROPERTIES_KEY = Buffer.from('properties"')
-
-const TRUE = Buffer.from('true')
-const FALSE = Buffer.from('false')
-const NULL = Buffer.from('null')
-
-function isWord(bytes: Buffer, at: number, word: Buffer): boolean {
-  for (let offset = 0; offset < word.length; offset++) if (bytes[at + offset] !== word[offset]) return false
-  return true
-}
-
-function skipSpace(bytes: Buffer, from: number, end: number): number {
-  let at = from
-  while (at < end) {
-    const byte = bytes[at]
-    if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0d && byte !== 0x0a) break
-    at++
-  }
-  return at
-}
-
-function skipDigits(bytes: Buffer, from: number, end: number): number {
-  let at = from
-  while (at < end) {
-    const byte = bytes[at] as number
-    if (byte < ZERO || byte > NINE) break
-    at++
-  }
-  return at
-}
-
-/** `"`, `\`, `/` and the letters b f n r t. */
-function isSimpleEscape(byte: number): boolean {
-  return (
-    byte === QUOTE ||
-    byte === BACKSLASH ||
-    byte === 0x2f ||
-    byte === 0x62 ||
-    byte === 0x66 ||
-    byte === 0x6e ||
-    byte === 0x72 ||
-    byte === 0x74
-  )
-}
-
-/** The value of four hexadecimal digits, or -1. */
-function hexUnit(bytes: Buffer, from: number, end: number): number {
-  if (from + 4 > end) return -1
-  let unit = 0
-  for (let at = from; at < from + 4; at++) {
-    const byte = bytes[at] as number
-    const lower = byte | 0x20
-    const digit = byte >= ZERO && byte <= NINE ? byte - ZERO : lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
-    if (digit < 0) return -1
-    unit = unit * 16 + digit
-  }
-  return unit
 }

@@ -49,7 +49,7 @@ export class RequestBudget {
   async acquire(signal: AbortSignal): Promise<void> {
     if (this.#limits.perHour === 0 && this.#limits.perSecond === 0) return
     for (;;) {
-      const wait = await this.#tryTake(Date.now())
+      const wait = await this.#tryTake()
       if (wait === 0) return
       this.#onWait(wait)
       await sleep(wait, undefined, { signal })
@@ -64,7 +64,7 @@ export class RequestBudget {
   }
 
   /** Takes a place, or gives the milliseconds until there may be one. */
-  async #tryTake(now: number): Promise<number> {
+  async #tryTake(): Promise<number> {
     try {
       await mkdir(this.#directory, { recursive: true, mode: 0o700 })
       const release = await lockfile.lock(this.#path, {
@@ -73,6 +73,8 @@ export class RequestBudget {
         retries: { retries: 100, minTimeout: 10, maxTimeout: 200 },
       })
       try {
+        // Only now: what others sent while the lock was theirs must not lie in the future.
+        const now = Date.now()
         const sent = await this.#read(now)
         const wait = waitFor(sent, this.#limits, now)
         if (wait === 0) await this.#write([...sent, now])

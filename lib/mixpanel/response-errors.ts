@@ -100,20 +100,24 @@ export function complaint(body: string): string {
   try {
     const value: unknown = JSON.parse(body)
     if (typeof value === 'object' && value !== null) {
-      if ('error' in value && typeof value.error === 'string') return value.error
-      if ('message' in value && typeof value.message === 'string') return value.message
+      if ('error' in value && typeof value.error === 'string') return oneLine(value.error)
+      if ('message' in value && typeof value.message === 'string') return oneLine(value.message)
     }
   } catch {
     // Export answers are often bare text.
   }
-  const text = body.trim().replace(/\s+/g, ' ')
-  return text === '' ? 'no message' : text.slice(0, 300)
+  return oneLine(body)
+}
+
+function oneLine(text: string): string {
+  return text.trim().replace(/\s+/g, ' ').slice(0, 300) || 'no message'
 }
 
 /** `Retry-After` in milliseconds, from seconds or from a date; a negative or odd one counts for nothing. */
 export function retryAfterMilliseconds(header: string | undefined, now: number = Date.now()): number | undefined {
   if (header === undefined || header.trim() === '') return undefined
-  const seconds = Number(header)
-  const ms = Number.isNaN(seconds) ? Date.parse(header) - now : seconds * 1000
+  const text = header.trim()
+  if (/^\d+(?:\.\d+)?$/.test(text)) return Number(text) * 1000
+  const ms = /^[A-Z][a-z]{2,8}, /.test(text) ? Date.parse(text) - now : Number.NaN
   return Number.isNaN(ms) || ms < 0 ? undefined : ms
 }

@@ -44,9 +44,12 @@ export async function retrying<T>(
   })
 }
 
+/** A timer set for longer fires at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
 function delayOf(policy: RetryPolicy, error: MixloadError, count: number): number {
   const backoff = Math.min(policy.firstDelayMs * 2 ** (count - 1), policy.delayMaxMs)
-  if (error.retryAfterMs !== undefined) return error.retryAfterMs
+  if (error.retryAfterMs !== undefined) return Math.min(error.retryAfterMs, TIMER_MS_MAX)
   // Up to a tenth more, so that several runs do not come back at the same moment.
   return backoff * (1 + Math.random() / 10)
 }

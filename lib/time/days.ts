@@ -48,5 +48,7 @@ export function dayInZone(ms: number, zone: string): Day {
 
 /** The moment at which a day is over in a zone, in milliseconds since 1970. */
 export function endOfDayInZone(day: Day, zone: string): number {
-  return DateTime.fromISO(addDays(day, 1), { zone }).startOf('day').toMillis()
+  const start = DateTime.fromISO(addDays(day, 1), { zone }).startOf('day')
+  // Where clocks are put back at midnight it comes twice: the day is over at the first.
+  return Math.min(...start.getPossibleOffsets().map((one) => one.toMillis()))
 }

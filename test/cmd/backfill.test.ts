@@ -15,12 +15,12 @@ describe('mixload backfill', () => {
     await using place = await workplaceWithEvents()
     const ran = await place.run(SPAN)
     expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('200 rows in 4 slices, 4 requests') })
-    expect(await place.query('SELECT count(*) AS n, sum(amount) AS s, typeof(any_value(amount)) AS t FROM export')).toEqual([
-      { n: 200n, s: 4 * (49 * 25 / 4), t: 'DOUBLE' },
-    ])
-    expect(await place.query('SELECT CAST(_day AS VARCHAR) AS d, count(*) AS n FROM export GROUP BY 1 ORDER BY 1')).toEqual(
-      DAYS.map((d) => ({ d, n: 50n })),
-    )
+    expect(
+      await place.query('SELECT count(*) AS n, sum(amount) AS s, typeof(any_value(amount)) AS t FROM export'),
+    ).toEqual([{ n: 200n, s: 4 * ((49 * 25) / 4), t: 'DOUBLE' }])
+    expect(
+      await place.query('SELECT CAST(_day AS VARCHAR) AS d, count(*) AS n FROM export GROUP BY 1 ORDER BY 1'),
+    ).toEqual(DAYS.map((d) => ({ d, n: 50n })))
     const loads = await place.query(
       'SELECT CAST(first_day AS VARCHAR) AS d, row_count, request_count, write_mode FROM _mixload_loads ORDER BY loaded_at',
     )
@@ -45,7 +45,9 @@ describe('mixload backfill', () => {
     await place.simulator.ingest(eventsOf(today, 1))
     const span = ['backfill', '--from', today, '--to', today, '--write', 'replace']
     await place.run(span)
-    await place.simulator.ingest([{ event: 'Later', properties: { time: Date.now() - 1000, distinct_id: 'x', $insert_id: 'later' } }])
+    await place.simulator.ingest([
+      { event: 'Later', properties: { time: Date.now() - 1000, distinct_id: 'x', $insert_id: 'later' } },
+    ])
     expect(await place.run(span)).toMatchObject({ code: 0 })
     const rows = await place.query('SELECT event FROM export')
     expect(rows.filter(({ event }) => event === 'Later')).toHaveLength(1)
@@ -56,15 +58,17 @@ describe('mixload backfill', () => {
     await using place = await workplaceWithEvents()
     const ran = await place.run(SPAN, { MIXLOAD_REQUESTS_PER_HOUR: '3' })
     expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('200 rows in 2 slices') })
-    expect(await place.query('SELECT CAST(_day AS VARCHAR) AS d, count(*) AS n FROM export GROUP BY 1 ORDER BY 1')).toEqual(
-      DAYS.map((d) => ({ d, n: 50n })),
-    )
+    expect(
+      await place.query('SELECT CAST(_day AS VARCHAR) AS d, count(*) AS n FROM export GROUP BY 1 ORDER BY 1'),
+    ).toEqual(DAYS.map((d) => ({ d, n: 50n })))
   })
 
   it('loads only the events asked for, and does not take those days for whole', async () => {
     await using place = await workplaceWithEvents(30)
     expect(await place.run([...SPAN, '--events', 'Order Completed'])).toMatchObject({ code: 0 })
-    expect(await place.query('SELECT event, count(*) AS n FROM export GROUP BY 1')).toEqual([{ event: 'Order Completed', n: 40n }])
+    expect(await place.query('SELECT event, count(*) AS n FROM export GROUP BY 1')).toEqual([
+      { event: 'Order Completed', n: 40n },
+    ])
     expect(await place.run(SPAN)).toMatchObject({ code: 0, stdout: expect.stringContaining('120 rows') })
     expect(await place.query('SELECT count(*) AS n FROM export_latest')).toEqual([{ n: 120n }])
   })
@@ -85,7 +89,9 @@ describe('mixload backfill', () => {
     expect(refused.code).toBe(2)
     expect(refused.stderr).toContain('does not accept the credentials')
     expect(refused.stdout + refused.stderr).not.toContain(secret)
-    expect(refused.stdout + refused.stderr).not.toContain(Buffer.from(`test.mp-service-account:${secret}`).toString('base64'))
+    expect(refused.stdout + refused.stderr).not.toContain(
+      Buffer.from(`test.mp-service-account:${secret}`).toString('base64'),
+    )
   })
 
   it('stops on ^C with whole slices only, and goes on when run again', async () => {
@@ -100,6 +106,8 @@ describe('mixload backfill', () => {
     expect(await place.query('SELECT count(*) AS n FROM export')).toEqual([{ n: 80n }])
     place.simulator.clearFaults()
     expect(await place.run(SPAN)).toMatchObject({ code: 0 })
-    expect(await place.query('SELECT count(*) AS n, count(DISTINCT mp_insert_id) AS d FROM export')).toEqual([{ n: 160n, d: 160n }])
+    expect(await place.query('SELECT count(*) AS n, count(DISTINCT mp_insert_id) AS d FROM export')).toEqual([
+      { n: 160n, d: 160n },
+    ])
   })
 })

@@ -29,7 +29,10 @@ const PASSING: readonly (readonly [name: string, fault: Fault])[] = [
   ['export terminated early', { kind: 'terminated-early', text: 'export terminated early', afterLines: 5 }],
   ['a cut error object', { kind: 'error-json', afterLines: 10 }],
   ['a whole error object', { kind: 'error-json', afterLines: 10, text: '{"error": "query failed"}' }],
-  ['an error page with status 200', { kind: 'body', body: '<html><body>Bad gateway</body></html>', contentType: 'text/html' }],
+  [
+    'an error page with status 200',
+    { kind: 'body', body: '<html><body>Bad gateway</body></html>', contentType: 'text/html' },
+  ],
   ['429 with Retry-After', { kind: 'rate-limit', retryAfter: 1 }],
   ['429 without Retry-After', { kind: 'rate-limit' }],
   ['a timeout that comes as 400', { kind: 'timeout' }],
@@ -56,11 +59,18 @@ describe('what passes is waited out, and the day is whole afterwards', () => {
 describe('what does not come whole is asked for in parts', () => {
   it('halves a slice down to its days', async () => {
     await using place = await workplaceWithEvents()
-    place.simulator.fault({ kind: 'terminated-early', afterLines: 3, times: Number.POSITIVE_INFINITY, match: { minDays: 2 } })
+    place.simulator.fault({
+      kind: 'terminated-early',
+      afterLines: 3,
+      times: Number.POSITIVE_INFINITY,
+      match: { minDays: 2 },
+    })
     const ran = await place.run(FOUR_DAYS)
     expect(ran).toMatchObject({ code: 0 })
     expect(await rowsOf(place)).toBe(4 * PER_DAY)
-    expect(await place.query('SELECT count(*) AS n FROM _mixload_loads WHERE first_day = last_day')).toEqual([{ n: 4n }])
+    expect(await place.query('SELECT count(*) AS n FROM _mixload_loads WHERE first_day = last_day')).toEqual([
+      { n: 4n },
+    ])
   })
 
   it('halves a slice that Mixpanel takes too long over', async () => {
@@ -72,7 +82,12 @@ describe('what does not come whole is asked for in parts', () => {
 
   it('asks for a single day event by event, in one commit', async () => {
     await using place = await workplaceWithEvents()
-    place.simulator.fault({ kind: 'terminated-early', afterLines: 3, times: Number.POSITIVE_INFINITY, match: { unfiltered: true, path: '/api/2.0/export' } })
+    place.simulator.fault({
+      kind: 'terminated-early',
+      afterLines: 3,
+      times: Number.POSITIVE_INFINITY,
+      match: { unfiltered: true, path: '/api/2.0/export' },
+    })
     expect(await place.run(ONE_DAY)).toMatchObject({ code: 0 })
     expect(await rowsOf(place)).toBe(PER_DAY)
     expect(await place.query('SELECT row_count FROM _mixload_loads')).toEqual([{ row_count: BigInt(PER_DAY) }])
@@ -80,7 +95,12 @@ describe('what does not come whole is asked for in parts', () => {
 
   it('sets a day aside that never comes whole, loads the others, and gets it the next time', async () => {
     await using place = await workplaceWithEvents()
-    place.simulator.fault({ kind: 'terminated-early', afterLines: 3, times: Number.POSITIVE_INFINITY, match: { fromDate: DAYS[1] } })
+    place.simulator.fault({
+      kind: 'terminated-early',
+      afterLines: 3,
+      times: Number.POSITIVE_INFINITY,
+      match: { fromDate: DAYS[1] },
+    })
     const ran = await place.run(['backfill', '--from', DAYS[0], '--to', DAYS[3]])
     expect(ran.code).toBe(3)
     expect(ran.stdout).toContain(`${DAYS[1]} set aside`)
@@ -113,6 +133,8 @@ describe('what asking again does not mend', () => {
     const ran = await place.run(FOUR_DAYS)
     expect(ran.code).toBe(0)
     expect(await rowsOf(place)).toBe(3 * PER_DAY)
-    expect(await place.query('SELECT CAST(last_day AS VARCHAR) AS d FROM _mixload_loads')).toEqual([{ d: '2026-03-03' }])
+    expect(await place.query('SELECT CAST(last_day AS VARCHAR) AS d FROM _mixload_loads')).toEqual([
+      { d: '2026-03-03' },
+    ])
   })
 })

@@ -20,9 +20,11 @@ it('holds every event once after being killed at random moments and run again', 
   }
   expect(killed).toBeGreaterThan(0)
   expect(await place.run(SPAN)).toMatchObject({ code: 0 })
-  expect(await place.query('SELECT CAST(_day AS VARCHAR) AS d, count(*) AS n, count(DISTINCT mp_insert_id) AS u FROM export GROUP BY 1 ORDER BY 1')).toEqual(
-    DAYS.map((d) => ({ d, n: BigInt(PER_DAY), u: BigInt(PER_DAY) })),
-  )
+  expect(
+    await place.query(
+      'SELECT CAST(_day AS VARCHAR) AS d, count(*) AS n, count(DISTINCT mp_insert_id) AS u FROM export GROUP BY 1 ORDER BY 1',
+    ),
+  ).toEqual(DAYS.map((d) => ({ d, n: BigInt(PER_DAY), u: BigInt(PER_DAY) })))
   expect(
     await place.query(
       `SELECT count(*) AS loads, sum(row_count)::BIGINT AS "rows",

@@ -15,7 +15,10 @@ const exportDays = (place: Workplace) =>
 describe('mixload sync', () => {
   it('says what to run first when the ledger is empty', async () => {
     await using place = await Workplace.create()
-    expect(await place.run(['sync'])).toMatchObject({ code: 2, stderr: expect.stringContaining('mixload backfill --from') })
+    expect(await place.run(['sync'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('mixload backfill --from'),
+    })
   })
 
   it('reads the days since the last whole one and the attribution window again, and late events land', async () => {
@@ -24,8 +27,14 @@ describe('mixload sync', () => {
     await place.run(['backfill', '--from', daysAgo(8), '--to', daysAgo(3)])
     await place.simulator.ingest(eventsOf(daysAgo(2), 10))
     await place.simulator.ingest(eventsOf(yesterday, 10))
-    const late = { event: 'Late', properties: { time: Date.parse(`${daysAgo(4)}T05:00:00Z`), distinct_id: 'l', $insert_id: 'late' } }
-    const tooLate = { event: 'Too late', properties: { ...late.properties, time: Date.parse(`${daysAgo(7)}T05:00:00Z`), $insert_id: 'x' } }
+    const late = {
+      event: 'Late',
+      properties: { time: Date.parse(`${daysAgo(4)}T05:00:00Z`), distinct_id: 'l', $insert_id: 'late' },
+    }
+    const tooLate = {
+      event: 'Too late',
+      properties: { ...late.properties, time: Date.parse(`${daysAgo(7)}T05:00:00Z`), $insert_id: 'x' },
+    }
     await place.simulator.ingest([late, tooLate])
     const before = exportDays(place).length
     expect(await place.run(['sync', '--attribution-window', '2'])).toMatchObject({ code: 0 })
@@ -49,7 +58,8 @@ describe('mixload sync', () => {
   it('is not led astray by events from the future or without a time, keeps them, and reports them', async () => {
     await using place = await Workplace.create({ timezone: ZONE })
     await place.simulator.ingest(eventsOf(yesterday, 5))
-    const line = (time: unknown, id: string) => JSON.stringify({ event: 'Odd', properties: { time, distinct_id: id, $insert_id: id } })
+    const line = (time: unknown, id: string) =>
+      JSON.stringify({ event: 'Odd', properties: { time, distinct_id: id, $insert_id: id } })
     const future = Date.parse('2031-01-01T00:00:00Z')
     place.simulator.fault({
       kind: 'body',
@@ -60,7 +70,11 @@ describe('mixload sync', () => {
     expect(ran).toMatchObject({ code: 0 })
     expect(ran.stdout).toContain('2 events have no usable time')
     expect(ran.stdout).toContain('1 events are dated outside')
-    expect(await place.query('SELECT distinct_id, epoch_ms(time) AS t, CAST(_day AS VARCHAR) AS d, time__text FROM export ORDER BY 1')).toEqual([
+    expect(
+      await place.query(
+        'SELECT distinct_id, epoch_ms(time) AS t, CAST(_day AS VARCHAR) AS d, time__text FROM export ORDER BY 1',
+      ),
+    ).toEqual([
       { distinct_id: 'fine', t: BigInt(Date.parse(`${yesterday}T01:00:00Z`)), d: yesterday, time__text: null },
       { distinct_id: 'future', t: BigInt(future), d: yesterday, time__text: null },
       { distinct_id: 'null', t: null, d: yesterday, time__text: null },
@@ -86,7 +100,9 @@ describe('mixload sync', () => {
 describe('mixload plan, check and views', () => {
   it('plans without downloading', async () => {
     await using place = await Workplace.create()
-    const ran = await place.run(['plan', '--from', '2026-01-01', '--to', '2026-04-10', '--json'], { MIXLOAD_REQUESTS_PER_HOUR: '60' })
+    const ran = await place.run(['plan', '--from', '2026-01-01', '--to', '2026-04-10', '--json'], {
+      MIXLOAD_REQUESTS_PER_HOUR: '60',
+    })
     expect(ran.code).toBe(0)
     const plan = JSON.parse(ran.stdout)
     expect(plan).toMatchObject({ days: 100, requests: 34, requests_left_this_hour: 60, minutes_waiting_for_budget: 0 })
@@ -97,7 +113,9 @@ describe('mixload plan, check and views', () => {
     await using place = await Workplace.create()
     const limit = { MIXLOAD_REQUESTS_PER_HOUR: '10' }
     await place.run(['backfill', '--from', '2026-03-01', '--to', '2026-03-04'], limit)
-    const plan = JSON.parse((await place.run(['plan', '--from', '2026-03-01', '--to', '2026-03-20', '--json'], limit)).stdout)
+    const plan = JSON.parse(
+      (await place.run(['plan', '--from', '2026-03-01', '--to', '2026-03-20', '--json'], limit)).stdout,
+    )
     expect(plan).toMatchObject({ days: 16, requests: 8, requests_left_this_hour: 6, minutes_waiting_for_budget: 12 })
   })
 
@@ -130,7 +148,10 @@ describe('mixload plan, check and views', () => {
 
   it('status of nothing creates nothing', async () => {
     await using place = await Workplace.create()
-    expect(await place.run(['status'])).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing loaded yet') })
+    expect(await place.run(['status'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('nothing loaded yet'),
+    })
     await expect(place.query('SELECT 1')).rejects.toThrow()
   })
 })

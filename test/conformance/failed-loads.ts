@@ -18,7 +18,7 @@ import {
 } from './rows.ts'
 
 const DAY = '2026-08-03'
-const ROWS = 20_000
+const ROWS = 5000
 
 interface FailingLoad {
   readonly relation: Relation

@@ -35,6 +35,8 @@ try {
   if (mode === 'read') await read()
   if (mode === 'hold') {
     await open()
+    // Listening keeps the process alive for as long as its parent has the channel open.
+    process.on('message', () => {})
     await tell('open')
   }
   if (mode === 'open') {
@@ -56,7 +58,6 @@ try {
     await load(destination, 'load-1', manyRows(1000, '2026-08-03'))
     process.kill(process.pid, 'SIGKILL')
   }
-  // Until the parent lets go.
   if (mode !== 'hold') process.disconnect()
 } catch (error) {
   await tell({ failed: messageOf(error), code: error instanceof MixloadError ? error.code : undefined })

@@ -187,7 +187,7 @@ describe('values that the columns do not take', () => {
       '{"event":"e","time":1e300,"properties":{"$insert_id":"1"}}',
     ]) {
       const desk = new Desk()
-      const { properties } = parsed(desk.spooled(line, line.startsWith('{"event":"e","time"')))
+      const { properties } = parsed(desk.spooled(line, false))
       expect(Object.values(properties), line).toContain('1e300')
     }
   })

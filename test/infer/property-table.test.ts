@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { KIND } from '../../lib/infer/kinds.ts'
 import { hashOf, PropertyTable } from '../../lib/infer/property-table.ts'
-import { KEYS_PER_LINE_MAX, LINE, LineScanner, NESTING_MAX } from '../../lib/infer/scan.ts'
+import { KEYS_PER_LINE_MAX, LINE, LineScanner } from '../../lib/infer/scan.ts'
+import { NESTING_MAX } from '../../lib/infer/scan-value.ts'
 import { isAccepted, placed, scanned, tokensOf } from './scanning.ts'
 
 const lineOf = (names: readonly string[]) =>
@@ -33,7 +34,7 @@ describe('the table of properties', () => {
             expect(table.indexOfBytes(bytes, 0, bytes.length, hashOf(bytes))).toBe(index)
           }
         }
-        expect(table.size).toBe(new Set([...names, 'time', '$insert_id']).size)
+        expect(table.size).toBe(new Set([...names, 'time', '$insert_id', 'event', 'properties']).size)
       }),
       { numRuns: 60 },
     )

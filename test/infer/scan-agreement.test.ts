@@ -70,13 +70,15 @@ describe('the scanner on lines that are events', () => {
     )
   })
 
-  it('notes the last time in the properties and whether the insert id can be used', () => {
+  it('notes the last time in the properties, or else the first beside them, and whether the insert id can be used', () => {
     fc.assert(
       fc.property(spelledLine, (line) => {
         const scanner = new LineScanner()
         scanned(scanner, line.text)
         const names = line.properties.map(({ key }) => String(JSON.parse(key)))
-        expect(scanner.timeToken).toBe(names.lastIndexOf('time'))
+        const beside = line.extras.findIndex(({ key }) => JSON.parse(key) === 'time')
+        const inProperties = names.lastIndexOf('time')
+        expect(scanner.timeToken).toBe(inProperties < 0 && beside >= 0 ? names.length + beside : inProperties)
         const insertId = line.properties[names.lastIndexOf('$insert_id')]?.value.text ?? 'null'
         expect(scanner.hasInsertId).toBe(!['null', '""'].includes(insertId))
         const all = [...names, ...line.extras.map(({ key }) => String(JSON.parse(key)))]
@@ -138,13 +140,23 @@ describe('the scanner and JSON.parse agree', () => {
   it.each([
     ['a key event spelled with an escape', '{"\\u0065vent":"a","properties":{}}'],
     ['a key properties spelled with an escape', '{"event":"a","propertie\\u0073":{}}'],
-    ['a second event that is no text', '{"event":"a","event":1,"properties":{}}'],
-    ['a first event that is no text', '{"event":1,"event":"a","properties":{}}'],
-    ['a second properties that is no object', '{"event":"a","properties":{},"properties":1}'],
-    ['a first properties that is no object', '{"event":"a","properties":1,"properties":{}}'],
   ])('on %s', (_, line) => {
     expect(isAccepted(scanned(new LineScanner(), line))).toBe(isEventLine(line))
   })
+
+  it.each([
+    '{"event":"a","event":1,"properties":{}}',
+    '{"event":"a","event":"b","properties":{}}',
+    '{"event":"a","properties":{},"properties":1}',
+    '{"event":"a","properties":{"x":1},"properties":{}}',
+  ])(
+    'but for event or properties that stand in a line twice: %s is refused whole, so that nothing of it is lost',
+    (line) => {
+      const scanner = new LineScanner()
+      expect(isAccepted(scanned(scanner, line))).toBe(false)
+      expect(scanner.hasRepeatedKey).toBe(true)
+    },
+  )
 
   it.each([
     '{"event":"a","properties":{}}}',

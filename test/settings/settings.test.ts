@@ -47,7 +47,7 @@ describe('where a setting comes from', () => {
 
   it('without any, every setting has its default or none', () => {
     expect(fromFlags({})).toMatchObject({
-      destination: 'duckdb:mixpanel.duckdb',
+      destination: 'duckdb:warehouse.duckdb',
       schema: 'mixpanel',
       streams: ['export'],
       region: 'us',
