@@ -14,18 +14,16 @@ export interface DestinationOptions {
  * @throws MixloadError CONFIG_INVALID for a URL that names none.
  */
 export async function createDestination({ url, schema, engine }: DestinationOptions): Promise<Destination> {
-  const scheme = url.slice(0, url.indexOf(':'))
-  const rest = url.slice(scheme.length + 1)
+  const [, scheme = '', rest = ''] = /^(\w+):(.*)$/s.exec(url) ?? []
   if (scheme === 'duckdb' && rest !== '') {
     const { createDuckDbDestination } = await import('./duckdb/index.ts')
     return createDuckDbDestination({ path: rest, schema, engine })
   }
-  if (scheme === 'memory') {
+  if (scheme === 'memory' && rest === '') {
     const { createMemoryDestination } = await import('./memory/index.ts')
     return createMemoryDestination({ engine })
   }
-  throw new MixloadError(
-    'CONFIG_INVALID',
-    `--destination: ${JSON.stringify(url)} names no destination. Use duckdb:PATH, such as duckdb:mixpanel.duckdb.`,
-  )
+  // The URL itself may hold a password.
+  const named = scheme === '' ? 'it has no scheme' : `there is no destination ${scheme}`
+  throw new MixloadError('CONFIG_INVALID', `--destination: ${named}. Use duckdb:PATH, such as duckdb:mixpanel.duckdb.`)
 }

@@ -95,7 +95,7 @@ export interface Destination extends AsyncDisposable {
    * @throws MixloadError DESTINATION_BUSY naming the holder, when another run has it.
    */
   open(signal: AbortSignal): Promise<void>
-  /** As `open`, but only to read: creates nothing, and what is not there reads as empty. */
+  /** As `open`, but only to read: creates nothing, refuses writes, and what is not there reads as empty. `open` may follow. */
   openToRead(signal: AbortSignal): Promise<void>
   /** The table's columns in the order they were made; none when there is no such table. */
   columns(table: string): Promise<readonly KnownColumn[]>

@@ -102,21 +102,32 @@ export class EngineConnection {
   }
 }
 
-/** Runs `work` so that `signal` interrupts the connection's statement. */
+/** How often a statement is told to stop: an interrupt that comes between two statements is lost. */
+const INTERRUPT_EVERY_MS = 20
+
+/**
+ * Runs `work` so that `signal` interrupts the connection's statement. Work of several statements must ask the signal
+ * before the one that counts: an abort between two statements stops neither.
+ */
 export async function interruptible<T>(
   connection: EngineConnection,
   signal: AbortSignal,
   work: () => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted()
-  const interrupt = () => connection.interrupt()
-  signal.addEventListener('abort', interrupt)
+  let timer: NodeJS.Timeout | undefined
+  const interrupt = () => {
+    connection.interrupt()
+    timer = setInterval(() => connection.interrupt(), INTERRUPT_EVERY_MS)
+  }
+  signal.addEventListener('abort', interrupt, { once: true })
   try {
     return await work()
   } catch (error) {
     signal.throwIfAborted()
     throw error
   } finally {
+    clearInterval(timer)
     signal.removeEventListener('abort', interrupt)
   }
 }

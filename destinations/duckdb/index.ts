@@ -45,6 +45,7 @@ class DuckDbDestination implements Destination {
   #isClosed = false
   /** Opened to read, and there is nothing to read. */
   #isAbsent = false
+  #isReadOnly = false
   /** How many columns each table has, as far as this run has looked. */
   readonly #columnCounts = new Map<string, number>()
   /** Whether this run has committed loads that leave row groups nearly empty. */
@@ -56,7 +57,9 @@ class DuckDbDestination implements Destination {
   }
 
   async open(signal: AbortSignal): Promise<void> {
+    if (this.#isReadOnly) await this.#detach()
     await this.#attach(signal, 'READ_WRITE')
+    this.#isAbsent = false
     await this.#transaction('cannot make the ledger tables', (connection) =>
       connection.run(sqlText('duckdb', 'ledger', { schema: quotePath(CATALOG, this.#options.schema) })),
     )
@@ -65,8 +68,9 @@ class DuckDbDestination implements Destination {
   }
 
   async openToRead(signal: AbortSignal): Promise<void> {
+    this.#assertOpenable()
+    signal.throwIfAborted()
     if (this.#isFile && !existsSync(this.#options.path)) {
-      this.#assertOpenable()
       this.#isAbsent = true
       return
     }
@@ -93,12 +97,14 @@ class DuckDbDestination implements Destination {
       throw openFailure(path, error)
     }
     this.#connection = connection
+    this.#isReadOnly = access === 'READ_ONLY'
     // A checkpoint after nearly every day of a backfill would take half of its time.
     await connection.run(`SET checkpoint_threshold = '512MB'`)
     await connection.run('SET max_vacuum_tasks = 0')
   }
 
   async columns(table: string): Promise<readonly KnownColumn[]> {
+    this.#assertOpenable()
     if (this.#isAbsent) return []
     const rows = await this.#connected.all(
       `SELECT known.* FROM ${this.#path('_mixload_columns')} AS known
@@ -160,6 +166,7 @@ class DuckDbDestination implements Destination {
   }
 
   async ledger(stream: string): Promise<readonly LoadRecord[]> {
+    this.#assertOpenable()
     if (this.#isAbsent) return []
     const rows = await this.#connected.all(
       `SELECT * REPLACE (CAST(first_day AS VARCHAR) AS first_day, CAST(last_day AS VARCHAR) AS last_day)
@@ -200,8 +207,11 @@ class DuckDbDestination implements Destination {
         const loadedAt = new Date(Math.max(Date.now(), last + 1))
         const loaded: LoadRecord = { ...record, loadedAt }
         await this.#insertRows(connection, relation, target, loaded)
+        signal.throwIfAborted()
         await this.#insertRejects(connection, target, loaded)
         await this.#insertRecord(connection, loaded)
+        // An abort between two statements stops neither; after this there is only the commit.
+        signal.throwIfAborted()
         if (loaded.rowCount < ROW_GROUP_ROWS) this.#hasSmallLoads = true
         return loaded
       }),
@@ -222,7 +232,7 @@ class DuckDbDestination implements Destination {
         `DELETE FROM ${path} WHERE _day BETWEEN ${quoteText(mode.firstDay)} AND ${quoteText(mode.lastDay)}`,
       )
     }
-    if (relation.rowCount === 0) return
+    if (relation.rowCount === 0) return assertNoRows(connection, relation, target.table)
     const count = await connection.run(
       `INSERT INTO ${path} BY NAME SELECT *,
          TIMESTAMPTZ ${quoteText(record.loadedAt.toISOString())} AS _loaded_at,
@@ -234,7 +244,8 @@ class DuckDbDestination implements Destination {
 
   async #insertRejects(connection: EngineConnection, target: LoadTarget, record: LoadRecord): Promise<void> {
     const rejects = target.rejects
-    if (rejects === undefined || rejects.rowCount === 0) return
+    if (rejects === undefined) return
+    if (rejects.rowCount === 0) return assertNoRows(connection, rejects, '_mixload_rejects')
     const count = await connection.run(
       `INSERT INTO ${this.#path('_mixload_rejects')}
        SELECT ${quoteText(record.loadId)}, ${quoteText(record.stream)}, reason, line FROM (${rejects.query})`,
@@ -280,6 +291,10 @@ class DuckDbDestination implements Destination {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
+    await this.#detach()
+  }
+
+  async #detach(): Promise<void> {
     const connection = this.#connection
     if (connection === undefined) return
     this.#connection = undefined
@@ -326,6 +341,12 @@ class DuckDbDestination implements Destination {
   #failure(what: string, error: unknown): MixloadError {
     return new MixloadError('DESTINATION_FAILED', `${this.description}: ${what}: ${messageOf(error)}`, { cause: error })
   }
+}
+
+/** A query that promises no rows need not have the table's columns. */
+async function assertNoRows(connection: EngineConnection, { query }: Relation, table: string): Promise<void> {
+  const [found] = await connection.all(`SELECT count(*) AS count FROM (${query})`)
+  if (Number(found?.count) !== 0) throw countMismatch(0, Number(found?.count), table)
 }
 
 function countMismatch(expected: number, found: number, table: string): MixloadError {

@@ -33,6 +33,7 @@ export function createMemoryDestination({ engine }: { readonly engine: Engine })
   const loads: LoadRecord[] = []
   let connection: EngineConnection | undefined
   let isClosed = false
+  let isReadOnly = false
 
   const assertUsable = () => {
     if (isClosed) throw new MixloadError('CLOSED', 'The memory destination has been closed.')
@@ -42,6 +43,11 @@ export function createMemoryDestination({ engine }: { readonly engine: Engine })
     if (connection === undefined)
       throw new MixloadError('DESTINATION_FAILED', 'The memory destination is not open yet.')
     return connection
+  }
+  const writable = (): EngineConnection => {
+    const engineConnection = opened()
+    if (isReadOnly) throw new MixloadError('DESTINATION_FAILED', 'The memory destination is open to read only.')
+    return engineConnection
   }
   const table = (name: string) => {
     const existing = tables.get(name) ?? { columns: [], rows: [] }
@@ -57,10 +63,12 @@ export function createMemoryDestination({ engine }: { readonly engine: Engine })
       assertUsable()
       signal.throwIfAborted()
       connection ??= await engine.connect()
+      isReadOnly = false
     },
 
     async openToRead(signal) {
       await this.open(signal)
+      isReadOnly = true
     },
 
     async columns(name) {
@@ -69,7 +77,7 @@ export function createMemoryDestination({ engine }: { readonly engine: Engine })
     },
 
     async addColumns(name, columns: readonly NewColumn[]) {
-      opened()
+      writable()
       const { columns: there } = table(name)
       const firstSeenAt = new Date()
       for (const column of columns) {
@@ -83,7 +91,7 @@ export function createMemoryDestination({ engine }: { readonly engine: Engine })
     },
 
     async load(relation: Relation, target: LoadTarget, record: NewLoad, signal): Promise<LoadRecord> {
-      const engineConnection = opened()
+      const engineConnection = writable()
       return interruptible(engineConnection, signal, async () => {
         if (loads.some(({ loadId }) => loadId === record.loadId)) {
           throw new MixloadError('ALREADY_LOADED', `Load ${record.loadId} is in the ledger already.`)
@@ -121,7 +129,7 @@ export function createMemoryDestination({ engine }: { readonly engine: Engine })
     pathInViews: (name) => `"${name}"`,
 
     async putViews(_views: readonly View[]) {
-      opened()
+      writable()
     },
 
     rows: (name) => tables.get(name)?.rows ?? [],
