@@ -115,7 +115,7 @@ export interface ExportRun {
 /** Downloads and loads slices of the export into an open destination. */
 export async function runExport(run: ExportRun, signal: AbortSignal): Promise<RunSummary> {
   const { settings, warehouse, client, zone, slices, tell } = run
-  const { destination, spool } = warehouse
+  const { destination, engine, spool } = warehouse
   const there = await destination.columns('export')
   const fixed = exportColumns(settings.legacyTime).filter(({ name }) => !there.some((column) => column.name === name))
   const rules = exportColumnRules(settings)
@@ -133,6 +133,8 @@ export async function runExport(run: ExportRun, signal: AbortSignal): Promise<Ru
   const loader = new Loader(
     {
       destination,
+      engine,
+      spool,
       registry,
       table: 'export',
       selection: exportSelection(settings.events),

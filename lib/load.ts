@@ -1,14 +1,21 @@
 import type { Column } from './columns/column.ts'
 import type { ColumnRegistry } from './columns/registry.ts'
 import type { Destination, LoadRecord, Relation, WriteMode } from './destination.ts'
+import type { Engine } from './engine.ts'
+import { isFailure } from './errors.ts'
 import type { Tell } from './events.ts'
 import type { SpooledSlice } from './extract.ts'
-import { flattenExport, readNdjson } from './flatten.ts'
+import { type Flattened, flattenExport, readNdjson } from './flatten.ts'
+import { salvage } from './salvage.ts'
+import { sliceName } from './slices.ts'
+import type { SpoolDirectory } from './spool.ts'
 import { VERSION } from './version.ts'
 import { viewsOf } from './views.ts'
 
 export interface LoadOptions {
   readonly destination: Destination
+  readonly engine: Engine
+  readonly spool: SpoolDirectory
   readonly registry: ColumnRegistry
   readonly table: string
   readonly selection: string
@@ -30,6 +37,32 @@ export class Loader {
   }
 
   async load(spooled: SpooledSlice, signal: AbortSignal): Promise<LoadRecord> {
+    try {
+      return await this.#commit(spooled, signal)
+    } catch (error) {
+      if (!isFailure(error, 'DESTINATION_FAILED') || signal.aborted) throw error
+      const readable = await this.#salvage(spooled)
+      if (readable === undefined) throw error
+      const refused = readable.summary.rejects - spooled.summary.rejects
+      this.#options.tell({
+        kind: 'warning',
+        message: `${sliceName(spooled.slice)}: the engine cannot read ${refused} lines; they are set aside in _mixload_rejects.`,
+      })
+      return this.#commit(readable, signal)
+    }
+  }
+
+  async #salvage(spooled: SpooledSlice): Promise<SpooledSlice | undefined> {
+    const { engine, spool } = this.#options
+    const connection = await engine.connect()
+    try {
+      return await salvage(spooled, spool, connection, (paths) => this.#flattened(spooled, paths).query)
+    } finally {
+      connection.close()
+    }
+  }
+
+  async #commit(spooled: SpooledSlice, signal: AbortSignal): Promise<LoadRecord> {
     const { destination, table, selection, tell } = this.#options
     const relation = this.#relation(spooled)
     await this.#addColumns(relation.columns, spooled.loadId)
@@ -61,12 +94,17 @@ export class Loader {
   }
 
   #relation(spooled: SpooledSlice): Relation {
-    const { registry, localZone } = this.#options
     const rowCount = spooled.summary.events
     if (rowCount === 0) return { columns: [], rowCount, query: 'SELECT 1 WHERE false' }
-    const flattened = flattenExport(
+    const paths = spooled.events.map(({ path }) => path)
+    return { ...this.#flattened(spooled, paths), rowCount }
+  }
+
+  #flattened(spooled: SpooledSlice, paths: readonly string[]): Flattened {
+    const { registry, localZone } = this.#options
+    return flattenExport(
       {
-        paths: spooled.events.map(({ path }) => path),
+        paths,
         fields: spooled.fields,
         hasOverflow: spooled.hasOverflow,
         overflowColumn: spooled.hasOverflow ? registry.overflowColumn() : undefined,
@@ -76,7 +114,6 @@ export class Loader {
       },
       registry.columns.filter(({ role }) => role === 'fixed'),
     )
-    return { ...flattened, rowCount }
   }
 
   /** Columns come before the load and in a step of their own: an added column that no row uses harms nobody. */

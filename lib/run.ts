@@ -85,7 +85,7 @@ async function loadOne(spooled: SpooledSlice, loader: Loader, tell: Tell, signal
   const started = performance.now()
   const record = await loader.load(spooled, signal)
   tell({ kind: 'slice-loaded', slice, record, seconds: (performance.now() - started) / 1000 })
-  if (summary.rejects > 0) tell({ kind: 'rejects', slice, count: summary.rejects })
+  if (record.rejectCount > 0) tell({ kind: 'rejects', slice, count: record.rejectCount })
   if (summary.undated > 0 || summary.outside > 0) {
     tell({ kind: 'dates', slice, undated: summary.undated, outside: summary.outside })
   }

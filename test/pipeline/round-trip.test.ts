@@ -156,7 +156,17 @@ async function loadAll(bodies: readonly Buffer[], rules: ColumnRules, blockBytes
   const registry = new ColumnRegistry(EXPORT_COLUMNS, rules)
   const spooler = new BodySpooler(spool, registry)
   const loader = new Loader(
-    { destination, registry, table: 'export', selection: '', write: 'append', localZone: undefined, tell: () => {} },
+    {
+      destination,
+      engine,
+      spool,
+      registry,
+      table: 'export',
+      selection: '',
+      write: 'append',
+      localZone: undefined,
+      tell: () => {},
+    },
     [],
   )
   const columnsOverTime: string[] = []

@@ -1,0 +1,133 @@
+import yargs, { type Options } from 'yargs'
+import type { Command } from './command.ts'
+import type { Output } from './output.ts'
+
+/** The commands. Only the one that is named is loaded, so that help comes at once and loads no database. */
+const COMMANDS: Readonly<
+  Record<string, { readonly describe: string; readonly load: () => Promise<{ command: Command }> }>
+> = {
+  backfill: { describe: 'Load every day of a span once; resumable', load: () => import('./backfill.ts') },
+  sync: { describe: 'Load what is new, and the attribution window again', load: () => import('./sync.ts') },
+  plan: { describe: 'Show what would be asked for, and how long it takes', load: () => import('./plan.ts') },
+  check: { describe: 'Look at credentials, plan, clock and destination', load: () => import('./check.ts') },
+  status: { describe: 'Show what the warehouse has', load: () => import('./status.ts') },
+  views: { describe: 'Make the views anew', load: () => import('./views.ts') },
+  simulate: { describe: 'Run a local Mixpanel to try it all on', load: () => import('./simulate.ts') },
+}
+
+const USAGE = 2
+
+const EPILOGUE =
+  'Settings also come from the environment and from mixload.yaml: see docs/settings.md. Secrets only from there.'
+
+/** Runs the command line with these arguments and gives the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const parser = yargs([...argv])
+    .scriptName('mixload')
+    .usage('$0 <command>\n\nCopies a Mixpanel project into a warehouse and keeps it there.')
+    .strict()
+    .demandCommand(1, 'Name a command.')
+    .recommendCommands()
+    .version(false)
+    .option('version', { type: 'boolean', describe: 'Show the version', global: false })
+    .help()
+    .wrap(Math.min(110, process.stdout.columns ?? 110))
+    .exitProcess(false)
+  let exitCode = 0
+  const named = argv.find((word) => word in COMMANDS)
+  const command = named === undefined ? undefined : (await COMMANDS[named]?.load())?.command
+  const options = command === undefined ? {} : await optionsOf(command)
+  for (const [name, { describe }] of Object.entries(COMMANDS)) {
+    parser.command(
+      name,
+      describe,
+      (builder) => (name === named ? builder.options(options).epilogue(EPILOGUE) : builder),
+      async (flags) => {
+        if (command !== undefined) exitCode = await execute(command, flags)
+      },
+    )
+  }
+  if (argv.length === 1 && argv[0] === '--version') {
+    const { VERSION } = await import('../lib/version.ts')
+    process.stdout.write(`${VERSION}\n`)
+    return 0
+  }
+  let usageFailed = false
+  parser.fail((message, error, self) => {
+    usageFailed = true
+    if (error !== undefined && error !== null) throw error
+    self.showHelp('error')
+    process.stderr.write(`\n${message}\n`)
+  })
+  await parser.parseAsync()
+  return usageFailed ? USAGE : exitCode
+}
+
+async function optionsOf(command: Command): Promise<Record<string, Options>> {
+  const { flagOf, SETTINGS } = await import('../lib/settings.ts')
+  const options: Record<string, Options> = {}
+  for (const name of command.settings) {
+    const setting: { describe: string; default?: string; isSwitch?: true; environment?: string } = SETTINGS[name]
+    options[flagOf(name).slice(2)] = {
+      type: setting.isSwitch ? 'boolean' : 'string',
+      requiresArg: !setting.isSwitch,
+      describe: setting.describe,
+      ...(setting.default === undefined ? {} : { defaultDescription: setting.default }),
+    }
+  }
+  return {
+    ...options,
+    ...command.options,
+    config: { type: 'string', requiresArg: true, describe: 'Settings file', defaultDescription: 'mixload.yaml' },
+    json: { type: 'boolean', describe: 'Print results as JSON', default: false },
+  }
+}
+
+/** Runs a command with its settings and turns what it throws into an exit code. */
+async function execute(command: Command, flags: Readonly<Record<string, unknown>>): Promise<number> {
+  const [{ resolveSettings, settingsFromEnvironment }, { readSettingsFile }, { createOutput }] = await Promise.all([
+    import('../lib/settings.ts'),
+    import('./settings-file.ts'),
+    import('./output.ts'),
+  ])
+  const output = createOutput({ json: flags.json === true, isTerminal: process.stderr.isTTY === true })
+  const abort = new AbortController()
+  const stopListening = onInterrupt(abort)
+  try {
+    const file = readSettingsFile(flags.config as string | undefined, output.tell)
+    const settings = resolveSettings(givenFlags(command, flags), settingsFromEnvironment(process.env), file)
+    return await command.run({ settings, flags, output, signal: abort.signal })
+  } catch (error) {
+    return failed(error, abort.signal, output)
+  } finally {
+    stopListening()
+    output.end()
+  }
+}
+
+async function failed(error: unknown, signal: AbortSignal, output: Output): Promise<number> {
+  const { MixloadError } = await import('../lib/errors.ts')
+  const failure = signal.aborted
+    ? new MixloadError('INTERRUPTED', 'Stopped. What is committed stays; run again to go on.')
+    : error
+  output.fail(failure)
+  return failure instanceof MixloadError ? failure.exitCode : 1
+}
+
+function givenFlags(command: Command, flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(command.settings.map((name) => [name, flags[name]]))
+}
+
+/** The first ^C ends the run in an orderly way, the second one at once; both are safe. */
+function onInterrupt(abort: AbortController): () => void {
+  const stop = () => {
+    if (abort.signal.aborted) process.exit(130)
+    abort.abort()
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  return () => {
+    process.off('SIGINT', stop)
+    process.off('SIGTERM', stop)
+  }
+}

@@ -1,0 +1,18 @@
+/** What the package exports: the pieces that a program, a test or a destination of one's own is made with. */
+export type { Column, ColumnRole, ColumnType } from './columns/column.ts'
+export type {
+  Destination,
+  DestinationSupports,
+  KnownColumn,
+  LoadRecord,
+  LoadTarget,
+  NewColumn,
+  NewLoad,
+  Relation,
+  View,
+  WriteMode,
+} from './destination.ts'
+export { Engine, EngineConnection, type EngineOptions, interruptible } from './engine.ts'
+export { ERROR_CODES, type ErrorCode, isFailure, MixloadError } from './errors.ts'
+export { type Fault, type Simulator, type SimulatorOptions, startSimulator } from './simulator/index.ts'
+export { quoteName, quotePath, quoteText } from './sql.ts'

@@ -1,0 +1,97 @@
+import { createReadStream } from 'node:fs'
+import type { EngineConnection } from './engine.ts'
+import { isFailure } from './errors.ts'
+import type { SpooledSlice } from './extract.ts'
+import { type Chunk, ChunkWriter, removeChunks, type SpoolDirectory } from './spool.ts'
+
+const NEWLINE = 0x0a
+/** A chunk is tried in parts of about this many bytes; within one that fails, halves are tried down to the line. */
+const PART_BYTES = 4 * 1024 * 1024
+
+/** Whether the engine reads these files as it must for a load. */
+type Probe = (paths: readonly string[]) => Promise<boolean>
+
+/**
+ * What is left of a slice whose spooled lines the engine refuses, although the scanner took them: the same slice
+ * without the lines that fail by themselves, which go to the rejects. Undefined when the engine reads every line, so
+ * that the failure had another cause.
+ *
+ * `queryOf` gives the query that the load would run over files.
+ */
+export async function salvage(
+  spooled: SpooledSlice,
+  spool: SpoolDirectory,
+  connection: EngineConnection,
+  queryOf: (paths: readonly string[]) => string,
+): Promise<SpooledSlice | undefined> {
+  const probe: Probe = async (paths) => {
+    try {
+      await connection.all(`SELECT max(hash(COLUMNS(*))) FROM (${queryOf(paths)})`)
+      return true
+    } catch (error) {
+      if (isFailure(error, 'ENGINE_FAILED')) return false
+      throw error
+    }
+  }
+  const good: Chunk[] = []
+  const rejects = new ChunkWriter(spool, '.rejects.ndjson')
+  let refused = 0
+  let longestReject = spooled.summary.longestReject
+  for (const chunk of spooled.events) {
+    if (await probe([chunk.path])) {
+      good.push(chunk)
+      continue
+    }
+    const kept = new ChunkWriter(spool, '.ndjson')
+    for await (const part of partsOf(chunk)) {
+      for (const line of await keepReadable(part, kept, spool, probe)) {
+        const entry = Buffer.from(`${JSON.stringify({ reason: 'the engine could not read it', line })}\n`)
+        longestReject = Math.max(longestReject, entry.length)
+        rejects.append(entry, 0, entry.length)
+        refused++
+      }
+      await kept.flush()
+    }
+    good.push(...(await kept.finish()))
+    await removeChunks([chunk])
+  }
+  if (refused === 0) return undefined
+  const { summary } = spooled
+  return {
+    ...spooled,
+    events: good,
+    rejects: [...spooled.rejects, ...(await rejects.finish())],
+    summary: { ...summary, events: summary.events - refused, rejects: summary.rejects + refused, longestReject },
+  }
+}
+
+/** Appends the lines that the engine reads to `kept` and gives the others. */
+async function keepReadable(lines: Buffer, kept: ChunkWriter, spool: SpoolDirectory, probe: Probe): Promise<string[]> {
+  const trial = new ChunkWriter(spool, '.trial.ndjson')
+  trial.append(lines, 0, lines.length)
+  const chunks = await trial.finish()
+  const isReadable = await probe(chunks.map(({ path }) => path))
+  await removeChunks(chunks)
+  if (isReadable) {
+    kept.append(lines, 0, lines.length)
+    return []
+  }
+  const middle = lines.indexOf(NEWLINE, Math.floor(lines.length / 2)) + 1
+  const split = middle > 0 && middle < lines.length ? middle : lines.indexOf(NEWLINE) + 1
+  if (split === lines.length) return [lines.toString('utf8', 0, lines.length - 1)]
+  const before = await keepReadable(lines.subarray(0, split), kept, spool, probe)
+  return [...before, ...(await keepReadable(lines.subarray(split), kept, spool, probe))]
+}
+
+/** A chunk's bytes in parts that end where lines do. */
+async function* partsOf({ path }: Chunk): AsyncGenerator<Buffer, void, undefined> {
+  let pending: Buffer = Buffer.alloc(0)
+  for await (const block of createReadStream(path, { highWaterMark: PART_BYTES })) {
+    pending = Buffer.concat([pending, block as Buffer])
+    const end = pending.lastIndexOf(NEWLINE) + 1
+    if (end === 0) continue
+    yield pending.subarray(0, end)
+    pending = pending.subarray(end)
+  }
+  if (pending.length > 0) yield Buffer.concat([pending, Buffer.from([NEWLINE])])
+}
