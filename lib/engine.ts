@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue, type JS } from '@duckdb/node-api'
 import { MixloadError, messageOf } from './errors.ts'
 import { quoteText } from './sql.ts'
@@ -11,9 +12,11 @@ export interface EngineOptions {
 }
 
 /** What the engine may hold where it is not told, for a table of no columns. */
-const MEMORY_MEGABYTES = 320
-/** What a load holds more for each column of its table: a block for each thread, and what is on the way there. */
-const MEGABYTES_PER_COLUMN = 0.9
+const MEMORY_MEGABYTES = 200
+/** What a load holds more for each column of its table and each thread: a block of 256 KB, and what waits for one. */
+const MEGABYTES_PER_COLUMN_AND_THREAD = 1
+/** More threads want more memory, and the download can't feed them. */
+const THREADS_MAX = 4
 /** A wider table is loaded by one thread: a second one would need its own block for each column, and gains little. */
 const COLUMNS_FOR_THREADS_MAX = 150
 
@@ -22,22 +25,25 @@ export class Engine implements AsyncDisposable {
   readonly #instance: DuckDBInstance
   readonly #connections: EngineConnection[] = []
   readonly #isLimitGiven: boolean
+  readonly #threads: number
   #columns = 0
 
-  private constructor(instance: DuckDBInstance, isLimitGiven: boolean) {
+  private constructor(instance: DuckDBInstance, isLimitGiven: boolean, threads: number) {
     this.#instance = instance
     this.#isLimitGiven = isLimitGiven
+    this.#threads = threads
   }
 
   static async create(options: EngineOptions): Promise<Engine> {
+    const threads = options.threads ?? Math.min(THREADS_MAX, availableParallelism())
     const instance = await DuckDBInstance.create(':memory:', {
       memory_limit: options.memoryLimit ?? `${MEMORY_MEGABYTES}MB`,
       temp_directory: options.temporaryDirectory,
       // The order of rows in a table means nothing, and keeping it costs memory and time.
       preserve_insertion_order: 'false',
-      ...(options.threads === undefined ? {} : { threads: String(options.threads) }),
+      threads: String(threads),
     })
-    return new Engine(instance, options.memoryLimit !== undefined)
+    return new Engine(instance, options.memoryLimit !== undefined, threads)
   }
 
   /** Fits threads and memory to a load into a table of this many columns. A limit that the user has set stays. */
@@ -46,7 +52,8 @@ export class Engine implements AsyncDisposable {
     this.#columns = columns
     if (columns > COLUMNS_FOR_THREADS_MAX) await connection.run('SET threads = 1')
     if (this.#isLimitGiven) return
-    const megabytes = Math.ceil(MEMORY_MEGABYTES + columns * MEGABYTES_PER_COLUMN)
+    const threads = columns > COLUMNS_FOR_THREADS_MAX ? 1 : this.#threads
+    const megabytes = Math.ceil(MEMORY_MEGABYTES + columns * threads * MEGABYTES_PER_COLUMN_AND_THREAD)
     await connection.run(`SET memory_limit = ${quoteText(`${megabytes}MB`)}`)
   }
 

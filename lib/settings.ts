@@ -195,7 +195,7 @@ export const SETTINGS = {
     schema: size.optional(),
     environment: 'MIXLOAD_MEMORY_LIMIT',
     describe: 'Memory of the transform engine; past it, it uses the disk',
-    default: '320MB and 0.9MB for each column',
+    default: '200MB, and 1MB for each column and thread',
   },
   spoolDir: {
     schema: z.string().min(1).optional(),

@@ -1,0 +1,280 @@
+/**
+ * `node docs/generate.ts`: writes the pages of docs/ that are tables of what the code knows. test/docs.test.ts fails while
+ * a page is older than the code.
+ */
+import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { command as backfill } from '../cmd/backfill.ts'
+import { command as check } from '../cmd/check.ts'
+import type { Command } from '../cmd/command.ts'
+import { command as plan } from '../cmd/plan.ts'
+import { command as simulate } from '../cmd/simulate.ts'
+import { command as status } from '../cmd/status.ts'
+import { command as sync } from '../cmd/sync.ts'
+import { command as views } from '../cmd/views.ts'
+import { TYPE_NAMES } from '../destinations/duckdb/dialect.ts'
+import { EVENT_PROPERTIES, EXPORT_COLUMNS, LOCAL_TIME_COLUMN } from '../lib/columns/catalogue.ts'
+import { COLUMN_TYPES } from '../lib/columns/column.ts'
+import { columnName, companionName, freeName, NAME_BYTES_MAX } from '../lib/columns/naming.ts'
+import { OVERFLOW_COLUMN } from '../lib/columns/registry.ts'
+import { ERROR_CODES, type ErrorCode } from '../lib/errors.ts'
+import { DEFAULT_RETRIES } from '../lib/mixpanel/retry.ts'
+import { flagOf, SETTINGS, type SettingName } from '../lib/settings.ts'
+
+const COMMANDS: Readonly<Record<string, Command>> = { backfill, sync, plan, check, status, views, simulate }
+const LOADING = ['backfill', 'sync', 'plan', 'check']
+
+const GENERATED = '<!-- Written by `node docs/generate.ts`. Change the code or that script, not this page. -->'
+
+/** The generated pages, by the name of their file in docs/. */
+export function generatedPages(): Readonly<Record<string, string>> {
+  return { 'settings.md': settingsPage(), 'columns.md': columnsPage(), 'errors.md': errorsPage() }
+}
+
+function settingsPage(): string {
+  const names = Object.keys(SETTINGS) as SettingName[]
+  const rows = names.map((name) => {
+    const setting: { environment?: string; flag?: false; default?: string; describe: string } = SETTINGS[name]
+    return [
+      code(name),
+      setting.flag === false ? '' : code(flagOf(name)),
+      setting.environment === undefined ? '' : code(setting.environment),
+      setting.default ?? '',
+      setting.describe,
+      takersOf(name),
+    ]
+  })
+  const ownRows = Object.entries(simulate.options ?? {}).map(([name, { describe, default: value }]) => [
+    code(`--${name}`),
+    Array.isArray(value) ? '' : String(value),
+    describe ?? '',
+  ])
+  return page(
+    '# Settings',
+    `A setting comes from a flag, from an environment variable, or from a YAML file, in this order: a flag wins over the
+environment, the environment over the file, the file over the default. A variable that is empty counts as not set.`,
+    `The file is \`mixload.yaml\` in the working directory, or the one that \`--config FILE\` names. Its keys are the names in
+the first column. A key that is not a setting, or a value that is not allowed, ends the command with exit code 2 and a
+message that names the key, the value and what is allowed.`,
+    `Secrets have no flag, so that they are in no shell history and in no list of processes. A file with a secret in it that
+others may read brings a warning.`,
+    fence(
+      'yaml',
+      `destination: duckdb:/data/warehouse.duckdb
+region: eu
+projectId: 1234567
+serviceAccount: exporter.abc123.mp-service-account
+excludeProperties: ["$initial_*", session_replay_id]
+columns:
+  zip: text
+  signed_up: timestamptz`,
+    ),
+    table(['Setting', 'Flag', 'Environment', 'Default', 'Meaning', 'Commands'], rows),
+    `*Loading* stands for ${LOADING.map(code).join(', ')}; ${code('plan')} and ${code('check')} take the same settings as
+the commands whose work they look at. Every command also has ${code('--config')}, ${code('--json')} (results as one line of
+JSON on standard output) and ${code('--help')}.`,
+    '## Notes',
+    `- A list in a flag or a variable has commas between its items; in the file it may be a YAML list. An event name with a
+  comma in it can only be given in the file.
+- ${code('columns')} gives properties a type before their first value is seen. Types: ${COLUMN_TYPES.map(code).join(', ')}.
+  It does not change a column that is there.
+- ${code('includeProperties')} and ${code('excludeProperties')} do not touch the [fixed columns](columns.md#fixed-columns).
+- ${code('write: replace')} deletes the rows of each day that is read again, **of all events**. Do not join it with
+  ${code('events')}: the rows of the other events of those days would go, and the ledger would still call the days whole.
+- ${code('newProperties: ignore')} drops the values of properties that have no column. How many is reported at the end of
+  the run, but they are in no table.
+- The file can be named ${code('--config')} in \`cron\`, where there is no environment: see the [README](../README.md).
+- ${code('HTTP_PROXY')}, ${code('HTTPS_PROXY')} and ${code('NO_PROXY')} are heeded.`,
+    '## Options of `mixload simulate` alone',
+    `It does not look at the environment for these. See [simulator.md](simulator.md).`,
+    table(['Flag', 'Default', 'Meaning'], ownRows),
+  )
+}
+
+/** The commands that take a setting; secrets go to all that ask Mixpanel. */
+function takersOf(name: SettingName): string {
+  const takers = Object.entries(COMMANDS).filter(([, { settings }]) => settings.includes(name))
+  const names = takers.map(([command]) => command)
+  if (names.length === 0) return 'loading'
+  if (!LOADING.every((command) => names.includes(command))) return names.join(', ')
+  return ['loading', ...names.filter((command) => !LOADING.includes(command))].join(', ')
+}
+
+const TYPE_MEANINGS: Readonly<Record<(typeof COLUMN_TYPES)[number], string>> = {
+  text: 'texts; anything else as its JSON',
+  double: 'numbers that a double gives back digit for digit, integers up to 2^53',
+  boolean: '`true` and `false`',
+  json: 'any JSON value, with the digits it was sent with',
+  timestamptz: 'dates and moments as Mixpanel writes them; without a zone they are UTC',
+  bigint: 'integers of 64 bits',
+  date: 'the UTC day of such a date or moment',
+}
+
+function columnsPage(): string {
+  const typeRows = COLUMN_TYPES.map((type) => [code(type), code(TYPE_NAMES[type]), TYPE_MEANINGS[type]])
+  const fixedRows = [...EXPORT_COLUMNS, LOCAL_TIME_COLUMN].map(({ name, type, property, description }) => [
+    code(name),
+    code(type),
+    property === null ? '' : code(property),
+    description,
+  ])
+  const known = Object.entries(EVENT_PROPERTIES).map(([property, { type, description }]) => [
+    code(property),
+    code(columnName(property)),
+    type === undefined ? 'of its first value' : code(type),
+    description,
+  ])
+  return page(
+    '# Columns of `export`',
+    `Every event is a row, every property a column. A table begins with the fixed columns; a property gets its column with
+its first value that is not null, before the rows that use it are committed. The column's name and type are kept in
+${code('_mixload_columns')}, so they are the same in every later run. **A column is never renamed, retyped or dropped.**`,
+    '## Types',
+    table(['Type', 'In DuckDB', 'Holds'], typeRows),
+    `The type of a column is, in this order: what the setting ${code('columns')} says; what the
+[catalogue](#known-properties) says; what the property's first value is:`,
+    table(
+      ['First value', 'Type'],
+      [
+        ['a text', code('text')],
+        ['a number', code('double')],
+        ['an integer beyond 2^53', `${code('text')}, so that no digit is lost`],
+        ['`true` or `false`', code('boolean')],
+        ['a list or an object', code('json')],
+      ],
+    ),
+    `A text stays a text, also where it looks like a date or a number. \`null\` and a property that is not there are both
+null.`,
+    '## A value that does not fit',
+    `goes as text to the companion of its column, ${code(companionName('price'))} beside ${code('price')}; the column itself is
+null in that row. The companion is made when it is first needed. \`text\` and \`json\` columns take every value, so they
+need one only for a text with half of a surrogate pair, which no UTF-8 can carry: the column then has U+FFFD in its place,
+and ${code(companionName('name'))} the JSON as it was sent.`,
+    `${code(companionName('time'))} has a ${code('time')} that is no moment. The row is kept, and its ${code('time')} is null.`,
+    `## Names`,
+    `1. A leading ${code('$')} becomes ${code('mp_')}.
+2. Letters become lower-case; each run of characters that are neither letters nor digits, of any script, becomes one
+   ${code('_')}.
+3. A name that would begin with a digit gets ${code('_')} before it.
+4. A name has at most ${NAME_BYTES_MAX} bytes; a longer one is cut and ends in a hash of the whole.
+5. A name that another property has already, whatever the case, gets ${code('_2')}, ${code('_3')} and so on.`,
+    table(
+      ['Property', 'Column'],
+      [...examplesOfNames()].map(([property, column]) => [code(property), code(column)]),
+    ),
+    `Which of two properties gets the name and which the number depends on which came first. Look it up by the property:`,
+    fence('sql', `SELECT column_name, column_type FROM mixpanel._mixload_columns WHERE property = 'Plan'`),
+    '## Fixed columns',
+    `Every ${code('export')} table has these, in this order, but for ${code(LOCAL_TIME_COLUMN.name)}, which is there only with
+${code('--legacy-time')}. They do not count as new properties, and property selection leaves them alone.`,
+    table(['Column', 'Type', 'Property', 'Holds'], fixedRows),
+    `## ${code(OVERFLOW_COLUMN)}`,
+    `When a table has as many columns as ${code('maxColumns')} allows (all kinds counted), further properties go to one \`json\`
+column, ${code(OVERFLOW_COLUMN)}, by their own names. They stay there: a later run with more columns allowed makes columns for them from then
+on, but moves nothing. ${code(OVERFLOW_COLUMN)} also takes a value that is superseded because its key stands in the line
+again, as ${code('NAME (superseded)')}: of equal keys the last one counts.`,
+    '## Known properties',
+    `These are given their type before a value is seen; a property of another name is treated in the same way, with the type
+of its first value. A property in this list has a column only once it has been sent.`,
+    table(['Property', 'Column', 'Type', 'Holds'], known),
+  )
+}
+
+/** Properties in the order of meeting, each with the column that it gets. */
+function* examplesOfNames(): Generator<readonly [string, string]> {
+  const taken = new Set<string>()
+  for (const property of ['Plan', 'plan', '$city', 'Order  Total (€)', '2nd visit', 'größe', '注文', 'x'.repeat(70)]) {
+    const column = freeName(columnName(property), taken)
+    taken.add(column)
+    yield [property, column]
+  }
+}
+
+/** What each code means and what to do; the message of an error says it with its particulars. */
+const ERRORS: Readonly<Record<ErrorCode, string>> = {
+  CONFIG_INVALID: 'A setting is missing, unknown or has a value that is not allowed. The message says which.',
+  CREDENTIALS_REFUSED:
+    'Mixpanel does not accept the credentials. Check user name, secret, project id and region, and that the service account has not expired. `mixload check` also asks the other regions.',
+  PLAN_REFUSED: 'Mixpanel answered 402: raw export is not on the plan of this project. Nothing more is asked for.',
+  PERMISSION_REFUSED: 'Mixpanel answered 403: the service account may not read this. Give it access to the project.',
+  NOT_FOUND: 'Mixpanel answered 404, or the service account does not see the project. Check project id and region.',
+  REQUEST_REFUSED: 'Mixpanel refuses the request for a reason that is not known. The message has its words.',
+  DAY_IN_FUTURE:
+    "The last day lies after the project's today. A load asks for a day less by itself; seen in `mixload check`, the time zone is wrong.",
+  RATE_LIMITED: 'Mixpanel answered 429 more often than was waited for. Somebody else uses up the limit of the project.',
+  SERVER_FAILED: 'Mixpanel answered 5xx or 408 each time. Run again later.',
+  NETWORK_FAILED: 'No answer, a connection that broke, or silence past a timeout, each time. Run again later.',
+  QUERY_TIMEOUT: 'Mixpanel gave up on a scan that takes too long. Less is asked for; a day that still fails is set aside.',
+  BODY_TRUNCATED: 'A body that stopped before its end, although the status was 200. As before.',
+  BODY_UNREADABLE: "A body that is no export at all, such as a proxy's error page with status 200. As before.",
+  SPOOL_FAILED:
+    'The spool or the request budget cannot be written: free space, or set `--spool-dir` or `--state-dir` to another directory.',
+  ENGINE_FAILED: 'The embedded DuckDB failed outside of a load. Please report it.',
+  COUNT_MISMATCH: 'As many rows were read as did not arrive. Nothing was committed. Please report it.',
+  DESTINATION_BUSY: 'Another process has the database file open. The message has its process id.',
+  DESTINATION_FAILED: 'The destination failed; the cause is in the message. Nothing of the slice was committed.',
+  COMMIT_IN_DOUBT:
+    'The connection broke while committing, so that it is not known whether the load is there. DuckDB, a file, never gives it.',
+  ALREADY_LOADED: 'The ledger has a load of this id already. Nothing was committed. Please report it.',
+  CLOSED: 'The destination was used after it had been closed. Please report it.',
+  INTERRUPTED: 'Stopped by ^C or SIGTERM. What is committed stays; run again to go on.',
+}
+
+const LESS_IS_ASKED_FOR: readonly ErrorCode[] = ['QUERY_TIMEOUT', 'BODY_TRUNCATED', 'BODY_UNREADABLE']
+
+function errorsPage(): string {
+  const codes = Object.keys(ERROR_CODES) as ErrorCode[]
+  const rows = codes.map((name) => [code(name), String(ERROR_CODES[name].exitCode), retriesOf(name), ERRORS[name]])
+  const { firstDelayMs, delayMaxMs } = DEFAULT_RETRIES
+  return page(
+    '# Exit codes and errors',
+    table(
+      ['Exit code', 'Meaning'],
+      [
+        ['0', 'Done.'],
+        ['1', 'Failed. What was committed before stays; nothing is there by half. `mixload check` also ends so when a line says NO.'],
+        ['2', 'Wrong usage, settings or credentials. Running again without a change will not help.'],
+        [
+          '3',
+          'Done, but not all of it: slices or lines were set aside, or the stream was skipped because the plan or the permissions do not have it. Standard output says which.',
+        ],
+        ['130', 'Stopped by ^C or SIGTERM. A second ^C ends the process at once, and is safe too.'],
+      ],
+    ),
+    `Results go to standard output. All else goes to standard error: a progress display on a terminal, otherwise one line of
+JSON an event, in which an error has \`"kind":"failed"\` and its \`code\`. Act on the code; messages may change.`,
+    '## Codes',
+    `*Tries again* is how often one request to the export is sent again after such a failure, each code counted on its own.
+The wait is ${firstDelayMs / 1000} s, doubled each time up to ${delayMaxMs / 1000} s and at most a tenth longer; where
+Mixpanel sends \`Retry-After\`, it is that instead.`,
+    table(['Code', 'Exit code', 'Tries again', 'Meaning and what to do'], rows),
+    `The exit code is that of an error that ends a run. A slice that is set aside (${LESS_IS_ASKED_FOR.map(code).join(', ')}) does
+not end it: the other slices are loaded, and the exit code is 3.`,
+  )
+}
+
+function retriesOf(name: ErrorCode): string {
+  if (LESS_IS_ASKED_FOR.includes(name)) return 'once, then for less'
+  return String(DEFAULT_RETRIES.retries[name] ?? 'no')
+}
+
+function page(title: string, ...parts: readonly string[]): string {
+  return `${[title, GENERATED, ...parts].join('\n\n')}\n`
+}
+
+function code(text: string): string {
+  return `\`${text}\``
+}
+
+function fence(language: string, text: string): string {
+  return `\`\`\`${language}\n${text}\n\`\`\``
+}
+
+function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  return [line(headings), line(headings.map(() => '---')), ...rows.map(line)].join('\n')
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const [name, text] of Object.entries(generatedPages())) writeFileSync(new URL(name, import.meta.url), text)
+}
