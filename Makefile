@@ -7,7 +7,8 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 install: node_modules/.installed
 
 node_modules/.installed: package.json package-lock.json
-	npm ci --no-audit --no-fund --loglevel=error
+	# Not `npm ci`: it refuses a lock file in which a registry mirror left out the packages of other platforms.
+	npm install --no-save --no-audit --no-fund --loglevel=error
 	@touch $@
 
 build: install

@@ -83,7 +83,11 @@ JSON on standard output) and ${code('--help')}.`,
   ${code('events')}: the rows of the other events of those days would go, and the ledger would still call the days whole.
 - ${code('newProperties: ignore')} drops the values of properties that have no column. How many is reported at the end of
   the run, but they are in no table.
-- The file can be named ${code('--config')} in \`cron\`, where there is no environment: see the [README](../README.md).
+- ${code('status')} asks Mixpanel nothing: without ${code('timezone')} it tells the days of a project as if its zone were UTC.
+- ${code('timezone')}: when it is not set and Mixpanel can't be asked, the run goes on in UTC and warns. A project with
+  ${code('legacyTime')} should have it set: see [time.md](time.md).
+- ${code('memory:')} as the destination keeps nothing: it is for tests.
+- The request budget and the answers of the event-name list: see [reliability.md](reliability.md).
 - ${code('HTTP_PROXY')}, ${code('HTTPS_PROXY')} and ${code('NO_PROXY')} are heeded.`,
     '## Options of `mixload simulate` alone',
     `It does not look at the environment for these. See [simulator.md](simulator.md).`,
@@ -104,7 +108,7 @@ const TYPE_MEANINGS: Readonly<Record<(typeof COLUMN_TYPES)[number], string>> = {
   text: 'texts; anything else as its JSON',
   double: 'numbers that a double gives back digit for digit, integers up to 2^53',
   boolean: '`true` and `false`',
-  json: 'any JSON value, with the digits it was sent with',
+  json: 'any JSON value; no digit of a number gets lost, though 1.10 may be written 1.1',
   timestamptz: 'dates and moments as Mixpanel writes them; without a zone they are UTC',
   bigint: 'integers of 64 bits',
   date: 'the UTC day of such a date or moment',
@@ -210,7 +214,7 @@ const ERRORS: Readonly<Record<ErrorCode, string>> = {
   SPOOL_FAILED:
     'The spool or the request budget cannot be written: free space, or set `--spool-dir` or `--state-dir` to another directory.',
   ENGINE_FAILED: 'The embedded DuckDB failed outside of a load. Please report it.',
-  COUNT_MISMATCH: 'As many rows were read as did not arrive. Nothing was committed. Please report it.',
+  COUNT_MISMATCH: 'The number of rows stored is not that of the rows read. Nothing was committed. Please report it.',
   DESTINATION_BUSY: 'Another process has the database file open. The message has its process id.',
   DESTINATION_FAILED: 'The destination failed; the cause is in the message. Nothing of the slice was committed.',
   COMMIT_IN_DOUBT:
