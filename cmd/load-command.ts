@@ -8,7 +8,7 @@ import { exportSelection } from '../lib/streams/export.ts'
 import type { Day } from '../lib/time/days.ts'
 import type { CommandContext } from './command.ts'
 import type { Output } from './output.ts'
-import { createClient, openWarehouse, runExport } from './session.ts'
+import { createClient, exportBudget, openWarehouse, runExport } from './session.ts'
 
 /** The settings of every command that loads. */
 export const LOAD_SETTINGS: readonly SettingName[] = [
@@ -75,6 +75,8 @@ export async function load(context: CommandContext, choose: (plan: DayPlan) => r
   const plan = dayPlan(settings, zone, await warehouse.destination.ledger('export'), Date.now())
   const days = choose(plan)
   const slices = slicesOf(days, settings)
+  const requestsLeft = await exportBudget(settings, output.tell).remaining()
+  output.tell({ kind: 'run-planned', sliceCount: slices.length, requestsLeft })
   try {
     const summary = await runExport({ settings, warehouse, client, zone, slices, tell: output.tell }, signal)
     report(output, summary, days.length, (performance.now() - started) / 1000)

@@ -3,6 +3,7 @@ import pino from 'pino'
 import { type MixloadError, messageOf } from '../lib/errors.ts'
 import type { RunEvent } from '../lib/events.ts'
 import { sliceName } from '../lib/slices.ts'
+import { Progress, requestsInWords } from './progress.ts'
 
 /** Results go to stdout; everything else goes to stderr: a progress display on a terminal, else one JSON line an event. */
 export interface Output {
@@ -65,50 +66,32 @@ function logEntry(event: RunEvent): { level: 'info' | 'warn'; message: string } 
   return { level: isWarning ? 'warn' : 'info', message: sentence(event), ...slice, ...numbers }
 }
 
+const REDRAW_MS = 100
+
 function terminalEvents(): Events {
-  const line = createLogUpdate(process.stderr)
-  const started = performance.now()
-  let rows = 0
-  let shown = 0
-  let downloading = ''
-  let loading = ''
+  const display = createLogUpdate(process.stderr)
+  const progress = new Progress(performance.now())
+  let shownAt = 0
   const show = () => {
-    const seconds = (performance.now() - started) / 1000
-    const total = `${rows.toLocaleString('en')} rows loaded, ${Math.round(rows / seconds).toLocaleString('en')} rows/s`
-    line([downloading, loading, total].filter((part) => part !== '').join('\n'))
-    shown = performance.now()
-  }
-  const say = (text: string) => {
-    line.clear()
-    process.stderr.write(`${text}\n`)
-    show()
+    shownAt = performance.now()
+    display(progress.lines(shownAt).join('\n'))
   }
   return {
     tell(event) {
-      if (event.kind === 'slice-started') downloading = `${sliceName(event.slice)}: asking`
-      else if (event.kind === 'slice-progress') {
-        const megabytes = (event.bytes / 1e6).toFixed(1)
-        downloading = `${sliceName(event.slice)}: ${event.events.toLocaleString('en')} events, ${megabytes} MB`
-        if (performance.now() - shown < 100) return
-      } else if (event.kind === 'slice-loading') loading = `${sliceName(event.slice)}: loading`
-      else if (event.kind === 'slice-loaded') {
-        rows += event.record.rowCount
-        loading = ''
-        say(sentence(event))
-        return
-      } else {
-        say(sentence(event))
-        return
-      }
+      const isProgress = progress.take(event)
+      if (!isProgress) {
+        display.clear()
+        process.stderr.write(`${sentence(event)}\n`)
+      } else if (event.kind === 'slice-progress' && performance.now() - shownAt < REDRAW_MS) return
       show()
     },
     fail(error) {
-      line.clear()
+      display.clear()
       process.stderr.write(`${messageOf(error)}\n`)
     },
     end() {
-      line.clear()
-      line.done()
+      display.clear()
+      display.done()
     },
   }
 }
@@ -125,6 +108,8 @@ function someNames(columns: readonly { readonly name: string }[]): string {
 /** An event in words. */
 export function sentence(event: RunEvent): string {
   switch (event.kind) {
+    case 'run-planned':
+      return `${event.sliceCount} slices to load${requestsInWords(event.requestsLeft)}`
     case 'slice-started':
       return `${sliceName(event.slice)}: downloading`
     case 'slice-progress':

@@ -70,7 +70,7 @@ columns:
   signed_up: timestamptz`,
     ),
     table(['Setting', 'Flag', 'Environment', 'Default', 'Meaning', 'Commands'], rows),
-    `*Loading* stands for ${LOADING.map(code).join(', ')}; ${code('plan')} and ${code('check')} take the same settings as
+    `_Loading_ stands for ${LOADING.map(code).join(', ')}; ${code('plan')} and ${code('check')} take the same settings as
 the commands whose work they look at. Every command also has ${code('--config')}, ${code('--json')} (results as one line of
 JSON on standard output) and ${code('--help')}.`,
     '## Notes',
@@ -187,7 +187,7 @@ of its first value. A property in this list has a column only once it has been s
 /** Properties in the order of meeting, each with the column that it gets. */
 function* examplesOfNames(): Generator<readonly [string, string]> {
   const taken = new Set<string>()
-  for (const property of ['Plan', 'plan', '$city', 'Order  Total (€)', '2nd visit', 'größe', '注文', 'x'.repeat(70)]) {
+  for (const property of ['Plan', 'plan', '$city', 'Order  Total (€)', '2nd visit', 'größe', 'заказ', 'x'.repeat(70)]) {
     const column = freeName(columnName(property), taken)
     taken.add(column)
     yield [property, column]
@@ -208,7 +208,8 @@ const ERRORS: Readonly<Record<ErrorCode, string>> = {
   RATE_LIMITED: 'Mixpanel answered 429 more often than was waited for. Somebody else uses up the limit of the project.',
   SERVER_FAILED: 'Mixpanel answered 5xx or 408 each time. Run again later.',
   NETWORK_FAILED: 'No answer, a connection that broke, or silence past a timeout, each time. Run again later.',
-  QUERY_TIMEOUT: 'Mixpanel gave up on a scan that takes too long. Less is asked for; a day that still fails is set aside.',
+  QUERY_TIMEOUT:
+    'Mixpanel gave up on a scan that takes too long. Less is asked for; a day that still fails is set aside.',
   BODY_TRUNCATED: 'A body that stopped before its end, although the status was 200. As before.',
   BODY_UNREADABLE: "A body that is no export at all, such as a proxy's error page with status 200. As before.",
   SPOOL_FAILED:
@@ -236,7 +237,10 @@ function errorsPage(): string {
       ['Exit code', 'Meaning'],
       [
         ['0', 'Done.'],
-        ['1', 'Failed. What was committed before stays; nothing is there by half. `mixload check` also ends so when a line says NO.'],
+        [
+          '1',
+          'Failed. What was committed before stays; nothing is there by half. `mixload check` also ends so when a line says NO.',
+        ],
         ['2', 'Wrong usage, settings or credentials. Running again without a change will not help.'],
         [
           '3',
@@ -248,7 +252,7 @@ function errorsPage(): string {
     `Results go to standard output. All else goes to standard error: a progress display on a terminal, otherwise one line of
 JSON an event, in which an error has \`"kind":"failed"\` and its \`code\`. Act on the code; messages may change.`,
     '## Codes',
-    `*Tries again* is how often one request to the export is sent again after such a failure, each code counted on its own.
+    `_Tries again_ is how often one request to the export is sent again after such a failure, each code counted on its own.
 The wait is ${firstDelayMs / 1000} s, doubled each time up to ${delayMaxMs / 1000} s and at most a tenth longer; where
 Mixpanel sends \`Retry-After\`, it is that instead.`,
     table(['Code', 'Exit code', 'Tries again', 'Meaning and what to do'], rows),
@@ -274,9 +278,13 @@ function fence(language: string, text: string): string {
   return `\`\`\`${language}\n${text}\n\`\`\``
 }
 
+/** A table whose columns are padded as the formatter wants them. */
 function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
-  return [line(headings), line(headings.map(() => '---')), ...rows.map(line)].join('\n')
+  const lines = [headings, ...rows].map((cells) => cells.map((cell) => cell.replaceAll('|', '\\|')))
+  const widths = headings.map((_, at) => Math.max(3, ...lines.map((cells) => cells[at]?.length ?? 0)))
+  const line = (cells: readonly string[]) => `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`
+  const [head = [], ...body] = lines
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n')
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

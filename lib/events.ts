@@ -5,6 +5,8 @@ import type { Slice } from './slices.ts'
 
 /** What happens in a run that somebody may want to see. The pipeline tells; the shell prints, logs or ignores. */
 export type RunEvent =
+  /** Before the first slice: how many there are, and how many requests may still go this hour (Infinity: no limit). */
+  | { readonly kind: 'run-planned'; readonly sliceCount: number; readonly requestsLeft: number }
   | { readonly kind: 'slice-started'; readonly slice: Slice }
   /** While a slice is downloaded: bytes unzipped and events so far. */
   | { readonly kind: 'slice-progress'; readonly slice: Slice; readonly bytes: number; readonly events: number }

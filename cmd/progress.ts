@@ -1,0 +1,84 @@
+import type { RunEvent } from '../lib/events.ts'
+import { sliceName } from '../lib/slices.ts'
+
+/** How far a run has come, as the lines of a display. Knows no terminal; times are milliseconds of any one clock. */
+export class Progress {
+  readonly #startedAt: number
+  #slices = 0
+  #loaded = 0
+  #rows = 0
+  #requestsLeft = Number.POSITIVE_INFINITY
+  #downloading = ''
+  #loading = ''
+
+  constructor(startedAt: number) {
+    this.#startedAt = startedAt
+  }
+
+  /** Takes an event in. False when it is worth a line of its own, which stays. */
+  take(event: RunEvent): boolean {
+    switch (event.kind) {
+      case 'run-planned':
+        this.#slices = event.sliceCount
+        this.#requestsLeft = event.requestsLeft
+        return true
+      case 'slice-started':
+        this.#requestsLeft--
+        this.#downloading = `${sliceName(event.slice)}: asking`
+        return true
+      case 'slice-progress':
+        this.#downloading = `${sliceName(event.slice)}: ${count(event.events)} events, ${megabytes(event.bytes)} MB`
+        return true
+      case 'slice-loading':
+        this.#loading = `${sliceName(event.slice)}: loading`
+        return true
+      case 'slice-loaded':
+        this.#rows += event.record.rowCount
+        this.#loaded++
+        this.#loading = ''
+        return false
+      case 'slice-split':
+        this.#slices += event.into.length - 1
+        return false
+      case 'retry':
+        this.#requestsLeft--
+        return false
+      default:
+        return false
+    }
+  }
+
+  lines(now: number): readonly string[] {
+    const seconds = Math.max(0.001, (now - this.#startedAt) / 1000)
+    const toGo = this.#loaded === 0 ? undefined : (seconds / this.#loaded) * (this.#slices - this.#loaded)
+    const total = [
+      `${this.#loaded} of ${this.#slices} slices`,
+      `${count(this.#rows)} rows`,
+      `${count(Math.round(this.#rows / seconds))} rows/s`,
+      ...(toGo === undefined ? [] : [`about ${duration(toGo)} to go`]),
+    ]
+    return [
+      this.#downloading,
+      this.#loading,
+      total.join(', ') + requestsInWords(Math.max(0, this.#requestsLeft)),
+    ].filter((line) => line !== '')
+  }
+}
+
+/** `, N requests left this hour`, or nothing where there is no limit. */
+export function requestsInWords(left: number): string {
+  return Number.isFinite(left) ? `, ${left} requests left this hour` : ''
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en')
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1)
+}
+
+function duration(seconds: number): string {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`
+}

@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest'
+import { Progress } from '../../cmd/progress.ts'
+import type { LoadRecord } from '../../lib/destination.ts'
+
+const slice = { firstDay: '2026-03-01', lastDay: '2026-03-01' }
+const record: LoadRecord = {
+  loadId: 'a',
+  stream: 'export',
+  ...slice,
+  selection: '',
+  rowCount: 5000,
+  rejectCount: 0,
+  byteCount: 1,
+  requestCount: 1,
+  startedAt: new Date(0),
+  loadedAt: new Date(0),
+  writeMode: 'append',
+  mixloadVersion: '0',
+}
+
+it('shows slices, rows, speed, time to go and the requests that are left', () => {
+  const progress = new Progress(0)
+  expect(progress.take({ kind: 'run-planned', sliceCount: 3, requestsLeft: 60 })).toBe(true)
+  progress.take({ kind: 'slice-started', slice })
+  progress.take({ kind: 'slice-progress', slice, bytes: 2_500_000, events: 4321 })
+  expect(progress.lines(1000)).toEqual([
+    '2026-03-01: 4,321 events, 2.5 MB',
+    '0 of 3 slices, 0 rows, 0 rows/s, 59 requests left this hour',
+  ])
+  progress.take({ kind: 'slice-loading', slice, events: 5000 })
+  expect(progress.lines(1000)).toContain('2026-03-01: loading')
+  expect(progress.take({ kind: 'slice-loaded', slice, record, seconds: 1 })).toBe(false)
+  expect(progress.lines(2000).at(-1)).toBe(
+    '1 of 3 slices, 5,000 rows, 2,500 rows/s, about 4 s to go, 59 requests left this hour',
+  )
+})
+
+it('counts the halves of a slice that was split, and says nothing of requests where there is no limit', () => {
+  const progress = new Progress(0)
+  progress.take({ kind: 'run-planned', sliceCount: 1, requestsLeft: Number.POSITIVE_INFINITY })
+  expect(progress.take({ kind: 'slice-split', slice, into: [slice, slice], reason: 'cut' })).toBe(false)
+  expect(progress.lines(1000)).toEqual(['0 of 2 slices, 0 rows, 0 rows/s'])
+})
