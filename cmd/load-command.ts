@@ -67,6 +67,12 @@ export function slicesOf(days: readonly Day[], settings: Settings): readonly Sli
 /** Loads the days that `choose` picks, and reports. */
 export async function load(context: CommandContext, choose: (plan: DayPlan) => readonly Day[]): Promise<number> {
   const { settings, output, signal } = context
+  if (settings.write === 'replace' && settings.events !== undefined) {
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      '--write replace would remove the events that --events leaves out. Use one of the two.',
+    )
+  }
   const started = performance.now()
   await using client = createClient(settings, output.tell)
   await using warehouse = await openWarehouse(settings)

@@ -19,7 +19,7 @@ export const command: Command = {
       output.json({ stream: 'export', loads: 0 })
       return 0
     }
-    const whole = wholeDays(ledger, '', dayClock(settings.timezone ?? 'UTC', settings))
+    const whole = wholeDays(ledger, last.selection, dayClock(settings.timezone ?? 'UTC', settings))
     const gaps = gapsIn(whole)
     const columns = newestColumns(await destination.columns('export'), last)
     const rows = ledger.reduce((total, { rowCount }) => total + rowCount, 0)

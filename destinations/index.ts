@@ -25,5 +25,5 @@ export async function createDestination({ url, schema, engine }: DestinationOpti
   }
   // The URL itself may hold a password.
   const named = scheme === '' ? 'it has no scheme' : `there is no destination ${scheme}`
-  throw new MixloadError('CONFIG_INVALID', `--destination: ${named}. Use duckdb:PATH, such as duckdb:mixpanel.duckdb.`)
+  throw new MixloadError('CONFIG_INVALID', `--destination: ${named}. Use duckdb:PATH, such as duckdb:warehouse.duckdb.`)
 }

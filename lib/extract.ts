@@ -51,6 +51,9 @@ export type Extracted =
 /** Attempts at a body that breaks off, before less is asked for. */
 const WHOLE_BODY_TRIES = 2
 
+/** The most names that Mixpanel lists. */
+const EVENT_NAMES_MAX = 5000
+
 /** Part of a slice that came whole. */
 interface Part {
   readonly events: readonly Chunk[]
@@ -64,12 +67,18 @@ export class Extractor {
   readonly #scanner = new LineScanner()
   readonly #writer: LineWriter
   #requests = 0
+  #allRequests = 0
   /** Names of the events in the bodies of the slice since one of them broke off; undefined before. */
   #eventNamesSeen: Set<string> | undefined
 
   constructor(options: ExtractOptions) {
     this.#options = options
     this.#writer = new LineWriter(this.#scanner, options.registry)
+  }
+
+  /** Requests sent so far, those of slices that did not come whole included. */
+  get requestCount(): number {
+    return this.#allRequests
   }
 
   /**
@@ -126,6 +135,7 @@ export class Extractor {
     const { client, budget, spool, tell } = this.#options
     await budget.acquire(signal)
     this.#requests++
+    this.#allRequests++
     const eventFile = new ChunkWriter(spool, '.ndjson')
     const rejectFile = new ChunkWriter(spool, '.rejects.ndjson')
     try {
@@ -183,11 +193,18 @@ export class Extractor {
         {
           family: 'app',
           path: '/api/query/events/names',
-          query: { type: 'general', limit: '5000', from_date: slice.firstDay, to_date: slice.lastDay },
+          query: { type: 'general', limit: String(EVENT_NAMES_MAX), from_date: slice.firstDay, to_date: slice.lastDay },
         },
         signal,
       )
-      if (Array.isArray(listed)) for (const name of listed) if (typeof name === 'string') names.add(name)
+      if (!Array.isArray(listed)) throw new MixloadError('BODY_UNREADABLE', 'The list of event names is no list.')
+      for (const name of listed) if (typeof name === 'string') names.add(name)
+      if (listed.length >= EVENT_NAMES_MAX) {
+        this.#options.tell({
+          kind: 'warning',
+          message: `${sliceName(slice)}: Mixpanel lists ${EVENT_NAMES_MAX} event names at most; an event with another name could be missing.`,
+        })
+      }
     } catch (error) {
       if (!(error instanceof MixloadError)) throw error
       this.#options.tell({

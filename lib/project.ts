@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { isFailure, MixloadError, messageOf } from './errors.ts'
 import type { Tell } from './events.ts'
 import type { MixpanelClient } from './mixpanel/client.ts'
+import { type RetryPolicy, retrying } from './mixpanel/retry.ts'
 import type { Settings } from './settings.ts'
 import type { DayClock } from './slices.ts'
 import { addDays, type Day, dayInZone, isZone } from './time/days.ts'
@@ -46,6 +47,13 @@ export async function askProject(client: MixpanelClient, projectId: string, sign
   return { name: project.name, timezone: project.timezone, domain: project.domain }
 }
 
+/** The question is worth a few seconds only: most projects load the same days in UTC. */
+const ASKING_FOR_THE_ZONE: RetryPolicy = {
+  retries: { NETWORK_FAILED: 2, SERVER_FAILED: 2, RATE_LIMITED: 2 },
+  firstDelayMs: 1000,
+  delayMaxMs: 5000,
+}
+
 /**
  * The project's time zone: the setting, else what Mixpanel says, else UTC. Only bad credentials end the run here: what
  * else may be wrong with this question, the export itself will tell.
@@ -58,6 +66,9 @@ export async function projectZone(
 ): Promise<string> {
   if (settings.timezone !== undefined) return settings.timezone
   const assumed = (why: string) => {
+    if (settings.legacyTime) {
+      throw new MixloadError('CONFIG_INVALID', `${why} With --legacy-time, set --timezone to the project's time zone.`)
+    }
     tell({ kind: 'warning', message: `${why} Days are taken to be in UTC; set --timezone to the project's time zone.` })
     return 'UTC'
   }
@@ -65,7 +76,13 @@ export async function projectZone(
     return assumed('Mixpanel tells the time zone to service accounts only.')
   }
   try {
-    const { timezone } = await askProject(client, settings.projectId, signal)
+    const { projectId } = settings
+    const { timezone } = await retrying(
+      ASKING_FOR_THE_ZONE,
+      signal,
+      () => askProject(client, projectId, signal),
+      (error, delayMs) => tell({ kind: 'retry', error, delayMs }),
+    )
     if (timezone !== undefined && isZone(timezone)) return timezone
     return assumed(
       `Mixpanel gave ${timezone === undefined ? 'no time zone' : `the time zone ${timezone}, which is not known`}.`,

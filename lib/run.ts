@@ -77,7 +77,7 @@ export async function runSlices(
     spooledSlices.push({ ...spooled, events: [], rejects: [], fields: [] })
     await discardSpooled(spooled)
   }
-  return summarize(loads, spooledSlices, setAside)
+  return summarize(loads, spooledSlices, setAside, extractor.requestCount)
 }
 
 async function loadOne(spooled: SpooledSlice, loader: Loader, tell: Tell, signal: AbortSignal): Promise<LoadRecord> {
@@ -96,6 +96,7 @@ function summarize(
   loads: readonly LoadRecord[],
   spooled: readonly SpooledSlice[],
   setAside: RunSummary['setAside'],
+  requests: number,
 ): RunSummary {
   const sum = <T>(items: readonly T[], of: (item: T) => number) => items.reduce((total, item) => total + of(item), 0)
   return {
@@ -103,7 +104,7 @@ function summarize(
     rows: sum(loads, ({ rowCount }) => rowCount),
     rejects: sum(loads, ({ rejectCount }) => rejectCount),
     bytes: sum(loads, ({ byteCount }) => byteCount),
-    requests: sum(loads, ({ requestCount }) => requestCount),
+    requests,
     undated: sum(spooled, ({ summary }) => summary.undated),
     outside: sum(spooled, ({ summary }) => summary.outside),
     ignoredValues: sum(spooled, ({ ignoredValues }) => ignoredValues),

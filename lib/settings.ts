@@ -51,7 +51,7 @@ export const SETTINGS = {
   destination: {
     schema: z.string().min(1).default('duckdb:warehouse.duckdb'),
     environment: 'MIXLOAD_DESTINATION',
-    describe: 'Where to load: duckdb:PATH or memory:',
+    describe: 'Where to load: duckdb:PATH',
     default: 'duckdb:warehouse.duckdb',
   },
   schema: {
