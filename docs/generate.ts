@@ -79,13 +79,13 @@ JSON on standard output) and ${code('--help')}.`,
 - ${code('columns')} gives properties a type before their first value is seen. Types: ${COLUMN_TYPES.map(code).join(', ')}.
   It does not change a column that is there.
 - ${code('includeProperties')} and ${code('excludeProperties')} do not touch the [fixed columns](columns.md#fixed-columns).
-- ${code('write: replace')} deletes the rows of each day that is read again, **of all events**. Do not join it with
-  ${code('events')}: the rows of the other events of those days would go, and the ledger would still call the days whole.
+- ${code('write: replace')} deletes the rows of each day that is read again, of all events, so it is
+  refused together with ${code('events')}.
 - ${code('newProperties: ignore')} drops the values of properties that have no column. How many is reported at the end of
   the run, but they are in no table.
 - ${code('status')} asks Mixpanel nothing: without ${code('timezone')} it tells the days of a project as if its zone were UTC.
-- ${code('timezone')}: when it is not set and Mixpanel can't be asked, the run goes on in UTC and warns. A project with
-  ${code('legacyTime')} should have it set: see [time.md](time.md).
+- ${code('timezone')}: when it is not set and Mixpanel can't be asked, the run goes on in UTC and warns, but with
+  ${code('legacyTime')} it ends: see [time.md](time.md).
 - ${code('memory:')} as the destination keeps nothing: it is for tests.
 - The request budget and the answers of the event-name list: see [reliability.md](reliability.md).
 - ${code('HTTP_PROXY')}, ${code('HTTPS_PROXY')} and ${code('NO_PROXY')} are heeded.`,

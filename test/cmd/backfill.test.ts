@@ -82,6 +82,16 @@ describe('mixload backfill', () => {
     expect(await place.run(['backfill'])).toMatchObject({ code: 2, stderr: expect.stringContaining('--from') })
   })
 
+  it('refuses what would lose or shift events', async () => {
+    await using place = await workplaceWithEvents(3)
+    const replaced = await place.run([...SPAN, '--events', 'Order Completed', '--write', 'replace'])
+    expect(replaced).toMatchObject({ code: 2, stderr: expect.stringContaining('Use one of the two') })
+    place.simulator.fault({ kind: 'status', status: 404, body: '{}', match: { path: '/api/app/me' } })
+    const local = await place.run([...SPAN, '--legacy-time'])
+    expect(local).toMatchObject({ code: 2, stderr: expect.stringContaining('set --timezone') })
+    expect(place.simulator.requests.filter(({ path }) => path.endsWith('/export'))).toHaveLength(0)
+  })
+
   it('never prints a secret, whatever fails', async () => {
     await using place = await workplaceWithEvents(5)
     const secret = 'wrong-and-secret'
