@@ -31,6 +31,7 @@ it('installs from its tarball as a command that helps, and whose help loads no d
       '--global',
       '--prefix',
       directory,
+      '--prefer-offline',
       '--no-audit',
       '--no-fund',
       join(directory, packed.filename),
