@@ -22,6 +22,11 @@ const EPILOGUE =
 
 /** Runs the command line with these arguments and gives the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
+  if (argv.length === 1 && argv[0] === '--version') {
+    const { VERSION } = await import('../lib/version.ts')
+    process.stdout.write(`${VERSION}\n`)
+    return 0
+  }
   const parser = yargs([...argv])
     .scriptName('mixload')
     .usage('$0 <command>\n\nCopies a Mixpanel project into a warehouse and keeps it there.')
@@ -34,7 +39,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .wrap(Math.min(110, process.stdout.columns ?? 110))
     .exitProcess(false)
   let exitCode = 0
-  const named = argv.find((word) => word in COMMANDS)
+  const named = argv.find((word) => Object.hasOwn(COMMANDS, word))
   const command = named === undefined ? undefined : (await COMMANDS[named]?.load())?.command
   const options = command === undefined ? {} : await optionsOf(command)
   for (const [name, { describe }] of Object.entries(COMMANDS)) {
@@ -46,11 +51,6 @@ export async function main(argv: readonly string[]): Promise<number> {
         if (command !== undefined) exitCode = await execute(command, flags)
       },
     )
-  }
-  if (argv.length === 1 && argv[0] === '--version') {
-    const { VERSION } = await import('../lib/version.ts')
-    process.stdout.write(`${VERSION}\n`)
-    return 0
   }
   let usageFailed = false
   parser.fail((message, error, self) => {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Column } from '../columns/column.ts'
+import { foldName } from '../columns/naming.ts'
 import { type ColumnRegistry, kindsOf } from '../columns/registry.ts'
 import { isInstant, toInstantText } from '../time/instants.ts'
 import { KIND, LONE_KINDS } from './kinds.ts'
@@ -233,7 +234,7 @@ export class LineWriter {
   #spoolKey(index: number, name: string): string {
     const isUsable = name !== '' && !name.startsWith(OWN_KEY) && JSON.stringify(name).length === name.length + 2
     if (!isUsable) return `${OWN_KEY}${index}`
-    const folded = name.toUpperCase().toLowerCase()
+    const folded = foldName(name)
     const owner = this.#keysTaken.get(folded) ?? index
     this.#keysTaken.set(folded, owner)
     return owner === index ? name : `${OWN_KEY}${index}`
