@@ -122,10 +122,10 @@ function clockFinding(offsetMs: number): Finding {
     : { check: 'clock', ok: false, detail: `This machine's clock is ${-seconds} s ahead of Mixpanel's. Set it right.` }
 }
 
-async function destinationFinding({ settings, signal }: CommandContext): Promise<Finding> {
+async function destinationFinding({ settings, output, signal }: CommandContext): Promise<Finding> {
   const check = 'destination'
   try {
-    await using warehouse = await openWarehouse(settings)
+    await using warehouse = await openWarehouse(settings, output.tell, signal)
     await warehouse.destination.open(signal)
     return { check, ok: true, detail: `${warehouse.destination.description} can be written` }
   } catch (error) {

@@ -1,9 +1,9 @@
-import type { LoadRecord } from '../lib/destination.ts'
+import type { DestinationSupports, LoadRecord } from '../lib/destination.ts'
 import { isFailure, MixloadError } from '../lib/errors.ts'
 import { dayClock, projectZone, yesterdayOf } from '../lib/project.ts'
 import type { RunSummary } from '../lib/run.ts'
 import type { SettingName, Settings } from '../lib/settings.ts'
-import { type DayClock, planSliceDays, planSlices, type Slice, sliceName, wholeDays } from '../lib/slices.ts'
+import { type DayClock, loadsLeft, planSliceDays, planSlices, type Slice, sliceName, wholeDays } from '../lib/slices.ts'
 import { exportSelection } from '../lib/streams/export.ts'
 import type { Day } from '../lib/time/days.ts'
 import type { CommandContext } from './command.ts'
@@ -14,6 +14,7 @@ import { createClient, exportBudget, openWarehouse, runExport } from './session.
 export const LOAD_SETTINGS: readonly SettingName[] = [
   'destination',
   'schema',
+  'bigqueryEndpoint',
   'streams',
   'from',
   'to',
@@ -41,6 +42,7 @@ export const LOAD_SETTINGS: readonly SettingName[] = [
 /** What there is to decide by which days a command loads. */
 export interface DayPlan {
   readonly settings: Settings
+  readonly supports: DestinationSupports
   readonly clock: DayClock
   readonly ledger: readonly LoadRecord[]
   /** Days that the ledger has whole. */
@@ -50,18 +52,47 @@ export interface DayPlan {
 }
 
 /** The plan that settings and ledger make. */
-export function dayPlan(settings: Settings, zone: string, ledger: readonly LoadRecord[], now: number): DayPlan {
+export function dayPlan(
+  settings: Settings,
+  supports: DestinationSupports,
+  zone: string,
+  ledger: readonly LoadRecord[],
+  now: number,
+): DayPlan {
   const clock = dayClock(zone, settings)
   const lastDay = settings.to ?? yesterdayOf(zone, now)
   if (settings.from !== undefined && settings.from > lastDay) {
     throw new MixloadError('CONFIG_INVALID', `--from ${settings.from} is after the last day, ${lastDay}.`)
   }
-  return { settings, clock, ledger, whole: wholeDays(ledger, exportSelection(settings.events), clock), lastDay }
+  return {
+    settings,
+    supports,
+    clock,
+    ledger,
+    whole: wholeDays(ledger, exportSelection(settings.events), clock),
+    lastDay,
+  }
 }
 
-/** Slices that hold these days, as long as the settings or the rate budget say. */
-export function slicesOf(days: readonly Day[], settings: Settings): readonly Slice[] {
-  return planSlices(days, settings.sliceDays ?? planSliceDays(days.length, settings.requestsPerHour))
+/**
+ * Slices that hold these days, as long as the settings, the rate budget and the destination's limits say.
+ * @throws MixloadError CONFIG_INVALID where the settings ask for more loads than the destination takes in a day.
+ */
+export function slicesOf({ settings, ledger, supports }: DayPlan, days: readonly Day[], now: number): readonly Slice[] {
+  const left = loadsLeft(ledger, supports.loadsPerDayMax, now)
+  // Replacing takes one load for each day, however they are asked for.
+  const fewest = Number.isFinite(left) ? Math.ceil(days.length / Math.max(1, left)) : 1
+  const planned = Math.max(planSliceDays(days.length, settings.requestsPerHour), fewest)
+  const slices = planSlices(days, Math.min(settings.sliceDays ?? planned, supports.daysPerLoadMax))
+  const loads = settings.write === 'replace' ? days.length : slices.length
+  if (loads > left) {
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      `This would be ${loads} loads, but the destination takes ${supports.loadsPerDayMax} into one table in 24 hours ` +
+        `and has room for ${left} now. Load fewer days (--to), or more of them at once (--slice-days).`,
+    )
+  }
+  return slices
 }
 
 /** Loads the days that `choose` picks, and reports. */
@@ -75,12 +106,14 @@ export async function load(context: CommandContext, choose: (plan: DayPlan) => r
   }
   const started = performance.now()
   await using client = createClient(settings, output.tell)
-  await using warehouse = await openWarehouse(settings)
+  await using warehouse = await openWarehouse(settings, output.tell, signal)
   await warehouse.destination.open(signal)
   const zone = await projectZone(settings, client, output.tell, signal)
-  const plan = dayPlan(settings, zone, await warehouse.destination.ledger('export'), Date.now())
+  const { destination } = warehouse
+  const now = Date.now()
+  const plan = dayPlan(settings, destination.supports, zone, await destination.ledger('export'), now)
   const days = choose(plan)
-  const slices = slicesOf(days, settings)
+  const slices = slicesOf(plan, days, now)
   const requestsLeft = await exportBudget(settings, output.tell).remaining()
   output.tell({ kind: 'run-planned', sliceCount: slices.length, requestsLeft })
   try {

@@ -9,15 +9,17 @@ export const command: Command = {
   settings: [...LOAD_SETTINGS, 'attributionWindow'],
   async run({ settings, output, signal }) {
     await using client = createClient(settings, output.tell)
-    await using warehouse = await openWarehouse(settings)
+    await using warehouse = await openWarehouse(settings, output.tell, signal)
     await warehouse.destination.openToRead(signal)
     const zone = await projectZone(settings, client, output.tell, signal)
-    const plan = dayPlan(settings, zone, await warehouse.destination.ledger('export'), Date.now())
+    const { destination } = warehouse
+    const at = Date.now()
+    const plan = dayPlan(settings, destination.supports, zone, await destination.ledger('export'), at)
     const days =
       settings.from === undefined
         ? syncDays(plan.whole, undefined, plan.lastDay, settings.attributionWindow)
         : missingDays(settings.from, plan.lastDay, plan.whole)
-    const slices = slicesOf(days, settings)
+    const slices = slicesOf(plan, days, at)
     const now = await exportBudget(settings, output.tell).remaining()
     const waiting = Math.max(0, slices.length - now)
     const minutes = settings.requestsPerHour === 0 ? 0 : Math.ceil((waiting / settings.requestsPerHour) * 60)

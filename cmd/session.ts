@@ -12,7 +12,8 @@ import { Loader } from '../lib/load.ts'
 import { RequestBudget } from '../lib/mixpanel/budget.ts'
 import { type Credentials, MixpanelClient } from '../lib/mixpanel/client.ts'
 import { apiHosts } from '../lib/mixpanel/regions.ts'
-import { DEFAULT_RETRIES } from '../lib/mixpanel/retry.ts'
+import { DESTINATION_RETRIES, patientDestination } from '../lib/patient-destination.ts'
+import { DEFAULT_RETRIES } from '../lib/retry.ts'
 import { type RunSummary, runSlices } from '../lib/run.ts'
 import type { Settings } from '../lib/settings.ts'
 import type { Slice } from '../lib/slices.ts'
@@ -83,7 +84,7 @@ export interface Warehouse extends AsyncDisposable {
   readonly spool: SpoolDirectory
 }
 
-export async function openWarehouse(settings: Settings): Promise<Warehouse> {
+export async function openWarehouse(settings: Settings, tell: Tell, signal: AbortSignal): Promise<Warehouse> {
   const opened: AsyncDisposable[] = []
   const close = async () => {
     for (const part of opened.reverse()) await part[Symbol.asyncDispose]()
@@ -94,8 +95,16 @@ export async function openWarehouse(settings: Settings): Promise<Warehouse> {
     const temporaryDirectory = join(spool.path, 'engine')
     const engine = await Engine.create({ memoryLimit: settings.memoryLimit, temporaryDirectory })
     opened.push(engine)
-    const destination = await createDestination({ url: settings.destination, schema: settings.schema, engine })
-    opened.push(destination)
+    const made = await createDestination({
+      url: settings.destination,
+      schema: settings.schema,
+      bigqueryEndpoint: settings.bigqueryEndpoint,
+      engine,
+      workDirectory: spool.path,
+      warn: (message) => tell({ kind: 'warning', message }),
+    })
+    opened.push(made)
+    const destination = patientDestination(made, { policy: DESTINATION_RETRIES, tell, signal })
     return { engine, destination, spool, [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()
@@ -128,6 +137,7 @@ export async function runExport(run: ExportRun, signal: AbortSignal): Promise<Ru
     spool,
     registry,
     events: settings.events,
+    valuesPerRowMax: destination.supports.valuesPerRowMax,
     tell,
   })
   const loader = new Loader(

@@ -7,9 +7,9 @@ import { openWarehouse } from './session.ts'
 
 /** `mixload status`: what the warehouse has, from its ledger alone. Asks Mixpanel nothing. */
 export const command: Command = {
-  settings: ['destination', 'schema', 'timezone', 'legacyTime', 'memoryLimit', 'spoolDir'],
+  settings: ['destination', 'schema', 'bigqueryEndpoint', 'timezone', 'legacyTime', 'memoryLimit', 'spoolDir'],
   async run({ settings, output, signal }) {
-    await using warehouse = await openWarehouse(settings)
+    await using warehouse = await openWarehouse(settings, output.tell, signal)
     const { destination } = warehouse
     await destination.openToRead(signal)
     const ledger = await destination.ledger('export')

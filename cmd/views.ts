@@ -5,9 +5,9 @@ import { openWarehouse } from './session.ts'
 
 /** `mixload views`: makes the views anew. Loading does this by itself whenever columns come. */
 export const command: Command = {
-  settings: ['destination', 'schema', 'memoryLimit', 'spoolDir'],
+  settings: ['destination', 'schema', 'bigqueryEndpoint', 'memoryLimit', 'spoolDir'],
   async run({ settings, output, signal }) {
-    await using warehouse = await openWarehouse(settings)
+    await using warehouse = await openWarehouse(settings, output.tell, signal)
     const { destination } = warehouse
     await destination.open(signal)
     const columns = await destination.columns('export')
@@ -17,7 +17,7 @@ export const command: Command = {
         `${destination.description} has no table export yet. Run mixload backfill first.`,
       )
     }
-    const views = viewsOf(destination.supports.dialect, 'export', destination.pathInViews('export'), columns)
+    const views = viewsOf(destination.supports, 'export', destination.pathInViews('export'), columns)
     await destination.putViews(views)
     for (const { name } of views) output.print(name)
     output.json(views.map(({ name }) => name))

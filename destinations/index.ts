@@ -1,29 +1,23 @@
-import type { Destination } from '../lib/destination.ts'
-import type { Engine } from '../lib/engine.ts'
+import type { CreateDestination, Destination, DestinationOptions } from '../lib/destination.ts'
 import { MixloadError } from '../lib/errors.ts'
 
-export interface DestinationOptions {
-  /** Such as `duckdb:warehouse.duckdb`. */
-  readonly url: string
-  readonly schema: string
-  readonly engine: Engine
+/** By the scheme of the URL. Each driver is loaded only when it is named. */
+const SCHEMES: Readonly<Record<string, () => Promise<CreateDestination>>> = {
+  duckdb: async () => (await import('./duckdb/index.ts')).fromOptions,
+  memory: async () => (await import('./memory/index.ts')).fromOptions,
 }
 
+const KNOWN = 'duckdb:PATH'
+
 /**
- * The destination that a URL names. Its driver is loaded only now.
+ * The destination that a URL names.
  * @throws MixloadError CONFIG_INVALID for a URL that names none.
  */
-export async function createDestination({ url, schema, engine }: DestinationOptions): Promise<Destination> {
-  const [, scheme = '', rest = ''] = /^(\w+):(.*)$/s.exec(url) ?? []
-  if (scheme === 'duckdb' && rest !== '') {
-    const { createDuckDbDestination } = await import('./duckdb/index.ts')
-    return createDuckDbDestination({ path: rest, schema, engine })
-  }
-  if (scheme === 'memory' && rest === '') {
-    const { createMemoryDestination } = await import('./memory/index.ts')
-    return createMemoryDestination({ engine })
-  }
+export async function createDestination(options: DestinationOptions): Promise<Destination> {
+  const scheme = /^([a-z][a-z-]*):/.exec(options.url)?.[1] ?? ''
+  const load = Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined
+  if (load !== undefined) return (await load())(options)
   // The URL itself may hold a password.
-  const named = scheme === '' ? 'it has no scheme' : `there is no destination ${scheme}`
-  throw new MixloadError('CONFIG_INVALID', `--destination: ${named}. Use duckdb:PATH, such as duckdb:warehouse.duckdb.`)
+  const named = scheme === '' ? 'it names no destination' : `there is no destination ${scheme}`
+  throw new MixloadError('CONFIG_INVALID', `--destination: ${named}. Use ${KNOWN}.`)
 }

@@ -18,7 +18,8 @@ import { COLUMN_TYPES } from '../lib/columns/column.ts'
 import { columnName, companionName, freeName, NAME_BYTES_MAX } from '../lib/columns/naming.ts'
 import { OVERFLOW_COLUMN } from '../lib/columns/registry.ts'
 import { ERROR_CODES, type ErrorCode } from '../lib/errors.ts'
-import { DEFAULT_RETRIES } from '../lib/mixpanel/retry.ts'
+import { DESTINATION_RETRIES } from '../lib/patient-destination.ts'
+import { DEFAULT_RETRIES } from '../lib/retry.ts'
 import { flagOf, SETTINGS, type SettingName } from '../lib/settings.ts'
 
 const COMMANDS: Readonly<Record<string, Command>> = { backfill, sync, plan, check, status, views, simulate }
@@ -216,10 +217,12 @@ const ERRORS: Readonly<Record<ErrorCode, string>> = {
     'The spool or the request budget cannot be written: free space, or set `--spool-dir` or `--state-dir` to another directory.',
   ENGINE_FAILED: 'The embedded DuckDB failed outside of a load. Please report it.',
   COUNT_MISMATCH: 'The number of rows stored is not that of the rows read. Nothing was committed. Please report it.',
-  DESTINATION_BUSY: 'Another process has the database file open. The message has its process id.',
+  DESTINATION_BUSY: 'Another run has the destination. The message says which.',
   DESTINATION_FAILED: 'The destination failed; the cause is in the message. Nothing of the slice was committed.',
+  DESTINATION_UNAVAILABLE:
+    'The destination could not be reached, or was busy with something else, each time for half an hour. Nothing of the slice was committed; run again.',
   COMMIT_IN_DOUBT:
-    'The connection broke while committing, so that it is not known whether the load is there. DuckDB, a file, never gives it.',
+    'The connection broke while committing. The ledger is asked whether the load is there as soon as it can be reached; seen as an error, it could not be for half an hour. Run again: the ledger decides.',
   ALREADY_LOADED: 'The ledger has a load of this id already. Nothing was committed. Please report it.',
   CLOSED: 'The destination was used after it had been closed. Please report it.',
   INTERRUPTED: 'Stopped by ^C or SIGTERM. What is committed stays; run again to go on.',
@@ -263,7 +266,7 @@ not end it: the other slices are loaded, and the exit code is 3.`,
 
 function retriesOf(name: ErrorCode): string {
   if (LESS_IS_ASKED_FOR.includes(name)) return 'once, then for less'
-  return String(DEFAULT_RETRIES.retries[name] ?? 'no')
+  return String(DEFAULT_RETRIES.retries[name] ?? DESTINATION_RETRIES.retries[name] ?? 'no')
 }
 
 function page(title: string, ...parts: readonly string[]): string {

@@ -1,16 +1,31 @@
 /** What the pipeline asks of a place that rows are loaded into. Types only: this file has no runtime code. */
 import type { Column } from './columns/column.ts'
+import type { Engine } from './engine.ts'
+import type { NameQuote } from './sql.ts'
 import type { Day } from './time/days.ts'
 
 /** What a destination can and can't do, as data, known before anything is loaded. */
 export interface DestinationSupports {
-  /** The folder of `sql/` whose texts it takes. */
-  readonly dialect: 'duckdb'
+  /** The folder of `sql/` whose texts it takes; where there is none, the common texts serve. */
+  readonly dialect: string
+  /** What names are quoted with in its SQL. */
+  readonly nameQuote: NameQuote
   readonly identifierBytesMax: number
   /** The most columns that a table may have. */
   readonly columnsMax: number
-  /** Whether days or a whole table are replaced in one commit, so that no reader sees them half done. */
+  /** The most columns that are not null in one row; Infinity where there is no such limit. */
+  readonly valuesPerRowMax: number
+  /** The most loads that one table takes in 24 hours; Infinity where there is no such limit. */
+  readonly loadsPerDayMax: number
+  /** The most days that one load may hold; Infinity where there is no such limit. */
+  readonly daysPerLoadMax: number
+  /** Whether several days or a whole table are replaced in one commit, so that no reader sees them half done. */
   readonly atomicReplace: boolean
+  /**
+   * Whether rows and ledger row become visible in one moment. Where not, the rows come first, and what a killed run
+   * left between the two is settled when the destination is opened to write: no load is ever there in part or twice.
+   */
+  readonly atomicLedger: boolean
   /** Whether a reader may go on reading while a load is under way. */
   readonly readersDuringLoad: boolean
 }
@@ -84,6 +99,8 @@ export interface KnownColumn extends NewColumn {
  *
  * - Every failure is a MixloadError with the driver's error as its cause.
  * - An aborted signal rejects with its reason and leaves nothing behind.
+ * - After DESTINATION_UNAVAILABLE and COMMIT_IN_DOUBT it connects anew by itself when it is called again.
+ * - Texts hold neither NUL nor lone surrogates; names are at most `identifierBytesMax` long.
  * - After disposal every call rejects with CLOSED; disposing twice does nothing.
  */
 export interface Destination extends AsyncDisposable {
@@ -106,7 +123,9 @@ export interface Destination extends AsyncDisposable {
   /**
    * ONE commit: rows, rejects and ledger row, or nothing of them. Columns that the relation lacks become null;
    * `_loaded_at` and `_load_id` are set here. Gives the ledger's row.
-   * @throws MixloadError ALREADY_LOADED, COUNT_MISMATCH, COMMIT_IN_DOUBT (ask the ledger for the load id).
+   * Loads of one destination come one after the other.
+   * @throws MixloadError ALREADY_LOADED; COUNT_MISMATCH; DESTINATION_UNAVAILABLE when nothing was committed and the
+   *   same load may be tried again; COMMIT_IN_DOUBT when the ledger must be asked whether it was.
    */
   load(relation: Relation, target: LoadTarget, record: NewLoad, signal: AbortSignal): Promise<LoadRecord>
   /** How the query of a view names a table: quoted, with its schema. */
@@ -114,3 +133,24 @@ export interface Destination extends AsyncDisposable {
   /** Creates or replaces the views. */
   putViews(views: readonly View[]): Promise<void>
 }
+
+/** What every destination is made from. */
+export interface DestinationOptions {
+  /** Such as `duckdb:warehouse.duckdb`. It may hold a password: never show it. */
+  readonly url: string
+  readonly schema: string
+  /** The transform engine, on which the queries of relations run. */
+  readonly engine: Engine
+  /** A directory for files on their way. It is removed when the run ends. */
+  readonly workDirectory: string
+  /** Takes what the user should know. */
+  readonly warn: (message: string) => void
+  readonly bigqueryEndpoint?: string | undefined
+}
+
+/**
+ * Makes a destination, opening nothing yet. A package that is named by `npm-package:NAME` exports one of these as
+ * `createDestination`.
+ * @throws MixloadError CONFIG_INVALID where the URL is not one of its own.
+ */
+export type CreateDestination = (options: DestinationOptions) => Destination | Promise<Destination>

@@ -47,8 +47,10 @@ export const ERROR_CODES = {
   /** Another run holds the destination. */
   DESTINATION_BUSY: FAILED,
   DESTINATION_FAILED: FAILED,
+  /** The destination could not be reached, or gave way to something else; nothing was committed. */
+  DESTINATION_UNAVAILABLE: PASSING,
   /** The connection broke while committing: ask the ledger for the load id. */
-  COMMIT_IN_DOUBT: FAILED,
+  COMMIT_IN_DOUBT: PASSING,
   /** The load id is in the ledger already. */
   ALREADY_LOADED: FAILED,
   /** The destination has been closed. */

@@ -7,7 +7,7 @@ import { LineWriter, type SpoolField } from './infer/line-writer.ts'
 import { LineScanner } from './infer/scan.ts'
 import type { RequestBudget } from './mixpanel/budget.ts'
 import type { MixpanelClient } from './mixpanel/client.ts'
-import { type RetryPolicy, retrying } from './mixpanel/retry.ts'
+import { type RetryPolicy, retrying } from './retry.ts'
 import { type Slice, sliceName } from './slices.ts'
 import { type Chunk, ChunkWriter, removeChunks, type SpoolDirectory } from './spool.ts'
 import { exportRequest } from './streams/export.ts'
@@ -22,6 +22,8 @@ export interface ExtractOptions {
   readonly registry: ColumnRegistry
   /** Only these events; undefined for all. */
   readonly events: readonly string[] | undefined
+  /** The most columns that are not null in one row. */
+  readonly valuesPerRowMax: number
   readonly tell: Tell
 }
 
@@ -73,7 +75,7 @@ export class Extractor {
 
   constructor(options: ExtractOptions) {
     this.#options = options
-    this.#writer = new LineWriter(this.#scanner, options.registry)
+    this.#writer = new LineWriter(this.#scanner, options.registry, options.valuesPerRowMax)
   }
 
   /** Requests sent so far, those of slices that did not come whole included. */

@@ -1,7 +1,9 @@
 /** What the package exports: the pieces that a program, a test or a destination of one's own is made with. */
 export type { Column, ColumnRole, ColumnType } from './columns/column.ts'
 export type {
+  CreateDestination,
   Destination,
+  DestinationOptions,
   DestinationSupports,
   KnownColumn,
   LoadRecord,

@@ -141,7 +141,7 @@ export class Loader {
     const columns = await destination.columns(table)
     if (columns.length === 0) return
     const path = destination.pathInViews(table)
-    await destination.putViews(viewsOf(destination.supports.dialect, table, path, columns))
+    await destination.putViews(viewsOf(destination.supports, table, path, columns))
   }
 }
 

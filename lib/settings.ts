@@ -51,7 +51,8 @@ export const SETTINGS = {
   destination: {
     schema: z.string().min(1).default('duckdb:warehouse.duckdb'),
     environment: 'MIXLOAD_DESTINATION',
-    describe: 'Where to load: duckdb:PATH',
+    describe:
+      'Where to load: duckdb:PATH, postgres://USER@HOST/DATABASE, bigquery://PROJECT/DATASET, parquet:DIRECTORY or npm-package:NAME',
     default: 'duckdb:warehouse.duckdb',
   },
   schema: {
@@ -59,6 +60,11 @@ export const SETTINGS = {
     environment: 'MIXLOAD_SCHEMA',
     describe: 'Schema (dataset) in the destination',
     default: 'mixpanel',
+  },
+  bigqueryEndpoint: {
+    schema: httpUrl.optional(),
+    environment: 'MIXLOAD_BIGQUERY_ENDPOINT',
+    describe: "Address of an emulator in the place of BigQuery's",
   },
   streams: {
     schema: list.pipe(z.array(z.enum(STREAMS)).min(1)).default([...STREAMS]),

@@ -1,5 +1,5 @@
 import type { Column } from './columns/column.ts'
-import type { View } from './destination.ts'
+import type { DestinationSupports, View } from './destination.ts'
 import { quoteName } from './sql.ts'
 import { sqlText } from './sql-files.ts'
 
@@ -9,7 +9,12 @@ const VIEWS: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** The views over a table with these columns. `path` is the table's quoted path in the destination. */
-export function viewsOf(dialect: string, table: string, path: string, columns: readonly Column[]): readonly View[] {
-  const list = columns.map(({ name }) => quoteName(name)).join(',\n    ')
+export function viewsOf(
+  { dialect, nameQuote }: DestinationSupports,
+  table: string,
+  path: string,
+  columns: readonly Column[],
+): readonly View[] {
+  const list = columns.map(({ name }) => quoteName(name, nameQuote)).join(',\n    ')
   return (VIEWS[table] ?? []).map((name) => ({ name, query: sqlText(dialect, name, { table: path, columns: list }) }))
 }

@@ -4,10 +4,15 @@ import { MixloadError, messageOf } from '../../lib/errors.ts'
 
 export const SUPPORTS: DestinationSupports = {
   dialect: 'duckdb',
+  nameQuote: '"',
   // DuckDB has no limit of its own; names are kept short enough for the other destinations.
   identifierBytesMax: 63,
   columnsMax: 10_000,
+  valuesPerRowMax: Number.POSITIVE_INFINITY,
+  loadsPerDayMax: Number.POSITIVE_INFINITY,
+  daysPerLoadMax: Number.POSITIVE_INFINITY,
   atomicReplace: true,
+  atomicLedger: true,
   // One process at a time may have the file open for writing, and then no other reads it.
   readersDuringLoad: false,
 }

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path'
 import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
 import type {
   Destination,
+  DestinationOptions,
   KnownColumn,
   LoadRecord,
   LoadTarget,
@@ -31,6 +32,13 @@ const CATALOG = 'warehouse'
 
 /** Rows that DuckDB keeps together. */
 const ROW_GROUP_ROWS = 122_880
+
+/** The destination of a URL `duckdb:PATH`. */
+export function fromOptions({ url, schema, engine }: DestinationOptions): Destination {
+  const path = url.slice('duckdb:'.length)
+  if (path === '') throw new MixloadError('CONFIG_INVALID', '--destination: duckdb: needs a file: duckdb:PATH.')
+  return createDuckDbDestination({ path, schema, engine })
+}
 
 /** Loads into a DuckDB database file. The file's own lock is the run lock. */
 export function createDuckDbDestination(options: DuckDbOptions): Destination {

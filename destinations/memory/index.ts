@@ -1,5 +1,6 @@
 import type {
   Destination,
+  DestinationOptions,
   DestinationSupports,
   KnownColumn,
   LoadRecord,
@@ -14,9 +15,14 @@ import { MixloadError } from '../../lib/errors.ts'
 
 const SUPPORTS: DestinationSupports = {
   dialect: 'duckdb',
+  nameQuote: '"',
   identifierBytesMax: 63,
   columnsMax: 10_000,
+  valuesPerRowMax: Number.POSITIVE_INFINITY,
+  loadsPerDayMax: Number.POSITIVE_INFINITY,
+  daysPerLoadMax: Number.POSITIVE_INFINITY,
   atomicReplace: true,
+  atomicLedger: true,
   readersDuringLoad: true,
 }
 
@@ -25,6 +31,13 @@ export type Row = Readonly<Record<string, unknown>>
 /** The rows of a memory destination, for tests and dry runs. */
 export interface MemoryDestination extends Destination {
   rows(table: string): readonly Row[]
+}
+
+/** The destination of the URL `memory:`. */
+export function fromOptions({ url, engine }: DestinationOptions): Destination {
+  if (url !== 'memory:')
+    throw new MixloadError('CONFIG_INVALID', '--destination: memory: takes nothing after it, nor does duckdb::memory:.')
+  return createMemoryDestination({ engine })
 }
 
 /** The reference: the shortest destination that keeps every promise of the interface. It holds all rows in memory. */

@@ -3,15 +3,19 @@ export const NAME_BYTES_MAX = 63
 
 const NOT_IN_NAMES = /[^\p{L}\p{Nd}]+/gu
 
+/** Beginnings that BigQuery keeps for itself (its schema reference), so that names are the same everywhere. */
+const RESERVED_PREFIX =
+  /^_(?:table_|file_|partition|row_timestamp|colidentifier|change_sequence_number|change_type|change_timestamp|field_)/
+
 /**
  * The column name that a property asks for: lower case; a leading `$` is `mp_`, as in Mixpanel's own warehouse
- * exports; each run of anything but letters and digits is one `_`; `_` before a leading digit; too long a name ends
- * in a hash. Different properties may ask for one name: see {@link freeName}.
+ * exports; each run of anything but letters and digits is one `_`; `_` before a leading digit and before what BigQuery
+ * reserves; too long a name ends in a hash. Different properties may ask for one name: see {@link freeName}.
  */
 export function columnName(property: string): string {
   const spelled = property.startsWith('$') ? `mp_${property.slice(1)}` : property
   const cleaned = spelled.toLowerCase().replace(NOT_IN_NAMES, '_') || '_'
-  return fitName(/^\p{Nd}/u.test(cleaned) ? `_${cleaned}` : cleaned)
+  return fitName(/^\p{Nd}/u.test(cleaned) || RESERVED_PREFIX.test(cleaned) ? `_${cleaned}` : cleaned)
 }
 
 /** The name of the column that takes, as text, what does not fit into `column`. */

@@ -220,6 +220,10 @@ class BodyReader {
   }
 
   #reject(line: Buffer, reason: string, encoding: 'utf8' | 'base64' = 'utf8'): void {
+    if (encoding === 'utf8' && line.includes(0)) {
+      this.#reject(line, `${reason}; it holds NUL, so it is given in base64`, 'base64')
+      return
+    }
     this.#rejects++
     const entry = Buffer.from(`${JSON.stringify({ reason, line: line.toString(encoding) })}\n`)
     if (entry.length > this.#longestReject) this.#longestReject = entry.length

@@ -18,16 +18,16 @@ export const KIND = {
   json: 128,
   /** A list or an object holding a fractional number that a double does not give back. */
   preciseJson: 256,
-  /** A text with a lone surrogate: JSON allows it, UTF-8 can't carry it. */
+  /** A text with a lone surrogate or NUL: JSON allows them, but UTF-8 can't carry the one, and Postgres not the other. */
   loneText: 512,
-  /** A list or an object with a lone surrogate somewhere in it. */
+  /** A list or an object with such a text somewhere in it. */
   loneJson: 1024,
 } as const
 
 /** One of the bits of {@link KIND}. */
 export type Kind = (typeof KIND)[keyof typeof KIND]
 
-/** Kinds that UTF-8, and so every warehouse, can only hold in a repaired form. */
+/** Kinds that not every warehouse can hold, and all are given in the same repaired form. */
 export const LONE_KINDS = KIND.loneText | KIND.loneJson
 
 const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/

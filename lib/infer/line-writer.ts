@@ -55,12 +55,17 @@ export class LineWriter {
   #overflowIn = -1
   #slice = 0
   #parts: Buffer[] = []
+  readonly #valuesMax: number
+  #values = 0
   /** Values left out in this slice because their property is not wanted. */
   ignoredValues = 0
 
-  constructor(scanner: LineScanner, registry: ColumnRegistry) {
+  /** `valuesMax`: the most properties of a line that get a value in a column; further ones go to the overflow. */
+  constructor(scanner: LineScanner, registry: ColumnRegistry, valuesMax = Number.POSITIVE_INFINITY) {
     this.#scanner = scanner
     this.#registry = registry
+    this.#valuesMax = valuesMax
+    scanner.valuesMax = valuesMax
     const event = registry.columns.find((column) => column.role === 'fixed' && column.name === 'event')
     if (event === undefined) throw new TypeError('the table has no fixed column event')
     this.#eventColumn = event
@@ -109,6 +114,7 @@ export class LineWriter {
     }
     if (timeFits && this.#scanner.isPlain()) return undefined
     this.#parts = []
+    this.#values = 0
     const overflow: Buffer[] = []
     this.#writeEvent(bytes, overflow)
     this.#writeTokens(bytes, overflow, timeFits)
@@ -151,7 +157,7 @@ export class LineWriter {
       const route = this.#routes[index]
       const literal = bytes.subarray(valueStart[token] as number, valueEnd[token] as number)
       if (superseded?.has(token)) overflow.push(overflowEntry(this.#nameOf(index) + SUPERSEDED, literal, tokenKind))
-      else if (route === undefined || route.overflow) {
+      else if (route === undefined || route.overflow || this.#isFull(route.column)) {
         overflow.push(overflowEntry(this.#nameOf(index), literal, tokenKind))
       } else if (route.column === undefined) this.ignoredValues++
       else {
@@ -190,7 +196,13 @@ export class LineWriter {
     this.#addField(Buffer.from(`"${textKey(index)}":`), companionForm(literal, kind))
   }
 
+  /** Whether the row has as many values as it may have. Fixed columns are few and always get theirs. */
+  #isFull(column: Column | undefined): boolean {
+    return column !== undefined && column.role !== 'fixed' && this.#values >= this.#valuesMax
+  }
+
   #addField(keyBytes: Buffer, value: Buffer): void {
+    this.#values++
     const last = this.#parts.at(-1)
     if (last !== PROPERTIES_OPEN) this.#parts.push(COMMA_BYTE)
     this.#parts.push(keyBytes, value)
@@ -297,9 +309,9 @@ function asText(literal: Buffer): Buffer {
 }
 
 const SURROGATE_ESCAPES =
-  /\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\./g
+  /\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u(?:[dD][89a-fA-F][0-9a-fA-F]{2}|0000))|\\./g
 
-/** The literal with U+FFFD for each lone surrogate, which can only be there as an escape. */
+/** The literal with U+FFFD for each lone surrogate and each NUL, which can only be there as escapes. */
 function repaired(literal: Buffer): Buffer {
   const text = literal.toString().replace(SURROGATE_ESCAPES, (found, lone) => (lone === undefined ? found : '\\ufffd'))
   return Buffer.from(text)

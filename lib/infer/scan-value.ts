@@ -55,7 +55,8 @@ export class ValueScanner {
           const unit = hexUnit(bytes, at + 2, end)
           if (unit < 0) return this.fail(at, at + 6 > end ? INCOMPLETE : UNREADABLE)
           at += 6
-          if (unit >= 0xd800 && unit <= 0xdfff) {
+          if (unit === 0) lone = true
+          else if (unit >= 0xd800 && unit <= 0xdfff) {
             const low =
               unit < 0xdc00 && bytes[at] === BACKSLASH && bytes[at + 1] === 0x75 ? hexUnit(bytes, at + 2, end) : -1
             if (low >= 0xdc00 && low <= 0xdfff) at += 6

@@ -59,6 +59,8 @@ export class LineScanner {
   hasRepeatedKey = false
   /** Number of the slice being scanned: plain lines note it for each property they have. */
   slice = 0
+  /** A line of more values than this is odd. */
+  valuesMax = Number.POSITIVE_INFINITY
 
   readonly #values = new ValueScanner()
   #line = 0
@@ -251,7 +253,7 @@ export class LineScanner {
   /** Plain: nothing repeats, nothing stands beside `properties`, and each value is of a kind its column takes. */
   isPlain(): boolean {
     if (!this.hasInsertId || this.hasDuplicate || this.eventKind !== KIND.text) return false
-    if (this.topLevelFrom !== this.count) return false
+    if (this.topLevelFrom !== this.count || this.count > this.valuesMax) return false
     const { property, kind } = this
     const { accepts, seenInSlice } = this.properties
     for (let token = 0; token < this.count; token++) {

@@ -25,9 +25,8 @@ function event(mark: string, given: StoredRow = {}): StoredRow {
 }
 
 async function putExportViews(destination: Destination): Promise<void> {
-  const { dialect } = destination.supports
   await destination.putViews(
-    viewsOf(dialect, 'export', destination.pathInViews('export'), await destination.columns('export')),
+    viewsOf(destination.supports, 'export', destination.pathInViews('export'), await destination.columns('export')),
   )
 }
 

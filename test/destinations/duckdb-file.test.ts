@@ -230,9 +230,8 @@ describe('a DuckDB file', () => {
     beforeEach(async () => {
       await destination.open(unaborted())
       await destination.addColumns('export', newColumns(EXPORT_COLUMNS))
-      const { dialect } = destination.supports
       await destination.putViews(
-        viewsOf(dialect, 'export', destination.pathInViews('export'), await destination.columns('export')),
+        viewsOf(destination.supports, 'export', destination.pathInViews('export'), await destination.columns('export')),
       )
       const events = [1, 1, 2, 3].map((second) => ({
         event: 'Order',

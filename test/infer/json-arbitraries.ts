@@ -3,7 +3,7 @@ import fc from 'fast-check'
 /** A JSON value as it is spelled, with what is known of it because of how it was made. */
 export interface Spelled {
   readonly text: string
-  /** A lone surrogate is in it somewhere. */
+  /** A lone surrogate or NUL is in it somewhere. */
   readonly lone: boolean
   /** A number that neither a 64-bit integer nor a double gives back is in it somewhere. */
   readonly precise: boolean
@@ -131,7 +131,10 @@ export const textLiteral = fc.oneof(
   { weight: 1, arbitrary: pieces(rawPiece, escapePiece, surrogatePiece) },
 )
 
-const isLone = (literal: string) => !String(JSON.parse(literal)).isWellFormed()
+const isLone = (literal: string) => {
+  const value = String(JSON.parse(literal))
+  return !value.isWellFormed() || value.includes('\0')
+}
 const text: fc.Arbitrary<Spelled> = textLiteral.map((literal) => ({
   text: literal,
   lone: isLone(literal),

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pRetry from 'p-retry'
-import { type ErrorCode, MixloadError } from '../errors.ts'
+import { type ErrorCode, MixloadError } from './errors.ts'
 
 /** How patiently each kind of failure is met. */
 export interface RetryPolicy {

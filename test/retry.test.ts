@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { ERROR_CODES, type ErrorCode, MixloadError } from '../../lib/errors.ts'
-import { DEFAULT_RETRIES, type RetryPolicy, retrying } from '../../lib/mixpanel/retry.ts'
+import { ERROR_CODES, type ErrorCode, MixloadError } from '../lib/errors.ts'
+import { DEFAULT_RETRIES, type RetryPolicy, retrying } from '../lib/retry.ts'
 
 /** Waits that were asked for. None is really waited for. */
 const waits: number[] = []
