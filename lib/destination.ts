@@ -100,6 +100,7 @@ export interface KnownColumn extends NewColumn {
  * - Every failure is a MixloadError with the driver's error as its cause.
  * - An aborted signal rejects with its reason and leaves nothing behind.
  * - After DESTINATION_UNAVAILABLE and COMMIT_IN_DOUBT it connects anew by itself when it is called again.
+ * - Calls may be made while others are under way; a destination that can't do two things at once lets them take turns.
  * - Texts hold neither NUL nor lone surrogates; names are at most `identifierBytesMax` long.
  * - After disposal every call rejects with CLOSED; disposing twice does nothing.
  */
@@ -123,7 +124,6 @@ export interface Destination extends AsyncDisposable {
   /**
    * ONE commit: rows, rejects and ledger row, or nothing of them. Columns that the relation lacks become null;
    * `_loaded_at` and `_load_id` are set here. Gives the ledger's row.
-   * Loads of one destination come one after the other.
    * @throws MixloadError ALREADY_LOADED; COUNT_MISMATCH; DESTINATION_UNAVAILABLE when nothing was committed and the
    *   same load may be tried again; COMMIT_IN_DOUBT when the ledger must be asked whether it was.
    */

@@ -16,6 +16,7 @@ import type {
 } from '../../lib/destination.ts'
 import { type Engine, type EngineConnection, interruptible } from '../../lib/engine.ts'
 import { MixloadError, messageOf } from '../../lib/errors.ts'
+import { inTurns } from '../../lib/in-turns.ts'
 import { quoteName, quotePath, quoteText } from '../../lib/sql.ts'
 import { sqlText } from '../../lib/sql-files.ts'
 import { openFailure, SUPPORTS, TYPE_NAMES } from './dialect.ts'
@@ -42,7 +43,7 @@ export function fromOptions({ url, schema, engine }: DestinationOptions): Destin
 
 /** Loads into a DuckDB database file. The file's own lock is the run lock. */
 export function createDuckDbDestination(options: DuckDbOptions): Destination {
-  return new DuckDbDestination(options)
+  return inTurns(new DuckDbDestination(options))
 }
 
 class DuckDbDestination implements Destination {

@@ -12,6 +12,7 @@ import type {
 } from '../../lib/destination.ts'
 import { type Engine, type EngineConnection, interruptible } from '../../lib/engine.ts'
 import { MixloadError } from '../../lib/errors.ts'
+import { inTurns } from '../../lib/in-turns.ts'
 
 const SUPPORTS: DestinationSupports = {
   dialect: 'duckdb',
@@ -28,9 +29,16 @@ const SUPPORTS: DestinationSupports = {
 
 export type Row = Readonly<Record<string, unknown>>
 
-/** The rows of a memory destination, for tests and dry runs. */
+/** What a table holds in memory. */
+export interface MemoryTable {
+  readonly columns: readonly KnownColumn[]
+  readonly rows: readonly Row[]
+}
+
+/** A destination that shows what it holds at any moment, for tests and dry runs. */
 export interface MemoryDestination extends Destination {
-  rows(table: string): readonly Row[]
+  /** Undefined where there is no such table. */
+  peek(table: string): MemoryTable | undefined
 }
 
 /** The destination of the URL `memory:`. */
@@ -68,7 +76,7 @@ export function createMemoryDestination({ engine }: { readonly engine: Engine })
     return existing
   }
 
-  return {
+  const destination: Destination = {
     supports: SUPPORTS,
     description: 'memory:',
 
@@ -145,14 +153,13 @@ export function createMemoryDestination({ engine }: { readonly engine: Engine })
       writable()
     },
 
-    rows: (name) => tables.get(name)?.rows ?? [],
-
     async [Symbol.asyncDispose]() {
       isClosed = true
       connection?.close()
       connection = undefined
     },
   }
+  return { ...inTurns(destination), peek: (name) => tables.get(name) }
 }
 
 function isReplaced(row: Row, { mode }: LoadTarget): boolean {

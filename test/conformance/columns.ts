@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { COLUMN_TYPES, type Column } from '../../lib/columns/column.ts'
-import { type DestinationHarness, openStore } from './harness.ts'
+import { failureOf } from './failures.ts'
+import { type DestinationHarness, openStore, type StoredRow } from './harness.ts'
 import {
   COLUMNS,
   load,
@@ -13,6 +14,13 @@ import {
   thing,
   values,
 } from './rows.ts'
+
+/** As many as a case makes where the destination allows more: enough for anybody, and done in a moment. */
+const MANY_COLUMNS = 2000
+
+function manyColumns(count: number): readonly Column[] {
+  return Array.from({ length: count }, (_, at) => property(`column_${at}`))
+}
 
 export function columns(harness: DestinationHarness): void {
   describe('columns', () => {
@@ -118,16 +126,51 @@ export function columns(harness: DestinationHarness): void {
 
     it('may be as many as the destination promises', async () => {
       await using store = await openStore(harness)
-      const { columnsMax } = store.destination.supports
-      const count = columnsMax <= 2000 ? columnsMax : 1500
-      const given = Array.from({ length: count - OWN_COLUMNS.length }, (_, at) => property(`column_${at}`))
+      const { columnsMax, valuesPerRowMax } = store.destination.supports
+      const count = Math.min(columnsMax, MANY_COLUMNS)
+      const given = manyColumns(count - OWN_COLUMNS.length)
       const half = given.slice(0, given.length / 2)
-      const row = Object.fromEntries(given.map(({ name }) => [name, `value of ${name}`]))
+      const empty = Object.fromEntries(given.map(({ name }) => [name, null]))
+      const full = Object.fromEntries(given.map(({ name }) => [name, `value of ${name}`]))
+      // Each row has as many values as promised, and between them they reach every column.
+      const step = Math.min(given.length, valuesPerRowMax - OWN_COLUMNS.length)
+      const rows: StoredRow[] = []
+      for (let from = 0; from < given.length; from += step) {
+        const filled = given.slice(from, from + step).map(({ name }) => [name, full[name] ?? null])
+        rows.push({ ...empty, ...Object.fromEntries(filled) })
+      }
       await makeTable(store.destination, half)
       await makeTable(store.destination, given)
-      await load(store.destination, 'load-1', relationOf(given, [row]))
+      await load(store.destination, 'load-1', relationOf(given, rows))
       expect(await store.destination.columns(TABLE)).toHaveLength(count)
+      expect(values(await store.readRows(TABLE))).toEqual(values(rows))
+    })
+
+    it('may hold wide values in as many of them as a row may fill', async () => {
+      await using store = await openStore(harness)
+      const { valuesPerRowMax, columnsMax } = store.destination.supports
+      const given = manyColumns(Math.min(valuesPerRowMax, columnsMax, 1000) - OWN_COLUMNS.length)
+      const row = Object.fromEntries(given.map(({ name }, at) => [name, `${at} `.repeat(at % 3 === 0 ? 300 : 9)]))
+      await makeTable(store.destination, given)
+      await load(store.destination, 'load-1', relationOf(given, [row]))
       expect(values(await store.readRows(TABLE))).toEqual([row])
+    })
+
+    it('of one more than promised are all made or refused, and the table goes on working', async () => {
+      await using store = await openStore(harness)
+      const { columnsMax } = store.destination.supports
+      const count = columnsMax <= MANY_COLUMNS ? columnsMax : 50
+      const given = manyColumns(count - OWN_COLUMNS.length)
+      await makeTable(store.destination, given)
+      const adding = store.destination.addColumns(TABLE, newColumns([property('one_more')]))
+      const accepted = await adding.then(
+        () => true,
+        (error: unknown) => failureOf(Promise.reject(error)).then(() => false),
+      )
+      await load(store.destination, 'load-1', relationOf(given.slice(0, 1), [{ [given[0]?.name ?? '']: 'a' }]))
+      expect(await store.readRows(TABLE)).toHaveLength(1)
+      const made = (await store.destination.columns(TABLE)).length
+      expect(made).toBe(accepted ? count + 1 : count)
     })
   })
 }

@@ -2,25 +2,22 @@ import { describe, expect, it } from 'vitest'
 import type { Engine } from '../../lib/engine.ts'
 import { seen } from './failed-loads.ts'
 import { type DestinationHarness, openStore } from './harness.ts'
-import { COLUMNS, load, makeTable, manyRows, rejectsOf, relationOf, TABLE, thing, whenAsked } from './rows.ts'
+import {
+  COLUMNS,
+  LONG,
+  load,
+  makeTable,
+  manyRows,
+  rejectsOf,
+  relationOf,
+  TABLE,
+  thing,
+  turns,
+  whenAsked,
+} from './rows.ts'
 
 const REASON = new Error('enough')
 const DAY = '2026-08-03'
-
-/** A query that takes far longer than anything else here, and gives no row. */
-const LONG = {
-  ...manyRows(1, DAY),
-  query: `${manyRows(300_000_000, DAY).query} WHERE hash(i) = 1`,
-}
-
-/** After so many turns of the event loop. */
-async function turns(count: number): Promise<void> {
-  for (let turn = 0; turn < count; turn++) {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    setImmediate(resolve)
-    await promise
-  }
-}
 
 /** A query under way on a connection of its own, stopped at the end of the block. */
 async function runBeside(engine: Engine, query: string) {

@@ -74,6 +74,21 @@ export function names(harness: DestinationHarness): void {
       expect(values(await store.readRows(TABLE))).toEqual([row])
     })
 
+    it('of one byte more than promised are kept whole or refused, never cut off', async () => {
+      await using store = await openStore(harness)
+      const long = property(nameOfBytes(store.destination.supports.identifierBytesMax + 1))
+      const plain = property('plain')
+      await makeTable(store.destination, [plain])
+      const accepted = await store.destination.addColumns(TABLE, newColumns([long])).then(
+        () => true,
+        (error: unknown) => failureOf(Promise.reject(error)).then(() => false),
+      )
+      const used = accepted ? [plain, long] : [plain]
+      const row = Object.fromEntries(used.map(({ name }) => [name, 'here']))
+      await load(store.destination, 'load-1', relationOf(used, [row]))
+      expect(values(await store.readRows(TABLE))).toEqual([row])
+    })
+
     it.each(HOSTILE)('such as %j are kept as they are or refused, and never do harm', async (name) => {
       await using store = await openStore(harness)
       const plain = property('plain')

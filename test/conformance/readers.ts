@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { WriteMode } from '../../lib/destination.ts'
 import { type DestinationHarness, openStore, type StoredRow } from './harness.ts'
-import { COLUMNS, load, makeTable, manyRows, relationOf, TABLE, thing, whenAsked } from './rows.ts'
+import { COLUMNS, LONG, load, makeTable, manyRows, relationOf, TABLE, thing, turns, whenAsked } from './rows.ts'
 
 const DAY = '2026-08-03'
 const MODES: readonly WriteMode[] = [
@@ -35,10 +35,62 @@ export function readers(harness: DestinationHarness): void {
       await destination[Symbol.asyncDispose]()
       expect(rowsByLoad(await store.readFromOutside(TABLE))).toEqual(after)
     })
+
+    it('a reader never waits for its end', async () => {
+      await using store = await openStore(harness)
+      const { destination } = store
+      await makeTable(destination)
+      await load(destination, 'load-1', relationOf(COLUMNS, [thing('old')]))
+      const controller = new AbortController()
+      const { promise: asked, resolve } = Promise.withResolvers<void>()
+      let hasEnded = false
+      const loading = load(destination, 'load-2', whenAsked(LONG, resolve), { mode, signal: controller.signal })
+        .catch(() => {})
+        .finally(() => {
+          hasEnded = true
+        })
+      await asked
+      const [reading] = await Promise.allSettled([store.readFromOutside(TABLE)])
+      expect(hasEnded).toBe(false)
+      controller.abort(new Error('enough'))
+      await loading
+      if (destination.supports.readersDuringLoad) expect(reading?.status).toBe('fulfilled')
+      // Where replacing is no one step, the old rows may be gone already.
+      const isOldKept = destination.supports.atomicReplace || mode.kind === 'append'
+      if (reading?.status === 'fulfilled' && isOldKept) expect(rowsByLoad(reading.value)).toEqual({ 'load-1': 1 })
+    })
+  })
+
+  it('a reader who has seen the ledger’s row of a load finds all its rows', async () => {
+    await using store = await openStore(harness)
+    const { destination } = store
+    await makeTable(destination)
+    let isLoading = true
+    const looks: { readonly ledger: readonly unknown[]; readonly rows: Counts }[] = []
+    const watching = (async () => {
+      while (isLoading) {
+        await turns(1)
+        // One after the other: what the ledger names must be there by then.
+        const [ledger] = await Promise.allSettled([store.readFromOutside('_mixload_loads')])
+        const [rows] = await Promise.allSettled([store.readFromOutside(TABLE)])
+        if (ledger?.status !== 'fulfilled' || rows?.status !== 'fulfilled') continue
+        looks.push({ ledger: ledger.value.map(({ load_id }) => load_id), rows: rowsByLoad(rows.value) })
+      }
+    })()
+    for (let at = 0; at < 5; at++) await load(destination, `load-${at}`, manyRows(2000, DAY))
+    isLoading = false
+    await watching
+    if (destination.supports.readersDuringLoad) expect(looks.length).toBeGreaterThan(0)
+    for (const { ledger, rows } of looks) {
+      for (const id of ledger) expect(rows[String(id)]).toBe(2000)
+      for (const count of Object.values(rows)) expect(count).toBe(2000)
+    }
   })
 }
 
-function rowsByLoad(rows: readonly StoredRow[]): Readonly<Record<string, number>> {
+type Counts = Readonly<Record<string, number>>
+
+function rowsByLoad(rows: readonly StoredRow[]): Counts {
   const counts: Record<string, number> = {}
   for (const { _load_id } of rows) counts[String(_load_id)] = (counts[String(_load_id)] ?? 0) + 1
   return counts

@@ -61,6 +61,12 @@ export function manyRows(count: number, day: string, failsAt?: number): Relation
   }
 }
 
+/** A query that takes far longer than anything else in the suite, and gives no row. */
+export const LONG: Relation = {
+  ...manyRows(1, '2026-08-03'),
+  query: `${manyRows(300_000_000, '2026-08-03').query} WHERE hash(i) = 1`,
+}
+
 /** The same relation, with something that happens when the destination takes its query. */
 export function whenAsked(relation: Relation, happens: () => void): Relation {
   return {
@@ -156,4 +162,13 @@ export function distinct(rows: readonly StoredRow[], name: string): readonly Cel
 
 export function unaborted(): AbortSignal {
   return new AbortController().signal
+}
+
+/** After so many turns of the event loop. */
+export async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    setImmediate(resolve)
+    await promise
+  }
 }

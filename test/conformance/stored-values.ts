@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ColumnType } from '../../lib/columns/column.ts'
-import { canonical, parseExact } from '../pipeline/read-back.ts'
+import { canonical, parseExact } from './exact-json.ts'
 import { failureOf } from './failures.ts'
 import { type Cell, type DestinationHarness, openStore, type StoredRow } from './harness.ts'
 import { load, makeTable, property, relationOf, TABLE, values } from './rows.ts'

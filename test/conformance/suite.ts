@@ -1,4 +1,5 @@
 import { describe } from 'vitest'
+import { atOnce } from './at-once.ts'
 import { closing } from './closing.ts'
 import { columns } from './columns.ts'
 import { exportViews } from './export-views.ts'
@@ -27,6 +28,7 @@ export function runDestinationConformance(harness: DestinationHarness): void {
       loads,
       failedLoads,
       interruptedLoads,
+      atOnce,
       replacing,
       ledger,
       rejects,

@@ -57,14 +57,14 @@ it('sets aside just the lines that the engine refuses, and loads the others', as
     expect(record).toMatchObject({ rowCount: 50, rejectCount: 2 })
     expect(
       destination
-        .rows('export')
-        .map(({ a }) => a)
+        .peek('export')
+        ?.rows.map(({ a }) => a)
         .sort((one, other) => Number(one) - Number(other)),
     ).toEqual(Array.from({ length: 50 }, (_, at) => at))
     expect(
       destination
-        .rows('_mixload_rejects')
-        .map(({ line }) => line)
+        .peek('_mixload_rejects')
+        ?.rows.map(({ line }) => line)
         .sort(),
     ).toEqual([...bad].sort())
     expect(told).toEqual([expect.stringContaining('cannot read 2 lines')])
