@@ -5,6 +5,7 @@ import {
   type DayClock,
   endOfDay,
   halves,
+  loadsLeft,
   missingDays,
   planSliceDays,
   planSlices,
@@ -216,5 +217,17 @@ describe('sync reads', () => {
         expect(read).toEqual(expected)
       }),
     )
+  })
+})
+
+describe('the loads that a table still takes', () => {
+  it('are as many as it takes in 24 hours, less those of the last 24', () => {
+    const now = Date.parse('2026-08-10T12:00:00Z')
+    const at = (hoursAgo: number) => loaded('2026-08-01', '2026-08-01', now - hoursAgo * 3_600_000 - 1000)
+    const ledger = [at(100), at(24.001), at(23.9), at(1), at(0)]
+    expect(loadsLeft(ledger, 1500, now)).toBe(1497)
+    expect(loadsLeft(ledger, 2, now)).toBe(0)
+    expect(loadsLeft(ledger, Number.POSITIVE_INFINITY, now)).toBe(Number.POSITIVE_INFINITY)
+    expect(loadsLeft([], 1500, now)).toBe(1500)
   })
 })

@@ -9,8 +9,13 @@ const property = fc.oneof(
     unit: fc.constantFrom('a', 'Z', '9', '_', ' ', '$', '-', 'é', 'ß', 'İ', 'Σ', 'ǅ', '日', '😀', '\ud800'),
     maxLength: 80,
   }),
+  fc.constantFrom('_TABLE_', '_file_name', '_Partition time', '__ROOT__', '_change type', '-change-timestamp'),
   fc.constantFrom('', '_', '$', '__proto__', '1', '٣', 'ﬁ', 'K', 'Å'),
 )
+
+/** https://cloud.google.com/bigquery/docs/schemas#column_names */
+const BIGQUERY_RESERVES =
+  /^(?:_table_|_file_|_partition|_row_timestamp|__root__|_colidentifier|_change_sequence_number|_change_type|_change_timestamp)/i
 
 const bytesOf = (name: string) => Buffer.byteLength(name)
 
@@ -23,6 +28,7 @@ describe('the column name of a property', () => {
         expect(bytesOf(column)).toBeLessThanOrEqual(NAME_BYTES_MAX)
         expect(column).toMatch(/^[\p{L}\p{Nd}_]+$/u)
         expect(column).not.toMatch(/^\p{Nd}/u)
+        expect(column).not.toMatch(BIGQUERY_RESERVES)
         expect(column.toLowerCase()).toBe(column)
       }),
       { numRuns: 500 },
@@ -57,6 +63,9 @@ describe('the column name of a property', () => {
     ['a$b', 'a_b'],
     ['mp_lib', 'mp_lib'],
     ['1st', '_1st'],
+    ['_TABLE_x', '__table_x'],
+    ['_partitiontime', '__partitiontime'],
+    ['_parts', '_parts'],
     ['', '_'],
     ['😀', '_'],
     ['Größe', 'größe'],

@@ -17,9 +17,9 @@ class Desk {
   readonly registry: ColumnRegistry
   readonly writer: LineWriter
 
-  constructor(rules: Partial<ColumnRules> = {}) {
+  constructor(rules: Partial<ColumnRules> = {}, valuesMax = Number.POSITIVE_INFINITY) {
     this.registry = new ColumnRegistry(EXPORT_COLUMNS, { ...RULES, ...rules })
-    this.writer = new LineWriter(this.scanner, this.registry)
+    this.writer = new LineWriter(this.scanner, this.registry, valuesMax)
     this.writer.begin()
   }
 
@@ -67,6 +67,30 @@ describe('a line in the spool', () => {
       }),
       { numRuns: 250 },
     )
+  })
+
+  it('has at most as many values as a row may have, beside those of fixed columns, and keeps the others in _more', () => {
+    fc.assert(
+      fc.property(lines, fc.nat(12), (sent, valuesMax) => {
+        const desk = new Desk({}, valuesMax)
+        for (const { text } of sent) {
+          const all = parsed(new Desk().spooled(text))
+          const { properties, _more } = parsed(desk.spooled(text))
+          const written = Object.values(properties).filter((value) => value !== null).length
+          expect(written).toBeLessThanOrEqual(valuesMax + 2 * EXPORT_COLUMNS.length)
+          const fewer = Object.keys(all.properties).length - Object.keys(properties).length
+          if (fewer > 0) expect(Object.keys(JSON.parse(_more ?? '{}')).length).toBeGreaterThan(0)
+        }
+      }),
+    )
+    const many = Object.fromEntries(Array.from({ length: 10 }, (_, at) => [`p${at}`, at]))
+    const line = JSON.stringify({ event: 'e', properties: { time: 1, $insert_id: 'i', ...many } })
+    const desk = new Desk({}, 6)
+    for (const _ of [1, 2]) {
+      const { properties, _more } = parsed(desk.spooled(line))
+      expect(properties).toEqual({ time: 1, $insert_id: 'i', p0: 0, p1: 1, p2: 2, p3: 3 })
+      expect(JSON.parse(_more ?? '')).toEqual({ p4: 4, p5: 5, p6: 6, p7: 7, p8: 8, p9: 9 })
+    }
   })
 
   it('has no two keys with values that are one key where case is ignored', () => {
