@@ -7,6 +7,8 @@ export interface CommandContext {
   readonly settings: Settings
   /** Flags of the command's own. */
   readonly flags: Readonly<Record<string, unknown>>
+  /** The words after the command's name; none where it takes none. */
+  readonly words: readonly string[]
   readonly output: Output
   /** Aborted by ^C. */
   readonly signal: AbortSignal
@@ -18,6 +20,8 @@ export interface Command {
   readonly settings: readonly SettingName[]
   /** Flags of its own. */
   readonly options?: Readonly<Record<string, Options>>
+  /** Where it takes one or more words after its name: how they are written, what they are, and what to say when there is none. */
+  readonly words?: { readonly usage: string; readonly describe: string; readonly missing: string }
   /** Does the work and gives the exit code. */
   run(context: CommandContext): Promise<number>
 }

@@ -115,17 +115,22 @@ export async function load(context: CommandContext, choose: (plan: DayPlan) => r
   const days = choose(plan)
   const slices = slicesOf(plan, days, now)
   const requestsLeft = await exportBudget(settings, output.tell).remaining()
-  output.tell({ kind: 'run-planned', sliceCount: slices.length, requestsLeft })
+  output.tell({ kind: 'run-planned', unit: 'slices', sliceCount: slices.length, requestsLeft })
   try {
     const summary = await runExport({ settings, warehouse, client, zone, slices, tell: output.tell }, signal)
     report(output, summary, days.length, (performance.now() - started) / 1000)
-    return summary.setAside.length > 0 || summary.rejects > 0 ? 3 : 0
+    return exitCodeOf(summary)
   } catch (error) {
     if (!isFailure(error, 'PLAN_REFUSED', 'PERMISSION_REFUSED', 'NOT_FOUND')) throw error
     output.fail(error)
     output.print(`export: skipped. ${error.message}`)
     return error.exitCode
   }
+}
+
+/** 3 where something was set aside, else 0. */
+export function exitCodeOf({ setAside, rejects }: RunSummary): number {
+  return setAside.length > 0 || rejects > 0 ? 3 : 0
 }
 
 function report(output: Output, summary: RunSummary, dayCount: number, seconds: number): void {
@@ -151,8 +156,14 @@ function report(output: Output, summary: RunSummary, dayCount: number, seconds: 
       `export: ${rows} rows in ${loads.length} slices, ${requests} requests, ${(bytes / 1e6).toFixed(1)} MB, ${seconds.toFixed(1)} s`,
     )
   }
+  printRemarks(output, summary, 'the days asked for')
+}
+
+/** What there is to say of a run beside its numbers. `expected`: what dates were expected to lie in. */
+export function printRemarks(output: Output, summary: RunSummary, expected: string): void {
+  const { undated, outside, ignoredValues, rejects, setAside } = summary
   if (undated > 0) output.print(`export: ${undated} events have no usable time; they are kept, with time empty`)
-  if (outside > 0) output.print(`export: ${outside} events are dated outside the days asked for; they are kept`)
+  if (outside > 0) output.print(`export: ${outside} events are dated outside ${expected}; they are kept`)
   if (ignoredValues > 0) output.print(`export: ${ignoredValues} values of properties that are left out`)
   if (rejects > 0) output.print(`export: ${rejects} lines are no events; see _mixload_rejects`)
   for (const { slice, error } of setAside) output.print(`export: ${sliceName(slice)} set aside: ${error.message}`)

@@ -1,4 +1,4 @@
-import yargs, { type Options } from 'yargs'
+import yargs, { type Argv, type Options } from 'yargs'
 import type { Command } from './command.ts'
 import type { Output } from './output.ts'
 
@@ -8,6 +8,7 @@ const COMMANDS: Readonly<
 > = {
   backfill: { describe: 'Load every day of a span once; resumable', load: () => import('./backfill.ts') },
   sync: { describe: 'Load what is new, and the attribution window again', load: () => import('./sync.ts') },
+  load: { describe: 'Load files of events, without Mixpanel', load: () => import('./load.ts') },
   plan: { describe: 'Show what would be asked for, and how long it takes', load: () => import('./plan.ts') },
   check: { describe: 'Look at credentials, plan, clock and destination', load: () => import('./check.ts') },
   status: { describe: 'Show what the warehouse has', load: () => import('./status.ts') },
@@ -36,6 +37,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .version(false)
     .option('version', { type: 'boolean', describe: 'Show the version', global: false })
     .help()
+    .parserConfiguration({ 'parse-positional-numbers': false })
     .wrap(Math.min(110, process.stdout.columns ?? 110))
     .exitProcess(false)
   let exitCode = 0
@@ -46,7 +48,11 @@ export async function main(argv: readonly string[]): Promise<number> {
     parser.command(
       name,
       describe,
-      (builder) => (name === named ? builder.options(options).epilogue(EPILOGUE) : builder),
+      (builder) => {
+        if (name !== named) return builder
+        if (command?.words !== undefined) takeWords(builder, name, describe, command.words)
+        return builder.options(options).epilogue(EPILOGUE)
+      },
       async (flags) => {
         if (command !== undefined) exitCode = await execute(command, flags)
       },
@@ -61,6 +67,15 @@ export async function main(argv: readonly string[]): Promise<number> {
   })
   await parser.parseAsync()
   return usageFailed ? USAGE : exitCode
+}
+
+/** Lets words follow the command's name: by themselves, since among words that it has a name for yargs loses `-`. */
+function takeWords(builder: Argv, name: string, describe: string, words: NonNullable<Command['words']>): void {
+  builder
+    .usage(`$0 ${name} ${words.usage}\n\n${describe}\n\n${words.describe}`)
+    .demandCommand(1, words.missing)
+    .strict(false)
+    .strictOptions()
 }
 
 async function optionsOf(command: Command): Promise<Record<string, Options>> {
@@ -96,7 +111,8 @@ async function execute(command: Command, flags: Readonly<Record<string, unknown>
   try {
     const file = readSettingsFile(flags.config as string | undefined, output.tell)
     const settings = resolveSettings(givenFlags(command, flags), settingsFromEnvironment(process.env), file)
-    return await command.run({ settings, flags, output, signal: abort.signal })
+    const [, ...words] = flags._ as string[]
+    return await command.run({ settings, flags, words, output, signal: abort.signal })
   } catch (error) {
     return failed(error, abort.signal, output)
   } finally {

@@ -2,7 +2,7 @@ import { createLogUpdate } from 'log-update'
 import pino from 'pino'
 import { type MixloadError, messageOf } from '../lib/errors.ts'
 import type { RunEvent } from '../lib/events.ts'
-import { sliceName } from '../lib/slices.ts'
+import { type AnySlice, sliceName } from '../lib/slices.ts'
 import { Progress, requestsInWords } from './progress.ts'
 
 /** Results go to stdout; everything else goes to stderr: a progress display on a terminal, else one JSON line an event. */
@@ -53,7 +53,7 @@ function logEvents(): Events {
 }
 
 function logEntry(event: RunEvent): { level: 'info' | 'warn'; message: string } & Record<string, unknown> {
-  const slice = 'slice' in event ? { first_day: event.slice.firstDay, last_day: event.slice.lastDay } : {}
+  const slice = 'slice' in event ? sliceFields(event.slice) : {}
   const isWarning = ['slice-split', 'slice-by-event', 'slice-set-aside', 'retry', 'warning', 'rejects'].includes(
     event.kind,
   )
@@ -64,6 +64,10 @@ function logEntry(event: RunEvent): { level: 'info' | 'warn'; message: string } 
         ? { table: event.table, count: event.columns.length }
         : {}
   return { level: isWarning ? 'warn' : 'info', message: sentence(event), ...slice, ...numbers }
+}
+
+function sliceFields(slice: AnySlice) {
+  return 'file' in slice ? { file: slice.file } : { first_day: slice.firstDay, last_day: slice.lastDay }
 }
 
 const REDRAW_MS = 100
@@ -109,9 +113,9 @@ function someNames(columns: readonly { readonly name: string }[]): string {
 export function sentence(event: RunEvent): string {
   switch (event.kind) {
     case 'run-planned':
-      return `${event.sliceCount} slices to load${requestsInWords(event.requestsLeft)}`
+      return `${event.sliceCount} ${event.unit} to load${requestsInWords(event.requestsLeft)}`
     case 'slice-started':
-      return `${sliceName(event.slice)}: downloading`
+      return `${sliceName(event.slice)}: ${'file' in event.slice ? 'reading' : 'downloading'}`
     case 'slice-progress':
       return `${sliceName(event.slice)}: ${event.events} events so far`
     case 'slice-loading':
@@ -122,10 +126,14 @@ export function sentence(event: RunEvent): string {
       return `${sliceName(event.slice)}: ${event.reason} Asking for ${event.into.map(sliceName).join(' and ')} instead.`
     case 'slice-by-event':
       return `${sliceName(event.slice)}: ${event.reason} Asking event by event instead.`
+    case 'slice-already-loaded':
+      return `${sliceName(event.slice)}: already loaded, left out`
     case 'slice-clamped':
       return `${sliceName(event.slice)}: its last day is not over in the project; asking for less. ${event.reason}`
     case 'slice-set-aside':
-      return `${sliceName(event.slice)}: set aside, the next run will ask again. ${event.error.message}`
+      return 'file' in event.slice
+        ? `${sliceName(event.slice)}: set aside. ${event.error.message}`
+        : `${sliceName(event.slice)}: set aside, the next run will ask again. ${event.error.message}`
     case 'columns-added':
       return `${event.table}: ${event.columns.length} new columns: ${someNames(event.columns)}`
     case 'retry':
@@ -135,7 +143,10 @@ export function sentence(event: RunEvent): string {
     case 'rejects':
       return `${sliceName(event.slice)}: ${event.count} lines set aside in _mixload_rejects`
     case 'dates':
-      return `${sliceName(event.slice)}: ${event.undated} events without a usable time, ${event.outside} dated outside these days; all are kept`
+      return (
+        `${sliceName(event.slice)}: ${event.undated} events without a usable time, ${event.outside} dated outside ` +
+        `${'file' in event.slice ? 'the years 1 to 9999' : 'these days'}; all are kept`
+      )
     case 'warning':
       return event.message
   }

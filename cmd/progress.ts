@@ -5,6 +5,7 @@ import { sliceName } from '../lib/slices.ts'
 export class Progress {
   readonly #startedAt: number
   #slices = 0
+  #unit = 'slices'
   #loaded = 0
   #rows = 0
   #requestsLeft = Number.POSITIVE_INFINITY
@@ -20,11 +21,12 @@ export class Progress {
     switch (event.kind) {
       case 'run-planned':
         this.#slices = event.sliceCount
+        this.#unit = event.unit
         this.#requestsLeft = event.requestsLeft
         return true
       case 'slice-started':
         this.#requestsLeft--
-        this.#downloading = `${sliceName(event.slice)}: asking`
+        this.#downloading = `${sliceName(event.slice)}: ${'file' in event.slice ? 'reading' : 'asking'}`
         return true
       case 'slice-progress':
         this.#downloading = `${sliceName(event.slice)}: ${count(event.events)} events, ${megabytes(event.bytes)} MB`
@@ -40,6 +42,9 @@ export class Progress {
       case 'slice-split':
         this.#slices += event.into.length - 1
         return false
+      case 'slice-already-loaded':
+        this.#slices--
+        return true
       case 'retry':
         this.#requestsLeft--
         return false
@@ -52,7 +57,7 @@ export class Progress {
     const seconds = Math.max(0.001, (now - this.#startedAt) / 1000)
     const toGo = this.#loaded === 0 ? undefined : (seconds / this.#loaded) * (this.#slices - this.#loaded)
     const total = [
-      `${this.#loaded} of ${this.#slices} slices`,
+      `${this.#loaded} of ${this.#slices} ${this.#unit}`,
       `${count(this.#rows)} rows`,
       `${count(Math.round(this.#rows / seconds))} rows/s`,
       ...(toGo === undefined ? [] : [`about ${duration(toGo)} to go`]),

@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import envPaths from 'env-paths'
 import { createDestination } from '../destinations/index.ts'
 import { ColumnRegistry } from '../lib/columns/registry.ts'
@@ -8,6 +9,7 @@ import { Engine } from '../lib/engine.ts'
 import { MixloadError } from '../lib/errors.ts'
 import type { Tell } from '../lib/events.ts'
 import { Extractor } from '../lib/extract.ts'
+import { FileExtractor } from '../lib/file-extract.ts'
 import { Loader } from '../lib/load.ts'
 import { RequestBudget } from '../lib/mixpanel/budget.ts'
 import { type Credentials, MixpanelClient } from '../lib/mixpanel/client.ts'
@@ -16,9 +18,9 @@ import { DESTINATION_RETRIES, patientDestination } from '../lib/patient-destinat
 import { DEFAULT_RETRIES } from '../lib/retry.ts'
 import { type RunSummary, runSlices } from '../lib/run.ts'
 import type { Settings } from '../lib/settings.ts'
-import type { Slice } from '../lib/slices.ts'
+import { loadsLeft, type Slice } from '../lib/slices.ts'
 import { SpoolDirectory } from '../lib/spool.ts'
-import { exportColumnRules, exportColumns, exportSelection } from '../lib/streams/export.ts'
+import { exportColumnRules, exportColumns } from '../lib/streams/export.ts'
 
 /**
  * The credentials that the settings give.
@@ -112,6 +114,25 @@ export async function openWarehouse(settings: Settings, tell: Tell, signal: Abor
   }
 }
 
+/** What loads into the table `export` of an open destination, and the columns it has and gets. */
+async function openExport(
+  settings: Settings,
+  { destination, engine, spool }: Warehouse,
+  zone: string | undefined,
+  tell: Tell,
+): Promise<{ readonly registry: ColumnRegistry; readonly loader: Loader }> {
+  const there = await destination.columns('export')
+  const fixed = exportColumns(settings.legacyTime).filter(({ name }) => !there.some((column) => column.name === name))
+  const rules = exportColumnRules(settings)
+  const columnsMax = Math.min(rules.columnsMax, destination.supports.columnsMax)
+  const registry = new ColumnRegistry([...there, ...fixed], { ...rules, columnsMax })
+  const localZone = settings.legacyTime ? zone : undefined
+  const { write } = settings
+  const loader = new Loader({ destination, engine, spool, registry, table: 'export', write, localZone, tell }, there)
+  await loader.putViews()
+  return { registry, loader }
+}
+
 export interface ExportRun {
   readonly settings: Settings
   readonly warehouse: Warehouse
@@ -124,12 +145,8 @@ export interface ExportRun {
 /** Downloads and loads slices of the export into an open destination. */
 export async function runExport(run: ExportRun, signal: AbortSignal): Promise<RunSummary> {
   const { settings, warehouse, client, zone, slices, tell } = run
-  const { destination, engine, spool } = warehouse
-  const there = await destination.columns('export')
-  const fixed = exportColumns(settings.legacyTime).filter(({ name }) => !there.some((column) => column.name === name))
-  const rules = exportColumnRules(settings)
-  const columnsMax = Math.min(rules.columnsMax, destination.supports.columnsMax)
-  const registry = new ColumnRegistry([...there, ...fixed], { ...rules, columnsMax })
+  const { destination, spool } = warehouse
+  const { registry, loader } = await openExport(settings, warehouse, zone, tell)
   const extractor = new Extractor({
     client,
     budget: exportBudget(settings, tell),
@@ -140,20 +157,27 @@ export async function runExport(run: ExportRun, signal: AbortSignal): Promise<Ru
     valuesPerRowMax: destination.supports.valuesPerRowMax,
     tell,
   })
-  const loader = new Loader(
-    {
-      destination,
-      engine,
-      spool,
-      registry,
-      table: 'export',
-      selection: exportSelection(settings.events),
-      write: settings.write,
-      localZone: settings.legacyTime ? zone : undefined,
-      tell,
-    },
-    there,
-  )
-  await loader.putViews()
   return runSlices(slices, extractor, loader, tell, signal)
+}
+
+export interface FileRun {
+  readonly settings: Settings
+  readonly warehouse: Warehouse
+  readonly files: readonly string[]
+  readonly standardInput: () => Readable
+  readonly tell: Tell
+}
+
+/** Loads files of events into an open destination, each in one commit. */
+export async function runFiles(run: FileRun, signal: AbortSignal): Promise<RunSummary> {
+  const { settings, warehouse, files, standardInput, tell } = run
+  const { destination, spool } = warehouse
+  const { registry, loader } = await openExport(settings, warehouse, settings.timezone, tell)
+  const { loadsPerDayMax, daysPerLoadMax, valuesPerRowMax } = destination.supports
+  const ledger = await destination.ledger('export')
+  const loadsMax = loadsLeft(ledger, loadsPerDayMax, Date.now())
+  const limits = { loadsMax, daysPerLoadMax, valuesPerRowMax }
+  const source = new FileExtractor({ stream: 'export', spool, registry, ledger, ...limits, standardInput, tell })
+  const slices = files.map((file) => ({ file }))
+  return runSlices(slices, source, loader, tell, signal)
 }

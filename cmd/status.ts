@@ -1,6 +1,7 @@
 import type { KnownColumn, LoadRecord } from '../lib/destination.ts'
 import { dayClock } from '../lib/project.ts'
 import { missingDays, planSlices, sliceName, wholeDays } from '../lib/slices.ts'
+import { loadedFile } from '../lib/streams/export.ts'
 import type { Day } from '../lib/time/days.ts'
 import type { Command } from './command.ts'
 import { openWarehouse } from './session.ts'
@@ -19,7 +20,8 @@ export const command: Command = {
       output.json({ stream: 'export', loads: 0 })
       return 0
     }
-    const whole = wholeDays(ledger, last.selection, dayClock(settings.timezone ?? 'UTC', settings))
+    const asked = ledger.findLast(({ selection }) => loadedFile(selection) === undefined)
+    const whole = wholeDays(ledger, asked?.selection ?? '', dayClock(settings.timezone ?? 'UTC', settings))
     const gaps = gapsIn(whole)
     const columns = newestColumns(await destination.columns('export'), last)
     const rows = ledger.reduce((total, { rowCount }) => total + rowCount, 0)
@@ -39,12 +41,16 @@ export const command: Command = {
       `export: ${rows} rows in ${ledger.length} loads, whole to ${lastDay ?? 'no day yet'}, ${rejects} lines set aside`,
     )
     output.print(gaps.length === 0 ? '  no gaps' : `  gaps: ${gaps.map(sliceName).join(', ')}`)
-    output.print(
-      `  last load: ${last.loadedAt.toISOString()}, ${last.rowCount} rows of ${last.firstDay} to ${last.lastDay}`,
-    )
+    output.print(`  last load: ${last.loadedAt.toISOString()}, ${last.rowCount} rows of ${contentOf(last)}`)
     output.print(`  new columns then: ${columns.map(({ name }) => name).join(', ') || 'none'}`)
     return 0
   },
+}
+
+/** What a load brought: the days that were asked for, or a file. */
+function contentOf({ selection, firstDay, lastDay }: LoadRecord): string {
+  const file = loadedFile(selection)
+  return file === undefined ? `${firstDay} to ${lastDay}` : sliceName(file)
 }
 
 /** The days missing between the first whole day and the last. */

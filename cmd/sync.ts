@@ -8,11 +8,11 @@ export const command: Command = {
   settings: [...LOAD_SETTINGS, 'attributionWindow'],
   async run(context) {
     const { from, attributionWindow } = context.settings
-    return load(context, ({ whole, lastDay, ledger }) => {
-      if (from === undefined && ledger.length === 0) {
+    return load(context, ({ whole, lastDay }) => {
+      if (from === undefined && whole.size === 0) {
         throw new MixloadError(
           'CONFIG_INVALID',
-          'The ledger is empty, so sync does not know where to begin. Run mixload backfill --from DAY first, or give sync --from DAY.',
+          'The ledger has no whole day, so sync does not know where to begin. Run mixload backfill --from DAY first, or give sync --from DAY.',
         )
       }
       return syncDays(whole, from, lastDay, attributionWindow)

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { command as backfill } from '../cmd/backfill.ts'
 import { command as check } from '../cmd/check.ts'
 import type { Command } from '../cmd/command.ts'
+import { command as load } from '../cmd/load.ts'
 import { command as plan } from '../cmd/plan.ts'
 import { command as simulate } from '../cmd/simulate.ts'
 import { command as status } from '../cmd/status.ts'
@@ -22,7 +23,7 @@ import { DESTINATION_RETRIES } from '../lib/patient-destination.ts'
 import { DEFAULT_RETRIES } from '../lib/retry.ts'
 import { flagOf, SETTINGS, type SettingName } from '../lib/settings.ts'
 
-const COMMANDS: Readonly<Record<string, Command>> = { backfill, sync, plan, check, status, views, simulate }
+const COMMANDS: Readonly<Record<string, Command>> = { backfill, sync, load, plan, check, status, views, simulate }
 const LOADING = ['backfill', 'sync', 'plan', 'check']
 
 const GENERATED = '<!-- Written by `node docs/generate.ts`. Change the code or that script, not this page. -->'
@@ -45,11 +46,6 @@ function settingsPage(): string {
       takersOf(name),
     ]
   })
-  const ownRows = Object.entries(simulate.options ?? {}).map(([name, { describe, default: value }]) => [
-    code(`--${name}`),
-    Array.isArray(value) ? '' : String(value),
-    describe ?? '',
-  ])
   return page(
     '# Settings',
     `A setting comes from a flag, from an environment variable, or from a YAML file, in this order: a flag wins over the
@@ -84,16 +80,30 @@ JSON on standard output) and ${code('--help')}.`,
   refused together with ${code('events')}.
 - ${code('newProperties: ignore')} drops the values of properties that have no column. How many is reported at the end of
   the run, but they are in no table.
+- ${code('load')} heeds neither ${code('events')} nor ${code('write')}: a file is loaded whole, and added.
 - ${code('status')} asks Mixpanel nothing: without ${code('timezone')} it tells the days of a project as if its zone were UTC.
 - ${code('timezone')}: when it is not set and Mixpanel can't be asked, the run goes on in UTC and warns, but with
   ${code('legacyTime')} it ends: see [time.md](time.md).
 - ${code('memory:')} as the destination keeps nothing: it is for tests.
 - The request budget and the answers of the event-name list: see [reliability.md](reliability.md).
 - ${code('HTTP_PROXY')}, ${code('HTTPS_PROXY')} and ${code('NO_PROXY')} are heeded.`,
+    '## Options of `mixload load` alone',
+    `The files to load are given as words: see [files.md](files.md).`,
+    ownOptions(load),
     '## Options of `mixload simulate` alone',
     `It does not look at the environment for these. See [simulator.md](simulator.md).`,
-    table(['Flag', 'Default', 'Meaning'], ownRows),
+    ownOptions(simulate),
   )
+}
+
+/** The options that only one command has. */
+function ownOptions({ options = {} }: Command): string {
+  const rows = Object.entries(options).map(([name, { describe, default: value }]) => [
+    code(`--${name}`),
+    Array.isArray(value) ? '' : String(value),
+    describe ?? '',
+  ])
+  return table(['Flag', 'Default', 'Meaning'], rows)
 }
 
 /** The commands that take a setting; secrets go to all that ask Mixpanel. */
@@ -211,8 +221,12 @@ const ERRORS: Readonly<Record<ErrorCode, string>> = {
   NETWORK_FAILED: 'No answer, a connection that broke, or silence past a timeout, each time. Run again later.',
   QUERY_TIMEOUT:
     'Mixpanel gave up on a scan that takes too long. Less is asked for; a day that still fails is set aside.',
-  BODY_TRUNCATED: 'A body that stopped before its end, although the status was 200. As before.',
-  BODY_UNREADABLE: "A body that is no export at all, such as a proxy's error page with status 200. As before.",
+  BODY_TRUNCATED:
+    'A body that stopped before its end, although the status was 200. As before. A file that did is set aside at once.',
+  BODY_UNREADABLE:
+    "A body that is no export at all, such as a proxy's error page with status 200. As before. A file of another form is set aside at once.",
+  FILE_REFUSED:
+    'A file given to `mixload load` is not there, is a directory, cannot be read, or holds more days than the destination takes in one load. The others are loaded.',
   SPOOL_FAILED:
     'The spool or the request budget cannot be written: free space, or set `--spool-dir` or `--state-dir` to another directory.',
   ENGINE_FAILED: 'The embedded DuckDB failed outside of a load. Please report it.',
@@ -260,7 +274,7 @@ The wait is ${firstDelayMs / 1000} s, doubled each time up to ${delayMaxMs / 100
 Mixpanel sends \`Retry-After\`, it is that instead.`,
     table(['Code', 'Exit code', 'Tries again', 'Meaning and what to do'], rows),
     `The exit code is that of an error that ends a run. A slice that is set aside (${LESS_IS_ASKED_FOR.map(code).join(', ')}) does
-not end it: the other slices are loaded, and the exit code is 3.`,
+not end it: the other slices are loaded, and the exit code is 3. So it is with a file that \`mixload load\` sets aside.`,
   )
 }
 

@@ -38,6 +38,8 @@ export const ERROR_CODES = {
   BODY_TRUNCATED: PASSING,
   /** A body that is no export at all, such as a proxy's error page. */
   BODY_UNREADABLE: PASSING,
+  /** A file that was named is not there, can't be read, or holds more than one load may. */
+  FILE_REFUSED: FAILED,
   /** Writing or reading the spool failed. */
   SPOOL_FAILED: FAILED,
   /** The transform engine refused what it was given. */

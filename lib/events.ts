@@ -1,28 +1,40 @@
 import type { Column } from './columns/column.ts'
 import type { LoadRecord } from './destination.ts'
 import type { MixloadError } from './errors.ts'
-import type { Slice } from './slices.ts'
+import type { AnySlice } from './slices.ts'
 
 /** What happens in a run that somebody may want to see. The pipeline tells; the shell prints, logs or ignores. */
 export type RunEvent =
   /** Before the first slice: how many there are, and how many requests may still go this hour (Infinity: no limit). */
-  | { readonly kind: 'run-planned'; readonly sliceCount: number; readonly requestsLeft: number }
-  | { readonly kind: 'slice-started'; readonly slice: Slice }
-  /** While a slice is downloaded: bytes unzipped and events so far. */
-  | { readonly kind: 'slice-progress'; readonly slice: Slice; readonly bytes: number; readonly events: number }
-  | { readonly kind: 'slice-loading'; readonly slice: Slice; readonly events: number }
-  | { readonly kind: 'slice-loaded'; readonly slice: Slice; readonly record: LoadRecord; readonly seconds: number }
+  | {
+      readonly kind: 'run-planned'
+      readonly unit: 'slices' | 'files'
+      readonly sliceCount: number
+      readonly requestsLeft: number
+    }
+  | { readonly kind: 'slice-started'; readonly slice: AnySlice }
+  /** While a slice is downloaded or read: bytes unzipped and events so far. */
+  | { readonly kind: 'slice-progress'; readonly slice: AnySlice; readonly bytes: number; readonly events: number }
+  | { readonly kind: 'slice-loading'; readonly slice: AnySlice; readonly events: number }
+  | { readonly kind: 'slice-loaded'; readonly slice: AnySlice; readonly record: LoadRecord; readonly seconds: number }
   /** The body was not whole: halves of it are asked for instead. */
-  | { readonly kind: 'slice-split'; readonly slice: Slice; readonly into: readonly Slice[]; readonly reason: string }
-  | { readonly kind: 'slice-by-event'; readonly slice: Slice; readonly reason: string }
-  | { readonly kind: 'slice-clamped'; readonly slice: Slice; readonly reason: string }
+  | {
+      readonly kind: 'slice-split'
+      readonly slice: AnySlice
+      readonly into: readonly AnySlice[]
+      readonly reason: string
+    }
+  | { readonly kind: 'slice-by-event'; readonly slice: AnySlice; readonly reason: string }
+  /** Its content is in the ledger: there is nothing to load. */
+  | { readonly kind: 'slice-already-loaded'; readonly slice: AnySlice }
+  | { readonly kind: 'slice-clamped'; readonly slice: AnySlice; readonly reason: string }
   /** Given up for this run; the next run will ask for it again. */
-  | { readonly kind: 'slice-set-aside'; readonly slice: Slice; readonly error: MixloadError }
+  | { readonly kind: 'slice-set-aside'; readonly slice: AnySlice; readonly error: MixloadError }
   | { readonly kind: 'columns-added'; readonly table: string; readonly columns: readonly Column[] }
   | { readonly kind: 'retry'; readonly error: MixloadError; readonly delayMs: number }
   | { readonly kind: 'waiting-for-budget'; readonly ms: number }
-  | { readonly kind: 'rejects'; readonly slice: Slice; readonly count: number }
-  | { readonly kind: 'dates'; readonly slice: Slice; readonly undated: number; readonly outside: number }
+  | { readonly kind: 'rejects'; readonly slice: AnySlice; readonly count: number }
+  | { readonly kind: 'dates'; readonly slice: AnySlice; readonly undated: number; readonly outside: number }
   | { readonly kind: 'warning'; readonly message: string }
 
 export type Tell = (event: RunEvent) => void

@@ -2,16 +2,16 @@ import { randomUUID } from 'node:crypto'
 import type { ColumnRegistry } from './columns/registry.ts'
 import { isFailure, MixloadError } from './errors.ts'
 import type { Tell } from './events.ts'
-import { type BodySummary, readBody } from './infer/body-reader.ts'
+import { type BodySinks, type BodySummary, readBody } from './infer/body-reader.ts'
 import { LineWriter, type SpoolField } from './infer/line-writer.ts'
 import { LineScanner } from './infer/scan.ts'
 import type { RequestBudget } from './mixpanel/budget.ts'
 import type { MixpanelClient } from './mixpanel/client.ts'
 import { type RetryPolicy, retrying } from './retry.ts'
-import { type Slice, sliceName } from './slices.ts'
+import { type AnySlice, halves, type Slice, sliceName } from './slices.ts'
 import { type Chunk, ChunkWriter, removeChunks, type SpoolDirectory } from './spool.ts'
-import { exportRequest } from './streams/export.ts'
-import { addDays } from './time/days.ts'
+import { exportRequest, exportSelection } from './streams/export.ts'
+import { addDays, type Day } from './time/days.ts'
 import { type EventClock, eventClock } from './time/event-time.ts'
 
 export interface ExtractOptions {
@@ -27,10 +27,14 @@ export interface ExtractOptions {
   readonly tell: Tell
 }
 
-/** A slice that has been downloaded whole and checked, waiting on disk to be loaded. */
+/** A slice that has come whole and was checked, waiting on disk to be loaded. */
 export interface SpooledSlice {
-  readonly slice: Slice
+  readonly slice: AnySlice
   readonly loadId: string
+  /** What the ledger says of it: the days it is of, null where it has none, and what of the stream it is. */
+  readonly firstDay: Day | null
+  readonly lastDay: Day | null
+  readonly selection: string
   readonly startedAt: Date
   readonly events: readonly Chunk[]
   readonly rejects: readonly Chunk[]
@@ -43,12 +47,25 @@ export interface SpooledSlice {
 }
 
 /** What became of a slice. */
-export type Extracted =
+export type Extracted<S extends AnySlice> =
   | { readonly kind: 'spooled'; readonly spooled: SpooledSlice }
   /** Mixpanel does not give it whole: ask for these instead. */
-  | { readonly kind: 'split'; readonly reason: MixloadError }
+  | { readonly kind: 'split'; readonly into: readonly S[]; readonly reason: MixloadError }
   /** Nothing to ask for: the slice lies after the project's today. */
   | { readonly kind: 'future' }
+  /** Nothing to load: the ledger has its content. */
+  | { readonly kind: 'already-loaded' }
+
+/** Where slices come from. */
+export interface SliceSource<S extends AnySlice> {
+  /** Requests sent so far, those of slices that did not come whole included. */
+  readonly requestCount: number
+  /**
+   * Brings a slice whole to the spool.
+   * @throws MixloadError when trying again or for less won't help.
+   */
+  extract(slice: S, signal: AbortSignal): Promise<Extracted<S>>
+}
 
 /** Attempts at a body that breaks off, before less is asked for. */
 const WHOLE_BODY_TRIES = 2
@@ -57,14 +74,14 @@ const WHOLE_BODY_TRIES = 2
 const EVENT_NAMES_MAX = 5000
 
 /** Part of a slice that came whole. */
-interface Part {
+export interface Part {
   readonly events: readonly Chunk[]
   readonly rejects: readonly Chunk[]
   readonly summary: BodySummary
 }
 
 /** Downloads slices to the spool, one after the other. */
-export class Extractor {
+export class Extractor implements SliceSource<Slice> {
   readonly #options: ExtractOptions
   readonly #scanner = new LineScanner()
   readonly #writer: LineWriter
@@ -78,16 +95,11 @@ export class Extractor {
     this.#writer = new LineWriter(this.#scanner, options.registry, options.valuesPerRowMax)
   }
 
-  /** Requests sent so far, those of slices that did not come whole included. */
   get requestCount(): number {
     return this.#allRequests
   }
 
-  /**
-   * Downloads a slice whole.
-   * @throws MixloadError when asking again or for less won't help.
-   */
-  async extract(asked: Slice, signal: AbortSignal): Promise<Extracted> {
+  async extract(asked: Slice, signal: AbortSignal): Promise<Extracted<Slice>> {
     const { tell, events } = this.#options
     const startedAt = new Date()
     this.#requests = 0
@@ -104,7 +116,7 @@ export class Extractor {
           if (slice.firstDay === slice.lastDay) return { kind: 'future' }
           slice = { firstDay: slice.firstDay, lastDay: addDays(slice.lastDay, -1) }
         } else if (!isFailure(error, 'BODY_TRUNCATED', 'QUERY_TIMEOUT', 'BODY_UNREADABLE')) throw error
-        else if (slice.firstDay !== slice.lastDay) return { kind: 'split', reason: error }
+        else if (slice.firstDay !== slice.lastDay) return { kind: 'split', into: halves(asked), reason: error }
         else return this.#spooled(slice, startedAt, await this.#byEvent(slice, error, signal))
       }
     }
@@ -138,23 +150,16 @@ export class Extractor {
     await budget.acquire(signal)
     this.#requests++
     this.#allRequests++
-    const eventFile = new ChunkWriter(spool, '.ndjson')
-    const rejectFile = new ChunkWriter(spool, '.rejects.ndjson')
     try {
       const body = await client.stream(exportRequest(slice, events), signal)
-      const summary = await readBody(body, {
+      return await spoolBody(body, spool, {
         scanner: this.#scanner,
         writer: this.#writer,
-        events: eventFile,
-        rejects: rejectFile,
         clock: eventClock(slice.firstDay, slice.lastDay),
         eventNames: this.#eventNamesSeen,
         onProgress: (bytes, count) => tell({ kind: 'slice-progress', slice, bytes, events: count }),
       })
-      return { events: await eventFile.finish(), rejects: await rejectFile.finish(), summary }
     } catch (error) {
-      await eventFile.discard()
-      await rejectFile.discard()
       this.#eventNamesSeen ??= new Set()
       throw error
     }
@@ -219,12 +224,14 @@ export class Extractor {
     return [...names].sort()
   }
 
-  #spooled(slice: Slice, startedAt: Date, parts: readonly Part[]): Extracted {
+  #spooled(slice: Slice, startedAt: Date, parts: readonly Part[]): Extracted<Slice> {
     const summaries = parts.map((part) => part.summary)
     const sum = (of: (summary: BodySummary) => number) => summaries.reduce((total, summary) => total + of(summary), 0)
     const spooled: SpooledSlice = {
       slice,
       loadId: randomUUID(),
+      ...slice,
+      selection: exportSelection(this.#options.events),
       startedAt,
       events: parts.flatMap((part) => part.events),
       rejects: parts.flatMap((part) => part.rejects),
@@ -245,6 +252,24 @@ export class Extractor {
       clock: eventClock(slice.firstDay, slice.lastDay),
     }
     return { kind: 'spooled', spooled }
+  }
+}
+
+/** Reads a body to its end into chunk files. Where that fails, nothing is left of it. */
+export async function spoolBody(
+  body: AsyncIterable<Buffer>,
+  spool: SpoolDirectory,
+  sinks: Omit<BodySinks, 'events' | 'rejects'>,
+): Promise<Part> {
+  const events = new ChunkWriter(spool, '.ndjson')
+  const rejects = new ChunkWriter(spool, '.rejects.ndjson')
+  try {
+    const summary = await readBody(body, { ...sinks, events, rejects })
+    return { events: await events.finish(), rejects: await rejects.finish(), summary }
+  } catch (error) {
+    await events.discard()
+    await rejects.discard()
+    throw error
   }
 }
 

@@ -119,7 +119,11 @@ function localTime(zone: string): string {
 }
 
 /** The day in the export's own clock, which is the one `time` is in; kept within the slice, so that a day can be replaced. */
-function dayExpression({ firstDay, lastDay }: EventClock): string {
+function dayExpression({ filedUnder, from, until }: EventClock): string {
+  if (filedUnder === undefined) {
+    return `CASE WHEN round(_ms) >= ${from} AND round(_ms) < ${until} THEN CAST(${LOCAL_CLOCK} AS DATE) END`
+  }
+  const { firstDay, lastDay } = filedUnder
   const first = `DATE ${quoteText(firstDay)}`
   if (firstDay === lastDay) return first
   return `least(greatest(coalesce(CAST(${LOCAL_CLOCK} AS DATE), ${first}), ${first}), DATE ${quoteText(lastDay)})`

@@ -18,7 +18,6 @@ export interface LoadOptions {
   readonly spool: SpoolDirectory
   readonly registry: ColumnRegistry
   readonly table: string
-  readonly selection: string
   readonly write: 'append' | 'replace'
   /** The project's zone where its times are local clock readings, else undefined. */
   readonly localZone: string | undefined
@@ -63,7 +62,7 @@ export class Loader {
   }
 
   async #commit(spooled: SpooledSlice, signal: AbortSignal): Promise<LoadRecord> {
-    const { destination, table, selection, tell } = this.#options
+    const { destination, table, tell } = this.#options
     const relation = this.#relation(spooled)
     await this.#addColumns(relation.columns, spooled.loadId)
     tell({ kind: 'slice-loading', slice: spooled.slice, events: spooled.summary.events })
@@ -74,9 +73,9 @@ export class Loader {
       {
         loadId: spooled.loadId,
         stream: table,
-        firstDay: spooled.slice.firstDay,
-        lastDay: spooled.slice.lastDay,
-        selection,
+        firstDay: spooled.firstDay,
+        lastDay: spooled.lastDay,
+        selection: spooled.selection,
         rowCount: spooled.summary.events,
         rejectCount: spooled.summary.rejects,
         byteCount: spooled.summary.bytes,
@@ -90,7 +89,9 @@ export class Loader {
   }
 
   #mode({ slice }: SpooledSlice): WriteMode {
-    return this.#options.write === 'append' ? { kind: 'append' } : { kind: 'replace-days', ...slice }
+    // A file is no answer to a request for days, so there is nothing that it could stand for.
+    if (this.#options.write === 'append' || 'file' in slice) return { kind: 'append' }
+    return { kind: 'replace-days', ...slice }
   }
 
   #relation(spooled: SpooledSlice): Relation {

@@ -1,9 +1,9 @@
 import type { LoadRecord } from './destination.ts'
 import { isFailure, type MixloadError } from './errors.ts'
 import type { Tell } from './events.ts'
-import { discardSpooled, type Extracted, type Extractor, type SpooledSlice } from './extract.ts'
+import { discardSpooled, type Extracted, type SliceSource, type SpooledSlice } from './extract.ts'
 import type { Loader } from './load.ts'
-import { halves, type Slice } from './slices.ts'
+import type { AnySlice } from './slices.ts'
 
 /** What a run did. */
 export interface RunSummary {
@@ -15,20 +15,22 @@ export interface RunSummary {
   readonly undated: number
   readonly outside: number
   readonly ignoredValues: number
+  /** Slices whose content the ledger had. */
+  readonly alreadyLoaded: readonly AnySlice[]
   /** Slices given up in this run, with what they failed of. The next run asks for them again. */
-  readonly setAside: readonly { readonly slice: Slice; readonly error: MixloadError }[]
+  readonly setAside: readonly { readonly slice: AnySlice; readonly error: MixloadError }[]
 }
 
 /** Failures that concern one slice alone, so that the others can go on. */
-const SLICE_FAILURES = ['BODY_TRUNCATED', 'BODY_UNREADABLE', 'QUERY_TIMEOUT'] as const
+const SLICE_FAILURES = ['BODY_TRUNCATED', 'BODY_UNREADABLE', 'QUERY_TIMEOUT', 'FILE_REFUSED'] as const
 
 /**
- * Downloads and loads slices in order; while one loads, the next one downloads. A failure that concerns all of them
- * ends the run with what is committed until then.
+ * Gets and loads slices in order; while one loads, the next one comes. A failure that concerns all of them ends the run
+ * with what is committed until then.
  */
-export async function runSlices(
-  slices: readonly Slice[],
-  extractor: Extractor,
+export async function runSlices<S extends AnySlice>(
+  slices: readonly S[],
+  source: SliceSource<S>,
   loader: Loader,
   tell: Tell,
   signal: AbortSignal,
@@ -36,24 +38,28 @@ export async function runSlices(
   const waiting = [...slices]
   const loads: LoadRecord[] = []
   const spooledSlices: SpooledSlice[] = []
-  const setAside: { slice: Slice; error: MixloadError }[] = []
+  const alreadyLoaded: AnySlice[] = []
+  const setAside: { slice: S; error: MixloadError }[] = []
 
-  /** The next slice that could be downloaded, or undefined when none is left. */
+  /** The next slice that came whole, or undefined when none is left. */
   const next = async (): Promise<SpooledSlice | undefined> => {
     for (let slice = waiting.shift(); slice !== undefined; slice = waiting.shift()) {
       const outcome = await attempt(slice)
       if (outcome?.kind === 'spooled') return outcome.spooled
       if (outcome?.kind === 'split') {
-        const parts = halves(slice)
-        tell({ kind: 'slice-split', slice, into: parts, reason: outcome.reason.message })
-        waiting.unshift(...parts)
-      }
+        tell({ kind: 'slice-split', slice, into: outcome.into, reason: outcome.reason.message })
+        waiting.unshift(...outcome.into)
+      } else if (outcome?.kind === 'already-loaded') noteLoaded(slice)
     }
     return undefined
   }
-  const attempt = async (slice: Slice): Promise<Extracted | undefined> => {
+  const noteLoaded = (slice: AnySlice) => {
+    alreadyLoaded.push(slice)
+    tell({ kind: 'slice-already-loaded', slice })
+  }
+  const attempt = async (slice: S): Promise<Extracted<S> | undefined> => {
     try {
-      return await extractor.extract(slice, signal)
+      return await source.extract(slice, signal)
     } catch (error) {
       if (!isFailure(error, ...SLICE_FAILURES)) throw error
       setAside.push({ slice, error })
@@ -69,15 +75,18 @@ export async function runSlices(
     download.catch(() => {})
     try {
       loads.push(await loadOne(spooled, loader, tell, signal))
+      spooledSlices.push({ ...spooled, events: [], rejects: [], fields: [] })
     } catch (error) {
-      // The spool is removed as a whole when the run ends; the download must not be writing to it then.
-      await download.catch(() => {})
-      throw error
+      if (isFailure(error, 'ALREADY_LOADED') && 'file' in spooled.slice) noteLoaded(spooled.slice)
+      else {
+        // The spool is removed as a whole when the run ends; the download must not be writing to it then.
+        await download.catch(() => {})
+        throw error
+      }
     }
-    spooledSlices.push({ ...spooled, events: [], rejects: [], fields: [] })
     await discardSpooled(spooled)
   }
-  return summarize(loads, spooledSlices, setAside, extractor.requestCount)
+  return { ...summarize(loads, spooledSlices), requests: source.requestCount, alreadyLoaded, setAside }
 }
 
 async function loadOne(spooled: SpooledSlice, loader: Loader, tell: Tell, signal: AbortSignal): Promise<LoadRecord> {
@@ -95,19 +104,15 @@ async function loadOne(spooled: SpooledSlice, loader: Loader, tell: Tell, signal
 function summarize(
   loads: readonly LoadRecord[],
   spooled: readonly SpooledSlice[],
-  setAside: RunSummary['setAside'],
-  requests: number,
-): RunSummary {
+): Omit<RunSummary, 'requests' | 'alreadyLoaded' | 'setAside'> {
   const sum = <T>(items: readonly T[], of: (item: T) => number) => items.reduce((total, item) => total + of(item), 0)
   return {
     loads,
     rows: sum(loads, ({ rowCount }) => rowCount),
     rejects: sum(loads, ({ rejectCount }) => rejectCount),
     bytes: sum(loads, ({ byteCount }) => byteCount),
-    requests,
     undated: sum(spooled, ({ summary }) => summary.undated),
     outside: sum(spooled, ({ summary }) => summary.outside),
     ignoredValues: sum(spooled, ({ ignoredValues }) => ignoredValues),
-    setAside,
   }
 }

@@ -7,6 +7,16 @@ export interface Slice {
   readonly lastDay: Day
 }
 
+/** A file's path, or {@link STANDARD_INPUT}: in the place of a span of days, what one commit loads. */
+export interface FileSlice {
+  readonly file: string
+}
+
+export type AnySlice = Slice | FileSlice
+
+/** What stands for standard input among paths. */
+export const STANDARD_INPUT = '-'
+
 /** How the project tells its days. */
 export interface DayClock {
   /** The project's time zone. */
@@ -112,6 +122,8 @@ export function syncDays(
 }
 
 /** How a slice is named in messages. */
-export function sliceName({ firstDay, lastDay }: Slice): string {
+export function sliceName(slice: AnySlice): string {
+  if ('file' in slice) return slice.file === STANDARD_INPUT ? 'standard input' : slice.file
+  const { firstDay, lastDay } = slice
   return firstDay === lastDay ? firstDay : `${firstDay} to ${lastDay}`
 }

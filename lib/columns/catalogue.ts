@@ -114,7 +114,11 @@ export const EXPORT_COLUMNS: readonly FixedColumn[] = [
   fixed('event_id', 'text', 'MD5 of event, time and $insert_id (of the whole line where that is missing)'),
   fixed('distinct_id', 'text', 'Person the event belongs to', 'distinct_id'),
   fixed('time', 'timestamptz', 'When the event happened, UTC, to the millisecond', 'time'),
-  fixed('_day', 'date', "Day of the export the event came in, in the project's clock"),
+  fixed(
+    '_day',
+    'date',
+    "Day of the export the event came in, in the project's clock; from a file, the event's own day",
+  ),
   fixed('mp_insert_id', 'text', EVENT_PROPERTIES.$insert_id?.description ?? '', '$insert_id'),
   fixed(
     'mp_processing_time_ms',

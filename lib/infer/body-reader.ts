@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { MixloadError } from '../errors.ts'
 import type { ChunkWriter } from '../spool.ts'
-import { clockMs, type EventClock, isStorable } from '../time/event-time.ts'
+import { clockMs, dayNumber, type EventClock, isStorable } from '../time/event-time.ts'
 import { announcesFailure } from './body-end.ts'
 import { KIND } from './kinds.ts'
 import type { LineWriter } from './line-writer.ts'
@@ -25,7 +25,7 @@ export interface BodySummary {
   readonly damaged: number
   /** Events without a usable time. */
   readonly undated: number
-  /** Events dated outside the slice's days. */
+  /** Events dated outside the clock's days. */
   readonly outside: number
   /** Bytes of the longest line in the spool, of events and of rejects. */
   readonly longestLine: number
@@ -42,6 +42,8 @@ export interface BodySinks {
   readonly clock: EventClock
   /** Gets the name of every event, where it is wanted. */
   readonly eventNames?: Set<string> | undefined
+  /** Gets the number of the day of every event within the clock's days, where it is wanted. */
+  readonly dayNumbers?: Set<number> | undefined
   /** Told now and then how far reading has come. */
   readonly onProgress?: (bytes: number, events: number) => void
 }
@@ -176,9 +178,9 @@ class BodyReader {
     return false
   }
 
-  /** Counts undated events and those outside the slice's days; false when `time` is no date a warehouse can hold. */
+  /** Counts undated events and those outside the clock's days; false when `time` is no date a warehouse can hold. */
   #noteTime(bytes: Buffer): boolean {
-    const { scanner, clock } = this.#sinks
+    const { scanner, clock, dayNumbers } = this.#sinks
     const token = scanner.timeToken
     const kind = token < 0 ? KIND.null : (scanner.kind[token] as number)
     if ((kind & (KIND.integer | KIND.double)) === 0) {
@@ -190,6 +192,7 @@ class BodyReader {
     const number = kind === KIND.integer ? integerAt(bytes, start, end) : Number(bytes.toString('latin1', start, end))
     const ms = clockMs(clock, number)
     if (ms < clock.from || ms >= clock.until) this.#outside++
+    else dayNumbers?.add(dayNumber(ms))
     return isStorable(ms)
   }
 
@@ -303,7 +306,7 @@ function isJson(text: string): boolean {
 }
 
 function noExport(): MixloadError {
-  return new MixloadError('BODY_UNREADABLE', 'The answer is no export: not one of its lines is an event.')
+  return new MixloadError('BODY_UNREADABLE', 'This is no export: not one line of it is an event.')
 }
 
 function cutOff(events: number): MixloadError {
@@ -311,5 +314,5 @@ function cutOff(events: number): MixloadError {
 }
 
 function truncated(how: string): MixloadError {
-  return new MixloadError('BODY_TRUNCATED', `Mixpanel stopped before the end of the export: ${how}.`)
+  return new MixloadError('BODY_TRUNCATED', `The export is not whole: ${how}.`)
 }

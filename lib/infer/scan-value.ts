@@ -6,8 +6,11 @@ const OPEN_LIST = 0x5b
 const COMMA = 0x2c
 const COLON = 0x3a
 
-/** Lists and objects nested deeper than this are unreadable: no real event is, and a bound keeps the stack flat. */
-export const NESTING_MAX = 1000
+/**
+ * Lists and objects nested deeper than this are unreadable: BigQuery takes no deeper JSON, no real event is so deep, and
+ * a bound keeps the stack flat.
+ */
+export const NESTING_MAX = 500
 
 /** Digits, but for a zero before the point, up to which every decimal literal survives a double. */
 const SAFE_DIGITS = 15

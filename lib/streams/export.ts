@@ -24,6 +24,26 @@ export function exportSelection(events: readonly string[] | undefined): string {
   return events === undefined ? '' : JSON.stringify({ events: [...events].sort() })
 }
 
+/** A file that was loaded, as the ledger keeps it in the place of what was asked for. */
+export interface LoadedFile {
+  /** Its name, without its directory. */
+  readonly file: string
+  /** Its bytes as it lay on disk, and their hash. */
+  readonly bytes: number
+  readonly sha256: string
+}
+
+/** The `selection` of a file's load. It equals that of no request, so that a file never makes a day whole. */
+export function fileSelection({ file, bytes, sha256 }: LoadedFile): string {
+  return JSON.stringify({ file, bytes, sha256 })
+}
+
+/** The file that a ledger's row is of; undefined where the row is of a request. */
+export function loadedFile(selection: string): LoadedFile | undefined {
+  if (!selection.startsWith('{"file":')) return undefined
+  return JSON.parse(selection)
+}
+
 /** The columns that the table has from the start. */
 export function exportColumns(localTime: boolean): readonly FixedColumn[] {
   return localTime ? [...EXPORT_COLUMNS, LOCAL_TIME_COLUMN] : EXPORT_COLUMNS

@@ -20,7 +20,7 @@ const record: LoadRecord = {
 
 it('shows slices, rows, speed, time to go and the requests that are left', () => {
   const progress = new Progress(0)
-  expect(progress.take({ kind: 'run-planned', sliceCount: 3, requestsLeft: 60 })).toBe(true)
+  expect(progress.take({ kind: 'run-planned', unit: 'slices', sliceCount: 3, requestsLeft: 60 })).toBe(true)
   progress.take({ kind: 'slice-started', slice })
   progress.take({ kind: 'slice-progress', slice, bytes: 2_500_000, events: 4321 })
   expect(progress.lines(1000)).toEqual([
@@ -37,7 +37,17 @@ it('shows slices, rows, speed, time to go and the requests that are left', () =>
 
 it('counts the halves of a slice that was split, and says nothing of requests where there is no limit', () => {
   const progress = new Progress(0)
-  progress.take({ kind: 'run-planned', sliceCount: 1, requestsLeft: Number.POSITIVE_INFINITY })
+  progress.take({ kind: 'run-planned', unit: 'slices', sliceCount: 1, requestsLeft: Number.POSITIVE_INFINITY })
   expect(progress.take({ kind: 'slice-split', slice, into: [slice, slice], reason: 'cut' })).toBe(false)
   expect(progress.lines(1000)).toEqual(['0 of 2 slices, 0 rows, 0 rows/s'])
+})
+
+it('counts files by that name, and leaves out those that were loaded before', () => {
+  const progress = new Progress(0)
+  const file = { file: 'raw/a.gz' }
+  progress.take({ kind: 'run-planned', unit: 'files', sliceCount: 3, requestsLeft: Number.POSITIVE_INFINITY })
+  progress.take({ kind: 'slice-started', slice: file })
+  expect(progress.lines(1000)).toEqual(['raw/a.gz: reading', '0 of 3 files, 0 rows, 0 rows/s'])
+  expect(progress.take({ kind: 'slice-already-loaded', slice: file })).toBe(true)
+  expect(progress.lines(1000).at(-1)).toBe('0 of 2 files, 0 rows, 0 rows/s')
 })

@@ -58,11 +58,15 @@ export class Workplace implements AsyncDisposable {
   }
 
   /** Starts `mixload ARGS` and leaves it running. */
-  start(args: readonly string[], environment: NodeJS.ProcessEnv = this.environment()): ChildProcess {
+  start(
+    args: readonly string[],
+    environment: NodeJS.ProcessEnv = this.environment(),
+    standardInput: 'ignore' | 'pipe' = 'ignore',
+  ): ChildProcess {
     return spawn(process.execPath, [packagePath('dist', 'cmd', 'mixload.js'), ...args], {
       cwd: this.directory,
       env: environment,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [standardInput, 'pipe', 'pipe'],
     })
   }
 

@@ -34,7 +34,6 @@ it('sets aside just the lines that the engine refuses, and loads the others', as
         spool,
         registry,
         table: 'export',
-        selection: '',
         write: 'append',
         localZone: undefined,
         tell: (event) => event.kind === 'warning' && told.push(event.message),

@@ -1,6 +1,9 @@
+import { writeFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import type { ColumnRegistry } from '../../lib/columns/registry.ts'
 import type { SpooledSlice } from '../../lib/extract.ts'
+import { FileExtractor } from '../../lib/file-extract.ts'
 import { type BodySummary, readBody } from '../../lib/infer/body-reader.ts'
 import { LineWriter } from '../../lib/infer/line-writer.ts'
 import { LineScanner } from '../../lib/infer/scan.ts'
@@ -30,6 +33,8 @@ export class BodySpooler {
     const summary: BodySummary = await readBody(blocksOf(body, blockBytes), sinks)
     return {
       slice,
+      ...slice,
+      selection: '',
       loadId: `load-${++this.#loads}`,
       startedAt: new Date(),
       events: await events.finish(),
@@ -43,6 +48,40 @@ export class BodySpooler {
     }
   }
 }
+
+/** Spools bodies as `mixload load` does, from files that are plain, gzip and zstd in turn. */
+export class FileSpooler {
+  readonly #spool: SpoolDirectory
+  readonly #extractor: FileExtractor
+  #files = 0
+
+  constructor(spool: SpoolDirectory, registry: ColumnRegistry) {
+    this.#spool = spool
+    const none = Number.POSITIVE_INFINITY
+    this.#extractor = new FileExtractor({
+      stream: 'export',
+      spool,
+      registry,
+      ledger: [],
+      loadsMax: none,
+      daysPerLoadMax: none,
+      valuesPerRowMax: none,
+      standardInput: () => Readable.from([]),
+      tell: () => {},
+    })
+  }
+
+  /** Undefined for a body that came before. */
+  async spool(_: Slice, body: Buffer): Promise<SpooledSlice | undefined> {
+    const pack = PACKERS[this.#files++ % PACKERS.length] as (body: Buffer) => Buffer
+    const file = this.#spool.nextFile('.input')
+    await writeFile(file, pack(body))
+    const extracted = await this.#extractor.extract({ file }, new AbortController().signal)
+    return extracted.kind === 'spooled' ? extracted.spooled : undefined
+  }
+}
+
+const PACKERS = [(body: Buffer) => body, (body: Buffer) => gzipSync(body), (body: Buffer) => zstdCompressSync(body)]
 
 function blocksOf(body: Buffer, blockBytes: number): Readable {
   const blocks: Buffer[] = []

@@ -1,7 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { addDays, dayAt } from '../../lib/time/days.ts'
-import { clockMs, eventClock, INSTANT_MS_MAX, isStorable } from '../../lib/time/event-time.ts'
+import {
+  clockMs,
+  dayNumber,
+  dayOfNumber,
+  eventClock,
+  FILE_CLOCK,
+  INSTANT_MS_MAX,
+  isStorable,
+} from '../../lib/time/event-time.ts'
 
 const DAY_MS = 86_400_000
 /** Slices from February 1970 on, of up to a month. */
@@ -63,12 +71,47 @@ describe('the number in time', () => {
   })
 })
 
+describe('the number in time of an event from a file', () => {
+  it('is seconds if it is small, on either side of 1970, and milliseconds if not', () => {
+    for (const time of [0, 1, -1, 1_700_000_000, 1_700_000_000.5, -86_400, 99_999_999_999]) {
+      expect(clockMs(FILE_CLOCK, time)).toBe(time * 1000)
+    }
+    for (const time of [1e11, 1_700_000_000_000, -1e11 - 1, 8.64e15]) expect(clockMs(FILE_CLOCK, time)).toBe(time)
+  })
+
+  it('is read right in seconds up to the year 5138, and in milliseconds from March 1973', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1e11, max: 99_999_999_999_999 }), (ms) => {
+        expect(clockMs(FILE_CLOCK, ms)).toBe(ms)
+        expect(clockMs(FILE_CLOCK, Math.floor(ms / 1000))).toBe(Math.floor(ms / 1000) * 1000)
+      }),
+    )
+  })
+
+  it('is expected to be of any day that has a name', () => {
+    expect(dayAt(FILE_CLOCK.from)).toBe('0001-01-01')
+    expect(dayAt(FILE_CLOCK.until - 1)).toBe('9999-12-31')
+    expect(new Date(FILE_CLOCK.from - 1).getUTCFullYear()).toBe(0)
+  })
+})
+
+describe('the number of a day', () => {
+  it('is that of all its moments, before 1970, too', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: FILE_CLOCK.from, max: FILE_CLOCK.until - 1 }), (ms) => {
+        expect(dayOfNumber(dayNumber(ms))).toBe(dayAt(ms))
+      }),
+    )
+  })
+})
+
 describe('the days of a slice as milliseconds', () => {
   it('begin with the first day and end after the last', () => {
     fc.assert(
       fc.property(slice, ([first, last]) => {
-        const { from, until, firstDay, lastDay } = eventClock(first, last)
-        expect([firstDay, lastDay, dayAt(from), dayAt(until)]).toEqual([first, last, first, addDays(last, 1)])
+        const { from, until, filedUnder } = eventClock(first, last)
+        expect(filedUnder).toEqual({ firstDay: first, lastDay: last })
+        expect([dayAt(from), dayAt(until)]).toEqual([first, addDays(last, 1)])
         expect([from % DAY_MS, until % DAY_MS]).toEqual([0, 0])
       }),
     )

@@ -1,0 +1,103 @@
+import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib'
+import { MixloadError, messageOf } from './errors.ts'
+
+/** How bytes are packed. */
+export type Packing = 'gzip' | 'zstd' | 'none'
+
+const GZIP = [0x1f, 0x8b]
+const ZSTD = [0x28, 0xb5, 0x2f, 0xfd]
+/** What a zstd file may begin with instead: a frame to be skipped, whose first four bits do not matter. */
+const ZSTD_SKIPPABLE = [0x2a, 0x4d, 0x18]
+
+/** Bytes of a beginning that {@link packingOf} looks at. */
+export const MAGIC_BYTES = 4
+
+/** Unzipping gives large pieces, and works ahead of who reads them on another thread. */
+const OUTPUT = { chunkSize: 256 * 1024, readableHighWaterMark: 4 * 1024 * 1024 }
+
+/** The packing that the beginning of some bytes tells. */
+export function packingOf(beginning: Buffer): Packing {
+  const begins = (magic: readonly number[], from = 0) => magic.every((byte, at) => beginning[from + at] === byte)
+  if (begins(GZIP)) return 'gzip'
+  const isSkippable = ((beginning[0] ?? 0) & 0xf0) === 0x50 && begins(ZSTD_SKIPPABLE, 1)
+  return begins(ZSTD) || isSkippable ? 'zstd' : 'none'
+}
+
+/**
+ * What is packed in these bytes: all members of gzip, all frames of zstd, one after the other. Node unzips only the first
+ * frame of zstd and drops what follows without a word, so what is left over is given to another decompressor here.
+ *
+ * @throws MixloadError BODY_TRUNCATED where the bytes end too early, BODY_UNREADABLE where they are not what they began as.
+ */
+export async function* unzipped(
+  bytes: AsyncIterator<Buffer, void>,
+  packing: 'gzip' | 'zstd',
+): AsyncGenerator<Buffer, void, undefined> {
+  let left = await nextOf(bytes)
+  while (left !== undefined) {
+    const unzip = packing === 'gzip' ? createGunzip(OUTPUT) : createZstdDecompress(OUTPUT)
+    const feeding = feed(unzip, left, bytes)
+    // Awaited when the decompressor has come to its end; until then a failure must not count as unhandled.
+    feeding.catch((error) => unzip.destroy(error))
+    try {
+      for await (const block of unzip) yield block as Buffer
+      left = await feeding
+    } catch (error) {
+      throw unzipFailure(packing, error)
+    } finally {
+      unzip.destroy()
+    }
+    if (packing === 'gzip') left = await withoutPadding(left, bytes)
+  }
+}
+
+/** Writes bytes to a decompressor until it has had enough, and gives what of them it did not take. */
+async function feed(
+  unzip: Gunzip | ZstdDecompress,
+  first: Buffer,
+  bytes: AsyncIterator<Buffer, void>,
+): Promise<Buffer | undefined> {
+  for (let block: Buffer | undefined = first; block !== undefined; block = await nextOf(bytes)) {
+    const before = unzip.bytesWritten
+    await written(unzip, block)
+    const taken = unzip.bytesWritten - before
+    if (taken < block.length) return block.subarray(taken)
+  }
+  unzip.end()
+  return undefined
+}
+
+function written(unzip: Gunzip | ZstdDecompress, block: Buffer): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  unzip.write(block, (error) => (error ? reject(error) : resolve()))
+  return promise
+}
+
+/** Tapes and block devices pad files with zeros, which gzip lets pass after its last member. */
+async function withoutPadding(
+  left: Buffer | undefined,
+  bytes: AsyncIterator<Buffer, void>,
+): Promise<Buffer | undefined> {
+  for (let block = left; block !== undefined; block = await nextOf(bytes)) {
+    const from = block.findIndex((byte) => byte !== 0)
+    if (from >= 0) return block.subarray(from)
+  }
+  return undefined
+}
+
+async function nextOf(bytes: AsyncIterator<Buffer, void>): Promise<Buffer | undefined> {
+  const { value, done } = await bytes.next()
+  return done ? undefined : (value as Buffer)
+}
+
+/** What the decompressor says; a failure of what it reads from stays what it is. */
+function unzipFailure(packing: Packing, error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (code === 'Z_BUF_ERROR') {
+    return new MixloadError('BODY_TRUNCATED', `Its ${packing} data breaks off: the file is not whole.`, {
+      cause: error,
+    })
+  }
+  if (!/^(?:Z|ZSTD)_/.test(code)) return error
+  return new MixloadError('BODY_UNREADABLE', `Its ${packing} data is damaged: ${messageOf(error)}.`, { cause: error })
+}
