@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { query as ask, connect, sharedPostgres } from '../postgres/shared.ts'
+import { newDatabase } from '../postgres/shared.ts'
 
 /** What counts of an event that was loaded. */
 export interface LoadedEvent {
