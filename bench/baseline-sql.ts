@@ -3,21 +3,21 @@ import { query } from './query.ts'
 /** That every property becomes a column, also where there are many and each line has few of them. */
 const DETECTION = 'sample_size = -1, map_inference_threshold = -1, field_appearance_threshold = 0'
 
-/** A: DuckDB reads the files twice, once to find their columns and once to load them. */
+/** A query with which DuckDB reads the files twice, once to find their columns and once to give their rows. */
 export function detectingSql(paths: readonly string[]): string {
-  return createTable(`read_json(${list(paths)}, format = 'newline_delimited', ${DETECTION})`)
+  return selectFrom(`read_json(${list(paths)}, format = 'newline_delimited', ${DETECTION})`)
 }
 
-/** B: DuckDB is told all columns and their types, which is the least that a load can cost. */
+/** A query in which DuckDB is told all columns and their types, which is the least that reading can cost. */
 export async function toldSql(paths: readonly string[]): Promise<string> {
   const struct = quote(await propertiesType(paths))
-  return createTable(
+  return selectFrom(
     `read_json(${list(paths)}, format = 'newline_delimited', columns = {event: 'VARCHAR', properties: ${struct}})`,
   )
 }
 
-function createTable(source: string): string {
-  return `CREATE TABLE t AS SELECT event, unnest(properties) FROM ${source}`
+function selectFrom(source: string): string {
+  return `SELECT event, unnest(properties) FROM ${source}`
 }
 
 /** The type that DuckDB finds for `properties`, spelled out. */

@@ -1,28 +1,20 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { detectingSql, toldSql } from './baseline-sql.ts'
-import type { Case, MixloadLoad } from './cases.ts'
-import { BASELINE_A, BASELINE_B, type Runs } from './figures.ts'
+import type { Case } from './cases.ts'
+import type { Runs } from './figures.ts'
 import { type DataFiles, generate } from './generate.ts'
 import { type Measure, measure } from './measure.ts'
+import type { Subject } from './places/place.ts'
 import type { NodeProgram } from './program.ts'
 import { startServer } from './server-process.ts'
-import { type TableFacts, tableFacts } from './table-facts.ts'
+import type { TableFacts } from './table-facts.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const MIXLOAD = join(ROOT, 'dist/cmd/mixload.js')
-const BASELINE = join(ROOT, 'bench/baseline.ts')
 const SERVER = join(ROOT, 'bench/serve.ts')
 const WORK = join(ROOT, '.tmp/bench')
-
-/** One of those that are compared. */
-interface Subject {
-  readonly name: string
-  readonly table: string
-  /** The program that loads everything into a new database file. */
-  program(database: string): NodeProgram
-}
 
 /** Runs all that is compared in a case, in turns, so that what else the machine does hits all of them alike. */
 export async function runCase(one: Case, rounds: number, tell: (text: string) => void): Promise<readonly Runs[]> {
@@ -30,11 +22,23 @@ export async function runCase(one: Case, rounds: number, tell: (text: string) =>
   tell(`${one.name}: ${one.set.events.toLocaleString('en')} events on ${one.set.days} day(s)`)
   const files = await generate(one.set, WORK)
   await using server = await startServer({ script: SERVER, args: [files.directory], cwd: WORK })
-  const subjects = [
-    ...one.loads.map((load) => mixload(one, load, files, server.url)),
-    baseline(BASELINE_A, detectingSql(files.paths)),
-    // This also reads all the files once, so that none of those compared is the one to fetch them from the disk.
-    baseline(BASELINE_B, await toldSql(files.paths)),
+  const backfill = (destination: string, flags: readonly string[]) =>
+    backfillProgram(one, files, server.url, destination, flags)
+  const directory = join(WORK, one.name)
+  await mkdir(directory, { recursive: true })
+  await using place = await one.open({
+    paths: files.paths,
+    directory,
+    readyRows: () => readyRows(files, (destination) => backfill(destination, [])),
+  })
+  const subjects: readonly Subject[] = [
+    ...one.loads.map(({ label, flags }) => ({
+      name: label,
+      prepare: () => place.clear(),
+      program: backfill(place.destination, flags),
+      facts: () => place.facts(),
+    })),
+    ...(await place.baselines()),
   ]
   const results = subjects.map(({ name }) => new Result(one.name, name))
   for (let round = 0; round < rounds; round++) {
@@ -67,46 +71,49 @@ class Result implements Runs {
   }
 }
 
-async function runOnce({ table, program }: Subject, events: number, result: Result): Promise<void> {
-  const database = join(WORK, 'load.duckdb')
-  const remove = async () => {
-    for (const suffix of ['', '.wal', '.tmp']) await rm(database + suffix, { recursive: true, force: true })
-  }
-  await remove()
+async function runOnce(subject: Subject, events: number, result: Result): Promise<void> {
   try {
-    const used = await measure(program(database))
-    result.facts = await tableFacts(database, table)
+    await subject.prepare()
+    const used = await measure(subject.program)
+    result.facts = await subject.facts()
     if (result.facts.rows === events) result.measures.push(used)
     else result.failure = `loaded ${result.facts.rows} rows of ${events}`
   } catch (error) {
     result.failure = error instanceof Error ? error.message : String(error)
-  } finally {
-    await remove()
   }
 }
 
-function mixload({ set }: Case, { label, flags }: MixloadLoad, { lastDay }: DataFiles, url: string): Subject {
+function backfillProgram(
+  { set }: Case,
+  { lastDay }: DataFiles,
+  url: string,
+  destination: string,
+  flags: readonly string[],
+): NodeProgram {
   return {
-    name: label,
-    table: 'mixpanel.export',
-    program: (database) => ({
-      script: MIXLOAD,
-      args: ['backfill', '--from', set.firstDay, '--to', lastDay, '--destination', `duckdb:${database}`, ...flags],
-      cwd: WORK,
-      environment: {
-        MIXPANEL_API_URL: url,
-        MIXPANEL_PROJECT_ID: '1000',
-        MIXPANEL_SERVICE_ACCOUNT: 'bench',
-        MIXPANEL_SERVICE_ACCOUNT_SECRET: 'bench',
-        MIXLOAD_REQUESTS_PER_HOUR: '0',
-        MIXLOAD_REQUESTS_PER_SECOND: '0',
-        MIXLOAD_STATE_DIR: join(WORK, 'state'),
-        MIXLOAD_SPOOL_DIR: join(WORK, 'spool'),
-      },
-    }),
+    script: MIXLOAD,
+    args: ['backfill', '--from', set.firstDay, '--to', lastDay, '--destination', destination, ...flags],
+    cwd: WORK,
+    environment: {
+      MIXPANEL_API_URL: url,
+      MIXPANEL_PROJECT_ID: '1000',
+      MIXPANEL_SERVICE_ACCOUNT: 'bench',
+      MIXPANEL_SERVICE_ACCOUNT_SECRET: 'bench',
+      MIXLOAD_REQUESTS_PER_HOUR: '0',
+      MIXLOAD_REQUESTS_PER_SECOND: '0',
+      MIXLOAD_STATE_DIR: join(WORK, 'state'),
+      MIXLOAD_SPOOL_DIR: join(WORK, 'spool'),
+    },
   }
 }
 
-function baseline(name: string, sql: string): Subject {
-  return { name, table: 't', program: (database) => ({ script: BASELINE, args: [database, sql], cwd: WORK }) }
+/** A database file with the rows of a data set as mixload loads them, kept for the runs to come. */
+async function readyRows({ directory }: DataFiles, program: (destination: string) => NodeProgram): Promise<string> {
+  const path = `${directory}.duckdb`
+  if (existsSync(path)) return path
+  const unfinished = `${directory}-unfinished.duckdb`
+  await rm(unfinished, { force: true })
+  await measure(program(`duckdb:${unfinished}`))
+  await rename(unfinished, path)
+  return path
 }

@@ -3,7 +3,8 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { addAbortSignal, type Readable } from 'node:stream'
 import { MixloadError, messageOf } from './errors.ts'
-import { MAGIC_BYTES, packingOf, unzipped } from './unzip.ts'
+import { MAGIC_BYTES, packingOf } from './unzip.ts'
+import { unzippedAside } from './unzip-thread.ts'
 
 const READ_BYTES = 1024 * 1024
 
@@ -39,7 +40,7 @@ export class InputFile {
   }
 
   /**
-   * What is in the file, in blocks.
+   * What is in the file, in blocks. Each is good until the next one is asked for.
    * @throws MixloadError FILE_REFUSED where it can't be read; BODY_TRUNCATED where it does not unzip to its end;
    *   BODY_UNREADABLE where it does not unzip at all, or is of a form that holds no lines of JSON.
    */
@@ -82,7 +83,7 @@ async function asPacked(packed: AsyncGenerator<Buffer, void, undefined>): Promis
   }
   const all = followedBy(head, packed)
   const packing = packingOf(head)
-  return packing === 'none' ? all : unzipped(all, packing)
+  return packing === 'none' ? all : unzippedAside(all, packing)
 }
 
 async function* followedBy(head: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {

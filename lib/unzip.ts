@@ -1,8 +1,15 @@
-import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib'
+import {
+  createGunzip,
+  createInflate,
+  createZstdDecompress,
+  type Gunzip,
+  type Inflate,
+  type ZstdDecompress,
+} from 'node:zlib'
 import { MixloadError, messageOf } from './errors.ts'
 
 /** How bytes are packed. */
-export type Packing = 'gzip' | 'zstd' | 'none'
+export type Packing = keyof typeof DECOMPRESSORS | 'none'
 
 const GZIP = [0x1f, 0x8b]
 const ZSTD = [0x28, 0xb5, 0x2f, 0xfd]
@@ -14,6 +21,14 @@ export const MAGIC_BYTES = 4
 
 /** Unzipping gives large pieces, and works ahead of who reads them on another thread. */
 const OUTPUT = { chunkSize: 256 * 1024, readableHighWaterMark: 4 * 1024 * 1024 }
+
+const DECOMPRESSORS = {
+  gzip: () => createGunzip(OUTPUT),
+  deflate: () => createInflate(OUTPUT),
+  zstd: () => createZstdDecompress(OUTPUT),
+} as const satisfies Record<string, () => Decompressor>
+
+type Decompressor = Gunzip | Inflate | ZstdDecompress
 
 /** The packing that the beginning of some bytes tells. */
 export function packingOf(beginning: Buffer): Packing {
@@ -31,11 +46,11 @@ export function packingOf(beginning: Buffer): Packing {
  */
 export async function* unzipped(
   bytes: AsyncIterator<Buffer, void>,
-  packing: 'gzip' | 'zstd',
+  packing: Exclude<Packing, 'none'>,
 ): AsyncGenerator<Buffer, void, undefined> {
   let left = await nextOf(bytes)
   while (left !== undefined) {
-    const unzip = packing === 'gzip' ? createGunzip(OUTPUT) : createZstdDecompress(OUTPUT)
+    const unzip = DECOMPRESSORS[packing]()
     const feeding = feed(unzip, left, bytes)
     // Awaited when the decompressor has come to its end; until then a failure must not count as unhandled.
     feeding.catch((error) => unzip.destroy(error))
@@ -53,7 +68,7 @@ export async function* unzipped(
 
 /** Writes bytes to a decompressor until it has had enough, and gives what of them it did not take. */
 async function feed(
-  unzip: Gunzip | ZstdDecompress,
+  unzip: Decompressor,
   first: Buffer,
   bytes: AsyncIterator<Buffer, void>,
 ): Promise<Buffer | undefined> {
@@ -67,7 +82,7 @@ async function feed(
   return undefined
 }
 
-function written(unzip: Gunzip | ZstdDecompress, block: Buffer): Promise<void> {
+function written(unzip: Decompressor, block: Buffer): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   unzip.write(block, (error) => (error ? reject(error) : resolve()))
   return promise
@@ -94,7 +109,7 @@ async function nextOf(bytes: AsyncIterator<Buffer, void>): Promise<Buffer | unde
 function unzipFailure(packing: Packing, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   if (code === 'Z_BUF_ERROR') {
-    return new MixloadError('BODY_TRUNCATED', `Its ${packing} data breaks off: the file is not whole.`, {
+    return new MixloadError('BODY_TRUNCATED', `Its ${packing} data breaks off: it is not whole.`, {
       cause: error,
     })
   }

@@ -17,7 +17,7 @@ function inBlocks(bytes: Buffer, blockBytes: number): Readable {
 
 async function contentOf(input: InputFile): Promise<Buffer> {
   const blocks: Buffer[] = []
-  for await (const block of input.blocks()) blocks.push(block)
+  for await (const block of input.blocks()) blocks.push(Buffer.from(block))
   return Buffer.concat(blocks)
 }
 

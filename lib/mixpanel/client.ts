@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
-import { createGunzip, createInflate } from 'node:zlib'
 import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
 import { MixloadError, messageOf } from '../errors.ts'
+import { unzippedAside } from '../unzip-thread.ts'
 import { VERSION } from '../version.ts'
 import type { ApiHosts } from './regions.ts'
 import { refusalError } from './response-errors.ts'
@@ -29,11 +29,6 @@ export interface ApiRequest {
 
 /** How much of a refusal's body is read for its message. */
 const REFUSAL_BYTES_MAX = 64 * 1024
-/**
- * Unzipping gives large pieces, which means few turns of the event loop, and works ahead of the scanner on another
- * thread: on 340 MB that takes a fifth off the download.
- */
-const UNZIP = { chunkSize: 256 * 1024, readableHighWaterMark: 4 * 1024 * 1024 }
 
 /** Asks Mixpanel's reading APIs. It does not retry, and it does not count requests: see retry.ts and budget.ts. */
 export class MixpanelClient implements AsyncDisposable {
@@ -59,13 +54,13 @@ export class MixpanelClient implements AsyncDisposable {
   async stream(ask: ApiRequest, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
     const answer = await this.#send(ask, signal)
     const encoding = String(answer.headers['content-encoding'] ?? '')
-    return unzipped(answer.body, encoding, describe(ask), signal)
+    return unpacked(answer.body, encoding, describe(ask), signal)
   }
 
   /** The JSON of a 200 answer. */
   async json(ask: ApiRequest, signal: AbortSignal): Promise<unknown> {
     const parts: Buffer[] = []
-    for await (const part of await this.stream(ask, signal)) parts.push(part)
+    for await (const part of await this.stream(ask, signal)) parts.push(Buffer.from(part))
     const text = Buffer.concat(parts).toString()
     try {
       return JSON.parse(text)
@@ -88,7 +83,7 @@ export class MixpanelClient implements AsyncDisposable {
     const encoding = String(answer.headers['content-encoding'] ?? '')
     throw refusalError({
       status: answer.statusCode,
-      body: await beginningOf(unzipped(answer.body, encoding, describe(ask), signal)),
+      body: await beginningOf(unpacked(answer.body, encoding, describe(ask), signal)),
       request: describe(ask),
       retryAfter: answer.headers['retry-after']?.toString(),
     })
@@ -129,31 +124,23 @@ function describe(ask: ApiRequest): string {
   return query === '' ? `GET ${ask.path}` : `GET ${ask.path}?${query}`
 }
 
-async function* unzipped(
+/** By the names that HTTP has for them. */
+const PACKINGS: Readonly<Record<string, 'gzip' | 'deflate'>> = { gzip: 'gzip', 'x-gzip': 'gzip', deflate: 'deflate' }
+
+async function* unpacked(
   body: Readable,
   encoding: string,
   request: string,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const unzip =
-    encoding === 'gzip' || encoding === 'x-gzip'
-      ? createGunzip(UNZIP)
-      : encoding === 'deflate'
-        ? createInflate(UNZIP)
-        : undefined
-  if (unzip !== undefined) {
-    body.on('error', (error) => unzip.destroy(error))
-    body.pipe(unzip)
-  }
-  const source: Readable = unzip ?? body
+  const packing = PACKINGS[encoding]
   try {
-    for await (const block of source) yield block as Buffer
+    yield* packing === undefined ? (body as AsyncIterable<Buffer>) : unzippedAside(body, packing)
   } catch (error) {
     signal.throwIfAborted()
     throw networkFailure(request, error)
   } finally {
     body.destroy()
-    unzip?.destroy()
   }
 }
 
@@ -163,7 +150,7 @@ async function beginningOf(body: AsyncIterable<Buffer>): Promise<string> {
   let bytes = 0
   try {
     for await (const part of body) {
-      parts.push(part)
+      parts.push(Buffer.from(part))
       bytes += part.length
       if (bytes >= REFUSAL_BYTES_MAX) break
     }
