@@ -163,14 +163,14 @@ null.`,
     '## A value that does not fit',
     `goes as text to the companion of its column, ${code(companionName('price'))} beside ${code('price')}; the column itself is
 null in that row. The companion is made when it is first needed. \`text\` and \`json\` columns take every value, so they
-need one only for a text with half of a surrogate pair, which no UTF-8 can carry: the column then has U+FFFD in its place,
-and ${code(companionName('name'))} the JSON as it was sent.`,
+need one only for a text with NUL or half of a surrogate pair in it, which not every warehouse can carry: the column then
+has U+FFFD in their place, and ${code(companionName('name'))} the JSON as it was sent.`,
     `${code(companionName('time'))} has a ${code('time')} that is no moment. The row is kept, and its ${code('time')} is null.`,
     `## Names`,
     `1. A leading ${code('$')} becomes ${code('mp_')}.
 2. Letters become lower-case; each run of characters that are neither letters nor digits, of any script, becomes one
    ${code('_')}.
-3. A name that would begin with a digit gets ${code('_')} before it.
+3. A name that would begin with a digit, or as BigQuery's own names do (${code('_table_')}, ${code('_partition')} and others), gets ${code('_')} before it.
 4. A name has at most ${NAME_BYTES_MAX} bytes; a longer one is cut and ends in a hash of the whole.
 5. A name that another property has already, whatever the case, gets ${code('_2')}, ${code('_3')} and so on.`,
     table(

@@ -19,8 +19,8 @@ const ZSTD_SKIPPABLE = [0x2a, 0x4d, 0x18]
 /** Bytes of a beginning that {@link packingOf} looks at. */
 export const MAGIC_BYTES = 4
 
-/** Unzipping gives large pieces, and works ahead of who reads them on another thread. */
-const OUTPUT = { chunkSize: 256 * 1024, readableHighWaterMark: 4 * 1024 * 1024 }
+/** What is unzipped and not used yet is not much, and little is left to be collected. */
+const OUTPUT = { chunkSize: 64 * 1024, readableHighWaterMark: 256 * 1024 }
 
 const DECOMPRESSORS = {
   gzip: () => createGunzip(OUTPUT),
