@@ -1,0 +1,71 @@
+import type { LoadRecord, NewLoad, WriteMode } from '../../lib/destination.ts'
+import { MixloadError } from '../../lib/errors.ts'
+import { quotePath } from '../../lib/sql.ts'
+import type { Row, Session } from './session.ts'
+
+/** The loads of a stream in the order of their commits. */
+export async function readLoads(session: Session, schema: string, stream: string): Promise<readonly LoadRecord[]> {
+  const rows = await session.rows(
+    `SELECT * FROM ${quotePath(schema, '_mixload_loads')} WHERE stream = $1 ORDER BY loaded_at`,
+    [stream],
+  )
+  return rows.map((row) => ({
+    loadId: String(row.load_id),
+    stream: String(row.stream),
+    firstDay: row.first_day ?? null,
+    lastDay: row.last_day ?? null,
+    selection: String(row.selection),
+    rowCount: Number(row.row_count),
+    rejectCount: Number(row.reject_count),
+    byteCount: Number(row.byte_count),
+    requestCount: Number(row.request_count),
+    startedAt: momentOf(row.started_at),
+    loadedAt: momentOf(row.loaded_at),
+    writeMode: row.write_mode as WriteMode['kind'],
+    mixloadVersion: String(row.mixload_version),
+  }))
+}
+
+/**
+ * The moment for a load that is about to be committed: later than that of every load before it, also where the
+ * machine's clock went back.
+ * @throws MixloadError ALREADY_LOADED
+ */
+export async function nextMoment(session: Session, schema: string, { loadId }: NewLoad): Promise<Date> {
+  const loads = quotePath(schema, '_mixload_loads')
+  const [before] = await session.rows(
+    `SELECT (SELECT max(loaded_at) FROM ${loads}) AS last, EXISTS (SELECT FROM ${loads} WHERE load_id = $1) AS loaded`,
+    [loadId],
+  )
+  if (before?.loaded === 't') throw new MixloadError('ALREADY_LOADED', `Load ${loadId} is in the ledger already.`)
+  const last = before?.last == null ? 0 : momentOf(before.last).getTime()
+  return new Date(Math.max(Date.now(), last + 1))
+}
+
+export async function writeLoad(session: Session, schema: string, record: LoadRecord): Promise<void> {
+  const values: Row = {
+    load_id: record.loadId,
+    stream: record.stream,
+    first_day: record.firstDay,
+    last_day: record.lastDay,
+    selection: record.selection,
+    row_count: String(record.rowCount),
+    reject_count: String(record.rejectCount),
+    byte_count: String(record.byteCount),
+    request_count: String(record.requestCount),
+    started_at: record.startedAt.toISOString(),
+    loaded_at: record.loadedAt.toISOString(),
+    write_mode: record.writeMode,
+    mixload_version: record.mixloadVersion,
+  }
+  const places = Object.keys(values).map((_, at) => `$${at + 1}`)
+  await session.run(
+    `INSERT INTO ${quotePath(schema, '_mixload_loads')} (${Object.keys(values).join(', ')}) VALUES (${places.join(', ')})`,
+    Object.values(values),
+  )
+}
+
+/** A timestamptz as the server writes it to a session whose zone is UTC and whose style is ISO. */
+export function momentOf(text: string | null | undefined): Date {
+  return new Date(`${text}`.replace(' ', 'T').replace(/\+00$/, 'Z'))
+}

@@ -1,0 +1,72 @@
+import type { View } from '../../lib/destination.ts'
+import { MixloadError, messageOf } from '../../lib/errors.ts'
+import { quotePath } from '../../lib/sql.ts'
+import { sqlStateOf } from './failures.ts'
+import type { Session } from './session.ts'
+
+/** A view is made under this name first and taken back at once, to see what the server makes of its query. */
+const TRIAL = '_mixload_trial'
+
+/** Of `CREATE OR REPLACE VIEW` where columns would go, or change name, type or order. */
+const COLUMNS_CHANGE = '42P16'
+
+/**
+ * Makes the views what they are to be, within the transaction of the session. A view that is so already is not touched:
+ * replacing it would wait for whoever reads it, and make others wait.
+ */
+export async function replaceViews(session: Session, schema: string, views: readonly View[]): Promise<void> {
+  for (const view of views) {
+    const path = quotePath(schema, view.name)
+    if (await isThere(session, schema, path, view)) continue
+    await session.run('SAVEPOINT before_view')
+    try {
+      await session.run(`CREATE OR REPLACE VIEW ${path} AS ${view.query}`)
+    } catch (error) {
+      if (sqlStateOf(error) !== COLUMNS_CHANGE) throw error
+      await session.run('ROLLBACK TO before_view')
+      throw columnsChange(path, await dependentsOf(session, path), error)
+    }
+  }
+}
+
+async function isThere(session: Session, schema: string, path: string, { query }: View): Promise<boolean> {
+  const definition = async (of: string) =>
+    (
+      await session.rows(
+        `SELECT pg_get_viewdef(oid) AS text FROM pg_class
+         WHERE oid = to_regclass($1) AND relkind = 'v'`,
+        [of],
+      )
+    )[0]?.text
+  const before = await definition(path)
+  if (before === undefined) return false
+  const trial = quotePath(schema, TRIAL)
+  await session.run(`CREATE VIEW ${trial} AS ${query}`)
+  const wanted = await definition(trial)
+  await session.run(`DROP VIEW ${trial}`)
+  return before === wanted
+}
+
+/** The views that stand on a view. */
+async function dependentsOf(session: Session, path: string): Promise<readonly string[]> {
+  const rows = await session.rows(
+    `SELECT DISTINCT rule.ev_class::regclass::text AS name
+     FROM pg_depend AS depends JOIN pg_rewrite AS rule ON rule.oid = depends.objid
+     WHERE depends.classid = 'pg_rewrite'::regclass AND depends.refobjid = to_regclass($1)
+       AND rule.ev_class <> depends.refobjid
+     ORDER BY name`,
+    [path],
+  )
+  return rows.map(({ name }) => String(name))
+}
+
+/** The view stays as it is: dropping it would take the rights on it, and what stands on it, with it. */
+function columnsChange(path: string, dependents: readonly string[], error: unknown): MixloadError {
+  const others = dependents.length === 0 ? '' : ` and what stands on it: ${dependents.join(', ')}`
+  return new MixloadError(
+    'DESTINATION_FAILED',
+    `View ${path} is there with other columns, and Postgres can only add columns to a view: ${messageOf(error)}. ` +
+      `It was left as it is. Drop it${others}; then run mixload views.`,
+    { cause: error },
+  )
+}

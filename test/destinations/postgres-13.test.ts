@@ -1,0 +1,4 @@
+import { runDestinationConformance } from '../conformance/suite.ts'
+import { postgresHarness } from './postgres-harness.ts'
+
+runDestinationConformance(postgresHarness(13))

@@ -1,0 +1,382 @@
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { inspect } from 'node:util'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createDestination } from '../../destinations/index.ts'
+import { parseUrl } from '../../destinations/postgres/url.ts'
+import type { Destination } from '../../lib/destination.ts'
+import { MixloadError } from '../../lib/errors.ts'
+import { expectFailure } from '../conformance/failures.ts'
+import { COLUMNS, load, makeTable, manyRows, relationOf, TABLE, thing, unaborted } from '../conformance/rows.ts'
+import { type PostgresServer, startPostgres } from '../postgres/server.ts'
+import { asUser, query, withClient } from '../postgres/shared.ts'
+import { PostgresPlace } from './postgres-place.ts'
+
+/** With everything in it that has a meaning in URLs. */
+const PASSWORD = 'hush hush:@/?#%40&ü'
+const DAY = '2026-08-03'
+
+/** Keys made for these tests alone, for a server called localhost and a client called certified. */
+const tls = (name: string) => `${import.meta.dirname}/../postgres/tls/${name}`
+const text = (name: string) => readFileSync(tls(name), 'utf8')
+
+function codeOf(work: () => unknown): string {
+  try {
+    work()
+    return 'none'
+  } catch (error) {
+    return error instanceof MixloadError ? error.code : String(error)
+  }
+}
+
+describe('a Postgres URL', () => {
+  it.each([
+    ['postgres://h', { host: 'h' }],
+    ['postgresql://u:p@h:5433/d', { host: 'h', port: 5433, user: 'u', password: 'p', database: 'd' }],
+    ['postgres://u%40x:p%2F%3A%25@h/my%20db', { user: 'u@x', password: 'p/:%', database: 'my db' }],
+    ['postgres://[::1]:5433/d', { host: '::1', port: 5433 }],
+    ['postgres:///d?host=/run/postgresql&port=5433', { host: '/run/postgresql', port: 5433, database: 'd' }],
+    ['postgres://%2Frun%2Fpostgresql/d', { host: '/run/postgresql', database: 'd' }],
+    ['postgres://h/d?user=u&password=p&dbname=e', { user: 'u', password: 'p', database: 'e' }],
+    [
+      'postgres://h/d?connect_timeout=5&options=-c%20work_mem%3D1MB',
+      { connectTimeoutMs: 5000, options: '-c work_mem=1MB' },
+    ],
+    ['postgres://h/d?application_name=x&target_session_attrs=read-write', { host: 'h' }],
+    ['postgres://h/d?channel_binding=disable', { channelBinding: 'disable' }],
+    ['postgres://h/d?sslmode=require&channel_binding=require', { channelBinding: 'require' }],
+    ['postgres://', { host: undefined, port: undefined, user: undefined, password: undefined, database: undefined }],
+  ])('such as %s is read as psql reads it', (url, expected) => {
+    expect(parseUrl(url)).toMatchObject(expected)
+  })
+
+  it.each([
+    ['', undefined, false],
+    ['sslmode=disable', false, false],
+    ['sslmode=prefer', { rejectUnauthorized: false }, true],
+    ['sslmode=require', { rejectUnauthorized: false }, false],
+    ['sslmode=no-verify', { rejectUnauthorized: false }, false],
+    [
+      `sslmode=require&sslrootcert=${tls('ca.pem')}`,
+      { ca: expect.any(Buffer), checkServerIdentity: expect.any(Function) },
+      false,
+    ],
+    [
+      `sslmode=verify-ca&sslrootcert=${tls('ca.pem')}`,
+      { ca: expect.any(Buffer), checkServerIdentity: expect.any(Function) },
+      false,
+    ],
+    ['sslmode=verify-full', {}, false],
+    ['sslrootcert=system', {}, false],
+    [`sslrootcert=${tls('ca.pem')}`, { ca: expect.any(Buffer) }, false],
+    [
+      `sslmode=verify-full&sslcert=${tls('client.pem')}&sslkey=${tls('client.key')}&sslpassword=x`,
+      { cert: expect.any(Buffer), key: expect.any(Buffer), passphrase: 'x' },
+      false,
+    ],
+  ])('with %j asks for the encryption that psql would', (parameters, expected, isTlsOptional) => {
+    const address = parseUrl(`postgres://h/d?${parameters}`)
+    expect(address.tls).toEqual(expected)
+    expect(address.isTlsOptional).toBe(isTlsOptional)
+  })
+
+  it.each([
+    'postgres://u:se#cret@h/d',
+    'postgres://u:12#cret@h/d',
+    'postgres://u:12?secret@h/d',
+    'postgres://u:12?secret=1@h/d',
+    'postgres://u:se%cret@h/d',
+    'postgres://u:secret@h:port/d',
+    'postgres://u:secret@h:99999/d',
+    'postgres://u:secret@h/d?port=99999',
+    'postgres://u:secret@one,two/d',
+    'postgres://u:secret@h/d?sslmod=verify-full',
+    'postgres://u:secret@h/d?sslmode=verify_full',
+    'postgres://u:secret@h/d?sslmode=verify-ca',
+    'postgres://u:secret@h/d?sslmode=require&sslrootcert=system',
+    'postgres://u:secret@h/d?sslrootcert=/not/there.pem',
+    'postgres://u:secret@h/d?connect_timeout=soon',
+    'postgres://u:secret@h/d?channel_binding=maybe',
+  ])('such as %s is refused, without what may be secret in it', (url) => {
+    let refusal: unknown
+    expect(codeOf(() => parseUrl(url))).toBe('CONFIG_INVALID')
+    try {
+      parseUrl(url)
+    } catch (error) {
+      refusal = error
+    }
+    expect(inspect(refusal, { depth: 10 }).replaceAll(import.meta.dirname, '')).not.toMatch(/(?<!may be )se.?cret/)
+    expect((refusal as Error).message).toContain('--destination')
+  })
+})
+
+describe('connecting to Postgres', () => {
+  let server: PostgresServer
+  let place: PostgresPlace
+  beforeAll(async () => {
+    server = await startPostgres({
+      settings: {
+        ssl: 'on',
+        ssl_cert_file: 'server.pem',
+        ssl_key_file: 'server.key',
+        ssl_ca_file: 'ca.pem',
+      },
+      files: { 'server.pem': text('server.pem'), 'server.key': text('server.key'), 'ca.pem': text('ca.pem') },
+      access: [
+        'host all postgres 127.0.0.1/32 trust',
+        'hostssl all certified 127.0.0.1/32 cert',
+        'hostssl all encrypted 127.0.0.1/32 scram-sha-256',
+        'host all loader 127.0.0.1/32 scram-sha-256',
+        'host all old 127.0.0.1/32 md5',
+        'host all plain 127.0.0.1/32 password',
+      ],
+    })
+    await withClient(server.url, async (client) => {
+      const literal = `'${PASSWORD}'`
+      await client.query(`CREATE ROLE loader LOGIN PASSWORD ${literal}; CREATE ROLE plain LOGIN PASSWORD ${literal}; CREATE ROLE encrypted LOGIN PASSWORD ${literal};
+        CREATE ROLE certified LOGIN; CREATE ROLE stranger LOGIN; GRANT CREATE ON DATABASE postgres TO PUBLIC;
+        SET password_encryption = 'md5'; CREATE ROLE old LOGIN PASSWORD ${literal}`)
+    })
+  })
+  afterAll(() => server.stop())
+  beforeEach(async () => {
+    place = await PostgresPlace.create()
+  })
+  afterEach(async () => {
+    vi.unstubAllEnvs()
+    await place[Symbol.asyncDispose]()
+  })
+
+  const at = (user: string, parameters = '', password = PASSWORD, host = 'localhost') => {
+    const url = new URL(asUser(server.url, user, encodeURIComponent(password)))
+    url.hostname = host
+    return `${url.href}${parameters}`
+  }
+  const to = (url: string): Destination => place.destination({ url, schema: `connecting_${crypto.randomUUID()}` })
+  /** Whether the session is encrypted, as the server sees it. */
+  async function opened(url: string): Promise<boolean> {
+    await using destination = to(url)
+    await destination.open(unaborted())
+    await makeTable(destination)
+    await load(destination, 'load-1', manyRows(20_000, DAY))
+    const [session] = await withClient(server.url, (client) =>
+      query(
+        client,
+        `SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+        WHERE application_name LIKE 'mixload ${process.pid}@%'`,
+      ),
+    )
+    return session?.ssl === true
+  }
+
+  it.each(['loader', 'old'])('takes a password with any character in it (%s)', async (user) => {
+    expect(await opened(at(user))).toBe(false)
+  })
+
+  it('takes the password from PGPASSWORD, and what else the URL leaves open from its like', async () => {
+    vi.stubEnv('PGPASSWORD', PASSWORD)
+    vi.stubEnv('PGUSER', 'loader')
+    vi.stubEnv('PGPORT', String(server.port))
+    vi.stubEnv('PGDATABASE', 'postgres')
+    await using destination = to('postgres://127.0.0.1')
+    expect(destination.description).toBe(`postgres://127.0.0.1:${server.port}/postgres`)
+    await destination.open(unaborted())
+  })
+
+  describe('with TLS', () => {
+    it.each([
+      ['sslmode=disable', false],
+      ['sslmode=prefer', true],
+      ['sslmode=require', true],
+      ['sslmode=no-verify', true],
+      ['sslmode=require&channel_binding=require', true],
+      [`sslmode=require&sslrootcert=${tls('ca.pem')}`, true],
+      [`sslmode=verify-ca&sslrootcert=${tls('ca.pem')}`, true],
+      [`sslmode=verify-full&sslrootcert=${tls('ca.pem')}`, true],
+      [`sslmode=verify-full&sslrootcert=${tls('ca.pem')}&sslnegotiation=direct`, true],
+      [`sslrootcert=${tls('ca.pem')}`, true],
+    ])('%s loads', async (parameters, isEncrypted) => {
+      expect(await opened(at('loader', `?${parameters}`))).toBe(isEncrypted)
+    })
+
+    it.each([
+      ['without TLS', 'loader', 'sslmode=disable&channel_binding=require'],
+      ['with a password as it is', 'plain', 'sslmode=require&channel_binding=require'],
+      ['with an older kind of password', 'old', 'sslmode=require&channel_binding=require'],
+      ['without a password', 'postgres', 'sslmode=require&channel_binding=require'],
+    ])('a server that proves nothing is refused %s where the URL asks for proof', async (_, user, parameters) => {
+      const failure = await expectFailure(to(at(user, `?${parameters}`)).open(unaborted()), 'DESTINATION_FAILED')
+      expect(failure.message).toContain('channel_binding')
+      if (user !== 'loader') await opened(at(user, `?${parameters.replace(/binding=require/, 'binding=prefer')}`))
+    })
+
+    it('a certificate stands for a password', async () => {
+      const certificate = `sslcert=${tls('client.pem')}&sslkey=${tls('client.key')}`
+      expect(await opened(at('certified', `?sslmode=require&${certificate}`, ''))).toBe(true)
+    })
+
+    it.each([
+      ['an unknown authority', 'sslmode=verify-full', 'localhost'],
+      ['another authority', `sslmode=verify-full&sslrootcert=${tls('other-ca.pem')}`, 'localhost'],
+      ['another authority', `sslmode=verify-ca&sslrootcert=${tls('other-ca.pem')}`, 'localhost'],
+      ['another authority', `sslmode=require&sslrootcert=${tls('other-ca.pem')}`, 'localhost'],
+      ['another name', `sslmode=verify-full&sslrootcert=${tls('ca.pem')}`, '127.0.0.1'],
+    ])('a certificate of %s is refused with %s', async (_, parameters, host) => {
+      const failure = await expectFailure(
+        to(at('loader', `?${parameters}`, PASSWORD, host)).open(unaborted()),
+        'DESTINATION_FAILED',
+      )
+      expect(failure.message).toContain('sslrootcert')
+      expect(failure.cause).toBeInstanceOf(Error)
+    })
+
+    it('another name is none of the concern of verify-ca', async () => {
+      expect(await opened(at('loader', `?sslmode=verify-ca&sslrootcert=${tls('ca.pem')}`, PASSWORD, '127.0.0.1'))).toBe(
+        true,
+      )
+    })
+
+    it('where the server has none is refused, but for prefer', async () => {
+      const bare = place.database.url
+      const failure = await expectFailure(to(`${bare}?sslmode=require`).open(unaborted()), 'DESTINATION_FAILED')
+      expect(failure.message).toContain('sslmode=disable')
+      await to(`${bare}?sslmode=prefer`).open(unaborted())
+    })
+
+    it('where the server insists on it, and the URL does not, is said to be missing', async () => {
+      const failure = await expectFailure(to(at('encrypted')).open(unaborted()), 'DESTINATION_FAILED')
+      expect(failure.message).toContain('sslmode=require')
+      expect(await opened(at('encrypted', '?sslmode=require'))).toBe(true)
+    })
+  })
+
+  describe('fails, saying what to do and no secret,', () => {
+    const failing = async (url: string) => {
+      const destination = to(url)
+      const failures: MixloadError[] = []
+      for (const open of [() => destination.open(unaborted()), () => destination.openToRead(unaborted())]) {
+        failures.push(
+          await open().then(
+            () => Promise.reject(new Error('opened')),
+            (error: MixloadError) => error,
+          ),
+        )
+      }
+      for (const failure of failures) {
+        expect(failure).toBeInstanceOf(MixloadError)
+        expect(failure.message).toContain('127.0.0.1')
+        expect(failure.cause).toBeInstanceOf(Error)
+        for (const secret of [PASSWORD, encodeURIComponent(PASSWORD), 'wrong-secret']) {
+          expect(inspect(failure, { depth: 10, showHidden: true })).not.toContain(secret)
+        }
+      }
+      expect(failures[0]?.code).toBe(failures[1]?.code)
+      return failures[0] as MixloadError
+    }
+    const here = (user: string, parameters = '', password = PASSWORD) => at(user, parameters, password, '127.0.0.1')
+
+    it.each([
+      ['for a wrong password', () => here('loader', '', 'wrong-secret'), 'DESTINATION_FAILED', 'PGPASSWORD'],
+      ['for no password', () => here('loader', '', ''), 'DESTINATION_FAILED', 'PGPASSWORD'],
+      ['for an unknown user', () => here('nobody'), 'DESTINATION_FAILED', 'pg_hba.conf'],
+      ['for a user who is not let in', () => here('stranger'), 'DESTINATION_FAILED', 'pg_hba.conf'],
+      [
+        'for a database that is not there',
+        () => here('postgres').replace('/postgres', '/nowhere'),
+        'DESTINATION_FAILED',
+        'database',
+      ],
+      [
+        'where nobody listens',
+        () => 'postgres://u:wrong-secret@127.0.0.1:1/d',
+        'DESTINATION_UNAVAILABLE',
+        'ECONNREFUSED',
+      ],
+    ])('%s', async (_, url, code, advice) => {
+      const failure = await failing(url())
+      expect(failure.code, failure.message).toBe(code)
+      expect(failure.message).toContain(advice)
+    })
+
+    it('where there is no such host', async () => {
+      const failure = await expectFailure(
+        to('postgres://u:wrong-secret@nowhere.invalid/d').open(unaborted()),
+        'DESTINATION_UNAVAILABLE',
+      )
+      expect(inspect(failure, { depth: 10 })).not.toContain('wrong-secret')
+    })
+
+    it('where the server is full', async () => {
+      const small = await startPostgres({
+        settings: { max_connections: '4', superuser_reserved_connections: '0', reserved_connections: '0' },
+      })
+      try {
+        await withClient(small.url, () =>
+          withClient(small.url, () =>
+            withClient(small.url, () =>
+              withClient(small.url, () => expectFailure(to(small.url).open(unaborted()), 'DESTINATION_UNAVAILABLE')),
+            ),
+          ),
+        )
+      } finally {
+        await small.stop()
+      }
+    })
+
+    it('where nobody answers, after the time that the URL gives', async () => {
+      const silent = createServer(() => {}).listen(0, '127.0.0.1')
+      await once(silent, 'listening')
+      const address = silent.address()
+      const port = typeof address === 'object' ? address?.port : undefined
+      const url = `postgres://u:wrong-secret@127.0.0.1:${port}/d?connect_timeout=1`
+      expect((await failing(url)).code).toBe('DESTINATION_UNAVAILABLE')
+      silent.close()
+    })
+
+    it('where what answers hangs up', async () => {
+      const rude = createServer((socket) => socket.end()).listen(0, '127.0.0.1')
+      await once(rude, 'listening')
+      const address = rude.address()
+      const port = typeof address === 'object' ? address?.port : undefined
+      for (const parameters of ['', '?sslmode=require']) {
+        expect((await failing(`postgres://u:wrong-secret@127.0.0.1:${port}/d${parameters}`)).code).toBe(
+          'DESTINATION_UNAVAILABLE',
+        )
+      }
+      rude.close()
+    })
+  })
+
+  it('ends at once when it is aborted', async () => {
+    const silent = createServer(() => {}).listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const address = silent.address()
+    const port = typeof address === 'object' ? address?.port : undefined
+    const destination = to(`postgres://u@127.0.0.1:${port}/d`)
+    const reason = new Error('enough')
+    for (const open of [destination.open, destination.openToRead]) {
+      const controller = new AbortController()
+      setTimeout(() => controller.abort(reason), 20)
+      await expect(open(controller.signal)).rejects.toBe(reason)
+    }
+    silent.close()
+  })
+
+  it.each(['postgres', 'postgresql'])('goes by the scheme %s', async (scheme) => {
+    const url = place.database.url.replace('postgres', scheme)
+    const { engine, directory } = place
+    await using destination = await createDestination({
+      url,
+      schema: 'x',
+      engine,
+      workDirectory: directory,
+      warn: () => {},
+    })
+    expect(destination.description).toBe(`postgres://127.0.0.1:${new URL(url).port}/${place.database.name}`)
+    await destination.open(unaborted())
+    await makeTable(destination)
+    await load(destination, 'load-1', relationOf(COLUMNS, [thing('a')]))
+    expect(await place.query(`SELECT count(*) AS count FROM x.${TABLE}`)).toEqual([{ count: 1n }])
+  })
+})

@@ -1,0 +1,74 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createPostgresDestination, type PostgresOptions } from '../../destinations/postgres/index.ts'
+import { quotePath, quoteText } from '../../lib/sql.ts'
+import type { DestinationHarness } from '../conformance/harness.ts'
+import type { PostgresVersion } from '../postgres/server.ts'
+import { connect, query, sharedPostgres } from '../postgres/shared.ts'
+import { kill, newEngine, told } from './duckdb-harness.ts'
+
+const CHILD = fileURLToPath(new URL('postgres-child.ts', import.meta.url))
+
+/** Starts a process that uses a Postgres destination. */
+export function startChild(...args: readonly ['hold' | 'load', url: string, schema: string, directory: string]) {
+  return fork(CHILD, [...args], { serialization: 'advanced', execArgv: [], stdio: 'inherit' })
+}
+
+/** A schema of its own on a server of a version. */
+export function postgresHarness(
+  version: PostgresVersion,
+  options: Partial<Pick<PostgresOptions, 'hasPipes'>> = {},
+): DestinationHarness {
+  return {
+    name: `postgres ${version}`,
+    queriesViews: true,
+    async create() {
+      const directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
+      const url = await sharedPostgres(version)
+      const reader = await connect(url)
+      const schema = `store_${crypto.randomUUID()}`
+      const engine = await newEngine(directory)
+      const open = () => createPostgresDestination({ url, schema, engine, workDirectory: directory, ...options })
+      let current = open()
+      const children: ChildProcess[] = []
+      const read = async (client: typeof reader, table: string) => {
+        const path = quotePath(schema, table)
+        const [found] = await query(client, `SELECT to_regclass(${quoteText(path)}) AS oid`)
+        return found?.oid === null ? [] : query(client, `SELECT * FROM ${path}`)
+      }
+      return {
+        destination: current,
+        engine,
+        async reopen() {
+          await current[Symbol.asyncDispose]()
+          current = open()
+          return current
+        },
+        readRows: (table) => read(reader, table),
+        async readFromOutside(table) {
+          await using client = await connect(url)
+          return await read(client, table)
+        },
+        isUntouched: async () =>
+          (await query(reader, `SELECT oid FROM pg_namespace WHERE nspname = ${quoteText(schema)}`)).length === 0,
+        async startRival() {
+          const child = startChild('hold', url, schema, directory)
+          children.push(child)
+          const message = await told(child)
+          if (message !== 'open') throw new Error(`the rival could not open: ${JSON.stringify(message)}`)
+          return { name: `mixload ${child.pid}@`, end: () => kill(child) }
+        },
+        async close() {
+          for (const child of children) await kill(child)
+          await current[Symbol.asyncDispose]()
+          await reader.end()
+          await engine[Symbol.asyncDispose]()
+          await rm(directory, { recursive: true, force: true })
+        },
+      }
+    },
+  }
+}
