@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: install build lint test demo bench format clean
+.PHONY: install build lint test test-bigquery bigquery-emulator demo bench format clean
 
 install: node_modules/.installed
 
@@ -18,8 +18,18 @@ lint: install
 	biome check --error-on-warnings .
 	tsc --noEmit -p tsconfig.json
 
-test: build lint
+test: build lint bigquery-emulator
 	node test/run.ts
+
+# Against Google's own: MIXLOAD_TEST_BIGQUERY=PROJECT/DATASET make test-bigquery
+test-bigquery: install
+	vitest run --config test/bigquery-real/vitest.config.ts
+
+bigquery-emulator: .tmp/bigquery-emulator/.installed
+
+.tmp/bigquery-emulator/.installed: test/bigquery-emulator/install.sh test/bigquery-emulator/requirements.lock
+	test/bigquery-emulator/install.sh $(@D)
+	@touch $@
 
 demo: build
 	node bench/demo.ts

@@ -3,11 +3,16 @@ import { MixloadError } from '../lib/errors.ts'
 
 /** By the scheme of the URL. Each driver is loaded only when it is named. */
 const SCHEMES: Readonly<Record<string, () => Promise<CreateDestination>>> = {
+  bigquery: async () => (await import('./bigquery/index.ts')).fromOptions,
   duckdb: async () => (await import('./duckdb/index.ts')).fromOptions,
   memory: async () => (await import('./memory/index.ts')).fromOptions,
+  'npm-package': async () => (await import('./third-party/index.ts')).fromOptions,
+  parquet: async () => (await import('./parquet/index.ts')).fromOptions,
+  postgres: async () => (await import('./postgres/index.ts')).fromOptions,
+  postgresql: async () => (await import('./postgres/index.ts')).fromOptions,
 }
 
-const KNOWN = 'duckdb:PATH'
+const KNOWN = 'duckdb:PATH, parquet:DIR, postgres://USER@HOST/DATABASE, bigquery://PROJECT/DATASET or npm-package:NAME'
 
 /**
  * The destination that a URL names.

@@ -1,0 +1,287 @@
+import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type {
+  Destination,
+  DestinationOptions,
+  KnownColumn,
+  LoadRecord,
+  LoadTarget,
+  NewColumn,
+  NewLoad,
+  Relation,
+  View,
+} from '../../lib/destination.ts'
+import { type EngineConnection, interruptible } from '../../lib/engine.ts'
+import { MixloadError } from '../../lib/errors.ts'
+import { inTurns } from '../../lib/in-turns.ts'
+import { quoteName } from '../../lib/sql.ts'
+import { Book } from './book.ts'
+import { BigQueryClient } from './client.ts'
+import { addMissing } from './columns.ts'
+import { authorizeFor } from './credentials.ts'
+import { makeDataset, makeLedger } from './dataset.ts'
+import { isTableName, SUPPORTS } from './dialect.ts'
+import { stepFailure } from './failures.ts'
+import { forgetHolder, newHolder } from './holder.ts'
+import { Jobs } from './jobs.ts'
+import { Lease } from './lease.ts'
+import { REJECTS } from './ledger.ts'
+import { Loads, type Plan } from './loads.ts'
+import { Pace } from './pace.ts'
+import { planOf } from './plan.ts'
+import { Tables } from './tables.ts'
+import { TIMING, type Timing } from './timing.ts'
+import { type BigQueryAddress, baseOf, parseUrl, placeOf } from './url.ts'
+import { replaceViews } from './views.ts'
+
+export interface BigQueryOptions extends DestinationOptions {
+  readonly timing?: Partial<Timing>
+  /** The most bytes of rows, before they are packed, in one file. */
+  readonly fileBytesMax?: number
+}
+
+/** "Maximum file size, compressed: 4 GB" (docs.cloud.google.com/bigquery/quotas): rows that are no more, packed are less. */
+const FILE_BYTES_MAX = 3_900_000_000
+/** How long giving up the lease may hold up the end of a run. */
+const RELEASE_MS = 15_000
+
+/** The destination of a URL `bigquery://PROJECT/DATASET`. */
+export function fromOptions(options: DestinationOptions): Destination {
+  return createBigQueryDestination(options)
+}
+
+/** Loads into a dataset of BigQuery by load jobs. A lease, kept in the dataset, is the run lock. */
+export function createBigQueryDestination(options: BigQueryOptions): Destination {
+  return inTurns(new BigQueryDestination(options))
+}
+
+/** All that a destination has while it is open. */
+interface Access {
+  /** Undefined where it is open only to read. */
+  readonly writing: Writing | undefined
+  readonly book: Book
+}
+
+interface Writing {
+  readonly lease: Lease
+  readonly loads: Loads
+  readonly connection: EngineConnection
+}
+
+class BigQueryDestination implements Destination {
+  readonly supports = SUPPORTS
+  readonly description: string
+  readonly #options: BigQueryOptions
+  readonly #address: BigQueryAddress
+  readonly #client: BigQueryClient
+  readonly #tables: Tables
+  readonly #jobs: Jobs
+  /** One for all its life, so that it knows its own hold again where giving it up went unanswered. */
+  readonly #holder = newHolder()
+  #location: string | undefined
+  #access: Access | undefined
+  #isClosed = false
+
+  constructor(options: BigQueryOptions) {
+    this.#options = options
+    this.#address = parseUrl(options)
+    this.description = placeOf(this.#address)
+    const { project, dataset } = this.#address
+    const timing = this.#timing
+    const pace = new Pace(timing)
+    this.#client = new BigQueryClient({ base: baseOf(this.#address), authorize: authorizeFor(this.#address), timing })
+    this.#tables = new Tables(this.#client, pace, project, dataset)
+    this.#jobs = new Jobs({
+      client: this.#client,
+      project,
+      timing,
+      pace,
+      location: () => this.#location,
+      idleTable: this.#tables.reference(REJECTS),
+    })
+  }
+
+  get #timing(): Timing {
+    return { ...TIMING, ...this.#options.timing }
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    this.#assertUsable()
+    signal.throwIfAborted()
+    const held = this.#access?.writing?.lease
+    if (held?.isHeld === true) return this.#step('cannot be opened', () => held.assertHeld(signal), signal)
+    await this.#close()
+    await this.#step('cannot be opened', () => this.#openToWrite(signal), signal)
+  }
+
+  async #openToWrite(signal: AbortSignal): Promise<void> {
+    const made = await makeDataset(this.#tables, this.#address, signal)
+    this.#location = made.location
+    const lease = new Lease({
+      client: this.#client,
+      tables: this.#tables,
+      timing: this.#timing,
+      place: this.description,
+      holder: this.#holder,
+    })
+    let connection: EngineConnection | undefined
+    try {
+      // The dataset's ledger is the same for all runs, so it can be made beside.
+      const [pending] = await Promise.all([lease.take(signal), makeLedger(this.#tables, made.isNew, signal)])
+      const book = new Book(this.#tables, true)
+      const loads = new Loads({
+        tables: this.#tables,
+        jobs: this.#jobs,
+        lease,
+        book,
+        now: () => this.#client.serverNow,
+        warn: this.#options.warn,
+      })
+      if (pending.length > 0) {
+        await loads.settle(pending, signal)
+        await lease.note([], signal)
+      }
+      connection = await this.#options.engine.connect()
+      this.#access = { writing: { lease, loads, connection }, book }
+    } catch (error) {
+      connection?.close()
+      await lease.release(AbortSignal.timeout(RELEASE_MS)).catch(() => {})
+      throw error
+    }
+  }
+
+  async openToRead(signal: AbortSignal): Promise<void> {
+    this.#assertUsable()
+    signal.throwIfAborted()
+    await this.#close()
+    await this.#step(
+      'cannot be opened',
+      async () => {
+        // Whether it may be read at all is better known now than in the middle of something.
+        await this.#tables.getDataset(signal)
+        this.#access = { writing: undefined, book: new Book(this.#tables, false) }
+      },
+      signal,
+    )
+  }
+
+  async columns(table: string): Promise<readonly KnownColumn[]> {
+    const { book } = this.#opened
+    if (!isTableName(table)) return []
+    return this.#step('cannot be read', () => book.columns(table))
+  }
+
+  async addColumns(table: string, columns: readonly NewColumn[]): Promise<void> {
+    const { lease } = this.#writing
+    const { book } = this.#opened
+    await this.#step('cannot add columns', async () => {
+      await lease.assertHeld()
+      await addMissing({ tables: this.#tables, book, jobs: this.#jobs }, table, columns)
+    })
+  }
+
+  async ledger(stream: string): Promise<readonly LoadRecord[]> {
+    const { book, writing } = this.#opened
+    return this.#step('cannot be read', async () => {
+      await writing?.loads.settleDoubt()
+      return (await book.loads()).filter((load) => load.stream === stream)
+    })
+  }
+
+  async load(relation: Relation, target: LoadTarget, record: NewLoad, signal: AbortSignal): Promise<LoadRecord> {
+    const { loads } = this.#writing
+    signal.throwIfAborted()
+    const directory = join(this.#options.workDirectory, `bigquery-${randomUUID()}`)
+    const what = `load ${record.loadId} was not committed`
+    try {
+      const settled = await this.#step(what, () => loads.settleDoubt(signal), signal)
+      // A try before this one was committed, which nobody knew until now.
+      const before = settled.find(({ loadId }) => loadId === record.loadId)
+      if (before !== undefined) return before
+      const plan = await this.#step(what, () => this.#plan(directory, relation, target, record, signal), signal)
+      signal.throwIfAborted()
+      await loads.commit(plan, signal)
+      return plan.intent.record
+    } finally {
+      await rm(directory, { recursive: true, force: true })
+    }
+  }
+
+  async #plan(
+    directory: string,
+    relation: Relation,
+    target: LoadTarget,
+    record: NewLoad,
+    signal: AbortSignal,
+  ): Promise<Plan> {
+    const { connection } = this.#writing
+    const { book } = this.#opened
+    const committed = await book.loads(signal)
+    if (committed.some(({ loadId }) => loadId === record.loadId)) {
+      throw new MixloadError('ALREADY_LOADED', `Load ${record.loadId} is in the ledger already.`)
+    }
+    // Later than every load before, also where the machine's clock went back.
+    const last = committed.at(-1)?.loadedAt.getTime() ?? 0
+    const loaded: LoadRecord = { ...record, loadedAt: new Date(Math.max(Date.now(), last + 1)) }
+    const { engine, warn, fileBytesMax = FILE_BYTES_MAX } = this.#options
+    const options = { engine, book, connection, directory, warn, fileBytesMax }
+    return interruptible(connection, signal, () => planOf(options, relation, target, loaded, signal))
+  }
+
+  async putViews(views: readonly View[]): Promise<void> {
+    const { lease } = this.#writing
+    await this.#step('cannot make the views', async () => {
+      await lease.assertHeld()
+      await replaceViews({ client: this.#client, tables: this.#tables, location: this.#location }, views)
+    })
+  }
+
+  pathInViews(table: string): string {
+    const { project, dataset } = this.#address
+    return [project, dataset, table].map((part) => quoteName(part, '`')).join('.')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true
+    await this.#close()
+    forgetHolder(this.#holder)
+    await this.#client.close()
+  }
+
+  async #close(): Promise<void> {
+    const writing = this.#access?.writing
+    this.#access = undefined
+    if (writing === undefined) return
+    writing.connection.close()
+    // Where it can't be given up now, it ends by itself.
+    await writing.lease.release(AbortSignal.timeout(RELEASE_MS)).catch(() => {})
+  }
+
+  get #opened(): Access {
+    this.#assertUsable()
+    if (this.#access === undefined) throw new MixloadError('DESTINATION_FAILED', `${this.description} is not open yet.`)
+    return this.#access
+  }
+
+  get #writing(): Writing {
+    const { writing } = this.#opened
+    if (writing === undefined) {
+      throw new MixloadError('DESTINATION_FAILED', `${this.description} is open to read only.`)
+    }
+    return writing
+  }
+
+  #assertUsable(): void {
+    if (this.#isClosed) throw new MixloadError('CLOSED', `${this.description} has been closed.`)
+  }
+
+  async #step<T>(what: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw stepFailure(`${this.description}: ${what}`, error)
+    }
+  }
+}

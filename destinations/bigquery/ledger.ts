@@ -1,0 +1,140 @@
+import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
+import type { KnownColumn, LoadRecord, NewColumn, WriteMode } from '../../lib/destination.ts'
+import type { Answer } from './answers.ts'
+import type { ListedRow } from './tables.ts'
+
+export const LOADS = '_mixload_loads'
+export const COLUMNS = '_mixload_columns'
+export const REJECTS = '_mixload_rejects'
+export const LEASE = '_mixload_lease'
+
+const field = (name: string, type: string, mode: 'REQUIRED' | 'NULLABLE' = 'REQUIRED') => ({ name, type, mode })
+
+/** The schemas of the ledger's tables, for their making and for each job that writes them. */
+export const SCHEMAS = {
+  [LOADS]: [
+    field('load_id', 'STRING'),
+    field('stream', 'STRING'),
+    field('first_day', 'DATE', 'NULLABLE'),
+    field('last_day', 'DATE', 'NULLABLE'),
+    field('selection', 'STRING'),
+    field('row_count', 'INTEGER'),
+    field('reject_count', 'INTEGER'),
+    field('byte_count', 'INTEGER'),
+    field('request_count', 'INTEGER'),
+    field('started_at', 'TIMESTAMP'),
+    field('loaded_at', 'TIMESTAMP'),
+    field('write_mode', 'STRING'),
+    field('mixload_version', 'STRING'),
+  ],
+  [COLUMNS]: [
+    field('table_name', 'STRING'),
+    field('property', 'STRING', 'NULLABLE'),
+    field('column_name', 'STRING'),
+    field('column_type', 'STRING'),
+    field('column_role', 'STRING'),
+    field('owner_column', 'STRING', 'NULLABLE'),
+    field('first_load_id', 'STRING'),
+    field('first_seen_at', 'TIMESTAMP'),
+  ],
+  [REJECTS]: [
+    field('load_id', 'STRING'),
+    field('stream', 'STRING'),
+    field('reason', 'STRING'),
+    field('line', 'STRING'),
+  ],
+} as const
+
+export type LedgerTable = keyof typeof SCHEMAS
+
+/**
+ * What the ledger's tables are made of. Those that every load writes have partitions: such tables may be changed ten
+ * times as often, and more than 1,500 times a day (docs.cloud.google.com/bigquery/quotas, "Partitioned tables").
+ */
+export const RESOURCES: Readonly<Record<LedgerTable, Answer>> = {
+  [LOADS]: {
+    description: 'A row for each load that mixload has committed. A load without its row here is not committed.',
+    schema: { fields: SCHEMAS[LOADS] },
+    timePartitioning: { type: 'DAY', field: 'loaded_at' },
+  },
+  [COLUMNS]: {
+    description: 'The columns that mixload has made, and the Mixpanel properties whose values they hold.',
+    schema: { fields: SCHEMAS[COLUMNS] },
+    timePartitioning: { type: 'DAY', field: 'first_seen_at' },
+  },
+  [REJECTS]: {
+    description: 'Lines that Mixpanel sent and that are no events.',
+    schema: { fields: SCHEMAS[REJECTS] },
+  },
+}
+
+/** A row for a load job. Whole numbers go as text, which keeps every digit. */
+export function loadRow(record: LoadRecord): Answer {
+  return {
+    load_id: record.loadId,
+    stream: record.stream,
+    first_day: record.firstDay,
+    last_day: record.lastDay,
+    selection: record.selection,
+    row_count: String(record.rowCount),
+    reject_count: String(record.rejectCount),
+    byte_count: String(record.byteCount),
+    request_count: String(record.requestCount),
+    started_at: record.startedAt.toISOString(),
+    loaded_at: record.loadedAt.toISOString(),
+    write_mode: record.writeMode,
+    mixload_version: record.mixloadVersion,
+  }
+}
+
+export function loadOf(row: ListedRow): LoadRecord {
+  return {
+    loadId: row.load_id ?? '',
+    stream: row.stream ?? '',
+    firstDay: row.first_day ?? null,
+    lastDay: row.last_day ?? null,
+    selection: row.selection ?? '',
+    rowCount: Number(row.row_count),
+    rejectCount: Number(row.reject_count),
+    byteCount: Number(row.byte_count),
+    requestCount: Number(row.request_count),
+    startedAt: moment(row.started_at),
+    loadedAt: moment(row.loaded_at),
+    writeMode: row.write_mode as WriteMode['kind'],
+    mixloadVersion: row.mixload_version ?? '',
+  }
+}
+
+export function columnRow(table: string, column: NewColumn, firstSeenAt: Date): Answer {
+  return {
+    table_name: table,
+    property: column.property,
+    column_name: column.name,
+    column_type: column.type,
+    column_role: column.role,
+    owner_column: column.owner ?? null,
+    first_load_id: column.firstLoadId,
+    first_seen_at: firstSeenAt.toISOString(),
+  }
+}
+
+/** A column and the table it is of. */
+export function columnOf(row: ListedRow): { readonly table: string; readonly column: KnownColumn } {
+  return {
+    table: row.table_name ?? '',
+    column: {
+      name: row.column_name ?? '',
+      type: row.column_type as ColumnType,
+      role: row.column_role as ColumnRole,
+      property: row.property ?? null,
+      ...(row.owner_column === null || row.owner_column === undefined ? {} : { owner: row.owner_column }),
+      firstLoadId: row.first_load_id ?? '',
+      firstSeenAt: moment(row.first_seen_at),
+    },
+  }
+}
+
+/** Listed as microseconds since 1970. */
+function moment(text: string | null | undefined): Date {
+  return new Date(Number(BigInt(text ?? 0) / 1000n))
+}

@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto'
+import { stat } from 'node:fs/promises'
+import type { Column } from '../../lib/columns/column.ts'
+import type { LoadRecord, LoadTarget, Relation } from '../../lib/destination.ts'
+import type { Engine } from '../../lib/engine.ts'
+import { MixloadError } from '../../lib/errors.ts'
+import { daysBetween } from '../../lib/time/days.ts'
+import type { Book } from './book.ts'
+import { DAY_COLUMN, partitionOf, SUPPORTS } from './dialect.ts'
+import type { FilePart } from './gzip.ts'
+import { type Intent, rejectsStage, rowsStage } from './intents.ts'
+import type { Plan } from './loads.ts'
+import { partsOf } from './parts.ts'
+import type { Table } from './tables.ts'
+import { assertNoRows, type UnloadOptions, unloadRejects, unloadRows } from './unload.ts'
+
+export interface PlanOptions extends UnloadOptions {
+  readonly engine: Engine
+  readonly book: Book
+  readonly fileBytesMax: number
+}
+
+/**
+ * Writes a load's files and says what is to be done with them. Whatever is wrong with a load and can be known without
+ * BigQuery is found here, before the first job.
+ */
+export async function planOf(
+  options: PlanOptions,
+  relation: Relation,
+  target: LoadTarget,
+  record: LoadRecord,
+  signal: AbortSignal,
+): Promise<Plan> {
+  const { book, connection, engine, fileBytesMax } = options
+  const { mode } = target
+  const table = await book.table(target.table, signal)
+  const known = await book.columns(target.table, signal)
+  const columns = relation.rowCount === 0 ? [] : columnsOf(relation, known, target.table)
+  if (mode.kind === 'replace-days') assertReplaceable(target, table, columns, relation)
+  await engine.makeRoomFor(relation.columns.length, connection)
+  const token = randomUUID().slice(0, 8)
+  const parts = new Map<string, readonly (readonly FilePart[])[]>()
+  if (relation.rowCount === 0) await assertNoRows(connection, relation, target.table)
+  else {
+    for (const { day, paths } of await unloadRows(options, relation, columns, mode, record)) {
+      const name = day === undefined ? target.table : partitionOf(target.table, day)
+      parts.set(name, await partsOf(paths, fileBytesMax))
+    }
+  }
+  signal.throwIfAborted()
+  const rejects = await rejectsOf(options, target, record)
+  const intent: Intent = {
+    token,
+    record,
+    table: target.table,
+    mode,
+    hasRows: table !== undefined && (relation.rowCount > 0 || mode.kind !== 'append'),
+    hasRejects: rejects.length > 0,
+    stages: [
+      ...(rejects.length > 0 ? [rejectsStage({ token })] : []),
+      ...[...parts].filter(([, lists]) => lists.length > 1).map(([name]) => rowsStage({ token }, name)),
+    ],
+  }
+  return { intent, table, parts, rejects }
+}
+
+/** The relation's columns as the table has them. */
+function columnsOf(relation: Relation, known: readonly Column[], table: string): readonly Column[] {
+  return relation.columns.map(({ name }) => {
+    const column = known.find((other) => other.name === name)
+    if (column !== undefined) return column
+    throw new MixloadError('DESTINATION_FAILED', `${table} has no column ${name} in BigQuery; nothing was committed.`)
+  })
+}
+
+function assertReplaceable(
+  { table: name, mode }: LoadTarget,
+  table: Table | undefined,
+  columns: readonly Column[],
+  { rowCount }: Relation,
+): void {
+  if (mode.kind !== 'replace-days') return
+  const fail = (why: string) => new MixloadError('DESTINATION_FAILED', `Days of ${name} cannot be replaced: ${why}`)
+  if (table !== undefined && table.dayColumn !== DAY_COLUMN) {
+    throw fail(`in BigQuery it has no partitions by ${DAY_COLUMN}, and a table can't be given any later.`)
+  }
+  if (rowCount > 0 && !columns.some((column) => column.name === DAY_COLUMN)) {
+    throw fail(`the rows do not say which day they are of.`)
+  }
+  const days = daysBetween(mode.firstDay, mode.lastDay)
+  if (days > SUPPORTS.daysPerLoadMax) throw fail(`${days} days are too many for one load.`)
+}
+
+async function rejectsOf(
+  options: PlanOptions,
+  { rejects }: LoadTarget,
+  record: LoadRecord,
+): Promise<readonly FilePart[]> {
+  if (rejects === undefined) return []
+  if (rejects.rowCount === 0) {
+    await assertNoRows(options.connection, rejects, '_mixload_rejects')
+    return []
+  }
+  const path = await unloadRejects(options, rejects, record)
+  return [{ path, start: 0, end: (await stat(path)).size }]
+}

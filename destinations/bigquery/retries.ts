@@ -1,0 +1,31 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ApiFailure } from './failures.ts'
+import type { Timing } from './timing.ts'
+
+/** Does something again while its failure may pass. It must come to the same when it is done twice. */
+export async function retryingApi<T>(
+  timing: Timing,
+  signal: AbortSignal | undefined,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  for (let retry = 0; ; retry++) {
+    try {
+      return await attempt()
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (retry >= timing.retries || !(error instanceof ApiFailure) || !error.isPassing) throw error
+      await pause(backoff(timing, retry), signal)
+    }
+  }
+}
+
+/** Twice as long with each retry, and up to a quarter more, so that several runs do not come back at one moment. */
+export function backoff({ retryDelayMs, retryDelayMaxMs }: Timing, retry: number): number {
+  return Math.min(retryDelayMs * 2 ** retry, retryDelayMaxMs) * (1 + Math.random() / 4)
+}
+
+/** Waits. @throws the signal's reason. */
+export async function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  await sleep(milliseconds, undefined, { signal }).catch(() => {})
+  signal?.throwIfAborted()
+}

@@ -1,0 +1,97 @@
+import { constants, existsSync } from 'node:fs'
+import { copyFile, link, readFile, realpath, rm } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import type { EngineConnection } from '../../lib/engine.ts'
+import { MixloadError, messageOf } from '../../lib/errors.ts'
+import { quoteName, quoteText } from '../../lib/sql.ts'
+import { isFileError, replaceFile } from './files.ts'
+import type { Layout } from './layout.ts'
+
+/** The system's lock keeps other processes out, but not this one. */
+const heldHere = new Set<string>()
+let locks = 0
+
+/**
+ * The right to write into a directory: the system's lock on a database file that has nothing in it. The system lifts it
+ * however the process ends, so no lock is ever left behind.
+ */
+export class RunLock {
+  readonly #layout: Layout
+  readonly #connection: EngineConnection
+  readonly #catalog: string
+  readonly #path: string
+
+  private constructor(layout: Layout, connection: EngineConnection, catalog: string, path: string) {
+    this.#layout = layout
+    this.#connection = connection
+    this.#catalog = catalog
+    this.#path = path
+  }
+
+  /** @throws MixloadError DESTINATION_BUSY naming the holder. */
+  static async take(layout: Layout, connection: EngineConnection, description: string): Promise<RunLock> {
+    await makeLockFile(layout, connection)
+    const path = await realpath(layout.lock)
+    if (heldHere.has(path)) throw busy(description, `process ${process.pid}, which is this one`, undefined)
+    heldHere.add(path)
+    const catalog = quoteName(`parquet lock ${++locks}`)
+    try {
+      await connection.run(`ATTACH ${quoteText(path)} AS ${catalog} (READ_WRITE)`)
+    } catch (error) {
+      heldHere.delete(path)
+      // The engine gives no codes, so the message is the only sign of a lock.
+      if (/could not set lock|conflicting lock|being used by another process/i.test(messageOf(error)))
+        throw busy(description, await holderOf(layout, error), error)
+      throw error
+    }
+    const lock = new RunLock(layout, connection, catalog, path)
+    try {
+      await replaceFile(layout.holder, `process ${process.pid} on ${hostname()}`)
+    } catch (error) {
+      await lock.release()
+      throw error
+    }
+    return lock
+  }
+
+  async release(): Promise<void> {
+    await rm(this.#layout.holder, { force: true }).catch(() => {})
+    await this.#connection.run(`DETACH ${this.#catalog}`)
+    heldHere.delete(this.#path)
+  }
+}
+
+/** Makes the file aside first, so that a run that is killed here leaves none that is no database. */
+async function makeLockFile({ lock }: Layout, connection: EngineConnection): Promise<void> {
+  // Not by opening it: closing it again would lift this process's own lock.
+  if (existsSync(lock)) return
+  const aside = `${lock}.${process.pid}.new`
+  const catalog = quoteName(`parquet lock ${++locks}`)
+  try {
+    await connection.run(`ATTACH ${quoteText(aside)} AS ${catalog}`)
+    await connection.run(`DETACH ${catalog}`)
+    // Unlike renaming, this takes no other run's file away.
+    await link(aside, lock)
+      .catch(() => copyFile(aside, lock, constants.COPYFILE_EXCL))
+      .catch((error: unknown) => {
+        if (!isFileError(error, 'EEXIST')) throw error
+      })
+  } finally {
+    await rm(aside, { force: true }).catch(() => {})
+  }
+}
+
+async function holderOf({ holder }: Layout, error: unknown): Promise<string> {
+  const named = await readFile(holder, 'utf8').catch(() => '')
+  if (named !== '') return named
+  const process = /PID (\d+)/.exec(messageOf(error))?.[1]
+  return process === undefined ? 'another process' : `process ${process}`
+}
+
+function busy(description: string, holder: string, cause: unknown): MixloadError {
+  return new MixloadError(
+    'DESTINATION_BUSY',
+    `${description} is held by ${holder}. Wait for it to end, or stop it, and run again.`,
+    { cause },
+  )
+}

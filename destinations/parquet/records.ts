@@ -1,0 +1,204 @@
+import { readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
+import type { KnownColumn, LoadRecord, WriteMode } from '../../lib/destination.ts'
+import { MixloadError, messageOf } from '../../lib/errors.ts'
+import { namesIn, replaceFile } from './files.ts'
+import { fileName, type Layout } from './layout.ts'
+
+/** A data file that a load has added. */
+export interface AddedFile {
+  readonly table: string
+  /** From the destination's directory. */
+  readonly path: string
+  readonly rows: number
+  readonly bytes: number
+}
+
+/** What a load did to the files of tables, in the order of its steps. */
+export interface FileChanges {
+  readonly added: readonly AddedFile[]
+  /** Paths from the destination's directory. */
+  readonly removed: readonly string[]
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** How many files are read at once. */
+const READS = 32
+
+/** The text of a commit's file: one line, with the columns of `_mixload_loads` and what became of files. */
+export function commitText(record: LoadRecord, { added, removed }: FileChanges): string {
+  const fields = {
+    load_id: record.loadId,
+    stream: record.stream,
+    first_day: record.firstDay,
+    last_day: record.lastDay,
+    selection: record.selection,
+    row_count: record.rowCount,
+    reject_count: record.rejectCount,
+    byte_count: record.byteCount,
+    request_count: record.requestCount,
+    started_at: record.startedAt.toISOString(),
+    loaded_at: record.loadedAt.toISOString(),
+    write_mode: record.writeMode,
+    mixload_version: record.mixloadVersion,
+    added,
+    removed,
+  }
+  return `${JSON.stringify(fields)}\n`
+}
+
+/** What the file of a commit, of this run or of one that was killed, says about files. */
+export async function readChanges(path: string): Promise<FileChanges> {
+  const { added, removed } = await readFields(path)
+  if (!Array.isArray(added) || !Array.isArray(removed)) throw unreadable(path, 'it names no files')
+  return { added, removed }
+}
+
+function recordOf(fields: Fields): LoadRecord {
+  const day = (value: unknown) => (value === null ? null : String(value))
+  return {
+    loadId: String(fields.load_id),
+    stream: String(fields.stream),
+    firstDay: day(fields.first_day),
+    lastDay: day(fields.last_day),
+    selection: String(fields.selection),
+    rowCount: Number(fields.row_count),
+    rejectCount: Number(fields.reject_count),
+    byteCount: Number(fields.byte_count),
+    requestCount: Number(fields.request_count),
+    startedAt: new Date(String(fields.started_at)),
+    loadedAt: new Date(String(fields.loaded_at)),
+    writeMode: fields.write_mode as WriteMode['kind'],
+    mixloadVersion: String(fields.mixload_version),
+  }
+}
+
+/** The commits of a directory. Each is a file that is never written again. */
+export class LoadLog {
+  readonly #directory: string
+  readonly #read = new Map<string, LoadRecord>()
+
+  constructor({ loads }: Layout) {
+    this.#directory = loads
+  }
+
+  async records(): Promise<readonly LoadRecord[]> {
+    const names = await this.#names()
+    const records: LoadRecord[] = []
+    for (let at = 0; at < names.length; at += READS) {
+      records.push(...(await Promise.all(names.slice(at, at + READS).map((name) => this.#record(name)))))
+    }
+    return records
+  }
+
+  /** Where the next commit goes, and what it must be later than. */
+  async next(loadId: string): Promise<{ readonly path: string; readonly after: Date | undefined }> {
+    const names = await this.#names()
+    const ending = `-${fileName(loadId)}.json`
+    if (names.some((name) => name.slice(name.indexOf('-')) === ending))
+      throw new MixloadError('ALREADY_LOADED', `Load ${loadId} is in the ledger already.`)
+    const last = names.at(-1)
+    const number = last === undefined ? 1 : Number.parseInt(last, 10) + 1
+    const path = join(this.#directory, `${String(number).padStart(9, '0')}${ending}`)
+    return { path, after: last === undefined ? undefined : (await this.#record(last)).loadedAt }
+  }
+
+  async isEmpty(): Promise<boolean> {
+    return (await this.#names()).length === 0
+  }
+
+  async #names(): Promise<readonly string[]> {
+    return (await namesIn(this.#directory)).filter((name) => name.endsWith('.json'))
+  }
+
+  async #record(name: string): Promise<LoadRecord> {
+    const known = this.#read.get(name)
+    if (known !== undefined) return known
+    const record = recordOf(await readFields(join(this.#directory, name)))
+    this.#read.set(name, record)
+    return record
+  }
+}
+
+/** The columns of each table, a file for each. */
+export class ColumnLog {
+  readonly #directory: string
+
+  constructor({ columns }: Layout) {
+    this.#directory = columns
+  }
+
+  async tables(): Promise<readonly string[]> {
+    const tables: string[] = []
+    for (const name of await namesIn(this.#directory)) {
+      if (name.endsWith('.json')) tables.push(decodedTable(await readLines(join(this.#directory, name)), name))
+    }
+    return tables
+  }
+
+  async of(table: string): Promise<readonly KnownColumn[]> {
+    const path = this.#path(table)
+    if (!(await namesIn(this.#directory)).includes(basename(path))) return []
+    return (await readLines(path)).map((fields) => ({
+      name: String(fields.column_name),
+      type: fields.column_type as ColumnType,
+      role: fields.column_role as ColumnRole,
+      property: fields.property === null ? null : String(fields.property),
+      ...(fields.owner_column === null ? {} : { owner: String(fields.owner_column) }),
+      firstLoadId: String(fields.first_load_id),
+      firstSeenAt: new Date(String(fields.first_seen_at)),
+    }))
+  }
+
+  /** Writes down all columns of a table. */
+  async put(table: string, columns: readonly KnownColumn[]): Promise<void> {
+    const lines = columns.map((column) => ({
+      table_name: table,
+      property: column.property,
+      column_name: column.name,
+      column_type: column.type,
+      column_role: column.role,
+      owner_column: column.owner ?? null,
+      first_load_id: column.firstLoadId,
+      first_seen_at: column.firstSeenAt.toISOString(),
+    }))
+    await replaceFile(this.#path(table), lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+  }
+
+  #path(table: string): string {
+    return join(this.#directory, `${fileName(table)}.json`)
+  }
+}
+
+function decodedTable(lines: readonly Fields[], name: string): string {
+  const table = lines[0]?.table_name
+  return typeof table === 'string' ? table : basename(name, '.json')
+}
+
+async function readFields(path: string): Promise<Fields> {
+  const [fields] = await readLines(path)
+  if (fields === undefined) throw unreadable(path, 'it is empty')
+  return fields
+}
+
+async function readLines(path: string): Promise<readonly Fields[]> {
+  const text = await readFile(path, 'utf8')
+  try {
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Fields)
+  } catch (error) {
+    throw unreadable(path, messageOf(error), error)
+  }
+}
+
+function unreadable(path: string, why: string, cause?: unknown): MixloadError {
+  return new MixloadError(
+    'DESTINATION_FAILED',
+    `${path} is not as mixload wrote it: ${why}. Bring it back from a copy; without it mixload does not know what is loaded.`,
+    { cause },
+  )
+}

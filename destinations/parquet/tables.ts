@@ -1,0 +1,85 @@
+import { basename, join } from 'node:path'
+import type { KnownColumn, LoadTarget } from '../../lib/destination.ts'
+import { MixloadError } from '../../lib/errors.ts'
+import type { Day } from '../../lib/time/days.ts'
+import { isFileError, namesIn } from './files.ts'
+import { DAY_COLUMN, dayDirectory, dayOfDirectory, type Layout, tableName } from './layout.ts'
+
+/** A data file of a table. */
+export interface DataFile {
+  /** From the destination's directory. */
+  readonly path: string
+  /** Null for rows without a day, and in a table without days. */
+  readonly day: Day | null
+}
+
+/** Whether a table's files are parted by day. */
+export function isDated(columns: readonly KnownColumn[]): boolean {
+  return columns.some(({ name, type }) => name === DAY_COLUMN && type === 'date')
+}
+
+/** Where a table's files of a day go, from the destination's directory. */
+export function directoryOf(table: string, isParted: boolean, day: Day | null): string {
+  return isParted ? join(tableName(table), dayDirectory(day)) : tableName(table)
+}
+
+/** The data files of a table as they are in its directory, whoever has put them there. */
+export async function* dataFiles({ directory }: Layout, table: string, isParted: boolean): AsyncGenerator<DataFile> {
+  const root = tableName(table)
+  const days = isParted
+    ? (await namesIn(join(directory, root))).map((name) => [join(root, name), dayOfDirectory(name)] as const)
+    : [[root, null] as const]
+  for (const [path, day] of days) {
+    if (day === undefined) continue
+    for (const name of await namesOfDay(join(directory, path)))
+      if (name.endsWith('.parquet')) yield { path: join(path, name), day }
+  }
+}
+
+async function namesOfDay(path: string): Promise<readonly string[]> {
+  try {
+    return await namesIn(path)
+  } catch (error) {
+    // A file that is called like a day.
+    if (isFileError(error, 'ENOTDIR')) return []
+    throw error
+  }
+}
+
+export async function hasFiles(layout: Layout, table: string, isParted: boolean): Promise<boolean> {
+  for await (const _ of dataFiles(layout, table, isParted)) return true
+  return false
+}
+
+/** What a load takes the place of. */
+export interface ReplacedFiles {
+  readonly files: readonly DataFile[]
+  /** Whether these are all the files that there are. */
+  readonly isAll: boolean
+}
+
+export async function replacedFiles(
+  layout: Layout,
+  { table, mode }: LoadTarget,
+  columns: readonly KnownColumn[],
+): Promise<ReplacedFiles> {
+  if (mode.kind === 'append') return { files: [], isAll: false }
+  const isParted = isDated(columns)
+  if (mode.kind === 'replace-days' && !isParted && columns.length > 0)
+    throw new MixloadError(
+      'DESTINATION_FAILED',
+      `${table} has no column ${DAY_COLUMN}, so no days of it can be replaced.`,
+    )
+  const all: DataFile[] = []
+  for await (const file of dataFiles(layout, table, isParted)) all.push(file)
+  const files =
+    mode.kind === 'replace-table'
+      ? all
+      : all.filter(({ day }) => day !== null && day >= mode.firstDay && day <= mode.lastDay)
+  return { files, isAll: files.length > 0 && files.length === all.length }
+}
+
+/** The names of the data files that a load adds to a directory: its id, and a number from the second one on. */
+export function numbered(name: string, at: number): string {
+  return at === 0 ? name : `${basename(name, '.parquet')}-${at + 1}.parquet`
+}

@@ -1,0 +1,149 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Column } from '../../lib/columns/column.ts'
+import type { View } from '../../lib/destination.ts'
+import type { EngineConnection } from '../../lib/engine.ts'
+import { MixloadError } from '../../lib/errors.ts'
+import { quoteName, quoteText } from '../../lib/sql.ts'
+import { TYPE_NAMES } from './dialect.ts'
+import { isFileError } from './files.ts'
+import { DAY_COLUMN, type Layout, tableName } from './layout.ts'
+import { globbed } from './rows.ts'
+
+/** A table as its view needs it. */
+export interface ViewedTable {
+  readonly name: string
+  readonly columns: readonly Pick<Column, 'name' | 'type'>[]
+  /** What reads its files; undefined where there are none, which no query can read. */
+  readonly query: string | undefined
+}
+
+const column = (name: string, type: Column['type']) => ({ name, type })
+
+export const LOADS_COLUMNS = [
+  column('load_id', 'text'),
+  column('stream', 'text'),
+  column('first_day', 'date'),
+  column('last_day', 'date'),
+  column('selection', 'text'),
+  column('row_count', 'bigint'),
+  column('reject_count', 'bigint'),
+  column('byte_count', 'bigint'),
+  column('request_count', 'bigint'),
+  column('started_at', 'timestamptz'),
+  column('loaded_at', 'timestamptz'),
+  column('write_mode', 'text'),
+  column('mixload_version', 'text'),
+] as const
+
+export const COLUMNS_COLUMNS = [
+  column('table_name', 'text'),
+  column('property', 'text'),
+  column('column_name', 'text'),
+  column('column_type', 'text'),
+  column('column_role', 'text'),
+  column('owner_column', 'text'),
+  column('first_load_id', 'text'),
+  column('first_seen_at', 'timestamptz'),
+] as const
+
+export const REJECTS_COLUMNS: readonly Column[] = ['load_id', 'stream', 'reason', 'line'].map((name) => ({
+  name,
+  type: 'text',
+  role: 'fixed',
+  property: null,
+}))
+
+/** All Parquet files of a table as one table, whatever columns each of them has. */
+export function parquetQuery(
+  { directory }: Layout,
+  table: string,
+  columns: ViewedTable['columns'],
+  isParted: boolean,
+): string {
+  const files = isParted ? '*/*.parquet' : '*.parquet'
+  const path = quoteText(`${globbed(join(directory, tableName(table)))}/${files}`)
+  const days = isParted ? `hive_partitioning = true, hive_types = {${DAY_COLUMN}: DATE}` : 'hive_partitioning = false'
+  const names = columns.map(({ name }) => `  ${quoteName(name)}`).join(',\n')
+  const reading = `SELECT * FROM read_parquet(${path}, union_by_name = true, ${days})`
+  // A column that no row uses is in no file.
+  return `SELECT\n${names}\nFROM (\n${emptyQuery(columns)}\nUNION ALL BY NAME\n${reading}\n)`
+}
+
+/** Files of lines of JSON as one table. */
+export function jsonQuery(directory: string, columns: ViewedTable['columns']): string {
+  const types = columns.map(({ name, type }) => `  ${name}: ${quoteText(TYPE_NAMES[type])}`).join(',\n')
+  const path = quoteText(`${globbed(directory)}/*.json`)
+  return `FROM read_json(${path}, format = 'newline_delimited', columns = {\n${types}\n})`
+}
+
+/** The statements of `views.sql`: a view for each table, then the views over them. */
+export function viewsSql({ viewsSql: path }: Layout, tables: readonly ViewedTable[], views: readonly View[]): string {
+  const statements = [
+    ...tables.map(({ name, columns, query }) => statement(name, query ?? emptyQuery(columns))),
+    ...viewStatements(views),
+  ]
+  return [
+    '-- All tables and views, for DuckDB. Mixload writes this file, and writes it anew when columns or views come.',
+    `-- In the shell of DuckDB: .read ${quoteText(path)}`,
+    '-- Paths are absolute: when the directory has been moved, run mixload views.',
+    '',
+    ...statements.map((text) => `${text};\n`),
+  ].join('\n')
+}
+
+/** The views that were asked for until now, in their order. */
+export async function readViews({ views: path }: Layout): Promise<readonly View[]> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as readonly View[]
+  } catch (error) {
+    if (isFileError(error, 'ENOENT')) return []
+    throw error
+  }
+}
+
+/** Views with others that come to them or take their places. */
+export function withViews(views: readonly View[], more: readonly View[]): readonly View[] {
+  const byName = new Map(views.map((view) => [view.name, view]))
+  for (const view of more) byName.set(view.name, view)
+  return [...byName.values()]
+}
+
+/**
+ * Makes the views over tables without rows and forgets them again.
+ * @throws MixloadError where one of them can't be made.
+ */
+export async function checkViews(
+  connection: EngineConnection,
+  tables: readonly ViewedTable[],
+  views: readonly View[],
+): Promise<void> {
+  const names = new Set(tables.map(({ name }) => name.toLowerCase()))
+  const taken = views.find(({ name }) => names.has(name.toLowerCase()))
+  if (taken !== undefined) throw new MixloadError('DESTINATION_FAILED', `There is a table ${taken.name} already.`)
+  await connection.run('BEGIN')
+  try {
+    await connection.run(`CREATE SCHEMA memory.${CHECKED}`)
+    await connection.run(`USE memory.${CHECKED}`)
+    for (const { name, columns } of tables) await connection.run(statement(name, emptyQuery(columns)))
+    for (const text of viewStatements(views)) await connection.run(text)
+  } finally {
+    await connection.run('ROLLBACK').catch(() => {})
+    await connection.run('USE memory.main')
+  }
+}
+
+const CHECKED = quoteName('parquet views')
+
+function viewStatements(views: readonly View[]): readonly string[] {
+  return views.map(({ name, query }) => statement(name, query))
+}
+
+function statement(name: string, query: string): string {
+  return `CREATE OR REPLACE VIEW ${quoteName(name)} AS\n${query}`
+}
+
+function emptyQuery(columns: ViewedTable['columns']): string {
+  const list = columns.map(({ name, type }) => `  CAST(NULL AS ${TYPE_NAMES[type]}) AS ${quoteName(name)}`)
+  return `SELECT\n${list.join(',\n')}\nWHERE false`
+}

@@ -1,0 +1,104 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type BigQueryOptions, createBigQueryDestination } from '../../destinations/bigquery/index.ts'
+import type { Timing } from '../../destinations/bigquery/timing.ts'
+import type { Destination } from '../../lib/destination.ts'
+import type { Engine } from '../../lib/engine.ts'
+import { type Asked, type FakeBigQuery, startFakeBigQuery } from '../bigquery-fake/server.ts'
+import type { Limits, Row } from '../bigquery-fake/store.ts'
+import { newEngine } from './duckdb-harness.ts'
+
+export const UNLIMITED: Partial<Limits> = {
+  updatesPerTenSeconds: Number.POSITIVE_INFINITY,
+  partitionedUpdatesPerTenSeconds: Number.POSITIVE_INFINITY,
+}
+
+/** Waits as short as they can be, and few tries. */
+export const SHORT: Partial<Timing> = {
+  retries: 2,
+  retryDelayMs: 1,
+  pollMs: 1,
+  jobAttempts: 3,
+  jobWaitMs: 300,
+  stopWaitMs: 100,
+  updatesPerTenSeconds: Number.POSITIVE_INFINITY,
+  partitionedUpdatesPerTenSeconds: Number.POSITIVE_INFINITY,
+}
+
+export const DATASET = 'mixpanel'
+
+/** A fake BigQuery with its clients, each of which is a run of its own. */
+export interface FakePlace extends AsyncDisposable {
+  readonly fake: FakeBigQuery
+  readonly engine: Engine
+  readonly warnings: readonly string[]
+  /** A run. Of one client there can be several, one after the other. */
+  client(name: string, options?: Partial<BigQueryOptions>): Destination
+  rows(table: string): readonly Row[]
+  /** The jobs that were asked for, without those that only take up an id. */
+  jobsAsked(client?: string): readonly JobAsked[]
+  stages(): readonly string[]
+}
+
+export interface JobAsked {
+  readonly id: string
+  readonly purpose: string
+  readonly kind: 'load' | 'copy' | 'query'
+  readonly target: string
+  readonly disposition: string | undefined
+}
+
+export async function fakePlace(limits: Partial<Limits> = UNLIMITED): Promise<FakePlace> {
+  const fake = await startFakeBigQuery(limits)
+  const directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
+  const engine = await newEngine(directory)
+  const opened: Destination[] = []
+  const warnings: string[] = []
+  return {
+    fake,
+    engine,
+    warnings,
+    client(name, options = {}) {
+      const destination = createBigQueryDestination({
+        url: `bigquery://proj/${DATASET}`,
+        bigqueryEndpoint: fake.url(name),
+        schema: 'mixpanel',
+        engine,
+        workDirectory: directory,
+        warn: (message) => warnings.push(message),
+        ...options,
+        timing: { ...SHORT, ...options.timing },
+      })
+      opened.push(destination)
+      return destination
+    },
+    rows: (table) => fake.store.datasets.get(DATASET)?.tables.get(table)?.rows ?? [],
+    jobsAsked: (client) =>
+      fake.asked.filter((asked) => client === undefined || asked.client === client).flatMap(jobAsked),
+    stages: () =>
+      [...(fake.store.datasets.get(DATASET)?.tables.keys() ?? [])].filter((name) => name.startsWith('_mixload_stage_')),
+    async [Symbol.asyncDispose]() {
+      fake.fault = () => undefined
+      for (const destination of opened) await destination[Symbol.asyncDispose]()
+      await engine[Symbol.asyncDispose]()
+      await fake.stop()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+function jobAsked({ job }: Asked): readonly JobAsked[] {
+  if (job === undefined || job.configuration.labels?.mixload === 'burnt') return []
+  const { load, copy, labels = {} } = job.configuration
+  const transfer = load ?? copy
+  return [
+    {
+      id: job.id,
+      purpose: labels.mixload ?? '',
+      kind: load !== undefined ? 'load' : copy !== undefined ? 'copy' : 'query',
+      target: transfer?.destinationTable.tableId ?? '',
+      disposition: transfer?.writeDisposition,
+    },
+  ]
+}

@@ -1,0 +1,450 @@
+import { describe, expect, it } from 'vitest'
+import type { Destination } from '../../lib/destination.ts'
+import { patientDestination } from '../../lib/patient-destination.ts'
+import type { Asked, Fault } from '../bigquery-fake/server.ts'
+import { expectFailure } from '../conformance/failures.ts'
+import {
+  COLUMNS,
+  load,
+  makeTable,
+  manyRows,
+  newColumns,
+  property,
+  rejectsOf,
+  relationOf,
+  TABLE,
+  thing,
+  unaborted,
+} from '../conformance/rows.ts'
+import { DATASET, type FakePlace, fakePlace, UNLIMITED } from './bigquery-fakes.ts'
+
+const DAY = '2026-08-03'
+const TEN = manyRows(10, DAY)
+
+async function opened(place: FakePlace, options: Parameters<FakePlace['client']>[1] = {}) {
+  const destination = place.client('run', options)
+  await destination.open(unaborted())
+  await makeTable(destination)
+  return destination
+}
+
+const isJob = (purpose: string) => (asked: Asked) =>
+  asked.job?.configuration.labels?.mixload === purpose && asked.method === 'POST'
+
+/** Does something to the first requests of a kind. */
+function first(place: FakePlace, matches: (asked: Asked) => boolean, fault: Fault, times = 1): void {
+  let left = times
+  place.fake.fault = (asked) => (matches(asked) && left-- > 0 ? fault : undefined)
+}
+
+/** The load is there once, and nothing else. */
+async function expectLoaded(place: FakePlace, destination: Destination, ids: readonly string[] = ['load-1']) {
+  expect(place.rows(TABLE)).toHaveLength(10 * ids.length)
+  expect(new Set(place.rows(TABLE).map(({ _load_id }) => _load_id))).toEqual(new Set(ids))
+  expect((await destination.ledger(TABLE)).map(({ loadId }) => loadId)).toEqual(ids)
+  expect(place.rows('_mixload_loads').map(({ load_id }) => load_id)).toEqual(ids)
+  expect(place.stages()).toEqual([])
+}
+
+describe('an answer that is lost', () => {
+  it.each(['rows', 'rejects', 'ledger', 'stage'])(
+    'of a job for %s: it is sent again under its id, and done once',
+    async (purpose) => {
+      await using place = await fakePlace()
+      const destination = await opened(place)
+      first(place, isJob(purpose), 'unanswered')
+      await load(destination, 'load-1', TEN, { rejects: rejectsOf('x') })
+      await expectLoaded(place, destination)
+      expect(place.rows('_mixload_rejects')).toHaveLength(1)
+      const ids = place.jobsAsked().flatMap((job) => (job.purpose === purpose ? [job.id] : []))
+      expect(ids).toHaveLength(2)
+      expect(new Set(ids).size).toBe(1)
+    },
+  )
+
+  it('of a job that is still running: it is waited for', async () => {
+    await using place = await fakePlace()
+    const destination = await opened(place)
+    place.fake.jobs.courseOf = () => ({ polls: 3 })
+    first(place, isJob('rows'), 'unanswered')
+    await load(destination, 'load-1', TEN)
+    await expectLoaded(place, destination)
+  })
+
+  it('of columns that were added: they are not added again', async () => {
+    await using place = await fakePlace()
+    const destination = await opened(place)
+    for (const matches of [
+      ({ method, path }: Asked) => method === 'PATCH' && path.endsWith(`/${TABLE}`),
+      ({ method, path }: Asked) => method === 'POST' && path.endsWith('/tables'),
+      isJob('columns'),
+    ]) {
+      first(place, matches, 'unanswered')
+      await destination.addColumns(TABLE, newColumns([property('later')]))
+      await destination.addColumns('others', newColumns([property('later')]))
+    }
+    expect((await destination.columns(TABLE)).filter(({ name }) => name === 'later')).toHaveLength(1)
+    expect(place.rows('_mixload_columns').filter(({ column_name }) => column_name === 'later')).toHaveLength(2)
+  })
+
+  it.each(['_mixload_lease', '_mixload_loads', 'datasets'])('of making %s: opening goes on', async (what) => {
+    await using place = await fakePlace()
+    first(
+      place,
+      ({ method, path }) => method === 'POST' && (path.endsWith(`/${what}`) || path.endsWith('/tables')),
+      'unanswered',
+      what === 'datasets' ? 1 : 4,
+    )
+    const destination = await opened(place)
+    await load(destination, 'load-1', TEN)
+    await expectLoaded(place, destination)
+  })
+
+  it('of taking and of noting in the lease: it is held all the same', async () => {
+    await using place = await fakePlace()
+    await (await opened(place))[Symbol.asyncDispose]()
+    first(place, ({ method, path }) => method === 'PATCH' && path.endsWith('_mixload_lease'), 'unanswered', 2)
+    const destination = await opened(place)
+    await load(destination, 'load-1', TEN)
+    await expectLoaded(place, destination)
+  })
+})
+
+describe('an upload that breaks off', () => {
+  it('is begun anew', async () => {
+    await using place = await fakePlace()
+    const destination = await opened(place)
+    const before = place.fake.asked.length
+    // After the intent was noted comes the upload.
+    place.fake.cuts = (_, index) => index === before + 1
+    await load(destination, 'load-1', TEN)
+    await expectLoaded(place, destination)
+  })
+})
+
+describe('a refusal that passes', () => {
+  it.each([
+    [503, 'backendError'],
+    [500, 'internalError'],
+    [403, 'rateLimitExceeded'],
+    [429, 'rateLimitExceeded'],
+    [502, ''],
+  ])('(%i %s) is met by another try', async (status, reason) => {
+    await using place = await fakePlace()
+    const destination = await opened(place)
+    place.fake.fault = (_, index) => (index % 2 === 0 ? { status, reason } : undefined)
+    await load(destination, 'load-1', TEN)
+    await makeTable(destination, [property('later')])
+    place.fake.fault = () => undefined
+    expect(place.rows(TABLE)).toHaveLength(10)
+    expect(await destination.ledger(TABLE)).toHaveLength(1)
+  })
+
+  it.each(['backendError', 'jobInternalError', 'rateLimitExceeded', 'jobRateLimitExceeded'])(
+    'of a job (%s) is met by another attempt under the next id',
+    async (reason) => {
+      await using place = await fakePlace()
+      const destination = await opened(place)
+      place.fake.jobs.courseOf = ({ id }) => (/_rows_1$/.test(id) ? { failsWith: reason } : 'at-once')
+      await load(destination, 'load-1', TEN)
+      await expectLoaded(place, destination)
+      const ids = place.jobsAsked().flatMap(({ id, purpose }) => (purpose === 'rows' ? [id.slice(-7)] : []))
+      expect(ids).toEqual(['_rows_1', '_rows_2'])
+    },
+  )
+
+  it('that does not pass leaves nothing, and the load can be done later', async () => {
+    await using place = await fakePlace()
+    const destination = await opened(place)
+    place.fake.jobs.courseOf = ({ id }) => (/_rows_\d$/.test(id) ? { failsWith: 'backendError' } : 'at-once')
+    await expectFailure(load(destination, 'load-1', TEN), 'DESTINATION_UNAVAILABLE')
+    expect(place.rows(TABLE)).toEqual([])
+    expect(await destination.ledger(TABLE)).toEqual([])
+    place.fake.jobs.courseOf = () => 'at-once'
+    await load(destination, 'load-1', TEN)
+    await expectLoaded(place, destination)
+  })
+
+  it('for a used-up quota says to wait for ten minutes', async () => {
+    await using place = await fakePlace({ ...UNLIMITED, loadsPerDay: 2 })
+    const destination = await opened(place)
+    await load(destination, 'load-1', TEN)
+    await load(destination, 'load-2', TEN)
+    const failure = await expectFailure(load(destination, 'load-3', TEN), 'DESTINATION_UNAVAILABLE')
+    expect(failure.retryAfterMs).toBe(600_000)
+    place.fake.advance(86_400_000)
+    // A day later others could have taken the lease; nobody has.
+    await load(destination, 'load-3', TEN)
+    await expectLoaded(place, destination, ['load-1', 'load-2', 'load-3'])
+  })
+})
+
+describe('a job that fails for good', () => {
+  it.each(['invalid', 'accessDenied', 'stopped', 'notFound'])('(%s) leaves nothing', async (reason) => {
+    await using place = await fakePlace()
+    const destination = await opened(place)
+    place.fake.jobs.courseOf = ({ id }) => (/_rows_1$/.test(id) ? { failsWith: reason } : 'at-once')
+    const failure = await expectFailure(
+      load(destination, 'load-1', TEN, { rejects: rejectsOf('x') }),
+      'DESTINATION_FAILED',
+    )
+    expect(failure.cause).toMatchObject({ reason })
+    expect([place.rows(TABLE), place.rows('_mixload_rejects'), place.stages()]).toEqual([[], [], []])
+    place.fake.jobs.courseOf = () => 'at-once'
+    await load(destination, 'load-1', TEN)
+    await expectLoaded(place, destination)
+  })
+
+  it('of rows that a stage was to gather leaves nothing', async () => {
+    await using place = await fakePlace()
+    const destination = await opened(place, { fileBytesMax: 300 })
+    place.fake.jobs.courseOf = ({ id }) => (/_stage_rows_2_1$/.test(id) ? { failsWith: 'invalid' } : 'at-once')
+    await expectFailure(load(destination, 'load-1', TEN), 'DESTINATION_FAILED')
+    expect([place.rows(TABLE), place.stages()]).toEqual([[], []])
+    place.fake.jobs.courseOf = () => 'at-once'
+    await load(destination, 'load-1', TEN)
+    await expectLoaded(place, destination)
+  })
+})
+
+describe('a job that does not come to its end', () => {
+  it('is stopped after a while; the load can be done again', async () => {
+    await using place = await fakePlace()
+    const destination = await opened(place)
+    place.fake.jobs.courseOf = ({ id }) => (/_rows_1$/.test(id) ? 'stuck' : 'at-once')
+    await expectFailure(load(destination, 'load-1', TEN), 'DESTINATION_UNAVAILABLE')
+    expect(place.rows(TABLE)).toEqual([])
+    place.fake.jobs.courseOf = () => 'at-once'
+    await load(destination, 'load-1', TEN)
+    await expectLoaded(place, destination)
+  })
+
+  it('and is done when it is told to stop counts as done', async () => {
+    await using place = await fakePlace()
+    const destination = await opened(place)
+    place.fake.jobs.courseOf = ({ id }) => (/_rows_1$/.test(id) ? 'done-when-cancelled' : 'at-once')
+    await load(destination, 'load-1', TEN)
+    await expectLoaded(place, destination)
+  })
+})
+
+describe('an abort', () => {
+  const REASON = new Error('enough')
+
+  it.each([
+    ['stuck', 'leaves nothing where the job can be stopped'],
+    ['done-when-cancelled', 'comes too late where it can’t'],
+  ] as const)('while the rows’ job runs (%s) %s', async (course, _) => {
+    await using place = await fakePlace()
+    const destination = await opened(place)
+    const controller = new AbortController()
+    place.fake.jobs.courseOf = ({ id }) => {
+      if (!/_rows_1$/.test(id)) return 'at-once'
+      setTimeout(() => controller.abort(REASON), 20)
+      return course
+    }
+    const loading = load(destination, 'load-1', TEN, { rejects: rejectsOf('x'), signal: controller.signal })
+    if (course === 'stuck') await expect(loading).rejects.toBe(REASON)
+    else await loading
+    const expected = course === 'stuck' ? [0, 0, 0] : [10, 1, 1]
+    expect([TABLE, '_mixload_rejects', '_mixload_loads'].map((table) => place.rows(table).length)).toEqual(expected)
+    expect(place.stages()).toEqual([])
+  })
+
+  it('at any request of a load leaves all of it or nothing', async () => {
+    for (let at = 0, isOver = false; !isOver; at++) {
+      await using place = await fakePlace()
+      const destination = await opened(place, { fileBytesMax: 300 })
+      const before = place.fake.asked.length
+      const controller = new AbortController()
+      place.fake.fault = (_, index) => {
+        if (index === before + at) controller.abort(REASON)
+        return undefined
+      }
+      const loading = load(destination, 'load-1', TEN, { rejects: rejectsOf('x'), signal: controller.signal })
+      const outcome = await loading.then(
+        () => 'done',
+        (error: unknown) => error,
+      )
+      isOver = !controller.signal.aborted
+      if (outcome === 'done') await expectLoaded(place, destination)
+      else {
+        expect(outcome).toBe(REASON)
+        expect([TABLE, '_mixload_rejects', '_mixload_loads'].map((table) => place.rows(table))).toEqual([[], [], []])
+        expect(place.stages()).toEqual([])
+        place.fake.fault = () => undefined
+        await load(destination, 'load-1', TEN)
+        await expectLoaded(place, destination)
+      }
+    }
+  })
+})
+
+describe('BigQuery out of reach', () => {
+  it('before a load has begun to be seen: nothing was committed', async () => {
+    await using place = await fakePlace()
+    const destination = await opened(place)
+    place.fake.fault = () => 'lost'
+    await expectFailure(load(destination, 'load-1', TEN), 'DESTINATION_UNAVAILABLE')
+    await expectFailure(destination.addColumns(TABLE, newColumns([property('later')])), 'DESTINATION_UNAVAILABLE')
+    place.fake.fault = () => undefined
+    await load(destination, 'load-1', TEN)
+    await expectLoaded(place, destination)
+  })
+
+  it.each(['rows', 'rejects', 'ledger'])(
+    'from the job for %s on: in doubt, and settled when it is back',
+    async (purpose) => {
+      await using place = await fakePlace()
+      const destination = await opened(place)
+      let isAway = false
+      place.fake.fault = (asked) => {
+        if (isAway) return 'lost'
+        isAway = isJob(purpose)(asked)
+        return isAway ? 'unanswered' : undefined
+      }
+      await expectFailure(load(destination, 'load-1', TEN, { rejects: rejectsOf('x') }), 'COMMIT_IN_DOUBT')
+      place.fake.fault = () => undefined
+      expect(await destination.ledger(TABLE)).toMatchObject([{ loadId: 'load-1' }])
+      await expectLoaded(place, destination)
+      expect(place.rows('_mixload_rejects')).toHaveLength(1)
+      await expectFailure(load(destination, 'load-1', TEN), 'ALREADY_LOADED')
+      await load(destination, 'load-2', TEN)
+      await expectLoaded(place, destination, ['load-1', 'load-2'])
+    },
+  )
+
+  it('the same load tried again is the one that was in doubt', async () => {
+    await using place = await fakePlace()
+    const destination = await opened(place)
+    let isAway = false
+    place.fake.fault = (asked) => {
+      isAway ||= isJob('rows')(asked)
+      return isAway ? 'unanswered' : undefined
+    }
+    await expectFailure(load(destination, 'load-1', TEN), 'COMMIT_IN_DOUBT')
+    place.fake.fault = () => undefined
+    expect(await load(destination, 'load-1', TEN)).toMatchObject({ loadId: 'load-1' })
+    await expectLoaded(place, destination)
+  })
+
+  it('a request that arrives after it was given up does nothing', async () => {
+    await using place = await fakePlace()
+    const destination = await opened(place)
+    const { promise: late, resolve: deliver } = Promise.withResolvers<void>()
+    place.fake.fault = (asked) => (isJob('rows')(asked) ? { late } : undefined)
+    await expectFailure(load(destination, 'load-1', TEN), 'DESTINATION_UNAVAILABLE')
+    place.fake.fault = () => undefined
+    await load(destination, 'load-1', TEN)
+    deliver()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    await expectLoaded(place, destination)
+  })
+
+  it('again and again: a patient run gets through, each load once', async () => {
+    await using place = await fakePlace()
+    const inner = await opened(place)
+    const policy = { retries: { DESTINATION_UNAVAILABLE: 50, COMMIT_IN_DOUBT: 50 }, firstDelayMs: 1, delayMaxMs: 5 }
+    const destination = patientDestination(inner, { policy, tell: () => {}, signal: unaborted() })
+    // Requests in a fixed, uneven pattern: lost before, lost after, refused.
+    const faults: readonly Fault[] = [
+      'lost',
+      'unanswered',
+      undefined,
+      { status: 503, reason: 'backendError' },
+      'unanswered',
+    ]
+    place.fake.fault = (_, index) => ((index * 7) % 11 < 7 ? faults[(index * 5) % faults.length] : undefined)
+    for (let at = 0; at < 10; at++) await load(destination, `load-${at}`, TEN, { rejects: rejectsOf('x') })
+    place.fake.fault = () => undefined
+    await expectLoaded(
+      place,
+      inner,
+      Array.from({ length: 10 }, (_, at) => `load-${at}`),
+    )
+    expect(place.rows('_mixload_rejects')).toHaveLength(10)
+  })
+})
+
+describe('BigQuery’s limits', () => {
+  it('of changes to a table in ten seconds are kept', async () => {
+    await using place = await fakePlace({})
+    const options = { timing: { updatesPerTenSeconds: 5, partitionedUpdatesPerTenSeconds: 50 } }
+    const destination = await opened(place, options)
+    const started = performance.now()
+    for (let at = 0; at < 6; at++) await makeTable(destination, [property(`p${at}`)], 'plain')
+    expect(performance.now() - started).toBeGreaterThan(9000)
+    expect(place.fake.store.table(DATASET, 'plain').updates).toHaveLength(6)
+  })
+
+  it('of names and columns are found before anything is asked', async () => {
+    await using place = await fakePlace()
+    const destination = await opened(place)
+    const before = place.fake.asked.length
+    const many = Array.from({ length: 10_001 }, (_, at) => property(`p${at}`))
+    const refused: readonly (readonly [ReturnType<typeof property>[], RegExp])[] = [
+      [[property('_TABLE_suffix')], /_TABLE_/],
+      [[property('_partitiontime')], /_PARTITION/],
+      [[property('Plan'), property('plan')], /Plan/],
+      [[property('Name')], /name/],
+      [[property('a b')], /letters/],
+      [[property('x'.repeat(301))], /300/],
+      [many, /10000/],
+    ]
+    for (const [columns, says] of refused) {
+      const failure = await expectFailure(destination.addColumns(TABLE, newColumns(columns)), 'DESTINATION_FAILED')
+      expect(failure.message).toMatch(says)
+    }
+    await expectFailure(destination.addColumns('no table', newColumns([property('a')])), 'DESTINATION_FAILED')
+    const changes = place.fake.asked.slice(before).filter(({ method }) => method !== 'GET')
+    expect(changes).toEqual([])
+  })
+
+  it('of days in a job are BigQuery’s to keep: a load of more is refused whole', async () => {
+    await using place = await fakePlace({ ...UNLIMITED, partitionsPerJob: 3 })
+    const destination = await opened(place)
+    const rows = ['2026-08-01', '2026-08-02', '2026-08-03', '2026-08-04'].map((day) => thing('a', day))
+    await expectFailure(load(destination, 'load-1', relationOf(COLUMNS, rows)), 'DESTINATION_FAILED')
+    expect(place.rows(TABLE)).toEqual([])
+  })
+})
+
+describe('a dataset', () => {
+  it('that may not be made is asked for', async () => {
+    await using place = await fakePlace()
+    place.fake.fault = ({ method }) => (method === 'POST' ? { status: 403, reason: 'accessDenied' } : undefined)
+    const failure = await expectFailure(place.client('run').open(unaborted()), 'DESTINATION_FAILED')
+    expect(failure.message).toContain('bigquery.datasets.create')
+    expect(failure.cause).toMatchObject({ reason: 'accessDenied' })
+  })
+
+  it('that may not be seen is asked for', async () => {
+    await using place = await fakePlace()
+    place.fake.fault = () => ({ status: 403, reason: 'accessDenied' })
+    const failure = await expectFailure(place.client('run').open(unaborted()), 'DESTINATION_FAILED')
+    expect(failure.message).toContain('roles/bigquery.dataEditor')
+  })
+
+  it('is made where the URL says, and never looked for elsewhere', async () => {
+    await using place = await fakePlace()
+    const url = (location: string) => ({ url: `bigquery://proj/${DATASET}?location=${location}` })
+    await (await opened(place, url('EU')))[Symbol.asyncDispose]()
+    expect(place.fake.store.dataset(DATASET).resource.location).toBe('EU')
+    await (await opened(place, url('eu')))[Symbol.asyncDispose]()
+    const failure = await expectFailure(place.client('run', url('US')).open(unaborted()), 'CONFIG_INVALID')
+    expect(failure.message).toContain('kept in EU')
+  })
+
+  it('that somebody else makes in the same moment is used', async () => {
+    await using place = await fakePlace()
+    place.fake.fault = ({ method, path }) => {
+      if (method === 'POST' && path === 'proj/datasets' && !place.fake.store.datasets.has(DATASET)) {
+        place.fake.store.createDataset({ datasetReference: { datasetId: DATASET } })
+      }
+      return undefined
+    }
+    const destination = await opened(place)
+    await load(destination, 'load-1', TEN)
+    await expectLoaded(place, destination)
+  })
+})

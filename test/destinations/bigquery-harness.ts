@@ -1,0 +1,86 @@
+import type { ChildProcess } from 'node:child_process'
+import { fork } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type BigQueryOptions, createBigQueryDestination } from '../../destinations/bigquery/index.ts'
+import type { Timing } from '../../destinations/bigquery/timing.ts'
+import type { Destination } from '../../lib/destination.ts'
+import type { Engine } from '../../lib/engine.ts'
+import type { DestinationHarness } from '../conformance/harness.ts'
+import type { BigQueryPlace } from './bigquery-places.ts'
+import { rowsOf } from './bigquery-rows.ts'
+import { kill, newEngine, told } from './duckdb-harness.ts'
+
+const CHILD = fileURLToPath(new URL('bigquery-child.ts', import.meta.url))
+
+/** For a server that is near and has no limits. */
+export const QUICK: Partial<Timing> = {
+  retryDelayMs: 20,
+  pollMs: 10,
+  updatesPerTenSeconds: Number.POSITIVE_INFINITY,
+  partitionedUpdatesPerTenSeconds: Number.POSITIVE_INFINITY,
+}
+
+export function optionsFor(
+  { project, endpoint }: Pick<BigQueryPlace, 'project' | 'endpoint'>,
+  dataset: string,
+  engine: Engine,
+  directory: string,
+): BigQueryOptions {
+  return {
+    url: `bigquery://${project}/${dataset}`,
+    bigqueryEndpoint: endpoint,
+    schema: 'mixpanel',
+    engine,
+    workDirectory: directory,
+    warn: () => {},
+    ...(endpoint === undefined ? {} : { timing: QUICK }),
+  }
+}
+
+/** A dataset of its own for each store. */
+export function bigqueryHarness(place: () => Promise<BigQueryPlace>, name: string): DestinationHarness {
+  return {
+    name,
+    queriesViews: true,
+    async create() {
+      const bigquery = await place()
+      const directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
+      const dataset = bigquery.newDataset()
+      const engine = await newEngine(directory)
+      const children: ChildProcess[] = []
+      const open = () => createBigQueryDestination(optionsFor(bigquery, dataset, engine, directory))
+      let destination: Destination = open()
+      return {
+        destination,
+        engine,
+        async reopen() {
+          await destination[Symbol.asyncDispose]()
+          destination = open()
+          return destination
+        },
+        readRows: (table) => rowsOf(bigquery, dataset, table),
+        readFromOutside: (table) => rowsOf(bigquery, dataset, table),
+        isUntouched: async () => (await bigquery.ask('GET', `${bigquery.project}/datasets/${dataset}`)) === undefined,
+        async startRival() {
+          const child = fork(CHILD, ['hold', bigquery.project, bigquery.endpoint ?? '', dataset, directory], {
+            execArgv: [],
+          })
+          children.push(child)
+          const message = await told(child)
+          if (message !== 'open') throw new Error(`the rival could not open: ${JSON.stringify(message)}`)
+          return { name: `process ${child.pid}@${hostname()}`, end: () => kill(child) }
+        },
+        async close() {
+          for (const child of children) await kill(child)
+          await destination[Symbol.asyncDispose]()
+          await engine[Symbol.asyncDispose]()
+          await bigquery.ask('DELETE', `${bigquery.project}/datasets/${dataset}?deleteContents=true`)
+          await rm(directory, { recursive: true, force: true })
+        },
+      }
+    },
+  }
+}

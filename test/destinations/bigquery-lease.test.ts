@@ -1,0 +1,194 @@
+import { hostname } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { expectFailure } from '../conformance/failures.ts'
+import { load, makeTable, manyRows, newColumns, property, TABLE, unaborted } from '../conformance/rows.ts'
+import { DATASET, type FakePlace, fakePlace } from './bigquery-fakes.ts'
+
+const DAY = '2026-08-03'
+const TEN = manyRows(10, DAY)
+const LEASE_MS = 300_000
+
+function noteIn(place: FakePlace): Record<string, unknown> {
+  return JSON.parse(String(place.fake.store.table(DATASET, '_mixload_lease').resource.description))
+}
+
+/** Writes another holder into the note, as a run elsewhere would have. */
+function putNote(place: FakePlace, change: Record<string, unknown>): void {
+  const description = JSON.stringify({ ...noteIn(place), ...change })
+  place.fake.store.changeTable(DATASET, '_mixload_lease', { description }, undefined)
+}
+
+const ELSEWHERE = { id: 'other', pid: 7, host: 'elsewhere', machine: 'another' }
+const inMs = (milliseconds: number) => new Date(Date.now() + milliseconds).toISOString()
+
+describe('the lease', () => {
+  it('keeps a second run out, and says who has it and until when', async () => {
+    await using place = await fakePlace()
+    const holder = place.client('one')
+    await holder.open(unaborted())
+    const failure = await expectFailure(place.client('two').open(unaborted()), 'DESTINATION_BUSY')
+    expect(failure.message).toContain(`process ${process.pid}@${hostname()}`)
+    expect(failure.message).toContain(String(noteIn(place).since))
+    expect(failure.message).toContain(String(noteIn(place).expiresAt))
+  })
+
+  it('is given up at the end of a run', async () => {
+    await using place = await fakePlace()
+    await using one = place.client('one')
+    await one.open(unaborted())
+    await one[Symbol.asyncDispose]()
+    expect(noteIn(place)).toEqual({ note: expect.any(String), pending: [] })
+    await place.client('two').open(unaborted())
+  })
+
+  it('is given to one of many who ask at once', async () => {
+    await using place = await fakePlace()
+    const clients = Array.from({ length: 8 }, (_, at) => place.client(`client-${at}`))
+    const outcomes = await Promise.allSettled(clients.map((client) => client.open(unaborted())))
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'DESTINATION_BUSY' })
+    }
+  })
+
+  it('of a run elsewhere that is no longer heard of ends by itself, by the server’s clock', async () => {
+    await using place = await fakePlace()
+    await place.client('one').open(unaborted())
+    putNote(place, { holder: ELSEWHERE, expiresAt: inMs(LEASE_MS) })
+    const two = place.client('two')
+    await expectFailure(two.open(unaborted()), 'DESTINATION_BUSY')
+    place.fake.advance(LEASE_MS - 10_000)
+    await expectFailure(two.open(unaborted()), 'DESTINATION_BUSY')
+    place.fake.advance(15_000)
+    await two.open(unaborted())
+  })
+
+  it.each([
+    ['its process is no more', { pid: 2 ** 22 + 1 }],
+    ['its process is another by now', { began: '1' }],
+    ['this process is done with it', { id: 'gone' }],
+  ])('of a run on this machine ends at once where %s', async (_, change) => {
+    await using place = await fakePlace()
+    await place.client('one').open(unaborted())
+    putNote(place, { holder: { ...(noteIn(place).holder as object), ...change } })
+    // Only where the system says what runs.
+    if (process.platform === 'linux') await place.client('two').open(unaborted())
+  })
+
+  it('is renewed for as long as the run lives', async () => {
+    await using place = await fakePlace()
+    const one = place.client('one', { timing: { leaseMs: 2000, renewMs: 20 } })
+    await one.open(unaborted())
+    const first = noteIn(place).expiresAt
+    place.fake.advance(60_000)
+    await sleep(200)
+    expect(String(noteIn(place).expiresAt) > String(first)).toBe(true)
+    await expectFailure(place.client('two').open(unaborted()), 'DESTINATION_BUSY')
+  })
+
+  it('that another run has taken over keeps the first one from writing', async () => {
+    await using place = await fakePlace()
+    const one = place.client('one')
+    await one.open(unaborted())
+    await makeTable(one)
+    place.fake.advance(LEASE_MS + 1000)
+    const two = place.client('two')
+    await two.open(unaborted())
+    await expectFailure(load(one, 'load-1', TEN), 'DESTINATION_BUSY')
+    await expectFailure(one.addColumns(TABLE, newColumns([property('later')])), 'DESTINATION_BUSY')
+    await expectFailure(one.putViews([]), 'DESTINATION_BUSY')
+    await one[Symbol.asyncDispose]()
+    await load(two, 'load-2', TEN)
+    expect(place.rows(TABLE)).toHaveLength(10)
+  })
+
+  it('can be taken again by a run that had lost it', async () => {
+    await using place = await fakePlace()
+    const one = place.client('one')
+    await one.open(unaborted())
+    await makeTable(one)
+    place.fake.advance(LEASE_MS + 1000)
+    const two = place.client('two')
+    await two.open(unaborted())
+    await load(two, 'load-2', TEN)
+    await two[Symbol.asyncDispose]()
+    await expectFailure(load(one, 'load-1', TEN), 'DESTINATION_BUSY')
+    await one.open(unaborted())
+    await load(one, 'load-1', TEN)
+    expect((await one.ledger(TABLE)).map(({ loadId }) => loadId)).toEqual(['load-2', 'load-1'])
+  })
+
+  it('of a run that slept in the middle of a load does no harm: the other has put a stop to its jobs', async () => {
+    await using place = await fakePlace()
+    const one = place.client('one')
+    await one.open(unaborted())
+    await makeTable(one)
+    const two = place.client('two')
+    // It has noted what it is about to load, and then sleeps for longer than its lease.
+    let isAsleep = false
+    const { promise: awake, resolve: wake } = Promise.withResolvers<void>()
+    place.fake.fault = ({ client, job }) => {
+      if (client !== 'one' || isAsleep || job?.configuration.labels?.mixload !== 'rows') return undefined
+      isAsleep = true
+      place.fake.advance(LEASE_MS + 1000)
+      void two.open(unaborted()).then(() => wake())
+      return { late: awake }
+    }
+    await expectFailure(load(one, 'load-1', TEN), 'DESTINATION_UNAVAILABLE').catch(() => {})
+    await awake
+    await load(two, 'load-2', TEN)
+    await sleep(50)
+    expect(new Set(place.rows(TABLE).map(({ _load_id }) => _load_id))).toEqual(
+      new Set((await two.ledger(TABLE)).map(({ loadId }) => loadId)),
+    )
+  })
+
+  it('may be changed by others in other ways', async () => {
+    await using place = await fakePlace()
+    const one = place.client('one')
+    await one.open(unaborted())
+    await makeTable(one)
+    place.fake.store.changeTable(DATASET, '_mixload_lease', { labels: { team: 'data' } }, undefined)
+    await load(one, 'load-1', TEN)
+    expect(place.rows(TABLE)).toHaveLength(10)
+  })
+
+  it('that somebody has emptied by hand is lost', async () => {
+    await using place = await fakePlace()
+    const one = place.client('one')
+    await one.open(unaborted())
+    await makeTable(one)
+    place.fake.store.changeTable(DATASET, '_mixload_lease', { description: 'what is this?' }, undefined)
+    await expectFailure(load(one, 'load-1', TEN), 'DESTINATION_BUSY')
+    await place.client('two').open(unaborted())
+  })
+
+  it('has room for a load of very many events, and says when there is none', async () => {
+    await using place = await fakePlace()
+    const one = place.client('one')
+    await one.open(unaborted())
+    await makeTable(one)
+    const events = (count: number) => JSON.stringify(Array.from({ length: count }, (_, at) => `Event of kind ${at}`))
+    await load(one, 'load-1', TEN, { record: { selection: events(1500) } })
+    const random = Array.from({ length: 40_000 }, () => Math.random().toString(36).slice(2)).join()
+    const failure = await expectFailure(
+      load(one, 'load-2', TEN, { record: { selection: random } }),
+      'DESTINATION_FAILED',
+    )
+    expect(failure.message).toContain('ask for fewer')
+    expect((await one.ledger(TABLE))[0]?.selection).toBe(events(1500))
+  })
+
+  it('is not taken by a run that only reads', async () => {
+    await using place = await fakePlace()
+    const one = place.client('one')
+    await one.open(unaborted())
+    await makeTable(one)
+    await load(one, 'load-1', TEN)
+    const reader = place.client('reader')
+    await reader.openToRead(unaborted())
+    expect(await reader.ledger(TABLE)).toHaveLength(1)
+    expect(place.fake.asked.filter(({ client, method }) => client === 'reader' && method !== 'GET')).toEqual([])
+  })
+})

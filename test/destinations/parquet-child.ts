@@ -1,0 +1,118 @@
+/**
+ * Another process that uses a directory of Parquet files, and tells its parent what it does:
+ * `parquet-child.ts read|open|hold|load-on|glob|break DIRECTORY [TABLE] [WORK]`.
+ */
+import fs from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
+import { DuckDBInstance } from '@duckdb/node-api'
+import { createParquetDestination } from '../../destinations/parquet/index.ts'
+import { Engine } from '../../lib/engine.ts'
+import { MixloadError, messageOf } from '../../lib/errors.ts'
+import { COLUMNS, load, makeTable, manyRows, rejectsOf, relationOf, thing, unaborted } from '../conformance/rows.ts'
+import { readView } from './parquet-reading.ts'
+
+const [mode = '', directory = '', table = '', given = ''] = process.argv.slice(2)
+const work = given === '' ? `${directory}.engine-${process.pid}` : given
+/** Sends it wholly before going on: a message still under way is lost when the channel closes. */
+const tell = (message: unknown) => new Promise((sent) => process.send?.(message, sent))
+
+async function open() {
+  const engine = await Engine.create({ memoryLimit: '500MB', temporaryDirectory: work })
+  const destination = createParquetDestination({ directory, engine, warn: () => {} })
+  await destination.open(unaborted())
+  return destination
+}
+
+/** Calls of the file system that change something. */
+const CHANGES = ['mkdir', 'rename', 'rm', 'rmdir', 'writeFile', 'link'] as const
+
+/** From now on the call of this number kills the process or fails; with `fail-on` all that follow fail, too. */
+function breakCalls(number: number, how: 'die' | 'fail' | 'fail-on', tellCount: (count: number) => void): void {
+  let count = 0
+  for (const name of CHANGES) {
+    const original = fs[name] as (...given: readonly unknown[]) => Promise<unknown>
+    const breaking = async (...given: readonly unknown[]): Promise<unknown> => {
+      tellCount(++count)
+      if (count === number && how === 'die') process.kill(process.pid, 'SIGKILL')
+      const isHit = how === 'fail-on' ? count >= number : count === number
+      if (isHit) {
+        const message = `EIO: i/o error, ${name} '${given[0]}'`
+        throw Object.assign(new Error(message), { code: 'EIO', errno: -5, syscall: name, path: given[0] })
+      }
+      return original(...given)
+    }
+    Object.assign(fs, { [name]: breaking })
+  }
+  syncBuiltinESMExports()
+}
+
+/** Replaces three days by two, with a call that dies or fails. Tells what came of it. */
+async function breakAtStep(): Promise<void> {
+  const how = table as 'die' | 'fail' | 'fail-on'
+  const destination = await open()
+  let calls = 0
+  breakCalls(Number(process.argv[6]), how, (count) => {
+    calls = count
+  })
+  const relation = relationOf(COLUMNS, [thing('new', '2026-08-01'), thing('new', '2026-08-03'), thing('new', null)])
+  const mode = { kind: 'replace-days', firstDay: '2026-08-01', lastDay: '2026-08-03' } as const
+  const outcome = await load(destination, 'load-2', relation, { mode, rejects: rejectsOf('new') }).then(
+    () => 'committed',
+    (error: unknown) => (error instanceof MixloadError ? error.code : `no MixloadError: ${messageOf(error)}`),
+  )
+  await tell({ outcome, calls })
+}
+
+try {
+  if (mode === 'read') await tell({ rows: await readView(directory, table) })
+  if (mode === 'hold') {
+    await open()
+    // Listening keeps the process alive for as long as its parent has the channel open.
+    process.on('message', () => {})
+    await tell('open')
+  }
+  if (mode === 'open') {
+    const destination = await open()
+    await destination[Symbol.asyncDispose]()
+    await tell('open')
+  }
+  if (mode === 'load-on') {
+    // One load after the other, each taking the place of the one before, until somebody ends this.
+    const destination = await open()
+    await makeTable(destination)
+    const before = await destination.ledger('things')
+    await tell('loading')
+    for (let at = before.length; ; at++) {
+      const kind = at % 2 === 0 ? 'append' : 'replace-table'
+      await load(destination, `load-${at}`, manyRows(1000 + at, '2026-08-03'), {
+        mode: { kind },
+        rejects: rejectsOf('x'),
+      })
+    }
+  }
+  if (mode === 'glob') {
+    // Reads over and over, as somebody who knows nothing of mixload, and tells of each reading.
+    const instance = await DuckDBInstance.create()
+    const connection = await instance.connect()
+    const query = `SELECT _load_id AS id, count(*)::INTEGER AS count FROM read_parquet('${directory}/things/*/*.parquet',
+      hive_partitioning = true, union_by_name = true) GROUP BY ALL`
+    let isAsked = true
+    process.on('message', () => {
+      isAsked = false
+    })
+    await tell('reading')
+    while (isAsked) {
+      try {
+        await tell({ rows: (await connection.runAndReadAll(query)).getRowObjectsJS() })
+      } catch (error) {
+        await tell({ failed: messageOf(error) })
+      }
+    }
+    instance.closeSync()
+  }
+  if (mode === 'break') await breakAtStep()
+  if (mode !== 'hold') process.disconnect()
+} catch (error) {
+  await tell({ failed: messageOf(error), code: error instanceof MixloadError ? error.code : undefined })
+  process.disconnect()
+}

@@ -1,0 +1,199 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { cp, mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createParquetDestination } from '../../destinations/parquet/index.ts'
+import type { Destination, WriteMode } from '../../lib/destination.ts'
+import type { Engine } from '../../lib/engine.ts'
+import type { StoredRow } from '../conformance/harness.ts'
+import {
+  COLUMNS,
+  load,
+  makeTable,
+  manyRows,
+  rejectsOf,
+  relationOf,
+  thing,
+  unaborted,
+  values,
+} from '../conformance/rows.ts'
+import { kill, newEngine, told } from './duckdb-harness.ts'
+import { startParquetChild } from './parquet-harness.ts'
+import { query, readView } from './parquet-reading.ts'
+
+const ROUNDS = Number(process.env.MIXLOAD_TEST_KILLS ?? 10)
+const DAY = '2026-08-03'
+
+/** What is there before, and what a load of the child process makes of it. */
+const OLD = ['2026-07-31', '2026-08-01', '2026-08-02', '2026-08-03', '2026-08-04', null].map((day) => thing('old', day))
+const NEW = [
+  ...OLD.filter(({ _day }) => _day === null || _day === '2026-07-31' || _day === '2026-08-04'),
+  ...['2026-08-01', '2026-08-03', null].map((day) => thing('new', day)),
+]
+const MODE: WriteMode = { kind: 'replace-days', firstDay: '2026-08-01', lastDay: '2026-08-03' }
+
+describe('a directory of Parquet files', () => {
+  let parent: string
+  let engine: Engine
+  let children: ChildProcess[]
+  beforeEach(async () => {
+    parent = await realpath(await mkdtemp(join(tmpdir(), 'mixload-test-')))
+    engine = await newEngine(parent)
+    children = []
+  })
+  afterEach(async () => {
+    for (const child of children) await kill(child)
+    await engine[Symbol.asyncDispose]()
+    await rm(parent, { recursive: true, force: true })
+  })
+
+  const opened = async (directory: string): Promise<Destination> => {
+    const destination = createParquetDestination({ directory, engine, warn: () => {} })
+    await destination.open(unaborted())
+    return destination
+  }
+  const child = (...args: readonly string[]) => {
+    const started = startParquetChild(args)
+    children.push(started)
+    return started
+  }
+
+  /** Makes a directory with the old rows in it. */
+  async function filled(directory: string): Promise<void> {
+    await using destination = await opened(directory)
+    await makeTable(destination)
+    await load(destination, 'load-1', relationOf(COLUMNS, OLD), { rejects: rejectsOf('old') })
+  }
+
+  /** Whether a directory has the second load, once it is opened anew. It has all of it or nothing, and can be loaded into. */
+  async function isLoaded(directory: string): Promise<boolean> {
+    await using destination = await opened(directory)
+    const ids = (await destination.ledger('things')).map(({ loadId }) => loadId)
+    const isThere = ids.includes('load-2')
+    expect(ids).toEqual(isThere ? ['load-1', 'load-2'] : ['load-1'])
+    expect(values(await readView(directory, 'things'))).toEqual(values(isThere ? NEW : OLD))
+    expect(await readView(directory, '_mixload_rejects')).toHaveLength(ids.length)
+    expect(await readView(directory, '_mixload_loads')).toHaveLength(ids.length)
+    expect(await readdir(join(directory, '_mixload', 'pending'))).toEqual([])
+    if (!isThere) await load(destination, 'load-2', relationOf(COLUMNS, [thing('again')]), { mode: MODE })
+    else await load(destination, 'load-3', relationOf(COLUMNS, [thing('again')]), { mode: MODE })
+    expect((await readView(directory, 'things')).filter(({ name }) => name === 'again')).toHaveLength(1)
+    return isThere
+  }
+
+  describe('whose run', () => {
+    it.each(['die', 'fail', 'fail-on'] as const)(
+      '%ss at any step of a load has all of that load or nothing',
+      async (how) => {
+        const original = join(parent, 'original')
+        await filled(original)
+        const outcomes: string[] = []
+        let steps = 0
+        for (let step = 1; steps < step; step++) {
+          const directory = join(parent, `copy-${step}`)
+          await cp(original, directory, { recursive: true })
+          const breaking = child('break', directory, how, join(parent, 'work'), String(step))
+          const exit = once(breaking, 'exit')
+          const said = (await told(breaking).catch(() => undefined)) as { outcome: string; calls: number } | undefined
+          await exit
+          const loaded = await isLoaded(directory)
+          if (said !== undefined) {
+            expect(said.outcome).toBe(loaded ? 'committed' : 'DESTINATION_FAILED')
+            // A run that was not disturbed says how many steps there are.
+            if (said.calls < step) steps = said.calls
+          }
+          outcomes.push(loaded ? 'committed' : 'not committed')
+          if (steps > 0) break
+        }
+        expect(steps).toBeGreaterThan(10)
+        // Once it is committed it stays so, and before that it is not.
+        expect(outcomes).toEqual(outcomes.toSorted().toReversed())
+        expect(new Set(outcomes)).toEqual(new Set(['not committed', 'committed']))
+      },
+    )
+
+    it('is killed at random moments has every load once', async () => {
+      const directory = join(parent, 'lake')
+      for (let round = 0; round < ROUNDS; round++) {
+        const loading = child('load-on', directory)
+        expect(await told(loading)).toBe('loading')
+        await sleep(Math.random() * 300)
+        await kill(loading)
+        await using destination = await opened(directory)
+        const ledger = await destination.ledger('things')
+        const expected = new Map<string, number>()
+        for (const { loadId, rowCount, writeMode } of ledger) {
+          if (writeMode === 'replace-table') expected.clear()
+          expected.set(loadId, rowCount)
+        }
+        expect(counts(await readView(directory, 'things'))).toEqual(Object.fromEntries(expected))
+        expect(await readView(directory, '_mixload_rejects')).toHaveLength(ledger.length)
+        expect(ledger.map(({ loadId }) => loadId)).toEqual(ledger.map((_, at) => `load-${at}`))
+      }
+    })
+  })
+
+  describe('whose files somebody reads over and over by their names', () => {
+    type Reading = { readonly rows: readonly { id: string; count: number }[] } | { readonly failed: string }
+
+    /** What is read while loads of this kind go on. */
+    async function readings(kind: 'append' | 'replace-table'): Promise<readonly Reading[]> {
+      const directory = join(parent, 'lake')
+      await using destination = await opened(directory)
+      await makeTable(destination)
+      await load(destination, 'load-0', manyRows(1000, DAY))
+      const reader = child('glob', directory)
+      const said: Reading[] = []
+      const { promise: isReading, resolve } = Promise.withResolvers<void>()
+      reader.on('message', (message) => {
+        if (message === 'reading') resolve()
+        else said.push(message as Reading)
+      })
+      await isReading
+      for (let at = 1; at <= 40; at++)
+        await load(destination, `load-${at}`, manyRows(1000 + at, DAY), { mode: { kind } })
+      const ended = once(reader, 'exit')
+      reader.send('enough')
+      await ended
+      expect(said.length).toBeGreaterThan(10)
+      for (const reading of said) {
+        if ('failed' in reading) continue
+        for (const { id, count } of reading.rows) expect(count).toBe(1000 + Number(id.slice('load-'.length)))
+      }
+      return said
+    }
+
+    it('can be read at any moment while rows are appended', async () => {
+      const said = await readings('append')
+      expect(said.filter((reading) => 'failed' in reading)).toEqual([])
+    })
+
+    it('show old rows or new ones while they are replaced, never both, and never a part', async () => {
+      const said = await readings('replace-table')
+      for (const reading of said) {
+        // Between looking for files and opening them, the file may have gone.
+        if ('failed' in reading) expect(reading.failed).toMatch(/No files found|No such file/)
+        else expect(reading.rows.length).toBeLessThanOrEqual(1)
+      }
+      expect(said.some((reading) => 'rows' in reading)).toBe(true)
+    })
+  })
+
+  it('has nothing left over of a run that was killed before its first load', async () => {
+    const directory = join(parent, 'lake')
+    const holding = child('hold', directory)
+    await told(holding)
+    await kill(holding)
+    await filled(directory)
+    expect(await query(directory, 'SELECT count(*) AS n FROM things')).toEqual([{ n: BigInt(OLD.length) }])
+  })
+})
+
+function counts(rows: readonly StoredRow[]): Readonly<Record<string, number>> {
+  const found: Record<string, number> = {}
+  for (const { _load_id } of rows) found[String(_load_id)] = (found[String(_load_id)] ?? 0) + 1
+  return found
+}

@@ -1,0 +1,4 @@
+import { runDestinationConformance } from '../conformance/suite.ts'
+import { PARQUET } from './parquet-harness.ts'
+
+runDestinationConformance(PARQUET)
