@@ -18,10 +18,11 @@ export interface WrittenFile {
   readonly bytes: number
 }
 
-/** The most rows that a file keeps together. Whoever reads it holds as many of a column at once. */
-const ROW_GROUP_ROWS = 122_880
-/** The writer holds a row group of all columns at once. */
-const ROW_GROUP_VALUES = 12_000_000
+/** The most and the fewest rows that a file keeps together. Few at a time take more room and longer to read. */
+const ROW_GROUP_ROWS_MAX = 122_880
+const ROW_GROUP_ROWS_MIN = 8192
+/** Between these: the writer holds that many values of all columns for each thread, beside the engine's own memory. */
+const ROW_GROUP_VALUES = 2_000_000
 
 /** What a day costs in memory while several are written side by side, for each column and thread. */
 const BYTES_PER_DAY_COLUMN_AND_THREAD = 64 * 1024
@@ -215,7 +216,8 @@ async function copy(connection: EngineConnection, query: string, path: string, o
 }
 
 function rowGroups(columns: number): string {
-  return `ROW_GROUP_SIZE ${Math.min(ROW_GROUP_ROWS, Math.max(2048, Math.floor(ROW_GROUP_VALUES / columns)))}`
+  const rows = Math.floor(ROW_GROUP_VALUES / columns)
+  return `ROW_GROUP_SIZE ${Math.min(ROW_GROUP_ROWS_MAX, Math.max(ROW_GROUP_ROWS_MIN, rows))}`
 }
 
 function dateLiteral(day: Day): string {

@@ -3,6 +3,7 @@ import type { Relation } from '../../lib/destination.ts'
 import { MixloadError } from '../../lib/errors.ts'
 import { quoteName } from '../../lib/sql.ts'
 import { CSV_CHARACTERS, type CsvFeed, type CsvOutlet } from './csv-feed.ts'
+import { fitting } from './fitting.ts'
 import type { Session } from './session.ts'
 
 /** Rows for a table. */
@@ -32,7 +33,7 @@ export async function copyRows(
   // servers before version 17.
   const names = [...Object.keys(added), ...relation.columns.map(({ name }) => name)].map((name) => quoteName(name))
   const expressions = Object.entries(added).map(([name, expression]) => `${expression} AS ${quoteName(name)}`)
-  const query = `SELECT ${[...expressions, '*'].join(', ')} FROM (${relation.query})`
+  const query = `SELECT ${[...expressions, fitting(relation.columns)].join(', ')} FROM (${relation.query})`
   const feed = await outlet.start(query, relation.rowCount, names.length, signal)
   try {
     const sql = `COPY ${path} (${names.join(', ')}) FROM STDIN (FORMAT csv, ${CSV_CHARACTERS})`

@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
+import { emulatedBigQuery } from '../destinations/bigquery-places.ts'
+import { rowsOf } from '../destinations/bigquery-rows.ts'
 import { newDatabase } from '../postgres/shared.ts'
 
 /** What counts of an event that was loaded. */
@@ -69,5 +72,31 @@ const postgres: NewWarehouse = async () => {
   }
 }
 
+const parquet: NewWarehouse = async (directory) => {
+  const path = join(directory, 'parquet')
+  const views = () => `${readFileSync(join(path, 'views.sql'), 'utf8')};`
+  return {
+    url: `parquet:${path}`,
+    events: async () => eventsOf(await askDuckDb(':memory:', `${views()} ${EVENTS} export`)),
+    ledger: async () => ledgerOf(await askDuckDb(':memory:', `${views()} ${LOADS} _mixload_loads`)),
+    async [Symbol.asyncDispose]() {},
+  }
+}
+
+const bigquery: NewWarehouse = async () => {
+  const emulator = await emulatedBigQuery()
+  const dataset = emulator.newDataset()
+  const rows = (table: string) => rowsOf(emulator, dataset, table)
+  return {
+    url: `bigquery://${emulator.project}/${dataset}?endpoint=${encodeURIComponent(emulator.endpoint ?? '')}`,
+    events: async () =>
+      eventsOf(
+        (await rows('export')).map((row) => ({ day: row._day, insert_id: row.mp_insert_id, load_id: row._load_id })),
+      ),
+    ledger: async () => ledgerOf(await rows('_mixload_loads')),
+    [Symbol.asyncDispose]: () => emulator.stop(),
+  }
+}
+
 /** By their names. */
-export const WAREHOUSES: Readonly<Record<string, NewWarehouse>> = { duckdb, postgres }
+export const WAREHOUSES: Readonly<Record<string, NewWarehouse>> = { duckdb, postgres, parquet, bigquery }

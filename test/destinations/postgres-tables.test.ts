@@ -112,6 +112,44 @@ describe('a Postgres database', () => {
     expect(await rows()).toEqual([])
   })
 
+  it('takes what its types cannot hold for something close, so that one value does not keep out a whole load', async () => {
+    const columns = [
+      property('row', 'double'),
+      property('json', 'json'),
+      property('moment', 'timestamptz'),
+      property('day', 'date'),
+    ]
+    await makeTable(destination, columns)
+    const digits = '9'.repeat(140_000)
+    const given = [
+      { json: '[1e400000,-1.5E-400000,"1e400000","\\"1e400000"]', moment: '7538-05-18 (BC)', day: '7538-05-18 (BC)' },
+      {
+        json: `{"n":[${digits},0.${digits}],"t":"${digits}","1e400000":1e4000}`,
+        moment: '4714-11-24 (BC)',
+        day: '4714-11-24 (BC)',
+      },
+      { json: '1e400000', moment: '262142-12-31', day: '262142-12-31' },
+      { json: '"a\\\\"', moment: null, day: null },
+      { json: null, moment: '-infinity', day: 'infinity' },
+    ].map((row, at) => ({ row: at, ...row }))
+    await load(destination, 'load-1', relationOf(columns, given))
+    const stored = await place.query(
+      `SELECT json, moment::text AS moment, day::text AS day FROM mixpanel.${TABLE} ORDER BY row`,
+    )
+    expect(stored.map(({ moment, day }) => [moment, day])).toEqual([
+      ['-infinity', '-infinity'],
+      ['4714-11-24 00:00:00+00 BC', '4714-11-24 BC'],
+      ['262142-12-31 00:00:00+00', '262142-12-31'],
+      [null, null],
+      ['-infinity', 'infinity'],
+    ])
+    const [far, long, alone, quoted] = stored.map(({ json }) => (json === null ? null : JSON.parse(String(json))))
+    expect(far).toEqual(['1e400000', '-1.5E-400000', '1e400000', '"1e400000'])
+    expect(long).toEqual({ n: [digits, `0.${digits}`], t: digits, '1e400000': Number.POSITIVE_INFINITY })
+    expect(alone).toBe('1e400000')
+    expect(quoted).toBe('a\\')
+  })
+
   describe('with columns that somebody made by hand', () => {
     it('takes them where they are of the same type', async () => {
       await makeTable(destination)

@@ -1,0 +1,66 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { gzippedLines, gzippedParts } from '../../destinations/bigquery/gzip.ts'
+import { partsOf } from '../../destinations/bigquery/parts.ts'
+
+let directory: string
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
+})
+afterAll(() => rm(directory, { recursive: true, force: true }))
+
+async function unzipped(content: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of content) chunks.push(chunk)
+  return gunzipSync(Buffer.concat(chunks)).toString()
+}
+
+describe('files that are cut into parts', () => {
+  it('lose no line and cut none in two, and no part is larger than asked for but for a longer line', async () => {
+    const line = fc
+      .string({ unit: fc.constantFrom('a', 'é', '😀', '"'), maxLength: 40 })
+      .map((text) => `{"x":${JSON.stringify(text)}}`)
+    const files = fc.array(fc.array(line, { maxLength: 30 }), { minLength: 1, maxLength: 3 })
+    await fc.assert(
+      fc.asyncProperty(files, fc.integer({ min: 1, max: 600 }), async (lists, bytesMax) => {
+        const paths = lists.map((_, at) => join(directory, `file-${at}`))
+        for (const [at, lines] of lists.entries()) {
+          await writeFile(paths[at] ?? '', lines.map((text) => `${text}\n`).join(''))
+        }
+        const parts = await partsOf(paths, bytesMax)
+        const texts = await Promise.all(parts.map((list) => unzipped(gzippedParts(list))))
+        expect(texts.join('')).toBe(lists.flatMap((lines) => lines.map((text) => `${text}\n`)).join(''))
+        const longest = Math.max(0, ...lists.flat().map((text) => Buffer.byteLength(text) + 1))
+        for (const text of texts) {
+          expect(text.endsWith('\n')).toBe(true)
+          expect(Buffer.byteLength(text)).toBeLessThanOrEqual(bytesMax + longest)
+        }
+      }),
+    )
+  })
+
+  it('of long lines are found whole', async () => {
+    const path = join(directory, 'long')
+    const lines = ['a'.repeat(200_000), 'b'.repeat(70_000), 'c']
+    await writeFile(path, lines.map((line) => `${line}\n`).join(''))
+    const parts = await partsOf([path], 100_000)
+    const texts = await Promise.all(parts.map((list) => unzipped(gzippedParts(list))))
+    expect(texts).toEqual([`${lines[0]}\n`, `${lines[1]}\n${lines[2]}\n`])
+  })
+})
+
+describe('what is packed', () => {
+  it('may be nothing, which is a gzip file all the same', async () => {
+    expect(await unzipped(gzippedLines([]))).toBe('')
+    expect(await unzipped(gzippedParts([]))).toBe('')
+  })
+
+  it('fails where its file is gone', async () => {
+    const gone = gzippedParts([{ path: join(directory, 'gone'), start: 0, end: 5 }])
+    await expect(unzipped(gone)).rejects.toThrow(/ENOENT/)
+  })
+})
