@@ -17,11 +17,11 @@ export function authorizeFor({ project, keyFile, endpoint }: BigQueryAddress): A
   let client: Promise<{ getRequestHeaders(url: string): Promise<Headers> }> | undefined
   const makeClient = async () => {
     const { BigQuery } = await import('@google-cloud/bigquery')
-    const bigquery = new BigQuery({
-      projectId: project,
-      ...(keyFile === undefined ? {} : { keyFilename: keyFile }),
-    })
-    return bigquery.authClient.getClient()
+    const { authClient } = new BigQuery({ projectId: project })
+    if (keyFile === undefined) return authClient.getClient()
+    // The way of GOOGLE_APPLICATION_CREDENTIALS. To name the file among the options is deprecated, which the client then
+    // writes to the console.
+    return authClient._getApplicationCredentialsFromFilePath(keyFile)
   }
   return async (url) => {
     try {

@@ -1,5 +1,4 @@
-import type { ChildProcess } from 'node:child_process'
-import { fork } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,6 +39,16 @@ export function optionsFor(
   }
 }
 
+/** Starts a process that opens a dataset, and with `load` loads into it: see bigquery-child.ts. */
+export function startChild(
+  mode: 'hold' | 'load',
+  { project, endpoint }: Pick<BigQueryPlace, 'project' | 'endpoint'>,
+  dataset: string,
+  directory: string,
+): ChildProcess {
+  return fork(CHILD, [mode, project, endpoint ?? '', dataset, directory], { execArgv: [] })
+}
+
 /** A dataset of its own for each store. */
 export function bigqueryHarness(place: () => Promise<BigQueryPlace>, name: string): DestinationHarness {
   return {
@@ -65,9 +74,7 @@ export function bigqueryHarness(place: () => Promise<BigQueryPlace>, name: strin
         readFromOutside: (table) => rowsOf(bigquery, dataset, table),
         isUntouched: async () => (await bigquery.ask('GET', `${bigquery.project}/datasets/${dataset}`)) === undefined,
         async startRival() {
-          const child = fork(CHILD, ['hold', bigquery.project, bigquery.endpoint ?? '', dataset, directory], {
-            execArgv: [],
-          })
+          const child = startChild('hold', bigquery, dataset, directory)
           children.push(child)
           const message = await told(child)
           if (message !== 'open') throw new Error(`the rival could not open: ${JSON.stringify(message)}`)

@@ -42,8 +42,13 @@ describe('the lease', () => {
     await place.client('two').open(unaborted())
   })
 
-  it('is given to one of many who ask at once', async () => {
+  it.each(['new', 'known'])('of a %s dataset is given to one of many who ask at once', async (kind) => {
     await using place = await fakePlace()
+    if (kind === 'known') {
+      const before = place.client('before')
+      await before.open(unaborted())
+      await before[Symbol.asyncDispose]()
+    }
     const clients = Array.from({ length: 8 }, (_, at) => place.client(`client-${at}`))
     const outcomes = await Promise.allSettled(clients.map((client) => client.open(unaborted())))
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
