@@ -43,8 +43,11 @@ export class Book {
   }
 
   async table(name: string, signal?: AbortSignal): Promise<Table | undefined> {
-    const kept = this.#schemas.get(name)
-    if (kept !== undefined) return kept
+    return this.#schemas.get(name) ?? this.tableAnew(name, signal)
+  }
+
+  /** As it is now, with what others have made of it. */
+  async tableAnew(name: string, signal?: AbortSignal): Promise<Table | undefined> {
     const table = await this.#tables.get(name, signal)
     if (table !== undefined) this.keepTable(name, table)
     return table

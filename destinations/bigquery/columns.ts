@@ -41,7 +41,7 @@ export async function addMissing(making: ColumnMaking, name: string, columns: re
 
 async function isMade({ tables, book }: ColumnMaking, name: string, missing: readonly NewColumn[]): Promise<boolean> {
   // Anew, because a load may have changed the table's etag.
-  const table = await tables.get(name)
+  const table = await book.tableAnew(name)
   const fields = (table?.fields ?? []).map((field) => field.name)
   // A run that was killed may have made some and noted none.
   const added = missing.filter((column) => !fields.includes(column.name))
@@ -55,10 +55,7 @@ async function isMade({ tables, book }: ColumnMaking, name: string, missing: rea
   if (table.kind !== 'TABLE')
     throw new MixloadError('DESTINATION_FAILED', `${name} is no table of its own in BigQuery.`)
   assertSameTypes(name, table, missing)
-  if (added.length === 0) {
-    book.keepTable(name, table)
-    return true
-  }
+  if (added.length === 0) return true
   try {
     book.keepTable(name, await tables.change(name, table, { schema }))
     return true

@@ -66,7 +66,8 @@ const RESERVED_PREFIXES = [
   '_CHANGE_TIMESTAMP',
 ]
 const NAME_CHARACTERS_MAX = 300
-const DESCRIPTION_CHARACTERS_MAX = 1024
+/** Google's page says characters, and not of what kind: bytes are never fewer. */
+const DESCRIPTION_BYTES_MAX = 1024
 const TABLE_BYTES_MAX = 1024
 
 /**
@@ -123,7 +124,18 @@ export function descriptionOf({ role, property, owner }: Column): string | undef
     companion: `Values of Mixpanel property ${property} that do not fit into column ${owner}, as text`,
     overflow: 'Mixpanel properties that have no column of their own',
   }[role]
-  return text === undefined ? undefined : [...text].slice(0, DESCRIPTION_CHARACTERS_MAX).join('')
+  return text === undefined ? undefined : beginning(text, DESCRIPTION_BYTES_MAX)
+}
+
+function beginning(text: string, bytesMax: number): string {
+  let bytes = 0
+  let end = 0
+  for (const character of text) {
+    bytes += Buffer.byteLength(character)
+    if (bytes > bytesMax) break
+    end += character.length
+  }
+  return text.slice(0, end)
 }
 
 /** A partition of a table, as jobs name it. */

@@ -67,15 +67,18 @@ export class Jobs {
    */
   async run(job: Job, signal?: AbortSignal): Promise<void> {
     const { timing, pace } = this.#options
+    let failures = 0
     for (let attempt = 1; ; attempt++) {
       const id = attemptId(job.id, attempt)
       await pace.wait(job.writes, job.isPartitioned, signal)
       const sent = await this.#send(id, job, signal)
-      const { isBurnt, failure } = await this.#waitFor(id, sent, timing.jobWaitMs, signal)
+      const { isBurnt, failure } = await this.#waitFor(id, sent.state, timing.jobWaitMs, signal)
       if (isBurnt) throw takenOver()
       if (failure === undefined) return
-      if (attempt === timing.jobAttempts || !failure.isPassing) throw failure
-      await pause(backoff(timing, attempt), signal)
+      // What failed before this call says nothing of how it would go now.
+      if (sent.wasThere) continue
+      if (++failures === timing.jobAttempts || !failure.isPassing) throw failure
+      await pause(backoff(timing, failures), signal)
     }
   }
 
@@ -86,8 +89,8 @@ export class Jobs {
    * @throws ApiFailure when that can't be learned now; the signal's reason.
    */
   async fateOf(id: string, stop: boolean, signal?: AbortSignal): Promise<Fate> {
-    const { jobAttempts, jobWaitMs, stopWaitMs } = this.#options.timing
-    for (let attempt = 1; attempt <= jobAttempts; attempt++) {
+    const { jobWaitMs, stopWaitMs } = this.#options.timing
+    for (let attempt = 1; ; attempt++) {
       const attempted = attemptId(id, attempt)
       const found = (await this.#find(attempted, signal)) ?? (await this.#burn(attempted, signal))
       if (stop && !found.isDone) await this.#stop(attempted, signal)
@@ -95,25 +98,25 @@ export class Jobs {
       if (ended.isBurnt) return 'never'
       if (ended.failure === undefined) return 'done'
     }
-    return 'never'
   }
 
   /** Takes up an id with a job that appends no rows. Where the id is taken already, gives what has it. */
-  #burn(jobId: string, signal: AbortSignal | undefined): Promise<JobState> {
+  async #burn(jobId: string, signal: AbortSignal | undefined): Promise<JobState> {
     const load = {
       destinationTable: this.#options.idleTable,
       sourceFormat: 'NEWLINE_DELIMITED_JSON',
       writeDisposition: 'WRITE_APPEND',
       createDisposition: 'CREATE_NEVER',
     }
-    return this.#send(jobId, { purpose: BURNT, configuration: { load }, content: () => gzippedLines([]) }, signal)
+    const idle = { purpose: BURNT, configuration: { load }, content: () => gzippedLines([]) }
+    return (await this.#send(jobId, idle, signal)).state
   }
 
   async #send(
     jobId: string,
     job: Pick<Job, 'purpose' | 'configuration' | 'content'>,
     signal: AbortSignal | undefined,
-  ): Promise<JobState> {
+  ): Promise<{ readonly state: JobState; readonly wasThere: boolean }> {
     const { client, project, location, timing } = this.#options
     const { purpose, configuration, content } = job
     const body = {
@@ -122,16 +125,16 @@ export class Jobs {
     }
     const path = pathOf(project, 'jobs')
     try {
-      return stateOf(
+      const answer =
         content === undefined
           ? await client.call({ method: 'POST', path, body }, signal)
-          : await retryingApi(timing, signal, () => client.upload({ path, body, content }, signal)),
-      )
+          : await retryingApi(timing, signal, () => client.upload({ path, body, content }, signal))
+      return { state: stateOf(answer), wasThere: false }
     } catch (error) {
       // The id is taken: it was sent before.
       const found = isStatus(error, 409) ? await this.#find(jobId, signal) : undefined
       if (found === undefined) throw error
-      return found
+      return { state: found, wasThere: true }
     }
   }
 

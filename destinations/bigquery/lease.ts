@@ -35,8 +35,8 @@ export class Lease {
   #table: Table | undefined
   #pending: readonly Intent[] = []
   #since = ''
-  /** When it was renewed last, on a clock that never goes back. */
-  #renewedAt = 0
+  /** When it was renewed last, by the clock that never goes back and by the one that goes on while the machine sleeps. */
+  #renewedAt = { steady: 0, wall: 0 }
   #lostTo: string | undefined
   #timer: NodeJS.Timeout | undefined
   /** Changes are made one after the other. */
@@ -72,9 +72,8 @@ export class Lease {
       const isMine = found.holder?.id === this.#options.holder.id
       const taken = isMine ? table : await unlessChanged(tables.change(LEASE, table, { description }, signal))
       if (taken === undefined) continue
-      this.#table = taken
+      this.#hold(taken)
       this.#pending = found.pending
-      this.#renewedAt = performance.now()
       this.#lostTo = undefined
       this.#timer ??= setInterval(() => void this.#renew().catch(() => {}), timing.renewMs).unref()
       return found.pending
@@ -97,13 +96,20 @@ export class Lease {
     })
   }
 
+  /** What was noted is settled. The note itself says so with its next change: until then it does no harm. */
+  settled(): void {
+    this.#pending = []
+  }
+
   /**
    * Fails where the lease is no longer held. Renews it where it is about to end, as after the machine has slept.
    * @throws MixloadError DESTINATION_BUSY.
    */
   async assertHeld(signal?: AbortSignal): Promise<void> {
     this.#assertNotLost()
-    if (performance.now() - this.#renewedAt < 2 * this.#options.timing.renewMs) return
+    const { steady, wall } = this.#renewedAt
+    const age = Math.max(performance.now() - steady, Date.now() - wall)
+    if (age < 2 * this.#options.timing.renewMs) return
     await this.#inTurn(() => this.#write(this.#describe(this.#pending), signal))
   }
 
@@ -153,7 +159,7 @@ export class Lease {
 
   #hold(table: Table): void {
     this.#table = table
-    this.#renewedAt = performance.now()
+    this.#renewedAt = { steady: performance.now(), wall: Date.now() }
   }
 
   #describe(pending: readonly Intent[]): string {

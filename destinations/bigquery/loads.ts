@@ -75,6 +75,7 @@ export class Loads {
     }
     try {
       await this.#finish(intent, new Set(first.map(({ id }) => id)))
+      this.#options.lease.settled()
     } catch (error) {
       this.#inDoubt = intent
       throw inDoubt(`the rows of load ${intent.record.loadId} have landed, its ledger row not yet`, error)
@@ -87,6 +88,7 @@ export class Loads {
     if (intent === undefined) return []
     const settled = await this.settle([intent], signal)
     this.#inDoubt = undefined
+    this.#options.lease.settled()
     return settled
   }
 

@@ -33,7 +33,9 @@ export async function planOf(
 ): Promise<Plan> {
   const { book, connection, engine, fileBytesMax } = options
   const { mode } = target
-  const table = await book.table(target.table, signal)
+  // A table that is replaced takes the job's schema: columns that somebody has added in the meantime must be in it.
+  const isAnew = mode.kind === 'replace-table'
+  const table = await (isAnew ? book.tableAnew(target.table, signal) : book.table(target.table, signal))
   const known = await book.columns(target.table, signal)
   const columns = relation.rowCount === 0 ? [] : columnsOf(relation, known, target.table)
   if (mode.kind === 'replace-days') assertReplaceable(target, table, columns, relation)

@@ -28,7 +28,7 @@ export const TIMING: Timing = {
   retryDelayMs: 500,
   retryDelayMaxMs: 16_000,
   pollMs: 250,
-  pollMaxMs: 5000,
+  pollMaxMs: 1500,
   // Google ends a load job after six hours; one that has waited for an hour is stuck.
   jobWaitMs: 3_600_000,
   stopWaitMs: 60_000,

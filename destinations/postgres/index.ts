@@ -26,6 +26,7 @@ import { type PostgresAddress, parseUrl } from './url.ts'
 import { replaceViews } from './views.ts'
 
 export interface PostgresOptions extends Pick<DestinationOptions, 'url' | 'schema' | 'engine' | 'workDirectory'> {
+  readonly warn?: DestinationOptions['warn']
   /** How long a table is waited for at a time, milliseconds: for so long at most others queue up behind. */
   readonly lockTimeoutMs?: number
   /** For how long that is tried again and again, milliseconds. */
@@ -84,9 +85,7 @@ class PostgresDestination implements Destination {
   }
 
   async openToRead(signal: AbortSignal): Promise<void> {
-    await this.#openFor('read', signal, async (session) => {
-      await session.run('SET default_transaction_read_only = on')
-    })
+    await this.#openFor('read', signal, async () => {})
   }
 
   async #openFor(
@@ -97,10 +96,16 @@ class PostgresDestination implements Destination {
     this.#assertUsable()
     signal.throwIfAborted()
     if (this.#access !== undefined && this.#access !== access) await this.#hangUp()
+    const isFirst = this.#access === undefined
     this.#access = access
     try {
       const session = await this.#connected(signal)
       await session.unlessAborted(signal, () => prepare(session))
+      if (isFirst && session.isExposed) {
+        this.#options.warn?.(
+          `${this.description} is not encrypted. Add ?sslmode=verify-full, or disable if it need not be.`,
+        )
+      }
     } catch (error) {
       await this.#hangUp()
       this.#access = undefined
@@ -236,11 +241,12 @@ class PostgresDestination implements Destination {
     if (this.#access === 'write') this.#lostHolder = this.#session?.backend ?? this.#lostHolder
     this.#session = undefined
     const session = await Session.connect(this.#address, signal)
+    const take = async () => {
+      if (this.#access === 'read') await session.run('SET default_transaction_read_only = on')
+      else await takeRunLock(session, this.#options.schema, this.description, this.#lostHolder)
+    }
     try {
-      if (this.#access === 'write') {
-        const take = () => takeRunLock(session, this.#options.schema, this.description, this.#lostHolder)
-        await session.unlessAborted(signal, () => this.#step('cannot take the run lock', session, take))
-      }
+      await session.unlessAborted(signal, () => this.#step('cannot take the run lock', session, take))
     } catch (error) {
       await session.close()
       throw error
@@ -320,9 +326,10 @@ class PostgresDestination implements Destination {
 
   /** Ends what a session that was cut off is still doing, lest a long statement holds locks after we have gone. */
   async #endOnServer(backend: Backend): Promise<void> {
+    const signal = AbortSignal.timeout(CLEAN_UP_MS)
     try {
-      const session = await Session.connect(this.#address, AbortSignal.timeout(CLEAN_UP_MS))
-      await end(session, backend).finally(() => session.close())
+      const session = await Session.connect(this.#address, signal)
+      await session.unlessAborted(signal, () => end(session, backend)).finally(() => session.close())
     } catch {
       // Then the server has to find out by itself.
     }

@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { type CopyStreamQuery, from as copyFrom } from 'pg-copy-streams'
+import { MixloadError, messageOf } from '../../lib/errors.ts'
 import { sqlText } from '../../lib/sql-files.ts'
 import { connectFailure, endsSession } from './failures.ts'
 import { watchLogin } from './login.ts'
@@ -24,11 +25,21 @@ const FAREWELL_MS = 2000
 /** What the server is told of who is there, for its own list of sessions. */
 const APPLICATION_NAME = `mixload ${process.pid}@${hostname()}`
 
-/** Where an address leads, with what it leaves open filled in from the environment. No secret is in it. */
+/**
+ * Where an address leads, with what it leaves open filled in from the environment. No secret is in it.
+ * @throws MixloadError CONFIG_INVALID where the environment does not go with it.
+ */
 export function placeOf(address: PostgresAddress): string {
-  const { host, port, database } = new pg.Client(configOf(address, address.tls))
-  return describeAddress(host, port, database ?? undefined)
+  try {
+    const { host, port, database } = new pg.Client(configOf(address, address.tls))
+    return describeAddress(host, port, database ?? undefined)
+  } catch (error) {
+    throw new MixloadError('CONFIG_INVALID', `--destination: ${messageOf(error)}`, { cause: error })
+  }
 }
+
+/** A way that does not leave this machine. */
+const LOCAL_HOST = /^(?:\/|localhost$|127\.|::1$)/
 
 function configOf(address: PostgresAddress, tls: PostgresAddress['tls']): pg.ClientConfig {
   const { host, port, user, password, database, options } = address
@@ -58,10 +69,13 @@ export class Session {
   /** Rejects once the connection is gone. */
   readonly lost: Promise<never>
   readonly backend: Backend
+  /** Whether others may read along, and the URL does not say that this is as it should be. */
+  readonly isExposed: boolean
 
-  private constructor(client: pg.Client, socket: Socket, backend: Backend) {
+  private constructor(client: pg.Client, socket: Socket, backend: Backend, isPlainGiven: boolean) {
     this.#client = client
     this.#socket = socket
+    this.isExposed = !client.ssl && !isPlainGiven && !LOCAL_HOST.test(client.host)
     this.backend = backend
     this.lost = new Promise((_, reject) => {
       const lose = (error: Error) => {
@@ -100,7 +114,7 @@ export class Session {
     signal.addEventListener('abort', stop)
     try {
       await client.connect()
-      return new Session(client, socket, await prepare(client))
+      return new Session(client, socket, await prepare(client), address.tls === false)
     } catch (error) {
       const isCut = socket.destroyed || socket.readableEnded
       socket.destroy()

@@ -73,14 +73,18 @@ export function parseUrl(text: string): PostgresAddress {
   const host = given('host', decoded(url.hostname.replace(/^\[(.*)\]$/, '$1')))
   if (host?.includes(',')) throw invalid('names several hosts; it can name one')
   const port = given('port', url.port)
+  const tls = tlsOf(parameters)
+  const isTlsDirect = oneOf(parameters, 'sslnegotiation', ['postgres', 'direct']) === 'direct'
+  if (isTlsDirect && (!tls.tls || tls.isTlsOptional))
+    throw invalid('has sslnegotiation=direct, which needs sslmode=require')
   return {
     host,
     port: port === undefined ? undefined : wholeNumber('port', port, 65_535),
     user: given('user', decoded(url.username)),
     password: given('password', decoded(url.password)),
     database: given('dbname', decoded(url.pathname.slice(1))),
-    ...tlsOf(parameters),
-    isTlsDirect: oneOf(parameters, 'sslnegotiation', ['postgres', 'direct']) === 'direct',
+    ...tls,
+    isTlsDirect,
     // Not unless asked for: pg cannot do it with every kind of certificate.
     channelBinding: oneOf(parameters, 'channel_binding', ['disable', 'prefer', 'require']) ?? 'disable',
     connectTimeoutMs:

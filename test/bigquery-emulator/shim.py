@@ -30,6 +30,8 @@ PARTITION_FORMATS = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H"}
 
 
 def attach_in_memory(connection, project_id):
+    # Rows have no order in BigQuery, either; keeping one would let a single thread insert them.
+    connection.execute("SET GLOBAL preserve_insertion_order = false")
     connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {database.quote(project_id)}")
     database._attached.add(project_id)
 

@@ -177,6 +177,10 @@ describe('the jobs of a load', () => {
   it('of a table that is replaced give its whole schema and layout, as both would be lost otherwise', async () => {
     await using place = await fakePlace()
     const destination = await opened(place)
+    // Also what somebody else has added.
+    const { fields } = tableOf(place, TABLE).schema as { fields: readonly unknown[] }
+    const schema = { fields: [...fields, { name: 'theirs', type: 'STRING' }] }
+    place.fake.store.changeTable(DATASET, TABLE, { schema }, undefined)
     const before = tableOf(place, TABLE)
     await load(destination, 'load-1', relationOf(COLUMNS.slice(0, 1), [{ _day: DAY }]), {
       mode: { kind: 'replace-table' },

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createDestination } from '../../destinations/index.ts'
@@ -97,6 +98,8 @@ describe('a Postgres URL', () => {
     'postgres://u:secret@h/d?sslmode=require&sslrootcert=system',
     'postgres://u:secret@h/d?sslrootcert=/not/there.pem',
     'postgres://u:secret@h/d?connect_timeout=soon',
+    'postgres://u:secret@h/d?sslnegotiation=direct',
+    'postgres://u:secret@h/d?sslnegotiation=direct&sslmode=prefer',
     'postgres://u:secret@h/d?channel_binding=maybe',
   ])('such as %s is refused, without what may be secret in it', (url) => {
     let refusal: unknown
@@ -182,6 +185,34 @@ describe('connecting to Postgres', () => {
     await using destination = to('postgres://127.0.0.1')
     expect(destination.description).toBe(`postgres://127.0.0.1:${server.port}/postgres`)
     await destination.open(unaborted())
+  })
+
+  it('without TLS to another machine is warned of, where the URL does not say that it is meant', async () => {
+    const address = Object.values(networkInterfaces())
+      .flat()
+      .find((one) => one?.family === 'IPv4' && !one.internal)?.address
+    // A machine without a network has no way out either.
+    if (address === undefined) return
+    // Open to this machine alone, though by the address that others know it by.
+    const open = await startPostgres({
+      settings: { listen_addresses: `127.0.0.1,${address}` },
+      access: ['127.0.0.1', address].map((from) => `host all postgres ${from}/32 trust`),
+    })
+    try {
+      const warningsOf = async (parameters: string) => {
+        const warnings: string[] = []
+        const url = `postgres://postgres@${address}:${open.port}/postgres${parameters}`
+        await using destination = place.destination({ url, warn: (message) => warnings.push(message) })
+        await destination.open(unaborted())
+        await destination.open(unaborted())
+        return warnings
+      }
+      expect(await warningsOf('')).toEqual([expect.stringContaining('sslmode')])
+      expect(await warningsOf('?sslmode=prefer')).toHaveLength(1)
+      expect(await warningsOf('?sslmode=disable')).toEqual([])
+    } finally {
+      await open.stop()
+    }
   })
 
   describe('with TLS', () => {
