@@ -59,6 +59,21 @@ describe('what is packed', () => {
     expect(await unzipped(gzippedParts([]))).toBe('')
   })
 
+  it('is one gzip file, however many pieces it is made of', async () => {
+    const path = join(directory, 'large')
+    const text = Array.from({ length: 200_000 }, (_, at) => `{"number":${at},"text":"value ${at % 977}"}\n`).join('')
+    await writeFile(path, text)
+    const size = Buffer.byteLength(text)
+    const parts = [
+      { path, start: 0, end: 3_000_001 },
+      { path, start: 3_000_001, end: size },
+    ]
+    expect(await unzipped(gzippedParts(parts))).toBe(text)
+    const chunks: Buffer[] = []
+    for await (const chunk of gzippedParts(parts)) chunks.push(chunk)
+    expect(Buffer.concat(chunks).length).toBeLessThan(size / 5)
+  })
+
   it('fails where its file is gone', async () => {
     const gone = gzippedParts([{ path: join(directory, 'gone'), start: 0, end: 5 }])
     await expect(unzipped(gone)).rejects.toThrow(/ENOENT/)
