@@ -1,0 +1,57 @@
+/** What a stream of records, that is of anything but events, is made of. Types only: this file has no runtime code. */
+import type { CatalogueEntry, FixedColumn } from '../columns/catalogue.ts'
+import type { Tell } from '../events.ts'
+import type { ApiRequest } from '../mixpanel/client.ts'
+import type { Settings } from '../settings.ts'
+import type { Slice } from '../slices.ts'
+
+/** A table that a stream fills. Members of its records that have no fixed column get columns as they come. */
+export interface StreamTable {
+  readonly name: string
+  /**
+   * The columns it always has, in this order, `_loaded_at` and `_load_id` last. One with a `property` takes that member of
+   * the record.
+   */
+  readonly columns: readonly FixedColumn[]
+  /** The text column that takes a record's `event` (see {@link RecordBatch}); undefined where records have none. */
+  readonly identity?: string
+  /** The columns that tell its rows apart. Of rows of one load that agree in all of them, the last one stays. */
+  readonly key: readonly string[]
+  /** Members that are known before one has been seen, by name. */
+  readonly properties: Readonly<Record<string, CatalogueEntry>>
+}
+
+/** Records of one table, in the order they came. */
+export interface RecordBatch {
+  readonly table: string
+  /** Whole lines, each `{"event":"…","properties":{…}}` and 0x0A; `event` is the record's identity, or empty. */
+  readonly lines: Buffer
+}
+
+/** What a stream may use while it reads. */
+export interface StreamContext {
+  readonly settings: Settings
+  /** The project's time zone. */
+  readonly zone: string
+  /**
+   * The whole body of a 200 answer. It waits for the family's request budget and asks again after what may pass.
+   * @throws MixloadError of what the answer means.
+   */
+  ask(request: ApiRequest, signal: AbortSignal): Promise<Buffer>
+  readonly tell: Tell
+}
+
+/** Profiles, cohorts, annotations, funnels, revenue: whatever comes as JSON objects over few requests. */
+export interface RecordStream {
+  /** As `--streams` and the ledger have it. */
+  readonly name: string
+  /** Its own table first, then those that hang on it, which are committed before it. */
+  readonly tables: readonly [StreamTable, ...StreamTable[]]
+  /** A full table is one slice, and its rows are replaced in one commit; else days are loaded as those of events are. */
+  readonly replication: 'full-table' | 'incremental'
+  /**
+   * Asks Mixpanel for a slice, or for all there is where it is undefined, and gives its records.
+   * @throws MixloadError SESSION_LOST or COUNT_MISMATCH where reading should begin anew: what it gave so far is thrown away.
+   */
+  read(context: StreamContext, slice: Slice | undefined, signal: AbortSignal): AsyncIterable<RecordBatch>
+}
