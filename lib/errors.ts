@@ -38,6 +38,8 @@ export const ERROR_CODES = {
   BODY_TRUNCATED: PASSING,
   /** A body that is no export at all, such as a proxy's error page. */
   BODY_UNREADABLE: PASSING,
+  /** Mixpanel has forgotten the session whose pages were being read: reading begins anew. */
+  SESSION_LOST: FAILED,
   /** A file that was named is not there, can't be read, or holds more than one load may. */
   FILE_REFUSED: FAILED,
   /** Writing or reading the spool failed. */

@@ -127,6 +127,13 @@ export const SETTINGS = {
     describe: 'Days that sync reads again, because events come late',
     default: '5',
   },
+  funnelWindow: {
+    schema: count(0).default(90),
+    environment: 'MIXLOAD_FUNNEL_WINDOW',
+    describe:
+      'Days of funnels that sync reads again, because people go on completing them: the longest conversion window',
+    default: '90',
+  },
   events: {
     schema: list.pipe(z.array(z.string()).min(1)).optional(),
     environment: 'MIXLOAD_EVENTS',
@@ -184,6 +191,49 @@ export const SETTINGS = {
     environment: 'MIXLOAD_REQUESTS_PER_SECOND',
     describe: 'Requests per second; 0 for no limit',
     default: '3',
+  },
+  queryRequestsPerHour: {
+    schema: count(0).default(60),
+    environment: 'MIXLOAD_QUERY_REQUESTS_PER_HOUR',
+    describe: 'Requests per hour of all streams but export; 0 for no limit',
+    default: '60',
+  },
+  queryRequestsAtOnce: {
+    schema: count(0).default(5),
+    environment: 'MIXLOAD_QUERY_REQUESTS_AT_ONCE',
+    describe: 'Requests at once of all streams but export; 0 for no limit',
+    default: '5',
+  },
+  engagePageSize: {
+    schema: count(1).default(1000),
+    environment: 'MIXLOAD_ENGAGE_PAGE_SIZE',
+    describe: 'Profiles per request; each page counts as one request',
+    default: '1000',
+  },
+  engageWhere: {
+    schema: z.string().min(1).optional(),
+    environment: 'MIXLOAD_ENGAGE_WHERE',
+    describe: 'Only profiles for which this expression holds, such as properties["plan"] == "pro"',
+    default: 'all',
+  },
+  engageProperties: {
+    schema: list.pipe(z.array(z.string()).min(1)).optional(),
+    environment: 'MIXLOAD_ENGAGE_PROPERTIES',
+    describe: 'Ask for these properties of profiles only, comma-separated, which is much faster',
+    default: 'all',
+  },
+  includeAllUsers: {
+    schema: flag.default(true),
+    environment: 'MIXLOAD_INCLUDE_ALL_USERS',
+    describe: 'Whether cohort_members has members without a profile, too',
+    default: 'true',
+  },
+  groups: {
+    schema: z
+      .record(z.string().min(1), z.coerce.string().regex(/^-?\d+$/, 'must be the data group id, a number'))
+      .default({}),
+    flag: false,
+    describe: 'Group keys whose profiles to load, each with its data group id; in quotes, since it is a long number',
   },
   idleTimeout: {
     schema: count(1).default(300),

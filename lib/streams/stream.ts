@@ -28,6 +28,18 @@ export interface RecordBatch {
   readonly lines: Buffer
 }
 
+/** How many rows Mixpanel itself says that there are. */
+export interface ExpectedRows {
+  readonly table: string
+  readonly count: number
+  /** Counts the rows that have this value, as text, in a column of the table's key; all rows where left out. */
+  readonly where?: { readonly column: string; readonly value: string }
+  /** Fewer rows make the slice be read anew, once. Else the difference, either way, is told only. */
+  readonly isReadAnew: boolean
+  /** How a message calls them, such as `cohort 17`. */
+  readonly name: string
+}
+
 /** What a stream may use while it reads. */
 export interface StreamContext {
   readonly settings: Settings
@@ -38,6 +50,8 @@ export interface StreamContext {
    * @throws MixloadError of what the answer means.
    */
   ask(request: ApiRequest, signal: AbortSignal): Promise<Buffer>
+  /** Has what came compared with Mixpanel's own count, rows of equal keys counted once, before it is loaded. */
+  expect(rows: ExpectedRows): void
   readonly tell: Tell
 }
 
@@ -49,6 +63,10 @@ export interface RecordStream {
   readonly tables: readonly [StreamTable, ...StreamTable[]]
   /** A full table is one slice, and its rows are replaced in one commit; else days are loaded as those of events are. */
   readonly replication: 'full-table' | 'incremental'
+  /** Of an incremental stream: the most days that a slice may span, where many days cost one request as one does. */
+  readonly sliceDaysMax?: (settings: Settings) => number
+  /** Of an incremental stream: the days up to the last whole one that sync reads again; else the attribution window's. */
+  readonly daysReadAgain?: (settings: Settings) => number
   /**
    * Asks Mixpanel for a slice, or for all there is where it is undefined, and gives its records.
    * @throws MixloadError SESSION_LOST or COUNT_MISMATCH where reading should begin anew: what it gave so far is thrown away.
