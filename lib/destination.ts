@@ -2,6 +2,7 @@
 import type { Column } from './columns/column.ts'
 import type { Engine } from './engine.ts'
 import type { NameQuote } from './sql.ts'
+import type { DayRows } from './time/day-tally.ts'
 import type { Day } from './time/days.ts'
 
 /** What a destination can and can't do, as data, known before anything is loaded. */
@@ -28,6 +29,8 @@ export interface DestinationSupports {
   readonly atomicLedger: boolean
   /** Whether a reader may go on reading while a load is under way. */
   readonly readersDuringLoad: boolean
+  /** Whether {@link Destination.query} runs queries; where not, it refuses them. */
+  readonly queries: boolean
 }
 
 /** How a load meets the rows that are there. */
@@ -57,6 +60,8 @@ export interface LoadRecord {
   readonly loadedAt: Date
   readonly writeMode: WriteMode['kind']
   readonly mixloadVersion: string
+  /** Its rows by their `_day`; null where they were not counted, or have none. */
+  readonly dayRows: DayRows | null
 }
 
 /** A load that is not committed yet. */
@@ -84,6 +89,9 @@ export interface View {
   readonly name: string
   readonly query: string
 }
+
+/** Takes rows of a query, each as the text of a JSON object. */
+export type TakeRows = (rows: readonly string[]) => void | Promise<void>
 
 /** What is in a ledger about a column, beside the column itself. */
 export interface NewColumn extends Column {
@@ -132,6 +140,14 @@ export interface Destination extends AsyncDisposable {
   pathInViews(table: string): string
   /** Creates or replaces the views. */
   putViews(views: readonly View[]): Promise<void>
+  /**
+   * Runs a query in the destination's own dialect that changes nothing, with tables and views named as
+   * {@link pathInViews} does, and hands its rows to `take` as they come, in batches, each row as the text of a JSON object
+   * by column name, as the dialect writes it: moments as texts with their offset, numbers with all their digits. The
+   * destination is not to be called in `take`. Gives the number of rows; 0 where it was opened to read and nothing is there.
+   * @throws MixloadError CONFIG_INVALID where it doesn't `supports.queries`; the signal's reason.
+   */
+  query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number>
 }
 
 /** What every destination is made from. */

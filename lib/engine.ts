@@ -97,6 +97,25 @@ export class EngineConnection {
     }
   }
 
+  /** Runs a query that gives one text a row, and hands the texts over in batches as they come. Gives their number. */
+  async texts(sql: string, take: (texts: readonly string[]) => void | Promise<void>): Promise<number> {
+    let count = 0
+    for await (const texts of this.#batches(sql)) {
+      count += texts.length
+      await take(texts)
+    }
+    return count
+  }
+
+  async *#batches(sql: string): AsyncGenerator<readonly string[]> {
+    try {
+      const result = await this.#connection.stream(sql)
+      for await (const rows of result.yieldRowsJs()) yield rows.map(([text]) => String(text))
+    } catch (error) {
+      throw engineFailure(error)
+    }
+  }
+
   /** Stops the statement under way as soon as the engine looks. */
   interrupt(): void {
     if (!this.#isClosed) this.#connection.interrupt()
@@ -137,6 +156,11 @@ export async function interruptible<T>(
     clearInterval(timer)
     signal.removeEventListener('abort', interrupt)
   }
+}
+
+/** A query that gives each row of another as the text of a JSON object. */
+export function rowsAsJson(query: string): string {
+  return `SELECT CAST(to_json(_row) AS VARCHAR) FROM (${query}\n) AS _row`
 }
 
 /** A list of files as the engine's table functions take it. */

@@ -22,6 +22,7 @@ export function inTurns(inner: Destination): Destination {
     load: (relation, target, record, signal) => turn(() => inner.load(relation, target, record, signal)),
     pathInViews: (table) => inner.pathInViews(table),
     putViews: (views) => turn(() => inner.putViews(views)),
+    query: (sql, take, signal) => turn(() => inner.query(sql, take, signal)),
     [Symbol.asyncDispose]: () => turn(() => inner[Symbol.asyncDispose]()),
   }
 }

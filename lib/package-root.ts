@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url'
 
 /** The path of a file of the package, whether this runs from the sources or from what was built of them. */
 export function packagePath(...parts: readonly string[]): string {
-  let directory = dirname(fileURLToPath(import.meta.url))
-  while (!existsSync(join(directory, 'package.json'))) directory = dirname(directory)
-  return join(directory, ...parts)
+  const here = dirname(fileURLToPath(import.meta.url))
+  for (let directory = here, parent = dirname(here); ; directory = parent, parent = dirname(parent)) {
+    if (existsSync(join(directory, 'package.json'))) return join(directory, ...parts)
+    if (directory === parent) throw new Error(`${here} lies in no package: mixload's package.json is missing above it.`)
+  }
 }

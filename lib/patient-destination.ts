@@ -1,4 +1,13 @@
-import type { Destination, LoadRecord, LoadTarget, NewColumn, NewLoad, Relation, View } from './destination.ts'
+import type {
+  Destination,
+  LoadRecord,
+  LoadTarget,
+  NewColumn,
+  NewLoad,
+  Relation,
+  TakeRows,
+  View,
+} from './destination.ts'
 import { isFailure } from './errors.ts'
 import type { Tell } from './events.ts'
 import { type RetryPolicy, retrying } from './retry.ts'
@@ -55,6 +64,24 @@ export function patientDestination(
     load,
     pathInViews: (table) => inner.pathInViews(table),
     putViews: (views: readonly View[]) => patiently(runSignal, () => inner.putViews(views)),
+    query: async (sql, take, signal) => {
+      let isBegun = false
+      const first: TakeRows = (rows) => {
+        isBegun = true
+        return take(rows)
+      }
+      const asked = await patiently(signal, async () => {
+        try {
+          return { rows: await inner.query(sql, first, signal) }
+        } catch (error) {
+          // Rows that have been handed over can't be taken back, so it can't be asked again.
+          if (!isBegun) throw error
+          return { error }
+        }
+      })
+      if ('error' in asked) throw asked.error
+      return asked.rows
+    },
     [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
   }
 }

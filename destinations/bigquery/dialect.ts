@@ -19,6 +19,7 @@ export const SUPPORTS: DestinationSupports = {
   atomicReplace: false,
   atomicLedger: false,
   readersDuringLoad: true,
+  queries: true,
 }
 
 /** As the API itself spells them: it takes FLOAT64 as well, but answers with FLOAT. */

@@ -10,6 +10,7 @@ import type {
   NewColumn,
   NewLoad,
   Relation,
+  TakeRows,
   View,
 } from '../../lib/destination.ts'
 import { type EngineConnection, interruptible } from '../../lib/engine.ts'
@@ -26,10 +27,11 @@ import { stepFailure } from './failures.ts'
 import { forgetHolder, newHolder } from './holder.ts'
 import { Jobs } from './jobs.ts'
 import { Lease } from './lease.ts'
-import { REJECTS } from './ledger.ts'
+import { LOADS, REJECTS } from './ledger.ts'
 import { Loads, type Plan } from './loads.ts'
 import { Pace } from './pace.ts'
 import { planOf } from './plan.ts'
+import { queryRows } from './query.ts'
 import { Tables } from './tables.ts'
 import { TIMING, type Timing } from './timing.ts'
 import { type BigQueryAddress, baseOf, parseUrl, placeOf } from './url.ts'
@@ -235,6 +237,20 @@ class BigQueryDestination implements Destination {
       await lease.assertHeld()
       await replaceViews({ client: this.#client, tables: this.#tables, location: this.#location }, views)
     })
+  }
+
+  async query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
+    const { project } = this.#address
+    const { writing } = this.#opened
+    const asking = { client: this.#client, project, location: this.#location, warn: this.#options.warn }
+    return this.#step(
+      'cannot run the query',
+      async () => {
+        if (writing === undefined && (await this.#tables.get(LOADS, signal)) === undefined) return 0
+        return queryRows(asking, sql, take, signal)
+      },
+      signal,
+    )
   }
 
   pathInViews(table: string): string {

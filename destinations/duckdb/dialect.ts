@@ -15,6 +15,7 @@ export const SUPPORTS: DestinationSupports = {
   atomicLedger: true,
   // One process at a time may have the file open for writing, and then no other reads it.
   readersDuringLoad: false,
+  queries: true,
 }
 
 export const TYPE_NAMES: Readonly<Record<ColumnType, string>> = {

@@ -11,11 +11,12 @@ import type {
   NewColumn,
   NewLoad,
   Relation,
+  TakeRows,
   View,
   WriteMode,
 } from '../../lib/destination.ts'
-import { type Engine, type EngineConnection, interruptible } from '../../lib/engine.ts'
-import { MixloadError, messageOf } from '../../lib/errors.ts'
+import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine.ts'
+import { isFailure, MixloadError, messageOf } from '../../lib/errors.ts'
 import { inTurns } from '../../lib/in-turns.ts'
 import { quoteName, quotePath, quoteText } from '../../lib/sql.ts'
 import { sqlText } from '../../lib/sql-files.ts'
@@ -85,6 +86,7 @@ class DuckDbDestination implements Destination {
     }
     await this.#attach(signal, this.#isFile ? 'READ_ONLY' : 'READ_WRITE')
     this.#isAbsent = !(await this.#isTable(this.#connected, '_mixload_loads'))
+    if (!this.#isAbsent) await this.#connected.run(`USE ${quotePath(CATALOG, this.#options.schema)}`)
   }
 
   get #isFile(): boolean {
@@ -291,6 +293,18 @@ class DuckDbDestination implements Destination {
         await connection.run(`CREATE OR REPLACE VIEW ${this.#path(name)} AS ${query}`)
       }
     })
+  }
+
+  async query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
+    this.#assertOpenable()
+    if (this.#isAbsent) return 0
+    const connection = this.#connected
+    try {
+      return await interruptible(connection, signal, () => connection.texts(rowsAsJson(sql), take))
+    } catch (error) {
+      if (!isFailure(error, 'ENGINE_FAILED')) throw error
+      throw this.#failure('cannot run the query', error)
+    }
   }
 
   pathInViews(table: string): string {

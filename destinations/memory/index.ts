@@ -25,6 +25,7 @@ const SUPPORTS: DestinationSupports = {
   atomicReplace: true,
   atomicLedger: true,
   readersDuringLoad: true,
+  queries: false,
 }
 
 export type Row = Readonly<Record<string, unknown>>
@@ -151,6 +152,11 @@ export function createMemoryDestination({ engine }: { readonly engine: Engine })
 
     async putViews(_views: readonly View[]) {
       writable()
+    },
+
+    async query() {
+      opened()
+      throw new MixloadError('CONFIG_INVALID', 'memory: cannot be asked with SQL; load into DuckDB for that.')
     },
 
     async [Symbol.asyncDispose]() {

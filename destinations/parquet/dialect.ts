@@ -15,6 +15,7 @@ export const SUPPORTS: DestinationSupports = {
   atomicReplace: false,
   atomicLedger: false,
   readersDuringLoad: true,
+  queries: true,
 }
 
 /**

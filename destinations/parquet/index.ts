@@ -11,9 +11,10 @@ import type {
   NewColumn,
   NewLoad,
   Relation,
+  TakeRows,
   View,
 } from '../../lib/destination.ts'
-import { type Engine, type EngineConnection, interruptible } from '../../lib/engine.ts'
+import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine.ts'
 import { MixloadError, messageOf } from '../../lib/errors.ts'
 import { inTurns } from '../../lib/in-turns.ts'
 import { quoteName } from '../../lib/sql.ts'
@@ -31,6 +32,7 @@ import {
   checkViews,
   jsonQuery,
   LOADS_COLUMNS,
+  makeViews,
   parquetQuery,
   REJECTS_COLUMNS,
   readViews,
@@ -225,6 +227,19 @@ class ParquetDestination implements Destination {
       await checkViews(connection, await this.#tables(), all)
       await replaceFile(this.#layout.views, JSON.stringify(all, undefined, 2))
       await this.#writeViews()
+    })
+  }
+
+  async query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
+    this.#assertOpen()
+    return this.#doing('cannot run the query', async () => {
+      const connection = await this.#options.engine.connect()
+      try {
+        await makeViews(connection, await this.#tables(), await readViews(this.#layout))
+        return await interruptible(connection, signal, () => connection.texts(rowsAsJson(sql), take))
+      } finally {
+        connection.close()
+      }
     })
   }
 

@@ -135,6 +135,16 @@ export async function checkViews(
 
 const CHECKED = quoteName('parquet views')
 
+/** Makes tables and views for one connection only, by their bare names. */
+export async function makeViews(
+  connection: EngineConnection,
+  tables: readonly ViewedTable[],
+  views: readonly View[],
+): Promise<void> {
+  const all = [...tables.map(({ name, columns, query }) => ({ name, query: query ?? emptyQuery(columns) })), ...views]
+  for (const { name, query } of all) await connection.run(`CREATE TEMP VIEW ${quoteName(name)} AS\n${query}`)
+}
+
 function viewStatements(views: readonly View[]): readonly string[] {
   return views.map(({ name, query }) => statement(name, query))
 }

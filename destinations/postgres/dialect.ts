@@ -14,6 +14,7 @@ export const SUPPORTS: DestinationSupports = {
   atomicReplace: true,
   atomicLedger: true,
   readersDuringLoad: true,
+  queries: true,
 }
 
 /** As the server itself spells them, so that they can be compared with what it says of a column. */

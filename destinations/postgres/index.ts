@@ -8,6 +8,7 @@ import type {
   NewColumn,
   NewLoad,
   Relation,
+  TakeRows,
   View,
 } from '../../lib/destination.ts'
 import { MixloadError } from '../../lib/errors.ts'
@@ -19,6 +20,7 @@ import { CsvOutlet } from './csv-feed.ts'
 import { SUPPORTS } from './dialect.ts'
 import { sqlStateOf, statementFailure } from './failures.ts'
 import { nextMoment, readLoads, writeLoad } from './ledger.ts'
+import { queryRows } from './query.ts'
 import { assertRunLock, end, releaseRunLock, takeRunLock } from './run-lock.ts'
 import { type Backend, placeOf, Session } from './session.ts'
 import { addMissing, assertFits, deleteDays, knownColumns } from './tables.ts'
@@ -175,6 +177,29 @@ class PostgresDestination implements Destination {
       await writeLoad(session, this.#options.schema, loaded)
       return loaded
     })
+  }
+
+  async query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
+    const session = await this.#connected(signal)
+    const what = 'cannot run the query'
+    return session.unlessAborted(signal, () =>
+      this.#step(what, session, async () => {
+        try {
+          return await queryRows(session, sql, take)
+        } catch (error) {
+          await session.rollBack()
+          if (this.#access === 'read' && sqlStateOf(error) === UNDEFINED_TABLE && !(await this.#isMade(session)))
+            return 0
+          throw error
+        }
+      }),
+    )
+  }
+
+  /** Whether there is a ledger. */
+  async #isMade(session: Session): Promise<boolean> {
+    const [found] = await session.rows('SELECT to_regclass($1) IS NOT NULL AS made', [this.#path('_mixload_loads')])
+    return found?.made === 't'
   }
 
   async #deleteReplaced(session: Session, { table, mode }: LoadTarget): Promise<void> {

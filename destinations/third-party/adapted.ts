@@ -25,6 +25,7 @@ export function adapted(inner: Destination): Destination {
     load: (relation, target, record, signal) => call(() => inner.load(relation, target, record, signal), signal),
     pathInViews: (table) => inner.pathInViews(table),
     putViews: (views) => call(() => inner.putViews(views)),
+    query: (sql, take, signal) => call(() => inner.query(sql, take, signal), signal),
     [Symbol.asyncDispose]: () => call(async () => inner[Symbol.asyncDispose]()),
   }
 }

@@ -4,7 +4,17 @@ import { MixloadError, messageOf } from '../../lib/errors.ts'
 import { adapted } from './adapted.ts'
 import { resolvePackage } from './resolve.ts'
 
-const METHODS = ['open', 'openToRead', 'columns', 'addColumns', 'ledger', 'load', 'pathInViews', 'putViews'] as const
+const METHODS = [
+  'open',
+  'openToRead',
+  'columns',
+  'addColumns',
+  'ledger',
+  'load',
+  'pathInViews',
+  'putViews',
+  'query',
+] as const
 
 /** What each part of `supports` is. */
 const SUPPORTS: Readonly<Record<keyof DestinationSupports, 'string' | 'number' | 'boolean'>> = {
@@ -18,6 +28,7 @@ const SUPPORTS: Readonly<Record<keyof DestinationSupports, 'string' | 'number' |
   atomicReplace: 'boolean',
   atomicLedger: 'boolean',
   readersDuringLoad: 'boolean',
+  queries: 'boolean',
 }
 
 /**

@@ -10,6 +10,7 @@ import { ledger } from './ledger.ts'
 import { lifecycle } from './lifecycle.ts'
 import { loads } from './loads.ts'
 import { names } from './names.ts'
+import { queries } from './queries.ts'
 import { readers } from './readers.ts'
 import { rejects } from './rejects.ts'
 import { replacing } from './replacing.ts'
@@ -35,6 +36,7 @@ export function runDestinationConformance(harness: DestinationHarness): void {
       readers,
       views,
       exportViews,
+      queries,
     ]) {
       theme(harness)
     }

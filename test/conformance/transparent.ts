@@ -14,6 +14,7 @@ export function transparent(inner: Destination, weaker: Partial<DestinationSuppo
     load: (relation, target, record, signal) => inner.load(relation, target, record, signal),
     pathInViews: (table) => inner.pathInViews(table),
     putViews: (views) => inner.putViews(views),
+    query: (sql, take, signal) => inner.query(sql, take, signal),
     [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
   }
 }
