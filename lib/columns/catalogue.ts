@@ -100,13 +100,21 @@ export interface FixedColumn extends Column {
   readonly description: string
 }
 
-const fixed = (name: string, type: ColumnType, description: string, property: string | null = null): FixedColumn => ({
-  name,
-  type,
-  role: 'fixed',
-  property,
-  description,
-})
+/** A fixed column; with a `property` it takes that property's values. */
+export function fixed(
+  name: string,
+  type: ColumnType,
+  description: string,
+  property: string | null = null,
+): FixedColumn {
+  return { name, type, role: 'fixed', property, description }
+}
+
+/** The columns that every table ends with. */
+export const LOAD_COLUMNS: readonly FixedColumn[] = [
+  fixed('_loaded_at', 'timestamptz', 'When the load was committed; one value a load, growing in the order of commits'),
+  fixed('_load_id', 'text', 'Load that brought the row: see _mixload_loads'),
+]
 
 /** The columns that every `export` table has, in this order, whatever was sent. The views stand on them. */
 export const EXPORT_COLUMNS: readonly FixedColumn[] = [
@@ -132,8 +140,7 @@ export const EXPORT_COLUMNS: readonly FixedColumn[] = [
     EVENT_PROPERTIES.$distinct_id_before_identity?.description ?? '',
     '$distinct_id_before_identity',
   ),
-  fixed('_loaded_at', 'timestamptz', 'When the load was committed; one value a load, growing in the order of commits'),
-  fixed('_load_id', 'text', 'Load that brought the row: see _mixload_loads'),
+  ...LOAD_COLUMNS,
 ]
 
 /** Only where times are local: the number that Mixpanel sent, since two of them can mean one moment. */
