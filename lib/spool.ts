@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MixloadError, messageOf } from './errors.ts'
+import { isRunning } from './process-alive.ts'
 
 /** Bytes after which a chunk file ends at the next block: large enough to read fast, small enough to try again alone. */
 export const CHUNK_BYTES = 64 * 1024 * 1024
@@ -45,15 +46,6 @@ async function removeAbandoned(parent: string): Promise<void> {
     const process = /^spool-(\d+)-/.exec(name)?.[1]
     if (process !== undefined && !isRunning(Number(process)))
       await rm(join(parent, name), { recursive: true, force: true })
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -45,7 +45,7 @@ const COMMA = 0x2c
 export class LineWriter {
   readonly #scanner: LineScanner
   readonly #registry: ColumnRegistry
-  readonly #eventColumn: Column
+  readonly #eventColumn: Column | undefined
   readonly #routes: (Route | undefined)[] = []
   readonly #keysTaken = new Map<string, number>()
   /** Per property: the slice in which its value, exact or text form was last written. */
@@ -60,15 +60,23 @@ export class LineWriter {
   /** Values left out in this slice because their property is not wanted. */
   ignoredValues = 0
 
-  /** `valuesMax`: the most properties of a line that get a value in a column; further ones go to the overflow. */
-  constructor(scanner: LineScanner, registry: ColumnRegistry, valuesMax = Number.POSITIVE_INFINITY) {
+  /**
+   * `valuesMax`: the most properties of a line that get a value in a column; further ones go to the overflow.
+   * `eventColumn`: the fixed column that takes `event`; null where the table has none, and `event` is always empty.
+   */
+  constructor(
+    scanner: LineScanner,
+    registry: ColumnRegistry,
+    valuesMax = Number.POSITIVE_INFINITY,
+    eventColumn: string | null = 'event',
+  ) {
     this.#scanner = scanner
     this.#registry = registry
     this.#valuesMax = valuesMax
     scanner.valuesMax = valuesMax
-    const event = registry.columns.find((column) => column.role === 'fixed' && column.name === 'event')
-    if (event === undefined) throw new TypeError('the table has no fixed column event')
-    this.#eventColumn = event
+    this.#eventColumn = registry.columns.find(({ role, name }) => role === 'fixed' && name === eventColumn)
+    if (eventColumn !== null && this.#eventColumn === undefined)
+      throw new TypeError(`the table has no fixed column ${eventColumn}`)
   }
 
   /** Starts a slice: fields are collected anew. */
@@ -93,7 +101,9 @@ export class LineWriter {
       if (this.#exactIn[property] === this.#slice) fields.push({ key: exactKey(property), column, form: 'exact' })
       if (this.#textIn[property] === this.#slice) this.#addTextField(fields, textKey(property), column)
     }
-    if (this.#eventTextIn === this.#slice) this.#addTextField(fields, EVENT_TEXT_KEY, this.#eventColumn)
+    if (this.#eventColumn !== undefined && this.#eventTextIn === this.#slice) {
+      this.#addTextField(fields, EVENT_TEXT_KEY, this.#eventColumn)
+    }
     return fields
   }
 
@@ -138,7 +148,7 @@ export class LineWriter {
     const literal = bytes.subarray(eventStart, eventEnd)
     const isLone = eventKind === KIND.loneText
     this.#parts.push(EVENT_OPEN, isLone ? repaired(literal) : literal, PROPERTIES_OPEN)
-    if (!isLone) return
+    if (!isLone || this.#eventColumn === undefined) return
     if (this.#registry.companionOf(this.#eventColumn) === undefined) {
       overflow.push(overflowEntry(EVENT_OVERFLOW_NAME, literal, eventKind))
       return

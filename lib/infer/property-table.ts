@@ -1,5 +1,8 @@
 import { KIND } from './kinds.ts'
 
+/** What lines hold: events, whose `time` and `$insert_id` mean something, or records, to which no property is special. */
+export type LineKind = 'events' | 'records'
+
 /**
  * Every property name met in a run, numbered from 0 in the order of meeting. The numbers index the arrays that the
  * scanner reads in its inner loop; what a number means to a table is kept by whoever owns the columns.
@@ -18,6 +21,7 @@ export class PropertyTable {
   keyStart = new Int32Array(256)
   keyLength = new Int32Array(256)
   keys = Buffer.alloc(16_384)
+  /** Of events; -1 for records, as no property has. */
   readonly timeIndex: number
   readonly insertIdIndex: number
   readonly eventIndex: number
@@ -28,9 +32,9 @@ export class PropertyTable {
   #hashes = new Int32Array(256)
   #keysEnd = 0
 
-  constructor() {
-    this.timeIndex = this.indexOfName('time')
-    this.insertIdIndex = this.indexOfName('$insert_id')
+  constructor(lines: LineKind = 'events') {
+    this.timeIndex = lines === 'events' ? this.indexOfName('time') : -1
+    this.insertIdIndex = lines === 'events' ? this.indexOfName('$insert_id') : -1
     this.eventIndex = this.indexOfName('event')
     this.propertiesIndex = this.indexOfName('properties')
   }

@@ -51,7 +51,7 @@ export class LineScanner {
   eventStart = 0
   eventEnd = 0
   eventKind: Kind = KIND.null
-  /** Whether the line has a usable `$insert_id`, and where `time` is among its tokens (-1: not there). */
+  /** Whether the line has a usable `$insert_id` (or is of a kind that needs none), and where `time` is among its tokens (-1: not there). */
   hasInsertId = false
   timeToken = -1
   hasDuplicate = false
@@ -80,7 +80,7 @@ export class LineScanner {
     this.count = 0
     this.eventStart = -1
     this.topLevelFrom = -1
-    this.hasInsertId = false
+    this.hasInsertId = this.properties.insertIdIndex < 0
     this.hasDuplicate = false
     this.hasRepeatedKey = false
     this.timeToken = -1

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import lockfile from 'proper-lockfile'
 import { z } from 'zod'
 import { MixloadError, messageOf } from '../errors.ts'
+import { isRunning } from '../process-alive.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -11,7 +13,18 @@ const HOUR_MS = 3_600_000
 export interface RateLimits {
   readonly perHour: number
   readonly perSecond: number
+  /** Requests under way at once; no limit where left out. */
+  readonly atOnce?: number
 }
+
+/** A request under way. */
+const Running = z.object({ id: z.string(), pid: z.int(), since: z.number() })
+
+/** Of a request that never ended, such as one on a machine that went down: when it counts no more. */
+const RUNNING_MS_MAX = HOUR_MS
+
+/** How often a request looks whether one of those under way has ended. */
+const LOOK_AGAIN_MS = 100
 
 /** When a request may go, from the moments of those before it. Pure. All times in milliseconds since 1970. */
 export function waitFor(sent: readonly number[], limits: RateLimits, now: number): number {
@@ -24,7 +37,11 @@ export function waitFor(sent: readonly number[], limits: RateLimits, now: number
   return Math.max(waitOf(limits.perHour, HOUR_MS), waitOf(limits.perSecond, 1000))
 }
 
-const StoredBudget = z.object({ sent: z.array(z.number()) })
+const StoredBudget = z.object({ sent: z.array(z.number()), running: z.array(Running).default([]) })
+type StoredBudget = z.output<typeof StoredBudget>
+
+/** Says that a request has ended, however it did. */
+export type Release = () => Promise<void>
 
 /**
  * The requests that a project has made in the last hour, in a file that all runs on this machine share: Mixpanel counts
@@ -45,26 +62,51 @@ export class RequestBudget {
     this.#onWait = onWait
   }
 
-  /** Waits until a request may be sent, and counts it. */
-  async acquire(signal: AbortSignal): Promise<void> {
-    if (this.#limits.perHour === 0 && this.#limits.perSecond === 0) return
+  /** Waits until a request may be sent, and counts it. Where the limits have `atOnce`, its end must be told. */
+  async acquire(signal: AbortSignal): Promise<Release> {
+    const { perHour, perSecond, atOnce = 0 } = this.#limits
+    if (perHour === 0 && perSecond === 0 && atOnce === 0) return nothingToRelease
+    const id = randomUUID()
     for (;;) {
-      const wait = await this.#tryTake()
-      if (wait === 0) return
+      const wait = await this.#tryTake(id)
+      if (wait === 0) return atOnce === 0 ? nothingToRelease : () => this.#release(id)
       this.#onWait(wait)
       await sleep(wait, undefined, { signal })
     }
+  }
+
+  #release(id: string): Promise<void> {
+    return this.#alone(async () => {
+      const { sent, running } = await this.#read(Date.now())
+      await this.#write({ sent, running: running.filter((other) => other.id !== id) })
+    })
   }
 
   /** How many requests may go this hour without a wait; Infinity without a limit. */
   async remaining(now: number = Date.now()): Promise<number> {
     const { perHour } = this.#limits
     if (perHour === 0) return Number.POSITIVE_INFINITY
-    return Math.max(0, perHour - (await this.#read(now)).length)
+    return Math.max(0, perHour - (await this.#read(now)).sent.length)
   }
 
   /** Takes a place, or gives the milliseconds until there may be one. */
-  async #tryTake(): Promise<number> {
+  #tryTake(id: string): Promise<number> {
+    return this.#alone(async () => {
+      // Only now: what others sent while the lock was theirs must not lie in the future.
+      const now = Date.now()
+      const { sent, running } = await this.#read(now)
+      const { atOnce = 0 } = this.#limits
+      if (atOnce > 0 && running.length >= atOnce) return LOOK_AGAIN_MS
+      const wait = waitFor(sent, this.#limits, now)
+      if (wait > 0) return wait
+      const started = { id, pid: process.pid, since: now }
+      await this.#write({ sent: [...sent, now], running: atOnce === 0 ? running : [...running, started] })
+      return 0
+    })
+  }
+
+  /** Does work on the file while no other process does. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
     try {
       await mkdir(this.#directory, { recursive: true, mode: 0o700 })
       const release = await lockfile.lock(this.#path, {
@@ -73,12 +115,7 @@ export class RequestBudget {
         retries: { retries: 100, minTimeout: 10, maxTimeout: 200 },
       })
       try {
-        // Only now: what others sent while the lock was theirs must not lie in the future.
-        const now = Date.now()
-        const sent = await this.#read(now)
-        const wait = waitFor(sent, this.#limits, now)
-        if (wait === 0) await this.#write([...sent, now])
-        return wait
+        return await work()
       } finally {
         await release()
       }
@@ -91,25 +128,33 @@ export class RequestBudget {
     }
   }
 
-  async #read(now: number): Promise<readonly number[]> {
+  async #read(now: number): Promise<StoredBudget> {
     let text: string
     try {
       text = await readFile(this.#path, 'utf8')
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { sent: [], running: [] }
       throw error
     }
     const stored = StoredBudget.safeParse(parsed(text))
     // A file that can't be read counts for nothing: the server's own limit still holds.
-    return stored.success ? stored.data.sent.filter((at) => at > now - HOUR_MS && at <= now) : []
+    if (!stored.success) return { sent: [], running: [] }
+    return {
+      sent: stored.data.sent.filter((at) => at > now - HOUR_MS && at <= now),
+      running: stored.data.running.filter(
+        ({ pid, since }) => since > now - RUNNING_MS_MAX && since <= now && isRunning(pid),
+      ),
+    }
   }
 
-  async #write(sent: readonly number[]): Promise<void> {
+  async #write(stored: StoredBudget): Promise<void> {
     const aside = `${this.#path}.${process.pid}.new`
-    await writeFile(aside, JSON.stringify({ sent }), { mode: 0o600 })
+    await writeFile(aside, JSON.stringify(stored), { mode: 0o600 })
     await rename(aside, this.#path)
   }
 }
+
+async function nothingToRelease(): Promise<void> {}
 
 function parsed(text: string): unknown {
   try {

@@ -25,6 +25,8 @@ export interface ApiRequest {
   readonly family: keyof ApiHosts
   readonly path: string
   readonly query: Readonly<Record<string, string>>
+  /** Sent as a form, by POST; without one, the request is a GET. */
+  readonly form?: Readonly<Record<string, string>>
 }
 
 /** How much of a refusal's body is read for its message. */
@@ -57,11 +59,16 @@ export class MixpanelClient implements AsyncDisposable {
     return unpacked(answer.body, encoding, describe(ask), signal)
   }
 
-  /** The JSON of a 200 answer. */
-  async json(ask: ApiRequest, signal: AbortSignal): Promise<unknown> {
+  /** The whole body of a 200 answer, unzipped. Throws as {@link stream} does. */
+  async bytes(ask: ApiRequest, signal: AbortSignal): Promise<Buffer> {
     const parts: Buffer[] = []
     for await (const part of await this.stream(ask, signal)) parts.push(Buffer.from(part))
-    const text = Buffer.concat(parts).toString()
+    return Buffer.concat(parts)
+  }
+
+  /** The JSON of a 200 answer. */
+  async json(ask: ApiRequest, signal: AbortSignal): Promise<unknown> {
+    const text = (await this.bytes(ask, signal)).toString()
     try {
       return JSON.parse(text)
     } catch (error) {
@@ -94,7 +101,9 @@ export class MixpanelClient implements AsyncDisposable {
       return await request(url, {
         dispatcher: this.#agent,
         signal,
+        ...(ask.form === undefined ? {} : { method: 'POST', body: new URLSearchParams(ask.form).toString() }),
         headers: {
+          ...(ask.form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
           authorization: authorization(this.#options.credentials),
           accept: 'application/json, text/plain',
           'accept-encoding': 'gzip',
@@ -118,10 +127,17 @@ function authorization(credentials: Credentials): string {
   return `Basic ${Buffer.from(pair).toString('base64')}`
 }
 
-/** A request as messages name it. No secret is ever in a query. */
+/** Of a form, how much a message shows. */
+const FORM_SHOWN = 200
+
+/** A request as messages name it. No secret is ever in a query; of a form, the session is left out. */
 function describe(ask: ApiRequest): string {
   const query = new URLSearchParams(ask.query).toString()
-  return query === '' ? `GET ${ask.path}` : `GET ${ask.path}?${query}`
+  const path = query === '' ? ask.path : `${ask.path}?${query}`
+  if (ask.form === undefined) return `GET ${path}`
+  const { session_id: _, ...shown } = ask.form
+  const form = new URLSearchParams(shown).toString().slice(0, FORM_SHOWN)
+  return form === '' ? `POST ${path}` : `POST ${path} (${form})`
 }
 
 /** By the names that HTTP has for them. */

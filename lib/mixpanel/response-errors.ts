@@ -33,6 +33,11 @@ const RULES: readonly Rule[] = [
       new MixloadError('DAY_IN_FUTURE', `${request}: ${says}. Check --timezone against the project's settings.`),
   },
   {
+    text: /uncached query|session.{0,40}(?:expired|not found|unknown|invalid)|(?:expired|unknown|invalid) session/i,
+    make: (says, request) =>
+      new MixloadError('SESSION_LOST', `Mixpanel has forgotten the session of ${request} (${says}).`),
+  },
+  {
     text: /timeout error/i,
     make: (says, request) =>
       new MixloadError(
