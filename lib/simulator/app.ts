@@ -1,5 +1,7 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
+import { cohortsRoute } from './cohorts-route.ts'
+import { engageRoute } from './engage-route.ts'
 import { exportRoute } from './export-route.ts'
 import { replacement } from './fault-reply.ts'
 import { faultsSchema } from './fault-schema.ts'
@@ -19,6 +21,9 @@ import {
 import type { RequestLog } from './request-log.ts'
 import { reset, send, wait } from './send.ts'
 
+/** Mixpanel takes its queries by either. */
+const READS = ['GET', 'POST']
+
 type Route = (context: SimulatorContext) => Reply | Promise<Reply>
 
 /** Joins routes, faults and log into one HTTP application. Paths with a slash at the end are the same paths. */
@@ -29,21 +34,26 @@ export function simulatorApp(project: Project, faults: FaultQueue, log: RequestL
   controlRoutes(app, faults, log)
 
   app.use(async (context, next) => {
-    const request = { path: context.req.path, query: context.req.query() }
-    const entry = { method: context.req.method, ...request, status: 0, at: Date.now() }
+    const { path, method } = context.req
+    const query = context.req.query()
+    const form = await formOf(context)
+    context.set('form', form)
+    const entry = { method, path, query, form, status: 0, at: Date.now() }
     log.add(entry)
     context.set('entry', entry)
-    const fault = faults.take(request)
+    const fault = faults.take({ path, query: { ...query, ...form } })
     context.set('fault', fault)
     if (fault?.kind === 'reset') return reset(context)
     if (fault?.kind === 'slow-first-byte') await wait(context, fault.ms)
-    const replaced = fault === undefined ? undefined : replacement(context, fault, invented(project, request.path))
+    const replaced = fault === undefined ? undefined : replacement(context, fault, invented(project, path))
     return replaced === undefined ? next() : send(context, replaced)
   })
 
   app.get('/api/2.0/export', answer(exportRoute(project)))
   app.get('/api/app/me', answer(meRoute(project)))
   app.post('/import', answer(importRoute(project)))
+  app.on(READS, bothPaths('/engage'), answer(engageRoute(project)))
+  app.on(READS, bothPaths('/cohorts/list'), answer(cohortsRoute(project)))
   const names = answer(namesRoute(project))
   app.get('/api/query/events/names', names)
   app.get('/api/2.0/events/names', names)
@@ -52,6 +62,18 @@ export function simulatorApp(project: Project, faults: FaultQueue, log: RequestL
   app.notFound(answer(notFound))
   app.onError((error, context) => send(context, jsonReply(500, { error: error.message })))
   return app
+}
+
+/** A path of the query family: today's, and the old one that still answers. */
+function bothPaths(path: string): string[] {
+  return [`/api/query${path}`, `/api/2.0${path}`]
+}
+
+/** The fields of a body that is a form; the bodies of ingestion are their routes' own. */
+async function formOf(context: SimulatorContext): Promise<Record<string, string>> {
+  const type = context.req.header('content-type') ?? ''
+  if (!context.req.path.startsWith('/api/') || !type.startsWith('application/x-www-form-urlencoded')) return {}
+  return Object.fromEntries(new URLSearchParams(await context.req.text()))
 }
 
 /** The simulator's own switches; faults and the log pass them by. */

@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { callerOf, mayRead } from './auth.ts'
 import { dayNumber, type ProjectClock } from './clock.ts'
 import { exportLines, type Selection } from './export-lines.ts'
+import { planRefusal } from './plan.ts'
 import { admitted, type Project } from './project.ts'
-import { NOT_AUTHENTICATED, paymentRequired, type Reply, type SimulatorContext, textReply } from './reply.ts'
+import { NOT_AUTHENTICATED, type Reply, type SimulatorContext, textReply } from './reply.ts'
 import { seededRandom } from './shuffle.ts'
 import { parseWhere, WhereError } from './where.ts'
 
@@ -28,7 +29,8 @@ export function exportRoute(project: Project): (context: SimulatorContext) => Pr
     if (!mayRead(caller, query.project_id, credentials)) return textReply(400, NOT_AUTHENTICATED)
     const refused = admitted(context, project, project.exportBudget)
     if (refused !== undefined) return refused
-    if (project.plan === 'no-export') return paymentRequired(context)
+    const left = planRefusal(context, project.plan, 'export')
+    if (left !== undefined) return left
     requestNumber++
     const random = seededRandom(project.seed + Math.imul(requestNumber, SEED_STEP))
     try {

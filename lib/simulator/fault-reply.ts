@@ -1,14 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import type { Fault } from './faults.ts'
-import {
-  paymentRequired,
-  queryError,
-  type RateLimitText,
-  type Reply,
-  rateLimited,
-  type SimulatorContext,
-  textReply,
-} from './reply.ts'
+import { paymentRequired } from './plan.ts'
+import { queryError, type RateLimitText, type Reply, rateLimited, type SimulatorContext, textReply } from './reply.ts'
 
 const NEWLINE = 0x0a
 

@@ -7,6 +7,8 @@ const scope = {
   match: z
     .strictObject({
       path: z.string().optional(),
+      exactPath: z.string().optional(),
+      parameters: z.record(z.string(), z.string()).optional(),
       fromDate: z.string().optional(),
       toDate: z.string().optional(),
       event: z.string().optional(),
@@ -40,6 +42,9 @@ export const faultSchema: z.ZodType<Fault> = z.discriminatedUnion('kind', [
   z.strictObject({ ...scope, kind: z.literal('slow-first-byte'), ms: count }),
   z.strictObject({ ...scope, kind: z.literal('stall'), atByte: count, ms: count }),
   z.strictObject({ ...scope, kind: z.literal('reset') }),
+  z.strictObject({ ...scope, kind: z.literal('session-lost') }),
+  z.strictObject({ ...scope, kind: z.literal('repeat'), count }),
+  z.strictObject({ ...scope, kind: z.literal('vanish'), count }),
   z.strictObject({
     ...scope,
     kind: z.literal('body'),

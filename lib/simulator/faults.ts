@@ -4,6 +4,10 @@ import { dayNumber } from './clock.ts'
 export interface FaultMatch {
   /** What the path begins with, e.g. `/api/2.0/export`. */
   readonly path?: string | undefined
+  /** The whole path: `/api/2.0/engage` is the beginning of others, too. */
+  readonly exactPath?: string | undefined
+  /** Parameters of the query or the form, e.g. `{ page: '2' }`. */
+  readonly parameters?: Readonly<Record<string, string>> | undefined
   /** The request's own `from_date` and `to_date`. */
   readonly fromDate?: string | undefined
   readonly toDate?: string | undefined
@@ -52,6 +56,12 @@ export type FaultEffect =
   | { readonly kind: 'stall'; readonly atByte: number; readonly ms: number }
   /** The connection is reset before any byte. */
   | { readonly kind: 'reset' }
+  /** The Engage session is over: its page is refused, and so are later ones. */
+  | { readonly kind: 'session-lost' }
+  /** An Engage page begins with so many profiles of the page before, besides its own. */
+  | { readonly kind: 'repeat'; readonly count: number }
+  /** So many profiles of an Engage page are deleted just before it is answered. */
+  | { readonly kind: 'vanish'; readonly count: number }
   /** Another body; `keepEncodingHeader` says whether `Content-Encoding: gzip` is sent, by default when it is packed. */
   | {
       readonly kind: 'body'
@@ -68,6 +78,7 @@ export type Fault = FaultScope & FaultEffect
 /** What a fault may look at in a request. */
 export interface MatchableRequest {
   readonly path: string
+  /** Parameters of the query and the form. */
   readonly query: Readonly<Record<string, string>>
 }
 
@@ -106,6 +117,8 @@ export class FaultQueue {
 
 function isMatch(match: FaultMatch, { path, query }: MatchableRequest): boolean {
   if (match.path !== undefined && !path.startsWith(match.path)) return false
+  if (match.exactPath !== undefined && path.replace(/\/$/, '') !== match.exactPath) return false
+  if (Object.entries(match.parameters ?? {}).some(([name, value]) => query[name] !== value)) return false
   if (match.fromDate !== undefined && query.from_date !== match.fromDate) return false
   if (match.toDate !== undefined && query.to_date !== match.toDate) return false
   if (match.unfiltered === true && query.event !== undefined) return false

@@ -6,60 +6,27 @@ import { getRequestListener } from '@hono/node-server'
 import { simulatorApp } from './app.ts'
 import type { Credentials } from './auth.ts'
 import { projectClock } from './clock.ts'
+import { CohortStore } from './cohort-store.ts'
+import { EngageSessions } from './engage-sessions.ts'
 import { type Fault, FaultQueue } from './faults.ts'
 import { IMPORT_BYTES_MAX } from './import-route.ts'
 import { Budget } from './limits.ts'
+import { DEFAULT_CREDENTIALS, type SimulatorOptions } from './options.ts'
+import type { PlanPart, PlanRefusal } from './plan.ts'
+import { ProfileStore } from './profile-store.ts'
 import type { Project } from './project.ts'
 import type { RecordedRequest } from './reply.ts'
 import { RequestLog } from './request-log.ts'
 import { EventStore } from './store.ts'
 import { fileBytes, lineBytes, wholeLines } from './whole-lines.ts'
 
+export type { Cohort, CohortInput, CohortStore } from './cohort-store.ts'
+export type { EngageOptions } from './engage-sessions.ts'
 export type { Fault, FaultEffect, FaultMatch, FaultScope } from './faults.ts'
+export { DEFAULT_CREDENTIALS, type SimulatorOptions } from './options.ts'
+export { PLAN_PARTS, type Plan, type PlanPart, type PlanRefusal } from './plan.ts'
+export type { ProfileProperties, ProfileStore } from './profile-store.ts'
 export type { RecordedRequest } from './reply.ts'
-
-export interface SimulatorOptions {
-  readonly projectId?: string | undefined
-  readonly serviceAccount?: Credentials['serviceAccount'] | undefined
-  readonly apiSecret?: string | undefined
-  readonly token?: string | undefined
-  /** IANA name; UTC when left out. */
-  readonly timezone?: string | undefined
-  /** A project made before 2023: days and `time` of an export are local. */
-  readonly legacyTime?: boolean | undefined
-  readonly projectName?: string | undefined
-  readonly plan?: 'full' | 'no-export' | undefined
-  /** Of each API family; 60 when left out, 0 for no limit. */
-  readonly requestsPerHour?: number | undefined
-  /** Of exports; 3 when left out, 0 for no limit. */
-  readonly requestsPerSecond?: number | undefined
-  /** 100 when left out, 0 for no limit. */
-  readonly concurrentExports?: number | undefined
-  /** Whether a 429 carries `Retry-After`, which Mixpanel does not promise; true when left out. */
-  readonly retryAfter?: boolean | undefined
-  /** The project's day, `yyyy-mm-dd`; the real one when left out. */
-  readonly today?: string | undefined
-  /** Any free one when left out. */
-  readonly port?: number | undefined
-  /** 127.0.0.1 when left out. */
-  readonly host?: string | undefined
-  /** Where events are kept. When left out, a temporary directory that goes with the simulator. */
-  readonly dataDirectory?: string | undefined
-  /** NDJSON files to begin with, `.gz` too; their times are true UTC, also for a legacy project. */
-  readonly data?: readonly string[] | undefined
-  /** The largest body of `POST /import`, unpacked; 2 MiB when left out. */
-  readonly importBytesMax?: number | undefined
-  /** Fixes the order of export lines. */
-  readonly seed?: number | undefined
-}
-
-/** The credentials of a simulator that was given none. */
-export const DEFAULT_CREDENTIALS: Credentials = {
-  projectId: '1000001',
-  serviceAccount: { user: 'simulator.local.mp-service-account', secret: 'simulator-service-account-secret' },
-  apiSecret: 'simulator-project-secret',
-  token: 'simulator-project-token',
-}
 
 /** A local Mixpanel project that answers over HTTP. */
 export interface Simulator extends AsyncDisposable {
@@ -75,8 +42,21 @@ export interface Simulator extends AsyncDisposable {
   eventCount(): number
   /** Lines of `data` and {@link ingest} that are no events. */
   refusedCount(): number
+  /** The user profiles; what is set here, the next answer has. */
+  readonly profiles: ProfileStore
+  /** The profiles of a group key, by its `data_group_id`. */
+  groupProfiles(dataGroupId: string): ProfileStore
+  readonly cohorts: CohortStore
+  /** Loses every Engage session: the next page of each is refused. */
+  forgetSessions(): void
+  /** From now on refuses a part of the API, or with undefined no longer. */
+  refuse(part: PlanPart, refusal: PlanRefusal | undefined): void
+  /** Calls a listener with each request that comes, before it is answered: to change something between two pages. */
+  onRequest(listener: (request: RecordedRequest) => void): void
   close(): Promise<void>
 }
+
+const SESSION_SECONDS = 3600
 
 /** Query API requests that may run at once. */
 const CONCURRENT_QUERIES = 5
@@ -99,6 +79,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     const store = await EventStore.open(directory, clock)
     for (const file of options.data ?? []) await store.add(wholeLines(fileBytes(file)))
     const project = projectOf(options, clock, store)
+    await loadFiles(project, options)
     const faults = new FaultQueue()
     const log = new RequestLog()
     const app = simulatorApp(project, faults, log)
@@ -117,6 +98,15 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       ingest: async (lines) => (await store.add(wholeLines(lineBytes(lines)))).stored,
       eventCount: () => store.count,
       refusedCount: () => store.refused,
+      profiles: project.profiles,
+      groupProfiles: project.groupProfiles,
+      cohorts: project.cohorts,
+      forgetSessions: () => project.sessions.clear(),
+      refuse: (part, refusal) => {
+        const { [part]: _, ...others } = project.plan
+        project.plan = refusal === undefined ? others : { ...others, [part]: refusal }
+      },
+      onRequest: (listener) => log.onRequest(listener),
       close,
       [Symbol.asyncDispose]: close,
     }
@@ -138,7 +128,12 @@ function projectOf(options: SimulatorOptions, clock: Project['clock'], store: Ev
     },
     clock,
     store,
-    plan: options.plan ?? 'full',
+    profiles: new ProfileStore(),
+    groupProfiles: storesByName(),
+    cohorts: new CohortStore(),
+    engage: options.engage ?? {},
+    sessions: new EngageSessions((options.engage?.sessionSeconds ?? SESSION_SECONDS) * 1000),
+    plan: options.plan ?? {},
     retryAfter: options.retryAfter ?? true,
     exportBudget: new Budget({
       perHour,
@@ -149,6 +144,23 @@ function projectOf(options: SimulatorOptions, clock: Project['clock'], store: Ev
     importBytesMax: options.importBytesMax ?? IMPORT_BYTES_MAX,
     seed: options.seed ?? 1,
   }
+}
+
+function storesByName(): (name: string) => ProfileStore {
+  const stores = new Map<string, ProfileStore>()
+  return (name) => {
+    const store = stores.get(name) ?? new ProfileStore()
+    stores.set(name, store)
+    return store
+  }
+}
+
+async function loadFiles(project: Project, options: SimulatorOptions): Promise<void> {
+  for (const file of options.profiles ?? []) await project.profiles.loadFile(file)
+  for (const [dataGroupId, files] of Object.entries(options.groupProfiles ?? {})) {
+    for (const file of files) await project.groupProfiles(dataGroupId).loadFile(file)
+  }
+  for (const file of options.cohorts ?? []) await project.cohorts.loadFile(file)
 }
 
 async function listen(server: Server, host: string, port: number): Promise<string> {

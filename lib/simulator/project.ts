@@ -1,6 +1,10 @@
 import type { Credentials } from './auth.ts'
 import type { ProjectClock } from './clock.ts'
+import type { CohortStore } from './cohort-store.ts'
+import type { EngageOptions, EngageSessions } from './engage-sessions.ts'
 import type { Budget, Refusal } from './limits.ts'
+import type { Plan } from './plan.ts'
+import type { ProfileStore } from './profile-store.ts'
 import { type Reply, rateLimited, type SimulatorContext } from './reply.ts'
 import type { EventStore } from './store.ts'
 
@@ -10,7 +14,14 @@ export interface Project {
   readonly credentials: Credentials
   readonly clock: ProjectClock
   readonly store: EventStore
-  readonly plan: 'full' | 'no-export'
+  readonly profiles: ProfileStore
+  /** The profiles of a group key, by its `data_group_id`; made when first asked for. */
+  readonly groupProfiles: (dataGroupId: string) => ProfileStore
+  readonly cohorts: CohortStore
+  readonly engage: EngageOptions
+  readonly sessions: EngageSessions
+  /** What the project may not use, now. */
+  plan: Plan
   /** Whether a 429 says when to come back. */
   readonly retryAfter: boolean
   readonly exportBudget: Budget

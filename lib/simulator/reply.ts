@@ -8,6 +8,8 @@ export interface RecordedRequest {
   readonly method: string
   readonly path: string
   readonly query: Readonly<Record<string, string>>
+  /** The fields of a body that is a form; none otherwise. */
+  readonly form: Readonly<Record<string, string>>
   /** 0 until headers are sent, and for ever when the connection was reset before. */
   readonly status: number
   /** Milliseconds since 1970. */
@@ -17,6 +19,7 @@ export interface RecordedRequest {
 /** What middleware notes for the rest of a request's way. */
 interface Notes {
   fault: Fault | undefined
+  form: Readonly<Record<string, string>>
   entry: { -readonly [Key in keyof RecordedRequest]: RecordedRequest[Key] }
 }
 
@@ -98,12 +101,4 @@ function rateLimitBody(context: SimulatorContext, rate: RateLimitText): Reply {
           'please consult our documentation at https://help.mixpanel.com/hc/en-us/articles/115004602563-Rate-Limits-for-Export-API-Endpoints',
       )
   }
-}
-
-/** 402, in the words of the family. */
-export function paymentRequired(context: SimulatorContext): Reply {
-  if (familyOf(context.req.path) === 'export') {
-    return textReply(402, 'Your plan does not support raw data export. Visit mixpanel.com/pricing to upgrade.')
-  }
-  return queryError(context, 402, 'Your plan does not allow API calls. Upgrade at mixpanel.com/pricing')
 }

@@ -3,12 +3,14 @@ import { type BinaryOperator, type Comparison, type FunctionName, type Where, Wh
 /** A value while an expression is worked out: JSON, or undefined. */
 export type Value = undefined | null | boolean | number | string | readonly unknown[] | object
 
-/** An event as expressions see it. */
+/** An event as expressions see it, or a profile. */
 export interface WhereEvent {
   readonly event: string
   readonly properties: Readonly<Record<string, unknown>>
-  /** The time as the project shows it, in seconds. */
-  readonly seconds: number | undefined
+  /** The time as the project shows it, in seconds; left out for a profile, which has none. */
+  readonly seconds?: number | undefined
+  /** What `user["…"]` reads; left out where no profile is known. */
+  readonly user?: Readonly<Record<string, unknown>> | undefined
 }
 
 /** Whether an expression holds for an event; undefined is no. Throws {@link WhereError} where types forbid an answer. */
@@ -39,11 +41,10 @@ export function evaluate(where: Where, event: WhereEvent): Value {
 }
 
 function propertyOf(source: 'properties' | 'user' | 'event', name: string, event: WhereEvent): Value {
-  // Profiles are not part of the simulator, so nothing is known of any user.
-  if (source === 'user') return undefined
-  if (name === '$time' || (source === 'properties' && name === 'time')) return event.seconds
+  if (source === 'user') return member(event.user ?? {}, name)
+  if ('seconds' in event && (name === '$time' || (source === 'properties' && name === 'time'))) return event.seconds
   if (source === 'event') return name === '$event_name' ? event.event : undefined
-  return Object.hasOwn(event.properties, name) ? (event.properties[name] as Value) : undefined
+  return member(event.properties, name)
 }
 
 function joined(where: Where & { type: 'binary' }, event: WhereEvent): boolean {
@@ -115,7 +116,7 @@ function isEqual(left: Value, right: Value): boolean {
 }
 
 function member(object: object, name: string): Value {
-  return (object as Record<string, Value>)[name]
+  return Object.hasOwn(object, name) ? (object as Record<string, Value>)[name] : undefined
 }
 
 function typeOf(value: Value): string {

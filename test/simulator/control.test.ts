@@ -36,9 +36,12 @@ test('every kind of fault can be set over HTTP, also as a list', async () => {
     { kind: 'slow-first-byte', ms: 1 },
     { kind: 'stall', atByte: 1, ms: 1 },
     { kind: 'reset' },
+    { kind: 'session-lost' },
+    { kind: 'repeat', count: 1 },
+    { kind: 'vanish', count: 1 },
     { kind: 'body', body: 'x', status: 200, contentType: 'text/plain', gzip: true, keepEncodingHeader: false },
   ]
-  const match = { path: '/', fromDate: DAY, toDate: DAY, event: 'e', unfiltered: false, minDays: 1 }
+  const match = { path: '/', exactPath: '/a', parameters: { page: '1' }, fromDate: DAY, toDate: DAY, event: 'e', unfiltered: false, minDays: 1 }
   const { status, text } = await set(kinds.map((kind) => ({ ...kind, match, times: 2, skip: 1 })))
   expect({ status, body: JSON.parse(text) }).toEqual({ status: 200, body: { set: kinds.length } })
 })
@@ -82,7 +85,8 @@ test('requests are recorded, without those to the simulator itself', async () =>
 test('unknown paths and methods are 404 in JSON', async () => {
   for (const [method, path] of [
     ['GET', '/'],
-    ['GET', '/api/2.0/engage'],
+    ['GET', '/api/2.0/nothing'],
+    ['DELETE', '/api/2.0/engage'],
     ['POST', '/api/2.0/export'],
     ['GET', '/import'],
   ] as const) {

@@ -239,7 +239,7 @@ test('an export that is under way does not see events that come meanwhile', asyn
 })
 
 test('a plan without raw export answers 402', async () => {
-  await start({ plan: 'no-export' })
+  await start({ plan: { export: 402 } })
   const { status, text } = await exported(simulator, DAY, DAY)
   expect(status).toBe(402)
   expect(text).toMatch(/^Your plan does not support raw data export\./)

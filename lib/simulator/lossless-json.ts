@@ -1,0 +1,24 @@
+/** JSON as newer engines have it; TypeScript's own types do not know these parts yet. */
+interface SourceJson {
+  parse(text: string, reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown): unknown
+  rawJSON(text: string): object
+  isRawJSON(value: unknown): value is { readonly rawJSON: string }
+}
+
+const sourceJson = JSON as unknown as SourceJson
+
+/**
+ * Parses JSON so that `JSON.stringify` of the result, or of a part of it, has every number's digits as they were given.
+ * Numbers that would be spelled otherwise become objects, see {@link numberOfRaw}. Throws a SyntaxError.
+ */
+export function parseLossless(text: string): unknown {
+  return sourceJson.parse(text, (_, value, { source }) =>
+    typeof value === 'number' && source !== undefined && String(value) !== source ? sourceJson.rawJSON(source) : value,
+  )
+}
+
+/** The number that a value of {@link parseLossless} stands for, as near as possible; undefined for anything else. */
+export function numberOfRaw(value: unknown): number | undefined {
+  if (typeof value === 'number') return value
+  return sourceJson.isRawJSON(value) ? Number(value.rawJSON) : undefined
+}
