@@ -11,6 +11,7 @@ import { type RetryPolicy, retrying } from './retry.ts'
 import { type AnySlice, halves, type Slice, sliceName } from './slices.ts'
 import { type Chunk, ChunkWriter, removeChunks, type SpoolDirectory } from './spool.ts'
 import { exportRequest, exportSelection } from './streams/export.ts'
+import { type DayRows, DayTally } from './time/day-tally.ts'
 import { addDays, type Day } from './time/days.ts'
 import { type EventClock, eventClock } from './time/event-time.ts'
 
@@ -39,6 +40,8 @@ export interface SpooledSlice {
   readonly events: readonly Chunk[]
   readonly rejects: readonly Chunk[]
   readonly summary: BodySummary
+  /** Events by the day that they will be filed under; null where that is not known. */
+  readonly dayRows: DayRows | null
   readonly requestCount: number
   readonly fields: readonly SpoolField[]
   readonly hasOverflow: boolean
@@ -78,6 +81,8 @@ export interface Part {
   readonly events: readonly Chunk[]
   readonly rejects: readonly Chunk[]
   readonly summary: BodySummary
+  /** Its events by day, where they were counted. */
+  readonly dayRows: DayRows | undefined
 }
 
 /** Downloads slices to the spool, one after the other. */
@@ -150,12 +155,15 @@ export class Extractor implements SliceSource<Slice> {
     await budget.acquire(signal)
     this.#requests++
     this.#allRequests++
+    const clock = eventClock(slice.firstDay, slice.lastDay)
     try {
       const body = await client.stream(exportRequest(slice, events), signal)
       return await spoolBody(body, spool, {
         scanner: this.#scanner,
         writer: this.#writer,
-        clock: eventClock(slice.firstDay, slice.lastDay),
+        clock,
+        // Those of a single day are all its own.
+        dayTally: slice.firstDay === slice.lastDay ? undefined : new DayTally(clock),
         eventNames: this.#eventNamesSeen,
         onProgress: (bytes, count) => tell({ kind: 'slice-progress', slice, bytes, events: count }),
       })
@@ -227,6 +235,7 @@ export class Extractor implements SliceSource<Slice> {
   #spooled(slice: Slice, startedAt: Date, parts: readonly Part[]): Extracted<Slice> {
     const summaries = parts.map((part) => part.summary)
     const sum = (of: (summary: BodySummary) => number) => summaries.reduce((total, summary) => total + of(summary), 0)
+    const eventCount = sum(({ events }) => events)
     const spooled: SpooledSlice = {
       slice,
       loadId: randomUUID(),
@@ -236,7 +245,7 @@ export class Extractor implements SliceSource<Slice> {
       events: parts.flatMap((part) => part.events),
       rejects: parts.flatMap((part) => part.rejects),
       summary: {
-        events: sum(({ events }) => events),
+        events: eventCount,
         rejects: sum(({ rejects }) => rejects),
         bytes: sum(({ bytes }) => bytes),
         damaged: sum(({ damaged }) => damaged),
@@ -245,6 +254,7 @@ export class Extractor implements SliceSource<Slice> {
         longestLine: Math.max(...summaries.map(({ longestLine }) => longestLine)),
         longestReject: Math.max(...summaries.map(({ longestReject }) => longestReject)),
       },
+      dayRows: slice.firstDay === slice.lastDay ? { [slice.firstDay]: eventCount } : (parts[0]?.dayRows ?? null),
       requestCount: this.#requests,
       fields: this.#writer.fields(),
       hasOverflow: this.#writer.hasOverflow,
@@ -265,7 +275,12 @@ export async function spoolBody(
   const rejects = new ChunkWriter(spool, '.rejects.ndjson')
   try {
     const summary = await readBody(body, { ...sinks, events, rejects })
-    return { events: await events.finish(), rejects: await rejects.finish(), summary }
+    return {
+      events: await events.finish(),
+      rejects: await rejects.finish(),
+      summary,
+      dayRows: sinks.dayTally?.dayRows(),
+    }
   } catch (error) {
     await events.discard()
     await rejects.discard()

@@ -12,8 +12,9 @@ import { InputFile, sizeOf } from './input-file.ts'
 import { type FileSlice, STANDARD_INPUT } from './slices.ts'
 import type { SpoolDirectory } from './spool.ts'
 import { fileSelection, loadedFile } from './streams/export.ts'
+import { type DayRows, DayTally } from './time/day-tally.ts'
 import type { Day } from './time/days.ts'
-import { dayOfNumber, FILE_CLOCK } from './time/event-time.ts'
+import { FILE_CLOCK } from './time/event-time.ts'
 
 export interface FileExtractOptions {
   readonly stream: string
@@ -84,13 +85,13 @@ export class FileExtractor implements SliceSource<FileSlice> {
     const { file } = slice
     const { spool, stream, standardInput, tell } = this.#options
     const input = file === STANDARD_INPUT ? new InputFile(standardInput(), signal) : InputFile.fromPath(file, signal)
-    const dayNumbers = new Set<number>()
+    const dayTally = new DayTally(FILE_CLOCK)
     this.#writer.begin()
     const part = await spoolBody(input.blocks(), spool, {
       scanner: this.#scanner,
       writer: this.#writer,
       clock: FILE_CLOCK,
-      dayNumbers,
+      dayTally,
       onProgress: (bytes, events) => tell({ kind: 'slice-progress', slice, bytes, events }),
     })
     await assertExport(part)
@@ -100,7 +101,7 @@ export class FileExtractor implements SliceSource<FileSlice> {
       await discardSpooled(part)
       return { kind: 'already-loaded' }
     }
-    await this.#assertFewDays(part, dayNumbers)
+    await this.#assertFewDays(part, dayTally)
     this.#loadIds.add(loadId)
     this.#sizes.add(input.bytes)
     this.#loads++
@@ -109,10 +110,11 @@ export class FileExtractor implements SliceSource<FileSlice> {
       spooled: {
         slice,
         loadId,
-        ...daysOf(dayNumbers),
+        ...spanOf(dayTally.dayRows()),
         selection: fileSelection({ file: basename(file), bytes: input.bytes, sha256 }),
         startedAt,
         ...part,
+        dayRows: dayTally.dayRows(),
         requestCount: 0,
         fields: this.#writer.fields(),
         hasOverflow: this.#writer.hasOverflow,
@@ -131,10 +133,10 @@ export class FileExtractor implements SliceSource<FileSlice> {
     )
   }
 
-  async #assertFewDays(part: Part, dayNumbers: ReadonlySet<number>): Promise<void> {
+  async #assertFewDays(part: Part, dayTally: DayTally): Promise<void> {
     const { daysPerLoadMax } = this.#options
     const { undated, outside } = part.summary
-    const days = dayNumbers.size + (undated + outside > 0 ? 1 : 0)
+    const days = dayTally.size + (undated + outside > 0 ? 1 : 0)
     if (days <= daysPerLoadMax) return
     await discardSpooled(part)
     throw new MixloadError(
@@ -160,15 +162,8 @@ function loadIdOf(stream: string, sha256: string): string {
   return digest.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
-/** The first and the last of these days; null where there is none. */
-function daysOf(dayNumbers: ReadonlySet<number>): { readonly firstDay: Day | null; readonly lastDay: Day | null } {
-  let first = Number.POSITIVE_INFINITY
-  let last = Number.NEGATIVE_INFINITY
-  for (const number of dayNumbers) {
-    first = Math.min(first, number)
-    last = Math.max(last, number)
-  }
-  return dayNumbers.size === 0
-    ? { firstDay: null, lastDay: null }
-    : { firstDay: dayOfNumber(first), lastDay: dayOfNumber(last) }
+/** The first and the last of these days, which are in order; null where there is none. */
+function spanOf(dayRows: DayRows): { readonly firstDay: Day | null; readonly lastDay: Day | null } {
+  const days = Object.keys(dayRows)
+  return { firstDay: days[0] ?? null, lastDay: days.at(-1) ?? null }
 }

@@ -83,6 +83,7 @@ export class Loader {
         startedAt: spooled.startedAt,
         writeMode: mode.kind,
         mixloadVersion: VERSION,
+        dayRows: spooled.dayRows,
       },
       signal,
     )

@@ -3,6 +3,7 @@ import type { EngineConnection } from './engine.ts'
 import { isFailure } from './errors.ts'
 import type { SpooledSlice } from './extract.ts'
 import { type Chunk, ChunkWriter, removeChunks, type SpoolDirectory } from './spool.ts'
+import type { DayRows } from './time/day-tally.ts'
 
 const NEWLINE = 0x0a
 /** A chunk is tried in parts of about this many bytes; within one that fails, halves are tried down to the line. */
@@ -59,10 +60,18 @@ export async function salvage(
   const { summary } = spooled
   return {
     ...spooled,
+    dayRows: lessRows(spooled, refused),
     events: good,
     rejects: [...spooled.rejects, ...(await rejects.finish())],
     summary: { ...summary, events: summary.events - refused, rejects: summary.rejects + refused, longestReject },
   }
+}
+
+/** Of which days the refused lines were is known only where there is but one. */
+function lessRows({ dayRows, summary }: SpooledSlice, refused: number): DayRows | null {
+  const [day, another] = Object.keys(dayRows ?? {})
+  if (day === undefined || another !== undefined || dayRows?.[day] !== summary.events) return null
+  return { [day]: summary.events - refused }
 }
 
 /** Appends the lines that the engine reads to `kept` and gives the others. */

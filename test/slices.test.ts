@@ -36,6 +36,7 @@ function loaded(firstDay: Day, lastDay: Day, startedAt: number, selection = ''):
     loadedAt: new Date(startedAt + 1000),
     writeMode: 'append',
     mixloadVersion: '0',
+    dayRows: null,
   }
 }
 

@@ -1,8 +1,8 @@
 import { MixloadError } from '../../lib/errors.ts'
 import { type Answer, textOf } from './answers.ts'
 import { isStatus } from './failures.ts'
-import { type LedgerTable, RESOURCES } from './ledger.ts'
-import type { Tables } from './tables.ts'
+import { type LedgerTable, RESOURCES, SCHEMAS } from './ledger.ts'
+import type { Table, Tables } from './tables.ts'
 import type { BigQueryAddress } from './url.ts'
 
 export interface MadeDataset {
@@ -34,14 +34,34 @@ export async function makeDataset(
   return { isNew: false, location: locationOf((await tables.getDataset(signal)) ?? {}, location, dataset) }
 }
 
-/** The ledger's tables, as far as they are missing. */
+/** The ledger's tables, as far as they are missing, and the columns that those of an older version lack. */
 export async function makeLedger(tables: Tables, isNew: boolean, signal: AbortSignal): Promise<void> {
   const names = Object.keys(RESOURCES) as LedgerTable[]
   await Promise.all(
     names.map(async (name) => {
-      if (isNew || (await tables.get(name, signal)) === undefined) await tables.create(name, RESOURCES[name], signal)
+      const there = isNew ? undefined : await tables.get(name, signal)
+      if (there === undefined) await tables.create(name, RESOURCES[name], signal)
+      else await addFields(tables, name, there, signal)
     }),
   )
+}
+
+async function addFields(tables: Tables, name: LedgerTable, there: Table, signal: AbortSignal): Promise<void> {
+  const missing = SCHEMAS[name].filter((field) => !there.fields.some((other) => other.name === field.name))
+  if (missing.length === 0) return
+  try {
+    await tables.change(
+      name,
+      there,
+      { schema: { fields: [...there.fields.map(({ all }) => all), ...missing] } },
+      signal,
+    )
+  } catch (error) {
+    // Changed by somebody else in this moment, perhaps in the same way.
+    if (!isStatus(error, 412)) throw error
+    const anew = await tables.get(name, signal)
+    if (anew !== undefined) await addFields(tables, name, anew, signal)
+  }
 }
 
 function locationOf(dataset: Answer, wanted: string | undefined, name: string): string | undefined {

@@ -1,5 +1,6 @@
 import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
 import type { KnownColumn, LoadRecord, NewColumn, WriteMode } from '../../lib/destination.ts'
+import { dayRowsOf, dayRowsText } from '../../lib/time/day-tally.ts'
 import type { Answer } from './answers.ts'
 import type { ListedRow } from './tables.ts'
 
@@ -26,6 +27,7 @@ export const SCHEMAS = {
     field('loaded_at', 'TIMESTAMP'),
     field('write_mode', 'STRING'),
     field('mixload_version', 'STRING'),
+    field('day_rows', 'STRING', 'NULLABLE'),
   ],
   [COLUMNS]: [
     field('table_name', 'STRING'),
@@ -84,6 +86,7 @@ export function loadRow(record: LoadRecord): Answer {
     loaded_at: record.loadedAt.toISOString(),
     write_mode: record.writeMode,
     mixload_version: record.mixloadVersion,
+    day_rows: dayRowsText(record.dayRows),
   }
 }
 
@@ -102,6 +105,7 @@ export function loadOf(row: ListedRow): LoadRecord {
     loadedAt: moment(row.loaded_at),
     writeMode: row.write_mode as WriteMode['kind'],
     mixloadVersion: row.mixload_version ?? '',
+    dayRows: dayRowsOf(row.day_rows),
   }
 }
 

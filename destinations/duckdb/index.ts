@@ -20,6 +20,7 @@ import { isFailure, MixloadError, messageOf } from '../../lib/errors.ts'
 import { inTurns } from '../../lib/in-turns.ts'
 import { quoteName, quotePath, quoteText } from '../../lib/sql.ts'
 import { sqlText } from '../../lib/sql-files.ts'
+import { dayRowsOf, dayRowsText } from '../../lib/time/day-tally.ts'
 import { openFailure, SUPPORTS, TYPE_NAMES } from './dialect.ts'
 
 export interface DuckDbOptions {
@@ -198,6 +199,7 @@ class DuckDbDestination implements Destination {
       loadedAt: row.loaded_at as Date,
       writeMode: row.write_mode as WriteMode['kind'],
       mixloadVersion: String(row.mixload_version),
+      dayRows: dayRowsOf(row.day_rows),
     }))
   }
 
@@ -268,7 +270,7 @@ class DuckDbDestination implements Destination {
     await connection.run(
       `INSERT INTO ${this.#path('_mixload_loads')} VALUES
        ($1, $2, CAST($3 AS DATE), CAST($4 AS DATE), $5, $6, $7, $8, $9,
-        CAST($10 AS TIMESTAMPTZ), CAST($11 AS TIMESTAMPTZ), $12, $13)`,
+        CAST($10 AS TIMESTAMPTZ), CAST($11 AS TIMESTAMPTZ), $12, $13, $14)`,
       [
         record.loadId,
         record.stream,
@@ -283,6 +285,7 @@ class DuckDbDestination implements Destination {
         record.loadedAt.toISOString(),
         record.writeMode,
         record.mixloadVersion,
+        dayRowsText(record.dayRows),
       ],
     )
   }

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
 import type { KnownColumn, LoadRecord, WriteMode } from '../../lib/destination.ts'
 import { MixloadError, messageOf } from '../../lib/errors.ts'
+import { dayRowsOf, dayRowsText } from '../../lib/time/day-tally.ts'
 import { namesIn, replaceFile } from './files.ts'
 import { fileName, type Layout } from './layout.ts'
 
@@ -43,6 +44,7 @@ export function commitText(record: LoadRecord, { added, removed }: FileChanges):
     loaded_at: record.loadedAt.toISOString(),
     write_mode: record.writeMode,
     mixload_version: record.mixloadVersion,
+    day_rows: dayRowsText(record.dayRows),
     added,
     removed,
   }
@@ -72,6 +74,7 @@ function recordOf(fields: Fields): LoadRecord {
     loadedAt: new Date(String(fields.loaded_at)),
     writeMode: fields.write_mode as WriteMode['kind'],
     mixloadVersion: String(fields.mixload_version),
+    dayRows: dayRowsOf(fields.day_rows),
   }
 }
 

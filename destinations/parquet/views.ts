@@ -34,6 +34,7 @@ export const LOADS_COLUMNS = [
   column('loaded_at', 'timestamptz'),
   column('write_mode', 'text'),
   column('mixload_version', 'text'),
+  column('day_rows', 'text'),
 ] as const
 
 export const COLUMNS_COLUMNS = [

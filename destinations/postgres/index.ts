@@ -121,11 +121,15 @@ class PostgresDestination implements Destination {
     const tables = ['_mixload_loads', '_mixload_columns', '_mixload_rejects'].map((table) => this.#path(table))
     const [found] = await session.rows(
       `SELECT to_regnamespace($1) IS NOT NULL AS schema,
-         (SELECT count(to_regclass(path)) FROM unnest($2::text[]) AS path) AS tables`,
-      [quoteName(schema), tables],
+         (SELECT count(to_regclass(path)) FROM unnest($2::text[]) AS path) AS tables,
+         EXISTS (
+           SELECT FROM pg_attribute
+           WHERE attrelid = to_regclass($3) AND attname = 'day_rows' AND NOT attisdropped
+         ) AS current`,
+      [quoteName(schema), tables, this.#path('_mixload_loads')],
     )
     if (found?.schema !== 't') await session.run(`CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`)
-    if (Number(found?.tables) < tables.length) {
+    if (Number(found?.tables) < tables.length || found?.current !== 't') {
       await session.run(sqlText('postgres', 'ledger', { schema: quoteName(schema) }))
     }
   }

@@ -1,6 +1,7 @@
 import type { LoadRecord, NewLoad, WriteMode } from '../../lib/destination.ts'
 import { MixloadError } from '../../lib/errors.ts'
 import { quotePath } from '../../lib/sql.ts'
+import { dayRowsOf, dayRowsText } from '../../lib/time/day-tally.ts'
 import type { Row, Session } from './session.ts'
 
 /** The loads of a stream in the order of their commits. */
@@ -23,6 +24,7 @@ export async function readLoads(session: Session, schema: string, stream: string
     loadedAt: momentOf(row.loaded_at),
     writeMode: row.write_mode as WriteMode['kind'],
     mixloadVersion: String(row.mixload_version),
+    dayRows: dayRowsOf(row.day_rows),
   }))
 }
 
@@ -57,6 +59,7 @@ export async function writeLoad(session: Session, schema: string, record: LoadRe
     loaded_at: record.loadedAt.toISOString(),
     write_mode: record.writeMode,
     mixload_version: record.mixloadVersion,
+    day_rows: dayRowsText(record.dayRows),
   }
   const places = Object.keys(values).map((_, at) => `$${at + 1}`)
   await session.run(

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { MixloadError } from '../errors.ts'
 import type { ChunkWriter } from '../spool.ts'
-import { clockMs, dayNumber, type EventClock, isStorable } from '../time/event-time.ts'
+import type { DayTally } from '../time/day-tally.ts'
+import { clockMs, type EventClock, isStorable } from '../time/event-time.ts'
 import { announcesFailure } from './body-end.ts'
 import { KIND } from './kinds.ts'
 import type { LineWriter } from './line-writer.ts'
@@ -42,8 +43,8 @@ export interface BodySinks {
   readonly clock: EventClock
   /** Gets the name of every event, where it is wanted. */
   readonly eventNames?: Set<string> | undefined
-  /** Gets the number of the day of every event within the clock's days, where it is wanted. */
-  readonly dayNumbers?: Set<number> | undefined
+  /** Counts every event by its day, where that is wanted. */
+  readonly dayTally?: DayTally | undefined
   /** Told now and then how far reading has come. */
   readonly onProgress?: (bytes: number, events: number) => void
 }
@@ -180,11 +181,12 @@ class BodyReader {
 
   /** Counts undated events and those outside the clock's days; false when `time` is no date a warehouse can hold. */
   #noteTime(bytes: Buffer): boolean {
-    const { scanner, clock, dayNumbers } = this.#sinks
+    const { scanner, clock, dayTally } = this.#sinks
     const token = scanner.timeToken
     const kind = token < 0 ? KIND.null : (scanner.kind[token] as number)
     if ((kind & (KIND.integer | KIND.double)) === 0) {
       this.#undated++
+      dayTally?.note(Number.NaN)
       return kind === KIND.null
     }
     const start = scanner.valueStart[token] as number
@@ -192,7 +194,7 @@ class BodyReader {
     const number = kind === KIND.integer ? integerAt(bytes, start, end) : Number(bytes.toString('latin1', start, end))
     const ms = clockMs(clock, number)
     if (ms < clock.from || ms >= clock.until) this.#outside++
-    else dayNumbers?.add(dayNumber(ms))
+    dayTally?.note(ms)
     return isStorable(ms)
   }
 

@@ -13,8 +13,12 @@ CREATE TABLE IF NOT EXISTS {{schema}}._mixload_loads (
   started_at TIMESTAMPTZ NOT NULL,
   loaded_at TIMESTAMPTZ NOT NULL,
   write_mode VARCHAR NOT NULL,
-  mixload_version VARCHAR NOT NULL
+  mixload_version VARCHAR NOT NULL,
+  day_rows VARCHAR
 );
+
+-- Ledgers that older versions made lack it.
+ALTER TABLE {{schema}}._mixload_loads ADD COLUMN IF NOT EXISTS day_rows VARCHAR;
 
 CREATE TABLE IF NOT EXISTS {{schema}}._mixload_columns (
   table_name VARCHAR NOT NULL,

@@ -11,8 +11,12 @@ CREATE TABLE IF NOT EXISTS {{schema}}._mixload_loads (
   started_at timestamptz NOT NULL,
   loaded_at timestamptz NOT NULL,
   write_mode text NOT NULL,
-  mixload_version text NOT NULL
+  mixload_version text NOT NULL,
+  day_rows text
 );
+
+-- Ledgers that older versions made lack it.
+ALTER TABLE {{schema}}._mixload_loads ADD COLUMN IF NOT EXISTS day_rows text;
 
 CREATE TABLE IF NOT EXISTS {{schema}}._mixload_columns (
   table_name text NOT NULL,

@@ -16,6 +16,7 @@ const record: LoadRecord = {
   loadedAt: new Date(0),
   writeMode: 'append',
   mixloadVersion: '0',
+  dayRows: null,
 }
 
 it('shows slices, rows, speed, time to go and the requests that are left', () => {

@@ -18,6 +18,9 @@ const RECORDS: Readonly<Record<string, Partial<NewLoad>>> = {
   'with a moment to the millisecond': { startedAt: new Date('1999-12-31T23:59:59.999Z') },
   'of a part of the stream': { selection: '["Signed Up","it\'s \\"so\\"","\u2028😀"]' },
   'with days replaced': { writeMode: 'replace-days' },
+  'with its rows by day': { dayRows: { '2026-08-03': 1234, '2026-08-05': 1 } },
+  'with no rows on any day': { dayRows: {} },
+  'whose rows by day are not known': { dayRows: null },
 }
 
 export function ledger(harness: DestinationHarness): void {

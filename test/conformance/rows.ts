@@ -101,6 +101,7 @@ export function newLoad(loadId: string, given: Partial<NewLoad> = {}): NewLoad {
     startedAt: new Date('2026-08-04T05:06:07.089Z'),
     writeMode: 'append',
     mixloadVersion: '0.0.0-test',
+    dayRows: null,
     ...given,
   }
 }

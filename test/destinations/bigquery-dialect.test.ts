@@ -200,6 +200,7 @@ describe('intents', () => {
       loadedAt: new Date(2),
       writeMode: 'replace-days',
       mixloadVersion: '1',
+      dayRows: { '2026-08-03': 2 },
     },
     table: 'export',
     mode: { kind: 'replace-days', firstDay: '2026-02-27', lastDay: '2026-03-01' },

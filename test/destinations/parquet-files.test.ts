@@ -206,6 +206,7 @@ describe('a directory of Parquet files', () => {
           loaded_at: loaded.loadedAt.toISOString(),
           write_mode: 'append',
           mixload_version: '0.0.0-test',
+          day_rows: null,
         },
       ])
       const [day] = await readView(directory, '_mixload_columns')

@@ -9,6 +9,7 @@ import { LineWriter } from '../../lib/infer/line-writer.ts'
 import { LineScanner } from '../../lib/infer/scan.ts'
 import type { Slice } from '../../lib/slices.ts'
 import { ChunkWriter, type SpoolDirectory } from '../../lib/spool.ts'
+import { DayTally } from '../../lib/time/day-tally.ts'
 import { eventClock } from '../../lib/time/event-time.ts'
 
 /** Spools bodies as the extractor does, without the HTTP. One for a run, as its scanner and writer are. */
@@ -29,7 +30,8 @@ export class BodySpooler {
     const events = new ChunkWriter(this.#spool, '.ndjson')
     const rejects = new ChunkWriter(this.#spool, '.rejects.ndjson')
     const clock = eventClock(slice.firstDay, slice.lastDay)
-    const sinks = { scanner: this.#scanner, writer: this.#writer, events, rejects, clock }
+    const dayTally = new DayTally(clock)
+    const sinks = { scanner: this.#scanner, writer: this.#writer, events, rejects, clock, dayTally }
     const summary: BodySummary = await readBody(blocksOf(body, blockBytes), sinks)
     return {
       slice,
@@ -40,6 +42,7 @@ export class BodySpooler {
       events: await events.finish(),
       rejects: await rejects.finish(),
       summary,
+      dayRows: dayTally.dayRows(),
       requestCount: 1,
       fields: this.#writer.fields(),
       hasOverflow: this.#writer.hasOverflow,
