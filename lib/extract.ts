@@ -3,16 +3,17 @@ import type { ColumnRegistry } from './columns/registry.ts'
 import { isFailure, MixloadError } from './errors.ts'
 import type { Tell } from './events.ts'
 import { type BodySinks, type BodySummary, readBody } from './infer/body-reader.ts'
-import { LineWriter, type SpoolField } from './infer/line-writer.ts'
+import { LineWriter } from './infer/line-writer.ts'
 import { LineScanner } from './infer/scan.ts'
 import type { RequestBudget } from './mixpanel/budget.ts'
 import type { MixpanelClient } from './mixpanel/client.ts'
 import { type RetryPolicy, retrying } from './retry.ts'
 import { type AnySlice, halves, type Slice, sliceName } from './slices.ts'
 import { type Chunk, ChunkWriter, removeChunks, type SpoolDirectory } from './spool.ts'
+import type { SpooledRows } from './spooled-rows.ts'
 import { exportRequest, exportSelection } from './streams/export.ts'
 import { type DayRows, DayTally } from './time/day-tally.ts'
-import { addDays, type Day } from './time/days.ts'
+import { addDays } from './time/days.ts'
 import { type EventClock, eventClock } from './time/event-time.ts'
 
 export interface ExtractOptions {
@@ -29,22 +30,9 @@ export interface ExtractOptions {
 }
 
 /** A slice that has come whole and was checked, waiting on disk to be loaded. */
-export interface SpooledSlice {
+export interface SpooledSlice extends SpooledRows {
   readonly slice: AnySlice
-  readonly loadId: string
-  /** What the ledger says of it: the days it is of, null where it has none, and what of the stream it is. */
-  readonly firstDay: Day | null
-  readonly lastDay: Day | null
-  readonly selection: string
-  readonly startedAt: Date
-  readonly events: readonly Chunk[]
-  readonly rejects: readonly Chunk[]
   readonly summary: BodySummary
-  /** Events by the day that they will be filed under; null where that is not known. */
-  readonly dayRows: DayRows | null
-  readonly requestCount: number
-  readonly fields: readonly SpoolField[]
-  readonly hasOverflow: boolean
   readonly ignoredValues: number
   readonly clock: EventClock
 }

@@ -1,20 +1,9 @@
 import { LOCAL_TIME_COLUMN } from './columns/catalogue.ts'
-import type { Column, ColumnType } from './columns/column.ts'
-import { fileList } from './engine.ts'
+import type { Column } from './columns/column.ts'
 import { LINE_HASH_FIELD, OVERFLOW_FIELD, type SpoolField } from './infer/line-writer.ts'
+import { type Flattened, type Forms, formsByColumn, readSpooled, valueExpression } from './spool-reader.ts'
 import { quoteName, quoteText } from './sql.ts'
 import { type EventClock, INSTANT_MS_MAX } from './time/event-time.ts'
-
-/** What the engine reads a field of each column type as. Moments come as ISO text and are cast. */
-const FIELD_TYPES: Readonly<Record<ColumnType, string>> = {
-  text: 'VARCHAR',
-  double: 'DOUBLE',
-  boolean: 'BOOLEAN',
-  json: 'JSON',
-  bigint: 'BIGINT',
-  timestamptz: 'VARCHAR',
-  date: 'VARCHAR',
-}
 
 /** Spooled events and how to read them. */
 export interface FlattenInput {
@@ -27,12 +16,6 @@ export interface FlattenInput {
   readonly clock: EventClock
   /** The project's zone where its times are local clock readings, else undefined. */
   readonly localZone: string | undefined
-}
-
-/** A query on the engine and the columns that it gives, in its order. */
-export interface Flattened {
-  readonly query: string
-  readonly columns: readonly Column[]
 }
 
 /**
@@ -59,27 +42,6 @@ export function flattenExport(input: FlattenInput, fixed: readonly Column[]): Fl
     query: `SELECT ${list.join(',\n  ')}\nFROM (${withMilliseconds(input, forms)})`,
     columns: [...expressions.keys()],
   }
-}
-
-type Forms = Map<Column, Partial<Record<SpoolField['form'], string>>>
-
-/** Per column, the fields of the spool that its values come from. */
-function formsByColumn(fields: readonly SpoolField[]): Forms {
-  const forms: Forms = new Map()
-  for (const { column, form, key } of fields) {
-    const entry = forms.get(column) ?? {}
-    entry[form] = `properties.${quoteName(key)}`
-    forms.set(column, entry)
-  }
-  return forms
-}
-
-function valueExpression(column: Column, { value, exact, text }: Partial<Record<SpoolField['form'], string>>): string {
-  if (text !== undefined) return text
-  if (column.type === 'timestamptz') return `CAST(${value} AS TIMESTAMPTZ)`
-  if (column.type === 'date') return `CAST(CAST(${value} AS TIMESTAMPTZ) AS DATE)`
-  if (exact === undefined) return value ?? 'NULL'
-  return value === undefined ? `CAST(${exact} AS JSON)` : `coalesce(${value}, CAST(${exact} AS JSON))`
 }
 
 /** The moment as milliseconds, from a number, or from a text that is one. NULL where there is none to be had. */
@@ -137,32 +99,15 @@ function eventId(forms: Forms, byName: ReadonlyMap<string, Column>): string {
   return `md5(concat(event, chr(31), CAST(CAST(round(_ms) AS BIGINT) AS VARCHAR), chr(31), ${identity}))`
 }
 
-/** `read_json` with the exact struct of the slice's fields. */
-function reader(input: FlattenInput): string {
-  const struct = input.fields.map((field) => `${quoteName(field.key)} ${fieldType(field)}`).join(', ')
-  const columns = [
-    `event: 'VARCHAR'`,
-    `${LINE_HASH_FIELD}: 'VARCHAR'`,
-    ...(input.hasOverflow ? [`${OVERFLOW_FIELD}: 'VARCHAR'`] : []),
-    ...(struct === '' ? [] : [`properties: ${quoteText(`STRUCT(${struct})`)}`]),
-  ]
-  return readNdjson(input.paths, columns, input.longestLine)
-}
-
-/** The engine's reader for NDJSON files of lines up to `longestLine` bytes, as `name: 'TYPE'` columns. */
-export function readNdjson(paths: readonly string[], columns: readonly string[], longestLine: number): string {
-  // The engine's buffers are a multiple of this, a thread, so it is no larger than the lines need.
-  const objectBytes = Math.max(1 << 20, longestLine + 1024)
-  return (
-    `read_json(${fileList(paths)}, format = 'newline_delimited', compression = 'uncompressed', ` +
-    `maximum_object_size = ${objectBytes}, auto_detect = false, columns = {${columns.join(', ')}})`
-  )
-}
-
-function fieldType({ column, form }: SpoolField): string {
-  if (form !== 'value') return 'VARCHAR'
-  // The moment of the event comes as a number, not as ISO text.
-  return isTime(column) ? 'DOUBLE' : FIELD_TYPES[column.type]
+/** The spooled events. Their moment comes as a number, not as ISO text. */
+function reader({ paths, fields, hasOverflow, longestLine }: FlattenInput): string {
+  return readSpooled({
+    paths,
+    fields,
+    topLevel: ['event', LINE_HASH_FIELD, ...(hasOverflow ? [OVERFLOW_FIELD] : [])],
+    longestLine,
+    isNumber: isTime,
+  })
 }
 
 function isTime(column: Column): boolean {

@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs'
 import type { EngineConnection } from './engine.ts'
 import { isFailure } from './errors.ts'
-import type { SpooledSlice } from './extract.ts'
 import { type Chunk, ChunkWriter, removeChunks, type SpoolDirectory } from './spool.ts'
+import type { SpooledRows } from './spooled-rows.ts'
 import type { DayRows } from './time/day-tally.ts'
 
 const NEWLINE = 0x0a
@@ -13,18 +13,18 @@ const PART_BYTES = 4 * 1024 * 1024
 type Probe = (paths: readonly string[]) => Promise<boolean>
 
 /**
- * What is left of a slice whose spooled lines the engine refuses, although the scanner took them: the same slice
- * without the lines that fail by themselves, which go to the rejects. Undefined when the engine reads every line, so
- * that the failure had another cause.
+ * What is left of spooled lines that the engine refuses, although the scanner took them: the same without the lines that
+ * fail by themselves, which go to the rejects. Undefined when the engine reads every line, so that the failure had
+ * another cause.
  *
  * `queryOf` gives the query that the load would run over files.
  */
-export async function salvage(
-  spooled: SpooledSlice,
+export async function salvage<S extends SpooledRows>(
+  spooled: S,
   spool: SpoolDirectory,
   connection: EngineConnection,
   queryOf: (paths: readonly string[]) => string,
-): Promise<SpooledSlice | undefined> {
+): Promise<S | undefined> {
   const probe: Probe = async (paths) => {
     try {
       await connection.all(`SELECT max(hash(COLUMNS(*))) FROM (${queryOf(paths)})`)
@@ -68,7 +68,7 @@ export async function salvage(
 }
 
 /** Of which days the refused lines were is known only where there is but one. */
-function lessRows({ dayRows, summary }: SpooledSlice, refused: number): DayRows | null {
+function lessRows({ dayRows, summary }: SpooledRows, refused: number): DayRows | null {
   const [day, another] = Object.keys(dayRows ?? {})
   if (day === undefined || another !== undefined || dayRows?.[day] !== summary.events) return null
   return { [day]: summary.events - refused }

@@ -40,7 +40,8 @@ export interface BodySinks {
   readonly events: ChunkWriter
   /** Takes `{"reason","line"}` objects, one a line. */
   readonly rejects: ChunkWriter
-  readonly clock: EventClock
+  /** What tells which moments of events are within the body's days; undefined where lines have none. */
+  readonly clock: EventClock | undefined
   /** Gets the name of every event, where it is wanted. */
   readonly eventNames?: Set<string> | undefined
   /** Counts every event by its day, where that is wanted. */
@@ -58,16 +59,13 @@ export interface BodySinks {
 export async function readBody(body: AsyncIterable<Buffer>, sinks: BodySinks): Promise<BodySummary> {
   const reader = new BodyReader(sinks)
   for await (const block of body) {
-    reader.take(block)
-    await sinks.events.flush()
-    await sinks.rejects.flush()
+    await reader.take(block)
   }
-  const summary = reader.end()
-  await sinks.events.flush()
-  return summary
+  return reader.end()
 }
 
-class BodyReader {
+/** What {@link readBody} does, block by block, for whoever gets blocks of several bodies in turns. */
+export class BodyReader {
   readonly #sinks: BodySinks
   /** Bytes that have come and are not scanned yet: at most one line that has not ended. */
   #pending = Buffer.allocUnsafe(READ_BYTES)
@@ -92,7 +90,13 @@ class BodyReader {
     this.#sinks = sinks
   }
 
-  take(block: Buffer): void {
+  async take(block: Buffer): Promise<void> {
+    this.#read(block)
+    await this.#sinks.events.flush()
+    await this.#sinks.rejects.flush()
+  }
+
+  #read(block: Buffer): void {
     this.#bytes += block.length
     this.#hold(block)
     if (!this.#isBegun && this.#pendingEnd < BYTE_ORDER_MARK.length) return
@@ -164,7 +168,8 @@ class BodyReader {
       this.#events++
       if (end - start > this.#longestLine) this.#longestLine = end - start
       this.#sinks.eventNames?.add(JSON.parse(bytes.toString('utf8', scanner.eventStart, scanner.eventEnd)))
-      const timeFits = this.#noteTime(bytes)
+      const { clock } = this.#sinks
+      const timeFits = clock === undefined || this.#noteTime(bytes, clock)
       if (verdict === LINE.plain && timeFits) return true
       const line = writer.rewrite(bytes, start, end, timeFits)
       if (line === undefined) return true
@@ -180,8 +185,8 @@ class BodyReader {
   }
 
   /** Counts undated events and those outside the clock's days; false when `time` is no date a warehouse can hold. */
-  #noteTime(bytes: Buffer): boolean {
-    const { scanner, clock, dayTally } = this.#sinks
+  #noteTime(bytes: Buffer, clock: EventClock): boolean {
+    const { scanner, dayTally } = this.#sinks
     const token = scanner.timeToken
     const kind = token < 0 ? KIND.null : (scanner.kind[token] as number)
     if ((kind & (KIND.integer | KIND.double)) === 0) {
@@ -251,7 +256,13 @@ class BodyReader {
     return this.#events + this.#rejects + 1
   }
 
-  end(): BodySummary {
+  async end(): Promise<BodySummary> {
+    const summary = this.#ended()
+    await this.#sinks.events.flush()
+    return summary
+  }
+
+  #ended(): BodySummary {
     if (this.#skippingLine) throw cutOff(this.#events)
     this.#stripByteOrderMark()
     if (this.#pendingEnd > 0) this.#endLastLine()
