@@ -1,0 +1,166 @@
+import { execFile } from 'node:child_process'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { packagePath } from '../lib/package-root.ts'
+import { type Simulator, startSimulator } from '../lib/simulator/index.ts'
+
+const execute = promisify(execFile)
+const DAY = 86_400_000
+
+let simulator: Simulator
+let home: string
+
+beforeAll(async () => {
+  simulator = await startSimulator({ requestsPerHour: 0, requestsPerSecond: 0 })
+  home = await mkdtemp(join(tmpdir(), 'mixload-examples-'))
+  await mkdir(join(home, 'bin'))
+  // A `mixload` as an installation would put it, and as far in the past as the examples' first day is long ago.
+  const program = packagePath('dist', 'cmd', 'mixload.js')
+  await writeFile(join(home, 'bin', 'mixload'), `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`)
+  await chmod(join(home, 'bin', 'mixload'), 0o755)
+})
+afterAll(async () => {
+  await simulator.close()
+  await rm(home, { recursive: true, force: true })
+})
+
+/** A directory with settings of its own and two days of events to sync. */
+async function place(name: string) {
+  const directory = join(home, name)
+  await mkdir(directory)
+  const yesterday = Date.now() - DAY
+  const events = [0, 1, 2].map((index) => ({
+    event: 'Seen',
+    properties: {
+      distinct_id: `p${index}`,
+      time: Math.floor(yesterday / 1000) - index * 60,
+      $insert_id: `${name}${index}`,
+    },
+  }))
+  await simulator.ingest(events)
+  const { serviceAccount, projectId } = simulator.credentials
+  const settings = {
+    destination: `duckdb:${join(directory, 'warehouse.duckdb')}`,
+    projectId,
+    apiUrl: simulator.url,
+    serviceAccount: serviceAccount.user,
+    serviceAccountSecret: serviceAccount.secret,
+    stateDir: join(directory, 'state'),
+    streams: ['export'],
+    requestsPerHour: 0,
+    requestsPerSecond: 0,
+    sliceDays: 400,
+  }
+  const config = join(directory, 'mixload.yaml')
+  await writeFile(config, JSON.stringify(settings), { mode: 0o600 })
+  return {
+    directory,
+    config,
+    environment: {
+      PATH: `${join(home, 'bin')}:${process.env.PATH}`,
+      HOME: directory,
+      MIXPANEL_SERVICE_ACCOUNT: serviceAccount.user,
+      MIXPANEL_SERVICE_ACCOUNT_SECRET: serviceAccount.secret,
+      MIXPANEL_PROJECT_ID: projectId,
+      MIXPANEL_API_URL: simulator.url,
+      MIXLOAD_STREAMS: 'export',
+      MIXLOAD_REQUESTS_PER_HOUR: '0',
+      MIXLOAD_REQUESTS_PER_SECOND: '0',
+      MIXLOAD_STATE_DIR: join(directory, 'state'),
+      MIXLOAD_DESTINATION: settings.destination,
+      MIXLOAD_CONFIG: config,
+    },
+  }
+}
+
+type Place = Awaited<ReturnType<typeof place>>
+
+/** Runs a script as a scheduler does. The slices are long, since the examples begin long ago. */
+function shell({ directory, environment }: Place, script: string, shellName = 'bash') {
+  return execute(shellName, ['-c', script], { cwd: directory, env: environment })
+}
+
+async function loads({ environment, directory }: Place): Promise<{ rows_loaded: number; last_whole_day: string }> {
+  const { stdout } = await execute('mixload', ['status', '--json'], { cwd: directory, env: environment })
+  return JSON.parse(stdout.trim().split('\n')[0] ?? '')
+}
+
+const example = (name: string) => readFile(packagePath('docs', 'examples', name), 'utf8')
+
+describe('the examples', () => {
+  it('crontab: the line runs in the environment that cron gives', async () => {
+    const there = await place('cron')
+    const text = await example('crontab')
+    const line = text.split('\n').findLast((each) => each.startsWith('30 4')) ?? ''
+    const command = line.split(' ').slice(5).join(' ')
+    // Cron knows HOME, and the variables of the table itself.
+    const bare = { ...there, environment: { HOME: there.directory, PATH: there.environment.PATH } as never }
+    const { stdout } = await shell(bare, command, 'sh')
+    expect(stdout).toBe('')
+    expect(await readFile(join(there.directory, 'mixload.out'), 'utf8')).toContain('export')
+    expect((await loads(there)).rows_loaded).toBeGreaterThanOrEqual(3)
+    expect(await readFile(packagePath('docs', 'scheduling.md'), 'utf8')).toContain(line)
+  })
+
+  it('github-actions.yml: the step that syncs runs, and passes 3 off as a warning', async () => {
+    const there = await place('actions')
+    const workflow = parse(await example('github-actions.yml'))
+    const steps: { run?: string }[] = workflow.jobs.sync.steps
+    const script = steps.at(-1)?.run ?? ''
+    await shell(there, `set -e\n${script}`)
+    expect((await loads(there)).rows_loaded).toBeGreaterThanOrEqual(3)
+    expect(Object.keys(workflow.jobs.sync.env)).toContain('MIXLOAD_DESTINATION')
+    const withFunction = (code: number) => `set -e\nmixload() { return ${code}; }\n${script}`
+    expect((await shell(there, withFunction(3))).stdout).toContain('::warning::')
+    await expect(shell(there, withFunction(1))).rejects.toMatchObject({ code: 1 })
+  })
+
+  it('airflow.py: the command of its task runs, and only 3 counts as done beside 0', async () => {
+    const there = await place('airflow')
+    const script = /SYNC = """\n([\s\S]*?)"""/.exec(await example('airflow.py'))?.[1] ?? ''
+    expect(script).toContain('mixload sync')
+    await shell(there, script)
+    expect((await loads(there)).rows_loaded).toBeGreaterThanOrEqual(3)
+    await shell(there, `mixload() { return 3; }\n${script}`)
+    await expect(shell(there, `mixload() { return 2; }\n${script}`)).rejects.toMatchObject({ code: 2 })
+    await execute(packagePath('.tmp', 'bigquery-emulator', 'python'), [
+      '-c',
+      'import ast, sys; ast.parse(open(sys.argv[1]).read())',
+      packagePath('docs', 'examples', 'airflow.py'),
+    ])
+  })
+
+  it('Containerfile: its steps leave a command that syncs with its own arguments', async () => {
+    const there = await place('container')
+    const text = await example('Containerfile')
+    const { version } = JSON.parse(await readFile(packagePath('package.json'), 'utf8'))
+    const step = /^RUN (.*)$/m.exec(text)?.[1] ?? ''
+    expect(step).toContain(`mixload-${version}.tgz`)
+    const [packed] = JSON.parse(
+      (
+        await execute('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', there.directory], {
+          cwd: packagePath(),
+        })
+      ).stdout,
+    )
+    expect(packed.filename).toBe(`mixload-${version}.tgz`)
+    const prefix = join(there.directory, 'image')
+    await execute('bash', ['-c', `${step.replace('/tmp/', `${there.directory}/`)} --prefer-offline`], {
+      env: { ...process.env, npm_config_prefix: prefix },
+    })
+    const entrypoint: string[] = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(text)?.[1] ?? '[]')
+    const command: string[] = JSON.parse(/^CMD (.*)$/m.exec(text)?.[1] ?? '[]')
+    const [program = '', ...words] = [
+      ...entrypoint,
+      ...command,
+      '--from',
+      new Date(Date.now() - 3 * DAY).toISOString().slice(0, 10),
+    ]
+    await execute(join(prefix, 'bin', program), words, { env: there.environment, cwd: there.directory })
+    expect((await loads(there)).rows_loaded).toBeGreaterThanOrEqual(3)
+  })
+})
