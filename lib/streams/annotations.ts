@@ -1,0 +1,80 @@
+import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
+import { isFailure } from '../errors.ts'
+import type { ApiRequest } from '../mixpanel/client.ts'
+import type { Settings } from '../settings.ts'
+import { addDays, type Day, dayInZone } from '../time/days.ts'
+import { momentIn } from '../time/local-moment.ts'
+import { batchOf, type JsonObject, objectsOf, parseAnswer } from './answer.ts'
+import type { RecordStream, StreamContext, StreamTable } from './stream.ts'
+
+const ANNOTATIONS: StreamTable = {
+  name: 'annotations',
+  columns: [
+    // Several annotations may stand at one moment, so their dates do not tell them apart.
+    fixed('id', 'bigint', 'Id of the annotation', 'id'),
+    fixed('date', 'timestamptz', 'The moment that is annotated, UTC', 'date'),
+    fixed('date_text', 'text', 'The same as Mixpanel writes it', 'date_text'),
+    fixed('description', 'text', 'What it says', 'description'),
+    fixed('user', 'json', 'Who made it', 'user'),
+    fixed('tags', 'json', 'Its tags', 'tags'),
+    fixed('project_id', 'bigint', 'Id of the project', 'project_id'),
+    ...LOAD_COLUMNS,
+  ],
+  key: ['id'],
+  properties: {},
+}
+
+/** Older than any project. */
+const FIRST_DAY = '2000-01-01'
+
+/** Annotations may stand in the future. */
+const DAYS_AHEAD = 3660
+
+/**
+ * The annotations, all of them each time, since nothing tells when one was changed or deleted. A service account reads
+ * the API that Mixpanel documents; a project secret opens only the one before it.
+ */
+export const ANNOTATIONS_STREAM: RecordStream = {
+  name: 'annotations',
+  tables: [ANNOTATIONS],
+  replication: 'full-table',
+  async *read(context, _, signal) {
+    const { settings, zone } = context
+    const today = dayInZone(Date.now(), zone)
+    const current = currentRequest(settings)
+    const body = current === undefined ? await askOld(context, today, signal) : await context.ask(current, signal)
+    const member = current === undefined ? 'annotations' : 'results'
+    const annotations = objectsOf(parseAnswer(body, 'The list of annotations'), member, 'The list of annotations')
+    yield batchOf(
+      'annotations',
+      annotations.map((annotation) => annotationRecord(annotation, zone)),
+    )
+  },
+}
+
+/** Without filters: their names are told in two ways, so it is not sure which of them are heeded. */
+function currentRequest({ serviceAccount, projectId }: Settings): ApiRequest | undefined {
+  if (serviceAccount === undefined || projectId === undefined) return undefined
+  return { family: 'app', path: `/api/app/projects/${projectId}/annotations`, query: {} }
+}
+
+async function askOld({ ask }: StreamContext, today: Day, signal: AbortSignal): Promise<Buffer> {
+  const request = (lastDay: Day): ApiRequest => ({
+    family: 'app',
+    path: '/api/2.0/annotations',
+    query: { from_date: FIRST_DAY, to_date: lastDay },
+  })
+  try {
+    return await ask(request(addDays(today, DAYS_AHEAD)), signal)
+  } catch (error) {
+    if (!isFailure(error, 'DAY_IN_FUTURE')) throw error
+    return ask(request(today), signal)
+  }
+}
+
+/** An annotation with its moment, by the offset in its text, or by the project's zone where there is none. */
+export function annotationRecord(annotation: JsonObject, zone: string): JsonObject {
+  const { date } = annotation
+  const moment = typeof date === 'string' ? momentIn(date, zone) : undefined
+  return { ...annotation, date: moment === undefined ? null : new Date(moment).toISOString(), date_text: date ?? null }
+}

@@ -1,0 +1,79 @@
+/** From the body of an answer to records, and from records to lines, with every digit kept. */
+import { MixloadError } from '../errors.ts'
+import { KIND, numberKind } from '../infer/kinds.ts'
+import { refusalError } from '../mixpanel/response-errors.ts'
+import type { RecordBatch } from './stream.ts'
+
+/** A JSON object. Its numbers are as {@link parseAnswer} leaves them. */
+export type JsonObject = Readonly<Record<string, unknown>>
+
+/** The parts of JSON that TypeScript's own types do not know yet. */
+interface SourceJson {
+  parse(
+    text: string,
+    reviver: (name: string, value: unknown, context: { readonly source?: string }) => unknown,
+  ): unknown
+  rawJSON(text: string): object
+  isRawJSON(value: unknown): value is { readonly rawJSON: string }
+}
+
+const sourceJson = JSON as unknown as SourceJson
+
+/** Kinds of number that JavaScript's own do not hold to the digit. */
+const INEXACT = KIND.longInteger | KIND.bigNumber
+
+/**
+ * The JSON of a body that came with status 200. A number that a double does not hold to the digit is kept as it was
+ * written, for `JSON.stringify` and {@link numberOf}. `what` is how messages call the answer.
+ * @throws MixloadError BODY_UNREADABLE; or what the `error` of the body stands for, since some refusals come as a 200.
+ */
+export function parseAnswer(body: Buffer, what: string): unknown {
+  const text = body.toString()
+  let answer: unknown
+  try {
+    answer = sourceJson.parse(text, (_, value, { source }) =>
+      typeof value === 'number' && source !== undefined && numberKind(source) & INEXACT
+        ? sourceJson.rawJSON(source)
+        : value,
+    )
+  } catch (error) {
+    throw new MixloadError('BODY_UNREADABLE', `${what}: the answer is no JSON: ${text.slice(0, 200)}`, { cause: error })
+  }
+  if (isObject(answer) && typeof answer.error === 'string' && answer.error !== '') {
+    throw refusalError({ status: 200, body: text, request: what, retryAfter: undefined })
+  }
+  return answer
+}
+
+/** Whether a value is a JSON object, and neither a list nor a number that was kept as written. */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !sourceJson.isRawJSON(value)
+}
+
+/** The nearest number to a value of {@link parseAnswer}, or to a text that is a number; undefined for anything else. */
+export function numberOf(value: unknown): number | undefined {
+  const given = sourceJson.isRawJSON(value) ? value.rawJSON : value
+  const number = typeof given === 'string' && given.trim() !== '' ? Number(given) : given
+  return typeof number === 'number' && Number.isFinite(number) ? number : undefined
+}
+
+/** The objects of a list that an answer is, or that it has as one of its members. */
+export function objectsOf(answer: unknown, member: string, what: string): readonly JsonObject[] {
+  const list = isObject(answer) ? answer[member] : answer
+  if (!Array.isArray(list)) throw unknownForm(what)
+  return list.map((item) => {
+    if (!isObject(item)) throw unknownForm(what)
+    return item
+  })
+}
+
+/** The failure of an answer that is JSON, but none of the forms that Mixpanel is known to answer in. */
+export function unknownForm(what: string): MixloadError {
+  return new MixloadError('BODY_UNREADABLE', `${what} answered in a form that is not known. Please report this.`)
+}
+
+/** Records as a batch of lines. */
+export function batchOf(table: string, records: readonly JsonObject[]): RecordBatch {
+  const lines = records.map((record) => `${JSON.stringify({ event: '', properties: record })}\n`)
+  return { table, lines: Buffer.from(lines.join('')) }
+}

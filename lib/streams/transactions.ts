@@ -1,0 +1,70 @@
+import { type Day, dayInZone } from '../time/days.ts'
+import { momentIn } from '../time/local-moment.ts'
+import { isObject, type JsonObject, numberOf } from './answer.ts'
+
+/** What was paid on a day. */
+export interface DayRevenue {
+  readonly amount: number
+  /** Profiles that have a charge on this day. */
+  readonly paidCount: number
+}
+
+const NOTHING: DayRevenue = { amount: 0, paidCount: 0 }
+
+/** Sums are kept in millionths, so that they depend neither on the order nor on what doubles make of cents. */
+const PARTS = 1e6
+
+/**
+ * Sums what profiles paid, by the project's days, from their `$transactions`, the list of `{$amount, $time}` that
+ * Mixpanel's libraries keep. A `$time` without a zone is taken to be on the project's clock.
+ */
+export class RevenueTally {
+  readonly #zone: string
+  readonly #days = new Map<Day, { parts: bigint; paidCount: number }>()
+  #profiles = 0
+  #unread = 0
+
+  constructor(zone: string) {
+    this.#zone = zone
+  }
+
+  /** How many profiles have been added. */
+  get profiles(): number {
+    return this.#profiles
+  }
+
+  /** How many transactions have no amount or no day, and so are in no sum. */
+  get unread(): number {
+    return this.#unread
+  }
+
+  add({ $transactions }: JsonObject): void {
+    this.#profiles++
+    if (!Array.isArray($transactions)) return
+    const paidOn = new Set<Day>()
+    for (const transaction of $transactions) {
+      const charge = isObject(transaction) ? this.#chargeOf(transaction) : undefined
+      if (charge === undefined) this.#unread++
+      else {
+        const sum = this.#days.get(charge.day) ?? { parts: 0n, paidCount: 0 }
+        if (!paidOn.has(charge.day)) sum.paidCount++
+        paidOn.add(charge.day)
+        sum.parts += charge.parts
+        this.#days.set(charge.day, sum)
+      }
+    }
+  }
+
+  #chargeOf({ $amount, $time }: JsonObject): { readonly day: Day; readonly parts: bigint } | undefined {
+    const amount = numberOf($amount)
+    const moment = typeof $time === 'string' ? momentIn($time, this.#zone) : undefined
+    const parts = amount === undefined ? Number.NaN : Math.round(amount * PARTS)
+    if (moment === undefined || !Number.isFinite(parts)) return undefined
+    return { day: dayInZone(moment, this.#zone), parts: BigInt(parts) }
+  }
+
+  revenueOf(day: Day): DayRevenue {
+    const sum = this.#days.get(day)
+    return sum === undefined ? NOTHING : { amount: Number(sum.parts) / PARTS, paidCount: sum.paidCount }
+  }
+}

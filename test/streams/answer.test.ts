@@ -1,0 +1,102 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { batchOf, isObject, numberOf, objectsOf, parseAnswer } from '../../lib/streams/answer.ts'
+import { canonical, parseExact } from '../conformance/exact-json.ts'
+import { failureOf } from '../conformance/failures.ts'
+
+const digits = fc.stringMatching(/^[1-9][0-9]{0,40}$/)
+const literal = fc.oneof(
+  digits,
+  digits.map((text) => `-${text}`),
+  fc.tuple(digits, fc.stringMatching(/^[0-9]{1,30}$/)).map(([whole, fraction]) => `${whole}.${fraction}`),
+  fc.constantFrom('0', '-0.5', '1.0', '1e400', '9007199254740993', '0.1', '201.0'),
+)
+const parse = (text: string) => parseAnswer(Buffer.from(text), 'The answer')
+
+describe('an answer', () => {
+  it('keeps every digit of its numbers, however deep they lie', () => {
+    fc.assert(
+      fc.property(fc.array(literal), (literals) => {
+        const text = `{"a":[{"b":[${literals.join(',')}]}]}`
+        expect(canonical(parseExact(JSON.stringify(parse(text))))).toBe(canonical(parseExact(text)))
+      }),
+    )
+  })
+
+  it('keeps everything else as it is', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
+        fc.pre(!isObject(value) || !('error' in value))
+        const text = JSON.stringify(value)
+        expect(JSON.stringify(parse(text))).toBe(JSON.stringify(JSON.parse(text)))
+      }),
+    )
+  })
+
+  it('knows objects from lists and from numbers kept as written', () => {
+    const { object, list, long, none } = parse('{"object":{},"list":[],"long":12345678901234567890,"none":null}') as {
+      readonly [name: string]: unknown
+    }
+    expect([object, list, long, none].map(isObject)).toEqual([true, false, false, false])
+    expect(numberOf(long)).toBe(Number('12345678901234567890'))
+  })
+
+  it('that is no JSON is unreadable', async () => {
+    const failure = await failureOf(Promise.resolve().then(() => parse('<html>')))
+    expect(failure).toMatchObject({ code: 'BODY_UNREADABLE', message: expect.stringContaining('<html>') })
+  })
+
+  it.each([
+    ['{"error":"Unable to authenticate request"}', 'CREDENTIALS_REFUSED'],
+    ['{"request":"/api/2.0/funnels","error":"Timeout Error."}', 'QUERY_TIMEOUT'],
+    ['{"error":"something else"}', 'REQUEST_REFUSED'],
+  ])('with status 200 that is a refusal fails like one: %s', async (text, code) => {
+    const failure = await failureOf(Promise.resolve().then(() => parse(text)))
+    expect(failure.code).toBe(code)
+  })
+
+  it('may say that there is no error', () => {
+    expect(parse('{"annotations":[],"error":false}')).toEqual({ annotations: [], error: false })
+  })
+})
+
+describe('the objects of an answer', () => {
+  it('are those of a bare list, or of the member that has them', () => {
+    expect(objectsOf(parse('[{"id":1}]'), 'results', 'The list')).toEqual([{ id: 1 }])
+    expect(objectsOf(parse('{"results":[{"id":1}]}'), 'results', 'The list')).toEqual([{ id: 1 }])
+  })
+
+  it.each(['{}', '[1]', '[null]', '3', 'null', '{"results":{}}'])('are not to be had of %s', async (text) => {
+    const failure = await failureOf(Promise.resolve().then(() => objectsOf(parse(text), 'results', 'The list')))
+    expect(failure).toMatchObject({ code: 'BODY_UNREADABLE', message: expect.stringMatching(/^The list /) })
+  })
+})
+
+describe('a batch', () => {
+  it('has a whole line for each record', () => {
+    fc.assert(
+      fc.property(fc.array(fc.dictionary(fc.string(), fc.jsonValue())), (records) => {
+        const { lines } = batchOf('things', records)
+        const text = lines.toString()
+        expect(text === '' || text.endsWith('\n')).toBe(true)
+        const read = text.split('\n').slice(0, -1)
+        expect(read.map((line) => JSON.parse(line))).toEqual(
+          records.map((properties) => JSON.parse(JSON.stringify({ event: '', properties }))),
+        )
+      }),
+    )
+  })
+})
+
+describe('a number', () => {
+  it.each([
+    [1.5, 1.5],
+    ['49.9', 49.9],
+    ['', undefined],
+    [' ', undefined],
+    ['free', undefined],
+    [true, undefined],
+    [null, undefined],
+    ['Infinity', undefined],
+  ])('of %j is %j', (value, number) => expect(numberOf(value)).toBe(number))
+})
