@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
+import { annotationRoutes } from './annotations-route.ts'
 import { cohortsRoute } from './cohorts-route.ts'
 import { engageRoute } from './engage-route.ts'
 import { exportRoute } from './export-route.ts'
@@ -9,6 +10,7 @@ import type { FaultQueue } from './faults.ts'
 import { importRoute } from './import-route.ts'
 import { meRoute } from './me-route.ts'
 import { namesRoute } from './names-route.ts'
+import { oldAnnotationsRoute } from './old-annotations-route.ts'
 import { type Project, refusalText } from './project.ts'
 import {
   familyOf,
@@ -23,6 +25,8 @@ import { reset, send, wait } from './send.ts'
 
 /** Mixpanel takes its queries by either. */
 const READS = ['GET', 'POST']
+
+const ANNOTATIONS = '/api/app/projects/:project/annotations'
 
 type Route = (context: SimulatorContext) => Reply | Promise<Reply>
 
@@ -54,6 +58,15 @@ export function simulatorApp(project: Project, faults: FaultQueue, log: RequestL
   app.post('/import', answer(importRoute(project)))
   app.on(READS, bothPaths('/engage'), answer(engageRoute(project)))
   app.on(READS, bothPaths('/cohorts/list'), answer(cohortsRoute(project)))
+  app.get('/api/2.0/annotations', answer(oldAnnotationsRoute(project)))
+  const annotations = annotationRoutes(project)
+  app.get(ANNOTATIONS, answer(annotations.list))
+  app.post(ANNOTATIONS, answer(annotations.create))
+  app.get(`${ANNOTATIONS}/tags`, answer(annotations.listTags))
+  app.post(`${ANNOTATIONS}/tags`, answer(annotations.createTag))
+  app.get(`${ANNOTATIONS}/:id`, answer(annotations.read))
+  app.patch(`${ANNOTATIONS}/:id`, answer(annotations.change))
+  app.delete(`${ANNOTATIONS}/:id`, answer(annotations.remove))
   const names = answer(namesRoute(project))
   app.get('/api/query/events/names', names)
   app.get('/api/2.0/events/names', names)

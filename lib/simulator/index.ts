@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
+import { AnnotationStore } from './annotation-store.ts'
 import { simulatorApp } from './app.ts'
 import type { Credentials } from './auth.ts'
 import { projectClock } from './clock.ts'
@@ -20,6 +21,7 @@ import { RequestLog } from './request-log.ts'
 import { EventStore } from './store.ts'
 import { fileBytes, lineBytes, wholeLines } from './whole-lines.ts'
 
+export type { Annotation, AnnotationInput, AnnotationStore, AnnotationTag } from './annotation-store.ts'
 export type { Cohort, CohortInput, CohortStore } from './cohort-store.ts'
 export type { EngageOptions } from './engage-sessions.ts'
 export type { Fault, FaultEffect, FaultMatch, FaultScope } from './faults.ts'
@@ -47,6 +49,7 @@ export interface Simulator extends AsyncDisposable {
   /** The profiles of a group key, by its `data_group_id`. */
   groupProfiles(dataGroupId: string): ProfileStore
   readonly cohorts: CohortStore
+  readonly annotations: AnnotationStore
   /** Loses every Engage session: the next page of each is refused. */
   forgetSessions(): void
   /** From now on refuses a part of the API, or with undefined no longer. */
@@ -101,6 +104,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       profiles: project.profiles,
       groupProfiles: project.groupProfiles,
       cohorts: project.cohorts,
+      annotations: project.annotations,
       forgetSessions: () => project.sessions.clear(),
       refuse: (part, refusal) => {
         const { [part]: _, ...others } = project.plan
@@ -131,6 +135,8 @@ function projectOf(options: SimulatorOptions, clock: Project['clock'], store: Ev
     profiles: new ProfileStore(),
     groupProfiles: storesByName(),
     cohorts: new CohortStore(),
+    annotations: new AnnotationStore(),
+    annotationDates: options.annotationDates ?? 'offset',
     engage: options.engage ?? {},
     sessions: new EngageSessions((options.engage?.sessionSeconds ?? SESSION_SECONDS) * 1000),
     plan: options.plan ?? {},
@@ -161,6 +167,7 @@ async function loadFiles(project: Project, options: SimulatorOptions): Promise<v
     for (const file of files) await project.groupProfiles(dataGroupId).loadFile(file)
   }
   for (const file of options.cohorts ?? []) await project.cohorts.loadFile(file)
+  for (const file of options.annotations ?? []) await project.annotations.loadFile(file)
 }
 
 async function listen(server: Server, host: string, port: number): Promise<string> {

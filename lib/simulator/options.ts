@@ -39,6 +39,10 @@ export interface SimulatorOptions {
   readonly groupProfiles?: Readonly<Record<string, readonly string[]>> | undefined
   /** NDJSON files of saved cohorts, each in the form of `CohortInput`. */
   readonly cohorts?: readonly string[] | undefined
+  /** NDJSON files of annotations, each in the form of `AnnotationInput`. */
+  readonly annotations?: readonly string[] | undefined
+  /** How the app API writes dates of annotations: with the project's offset, as has been seen, or without, as documented. */
+  readonly annotationDates?: 'offset' | 'plain' | undefined
   readonly engage?: EngageOptions | undefined
   /** The largest body of `POST /import`, unpacked; 2 MiB when left out. */
   readonly importBytesMax?: number | undefined

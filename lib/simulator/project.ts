@@ -1,3 +1,4 @@
+import type { AnnotationStore } from './annotation-store.ts'
 import type { Credentials } from './auth.ts'
 import type { ProjectClock } from './clock.ts'
 import type { CohortStore } from './cohort-store.ts'
@@ -18,6 +19,9 @@ export interface Project {
   /** The profiles of a group key, by its `data_group_id`; made when first asked for. */
   readonly groupProfiles: (dataGroupId: string) => ProfileStore
   readonly cohorts: CohortStore
+  readonly annotations: AnnotationStore
+  /** How the app API writes their dates: with the project's offset, or without. */
+  readonly annotationDates: 'offset' | 'plain'
   readonly engage: EngageOptions
   readonly sessions: EngageSessions
   /** What the project may not use, now. */

@@ -4,7 +4,7 @@ import type { Simulator } from '../../lib/simulator/index.ts'
 
 /** What a test sends; the service account and the project id are given unless it says otherwise. */
 export interface Question {
-  readonly method?: 'GET' | 'POST' | 'DELETE'
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly query?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
   /** The `Authorization` header; null sends none. */

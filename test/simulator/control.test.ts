@@ -41,7 +41,16 @@ test('every kind of fault can be set over HTTP, also as a list', async () => {
     { kind: 'vanish', count: 1 },
     { kind: 'body', body: 'x', status: 200, contentType: 'text/plain', gzip: true, keepEncodingHeader: false },
   ]
-  const match = { path: '/', exactPath: '/a', parameters: { page: '1' }, fromDate: DAY, toDate: DAY, event: 'e', unfiltered: false, minDays: 1 }
+  const match = {
+    path: '/',
+    exactPath: '/a',
+    parameters: { page: '1' },
+    fromDate: DAY,
+    toDate: DAY,
+    event: 'e',
+    unfiltered: false,
+    minDays: 1,
+  }
   const { status, text } = await set(kinds.map((kind) => ({ ...kind, match, times: 2, skip: 1 })))
   expect({ status, body: JSON.parse(text) }).toEqual({ status: 200, body: { set: kinds.length } })
 })
