@@ -2,7 +2,7 @@ import { createLogUpdate } from 'log-update'
 import pino from 'pino'
 import { type MixloadError, messageOf } from '../lib/errors.ts'
 import type { RunEvent } from '../lib/events.ts'
-import { type AnySlice, sliceName } from '../lib/slices.ts'
+import { type AnySlice, recordsName, sliceName } from '../lib/slices.ts'
 import { Progress, requestsInWords } from './progress.ts'
 
 /** Results go to stdout; everything else goes to stderr: a progress display on a terminal, else one JSON line an event. */
@@ -41,7 +41,7 @@ function logEvents(): Events {
   const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }))
   return {
     tell(event) {
-      if (event.kind === 'slice-progress') return
+      if (event.kind === 'slice-progress' || event.kind === 'records-progress') return
       const { level, message, ...fields } = logEntry(event)
       log[level]({ kind: event.kind, ...fields }, message)
     },
@@ -54,9 +54,15 @@ function logEvents(): Events {
 
 function logEntry(event: RunEvent): { level: 'info' | 'warn'; message: string } & Record<string, unknown> {
   const slice = 'slice' in event ? sliceFields(event.slice) : {}
-  const isWarning = ['slice-split', 'slice-by-event', 'slice-set-aside', 'retry', 'warning', 'rejects'].includes(
-    event.kind,
-  )
+  const isWarning = [
+    'slice-split',
+    'slice-by-event',
+    'slice-set-aside',
+    'records-anew',
+    'retry',
+    'warning',
+    'rejects',
+  ].includes(event.kind)
   const numbers =
     event.kind === 'slice-loaded'
       ? { rows: event.record.rowCount, rejects: event.record.rejectCount, load_id: event.record.loadId }
@@ -134,6 +140,16 @@ export function sentence(event: RunEvent): string {
       return 'file' in event.slice
         ? `${sliceName(event.slice)}: set aside. ${event.error.message}`
         : `${sliceName(event.slice)}: set aside, the next run will ask again. ${event.error.message}`
+    case 'records-started':
+      return `${recordsName(event.stream, event.days)}: asking`
+    case 'records-progress':
+      return `${recordsName(event.stream, event.days)}: ${event.records} records so far, ${event.requests} requests`
+    case 'records-anew':
+      return `${recordsName(event.stream, event.days)}: reading begins anew. ${event.reason}`
+    case 'records-loading':
+      return `${recordsName(event.table, event.days)}: loading ${event.rows} rows`
+    case 'records-loaded':
+      return `${recordsName(event.table, event.days)}: ${event.record.rowCount} rows loaded in ${event.seconds.toFixed(1)} s`
     case 'columns-added':
       return `${event.table}: ${event.columns.length} new columns: ${someNames(event.columns)}`
     case 'retry':

@@ -1,7 +1,7 @@
 import type { Column } from './columns/column.ts'
 import type { LoadRecord } from './destination.ts'
 import type { MixloadError } from './errors.ts'
-import type { AnySlice } from './slices.ts'
+import type { AnySlice, Slice } from './slices.ts'
 
 /** What happens in a run that somebody may want to see. The pipeline tells; the shell prints, logs or ignores. */
 export type RunEvent =
@@ -30,6 +30,35 @@ export type RunEvent =
   | { readonly kind: 'slice-clamped'; readonly slice: AnySlice; readonly reason: string }
   /** Given up for this run; the next run will ask for it again. */
   | { readonly kind: 'slice-set-aside'; readonly slice: AnySlice; readonly error: MixloadError }
+  /** Records of a stream are asked for: all of them, or those of some days. */
+  | { readonly kind: 'records-started'; readonly stream: string; readonly days: Slice | undefined }
+  | {
+      readonly kind: 'records-progress'
+      readonly stream: string
+      readonly days: Slice | undefined
+      readonly records: number
+      readonly requests: number
+    }
+  /** What came so far is thrown away. */
+  | {
+      readonly kind: 'records-anew'
+      readonly stream: string
+      readonly days: Slice | undefined
+      readonly reason: string
+    }
+  | {
+      readonly kind: 'records-loading'
+      readonly table: string
+      readonly days: Slice | undefined
+      readonly rows: number
+    }
+  | {
+      readonly kind: 'records-loaded'
+      readonly table: string
+      readonly days: Slice | undefined
+      readonly record: LoadRecord
+      readonly seconds: number
+    }
   | { readonly kind: 'columns-added'; readonly table: string; readonly columns: readonly Column[] }
   | { readonly kind: 'retry'; readonly error: MixloadError; readonly delayMs: number }
   | { readonly kind: 'waiting-for-budget'; readonly ms: number }

@@ -127,3 +127,8 @@ export function sliceName(slice: AnySlice): string {
   const { firstDay, lastDay } = slice
   return firstDay === lastDay ? firstDay : `${firstDay} to ${lastDay}`
 }
+/** How records of a stream or table are named in messages: all of them, or those of some days. */
+export function recordsName(name: string, days: Slice | undefined): string {
+  return days === undefined ? name : `${name} of ${sliceName(days)}`
+}
+

@@ -1,6 +1,6 @@
 import { EVENT_PROPERTIES, EXPORT_COLUMNS, type FixedColumn, LOCAL_TIME_COLUMN } from '../columns/catalogue.ts'
-import type { ColumnType } from '../columns/column.ts'
 import type { ColumnRules } from '../columns/registry.ts'
+import { columnRules } from '../columns/rules.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
 import type { Settings } from '../settings.ts'
 import type { Slice } from '../slices.ts'
@@ -49,25 +49,7 @@ export function exportColumns(localTime: boolean): readonly FixedColumn[] {
   return localTime ? [...EXPORT_COLUMNS, LOCAL_TIME_COLUMN] : EXPORT_COLUMNS
 }
 
-/** Which properties get columns, and of what type. The user's word comes before the catalogue's. */
+/** Which properties get columns, and of what type. */
 export function exportColumnRules(settings: Settings): ColumnRules {
-  const isIncluded = settings.includeProperties === undefined ? () => true : matcher(settings.includeProperties)
-  const isExcluded = matcher(settings.excludeProperties ?? [])
-  const given = new Map<string, ColumnType>(Object.entries(settings.columns))
-  const known = new Map(Object.entries(EVENT_PROPERTIES))
-  return {
-    columnsMax: settings.maxColumns,
-    newProperties: settings.newProperties,
-    typeOf: (property) => given.get(property) ?? known.get(property)?.type,
-    isWanted: (property) => isIncluded(property) && !isExcluded(property),
-  }
-}
-
-/** Whether a name is one of these patterns, in which `*` stands for any characters. */
-function matcher(patterns: readonly string[]): (name: string) => boolean {
-  const expressions = patterns.map((pattern) => {
-    const literal = pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-    return new RegExp(`^${literal.join('.*')}$`, 's')
-  })
-  return (name) => expressions.some((expression) => expression.test(name))
+  return columnRules(settings, EVENT_PROPERTIES, true)
 }

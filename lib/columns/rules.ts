@@ -1,0 +1,43 @@
+import type { Settings } from '../settings.ts'
+import type { CatalogueEntry } from './catalogue.ts'
+import type { ColumnType } from './column.ts'
+import type { ColumnRules } from './registry.ts'
+
+type RuleSettings = Pick<
+  Settings,
+  'maxColumns' | 'newProperties' | 'columns' | 'includeProperties' | 'excludeProperties'
+>
+
+/**
+ * Which properties of a table get columns, and of what type. The user's word comes before the catalogue's. Including and
+ * excluding is for properties that users name, so for events and profiles: `isSelective` is false for other tables.
+ */
+export function columnRules(
+  settings: RuleSettings,
+  properties: Readonly<Record<string, CatalogueEntry>>,
+  isSelective: boolean,
+): ColumnRules {
+  const given = new Map<string, ColumnType>(Object.entries(settings.columns))
+  const known = new Map(Object.entries(properties))
+  return {
+    columnsMax: settings.maxColumns,
+    newProperties: settings.newProperties,
+    typeOf: (property) => given.get(property) ?? known.get(property)?.type,
+    isWanted: isSelective ? selection(settings) : () => true,
+  }
+}
+
+function selection({ includeProperties, excludeProperties = [] }: RuleSettings): (property: string) => boolean {
+  const isIncluded = includeProperties === undefined ? () => true : matcher(includeProperties)
+  const isExcluded = matcher(excludeProperties)
+  return (property) => isIncluded(property) && !isExcluded(property)
+}
+
+/** Whether a name is one of these patterns, in which `*` stands for any characters. */
+function matcher(patterns: readonly string[]): (name: string) => boolean {
+  const expressions = patterns.map((pattern) => {
+    const literal = pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+    return new RegExp(`^${literal.join('.*')}$`, 's')
+  })
+  return (name) => expressions.some((expression) => expression.test(name))
+}
