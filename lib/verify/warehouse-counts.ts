@@ -1,0 +1,39 @@
+import { z } from 'zod'
+import type { Destination } from '../destination.ts'
+import { quoteText } from '../sql.ts'
+import { sqlText } from '../sql-files.ts'
+import { addDays, type Day } from '../time/days.ts'
+import { countsOf, type EventCounts } from './compare.ts'
+
+const Row = z.object({ day: z.string(), event: z.string(), count: z.coerce.number() })
+
+/**
+ * The events of `export_latest` by name and day, days being those of the project's zone.
+ * @throws MixloadError CONFIG_INVALID where the destination can't be asked.
+ */
+export async function warehouseCounts(
+  destination: Destination,
+  span: { readonly firstDay: Day; readonly lastDay: Day; readonly zone: string },
+  signal: AbortSignal,
+): Promise<EventCounts> {
+  // A day in any zone lies within a day before and after the same day in UTC.
+  const moment = (day: Day) => quoteText(`${day} 00:00:00+00`)
+  const sql = sqlText(destination.supports.dialect, 'event_counts', {
+    table: destination.pathInViews('export_latest'),
+    zone: quoteText(span.zone),
+    from: moment(addDays(span.firstDay, -1)),
+    until: moment(addDays(span.lastDay, 2)),
+  })
+  const rows: [Day, string, number][] = []
+  await destination.query(
+    sql,
+    (texts) => {
+      for (const text of texts) {
+        const { day, event, count } = Row.parse(JSON.parse(text))
+        rows.push([day, event, count])
+      }
+    },
+    signal,
+  )
+  return countsOf(rows)
+}

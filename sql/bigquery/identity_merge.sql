@@ -1,0 +1,14 @@
+  SELECT
+    merged AS original_id,
+    coalesce(nullif(merges.distinct_id, ''), merges.ids[SAFE_OFFSET(0)]) AS resolved_id,
+    2 AS weakness,
+    merges.said_at
+  FROM (
+    SELECT
+      distinct_id,
+      JSON_VALUE_ARRAY({{ids}}) AS ids,
+      mp_processing_time_ms AS said_at
+    FROM {{table}}
+    WHERE event = '$merge'
+  ) AS merges
+  CROSS JOIN UNNEST(merges.ids) AS merged
