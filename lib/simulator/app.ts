@@ -7,6 +7,7 @@ import { exportRoute } from './export-route.ts'
 import { replacement } from './fault-reply.ts'
 import { faultsSchema } from './fault-schema.ts'
 import type { FaultQueue } from './faults.ts'
+import { funnelListRoute, funnelsRoute } from './funnels-route.ts'
 import { importRoute } from './import-route.ts'
 import { meRoute } from './me-route.ts'
 import { namesRoute } from './names-route.ts'
@@ -21,6 +22,7 @@ import {
   type SimulatorEnvironment,
 } from './reply.ts'
 import type { RequestLog } from './request-log.ts'
+import { revenueRoute } from './revenue-route.ts'
 import { reset, send, wait } from './send.ts'
 
 /** Mixpanel takes its queries by either. */
@@ -58,6 +60,9 @@ export function simulatorApp(project: Project, faults: FaultQueue, log: RequestL
   app.post('/import', answer(importRoute(project)))
   app.on(READS, bothPaths('/engage'), answer(engageRoute(project)))
   app.on(READS, bothPaths('/cohorts/list'), answer(cohortsRoute(project)))
+  app.on(READS, bothPaths('/funnels/list'), answer(funnelListRoute(project)))
+  app.on(READS, bothPaths('/funnels'), answer(funnelsRoute(project)))
+  app.get('/api/2.0/engage/revenue', answer(revenueRoute(project)))
   app.get('/api/2.0/annotations', answer(oldAnnotationsRoute(project)))
   const annotations = annotationRoutes(project)
   app.get(ANNOTATIONS, answer(annotations.list))

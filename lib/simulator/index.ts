@@ -10,6 +10,7 @@ import { projectClock } from './clock.ts'
 import { CohortStore } from './cohort-store.ts'
 import { EngageSessions } from './engage-sessions.ts'
 import { type Fault, FaultQueue } from './faults.ts'
+import { FunnelStore } from './funnel-store.ts'
 import { IMPORT_BYTES_MAX } from './import-route.ts'
 import { Budget } from './limits.ts'
 import { DEFAULT_CREDENTIALS, type SimulatorOptions } from './options.ts'
@@ -18,6 +19,7 @@ import { ProfileStore } from './profile-store.ts'
 import type { Project } from './project.ts'
 import type { RecordedRequest } from './reply.ts'
 import { RequestLog } from './request-log.ts'
+import { RevenueStore } from './revenue-store.ts'
 import { EventStore } from './store.ts'
 import { fileBytes, lineBytes, wholeLines } from './whole-lines.ts'
 
@@ -25,10 +27,12 @@ export type { Annotation, AnnotationInput, AnnotationStore, AnnotationTag } from
 export type { Cohort, CohortInput, CohortStore } from './cohort-store.ts'
 export type { EngageOptions } from './engage-sessions.ts'
 export type { Fault, FaultEffect, FaultMatch, FaultScope } from './faults.ts'
+export type { Funnel, FunnelInput, FunnelStep, FunnelStore, StepFigures } from './funnel-store.ts'
 export { DEFAULT_CREDENTIALS, type SimulatorOptions } from './options.ts'
 export { PLAN_PARTS, type Plan, type PlanPart, type PlanRefusal } from './plan.ts'
 export type { ProfileProperties, ProfileStore } from './profile-store.ts'
 export type { RecordedRequest } from './reply.ts'
+export type { RevenueFigures, RevenueStore } from './revenue-store.ts'
 
 /** A local Mixpanel project that answers over HTTP. */
 export interface Simulator extends AsyncDisposable {
@@ -50,6 +54,9 @@ export interface Simulator extends AsyncDisposable {
   groupProfiles(dataGroupId: string): ProfileStore
   readonly cohorts: CohortStore
   readonly annotations: AnnotationStore
+  readonly funnels: FunnelStore
+  /** Days whose revenue is said here; all others follow from the profiles' `$transactions`. */
+  readonly revenue: RevenueStore
   /** Loses every Engage session: the next page of each is refused. */
   forgetSessions(): void
   /** From now on refuses a part of the API, or with undefined no longer. */
@@ -105,6 +112,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       groupProfiles: project.groupProfiles,
       cohorts: project.cohorts,
       annotations: project.annotations,
+      funnels: project.funnels,
+      revenue: project.revenue,
       forgetSessions: () => project.sessions.clear(),
       refuse: (part, refusal) => {
         const { [part]: _, ...others } = project.plan
@@ -136,6 +145,8 @@ function projectOf(options: SimulatorOptions, clock: Project['clock'], store: Ev
     groupProfiles: storesByName(),
     cohorts: new CohortStore(),
     annotations: new AnnotationStore(),
+    funnels: new FunnelStore(),
+    revenue: new RevenueStore(),
     annotationDates: options.annotationDates ?? 'offset',
     engage: options.engage ?? {},
     sessions: new EngageSessions((options.engage?.sessionSeconds ?? SESSION_SECONDS) * 1000),
@@ -168,6 +179,7 @@ async function loadFiles(project: Project, options: SimulatorOptions): Promise<v
   }
   for (const file of options.cohorts ?? []) await project.cohorts.loadFile(file)
   for (const file of options.annotations ?? []) await project.annotations.loadFile(file)
+  for (const file of options.funnels ?? []) await project.funnels.loadFile(file)
 }
 
 async function listen(server: Server, host: string, port: number): Promise<string> {

@@ -22,3 +22,9 @@ export function numberOfRaw(value: unknown): number | undefined {
   if (typeof value === 'number') return value
   return sourceJson.isRawJSON(value) ? Number(value.rawJSON) : undefined
 }
+
+/** A number that `JSON.stringify` spells with a point, as Python's floats are: `12.0`. */
+export function decimal(number: number): unknown {
+  const text = String(number)
+  return /^-?\d+$/.test(text) ? sourceJson.rawJSON(`${text}.0`) : number
+}

@@ -43,6 +43,8 @@ export interface SimulatorOptions {
   readonly annotations?: readonly string[] | undefined
   /** How the app API writes dates of annotations: with the project's offset, as has been seen, or without, as documented. */
   readonly annotationDates?: 'offset' | 'plain' | undefined
+  /** NDJSON files of saved funnels, each in the form of `FunnelInput`. */
+  readonly funnels?: readonly string[] | undefined
   readonly engage?: EngageOptions | undefined
   /** The largest body of `POST /import`, unpacked; 2 MiB when left out. */
   readonly importBytesMax?: number | undefined

@@ -3,10 +3,12 @@ import type { Credentials } from './auth.ts'
 import type { ProjectClock } from './clock.ts'
 import type { CohortStore } from './cohort-store.ts'
 import type { EngageOptions, EngageSessions } from './engage-sessions.ts'
+import type { FunnelStore } from './funnel-store.ts'
 import type { Budget, Refusal } from './limits.ts'
 import type { Plan } from './plan.ts'
 import type { ProfileStore } from './profile-store.ts'
 import { type Reply, rateLimited, type SimulatorContext } from './reply.ts'
+import type { RevenueStore } from './revenue-store.ts'
 import type { EventStore } from './store.ts'
 
 /** The simulated project, as its routes see it. */
@@ -22,6 +24,8 @@ export interface Project {
   readonly annotations: AnnotationStore
   /** How the app API writes their dates: with the project's offset, or without. */
   readonly annotationDates: 'offset' | 'plain'
+  readonly funnels: FunnelStore
+  readonly revenue: RevenueStore
   readonly engage: EngageOptions
   readonly sessions: EngageSessions
   /** What the project may not use, now. */

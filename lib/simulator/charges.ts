@@ -1,0 +1,36 @@
+import { dayNumber } from './clock.ts'
+import type { ProfileStore } from './profile-store.ts'
+
+const TRANSACTIONS = Buffer.from('"$transactions"')
+
+/** The charges of one day. */
+export interface DayCharges {
+  readonly amount: number
+  /** Who was charged. */
+  readonly payers: ReadonlySet<string>
+}
+
+/** What profiles were charged, by day: the list property `$transactions`, as the SDKs' `track_charge` writes it. */
+export function chargesByDay(profiles: ProfileStore): ReadonlyMap<number, DayCharges> {
+  const days = new Map<number, { amount: number; payers: Set<string> }>()
+  for (const id of profiles.ids()) {
+    // Most profiles have none, and need no parsing.
+    if (profiles.line(id)?.includes(TRANSACTIONS) !== true) continue
+    const list = profiles.get(id)?.$transactions
+    for (const { day, amount } of Array.isArray(list) ? list.flatMap(charge) : []) {
+      const charges = days.get(day) ?? { amount: 0, payers: new Set() }
+      charges.amount += amount
+      charges.payers.add(id)
+      days.set(day, charges)
+    }
+  }
+  return days
+}
+
+/** A transaction as day and amount; none where it lacks one of them. */
+function charge(transaction: unknown): { day: number; amount: number }[] {
+  if (typeof transaction !== 'object' || transaction === null) return []
+  const { $amount, $time } = transaction as { $amount?: unknown; $time?: unknown }
+  const day = typeof $time === 'string' ? dayNumber($time.slice(0, 10)) : undefined
+  return typeof $amount === 'number' && day !== undefined ? [{ day, amount: $amount }] : []
+}
