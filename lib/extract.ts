@@ -13,7 +13,7 @@ import { type Chunk, ChunkWriter, removeChunks, type SpoolDirectory } from './sp
 import type { SpooledRows } from './spooled-rows.ts'
 import { exportRequest, exportSelection } from './streams/export.ts'
 import { type DayRows, DayTally } from './time/day-tally.ts'
-import { addDays } from './time/days.ts'
+import { addDays, type Day } from './time/days.ts'
 import { type EventClock, eventClock } from './time/event-time.ts'
 
 export interface ExtractOptions {
@@ -35,6 +35,8 @@ export interface SpooledSlice extends SpooledRows {
   readonly summary: BodySummary
   readonly ignoredValues: number
   readonly clock: EventClock
+  /** Where not all of its events are to be rows: how many are, and until when the others are covered, by day. */
+  readonly kept?: { readonly rows: number; readonly coverage: ReadonlyMap<Day, number> }
 }
 
 /** What became of a slice. */
@@ -46,6 +48,8 @@ export type Extracted<S extends AnySlice> =
   | { readonly kind: 'future' }
   /** Nothing to load: the ledger has its content. */
   | { readonly kind: 'already-loaded' }
+  /** Nothing to load: it was only to be looked at. */
+  | { readonly kind: 'looked-at' }
 
 /** Where slices come from. */
 export interface SliceSource<S extends AnySlice> {
@@ -107,7 +111,7 @@ export class Extractor implements SliceSource<Slice> {
         if (isFailure(error, 'DAY_IN_FUTURE')) {
           tell({ kind: 'slice-clamped', slice, reason: error.message })
           if (slice.firstDay === slice.lastDay) return { kind: 'future' }
-          slice = { firstDay: slice.firstDay, lastDay: addDays(slice.lastDay, -1) }
+          slice = { ...slice, lastDay: addDays(slice.lastDay, -1) }
         } else if (!isFailure(error, 'BODY_TRUNCATED', 'QUERY_TIMEOUT', 'BODY_UNREADABLE')) throw error
         else if (slice.firstDay !== slice.lastDay) return { kind: 'split', into: halves(asked), reason: error }
         else return this.#spooled(slice, startedAt, await this.#byEvent(slice, error, signal))
@@ -143,7 +147,7 @@ export class Extractor implements SliceSource<Slice> {
     await budget.acquire(signal)
     this.#requests++
     this.#allRequests++
-    const clock = eventClock(slice.firstDay, slice.lastDay)
+    const clock = clockOf(slice)
     try {
       const body = await client.stream(exportRequest(slice, events), signal)
       return await spoolBody(body, spool, {
@@ -151,7 +155,7 @@ export class Extractor implements SliceSource<Slice> {
         writer: this.#writer,
         clock,
         // Those of a single day are all its own.
-        dayTally: slice.firstDay === slice.lastDay ? undefined : new DayTally(clock),
+        dayTally: isAllOfOneDay(slice) ? undefined : new DayTally(clock),
         eventNames: this.#eventNamesSeen,
         onProgress: (bytes, count) => tell({ kind: 'slice-progress', slice, bytes, events: count }),
       })
@@ -227,8 +231,9 @@ export class Extractor implements SliceSource<Slice> {
     const spooled: SpooledSlice = {
       slice,
       loadId: randomUUID(),
-      ...slice,
-      selection: exportSelection(this.#options.events),
+      firstDay: slice.firstDay,
+      lastDay: slice.lastDay,
+      selection: exportSelection(this.#options.events, slice.since),
       startedAt,
       events: parts.flatMap((part) => part.events),
       rejects: parts.flatMap((part) => part.rejects),
@@ -242,15 +247,27 @@ export class Extractor implements SliceSource<Slice> {
         longestLine: Math.max(...summaries.map(({ longestLine }) => longestLine)),
         longestReject: Math.max(...summaries.map(({ longestReject }) => longestReject)),
       },
-      dayRows: slice.firstDay === slice.lastDay ? { [slice.firstDay]: eventCount } : (parts[0]?.dayRows ?? null),
+      dayRows: isAllOfOneDay(slice)
+        ? { [slice.firstDay]: eventCount }
+        : ((parts.length === 1 ? parts[0]?.dayRows : undefined) ?? null),
       requestCount: this.#requests,
       fields: this.#writer.fields(),
       hasOverflow: this.#writer.hasOverflow,
       ignoredValues: this.#writer.ignoredValues,
-      clock: eventClock(slice.firstDay, slice.lastDay),
+      clock: clockOf(slice),
     }
     return { kind: 'spooled', spooled }
   }
+}
+
+function isAllOfOneDay({ firstDay, lastDay, since }: Slice): boolean {
+  return firstDay === lastDay && since === undefined
+}
+
+/** Rows that were asked for by when they were processed are of their own days: those without one are of none. */
+function clockOf({ firstDay, lastDay, since }: Slice): EventClock {
+  const clock = eventClock(firstDay, lastDay)
+  return since === undefined ? clock : { ...clock, filedUnder: undefined }
 }
 
 /** Reads a body to its end into chunk files. Where that fails, nothing is left of it. */

@@ -1,10 +1,13 @@
 import type { Column } from './columns/column.ts'
 import type { Relation, WriteMode } from './destination.ts'
+import { isFailure } from './errors.ts'
 import type { SpooledSlice } from './extract.ts'
 import { flattenExport } from './flatten.ts'
+import { countByDay, withoutCovered } from './late-query.ts'
 import { sliceName } from './slices.ts'
 import type { Flattened } from './spool-reader.ts'
 import { TableLoader, type TableLoadOptions } from './table-loader.ts'
+import type { Day } from './time/days.ts'
 
 export interface LoadOptions extends TableLoadOptions {
   readonly write: 'append' | 'replace'
@@ -30,14 +33,49 @@ export class Loader extends TableLoader<SpooledSlice> {
   protected modeOf({ slice }: SpooledSlice): WriteMode {
     // A file is no answer to a request for days, so there is nothing that it could stand for.
     if (this.#write === 'append' || 'file' in slice) return { kind: 'append' }
-    return { kind: 'replace-days', ...slice }
+    // What came late is a part of its days.
+    if (slice.since !== undefined) return { kind: 'append' }
+    return { kind: 'replace-days', firstDay: slice.firstDay, lastDay: slice.lastDay }
   }
 
   protected rowsOf(spooled: SpooledSlice): Relation {
-    const rowCount = spooled.summary.events
+    const { kept } = spooled
+    const rowCount = kept?.rows ?? spooled.summary.events
     if (rowCount === 0) return { columns: [], rowCount, query: 'SELECT 1 WHERE false' }
     const paths = spooled.events.map(({ path }) => path)
-    return { ...this.flattened(spooled, paths), rowCount }
+    const flattened = this.flattened(spooled, paths)
+    const query = kept === undefined ? flattened.query : withoutCovered(flattened, kept.coverage)
+    return { columns: flattened.columns, rowCount, query }
+  }
+
+  /** The slice without the rows that were processed within the coverage of their day, in milliseconds since 1970. */
+  async withoutCovered(spooled: SpooledSlice, coverage: ReadonlyMap<Day, number>): Promise<SpooledSlice> {
+    if (spooled.summary.events === 0) return { ...spooled, dayRows: {} }
+    try {
+      return await this.#counted(spooled, coverage)
+    } catch (error) {
+      if (!isFailure(error, 'ENGINE_FAILED')) throw error
+      return this.readable({ ...spooled, kept: { rows: 0, coverage } }, error)
+    }
+  }
+
+  protected override async readable(spooled: SpooledSlice, failure: unknown): Promise<SpooledSlice> {
+    const readable = await super.readable(spooled, failure)
+    return spooled.kept === undefined ? readable : this.#counted(readable, spooled.kept.coverage)
+  }
+
+  async #counted(spooled: SpooledSlice, coverage: ReadonlyMap<Day, number>): Promise<SpooledSlice> {
+    const paths = spooled.events.map(({ path }) => path)
+    const connection = await this.options.engine.connect()
+    try {
+      const counts = await connection.all(countByDay(withoutCovered(this.flattened(spooled, paths), coverage)))
+      const rows = counts.reduce((total, { count }) => total + Number(count), 0)
+      const ofDays = counts.filter(({ day }) => day !== null)
+      const dayRows = Object.fromEntries(ofDays.map(({ day, count }) => [String(day), Number(count)]))
+      return { ...spooled, dayRows, kept: { rows, coverage } }
+    } finally {
+      connection.close()
+    }
   }
 
   protected flattened(spooled: SpooledSlice, paths: readonly string[]): Flattened {

@@ -1,10 +1,12 @@
 import type { LoadRecord } from './destination.ts'
-import { addDays, type Day, daysBetween, earlier, endOfDayInZone, later } from './time/days.ts'
+import { addDays, type Day, daysBetween, daysOf, earlier, endOfDayInZone, later } from './time/days.ts'
 
 /** The unit of work: a span of days of one stream, loaded in one commit. */
 export interface Slice {
   readonly firstDay: Day
   readonly lastDay: Day
+  /** Where set, only of rows that Mixpanel processed after this moment, in milliseconds since 1970. */
+  readonly since?: number
 }
 
 /** A file's path, or {@link STANDARD_INPUT}: in the place of a span of days, what one commit loads. */
@@ -37,24 +39,31 @@ export function endOfDay(day: Day, clock: DayClock): number {
   return clock.daysAreLocal ? local : Math.max(local, endOfDayInZone(day, 'UTC'))
 }
 
+/** Whether a load of days has a day whole: it began after the day was over. */
+export function isWholeIn(
+  { firstDay, lastDay, startedAt }: Pick<LoadRecord, 'firstDay' | 'lastDay' | 'startedAt'>,
+  day: Day,
+  clock: DayClock,
+): boolean {
+  if (firstDay === null || lastDay === null || day < firstDay || day > lastDay) return false
+  return startedAt.getTime() >= endOfDay(day, clock)
+}
+
 /** The days that the ledger has whole: covered by a load of everything selected that began after the day was over. */
 export function wholeDays(ledger: readonly LoadRecord[], selection: string, clock: DayClock): ReadonlySet<Day> {
   const days = new Set<Day>()
-  for (const { firstDay, lastDay, startedAt, selection: loaded } of ledger) {
+  for (const load of ledger) {
+    const { firstDay, lastDay, selection: loaded } = load
     if (firstDay === null || lastDay === null) continue
     if (loaded !== selection && loaded !== '') continue
-    for (let day = firstDay; day <= lastDay; day = addDays(day, 1)) {
-      if (startedAt.getTime() >= endOfDay(day, clock)) days.add(day)
-    }
+    for (const day of daysOf(firstDay, lastDay)) if (isWholeIn(load, day, clock)) days.add(day)
   }
   return days
 }
 
 /** The days from `first` to `last` that are not among `done`. */
 export function missingDays(first: Day, last: Day, done: ReadonlySet<Day>): readonly Day[] {
-  const days: Day[] = []
-  for (let day = first; day <= last; day = addDays(day, 1)) if (!done.has(day)) days.push(day)
-  return days
+  return daysOf(first, last).filter((day) => !done.has(day))
 }
 
 /** Days a slice should span so that this many days need no more requests than an hour allows. */
@@ -84,11 +93,12 @@ export function planSlices(days: readonly Day[], sliceDays: number): readonly Sl
 }
 
 /** The two halves of a slice of more than one day. */
-export function halves({ firstDay, lastDay }: Slice): readonly [Slice, Slice] {
+export function halves(slice: Slice): readonly [Slice, Slice] {
+  const { firstDay, lastDay } = slice
   const middle = addDays(firstDay, Math.floor(daysBetween(firstDay, lastDay) / 2) - 1)
   return [
-    { firstDay, lastDay: middle },
-    { firstDay: addDays(middle, 1), lastDay },
+    { ...slice, lastDay: middle },
+    { ...slice, firstDay: addDays(middle, 1) },
   ]
 }
 
@@ -121,14 +131,15 @@ export function syncDays(
   return [...reread].sort()
 }
 
-/** How a slice is named in messages. */
-export function sliceName(slice: AnySlice): string {
-  if ('file' in slice) return slice.file === STANDARD_INPUT ? 'standard input' : slice.file
-  const { firstDay, lastDay } = slice
-  return firstDay === lastDay ? firstDay : `${firstDay} to ${lastDay}`
-}
 /** How records of a stream or table are named in messages: all of them, or those of some days. */
 export function recordsName(name: string, days: Slice | undefined): string {
   return days === undefined ? name : `${name} of ${sliceName(days)}`
 }
 
+/** How a slice is named in messages. */
+export function sliceName(slice: AnySlice): string {
+  if ('file' in slice) return slice.file === STANDARD_INPUT ? 'standard input' : slice.file
+  const { firstDay, lastDay, since } = slice
+  const days = firstDay === lastDay ? firstDay : `${firstDay} to ${lastDay}`
+  return since === undefined ? days : `late arrivals of ${days}`
+}

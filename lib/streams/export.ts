@@ -6,7 +6,7 @@ import type { Settings } from '../settings.ts'
 import type { Slice } from '../slices.ts'
 
 /** The raw export of a slice. `time_in_ms` always: else events that differ in milliseconds only would look equal. */
-export function exportRequest({ firstDay, lastDay }: Slice, events: readonly string[] | undefined): ApiRequest {
+export function exportRequest({ firstDay, lastDay, since }: Slice, events: readonly string[] | undefined): ApiRequest {
   return {
     family: 'data',
     path: '/api/2.0/export',
@@ -15,14 +15,29 @@ export function exportRequest({ firstDay, lastDay }: Slice, events: readonly str
       to_date: lastDay,
       time_in_ms: 'true',
       ...(events === undefined ? {} : { event: JSON.stringify(events) }),
+      ...(since === undefined ? {} : { where: `properties["mp_processing_time_ms"] > ${since}` }),
     },
   }
 }
 
-/** What of the stream is asked for, as the ledger keeps it; empty for all of it. */
-export function exportSelection(events: readonly string[] | undefined): string {
-  return events === undefined ? '' : JSON.stringify({ events: [...events].sort() })
+/** What of the stream is asked for, as the ledger keeps it; empty for all of it. `since` as of a slice. */
+export function exportSelection(events: readonly string[] | undefined, since?: number): string {
+  const selected = {
+    ...(events === undefined ? {} : { events: [...events].sort() }),
+    ...(since === undefined ? {} : { [LATE_SINCE]: since }),
+  }
+  return Object.keys(selected).length === 0 ? '' : JSON.stringify(selected)
 }
+
+/** The `since` of a selection and the selection that it would be without; undefined where it has none. */
+export function lateSince(selection: string): { readonly since: number; readonly selection: string } | undefined {
+  if (loadedFile(selection) !== undefined || !selection.includes(`"${LATE_SINCE}":`)) return undefined
+  const selected: { readonly events?: readonly string[]; readonly [LATE_SINCE]?: number } = JSON.parse(selection)
+  const since = selected[LATE_SINCE]
+  return since === undefined ? undefined : { since, selection: exportSelection(selected.events) }
+}
+
+const LATE_SINCE = 'late_since'
 
 /** A file that was loaded, as the ledger keeps it in the place of what was asked for. */
 export interface LoadedFile {

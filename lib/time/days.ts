@@ -29,6 +29,13 @@ export function daysBetween(first: Day, last: Day): number {
   return Math.max(0, Math.round((startOfDay(last) - startOfDay(first)) / DAY_MS) + 1)
 }
 
+/** The days from `first` to `last`, both included. */
+export function daysOf(first: Day, last: Day): readonly Day[] {
+  const days: Day[] = []
+  for (let day = first; day <= last; day = addDays(day, 1)) days.push(day)
+  return days
+}
+
 export function earlier(a: Day, b: Day): Day {
   return a < b ? a : b
 }
