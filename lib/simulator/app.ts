@@ -2,6 +2,8 @@ import { Hono } from 'hono'
 import { z } from 'zod'
 import { annotationRoutes } from './annotations-route.ts'
 import { cohortsRoute } from './cohorts-route.ts'
+import { eventsRoute, segmentationRoute } from './counts-route.ts'
+import { engagePropertiesRoute } from './engage-properties-route.ts'
 import { engageRoute } from './engage-route.ts'
 import { exportRoute } from './export-route.ts'
 import { replacement } from './fault-reply.ts'
@@ -62,6 +64,9 @@ export function simulatorApp(project: Project, faults: FaultQueue, log: RequestL
   app.on(READS, bothPaths('/cohorts/list'), answer(cohortsRoute(project)))
   app.on(READS, bothPaths('/funnels/list'), answer(funnelListRoute(project)))
   app.on(READS, bothPaths('/funnels'), answer(funnelsRoute(project)))
+  app.on(READS, bothPaths('/segmentation'), answer(segmentationRoute(project)))
+  app.on(READS, bothPaths('/events'), answer(eventsRoute(project)))
+  app.on(READS, bothPaths('/engage/properties'), answer(engagePropertiesRoute(project)))
   app.get('/api/2.0/engage/revenue', answer(revenueRoute(project)))
   app.get('/api/2.0/annotations', answer(oldAnnotationsRoute(project)))
   const annotations = annotationRoutes(project)

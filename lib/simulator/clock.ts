@@ -24,6 +24,8 @@ export interface ProjectClock {
   today(): number
   /** The day under which an export lists this moment: local in a legacy project, else UTC. */
   dayOf(utcMs: number): number
+  /** The project's wall clock at this moment, in milliseconds as if it were UTC. */
+  local(utcMs: number): number
   /** The `time` that an export writes, in milliseconds: the local wall clock read as UTC in a legacy project. */
   exported(utcMs: number): number
 }
@@ -41,7 +43,8 @@ export function projectClock({ timezone, legacyTime, today }: ClockOptions): Pro
     throw new MixloadError('CONFIG_INVALID', `timezone: ${timezone} is not an IANA time zone`)
   }
   const offset = offsetReader(timezone)
-  const localDay = (utcMs: number) => Math.floor((utcMs + offset(utcMs)) / MS_PER_DAY)
+  const local = (utcMs: number) => utcMs + offset(utcMs)
+  const localDay = (utcMs: number) => Math.floor(local(utcMs) / MS_PER_DAY)
   const fixed = today === undefined ? undefined : dayNumber(today)
   if (today !== undefined && fixed === undefined) {
     throw new MixloadError('CONFIG_INVALID', `today: ${today} is not a day; write yyyy-mm-dd`)
@@ -54,7 +57,8 @@ export function projectClock({ timezone, legacyTime, today }: ClockOptions): Pro
     now,
     today: () => fixed ?? localDay(now()),
     dayOf: legacyTime ? localDay : (utcMs) => Math.floor(utcMs / MS_PER_DAY),
-    exported: legacyTime ? (utcMs) => utcMs + offset(utcMs) : (utcMs) => utcMs,
+    local,
+    exported: legacyTime ? local : (utcMs) => utcMs,
   }
 }
 
