@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs'
+import { partsOf } from './chunk-parts.ts'
 import type { EngineConnection } from './engine.ts'
 import { isFailure } from './errors.ts'
 import { type Chunk, ChunkWriter, removeChunks, type SpoolDirectory } from './spool.ts'
@@ -6,15 +6,14 @@ import type { SpooledRows } from './spooled-rows.ts'
 import type { DayRows } from './time/day-tally.ts'
 
 const NEWLINE = 0x0a
-/** A chunk is tried in parts of about this many bytes; within one that fails, halves are tried down to the line. */
-const PART_BYTES = 4 * 1024 * 1024
 
 /** Whether the engine reads these files as it must for a load. */
 type Probe = (paths: readonly string[]) => Promise<boolean>
 
 /**
  * What is left of spooled lines that the engine refuses, although the scanner took them: the same without the lines that
- * fail by themselves, which go to the rejects. Undefined when the engine reads every line, so that the failure had
+ * fail by themselves, which go to the rejects: a chunk is tried in parts, and of one that fails halves, down to the line.
+ * Undefined when the engine reads every line, so that the failure had
  * another cause.
  *
  * `queryOf` gives the query that the load would run over files.
@@ -90,17 +89,4 @@ async function keepReadable(lines: Buffer, kept: ChunkWriter, spool: SpoolDirect
   if (split === lines.length) return [lines.toString('utf8', 0, lines.length - 1)]
   const before = await keepReadable(lines.subarray(0, split), kept, spool, probe)
   return [...before, ...(await keepReadable(lines.subarray(split), kept, spool, probe))]
-}
-
-/** A chunk's bytes in parts that end where lines do. */
-async function* partsOf({ path }: Chunk): AsyncGenerator<Buffer, void, undefined> {
-  let pending: Buffer = Buffer.alloc(0)
-  for await (const block of createReadStream(path, { highWaterMark: PART_BYTES })) {
-    pending = Buffer.concat([pending, block as Buffer])
-    const end = pending.lastIndexOf(NEWLINE) + 1
-    if (end === 0) continue
-    yield pending.subarray(0, end)
-    pending = pending.subarray(end)
-  }
-  if (pending.length > 0) yield Buffer.concat([pending, Buffer.from([NEWLINE])])
 }

@@ -90,6 +90,11 @@ export class BodyReader {
     this.#sinks = sinks
   }
 
+  /** Events, or records, so far. */
+  get events(): number {
+    return this.#events
+  }
+
   async take(block: Buffer): Promise<void> {
     this.#read(block)
     await this.#sinks.events.flush()

@@ -1,0 +1,28 @@
+import { partsOf } from '../chunk-parts.ts'
+import { type Chunk, ChunkWriter, type SpoolDirectory } from '../spool.ts'
+
+/** The field of a numbered line that holds its number, as a text, beside `event` and `properties`. */
+export const ROW_FIELD = '_row'
+
+const NEWLINE = 0x0a
+const OPEN_OBJECT = 0x7b
+
+/** The same lines in new files, each with its number among all of them: the engine reads files in any order. */
+export async function numberLines(chunks: readonly Chunk[], spool: SpoolDirectory): Promise<readonly Chunk[]> {
+  const writer = new ChunkWriter(spool, '.numbered.ndjson')
+  let row = 0
+  for (const chunk of chunks) {
+    for await (const part of partsOf(chunk)) {
+      for (let start = 0; start < part.length; ) {
+        const end = part.indexOf(NEWLINE, start) + 1
+        const rest = part.indexOf(OPEN_OBJECT, start) + 1
+        const number = Buffer.from(`{"${ROW_FIELD}":"${row++}",`)
+        writer.append(number, 0, number.length)
+        writer.append(part, rest, end)
+        start = end
+      }
+      await writer.flush()
+    }
+  }
+  return writer.finish()
+}

@@ -1,0 +1,17 @@
+import type { BodySummary } from '../infer/body-reader.ts'
+import type { Slice } from '../slices.ts'
+import { removeChunks } from '../spool.ts'
+import type { SpooledRows } from '../spooled-rows.ts'
+
+/** Records of one table that have come whole, waiting on disk to be loaded. */
+export interface SpooledRecords extends SpooledRows {
+  /** The days that were asked for; undefined for all there is. */
+  readonly days: Slice | undefined
+  readonly summary: BodySummary
+  readonly ignoredValues: number
+}
+
+/** Deletes their files. */
+export async function discardRecords({ events, rejects }: SpooledRecords): Promise<void> {
+  await removeChunks([...events, ...rejects])
+}
