@@ -6,11 +6,20 @@ import { packagePath } from './package-root.ts'
  * each `{{key}}` filled in. Values must be quoted already.
  */
 export function sqlText(dialect: string, name: string, values: Readonly<Record<string, string>>): string {
-  const own = packagePath('sql', dialect, `${name}.sql`)
-  const text = readFileSync(existsSync(own) ? own : packagePath('sql', 'common', `${name}.sql`), 'utf8')
+  const own = textPath(dialect, name)
+  const text = readFileSync(existsSync(own) ? own : textPath('common', name), 'utf8')
   return text.replace(/\{\{(\w+)\}\}/g, (_, key: string) => {
     const value = values[key]
     if (value === undefined) throw new TypeError(`sql/${name}.sql asks for ${key}, which is not given`)
     return value
   })
+}
+
+/** Whether there is such a text, for the dialect or for all. */
+export function hasSqlText(dialect: string, name: string): boolean {
+  return existsSync(textPath(dialect, name)) || existsSync(textPath('common', name))
+}
+
+function textPath(folder: string, name: string): string {
+  return packagePath('sql', folder, `${name}.sql`)
 }

@@ -1,20 +1,44 @@
 import type { Column } from './columns/column.ts'
+import { latestName } from './columns/naming.ts'
 import type { DestinationSupports, View } from './destination.ts'
+import { identitiesView } from './identities.ts'
 import { quoteName } from './sql.ts'
 import { sqlText } from './sql-files.ts'
 
-/** The views over a table, by name. */
-const VIEWS: Readonly<Record<string, readonly string[]>> = {
-  export: ['export_latest', 'export_latest_by_time'],
+/** The table of events. */
+const EVENTS = 'export'
+
+/**
+ * What is told anew as a whole when a day is read again, by table. A table that is not here is replaced whole each time.
+ */
+const UNITS: Readonly<Record<string, readonly string[]>> = {
+  funnels: ['funnel_id', 'date'],
+  // A funnel that has lost steps must not keep them.
+  funnel_steps: ['funnel_id', 'date'],
+  revenue: ['date'],
 }
 
 /** The views over a table with these columns. `path` is the table's quoted path in the destination. */
 export function viewsOf(
-  { dialect, nameQuote }: DestinationSupports,
+  supports: DestinationSupports,
   table: string,
   path: string,
   columns: readonly Column[],
 ): readonly View[] {
-  const list = columns.map(({ name }) => quoteName(name, nameQuote)).join(',\n    ')
-  return (VIEWS[table] ?? []).map((name) => ({ name, query: sqlText(dialect, name, { table: path, columns: list }) }))
+  const quote = (name: string) => quoteName(name, supports.nameQuote)
+  const list = columns.map(({ name }) => quote(name)).join(',\n    ')
+  const view = (name: string, text: string, unit: readonly string[] = []): View => ({
+    name,
+    query: sqlText(supports.dialect, text, { table: path, columns: list, unit: unit.map(quote).join(', ') }),
+  })
+  if (table === EVENTS) {
+    return [
+      view('export_latest', 'export_latest'),
+      view('export_latest_by_time', 'export_latest_by_time'),
+      identitiesView(supports, path, columns),
+    ]
+  }
+  const unit = Object.hasOwn(UNITS, table) ? UNITS[table] : undefined
+  const name = latestName(table)
+  return [unit === undefined ? view(name, 'latest_rows') : view(name, 'latest_load', unit)]
 }

@@ -23,6 +23,11 @@ export function companionName(column: string): string {
   return fitName(`${column}__text`)
 }
 
+/** The name of the view that has a table's rows as they are now. */
+export function latestName(table: string): string {
+  return fitName(table, '_latest')
+}
+
 /** `name` itself if it is free, else `name_2`, `name_3` and so on. `taken` holds names as {@link foldName} gives them. */
 export function freeName(name: string, taken: ReadonlySet<string>): string {
   let candidate = name

@@ -6,7 +6,7 @@
   FROM (
     SELECT
       distinct_id,
-      JSON_VALUE_ARRAY({{ids}}) AS ids,
+      CASE WHEN JSON_TYPE({{ids}}) = 'array' THEN JSON_VALUE_ARRAY({{ids}}) END AS ids,
       mp_processing_time_ms AS said_at
     FROM {{table}}
     WHERE event = '$merge'

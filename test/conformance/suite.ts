@@ -5,7 +5,9 @@ import { columns } from './columns.ts'
 import { exportViews } from './export-views.ts'
 import { failedLoads } from './failed-loads.ts'
 import type { DestinationHarness } from './harness.ts'
+import { identities } from './identities.ts'
 import { interruptedLoads } from './interrupted-loads.ts'
+import { latestViews } from './latest-views.ts'
 import { ledger } from './ledger.ts'
 import { lifecycle } from './lifecycle.ts'
 import { loads } from './loads.ts'
@@ -36,6 +38,8 @@ export function runDestinationConformance(harness: DestinationHarness): void {
       readers,
       views,
       exportViews,
+      latestViews,
+      identities,
       queries,
     ]) {
       theme(harness)

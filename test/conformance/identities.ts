@@ -1,0 +1,137 @@
+import { describe, expect, it } from 'vitest'
+import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
+import type { Column } from '../../lib/columns/column.ts'
+import { columnName } from '../../lib/columns/naming.ts'
+import { viewsOf } from '../../lib/views.ts'
+import { type DestinationHarness, openStore, type StoredRow } from './harness.ts'
+import { load, newColumns, property, relationOf } from './rows.ts'
+
+const BEFORE = 'mp_distinct_id_before_identity'
+const TEXTS = ['$anon_id', '$identified_id', '$anon_distinct_id', 'alias']
+const named = (name: string, type?: 'json'): Column => ({
+  ...property(columnName(name), type),
+  property: name,
+})
+const OWN = EXPORT_COLUMNS.filter(({ name }) => !['_loaded_at', '_load_id'].includes(name))
+const ALL = [...TEXTS.map((name) => named(name)), named('$distinct_ids', 'json')]
+
+/** An event with what it says of ids; later ones in a list are processed later. */
+type Said = Readonly<Record<string, string | readonly string[] | null>>
+
+const identify = (anonymous: string, identified: string): Said => ({
+  event: '$identify',
+  distinct_id: identified,
+  mp_anon_id: anonymous,
+  mp_identified_id: identified,
+})
+const alias = (name: string, person: string): Said => ({ event: '$create_alias', distinct_id: person, alias: name })
+const merge = (distinctId: string | null, ...ids: readonly string[]): Said => ({
+  event: '$merge',
+  distinct_id: distinctId,
+  mp_distinct_ids: ids,
+})
+const rekeyed = (before: string, now: string): Said => ({ event: 'Order', distinct_id: now, [BEFORE]: before })
+
+export function identities(harness: DestinationHarness): void {
+  /** What the view gives where the table has these columns beside its own. */
+  async function resolved(said: readonly Said[], columns: readonly Column[] = ALL): Promise<object | undefined> {
+    await using store = await openStore(harness)
+    const { destination } = store
+    await destination.addColumns('export', newColumns([...EXPORT_COLUMNS, ...columns]))
+    const path = destination.pathInViews('export')
+    await destination.putViews(viewsOf(destination.supports, 'export', path, await destination.columns('export')))
+    const rows = said.map((one, at): StoredRow => {
+      const { mp_distinct_ids: ids, ...texts } = one
+      const json = ids === undefined ? {} : { mp_distinct_ids: JSON.stringify(ids) }
+      return {
+        event_id: `e-${at}`,
+        time: '2026-08-03T12:00:00.001Z',
+        _day: '2026-08-03',
+        mp_processing_time_ms: BigInt(1000 + at),
+        ...(texts as Readonly<Record<string, string | null>>),
+        ...json,
+      }
+    })
+    await load(destination, 'load-1', relationOf([...OWN, ...columns], rows), {
+      table: 'export',
+      record: { stream: 'export' },
+    })
+    if (!harness.queriesViews) return undefined
+    const found = (await store.readRows('identities')).map((row) => [row.original_id, row.resolved_id])
+    expect(new Set(found.map(([original]) => original)).size).toBe(found.length)
+    return Object.fromEntries(found)
+  }
+  const same = (found: object | undefined, expected: object) => {
+    if (found !== undefined) expect(found).toEqual(expected)
+  }
+
+  describe('the view over ids', () => {
+    it('is there, and empty, where nothing joins any', async () => {
+      same(await resolved([{ event: 'Order', distinct_id: 'ann' }], []), {})
+    })
+
+    it('takes the table as it is: without the columns of verbs, re-keyed events alone tell', async () => {
+      same(await resolved([rekeyed('anon', 'ann')], []), { anon: 'ann' })
+      same(await resolved([alias('nick', 'ann'), rekeyed('anon', 'ann')], [named('alias')]), {
+        anon: 'ann',
+        nick: 'ann',
+      })
+    })
+
+    it('goes by $identify, $create_alias, $merge and re-keyed events', async () => {
+      const said = [identify('anon', 'ann'), alias('nick', 'bob'), merge('cem', 'cem', 'cem-2', 'cem-3')]
+      same(await resolved([...said, rekeyed('old', 'dan')]), {
+        anon: 'ann',
+        nick: 'bob',
+        'cem-2': 'cem',
+        'cem-3': 'cem',
+        old: 'dan',
+      })
+    })
+
+    it('takes distinct_id where $identify does not say who was identified', async () => {
+      const said = { event: '$identify', distinct_id: 'ann', mp_anon_id: 'anon' }
+      same(await resolved([said, { ...said, mp_anon_id: 'anon-2', mp_identified_id: '' }]), {
+        anon: 'ann',
+        'anon-2': 'ann',
+      })
+      const browser = { event: '$identify', distinct_id: 'ann', mp_anon_distinct_id: 'anon' }
+      same(await resolved([browser], [named('$anon_distinct_id')]), { anon: 'ann' })
+    })
+
+    it('takes the first id of $merge where it has no distinct_id', async () => {
+      same(await resolved([merge(null, 'ann', 'bob'), merge('', 'cem', 'dan')]), { bob: 'ann', dan: 'cem' })
+    })
+
+    it('goes on from link to link', async () => {
+      const said = [identify('a', 'b'), alias('b', 'c'), merge('d', 'c', 'd'), rekeyed('d', 'e')]
+      same(await resolved(said), { a: 'e', b: 'e', c: 'e', d: 'e' })
+    })
+
+    it('believes re-keyed events more than verbs, and later ones more than earlier ones', async () => {
+      same(await resolved([rekeyed('anon', 'ann'), identify('anon', 'bob')]), { anon: 'ann' })
+      same(await resolved([identify('anon', 'ann'), identify('anon', 'bob')]), { anon: 'bob' })
+    })
+
+    it('lets an anonymous id stand for the person where Mixpanel does', async () => {
+      const said = [identify('anon', 'ann'), identify('anon-2', 'ann'), rekeyed('ann', 'anon')]
+      same(await resolved(said), { ann: 'anon', 'anon-2': 'anon' })
+    })
+
+    it('gives all ids of a circle one end', async () => {
+      const said = [identify('a', 'b'), identify('b', 'c'), identify('c', 'a'), identify('x', 'b')]
+      same(await resolved(said), { b: 'a', c: 'a', x: 'a' })
+    })
+
+    it('passes over what joins nothing', async () => {
+      const nothing = [identify('', 'ann'), identify('ann', 'ann'), rekeyed('ann', ''), merge('ann'), alias('', 'x')]
+      same(await resolved(nothing), {})
+    })
+
+    it('passes over a $merge whose ids are no list', async () => {
+      const odd = { event: '$merge', distinct_id: 'ann', mp_distinct_ids: { a: 1 } as unknown as readonly string[] }
+      const text = { ...odd, mp_distinct_ids: 'ann' }
+      same(await resolved([odd, text, merge('cem', 'cem', 'dan')]), { dan: 'cem' })
+    })
+  })
+}

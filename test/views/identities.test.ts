@@ -1,0 +1,103 @@
+import { tmpdir } from 'node:os'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { SUPPORTS } from '../../destinations/duckdb/dialect.ts'
+import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
+import type { Column } from '../../lib/columns/column.ts'
+import { Engine, type EngineConnection } from '../../lib/engine.ts'
+import { identitiesView } from '../../lib/identities.ts'
+import { quoteText } from '../../lib/sql.ts'
+import { property } from '../conformance/rows.ts'
+
+const COLUMNS: readonly Column[] = [
+  ...EXPORT_COLUMNS,
+  { ...property('mp_anon_id'), property: '$anon_id' },
+  { ...property('mp_identified_id'), property: '$identified_id' },
+]
+const VIEW = identitiesView(SUPPORTS, 'events', COLUMNS).query
+/** The longest way that the view goes. */
+const STEPS_MAX = 32
+
+/** What an event says: that the person with the one id is the one with the other. */
+interface Said {
+  readonly kind: 'rekeyed' | 'identify'
+  readonly from: string
+  readonly to: string
+  readonly at: number
+}
+
+let engine: Engine
+let connection: EngineConnection
+beforeAll(async () => {
+  engine = await Engine.create({ memoryLimit: '500MB', temporaryDirectory: tmpdir() })
+  connection = await engine.connect()
+})
+afterAll(async () => {
+  connection.close()
+  await engine[Symbol.asyncDispose]()
+})
+
+async function resolved(said: readonly Said[]): Promise<ReadonlyMap<string, string>> {
+  const rows = said.map(({ kind, from, to, at }) => {
+    const values = kind === 'rekeyed' ? ['Order', to, from, null, null] : ['$identify', 'somebody', null, from, to]
+    return `(${values.map((value) => (value === null ? 'NULL' : quoteText(value))).join(', ')}, ${at})`
+  })
+  await connection.run(`CREATE OR REPLACE TEMP TABLE events (event VARCHAR, distinct_id VARCHAR,
+    mp_distinct_id_before_identity VARCHAR, mp_anon_id VARCHAR, mp_identified_id VARCHAR, mp_processing_time_ms BIGINT)`)
+  if (rows.length > 0) await connection.run(`INSERT INTO events VALUES ${rows.join(', ')}`)
+  const found = await connection.all(VIEW)
+  expect(new Set(found.map((row) => row.original_id)).size).toBe(found.length)
+  return new Map(found.map((row) => [String(row.original_id), String(row.resolved_id)]))
+}
+
+/** The one link that counts for each id. */
+function linksOf(said: readonly Said[]): ReadonlyMap<string, Said> {
+  const links = new Map<string, Said>()
+  const strength = ({ kind, at }: Said) => (kind === 'rekeyed' ? 1_000_000 : 0) + at
+  for (const one of said) {
+    const other = links.get(one.from)
+    if (one.from === one.to) continue
+    const isStronger = other === undefined || strength(one) > strength(other)
+    if (isStronger || (strength(one) === strength(other) && one.to < other.to)) links.set(one.from, one)
+  }
+  return links
+}
+
+const id = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g')
+const said = fc.record({
+  kind: fc.constantFrom('rekeyed', 'identify'),
+  from: id,
+  to: id,
+  at: fc.integer({ min: 1, max: 9 }),
+}) as fc.Arbitrary<Said>
+
+describe('the view over ids', () => {
+  it('gives ids that are linked, over however many others, the same end, which is one of them', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(said, { maxLength: 12 }), async (all) => {
+        const ends = await resolved(all)
+        const links = linksOf(all)
+        const endOf = (one: string) => ends.get(one) ?? one
+        for (const { from, to } of links.values()) expect(endOf(from), `${from} and ${to}`).toBe(endOf(to))
+        for (const [one, end] of ends) {
+          expect(end).not.toBe(one)
+          expect(endOf(end)).toBe(end)
+          const reached = new Set([one])
+          for (let next = links.get(one); next !== undefined && !reached.has(next.to); next = links.get(next.to)) {
+            reached.add(next.to)
+          }
+          expect(reached.has(end), `${one} leads to ${end}`).toBe(true)
+        }
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('goes a long way, and not on for ever', async () => {
+    const chain = (length: number) =>
+      Array.from({ length }, (_, at): Said => ({ kind: 'identify', from: `id-${at}`, to: `id-${at + 1}`, at }))
+    const ends = await resolved(chain(STEPS_MAX))
+    expect(ends.get('id-0')).toBe(`id-${STEPS_MAX}`)
+    expect((await resolved(chain(STEPS_MAX + 1))).has('id-0')).toBe(false)
+  })
+})
