@@ -20,7 +20,7 @@ export const ERROR_CODES = {
   PLAN_REFUSED: { exitCode: 3, retry: false },
   /** 403: the credentials may not read this stream. */
   PERMISSION_REFUSED: { exitCode: 3, retry: false },
-  /** 404: the project, or this stream of it, does not exist here. */
+  /** 404: the project, or this stream of it, does not exist here; or no client has this name. */
   NOT_FOUND: { exitCode: 3, retry: false },
   /** Mixpanel refuses the request itself. */
   REQUEST_REFUSED: FAILED,
@@ -48,6 +48,12 @@ export const ERROR_CODES = {
   ENGINE_FAILED: FAILED,
   /** The counts of two sides of a border differ: nothing was committed. */
   COUNT_MISMATCH: FAILED,
+  /** A record can't be sent as it is given: an option is unknown, or a value wrong. */
+  RECORD_INVALID: MISCONFIGURED,
+  /** A client of this name is running already, or another one uses its spool. */
+  ALREADY_STARTED: FAILED,
+  /** Records were not delivered in the time that there was. */
+  UNDELIVERED: FAILED,
   /** Another run holds the destination. */
   DESTINATION_BUSY: FAILED,
   DESTINATION_FAILED: FAILED,

@@ -20,3 +20,9 @@ export function apiHosts(region: Region, apiUrl?: string): ApiHosts {
   if (region === 'us') return { data: 'https://data.mixpanel.com', app: 'https://mixpanel.com' }
   return { data: `https://data-${region}.mixpanel.com`, app: `https://${region}.mixpanel.com` }
 }
+
+/** The host that takes events and profile updates of a region, or `apiUrl` in its place. */
+export function ingestionHost(region: Region, apiUrl?: string): string {
+  if (apiUrl !== undefined) return apiUrl.replace(/\/+$/, '')
+  return region === 'us' ? 'https://api.mixpanel.com' : `https://api-${region}.mixpanel.com`
+}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { apiHosts, REGIONS } from '../../lib/mixpanel/regions.ts'
+import { apiHosts, ingestionHost, REGIONS } from '../../lib/mixpanel/regions.ts'
 
 describe('the hosts of a region', () => {
   it.each([
@@ -23,5 +23,16 @@ describe('the hosts of a region', () => {
       }
       expect(apiHosts(region, 'https://proxy.test/mixpanel/').data).toBe('https://proxy.test/mixpanel')
     }
+  })
+})
+
+describe('the host that is sent to', () => {
+  it('is one of each region, or the address that is given instead', () => {
+    expect(REGIONS.map((region) => ingestionHost(region))).toEqual([
+      'https://api.mixpanel.com',
+      'https://api-eu.mixpanel.com',
+      'https://api-in.mixpanel.com',
+    ])
+    expect(ingestionHost('eu', 'http://127.0.0.1:8080//')).toBe('http://127.0.0.1:8080')
   })
 })
