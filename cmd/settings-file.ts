@@ -5,7 +5,7 @@ import type { Tell } from '../lib/events.ts'
 import type { RawSettings } from '../lib/settings.ts'
 
 const DEFAULT_FILE = 'mixload.yaml'
-const SECRETS = ['serviceAccountSecret', 'apiSecret']
+const SECRETS = ['serviceAccountSecret', 'apiSecret', 'token']
 
 /**
  * The settings in a YAML file; none when no file is named and there is no mixload.yaml here.

@@ -212,7 +212,8 @@ const ERRORS: Readonly<Record<ErrorCode, string>> = {
     'Mixpanel does not accept the credentials. Check user name, secret, project id and region, and that the service account has not expired. `mixload check` also asks the other regions.',
   PLAN_REFUSED: 'Mixpanel answered 402: raw export is not on the plan of this project. Nothing more is asked for.',
   PERMISSION_REFUSED: 'Mixpanel answered 403: the service account may not read this. Give it access to the project.',
-  NOT_FOUND: 'Mixpanel answered 404, or the service account does not see the project. Check project id and region.',
+  NOT_FOUND:
+    'Mixpanel answered 404, or the service account does not see the project. Check project id and region. In a program: no client has this name.',
   REQUEST_REFUSED: 'Mixpanel refuses the request for a reason that is not known. The message has its words.',
   DAY_IN_FUTURE:
     "The last day lies after the project's today. A load asks for a day less by itself; seen in `mixload check`, the time zone is wrong.",
@@ -233,6 +234,11 @@ const ERRORS: Readonly<Record<ErrorCode, string>> = {
     'The spool or the request budget cannot be written: free space, or set `--spool-dir` or `--state-dir` to another directory.',
   ENGINE_FAILED: 'The embedded DuckDB failed outside of a load. Please report it.',
   COUNT_MISMATCH: 'The number of rows stored is not that of the rows read. Nothing was committed. Please report it.',
+  RECORD_INVALID:
+    'A record to send is not as it must be: an option that is unknown, or a wrong value. The message names it. Nothing was sent.',
+  ALREADY_STARTED: 'A client of this name is running already, or another process is using its spool directory.',
+  UNDELIVERED:
+    'The time to deliver was over before Mixpanel had taken all records. The message says how many; with a spool, they are sent at the next start.',
   DESTINATION_BUSY: 'Another run has the destination. The message says which.',
   DESTINATION_FAILED: 'The destination failed; the cause is in the message. Nothing of the slice was committed.',
   DESTINATION_UNAVAILABLE:

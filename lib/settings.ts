@@ -108,6 +108,12 @@ export const SETTINGS = {
     flag: false,
     describe: 'Project secret, instead of a service account; Mixpanel ends it on 3 March 2027',
   },
+  token: {
+    schema: z.string().min(1).optional(),
+    environment: 'MIXPANEL_TOKEN',
+    flag: false,
+    describe: 'Project token, for track, engage, alias and import',
+  },
   timezone: {
     schema: zone.optional(),
     environment: 'MIXPANEL_TIMEZONE',
