@@ -68,13 +68,16 @@ export const FUNNELS_STREAM: RecordStream = {
     if (slice === undefined) throw new TypeError('funnels are read by days')
     const body = await context.ask({ family: 'app', path: '/api/query/funnels/list', query: {} }, signal)
     const what = 'The list of funnels'
-    for (const funnel of objectsOf(parseAnswer(body, what), 'results', what)) {
+    const funnels = objectsOf(parseAnswer(body, what), 'results', what)
+    let refused = 0
+    for (const funnel of funnels) {
       if (funnel.funnel_id === undefined) throw unknownForm(what)
       try {
         yield* readFunnel(context, funnel, slice, signal)
       } catch (error) {
-        if (!isFailure(error, 'NOT_FOUND')) throw error
-        context.tell({ kind: 'warning', message: `${nameOf(funnel)} is listed, but is not there: ${error.message}` })
+        // One may be deleted since it was listed, or have lost an event that it stands on; the others go on.
+        if (!isFailure(error, 'NOT_FOUND', 'REQUEST_REFUSED') || ++refused === funnels.length) throw error
+        context.tell({ kind: 'warning', message: `${nameOf(funnel)} is left out: ${error.message}` })
       }
     }
   },

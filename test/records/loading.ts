@@ -6,7 +6,7 @@ import type { Destination } from '../../lib/destination.ts'
 import { Engine } from '../../lib/engine.ts'
 import type { RunEvent } from '../../lib/events.ts'
 import { RequestBudget } from '../../lib/mixpanel/budget.ts'
-import { MixpanelClient } from '../../lib/mixpanel/client.ts'
+import { type Credentials, MixpanelClient } from '../../lib/mixpanel/client.ts'
 import { apiHosts } from '../../lib/mixpanel/regions.ts'
 import { type RecordRunOptions, type RecordRunSummary, runRecordStream } from '../../lib/records/run.ts'
 import { type RawSettings, resolveSettings } from '../../lib/settings.ts'
@@ -31,6 +31,10 @@ export interface RunMore {
   readonly slices?: readonly Slice[]
   /** Where Mixpanel is; nowhere where left out. */
   readonly apiUrl?: string
+  readonly credentials?: Credentials
+  readonly projectId?: string
+  /** Of the project; UTC where left out. */
+  readonly zone?: string
   readonly destination?: Destination
   readonly signal?: AbortSignal
   readonly retry?: RecordRunOptions['retry']
@@ -60,8 +64,8 @@ export async function openWorkshop(): Promise<Workshop> {
     async run(stream, { settings = {}, slices, apiUrl = 'http://127.0.0.1:1', signal, retry, ...more } = {}) {
       await using client = new MixpanelClient({
         hosts: apiHosts('us', apiUrl),
-        credentials: { kind: 'service-account', user: 'someone', secret: 'secret' },
-        projectId: '1',
+        credentials: more.credentials ?? { kind: 'service-account', user: 'someone', secret: 'secret' },
+        projectId: more.projectId ?? '1',
         firstByteTimeoutMs: 5000,
         idleTimeoutMs: 5000,
       })
@@ -69,7 +73,7 @@ export async function openWorkshop(): Promise<Workshop> {
         stream,
         {
           settings: resolveSettings({}, {}, settings),
-          zone: 'UTC',
+          zone: more.zone ?? 'UTC',
           client,
           budget: new RequestBudget(directory, 'query', { perHour: 0, perSecond: 0 }),
           destination: more.destination ?? destination,

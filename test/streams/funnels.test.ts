@@ -5,6 +5,7 @@ import { parseAnswer } from '../../lib/streams/answer.ts'
 import { FUNNELS_STREAM, funnelRecords } from '../../lib/streams/funnels.ts'
 import { addDays } from '../../lib/time/days.ts'
 import { failureOf } from '../conformance/failures.ts'
+import { simulatedProject } from './simulated.ts'
 
 const FUNNEL = { funnel_id: 7509, name: 'Signup funnel' }
 const SLICE = { firstDay: '2026-08-01', lastDay: '2026-08-10' }
@@ -98,5 +99,148 @@ describe('the days of funnels', () => {
         expect(FUNNELS_STREAM.sliceDaysMax?.(settings)).toBeGreaterThan(funnelWindow)
       }),
     )
+  })
+})
+
+const SIGNUP = { id: 7509, name: 'Signup', steps: ['App Open', { event: '$custom_event:12', custom_event_id: 12 }] }
+const AUGUST = { firstDay: '2026-08-01', lastDay: '2026-08-03' }
+
+describe('funnels', () => {
+  it('are loaded by a request for their list and one for each, a row a funnel and day', async () => {
+    await using project = await simulatedProject()
+    const { funnels } = project.simulator
+    funnels.set({ ...SIGNUP, overall: true })
+    funnels.setDay(7509, '2026-08-01', [320, 201])
+    funnels.setDay(7509, '2026-08-02', [9, { count: 4, avg_time: 12.5, selector: { a: [1.1] }, step_label: 'Done' }])
+    funnels.set({ id: 9070, name: 'Checkout', steps: ['Cart', 'Pay', 'Paid'] })
+    const summary = await project.run(FUNNELS_STREAM, { slices: [AUGUST] })
+    expect(summary).toMatchObject({ stream: 'funnels', requests: 3, slices: 1, rows: 6, rejects: 0 })
+    expect(project.asked()).toEqual([
+      'GET /api/query/funnels/list',
+      'GET /api/query/funnels?funnel_id=7509&from_date=2026-08-01&to_date=2026-08-03&unit=day',
+      'GET /api/query/funnels?funnel_id=9070&from_date=2026-08-01&to_date=2026-08-03&unit=day',
+    ])
+    const days = await project.workshop.rows(
+      'SELECT * REPLACE (CAST(date AS VARCHAR) AS date, CAST(_day AS VARCHAR) AS _day) FROM funnels ORDER BY ALL',
+    )
+    expect(days.slice(0, 2)).toMatchObject([
+      {
+        funnel_id: 7509n,
+        name: 'Signup',
+        date: '2026-08-01',
+        _day: '2026-08-01',
+        completion: 201n,
+        starting_amount: 320n,
+        step_count: 2n,
+        worst: 1n,
+      },
+      { funnel_id: 7509n, date: '2026-08-02', completion: 4n, starting_amount: 9n },
+    ])
+    expect(JSON.parse(String(days[0]?.steps))).toMatchObject([{ count: 320 }, { count: 201, custom_event_id: 12 }])
+    const steps = await project.workshop.rows(
+      'SELECT * EXCLUDE (_day, _loaded_at, _load_id) REPLACE (CAST(date AS VARCHAR) AS date) FROM funnel_steps ORDER BY funnel_id, date, step',
+    )
+    expect(steps).toHaveLength(3 * 2 + 3 * 3)
+    expect(steps.slice(0, 4)).toEqual([
+      {
+        funnel_id: 7509n,
+        date: '2026-08-01',
+        step: 0n,
+        event: 'App Open',
+        goal: 'App Open',
+        step_label: null,
+        count: 320n,
+        avg_time: null,
+        avg_time_from_start: null,
+        step_conv_ratio: 1,
+        overall_conv_ratio: 1,
+        custom_event_id: null,
+        selector: null,
+      },
+      expect.objectContaining({
+        step: 1n,
+        event: '$custom_event:12',
+        count: 201n,
+        avg_time: 60,
+        step_conv_ratio: 0.628125,
+        custom_event_id: 12n,
+      }),
+      expect.objectContaining({ date: '2026-08-02', step: 0n, count: 9n }),
+      expect.objectContaining({ step: 1n, count: 4n, avg_time: 12.5, step_label: 'Done', selector: '{"a":[1.1]}' }),
+    ])
+  })
+
+  it.each(['append', 'replace'] as const)(
+    'whose numbers change late show the new ones, with --write %s',
+    async (write) => {
+      await using project = await simulatedProject()
+      const { funnels } = project.simulator
+      funnels.set({ ...SIGNUP, steps: ['App Open', 'Signed Up', 'Paid'] })
+      funnels.setDay(7509, '2026-08-01', [320, 201, 5])
+      const more = { slices: [AUGUST], settings: { write } }
+      await project.run(FUNNELS_STREAM, more)
+      funnels.set({ ...SIGNUP, steps: ['App Open', 'Signed Up'] })
+      funnels.setDay(7509, '2026-08-01', [320, 215])
+      await project.run(FUNNELS_STREAM, more)
+      const latest = await project.workshop.rows('SELECT completion FROM funnels_latest ORDER BY date')
+      expect(latest).toEqual([{ completion: 215n }, { completion: 0n }, { completion: 0n }])
+      const steps = await project.workshop.rows(
+        'SELECT step, count FROM funnel_steps_latest ORDER BY date, step LIMIT 3',
+      )
+      expect(steps).toEqual([
+        { step: 0n, count: 320n },
+        { step: 1n, count: 215n },
+        { step: 0n, count: 0n },
+      ])
+      const [all] = await project.workshop.rows('SELECT count(*) AS n FROM funnels')
+      expect(all).toEqual({ n: write === 'append' ? 6n : 3n })
+    },
+  )
+
+  it('that Mixpanel takes too long over are asked for in ever shorter spans', async () => {
+    await using project = await simulatedProject()
+    project.simulator.funnels.set(SIGNUP)
+    project.simulator.fault({
+      kind: 'timeout',
+      times: Number.POSITIVE_INFINITY,
+      match: { exactPath: '/api/query/funnels', minDays: 2 },
+    })
+    const summary = await project.run(FUNNELS_STREAM, { slices: [AUGUST] })
+    expect(summary).toMatchObject({ slices: 1, rows: 3 })
+    const spans = project
+      .asked()
+      .flatMap((text) => /from_date=.*-(\d\d)&to_date=.*-(\d\d)/.exec(text)?.slice(1).join('-') ?? [])
+    expect(spans).toEqual(['01-03', '01-01', '02-03', '02-02', '03-03'])
+  })
+
+  it('of which one is refused are loaded without it, and that is told', async () => {
+    await using project = await simulatedProject()
+    project.simulator.funnels.set(SIGNUP)
+    project.simulator.funnels.set({ ...SIGNUP, id: 9070, name: 'Broken' })
+    const match = { exactPath: '/api/query/funnels', parameters: { funnel_id: '9070' } }
+    project.simulator.fault({
+      kind: 'status',
+      status: 400,
+      body: '{"error":"no such event"}',
+      times: Number.POSITIVE_INFINITY,
+      match,
+    })
+    expect(await project.run(FUNNELS_STREAM, { slices: [AUGUST] })).toMatchObject({ rows: 3 })
+    expect(project.warnings()).toEqual([expect.stringMatching(/^Funnel 9070 \(Broken\) is left out: .*no such event/)])
+    project.simulator.funnels.delete(7509)
+    expect((await failureOf(project.run(FUNNELS_STREAM, { slices: [AUGUST] }))).code).toBe('REQUEST_REFUSED')
+  })
+
+  it('may be none', async () => {
+    await using project = await simulatedProject()
+    expect(await project.run(FUNNELS_STREAM, { slices: [AUGUST] })).toMatchObject({ requests: 1, rows: 0 })
+    for (const view of ['funnels_latest', 'funnel_steps_latest']) {
+      expect(await project.workshop.rows(`SELECT * FROM ${view}`)).toEqual([])
+    }
+  })
+
+  it('that are not on the plan fail so', async () => {
+    await using project = await simulatedProject({ plan: { funnels: 402 } })
+    expect((await failureOf(project.run(FUNNELS_STREAM, { slices: [AUGUST] }))).code).toBe('PLAN_REFUSED')
   })
 })
