@@ -28,3 +28,13 @@ export function decimal(number: number): unknown {
   const text = String(number)
   return /^-?\d+$/.test(text) ? sourceJson.rawJSON(`${text}.0`) : number
 }
+
+/** The sum of two numbers, whole ones to the digit; undefined where one of them is none. */
+export function sumOfRaw(one: unknown, other: unknown): unknown {
+  const [a, b] = [numberOfRaw(one), numberOfRaw(other)]
+  if (a === undefined || b === undefined) return undefined
+  const texts = [JSON.stringify(one), JSON.stringify(other)]
+  if (!texts.every((text) => /^-?\d+$/.test(text))) return a + b
+  const sum = texts.reduce((total, text) => total + BigInt(text), 0n)
+  return Number.isSafeInteger(Number(sum)) ? Number(sum) : sourceJson.rawJSON(String(sum))
+}

@@ -1,3 +1,4 @@
+import { parseLossless } from './lossless-json.ts'
 import { fileBytes, lineBytes, wholeLines } from './whole-lines.ts'
 
 const NEWLINE = 0x0a
@@ -34,6 +35,21 @@ export class ProfileStore {
   get(distinctId: string): ProfileProperties | undefined {
     const line = this.#lines.get(distinctId)
     return line === undefined ? undefined : (JSON.parse(line.toString()) as ProfileLine).$properties
+  }
+
+  /**
+   * Changes a profile by a function of its properties, which are undefined where there is no profile, and should be so
+   * afterwards where there is to be none. Numbers keep their digits, as with `parseLossless`.
+   */
+  update(
+    distinctId: string,
+    change: (properties: ProfileProperties | undefined) => ProfileProperties | undefined,
+  ): void {
+    const line = this.#lines.get(distinctId)
+    const before = line === undefined ? undefined : (parseLossless(line.toString()) as ProfileLine).$properties
+    const after = change(before)
+    if (after === undefined) this.#lines.delete(distinctId)
+    else this.set(distinctId, after)
   }
 
   has(distinctId: string): boolean {
