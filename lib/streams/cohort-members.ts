@@ -1,0 +1,111 @@
+import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
+import { isFailure, type MixloadError } from '../errors.ts'
+import { type JsonObject, numberOf, objectsOf, parseAnswer, unknownForm } from './answer.ts'
+import { type ProfileQuery, profilePages } from './profile-pages.ts'
+import type { RecordBatch, RecordStream, StreamContext, StreamTable } from './stream.ts'
+
+const TABLE = 'cohort_members'
+
+const COHORT_MEMBERS: StreamTable = {
+  name: TABLE,
+  columns: [
+    fixed('cohort_id', 'bigint', 'Id of the cohort', 'cohort_id'),
+    fixed('distinct_id', 'text', 'Member of the cohort'),
+    ...LOAD_COLUMNS,
+  ],
+  identity: 'distinct_id',
+  key: ['cohort_id', 'distinct_id'],
+  properties: {},
+}
+
+/** How often a cohort whose session is lost midway is read from its first page. */
+const COHORT_TRIES = 3
+
+/**
+ * Who is in each saved cohort, as of now: Mixpanel computes a cohort when it is asked for. At least one request a cohort.
+ */
+export const COHORT_MEMBERS_STREAM: RecordStream = {
+  name: TABLE,
+  tables: [COHORT_MEMBERS],
+  replication: 'full-table',
+  async *read(context, _, signal) {
+    const what = 'The list of cohorts'
+    const body = await context.ask({ family: 'app', path: '/api/query/cohorts/list', query: {}, form: {} }, signal)
+    const cohorts = objectsOf(parseAnswer(body, what), 'results', what).map((cohort) => cohortOf(cohort, what))
+    const gone: MixloadError[] = []
+    for (const cohort of cohorts) {
+      try {
+        yield* membersOf(context, cohort, signal)
+      } catch (error) {
+        if (!isFailure(error, 'REQUEST_REFUSED', 'NOT_FOUND')) throw error
+        gone.push(error)
+        // That all of them are gone at once is no answer to empty the table for.
+        if (gone.length === cohorts.length) throw error
+        context.tell({ kind: 'warning', message: `${cohort.name} is left out: ${error.message}` })
+      }
+    }
+  },
+}
+
+interface Cohort {
+  /** As JSON. */
+  readonly id: string
+  readonly name: string
+  readonly count: number | undefined
+  readonly dataGroupId: string | undefined
+}
+
+function cohortOf({ id, name, count, data_group_id }: JsonObject, what: string): Cohort {
+  if (numberOf(id) === undefined) throw unknownForm(what)
+  const text = JSON.stringify(id)
+  return {
+    id: text,
+    name: typeof name === 'string' ? `cohort ${text} (${name})` : `cohort ${text}`,
+    count: numberOf(count),
+    dataGroupId: data_group_id === null || data_group_id === undefined ? undefined : String(numberText(data_group_id)),
+  }
+}
+
+/** The digits of a number or text. */
+function numberText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+async function* membersOf(
+  context: StreamContext,
+  cohort: Cohort,
+  signal: AbortSignal,
+): AsyncGenerator<RecordBatch, void, undefined> {
+  const { includeAllUsers } = context.settings
+  const query: ProfileQuery = {
+    what: cohort.name,
+    form: {
+      filter_by_cohort: `{"id":${cohort.id}}`,
+      include_all_users: String(includeAllUsers),
+      // Of a list that is empty it is not known whether it means none or all.
+      output_properties: '["$distinct_id"]',
+      ...(cohort.dataGroupId === undefined ? {} : { data_group_id: cohort.dataGroupId }),
+    },
+    insteadOfProperties: `"cohort_id":${cohort.id}`,
+    ...(cohort.count === undefined || !includeAllUsers ? {} : { atLeast: cohort.count }),
+  }
+  for (let tries = 1; ; tries++) {
+    try {
+      for await (const { lines } of profilePages(context, query, signal)) yield { table: TABLE, lines }
+      break
+    } catch (error) {
+      // Its members come once more, of which the table's key keeps one each; the other cohorts need not be read again.
+      if (!isFailure(error, 'SESSION_LOST') || tries === COHORT_TRIES) throw error
+      context.tell({ kind: 'records-anew', stream: cohort.name, days: undefined, reason: error.message })
+    }
+  }
+  // Members without a profile count for Mixpanel, so without them the numbers differ.
+  if (cohort.count === undefined || !includeAllUsers) return
+  context.expect({
+    table: TABLE,
+    count: cohort.count,
+    where: { column: 'cohort_id', value: cohort.id },
+    isReadAnew: false,
+    name: cohort.name,
+  })
+}

@@ -1,0 +1,135 @@
+import { isFailure, MixloadError } from '../errors.ts'
+import { type ProfilePage, profilePage } from '../records/page-records.ts'
+import type { StreamContext } from './stream.ts'
+
+/** What to ask the profile query for. */
+export interface ProfileQuery {
+  /** How messages call it, such as `engage`. */
+  readonly what: string
+  /** The form's fields, but for those of paging. */
+  readonly form: Readonly<Record<string, string>>
+  /** As {@link profilePage} takes it. */
+  readonly insteadOfProperties?: string
+  /** Profiles that are there by another count: a full page is not the last one before so many have come. */
+  readonly atLeast?: number
+}
+
+/** Pages that are asked for at once where the number of requests at once has no limit. */
+const AHEAD = 5
+
+/** How often a page that is broken, or that Mixpanel takes too long over, is asked for. */
+const PAGE_TRIES = 3
+
+/**
+ * The pages of a profile query, in order; up to as many as may be asked for at once come ahead, so that a page is read
+ * while the next ones are on their way. The first page tells the session, the size of pages and how many profiles there
+ * are in all; later ones may lack that. The end is a page that is not full, or that brings as many profiles as there
+ * are; a page can also be short because profiles went meanwhile, and then the others are asked for all the same.
+ *
+ * @throws MixloadError SESSION_LOST where Mixpanel no longer knows the session: all must be read anew.
+ */
+export async function* profilePages(
+  context: StreamContext,
+  query: ProfileQuery,
+  signal: AbortSignal,
+): AsyncGenerator<ProfilePage, void, undefined> {
+  const first = await askPage(context, query, {}, 0, signal)
+  yield first
+  const paging = pagingOf(first, context.settings.engagePageSize)
+  const { pageSize, total, session } = paging
+  const lastKnown = total === undefined ? 0 : Math.ceil(total / pageSize) - 1
+  const enough = Math.max(total ?? Number.POSITIVE_INFINITY, query.atLeast ?? 0)
+  const stop = new AbortController()
+  const either = AbortSignal.any([signal, stop.signal])
+  const ahead: Promise<ProfilePage>[] = []
+  const askAhead = (page: number) => {
+    const asked = askPage(context, query, session, page, either)
+    // It is awaited when its turn comes; until then its failure must not count as unhandled.
+    asked.catch(() => {})
+    ahead.push(asked)
+  }
+  const aheadMax = context.settings.queryRequestsAtOnce || AHEAD
+  try {
+    let received = first.count
+    let last = first
+    let asked = 0
+    for (let page = 1; ; page++) {
+      const isEnd = last.count === 0 || last.count < pageSize || received >= enough
+      if (page > lastKnown && isEnd) return
+      while (asked < lastKnown && ahead.length < aheadMax) askAhead(++asked)
+      if (ahead.length === 0) askAhead(++asked)
+      const next = await inTime(ahead.shift() as Promise<ProfilePage>, page > lastKnown && received >= (total ?? 0))
+      if (next === undefined) return
+      last = next
+      received += last.count
+      yield last
+    }
+  } finally {
+    stop.abort()
+    await Promise.allSettled(ahead)
+  }
+}
+
+/** A page that may lie past the end is none where Mixpanel refuses it. */
+async function inTime(asked: Promise<ProfilePage>, mayBePastTheEnd: boolean): Promise<ProfilePage | undefined> {
+  try {
+    return await asked
+  } catch (error) {
+    if (mayBePastTheEnd && isFailure(error, 'SESSION_LOST')) return undefined
+    throw error
+  }
+}
+
+interface Paging {
+  readonly session: Readonly<Record<string, string>>
+  readonly pageSize: number
+  /** How many profiles there are; undefined where Mixpanel does not say. */
+  readonly total: number | undefined
+}
+
+function pagingOf({ envelope, count }: ProfilePage, asked: number): Paging {
+  const { session_id, page_size, total } = envelope
+  const known = typeof total === 'number' && total >= 0 ? total : undefined
+  // A server that caps the size may not say so: what it gives is its size then.
+  const given = known !== undefined && known > count && count > 0 ? count : asked
+  return {
+    session: session_id === undefined || session_id === null ? {} : { session_id: String(session_id) },
+    pageSize: typeof page_size === 'number' && page_size > 0 ? page_size : given,
+    total: known,
+  }
+}
+
+async function askPage(
+  { ask, settings, tell }: StreamContext,
+  { form, what, insteadOfProperties }: ProfileQuery,
+  session: Readonly<Record<string, string>>,
+  page: number,
+  signal: AbortSignal,
+): Promise<ProfilePage> {
+  const paging = {
+    page_size: String(settings.engagePageSize),
+    ...(page === 0 ? {} : { ...session, page: String(page) }),
+  }
+  const request = { family: 'app', path: '/api/query/engage', query: {}, form: { ...form, ...paging } } as const
+  const options = {
+    what: `Page ${page} of ${what}`,
+    ...(insteadOfProperties === undefined ? {} : { insteadOfProperties }),
+  }
+  for (let tries = 1; ; tries++) {
+    try {
+      return profilePage(await ask(request, signal), options)
+    } catch (error) {
+      // The same query was answered before, so what is wrong with it now is its session.
+      if (page > 0 && isFailure(error, 'REQUEST_REFUSED', 'NOT_FOUND')) {
+        throw new MixloadError('SESSION_LOST', error.message, { cause: error })
+      }
+      if (!isFailure(error, 'BODY_TRUNCATED', 'BODY_UNREADABLE', 'QUERY_TIMEOUT') || tries === PAGE_TRIES) throw error
+      tell({ kind: 'retry', error, delayMs: 0 })
+    }
+  }
+}
+
+/** How many profiles a query has, as its first page says; undefined where it does not. */
+export function totalOf({ envelope: { total } }: ProfilePage): number | undefined {
+  return typeof total === 'number' ? total : undefined
+}
