@@ -8,6 +8,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { shopPeople } from './demo-people.ts'
 import { DEMO_QUERIES } from './demo-queries.ts'
 import { DEMO_DAYS, shopLines } from './demo-shop.ts'
 import { plainEnvironment } from './environment.ts'
@@ -38,25 +39,20 @@ say('and a local stand-in for Mixpanel, so nothing leaves this machine.')
 const lines = shopLines(firstDay)
 await mkdir(WORK, { recursive: true })
 await writeFile(DATA, `${lines.join('\n')}\n`)
+const files = ['--data', DATA]
+for (const [kind, records] of Object.entries(shopPeople(lines, firstDay))) {
+  const file = join(WORK, `${kind}.ndjson`)
+  await writeFile(file, `${records.join('\n')}\n`)
+  files.push(`--${kind}`, file)
+}
 for (const suffix of ['', '.wal']) await rm(DATABASE + suffix, { force: true })
 
 heading(`A local Mixpanel with ${lines.length.toLocaleString('en')} events of the ${DEMO_DAYS} days since ${firstDay}`)
-say(`$ mixload simulate --data ${shown(DATA)}`)
+say(`$ mixload simulate ${files.map((word) => (word.startsWith('--') ? word : shown(word))).join(' ')}`)
 {
   await using simulator = await startServer({
     script: MIXLOAD,
-    args: [
-      'simulate',
-      '--data',
-      DATA,
-      '--port',
-      '0',
-      '--requests-per-hour',
-      '0',
-      '--requests-per-second',
-      '0',
-      '--json',
-    ],
+    args: ['simulate', ...files, '--port', '0', '--requests-per-hour', '0', '--requests-per-second', '0', '--json'],
     cwd: WORK,
   })
   say(`It answers at ${simulator.url}`)
