@@ -17,5 +17,14 @@ export type {
 export { Engine, EngineConnection, type EngineOptions, interruptible } from './engine.ts'
 export { ERROR_CODES, type ErrorCode, isFailure, MixloadError } from './errors.ts'
 export { inTurns } from './in-turns.ts'
-export { type Fault, type Simulator, type SimulatorOptions, startSimulator } from './simulator/index.ts'
+export {
+  type AnnotationInput,
+  type CohortInput,
+  type Fault,
+  type FunnelInput,
+  type Plan,
+  type Simulator,
+  type SimulatorOptions,
+  startSimulator,
+} from './simulator/index.ts'
 export { quoteName, quotePath, quoteText } from './sql.ts'

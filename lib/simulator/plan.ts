@@ -1,9 +1,8 @@
 import { familyOf, jsonReply, type Reply, requestTarget, type SimulatorContext, textReply } from './reply.ts'
 
-/** What a plan can leave out. The names of streams, and whole families: `query` has all but `export`, `import`, `app`. */
+/** What a plan can leave out: streams, and the families `export`, `query` and `app` with all that is in them. */
 export const PLAN_PARTS = [
   'export',
-  'import',
   'query',
   'app',
   'engage',
@@ -35,7 +34,8 @@ const WIDER: Readonly<Partial<Record<PlanPart, PlanPart>>> = {
 export function planRefusal(context: SimulatorContext, plan: Plan, part: PlanPart): Reply | undefined {
   const family = familyOf(context.req.path)
   const wider = WIDER[part]
-  const refusal = plan[part] ?? (wider === undefined ? undefined : plan[wider]) ?? plan[family]
+  const ofFamily = family === 'import' ? undefined : plan[family]
+  const refusal = plan[part] ?? (wider === undefined ? undefined : plan[wider]) ?? ofFamily
   return refusal === undefined ? undefined : refusalReply(context, refusal)
 }
 
