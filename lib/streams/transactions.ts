@@ -16,21 +16,22 @@ const PARTS = 1e6
 
 /**
  * Sums what profiles paid, by the project's days, from their `$transactions`, the list of `{$amount, $time}` that
- * Mixpanel's libraries keep. A `$time` without a zone is taken to be on the project's clock.
+ * Mixpanel's libraries keep. A `$time` without a zone is taken to be on the project's clock. A profile counts once, also
+ * when it comes again.
  */
 export class RevenueTally {
   readonly #zone: string
   readonly #days = new Map<Day, { parts: bigint; paidCount: number }>()
-  #profiles = 0
+  readonly #payers = new Set<string>()
   #unread = 0
 
   constructor(zone: string) {
     this.#zone = zone
   }
 
-  /** How many profiles have been added. */
-  get profiles(): number {
-    return this.#profiles
+  /** The ids of profiles that have transactions. */
+  get payers(): ReadonlySet<string> {
+    return this.#payers
   }
 
   /** How many transactions have no amount or no day, and so are in no sum. */
@@ -38,11 +39,12 @@ export class RevenueTally {
     return this.#unread
   }
 
-  add({ $transactions }: JsonObject): void {
-    this.#profiles++
-    if (!Array.isArray($transactions)) return
+  /** Adds a profile with its `$transactions`; what is no list holds none. */
+  add(id: string, transactions: unknown): void {
+    if (!Array.isArray(transactions) || transactions.length === 0 || this.#payers.has(id)) return
+    this.#payers.add(id)
     const paidOn = new Set<Day>()
-    for (const transaction of $transactions) {
+    for (const transaction of transactions) {
       const charge = isObject(transaction) ? this.#chargeOf(transaction) : undefined
       if (charge === undefined) this.#unread++
       else {

@@ -1,0 +1,87 @@
+import { isFailure } from '../errors.ts'
+import type { ProfilePage } from '../records/page-records.ts'
+import { isObject, parseAnswer } from './answer.ts'
+import { type ProfileQuery, profilePages, totalOf } from './profile-pages.ts'
+import type { StreamContext } from './stream.ts'
+import { RevenueTally } from './transactions.ts'
+
+/** Revenue as the profiles tell it. */
+export interface ProfileRevenue {
+  readonly tally: RevenueTally
+  /** How many profiles there are now. */
+  readonly profiles: number
+}
+
+const PROPERTY = '$transactions'
+
+const ALL: ProfileQuery = {
+  what: 'the profiles, for revenue',
+  form: { output_properties: JSON.stringify([PROPERTY]) },
+}
+const PAYERS: ProfileQuery = {
+  what: 'the profiles that paid',
+  form: { ...ALL.form, where: `defined(properties["${PROPERTY}"])` },
+}
+
+/**
+ * Reads what the profiles paid. Each page is a request, and most profiles have paid nothing: so after the first page only
+ * those that paid are asked for. Where Mixpanel refuses that, or leaves one of them out, all pages are read.
+ * @throws MixloadError as {@link profilePages} does.
+ */
+export async function profileRevenue(context: StreamContext, signal: AbortSignal): Promise<ProfileRevenue> {
+  const pages = profilePages(context, ALL, signal)
+  try {
+    const tally = new RevenueTally(context.zone)
+    const first = await pages.next()
+    if (first.done) return { tally, profiles: 0 }
+    let received = addPage(tally, first.value)
+    const total = totalOf(first.value)
+    if (total !== undefined && total > received) {
+      const paid = await payersOnly(context, tally.payers, signal)
+      if (paid !== undefined) return toldOf(context, { tally: paid, profiles: total })
+    }
+    for await (const page of pages) received += addPage(tally, page)
+    return toldOf(context, { tally, profiles: total ?? received })
+  } finally {
+    await pages.return()
+  }
+}
+
+/** Undefined where the profiles that paid can't be had by themselves. `known` are some of them. */
+async function payersOnly(
+  context: StreamContext,
+  known: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<RevenueTally | undefined> {
+  const tally = new RevenueTally(context.zone)
+  try {
+    for await (const page of profilePages(context, PAYERS, signal)) addPage(tally, page)
+  } catch (error) {
+    if (!isFailure(error, 'REQUEST_REFUSED', 'QUERY_TIMEOUT')) throw error
+    return undefined
+  }
+  return [...known].every((id) => tally.payers.has(id)) ? tally : undefined
+}
+
+/** Gives how many profiles the page has. */
+function addPage(tally: RevenueTally, { lines, count }: ProfilePage): number {
+  for (const line of lines.toString().split('\n')) {
+    // Most have none, and need no parsing.
+    if (!line.includes(`"${PROPERTY}"`)) continue
+    const record = parseAnswer(Buffer.from(line), 'A profile')
+    if (!isObject(record) || typeof record.event !== 'string' || !isObject(record.properties)) continue
+    tally.add(record.event, record.properties[PROPERTY])
+  }
+  return count
+}
+
+function toldOf({ tell }: StreamContext, revenue: ProfileRevenue): ProfileRevenue {
+  const { unread } = revenue.tally
+  if (unread > 0) {
+    tell({
+      kind: 'warning',
+      message: `${unread} transactions of profiles have no amount or no day: they count nowhere.`,
+    })
+  }
+  return revenue
+}

@@ -1,0 +1,112 @@
+import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
+import { type ErrorCode, isFailure } from '../errors.ts'
+import { missingDays, type Slice, sliceName } from '../slices.ts'
+import { type Day, isDay } from '../time/days.ts'
+import { batchOf, isObject, type JsonObject, parseAnswer, unknownForm } from './answer.ts'
+import { type ProfileRevenue, profileRevenue } from './profile-revenue.ts'
+import type { RecordStream, StreamContext, StreamTable } from './stream.ts'
+
+const REVENUE: StreamTable = {
+  name: 'revenue',
+  columns: [
+    fixed('date', 'date', "Day, in the project's time zone", 'date'),
+    fixed('_day', 'date', 'The same: the day under which the row is replaced', '_day'),
+    fixed('amount', 'double', 'Sum of the charges of the day', 'amount'),
+    fixed('count', 'bigint', 'Profiles: those that Mixpanel counts for the day, or those that there are now', 'count'),
+    fixed('paid_count', 'bigint', 'Profiles with a charge on the day', 'paid_count'),
+    fixed('source', 'text', "endpoint: Mixpanel's own figures; profiles: summed from their $transactions", 'source'),
+    ...LOAD_COLUMNS,
+  ],
+  key: ['date'],
+  properties: {},
+}
+
+/** A year costs one request as a day does; what takes too long is summed from the profiles. */
+const SLICE_DAYS_MAX = 100
+
+/** How the old endpoint may show that it answers no more. */
+const REFUSALS: readonly ErrorCode[] = [
+  'NOT_FOUND',
+  'REQUEST_REFUSED',
+  'PLAN_REFUSED',
+  'PERMISSION_REFUSED',
+  'QUERY_TIMEOUT',
+  'BODY_UNREADABLE',
+  'SERVER_FAILED',
+]
+
+/**
+ * Revenue by day. Mixpanel's endpoint for it is undocumented and may be gone (its EU host answers 400); then the same
+ * figures are summed from the profiles, which are read once for all slices of the run.
+ */
+export function revenueStream(): RecordStream {
+  let profiles: ProfileRevenue | undefined
+  return {
+    name: 'revenue',
+    tables: [REVENUE],
+    replication: 'incremental',
+    sliceDaysMax: () => SLICE_DAYS_MAX,
+    async *read(context, slice, signal) {
+      if (slice === undefined) throw new TypeError('revenue is read by days')
+      const told = profiles === undefined ? await fromEndpoint(context, slice, signal) : undefined
+      if (told !== undefined) yield batchOf('revenue', told)
+      else {
+        profiles ??= await profileRevenue(context, signal)
+        yield batchOf('revenue', profileRecords(profiles, slice))
+      }
+    },
+  }
+}
+
+/** Undefined where the endpoint does not answer. */
+async function fromEndpoint(
+  { ask, tell }: StreamContext,
+  slice: Slice,
+  signal: AbortSignal,
+): Promise<readonly JsonObject[] | undefined> {
+  const query = { unit: 'day', from_date: slice.firstDay, to_date: slice.lastDay }
+  try {
+    const what = `Revenue of ${sliceName(slice)}`
+    const body = await ask({ family: 'app', path: '/api/2.0/engage/revenue', query }, signal)
+    return endpointRecords(parseAnswer(body, what), slice, what)
+  } catch (error) {
+    if (!isFailure(error, ...REFUSALS)) throw error
+    tell({
+      kind: 'warning',
+      message: `Mixpanel's revenue endpoint does not answer (${error.message}); revenue is summed from the profiles.`,
+    })
+    return undefined
+  }
+}
+
+/**
+ * The records of the endpoint's answer, one a day that was asked for. `$overall`, the total, is no day.
+ * @throws MixloadError BODY_UNREADABLE for an answer of another form.
+ */
+export function endpointRecords(answer: unknown, { firstDay, lastDay }: Slice, what: string): readonly JsonObject[] {
+  const results = isObject(answer) ? answer.results : undefined
+  if (!isObject(results)) throw unknownForm(what)
+  return Object.keys(results)
+    .filter((day) => isDay(day) && day >= firstDay && day <= lastDay)
+    .sort()
+    .map((day) => {
+      const entry = results[day]
+      if (!isObject(entry)) throw unknownForm(what)
+      return { ...entry, ...dated(day), source: 'endpoint' }
+    })
+}
+
+/** One record for each day of the slice. The count is of all profiles that there are now, the same for every day. */
+export function profileRecords(
+  { tally, profiles }: ProfileRevenue,
+  { firstDay, lastDay }: Slice,
+): readonly JsonObject[] {
+  return missingDays(firstDay, lastDay, new Set()).map((day) => {
+    const { amount, paidCount } = tally.revenueOf(day)
+    return { ...dated(day), amount, count: profiles, paid_count: paidCount, source: 'profiles' }
+  })
+}
+
+function dated(day: Day): JsonObject {
+  return { date: day, _day: day }
+}
