@@ -4,8 +4,8 @@ import { MixloadError } from './errors.ts'
 import { REGIONS } from './mixpanel/regions.ts'
 import { isDay, isZone } from './time/days.ts'
 
-/** Streams that can be loaded. */
-export const STREAMS = ['export'] as const
+/** Streams that can be loaded, in the order in which they are: the cheap ones first, because they share a rate limit. */
+export const STREAMS = ['export', 'cohorts', 'annotations', 'funnels'] as const
 export type StreamName = (typeof STREAMS)[number]
 
 const list = z
@@ -67,7 +67,10 @@ export const SETTINGS = {
     describe: "Address of an emulator in the place of BigQuery's",
   },
   streams: {
-    schema: list.pipe(z.array(z.enum(STREAMS)).min(1)).default([...STREAMS]),
+    schema: list
+      .pipe(z.array(z.enum(STREAMS)).min(1))
+      .default([...STREAMS])
+      .transform((named) => STREAMS.filter((stream) => named.includes(stream))),
     environment: 'MIXLOAD_STREAMS',
     describe: `Streams to load, comma-separated: ${STREAMS.join(', ')}`,
     default: 'all',
@@ -139,6 +142,13 @@ export const SETTINGS = {
     describe:
       'Days of funnels that sync reads again, because people go on completing them: the longest conversion window',
     default: '90',
+  },
+  lateArrivals: {
+    schema: flag.default(false),
+    environment: 'MIXLOAD_LATE_ARRIVALS',
+    isSwitch: true,
+    describe: 'Also load events of older days that Mixpanel has processed since: one more request',
+    default: 'off',
   },
   events: {
     schema: list.pipe(z.array(z.string()).min(1)).optional(),
@@ -227,6 +237,13 @@ export const SETTINGS = {
     environment: 'MIXLOAD_ENGAGE_PROPERTIES',
     describe: 'Ask for these properties of profiles only, comma-separated, which is much faster',
     default: 'all',
+  },
+  engageHistory: {
+    schema: flag.default(false),
+    environment: 'MIXLOAD_ENGAGE_HISTORY',
+    isSwitch: true,
+    describe: 'Keep what profiles were before they changed, in engage_history',
+    default: 'off',
   },
   includeAllUsers: {
     schema: flag.default(true),

@@ -1,12 +1,16 @@
 import type { Column } from './columns/column.ts'
 import { latestName } from './columns/naming.ts'
 import type { DestinationSupports, View } from './destination.ts'
+import { CHANGES_TABLE } from './history/changes.ts'
 import { identitiesView } from './identities.ts'
 import { quoteName } from './sql.ts'
 import { sqlText } from './sql-files.ts'
 
 /** The table of events. */
 const EVENTS = 'export'
+
+/** Columns of the table of changes that its view turns into times. */
+const CHANGE_STATE: readonly string[] = ['_change', '_changed_at', '_hash']
 
 /**
  * What is told anew as a whole when a day is read again, by table. A table that is not here is replaced whole each time.
@@ -37,6 +41,11 @@ export function viewsOf(
       view('export_latest_by_time', 'export_latest_by_time'),
       identitiesView(supports, path, columns),
     ]
+  }
+  if (table === CHANGES_TABLE) {
+    const shown = columns.filter(({ name }) => !CHANGE_STATE.includes(name)).map(({ name }) => quote(name))
+    const query = sqlText(supports.dialect, 'engage_history', { table: path, columns: shown.join(',\n    ') })
+    return [{ name: 'engage_history', query }]
   }
   const unit = Object.hasOwn(UNITS, table) ? UNITS[table] : undefined
   const name = latestName(table)

@@ -39,9 +39,13 @@ export class ColumnRegistry {
   readonly #columns: Column[] = []
   #overflow: Column | undefined
 
-  /** `existing`: what the destination's table has, or for a new table its fixed columns. */
-  constructor(existing: readonly Column[], rules: ColumnRules) {
+  /**
+   * `existing`: what the destination's table has, or for a new table its fixed columns. `reserved`: names that no new
+   * column takes.
+   */
+  constructor(existing: readonly Column[], rules: ColumnRules, reserved: readonly string[] = []) {
     this.#rules = rules
+    for (const name of reserved) this.#taken.add(foldName(name))
     this.#taken.add(foldName(OVERFLOW_COLUMN))
     for (const column of existing) this.#keep(column)
   }

@@ -2,6 +2,9 @@ import { fixed } from '../columns/catalogue.ts'
 import type { Column } from '../columns/column.ts'
 import { quoteName, quoteText } from '../sql.ts'
 
+/** The table of the changes of people's profiles. The view `engage_history` shows them as states and their times. */
+export const CHANGES_TABLE = 'engage_changes'
+
 /** The columns of a table of changes, before those of the profiles themselves. */
 export const CHANGE_COLUMNS = [
   fixed('distinct_id', 'text', 'Profile that has changed'),
@@ -11,6 +14,9 @@ export const CHANGE_COLUMNS = [
   fixed('_loaded_at', 'timestamptz', 'When the load was committed'),
   fixed('_load_id', 'text', 'Load that brought the row: see _mixload_loads'),
 ] as const
+
+/** What a table of profiles has no columns for, so that its changes have room for them. */
+export const CHANGE_NAMES: readonly string[] = [...CHANGE_COLUMNS.map(({ name }) => name), 'valid_from', 'valid_to']
 
 /** Profiles as they are now, as a query on the engine, each once. */
 export interface Profiles {

@@ -55,6 +55,11 @@ export class RecordLoader extends TableLoader<SpooledRecords> {
     return { ...spooled, dayRows: await this.#dayRows(relation) }
   }
 
+  /** The rows as they are loaded. */
+  async rows(spooled: SpooledRecords): Promise<Relation> {
+    return this.rowsOf(spooled)
+  }
+
   /** How many rows these are. */
   async rowCount(spooled: SpooledRecords): Promise<number> {
     return (await this.#distinctRows(spooled)).count

@@ -37,7 +37,7 @@ export class RecordTable {
     // Records with an identity are profiles, whose properties users name.
     const rules = columnRules(settings, table.properties, table.identity !== undefined)
     const columnsMax = Math.min(rules.columnsMax, destination.supports.columnsMax)
-    const registry = new ColumnRegistry([...there, ...fixed], { ...rules, columnsMax })
+    const registry = new ColumnRegistry([...there, ...fixed], { ...rules, columnsMax }, table.reserved)
     const loader = new RecordLoader({ ...options, registry, write: settings.write }, there)
     await loader.putViews()
     return new RecordTable(options, registry, loader)

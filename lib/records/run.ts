@@ -2,6 +2,7 @@ import type { Destination, LoadRecord } from '../destination.ts'
 import type { Engine } from '../engine.ts'
 import { type ErrorCode, isFailure, MixloadError } from '../errors.ts'
 import type { Tell } from '../events.ts'
+import { keepChanges } from '../history/keep-changes.ts'
 import type { RequestBudget } from '../mixpanel/budget.ts'
 import type { MixpanelClient } from '../mixpanel/client.ts'
 import { DEFAULT_RETRIES, type RetryPolicy } from '../retry.ts'
@@ -74,6 +75,10 @@ export async function runRecordStream(
   signal: AbortSignal,
 ): Promise<RecordRunSummary> {
   const { settings, destination, engine, spool, tell, slices } = options
+  if (stream.changesTable?.(settings) !== undefined && !destination.supports.queries) {
+    const message = `${destination.description} cannot be asked what profiles were before: leave --engage-history out.`
+    throw new MixloadError('CONFIG_INVALID', message)
+  }
   const started = performance.now()
   const asking = new Asking({ ...options, retry: options.retry ?? DEFAULT_RETRIES })
   const tables: RecordTable[] = []
@@ -93,6 +98,7 @@ export async function runRecordStream(
       for (const [at, table] of [...tables.entries()].reverse()) {
         const records = spooled[at] as SpooledRecords
         const record = await loadOne(table, records, tell, signal)
+        if (at === 0) await keepHistory(run, table, records, signal)
         loads[at]?.loads.push(record)
         rejects += record.rejectCount
         ignoredValues += records.ignoredValues
@@ -260,6 +266,22 @@ async function loadOne(
   const seconds = (performance.now() - started) / 1000
   tell({ kind: 'records-loaded', table: table.name, days: records.days, record, seconds })
   return record
+}
+
+/** Appends the changes of profiles to a table of their own, where that is wanted. */
+async function keepHistory(
+  { stream, options }: RecordRun,
+  { loader, table }: RecordTable,
+  records: SpooledRecords,
+  signal: AbortSignal,
+): Promise<void> {
+  const changes = stream.changesTable?.(options.settings)
+  if (changes === undefined) return
+  const started = performance.now()
+  const given = { ...options, profiles: table.name, table: changes }
+  const record = await keepChanges(given, await loader.rows(records), records.startedAt, signal)
+  const seconds = (performance.now() - started) / 1000
+  if (record !== undefined) options.tell({ kind: 'records-loaded', table: changes, days: undefined, record, seconds })
 }
 
 /** Deletes the files of spooled records, in the order of their tables. */

@@ -1,6 +1,7 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
 import { columnName, foldName, freeName } from '../columns/naming.ts'
 import { PROFILE_PROPERTIES } from '../columns/profile-catalogue.ts'
+import { CHANGE_NAMES, CHANGES_TABLE } from '../history/changes.ts'
 import type { Settings } from '../settings.ts'
 import { profilePages, totalOf } from './profile-pages.ts'
 import type { RecordStream, StreamTable } from './stream.ts'
@@ -11,6 +12,7 @@ function profileTable(name: string, whose: string): StreamTable {
     name,
     columns: [fixed('distinct_id', 'text', whose), ...LOAD_COLUMNS],
     identity: 'distinct_id',
+    reserved: CHANGE_NAMES,
     key: ['distinct_id'],
     properties: PROFILE_PROPERTIES,
   }
@@ -40,13 +42,13 @@ function profileStream(
 }
 
 /** The profiles of people. */
-export const ENGAGE_STREAM: RecordStream = profileStream(
-  profileTable('engage', 'Person that the profile is of'),
-  ({ engageWhere, engageProperties }) => ({
+export const ENGAGE_STREAM: RecordStream = {
+  ...profileStream(profileTable('engage', 'Person that the profile is of'), ({ engageWhere, engageProperties }) => ({
     ...(engageWhere === undefined ? {} : { where: engageWhere }),
     ...(engageProperties === undefined ? {} : { output_properties: JSON.stringify(engageProperties) }),
-  }),
-)
+  })),
+  changesTable: ({ engageHistory }) => (engageHistory ? CHANGES_TABLE : undefined),
+}
 
 /**
  * The profiles of groups: a stream and a table, `group_NAME`, for each group key of the settings. `engageWhere` and

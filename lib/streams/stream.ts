@@ -17,6 +17,8 @@ export interface StreamTable {
   readonly identity?: string
   /** The columns that tell its rows apart. Of rows of one load that agree in all of them, the last one stays. */
   readonly key: readonly string[]
+  /** Names that no property's column takes, because views over the table need them. */
+  readonly reserved?: readonly string[]
   /** Members that are known before one has been seen, by name. */
   readonly properties: Readonly<Record<string, CatalogueEntry>>
 }
@@ -67,6 +69,8 @@ export interface RecordStream {
   readonly sliceDaysMax?: (settings: Settings) => number
   /** Of an incremental stream: the days up to the last whole one that sync reads again; else the attribution window's. */
   readonly daysReadAgain?: (settings: Settings) => number
+  /** Of a full table of profiles: the table that keeps their changes, where the settings want that. */
+  readonly changesTable?: (settings: Settings) => string | undefined
   /**
    * Asks Mixpanel for a slice, or for all there is where it is undefined, and gives its records.
    * @throws MixloadError SESSION_LOST or COUNT_MISMATCH where reading should begin anew: what it gave so far is thrown away.
