@@ -21,6 +21,10 @@ import { holds } from './where-value.ts'
 
 const PAGE_MAX = 1_000_000_000
 
+const PAGE_SIZE = 1000
+/** A guess; no such bound is documented. */
+const PAGE_SIZE_MAX = 10_000
+
 /** What a session is begun for; a later page has to repeat it. */
 const QUERY_PARAMETERS = [
   'where',
@@ -29,7 +33,6 @@ const QUERY_PARAMETERS = [
   'data_group_id',
   'filter_by_cohort',
   'include_all_users',
-  'page_size',
 ] as const
 
 /** Mixpanel's own text for a page of a session that it does not have (any more). */
@@ -73,20 +76,27 @@ function queryText(parameters: Parameters): string {
 }
 
 function started(parameters: Parameters, project: Project): EngageSession {
-  const { engage, sessions } = project
-  const wished = countParameter(parameters, 'page_size', 1, Number.MAX_SAFE_INTEGER)
-  const pageSize = Math.min(wished ?? engage.pageSize ?? 1000, engage.pageSizeMax ?? 10_000)
+  const pageSize = pageSizeOf(parameters, project, project.engage.pageSize ?? PAGE_SIZE)
   // Mixpanel promises no order.
   const distinctIds = shuffle(chosen(parameters, project), seededRandom(project.seed))
-  return sessions.start({ query: queryText(parameters), distinctIds, pageSize }, Date.now())
+  return project.sessions.start({ query: queryText(parameters), distinctIds, pageSize }, Date.now())
 }
 
 function continued(parameters: Parameters, project: Project): EngageSession {
   const { session_id } = parameters
   if (!isGiven(session_id)) throw new QueryError('Missing required parameter: session_id')
   const session = project.sessions.find(session_id, queryText(parameters), Date.now())
-  if (session === undefined) throw new QueryError(NO_SESSION)
+  // A page of another size would not go with the ones before.
+  if (session === undefined || pageSizeOf(parameters, project, session.pageSize) !== session.pageSize) {
+    throw new QueryError(NO_SESSION)
+  }
   return session
+}
+
+/** Profiles of a page: what the request asks for, but no more than is allowed. */
+function pageSizeOf(parameters: Parameters, project: Project, otherwise: number): number {
+  const wished = countParameter(parameters, 'page_size', 1, Number.MAX_SAFE_INTEGER) ?? otherwise
+  return Math.min(wished, project.engage.pageSizeMax ?? PAGE_SIZE_MAX)
 }
 
 /** The ids that a query is about. */

@@ -160,8 +160,8 @@ test('slow-first-byte: nothing comes for a while', async () => {
 test('stall: the body pauses and then goes on', async () => {
   const { user, secret } = simulator.credentials.serviceAccount
   for (const [atByte, ms] of [
-    [3000, 60],
-    [0, 30],
+    [3000, 400],
+    [0, 400],
   ] as const) {
     simulator.fault({ kind: 'stall', atByte, ms })
     const response = await fetch(
@@ -174,9 +174,10 @@ test('stall: the body pauses and then goes on', async () => {
       arrivals.push({ at: performance.now(), bytes: text.length })
       text += Buffer.from(chunk).toString()
     }
+    // What arrives before the pause may be noticed late on a busy machine.
     const resumed = arrivals.findLast(({ bytes }) => bytes === atByte)
     const before = arrivals[arrivals.findLastIndex(({ bytes }) => bytes === atByte) - 1]
-    expect((resumed?.at ?? 0) - (before?.at ?? 0)).toBeGreaterThan(ms - 10)
+    expect((resumed?.at ?? 0) - (before?.at ?? 0)).toBeGreaterThan(ms / 2)
     expect(lines(text)).toHaveLength(COUNT)
   }
 })
