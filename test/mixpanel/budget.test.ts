@@ -183,3 +183,47 @@ describe('a budget on disk', () => {
     expect(error).toMatchObject({ code: 'SPOOL_FAILED', message: expect.stringContaining('MIXLOAD_STATE_DIR') })
   })
 })
+
+describe('requests at once', () => {
+  let directory: string
+  const { signal } = new AbortController()
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
+  })
+  afterEach(async () => {
+    await rm(directory, { recursive: true, force: true })
+  })
+  const budget = (atOnce: number) => new RequestBudget(directory, 'query', { perHour: 0, perSecond: 0, atOnce })
+
+  it('wait for a place, over all who share the file', async () => {
+    const [release] = [await budget(2).acquire(signal), await budget(2).acquire(signal)]
+    let isThrough = false
+    const third = budget(2).acquire(signal)
+    void third.then(() => {
+      isThrough = true
+    })
+    await new Promise((resolve) => setTimeout(resolve, 250))
+    expect(isThrough).toBe(false)
+    await release()
+    await (await third)()
+  })
+
+  it('take the places of processes that are gone, and of requests of long ago', async () => {
+    const now = Date.now()
+    const running = [
+      { id: 'a', pid: 2 ** 22 + 1, since: now - 1000 },
+      { id: 'b', pid: process.pid, since: now - 2 * HOUR },
+    ]
+    await writeFile(join(directory, 'query.json'), JSON.stringify({ sent: [], running }))
+    const release = await budget(1).acquire(signal)
+    const stored = JSON.parse(await readFile(join(directory, 'query.json'), 'utf8'))
+    expect(stored.running).toMatchObject([{ pid: process.pid }])
+    await release()
+  })
+
+  it('keep no places without a limit', async () => {
+    const release = await new RequestBudget(directory, 'query', { perHour: 5, perSecond: 0 }).acquire(signal)
+    await release()
+    expect(JSON.parse(await readFile(join(directory, 'query.json'), 'utf8'))).toMatchObject({ running: [] })
+  })
+})
