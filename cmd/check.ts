@@ -4,7 +4,7 @@ import { askProject, type ProjectInfo, yesterdayOf } from '../lib/project.ts'
 import { exportRequest } from '../lib/streams/export.ts'
 import { isZone } from '../lib/time/days.ts'
 import type { Command, CommandContext } from './command.ts'
-import { LOAD_SETTINGS } from './load-command.ts'
+import { LOAD_SETTINGS } from './load-settings.ts'
 import { createClient, credentialsOf, exportBudget, openWarehouse } from './session.ts'
 
 /** A clock further off than this makes `yesterday` another day near midnight. */

@@ -1,11 +1,11 @@
 import { MixloadError } from '../lib/errors.ts'
 import type { RunSummary } from '../lib/run.ts'
-import { STREAMS } from '../lib/settings.ts'
 import { STANDARD_INPUT, sliceName } from '../lib/slices.ts'
 import type { Command } from './command.ts'
-import { exitCodeOf, printRemarks } from './load-command.ts'
 import type { Output } from './output.ts'
-import { openWarehouse, runFiles } from './session.ts'
+import { runFiles } from './run-files.ts'
+import { openWarehouse } from './session.ts'
+import { printRemarks } from './stream-report.ts'
 
 /** `mixload load FILE…`: events that are on disk already, in the form of the raw export. Asks Mixpanel nothing. */
 export const command: Command = {
@@ -23,7 +23,13 @@ export const command: Command = {
     'spoolDir',
   ],
   options: {
-    stream: { type: 'string', requiresArg: true, choices: STREAMS, describe: 'What the files hold', default: 'export' },
+    stream: {
+      type: 'string',
+      requiresArg: true,
+      choices: ['export'],
+      describe: 'What the files hold',
+      default: 'export',
+    },
   },
   words: {
     usage: 'FILE...',
@@ -45,6 +51,7 @@ export const command: Command = {
     await warehouse.destination.open(signal)
     output.tell({
       kind: 'run-planned',
+      stream: 'export',
       unit: 'files',
       sliceCount: files.length,
       requestsLeft: Number.POSITIVE_INFINITY,
@@ -52,7 +59,7 @@ export const command: Command = {
     const standardInput = () => process.stdin
     const summary = await runFiles({ settings, warehouse, files, standardInput, tell: output.tell }, signal)
     report(output, summary, (performance.now() - started) / 1000)
-    return exitCodeOf(summary)
+    return summary.setAside.length > 0 || summary.rejects > 0 ? 3 : 0
   },
 }
 
@@ -83,5 +90,5 @@ function report(output: Output, summary: RunSummary, seconds: number): void {
     const more = alreadyLoaded.length - NAMES_SHOWN
     output.print(`export: ${alreadyLoaded.length} files already loaded: ${names}${more > 0 ? ` and ${more} more` : ''}`)
   }
-  printRemarks(output, summary, 'the years 1 to 9999')
+  printRemarks(output, 'export', summary, 'the years 1 to 9999')
 }

@@ -80,7 +80,7 @@ const REDRAW_MS = 100
 
 function terminalEvents(): Events {
   const display = createLogUpdate(process.stderr)
-  const progress = new Progress(performance.now())
+  let progress = new Progress(performance.now())
   let shownAt = 0
   const show = () => {
     shownAt = performance.now()
@@ -88,6 +88,7 @@ function terminalEvents(): Events {
   }
   return {
     tell(event) {
+      if (event.kind === 'run-planned') progress = new Progress(performance.now())
       const isProgress = progress.take(event)
       if (!isProgress) {
         display.clear()
@@ -119,7 +120,7 @@ function someNames(columns: readonly { readonly name: string }[]): string {
 export function sentence(event: RunEvent): string {
   switch (event.kind) {
     case 'run-planned':
-      return `${event.sliceCount} ${event.unit} to load${requestsInWords(event.requestsLeft)}`
+      return `${event.stream}: ${event.sliceCount} ${event.unit} to load${requestsInWords(event.requestsLeft)}`
     case 'slice-started':
       return `${sliceName(event.slice)}: ${'file' in event.slice ? 'reading' : 'downloading'}`
     case 'slice-progress':

@@ -1,7 +1,7 @@
 import type { RunEvent } from '../lib/events.ts'
-import { sliceName } from '../lib/slices.ts'
+import { recordsName, sliceName } from '../lib/slices.ts'
 
-/** How far a run has come, as the lines of a display. Knows no terminal; times are milliseconds of any one clock. */
+/** How far a run has come with a stream, as the lines of a display. Knows no terminal; times are milliseconds of any one clock. */
 export class Progress {
   readonly #startedAt: number
   #slices = 0
@@ -9,6 +9,7 @@ export class Progress {
   #loaded = 0
   #rows = 0
   #requestsLeft = Number.POSITIVE_INFINITY
+  #stream = ''
   #downloading = ''
   #loading = ''
 
@@ -20,6 +21,7 @@ export class Progress {
   take(event: RunEvent): boolean {
     switch (event.kind) {
       case 'run-planned':
+        this.#stream = event.stream
         this.#slices = event.sliceCount
         this.#unit = event.unit
         this.#requestsLeft = event.requestsLeft
@@ -37,6 +39,23 @@ export class Progress {
       case 'slice-loaded':
         this.#rows += event.record.rowCount
         this.#loaded++
+        this.#loading = ''
+        return false
+      case 'records-started':
+        this.#downloading = `${recordsName(event.stream, event.days)}: asking`
+        return true
+      case 'records-progress': {
+        const far = `${count(event.records)} records, ${count(event.requests)} requests`
+        this.#downloading = `${recordsName(event.stream, event.days)}: ${far}`
+        return true
+      }
+      case 'records-loading':
+        this.#loading = `${recordsName(event.table, event.days)}: loading`
+        return true
+      case 'records-loaded':
+        this.#rows += event.record.rowCount
+        // The stream's own table is the last of its tables.
+        if (event.table === this.#stream) this.#loaded++
         this.#loading = ''
         return false
       case 'slice-split':

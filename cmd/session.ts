@@ -1,26 +1,17 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
 import envPaths from 'env-paths'
 import { createDestination } from '../destinations/index.ts'
-import { ColumnRegistry } from '../lib/columns/registry.ts'
 import type { Destination } from '../lib/destination.ts'
 import { Engine } from '../lib/engine.ts'
 import { MixloadError } from '../lib/errors.ts'
 import type { Tell } from '../lib/events.ts'
-import { Extractor } from '../lib/extract.ts'
-import { FileExtractor } from '../lib/file-extract.ts'
-import { Loader } from '../lib/load.ts'
-import { RequestBudget } from '../lib/mixpanel/budget.ts'
+import { type RateLimits, RequestBudget } from '../lib/mixpanel/budget.ts'
 import { type Credentials, MixpanelClient } from '../lib/mixpanel/client.ts'
-import { apiHosts } from '../lib/mixpanel/regions.ts'
+import { type ApiHosts, apiHosts } from '../lib/mixpanel/regions.ts'
 import { DESTINATION_RETRIES, patientDestination } from '../lib/patient-destination.ts'
-import { DEFAULT_RETRIES } from '../lib/retry.ts'
-import { type RunSummary, runSlices } from '../lib/run.ts'
 import type { Settings } from '../lib/settings.ts'
-import { loadsLeft, type Slice } from '../lib/slices.ts'
 import { SpoolDirectory } from '../lib/spool.ts'
-import { exportColumnRules, exportColumns } from '../lib/streams/export.ts'
 
 /**
  * The credentials that the settings give.
@@ -68,11 +59,28 @@ export function createClient(settings: Settings, tell: Tell): MixpanelClient {
 
 /** The budget of export requests, shared by all runs on this machine for one project of one server. */
 export function exportBudget(settings: Settings, tell: Tell): RequestBudget {
-  const { host } = new URL(apiHosts(settings.region, settings.apiUrl).data)
+  const { requestsPerHour: perHour, requestsPerSecond: perSecond } = settings
+  return sharedBudget(settings, 'data', 'export', { perHour, perSecond }, tell)
+}
+
+/** The budget of all other requests, shared in the same way. */
+export function queryBudget(settings: Settings, tell: Tell): RequestBudget {
+  const { queryRequestsPerHour: perHour, queryRequestsAtOnce: atOnce } = settings
+  return sharedBudget(settings, 'app', 'query', { perHour, perSecond: 0, atOnce }, tell)
+}
+
+function sharedBudget(
+  settings: Settings,
+  family: keyof ApiHosts,
+  name: string,
+  limits: RateLimits,
+  tell: Tell,
+): RequestBudget {
+  const { host } = new URL(apiHosts(settings.region, settings.apiUrl)[family])
   return new RequestBudget(
     join(settings.stateDir ?? envPaths('mixload', { suffix: '' }).log, 'budget'),
-    `export-${host}-${settings.projectId ?? 'secret'}`,
-    { perHour: settings.requestsPerHour, perSecond: settings.requestsPerSecond },
+    `${name}-${host}-${settings.projectId ?? 'secret'}`,
+    limits,
     (ms) => {
       if (ms > 1000) tell({ kind: 'waiting-for-budget', ms })
     },
@@ -112,72 +120,4 @@ export async function openWarehouse(settings: Settings, tell: Tell, signal: Abor
     await close()
     throw error
   }
-}
-
-/** What loads into the table `export` of an open destination, and the columns it has and gets. */
-async function openExport(
-  settings: Settings,
-  { destination, engine, spool }: Warehouse,
-  zone: string | undefined,
-  tell: Tell,
-): Promise<{ readonly registry: ColumnRegistry; readonly loader: Loader }> {
-  const there = await destination.columns('export')
-  const fixed = exportColumns(settings.legacyTime).filter(({ name }) => !there.some((column) => column.name === name))
-  const rules = exportColumnRules(settings)
-  const columnsMax = Math.min(rules.columnsMax, destination.supports.columnsMax)
-  const registry = new ColumnRegistry([...there, ...fixed], { ...rules, columnsMax })
-  const localZone = settings.legacyTime ? zone : undefined
-  const { write } = settings
-  const loader = new Loader({ destination, engine, spool, registry, table: 'export', write, localZone, tell }, there)
-  await loader.putViews()
-  return { registry, loader }
-}
-
-export interface ExportRun {
-  readonly settings: Settings
-  readonly warehouse: Warehouse
-  readonly client: MixpanelClient
-  readonly zone: string
-  readonly slices: readonly Slice[]
-  readonly tell: Tell
-}
-
-/** Downloads and loads slices of the export into an open destination. */
-export async function runExport(run: ExportRun, signal: AbortSignal): Promise<RunSummary> {
-  const { settings, warehouse, client, zone, slices, tell } = run
-  const { destination, spool } = warehouse
-  const { registry, loader } = await openExport(settings, warehouse, zone, tell)
-  const extractor = new Extractor({
-    client,
-    budget: exportBudget(settings, tell),
-    retry: DEFAULT_RETRIES,
-    spool,
-    registry,
-    events: settings.events,
-    valuesPerRowMax: destination.supports.valuesPerRowMax,
-    tell,
-  })
-  return runSlices(slices, extractor, loader, tell, signal)
-}
-
-export interface FileRun {
-  readonly settings: Settings
-  readonly warehouse: Warehouse
-  readonly files: readonly string[]
-  readonly standardInput: () => Readable
-  readonly tell: Tell
-}
-
-/** Loads files of events into an open destination, each in one commit. */
-export async function runFiles(run: FileRun, signal: AbortSignal): Promise<RunSummary> {
-  const { settings, warehouse, files, standardInput, tell } = run
-  const { destination, spool } = warehouse
-  const { registry, loader } = await openExport(settings, warehouse, settings.timezone, tell)
-  const { loadsPerDayMax, daysPerLoadMax, valuesPerRowMax } = destination.supports
-  const ledger = await destination.ledger('export')
-  const loadsMax = loadsLeft(ledger, loadsPerDayMax, Date.now())
-  const limits = { loadsMax, daysPerLoadMax, valuesPerRowMax }
-  const source = new FileExtractor({ stream: 'export', spool, registry, ledger, ...limits, standardInput, tell })
-  const slices = files.map((file) => ({ file }))
-  return runSlices(slices, source, loader, tell, signal)
 }

@@ -5,9 +5,10 @@ import type { AnySlice, Slice } from './slices.ts'
 
 /** What happens in a run that somebody may want to see. The pipeline tells; the shell prints, logs or ignores. */
 export type RunEvent =
-  /** Before the first slice: how many there are, and how many requests may still go this hour (Infinity: no limit). */
+  /** Before the first slice of a stream: how many there are, and how many requests may still go this hour (Infinity: no limit). */
   | {
       readonly kind: 'run-planned'
+      readonly stream: string
       readonly unit: 'slices' | 'files'
       readonly sliceCount: number
       readonly requestsLeft: number

@@ -40,6 +40,7 @@ export async function runSlices<S extends AnySlice>(
   const spooledSlices: SpooledSlice[] = []
   const alreadyLoaded: AnySlice[] = []
   const setAside: { slice: S; error: MixloadError }[] = []
+  const requestsBefore = source.requestCount
 
   /** The next slice that came whole, or undefined when none is left. */
   const next = async (): Promise<SpooledSlice | undefined> => {
@@ -86,7 +87,25 @@ export async function runSlices<S extends AnySlice>(
     }
     await discardSpooled(spooled)
   }
-  return { ...summarize(loads, spooledSlices), requests: source.requestCount, alreadyLoaded, setAside }
+  const requests = source.requestCount - requestsBefore
+  return { ...summarize(loads, spooledSlices), requests, alreadyLoaded, setAside }
+}
+
+/** What runs of one stream did, taken together. */
+export function joined(runs: readonly RunSummary[]): RunSummary {
+  const sum = (of: (run: RunSummary) => number) => runs.reduce((total, run) => total + of(run), 0)
+  return {
+    loads: runs.flatMap(({ loads }) => loads),
+    rows: sum(({ rows }) => rows),
+    rejects: sum(({ rejects }) => rejects),
+    bytes: sum(({ bytes }) => bytes),
+    requests: sum(({ requests }) => requests),
+    undated: sum(({ undated }) => undated),
+    outside: sum(({ outside }) => outside),
+    ignoredValues: sum(({ ignoredValues }) => ignoredValues),
+    alreadyLoaded: runs.flatMap(({ alreadyLoaded }) => alreadyLoaded),
+    setAside: runs.flatMap(({ setAside }) => setAside),
+  }
 }
 
 async function loadOne(spooled: SpooledSlice, loader: Loader, tell: Tell, signal: AbortSignal): Promise<LoadRecord> {

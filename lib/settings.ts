@@ -5,7 +5,16 @@ import { REGIONS } from './mixpanel/regions.ts'
 import { isDay, isZone } from './time/days.ts'
 
 /** Streams that can be loaded, in the order in which they are: the cheap ones first, because they share a rate limit. */
-export const STREAMS = ['export', 'cohorts', 'annotations', 'funnels'] as const
+export const STREAMS = [
+  'export',
+  'cohorts',
+  'annotations',
+  'funnels',
+  'revenue',
+  'engage',
+  'groups',
+  'cohort_members',
+] as const
 export type StreamName = (typeof STREAMS)[number]
 
 const list = z

@@ -38,6 +38,8 @@ export class MixpanelClient implements AsyncDisposable {
   readonly #agent: EnvHttpProxyAgent
   /** The server's clock less ours, milliseconds, as of the last answer. */
   clockOffsetMs = 0
+  /** Requests sent so far. */
+  requestCount = 0
 
   constructor(options: ClientOptions) {
     this.#options = options
@@ -83,6 +85,7 @@ export class MixpanelClient implements AsyncDisposable {
     const url = new URL(hosts[ask.family] + ask.path)
     if (credentials.kind === 'service-account' && projectId !== undefined) url.searchParams.set('project_id', projectId)
     for (const [name, value] of Object.entries(ask.query)) url.searchParams.set(name, value)
+    this.requestCount++
     const answer = await this.#request(url, ask, signal)
     const date = Date.parse(String(answer.headers.date))
     if (!Number.isNaN(date)) this.clockOffsetMs = date - Date.now()

@@ -21,7 +21,9 @@ const record: LoadRecord = {
 
 it('shows slices, rows, speed, time to go and the requests that are left', () => {
   const progress = new Progress(0)
-  expect(progress.take({ kind: 'run-planned', unit: 'slices', sliceCount: 3, requestsLeft: 60 })).toBe(true)
+  expect(
+    progress.take({ kind: 'run-planned', stream: 'export', unit: 'slices', sliceCount: 3, requestsLeft: 60 }),
+  ).toBe(true)
   progress.take({ kind: 'slice-started', slice })
   progress.take({ kind: 'slice-progress', slice, bytes: 2_500_000, events: 4321 })
   expect(progress.lines(1000)).toEqual([
@@ -38,7 +40,13 @@ it('shows slices, rows, speed, time to go and the requests that are left', () =>
 
 it('counts the halves of a slice that was split, and says nothing of requests where there is no limit', () => {
   const progress = new Progress(0)
-  progress.take({ kind: 'run-planned', unit: 'slices', sliceCount: 1, requestsLeft: Number.POSITIVE_INFINITY })
+  progress.take({
+    kind: 'run-planned',
+    stream: 'export',
+    unit: 'slices',
+    sliceCount: 1,
+    requestsLeft: Number.POSITIVE_INFINITY,
+  })
   expect(progress.take({ kind: 'slice-split', slice, into: [slice, slice], reason: 'cut' })).toBe(false)
   expect(progress.lines(1000)).toEqual(['0 of 2 slices, 0 rows, 0 rows/s'])
 })
@@ -46,9 +54,32 @@ it('counts the halves of a slice that was split, and says nothing of requests wh
 it('counts files by that name, and leaves out those that were loaded before', () => {
   const progress = new Progress(0)
   const file = { file: 'raw/a.gz' }
-  progress.take({ kind: 'run-planned', unit: 'files', sliceCount: 3, requestsLeft: Number.POSITIVE_INFINITY })
+  progress.take({
+    kind: 'run-planned',
+    stream: 'export',
+    unit: 'files',
+    sliceCount: 3,
+    requestsLeft: Number.POSITIVE_INFINITY,
+  })
   progress.take({ kind: 'slice-started', slice: file })
   expect(progress.lines(1000)).toEqual(['raw/a.gz: reading', '0 of 3 files, 0 rows, 0 rows/s'])
   expect(progress.take({ kind: 'slice-already-loaded', slice: file })).toBe(true)
   expect(progress.lines(1000).at(-1)).toBe('0 of 2 files, 0 rows, 0 rows/s')
+})
+
+it('shows how far the records of a stream have come, and counts a slice when the stream’s own table has it', () => {
+  const progress = new Progress(0)
+  const loaded = (table: string) =>
+    progress.take({ kind: 'records-loaded', table, days: slice, record: { ...record, stream: table }, seconds: 1 })
+  progress.take({ kind: 'run-planned', stream: 'funnels', unit: 'slices', sliceCount: 2, requestsLeft: 60 })
+  progress.take({ kind: 'records-started', stream: 'funnels', days: slice })
+  expect(progress.lines(1000)[0]).toBe('funnels of 2026-03-01: asking')
+  progress.take({ kind: 'records-progress', stream: 'funnels', days: slice, records: 1200, requests: 3 })
+  expect(progress.lines(1000)[0]).toBe('funnels of 2026-03-01: 1,200 records, 3 requests')
+  progress.take({ kind: 'records-loading', table: 'funnel_steps', days: slice, rows: 9 })
+  expect(progress.lines(1000)[1]).toBe('funnel_steps of 2026-03-01: loading')
+  expect(loaded('funnel_steps')).toBe(false)
+  expect(progress.lines(1000).at(-1)).toMatch(/^0 of 2 slices, 5,000 rows/)
+  loaded('funnels')
+  expect(progress.lines(1000).at(-1)).toMatch(/^1 of 2 slices, 10,000 rows/)
 })

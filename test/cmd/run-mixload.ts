@@ -40,6 +40,7 @@ export class Workplace implements AsyncDisposable {
     return new Workplace(simulator, directory)
   }
 
+  /** Of its own it loads events only; an undefined `MIXLOAD_STREAMS` loads all streams. */
   environment(more: Readonly<Record<string, string | undefined>> = {}): NodeJS.ProcessEnv {
     return {
       PATH: process.env.PATH,
@@ -51,6 +52,8 @@ export class Workplace implements AsyncDisposable {
       MIXLOAD_DESTINATION: `duckdb:${this.database}`,
       MIXLOAD_REQUESTS_PER_HOUR: '0',
       MIXLOAD_REQUESTS_PER_SECOND: '0',
+      MIXLOAD_QUERY_REQUESTS_PER_HOUR: '0',
+      MIXLOAD_STREAMS: 'export',
       MIXLOAD_STATE_DIR: join(this.directory, 'state'),
       MIXLOAD_SPOOL_DIR: join(this.directory, 'spool'),
       ...more,

@@ -143,7 +143,10 @@ describe('mixload plan, check and views', () => {
     await using place = await Workplace.create()
     await place.simulator.ingest(eventsOf('2026-03-01', 3))
     await place.run(['backfill', '--from', '2026-03-01', '--to', '2026-03-01'])
-    expect(await place.run(['views'])).toMatchObject({ code: 0, stdout: 'export_latest\nexport_latest_by_time\nidentities\n' })
+    expect(await place.run(['views'])).toMatchObject({
+      code: 0,
+      stdout: 'export_latest\nexport_latest_by_time\nidentities\n',
+    })
   })
 
   it('status of nothing creates nothing', async () => {

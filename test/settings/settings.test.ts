@@ -7,6 +7,7 @@ import {
   resolveSettings,
   SETTINGS,
   type SettingName,
+  STREAMS,
   settingsFromEnvironment,
 } from '../../lib/settings.ts'
 
@@ -49,7 +50,7 @@ describe('where a setting comes from', () => {
     expect(fromFlags({})).toMatchObject({
       destination: 'duckdb:warehouse.duckdb',
       schema: 'mixpanel',
-      streams: ['export'],
+      streams: [...STREAMS],
       region: 'us',
       legacyTime: false,
       attributionWindow: 5,

@@ -1,0 +1,31 @@
+import { ColumnRegistry } from '../lib/columns/registry.ts'
+import type { Tell } from '../lib/events.ts'
+import { Loader } from '../lib/load.ts'
+import type { Settings } from '../lib/settings.ts'
+import { exportColumnRules, exportColumns } from '../lib/streams/export.ts'
+import type { Warehouse } from './session.ts'
+
+/** The table of events during a run: the columns it has and gets, and what loads into it. */
+export interface ExportTable {
+  readonly registry: ColumnRegistry
+  readonly loader: Loader
+}
+
+/** The table `export` of a destination that is open to write. `zone` is the project's. */
+export async function openExportTable(
+  settings: Settings,
+  { destination, engine, spool }: Warehouse,
+  zone: string | undefined,
+  tell: Tell,
+): Promise<ExportTable> {
+  const there = await destination.columns('export')
+  const fixed = exportColumns(settings.legacyTime).filter(({ name }) => !there.some((column) => column.name === name))
+  const rules = exportColumnRules(settings)
+  const columnsMax = Math.min(rules.columnsMax, destination.supports.columnsMax)
+  const registry = new ColumnRegistry([...there, ...fixed], { ...rules, columnsMax })
+  const localZone = settings.legacyTime ? zone : undefined
+  const { write } = settings
+  const loader = new Loader({ destination, engine, spool, registry, table: 'export', write, localZone, tell }, there)
+  await loader.putViews()
+  return { registry, loader }
+}
