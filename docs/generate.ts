@@ -14,14 +14,27 @@ import { command as status } from '../cmd/status.ts'
 import { command as sync } from '../cmd/sync.ts'
 import { command as views } from '../cmd/views.ts'
 import { TYPE_NAMES } from '../destinations/duckdb/dialect.ts'
-import { EVENT_PROPERTIES, EXPORT_COLUMNS, LOCAL_TIME_COLUMN } from '../lib/columns/catalogue.ts'
+import {
+  type CatalogueEntry,
+  EVENT_PROPERTIES,
+  EXPORT_COLUMNS,
+  type FixedColumn,
+  LOCAL_TIME_COLUMN,
+} from '../lib/columns/catalogue.ts'
 import { COLUMN_TYPES } from '../lib/columns/column.ts'
 import { columnName, companionName, freeName, NAME_BYTES_MAX } from '../lib/columns/naming.ts'
+import { PROFILE_PROPERTIES } from '../lib/columns/profile-catalogue.ts'
 import { OVERFLOW_COLUMN } from '../lib/columns/registry.ts'
 import { ERROR_CODES, type ErrorCode } from '../lib/errors.ts'
 import { DESTINATION_RETRIES } from '../lib/patient-destination.ts'
 import { DEFAULT_RETRIES } from '../lib/retry.ts'
 import { flagOf, SETTINGS, type SettingName } from '../lib/settings.ts'
+import { ANNOTATIONS_STREAM } from '../lib/streams/annotations.ts'
+import { COHORT_MEMBERS_STREAM } from '../lib/streams/cohort-members.ts'
+import { COHORTS_STREAM } from '../lib/streams/cohorts.ts'
+import { ENGAGE_STREAM } from '../lib/streams/engage.ts'
+import { FUNNELS_STREAM } from '../lib/streams/funnels.ts'
+import { revenueStream } from '../lib/streams/revenue.ts'
 
 const COMMANDS: Readonly<Record<string, Command>> = { backfill, sync, load, plan, check, status, views, simulate }
 const LOADING = ['backfill', 'sync', 'plan', 'check']
@@ -127,21 +140,9 @@ const TYPE_MEANINGS: Readonly<Record<(typeof COLUMN_TYPES)[number], string>> = {
 
 function columnsPage(): string {
   const typeRows = COLUMN_TYPES.map((type) => [code(type), code(TYPE_NAMES[type]), TYPE_MEANINGS[type]])
-  const fixedRows = [...EXPORT_COLUMNS, LOCAL_TIME_COLUMN].map(({ name, type, property, description }) => [
-    code(name),
-    code(type),
-    property === null ? '' : code(property),
-    description,
-  ])
-  const known = Object.entries(EVENT_PROPERTIES).map(([property, { type, description }]) => [
-    code(property),
-    code(columnName(property)),
-    type === undefined ? 'of its first value' : code(type),
-    description,
-  ])
   return page(
-    '# Columns of `export`',
-    `Every event is a row, every property a column. A table begins with the fixed columns; a property gets its column with
+    '# Columns',
+    `Every event is a row, every property a column; so it is with profiles, and with whatever else Mixpanel tells in objects. A table begins with the fixed columns; a property gets its column with
 its first value that is not null, before the rows that use it are committed. The column's name and type are kept in
 ${code('_mixload_columns')}, so they are the same in every later run. **A column is never renamed, retyped or dropped.**`,
     '## Types',
@@ -182,7 +183,11 @@ has U+FFFD in their place, and ${code(companionName('name'))} the JSON as it was
     '## Fixed columns',
     `Every ${code('export')} table has these, in this order, but for ${code(LOCAL_TIME_COLUMN.name)}, which is there only with
 ${code('--legacy-time')}. They do not count as new properties, and property selection leaves them alone.`,
-    table(['Column', 'Type', 'Property', 'Holds'], fixedRows),
+    fixedColumns([...EXPORT_COLUMNS, LOCAL_TIME_COLUMN]),
+    '## Fixed columns of the other tables',
+    `Whatever else Mixpanel tells of them gets columns as properties of events do.
+[Tables](tables.md) says what a row of each is. Tables of group profiles, ${code('group_NAME')}, are as ${code('engage')}.`,
+    ...OTHER_TABLES.flatMap(({ name, columns }) => [`### ${code(name)}`, fixedColumns(columns)]),
     `## ${code(OVERFLOW_COLUMN)}`,
     `When a table has as many columns as ${code('maxColumns')} allows (all kinds counted), further properties go to one \`json\`
 column, ${code(OVERFLOW_COLUMN)}, by their own names. They stay there: a later run with more columns allowed makes columns for them from then
@@ -191,7 +196,43 @@ again, as ${code('NAME (superseded)')}: of equal keys the last one counts.`,
     '## Known properties',
     `These are given their type before a value is seen; a property of another name is treated in the same way, with the type
 of its first value. A property in this list has a column only once it has been sent.`,
-    table(['Property', 'Column', 'Type', 'Holds'], known),
+    knownProperties(EVENT_PROPERTIES),
+    'Of profiles:',
+    knownProperties(PROFILE_PROPERTIES),
+  )
+}
+
+/** The tables of all streams but `export`. */
+const OTHER_TABLES = [
+  ENGAGE_STREAM,
+  COHORTS_STREAM,
+  COHORT_MEMBERS_STREAM,
+  ANNOTATIONS_STREAM,
+  FUNNELS_STREAM,
+  revenueStream(),
+].flatMap(({ tables }) => tables)
+
+function fixedColumns(columns: readonly FixedColumn[]): string {
+  return table(
+    ['Column', 'Type', 'Property', 'Holds'],
+    columns.map(({ name, type, property, description }) => [
+      code(name),
+      code(type),
+      property === null ? '' : code(property),
+      description,
+    ]),
+  )
+}
+
+function knownProperties(properties: Readonly<Record<string, CatalogueEntry>>): string {
+  return table(
+    ['Property', 'Column', 'Type', 'Holds'],
+    Object.entries(properties).map(([property, { type, description }]) => [
+      code(property),
+      code(columnName(property)),
+      type === undefined ? 'of its first value' : code(type),
+      description,
+    ]),
   )
 }
 
