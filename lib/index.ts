@@ -17,6 +17,17 @@ export type {
 export { Engine, EngineConnection, type EngineOptions, interruptible } from './engine.ts'
 export { ERROR_CODES, type ErrorCode, isFailure, MixloadError } from './errors.ts'
 export { inTurns } from './in-turns.ts'
+export type { IngestClient } from './ingest/client.ts'
+export type { IngestOptions } from './ingest/client-options.ts'
+export { clientNamed, createClient, stopClient } from './ingest/clients.ts'
+export type { EndpointName } from './ingest/endpoints.ts'
+export type { Time } from './ingest/event-time.ts'
+export type { ImportEvent } from './ingest/import-record.ts'
+export type { Operation } from './ingest/operations.ts'
+export type { EngageOptions, EventPayload, Ip, ProfileUpdate, TrackOptions } from './ingest/payloads.ts'
+export type { Properties } from './ingest/property-values.ts'
+export type { IngestEvent, Rejection, Report } from './ingest/report.ts'
+export type { ImportCredentials } from './ingest/sender.ts'
 export {
   type AnnotationInput,
   type CohortInput,

@@ -9,6 +9,8 @@ export interface RetryPolicy {
   /** Wait before the first retry, milliseconds; doubled with each further one. */
   readonly firstDelayMs: number
   readonly delayMaxMs: number
+  /** False lets the process end during a wait, if it has nothing else to do; true where left out. */
+  readonly keepsProcessAlive?: boolean
 }
 
 /** A rate limit is waited out for over an hour, which is the window that Mixpanel counts in. */
@@ -40,7 +42,7 @@ export async function retrying<T>(
       if (count > (policy.retries[error.code] ?? 0)) throw error
       const delay = delayOf(policy, error, count)
       onRetry(error, delay)
-      await sleep(delay, undefined, { signal })
+      await sleep(delay, undefined, { signal, ref: policy.keepsProcessAlive ?? true })
     },
   })
 }

@@ -1,0 +1,85 @@
+import type { EndpointName, Outgoing } from './endpoints.ts'
+import { type ImportEvent, importRecord } from './import-record.ts'
+import type { Lane, SettledBatch } from './lane.ts'
+import { failureOf, rejectionsOf } from './outcomes.ts'
+import { type IngestEvent, type Rejection, type Report, Tally } from './report.ts'
+import { Watermark } from './watermark.ts'
+
+const ENDPOINT: EndpointName = 'import'
+
+export interface ImportContext {
+  readonly lane: (onSettled: (batch: SettledBatch) => void) => Lane
+  readonly tell: (event: IngestEvent) => void
+  readonly signal?: AbortSignal
+  /** Told how many events, from the first, have all ended, well or not: an import may go on from there. */
+  readonly onProgress?: (through: number) => void
+}
+
+/** Sends events through a lane of their own. @throws MixloadError where they can't be delivered; the signal's reason. */
+export async function importEvents(
+  events: Iterable<ImportEvent> | AsyncIterable<ImportEvent>,
+  { lane: newLane, tell, signal, onProgress }: ImportContext,
+): Promise<Report> {
+  const tally = new Tally()
+  const ended = new Watermark()
+  let failure: unknown
+  const reject = (rejection: Rejection) => {
+    tally.reject(rejection)
+    tell({ kind: 'rejected', rejection })
+  }
+  const lane = newLane((batch) => {
+    if (batch.failure !== undefined) {
+      failure ??= batch.failure
+      return
+    }
+    const rejections = rejectionsOf(ENDPOINT, batch.records, batch.faults)
+    tally.accept(batch.records.length - rejections.length)
+    rejections.forEach(reject)
+    for (const [from, until] of runsOf(batch.records)) ended.done(from, until)
+    onProgress?.(ended.through)
+  })
+  const assertGoing = () => {
+    signal?.throwIfAborted()
+    if (failure !== undefined) throw failureOf(failure)
+  }
+  const stop = () => lane.stop()
+  signal?.addEventListener('abort', stop)
+  try {
+    let index = 0
+    for await (const event of events) {
+      const record = importRecord(event)
+      if ('reason' in record) {
+        const text = typeof event === 'string' ? event : String(JSON.stringify(event))
+        reject({ endpoint: ENDPOINT, index, reason: record.reason, record: text })
+        ended.done(index, index + 1)
+      } else {
+        const { json } = record
+        const waiting = lane.add([{ json, bytes: Buffer.byteLength(json) + 1, ownToken: true, index }])
+        if (waiting !== undefined) await waiting
+        assertGoing()
+      }
+      index++
+    }
+    await lane.flush()
+    assertGoing()
+    onProgress?.(ended.through)
+    return tally.take().report
+  } finally {
+    signal?.removeEventListener('abort', stop)
+    lane.stop()
+  }
+}
+
+/** The numbers of records as ranges `[from, until)`. */
+function* runsOf(records: readonly Outgoing[]): Generator<readonly [number, number]> {
+  let from = records[0]?.index ?? 0
+  let until = from
+  for (const { index } of records) {
+    if (index !== until) {
+      yield [from, until]
+      from = index
+    }
+    until = index + 1
+  }
+  if (until > from) yield [from, until]
+}
