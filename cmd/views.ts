@@ -1,23 +1,22 @@
+import { allViews } from '../lib/all-views.ts'
 import { MixloadError } from '../lib/errors.ts'
-import { viewsOf } from '../lib/views.ts'
 import type { Command } from './command.ts'
 import { openWarehouse } from './session.ts'
 
 /** `mixload views`: makes the views anew. Loading does this by itself whenever columns come. */
 export const command: Command = {
-  settings: ['destination', 'schema', 'bigqueryEndpoint', 'memoryLimit', 'spoolDir'],
+  settings: ['destination', 'schema', 'bigqueryEndpoint', 'groups', 'memoryLimit', 'spoolDir'],
   async run({ settings, output, signal }) {
     await using warehouse = await openWarehouse(settings, output.tell, signal)
     const { destination } = warehouse
     await destination.open(signal)
-    const columns = await destination.columns('export')
-    if (columns.length === 0) {
+    const views = await allViews(destination, settings)
+    if (views.length === 0) {
       throw new MixloadError(
         'CONFIG_INVALID',
-        `${destination.description} has no table export yet. Run mixload backfill first.`,
+        `${destination.description} has no tables yet. Run mixload backfill first.`,
       )
     }
-    const views = viewsOf(destination.supports, 'export', destination.pathInViews('export'), columns)
     await destination.putViews(views)
     for (const { name } of views) output.print(name)
     output.json(views.map(({ name }) => name))

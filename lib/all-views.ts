@@ -1,0 +1,26 @@
+import type { Destination, View } from './destination.ts'
+import { type Settings, STREAMS } from './settings.ts'
+import { recordStreams } from './streams/index.ts'
+import { viewsOf } from './views.ts'
+
+/** The views over every table that a destination has: of all streams, also those that the settings leave out. */
+export async function allViews(destination: Destination, settings: Settings): Promise<readonly View[]> {
+  const views: View[] = []
+  for (const table of tablesOf(settings)) {
+    const columns = await destination.columns(table)
+    if (columns.length > 0) {
+      views.push(...viewsOf(destination.supports, table, destination.pathInViews(table), columns))
+    }
+  }
+  return views
+}
+
+function tablesOf(settings: Settings): readonly string[] {
+  return STREAMS.flatMap((name) => {
+    if (name === 'export') return [name]
+    return recordStreams(name, settings).flatMap(({ tables, changesTable }) => [
+      ...tables.map((table) => table.name),
+      ...[changesTable?.({ ...settings, engageHistory: true })].filter((table) => table !== undefined),
+    ])
+  })
+}
