@@ -91,6 +91,15 @@ export class Workplace implements AsyncDisposable {
     }
   }
 
+  /** Runs a statement on the database file. */
+  async change(sql: string): Promise<void> {
+    const instance = await DuckDBInstance.create(this.database)
+    const connection = await instance.connect()
+    await connection.run(sql)
+    connection.closeSync()
+    instance.closeSync()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.simulator.close()
     await rm(this.directory, { recursive: true, force: true })
