@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: install build lint test test-bigquery bigquery-emulator demo bench format clean
+.PHONY: install build lint test test-bigquery bigquery-emulator dbt demo bench format clean
 
 install: node_modules/.installed
 
@@ -18,7 +18,7 @@ lint: install
 	biome check --error-on-warnings .
 	tsc --noEmit -p tsconfig.json
 
-test: build lint bigquery-emulator
+test: build lint bigquery-emulator dbt
 	node test/run.ts
 
 # Against Google's own: MIXLOAD_TEST_BIGQUERY=PROJECT/DATASET make test-bigquery
@@ -27,8 +27,18 @@ test-bigquery: install
 
 bigquery-emulator: .tmp/bigquery-emulator/.installed
 
-.tmp/bigquery-emulator/.installed: test/bigquery-emulator/install.sh test/bigquery-emulator/requirements.lock
-	test/bigquery-emulator/install.sh $(@D)
+.tmp/bigquery-emulator/.installed: .tmp/python/.installed test/bigquery-emulator/install.sh test/bigquery-emulator/requirements.lock
+	test/bigquery-emulator/install.sh $(<D) $(@D)
+	@touch $@
+
+dbt: .tmp/dbt/.installed
+
+.tmp/dbt/.installed: .tmp/python/.installed test/dbt/install.sh test/dbt/requirements.lock
+	test/dbt/install.sh $(<D) $(@D)
+	@touch $@
+
+.tmp/python/.installed: test/python/install.sh
+	test/python/install.sh $(@D)
 	@touch $@
 
 demo: build

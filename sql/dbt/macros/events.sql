@@ -1,0 +1,121 @@
+{#-
+  The query of an incremental model of events, one row an event, for `materialized='incremental', unique_key='event_id'`.
+
+    {{ config(materialized='incremental', unique_key='event_id', pre_hook="{{ mixload.forget_replaced_events() }}",
+              post_hook="{{ mixload.forget_moved_events() }}") }}
+    {{ mixload.events(names=['Order Completed'], properties=['plan', {'property': 'amount', 'type': 'double'}]) }}
+
+  It has the columns of the model `events`, and one for each property, as the macro `properties` takes them.
+  - New rows are those loaded since, however long ago their events happened: no time of an event moves the cursor.
+  - Of the rows of one event, the one that Mixpanel processed last counts; of those, the one loaded last. The id of an
+    event says nothing of its person, so one that was moved to another person takes the place of what it was.
+-#}
+{% macro events(names=none, properties=[]) %}
+{%- set entries = mixload.export_entries() -%}
+{%- set columns = mixload.columns_of('export') -%}
+{%- set given = [] -%}
+{%- for property in properties -%}
+  {%- do given.append(mixload.property_entry(columns, property)) -%}
+{%- endfor -%}
+{%- set names_kept = [] -%}
+{%- for entry in entries if entry['as'] != 'mp_distinct_id_before_identity' -%}
+  {%- do names_kept.append(entry['as']) -%}
+{%- endfor -%}
+{%- for entry in given -%}
+  {%- do names_kept.append(adapter.quote(entry['as'])) -%}
+{%- endfor -%}
+with loaded as (
+{%- if given | length == 0 %}
+select * from {{ ref('mixload', 'stg_mixpanel__export') }}
+{%- else %}
+{{ mixload.stage('export', entries + given) }}
+{%- endif %}
+),
+
+ranked as (
+  select
+    loaded.*,
+    coalesce(mp_distinct_id_before_identity, distinct_id) as original_distinct_id,
+    row_number() over (
+      partition by event_id
+      order by
+        mp_processing_time_ms desc nulls last,
+        _loaded_at desc,
+        case when mp_distinct_id_before_identity is null then 1 else 0 end,
+        distinct_id
+    ) as _rank
+  from loaded
+  where event_id is not null
+  {%- if names is not none %}
+    and event_name in (
+      {%- for name in names %}{{ mixload.text_literal(name) }}{{ ', ' if not loop.last }}{% endfor -%}
+    )
+  {%- endif %}
+  {%- if is_incremental() %}
+    and _loaded_at > (select coalesce(max(_loaded_at), {{ mixload.long_ago() }}) from {{ this }})
+  {%- endif %}
+)
+
+select
+  {%- for name in names_kept %}
+  ranked.{{ name }},
+  {%- endfor %}
+  ranked.original_distinct_id,
+  {{ mixload.local_date('ranked.occurred_at') }} as event_date,
+  {{ mixload.moment('ranked.mp_processing_time_ms') }} as processed_at,
+  coalesce(ranked.occurred_at > {{ dbt.dateadd('day', 1, 'ranked._loaded_at') }}, false) as is_from_future
+from ranked
+{%- if is_incremental() %}
+left join {{ this }} as known on known.event_id = ranked.event_id
+where ranked._rank = 1
+  and (known.event_id is null or coalesce(ranked.mp_processing_time_ms, -1) >= coalesce(known.mp_processing_time_ms, -1))
+{%- else %}
+where ranked._rank = 1
+{%- endif %}
+{% endmacro %}
+
+{% macro long_ago() %}{{ return("cast('1970-01-01 00:00:00' as timestamp)") }}{% endmacro %}
+
+{#-
+  Before an incremental run: takes out what `--write replace` has deleted since. A load that replaced days has brought all
+  that there is of them, so rows of those days that are older than it are gone.
+-#}
+{% macro forget_replaced_events() %}
+  {%- set loads = mixload.loaded('_mixload_loads') -%}
+  {%- if execute and is_incremental() and loads is not none %}
+delete from {{ this }} where event_id in (
+  select known.event_id
+  from {{ this }} as known
+  join (
+    select first_day, last_day, cast({{ mixload.utc('loaded_at') }} as {{ mixload.type_name('timestamp') }}) as replaced_at
+    from {{ loads }}
+    where stream = 'export' and write_mode = 'replace-days'
+  ) as loads
+    on known.export_day between loads.first_day and loads.last_day and known._loaded_at < loads.replaced_at
+  {#- Older ones were heeded by the runs before. A day more, where a load's row becomes visible after its events. #}
+  where loads.replaced_at > (
+    select {{ dbt.dateadd('day', -1, 'coalesce(max(_loaded_at), ' ~ mixload.long_ago() ~ ')') }} from {{ this }}
+  )
+)
+  {%- endif -%}
+{% endmacro %}
+
+{#-
+  After a run: takes out events without `$insert_id` that Mixpanel has moved to another person since. Their ids are of the
+  whole line, which says who they belong to, so here they are found by name, moment and the person they first belonged to.
+-#}
+{% macro forget_moved_events() %}
+delete from {{ this }} where event_id in (
+  select known.event_id
+  from {{ this }} as known
+  join {{ this }} as moved
+    on moved.event_name = known.event_name
+    and moved.occurred_at = known.occurred_at
+    and moved.original_distinct_id = known.original_distinct_id
+  where known.insert_id is null
+    and moved.insert_id is null
+    and moved.distinct_id <> moved.original_distinct_id
+    and moved.distinct_id <> known.distinct_id
+    and moved._loaded_at > known._loaded_at
+)
+{% endmacro %}

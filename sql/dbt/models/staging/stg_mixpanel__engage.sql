@@ -1,0 +1,16 @@
+{{ mixload.stage('engage', [
+  {'as': 'distinct_id', 'column': 'distinct_id', 'type': 'text'},
+  {'as': 'name', 'property': '$name', 'type': 'text'},
+  {'as': 'first_name', 'property': '$first_name', 'type': 'text'},
+  {'as': 'last_name', 'property': '$last_name', 'type': 'text'},
+  {'as': 'email', 'property': '$email', 'type': 'text'},
+  {'as': 'phone', 'property': '$phone', 'type': 'text'},
+  {'as': 'created_at', 'property': '$created', 'type': 'timestamp'},
+  {'as': 'last_seen_at', 'property': '$last_seen', 'type': 'timestamp'},
+  {'as': 'country_code', 'property': '$country_code', 'type': 'text'},
+  {'as': 'region', 'property': '$region', 'type': 'text'},
+  {'as': 'city', 'property': '$city', 'type': 'text'},
+  {'as': 'timezone', 'property': '$timezone', 'type': 'text'},
+  {'as': '_loaded_at', 'column': '_loaded_at', 'type': 'timestamp'},
+  {'as': '_load_id', 'column': '_load_id', 'type': 'text'},
+]) }}

@@ -1,0 +1,1 @@
+{{ mixload.stage('export', mixload.export_entries()) }}
