@@ -1,11 +1,16 @@
 import { isFailure, MixloadError, messageOf } from '../lib/errors.ts'
+import type { Tell } from '../lib/events.ts'
+import type { RequestBudget } from '../lib/mixpanel/budget.ts'
+import type { ApiRequest, MixpanelClient } from '../lib/mixpanel/client.ts'
 import { REGIONS } from '../lib/mixpanel/regions.ts'
 import { askProject, type ProjectInfo, yesterdayOf } from '../lib/project.ts'
+import type { Settings } from '../lib/settings.ts'
+import { currentRequest } from '../lib/streams/annotations.ts'
 import { exportRequest } from '../lib/streams/export.ts'
-import { isZone } from '../lib/time/days.ts'
+import { type Day, isZone } from '../lib/time/days.ts'
 import type { Command, CommandContext } from './command.ts'
 import { LOAD_SETTINGS } from './load-settings.ts'
-import { createClient, credentialsOf, exportBudget, openWarehouse } from './session.ts'
+import { createClient, credentialsOf, exportBudget, openWarehouse, queryBudget } from './session.ts'
 
 /** A clock further off than this makes `yesterday` another day near midnight. */
 const CLOCK_OFFSET_MAX_MS = 5 * 60_000
@@ -60,22 +65,51 @@ async function* mixpanelFindings(context: CommandContext): AsyncGenerator<Findin
   const zone = settings.timezone ?? project?.timezone
   yield zoneFinding(settings.timezone, project?.timezone)
   const yesterday = yesterdayOf(zone !== undefined && isZone(zone) ? zone : 'UTC', Date.now())
-  try {
-    await exportBudget(settings, output.tell).acquire(signal)
+  for (const probe of probesOf(settings, yesterday)) yield await probeFinding(client, probe, context)
+  yield clockFinding(client.clockOffsetMs)
+}
+
+/** A question that shows whether a part of the API may be used, and the budget that it counts in. */
+interface Probe {
+  readonly check: string
+  readonly request: ApiRequest
+  readonly budget: (settings: Settings, tell: Tell) => RequestBudget
+}
+
+/** One for each part of the API that the streams of the settings need. */
+function probesOf(settings: Settings, yesterday: Day): readonly Probe[] {
+  const probes: Probe[] = []
+  if (settings.streams.includes('export')) {
     const request = exportRequest({ firstDay: yesterday, lastDay: yesterday }, settings.events)
-    const body = await client.stream({ ...request, query: { ...request.query, limit: '1' } }, signal)
-    for await (const _ of body) break
-    yield { check: 'export', ok: true, detail: 'the plan and the credentials allow the raw export' }
+    const limited = { ...request, query: { ...request.query, limit: '1' } }
+    probes.push({ check: 'export', request: limited, budget: exportBudget })
+  }
+  if (settings.streams.some((name) => name !== 'export' && name !== 'annotations')) {
+    const request: ApiRequest = { family: 'app', path: '/api/query/cohorts/list', query: {}, form: {} }
+    probes.push({ check: 'query API', request, budget: queryBudget })
+  }
+  const annotations = settings.streams.includes('annotations') ? currentRequest(settings) : undefined
+  if (annotations !== undefined) probes.push({ check: 'annotations', request: annotations, budget: queryBudget })
+  return probes
+}
+
+async function probeFinding(
+  client: MixpanelClient,
+  { check, request, budget: budgetOf }: Probe,
+  { settings, output, signal }: CommandContext,
+): Promise<Finding> {
+  const budget = budgetOf(settings, output.tell)
+  const release = await budget.acquire(signal)
+  try {
+    for await (const _ of await client.stream(request, signal)) break
+    const left = await budget.remaining()
+    const much = Number.isFinite(left) ? `${left} requests are left this hour` : 'no limit on requests is set'
+    return { check, ok: true, detail: `the plan and the credentials allow it, ${much}` }
   } catch (error) {
     if (!(error instanceof MixloadError)) throw error
-    yield { check: 'export', ok: false, detail: error.message }
-  }
-  yield clockFinding(client.clockOffsetMs)
-  const remaining = await exportBudget(settings, output.tell).remaining()
-  yield {
-    check: 'request budget',
-    ok: remaining > 0,
-    detail: Number.isFinite(remaining) ? `${remaining} requests are left this hour` : 'no limit is set',
+    return { check, ok: false, detail: `${error.message} Without it, name other streams: --streams.` }
+  } finally {
+    await release()
   }
 }
 

@@ -1,67 +1,133 @@
-import type { KnownColumn, LoadRecord } from '../lib/destination.ts'
+import type { Destination, KnownColumn, LoadRecord } from '../lib/destination.ts'
 import { dayClock } from '../lib/project.ts'
-import { missingDays, planSlices, sliceName, wholeDays } from '../lib/slices.ts'
-import { loadedFile } from '../lib/streams/export.ts'
+import type { Settings } from '../lib/settings.ts'
+import { missingDays, planSlices, type Slice, sliceName, wholeDays } from '../lib/slices.ts'
+import { lateSince, loadedFile } from '../lib/streams/export.ts'
+import { recordStreams } from '../lib/streams/index.ts'
 import type { Day } from '../lib/time/days.ts'
 import type { Command } from './command.ts'
+import type { Output } from './output.ts'
 import { openWarehouse } from './session.ts'
 
-/** `mixload status`: what the warehouse has, from its ledger alone. Asks Mixpanel nothing. */
+/** `mixload status`: what the warehouse has of each stream, from its ledger alone. Asks Mixpanel nothing. */
 export const command: Command = {
-  settings: ['destination', 'schema', 'bigqueryEndpoint', 'timezone', 'legacyTime', 'memoryLimit', 'spoolDir'],
+  settings: [
+    'destination',
+    'schema',
+    'bigqueryEndpoint',
+    'streams',
+    'timezone',
+    'legacyTime',
+    'memoryLimit',
+    'spoolDir',
+  ],
   async run({ settings, output, signal }) {
     await using warehouse = await openWarehouse(settings, output.tell, signal)
     const { destination } = warehouse
     await destination.openToRead(signal)
-    const ledger = await destination.ledger('export')
-    const last = ledger.at(-1)
-    if (last === undefined) {
-      output.print('export: nothing loaded yet. Run mixload backfill --from DAY.')
-      output.json({ stream: 'export', loads: 0 })
-      return 0
+    const found: StreamStatus[] = []
+    for (const { name, hasDays } of streamsOf(settings)) {
+      const status = await statusOf(destination, settings, name, hasDays)
+      if (status !== undefined) found.push(status)
     }
-    const asked = ledger.findLast(({ selection }) => loadedFile(selection) === undefined)
-    const whole = wholeDays(ledger, asked?.selection ?? '', dayClock(settings.timezone ?? 'UTC', settings))
-    const gaps = gapsIn(whole)
-    const columns = newestColumns(await destination.columns('export'), last)
-    const rows = ledger.reduce((total, { rowCount }) => total + rowCount, 0)
-    const rejects = ledger.reduce((total, { rejectCount }) => total + rejectCount, 0)
-    const lastDay = [...whole].sort().at(-1) ?? null
-    output.json({
-      stream: 'export',
-      last_whole_day: lastDay,
-      loads: ledger.length,
-      rows_loaded: rows,
-      rejects,
-      gaps: gaps.map(({ firstDay, lastDay: end }) => ({ first_day: firstDay, last_day: end })),
-      last_loaded_at: last.loadedAt.toISOString(),
-      new_columns: columns.map(({ name }) => name),
-    })
-    output.print(
-      `export: ${rows} rows in ${ledger.length} loads, whole to ${lastDay ?? 'no day yet'}, ${rejects} lines set aside`,
-    )
-    output.print(gaps.length === 0 ? '  no gaps' : `  gaps: ${gaps.map(sliceName).join(', ')}`)
-    output.print(`  last load: ${last.loadedAt.toISOString()}, ${last.rowCount} rows of ${contentOf(last)}`)
-    output.print(`  new columns then: ${columns.map(({ name }) => name).join(', ') || 'none'}`)
+    for (const status of found) printStatus(output, status)
+    if (found.length === 0) {
+      const names = settings.streams.join(', ')
+      output.print(`${names}: nothing loaded yet. Run mixload backfill --from DAY.`)
+      output.json({ stream: settings.streams[0], loads: 0 })
+    }
     return 0
   },
 }
 
-/** What a load brought: the days that were asked for, or a file. */
-function contentOf({ selection, firstDay, lastDay }: LoadRecord): string {
-  const file = loadedFile(selection)
-  return file === undefined ? `${firstDay} to ${lastDay}` : sliceName(file)
+/** What the ledger says of a stream that has been loaded. */
+interface StreamStatus {
+  readonly name: string
+  /** Undefined where the table is copied whole each time. */
+  readonly days: { readonly lastWhole: Day | undefined; readonly gaps: readonly Slice[] } | undefined
+  readonly loads: number
+  readonly rows: number
+  readonly rejects: number
+  readonly last: LoadRecord
+  readonly newColumns: readonly KnownColumn[]
 }
 
-/** The days missing between the first whole day and the last. */
-function gapsIn(whole: ReadonlySet<Day>) {
+function streamsOf(settings: Settings): readonly { readonly name: string; readonly hasDays: boolean }[] {
+  return settings.streams.flatMap((name) =>
+    name === 'export'
+      ? [{ name, hasDays: true }]
+      : recordStreams(name, settings).map((stream) => ({
+          name: stream.name,
+          hasDays: stream.replication === 'incremental',
+        })),
+  )
+}
+
+async function statusOf(
+  destination: Destination,
+  settings: Settings,
+  name: string,
+  hasDays: boolean,
+): Promise<StreamStatus | undefined> {
+  const ledger = await destination.ledger(name)
+  const last = ledger.at(-1)
+  if (last === undefined) return undefined
+  const columns = await destination.columns(name)
+  return {
+    name,
+    days: hasDays ? daysIn(ledger, settings) : undefined,
+    loads: ledger.length,
+    rows: ledger.reduce((total, { rowCount }) => total + rowCount, 0),
+    rejects: ledger.reduce((total, { rejectCount }) => total + rejectCount, 0),
+    last,
+    newColumns: columns.filter(({ firstLoadId, role }) => firstLoadId === last.loadId && role !== 'fixed'),
+  }
+}
+
+/** The last whole day, and the days missing between it and the first one. */
+function daysIn(ledger: readonly LoadRecord[], settings: Settings): StreamStatus['days'] {
+  const asked = ledger.findLast(({ selection }) => loadedFile(selection) === undefined)?.selection ?? ''
+  const selection = lateSince(asked)?.selection ?? asked
+  const whole = wholeDays(ledger, selection, dayClock(settings.timezone ?? 'UTC', settings))
   const days = [...whole].sort()
   const [first] = days
-  const last = days.at(-1)
-  if (first === undefined || last === undefined) return []
-  return planSlices(missingDays(first, last, whole), Number.POSITIVE_INFINITY)
+  const lastWhole = days.at(-1)
+  if (first === undefined || lastWhole === undefined) return { lastWhole: undefined, gaps: [] }
+  return { lastWhole, gaps: planSlices(missingDays(first, lastWhole, whole), Number.POSITIVE_INFINITY) }
 }
 
-function newestColumns(columns: readonly KnownColumn[], last: LoadRecord): readonly KnownColumn[] {
-  return columns.filter(({ firstLoadId, role }) => firstLoadId === last.loadId && role !== 'fixed')
+function printStatus(output: Output, { name, days, loads, rows, rejects, last, newColumns }: StreamStatus): void {
+  output.json({
+    stream: name,
+    ...(days === undefined
+      ? { rows: last.rowCount }
+      : {
+          last_whole_day: days.lastWhole ?? null,
+          gaps: days.gaps.map(({ firstDay, lastDay }) => ({ first_day: firstDay, last_day: lastDay })),
+        }),
+    loads,
+    rows_loaded: rows,
+    rejects,
+    last_loaded_at: last.loadedAt.toISOString(),
+    new_columns: newColumns.map((column) => column.name),
+  })
+  const much =
+    days === undefined
+      ? `${last.rowCount} rows, copied whole ${loads} times`
+      : `${rows} rows in ${loads} loads, whole to ${days.lastWhole ?? 'no day yet'}`
+  output.print(`${name}: ${much}, ${rejects} lines set aside`)
+  if (days !== undefined) {
+    output.print(days.gaps.length === 0 ? '  no gaps' : `  gaps: ${days.gaps.map(sliceName).join(', ')}`)
+  }
+  const content = days === undefined ? '' : ` of ${contentOf(last)}`
+  output.print(`  last load: ${last.loadedAt.toISOString()}, ${last.rowCount} rows${content}`)
+  output.print(`  new columns then: ${newColumns.map((column) => column.name).join(', ') || 'none'}`)
+}
+
+/** What a load brought: the days that were asked for, what came late to them, or a file. */
+function contentOf({ selection, firstDay, lastDay }: LoadRecord): string {
+  const file = loadedFile(selection)
+  if (file !== undefined) return sliceName(file)
+  const since = lateSince(selection)?.since
+  return sliceName({ firstDay: `${firstDay}`, lastDay: `${lastDay}`, ...(since === undefined ? {} : { since }) })
 }

@@ -52,8 +52,8 @@ export const ANNOTATIONS_STREAM: RecordStream = {
   },
 }
 
-/** Without filters: their names are told in two ways, so it is not sure which of them are heeded. */
-function currentRequest({ serviceAccount, projectId }: Settings): ApiRequest | undefined {
+/** The API that Mixpanel documents; undefined for a project secret. Without filters: it is not sure which names are heeded. */
+export function currentRequest({ serviceAccount, projectId }: Settings): ApiRequest | undefined {
   if (serviceAccount === undefined || projectId === undefined) return undefined
   return { family: 'app', path: `/api/app/projects/${projectId}/annotations`, query: {} }
 }
