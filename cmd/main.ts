@@ -12,6 +12,10 @@ const COMMANDS: Readonly<
   plan: { describe: 'Show what would be asked for, and how long it takes', load: () => import('./plan.ts') },
   check: { describe: 'Look at credentials, plan, clock and destination', load: () => import('./check.ts') },
   status: { describe: 'Show what the warehouse has', load: () => import('./status.ts') },
+  verify: {
+    describe: 'Compare the events of each day with what Mixpanel counts',
+    load: () => import('./verify.ts'),
+  },
   views: { describe: 'Make the views anew', load: () => import('./views.ts') },
   simulate: { describe: 'Run a local Mixpanel to try it all on', load: () => import('./simulate.ts') },
 }

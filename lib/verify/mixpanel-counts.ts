@@ -19,13 +19,17 @@ interface Span {
 }
 
 /** The names of a span's events, as Mixpanel lists them: at most 5,000. */
-export async function mixpanelNames({ ask }: Pick<StreamContext, 'ask'>, span: Span, signal: AbortSignal) {
+export async function mixpanelNames(
+  asking: Pick<StreamContext, 'ask'>,
+  span: Span,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const request: ApiRequest = {
     family: 'app',
     path: '/api/query/events/names',
     query: { type: 'general', limit: String(EVENT_NAMES_MAX), from_date: span.firstDay, to_date: span.lastDay },
   }
-  return parsed(Names, await ask(request, signal), 'event names')
+  return parsed(Names, await asking.ask(request, signal), 'event names')
 }
 
 /**
@@ -33,7 +37,7 @@ export async function mixpanelNames({ ask }: Pick<StreamContext, 'ask'>, span: S
  * Takes a request for about a hundred names.
  */
 export async function mixpanelCounts(
-  { ask }: Pick<StreamContext, 'ask'>,
+  asking: Pick<StreamContext, 'ask'>,
   names: readonly string[],
   span: Span,
   signal: AbortSignal,
@@ -51,7 +55,7 @@ export async function mixpanelCounts(
         to_date: span.lastDay,
       },
     }
-    const { data } = parsed(Counts, await ask(request, signal), 'event counts')
+    const { data } = parsed(Counts, await asking.ask(request, signal), 'event counts')
     for (const [event, byDay] of Object.entries(data.values)) {
       // A name without any event is answered for, too.
       rows.push([span.firstDay, event, 0])
