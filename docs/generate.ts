@@ -33,7 +33,7 @@ import { ANNOTATIONS_STREAM } from '../lib/streams/annotations.ts'
 import { COHORT_MEMBERS_STREAM } from '../lib/streams/cohort-members.ts'
 import { COHORTS_STREAM } from '../lib/streams/cohorts.ts'
 import { ENGAGE_STREAM } from '../lib/streams/engage.ts'
-import { FUNNELS_STREAM } from '../lib/streams/funnels.ts'
+import { funnelsStream } from '../lib/streams/funnels.ts'
 import { revenueStream } from '../lib/streams/revenue.ts'
 
 const COMMANDS: Readonly<Record<string, Command>> = { backfill, sync, load, plan, check, status, views, simulate }
@@ -208,7 +208,7 @@ const OTHER_TABLES = [
   COHORTS_STREAM,
   COHORT_MEMBERS_STREAM,
   ANNOTATIONS_STREAM,
-  FUNNELS_STREAM,
+  funnelsStream(),
   revenueStream(),
 ].flatMap(({ tables }) => tables)
 

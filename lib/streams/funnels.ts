@@ -56,31 +56,39 @@ const SLICE_DAYS_MAX = 100
 
 /**
  * The saved funnels, a row a funnel and day. A day's numbers go on changing until the conversion windows of those who
- * entered on it are over, so sync reads all days again that such a window can reach.
+ * entered on it are over, so sync reads all days again that such a window can reach. Their list is read once.
  */
-export const FUNNELS_STREAM: RecordStream = {
-  name: 'funnels',
-  tables: [FUNNELS, FUNNEL_STEPS],
-  replication: 'incremental',
-  sliceDaysMax: ({ funnelWindow }) => Math.max(SLICE_DAYS_MAX, funnelWindow + 1),
-  daysReadAgain: ({ funnelWindow }) => funnelWindow,
-  async *read(context, slice, signal) {
-    if (slice === undefined) throw new TypeError('funnels are read by days')
-    const body = await context.ask({ family: 'app', path: '/api/query/funnels/list', query: {} }, signal)
-    const what = 'The list of funnels'
-    const funnels = objectsOf(parseAnswer(body, what), 'results', what)
-    let refused = 0
-    for (const funnel of funnels) {
-      if (funnel.funnel_id === undefined) throw unknownForm(what)
-      try {
-        yield* readFunnel(context, funnel, slice, signal)
-      } catch (error) {
-        // One may be deleted since it was listed, or have lost an event that it stands on; the others go on.
-        if (!isFailure(error, 'NOT_FOUND', 'REQUEST_REFUSED') || ++refused === funnels.length) throw error
-        context.tell({ kind: 'warning', message: `${nameOf(funnel)} is left out: ${error.message}` })
+export function funnelsStream(): RecordStream {
+  let listed: readonly JsonObject[] | undefined
+  return {
+    name: 'funnels',
+    tables: [FUNNELS, FUNNEL_STEPS],
+    replication: 'incremental',
+    sliceDaysMax: ({ funnelWindow }) => Math.max(SLICE_DAYS_MAX, funnelWindow + 1),
+    daysReadAgain: ({ funnelWindow }) => funnelWindow,
+    async *read(context, slice, signal) {
+      if (slice === undefined) throw new TypeError('funnels are read by days')
+      listed ??= await listFunnels(context, signal)
+      let refused = 0
+      for (const funnel of listed) {
+        try {
+          yield* readFunnel(context, funnel, slice, signal)
+        } catch (error) {
+          // One may be deleted since it was listed, or have lost an event that it stands on; the others go on.
+          if (!isFailure(error, 'NOT_FOUND', 'REQUEST_REFUSED') || ++refused === listed.length) throw error
+          context.tell({ kind: 'warning', message: `${nameOf(funnel)} is left out: ${error.message}` })
+        }
       }
-    }
-  },
+    },
+  }
+}
+
+async function listFunnels({ ask }: StreamContext, signal: AbortSignal): Promise<readonly JsonObject[]> {
+  const what = 'The list of funnels'
+  const body = await ask({ family: 'app', path: '/api/query/funnels/list', query: {} }, signal)
+  const funnels = objectsOf(parseAnswer(body, what), 'results', what)
+  if (funnels.some(({ funnel_id }) => funnel_id === undefined)) throw unknownForm(what)
+  return funnels
 }
 
 /** Days that Mixpanel takes too long over are asked for in halves. */

@@ -3,7 +3,7 @@ import { ANNOTATIONS_STREAM } from './annotations.ts'
 import { COHORT_MEMBERS_STREAM } from './cohort-members.ts'
 import { COHORTS_STREAM } from './cohorts.ts'
 import { ENGAGE_STREAM, groupStreams } from './engage.ts'
-import { FUNNELS_STREAM } from './funnels.ts'
+import { funnelsStream } from './funnels.ts'
 import { revenueStream } from './revenue.ts'
 import type { RecordStream } from './stream.ts'
 
@@ -13,7 +13,7 @@ export type RecordStreamName = Exclude<StreamName, 'export'>
 const RECORD_STREAMS: Readonly<Record<RecordStreamName, (settings: Settings) => readonly RecordStream[]>> = {
   cohorts: () => [COHORTS_STREAM],
   annotations: () => [ANNOTATIONS_STREAM],
-  funnels: () => [FUNNELS_STREAM],
+  funnels: () => [funnelsStream()],
   revenue: () => [revenueStream()],
   engage: () => [ENGAGE_STREAM],
   groups: groupStreams,

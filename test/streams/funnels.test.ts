@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { resolveSettings } from '../../lib/settings.ts'
 import { parseAnswer } from '../../lib/streams/answer.ts'
-import { FUNNELS_STREAM, funnelRecords } from '../../lib/streams/funnels.ts'
+import { funnelRecords, funnelsStream } from '../../lib/streams/funnels.ts'
 import { addDays } from '../../lib/time/days.ts'
 import { failureOf } from '../conformance/failures.ts'
 import { simulatedProject } from './simulated.ts'
@@ -95,8 +95,8 @@ describe('the days of funnels', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 400 }), (funnelWindow) => {
         const settings = resolveSettings({ funnelWindow }, {}, {})
-        expect(FUNNELS_STREAM.daysReadAgain?.(settings)).toBe(funnelWindow)
-        expect(FUNNELS_STREAM.sliceDaysMax?.(settings)).toBeGreaterThan(funnelWindow)
+        expect(funnelsStream().daysReadAgain?.(settings)).toBe(funnelWindow)
+        expect(funnelsStream().sliceDaysMax?.(settings)).toBeGreaterThan(funnelWindow)
       }),
     )
   })
@@ -113,7 +113,7 @@ describe('funnels', () => {
     funnels.setDay(7509, '2026-08-01', [320, 201])
     funnels.setDay(7509, '2026-08-02', [9, { count: 4, avg_time: 12.5, selector: { a: [1.1] }, step_label: 'Done' }])
     funnels.set({ id: 9070, name: 'Checkout', steps: ['Cart', 'Pay', 'Paid'] })
-    const summary = await project.run(FUNNELS_STREAM, { slices: [AUGUST] })
+    const summary = await project.run(funnelsStream(), { slices: [AUGUST] })
     expect(summary).toMatchObject({ stream: 'funnels', requests: 3, slices: 1, rows: 6, rejects: 0 })
     expect(project.asked()).toEqual([
       'GET /api/query/funnels/list',
@@ -178,10 +178,10 @@ describe('funnels', () => {
       funnels.set({ ...SIGNUP, steps: ['App Open', 'Signed Up', 'Paid'] })
       funnels.setDay(7509, '2026-08-01', [320, 201, 5])
       const more = { slices: [AUGUST], settings: { write } }
-      await project.run(FUNNELS_STREAM, more)
+      await project.run(funnelsStream(), more)
       funnels.set({ ...SIGNUP, steps: ['App Open', 'Signed Up'] })
       funnels.setDay(7509, '2026-08-01', [320, 215])
-      await project.run(FUNNELS_STREAM, more)
+      await project.run(funnelsStream(), more)
       const latest = await project.workshop.rows('SELECT completion FROM funnels_latest ORDER BY date')
       expect(latest).toEqual([{ completion: 215n }, { completion: 0n }, { completion: 0n }])
       const steps = await project.workshop.rows(
@@ -205,7 +205,7 @@ describe('funnels', () => {
       times: Number.POSITIVE_INFINITY,
       match: { exactPath: '/api/query/funnels', minDays: 2 },
     })
-    const summary = await project.run(FUNNELS_STREAM, { slices: [AUGUST] })
+    const summary = await project.run(funnelsStream(), { slices: [AUGUST] })
     expect(summary).toMatchObject({ slices: 1, rows: 3 })
     const spans = project
       .asked()
@@ -225,15 +225,15 @@ describe('funnels', () => {
       times: Number.POSITIVE_INFINITY,
       match,
     })
-    expect(await project.run(FUNNELS_STREAM, { slices: [AUGUST] })).toMatchObject({ rows: 3 })
+    expect(await project.run(funnelsStream(), { slices: [AUGUST] })).toMatchObject({ rows: 3 })
     expect(project.warnings()).toEqual([expect.stringMatching(/^Funnel 9070 \(Broken\) is left out: .*no such event/)])
     project.simulator.funnels.delete(7509)
-    expect((await failureOf(project.run(FUNNELS_STREAM, { slices: [AUGUST] }))).code).toBe('REQUEST_REFUSED')
+    expect((await failureOf(project.run(funnelsStream(), { slices: [AUGUST] }))).code).toBe('REQUEST_REFUSED')
   })
 
   it('may be none', async () => {
     await using project = await simulatedProject()
-    expect(await project.run(FUNNELS_STREAM, { slices: [AUGUST] })).toMatchObject({ requests: 1, rows: 0 })
+    expect(await project.run(funnelsStream(), { slices: [AUGUST] })).toMatchObject({ requests: 1, rows: 0 })
     for (const view of ['funnels_latest', 'funnel_steps_latest']) {
       expect(await project.workshop.rows(`SELECT * FROM ${view}`)).toEqual([])
     }
@@ -241,6 +241,6 @@ describe('funnels', () => {
 
   it('that are not on the plan fail so', async () => {
     await using project = await simulatedProject({ plan: { funnels: 402 } })
-    expect((await failureOf(project.run(FUNNELS_STREAM, { slices: [AUGUST] }))).code).toBe('PLAN_REFUSED')
+    expect((await failureOf(project.run(funnelsStream(), { slices: [AUGUST] }))).code).toBe('PLAN_REFUSED')
   })
 })

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createPostgresDestination } from '../../destinations/postgres/index.ts'
 import { ANNOTATIONS_STREAM } from '../../lib/streams/annotations.ts'
 import { COHORTS_STREAM } from '../../lib/streams/cohorts.ts'
-import { FUNNELS_STREAM } from '../../lib/streams/funnels.ts'
+import { funnelsStream } from '../../lib/streams/funnels.ts'
 import { revenueStream } from '../../lib/streams/revenue.ts'
 import { newDatabase } from '../postgres/shared.ts'
 import { type SimulatedProject, simulatedProject } from './simulated.ts'
@@ -39,7 +39,7 @@ describe('in Postgres', () => {
     await postgres.open(new AbortController().signal)
     for (const destination of [duckdb, postgres]) {
       for (const stream of [COHORTS_STREAM, ANNOTATIONS_STREAM]) await project.run(stream, { destination })
-      for (const stream of [FUNNELS_STREAM, revenueStream()]) {
+      for (const stream of [funnelsStream(), revenueStream()]) {
         await project.run(stream, { destination, slices: SLICES })
         await project.run(stream, { destination, slices: SLICES, settings: { write: 'replace' } })
       }
