@@ -1,22 +1,15 @@
-import { createReadStream } from 'node:fs'
 import { promisify } from 'node:util'
 import { constants, crc32, deflateRaw } from 'node:zlib'
+import { type FilePart, piecesOf } from './pieces.ts'
 
-/** Bytes of a file, from `start` up to but without `end`. */
-export interface FilePart {
-  readonly path: string
-  readonly start: number
-  readonly end: number
-}
-
-const READ_BYTES = 1024 * 1024
 /** Pieces that are packed at once, by the threads that Node has for such work. */
 const AT_ONCE = 4
 /**
  * Level 1: 416 MB of rows become 71 MB, and with level 6 56 MB, in seven times as long. Each piece ends on a whole byte
- * and says that more may come.
+ * and says that more may come. A packed piece fits into one chunk: with Node's 16 kB a fifth of the time is lost between
+ * them.
  */
-const DEFLATE = { level: 1, finishFlush: constants.Z_SYNC_FLUSH }
+const DEFLATE = { level: 1, finishFlush: constants.Z_SYNC_FLUSH, chunkSize: 256 * 1024 }
 /** RFC 1952: deflate, no name, no time, the quickest method, an unknown system. */
 const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255])
 /** RFC 1951: a last block, with nothing in it. */
@@ -29,7 +22,7 @@ const pack = promisify<Buffer, typeof DEFLATE, Buffer>(deflateRaw)
  * 1.1 s for those 416 MB on two cores; one stream takes 1.5 to 3 s, and the engine's own gzip 21 s.
  */
 export function gzippedParts(parts: readonly FilePart[]): AsyncIterable<Buffer> {
-  return packed(bytesOf(parts))
+  return packed(piecesOf(parts, AT_ONCE))
 }
 
 /** Lines as one gzip file. */
@@ -37,12 +30,7 @@ export function gzippedLines(lines: readonly string[]): AsyncIterable<Buffer> {
   return packed(lines.map((line) => Buffer.from(`${line}\n`)))
 }
 
-async function* bytesOf(parts: readonly FilePart[]): AsyncGenerator<Buffer> {
-  for (const { path, start, end } of parts) {
-    if (end > start) yield* createReadStream(path, { start, end: end - 1, highWaterMark: READ_BYTES })
-  }
-}
-
+/** A piece must be good until {@link AT_ONCE} more have been asked for. */
 async function* packed(input: AsyncIterable<Buffer> | Iterable<Buffer>): AsyncGenerator<Buffer> {
   yield HEADER
   let checksum = 0

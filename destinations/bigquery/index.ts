@@ -13,7 +13,7 @@ import type {
   TakeRows,
   View,
 } from '../../lib/destination.ts'
-import { type EngineConnection, interruptible } from '../../lib/engine.ts'
+import type { EngineConnection } from '../../lib/engine.ts'
 import { MixloadError } from '../../lib/errors.ts'
 import { inTurns } from '../../lib/in-turns.ts'
 import { quoteName } from '../../lib/sql.ts'
@@ -196,16 +196,20 @@ class BigQueryDestination implements Destination {
     signal.throwIfAborted()
     const directory = join(this.#options.workDirectory, `bigquery-${randomUUID()}`)
     const what = `load ${record.loadId} was not committed`
+    const over = new AbortController()
+    let plan: Plan | undefined
     try {
       const settled = await this.#step(what, () => loads.settleDoubt(signal), signal)
       // A try before this one was committed, which nobody knew until now.
       const before = settled.find(({ loadId }) => loadId === record.loadId)
       if (before !== undefined) return before
-      const plan = await this.#step(what, () => this.#plan(directory, relation, target, record, signal), signal)
-      signal.throwIfAborted()
+      const until = AbortSignal.any([signal, over.signal])
+      plan = await this.#step(what, () => this.#plan(directory, relation, target, record, until), signal)
       await loads.commit(plan, signal)
       return plan.intent.record
     } finally {
+      over.abort()
+      await plan?.written
       await rm(directory, { recursive: true, force: true })
     }
   }
@@ -228,7 +232,7 @@ class BigQueryDestination implements Destination {
     const loaded: LoadRecord = { ...record, loadedAt: new Date(Math.max(Date.now(), last + 1)) }
     const { engine, warn, fileBytesMax = FILE_BYTES_MAX } = this.#options
     const options = { engine, book, connection, directory, warn, fileBytesMax }
-    return interruptible(connection, signal, () => planOf(options, relation, target, loaded, signal))
+    return planOf(options, relation, target, loaded, signal)
   }
 
   async putViews(views: readonly View[]): Promise<void> {

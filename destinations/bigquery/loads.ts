@@ -2,14 +2,15 @@ import type { LoadRecord } from '../../lib/destination.ts'
 import { isFailure } from '../../lib/errors.ts'
 import type { Book } from './book.ts'
 import { ApiFailure, inDoubt, stepFailure } from './failures.ts'
-import { type FilePart, gzippedLines, gzippedParts } from './gzip.ts'
+import { gzippedLines, gzippedParts } from './gzip.ts'
 import { type Intent, jobIdOf, rejectsStage, rowsPurpose, rowsStage, targetsOf } from './intents.ts'
 import type { Job, Jobs } from './jobs.ts'
 import type { Lease } from './lease.ts'
 import { LOADS, loadRow, REJECTS, RESOURCES } from './ledger.ts'
+import type { FilePart } from './pieces.ts'
 import type { Table, Tables } from './tables.ts'
 
-/** A load whose files are written: what is left to do is BigQuery's. */
+/** A load that only BigQuery is missing from: its files are written, or are being written while the first job is sent. */
 export interface Plan {
   readonly intent: Intent
   /** Undefined where no job writes it. */
@@ -17,6 +18,8 @@ export interface Plan {
   /** By the table or partition that they go into. What has none is emptied. */
   readonly parts: ReadonlyMap<string, readonly (readonly FilePart[])[]>
   readonly rejects: readonly FilePart[]
+  /** Resolves once nothing writes files any more, whether or not that has failed. */
+  readonly written: Promise<void>
 }
 
 export interface LoadsOptions {

@@ -1,13 +1,13 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import type { FilePart } from './gzip.ts'
+import type { WholePart } from './pieces.ts'
 
 const SEARCH_BYTES = 64 * 1024
 const NEWLINE = 0x0a
 
 /** Lists of whole lines of these files, each list of at most about `bytesMax` bytes: a longer line stays in one piece. */
-export async function partsOf(paths: readonly string[], bytesMax: number): Promise<readonly (readonly FilePart[])[]> {
-  const lists: FilePart[][] = []
-  let list: FilePart[] = []
+export async function partsOf(paths: readonly string[], bytesMax: number): Promise<readonly (readonly WholePart[])[]> {
+  const lists: WholePart[][] = []
+  let list: WholePart[] = []
   let bytes = 0
   for (const path of paths) {
     for (const part of await cut(path, bytesMax)) {
@@ -24,10 +24,10 @@ export async function partsOf(paths: readonly string[], bytesMax: number): Promi
   return list.length === 0 ? lists : [...lists, list]
 }
 
-async function cut(path: string, bytesMax: number): Promise<readonly FilePart[]> {
+async function cut(path: string, bytesMax: number): Promise<readonly WholePart[]> {
   await using file = await open(path)
   const { size } = await file.stat()
-  const parts: FilePart[] = []
+  const parts: WholePart[] = []
   let start = 0
   while (size - start > bytesMax) {
     const end = await afterNewline(file, start + bytesMax, size)

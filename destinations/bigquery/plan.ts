@@ -2,15 +2,15 @@ import { randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import type { Column } from '../../lib/columns/column.ts'
 import type { LoadRecord, LoadTarget, Relation } from '../../lib/destination.ts'
-import type { Engine } from '../../lib/engine.ts'
+import { type Engine, interruptible } from '../../lib/engine.ts'
 import { MixloadError } from '../../lib/errors.ts'
-import { daysBetween } from '../../lib/time/days.ts'
+import { type Day, daysBetween } from '../../lib/time/days.ts'
 import type { Book } from './book.ts'
 import { DAY_COLUMN, partitionOf, SUPPORTS } from './dialect.ts'
-import type { FilePart } from './gzip.ts'
 import { type Intent, rejectsStage, rowsStage } from './intents.ts'
 import type { Plan } from './loads.ts'
 import { partsOf } from './parts.ts'
+import type { FilePart } from './pieces.ts'
 import type { Table } from './tables.ts'
 import { assertNoRows, type UnloadOptions, unloadRejects, unloadRows } from './unload.ts'
 
@@ -20,9 +20,13 @@ export interface PlanOptions extends UnloadOptions {
   readonly fileBytesMax: number
 }
 
+/** Fewer rows are written before a request would have begun, so that all is known of them first. */
+const ROWS_FOLLOWED_MIN = 10_000
+
 /**
  * Writes a load's files and says what is to be done with them. Whatever is wrong with a load and can be known without
- * BigQuery is found here, before the first job.
+ * BigQuery is found here, before the first job; but many rows that all go into one file may still be on their way.
+ * @param signal what is on its way is stopped by it, too.
  */
 export async function planOf(
   options: PlanOptions,
@@ -31,7 +35,7 @@ export async function planOf(
   record: LoadRecord,
   signal: AbortSignal,
 ): Promise<Plan> {
-  const { book, connection, engine, fileBytesMax } = options
+  const { book, connection, engine } = options
   const { mode } = target
   // A table that is replaced takes the job's schema: columns that somebody has added in the meantime must be in it.
   const isAnew = mode.kind === 'replace-table'
@@ -40,17 +44,13 @@ export async function planOf(
   const columns = relation.rowCount === 0 ? [] : columnsOf(relation, known, target.table)
   if (mode.kind === 'replace-days') assertReplaceable(target, table, columns, relation)
   await engine.makeRoomFor(relation.columns.length, connection)
-  const token = randomUUID().slice(0, 8)
-  const parts = new Map<string, readonly (readonly FilePart[])[]>()
-  if (relation.rowCount === 0) await assertNoRows(connection, relation, target.table)
-  else {
-    for (const { day, paths } of await unloadRows(options, relation, columns, mode, record)) {
-      const name = day === undefined ? target.table : partitionOf(target.table, day)
-      parts.set(name, await partsOf(paths, fileBytesMax))
-    }
+  const rejects = await interruptible(connection, signal, () => rejectsOf(options, target, record))
+  if (relation.rowCount === 0) {
+    await interruptible(connection, signal, () => assertNoRows(connection, relation, target.table))
   }
-  signal.throwIfAborted()
-  const rejects = await rejectsOf(options, target, record)
+  const { parts, written } =
+    relation.rowCount === 0 ? NO_ROWS : await rowsOf(options, relation, columns, target, record, signal)
+  const token = randomUUID().slice(0, 8)
   const intent: Intent = {
     token,
     record,
@@ -63,7 +63,39 @@ export async function planOf(
       ...[...parts].filter(([, lists]) => lists.length > 1).map(([name]) => rowsStage({ token }, name)),
     ],
   }
-  return { intent, table, parts, rejects }
+  return { intent, table, parts, rejects, written }
+}
+
+type RowParts = Pick<Plan, 'parts' | 'written'>
+
+const NO_ROWS: RowParts = { parts: new Map(), written: Promise.resolve() }
+
+async function rowsOf(
+  options: PlanOptions,
+  relation: Relation,
+  columns: readonly Column[],
+  { table, mode }: LoadTarget,
+  record: LoadRecord,
+  signal: AbortSignal,
+): Promise<RowParts> {
+  const { connection, fileBytesMax } = options
+  const { growing, write } = await unloadRows(options, relation, columns, mode, record)
+  const files = interruptible(connection, signal, write)
+  const nameOf = (day: Day | undefined) => (day === undefined ? table : partitionOf(table, day))
+  // What a row has beyond its event as it came, such as the names of columns, is the same in many and packs to little.
+  if (growing !== undefined && relation.rowCount >= ROWS_FOLLOWED_MIN && record.byteCount <= fileBytesMax / 2) {
+    const end = files.then(async () => (await stat(growing)).size)
+    const written = end.then(
+      () => {},
+      () => {},
+    )
+    const day = mode.kind === 'replace-days' ? mode.firstDay : undefined
+    return { parts: new Map([[nameOf(day), [[{ path: growing, start: 0, end }]]]]), written }
+  }
+  const parts = new Map<string, readonly (readonly FilePart[])[]>()
+  for (const { day, paths } of await files) parts.set(nameOf(day), await partsOf(paths, fileBytesMax))
+  signal.throwIfAborted()
+  return { parts, written: Promise.resolve() }
 }
 
 /** The relation's columns as the table has them. */

@@ -1,4 +1,4 @@
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Column, ColumnType } from '../../lib/columns/column.ts'
 import type { LoadRecord, Relation, WriteMode } from '../../lib/destination.ts'
@@ -20,6 +20,17 @@ export interface UnloadOptions {
 export interface RowFiles {
   readonly day: Day | undefined
   readonly paths: readonly string[]
+}
+
+/** Rows that are about to be written to files. */
+export interface Unloading {
+  /** The file that takes all of them, one after the other; undefined where each day has its own. */
+  readonly growing: string | undefined
+  /**
+   * Does it.
+   * @throws MixloadError COUNT_MISMATCH; ENGINE_FAILED; DESTINATION_FAILED where days are replaced and a row is of another.
+   */
+  write(): Promise<readonly RowFiles[]>
 }
 
 /** The engine's types. */
@@ -88,9 +99,8 @@ const AS_LINES = `FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER e'\\x
 const ROWS_HELD = 10_000
 
 /**
- * Writes the rows of a relation to files, as the table's columns have them, with the load's own columns.
+ * Makes ready to write the rows of a relation to files, as the table's columns have them, with the load's own columns.
  * @param columns those of the relation, as the table has them.
- * @throws MixloadError COUNT_MISMATCH; ENGINE_FAILED; DESTINATION_FAILED where days are replaced and a row is of another.
  */
 export async function unloadRows(
   { connection, directory, warn }: UnloadOptions,
@@ -98,34 +108,32 @@ export async function unloadRows(
   columns: readonly Column[],
   mode: WriteMode,
   record: LoadRecord,
-): Promise<readonly RowFiles[]> {
+): Promise<Unloading> {
   const line = lineOf(columns, { _loaded_at: record.loadedAt.toISOString(), _load_id: record.loadId })
-  await mkdir(directory, { recursive: true })
-  await connection.run(`CREATE OR REPLACE TEMP SEQUENCE ${OUT_OF_RANGE}`)
+  const day = quoteName(DAY_COLUMN)
   const path = join(directory, 'rows')
   const copy = async (expressions: string, options: string) => {
+    await connection.run(`CREATE OR REPLACE TEMP SEQUENCE ${OUT_OF_RANGE}`)
     const count = await connection.run(
       `COPY (SELECT ${expressions} FROM (${relation.query})) TO ${quoteText(path)} (${options})`,
     )
     if (count !== relation.rowCount) throw countMismatch(relation.rowCount, count, 'rows')
+    await warnOfLost(connection, warn, record)
   }
-  const files = await (async (): Promise<readonly RowFiles[]> => {
-    if (mode.kind !== 'replace-days') {
-      await copy(`${line} AS line`, AS_LINES)
-      return [{ day: undefined, paths: [path] }]
-    }
-    const day = quoteName(DAY_COLUMN)
-    if (mode.firstDay === mode.lastDay) {
-      const other = `error('a row is not of ${mode.firstDay}, the day that is replaced')`
-      await copy(`CASE WHEN ${day} = DATE ${quoteText(mode.firstDay)} THEN ${line} ELSE ${other} END AS line`, AS_LINES)
-      return [{ day: mode.firstDay, paths: [path] }]
-    }
+  await mkdir(directory, { recursive: true })
+  if (mode.kind === 'replace-days' && mode.firstDay !== mode.lastDay) {
     await connection.run(`SET partitioned_write_flush_threshold = ${ROWS_HELD}`)
-    await copy(`${line} AS line, ${day}`, `${AS_LINES}, PARTITION_BY (${day})`)
-    return filesByDay(path, mode)
-  })()
-  await warnOfLost(connection, warn, record)
-  return files
+    const write = () => copy(`${line} AS line, ${day}`, `${AS_LINES}, PARTITION_BY (${day})`)
+    return { growing: undefined, write: () => write().then(() => filesByDay(path, mode)) }
+  }
+  // There from the beginning, for whoever reads it while it grows.
+  await writeFile(path, '')
+  const only = mode.kind === 'replace-days' ? mode.firstDay : undefined
+  const other = `error('a row is not of ${only}, the day that is replaced')`
+  const checked =
+    only === undefined ? line : `CASE WHEN ${day} = DATE ${quoteText(only)} THEN ${line} ELSE ${other} END`
+  const write = () => copy(`${checked} AS line`, `${AS_LINES}, USE_TMP_FILE false`)
+  return { growing: path, write: () => write().then(() => [{ day: only, paths: [path] }]) }
 }
 
 /** Writes the rejects to a file, with the load and stream they are of. */

@@ -1,6 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -50,6 +51,52 @@ describe('files that are cut into parts', () => {
     const parts = await partsOf([path], 100_000)
     const texts = await Promise.all(parts.map((list) => unzipped(gzippedParts(list))))
     expect(texts).toEqual([`${lines[0]}\n`, `${lines[1]}\n${lines[2]}\n`])
+  })
+})
+
+describe('a file that is still being written', () => {
+  /** Its end, which is told once the pieces are written, one after the other. */
+  const growing = (path: string, pieces: readonly string[]) =>
+    (async () => {
+      for (const piece of pieces) {
+        await sleep(piece.length % 3)
+        await appendFile(path, piece)
+      }
+      await sleep(pieces.length % 2)
+      return Buffer.byteLength(pieces.join(''))
+    })()
+
+  it('is read whole, in whatever steps it grows', async () => {
+    const pieces = fc.array(fc.string({ unit: fc.constantFrom('a', 'é', '\n'), maxLength: 40 }), { maxLength: 8 })
+    await fc.assert(
+      fc.asyncProperty(pieces, async (list) => {
+        const path = join(directory, 'growing')
+        await writeFile(path, '')
+        expect(await unzipped(gzippedParts([{ path, start: 0, end: growing(path, list) }]))).toBe(list.join(''))
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  it('is read whole when it is large, too, and again when it is complete', async () => {
+    const path = join(directory, 'growing')
+    await writeFile(path, '')
+    const pieces = Array.from({ length: 40 }, (_, at) => `${at} `.repeat(50_000))
+    const parts = [{ path, start: 0, end: growing(path, pieces) }]
+    expect(await unzipped(gzippedParts(parts))).toBe(pieces.join(''))
+    expect(await unzipped(gzippedParts(parts))).toBe(pieces.join(''))
+  })
+
+  it('gives no end of a gzip file where its own does not come', async () => {
+    const path = join(directory, 'growing')
+    await writeFile(path, 'some rows\n')
+    const end = sleep(20).then(() => Promise.reject(new Error('the engine failed')))
+    const chunks: Buffer[] = []
+    const reading = (async () => {
+      for await (const chunk of gzippedParts([{ path, start: 0, end }])) chunks.push(chunk)
+    })()
+    await expect(reading).rejects.toThrow('the engine failed')
+    expect(() => gunzipSync(Buffer.concat(chunks))).toThrow()
   })
 })
 
