@@ -44,6 +44,8 @@ export interface BodySinks {
   readonly clock: EventClock | undefined
   /** Gets the name of every event, where it is wanted. */
   readonly eventNames?: Set<string> | undefined
+  /** Takes where the name of every event, or the identity of every record, stands in the bytes, where it is wanted. */
+  readonly identities?: { add(bytes: Uint8Array, start: number, end: number): void } | undefined
   /** Counts every event by its day, where that is wanted. */
   readonly dayTally?: DayTally | undefined
   /** Told now and then how far reading has come. */
@@ -172,6 +174,7 @@ export class BodyReader {
     if (verdict === LINE.plain || verdict === LINE.odd) {
       this.#events++
       if (end - start > this.#longestLine) this.#longestLine = end - start
+      this.#sinks.identities?.add(bytes, scanner.eventStart, scanner.eventEnd)
       this.#sinks.eventNames?.add(JSON.parse(bytes.toString('utf8', scanner.eventStart, scanner.eventEnd)))
       const { clock } = this.#sinks
       const timeFits = clock === undefined || this.#noteTime(bytes, clock)

@@ -128,7 +128,7 @@ export class RecordLoader extends TableLoader<SpooledRecords> {
     const { events: chunks, summary } = spooled
     const before = this.#distinct.get(chunks)
     if (before !== undefined) return before
-    const repeated = summary.events === 0 ? 0 : await this.#repeatedKeys(spooled)
+    const repeated = summary.events === 0 || spooled.areKeysDistinct ? 0 : await this.#repeatedKeys(spooled)
     const distinct = {
       count: summary.events - repeated,
       chunks: repeated === 0 ? chunks : await numberLines(chunks, this.options.spool),

@@ -4,6 +4,7 @@ import type { LineWriter } from '../infer/line-writer.ts'
 import type { LineScanner } from '../infer/scan.ts'
 import type { Slice } from '../slices.ts'
 import { ChunkWriter, type SpoolDirectory } from '../spool.ts'
+import { SeenKeys } from './seen-keys.ts'
 import type { SpooledRecords } from './spooled-records.ts'
 
 /** The records of one table and one slice on their way to disk. */
@@ -14,9 +15,15 @@ export class RecordSpool {
   readonly #rejects: ChunkWriter
   readonly #reader: BodyReader
   readonly #startedAt = new Date()
+  /** Undefined where a record's identity is not all of its key. */
+  readonly #keys: SeenKeys | undefined
 
-  /** `scanner` and `writer` are those of the table; they serve one spool at a time. */
-  constructor(directory: SpoolDirectory, scanner: LineScanner, writer: LineWriter) {
+  /**
+   * `scanner` and `writer` are those of the table; they serve one spool at a time. `isIdentityKey`: whether a record's
+   * identity alone is its key.
+   */
+  constructor(directory: SpoolDirectory, scanner: LineScanner, writer: LineWriter, isIdentityKey: boolean) {
+    this.#keys = isIdentityKey ? new SeenKeys() : undefined
     this.#scanner = scanner
     this.#writer = writer
     this.#records = new ChunkWriter(directory, '.ndjson')
@@ -27,6 +34,7 @@ export class RecordSpool {
       events: this.#records,
       rejects: this.#rejects,
       clock: undefined,
+      identities: this.#keys,
     })
     writer.begin()
   }
@@ -59,6 +67,7 @@ export class RecordSpool {
       requestCount: 0,
       fields: this.#writer.fields(),
       hasOverflow: this.#writer.hasOverflow,
+      areKeysDistinct: this.#keys?.areDistinct ?? false,
       ignoredValues: this.#writer.ignoredValues,
     }
   }

@@ -45,6 +45,8 @@ export class RecordTable {
 
   /** Begins with a slice. What came before must have ended. */
   begin(): RecordSpool {
-    return new RecordSpool(this.#options.spool, this.#scanner, this.#writer)
+    const { key, identity } = this.table
+    const isIdentityKey = key.length === 1 && key[0] === identity
+    return new RecordSpool(this.#options.spool, this.#scanner, this.#writer, isIdentityKey)
   }
 }

@@ -8,6 +8,8 @@ export interface SpooledRecords extends SpooledRows {
   /** The days that were asked for; undefined for all there is. */
   readonly days: Slice | undefined
   readonly summary: BodySummary
+  /** Whether it is sure that no two of them agree in the table's key. */
+  readonly areKeysDistinct: boolean
   readonly ignoredValues: number
 }
 
