@@ -4,6 +4,7 @@ import type { ApiRequest } from '../mixpanel/client.ts'
 import { halves, type Slice, sliceName } from '../slices.ts'
 import { type Day, isDay } from '../time/days.ts'
 import { batchOf, isObject, type JsonObject, objectsOf, parseAnswer, unknownForm } from './answer.ts'
+import { askDays } from './ask-days.ts'
 import type { RecordBatch, RecordStream, StreamContext, StreamTable } from './stream.ts'
 
 const DAY_OF_RECORD = [
@@ -101,6 +102,7 @@ async function* readFunnel(
   const waiting = [slice]
   for (let some = waiting.shift(); some !== undefined; some = waiting.shift()) {
     const body = await askOrSplit(context, funnel, some, signal)
+    if (body === undefined) continue
     if (Buffer.isBuffer(body)) {
       const what = `${nameOf(funnel)}, ${sliceName(some)},`
       const { days, steps } = funnelRecords(funnel, parseAnswer(body, what), some, what)
@@ -111,17 +113,17 @@ async function* readFunnel(
 }
 
 async function askOrSplit(
-  { ask, tell }: StreamContext,
+  context: StreamContext,
   funnel: JsonObject,
   slice: Slice,
   signal: AbortSignal,
-): Promise<Buffer | readonly [Slice, Slice]> {
+): Promise<Buffer | readonly [Slice, Slice] | undefined> {
   try {
-    return await ask(funnelRequest(funnel, slice), signal)
+    return await askDays(context, slice, (days) => funnelRequest(funnel, days), signal)
   } catch (error) {
     if (!isFailure(error, 'QUERY_TIMEOUT') || slice.firstDay === slice.lastDay) throw error
     const into = halves(slice)
-    tell({ kind: 'slice-split', slice, into, reason: `${nameOf(funnel)}: ${(error as MixloadError).message}` })
+    context.tell({ kind: 'slice-split', slice, into, reason: `${nameOf(funnel)}: ${(error as MixloadError).message}` })
     return into
   }
 }

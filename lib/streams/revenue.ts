@@ -1,8 +1,10 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
 import { type ErrorCode, isFailure } from '../errors.ts'
+import type { ApiRequest } from '../mixpanel/client.ts'
 import { missingDays, type Slice, sliceName } from '../slices.ts'
 import { type Day, isDay } from '../time/days.ts'
 import { batchOf, isObject, type JsonObject, parseAnswer, unknownForm } from './answer.ts'
+import { askDays } from './ask-days.ts'
 import { type ProfileRevenue, profileRevenue } from './profile-revenue.ts'
 import type { RecordStream, StreamContext, StreamTable } from './stream.ts'
 
@@ -60,18 +62,22 @@ export function revenueStream(): RecordStream {
 
 /** Undefined where the endpoint does not answer. */
 async function fromEndpoint(
-  { ask, tell }: StreamContext,
+  context: StreamContext,
   slice: Slice,
   signal: AbortSignal,
 ): Promise<readonly JsonObject[] | undefined> {
-  const query = { unit: 'day', from_date: slice.firstDay, to_date: slice.lastDay }
+  const requestOf = ({ firstDay, lastDay }: Slice): ApiRequest => ({
+    family: 'app',
+    path: '/api/2.0/engage/revenue',
+    query: { unit: 'day', from_date: firstDay, to_date: lastDay },
+  })
   try {
     const what = `Revenue of ${sliceName(slice)}`
-    const body = await ask({ family: 'app', path: '/api/2.0/engage/revenue', query }, signal)
-    return endpointRecords(parseAnswer(body, what), slice, what)
+    const body = await askDays(context, slice, requestOf, signal)
+    return body === undefined ? [] : endpointRecords(parseAnswer(body, what), slice, what)
   } catch (error) {
     if (!isFailure(error, ...REFUSALS)) throw error
-    tell({
+    context.tell({
       kind: 'warning',
       message: `Mixpanel's revenue endpoint does not answer (${error.message}); revenue is summed from the profiles.`,
     })

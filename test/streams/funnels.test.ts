@@ -213,6 +213,14 @@ describe('funnels', () => {
     expect(spans).toEqual(['01-03', '01-01', '02-03', '02-02', '03-03'])
   })
 
+  it('are asked for up to the today of the project', async () => {
+    await using project = await simulatedProject({ today: '2026-08-02' })
+    project.simulator.funnels.set(SIGNUP)
+    expect(await project.run(funnelsStream(), { slices: [AUGUST] })).toMatchObject({ rows: 2, requests: 3 })
+    const september = { firstDay: '2026-09-01', lastDay: '2026-09-02' }
+    expect(await project.run(funnelsStream(), { slices: [september] })).toMatchObject({ rows: 0 })
+  })
+
   it('of which one is refused are loaded without it, and that is told', async () => {
     await using project = await simulatedProject()
     project.simulator.funnels.set(SIGNUP)

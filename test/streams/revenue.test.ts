@@ -179,6 +179,14 @@ describe('revenue', () => {
     expect(await project.workshop.rows(ROWS)).toEqual(rowsOf('profiles', 20n))
   })
 
+  it('is asked for up to the today of the project', async () => {
+    await using project = await simulatedProject({ today: '2026-08-02' })
+    sell(project, 0)
+    await project.run(revenueStream(), { slices: SLICES })
+    expect(await project.workshop.rows(ROWS)).toEqual(rowsOf('endpoint', 2n).slice(0, 2))
+    expect(project.warnings()).toEqual([])
+  })
+
   it('begins anew where the session of the profiles is lost', async () => {
     await using project = await simulatedProject({ plan: { revenue: 404 } })
     sell(project, 18)

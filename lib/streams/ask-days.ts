@@ -1,0 +1,29 @@
+import { isFailure } from '../errors.ts'
+import type { ApiRequest } from '../mixpanel/client.ts'
+import type { Slice } from '../slices.ts'
+import { addDays, dayInZone, earlier } from '../time/days.ts'
+import type { StreamContext } from './stream.ts'
+
+/**
+ * Asks for days, and where the last ones lie after the project's today, for those before. Undefined where all of them do.
+ * @throws MixloadError of what the answer means otherwise.
+ */
+export async function askDays(
+  { ask, tell, zone }: StreamContext,
+  asked: Slice,
+  requestOf: (slice: Slice) => ApiRequest,
+  signal: AbortSignal,
+): Promise<Buffer | undefined> {
+  let slice = asked
+  for (;;) {
+    try {
+      return await ask(requestOf(slice), signal)
+    } catch (error) {
+      if (!isFailure(error, 'DAY_IN_FUTURE')) throw error
+      tell({ kind: 'slice-clamped', slice, reason: error.message })
+      const lastDay = earlier(addDays(slice.lastDay, -1), dayInZone(Date.now(), zone))
+      if (lastDay < slice.firstDay) return undefined
+      slice = { firstDay: slice.firstDay, lastDay }
+    }
+  }
+}
