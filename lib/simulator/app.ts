@@ -14,6 +14,7 @@ import { importRoute } from './import-route.ts'
 import { meRoute } from './me-route.ts'
 import { namesRoute } from './names-route.ts'
 import { oldAnnotationsRoute } from './old-annotations-route.ts'
+import { profileWriteRoute } from './profile-write-route.ts'
 import { type Project, refusalText } from './project.ts'
 import {
   familyOf,
@@ -26,6 +27,7 @@ import {
 import type { RequestLog } from './request-log.ts'
 import { revenueRoute } from './revenue-route.ts'
 import { reset, send, wait } from './send.ts'
+import { trackRoute } from './track-route.ts'
 
 /** Mixpanel takes its queries by either. */
 const READS = ['GET', 'POST']
@@ -60,6 +62,9 @@ export function simulatorApp(project: Project, faults: FaultQueue, log: RequestL
   app.get('/api/2.0/export', answer(exportRoute(project)))
   app.get('/api/app/me', answer(meRoute(project)))
   app.post('/import', answer(importRoute(project)))
+  app.on(READS, '/track', answer(trackRoute(project)))
+  app.on(READS, '/engage', answer(profileWriteRoute(project, 'users')))
+  app.on(READS, '/groups', answer(profileWriteRoute(project, 'groups')))
   app.on(READS, bothPaths('/engage'), answer(engageRoute(project)))
   app.on(READS, bothPaths('/cohorts/list'), answer(cohortsRoute(project)))
   app.on(READS, bothPaths('/funnels/list'), answer(funnelListRoute(project)))

@@ -4,6 +4,7 @@ import { dayNumber, type ProjectClock } from './clock.ts'
 import { exportLines, type Selection } from './export-lines.ts'
 import { planRefusal } from './plan.ts'
 import { admitted, type Project } from './project.ts'
+import { rekeyed } from './rekey.ts'
 import { NOT_AUTHENTICATED, type Reply, type SimulatorContext, textReply } from './reply.ts'
 import { seededRandom } from './shuffle.ts'
 import { parseWhere, WhereError } from './where.ts'
@@ -36,7 +37,8 @@ export function exportRoute(project: Project): (context: SimulatorContext) => Pr
     try {
       const { firstDay, lastDay } = daysOf(query, clock)
       const selection = selectionOf(query)
-      const lines = exportLines(store.blocks(firstDay, lastDay), selection, clock, random)
+      const stored = exportLines(store.blocks(firstDay, lastDay), selection, clock, random)
+      const lines = rekeyed(stored, project.identity, clock.now())
       return {
         status: 200,
         headers: { 'Content-Type': 'text/plain' },

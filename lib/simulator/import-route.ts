@@ -1,10 +1,7 @@
-import { randomUUID } from 'node:crypto'
-import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
-import { LineScanner } from '../infer/scan.ts'
 import { callerOf } from './auth.ts'
-import { editedLine, type LineEdit, sentMoment, timeNumber } from './event-line.ts'
-import { isInFuture, isObject, type Violation, violation } from './import-rules.ts'
+import { EventStamp } from './event-stamp.ts'
+import { isObject, type Violation, violation } from './import-rules.ts'
+import { unpackedBody } from './ingest-body.ts'
 import { type JsonRecord, lineRecords, listRecords } from './json-records.ts'
 import type { Project } from './project.ts'
 import { jsonReply, type Reply, type SimulatorContext } from './reply.ts'
@@ -14,11 +11,13 @@ export const IMPORT_BYTES_MAX = 2_097_152
 
 const RECORDS_MAX = 2000
 
-const unpack = promisify(gunzip)
+/** The whole answer to a batch that has one of these in a project that has no such events. */
+const IDENTITY_EVENTS = ['$identify', '$create_alias', '$merge']
+const NO_IDENTITY_EVENTS = 'identity events are not allowed when project is using simplified identity management'
 
 /** `POST /import`: stores what is valid of a batch, and names the rest. */
 export function importRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
-  const scanner = new LineScanner()
+  const stamp = new EventStamp()
   return async (context) => {
     const unauthorized = callerRefusal(context, project)
     if (unauthorized !== undefined) return unauthorized
@@ -35,7 +34,7 @@ export function importRoute(project: Project): (context: SimulatorContext) => Pr
     if (records.length > RECORDS_MAX) {
       return importError(413, `request exceeds max limit of ${RECORDS_MAX} events`, 'Request Entity Too Large')
     }
-    return await imported(project, scanner, records, context.req.query('strict') !== '0')
+    return await imported(project, stamp, records, context.req.query('strict') !== '0')
   }
 }
 
@@ -52,23 +51,6 @@ function callerRefusal(context: SimulatorContext, { credentials }: Project): Rep
   return isKnown ? undefined : importError(401, 'Invalid credentials', 'Unauthorized')
 }
 
-async function unpackedBody(context: SimulatorContext, limit: number): Promise<Buffer | 'too-large' | 'not-gzip'> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of context.req.raw.body ?? []) {
-    bytes += chunk.length
-    if (bytes > limit) return 'too-large'
-    chunks.push(Buffer.from(chunk))
-  }
-  const body = Buffer.concat(chunks)
-  if (context.req.header('content-encoding') !== 'gzip') return body
-  try {
-    return await unpack(body, { maxOutputLength: limit })
-  } catch (error) {
-    return error instanceof RangeError ? 'too-large' : 'not-gzip'
-  }
-}
-
 function recordsOf(body: Buffer, contentType: string | undefined): JsonRecord[] | undefined {
   if (body.length === 0) return []
   try {
@@ -81,26 +63,33 @@ function recordsOf(body: Buffer, contentType: string | undefined): JsonRecord[] 
 
 async function imported(
   project: Project,
-  scanner: LineScanner,
+  stamp: EventStamp,
   records: readonly JsonRecord[],
   strict: boolean,
 ): Promise<Reply> {
   const now = project.clock.now()
+  if (project.identity.variant === 'simplified' && records.some(({ value }) => isIdentityEvent(value))) {
+    return failedReply(0, [NO_IDENTITY_EVENTS])
+  }
   const lines: Buffer[] = []
   const failed: object[] = []
   for (const [index, { value, line }] of records.entries()) {
     const broken = violation({ value, bytes: line.length - 1 }, strict, now)
-    if (broken === undefined) lines.push(stamped(scanner, line, now))
+    if (broken === undefined) lines.push(stored(project, stamp, value, line, now))
     else failed.push(failedRecord(index, value, broken))
   }
-  const { stored } = await project.store.add(lines)
+  const { stored: count } = await project.store.add(lines)
   // Without strict, Mixpanel says nothing of what it drops.
-  if (failed.length === 0 || !strict) return jsonReply(200, { code: 200, num_records_imported: stored, status: 'OK' })
+  if (failed.length === 0 || !strict) return jsonReply(200, { code: 200, num_records_imported: count, status: 'OK' })
+  return failedReply(count, failed)
+}
+
+function failedReply(count: number, failed: readonly unknown[]): Reply {
   return jsonReply(400, {
     code: 400,
     error: 'some data points in the request failed validation',
     status: 'Bad Request',
-    num_records_imported: stored,
+    num_records_imported: count,
     failed_records: failed,
   })
 }
@@ -111,35 +100,16 @@ function failedRecord(index: number, value: unknown, broken: Violation): object 
   return { index, insert_id: typeof id === 'string' ? id : '', field: broken.field, message: broken.message }
 }
 
-/** The line with the properties that Mixpanel adds; every other byte stays as sent. */
-function stamped(scanner: LineScanner, line: Buffer, now: number): Buffer {
-  const end = line.length - 1
-  scanner.scan(line, 0, end)
-  const edits: LineEdit[] = []
-  let added = ''
-  const put = (name: string, json: string) => {
-    const token = tokenOf(scanner, name)
-    if (token === undefined) added += `,${JSON.stringify(name)}:${json}`
-    else edits.push({ start: scanner.valueStart[token] as number, end: scanner.valueEnd[token] as number, text: json })
-  }
-  put('$import', 'true')
-  put('$mp_api_timestamp_ms', String(now))
-  put('mp_processing_time_ms', String(now))
-  if (!scanner.hasInsertId) put('$insert_id', JSON.stringify(randomUUID()))
-  if (isInFuture(sentMoment(timeNumber(scanner, line)), now)) put('time', String(now))
-  // A valid record has a `time`, so there is a last property to add behind.
-  const last = scanner.valueEnd[scanner.topLevelFrom - 1] as number
-  edits.push({ start: last, end: last, text: added })
-  edits.sort((a, b) => a.start - b.start || a.end - b.end)
-  return editedLine(line, 0, line.length, edits)
+/** A valid record as it is stored. */
+function stored(project: Project, stamp: EventStamp, value: unknown, line: Buffer, now: number): Buffer {
+  const { event, properties } = value as { event: string; properties: Record<string, unknown> }
+  const identity = Object.entries(project.identity.arrive(event, properties, now))
+  const ids = Object.fromEntries(identity.map(([name, id]) => [name, JSON.stringify(id)]))
+  return stamp.stamped(line, now, { $import: 'true', ...ids })
 }
 
-/** The last token of a property, which is the one that counts where a name repeats. */
-function tokenOf(scanner: LineScanner, name: string): number | undefined {
-  for (let token = scanner.topLevelFrom - 1; token >= 0; token--) {
-    if (scanner.properties.names[scanner.property[token] as number] === name) return token
-  }
-  return undefined
+function isIdentityEvent(value: unknown): boolean {
+  return isObject(value) && typeof value.event === 'string' && IDENTITY_EVENTS.includes(value.event)
 }
 
 function importError(code: number, error: string, status: string): Reply {

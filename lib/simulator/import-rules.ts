@@ -90,7 +90,8 @@ function insertIdViolation(id: unknown, strict: boolean): Violation | undefined 
     : undefined
 }
 
-function shapeViolation(properties: Record<string, unknown>): Violation | undefined {
+/** The first limit on properties that these break. */
+export function shapeViolation(properties: Record<string, unknown>): Violation | undefined {
   const names = Object.keys(properties)
   if (names.length > PROPERTIES_MAX) return invalid('properties', `must not have more than ${PROPERTIES_MAX} keys`)
   for (const name of names) {

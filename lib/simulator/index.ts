@@ -11,6 +11,7 @@ import { CohortStore } from './cohort-store.ts'
 import { EngageSessions } from './engage-sessions.ts'
 import { type Fault, FaultQueue } from './faults.ts'
 import { FunnelStore } from './funnel-store.ts'
+import { Identity } from './identity.ts'
 import { IMPORT_BYTES_MAX } from './import-route.ts'
 import { Budget } from './limits.ts'
 import { DEFAULT_CREDENTIALS, type SimulatorOptions } from './options.ts'
@@ -131,6 +132,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
 
 function projectOf(options: SimulatorOptions, clock: Project['clock'], store: EventStore): Project {
   const perHour = options.requestsPerHour ?? 60
+  const profiles = new ProfileStore()
+  const lagMs = (options.rekeySeconds ?? 0) * 1000
   return {
     name: options.projectName ?? 'Simulated project',
     credentials: {
@@ -141,8 +144,10 @@ function projectOf(options: SimulatorOptions, clock: Project['clock'], store: Ev
     },
     clock,
     store,
-    profiles: new ProfileStore(),
+    profiles,
     groupProfiles: storesByName(),
+    groupKeys: options.groupKeys ?? {},
+    identity: new Identity(options.identity ?? 'original', lagMs, (from, to) => profiles.join(from, to)),
     cohorts: new CohortStore(),
     annotations: new AnnotationStore(),
     funnels: new FunnelStore(),

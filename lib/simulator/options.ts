@@ -1,5 +1,6 @@
 import type { Credentials } from './auth.ts'
 import type { EngageOptions } from './engage-sessions.ts'
+import type { IdentityVariant } from './identity.ts'
 import type { Plan } from './plan.ts'
 
 /** How a simulator is set up. */
@@ -46,6 +47,12 @@ export interface SimulatorOptions {
   /** NDJSON files of saved funnels, each in the form of `FunnelInput`. */
   readonly funnels?: readonly string[] | undefined
   readonly engage?: EngageOptions | undefined
+  /** How ids become one person: by the events `$identify`, `$create_alias` and `$merge` (when left out), or by `$device_id` and `$user_id`. */
+  readonly identity?: IdentityVariant | undefined
+  /** How long after ids have become one an export still has the old one; 0 when left out. */
+  readonly rekeySeconds?: number | undefined
+  /** The `data_group_id` under which profiles that are sent for a group key are found; the key itself when left out. */
+  readonly groupKeys?: Readonly<Record<string, string>> | undefined
   /** The largest body of `POST /import`, unpacked; 2 MiB when left out. */
   readonly importBytesMax?: number | undefined
   /** Fixes the order of export lines. */

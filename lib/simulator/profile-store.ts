@@ -52,6 +52,17 @@ export class ProfileStore {
     else this.set(distinctId, after)
   }
 
+  /** Makes the profile of one id part of that of another, whose own properties count more. */
+  join(from: string, to: string): void {
+    if (!this.#lines.has(from)) return
+    let joined: ProfileProperties | undefined
+    this.update(from, (properties) => {
+      joined = properties
+      return undefined
+    })
+    this.update(to, (properties) => ({ ...joined, ...properties }))
+  }
+
   has(distinctId: string): boolean {
     return this.#lines.has(distinctId)
   }

@@ -4,6 +4,7 @@ import type { ProjectClock } from './clock.ts'
 import type { CohortStore } from './cohort-store.ts'
 import type { EngageOptions, EngageSessions } from './engage-sessions.ts'
 import type { FunnelStore } from './funnel-store.ts'
+import type { Identity } from './identity.ts'
 import type { Budget, Refusal } from './limits.ts'
 import type { Plan } from './plan.ts'
 import type { ProfileStore } from './profile-store.ts'
@@ -20,6 +21,9 @@ export interface Project {
   readonly profiles: ProfileStore
   /** The profiles of a group key, by its `data_group_id`; made when first asked for. */
   readonly groupProfiles: (dataGroupId: string) => ProfileStore
+  /** The `data_group_id` of each group key; a key that is not here is its own. */
+  readonly groupKeys: Readonly<Record<string, string>>
+  readonly identity: Identity
   readonly cohorts: CohortStore
   readonly annotations: AnnotationStore
   /** How the app API writes their dates: with the project's offset, or without. */

@@ -65,7 +65,7 @@ export type Family = 'export' | 'query' | 'import' | 'app'
 export function familyOf(path: string): Family {
   if (path.startsWith('/api/2.0/export')) return 'export'
   if (path.startsWith('/api/app')) return 'app'
-  return path.startsWith('/import') ? 'import' : 'query'
+  return /^\/(?:import|track|engage|groups)\b/.test(path) ? 'import' : 'query'
 }
 
 /** 429, in the words of the family that refuses. */
