@@ -1,0 +1,94 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { ANNOTATIONS_STREAM } from '../../lib/streams/annotations.ts'
+import { COHORTS_STREAM } from '../../lib/streams/cohorts.ts'
+import { funnelsStream } from '../../lib/streams/funnels.ts'
+import { revenueStream } from '../../lib/streams/revenue.ts'
+import { type DestinationHarness, openStore } from '../conformance/harness.ts'
+import { bigqueryHarness } from '../destinations/bigquery-harness.ts'
+import { type BigQueryPlace, emulatedBigQuery } from '../destinations/bigquery-places.ts'
+import { DUCKDB } from '../destinations/duckdb-harness.ts'
+import { PARQUET } from '../destinations/parquet-harness.ts'
+import { postgresHarness } from '../destinations/postgres-harness.ts'
+import { type SimulatedProject, simulatedProject } from './simulated.ts'
+
+const SLICES = [
+  { firstDay: '2026-08-01', lastDay: '2026-08-02' },
+  { firstDay: '2026-08-03', lastDay: '2026-08-03' },
+]
+const VIEWS = ['cohorts', 'annotations', 'funnels', 'funnel_steps', 'revenue'].map((table) => `${table}_latest`)
+const NOT_COMPARED = ['_loaded_at', '_load_id']
+
+let emulator: Promise<BigQueryPlace> | undefined
+afterAll(async () => {
+  await (await emulator)?.stop()
+})
+function bigQuery(): Promise<BigQueryPlace> {
+  emulator ??= emulatedBigQuery()
+  return emulator
+}
+
+function fill({ simulator }: SimulatedProject): void {
+  simulator.cohorts.set({ id: 7, name: 'Pros', members: ['ann'], created: '2021-09-14 15:57:43' })
+  simulator.annotations.set({ id: 1, date: '2026-02-15 12:00:00', description: 'Release', tags: ['new'] })
+  simulator.funnels.set({ id: 7509, name: 'Signup', steps: ['App Open', { event: 'Signed Up', selector: { a: [1] } }] })
+  simulator.funnels.setDay(7509, '2026-08-01', [320, 201])
+  simulator.profiles.set('ann', { $transactions: [{ $amount: 49.9, $time: '2026-08-01T10:00:00' }] })
+}
+
+/** json has its members in no order. */
+function comparable(cell: unknown): unknown {
+  return typeof cell === 'string' && /^[[{]/.test(cell) ? JSON.parse(cell) : cell
+}
+
+/** What each view shows after the days were loaded, loaded again after a change, and one of them replaced. */
+async function contentsOf(harness: DestinationHarness): Promise<Readonly<Record<string, readonly unknown[]>>> {
+  await using project = await simulatedProject({ timezone: 'Europe/Berlin' })
+  await using store = await openStore(harness)
+  const { destination } = store
+  fill(project)
+  for (const stream of [COHORTS_STREAM, ANNOTATIONS_STREAM]) await project.run(stream, { destination })
+  for (const stream of [funnelsStream(), revenueStream()]) await project.run(stream, { destination, slices: SLICES })
+  project.simulator.cohorts.delete(7)
+  project.simulator.cohorts.set({ id: 8, name: 'Late' })
+  project.simulator.funnels.setDay(7509, '2026-08-01', [320, 215])
+  await project.run(COHORTS_STREAM, { destination })
+  await project.run(funnelsStream(), { destination, slices: SLICES })
+  project.simulator.profiles.set('bob', { $transactions: [{ $amount: 1, $time: '2026-08-03T10:00:00' }] })
+  const settings = { write: 'replace' }
+  for (const stream of [funnelsStream(), revenueStream()]) {
+    await project.run(stream, { destination, slices: SLICES.slice(1), settings })
+  }
+  const contents: Record<string, readonly unknown[]> = {}
+  for (const view of VIEWS) {
+    contents[view] = (await store.readRows(view))
+      .map((row) => {
+        const cells = Object.entries(row).filter(([name]) => !NOT_COMPARED.includes(name))
+        return Object.fromEntries(cells.map(([name, cell]) => [name, comparable(cell)]))
+      })
+      .map((row) => [[row.date, row.step].map(String).join(), row] as const)
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([, row]) => row)
+  }
+  return contents
+}
+
+describe('the views of all streams have the same rows', () => {
+  const reference = contentsOf(DUCKDB)
+
+  it('in DuckDB, those that count', async () => {
+    const { cohorts_latest, annotations_latest, funnels_latest, funnel_steps_latest, revenue_latest } = await reference
+    expect(cohorts_latest).toMatchObject([{ id: 8n }])
+    expect(annotations_latest).toMatchObject([{ date: '2026-02-15T11:00:00.000Z' }])
+    expect(funnels_latest).toMatchObject([{ completion: 215n }, { completion: 0n }, { date: '2026-08-03' }])
+    expect(funnel_steps_latest).toHaveLength(6)
+    expect(revenue_latest).toMatchObject([{ amount: 49.9, count: 1n }, { amount: 0 }, { amount: 1, count: 2n }])
+  })
+
+  it.each([
+    ['Postgres', () => postgresHarness(18)],
+    ['Parquet', () => PARQUET],
+    ['BigQuery', () => bigqueryHarness(bigQuery, 'bigquery')],
+  ])('in %s', { timeout: 120_000 }, async (_, harness) => {
+    expect(await contentsOf(harness())).toEqual(await reference)
+  })
+})
