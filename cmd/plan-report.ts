@@ -47,9 +47,8 @@ export async function printPlans(
 
 function planSentence({ days, slices, requests }: StreamPlan): string {
   const cost = requests === undefined ? 'requests not known before the first run' : `${requests} requests`
-  return days === undefined
-    ? `a whole copy, ${cost} as last time`
-    : `${days.length} days in ${slices.length} slices, ${cost}`
+  if (days !== undefined) return `${days.length} days in ${slices.length} slices, ${cost}`
+  return `a whole copy, ${cost}${requests === undefined ? '' : ' the last time'}`
 }
 
 function planJson({ name, days, slices, lateSlices, requests }: StreamPlan, zone: string, family: Family): unknown {
