@@ -26,6 +26,7 @@ import { columnName, companionName, freeName, NAME_BYTES_MAX } from '../lib/colu
 import { PROFILE_PROPERTIES } from '../lib/columns/profile-catalogue.ts'
 import { OVERFLOW_COLUMN } from '../lib/columns/registry.ts'
 import { ERROR_CODES, type ErrorCode } from '../lib/errors.ts'
+import { ANSWER_FAILURES } from '../lib/extract.ts'
 import { DESTINATION_RETRIES } from '../lib/patient-destination.ts'
 import { DEFAULT_RETRIES } from '../lib/retry.ts'
 import { flagOf, SETTINGS, type SettingName } from '../lib/settings.ts'
@@ -260,7 +261,11 @@ const ERRORS: Readonly<Record<ErrorCode, string>> = {
     "The last day lies after the project's today. A load asks for a day less by itself; seen in `mixload check`, the time zone is wrong.",
   RATE_LIMITED: 'Mixpanel answered 429 more often than was waited for. Somebody else uses up the limit of the project.',
   SERVER_FAILED: 'Mixpanel answered 5xx or 408 each time. Run again later.',
-  NETWORK_FAILED: 'No answer, a connection that broke, or silence past a timeout, each time. Run again later.',
+  NETWORK_FAILED: 'No connection, or no answer in time, each time. Run again later.',
+  CERTIFICATE_REFUSED:
+    "The server's certificate does not prove whose it is. Behind a proxy that signs for others, name its certificate in `NODE_EXTRA_CA_CERTS`.",
+  CONNECTION_CUT:
+    'The connection broke, or fell silent past a timeout, within a body, each time. Less is asked for; a day that still fails is set aside.',
   QUERY_TIMEOUT:
     'Mixpanel gave up on a scan that takes too long. Less is asked for; a day that still fails is set aside.',
   BODY_TRUNCATED:
@@ -291,8 +296,6 @@ const ERRORS: Readonly<Record<ErrorCode, string>> = {
   INTERRUPTED: 'Stopped by ^C or SIGTERM. What is committed stays; run again to go on.',
 }
 
-const LESS_IS_ASKED_FOR: readonly ErrorCode[] = ['QUERY_TIMEOUT', 'BODY_TRUNCATED', 'BODY_UNREADABLE']
-
 function errorsPage(): string {
   const codes = Object.keys(ERROR_CODES) as ErrorCode[]
   const rows = codes.map((name) => [code(name), String(ERROR_CODES[name].exitCode), retriesOf(name), ERRORS[name]])
@@ -322,14 +325,15 @@ JSON an event, in which an error has \`"kind":"failed"\` and its \`code\`. Act o
 The wait is ${firstDelayMs / 1000} s, doubled each time up to ${delayMaxMs / 1000} s and at most a tenth longer; where
 Mixpanel sends \`Retry-After\`, it is that instead.`,
     table(['Code', 'Exit code', 'Tries again', 'Meaning and what to do'], rows),
-    `The exit code is that of an error that ends a run. A slice that is set aside (${LESS_IS_ASKED_FOR.map(code).join(', ')}) does
+    `The exit code is that of an error that ends a run. A slice that is set aside (${ANSWER_FAILURES.map(code).join(', ')}) does
 not end it: the other slices are loaded, and the exit code is 3. So it is with a file that \`mixload load\` sets aside.`,
   )
 }
 
 function retriesOf(name: ErrorCode): string {
-  if (LESS_IS_ASKED_FOR.includes(name)) return 'once, then for less'
-  return String(DEFAULT_RETRIES.retries[name] ?? DESTINATION_RETRIES.retries[name] ?? 'no')
+  const tries = DEFAULT_RETRIES.retries[name] ?? DESTINATION_RETRIES.retries[name]
+  if (ANSWER_FAILURES.some((one) => one === name)) return `${tries ?? 'once'}, then for less`
+  return String(tries ?? 'no')
 }
 
 function page(title: string, ...parts: readonly string[]): string {

@@ -30,8 +30,12 @@ export const ERROR_CODES = {
   RATE_LIMITED: PASSING,
   /** 5xx. */
   SERVER_FAILED: PASSING,
-  /** No answer, or a connection that broke. */
+  /** No answer. */
   NETWORK_FAILED: PASSING,
+  /** The server can't prove that it is the one that was asked for. */
+  CERTIFICATE_REFUSED: FAILED,
+  /** A connection that broke, or fell silent, within the body of an answer. */
+  CONNECTION_CUT: PASSING,
   /** Mixpanel gave up on a scan that takes too long: ask for less. */
   QUERY_TIMEOUT: PASSING,
   /** A body that stopped before its end, although the status was 200. */

@@ -62,8 +62,14 @@ export interface SliceSource<S extends AnySlice> {
   extract(slice: S, signal: AbortSignal): Promise<Extracted<S>>
 }
 
+/** Failures of an answer to be whole: it may come whole where less is asked for. */
+export const ANSWER_FAILURES = ['BODY_TRUNCATED', 'BODY_UNREADABLE', 'CONNECTION_CUT', 'QUERY_TIMEOUT'] as const
+
 /** Attempts at a body that breaks off, before less is asked for. */
 const WHOLE_BODY_TRIES = 2
+
+/** Answers of which nothing tells that they are whole, until two in a row are equally long. */
+const DOUBTFUL_TRIES = 4
 
 /** The most names that Mixpanel lists. */
 const EVENT_NAMES_MAX = 5000
@@ -112,7 +118,7 @@ export class Extractor implements SliceSource<Slice> {
           tell({ kind: 'slice-clamped', slice, reason: error.message })
           if (slice.firstDay === slice.lastDay) return { kind: 'future' }
           slice = { ...slice, lastDay: addDays(slice.lastDay, -1) }
-        } else if (!isFailure(error, 'BODY_TRUNCATED', 'QUERY_TIMEOUT', 'BODY_UNREADABLE')) throw error
+        } else if (!isFailure(error, ...ANSWER_FAILURES)) throw error
         else if (slice.firstDay !== slice.lastDay) return { kind: 'split', into: halves(asked), reason: error }
         else return this.#spooled(slice, startedAt, await this.#byEvent(slice, error, signal))
       }
@@ -130,7 +136,7 @@ export class Extractor implements SliceSource<Slice> {
         BODY_UNREADABLE: WHOLE_BODY_TRIES - 1,
       },
     }
-    const attempt = () => this.#download(slice, events, signal)
+    const attempt = () => this.#vouchedFor(slice, events, signal)
     const onRetry = (error: MixloadError, delayMs: number) => this.#options.tell({ kind: 'retry', error, delayMs })
     const first = await retrying(policy, signal, attempt, onRetry)
     if (first.summary.damaged === 0) return first
@@ -142,7 +148,28 @@ export class Extractor implements SliceSource<Slice> {
     return retrying(policy, signal, attempt, onRetry)
   }
 
-  async #download(slice: Slice, events: readonly string[] | undefined, signal: AbortSignal): Promise<Part> {
+  /** An answer that is sure to have come to its end, or two in a row that came to the same. */
+  async #vouchedFor(slice: Slice, events: readonly string[] | undefined, signal: AbortSignal): Promise<Part> {
+    let before: BodySummary | undefined
+    for (let tries = 0; tries < DOUBTFUL_TRIES; tries++) {
+      const { part, isEndKnown } = await this.#download(slice, events, signal)
+      const { summary } = part
+      if (isEndKnown || (before?.bytes === summary.bytes && before.events === summary.events)) return part
+      before = summary
+      await discard([part])
+      if (tries === 0) {
+        const message = `${sliceName(slice)}: nothing tells whether the answer is whole, so it is asked for until two are alike.`
+        this.#options.tell({ kind: 'warning', message })
+      }
+    }
+    throw new MixloadError('BODY_TRUNCATED', `Nothing tells where the answer ends, and ${DOUBTFUL_TRIES} all differ.`)
+  }
+
+  async #download(
+    slice: Slice,
+    events: readonly string[] | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly part: Part; readonly isEndKnown: boolean }> {
     const { client, budget, spool, tell } = this.#options
     await budget.acquire(signal)
     this.#requests++
@@ -150,7 +177,7 @@ export class Extractor implements SliceSource<Slice> {
     const clock = clockOf(slice)
     try {
       const body = await client.stream(exportRequest(slice, events), signal)
-      return await spoolBody(body, spool, {
+      const part = await spoolBody(body, spool, {
         scanner: this.#scanner,
         writer: this.#writer,
         clock,
@@ -159,6 +186,7 @@ export class Extractor implements SliceSource<Slice> {
         eventNames: this.#eventNamesSeen,
         onProgress: (bytes, count) => tell({ kind: 'slice-progress', slice, bytes, events: count }),
       })
+      return { part, isEndKnown: body.isEndKnown }
     } catch (error) {
       this.#eventNamesSeen ??= new Set()
       throw error
@@ -168,7 +196,7 @@ export class Extractor implements SliceSource<Slice> {
   /** A day that does not come whole, asked for event by event: first half of the names, then ever fewer of them. */
   async #byEvent(slice: Slice, reason: MixloadError, signal: AbortSignal): Promise<readonly Part[]> {
     this.#options.tell({ kind: 'slice-by-event', slice, reason: reason.message })
-    const names = this.#options.events ?? (await this.#eventNames(slice, signal))
+    const names = this.#options.events ?? (await this.#eventNames(slice, reason, signal))
     if (names.length === 0) throw reason
     const parts: Part[] = []
     try {
@@ -177,7 +205,7 @@ export class Extractor implements SliceSource<Slice> {
         try {
           parts.push(await this.#wholePart(slice, some, signal))
         } catch (error) {
-          const isTooMuch = isFailure(error, 'BODY_TRUNCATED', 'QUERY_TIMEOUT', 'BODY_UNREADABLE')
+          const isTooMuch = isFailure(error, ...ANSWER_FAILURES)
           if (!isTooMuch || some.length === 1) throw error
           waiting.unshift(...halvesOf(some))
         }
@@ -192,36 +220,38 @@ export class Extractor implements SliceSource<Slice> {
   /**
    * The names of a day's events: those that the cut bodies held, and those that Mixpanel lists. Its list ends at 5,000
    * names, so neither source is sure to have all, and a name in neither would be missed: that is told.
+   * @throws MixloadError of the code of `reason` where there is no list: without one the day can't come whole.
    */
-  async #eventNames(slice: Slice, signal: AbortSignal): Promise<readonly string[]> {
-    const names = new Set(this.#eventNamesSeen)
+  async #eventNames(slice: Slice, reason: MixloadError, signal: AbortSignal): Promise<readonly string[]> {
+    const { retry, tell } = this.#options
+    const onRetry = (error: MixloadError, delayMs: number) => tell({ kind: 'retry', error, delayMs })
     try {
-      const listed = await this.#options.client.json(
-        {
-          family: 'app',
-          path: '/api/query/events/names',
-          query: { type: 'general', limit: String(EVENT_NAMES_MAX), from_date: slice.firstDay, to_date: slice.lastDay },
-        },
-        signal,
-      )
-      if (!Array.isArray(listed)) throw new MixloadError('BODY_UNREADABLE', 'The list of event names is no list.')
-      for (const name of listed) if (typeof name === 'string') names.add(name)
+      const listed = await retrying(retry, signal, () => this.#listedNames(slice, signal), onRetry)
       if (listed.length >= EVENT_NAMES_MAX) {
-        this.#options.tell({
+        tell({
           kind: 'warning',
           message: `${sliceName(slice)}: Mixpanel lists ${EVENT_NAMES_MAX} event names at most; an event with another name could be missing.`,
         })
       }
+      return [...new Set([...(this.#eventNamesSeen ?? []), ...listed])].sort()
     } catch (error) {
-      if (!(error instanceof MixloadError)) throw error
-      this.#options.tell({
-        kind: 'warning',
-        message:
-          `${sliceName(slice)} does not come whole and is asked for by event, but Mixpanel's list of event names is not to be had ` +
-          `(${error.message}). The ${names.size} names seen in the cut bodies are used; an event with another name would be missing.`,
-      })
+      if (!(error instanceof MixloadError) || error.code === 'CREDENTIALS_REFUSED') throw error
+      const unlisted = "To ask for less than the day, Mixpanel's list of event names is needed, and it is not to be had"
+      throw new MixloadError(reason.code, `${reason.message} ${unlisted}: ${error.message}`, { cause: error })
     }
-    return [...names].sort()
+  }
+
+  async #listedNames(slice: Slice, signal: AbortSignal): Promise<readonly string[]> {
+    const listed = await this.#options.client.json(
+      {
+        family: 'app',
+        path: '/api/query/events/names',
+        query: { type: 'general', limit: String(EVENT_NAMES_MAX), from_date: slice.firstDay, to_date: slice.lastDay },
+      },
+      signal,
+    )
+    if (!Array.isArray(listed)) throw new MixloadError('BODY_UNREADABLE', 'The list of event names is no list.')
+    return listed.filter((name) => typeof name === 'string')
   }
 
   #spooled(slice: Slice, startedAt: Date, parts: readonly Part[]): Extracted<Slice> {

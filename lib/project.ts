@@ -49,7 +49,7 @@ export async function askProject(client: MixpanelClient, projectId: string, sign
 
 /** The question is worth a few seconds only: most projects load the same days in UTC. */
 const ASKING_FOR_THE_ZONE: RetryPolicy = {
-  retries: { NETWORK_FAILED: 2, SERVER_FAILED: 2, RATE_LIMITED: 2 },
+  retries: { NETWORK_FAILED: 2, CONNECTION_CUT: 2, SERVER_FAILED: 2, RATE_LIMITED: 2 },
   firstDelayMs: 1000,
   delayMaxMs: 5000,
 }

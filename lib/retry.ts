@@ -15,7 +15,7 @@ export interface RetryPolicy {
 
 /** A rate limit is waited out for over an hour, which is the window that Mixpanel counts in. */
 export const DEFAULT_RETRIES: RetryPolicy = {
-  retries: { NETWORK_FAILED: 6, SERVER_FAILED: 6, RATE_LIMITED: 70 },
+  retries: { NETWORK_FAILED: 6, CONNECTION_CUT: 6, SERVER_FAILED: 6, RATE_LIMITED: 70 },
   firstDelayMs: 1000,
   delayMaxMs: 60_000,
 }

@@ -1,7 +1,7 @@
 import type { LoadRecord } from './destination.ts'
 import { isFailure, type MixloadError } from './errors.ts'
 import type { Tell } from './events.ts'
-import { discardSpooled, type Extracted, type SliceSource, type SpooledSlice } from './extract.ts'
+import { ANSWER_FAILURES, discardSpooled, type Extracted, type SliceSource, type SpooledSlice } from './extract.ts'
 import type { Loader } from './load.ts'
 import type { AnySlice } from './slices.ts'
 
@@ -22,7 +22,7 @@ export interface RunSummary {
 }
 
 /** Failures that concern one slice alone, so that the others can go on. */
-const SLICE_FAILURES = ['BODY_TRUNCATED', 'BODY_UNREADABLE', 'QUERY_TIMEOUT', 'FILE_REFUSED'] as const
+const SLICE_FAILURES = [...ANSWER_FAILURES, 'FILE_REFUSED'] as const
 
 /**
  * Gets and loads slices in order; while one loads, the next one comes. A failure that concerns all of them ends the run

@@ -1,8 +1,8 @@
-import type { Readable } from 'node:stream'
 import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
 import { MixloadError, messageOf } from '../errors.ts'
-import { unzippedAside } from '../unzip-thread.ts'
 import { VERSION } from '../version.ts'
+import { AnswerBody } from './answer-body.ts'
+import { REDIRECTS_MAX, redirectOf } from './redirect.ts'
 import type { ApiHosts } from './regions.ts'
 import { refusalError } from './response-errors.ts'
 
@@ -52,20 +52,16 @@ export class MixpanelClient implements AsyncDisposable {
 
   /**
    * The unzipped body of a 200 answer, as it comes in.
-   * @throws MixloadError what the answer means; NETWORK_FAILED also while reading, where the connection breaks or the
-   *   body does not unzip.
+   * @throws MixloadError what the answer means; NETWORK_FAILED or CERTIFICATE_REFUSED where there is none. While
+   *   reading, as {@link AnswerBody} says.
    */
-  async stream(ask: ApiRequest, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
-    const answer = await this.#send(ask, signal)
-    const encoding = String(answer.headers['content-encoding'] ?? '')
-    return unpacked(answer.body, encoding, describe(ask), signal)
+  async stream(ask: ApiRequest, signal: AbortSignal): Promise<AnswerBody> {
+    return new AnswerBody(await this.#send(ask, signal), describe(ask), signal)
   }
 
   /** The whole body of a 200 answer, unzipped. Throws as {@link stream} does. */
   async bytes(ask: ApiRequest, signal: AbortSignal): Promise<Buffer> {
-    const parts: Buffer[] = []
-    for await (const part of await this.stream(ask, signal)) parts.push(Buffer.from(part))
-    return Buffer.concat(parts)
+    return (await this.stream(ask, signal)).whole()
   }
 
   /** The JSON of a 200 answer. */
@@ -86,17 +82,38 @@ export class MixpanelClient implements AsyncDisposable {
     if (credentials.kind === 'service-account' && projectId !== undefined) url.searchParams.set('project_id', projectId)
     for (const [name, value] of Object.entries(ask.query)) url.searchParams.set(name, value)
     this.requestCount++
-    const answer = await this.#request(url, ask, signal)
+    const answer = await this.#follow(url, ask, signal)
     const date = Date.parse(String(answer.headers.date))
     if (!Number.isNaN(date)) this.clockOffsetMs = date - Date.now()
     if (answer.statusCode === 200) return answer
-    const encoding = String(answer.headers['content-encoding'] ?? '')
     throw refusalError({
       status: answer.statusCode,
-      body: await beginningOf(unpacked(answer.body, encoding, describe(ask), signal)),
+      body: await beginningOf(new AnswerBody(answer, describe(ask), signal)),
       request: describe(ask),
       retryAfter: answer.headers['retry-after']?.toString(),
     })
+  }
+
+  /** The answer, or the one that it redirects to on the same server: credentials are shown to no other. */
+  async #follow(url: URL, ask: ApiRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    let from = url
+    for (let count = 0; ; count++) {
+      const answer = await this.#request(from, ask, signal)
+      const redirect = redirectOf(answer.statusCode, answer.headers.location?.toString(), from, ask.form !== undefined)
+      if (redirect.kind === 'none') return answer
+      await answer.body.dump()
+      if (redirect.kind === 'unsafe' || count === REDIRECTS_MAX) {
+        const why =
+          redirect.kind === 'follow'
+            ? `It redirects more than ${REDIRECTS_MAX} times.`
+            : 'Credentials are not sent there.'
+        throw new MixloadError(
+          'REQUEST_REFUSED',
+          `${describe(ask)} answered ${answer.statusCode}, to go on at ${redirect.to.origin}. ${why} Check --region, --api-url and the proxy.`,
+        )
+      }
+      from = redirect.to
+    }
   }
 
   async #request(url: URL, ask: ApiRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
@@ -143,26 +160,6 @@ function describe(ask: ApiRequest): string {
   return form === '' ? `POST ${path}` : `POST ${path} (${form})`
 }
 
-/** By the names that HTTP has for them. */
-const PACKINGS: Readonly<Record<string, 'gzip' | 'deflate'>> = { gzip: 'gzip', 'x-gzip': 'gzip', deflate: 'deflate' }
-
-async function* unpacked(
-  body: Readable,
-  encoding: string,
-  request: string,
-  signal: AbortSignal,
-): AsyncGenerator<Buffer, void, undefined> {
-  const packing = PACKINGS[encoding]
-  try {
-    yield* packing === undefined ? (body as AsyncIterable<Buffer>) : unzippedAside(body, packing)
-  } catch (error) {
-    signal.throwIfAborted()
-    throw networkFailure(request, error)
-  } finally {
-    body.destroy()
-  }
-}
-
 /** A refusal's body may itself be cut: then what came of it has to do. */
 async function beginningOf(body: AsyncIterable<Buffer>): Promise<string> {
   const parts: Buffer[] = []
@@ -179,8 +176,24 @@ async function beginningOf(body: AsyncIterable<Buffer>): Promise<string> {
   return Buffer.concat(parts).toString()
 }
 
+/** What TLS and OpenSSL call a certificate that does not prove whose it is. Asking again does not change that. */
+const BAD_CERTIFICATE = /^(?:ERR_TLS_CERT_|CERT_|DEPTH_ZERO_SELF_SIGNED_CERT$|SELF_SIGNED_CERT_|UNABLE_TO_)/
+
 function networkFailure(request: string, error: unknown): MixloadError {
-  return new MixloadError('NETWORK_FAILED', `The connection failed at ${request}: ${messageOf(error)}.`, {
-    cause: error,
-  })
+  if (!BAD_CERTIFICATE.test(codeOf(error))) {
+    return new MixloadError('NETWORK_FAILED', `The connection failed at ${request}: ${messageOf(error)}.`, {
+      cause: error,
+    })
+  }
+  return new MixloadError(
+    'CERTIFICATE_REFUSED',
+    `The server's certificate is not accepted at ${request}: ${messageOf(error)}. If a proxy of your own signs it, name the ` +
+      "file with that proxy's certificate in NODE_EXTRA_CA_CERTS; else check --api-url and this machine's clock.",
+    { cause: error },
+  )
+}
+
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return ''
+  return 'code' in error && typeof error.code === 'string' ? error.code : codeOf(error.cause)
 }
