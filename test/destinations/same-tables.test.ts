@@ -7,29 +7,11 @@ import { COLUMN_TYPES, type Column } from '../../lib/columns/column.ts'
 import { ColumnRegistry } from '../../lib/columns/registry.ts'
 import { Loader } from '../../lib/load.ts'
 import { SpoolDirectory } from '../../lib/spool.ts'
-import { canonical, type Exact, parseExact } from '../conformance/exact-json.ts'
-import { type Cell, type DestinationHarness, openStore, type StoredRow } from '../conformance/harness.ts'
-import { sorted, unaborted } from '../conformance/rows.ts'
+import { type DestinationHarness, openStore, type StoredRow } from '../conformance/harness.ts'
+import { unaborted } from '../conformance/rows.ts'
 import { BodySpooler } from '../pipeline/spool-lines.ts'
-import { type BigQueryPlace, emulatedBigQuery } from './bigquery-places.ts'
-
-/** Places that were started for these tests, to be ended after them. */
-const started: BigQueryPlace[] = []
-
-/** The destinations that must agree, each loaded only when its turn comes. The first one is what the others are held to. */
-const HARNESSES: Readonly<Record<string, () => Promise<DestinationHarness>>> = {
-  duckdb: async () => (await import('./duckdb-harness.ts')).DUCKDB,
-  memory: async () => (await import('./memory-harness.ts')).MEMORY,
-  parquet: async () => (await import('./parquet-harness.ts')).PARQUET,
-  postgres: async () => (await import('./postgres-harness.ts')).postgresHarness(18),
-  bigquery: async () => (await import('./bigquery-harness.ts')).bigqueryHarness(bigquery, 'bigquery'),
-}
-
-async function bigquery(): Promise<BigQueryPlace> {
-  const [there = await emulatedBigQuery()] = started
-  if (started.length === 0) started.push(there)
-  return there
-}
+import { comparable } from './comparable-rows.ts'
+import { HARNESSES, stopPlaces } from './every-destination.ts'
 
 const NOON = Date.parse('2026-08-03T12:00:00Z')
 const DAY_MS = 86_400_000
@@ -192,32 +174,12 @@ async function contentsOf(harness: DestinationHarness): Promise<Contents> {
   }
 }
 
-/** Rows without the moment of their load, with one spelling for each json value, in an order that is theirs alone. */
-function comparable(rows: readonly StoredRow[], columns: readonly Column[]): readonly StoredRow[] {
-  const jsons = new Set(columns.filter(({ type }) => type === 'json').map(({ name }) => name))
-  const cell = ([name, value]: readonly [string, Cell]): readonly [string, Cell] => [
-    name,
-    jsons.has(name) && value !== null ? canonical(ordered(parseExact(String(value)))) : value,
-  ]
-  return sorted(rows.map(({ _loaded_at, ...row }) => Object.fromEntries(Object.entries(row).map(cell))))
-}
-
-/** The same value with the keys of its objects in one order: some warehouses keep none. */
-function ordered(value: Exact): Exact {
-  if (value === null || typeof value !== 'object' || 'number' in value) return value
-  if ('list' in value) return { list: value.list.map(ordered) }
-  const entries = value.object.map(([key, item]) => [key, ordered(item)] as const)
-  return { object: entries.toSorted(([one], [other]) => (one < other ? -1 : 1)) }
-}
-
 describe('the same events make the same tables', () => {
   let reference: Contents
   beforeAll(async () => {
     reference = await contentsOf(await (HARNESSES.duckdb ?? Promise.reject)())
   })
-  afterAll(async () => {
-    for (const place of started) await place.stop()
-  })
+  afterAll(stopPlaces)
 
   it('and are as awkward as they are meant to be', () => {
     const { columns, ledger, tables } = reference

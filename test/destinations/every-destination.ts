@@ -1,0 +1,25 @@
+import type { DestinationHarness } from '../conformance/harness.ts'
+import { type BigQueryPlace, emulatedBigQuery } from './bigquery-places.ts'
+
+/** Places that were started for these tests, to be ended after them. */
+const started: BigQueryPlace[] = []
+
+/** The destinations that must agree, each loaded only when its turn comes. The first one is what the others are held to. */
+export const HARNESSES: Readonly<Record<string, () => Promise<DestinationHarness>>> = {
+  duckdb: async () => (await import('./duckdb-harness.ts')).DUCKDB,
+  memory: async () => (await import('./memory-harness.ts')).MEMORY,
+  parquet: async () => (await import('./parquet-harness.ts')).PARQUET,
+  postgres: async () => (await import('./postgres-harness.ts')).postgresHarness(18),
+  bigquery: async () => (await import('./bigquery-harness.ts')).bigqueryHarness(bigquery, 'bigquery'),
+}
+
+async function bigquery(): Promise<BigQueryPlace> {
+  const [there = await emulatedBigQuery()] = started
+  if (started.length === 0) started.push(there)
+  return there
+}
+
+/** To be called when the tests are over. */
+export async function stopPlaces(): Promise<void> {
+  for (const place of started) await place.stop()
+}
