@@ -113,14 +113,18 @@ describe('asking', () => {
   it('never has more requests under way than may be at once, and gives each place back, whatever came of it', async () => {
     let running = 0
     let most = 0
+    const waiting: (() => void)[] = []
     answer = (_, response) => {
       most = Math.max(most, ++running)
       const count = received.length
-      setTimeout(() => {
+      waiting.push(() => {
         running--
         response.statusCode = count % 3 === 0 ? 404 : 200
         response.end('[]')
-      }, 20)
+      })
+      // None is answered before another has come, but for the last one.
+      if (count > 1) waiting.shift()?.()
+      if (count === 7) waiting.shift()?.()
     }
     const one = asking(2)
     const all = await Promise.allSettled(Array.from({ length: 7 }, () => one.ask(REQUEST, signal)))
