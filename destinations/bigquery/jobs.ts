@@ -164,7 +164,7 @@ export class Jobs {
     const { pollMs, pollMaxMs } = this.#options.timing
     const giveUpAt = performance.now() + waitMs
     let state = first
-    for (let delay = pollMs; !state.isDone; delay = Math.min(delay * 1.5, pollMaxMs)) {
+    for (let delay = pollMs; !state.isDone; delay = Math.min(delay * 1.2, pollMaxMs)) {
       if (performance.now() > giveUpAt) throw lost(`job ${jobId} does not come to its end`)
       await pause(delay, signal)
       const found = await this.#find(jobId, signal)

@@ -5,7 +5,10 @@ export interface Timing {
   /** Wait before the second try, milliseconds; doubled with each further one. */
   readonly retryDelayMs: number
   readonly retryDelayMaxMs: number
-  /** First wait before a job is looked at again, milliseconds; each further one is longer by half. */
+  /**
+   * First wait before a job is looked at again, milliseconds. Each further one is longer by a fifth, so that a job's end is
+   * seen no later than after a fifth of the time it took.
+   */
   readonly pollMs: number
   readonly pollMaxMs: number
   /** How long a job is waited for. */
@@ -27,7 +30,7 @@ export const TIMING: Timing = {
   retries: 5,
   retryDelayMs: 500,
   retryDelayMaxMs: 16_000,
-  pollMs: 250,
+  pollMs: 100,
   pollMaxMs: 1500,
   // Google ends a load job after six hours; one that has waited for an hour is stuck.
   jobWaitMs: 3_600_000,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Relation, WriteMode } from '../../lib/destination.ts'
+import type { ErrorCode } from '../../lib/errors.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import { LONG, load, makeTable, manyRows, rejectsOf, TABLE, unaborted } from '../conformance/rows.ts'
 import { type FakePlace, fakePlace } from './bigquery-fakes.ts'
@@ -41,7 +42,7 @@ describe.each(MODES)('rows that are sent while they are written ($kind)', (mode)
     expect(place.jobsAsked().filter(({ id }) => /_load-1_.*_rows/.test(id))).toHaveLength(1)
   })
 
-  it.each<[string, Relation, string]>([
+  it.each<[string, Relation, ErrorCode]>([
     ['the engine fails at the last row', manyRows(COUNT, DAY, COUNT - 1), 'DESTINATION_FAILED'],
     ['there are fewer than promised', { ...manyRows(COUNT, DAY), rowCount: COUNT + 1 }, 'COUNT_MISMATCH'],
     ['there are more than promised', { ...manyRows(COUNT, DAY), rowCount: COUNT - 1 }, 'COUNT_MISMATCH'],
