@@ -175,6 +175,7 @@ describe('a directory of Parquet files', () => {
         'export',
         'export_latest',
         'export_latest_by_time',
+        'identities',
       ])
       expect(await readView(directory, 'export_latest')).toEqual([])
       const described = await query(directory, 'SELECT column_name, column_type FROM (DESCRIBE export)')
