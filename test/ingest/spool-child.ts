@@ -1,0 +1,21 @@
+/** Sends what its arguments say and is killed, or ends by itself: `node spool-child.ts URL SPOOL COUNT MODE`. */
+import { createClient } from '../../lib/ingest/clients.ts'
+
+const [, , apiUrl = '', spool = '', count = '0', mode = ''] = process.argv
+const client = createClient({
+  token: 'the-project-token',
+  apiUrl,
+  ...(spool === '' ? {} : { spool }),
+  lingerMs: 60_000,
+  batchRecords: 5,
+  closeTimeoutMs: 3000,
+  retry: { retries: { SERVER_FAILED: 1000 }, firstDelayMs: 60_000, delayMaxMs: 60_000 },
+  tell: () => {},
+})
+for (let n = 0; n < Number(count); n++) {
+  await client.track('e', { n }, { insertId: `id-${n}` })
+  await client.engage('ann', '$append', { list: n })
+}
+process.stdout.write('kept\n')
+// Otherwise the process has nothing more to do.
+if (mode === 'stay') setInterval(() => {}, 1000)
