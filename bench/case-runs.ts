@@ -5,18 +5,18 @@ import { fileURLToPath } from 'node:url'
 import type { Case } from './cases.ts'
 import type { Runs } from './figures.ts'
 import { type DataFiles, generate } from './generate.ts'
-import { type Measure, measure } from './measure.ts'
+import { measure } from './measure.ts'
 import type { Subject } from './places/place.ts'
 import type { NodeProgram } from './program.ts'
 import { startServer } from './server-process.ts'
-import type { TableFacts } from './table-facts.ts'
+import { runInTurns } from './turns.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const MIXLOAD = join(ROOT, 'dist/cmd/mixload.js')
 const SERVER = join(ROOT, 'bench/serve.ts')
 const WORK = join(ROOT, '.tmp/bench')
 
-/** Runs all that is compared in a case, in turns, so that what else the machine does hits all of them alike. */
+/** Runs a case of events. */
 export async function runCase(one: Case, rounds: number, tell: (text: string) => void): Promise<readonly Runs[]> {
   await mkdir(WORK, { recursive: true })
   tell(`${one.name}: ${one.set.events.toLocaleString('en')} events on ${one.set.days} day(s)`)
@@ -40,47 +40,7 @@ export async function runCase(one: Case, rounds: number, tell: (text: string) =>
     })),
     ...(await place.baselines()),
   ]
-  const results = subjects.map(({ name }) => new Result(one.name, name))
-  for (let round = 0; round < rounds; round++) {
-    for (let turn = 0; turn < subjects.length; turn++) {
-      const index = (round + turn) % subjects.length
-      const [subject, result] = [subjects[index], results[index]]
-      if (subject === undefined || result === undefined || result.failure !== undefined) continue
-      await runOnce(subject, one.set.events, result)
-      tell(`  round ${round + 1}, ${subject.name}: ${result.latest}`)
-    }
-  }
-  return results
-}
-
-/** The runs of a subject, as they come in. */
-class Result implements Runs {
-  readonly case: string
-  readonly subject: string
-  readonly measures: Measure[] = []
-  facts: TableFacts = { rows: 0, columns: 0 }
-  failure: string | undefined
-
-  constructor(caseName: string, subject: string) {
-    this.case = caseName
-    this.subject = subject
-  }
-
-  get latest(): string {
-    return this.failure ?? `${this.measures.at(-1)?.wallSeconds.toFixed(2)} s`
-  }
-}
-
-async function runOnce(subject: Subject, events: number, result: Result): Promise<void> {
-  try {
-    await subject.prepare()
-    const used = await measure(subject.program)
-    result.facts = await subject.facts()
-    if (result.facts.rows === events) result.measures.push(used)
-    else result.failure = `loaded ${result.facts.rows} rows of ${events}`
-  } catch (error) {
-    result.failure = error instanceof Error ? error.message : String(error)
-  }
+  return runInTurns(one.name, subjects, one.set.events, rounds, tell)
 }
 
 function backfillProgram(

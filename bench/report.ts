@@ -27,7 +27,8 @@ export function textReport(runs: readonly Runs[], rounds: number): string {
     '',
     ...failuresOf(runs).map((failure) => `Failed: ${failure}`),
     ...memoryGrowth(figures).map(
-      ({ subject, ratio }) => `Peak RSS of four times the events, ${subject}: ${ratio.toFixed(2)} times as much`,
+      ({ case: large, subject, ratio }) =>
+        `Peak RSS of four times as much, ${large}, ${subject}: ${ratio.toFixed(2)} times as much`,
     ),
     `A and B are what the destination itself takes for the same data, made ready: see bench/places. mixload gets it over HTTP. Below 1, mixload takes less time.`,
   ].join('\n')
@@ -46,15 +47,18 @@ export function jsonReport(runs: readonly Runs[], rounds: number): string {
   return JSON.stringify(report, null, 2)
 }
 
-/** Peak memory for the large day over that for the usual one, where both were measured. */
-function memoryGrowth(figures: readonly Figures[]): readonly { readonly subject: string; readonly ratio: number }[] {
-  return figures
-    .filter((one) => one.case === 'large')
-    .flatMap(({ subject, peakRssMegabytes }) => {
-      const usual = figures.find((one) => one.case === 'one-day' && one.subject === subject)
-      if (usual === undefined) return []
-      return [{ subject, ratio: peakRssMegabytes.median / usual.peakRssMegabytes.median }]
-    })
+/** Cases, by those that are four times as large. */
+const USUAL: Readonly<Record<string, string>> = { large: 'one-day', 'engage-large': 'engage' }
+
+/** Peak memory for a large case over that for the usual one, where both were measured. */
+function memoryGrowth(
+  figures: readonly Figures[],
+): readonly { readonly case: string; readonly subject: string; readonly ratio: number }[] {
+  return figures.flatMap(({ case: large, subject, peakRssMegabytes }) => {
+    const usual = figures.find((one) => one.case === USUAL[large] && one.subject === subject)
+    if (usual === undefined) return []
+    return [{ case: large, subject, ratio: peakRssMegabytes.median / usual.peakRssMegabytes.median }]
+  })
 }
 
 function machine() {
