@@ -19,6 +19,7 @@ export interface MixloadLoad {
 const DUCKDB: OpenPlace = async (options) => (await import('./places/duckdb.ts')).openDuckDb(options)
 const POSTGRES: OpenPlace = async (options) => (await import('./places/postgres.ts')).openPostgres(options)
 const BIGQUERY: OpenPlace = async (options) => (await import('./places/bigquery.ts')).openBigQuery(options)
+const BIGQUERY_100_MBIT: OpenPlace = async (options) => (await import('./places/bigquery.ts')).openFarBigQuery(options)
 const PARQUET: OpenPlace = async (options) => (await import('./places/parquet.ts')).openParquet(options)
 
 const DEFAULTS: MixloadLoad = { label: 'mixload', flags: [] }
@@ -35,6 +36,7 @@ export const CASES: readonly Case[] = [
   },
   { name: 'postgres', set: ONE_DAY, open: POSTGRES, loads: [DEFAULTS] },
   { name: 'bigquery', set: ONE_DAY, open: BIGQUERY, loads: [DEFAULTS] },
+  { name: 'bigquery-100mbit', set: ONE_DAY, open: BIGQUERY_100_MBIT, loads: [DEFAULTS] },
   { name: 'parquet', set: ONE_DAY, open: PARQUET, loads: [DEFAULTS] },
 ]
 

@@ -26,11 +26,15 @@ export interface Figures {
   readonly columns: number
   readonly rowsPerSecond: number
   readonly wallSeconds: Spread
+  /** What of it mixload spent on loads; undefined for a baseline. */
+  readonly loadSeconds: Spread | undefined
   readonly cpuSeconds: Spread
   readonly peakRssMegabytes: Spread
   /** Its median time over that of the case's baseline A and of its B: below 1 it is faster. */
   readonly timeToA: number | undefined
   readonly timeToB: number | undefined
+  /** The median time of its loads alone over that of the baseline A, which downloads nothing either. */
+  readonly loadToA: number | undefined
 }
 
 export function figuresOf(all: readonly Runs[]): readonly Figures[] {
@@ -38,9 +42,11 @@ export function figuresOf(all: readonly Runs[]): readonly Figures[] {
   const wall = ({ measures }: Runs) => spread(measures.map(({ wallSeconds }) => wallSeconds))
   return measured.map((runs) => {
     const wallSeconds = wall(runs)
-    const timeTo = (baseline: 'A' | 'B') => {
+    const loads = runs.measures.flatMap(({ loadSeconds }) => loadSeconds ?? [])
+    const loadSeconds = loads.length === 0 ? undefined : spread(loads)
+    const to = (seconds: Spread | undefined, baseline: 'A' | 'B') => {
       const other = measured.find((one) => one.case === runs.case && one.subject.startsWith(`${baseline}: `))
-      return other === undefined ? undefined : wallSeconds.median / wall(other).median
+      return other === undefined || seconds === undefined ? undefined : seconds.median / wall(other).median
     }
     return {
       case: runs.case,
@@ -49,10 +55,12 @@ export function figuresOf(all: readonly Runs[]): readonly Figures[] {
       columns: runs.facts.columns,
       rowsPerSecond: runs.facts.rows / wallSeconds.median,
       wallSeconds,
+      loadSeconds,
       cpuSeconds: spread(runs.measures.map(({ cpuSeconds }) => cpuSeconds)),
       peakRssMegabytes: spread(runs.measures.map(({ peakRssBytes }) => peakRssBytes / 1e6)),
-      timeToA: timeTo('A'),
-      timeToB: timeTo('B'),
+      timeToA: to(wallSeconds, 'A'),
+      timeToB: to(wallSeconds, 'B'),
+      loadToA: to(loadSeconds, 'A'),
     }
   })
 }

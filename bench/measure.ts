@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { plainEnvironment } from './environment.ts'
+import { loadSecondsIn } from './load-seconds.ts'
 import type { NodeProgram } from './program.ts'
 import type { ProcessUsage } from './usage.ts'
 
@@ -10,6 +11,8 @@ import type { ProcessUsage } from './usage.ts'
 export interface Measure extends ProcessUsage {
   /** From starting the process to its end. */
   readonly wallSeconds: number
+  /** What of it mixload spent on loads; undefined where it is not mixload that was measured. */
+  readonly loadSeconds: number | undefined
 }
 
 const PRELOAD = new URL('./usage.ts', import.meta.url).href
@@ -31,7 +34,7 @@ export async function measure({ script, args, cwd, environment = {} }: NodeProgr
   const wallSeconds = (performance.now() - started) / 1000
   if (code !== 0) throw new Error(`ended with ${signal ?? code}: ${reasonIn(await complaints)}`)
   const usage = JSON.parse(await report) as ProcessUsage
-  return { ...usage, wallSeconds }
+  return { ...usage, wallSeconds, loadSeconds: loadSecondsIn(await complaints) }
 }
 
 /** The last line of a log; of a line of JSON, the first line of its message. */

@@ -2,16 +2,29 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startEmulator } from '../../test/bigquery-emulator/server.ts'
+import { openLink } from '../link.ts'
 import { query } from '../query.ts'
 import type { TableFacts } from '../table-facts.ts'
-import type { OpenPlace, Subject } from './place.ts'
+import type { OpenPlace, Place, Subject } from './place.ts'
 
 const UPLOAD = fileURLToPath(new URL('../upload-baseline.ts', import.meta.url))
 const PROJECT = 'proj'
 
+const FAR_BITS_PER_SECOND = 100_000_000
+
 /** BigQuery's emulator, beside what uploading the same rows as a ready gzip file takes there. */
-export const openBigQuery: OpenPlace = async ({ directory, readyRows }) => {
+export const openBigQuery: OpenPlace = (options) => openOver(undefined, options)
+
+/** The same, as far away as the real one is from most. */
+export const openFarBigQuery: OpenPlace = (options) => openOver(FAR_BITS_PER_SECOND, options)
+
+async function openOver(
+  bitsPerSecond: number | undefined,
+  { directory, readyRows }: Parameters<OpenPlace>[0],
+): Promise<Place> {
   const emulator = await startEmulator()
+  const link = bitsPerSecond === undefined ? undefined : await openLink(emulator.url, bitsPerSecond)
+  const endpoint = link?.url ?? emulator.url
   const api = `${emulator.url}/bigquery/v2/projects/${PROJECT}/datasets`
   const clear = async () => {
     for (const dataset of ['mixpanel', 'bare']) {
@@ -25,7 +38,7 @@ export const openBigQuery: OpenPlace = async ({ directory, readyRows }) => {
     return { rows: Number(numRows), columns: schema.fields.length }
   }
   return {
-    destination: `bigquery://${PROJECT}/mixpanel?endpoint=${encodeURIComponent(emulator.url)}`,
+    destination: `bigquery://${PROJECT}/mixpanel?endpoint=${encodeURIComponent(endpoint)}`,
     clear,
     facts: () => factsOf('mixpanel.export'),
     async baselines() {
@@ -33,12 +46,13 @@ export const openBigQuery: OpenPlace = async ({ directory, readyRows }) => {
       const upload: Subject = {
         name: 'A: upload of ready gzip',
         prepare: clear,
-        program: { script: UPLOAD, args: [emulator.url, PROJECT, 'bare', file, schema], cwd: directory },
+        program: { script: UPLOAD, args: [endpoint, PROJECT, 'bare', file, schema], cwd: directory },
         facts: () => factsOf('bare.export'),
       }
       return [upload]
     },
     async [Symbol.asyncDispose]() {
+      await link?.[Symbol.asyncDispose]()
       await emulator.stop()
     },
   }
