@@ -58,7 +58,7 @@ export async function* profilePages(
       if (page > lastKnown && isEnd) return
       while (asked < lastKnown && ahead.length < aheadMax) askAhead(++asked)
       if (ahead.length === 0) askAhead(++asked)
-      const next = await inTime(ahead.shift() as Promise<ProfilePage>, page > lastKnown && received >= (total ?? 0))
+      const next = await inTime(ahead.shift() as Promise<ProfilePage>, total !== undefined && page > lastKnown)
       if (next === undefined) return
       last = next
       received += last.count
@@ -70,7 +70,7 @@ export async function* profilePages(
   }
 }
 
-/** A page that may lie past the end is none where Mixpanel refuses it. */
+/** A page past those that Mixpanel counts is none where it refuses it; whether rows are missing their number tells. */
 async function inTime(asked: Promise<ProfilePage>, mayBePastTheEnd: boolean): Promise<ProfilePage | undefined> {
   try {
     return await asked

@@ -75,7 +75,7 @@ describe('profiles', () => {
 
   it('that come on two pages are rows once', async () => {
     fill(40)
-    project.simulator.fault({ kind: 'repeat', count: 4, times: 'always' })
+    project.simulator.fault({ kind: 'repeat', count: 4, times: Number.POSITIVE_INFINITY })
     expect(await project.run(ENGAGE_STREAM, PAGE_OF_TEN)).toMatchObject({ rows: 40, requests: 4 })
     expect(await loadedIds()).toEqual(idsOf(40))
   })
@@ -93,7 +93,11 @@ describe('profiles', () => {
     fill(35)
     await project.run(ENGAGE_STREAM, PAGE_OF_TEN)
     project.simulator.profiles.delete('p1')
-    project.simulator.fault({ kind: 'session-lost', times: 'always', match: { parameters: { page: '2' } } })
+    project.simulator.fault({
+      kind: 'session-lost',
+      times: Number.POSITIVE_INFINITY,
+      match: { parameters: { page: '2' } },
+    })
     await expect(project.run(ENGAGE_STREAM, PAGE_OF_TEN)).rejects.toMatchObject({ code: 'SESSION_LOST' })
     expect(await loadedIds()).toEqual(idsOf(35))
     expect((await project.workshop.destination.ledger('engage')).length).toBe(1)
@@ -109,7 +113,12 @@ describe('profiles', () => {
 
   it('are loaded with a warning where fewer come than Mixpanel counts each time', async () => {
     fill(35)
-    project.simulator.fault({ kind: 'vanish', count: 1, times: 'always', match: { parameters: { page: '1' } } })
+    project.simulator.fault({
+      kind: 'vanish',
+      count: 1,
+      times: Number.POSITIVE_INFINITY,
+      match: { parameters: { page: '1' } },
+    })
     expect(await project.run(ENGAGE_STREAM, PAGE_OF_TEN)).toMatchObject({ rows: 33 })
     expect(project.warnings()).toEqual([expect.stringContaining('profiles: 34 counted, 33 came')])
   })
@@ -125,7 +134,7 @@ describe('profiles', () => {
     fill(5)
     await project.run(ENGAGE_STREAM)
     project.simulator.profiles.delete('p1')
-    project.simulator.fault({ kind: 'cut-clean', atByte: 200, times: 'always' })
+    project.simulator.fault({ kind: 'cut-clean', atByte: 200, times: Number.POSITIVE_INFINITY })
     await expect(project.run(ENGAGE_STREAM)).rejects.toMatchObject({ code: 'BODY_TRUNCATED' })
     expect(await loadedIds()).toEqual(idsOf(5))
   })

@@ -1,0 +1,127 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { MixloadError } from '../../lib/errors.ts'
+import type { ApiRequest } from '../../lib/mixpanel/client.ts'
+import { resolveSettings } from '../../lib/settings.ts'
+import { type ProfileQuery, profilePages } from '../../lib/streams/profile-pages.ts'
+import type { StreamContext } from '../../lib/streams/stream.ts'
+
+/** How a server may page: all of these have been seen, or are not ruled out by Mixpanel's documentation. */
+interface Paging {
+  readonly profiles: number
+  readonly askedSize: number
+  /** The most that it gives at once, whatever is asked for. */
+  readonly sizeMax: number
+  readonly tellsTotal: boolean
+  readonly tellsSize: boolean
+  /** Pages from which profiles have gone since the session began. */
+  readonly shortPages: readonly number[]
+  readonly refusesPastTheEnd: boolean
+  readonly atOnce: number
+}
+
+const paging = fc.record<Paging>({
+  profiles: fc.nat(40),
+  askedSize: fc.integer({ min: 1, max: 12 }),
+  sizeMax: fc.integer({ min: 1, max: 12 }),
+  tellsTotal: fc.boolean(),
+  tellsSize: fc.boolean(),
+  shortPages: fc.array(fc.integer({ min: 1, max: 6 }), { maxLength: 2 }),
+  refusesPastTheEnd: fc.boolean(),
+  atOnce: fc.constantFrom(0, 1, 3),
+})
+
+/** Reads all pages from such a server, whose answers come in any order. */
+async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
+  const asked: number[] = []
+  let running = 0
+  let most = 0
+  const size = Math.min(server.askedSize, server.sizeMax)
+  const idsOf = (page: number) => {
+    const ids = Array.from({ length: server.profiles }, (_, at) => `p${at}`).slice(page * size, (page + 1) * size)
+    return server.tellsTotal && server.shortPages.includes(page) ? ids.slice(1) : ids
+  }
+  const ask = async ({ form = {} }: ApiRequest): Promise<Buffer> => {
+    const page = Number(form.page ?? 0)
+    asked.push(page)
+    most = Math.max(most, ++running)
+    await new Promise((resolve) => setTimeout(resolve, (page * 7) % 3))
+    running--
+    if (page > 0 && form.session_id !== 's') throw new MixloadError('REQUEST_REFUSED', 'no session')
+    if (server.refusesPastTheEnd && page > 0 && page * size >= server.profiles)
+      throw new MixloadError('REQUEST_REFUSED', 'no page')
+    const first = {
+      session_id: 's',
+      ...(server.tellsTotal ? { total: server.profiles } : {}),
+      ...(server.tellsSize ? { page_size: size } : {}),
+    }
+    const results = idsOf(page).map((id) => ({ $distinct_id: id, $properties: {} }))
+    return Buffer.from(JSON.stringify({ ...(page === 0 ? first : {}), results }))
+  }
+  const context: StreamContext = {
+    settings: resolveSettings({}, {}, { engagePageSize: server.askedSize, queryRequestsAtOnce: server.atOnce }),
+    zone: 'UTC',
+    ask,
+    expect: () => {},
+    tell: () => {},
+  }
+  const got: string[] = []
+  for await (const { lines } of profilePages(
+    context,
+    { what: 'engage', form: {}, ...query },
+    new AbortController().signal,
+  )) {
+    for (const line of lines.toString().split('\n').slice(0, -1))
+      got.push((JSON.parse(line) as { event: string }).event)
+  }
+  const all = Array.from({ length: Math.ceil(server.profiles / size) }, (_, page) => idsOf(page)).flat()
+  return { got, all, asked, most, size }
+}
+
+describe('pages of profiles', () => {
+  it('are all read, in order, whatever of the paging the server tells', async () => {
+    await fc.assert(
+      fc.asyncProperty(paging, async (server) => {
+        // A server that tells neither and gives less than is asked for looks as if it had come to its end.
+        fc.pre(server.tellsTotal || server.tellsSize || server.sizeMax >= server.askedSize)
+        // One that refuses what is past an end that it does not tell looks as if it had lost the session.
+        fc.pre(server.tellsTotal || !server.refusesPastTheEnd)
+        const { got, all } = await read(server)
+        expect(got).toEqual(all)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('are asked for once each, no more at once than may be, and none in vain where the server tells how many there are', async () => {
+    await fc.assert(
+      fc.asyncProperty(paging, async (some) => {
+        const server = { ...some, tellsTotal: true, tellsSize: true, shortPages: [] }
+        const { asked, most, size } = await read(server)
+        expect(asked.toSorted((one, other) => one - other)).toEqual(
+          Array.from({ length: Math.max(1, Math.ceil(server.profiles / size)) }, (_, page) => page),
+        )
+        expect(most).toBeLessThanOrEqual(server.atOnce === 0 ? 5 : server.atOnce)
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  it('come ahead of being read', async () => {
+    const server = { profiles: 60, askedSize: 5, sizeMax: 5, tellsTotal: true, tellsSize: true, shortPages: [] }
+    expect((await read({ ...server, refusesPastTheEnd: false, atOnce: 3 })).most).toBe(3)
+  })
+
+  it('are not taken for all where a page is refused and the server has not told how many there are', async () => {
+    const server = { profiles: 30, askedSize: 10, sizeMax: 10, tellsTotal: false, tellsSize: true, shortPages: [] }
+    const reading = read({ ...server, refusesPastTheEnd: true, atOnce: 1 })
+    await expect(reading).rejects.toMatchObject({ code: 'SESSION_LOST' })
+  })
+
+  it('go on past the total where there are more by another count', async () => {
+    const server = { profiles: 30, askedSize: 10, sizeMax: 10, tellsTotal: true, tellsSize: true, shortPages: [] }
+    const { got, asked } = await read({ ...server, refusesPastTheEnd: true, atOnce: 1 }, { atLeast: 45 })
+    expect(got.length).toBe(30)
+    expect(asked).toEqual([0, 1, 2, 3])
+  })
+})
