@@ -184,6 +184,7 @@ export class Extractor implements SliceSource<Slice> {
         // Those of a single day are all its own.
         dayTally: isAllOfOneDay(slice) ? undefined : new DayTally(clock),
         eventNames: this.#eventNamesSeen,
+        mustEndInJson: true,
         onProgress: (bytes, count) => tell({ kind: 'slice-progress', slice, bytes, events: count }),
       })
       return { part, isEndKnown: body.isEndKnown }

@@ -48,6 +48,8 @@ export interface BodySinks {
   readonly identities?: { add(bytes: Uint8Array, start: number, end: number): void } | undefined
   /** Counts every event by its day, where that is wanted. */
   readonly dayTally?: DayTally | undefined
+  /** Whether a body whose last line is no JSON at all is taken for one that broke off: an error page may follow on events. */
+  readonly mustEndInJson?: boolean
   /** Told now and then how far reading has come. */
   readonly onProgress?: (bytes: number, events: number) => void
 }
@@ -85,8 +87,9 @@ export class BodyReader {
   #skippingLine = false
   /** Whether the first bytes have been looked at for a byte order mark. */
   #isBegun = false
-  /** Whether the last line so far that is not blank broke off within its JSON. */
+  /** Whether the last line so far that is not blank broke off within its JSON, and whether it is none. */
   #lastIsIncomplete = false
+  #lastIsDamaged = false
 
   constructor(sinks: BodySinks) {
     this.#sinks = sinks
@@ -156,6 +159,8 @@ export class BodyReader {
       } else if (!allUtf8 && !isUtf8(bytes.subarray(start, end))) {
         events.append(bytes, runStart, start)
         runStart = end + 1
+        this.#damaged++
+        this.#lastIsDamaged = true
         this.#reject(bytes.subarray(start, end), 'not valid UTF-8; the line is given in base64', 'base64')
       } else if (!this.#scanLine(bytes, start, end, runStart)) runStart = end + 1
       start = end + 1
@@ -170,7 +175,10 @@ export class BodyReader {
   #scanLine(bytes: Buffer, start: number, end: number, runStart: number): boolean {
     const { scanner, writer, events } = this.#sinks
     const verdict = scanner.scan(bytes, start, end)
-    if (verdict !== LINE.blank) this.#lastIsIncomplete = verdict === LINE.incomplete
+    if (verdict !== LINE.blank) {
+      this.#lastIsIncomplete = verdict === LINE.incomplete
+      this.#lastIsDamaged = false
+    }
     if (verdict === LINE.plain || verdict === LINE.odd) {
       this.#events++
       if (end - start > this.#longestLine) this.#longestLine = end - start
@@ -224,6 +232,7 @@ export class BodyReader {
       value = JSON.parse(text)
     } catch {
       this.#damaged++
+      this.#lastIsDamaged = true
       return `not JSON from byte ${this.#sinks.scanner.stoppedAt - line.byteOffset + this.#pending.byteOffset} of the line`
     }
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'not a JSON object'
@@ -257,6 +266,7 @@ export class BodyReader {
 
   #rejectAsLong(line: Buffer): void {
     this.#lastIsIncomplete = false
+    this.#lastIsDamaged = false
     this.#reject(line.subarray(0, LONG_LINE_SHOWN), `longer than ${LINE_BYTES_MAX} bytes; only its beginning is given`)
   }
 
@@ -276,6 +286,7 @@ export class BodyReader {
     if (this.#pendingEnd > 0) this.#endLastLine()
     if (this.#lastIsIncomplete) throw cutOff(this.#events)
     if (this.#damaged > 0 && this.#events === 0) throw noExport()
+    if (this.#lastIsDamaged && this.#sinks.mustEndInJson) throw cutOff(this.#events)
     return {
       events: this.#events,
       rejects: this.#rejects,

@@ -74,6 +74,8 @@ export class AnswerBody implements AsyncIterable<Buffer> {
       this.#signal.throwIfAborted()
       throw bodyFailure(this.#request, error)
     } finally {
+      // A body that nobody has begun to read says by an event that it was given up.
+      this.#body.on('error', () => {})
       this.#body.destroy()
     }
   }
