@@ -168,13 +168,13 @@ export const SETTINGS = {
   includeProperties: {
     schema: list.optional(),
     environment: 'MIXLOAD_INCLUDE_PROPERTIES',
-    describe: 'Only these properties, comma-separated; * stands for anything',
+    describe: 'Only these properties of events and profiles, comma-separated; * stands for anything',
     default: 'all',
   },
   excludeProperties: {
     schema: list.optional(),
     environment: 'MIXLOAD_EXCLUDE_PROPERTIES',
-    describe: 'Not these properties, comma-separated; * stands for anything',
+    describe: 'Not these properties of events and profiles, comma-separated; * stands for anything',
   },
   newProperties: {
     schema: z.enum(['capture', 'ignore']).default('capture'),

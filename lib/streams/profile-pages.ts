@@ -38,6 +38,7 @@ export async function* profilePages(
   const paging = pagingOf(first, context.settings.engagePageSize)
   const { pageSize, total, session } = paging
   const lastKnown = total === undefined ? 0 : Math.ceil(total / pageSize) - 1
+  warnOfLongReading(context, query.what, lastKnown + 1)
   const enough = Math.max(total ?? Number.POSITIVE_INFINITY, query.atLeast ?? 0)
   const stop = new AbortController()
   const either = AbortSignal.any([signal, stop.signal])
@@ -68,6 +69,19 @@ export async function* profilePages(
     stop.abort()
     await Promise.allSettled(ahead)
   }
+}
+
+/** How long Mixpanel keeps a session is not known; the fewer hours it takes to read, the better. */
+function warnOfLongReading({ settings, tell }: StreamContext, what: string, pages: number): void {
+  const { queryRequestsPerHour: perHour, engagePageSize } = settings
+  if (perHour === 0 || pages <= perHour) return
+  tell({
+    kind: 'warning',
+    message:
+      `${what}: there are ${pages} pages of profiles, and ${perHour} requests an hour may be sent: it takes about ` +
+      `${Math.ceil(pages / perHour)} hours, and Mixpanel may forget the session before. With more profiles a page than ` +
+      `--engage-page-size ${engagePageSize} it takes fewer requests, as far as Mixpanel gives more.`,
+  })
 }
 
 /** A page past those that Mixpanel counts is none where it refuses it; whether rows are missing their number tells. */

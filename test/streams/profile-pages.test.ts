@@ -34,6 +34,7 @@ const paging = fc.record<Paging>({
 /** Reads all pages from such a server, whose answers come in any order. */
 async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
   const asked: number[] = []
+  const warnings: string[] = []
   let running = 0
   let most = 0
   const size = Math.min(server.askedSize, server.sizeMax)
@@ -63,7 +64,7 @@ async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
     zone: 'UTC',
     ask,
     expect: () => {},
-    tell: () => {},
+    tell: (event) => event.kind === 'warning' && warnings.push(event.message),
   }
   const got: string[] = []
   for await (const { lines } of profilePages(
@@ -75,7 +76,7 @@ async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
       got.push((JSON.parse(line) as { event: string }).event)
   }
   const all = Array.from({ length: Math.ceil(server.profiles / size) }, (_, page) => idsOf(page)).flat()
-  return { got, all, asked, most, size }
+  return { got, all, asked, most, size, warnings }
 }
 
 describe('pages of profiles', () => {
@@ -116,6 +117,14 @@ describe('pages of profiles', () => {
     const server = { profiles: 30, askedSize: 10, sizeMax: 10, tellsTotal: false, tellsSize: true, shortPages: [] }
     const reading = read({ ...server, refusesPastTheEnd: true, atOnce: 1 })
     await expect(reading).rejects.toMatchObject({ code: 'SESSION_LOST' })
+  })
+
+  it('come with a warning where there are more of them than may be asked for in an hour', async () => {
+    const server = { askedSize: 1, sizeMax: 1, tellsTotal: true, tellsSize: true, shortPages: [], atOnce: 0 }
+    const refusesPastTheEnd = true
+    expect((await read({ ...server, refusesPastTheEnd, profiles: 60 })).warnings).toEqual([])
+    const { warnings } = await read({ ...server, refusesPastTheEnd, profiles: 61 })
+    expect(warnings).toEqual([expect.stringMatching(/61 pages.* about 2 hours.*--engage-page-size/)])
   })
 
   it('go on past the total where there are more by another count', async () => {
