@@ -19,3 +19,9 @@ export function quoteText(text: string): string {
   if (text.includes('\0')) throw new TypeError('an SQL text literal cannot hold NUL')
   return `'${text.replaceAll("'", "''")}'`
 }
+
+/** A text literal in the SQL that quotes names with backticks: BigQuery's, where a backslash is special. */
+export function quoteBigQueryText(text: string): string {
+  const escaped = text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")
+  return `'${escaped.replaceAll('\n', '\\n').replaceAll('\r', '\\r')}'`
+}

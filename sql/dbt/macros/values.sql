@@ -28,7 +28,7 @@
 {% macro bigquery__utc(value) %}{{ return(value) }}{% endmacro %}
 
 {#- The day of such a moment in the project's zone. -#}
-{% macro local_date(value) %}{{ return(adapter.dispatch('local_date', 'mixload')(value, var('mixload_timezone'))) }}{% endmacro %}
+{% macro local_date(value) %}{{ return(adapter.dispatch('local_date', 'mixload')(value, var('mixload_timezone', 'UTC'))) }}{% endmacro %}
 {% macro default__local_date(value, zone) %}
   {{ return("cast((" ~ value ~ " at time zone 'UTC') at time zone '" ~ zone ~ "' as date)") }}
 {% endmacro %}

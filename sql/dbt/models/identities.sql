@@ -26,4 +26,4 @@ from seen
 from seen
 left join {{ joined }} as joined on joined.original_id = seen.distinct_id
   {%- endif %}
-where seen.distinct_id is not null
+where seen.distinct_id <> ''

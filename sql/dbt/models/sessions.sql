@@ -1,4 +1,4 @@
-{%- set gap = var('mixload_session_minutes') -%}
+{%- set gap = var('mixload_session_minutes', 30) -%}
 
 with timeline as (
   select

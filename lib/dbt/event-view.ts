@@ -1,0 +1,109 @@
+import type { Column } from '../columns/column.ts'
+import type { DestinationSupports, View } from '../destination.ts'
+import { MixloadError } from '../errors.ts'
+import { type NameQuote, quoteName } from '../sql.ts'
+import { DIALECTS, type Dialect } from './dialects.ts'
+import { EVENT_COLUMNS, type EventColumn } from './event-columns.ts'
+
+const LOCAL_TIME = '_time_raw'
+
+/**
+ * The view `event`: events in the shape that Fivetran's connector gives them, for models that were written for it. An event
+ * is one row, its time is that of the project's clock, its id and its person are never null, and a value of a wrong
+ * type is null. `path` is the quoted path of `export_latest`, `columns` are those of `export`.
+ * @throws MixloadError CONFIG_INVALID for a dialect that has no such view.
+ */
+export function eventView(
+  { dialect: name, nameQuote }: DestinationSupports,
+  path: string,
+  columns: readonly Column[],
+  zone: string,
+): View {
+  const dialect = Object.hasOwn(DIALECTS, name) ? DIALECTS[name] : undefined
+  if (dialect === undefined) {
+    throw new MixloadError('CONFIG_INVALID', `There is no view event in the SQL of this destination (${name}).`)
+  }
+  const table = new TableColumns(columns, dialect, nameQuote)
+  const column = (fixed: string) => quoteName(fixed, nameQuote)
+  const id = `coalesce(nullif(${column('mp_insert_id')}, ''), ${column('event_id')})`
+  const person = `coalesce(${column('distinct_id')}, '')`
+  const time = dialect.wallClock(column('time'), zone)
+  const isLocal = columns.some((one) => one.name === LOCAL_TIME)
+  const entries: readonly (readonly [string, string])[] = [
+    ['_fivetran_id', dialect.md5(`${id} || '|' || ${person} || '|' || ${column('event')}`)],
+    ['name', column('event')],
+    ['time', isLocal ? `coalesce(${dialect.wallClockOf(column(LOCAL_TIME))}, ${time})` : time],
+    ['distinct_id', person],
+    ['insert_id', id],
+    ['mp_processing_time_ms', column('mp_processing_time_ms')],
+    ['properties', dialect.properties(table.properties())],
+    ['_fivetran_synced', dialect.wallClock(column('_loaded_at'), 'UTC')],
+    ...EVENT_COLUMNS.map((one) => [one.name, table.value(one)] as const),
+  ]
+  const list = entries.map(([alias, value]) => `  ${value} AS ${quoteName(alias, nameQuote)}`)
+  return { name: 'event', query: `SELECT\n${list.join(',\n')}\nFROM ${path}` }
+}
+
+/** Values of properties, wherever the columns of a table have them. */
+class TableColumns {
+  readonly #columns: readonly Column[]
+  readonly #dialect: Dialect
+  readonly #quote: (name: string) => string
+
+  constructor(columns: readonly Column[], dialect: Dialect, nameQuote: NameQuote) {
+    this.#columns = columns
+    this.#dialect = dialect
+    this.#quote = (name) => quoteName(name, nameQuote)
+  }
+
+  /** A property as a value of this type. */
+  value({ property, type }: EventColumn): string {
+    const dialect = this.#dialect
+    const texts = [
+      ...this.#places(property).map((place) => dialect.text(this.#quote(place.name), place.type)),
+      ...this.#overflow().map(({ name }) => dialect.member(this.#quote(name), property)),
+    ]
+    const typeName = dialect.types[type]
+    if (texts.length === 0) return `CAST(NULL AS ${typeName})`
+    const text = texts.length === 1 ? texts[0] : `coalesce(${texts.join(', ')})`
+    if (type === 'bigint') return dialect.leadingInteger(text ?? '')
+    if (type === 'boolean') return `CASE lower(${text}) WHEN 'true' THEN true WHEN 'false' THEN false END`
+    return `CAST(${text} AS ${typeName})`
+  }
+
+  /** All properties of an event, as the text of one JSON object. */
+  properties(): string {
+    const dialect = this.#dialect
+    const properties = new Set(this.#columns.flatMap(({ property }) => property ?? []))
+    const members = [...properties].map((property) => {
+      const values = this.#places(property).map(({ name, type }) => this.#member(name, type, property))
+      return values.length === 1 ? (values[0] ?? '') : `coalesce(${values.join(', ')})`
+    })
+    const others = this.#overflow().map(({ name }) => {
+      const object = dialect.json(this.#quote(name), 'json')
+      return `nullif(trim(substr(${object}, 2, length(${object}) - 2)), '')`
+    })
+    return `'{' || ${dialect.joined([...members, ...others])} || '}'`
+  }
+
+  /** `"name":value`, or null where there is none. */
+  #member(column: string, type: Column['type'], property: string): string {
+    const name = this.#quote(column)
+    const value = column === 'time' ? this.#dialect.milliseconds(name) : name
+    const json = this.#dialect.json(value, column === 'time' ? 'bigint' : type)
+    return `CASE WHEN ${name} IS NOT NULL THEN ${this.#dialect.literal(`${JSON.stringify(property)}:`)} || ${json} END`
+  }
+
+  /** Where the values of a property are: its column first, then what does not fit into it. */
+  #places(property: string): readonly Column[] {
+    const own = this.#columns.filter((column) => column.property === property && column.role !== 'companion')
+    return own.flatMap((column) => [
+      column,
+      ...this.#columns.filter(({ role, owner }) => role === 'companion' && owner === column.name),
+    ])
+  }
+
+  #overflow(): readonly Column[] {
+    return this.#columns.filter(({ role }) => role === 'overflow')
+  }
+}

@@ -1,0 +1,147 @@
+/** What the models should have, from the lines that were loaded: plain, slow, and by no means of SQL. */
+
+export interface Line {
+  readonly event: string
+  readonly properties: Readonly<Record<string, unknown>> & {
+    readonly time?: number
+    readonly distinct_id?: string
+    readonly $insert_id?: string
+    readonly $distinct_id_before_identity?: string
+    readonly mp_processing_time_ms?: number
+  }
+}
+
+interface Loaded extends Line {
+  readonly load: number
+}
+
+const DAY_MS = 86_400_000
+const GAP_MS = 30 * 60_000
+
+/** One line an event, from loads in their order. */
+export function eventsOf(loads: readonly (readonly Line[])[]): readonly Loaded[] {
+  const latest = new Map<string, Loaded>()
+  for (const [load, lines] of loads.entries()) {
+    for (const line of lines) {
+      const one = { ...line, load }
+      const { time = null, $insert_id } = line.properties
+      const key = JSON.stringify($insert_id === undefined ? line : [line.event, time, $insert_id])
+      const other = latest.get(key)
+      if (other === undefined || beats(one, other)) latest.set(key, one)
+    }
+  }
+  const events = [...latest.values()]
+  return events.filter((event) => !events.some((other) => isMoved(event, other)))
+}
+
+function beats(one: Loaded, other: Loaded): boolean {
+  const processed = ({ properties }: Loaded) => properties.mp_processing_time_ms ?? -1
+  if (processed(one) !== processed(other)) return processed(one) > processed(other)
+  if (one.load !== other.load) return one.load > other.load
+  return one.properties.$distinct_id_before_identity !== undefined
+}
+
+/** Whether `other` is an event without an id that was moved to another person since. */
+function isMoved(event: Loaded, other: Loaded): boolean {
+  const [one, two] = [event.properties, other.properties]
+  if (one.$insert_id !== undefined || two.$insert_id !== undefined) return false
+  return (
+    event.event === other.event &&
+    one.time !== undefined &&
+    one.time === two.time &&
+    (one.$distinct_id_before_identity ?? one.distinct_id) === two.$distinct_id_before_identity &&
+    two.distinct_id !== one.distinct_id &&
+    other.load > event.load
+  )
+}
+
+/** From each id to the person, where events were moved and no id to two others. */
+export function personsOf(loads: readonly (readonly Line[])[]): (id: string) => string {
+  const links = new Map<string, string>()
+  for (const { properties } of loads.flat()) {
+    const { $distinct_id_before_identity: before, distinct_id: after } = properties
+    if (before !== undefined && after !== undefined) links.set(before, after)
+  }
+  return (id) => {
+    let person = id
+    for (let next = links.get(person); next !== undefined; next = links.get(person)) person = next
+    return person
+  }
+}
+
+const dayOf = (time: number) => new Date(time).toISOString().slice(0, 10)
+
+/** `day`, active users, new users, events. */
+export function dailyOf(events: readonly Line[], personOf: (id: string) => string): readonly string[] {
+  const days = new Map<string, { people: Set<string>; events: number }>()
+  for (const { person, time } of dated(events, personOf)) {
+    const day = days.get(dayOf(time)) ?? { people: new Set(), events: 0 }
+    days.set(dayOf(time), day)
+    day.people.add(person)
+    day.events++
+  }
+  const seen = new Set<string>()
+  return [...days].sort().map(([day, { people, events: count }]) => {
+    const fresh = [...people].filter((person) => !seen.has(person))
+    for (const person of fresh) seen.add(person)
+    return [day, people.size, fresh.length, count].join(' ')
+  })
+}
+
+const PERIODS: Readonly<
+  Record<string, { start: (day: string) => string; between: (from: string, to: string) => number }>
+> = {
+  day: { start: (day) => day, between: (from, to) => (Date.parse(to) - Date.parse(from)) / DAY_MS },
+  week: {
+    start: (day) => dayOf(Date.parse(day) - ((new Date(day).getUTCDay() + 6) % 7) * DAY_MS),
+    between: (from, to) => (Date.parse(to) - Date.parse(from)) / (7 * DAY_MS),
+  },
+  month: {
+    start: (day) => `${day.slice(0, 7)}-01`,
+    between: (from, to) =>
+      (Number(to.slice(0, 4)) - Number(from.slice(0, 4))) * 12 + Number(to.slice(5, 7)) - Number(from.slice(5, 7)),
+  },
+}
+
+/** `period`, start, periods since, size of the cohort, people retained. */
+export function retentionOf(events: readonly Line[], personOf: (id: string) => string): readonly string[] {
+  return Object.entries(PERIODS).flatMap(([period, { start, between }]) => {
+    const active = new Map<string, Set<string>>()
+    for (const { person, time } of dated(events, personOf)) {
+      active.set(person, (active.get(person) ?? new Set()).add(start(dayOf(time))))
+    }
+    const counts = new Map<string, number>()
+    for (const starts of active.values()) {
+      const first = [...starts].sort()[0] ?? ''
+      for (const each of starts) {
+        const key = `${period} ${first} ${between(first, each)}`
+        counts.set(key, (counts.get(key) ?? 0) + 1)
+      }
+    }
+    return [...counts].map(([key, count]) => `${key} ${counts.get(key.replace(/\d+$/, '0'))} ${count}`)
+  })
+}
+
+/** Person, number, start, end, events of each session. */
+export function sessionsOf(events: readonly Line[], personOf: (id: string) => string): readonly string[] {
+  const timelines = new Map<string, number[]>()
+  for (const { person, time } of dated(events, personOf)) {
+    timelines.set(person, [...(timelines.get(person) ?? []), time])
+  }
+  return [...timelines].flatMap(([person, times]) => {
+    const sessions: number[][] = []
+    for (const time of times.sort((a, b) => a - b)) {
+      const session = sessions.at(-1)
+      const last = session?.at(-1)
+      if (session === undefined || last === undefined || time - last > GAP_MS) sessions.push([time])
+      else session.push(time)
+    }
+    return sessions.map((session, index) => [person, index + 1, session[0], session.at(-1), session.length].join(' '))
+  })
+}
+
+function dated(events: readonly Line[], personOf: (id: string) => string) {
+  return events.flatMap(({ properties: { time, distinct_id } }) =>
+    time === undefined || distinct_id === undefined ? [] : [{ person: personOf(distinct_id), time }],
+  )
+}
