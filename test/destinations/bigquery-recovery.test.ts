@@ -28,6 +28,7 @@ interface KilledLoad {
 
 const LOADS: Readonly<Record<string, KilledLoad>> = {
   'appends in one file': { mode: { kind: 'append' }, kept: 2 },
+  'appends rows while they are written': { mode: { kind: 'append' }, kept: 2, rows: 12_000 },
   'appends several files and rejects': { mode: { kind: 'append' }, kept: 2, fileBytesMax: 1000, rejects: true },
   'replaces the table': { mode: { kind: 'replace-table' }, kept: 0, rejects: true },
   'replaces two days': {
