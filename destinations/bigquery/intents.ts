@@ -62,10 +62,19 @@ export function daysOf(firstDay: Day, lastDay: Day): readonly Day[] {
 /** Longest JSON of intents that is noted as it is; a selection of many events makes it longer. */
 const PLAIN_CHARACTERS_MAX = 8000
 
-/** As JSON, packed where it is long. */
+/** Longest that is noted packed, with room for what else is in the note. */
+const PACKED_CHARACTERS_MAX = 14_000
+
+/** As JSON, packed where it is long; where that is too long as well, without the rows by day, which can be done without. */
 export function notedIntents(intents: readonly Intent[]): unknown {
-  const json = JSON.stringify(intents)
-  return json.length <= PLAIN_CHARACTERS_MAX ? intents : { gzip: gzipSync(json).toString('base64') }
+  if (JSON.stringify(intents).length <= PLAIN_CHARACTERS_MAX) return intents
+  const whole = packed(intents)
+  if (whole.gzip.length <= PACKED_CHARACTERS_MAX) return whole
+  return packed(intents.map((intent) => ({ ...intent, record: { ...intent.record, dayRows: null } })))
+}
+
+function packed(intents: readonly Intent[]): { readonly gzip: string } {
+  return { gzip: gzipSync(JSON.stringify(intents)).toString('base64') }
 }
 
 /** The intents of a note; none where there is no note, or one that is not of mixload. */

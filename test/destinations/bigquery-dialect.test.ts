@@ -9,7 +9,7 @@ import {
   layoutOf,
 } from '../../destinations/bigquery/dialect.ts'
 import { ApiFailure, stepFailure } from '../../destinations/bigquery/failures.ts'
-import { type Intent, notedIntents, readIntents, targetsOf } from '../../destinations/bigquery/intents.ts'
+import { daysOf, type Intent, notedIntents, readIntents, targetsOf } from '../../destinations/bigquery/intents.ts'
 import { baseOf, parseUrl, placeOf } from '../../destinations/bigquery/url.ts'
 import { companionName, columnName as nameOfProperty } from '../../lib/columns/naming.ts'
 import { MixloadError } from '../../lib/errors.ts'
@@ -211,6 +211,15 @@ describe('intents', () => {
 
   it.each(['', 'é"\\\u2028', 'an event, '.repeat(5000)])('come back from a note as they were', (selection) => {
     expect(readIntents(JSON.parse(JSON.stringify(notedIntents([intent(selection)]))))).toEqual([intent(selection)])
+  })
+
+  it('leave out the rows by day where these are too many to be noted', () => {
+    const days = daysOf('2015-01-01', '2025-12-01')
+    const dayRows = Object.fromEntries(days.map((day, at) => [day, (at * 2_654_435_761) % 1_000_003]))
+    const { record, ...others } = intent('')
+    const noted = notedIntents([{ ...others, record: { ...record, dayRows } }])
+    expect(JSON.stringify(noted).length).toBeLessThan(16_384)
+    expect(readIntents(noted)).toEqual([{ ...others, record: { ...record, dayRows: null } }])
   })
 
   it('say which partitions they write, the days without rows included', () => {
