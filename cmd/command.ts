@@ -20,8 +20,8 @@ export interface Command {
   readonly settings: readonly SettingName[]
   /** Flags of its own. */
   readonly options?: Readonly<Record<string, Options>>
-  /** Where it takes one or more words after its name: how they are written, what they are, and what to say when there is none. */
-  readonly words?: { readonly usage: string; readonly describe: string; readonly missing: string }
+  /** Where it takes words after its name: how they are written, what they are, and, where there must be one, what to say when there is none. */
+  readonly words?: { readonly usage: string; readonly describe: string; readonly missing?: string }
   /** Does the work and gives the exit code. */
   run(context: CommandContext): Promise<number>
 }

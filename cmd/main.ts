@@ -17,6 +17,13 @@ const COMMANDS: Readonly<
     load: () => import('./verify.ts'),
   },
   views: { describe: 'Make the views anew', load: () => import('./views.ts') },
+  track: { describe: 'Send an event', load: () => import('./track.ts') },
+  engage: { describe: 'Change a profile', load: () => import('./engage.ts') },
+  alias: { describe: 'Give a person another id', load: () => import('./alias.ts') },
+  import: {
+    describe: 'Send events of any age, from files or from the warehouse',
+    load: () => import('./import.ts'),
+  },
   simulate: { describe: 'Run a local Mixpanel to try it all on', load: () => import('./simulate.ts') },
 }
 
@@ -77,7 +84,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 function takeWords(builder: Argv, name: string, describe: string, words: NonNullable<Command['words']>): void {
   builder
     .usage(`$0 ${name} ${words.usage}\n\n${describe}\n\n${words.describe}`)
-    .demandCommand(1, words.missing)
+    .demandCommand(words.missing === undefined ? 0 : 1, words.missing)
     .strict(false)
     .strictOptions()
 }

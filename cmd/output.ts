@@ -41,7 +41,7 @@ function logEvents(): Events {
   const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }))
   return {
     tell(event) {
-      if (event.kind === 'slice-progress' || event.kind === 'records-progress') return
+      if (['slice-progress', 'records-progress', 'import-progress'].includes(event.kind)) return
       const { level, message, ...fields } = logEntry(event)
       log[level]({ kind: event.kind, ...fields }, message)
     },
@@ -93,7 +93,8 @@ function terminalEvents(): Events {
       if (!isProgress) {
         display.clear()
         process.stderr.write(`${sentence(event)}\n`)
-      } else if (event.kind === 'slice-progress' && performance.now() - shownAt < REDRAW_MS) return
+      } else if (['slice-progress', 'import-progress'].includes(event.kind) && performance.now() - shownAt < REDRAW_MS)
+        return
       show()
     },
     fail(error) {
@@ -164,6 +165,8 @@ export function sentence(event: RunEvent): string {
         `${sliceName(event.slice)}: ${event.undated} events without a usable time, ${event.outside} dated outside ` +
         `${'file' in event.slice ? 'the years 1 to 9999' : 'these days'}; all are kept`
       )
+    case 'import-progress':
+      return `${event.events} events so far, ${event.rejected} refused`
     case 'warning':
       return event.message
   }

@@ -12,6 +12,7 @@ export class Progress {
   #stream = ''
   #downloading = ''
   #loading = ''
+  #importing = ''
 
   constructor(startedAt: number) {
     this.#startedAt = startedAt
@@ -67,12 +68,18 @@ export class Progress {
       case 'retry':
         this.#requestsLeft--
         return false
+      case 'import-progress': {
+        const rate = Math.round(event.events / Math.max(0.001, event.seconds))
+        this.#importing = `${count(event.events)} events, ${count(rate)} events/s, ${count(event.rejected)} refused`
+        return true
+      }
       default:
         return false
     }
   }
 
   lines(now: number): readonly string[] {
+    if (this.#importing !== '') return [this.#importing]
     const seconds = Math.max(0.001, (now - this.#startedAt) / 1000)
     const toGo = this.#loaded === 0 ? undefined : (seconds / this.#loaded) * (this.#slices - this.#loaded)
     const total = [

@@ -65,6 +65,8 @@ export type RunEvent =
   | { readonly kind: 'waiting-for-budget'; readonly ms: number }
   | { readonly kind: 'rejects'; readonly slice: AnySlice; readonly count: number }
   | { readonly kind: 'dates'; readonly slice: AnySlice; readonly undated: number; readonly outside: number }
+  /** Events that have been sent and answered, of them those refused, and the seconds that it took. */
+  | { readonly kind: 'import-progress'; readonly events: number; readonly rejected: number; readonly seconds: number }
   | { readonly kind: 'warning'; readonly message: string }
 
 export type Tell = (event: RunEvent) => void

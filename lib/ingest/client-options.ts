@@ -7,17 +7,17 @@ import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX } from './endpoints.ts'
 import type { Tell } from './report.ts'
 import type { ImportCredentials } from './sender.ts'
 
-/** How a client is set up. Only the token is needed. */
+/** How a client is set up. Only the token is needed, or credentials for an import. */
 export interface IngestOptions {
   /** Under which `clientNamed` finds it; a client without a name is known to nobody else. */
   readonly name?: string | undefined
-  /** The project token. */
-  readonly token: string
+  /** The project token. A client that has none can only import. */
+  readonly token?: string | undefined
   /** Where the project's data lives; `us` where left out. */
   readonly region?: Region | undefined
   /** Address in the place of Mixpanel's host. */
   readonly apiUrl?: string | undefined
-  /** Who imports; the token serves where left out. */
+  /** Who imports, where that is not to be the token. */
   readonly credentials?: ImportCredentials | undefined
   /** The most records of one request, 2,000, and the most bytes, 2 MB. */
   readonly batchRecords?: number | undefined
@@ -45,7 +45,7 @@ const text = z.string().min(1)
 
 const OPTIONS = z.strictObject({
   name: text.optional(),
-  token: text,
+  token: text.optional(),
   region: z.enum(REGIONS).default('us'),
   apiUrl: z.url({ protocol: /^https?$/ }).optional(),
   credentials: z
@@ -72,7 +72,11 @@ export type CheckedOptions = z.output<typeof OPTIONS>
 /** @throws MixloadError CONFIG_INVALID naming each option that is unknown or wrong; values are not repeated. */
 export function checkedClientOptions(options: unknown): CheckedOptions {
   const parsed = OPTIONS.safeParse(options ?? {})
-  if (parsed.success) return parsed.data
+  if (parsed.success) {
+    const { token, credentials } = parsed.data
+    if (token !== undefined || credentials !== undefined) return parsed.data
+    throw new MixloadError('CONFIG_INVALID', 'Options of the client: token is missing.')
+  }
   const wrong = parsed.error.issues.map((issue) => {
     if (issue.code !== 'unrecognized_keys') return `${issue.path.map(String).join('.')}: ${issue.message}`
     return `${issue.keys.join(', ')} is not an option. Known: ${Object.keys(OPTIONS.shape).join(', ')}`

@@ -226,6 +226,9 @@ export class IngestClient implements AsyncDisposable {
 
   async #addJson(endpoint: EndpointName, records: readonly string[], ownToken: boolean): Promise<void> {
     this.#assertOpen()
+    if (this.#options.token === undefined && !ownToken && endpoint !== 'import') {
+      throw new MixloadError('CONFIG_INVALID', 'A client without a token can only import: give it the project token.')
+    }
     for (const json of records) {
       if (json.length > RECORD_BYTES_MAX)
         throw invalid('The record', `has ${json.length} characters, and Mixpanel takes 1 MB`)
@@ -244,7 +247,7 @@ export class IngestClient implements AsyncDisposable {
   #outgoing(endpoint: EndpointName, json: string, ownToken: boolean, place: Place | undefined): Outgoing {
     const index = this.#counts.get(endpoint) ?? 0
     this.#counts.set(endpoint, index + 1)
-    const tokenBytes = this.#options.token.length + 16
+    const tokenBytes = (this.#options.token ?? '').length + 16
     return { json, bytes: Buffer.byteLength(json) + tokenBytes, ownToken, index, place }
   }
 

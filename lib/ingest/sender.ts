@@ -14,7 +14,7 @@ export type ImportCredentials =
 export interface SenderOptions {
   /** Without a slash at its end. */
   readonly host: string
-  readonly token: string
+  readonly token: string | undefined
   readonly credentials?: ImportCredentials | undefined
   /** Longest wait for an answer, milliseconds. */
   readonly timeoutMs: number
@@ -56,7 +56,7 @@ export class Sender implements AsyncDisposable {
       headers.authorization = basic(credentials, token)
       if (credentials?.kind === 'service-account') url.searchParams.set('project_id', credentials.projectId)
     }
-    let body = Buffer.from(bodyOf(endpoint, records, token))
+    let body = Buffer.from(bodyOf(endpoint, records, token ?? ''))
     if (endpoint.gzip) {
       headers['content-encoding'] = 'gzip'
       body = await zip(body, { level: GZIP_LEVEL })
@@ -94,10 +94,8 @@ export class Sender implements AsyncDisposable {
   }
 }
 
-function basic(credentials: ImportCredentials | undefined, token: string): string {
-  const pair =
-    credentials?.kind === 'service-account'
-      ? `${credentials.user}:${credentials.secret}`
-      : `${credentials?.secret ?? token}:`
+function basic(credentials: ImportCredentials | undefined, token: string | undefined): string {
+  const alone = credentials?.secret ?? token ?? ''
+  const pair = credentials?.kind === 'service-account' ? `${credentials.user}:${credentials.secret}` : `${alone}:`
   return `Basic ${Buffer.from(pair).toString('base64')}`
 }

@@ -23,6 +23,11 @@ export function numberOfRaw(value: unknown): number | undefined {
   return sourceJson.isRawJSON(value) ? Number(value.rawJSON) : undefined
 }
 
+/** Whether a value of {@link parseLossless} is an object that stands for a number. */
+export function isRaw(value: unknown): boolean {
+  return sourceJson.isRawJSON(value)
+}
+
 /** A number that `JSON.stringify` spells with a point, as Python's floats are: `12.0`. */
 export function decimal(number: number): unknown {
   const text = String(number)

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { MixloadError, messageOf } from '../lib/errors.ts'
+
+/** How often the state is written, so that it costs nothing. */
+const WRITE_EVERY_MS = 500
+
+/**
+ * How far the import of a file into a project has come, in a file of its own, so that one that was killed goes on. It is
+ * of that file as it lies there: a file that has changed is a new one.
+ */
+export class ImportResume {
+  readonly #path: string
+  #through: number
+  #written: number
+  #writtenAt = 0
+  #writing: Promise<void> = Promise.resolve()
+
+  private constructor(path: string, through: number) {
+    this.#path = path
+    this.#through = this.#written = through
+  }
+
+  /** `project` tells projects and servers apart; it may hold a secret, of which only a hash is kept. */
+  static async open(stateDirectory: string, file: string, project: string): Promise<ImportResume> {
+    const { size, mtimeMs } = await stat(file)
+    const key = JSON.stringify([resolve(file), size, mtimeMs, project])
+    const name = `${createHash('sha256').update(key).digest('hex').slice(0, 32)}.json`
+    const path = join(stateDirectory, 'import', name)
+    return new ImportResume(path, await throughOf(path))
+  }
+
+  /** Events, from the first, that need not be sent again. */
+  get through(): number {
+    return this.#through
+  }
+
+  /** Notes how far it is; a failure to write it is told by {@link end}. */
+  note(through: number): void {
+    this.#through = through
+    if (performance.now() - this.#writtenAt < WRITE_EVERY_MS) return
+    this.#write()
+  }
+
+  /** Keeps the state, or removes it when the import is through. @throws MixloadError SPOOL_FAILED. */
+  async end(isThrough: boolean): Promise<void> {
+    if (!isThrough && this.#through > this.#written) this.#write()
+    try {
+      await this.#writing
+      if (isThrough) await rm(this.#path, { force: true })
+    } catch (error) {
+      throw new MixloadError(
+        'SPOOL_FAILED',
+        `Cannot keep how far the import is in ${this.#path}: ${messageOf(error)}. Set MIXLOAD_STATE_DIR to a directory that can be written.`,
+        { cause: error },
+      )
+    }
+  }
+
+  #write(): void {
+    const through = this.#through
+    this.#writtenAt = performance.now()
+    this.#written = through
+    this.#writing = this.#writing.then(async () => {
+      await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 })
+      const aside = `${this.#path}.${process.pid}.new`
+      await writeFile(aside, JSON.stringify({ through }), { mode: 0o600 })
+      await rename(aside, this.#path)
+    })
+    this.#writing.catch(() => {})
+  }
+}
+
+async function throughOf(path: string): Promise<number> {
+  try {
+    const { through } = JSON.parse(await readFile(path, 'utf8')) as { readonly through?: unknown }
+    return typeof through === 'number' && Number.isSafeInteger(through) && through > 0 ? through : 0
+  } catch {
+    // None, or one that was cut: then all is sent, and Mixpanel tells what it has.
+    return 0
+  }
+}

@@ -1,0 +1,198 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { startSimulator } from '../../lib/simulator/index.ts'
+import { exported, lines } from '../simulator/asking.ts'
+import { ended, Workplace } from './run-mixload.ts'
+
+const TOKEN = 'a-project-token'
+const DAY = '2026-08-03'
+const NOON = Date.parse(`${DAY}T12:00:00Z`)
+let place: Workplace
+
+beforeEach(async () => {
+  place = await Workplace.create({ token: TOKEN })
+})
+afterEach(() => place[Symbol.asyncDispose]())
+
+const token = { MIXPANEL_TOKEN: TOKEN }
+const DAY_BEFORE = '2026-08-02'
+const stored = async (simulator = place.simulator) =>
+  lines((await exported(simulator, DAY_BEFORE, DAY)).text).map((line) => JSON.parse(line))
+const event = (n: number, more: object = {}) => ({
+  event: 'Order',
+  properties: { time: NOON + n, distinct_id: `p${n % 7}`, $insert_id: `id-${n}`, n, ...more },
+})
+const ndjson = (events: readonly object[]) => events.map((one) => `${JSON.stringify(one)}\n`).join('')
+
+async function file(name: string, content: string | Buffer): Promise<string> {
+  const path = join(place.directory, name)
+  await writeFile(path, content)
+  return path
+}
+
+describe('mixload import', () => {
+  it('sends the events of files, packed or not, and of standard input', async () => {
+    const one = await file('one.ndjson', ndjson([event(1), event(2)]))
+    const two = await file('two.json.gz', gzipSync(`\n${ndjson([event(3)])}\r\n`))
+    const ran = await place.run(['import', one, two, '--json'], token)
+    expect(ran.code).toBe(0)
+    expect(JSON.parse(ran.stdout)).toMatchObject({ accepted: 3, rejected: 0, skipped: 0, rejects: null })
+    const child = place.start(['import', '-'], place.environment(token), 'pipe')
+    child.stdin?.end(ndjson([event(4, { text: 'a\u2028b' })]))
+    expect((await ended(child)).stdout).toMatch(/^1 taken/)
+    expect((await stored()).map(({ properties }) => properties.n).sort()).toEqual([1, 2, 3, 4])
+  })
+
+  it('reads CSV: names from the header, values as they look', async () => {
+    const csv = [
+      '\ufeffevent,time,distinct_id,$insert_id,amount,zip,tags,"a, b",gift',
+      `Order,${NOON},17,id-1,9.5,01234,"[""x"",1]","say ""hi""\nthere",true`,
+      `Order,2026-08-03T12:00:00Z,18,,,,,,`,
+      `Order,${NOON / 1000},19,id-3,12345678901234567890,,,,`,
+    ]
+    const ran = await place.run(['import', await file('orders.csv', csv.join('\r\n'))], token)
+    expect(ran).toMatchObject({ code: 0, stderr: '' })
+    const found = (await stored()).sort((a, b) => a.properties.distinct_id - b.properties.distinct_id)
+    expect(found[0].properties).toMatchObject({
+      time: NOON,
+      distinct_id: '17',
+      amount: 9.5,
+      zip: '01234',
+      tags: ['x', 1],
+      'a, b': 'say "hi"\nthere',
+      gift: true,
+    })
+    expect(Object.keys(found[1].properties)).not.toContain('amount')
+    expect(found.map(({ properties }) => properties.time)).toEqual([NOON, NOON, NOON])
+    expect((await exported(place.simulator, DAY, DAY)).text).toContain('"amount":12345678901234567890')
+  })
+
+  it('puts what is refused into a file, with number and reason, and ends with 3', async () => {
+    const events = [event(1), event(2, { distinct_id: 'null' }), event(3), event(4, { time: undefined }), event(5)]
+    const path = await file('some.ndjson', `${ndjson(events)}not json\n`)
+    const rejects = join(place.directory, 'refused.ndjson')
+    const ran = await place.run(['import', path, '--rejects', rejects], token)
+    expect(ran.code).toBe(3)
+    expect(ran.stdout).toContain('3 taken, 3 refused')
+    const found = lines(readFileSync(rejects, 'utf8')).map((line) => JSON.parse(line))
+    expect(found.sort((a, b) => a.number - b.number)).toEqual([
+      {
+        source: path,
+        number: 2,
+        reason: expect.stringContaining('placeholder'),
+        field: 'properties.distinct_id',
+        event: events[1],
+      },
+      {
+        source: path,
+        number: 4,
+        reason: expect.stringContaining('time'),
+        event: JSON.parse(JSON.stringify(events[3])),
+      },
+      { source: path, number: 6, reason: expect.stringContaining('JSON'), event: 'not json' },
+    ])
+  })
+
+  it('goes on behind what was sent when it was killed, and forgets that when it is through', async () => {
+    const path = await file('many.ndjson', ndjson(Array.from({ length: 20_000 }, (_, n) => event(n))))
+    place.simulator.fault({ kind: 'slow-first-byte', ms: 60_000, skip: 6, times: 1000, match: { path: '/import' } })
+    const child = place.start(['import', path], place.environment(token))
+    await expect.poll(() => place.simulator.eventCount(), { timeout: 20_000 }).toBeGreaterThanOrEqual(12_000)
+    // The state is written every half second at most.
+    await new Promise((resolve) => setTimeout(resolve, 700))
+    child.kill('SIGTERM')
+    expect((await ended(child)).code).toBe(130)
+    place.simulator.clearFaults()
+    const again = await place.run(['import', path], token)
+    expect(again.code).toBe(0)
+    const [, before] = /(\d+) events were imported before/.exec(again.stderr) ?? []
+    expect(Number(before)).toBeGreaterThanOrEqual(8000)
+    expect(again.stdout).toContain(`${20_000 - Number(before)} taken`)
+    const ids = new Set((await stored()).map(({ properties }) => properties.$insert_id))
+    expect(ids.size).toBe(20_000)
+    const third = await place.run(['import', path, '--json'], token)
+    expect(JSON.parse(third.stdout)).toMatchObject({ accepted: 20_000, skipped: 0 })
+  })
+
+  it('takes a service account where there is no token, and prefers the token', async () => {
+    const path = await file('one.ndjson', ndjson([event(1)]))
+    expect((await place.run(['import', path])).code).toBe(0)
+    const other = await startSimulator({ token: TOKEN, projectId: '999' })
+    const environment = { ...token, MIXPANEL_API_URL: other.url }
+    const ran = await place.run(['import', path], environment)
+    expect({ code: ran.code, count: other.eventCount() }).toEqual({ code: 0, count: 1 })
+    await other.close()
+  })
+
+  it.each([
+    [['import'], 'Name files'],
+    [['import', 'x', '--query', 'SELECT 1'], 'Name files'],
+    [['import', 'nowhere.ndjson'], 'nowhere.ndjson: There is no such file'],
+    [['import', '--query', 'SELECT nothing FROM export'], 'query'],
+  ])('%j says what is wrong', async (args, message) => {
+    await place.run(['sync', '--from', DAY])
+    const ran = await place.run(args, token)
+    expect([1, 2]).toContain(ran.code)
+    expect(ran.stderr).toContain(message)
+  })
+})
+
+describe('mixload import --query', () => {
+  it('copies events into another project, and twice adds nothing', async () => {
+    const events = [
+      // What comes first makes the types of columns.
+      event(1, {
+        time: NOON - 86_400_000,
+        plan: 'pro',
+        $city: 'Lyon',
+        amount: 1.5,
+        list: [1, { a: null }],
+        gift: true,
+        note: 'x "y"\n',
+      }),
+      event(2, { plan: 7, amount: 'much', gift: 'yes', big: 1, when: '2026-08-01T10:00:00' }),
+      event(3, { Plan: 'other', 'plan ': 'third' }),
+      event(4, { amount: [1], list: 'text', gift: { a: 1 } }),
+    ]
+    await place.simulator.ingest(events)
+    await place.simulator.ingest(events.slice(0, 2))
+    const long = JSON.stringify(event(5, { amount: 'LONG' })).replace('"LONG"', '12345678901234567890')
+    await place.simulator.ingest([long])
+    expect((await place.run(['backfill', '--from', DAY_BEFORE, '--to', DAY, '--streams', 'export'])).code).toBe(0)
+    await using other = await startSimulator({ token: 'other-token' })
+    const environment = { MIXPANEL_TOKEN: 'other-token', MIXPANEL_API_URL: other.url }
+    const args = ['import', '--query', 'SELECT * FROM export_latest', '--json']
+    const ran = await place.run(args, environment)
+    expect(ran.stderr).toBe('')
+    expect(JSON.parse(ran.stdout)).toMatchObject({ accepted: 5, rejected: 0 })
+    expect((await exported(other, DAY, DAY)).text).toContain('"amount":12345678901234567890')
+    const found = (await stored(other)).sort((a, b) => a.properties.n - b.properties.n)
+    for (const [at, { event: name, properties }] of events.entries()) {
+      const wanted = { ...properties, ...('plan' in properties && properties.plan === 7 ? { plan: '7' } : {}) }
+      expect(found[at]).toMatchObject({ event: name, properties: wanted })
+    }
+    await place.run(args, environment)
+    const distinct = new Set(
+      (await stored(other)).map(({ event: name, properties: { distinct_id, time, $insert_id } }) =>
+        JSON.stringify([name, distinct_id, time, $insert_id]),
+      ),
+    )
+    expect(distinct.size).toBe(5)
+    expect(existsSync(join(place.directory, 'mixload-rejects.ndjson'))).toBe(false)
+  })
+
+  it('sends the person that an event came with, also after a merge', async () => {
+    await place.simulator.ingest([event(1, { distinct_id: 'ann', $distinct_id_before_identity: 'before' })])
+    await place.run(['backfill', '--from', DAY, '--to', DAY, '--streams', 'export'])
+    await using other = await startSimulator({ token: 'other-token' })
+    const environment = { MIXPANEL_TOKEN: 'other-token', MIXPANEL_API_URL: other.url }
+    await place.run(['import', '--query', "SELECT *, 'copy' AS origin FROM mixpanel.export_latest"], environment)
+    const [found] = await stored(other)
+    expect(found.properties).toMatchObject({ distinct_id: 'before', origin: 'copy', n: 1 })
+    expect(found.properties).not.toHaveProperty('$distinct_id_before_identity')
+    expect(found.properties).not.toHaveProperty('event_id')
+  })
+})
