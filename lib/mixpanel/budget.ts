@@ -19,9 +19,13 @@ export interface RateLimits {
 
 /** A request under way. */
 const Running = z.object({ id: z.string(), pid: z.int(), since: z.number() })
+type Running = z.output<typeof Running>
 
 /** Of a request that never ended, such as one on a machine that went down: when it counts no more. */
 const RUNNING_MS_MAX = HOUR_MS
+
+/** How long a place without a request is kept from others: giving it back and taking it anew costs milliseconds. */
+const KEPT_MS = 500
 
 /** How often a request looks whether one of those under way has ended. */
 const LOOK_AGAIN_MS = 100
@@ -53,6 +57,8 @@ export class RequestBudget {
   readonly #limits: RateLimits
   /** Told how long a request must wait. */
   readonly #onWait: (ms: number) => void
+  /** Places on disk that no request of this process uses any more. */
+  readonly #kept: Running[] = []
 
   /** `key` tells projects and servers apart. */
   constructor(directory: string, key: string, limits: RateLimits, onWait: (ms: number) => void = () => {}) {
@@ -65,20 +71,36 @@ export class RequestBudget {
   /** Waits until a request may be sent, and counts it. Where the limits have `atOnce`, its end must be told. */
   async acquire(signal: AbortSignal): Promise<Release> {
     const { perHour, perSecond, atOnce = 0 } = this.#limits
-    if (perHour === 0 && perSecond === 0 && atOnce === 0) return nothingToRelease
-    const id = randomUUID()
+    const isCounted = perHour > 0 || perSecond > 0
+    if (!isCounted && atOnce === 0) return nothingToRelease
     for (;;) {
-      const wait = await this.#tryTake(id)
-      if (wait === 0) return atOnce === 0 ? nothingToRelease : () => this.#release(id)
-      this.#onWait(wait)
-      await sleep(wait, undefined, { signal })
+      const kept = this.#kept.pop()
+      const isFresh = kept !== undefined && kept.since > Date.now() - RUNNING_MS_MAX / 2
+      if (isFresh && !isCounted) return async () => this.#keep(kept)
+      const taken = await this.#tryTake(kept?.id ?? randomUUID(), isCounted)
+      if (typeof taken !== 'number') return atOnce === 0 ? nothingToRelease : async () => this.#keep(taken)
+      if (kept !== undefined) this.#keep(kept)
+      this.#onWait(taken)
+      await sleep(taken, undefined, { signal })
     }
   }
 
-  #release(id: string): Promise<void> {
+  /** Keeps a place for the next request, which mostly comes at once, and gives it back when none does. */
+  #keep(place: Running): void {
+    this.#kept.push(place)
+    if (this.#kept.length > 1) return
+    const timer = setTimeout(() => {
+      const ids = new Set(this.#kept.splice(0).map(({ id }) => id))
+      // Should that fail, the places are free when this process has ended.
+      this.#giveBack(ids).catch(() => {})
+    }, KEPT_MS)
+    timer.unref()
+  }
+
+  #giveBack(ids: ReadonlySet<string>): Promise<void> {
     return this.#alone(async () => {
       const { sent, running } = await this.#read(Date.now())
-      await this.#write({ sent, running: running.filter((other) => other.id !== id) })
+      await this.#write({ sent, running: running.filter(({ id }) => !ids.has(id)) })
     })
   }
 
@@ -89,19 +111,23 @@ export class RequestBudget {
     return Math.max(0, perHour - (await this.#read(now)).sent.length)
   }
 
-  /** Takes a place, or gives the milliseconds until there may be one. */
-  #tryTake(id: string): Promise<number> {
+  /** Takes a place, also one that is kept, or gives the milliseconds until there may be one. */
+  #tryTake(id: string, isCounted: boolean): Promise<Running | number> {
     return this.#alone(async () => {
       // Only now: what others sent while the lock was theirs must not lie in the future.
       const now = Date.now()
       const { sent, running } = await this.#read(now)
       const { atOnce = 0 } = this.#limits
-      if (atOnce > 0 && running.length >= atOnce) return LOOK_AGAIN_MS
+      const others = running.filter((other) => other.id !== id)
+      if (atOnce > 0 && others.length >= atOnce) return LOOK_AGAIN_MS
       const wait = waitFor(sent, this.#limits, now)
       if (wait > 0) return wait
       const started = { id, pid: process.pid, since: now }
-      await this.#write({ sent: [...sent, now], running: atOnce === 0 ? running : [...running, started] })
-      return 0
+      await this.#write({
+        sent: isCounted ? [...sent, now] : sent,
+        running: atOnce === 0 ? running : [...others, started],
+      })
+      return started
     })
   }
 

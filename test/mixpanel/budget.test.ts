@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { MixloadError } from '../../lib/errors.ts'
 import { type RateLimits, RequestBudget, waitFor } from '../../lib/mixpanel/budget.ts'
 
@@ -219,6 +219,21 @@ describe('requests at once', () => {
     const stored = JSON.parse(await readFile(join(directory, 'query.json'), 'utf8'))
     expect(stored.running).toMatchObject([{ pid: process.pid }])
     await release()
+  })
+
+  it('are given the places of those that ended, one after the other, without a wait, and give them back in the end', async () => {
+    const one = budget(1)
+    for (let count = 0; count < 50; count++) await (await one.acquire(signal))()
+    const stored = async () => JSON.parse(await readFile(join(directory, 'query.json'), 'utf8')).running.length
+    expect(await stored()).toBe(1)
+    await vi.waitFor(async () => expect(await stored()).toBe(0), { timeout: 10_000, interval: 50 })
+    await (await budget(1).acquire(signal))()
+  })
+
+  it('count in the hour, too, where they take the place of another', async () => {
+    const one = new RequestBudget(directory, 'query', { perHour: 3, perSecond: 0, atOnce: 1 })
+    for (let count = 0; count < 3; count++) await (await one.acquire(signal))()
+    expect(await one.remaining()).toBe(0)
   })
 
   it('keep no places without a limit', async () => {

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { RunEvent } from '../../lib/events.ts'
 import { RequestBudget } from '../../lib/mixpanel/budget.ts'
 import { MixpanelClient } from '../../lib/mixpanel/client.ts'
@@ -130,6 +130,7 @@ describe('asking', () => {
     const all = await Promise.allSettled(Array.from({ length: 7 }, () => one.ask(REQUEST, signal)))
     expect(all.filter(({ status }) => status === 'rejected').length).toBe(2)
     expect(most).toBe(2)
-    expect(JSON.parse(await readFile(join(directory, 'query.json'), 'utf8'))).toMatchObject({ running: [] })
+    const stored = async () => JSON.parse(await readFile(join(directory, 'query.json'), 'utf8'))
+    await vi.waitFor(async () => expect(await stored()).toMatchObject({ running: [] }), { timeout: 10_000 })
   })
 })
