@@ -17,6 +17,7 @@ const COMMANDS: Readonly<
     load: () => import('./verify.ts'),
   },
   views: { describe: 'Make the views anew', load: () => import('./views.ts') },
+  dbt: { describe: 'Describe the tables for dbt', load: () => import('./dbt.ts') },
   track: { describe: 'Send an event', load: () => import('./track.ts') },
   engage: { describe: 'Change a profile', load: () => import('./engage.ts') },
   alias: { describe: 'Give a person another id', load: () => import('./alias.ts') },

@@ -1,0 +1,76 @@
+import { allViews } from '../all-views.ts'
+import type { Destination } from '../destination.ts'
+import { MixloadError } from '../errors.ts'
+import type { Settings } from '../settings.ts'
+import { quoteName } from '../sql.ts'
+import { DATA_TYPES } from './data-types.ts'
+import { EVENT_VIEWS, type KnownTable, knownTables, LEDGER_TABLES } from './known-tables.ts'
+import { type FoundTable, type Source, sourceOf } from './sources.ts'
+
+const LOADS = '_mixload_loads'
+
+/**
+ * The tables and views that a destination has now, each with its columns; none where nothing has been loaded. It may be
+ * open only to read.
+ * @throws MixloadError CONFIG_INVALID where the destination answers no queries.
+ */
+export async function foundTables(
+  destination: Destination,
+  settings: Settings,
+  signal: AbortSignal,
+): Promise<readonly FoundTable[]> {
+  const names = await tableNames(destination, signal)
+  if (names.length === 0) return []
+  const known = knownTables(settings)
+  const views = new Set((await allViews(destination, settings)).map(({ name }) => name))
+  const tables: FoundTable[] = []
+  for (const name of names) {
+    const table = known.find((one) => one.name === name) ?? otherTable(name)
+    tables.push({ known: table, columns: await destination.columns(name) })
+  }
+  return [
+    ...tables,
+    ...[...EVENT_VIEWS, ...known].filter(({ name }) => views.has(name)).map((view) => ({ known: view, columns: [] })),
+    ...LEDGER_TABLES.map((table) => ({ known: table, columns: table.columns })),
+  ]
+}
+
+/**
+ * What dbt is to know of them.
+ * @throws MixloadError CONFIG_INVALID for a destination that dbt does not read.
+ */
+export function sourceFor(
+  destination: Destination,
+  settings: Settings,
+  name: string,
+  tables: readonly FoundTable[],
+): Source {
+  const { dialect, nameQuote } = destination.supports
+  const types = Object.hasOwn(DATA_TYPES, dialect) ? DATA_TYPES[dialect] : undefined
+  if (types === undefined) {
+    throw new MixloadError('CONFIG_INVALID', `dbt is not known to read this destination (${dialect}).`)
+  }
+  const path = destination.pathInViews(LOADS).slice(1, -1).split(`${nameQuote}.${nameQuote}`)
+  const [schema = settings.schema, database] = path.slice(0, -1).reverse()
+  const parts = [...(database === undefined ? [] : [database]), schema, LOADS]
+  const loads = parts.map((part) => quoteName(part, nameQuote)).join('.')
+  return sourceOf({ name, schema, database, types, loads }, tables)
+}
+
+async function tableNames(destination: Destination, signal: AbortSignal): Promise<readonly string[]> {
+  const names: string[] = []
+  const sql = `SELECT DISTINCT table_name FROM ${destination.pathInViews('_mixload_columns')} ORDER BY table_name`
+  await destination.query(
+    sql,
+    (rows) => {
+      for (const row of rows) names.push(String(JSON.parse(row).table_name))
+    },
+    signal,
+  )
+  return names
+}
+
+/** A table of groups that the settings do not name any more, or one that a newer version made. */
+function otherTable(name: string): KnownTable {
+  return { name, description: 'Loaded by mixload', columns: [], properties: {}, key: [], streams: [name] }
+}

@@ -1,0 +1,137 @@
+import { EVENT_PROPERTIES, EXPORT_COLUMNS, type FixedColumn, fixed, LOCAL_TIME_COLUMN } from '../columns/catalogue.ts'
+import { latestName } from '../columns/naming.ts'
+import { type Settings, STREAMS } from '../settings.ts'
+import { recordStreams } from '../streams/index.ts'
+
+/** What is known of a table before any column of it is. */
+export interface KnownTable {
+  readonly name: string
+  readonly description: string
+  readonly columns: readonly FixedColumn[]
+  /** Descriptions of properties, by name. */
+  readonly properties: Readonly<Record<string, { readonly description: string }>>
+  /** The columns that tell its rows apart; none where nothing does. */
+  readonly key: readonly string[]
+  /** As the ledger names its loads; none where it has no loads of its own. */
+  readonly streams: readonly string[]
+}
+
+const DESCRIPTIONS: Readonly<Record<string, string>> = {
+  engage: 'Profiles of people, as they were read last',
+  cohorts: 'Saved cohorts, as they were read last',
+  cohort_members: 'Members of the saved cohorts, as they were read last',
+  annotations: 'Annotations, as they were read last',
+  funnels: 'Saved funnels, a row a funnel and day, each time they were read',
+  funnel_steps: 'Steps of the saved funnels, a row a funnel, day and step, each time they were read',
+  revenue: 'Revenue, a row a day, each time it was read',
+}
+
+const EXPORT: KnownTable = {
+  name: 'export',
+  description:
+    'Rows of the raw export: an event as often as it was loaded. Models read export_latest, or events of the package mixload',
+  columns: [...EXPORT_COLUMNS, LOCAL_TIME_COLUMN],
+  properties: EVENT_PROPERTIES,
+  key: [],
+  streams: ['export'],
+}
+
+/** The tables of all streams, those of groups as the settings name them. */
+export function knownTables(settings: Settings): readonly KnownTable[] {
+  return STREAMS.flatMap((name) => (name === 'export' ? [EXPORT] : recordTables(name, settings)))
+}
+
+function recordTables(name: Exclude<(typeof STREAMS)[number], 'export'>, settings: Settings): readonly KnownTable[] {
+  return recordStreams(name, settings).flatMap((stream) =>
+    stream.tables.flatMap((table): readonly KnownTable[] => {
+      const isReplaced = stream.replication === 'full-table'
+      const known = {
+        name: table.name,
+        description: DESCRIPTIONS[table.name] ?? 'Profiles of groups, as they were read last',
+        columns: table.columns,
+        properties: table.properties,
+        key: isReplaced ? table.key : [],
+        streams: [...new Set([table.name, stream.name])],
+      }
+      const latest = { name: latestName(table.name), columns: [], properties: {}, key: table.key, streams: [] }
+      const description = `Rows of ${table.name} that were loaded last`
+      return [known, { ...latest, description }]
+    }),
+  )
+}
+
+/** The views over events. */
+export const EVENT_VIEWS: readonly KnownTable[] = [
+  { name: 'export_latest', description: "Events, once each by Mixpanel's own rule" },
+  { name: 'export_latest_by_time', description: 'Events, once each by person, name and time' },
+  {
+    name: 'identities',
+    description: 'From each id that Mixpanel has joined to another to the id that stands for the person now',
+    key: ['original_id'],
+  },
+].map((view) => ({ key: [], columns: [], properties: {}, streams: [], ...view }))
+
+const ledger = (
+  name: string,
+  description: string,
+  key: readonly string[],
+  columns: readonly FixedColumn[],
+): KnownTable => ({
+  name,
+  description,
+  columns,
+  properties: {},
+  key,
+  streams: [],
+})
+
+/** The tables of the ledger. */
+export const LEDGER_TABLES: readonly KnownTable[] = [
+  ledger(
+    '_mixload_loads',
+    'Loads: a row is written in the same commit as the rows that it tells of',
+    ['load_id'],
+    [
+      fixed('load_id', 'text', 'Id of the load'),
+      fixed('stream', 'text', 'What was loaded'),
+      fixed('first_day', 'date', 'First day that was asked for'),
+      fixed('last_day', 'date', 'Last day that was asked for'),
+      fixed('selection', 'text', 'What of the stream was asked for, as JSON; empty for all of it'),
+      fixed('row_count', 'bigint', 'Rows'),
+      fixed('reject_count', 'bigint', 'Lines that were set aside'),
+      fixed('byte_count', 'bigint', 'Bytes received, unzipped'),
+      fixed('request_count', 'bigint', 'Requests that it took'),
+      fixed('started_at', 'timestamptz', 'When the download began'),
+      fixed('loaded_at', 'timestamptz', 'When it was committed'),
+      fixed('write_mode', 'text', 'append, replace-days or replace-table'),
+      fixed('mixload_version', 'text', 'Version that loaded it'),
+      fixed('day_rows', 'text', 'Rows by day, as JSON'),
+    ],
+  ),
+  ledger(
+    '_mixload_columns',
+    'Columns, and the properties whose values they hold',
+    [],
+    [
+      fixed('table_name', 'text', 'Table'),
+      fixed('property', 'text', 'Property, as Mixpanel spells it; null where the column has none'),
+      fixed('column_name', 'text', 'Column'),
+      fixed('column_type', 'text', 'Type, in words that are the same in every warehouse'),
+      fixed('column_role', 'text', 'fixed, property, companion or overflow'),
+      fixed('owner_column', 'text', 'Of a companion: the column whose misfits it takes'),
+      fixed('first_load_id', 'text', 'Load that needed it first'),
+      fixed('first_seen_at', 'timestamptz', 'When it was made'),
+    ],
+  ),
+  ledger(
+    '_mixload_rejects',
+    'Lines that are no records, with the reason',
+    [],
+    [
+      fixed('load_id', 'text', 'Load'),
+      fixed('stream', 'text', 'What was loaded'),
+      fixed('reason', 'text', 'Why it is none'),
+      fixed('line', 'text', 'The line'),
+    ],
+  ),
+]

@@ -1,0 +1,117 @@
+import { type Document, isMap, isSeq, parseDocument, type Scalar, YAMLMap, YAMLSeq } from 'yaml'
+import { MixloadError } from '../errors.ts'
+import type { Entry, Source, SourceTable } from './sources.ts'
+
+/** A file of sources as it is to be, and what was added to it: tables, and columns as `table.column`. */
+export interface MergedFile {
+  readonly text: string
+  readonly added: readonly string[]
+}
+
+/** Where the source remembers, for each table that was ever written, its newest column then. */
+const MEMORY = ['config', 'meta', 'mixload_tables']
+
+/**
+ * Adds to a file what it has never had, and touches nothing else: not what the user has written, changed or taken out.
+ * Columns only ever come at a table's end, so the newest one that was written tells which ones are new.
+ * @throws MixloadError CONFIG_INVALID for a file that is no file of sources.
+ */
+export function mergedFile(text: string | undefined, source: Source, path: string): MergedFile {
+  const document = parseDocument(text ?? 'sources: []\n')
+  const [error] = document.errors
+  if (error !== undefined) throw unreadable(path, error.message)
+  const sources = document.get('sources')
+  if (!isSeq(sources)) throw unreadable(path, 'it has no list `sources`')
+  sources.flow = false
+  const added: string[] = []
+  const found = childNamed(sources, source.entry.name)
+  const node = found ?? (document.createNode({ ...source.entry, tables: [] }) as YAMLMap)
+  if (found === undefined) sources.add(node)
+  if (addTables(document, node, source.tables, path, added)) {
+    return { text: document.toString({ lineWidth: 0, indentSeq: isIndented(text) }), added }
+  }
+  return { text: text ?? '', added }
+}
+
+/** Whether there was anything to write. */
+function addTables(
+  document: Document,
+  source: YAMLMap,
+  wanted: readonly SourceTable[],
+  path: string,
+  added: string[],
+): boolean {
+  let isChanged = false
+  const tables = source.get('tables')
+  if (!isSeq(tables)) throw unreadable(path, `its source ${source.get('name')} has no list \`tables\``)
+  tables.flow = false
+  for (const table of wanted) {
+    const { name } = table.entry
+    const memory = [...MEMORY, name]
+    const last = source.getIn(memory)
+    const node = childNamed(tables, name)
+    if (node === undefined && last === undefined) {
+      tables.add(
+        document.createNode({ ...table.entry, ...(table.columns.length > 0 ? { columns: table.columns } : {}) }),
+      )
+      added.push(name)
+    } else if (node !== undefined) {
+      const columns = newColumns(node, table.columns, last)
+      if (columns.length > 0) addColumns(document, node, columns, path)
+      added.push(...columns.map((column) => `${name}.${column.name}`))
+    }
+    const newest = table.columns.at(-1)?.name ?? ''
+    if (last !== newest && (node !== undefined || last === undefined)) {
+      remember(document, source, memory, newest)
+      isChanged = true
+    }
+  }
+  return isChanged || added.length > 0
+}
+
+/** Those that were made since the one that was the newest then; where that is not known, those that are not there. */
+function newColumns(table: YAMLMap, columns: readonly Entry[], last: unknown): readonly Entry[] {
+  const there = table.get('columns')
+  const since = columns.findIndex(({ name }) => name === last) + 1
+  return columns.slice(since).filter(({ name }) => !isSeq(there) || childNamed(there, name) === undefined)
+}
+
+function addColumns(document: Document, table: YAMLMap, columns: readonly Entry[], path: string): void {
+  if (!table.has('columns')) table.set('columns', new YAMLSeq())
+  const there = table.get('columns')
+  if (!isSeq(there)) throw unreadable(path, `the columns of ${table.get('name')} are no list`)
+  there.flow = false
+  for (const column of columns) there.add(document.createNode(column))
+}
+
+function remember(document: Document, source: YAMLMap, memory: readonly string[], value: string): void {
+  let node = source
+  for (const key of memory.slice(0, -1)) {
+    const child = node.get(key)
+    if (isMap(child)) node = child
+    else {
+      const made = new YAMLMap()
+      node.set(key, made)
+      node = made
+    }
+  }
+  node.set(memory.at(-1), document.createNode(value))
+}
+
+function childNamed(list: YAMLSeq, name: string): YAMLMap | undefined {
+  return list.items.find((item): item is YAMLMap => isMap(item) && isNamed(item, name))
+}
+
+function isNamed(item: YAMLMap, name: string): boolean {
+  const found = item.get('name', true) as Scalar | undefined
+  return found?.value === name
+}
+
+/** Whether lists stand further in than what they belong to, as most write them. */
+function isIndented(text: string | undefined): boolean {
+  return text === undefined || !/^(\s*)\w+:\n\1- /m.test(text)
+}
+
+function unreadable(path: string, what: string): MixloadError {
+  return new MixloadError('CONFIG_INVALID', `${path}: ${what}. Mend it, or name another file: --file.`)
+}

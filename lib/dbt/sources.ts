@@ -1,0 +1,121 @@
+import type { Column, ColumnType } from '../columns/column.ts'
+import type { KnownTable } from './known-tables.ts'
+
+/** What a file of sources says of one column or table, in dbt's own words. Keys are in the order in which they are written. */
+export type Entry = Readonly<Record<string, unknown>> & { readonly name: string }
+
+export interface SourceTable {
+  readonly entry: Entry
+  readonly columns: readonly Entry[]
+}
+
+/** The tables of a schema as dbt takes them. */
+export interface Source {
+  readonly entry: Entry
+  readonly tables: readonly SourceTable[]
+}
+
+/** A table, or a view, that there is. */
+export interface FoundTable {
+  readonly known: KnownTable
+  /** In the order in which they were made; of a view those that are told of. */
+  readonly columns: readonly Column[]
+}
+
+export interface SourceOptions {
+  readonly name: string
+  readonly schema: string
+  /** Undefined: the target's own. */
+  readonly database: string | undefined
+  readonly types: Readonly<Record<ColumnType, string>>
+  /** The quoted path of `_mixload_loads`. */
+  readonly loads: string
+}
+
+/** After so many hours without a load there is a warning, and an error. */
+const WARN_HOURS = 36
+const ERROR_HOURS = 72
+
+/** A description of tables for dbt: types, tests of keys, and how fresh they are, by the ledger: a night without events is none. */
+export function sourceOf(options: SourceOptions, tables: readonly FoundTable[]): Source {
+  const { name, schema, database } = options
+  return {
+    entry: {
+      name,
+      description: 'Loaded from Mixpanel by mixload',
+      ...(database === undefined ? {} : { database }),
+      schema,
+      loader: 'mixload',
+    },
+    tables: tables.map((table) => tableOf(options, table)),
+  }
+}
+
+function tableOf(options: SourceOptions, { known, columns }: FoundTable): SourceTable {
+  const { name, description, key } = known
+  const tests = key.length > 1 ? [uniqueTest(options, key)] : []
+  return {
+    entry: {
+      name,
+      description,
+      ...(known.streams.length === 0 ? {} : { config: freshnessOf(options, known.streams) }),
+      ...(tests.length === 0 ? {} : { data_tests: tests }),
+    },
+    columns: [
+      ...columns.map((column) => columnOf(options, known, column)),
+      // Of a view only the key is told, to be tested.
+      ...(columns.length > 0 ? [] : key.map((part) => ({ name: part, data_tests: testsOf(known, part) }))),
+    ],
+  }
+}
+
+function columnOf({ types }: SourceOptions, known: KnownTable, column: Column): Entry {
+  const { name, type, role, property } = column
+  const tests = testsOf(known, name)
+  return {
+    name,
+    description: asText(descriptionOf(known, column)),
+    data_type: types[type],
+    ...(property === null ? {} : { config: { meta: { property: asText(property), role } } }),
+    ...(tests.length === 0 ? {} : { data_tests: tests }),
+  }
+}
+
+/** What there is to say of a column: what it is known to hold, else where its values come from. */
+function descriptionOf({ columns, properties }: KnownTable, { name, role, property, owner }: Column): string {
+  if (role === 'companion') return `Values of the property ${property} that do not fit into ${owner}, as text`
+  if (role === 'overflow') return 'Properties that have no column of their own, as one object'
+  const known = columns.find((column) => column.name === name)?.description
+  if (known !== undefined) return known
+  if (property !== null && Object.hasOwn(properties, property)) return properties[property]?.description ?? ''
+  return property === null ? 'Made by mixload' : `Property ${property}`
+}
+
+/** A text that dbt, which takes such files for templates, reads as it is. */
+function asText(text: string): string {
+  return /\{[{%#]/.test(text) ? text.replaceAll('{', "{{ '{' }}") : text
+}
+
+const ALWAYS_SET = ['event_id', '_loaded_at', '_load_id']
+
+function testsOf({ key }: KnownTable, column: string): readonly string[] {
+  if (key.length === 1 && key[0] === column) return ['unique', 'not_null']
+  return key.includes(column) || ALWAYS_SET.includes(column) ? ['not_null'] : []
+}
+
+/** No two rows agree in all of these columns. In plain dbt, which has a test for one column, or one expression. */
+function uniqueTest({ types }: SourceOptions, key: readonly string[]): unknown {
+  const parts = key.map((column) => `cast(${column} as ${types.text})`)
+  return { unique: { arguments: { column_name: `(${parts.join(" || '|' || ")})` } } }
+}
+
+function freshnessOf({ loads }: SourceOptions, streams: readonly string[]): unknown {
+  const names = streams.map((stream) => `'${stream.replaceAll("'", "''")}'`).join(', ')
+  return {
+    freshness: {
+      warn_after: { count: WARN_HOURS, period: 'hour' },
+      error_after: { count: ERROR_HOURS, period: 'hour' },
+    },
+    loaded_at_query: `select max(loaded_at) from ${loads} where stream in (${names})`,
+  }
+}
