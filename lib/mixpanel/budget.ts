@@ -51,7 +51,7 @@ export type Release = () => Promise<void>
  * The requests that a project has made in the last hour, in a file that all runs on this machine share: Mixpanel counts
  * per project, not per process.
  */
-export class RequestBudget {
+export class RequestBudget implements AsyncDisposable {
   readonly #directory: string
   readonly #path: string
   readonly #limits: RateLimits
@@ -59,6 +59,7 @@ export class RequestBudget {
   readonly #onWait: (ms: number) => void
   /** Places on disk that no request of this process uses any more. */
   readonly #kept: Running[] = []
+  #timer: NodeJS.Timeout | undefined
 
   /** `key` tells projects and servers apart. */
   constructor(directory: string, key: string, limits: RateLimits, onWait: (ms: number) => void = () => {}) {
@@ -88,20 +89,25 @@ export class RequestBudget {
   /** Keeps a place for the next request, which mostly comes at once, and gives it back when none does. */
   #keep(place: Running): void {
     this.#kept.push(place)
-    if (this.#kept.length > 1) return
-    const timer = setTimeout(() => {
-      const ids = new Set(this.#kept.splice(0).map(({ id }) => id))
-      // Should that fail, the places are free when this process has ended.
-      this.#giveBack(ids).catch(() => {})
-    }, KEPT_MS)
-    timer.unref()
+    if (this.#timer !== undefined) return
+    // Should giving back fail, the places are free when this process has ended.
+    this.#timer = setTimeout(() => this.#giveBack().catch(() => {}), KEPT_MS).unref()
   }
 
-  #giveBack(ids: ReadonlySet<string>): Promise<void> {
-    return this.#alone(async () => {
+  async #giveBack(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const ids = new Set(this.#kept.splice(0).map(({ id }) => id))
+    if (ids.size === 0) return
+    await this.#alone(async () => {
       const { sent, running } = await this.#read(Date.now())
       await this.#write({ sent, running: running.filter(({ id }) => !ids.has(id)) })
     })
+  }
+
+  /** Gives back what no request uses, which else comes a moment later. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#giveBack()
   }
 
   /** How many requests may go this hour without a wait; Infinity without a limit. */

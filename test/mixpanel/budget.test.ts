@@ -193,7 +193,15 @@ describe('requests at once', () => {
   afterEach(async () => {
     await rm(directory, { recursive: true, force: true })
   })
-  const budget = (atOnce: number) => new RequestBudget(directory, 'query', { perHour: 0, perSecond: 0, atOnce })
+  const made: RequestBudget[] = []
+  afterEach(async () => {
+    for (const one of made.splice(0)) await one[Symbol.asyncDispose]()
+  })
+  const budget = (atOnce: number, perHour = 0) => {
+    const one = new RequestBudget(directory, 'query', { perHour, perSecond: 0, atOnce })
+    made.push(one)
+    return one
+  }
 
   it('wait for a place, over all who share the file', async () => {
     const [release] = [await budget(2).acquire(signal), await budget(2).acquire(signal)]
@@ -231,7 +239,7 @@ describe('requests at once', () => {
   })
 
   it('count in the hour, too, where they take the place of another', async () => {
-    const one = new RequestBudget(directory, 'query', { perHour: 3, perSecond: 0, atOnce: 1 })
+    const one = budget(1, 3)
     for (let count = 0; count < 3; count++) await (await one.acquire(signal))()
     expect(await one.remaining()).toBe(0)
   })

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { RunEvent } from '../../lib/events.ts'
 import { RequestBudget } from '../../lib/mixpanel/budget.ts'
 import { MixpanelClient } from '../../lib/mixpanel/client.ts'
@@ -19,6 +19,7 @@ interface Received {
 let server: Server
 let directory: string
 let client: MixpanelClient
+let budget: RequestBudget
 let answer: (request: Received, response: ServerResponse) => void
 let received: Received[]
 let told: RunEvent[]
@@ -53,9 +54,10 @@ afterEach(async () => {
 })
 
 function asking(atOnce = 0): Asking {
+  budget = new RequestBudget(directory, 'query', { perHour: 0, perSecond: 0, atOnce })
   return new Asking({
     client,
-    budget: new RequestBudget(directory, 'query', { perHour: 0, perSecond: 0, atOnce }),
+    budget,
     retry: { retries: { SERVER_FAILED: 3 }, firstDelayMs: 1, delayMaxMs: 2 },
     tell: (event) => told.push(event),
   })
@@ -130,7 +132,7 @@ describe('asking', () => {
     const all = await Promise.allSettled(Array.from({ length: 7 }, () => one.ask(REQUEST, signal)))
     expect(all.filter(({ status }) => status === 'rejected').length).toBe(2)
     expect(most).toBe(2)
-    const stored = async () => JSON.parse(await readFile(join(directory, 'query.json'), 'utf8'))
-    await vi.waitFor(async () => expect(await stored()).toMatchObject({ running: [] }), { timeout: 10_000 })
+    await budget[Symbol.asyncDispose]()
+    expect(JSON.parse(await readFile(join(directory, 'query.json'), 'utf8'))).toMatchObject({ running: [] })
   })
 })
