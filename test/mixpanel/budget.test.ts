@@ -190,12 +190,10 @@ describe('requests at once', () => {
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
   })
-  afterEach(async () => {
-    await rm(directory, { recursive: true, force: true })
-  })
   const made: RequestBudget[] = []
   afterEach(async () => {
     for (const one of made.splice(0)) await one[Symbol.asyncDispose]()
+    await rm(directory, { recursive: true, force: true })
   })
   const budget = (atOnce: number, perHour = 0) => {
     const one = new RequestBudget(directory, 'query', { perHour, perSecond: 0, atOnce })
