@@ -19,8 +19,7 @@ export function textsOf(flag: unknown): readonly string[] {
  * @throws MixloadError CONFIG_INVALID where a text has no `=`.
  */
 export function propertiesOf(texts: readonly string[]): Record<string, unknown> {
-  const properties: Record<string, unknown> = {}
-  for (const text of texts) {
+  const properties = texts.map((text) => {
     const at = text.indexOf('=')
     if (at < 1) {
       throw new MixloadError(
@@ -28,9 +27,9 @@ export function propertiesOf(texts: readonly string[]): Record<string, unknown> 
         `--property: ${JSON.stringify(text)} is not valid: it must be NAME=VALUE.`,
       )
     }
-    properties[text.slice(0, at)] = typed(text.slice(at + 1))
-  }
-  return properties
+    return [text.slice(0, at), typed(text.slice(at + 1))] as const
+  })
+  return Object.fromEntries(properties)
 }
 
 function typed(text: string): unknown {

@@ -40,7 +40,8 @@ export class Replay {
     const values = (LONG_NUMBER.test(row) ? parseLossless(row) : JSON.parse(row)) as Readonly<Record<string, unknown>>
     let event: unknown
     let before: unknown
-    const properties: Record<string, unknown> = {}
+    // No object, where a property called __proto__ would be lost.
+    const properties = new Map<string, unknown>()
     const misfits: [string, unknown][] = []
     for (const [name, value] of Object.entries(values)) {
       if (value === null) continue
@@ -50,16 +51,16 @@ export class Replay {
       else if (column?.role === 'companion') misfits.push([property ?? EXACT_EVENT, this.#misfit(column, value)])
       else if (column?.role === 'fixed' && name === 'event') event = value
       else if (property === '$distinct_id_before_identity') before = value
-      else if (property !== null) properties[property] = restored(column, value)
+      else if (property !== null) properties.set(property, restored(column, value))
     }
     // These stand in the row beside a value that is cut, or beside none.
     for (const [property, value] of misfits) {
       if (property === EXACT_EVENT) event = value
-      else properties[property] = value
+      else properties.set(property, value)
     }
-    for (const name of MADE_BY_MIXPANEL) delete properties[name]
-    const person = before ?? properties.distinct_id ?? ''
-    return recordJson({ event: event ?? '', properties: { ...properties, distinct_id: person } })
+    for (const name of MADE_BY_MIXPANEL) properties.delete(name)
+    properties.set('distinct_id', before ?? properties.get('distinct_id') ?? '')
+    return recordJson({ event: event ?? '', properties: Object.fromEntries(properties) })
   }
 
   /** The value of a companion: the characters of a text, or the JSON of anything else; which of them, its owner's type tells. */
