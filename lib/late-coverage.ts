@@ -23,13 +23,21 @@ export function coverageOf(ledger: readonly LoadRecord[], selection: string, clo
     const loaded = late?.selection ?? load.selection
     if (load.firstDay === null || load.lastDay === null || (loaded !== selection && loaded !== '')) continue
     const until = load.startedAt.getTime() - LATE_MARGIN_MS
-    for (const day of daysOf(load.firstDay, load.lastDay)) {
-      const before = coverage.get(day)
-      const goesOn = late === undefined ? isWholeIn(load, day, clock) : before !== undefined && late.since <= before
-      if (goesOn) coverage.set(day, Math.max(before ?? until, until))
+    if (late !== undefined) goOn(coverage, load.firstDay, load.lastDay, late.since, until)
+    else {
+      for (const day of daysOf(load.firstDay, load.lastDay)) {
+        if (isWholeIn(load, day, clock)) coverage.set(day, Math.max(coverage.get(day) ?? until, until))
+      }
     }
   }
   return coverage
+}
+
+/** What was asked for of these days since a moment: it adds to the coverage of those that were covered up to it. */
+function goOn(coverage: Map<Day, number>, first: Day, last: Day, since: number, until: number): void {
+  for (const [day, before] of coverage) {
+    if (day >= first && day <= last && since <= before) coverage.set(day, Math.max(before, until))
+  }
 }
 
 /**

@@ -35,9 +35,19 @@ const PLANNED_SHARE = 0.8
  * since Mixpanel documents the first only for projects of before and after 2023, and not for the request's limits.
  */
 export function endOfDay(day: Day, clock: DayClock): number {
-  const local = endOfDayInZone(day, clock.zone)
-  return clock.daysAreLocal ? local : Math.max(local, endOfDayInZone(day, 'UTC'))
+  const known = endsOfDays.get(clock) ?? new Map<Day, number>()
+  endsOfDays.set(clock, known)
+  let end = known.get(day)
+  if (end === undefined) {
+    const local = endOfDayInZone(day, clock.zone)
+    end = clock.daysAreLocal ? local : Math.max(local, endOfDayInZone(day, 'UTC'))
+    known.set(day, end)
+  }
+  return end
 }
+
+/** A ledger of years asks for each day many times, and the rules of a zone take long to look at. */
+const endsOfDays = new WeakMap<DayClock, Map<Day, number>>()
 
 /** Whether a load of days has a day whole: it began after the day was over. */
 export function isWholeIn(
