@@ -17,6 +17,13 @@ export const command: Command = {
     port: { type: 'number', describe: 'Port to listen on', default: 8600 },
     host: { type: 'string', describe: 'Address to listen on', default: '127.0.0.1' },
     'project-id': { type: 'string', describe: 'Project id that it answers to', default: '1000' },
+    identity: {
+      type: 'string',
+      requiresArg: true,
+      choices: ['original', 'simplified'],
+      describe: 'How ids become one person: by identity events, or by $device_id and $user_id',
+      default: 'original',
+    },
     'requests-per-hour': {
       type: 'number',
       describe: 'Exports it allows an hour, and as many queries; 0 for no limit',
@@ -44,6 +51,8 @@ export const command: Command = {
       requestsPerSecond: flags['requests-per-second'] as number,
       legacyTime: settings.legacyTime,
       serviceAccount: SIMULATOR_ACCOUNT,
+      token: SIMULATOR_TOKEN,
+      identity: flags.identity as 'original' | 'simplified',
       ...(settings.timezone === undefined ? {} : { timezone: settings.timezone }),
     })
     const events = simulator.eventCount()
@@ -54,12 +63,14 @@ export const command: Command = {
     output.print(`export MIXPANEL_PROJECT_ID=${flags['project-id']}`)
     output.print(`export MIXPANEL_SERVICE_ACCOUNT=${SIMULATOR_ACCOUNT.user}`)
     output.print(`export MIXPANEL_SERVICE_ACCOUNT_SECRET=${SIMULATOR_ACCOUNT.secret}`)
+    output.print(`export MIXPANEL_TOKEN=${SIMULATOR_TOKEN}`)
     if (!signal.aborted) await once(signal, 'abort')
     return 0
   },
 }
 
-/** No secret: it opens the simulator only. */
+/** No secrets: they open the simulator only. */
+const SIMULATOR_TOKEN = 'simulator'
 const SIMULATOR_ACCOUNT = { user: 'simulator.mp-service-account', secret: 'simulator' } as const
 
 function files(describe: string) {
