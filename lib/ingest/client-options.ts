@@ -26,7 +26,7 @@ export interface IngestOptions {
   readonly requestsAtOnce?: number | undefined
   /** How long a record waits for others to go with it, milliseconds; 1,000 where left out. */
   readonly lingerMs?: number | undefined
-  /** The most records (10,000) and bytes (32 MB) that may be on their way to one endpoint before calls wait. */
+  /** The most records (20,000) and bytes (32 MB) that may be on their way to one endpoint before calls wait. */
   readonly queueRecords?: number | undefined
   readonly queueBytes?: number | undefined
   /** Longest wait for an answer, milliseconds; 60,000 where left out. */
@@ -58,7 +58,7 @@ const OPTIONS = z.strictObject({
   batchBytes: count(1).default(BATCH_BYTES_MAX),
   requestsAtOnce: count(1, 20).default(4),
   lingerMs: count(0).default(1000),
-  queueRecords: count(1).default(10_000),
+  queueRecords: count(1).default(20_000),
   queueBytes: count(1).default(32_000_000),
   timeoutMs: count(1).default(60_000),
   closeTimeoutMs: count(0).default(10_000),

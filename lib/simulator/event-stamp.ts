@@ -9,14 +9,33 @@ const SPACE = 0x20
 /** What Mixpanel never stores: who may send, and where from. */
 const NOT_STORED = ['token', 'ip'] as const
 
+/** What Mixpanel puts on, or takes off, whatever else an event has. */
+const TOUCHED: ReadonlySet<string> = new Set([
+  ...NOT_STORED,
+  '$import',
+  '$mp_api_timestamp_ms',
+  'mp_processing_time_ms',
+  '$insert_id',
+  'time',
+  'distinct_id',
+  '$user_id',
+  '$device_id',
+])
+
 /** Puts on lines of events what Mixpanel adds, and takes off what it does not keep; every other byte stays as sent. */
 export class EventStamp {
   readonly #scanner = new LineScanner()
+  /** Of each touched property of the line, its last token, which is the one that counts where a name repeats. */
+  readonly #tokens = new Map<string, number>()
 
-  /** The stored form of a line that ends in 0x0A and holds a valid event. `put` has further properties as JSON. */
+  /**
+   * The stored form of a line that ends in 0x0A and holds a valid event. `put` has values as JSON, of properties that
+   * {@link TOUCHED} names.
+   */
   stamped(line: Buffer, now: number, put: Readonly<Record<string, string>>): Buffer {
     const scanner = this.#scanner
     scanner.scan(line, 0, line.length - 1)
+    this.#findTokens()
     const time = timeNumber(scanner, line)
     const isUndated = Number.isNaN(time) || isInFuture(sentMoment(time), now)
     const values: Record<string, string> = {
@@ -30,7 +49,7 @@ export class EventStamp {
     const edits: LineEdit[] = []
     let added = ''
     for (const [name, json] of Object.entries(values)) {
-      const token = this.#tokenOf(name)
+      const token = this.#tokens.get(name)
       if (token === undefined) added += `,${JSON.stringify(name)}:${json}`
       else edits.push({ start: this.#start(token), end: this.#end(token), text: json })
     }
@@ -42,34 +61,33 @@ export class EventStamp {
     return editedLine(line, 0, line.length, edits)
   }
 
+  #findTokens(): void {
+    const { topLevelFrom, property, properties } = this.#scanner
+    this.#tokens.clear()
+    for (let token = 0; token < topLevelFrom; token++) {
+      const name = properties.names[property[token] as number] as string
+      if (TOUCHED.has(name)) this.#tokens.set(name, token)
+    }
+  }
+
   /** Each with the comma that separates it from what is left. */
   #removals(line: Buffer): LineEdit[] {
-    const keyOf = (token: number) => line.lastIndexOf(JSON.stringify(this.#nameOf(token)), this.#start(token))
-    const found = NOT_STORED.map((name) => this.#tokenOf(name)).filter((token) => token !== undefined)
-    // A name that is spelled with escapes stays: no sender writes it so.
-    const tokens = found.filter((token) => keyOf(token) >= 0)
-    const isRemoved = (token: number) => tokens.includes(token)
+    const keys = new Map<number, number>()
+    for (const name of NOT_STORED) {
+      const token = this.#tokens.get(name)
+      const key = token === undefined ? -1 : line.lastIndexOf(JSON.stringify(name), this.#start(token))
+      // A name that is spelled with escapes stays: no sender writes it so.
+      if (token !== undefined && key >= 0) keys.set(token, key)
+    }
     const count = this.#scanner.topLevelFrom
-    const firstKept = Array.from({ length: count }, (_, token) => token).find((token) => !isRemoved(token)) ?? count
-    return tokens.map((token) => {
-      const [start, end] = [keyOf(token), this.#end(token)]
+    let firstKept = 0
+    while (keys.has(firstKept)) firstKept++
+    return [...keys].map(([token, start]) => {
+      const end = this.#end(token)
       // Those before the first that stays take the comma behind them, the others the one before.
-      if (token < firstKept && firstKept < count) return { start, end: after(line, end), text: '' }
       if (token > firstKept) return { start: before(line, start), end, text: '' }
       return { start, end: token === count - 1 ? end : after(line, end), text: '' }
     })
-  }
-
-  /** The last token of a property, which is the one that counts where a name repeats. */
-  #tokenOf(name: string): number | undefined {
-    for (let token = this.#scanner.topLevelFrom - 1; token >= 0; token--) {
-      if (this.#nameOf(token) === name) return token
-    }
-    return undefined
-  }
-
-  #nameOf(token: number): string | undefined {
-    return this.#scanner.properties.names[this.#scanner.property[token] as number]
   }
 
   #start(token: number): number {

@@ -4,6 +4,7 @@ const SPACE = 0x20
 const QUOTE = 0x22
 const COMMA = 0x2c
 const BACKSLASH = 0x5c
+const LINE_END = Buffer.of(NEWLINE)
 
 /** A record of a body: its value, and its bytes as sent, which keep what a value loses (the digits of numbers). */
 export interface JsonRecord {
@@ -60,7 +61,8 @@ function closingQuote(body: Buffer, from: number): number {
 }
 
 function asLine(record: Buffer): Buffer {
-  const line = Buffer.concat([record, Buffer.of(NEWLINE)])
+  const line = Buffer.concat([record, LINE_END])
+  if (!record.includes(NEWLINE) && !record.includes(CARRIAGE_RETURN)) return line
   // Inside texts JSON has no raw line ends, so those found here stand between tokens.
   for (let at = 0; at < record.length; at++) {
     if (line[at] === NEWLINE || line[at] === CARRIAGE_RETURN) line[at] = SPACE
