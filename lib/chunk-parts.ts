@@ -1,18 +1,25 @@
-import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
 import type { Chunk } from './spool.ts'
 
 const NEWLINE = 0x0a
+const NEWLINE_BYTES = Buffer.from([NEWLINE])
 const PART_BYTES = 4 * 1024 * 1024
 
-/** A chunk's bytes in parts of about 4 MB that end where lines do. */
+/** A chunk's bytes in parts of about 4 MB that end where lines do. A part is good until the next one is asked for. */
 export async function* partsOf({ path }: Chunk): AsyncGenerator<Buffer, void, undefined> {
-  let pending: Buffer = Buffer.alloc(0)
-  for await (const block of createReadStream(path, { highWaterMark: PART_BYTES })) {
-    pending = Buffer.concat([pending, block as Buffer])
-    const end = pending.lastIndexOf(NEWLINE) + 1
+  await using file = await open(path)
+  let bytes = Buffer.allocUnsafe(PART_BYTES)
+  let held = 0
+  for (;;) {
+    if (held === bytes.length) bytes = Buffer.concat([bytes], bytes.length * 2)
+    const { bytesRead } = await file.read(bytes, held)
+    if (bytesRead === 0) break
+    held += bytesRead
+    const end = bytes.subarray(0, held).lastIndexOf(NEWLINE) + 1
     if (end === 0) continue
-    yield pending.subarray(0, end)
-    pending = pending.subarray(end)
+    yield bytes.subarray(0, end)
+    bytes.copyWithin(0, end, held)
+    held -= end
   }
-  if (pending.length > 0) yield Buffer.concat([pending, Buffer.from([NEWLINE])])
+  if (held > 0) yield Buffer.concat([bytes.subarray(0, held), NEWLINE_BYTES])
 }
