@@ -15,7 +15,6 @@ import type { Command, CommandContext } from './command.ts'
 import { RejectsFile } from './import-rejects.ts'
 import { ImportResume } from './import-resume.ts'
 import { countsOf, INGEST_SETTINGS, ingestClient } from './ingest-client.ts'
-import { openWarehouse } from './session.ts'
 
 const REJECTS = 'mixload-rejects.ndjson'
 
@@ -193,6 +192,8 @@ async function importQuery(
   sql: string,
 ): Promise<Report> {
   const { settings, output, signal } = context
+  // Files need no database.
+  const { openWarehouse } = await import('./session.ts')
   await using warehouse = await openWarehouse(settings, output.tell, signal)
   const { destination } = warehouse
   await destination.openToRead(signal)
