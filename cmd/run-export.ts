@@ -61,7 +61,8 @@ async function runLateArrivals(
   signal: AbortSignal,
 ): Promise<readonly RunSummary[]> {
   const coverage = coverageOf(plan.ledger, exportSelection(settings.events), plan.clock)
-  const source = new LateSource(extractor, table.loader, coverage, read)
+  const { destination, spool } = warehouse
+  const source = new LateSource({ source: extractor, loader: table.loader, destination, spool, coverage, read })
   if (settings.write === 'append') return [await runSlices(plan.lateSlices, source, table.loader, tell, signal)]
 
   const found = new LateDays(source)
@@ -70,7 +71,6 @@ async function runLateArrivals(
     const message = `${found.undated} late events are of no day that can be read again; they are not loaded.`
     tell({ kind: 'warning', message })
   }
-  const { destination } = warehouse
   const ledger = await destination.ledger('export')
   const slices = slicesOf(settings, destination.supports, ledger, [...found.days].sort(), Date.now())
   const replacing = await runSlices(slices, extractor, table.loader, tell, signal)

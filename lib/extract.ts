@@ -5,6 +5,7 @@ import type { Tell } from './events.ts'
 import { type BodySinks, type BodySummary, readBody } from './infer/body-reader.ts'
 import { LineWriter } from './infer/line-writer.ts'
 import { LineScanner } from './infer/scan.ts'
+import type { LoadedRows } from './late-query.ts'
 import type { RequestBudget } from './mixpanel/budget.ts'
 import type { MixpanelClient } from './mixpanel/client.ts'
 import { type RetryPolicy, retrying } from './retry.ts'
@@ -13,7 +14,7 @@ import { type Chunk, ChunkWriter, removeChunks, type SpoolDirectory } from './sp
 import type { SpooledRows } from './spooled-rows.ts'
 import { exportRequest, exportSelection } from './streams/export.ts'
 import { type DayRows, DayTally } from './time/day-tally.ts'
-import { addDays, type Day } from './time/days.ts'
+import { addDays } from './time/days.ts'
 import { type EventClock, eventClock } from './time/event-time.ts'
 
 export interface ExtractOptions {
@@ -35,8 +36,8 @@ export interface SpooledSlice extends SpooledRows {
   readonly summary: BodySummary
   readonly ignoredValues: number
   readonly clock: EventClock
-  /** Where not all of its events are to be rows: how many are, and until when the others are covered, by day. */
-  readonly kept?: { readonly rows: number; readonly coverage: ReadonlyMap<Day, number> }
+  /** Where not all of its events are to be rows, because some are loaded already: how many are, and which are not. */
+  readonly kept?: { readonly rows: number; readonly loaded: LoadedRows }
 }
 
 /** What became of a slice. */

@@ -3,11 +3,10 @@ import type { Relation, WriteMode } from './destination.ts'
 import { isFailure } from './errors.ts'
 import type { SpooledSlice } from './extract.ts'
 import { flattenExport } from './flatten.ts'
-import { countByDay, withoutCovered } from './late-query.ts'
+import { countByDay, type LoadedRows, withoutLoaded } from './late-query.ts'
 import { sliceName } from './slices.ts'
 import type { Flattened } from './spool-reader.ts'
 import { TableLoader, type TableLoadOptions } from './table-loader.ts'
-import type { Day } from './time/days.ts'
 
 export interface LoadOptions extends TableLoadOptions {
   readonly write: 'append' | 'replace'
@@ -44,35 +43,35 @@ export class Loader extends TableLoader<SpooledSlice> {
     if (rowCount === 0) return { columns: [], rowCount, query: 'SELECT 1 WHERE false' }
     const paths = spooled.events.map(({ path }) => path)
     const flattened = this.flattened(spooled, paths)
-    const query = kept === undefined ? flattened.query : withoutCovered(flattened, kept.coverage)
+    const query = kept === undefined ? flattened.query : withoutLoaded(flattened, kept.loaded)
     return { columns: flattened.columns, rowCount, query }
   }
 
-  /** The slice without the rows that were processed within the coverage of their day, in milliseconds since 1970. */
-  async withoutCovered(spooled: SpooledSlice, coverage: ReadonlyMap<Day, number>): Promise<SpooledSlice> {
+  /** The slice without rows that are loaded already. */
+  async withoutLoaded(spooled: SpooledSlice, loaded: LoadedRows): Promise<SpooledSlice> {
     if (spooled.summary.events === 0) return { ...spooled, dayRows: {} }
     try {
-      return await this.#counted(spooled, coverage)
+      return await this.#counted(spooled, loaded)
     } catch (error) {
       if (!isFailure(error, 'ENGINE_FAILED')) throw error
-      return this.readable({ ...spooled, kept: { rows: 0, coverage } }, error)
+      return this.readable({ ...spooled, kept: { rows: 0, loaded } }, error)
     }
   }
 
   protected override async readable(spooled: SpooledSlice, failure: unknown): Promise<SpooledSlice> {
     const readable = await super.readable(spooled, failure)
-    return spooled.kept === undefined ? readable : this.#counted(readable, spooled.kept.coverage)
+    return spooled.kept === undefined ? readable : this.#counted(readable, spooled.kept.loaded)
   }
 
-  async #counted(spooled: SpooledSlice, coverage: ReadonlyMap<Day, number>): Promise<SpooledSlice> {
+  async #counted(spooled: SpooledSlice, loaded: LoadedRows): Promise<SpooledSlice> {
     const paths = spooled.events.map(({ path }) => path)
     const connection = await this.options.engine.connect()
     try {
-      const counts = await connection.all(countByDay(withoutCovered(this.flattened(spooled, paths), coverage)))
+      const counts = await connection.all(countByDay(withoutLoaded(this.flattened(spooled, paths), loaded)))
       const rows = counts.reduce((total, { count }) => total + Number(count), 0)
       const ofDays = counts.filter(({ day }) => day !== null)
       const dayRows = Object.fromEntries(ofDays.map(({ day, count }) => [String(day), Number(count)]))
-      return { ...spooled, dayRows, kept: { rows, coverage } }
+      return { ...spooled, dayRows, kept: { rows, loaded } }
     } finally {
       connection.close()
     }

@@ -242,7 +242,7 @@ describe.each(Object.entries(WAREHOUSES))('late rows in %s', (_, newWarehouse) =
     await using warehouse = await newWarehouse(place.directory)
     const environment = { MIXLOAD_DESTINATION: warehouse.url, MIXLOAD_WRITE: write }
     const span = ['--from', daysAgo(6), '--to', daysAgo(2)]
-    for (let back = 6; back >= 2; back--) await place.simulator.ingest(eventsOf(daysAgo(back), 5))
+    for (let back = 6; back >= 2; back--) await place.simulator.ingest(arriving(daysAgo(back), 5, 'first'))
     expect(await place.run(['backfill', ...span, '--slice-days', '2'], environment)).toMatchObject({ code: 0 })
     await place.simulator.ingest([...arriving(daysAgo(6), 4), ...arriving(daysAgo(2), 3)])
     const ran = await place.run(
@@ -263,5 +263,12 @@ describe.each(Object.entries(WAREHOUSES))('late rows in %s', (_, newWarehouse) =
       [daysAgo(2)]: write === 'append' ? 13 : 8,
     })
     expect(new Set(events.map(({ insertId }) => insertId)).size).toBe(32)
+    // All of it was processed in the last minute, and most of it is asked for again.
+    const again = await place.run(
+      ['sync', '--late-arrivals', '--attribution-window', '0', '--to', daysAgo(2), '--json'],
+      environment,
+    )
+    expect(JSON.parse(again.stdout)).toMatchObject({ rows: 0, late: {} })
+    expect(await warehouse.events()).toHaveLength(events.length)
   })
 })

@@ -67,8 +67,8 @@ export function newMixpanel(first: Day, dice: Dice) {
   const funnel = new Map<Day, readonly [number, number]>()
   const revenue = new Map<Day, number>()
 
-  /** Some time of the day before the night's run, and more than three hours before it. */
-  const processedOn = (day: Day) => Date.parse(`${day}T05:00:00Z`) + dice.below(20 * HOUR_MS)
+  /** Some time between the last night's run and this one's, also right before it. */
+  const processedOn = (day: Day) => Date.parse(`${day}T04:30:00Z`) + dice.below(24 * HOUR_MS)
   const newRow = (day: Day, processed: number): EventRow => ({
     day,
     event: dice.one(EVENTS) ?? '',
