@@ -20,9 +20,16 @@ export const command: Command = {
       describe: 'File to write, or to add to',
       defaultDescription: DEFAULT_FILE,
     },
+    'package-directory': { type: 'boolean', describe: 'Only print where the package of models is, for packages.yml' },
     source: { type: 'string', requiresArg: true, describe: 'Name of the source', default: 'mixpanel' },
   },
   async run({ settings, flags, output, signal }) {
+    const models = packagePath('sql', 'dbt')
+    if (flags['package-directory'] === true) {
+      output.print(models)
+      output.json({ package: models })
+      return 0
+    }
     const file = (flags.file as string | undefined) ?? DEFAULT_FILE
     if (flags.file === undefined && !existsSync('dbt_project.yml')) {
       throw new MixloadError(
@@ -44,10 +51,7 @@ export const command: Command = {
     const { text, added } = mergedFile(before, sourceFor(destination, settings, String(flags.source), tables), file)
     if (text !== before) await write(file, text)
     output.print(added.length === 0 ? `${file}: nothing new` : `${file}: added ${added.join(', ')}`)
-    output.print(
-      `Models over these tables: add "- local: ${packagePath('sql', 'dbt')}" to packages.yml, and run dbt deps.`,
-    )
-    output.json({ file, added, package: packagePath('sql', 'dbt') })
+    output.json({ file, added, package: models })
     return 0
   },
 }

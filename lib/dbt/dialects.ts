@@ -9,6 +9,8 @@ export interface Dialect {
   wallClock(moment: string, zone: string): string
   /** The same of milliseconds since 1970 that are on that clock already. */
   wallClockOf(milliseconds: string): string
+  /** The moment in a day. */
+  readonly tomorrow: string
   /** Milliseconds since 1970 of a moment. */
   milliseconds(moment: string): string
   /** Hexadecimal digits. */
@@ -44,6 +46,7 @@ const duckdb: Dialect = {
   literal: quoteText,
   wallClock: (moment, zone) => `${moment} AT TIME ZONE ${quoteText(zone)}`,
   wallClockOf: (milliseconds) => `make_timestamp(${milliseconds} * 1000)`,
+  tomorrow: "now() + INTERVAL '1 day'",
   milliseconds: (moment) => `epoch_ms(${moment})`,
   md5: (text) => `md5(${text})`,
   leadingInteger: (text) => `TRY_CAST(nullif(regexp_extract(${text}, '^([0-9]{1,9})([^0-9]|$)', 1), '') AS BIGINT)`,
@@ -66,6 +69,7 @@ const postgres: Dialect = {
   literal: quoteText,
   wallClock: (moment, zone) => `${moment} AT TIME ZONE ${quoteText(zone)}`,
   wallClockOf: (milliseconds) => `timestamp '1970-01-01' + ${milliseconds} * interval '1 millisecond'`,
+  tomorrow: "now() + INTERVAL '1 day'",
   milliseconds: (moment) => `CAST(round(extract(epoch FROM ${moment}) * 1000) AS bigint)`,
   md5: (text) => `md5(${text})`,
   leadingInteger: (text) => `CAST(substring(${text} FROM '^([0-9]{1,9})(?![0-9])') AS bigint)`,
@@ -84,6 +88,7 @@ const bigquery: Dialect = {
   literal: quoteBigQueryText,
   wallClock: (moment, zone) => `TIMESTAMP(DATETIME(${moment}, ${quoteBigQueryText(zone)}))`,
   wallClockOf: (milliseconds) => `TIMESTAMP_MILLIS(${milliseconds})`,
+  tomorrow: 'TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)',
   milliseconds: (moment) => `UNIX_MILLIS(${moment})`,
   md5: (text) => `TO_HEX(MD5(${text}))`,
   leadingInteger: (text) =>

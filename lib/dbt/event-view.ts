@@ -10,7 +10,7 @@ const LOCAL_TIME = '_time_raw'
 /**
  * The view `event`: events in the shape that Fivetran's connector gives them, for models that were written for it. An event
  * is one row, its time is that of the project's clock, its id and its person are never null, and a value of a wrong
- * type is null. `path` is the quoted path of `export_latest`, `columns` are those of `export`.
+ * type is null. An event from the future is held back until it is due, because such models go by the newest time. `path` is the quoted path of `export_latest`, `columns` are those of `export`.
  * @throws MixloadError CONFIG_INVALID for a dialect that has no such view.
  */
 export function eventView(
@@ -41,7 +41,8 @@ export function eventView(
     ...EVENT_COLUMNS.map((one) => [one.name, table.value(one)] as const),
   ]
   const list = entries.map(([alias, value]) => `  ${value} AS ${quoteName(alias, nameQuote)}`)
-  return { name: 'event', query: `SELECT\n${list.join(',\n')}\nFROM ${path}` }
+  const isDue = `${column('time')} IS NULL OR ${column('time')} < ${dialect.tomorrow}`
+  return { name: 'event', query: `SELECT\n${list.join(',\n')}\nFROM ${path}\nWHERE ${isDue}` }
 }
 
 /** Values of properties, wherever the columns of a table have them. */

@@ -1,4 +1,4 @@
-import { type Document, isMap, isSeq, parseDocument, type Scalar, YAMLMap, YAMLSeq } from 'yaml'
+import { type Document, isMap, isSeq, parseDocument, type Scalar, type ToStringOptions, YAMLMap, YAMLSeq } from 'yaml'
 import { MixloadError } from '../errors.ts'
 import type { Entry, Source, SourceTable } from './sources.ts'
 
@@ -28,7 +28,7 @@ export function mergedFile(text: string | undefined, source: Source, path: strin
   const node = found ?? (document.createNode({ ...source.entry, tables: [] }) as YAMLMap)
   if (found === undefined) sources.add(node)
   if (addTables(document, node, source.tables, path, added)) {
-    return { text: document.toString({ lineWidth: 0, indentSeq: isIndented(text) }), added }
+    return { text: document.toString(styleOf(text)), added }
   }
   return { text: text ?? '', added }
 }
@@ -42,9 +42,7 @@ function addTables(
   added: string[],
 ): boolean {
   let isChanged = false
-  const tables = source.get('tables')
-  if (!isSeq(tables)) throw unreadable(path, `its source ${source.get('name')} has no list \`tables\``)
-  tables.flow = false
+  const tables = listIn(source, 'tables', path)
   for (const table of wanted) {
     const { name } = table.entry
     const memory = [...MEMORY, name]
@@ -77,11 +75,17 @@ function newColumns(table: YAMLMap, columns: readonly Entry[], last: unknown): r
 }
 
 function addColumns(document: Document, table: YAMLMap, columns: readonly Entry[], path: string): void {
-  if (!table.has('columns')) table.set('columns', new YAMLSeq())
-  const there = table.get('columns')
-  if (!isSeq(there)) throw unreadable(path, `the columns of ${table.get('name')} are no list`)
-  there.flow = false
+  const there = listIn(table, 'columns', path)
   for (const column of columns) there.add(document.createNode(column))
+}
+
+/** A list that is to be added to, made where there is none. */
+function listIn(map: YAMLMap, key: string, path: string): YAMLSeq {
+  if (map.get(key) == null) map.set(key, new YAMLSeq())
+  const list = map.get(key)
+  if (!isSeq(list)) throw unreadable(path, `the ${key} of ${map.get('name')} are no list`)
+  list.flow = false
+  return list
 }
 
 function remember(document: Document, source: YAMLMap, memory: readonly string[], value: string): void {
@@ -107,9 +111,14 @@ function isNamed(item: YAMLMap, name: string): boolean {
   return found?.value === name
 }
 
-/** Whether lists stand further in than what they belong to, as most write them. */
-function isIndented(text: string | undefined): boolean {
-  return text === undefined || !/^(\s*)\w+:\n\1- /m.test(text)
+/** How a file is written, as far as it can be written in more than one way. */
+function styleOf(text = ''): ToStringOptions {
+  return {
+    lineWidth: 0,
+    indentSeq: !/^(\s*)\w+:\n\1- /m.test(text),
+    // Two braces are a template's.
+    flowCollectionPadding: /\[ \S|(?<!\{)\{ \S/.test(text),
+  }
 }
 
 function unreadable(path: string, what: string): MixloadError {

@@ -15,7 +15,7 @@ cd "$directory"
 # Python that was unpacked must be started by its own loader, also where Python starts itself.
 cat >dbt <<DBT
 #!/usr/bin/env bash
-export PYTHONPATH=$directory/site
+export PYTHONPATH=$directory/site\${PYTHONPATH:+:\$PYTHONPATH}
 exec "$python/python" -c "
 import multiprocessing
 multiprocessing.set_executable('$python/python')

@@ -1,0 +1,116 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { DATA_TYPES } from '../../lib/dbt/data-types.ts'
+import { eventsOf, Workplace } from '../cmd/run-mixload.ts'
+import { dbtProject } from './project.ts'
+import { duckdb, type NewDbtWarehouse, postgres } from './warehouses.ts'
+
+const FILE = 'models/mixpanel/sources.yml'
+const DAY = '2026-08-01'
+
+interface Column {
+  readonly name: string
+  readonly data_type?: string
+  readonly description?: string
+  readonly config?: { readonly meta: { readonly property: string } }
+}
+
+function tablesOf(text: string): ReadonlyMap<string, readonly Column[]> {
+  const tables = parse(text).sources[0].tables as { name: string; columns?: Column[] }[]
+  return new Map(tables.map(({ name, columns = [] }) => [name, columns]))
+}
+
+describe.each<[string, NewDbtWarehouse]>([
+  ['duckdb', duckdb],
+  ['postgres', postgres],
+])('mixload dbt, %s', (dialect, newWarehouse) => {
+  it('describes what there is so that dbt takes it, tests it and finds it fresh, and adds what comes', async () => {
+    await using place = await Workplace.create()
+    await using warehouse = await newWarehouse(place.directory)
+    const run = async (...args: readonly string[]) => {
+      const ran = await place.run([...args, '--destination', warehouse.url])
+      expect(ran, ran.stderr).toMatchObject({ code: 0 })
+      return ran.stdout
+    }
+    const { directory, dbt } = await dbtProject(place.directory, warehouse)
+    await place.simulator.ingest(eventsOf(DAY, 20, { $browser: 'Firefox', '{{ odd }} {% x': 1, 'a: "b" #c': null }))
+    // A day without events is loaded, too: that is no reason for an alarm.
+    const streams = ['--streams', 'export,cohorts,annotations,funnels']
+    await run('backfill', '--from', DAY, '--to', '2026-08-02', ...streams)
+    expect(await run('dbt')).toMatch(/added .*export/)
+    const path = join(directory, FILE)
+    const first = await readFile(path, 'utf8')
+    const described = [...tablesOf(first)].flatMap(([table, columns]) =>
+      columns
+        .filter(({ data_type: type }) => type !== undefined)
+        .map(({ name, data_type: type }) => `${table}.${name} ${type}`),
+    )
+    const found = await warehouse.query(
+      `SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'mixpanel'`,
+    )
+    const isTable = new Set(described.map((line) => line.split('.')[0]))
+    const views = [...tablesOf(first)].filter(([, columns]) =>
+      columns.every(({ data_type: type }) => type === undefined),
+    )
+    expect(described.sort()).toEqual(
+      found
+        .map((row) => `${row.table_name}.${row.column_name} ${row.data_type?.toLowerCase()}`)
+        .filter((line) => isTable.has(line.split('.')[0]))
+        .sort(),
+    )
+    expect(views.map(([name]) => name)).toEqual(expect.arrayContaining(['export_latest', 'identities']))
+    expect(Object.keys(DATA_TYPES)).toContain(dialect)
+    expect(tablesOf(first).get('export')).toContainEqual({
+      name: 'mp_browser',
+      description: 'Browser',
+      data_type: DATA_TYPES[dialect]?.text,
+      config: { meta: { property: '$browser', role: 'property' } },
+    })
+    await dbt('build')
+    await dbt('source', 'freshness')
+    expect(await run('dbt')).toContain('nothing new')
+    expect(await readFile(path, 'utf8')).toBe(first)
+
+    const edited = first
+      .replace('description: Browser', 'description: As they call it')
+      .replace('loader: mixload', 'loader: mixload # ours')
+    await writeFile(path, edited)
+    await place.simulator.ingest(eventsOf('2026-08-03', 5, { new_one: 'x' }))
+    await run('sync', '--from', DAY, '--to', '2026-08-03', '--streams', 'export')
+    expect(await run('dbt')).toContain('added export.new_one')
+    const second = await readFile(path, 'utf8')
+    const lines = second.split('\n')
+    const lost = edited.split('\n').filter((line) => !lines.includes(line))
+    expect(lost.filter((line) => !/^ {10}export: /.test(line))).toEqual([])
+    expect(second).toContain('description: As they call it')
+    await dbt('parse')
+  })
+})
+
+describe('mixload dbt', () => {
+  it('wants to be in a dbt project, and tables to describe', async () => {
+    await using place = await Workplace.create()
+    expect(await place.run(['dbt'])).toMatchObject({ code: 2, stderr: expect.stringContaining('dbt_project.yml') })
+    const file = join(place.directory, 'other', 'sources.yml')
+    expect(await place.run(['dbt', '--file', file])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('mixload backfill'),
+    })
+  })
+
+  it('names tables where they are, in the file and for the source that it is told', async () => {
+    await using place = await Workplace.create()
+    await place.simulator.ingest(eventsOf(DAY, 3))
+    await place.run(['backfill', '--from', DAY, '--to', DAY, '--streams', 'export', '--schema', 'Raw data'])
+    await mkdir(join(place.directory, 'x'), { recursive: true })
+    const file = join(place.directory, 'x', 'y.yml')
+    const ran = await place.run(['dbt', '--file', file, '--source', 'events', '--schema', 'Raw data', '--json'])
+    expect(JSON.parse(ran.stdout)).toMatchObject({ file, added: expect.arrayContaining(['export']) })
+    const [source] = parse(await readFile(file, 'utf8')).sources
+    expect(source).toMatchObject({ name: 'events', schema: 'Raw data' })
+    expect(source.tables[0].config.loaded_at_query).toContain('"Raw data"."_mixload_loads"')
+    await rm(file)
+  })
+})

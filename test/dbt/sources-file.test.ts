@@ -1,0 +1,118 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { mergedFile } from '../../lib/dbt/sources-file.ts'
+
+interface Table {
+  readonly name: string
+  readonly columns: readonly string[]
+}
+
+const source = (tables: readonly Table[]) => ({
+  entry: { name: 'mixpanel', schema: 'mixpanel' },
+  tables: tables.map(({ name, columns }) => ({
+    entry: { name, description: `All of ${name}` },
+    columns: columns.map((column) => ({ name: column, description: `Property ${column}`, data_type: 'text' })),
+  })),
+})
+
+const merged = (text: string | undefined, tables: readonly Table[]) => mergedFile(text, source(tables), 'sources.yml')
+
+const names = fc.uniqueArray(fc.stringMatching(/^[a-zß_][a-z0-9_]{0,8}$/), { maxLength: 6 })
+const tables = fc.uniqueArray(fc.record({ name: fc.stringMatching(/^[a-z]{1,4}$/), columns: names }), {
+  selector: ({ name }) => name,
+  minLength: 1,
+  maxLength: 4,
+})
+
+/** Names of tables with those of their columns. */
+function contents(text: string) {
+  const [found] = parse(text).sources
+  return (found.tables as { name: string; columns?: { name: string }[] | null }[]).map(({ name, columns }) => ({
+    name,
+    columns: (columns ?? []).map((column) => column.name),
+  }))
+}
+
+describe('a file of sources', () => {
+  it('has all tables and columns, and is the same when nothing is new', () => {
+    fc.assert(
+      fc.property(tables, (given) => {
+        const { text, added } = merged(undefined, given)
+        expect(contents(text)).toEqual(given)
+        expect(added).toEqual(given.map(({ name }) => name))
+        expect(merged(text, given)).toEqual({ text, added: [] })
+      }),
+    )
+  })
+
+  it('gets columns that were made since, and none that the user took out', () => {
+    fc.assert(
+      fc.property(tables, names, fc.array(fc.nat()), (given, more, dropped) => {
+        const lines = merged(undefined, given).text.split('\n')
+        // A column is three lines, beginning with its name.
+        const isColumn = (line: string | undefined) => line !== undefined && /^ {10}- name/.test(line)
+        const gone = new Set(dropped.map((at) => at % lines.length).filter((at) => isColumn(lines[at])))
+        const edited = lines.filter((_, at) => !gone.has(at) && !gone.has(at - 1) && !gone.has(at - 2)).join('\n')
+        const before = contents(edited)
+        const grown = given.map(({ name, columns }) => ({
+          name,
+          columns: [...columns, ...more.filter((column) => !columns.includes(column))],
+        }))
+        const expected = before.map(({ name, columns }, at) => ({
+          name,
+          columns: [...columns, ...(grown[at]?.columns.slice(given[at]?.columns.length) ?? [])],
+        }))
+        expect(contents(merged(edited, grown).text)).toEqual(expected)
+      }),
+    )
+  })
+
+  const written = merged(undefined, [
+    { name: 'export', columns: ['event', 'plan'] },
+    { name: 'engage', columns: ['distinct_id'] },
+  ]).text
+  const edited = written
+    .replace('sources:', '# Ours.\nsources:')
+    .replace('Property plan', 'What they pay for # not a comment\n            tests: [not_null] # they all pay')
+    .replace('All of export', '"All {{ of }} it"')
+    .replace('- name: engage', '- name: ours\n        identifier: other\n      - name: engage')
+
+  it('keeps comments, changes, and tables that the user has put there', () => {
+    const { text, added } = merged(edited, [
+      { name: 'export', columns: ['event', 'plan', 'price'] },
+      { name: 'engage', columns: ['distinct_id'] },
+      { name: 'cohorts', columns: ['id'] },
+    ])
+    expect(added).toEqual(['export.price', 'cohorts'])
+    const kept = edited.split('\n').filter((line) => !line.includes('export: plan'))
+    const lines = text.split('\n')
+    expect(kept.filter((line) => !lines.includes(line))).toEqual([])
+    expect(contents(text).map(({ name }) => name)).toEqual(['export', 'ours', 'engage', 'cohorts'])
+  })
+
+  it('does not get a table back that the user took out', () => {
+    const without = edited.replace(/ {6}- name: engage[\s\S]*?(?= {4}config)/, '')
+    expect(contents(without).map(({ name }) => name)).toEqual(['export', 'ours'])
+    expect(merged(without, [{ name: 'engage', columns: ['distinct_id', 'plan'] }])).toEqual({
+      text: without,
+      added: [],
+    })
+  })
+
+  it('may have other sources, and lists that are not indented', () => {
+    const other = 'sources:\n- name: crm\n  tables:\n  - name: people\n'
+    const { text } = merged(other, [{ name: 'export', columns: ['event'] }])
+    expect(text.startsWith(other)).toBe(true)
+    expect(parse(text).sources).toHaveLength(2)
+  })
+
+  it.each([
+    'sources: [',
+    'models: []\n',
+    'sources:\n  - name: mixpanel\n    tables: all\n',
+    'sources: [{name: mixpanel, tables: [{name: export, columns: 3}]}]',
+  ])('is refused as it is, and with words: %j', (text) => {
+    expect(() => merged(text, [{ name: 'export', columns: ['event'] }])).toThrow(/sources\.yml: .*--file/s)
+  })
+})
