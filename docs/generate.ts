@@ -92,6 +92,9 @@ JSON on standard output) and ${code('--help')}.`,
 - ${code('includeProperties')} and ${code('excludeProperties')} do not touch the [fixed columns](columns.md#fixed-columns).
 - ${code('write: replace')} deletes the rows of each day that is read again, of all events, so it is
   refused together with ${code('events')}.
+- ${code('streams')} are loaded in the order of the list in the table, however they are named. ${code('groups')} stands for one
+  stream and table for each group of the setting of that name; without it there is none.
+- ${code('lateArrivals')} is about events: see [late arrivals](time.md#late-arrivals).
 - ${code('newProperties: ignore')} drops the values of properties that have no column. How many is reported at the end of
   the run, but they are in no table.
 - ${code('load')} heeds neither ${code('events')} nor ${code('write')}: a file is loaded whole, and added.
@@ -101,6 +104,9 @@ JSON on standard output) and ${code('--help')}.`,
 - ${code('memory:')} as the destination keeps nothing: it is for tests.
 - The request budget and the answers of the event-name list: see [reliability.md](reliability.md).
 - ${code('HTTP_PROXY')}, ${code('HTTPS_PROXY')} and ${code('NO_PROXY')} are heeded.`,
+    '## Options of `mixload backfill` and `mixload sync` alone',
+    `See [streams](reliability.md#streams).`,
+    ownOptions(sync),
     '## Options of `mixload load` alone',
     `The files to load are given as words: see [files.md](files.md).`,
     ownOptions(load),
