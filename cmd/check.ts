@@ -98,7 +98,7 @@ async function probeFinding(
   { check, request, budget: budgetOf }: Probe,
   { settings, output, signal }: CommandContext,
 ): Promise<Finding> {
-  const budget = budgetOf(settings, output.tell)
+  await using budget = budgetOf(settings, output.tell)
   const release = await budget.acquire(signal)
   try {
     for await (const _ of await client.stream(request, signal)) break

@@ -2,6 +2,7 @@ import type { Tell } from '../lib/events.ts'
 import { Extractor } from '../lib/extract.ts'
 import { LateDays, LateSource } from '../lib/late-arrivals.ts'
 import { coverageOf } from '../lib/late-coverage.ts'
+import type { RequestBudget } from '../lib/mixpanel/budget.ts'
 import type { MixpanelClient } from '../lib/mixpanel/client.ts'
 import { DEFAULT_RETRIES } from '../lib/retry.ts'
 import { joined, type RunSummary, runSlices } from '../lib/run.ts'
@@ -18,6 +19,8 @@ export interface StreamRun {
   readonly warehouse: Warehouse
   readonly client: MixpanelClient
   readonly zone: string
+  /** Of all requests but exports: one for all streams, so that they share the requests at once. */
+  readonly queries: RequestBudget
   readonly plan: StreamPlan
   readonly tell: Tell
 }

@@ -1,13 +1,11 @@
 import { type RecordRunSummary, runRecordStream } from '../lib/records/run.ts'
 import type { RecordStream } from '../lib/streams/stream.ts'
 import type { StreamRun } from './run-export.ts'
-import { queryBudget } from './session.ts'
 
 /** Loads the records of a stream into an open destination. */
 export function runRecords(run: StreamRun, stream: RecordStream, signal: AbortSignal): Promise<RecordRunSummary> {
-  const { settings, zone, client, warehouse, plan, tell } = run
+  const { settings, zone, client, queries: budget, warehouse, plan, tell } = run
   const { destination, engine, spool } = warehouse
-  const budget = queryBudget(settings, tell)
   const { slices } = plan
   return runRecordStream(stream, { settings, zone, client, budget, destination, engine, spool, slices, tell }, signal)
 }

@@ -44,10 +44,11 @@ export async function runStreams(context: CommandContext, toRun: StreamsToRun): 
   await destination.open(signal)
   const zone = await projectZone(settings, client, output.tell, signal)
   const plans = await planStreams({ settings, destination, zone, ...toRun, now: Date.now() })
+  await using queries = queryBudget(settings, output.tell)
   const results: StreamResult[] = []
   try {
     for (const plan of plans) {
-      const result = await runOne(context, { settings, warehouse, client, zone, plan, tell: output.tell })
+      const result = await runOne(context, { settings, warehouse, client, queries, zone, plan, tell: output.tell })
       printResult(output, result)
       results.push(result)
     }
@@ -73,9 +74,9 @@ async function runOne({ output, signal }: CommandContext, given: StreamRun): Pro
   }
 }
 
-async function tellPlanned({ settings, plan, tell }: StreamRun): Promise<void> {
+async function tellPlanned({ settings, queries, plan, tell }: StreamRun): Promise<void> {
   const { name, stream, days, slices, lateSlices } = plan
-  const budget = stream === undefined ? exportBudget(settings, tell) : queryBudget(settings, tell)
+  const budget = stream === undefined ? exportBudget(settings, tell) : queries
   const sliceCount = days === undefined ? 1 : slices.length + lateSlices.length
   tell({ kind: 'run-planned', stream: name, unit: 'slices', sliceCount, requestsLeft: await budget.remaining() })
 }
