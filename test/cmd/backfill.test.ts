@@ -108,8 +108,10 @@ describe('mixload backfill', () => {
     await using place = await workplaceWithEvents(40)
     place.simulator.fault({ kind: 'stall', atByte: 100, ms: 60_000, match: { fromDate: DAYS[2] } })
     const child = place.start(SPAN)
+    let told = ''
     child.stderr?.on('data', (data: Buffer) => {
-      if (data.includes(`"first_day":"${DAYS[1]}"`) && data.includes('slice-loaded')) child.kill('SIGINT')
+      told += data
+      if (told.includes(`"kind":"slice-loaded","first_day":"${DAYS[1]}"`)) child.kill('SIGINT')
     })
     const code = await new Promise((resolve) => child.on('close', resolve))
     expect(code).toBe(130)
