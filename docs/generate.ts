@@ -258,8 +258,10 @@ const ERRORS: Readonly<Record<ErrorCode, string>> = {
   CONFIG_INVALID: 'A setting is missing, unknown or has a value that is not allowed. The message says which.',
   CREDENTIALS_REFUSED:
     'Mixpanel does not accept the credentials. Check user name, secret, project id and region, and that the service account has not expired. `mixload check` also asks the other regions.',
-  PLAN_REFUSED: 'Mixpanel answered 402: raw export is not on the plan of this project. Nothing more is asked for.',
-  PERMISSION_REFUSED: 'Mixpanel answered 403: the service account may not read this. Give it access to the project.',
+  PLAN_REFUSED:
+    'Mixpanel answered 402: this stream is not on the plan of the project. It is skipped, the others are loaded; name those with `--streams`.',
+  PERMISSION_REFUSED:
+    'Mixpanel answered 403: the service account may not read this stream. It is skipped. Give the account access to the project.',
   NOT_FOUND:
     'Mixpanel answered 404, or the service account does not see the project. Check project id and region. In a program: no client has this name.',
   REQUEST_REFUSED: 'Mixpanel refuses the request for a reason that is not known. The message has its words.',
@@ -314,7 +316,7 @@ function errorsPage(): string {
         ['0', 'Done.'],
         [
           '1',
-          'Failed. What was committed before stays; nothing is there by half. `mixload check` also ends so when a line says NO.',
+          'Failed, if only one stream of several. What was committed before stays; nothing is there by half. `mixload check` also ends so when a line says NO.',
         ],
         ['2', 'Wrong usage, settings or credentials. Running again without a change will not help.'],
         [
