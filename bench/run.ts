@@ -1,12 +1,13 @@
 /**
  * `node bench/run.ts [--rounds N] [--only CASE]… [--large] [--json]`: how fast mixload loads made-up exports and profiles,
- * beside what DuckDB's own reader takes for the same files. `--large` adds four times as much of one day's events and of
- * profiles. Data and databases are kept in .tmp/bench.
+ * beside what DuckDB's own reader takes for the same files, and how fast it sends events. `--large` adds four times as
+ * much of one day's events, of profiles and of what is sent. Data and databases are kept in .tmp/bench.
  */
 import { parseArgs } from 'node:util'
 import { runCase } from './case-runs.ts'
 import { CASES, LARGE_CASE } from './cases.ts'
 import type { Runs } from './figures.ts'
+import { IMPORT, LARGE_IMPORT, runImport } from './import-runs.ts'
 import { runProfiles } from './profile-runs.ts'
 import { MANY_PROFILES, PROFILES } from './profiles.ts'
 import { jsonReport, textReport } from './report.ts'
@@ -21,7 +22,7 @@ const { values } = parseArgs({
 })
 const rounds = Number(values.rounds)
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds must be 1 or more, not ${values.rounds}`)
-const names = [...CASES, PROFILES].map(({ name }) => name)
+const names = [...CASES, PROFILES, IMPORT].map(({ name }) => name)
 const unknown = values.only.find((name) => !names.includes(name))
 if (unknown !== undefined) throw new Error(`--only must be one of ${names.join(', ')}, not ${unknown}`)
 
@@ -30,10 +31,12 @@ const tell = (text: string) => process.stderr.write(`${text}\n`)
 const runs: Runs[] = []
 for (const one of CASES.filter(isChosen)) runs.push(...(await runCase(one, rounds, tell)))
 if (isChosen(PROFILES)) runs.push(...(await runProfiles(PROFILES, rounds, tell)))
+if (isChosen(IMPORT)) runs.push(...(await runImport(IMPORT, rounds, tell)))
 if (values.large) {
   if (values.only.length === 0 || values.only.includes('one-day'))
     runs.push(...(await runCase(LARGE_CASE, rounds, tell)))
   if (isChosen(PROFILES)) runs.push(...(await runProfiles(MANY_PROFILES, rounds, tell)))
+  if (isChosen(IMPORT)) runs.push(...(await runImport(LARGE_IMPORT, rounds, tell)))
 }
 const report = values.json ? jsonReport : textReport
 process.stdout.write(`${report(runs, rounds)}\n`)

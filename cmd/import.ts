@@ -74,14 +74,14 @@ export const command: Command = {
     await using client = ingestClient(context, listener.take, true)
     try {
       for (const source of query === undefined ? files : [query]) {
-        listener.begin(source)
+        const reading = listener.begin(source)
         const add = ({ accepted, rejected }: Report, skipped: number) => {
           total.accepted += accepted
           total.rejected += rejected
           total.skipped += skipped
         }
-        if (query !== undefined) add(await importQuery(context, client, listener, query), 0)
-        else await importFile(context, client, listener, source, add)
+        if (query !== undefined) add(await importQuery(context, client, listener, query, reading), 0)
+        else await importFile(context, client, listener, source, reading, add)
         signal.throwIfAborted()
       }
     } finally {
@@ -101,6 +101,7 @@ class ImportListener {
   readonly #started: number
   #source = ''
   #offset = 0
+  #stop = new AbortController()
   #before = 0
   #rejected = 0
 
@@ -110,9 +111,22 @@ class ImportListener {
     this.#started = started
   }
 
-  begin(source: string, offset = 0): void {
+  /** Begins a file or a query; events are read from it for as long as the signal says. */
+  begin(source: string): AbortSignal {
     this.#source = source
-    this.#offset = offset
+    this.#offset = 0
+    this.#stop = new AbortController()
+    return AbortSignal.any([this.#context.signal, this.#stop.signal])
+  }
+
+  /** Events of the file that are not sent again. */
+  skip(count: number): void {
+    this.#offset = count
+  }
+
+  /** Ends the reading: a file that is half read, a terminal or a pipe would keep the process. */
+  end(): void {
+    this.#stop.abort()
   }
 
   readonly take = (event: IngestEvent): void => {
@@ -121,7 +135,7 @@ class ImportListener {
     else if (event.kind === 'rejected') {
       this.#rejected++
       this.#rejects.add(this.#source, this.#offset + event.rejection.index + 1, event.rejection)
-    }
+    } else this.#stop.abort()
   }
 
   progress(through: number): void {
@@ -140,6 +154,7 @@ async function importFile(
   client: IngestClient,
   listener: ImportListener,
   file: string,
+  reading: AbortSignal,
   add: (report: Report, skipped: number) => void,
 ): Promise<void> {
   const isPipe = file === STANDARD_INPUT
@@ -153,8 +168,8 @@ async function importFile(
         message: `${file}: ${skipped} events were imported before; going on behind them.`,
       })
     }
-    listener.begin(file, skipped)
-    const input = isPipe ? new InputFile(process.stdin, signal) : InputFile.fromPath(file, signal)
+    listener.skip(skipped)
+    const input = isPipe ? new InputFile(process.stdin, reading) : InputFile.fromPath(file, reading)
     const format = (flags.format as Format | undefined) ?? formatOf(file)
     let isThrough = false
     try {
@@ -169,6 +184,7 @@ async function importFile(
       listener.ended(report.accepted + report.rejected)
       add(report, skipped)
     } finally {
+      listener.end()
       await resume?.end(isThrough)
     }
   } catch (error) {
@@ -190,6 +206,7 @@ async function importQuery(
   client: IngestClient,
   listener: ImportListener,
   sql: string,
+  reading: AbortSignal,
 ): Promise<Report> {
   const { settings, output, signal } = context
   // Files need no database.
@@ -200,8 +217,6 @@ async function importQuery(
   const replay = new Replay(await destination.columns('export'))
   // What is read waits here until it is sent, and then the query waits.
   const rows = new PassThrough({ objectMode: true, highWaterMark: 5000 })
-  const stop = new AbortController()
-  const reading = AbortSignal.any([signal, stop.signal])
   const take = async (texts: readonly string[]) => {
     let hasRoom = true
     for (const text of texts) hasRoom = rows.write(text)
@@ -217,7 +232,7 @@ async function importQuery(
   try {
     return await client.import(events(), { signal, onProgress: (through) => listener.progress(through) })
   } finally {
-    stop.abort()
+    listener.end()
     await asked
   }
 }

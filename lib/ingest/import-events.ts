@@ -30,6 +30,9 @@ export async function importEvents(
   const lane = newLane((batch) => {
     if (batch.failure !== undefined) {
       failure ??= batch.failure
+      // Who gives the events may have to be woken, to end what it waits for.
+      const error = failureOf(batch.failure)
+      tell({ kind: 'failed', endpoint: ENDPOINT, error, count: batch.records.length, kept: false })
       return
     }
     const rejections = rejectionsOf(ENDPOINT, batch.records, batch.faults)
@@ -64,6 +67,10 @@ export async function importEvents(
     assertGoing()
     onProgress?.(ended.through)
     return tally.take().report
+  } catch (error) {
+    // That the events ended in an error may only be what their giver made of the failure.
+    assertGoing()
+    throw error
   } finally {
     signal?.removeEventListener('abort', stop)
     lane.stop()

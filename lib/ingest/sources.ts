@@ -35,7 +35,11 @@ async function* copies(file: InputFile): AsyncGenerator<Buffer, void, undefined>
 async function* lines(bytes: Readable): AsyncGenerator<string, void, undefined> {
   const split = split2()
   bytes.on('error', (error) => split.destroy(error))
-  yield* bytes.pipe(split) as AsyncIterable<string>
+  try {
+    yield* bytes.pipe(split) as AsyncIterable<string>
+  } finally {
+    bytes.destroy()
+  }
 }
 
 async function* csvRows(bytes: Readable): AsyncGenerator<Record<string, string>, void, undefined> {
@@ -47,5 +51,7 @@ async function* csvRows(bytes: Readable): AsyncGenerator<Record<string, string>,
     if (error instanceof MixloadError) throw error
     const message = `The CSV can't be read: ${messageOf(error)}. What came before is imported; mend it and run again.`
     throw new MixloadError('FILE_REFUSED', message, { cause: error })
+  } finally {
+    bytes.destroy()
   }
 }

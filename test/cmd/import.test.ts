@@ -117,6 +117,19 @@ describe('mixload import', () => {
     expect(JSON.parse(third.stdout)).toMatchObject({ accepted: 20_000, skipped: 0 })
   })
 
+  it('ends when it fails in the middle of a packed file or of a pipe that stays open', async () => {
+    const packed = await file('many.ndjson.gz', gzipSync(ndjson(Array.from({ length: 60_000 }, (_, n) => event(n)))))
+    const refusal = { kind: 'status', status: 401, body: 'Invalid credentials', times: 1000 } as const
+    place.simulator.fault({ ...refusal, match: { path: '/import' } })
+    const ran = await place.run(['import', packed], token)
+    expect(ran).toMatchObject({ code: 2, stdout: '' })
+    expect(ran.stderr).toContain('CREDENTIALS_REFUSED')
+    const child = place.start(['import', '-'], place.environment(token), 'pipe')
+    child.stdin?.on('error', () => {})
+    child.stdin?.write(ndjson(Array.from({ length: 5000 }, (_, n) => event(n))))
+    expect((await ended(child)).code).toBe(2)
+  })
+
   it('takes a service account where there is no token, and prefers the token', async () => {
     const path = await file('one.ndjson', ndjson([event(1)]))
     expect((await place.run(['import', path])).code).toBe(0)
