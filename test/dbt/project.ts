@@ -20,7 +20,7 @@ export interface DbtProject {
 /** A dbt project with mixload's package, and files of its own by their paths. */
 export async function dbtProject(
   directory: string,
-  { profile }: Pick<DbtWarehouse, 'profile'>,
+  { profile, environment = {} }: Pick<DbtWarehouse, 'profile' | 'environment'>,
   files: Readonly<Record<string, string>> = {},
 ): Promise<DbtProject> {
   if (!existsSync(DBT)) throw new Error('dbt is not installed: run `make dbt`.')
@@ -37,12 +37,25 @@ export async function dbtProject(
     await mkdir(dirname(join(directory, path)), { recursive: true })
     await writeFile(join(directory, path), text)
   }
-  return { directory, dbt: (...args) => runDbt(directory, ['--quiet', '--warn-error', '--no-use-colors', ...args]) }
+  return {
+    directory,
+    dbt: (...args) => runDbt(directory, ['--quiet', '--warn-error', '--no-use-colors', ...args], environment),
+  }
 }
 
 /** Runs dbt in a directory that has its project and profiles. @throws where it fails, with what it printed. */
-export async function runDbt(directory: string, args: readonly string[]): Promise<string> {
-  const environment = { PATH: process.env.PATH, HOME: directory, DO_NOT_TRACK: '1', DBT_PROFILES_DIR: directory }
+async function runDbt(
+  directory: string,
+  args: readonly string[],
+  more: Readonly<Record<string, string>>,
+): Promise<string> {
+  const environment = {
+    PATH: process.env.PATH,
+    HOME: directory,
+    DO_NOT_TRACK: '1',
+    DBT_PROFILES_DIR: directory,
+    ...more,
+  }
   try {
     const { stdout } = await promisify(execFile)(DBT, [...args], {
       cwd: directory,

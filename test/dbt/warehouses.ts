@@ -1,5 +1,7 @@
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { DuckDBInstance } from '@duckdb/node-api'
+import { emulatedBigQuery } from '../destinations/bigquery-places.ts'
 import { newDatabase } from '../postgres/shared.ts'
 
 export type TextRow = Readonly<Record<string, string | null>>
@@ -10,6 +12,10 @@ export interface DbtWarehouse extends AsyncDisposable {
   readonly url: string
   /** As the outputs in profiles.yml have it, but for the schema. */
   readonly profile: Readonly<Record<string, unknown>>
+  /** Of the environment of dbt. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** Milliseconds since 1970 of a moment without a zone, in its SQL. */
+  milliseconds(moment: string): string
   /** Rows of a query, all values as texts. */
   query(sql: string): Promise<readonly TextRow[]>
 }
@@ -17,11 +23,14 @@ export interface DbtWarehouse extends AsyncDisposable {
 /** Makes an empty one; `directory` is for its files. */
 export type NewDbtWarehouse = (directory: string) => Promise<DbtWarehouse>
 
+const epochMilliseconds = (moment: string) => `CAST(round(extract(epoch FROM ${moment}) * 1000) AS bigint)`
+
 export const duckdb: NewDbtWarehouse = async (directory) => {
   const path = join(directory, 'warehouse.duckdb')
   return {
     url: `duckdb:${path}`,
     profile: { type: 'duckdb', path },
+    milliseconds: epochMilliseconds,
     query: async (sql) => {
       const instance = await DuckDBInstance.create(path)
       const connection = await instance.connect()
@@ -53,10 +62,33 @@ export const postgres: NewDbtWarehouse = async () => {
       password: 'none',
       dbname: database.name,
     },
+    milliseconds: epochMilliseconds,
     query: async (sql) =>
       (await database.query(sql)).map((row) =>
         Object.fromEntries(Object.entries(row).map(([name, value]) => [name, value === null ? null : String(value)])),
       ),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+  }
+}
+
+interface QueryAnswer {
+  readonly rows?: readonly { readonly f: readonly { readonly v: string | null }[] }[]
+  readonly schema: { readonly fields: readonly { readonly name: string }[] }
+}
+
+export const bigquery: NewDbtWarehouse = async () => {
+  const place = await emulatedBigQuery()
+  const { project, endpoint } = place
+  return {
+    url: `bigquery://${project}/mixpanel?endpoint=${encodeURIComponent(endpoint ?? '')}`,
+    profile: { type: 'bigquery', method: 'oauth-secrets', token: 'none', project, api_endpoint: endpoint },
+    environment: { PYTHONPATH: fileURLToPath(new URL('bigquery', import.meta.url)) },
+    milliseconds: (moment) => `UNIX_MILLIS(${moment})`,
+    async query(sql) {
+      const body = { query: sql, useLegacySql: false, timeoutMs: 60_000, maxResults: 100_000 }
+      const { rows = [], schema } = (await place.ask('POST', `${project}/queries`, body)) as QueryAnswer
+      return rows.map(({ f }) => Object.fromEntries(schema.fields.map(({ name }, at) => [name, f[at]?.v ?? null])))
+    },
+    [Symbol.asyncDispose]: () => place.stop(),
   }
 }
