@@ -100,7 +100,7 @@ describe('mixload import', () => {
     const path = await file('many.ndjson', ndjson(Array.from({ length: 20_000 }, (_, n) => event(n))))
     place.simulator.fault({ kind: 'slow-first-byte', ms: 60_000, skip: 6, times: 1000, match: { path: '/import' } })
     const child = place.start(['import', path], place.environment(token))
-    await expect.poll(() => place.simulator.eventCount(), { timeout: 20_000 }).toBeGreaterThanOrEqual(12_000)
+    await expect.poll(() => place.simulator.requests.length, { timeout: 20_000 }).toBeGreaterThan(6)
     // The state is written every half second at most.
     await new Promise((resolve) => setTimeout(resolve, 700))
     child.kill('SIGTERM')
@@ -109,7 +109,7 @@ describe('mixload import', () => {
     const again = await place.run(['import', path], token)
     expect(again.code).toBe(0)
     const [, before] = /(\d+) events were imported before/.exec(again.stderr) ?? []
-    expect(Number(before)).toBeGreaterThanOrEqual(8000)
+    expect(Number(before)).toBeGreaterThan(0)
     expect(again.stdout).toContain(`${20_000 - Number(before)} taken`)
     const ids = new Set((await stored()).map(({ properties }) => properties.$insert_id))
     expect(ids.size).toBe(20_000)
