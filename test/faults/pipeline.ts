@@ -2,8 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDestination } from '../../destinations/index.ts'
+import { createMemoryDestination, type MemoryDestination } from '../../destinations/memory/index.ts'
 import { ColumnRegistry, type ColumnRules } from '../../lib/columns/registry.ts'
-import type { Destination, LoadRecord } from '../../lib/destination.ts'
+import type { Destination, KnownColumn, LoadRecord } from '../../lib/destination.ts'
 import { Engine } from '../../lib/engine.ts'
 import type { RunEvent } from '../../lib/events.ts'
 import { Extractor } from '../../lib/extract.ts'
@@ -42,22 +43,29 @@ export interface RunOptions {
 export interface Stored {
   readonly rows: readonly Readonly<Record<string, unknown>>[]
   readonly rejects: readonly Readonly<Record<string, unknown>>[]
+  /** What the view `export_latest` shows; undefined where there are no views. */
+  readonly latest: readonly Readonly<Record<string, unknown>>[] | undefined
+  readonly columns: readonly KnownColumn[]
   readonly ledger: readonly LoadRecord[]
 }
 
-/** The whole pipeline of the event export over a DuckDB file, put together as the command line does, in this process. */
+/** The whole pipeline of the event export, put together as the command line does, in this process. */
 export class Pipeline implements AsyncDisposable {
   readonly directory: string
-  readonly database: string
   readonly events: RunEvent[] = []
+  /** Where rows go to memory: what outlives the runs. */
+  readonly #memory: { readonly destination: MemoryDestination; readonly engine: Engine } | undefined
 
-  private constructor(directory: string) {
+  private constructor(directory: string, memory: { destination: MemoryDestination; engine: Engine } | undefined) {
     this.directory = directory
-    this.database = join(directory, 'warehouse.duckdb')
+    this.#memory = memory
   }
 
-  static async create(): Promise<Pipeline> {
-    return new Pipeline(await mkdtemp(join(tmpdir(), 'mixload-faults-')))
+  static async create(into: 'duckdb' | 'memory' = 'duckdb'): Promise<Pipeline> {
+    const directory = await mkdtemp(join(tmpdir(), 'mixload-faults-'))
+    if (into === 'duckdb') return new Pipeline(directory, undefined)
+    const engine = await Engine.create({ memoryLimit: '500MB', temporaryDirectory: join(directory, 'engine') })
+    return new Pipeline(directory, { destination: createMemoryDestination({ engine }), engine })
   }
 
   /** A run of its own, as a new process would make it. */
@@ -117,19 +125,27 @@ export class Pipeline implements AsyncDisposable {
     await using engine = await Engine.create({ memoryLimit: '500MB', temporaryDirectory: join(spool.path, 'engine') })
     await using destination = await this.#destination(engine)
     await destination.open(new AbortController().signal)
-    const hasTable = (await destination.columns('export')).length > 0
+    const columns = await destination.columns('export')
+    const ledger = await destination.ledger('export')
+    if (this.#memory !== undefined) {
+      const rows = (table: string) => this.#memory?.destination.peek(table)?.rows ?? []
+      return { rows: rows('export'), rejects: rows('_mixload_rejects'), latest: undefined, columns, ledger }
+    }
     const connection = await engine.connect()
     const all = (table: string) => connection.all(`SELECT * FROM warehouse.mixpanel.${table}`)
     return {
-      rows: hasTable ? await all('export ORDER BY time') : [],
+      rows: columns.length > 0 ? await all('export ORDER BY time') : [],
       rejects: await all('_mixload_rejects'),
-      ledger: await destination.ledger('export'),
+      latest: columns.length > 0 ? await all('export_latest') : [],
+      columns,
+      ledger,
     }
   }
 
-  #destination(engine: Engine): Promise<Destination> {
+  async #destination(engine: Engine): Promise<Destination> {
+    if (this.#memory !== undefined) return { ...this.#memory.destination, async [Symbol.asyncDispose]() {} }
     return createDestination({
-      url: `duckdb:${this.database}`,
+      url: `duckdb:${join(this.directory, 'warehouse.duckdb')}`,
       schema: 'mixpanel',
       engine,
       workDirectory: this.directory,
@@ -138,6 +154,8 @@ export class Pipeline implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#memory?.destination[Symbol.asyncDispose]()
+    await this.#memory?.engine[Symbol.asyncDispose]()
     await rm(this.directory, { recursive: true, force: true })
   }
 }
