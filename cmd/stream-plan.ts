@@ -1,6 +1,6 @@
 import type { Destination, DestinationSupports, LoadRecord } from '../lib/destination.ts'
 import { MixloadError } from '../lib/errors.ts'
-import { coverageOf, lateSlice } from '../lib/late-coverage.ts'
+import { coverageOf, lateSlice } from '../lib/late/coverage.ts'
 import { dayClock, yesterdayOf } from '../lib/project.ts'
 import type { Settings } from '../lib/settings.ts'
 import { type DayClock, loadsLeft, planSliceDays, planSlices, type Slice, wholeDays } from '../lib/slices.ts'

@@ -1,7 +1,7 @@
 import type { LoadRecord } from '../lib/destination.ts'
 import type { MixloadError } from '../lib/errors.ts'
 import type { RunEvent, Tell } from '../lib/events.ts'
-import { lateRows } from '../lib/late-rows.ts'
+import { lateRows } from '../lib/late/rows.ts'
 import type { MixpanelClient } from '../lib/mixpanel/client.ts'
 import type { RecordRunSummary } from '../lib/records/run.ts'
 import type { RunSummary } from '../lib/run.ts'

@@ -1,7 +1,7 @@
-import type { LoadRecord } from './destination.ts'
-import { type DayClock, isWholeIn } from './slices.ts'
-import { lateSince } from './streams/export.ts'
-import { type Day, daysOf } from './time/days.ts'
+import type { LoadRecord } from '../destination.ts'
+import { type DayClock, isWholeIn } from '../slices.ts'
+import { lateSince } from '../streams/export.ts'
+import { type Day, daysOf } from '../time/days.ts'
 
 /**
  * How many rows came late, by day, in the order of the days: of a day that was read again, its rows now less its rows in

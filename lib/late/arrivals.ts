@@ -1,11 +1,11 @@
-import type { Destination } from './destination.ts'
-import { discardSpooled, type Extracted, type SliceSource, type SpooledSlice } from './extract.ts'
-import type { Coverage } from './late-coverage.ts'
-import { identitiesAfter } from './late-query.ts'
-import type { Loader } from './load.ts'
-import type { Slice } from './slices.ts'
-import { ChunkWriter, type SpoolDirectory } from './spool.ts'
-import type { Day } from './time/days.ts'
+import type { Destination } from '../destination.ts'
+import { discardSpooled, type Extracted, type SliceSource, type SpooledSlice } from '../extract.ts'
+import type { Loader } from '../load.ts'
+import type { Slice } from '../slices.ts'
+import { ChunkWriter, type SpoolDirectory } from '../spool.ts'
+import type { Day } from '../time/days.ts'
+import type { Coverage } from './coverage.ts'
+import { identitiesAfter } from './query.ts'
 
 export interface LateOptions {
   /** Brings what was processed since a moment. */

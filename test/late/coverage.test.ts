@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { LoadRecord } from '../lib/destination.ts'
-import { coverageOf, LATE_MARGIN_MS, lateSlice } from '../lib/late-coverage.ts'
-import { type DayClock, missingDays, planSlices, type Slice, syncDays, wholeDays } from '../lib/slices.ts'
-import { exportSelection, lateSince } from '../lib/streams/export.ts'
-import { addDays, type Day, dayAt } from '../lib/time/days.ts'
+import type { LoadRecord } from '../../lib/destination.ts'
+import { coverageOf, LATE_MARGIN_MS, lateSlice } from '../../lib/late/coverage.ts'
+import { type DayClock, missingDays, planSlices, type Slice, syncDays, wholeDays } from '../../lib/slices.ts'
+import { exportSelection, lateSince } from '../../lib/streams/export.ts'
+import { addDays, type Day, dayAt } from '../../lib/time/days.ts'
 
 const UTC: DayClock = { zone: 'UTC', daysAreLocal: false }
 const FIRST = '2026-03-01'

@@ -1,7 +1,7 @@
-import type { DestinationSupports } from './destination.ts'
-import { type Flattened, readNdjson } from './spool-reader.ts'
-import { quoteName, quoteText } from './sql.ts'
-import type { Day } from './time/days.ts'
+import type { DestinationSupports } from '../destination.ts'
+import { type Flattened, readNdjson } from '../spool-reader.ts'
+import { quoteName, quoteText } from '../sql.ts'
+import type { Day } from '../time/days.ts'
 
 const PROCESSED = 'mp_processing_time_ms'
 /** What rows have in common that are the same event, processed once. */

@@ -1,7 +1,7 @@
-import type { LoadRecord } from './destination.ts'
-import { type DayClock, isWholeIn, type Slice } from './slices.ts'
-import { lateSince } from './streams/export.ts'
-import { type Day, daysOf } from './time/days.ts'
+import type { LoadRecord } from '../destination.ts'
+import { type DayClock, isWholeIn, type Slice } from '../slices.ts'
+import { lateSince } from '../streams/export.ts'
+import { type Day, daysOf } from '../time/days.ts'
 
 /**
  * How long before a load began events must have been processed to be surely in it: an event is in the raw export only

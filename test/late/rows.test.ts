@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import type { LoadRecord } from '../lib/destination.ts'
-import { lateRows } from '../lib/late-rows.ts'
-import type { DayClock } from '../lib/slices.ts'
-import { exportSelection } from '../lib/streams/export.ts'
-import type { DayRows } from '../lib/time/day-tally.ts'
+import type { LoadRecord } from '../../lib/destination.ts'
+import { lateRows } from '../../lib/late/rows.ts'
+import type { DayClock } from '../../lib/slices.ts'
+import { exportSelection } from '../../lib/streams/export.ts'
+import type { DayRows } from '../../lib/time/day-tally.ts'
 
 const UTC: DayClock = { zone: 'UTC', daysAreLocal: false }
 
