@@ -40,7 +40,8 @@ export async function runCase(one: Case, rounds: number, tell: (text: string) =>
     })),
     ...(await place.baselines()),
   ]
-  return runInTurns(one.name, subjects, one.set.events, rounds, tell)
+  // The server must not go before they have run.
+  return await runInTurns(one.name, subjects, one.set.events, rounds, tell)
 }
 
 function backfillProgram(
