@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startSimulator } from '../../lib/simulator/index.ts'
 import { exported, lines } from '../simulator/asking.ts'
 import { ended, Workplace } from './run-mixload.ts'
+import { WAREHOUSES } from './warehouses.ts'
 
 const TOKEN = 'a-project-token'
 const DAY = '2026-08-03'
@@ -154,7 +155,11 @@ describe('mixload import', () => {
 })
 
 describe('mixload import --query', () => {
-  it('copies events into another project, and twice adds nothing', async () => {
+  const DESTINATIONS = Object.entries(WAREHOUSES).filter(([name]) => name !== 'bigquery')
+
+  it.each(DESTINATIONS)('from %s copies events into another project, and twice adds nothing', async (name, create) => {
+    await using warehouse = await create(place.directory)
+    const to = { MIXLOAD_DESTINATION: warehouse.url }
     const events = [
       // What comes first makes the types of columns.
       event(1, {
@@ -164,28 +169,32 @@ describe('mixload import --query', () => {
         amount: 1.5,
         list: [1, { a: null }],
         gift: true,
-        note: 'x "y"\n',
+        note: 'x "y"\n\u2028🦆',
       }),
       event(2, { plan: 7, amount: 'much', gift: 'yes', big: 1, when: '2026-08-01T10:00:00' }),
-      event(3, { Plan: 'other', 'plan ': 'third' }),
+      event(3, { Plan: 'other', 'plan ': 'third', amount: 0.1 }),
       event(4, { amount: [1], list: 'text', gift: { a: 1 } }),
     ]
     await place.simulator.ingest(events)
     await place.simulator.ingest(events.slice(0, 2))
     const long = JSON.stringify(event(5, { amount: 'LONG' })).replace('"LONG"', '12345678901234567890')
     await place.simulator.ingest([long])
-    expect((await place.run(['backfill', '--from', DAY_BEFORE, '--to', DAY, '--streams', 'export'])).code).toBe(0)
+    const backfill = ['backfill', '--from', DAY_BEFORE, '--to', DAY, '--streams', 'export']
+    expect((await place.run(backfill, to)).code).toBe(0)
     await using other = await startSimulator({ token: 'other-token' })
-    const environment = { MIXPANEL_TOKEN: 'other-token', MIXPANEL_API_URL: other.url }
-    const args = ['import', '--query', 'SELECT * FROM export_latest', '--json']
+    const environment = { ...to, MIXPANEL_TOKEN: 'other-token', MIXPANEL_API_URL: other.url }
+    // A directory of Parquet files has no schemas.
+    const view = name === 'parquet' ? 'export_latest' : 'mixpanel.export_latest'
+    const args = ['import', '--query', `SELECT * FROM ${view}`, '--json']
     const ran = await place.run(args, environment)
     expect(ran.stderr).toBe('')
     expect(JSON.parse(ran.stdout)).toMatchObject({ accepted: 5, rejected: 0 })
     expect((await exported(other, DAY, DAY)).text).toContain('"amount":12345678901234567890')
     const found = (await stored(other)).sort((a, b) => a.properties.n - b.properties.n)
-    for (const [at, { event: name, properties }] of events.entries()) {
+    for (const [at, { event, properties }] of events.entries()) {
+      // In a column of texts, a number is a text.
       const wanted = { ...properties, ...('plan' in properties && properties.plan === 7 ? { plan: '7' } : {}) }
-      expect(found[at]).toMatchObject({ event: name, properties: wanted })
+      expect(found[at]).toMatchObject({ event, properties: wanted })
     }
     await place.run(args, environment)
     const distinct = new Set(
