@@ -1,6 +1,7 @@
 import { ColumnRegistry } from '../lib/columns/registry.ts'
 import type { Tell } from '../lib/events.ts'
 import { Loader } from '../lib/load.ts'
+import { RejectLimit } from '../lib/reject-limit.ts'
 import type { Settings } from '../lib/settings.ts'
 import { exportColumnRules, exportColumns } from '../lib/streams/export.ts'
 import type { Warehouse } from './session.ts'
@@ -25,7 +26,9 @@ export async function openExportTable(
   const registry = new ColumnRegistry([...there, ...fixed], { ...rules, columnsMax })
   const localZone = settings.legacyTime ? zone : undefined
   const { write } = settings
-  const loader = new Loader({ destination, engine, spool, registry, table: 'export', write, localZone, tell }, there)
+  const rejectLimit = settings.maxRejects === undefined ? undefined : new RejectLimit(settings.maxRejects)
+  const options = { destination, engine, spool, registry, table: 'export', write, localZone, rejectLimit, tell }
+  const loader = new Loader(options, there)
   await loader.putViews()
   return { registry, loader }
 }

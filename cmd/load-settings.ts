@@ -19,6 +19,7 @@ export const LOAD_SETTINGS: readonly SettingName[] = [
   'excludeProperties',
   'newProperties',
   'maxColumns',
+  'maxRejects',
   'write',
   'sliceDays',
   'funnelWindow',

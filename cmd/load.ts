@@ -19,6 +19,7 @@ export const command: Command = {
     'excludeProperties',
     'newProperties',
     'maxColumns',
+    'maxRejects',
     'memoryLimit',
     'spoolDir',
   ],

@@ -287,6 +287,8 @@ const ERRORS: Readonly<Record<ErrorCode, string>> = {
   SPOOL_FAILED:
     'The spool or the request budget cannot be written: free space, or set `--spool-dir` or `--state-dir` to another directory.',
   ENGINE_FAILED: 'The embedded DuckDB failed outside of a load. Please report it.',
+  TOO_MANY_REJECTS:
+    'More lines are no events than `--max-rejects` allows. The message has the first reasons. What was committed before stays.',
   COUNT_MISMATCH: 'The number of rows stored is not that of the rows read. Nothing was committed. Please report it.',
   RECORD_INVALID:
     'A record to send is not as it must be: an option that is unknown, or a wrong value. The message names it. Nothing was sent.',

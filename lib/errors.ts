@@ -50,6 +50,8 @@ export const ERROR_CODES = {
   SPOOL_FAILED: FAILED,
   /** The transform engine refused what it was given. */
   ENGINE_FAILED: FAILED,
+  /** More lines would be set aside than `--max-rejects` allows. */
+  TOO_MANY_REJECTS: FAILED,
   /** The counts of two sides of a border differ: nothing was committed. */
   COUNT_MISMATCH: FAILED,
   /** A record can't be sent as it is given: an option is unknown, or a value wrong. */

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { COLUMN_TYPES } from './columns/column.ts'
 import { MixloadError } from './errors.ts'
+import { MAX_REJECTS, parseMaxRejects } from './max-rejects.ts'
 import { REGIONS } from './mixpanel/regions.ts'
 import { isDay, isZone } from './time/days.ts'
 
@@ -181,6 +182,16 @@ export const SETTINGS = {
     environment: 'MIXLOAD_NEW_PROPERTIES',
     describe: 'What to do with properties that have no column yet: capture or ignore',
     default: 'capture',
+  },
+  maxRejects: {
+    schema: z.coerce
+      .string()
+      .regex(MAX_REJECTS, 'must be a number of lines such as 100, or a share such as 0.5%')
+      .transform(parseMaxRejects)
+      .optional(),
+    environment: 'MIXLOAD_MAX_REJECTS',
+    describe: 'Stop when more lines than this are no events: N of a run, or P% of what one commit loads',
+    default: 'no limit',
   },
   maxColumns: {
     schema: count(20).default(1000),

@@ -4,6 +4,7 @@ import type { Destination, LoadRecord, Relation, WriteMode } from './destination
 import type { Engine } from './engine.ts'
 import { isFailure } from './errors.ts'
 import type { Tell } from './events.ts'
+import type { RejectLimit } from './reject-limit.ts'
 import { salvage } from './salvage.ts'
 import type { SpoolDirectory } from './spool.ts'
 import { type Flattened, readNdjson } from './spool-reader.ts'
@@ -18,6 +19,7 @@ export interface TableLoadOptions {
   readonly registry: ColumnRegistry
   /** The table, which the ledger calls the stream. */
   readonly table: string
+  readonly rejectLimit?: RejectLimit | undefined
   readonly tell: Tell
 }
 
@@ -72,12 +74,13 @@ export abstract class TableLoader<S extends SpooledRows> {
   }
 
   async #commit(spooled: S, signal: AbortSignal): Promise<LoadRecord> {
-    const { destination, table } = this.options
+    const { destination, table, rejectLimit } = this.options
+    await rejectLimit?.admit(spooled, this.nameOf(spooled))
     const relation = await this.rowsOf(spooled)
     await this.#addColumns(relation.columns, spooled.loadId)
     this.onLoading(spooled, relation.rowCount)
     const mode = this.modeOf(spooled)
-    return destination.load(
+    const record = await destination.load(
       relation,
       { table, mode, rejects: rejectsRelation(spooled) },
       {
@@ -97,6 +100,8 @@ export abstract class TableLoader<S extends SpooledRows> {
       },
       signal,
     )
+    rejectLimit?.note(spooled.summary.rejects)
+    return record
   }
 
   /** Columns come before the load and in a step of their own: an added column that no row uses harms nobody. */
