@@ -80,9 +80,10 @@ class TableColumns {
       const values = this.#places(property).map(({ name, type }) => this.#member(name, type, property))
       return values.length === 1 ? (values[0] ?? '') : `coalesce(${values.join(', ')})`
     })
-    const others = this.#overflow().map(({ name }) => {
-      const object = dialect.json(this.#quote(name), 'json')
-      return `nullif(trim(substr(${object}, 2, length(${object}) - 2)), '')`
+    const others = this.#overflow().map((column) => {
+      const name = this.#quote(column.name)
+      const object = dialect.json(name, 'json')
+      return `CASE WHEN ${name} IS NOT NULL THEN nullif(trim(substr(${object}, 2, length(${object}) - 2)), '') END`
     })
     return `'{' || ${dialect.joined([...members, ...others])} || '}'`
   }

@@ -8,43 +8,42 @@ with timeline as (
     events.occurred_at,
     events.event_date,
     lag(events.occurred_at) over person as previous_at,
-    lead(events.occurred_at) over person as next_at
+    lag(events.event_name) over person as previous_event,
+    row_number() over person as event_number,
+    last_value(events.occurred_at) over whole_person as person_ended_at,
+    last_value(events.event_name) over whole_person as person_last_event,
+    count(*) over (partition by identities.person_id) as person_event_count
   from {{ ref('events') }} as events
   join {{ ref('identities') }} as identities on identities.distinct_id = events.distinct_id
   where events.occurred_at is not null
-  window person as (partition by identities.person_id order by events.occurred_at, events.event_id)
+  window
+    person as (partition by identities.person_id order by events.occurred_at, events.event_id),
+    whole_person as (
+      partition by identities.person_id order by events.occurred_at, events.event_id
+      rows between unbounded preceding and unbounded following
+    )
 ),
 
-marked as (
-  select
-    *,
-    case when previous_at is null or occurred_at > {{ dbt.dateadd('minute', gap, 'previous_at') }} then 1 else 0 end as is_first,
-    case when next_at is null or next_at > {{ dbt.dateadd('minute', gap, 'occurred_at') }} then 1 else 0 end as is_last
+-- A session begins where the event before is too long ago, and ends with the event before that where the next one begins.
+starts as (
+  select *
   from timeline
+  where previous_at is null or occurred_at > {{ dbt.dateadd('minute', gap, 'previous_at') }}
 ),
 
-numbered as (
+sessions as (
   select
-    *,
-    sum(is_first) over (
-      partition by person_id order by occurred_at, event_id rows between unbounded preceding and current row
-    ) as session_number
-  from marked
-),
-
-grouped as (
-  select
+    event_id as session_id,
     person_id,
-    cast(session_number as {{ mixload.type_name('bigint') }}) as session_number,
-    max(case when is_first = 1 then event_id end) as session_id,
-    min(occurred_at) as started_at,
-    max(occurred_at) as ended_at,
-    min(event_date) as date_day,
-    count(*) as event_count,
-    max(case when is_first = 1 then event_name end) as first_event,
-    max(case when is_last = 1 then event_name end) as last_event
-  from numbered
-  group by 1, 2
+    row_number() over person as session_number,
+    occurred_at as started_at,
+    coalesce(lead(previous_at) over person, person_ended_at) as ended_at,
+    event_date as date_day,
+    coalesce(lead(event_number) over person, person_event_count + 1) - event_number as event_count,
+    event_name as first_event,
+    coalesce(lead(previous_event) over person, person_last_event) as last_event
+  from starts
+  window person as (partition by person_id order by event_number)
 )
 
 select
@@ -58,4 +57,4 @@ select
   event_count,
   first_event,
   last_event
-from grouped
+from sessions
