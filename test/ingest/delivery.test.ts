@@ -158,7 +158,7 @@ describe('what Mixpanel refuses', () => {
 
 describe('a client that is ahead of Mixpanel', () => {
   it('makes its callers wait', async () => {
-    sending.simulator.fault({ kind: 'slow-first-byte', ms: 300 })
+    sending.simulator.fault({ kind: 'slow-first-byte', ms: 2000 })
     await using client = sending.client({ batchRecords: 10, queueRecords: 20, requestsAtOnce: 1, lingerMs: 0 })
     let added = 0
     const adding = (async () => {
@@ -167,7 +167,7 @@ describe('a client that is ahead of Mixpanel', () => {
         added++
       }
     })()
-    await new Promise((resolve) => setTimeout(resolve, 150))
+    await new Promise((resolve) => setTimeout(resolve, 300))
     expect(added).toBeLessThanOrEqual(21)
     await adding
     expect((await client.flush()).accepted).toBe(60)
@@ -193,7 +193,7 @@ describe('a client that is ahead of Mixpanel', () => {
     const failure = await failureOf(client.close({ timeoutMs: 200 }))
     expect(failure.code).toBe('UNDELIVERED')
     expect(failure.message).toContain('2 records')
-    expect(Date.now() - started).toBeLessThan(1500)
+    expect(Date.now() - started).toBeLessThan(4000)
   })
 
   it('gives up an import when told to', async () => {

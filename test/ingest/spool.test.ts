@@ -150,7 +150,8 @@ describe('a process that ends', () => {
     const child = start(2, '')
     const [code] = await once(child, 'close')
     expect(code).toBe(0)
-    expect(Date.now() - started).toBeLessThan(8000)
+    // Three seconds to close, and what a busy machine takes to start a process.
+    expect(Date.now() - started).toBeLessThan(20_000)
     expect(left()).toHaveLength(1)
   })
 })
