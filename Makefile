@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: install build lint test test-bigquery bigquery-emulator dbt demo bench format clean
+.PHONY: install build lint test soak test-bigquery bigquery-emulator dbt demo bench format clean
 
 install: node_modules/.installed
 
@@ -20,6 +20,11 @@ lint: install
 
 test: build lint bigquery-emulator dbt
 	node test/run.ts
+
+# Hundreds of kills, programs and sets of events, for an hour or more.
+soak: build bigquery-emulator
+	MIXLOAD_TEST_KILLS=200 MIXLOAD_TEST_STAGE_KILLS=40 MIXLOAD_TEST_PROGRAMS=200 MIXLOAD_TEST_RUNS=2000 \
+		vitest run --testTimeout 7200000 test/cmd/kill.test.ts test/faults/kill-stages.test.ts test/faults/model.test.ts test/pipeline
 
 # Against Google's own: MIXLOAD_TEST_BIGQUERY=PROJECT/DATASET make test-bigquery
 test-bigquery: install

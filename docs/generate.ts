@@ -2,7 +2,7 @@
  * `node docs/generate.ts`: writes the pages of docs/ that are tables of what the code knows. test/docs.test.ts fails while
  * a page is older than the code.
  */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { command as backfill } from '../cmd/backfill.ts'
 import { command as check } from '../cmd/check.ts'
@@ -36,6 +36,7 @@ import { COHORTS_STREAM } from '../lib/streams/cohorts.ts'
 import { ENGAGE_STREAM } from '../lib/streams/engage.ts'
 import { funnelsStream } from '../lib/streams/funnels.ts'
 import { revenueStream } from '../lib/streams/revenue.ts'
+import { withFaultTable } from './fault-table.ts'
 
 const COMMANDS: Readonly<Record<string, Command>> = { backfill, sync, load, plan, check, status, views, simulate }
 const LOADING = ['backfill', 'sync', 'plan', 'check']
@@ -44,7 +45,12 @@ const GENERATED = '<!-- Written by `node docs/generate.ts`. Change the code or t
 
 /** The generated pages, by the name of their file in docs/. */
 export function generatedPages(): Readonly<Record<string, string>> {
-  return { 'settings.md': settingsPage(), 'columns.md': columnsPage(), 'errors.md': errorsPage() }
+  return {
+    'settings.md': settingsPage(),
+    'columns.md': columnsPage(),
+    'errors.md': errorsPage(),
+    'reliability.md': withFaultTable(readFileSync(new URL('reliability.md', import.meta.url), 'utf8')),
+  }
 }
 
 function settingsPage(): string {

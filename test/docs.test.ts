@@ -21,7 +21,14 @@ const PAGES = [
     .map((name) => join('docs', name)),
 ].map((path) => ({ path, text: readFileSync(join(ROOT, path), 'utf8') }))
 
-const TEST_VARIABLES = ['MIXLOAD_TEST_RUNS', 'MIXLOAD_TEST_KILLS', 'MIXLOAD_TEST_SEED', 'MIXLOAD_TEST_BIGQUERY']
+const TEST_VARIABLES = [
+  'MIXLOAD_TEST_RUNS',
+  'MIXLOAD_TEST_KILLS',
+  'MIXLOAD_TEST_STAGE_KILLS',
+  'MIXLOAD_TEST_PROGRAMS',
+  'MIXLOAD_TEST_SEED',
+  'MIXLOAD_TEST_BIGQUERY',
+]
 
 /** Blocks of code in a page, those of a list included. */
 function blocksOf(text: string, ...languages: readonly string[]): readonly string[] {

@@ -152,12 +152,16 @@ export class RequestBudget implements AsyncDisposable {
         await release()
       }
     } catch (error) {
-      throw new MixloadError(
-        'SPOOL_FAILED',
-        `Cannot keep the request budget in ${this.#path}: ${messageOf(error)}. Set MIXLOAD_STATE_DIR to a directory that can be written.`,
-        { cause: error },
-      )
+      throw error instanceof MixloadError ? error : this.#failure(error)
     }
+  }
+
+  #failure(error: unknown): MixloadError {
+    return new MixloadError(
+      'SPOOL_FAILED',
+      `Cannot keep the request budget in ${this.#path}: ${messageOf(error)}. Set MIXLOAD_STATE_DIR to a directory that can be written.`,
+      { cause: error },
+    )
   }
 
   async #read(now: number): Promise<StoredBudget> {
@@ -166,7 +170,7 @@ export class RequestBudget implements AsyncDisposable {
       text = await readFile(this.#path, 'utf8')
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { sent: [], running: [] }
-      throw error
+      throw this.#failure(error)
     }
     const stored = StoredBudget.safeParse(parsed(text))
     // A file that can't be read counts for nothing: the server's own limit still holds.
