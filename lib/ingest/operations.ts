@@ -1,4 +1,4 @@
-import { checkProperties, checkValue, isPlainObject, PROFILE_LIMITS, type Properties } from './property-values.ts'
+import { checkProperties, checkValue, isPlainObject, LOOSE_LIMITS, type Properties } from './property-values.ts'
 import { invalid } from './refusal.ts'
 
 /** What can be done to a profile. */
@@ -19,7 +19,7 @@ export function operationValue(operation: Operation, value: unknown): unknown {
     case '$set':
     case '$set_once':
     case '$append':
-      return checkProperties(value, operation, PROFILE_LIMITS)
+      return checkProperties(value, operation, LOOSE_LIMITS)
     case '$add':
       return mapped(operation, value, addend)
     case '$union':
@@ -44,7 +44,7 @@ export function checkedOperation(operation: unknown, isGroup: boolean): Operatio
 }
 
 function mapped(operation: Operation, value: unknown, map: (value: unknown, what: string) => unknown): Properties {
-  const properties = checkProperties(value, operation, PROFILE_LIMITS)
+  const properties = checkProperties(value, operation, LOOSE_LIMITS)
   const entries = Object.entries(properties).filter(([, one]) => one !== undefined)
   return Object.fromEntries(entries.map(([name, one]) => [name, map(one, `${operation}.${name}`)]))
 }
@@ -77,6 +77,6 @@ function names(value: unknown): readonly string[] {
 
 function isScalar(value: unknown): boolean {
   if (isPlainObject(value) || Array.isArray(value) || value === null) return false
-  checkValue(value, 'value', 1, PROFILE_LIMITS)
+  checkValue(value, 'value', 1, LOOSE_LIMITS)
   return true
 }

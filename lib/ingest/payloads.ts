@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { sentTime, type Time } from './event-time.ts'
 import { checkedOperation, operationValue } from './operations.ts'
-import { checkProperties, EVENT_LIMITS, type Properties } from './property-values.ts'
+import { checkProperties, EVENT_LIMITS, isPlainObject, LOOSE_LIMITS, type Properties } from './property-values.ts'
 import { checkedOptions, invalid } from './refusal.ts'
 
 /** An address, as text or as four numbers. */
@@ -106,21 +106,30 @@ export function trackPayload(
   }
 }
 
-/** An event of an import is sent as it is given, but for a `time` that is no number and a missing `$insert_id`. */
-export function importPayload(event: unknown, insertId: () => string): EventPayload {
+/**
+ * An event of an import is sent as it is given, but for a `time` that is no number and a missing `$insert_id`. What is
+ * `isFromJson` needs no check whether JSON can hold it.
+ */
+export function importPayload(event: unknown, insertId: () => string, isFromJson = false): EventPayload {
   if (typeof event !== 'object' || event === null) throw invalid('An event', 'must be an object')
   const { event: name, properties } = event as Partial<EventPayload>
   checkEventName(name)
-  const given = checkProperties(properties, 'properties', {
-    ...EVENT_LIMITS,
-    // What is too large or too deep is Mixpanel's to refuse, which it does by record.
-    depthMax: 50,
-    membersMax: Number.POSITIVE_INFINITY,
-  })
+  if (!isPlainObject(properties)) throw invalid('properties', 'must be an object of properties')
+  // What is too large or too deep is Mixpanel's to refuse, which it does by record.
+  const given = isFromJson ? properties : checkProperties(properties, 'properties', LOOSE_LIMITS)
   return {
     event: name,
-    properties: { ...given, time: sentTime(given.time, 'time'), $insert_id: given.$insert_id ?? insertId() },
+    properties: {
+      ...given,
+      time: sentTime(given.time, 'time'),
+      $insert_id: isGiven(given.$insert_id) ? given.$insert_id : insertId(),
+    },
   }
+}
+
+/** Whether an `$insert_id` is there. */
+export function isGiven(id: unknown): boolean {
+  return id !== undefined && id !== null && id !== ''
 }
 
 /**

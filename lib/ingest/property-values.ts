@@ -7,8 +7,8 @@ export type Properties = Readonly<Record<string, unknown>>
 const DEPTH_MAX = 3
 const MEMBERS_MAX = 255
 
-/** Profiles may hold more; this only ends values that contain themselves. */
-const PROFILE_DEPTH_MAX = 50
+/** For what may hold more, or whose records Mixpanel refuses one by one: it only ends values that contain themselves. */
+const LOOSE_DEPTH_MAX = 50
 
 export interface ValueLimits {
   readonly depthMax: number
@@ -16,7 +16,7 @@ export interface ValueLimits {
 }
 
 export const EVENT_LIMITS: ValueLimits = { depthMax: DEPTH_MAX, membersMax: MEMBERS_MAX }
-export const PROFILE_LIMITS: ValueLimits = { depthMax: PROFILE_DEPTH_MAX, membersMax: Number.POSITIVE_INFINITY }
+export const LOOSE_LIMITS: ValueLimits = { depthMax: LOOSE_DEPTH_MAX, membersMax: Number.POSITIVE_INFINITY }
 
 /**
  * Checks that JSON can hold the properties and that Mixpanel takes them.

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MixloadError } from '../../lib/errors.ts'
+import { exported } from '../simulator/asking.ts'
 import { Sending, TOKEN } from './sending.ts'
 
 let sending: Sending
@@ -218,7 +219,7 @@ describe('an import', () => {
     await using client = sending.client()
     const texts = [
       `{"event":"e","properties":{"time":${NOW},"distinct_id":"a","$insert_id":"given","n":0,"big":12345678901234567890}}`,
-      `{"event":"e","properties":{"time":${NOW},"distinct_id":"a","n":1,"big":-98765432109876543210,"x":0.10}}`,
+      `{"event":"e","properties":{"time":${NOW},"distinct_id":"a","n":1,"big":-98765432109876543210,"x":0.10,"y":1e400}}`,
       `{"event":"e","properties":{"time":"${new Date(NOW).toISOString()}","distinct_id":"a",\n"n":2,"u":"\u2028ü🦆"}}`,
     ]
     const report = await client.import([...texts, 'no event', '[]', '{"event":"e"}'])
@@ -227,6 +228,10 @@ describe('an import', () => {
     const stored = await sending.stored()
     expect(stored.map(({ properties }) => properties.n)).toEqual([0, 0, 1, 1, 2, 2])
     expect(new Set(stored.map(({ properties }) => properties.$insert_id)).size).toBe(3)
+    const { text } = await exported(sending.simulator, '2000-01-01', new Date().toISOString().slice(0, 10))
+    for (const exact of ['"big":12345678901234567890', '"big":-98765432109876543210', '"y":1e400']) {
+      expect(text).toContain(exact)
+    }
     expect(stored[5]?.properties).toMatchObject({ time: NOW, u: '\u2028ü🦆' })
   })
 })
