@@ -29,6 +29,21 @@ import { invalid } from './refusal.ts'
 import { type IngestEvent, type Report, Tally } from './report.ts'
 import { Sender } from './sender.ts'
 
+/** Clients to close when the process has nothing else to do. */
+const OPEN = new Set<IngestClient>()
+let isListening = false
+
+/** One listener for all clients, however many there are. */
+function closeBeforeExit(client: IngestClient): void {
+  OPEN.add(client)
+  if (isListening) return
+  isListening = true
+  process.on('beforeExit', () => {
+    // A failure has been told, and there is nobody left to be told again.
+    for (const open of OPEN) open.close().catch(() => {})
+  })
+}
+
 /**
  * Sends events and profile updates to a Mixpanel project. Calls check what they are given, queue it and return; what
  * they return is to be awaited by who sends faster than Mixpanel takes. What becomes of the records, `flush` and `close`
@@ -48,7 +63,6 @@ export class IngestClient implements AsyncDisposable {
   #closing: Promise<Report> | undefined
   #holds = 0
   #hold: NodeJS.Timeout | undefined
-  readonly #onExit = () => void this.close().catch(() => {})
 
   /** `onClosed` is told when it takes no further calls. @throws MixloadError CONFIG_INVALID. */
   constructor(options: IngestOptions, onClosed: () => void = () => {}) {
@@ -61,7 +75,7 @@ export class IngestClient implements AsyncDisposable {
     this.#recovery = this.#recover()
     // Who calls next is told; until then it must not count as unhandled.
     this.#recovery.catch(() => {})
-    process.once('beforeExit', this.#onExit)
+    closeBeforeExit(this)
   }
 
   /**
@@ -172,7 +186,7 @@ export class IngestClient implements AsyncDisposable {
   }
 
   async #close(timeoutMs: number): Promise<Report> {
-    process.off('beforeExit', this.#onExit)
+    OPEN.delete(this)
     this.#onClosed()
     const { promise: timeout, resolve: timeUp } = Promise.withResolvers<void>()
     // This one holds the process, and nothing that is under way does so for longer.

@@ -189,6 +189,14 @@ describe('clients', () => {
     await two.close()
   })
 
+  it('may be many, and leave nothing with the process', async () => {
+    const before = process.listenerCount('beforeExit')
+    const many = Array.from({ length: 20 }, (_, n) => sending.client({ name: `client-${n}` }))
+    expect(process.listenerCount('beforeExit') - before).toBeLessThanOrEqual(1)
+    await Promise.all(many.map((one) => one.close()))
+    expect(() => clientNamed('client-0')).toThrow('Running: none')
+  })
+
   it('that have been closed take no more', async () => {
     const client = sending.client()
     const report = await client.close()
