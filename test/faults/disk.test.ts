@@ -109,12 +109,12 @@ describe('who may read what', () => {
     while (child.exitCode === null) {
       if (existsSync(spool)) {
         modes.add(`spool ${mode(spool)}`)
-        for (const name of readdirSync(spool, { recursive: true, encoding: 'utf8' })) {
+        for (const name of namesUnder(spool)) {
           const path = join(spool, name)
           const stat = statSync(path, { throwIfNoEntry: false })
           // Files of the engine's own are shut in by the directory.
           if (stat !== undefined && !name.includes('/engine'))
-            modes.add(`${stat.isDirectory() ? 'directory' : 'file'} ${mode(path)}`)
+            modes.add(`${stat.isDirectory() ? 'directory' : 'file'} ${(stat.mode & 0o777).toString(8)}`)
         }
       }
       await new Promise((resolve) => setTimeout(resolve, 2))
@@ -145,4 +145,13 @@ describe('who may read what', () => {
 
 function mode(path: string): string {
   return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o777).toString(8)
+}
+
+/** All there is below a directory, or nothing where some of it went away meanwhile. */
+function namesUnder(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory, { recursive: true, encoding: 'utf8' })
+  } catch {
+    return []
+  }
 }
