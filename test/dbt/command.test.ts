@@ -26,7 +26,9 @@ describe.each<[string, NewDbtWarehouse]>([
   ['duckdb', duckdb],
   ['postgres', postgres],
 ])('mixload dbt, %s', (dialect, newWarehouse) => {
-  it('describes what there is so that dbt takes it, tests it and finds it fresh, and adds what comes', async () => {
+  it('describes what there is so that dbt takes it, tests it and finds it fresh, and adds what comes', {
+    timeout: 300_000,
+  }, async () => {
     await using place = await Workplace.create()
     await using warehouse = await newWarehouse(place.directory)
     const run = async (...args: readonly string[]) => {

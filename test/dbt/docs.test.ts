@@ -15,7 +15,9 @@ async function commandsOf(heading: string): Promise<string> {
   return blocks.join('\n')
 }
 
-it('docs/dbt.md, word for word, leads from a backfill to the answer of a dashboard, and through a night', async () => {
+it('docs/dbt.md, word for word, leads from a backfill to the answer of a dashboard, and through a night', {
+  timeout: 300_000,
+}, async () => {
   await using place = await Workplace.create()
   await place.simulator.ingest([...eventsOf('2026-08-01', 30, { plan: 'pro' }), ...eventsOf('2026-08-31', 9)])
   const programs = join(place.directory, 'programs')
@@ -29,6 +31,7 @@ it('docs/dbt.md, word for word, leads from a backfill to the answer of a dashboa
     env: place.environment({
       PATH: `${programs}:${process.env.PATH}`,
       MIXLOAD_DESTINATION: undefined,
+      MIXLOAD_STREAMS: undefined,
       DO_NOT_TRACK: '1',
     }),
     maxBuffer: 1 << 26,
