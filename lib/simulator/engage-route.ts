@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { parseLossless } from '../lossless-json.ts'
 import type { EngageSession } from './engage-sessions.ts'
-import { parseLossless } from './lossless-json.ts'
 import type { PlanPart } from './plan.ts'
 import type { ProfileProperties, ProfileStore } from './profile-store.ts'
 import type { Project } from './project.ts'

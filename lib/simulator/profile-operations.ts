@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { numberOfRaw, sumOfRaw } from './lossless-json.ts'
+import { numberOfRaw, sumOfRaw } from '../lossless-json.ts'
 import type { ProfileProperties } from './profile-store.ts'
 
 /** What can be done to a user profile. */

@@ -1,4 +1,4 @@
-import { parseLossless } from './lossless-json.ts'
+import { parseLossless } from '../lossless-json.ts'
 import { fileBytes, lineBytes, wholeLines } from './whole-lines.ts'
 
 const NEWLINE = 0x0a

@@ -1,9 +1,9 @@
+import { numberOfRaw, parseLossless } from '../lossless-json.ts'
 import { sentMoment } from './event-line.ts'
 import { isObject } from './import-rules.ts'
 import { sentRecords, unpackedBody } from './ingest-body.ts'
 import { ingestReply, NO_DATA } from './ingest-reply.ts'
 import type { JsonRecord } from './json-records.ts'
-import { numberOfRaw, parseLossless } from './lossless-json.ts'
 import {
   GROUP_OPERATIONS,
   operated,

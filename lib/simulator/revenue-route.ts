@@ -1,6 +1,6 @@
+import { decimal } from '../lossless-json.ts'
 import { chargesByDay, type DayCharges } from './charges.ts'
 import { type DayBucket, dayBuckets } from './day-buckets.ts'
-import { decimal } from './lossless-json.ts'
 import type { Project } from './project.ts'
 import { daysParameter, queryRoute } from './query-route.ts'
 import type { Reply, SimulatorContext } from './reply.ts'
