@@ -1,6 +1,7 @@
 /** The names of the tests in test/faults/, as a table for docs/reliability.md: what goes wrong, and what comes of it. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { table } from './markdown-table.ts'
 
 const FOLDER = join(import.meta.dirname, '..', 'test', 'faults')
 const TITLE =
@@ -28,11 +29,6 @@ function faultTable(): string {
       return [[group, title, `[\`${file.slice(0, -8)}\`](../test/faults/${file})`]]
     })
   })
-  const cells = [['Where', 'What happens: what comes of it', 'Test'], ['---', '---', '---'], ...rows]
-  return cells
-    .map(
-      (row) =>
-        `| ${row.map((cell) => cell.replaceAll('|', '\\|').replaceAll('%s', '…').replaceAll("\\'", "'")).join(' | ')} |`,
-    )
-    .join('\n')
+  const shown = rows.map((row) => row.map((cell) => cell.replaceAll('%s', '…').replaceAll("\\'", "'")))
+  return table(['Where', 'What happens: what comes of it', 'Test'], shown)
 }

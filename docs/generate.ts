@@ -37,6 +37,7 @@ import { ENGAGE_STREAM } from '../lib/streams/engage.ts'
 import { funnelsStream } from '../lib/streams/funnels.ts'
 import { revenueStream } from '../lib/streams/revenue.ts'
 import { withFaultTable } from './fault-table.ts'
+import { table } from './markdown-table.ts'
 
 const COMMANDS: Readonly<Record<string, Command>> = { backfill, sync, load, plan, check, status, views, simulate }
 const LOADING = ['backfill', 'sync', 'plan', 'check']
@@ -362,15 +363,6 @@ function code(text: string): string {
 
 function fence(language: string, text: string): string {
   return `\`\`\`${language}\n${text}\n\`\`\``
-}
-
-/** A table whose columns are padded as the formatter wants them. */
-function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [headings, ...rows].map((cells) => cells.map((cell) => cell.replaceAll('|', '\\|')))
-  const widths = headings.map((_, at) => Math.max(3, ...lines.map((cells) => cells[at]?.length ?? 0)))
-  const line = (cells: readonly string[]) => `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`
-  const [head = [], ...body] = lines
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n')
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
