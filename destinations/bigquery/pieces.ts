@@ -26,7 +26,7 @@ const LOOK_AGAIN_MS = 5
 export async function* piecesOf(parts: readonly FilePart[], inUse: number): AsyncGenerator<Buffer> {
   const buffers: Buffer[] = []
   for (const { path, start, end } of parts) {
-    await using file = await open(path)
+    await using file = await opened(path, end)
     for (let at = start, length = PIECE_BYTES; length === PIECE_BYTES; at += length) {
       const used = buffers.length > inUse ? buffers.shift() : undefined
       const piece = used ?? Buffer.allocUnsafeSlow(PIECE_BYTES)
@@ -34,6 +34,16 @@ export async function* piecesOf(parts: readonly FilePart[], inUse: number): Asyn
       length = await fill(piece, file, at, end)
       if (length > 0) yield piece.subarray(0, length)
     }
+  }
+}
+
+/** An engine that fails removes its file: then what it failed of counts, and not that the file is gone. */
+async function opened(path: string, end: FilePart['end']): Promise<FileHandle> {
+  try {
+    return await open(path)
+  } catch {
+    await end
+    return open(path)
   }
 }
 

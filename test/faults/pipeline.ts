@@ -132,11 +132,15 @@ export class Pipeline implements AsyncDisposable {
       return { rows: rows('export'), rejects: rows('_mixload_rejects'), latest: undefined, columns, ledger }
     }
     const connection = await engine.connect()
+    // A run that was killed right after it made the table leaves it without rows and views.
+    const views = await connection.all(
+      `SELECT 1 FROM duckdb_views() WHERE database_name = 'warehouse' AND view_name = 'export_latest'`,
+    )
     const all = (table: string) => connection.all(`SELECT * FROM warehouse.mixpanel.${table}`)
     return {
-      rows: columns.length > 0 ? await all('export ORDER BY time') : [],
-      rejects: await all('_mixload_rejects'),
-      latest: columns.length > 0 ? await all('export_latest') : [],
+      rows: columns.length > 0 ? await all('export ORDER BY ALL') : [],
+      rejects: await all('_mixload_rejects ORDER BY ALL'),
+      latest: views.length > 0 ? await all('export_latest ORDER BY ALL') : [],
       columns,
       ledger,
     }
