@@ -104,6 +104,7 @@ export class Pipeline implements AsyncDisposable {
       },
       there,
     )
+    await loader.putViews()
     const budget = new RequestBudget(join(this.directory, 'budget'), 'export', { perHour: 0, perSecond: 0 })
     const { valuesPerRowMax } = destination.supports
     const extractor = new Extractor({
