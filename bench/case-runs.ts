@@ -60,6 +60,7 @@ function backfillProgram(
       MIXPANEL_PROJECT_ID: '1000',
       MIXPANEL_SERVICE_ACCOUNT: 'bench',
       MIXPANEL_SERVICE_ACCOUNT_SECRET: 'bench',
+      MIXLOAD_STREAMS: 'export',
       MIXLOAD_REQUESTS_PER_HOUR: '0',
       MIXLOAD_REQUESTS_PER_SECOND: '0',
       MIXLOAD_STATE_DIR: join(WORK, 'state'),
