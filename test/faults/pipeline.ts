@@ -139,9 +139,9 @@ export class Pipeline implements AsyncDisposable {
     )
     const all = (table: string) => connection.all(`SELECT * FROM warehouse.mixpanel.${table}`)
     return {
-      rows: columns.length > 0 ? await all('export ORDER BY ALL') : [],
-      rejects: await all('_mixload_rejects ORDER BY ALL'),
-      latest: views.length > 0 ? await all('export_latest ORDER BY ALL') : [],
+      rows: columns.length > 0 ? await all('export ORDER BY time, event_id, distinct_id, mp_processing_time_ms') : [],
+      rejects: await all('_mixload_rejects'),
+      latest: views.length > 0 ? await all('export_latest ORDER BY time, event_id, distinct_id') : [],
       columns,
       ledger,
     }
