@@ -1,17 +1,12 @@
 import type { Destination, View } from './destination.ts'
 import { type Settings, STREAMS } from './settings.ts'
 import { recordStreams } from './streams/index.ts'
-import { viewsOf } from './views.ts'
+import { viewsOver } from './views.ts'
 
 /** The views over every table that a destination has: of all streams, also those that the settings leave out. */
 export async function allViews(destination: Destination, settings: Settings): Promise<readonly View[]> {
   const views: View[] = []
-  for (const table of tablesOf(settings)) {
-    const columns = await destination.columns(table)
-    if (columns.length > 0) {
-      views.push(...viewsOf(destination.supports, table, destination.pathInViews(table), columns))
-    }
-  }
+  for (const table of tablesOf(settings)) views.push(...(await viewsOver(destination, table)))
   return views
 }
 

@@ -10,7 +10,7 @@ import type { SpoolDirectory } from './spool.ts'
 import { type Flattened, readNdjson } from './spool-reader.ts'
 import type { SpooledRows } from './spooled-rows.ts'
 import { VERSION } from './version.ts'
-import { viewsOf } from './views.ts'
+import { viewsOver } from './views.ts'
 
 export interface TableLoadOptions {
   readonly destination: Destination
@@ -127,10 +127,8 @@ export abstract class TableLoader<S extends SpooledRows> {
   /** Makes the table's views anew with the columns it has. */
   async putViews(): Promise<void> {
     const { destination, table } = this.options
-    const columns = await destination.columns(table)
-    if (columns.length === 0) return
-    const path = destination.pathInViews(table)
-    await destination.putViews(viewsOf(destination.supports, table, path, columns))
+    const views = await viewsOver(destination, table)
+    if (views.length > 0) await destination.putViews(views)
   }
 }
 

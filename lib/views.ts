@@ -1,6 +1,6 @@
 import type { Column } from './columns/column.ts'
 import { latestName } from './columns/naming.ts'
-import type { DestinationSupports, View } from './destination.ts'
+import type { Destination, DestinationSupports, View } from './destination.ts'
 import { CHANGES_TABLE } from './history/changes.ts'
 import { identitiesView } from './identities.ts'
 import { quoteName } from './sql.ts'
@@ -50,4 +50,13 @@ export function viewsOf(
   const unit = Object.hasOwn(UNITS, table) ? UNITS[table] : undefined
   const name = latestName(table)
   return [unit === undefined ? view(name, 'latest_rows') : view(name, 'latest_load', unit)]
+}
+
+/** The views over a table with the columns that it has now; none where there is no such table. */
+export async function viewsOver(
+  destination: Pick<Destination, 'supports' | 'columns' | 'pathInViews'>,
+  table: string,
+): Promise<readonly View[]> {
+  const columns = await destination.columns(table)
+  return columns.length === 0 ? [] : viewsOf(destination.supports, table, destination.pathInViews(table), columns)
 }

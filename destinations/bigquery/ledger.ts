@@ -1,6 +1,6 @@
 import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
 import type { KnownColumn, LoadRecord, NewColumn, WriteMode } from '../../lib/destination.ts'
-import { dayRowsOf, dayRowsText } from '../../lib/time/day-tally.ts'
+import { dayRowsOf } from '../../lib/time/day-tally.ts'
 import type { Answer } from './answers.ts'
 import type { ListedRow } from './tables.ts'
 
@@ -68,26 +68,6 @@ export const RESOURCES: Readonly<Record<LedgerTable, Answer>> = {
     description: 'Lines that Mixpanel sent and that are no events.',
     schema: { fields: SCHEMAS[REJECTS] },
   },
-}
-
-/** A row for a load job. Whole numbers go as text, which keeps every digit. */
-export function loadRow(record: LoadRecord): Answer {
-  return {
-    load_id: record.loadId,
-    stream: record.stream,
-    first_day: record.firstDay,
-    last_day: record.lastDay,
-    selection: record.selection,
-    row_count: String(record.rowCount),
-    reject_count: String(record.rejectCount),
-    byte_count: String(record.byteCount),
-    request_count: String(record.requestCount),
-    started_at: record.startedAt.toISOString(),
-    loaded_at: record.loadedAt.toISOString(),
-    write_mode: record.writeMode,
-    mixload_version: record.mixloadVersion,
-    day_rows: dayRowsText(record.dayRows),
-  }
 }
 
 export function loadOf(row: ListedRow): LoadRecord {

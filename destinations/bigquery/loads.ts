@@ -1,12 +1,13 @@
 import type { LoadRecord } from '../../lib/destination.ts'
 import { isFailure } from '../../lib/errors.ts'
+import { ledgerRow } from '../../lib/ledger-row.ts'
 import type { Book } from './book.ts'
 import { ApiFailure, inDoubt, stepFailure } from './failures.ts'
 import { gzippedLines, gzippedParts } from './gzip.ts'
 import { type Intent, jobIdOf, rejectsStage, rowsPurpose, rowsStage, targetsOf } from './intents.ts'
 import type { Job, Jobs } from './jobs.ts'
 import type { Lease } from './lease.ts'
-import { LOADS, loadRow, REJECTS, RESOURCES } from './ledger.ts'
+import { LOADS, REJECTS, RESOURCES } from './ledger.ts'
 import type { FilePart } from './pieces.ts'
 import type { Table, Tables } from './tables.ts'
 
@@ -230,7 +231,7 @@ export class Loads {
 
   #ledgerJob(intent: Intent): Job {
     const job = loadJob(this.#options.tables, intent, 'ledger', LOADS, RESOURCES[LOADS].schema, [])
-    const line = JSON.stringify(loadRow(intent.record))
+    const line = JSON.stringify(ledgerRow(intent.record))
     return { ...job, isPartitioned: true, content: () => gzippedLines([line]) }
   }
 }

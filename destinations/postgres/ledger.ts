@@ -1,8 +1,9 @@
 import type { LoadRecord, NewLoad, WriteMode } from '../../lib/destination.ts'
 import { MixloadError } from '../../lib/errors.ts'
+import { ledgerRow } from '../../lib/ledger-row.ts'
 import { quotePath } from '../../lib/sql.ts'
-import { dayRowsOf, dayRowsText } from '../../lib/time/day-tally.ts'
-import type { Row, Session } from './session.ts'
+import { dayRowsOf } from '../../lib/time/day-tally.ts'
+import type { Session } from './session.ts'
 
 /** The loads of a stream in the order of their commits. */
 export async function readLoads(session: Session, schema: string, stream: string): Promise<readonly LoadRecord[]> {
@@ -45,22 +46,7 @@ export async function nextMoment(session: Session, schema: string, { loadId }: N
 }
 
 export async function writeLoad(session: Session, schema: string, record: LoadRecord): Promise<void> {
-  const values: Row = {
-    load_id: record.loadId,
-    stream: record.stream,
-    first_day: record.firstDay,
-    last_day: record.lastDay,
-    selection: record.selection,
-    row_count: String(record.rowCount),
-    reject_count: String(record.rejectCount),
-    byte_count: String(record.byteCount),
-    request_count: String(record.requestCount),
-    started_at: record.startedAt.toISOString(),
-    loaded_at: record.loadedAt.toISOString(),
-    write_mode: record.writeMode,
-    mixload_version: record.mixloadVersion,
-    day_rows: dayRowsText(record.dayRows),
-  }
+  const values = ledgerRow(record)
   const places = Object.keys(values).map((_, at) => `$${at + 1}`)
   await session.run(
     `INSERT INTO ${quotePath(schema, '_mixload_loads')} (${Object.keys(values).join(', ')}) VALUES (${places.join(', ')})`,

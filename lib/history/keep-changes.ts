@@ -7,7 +7,7 @@ import { readNdjson } from '../spool-reader.ts'
 import { quoteText } from '../sql.ts'
 import { sqlText } from '../sql-files.ts'
 import { VERSION } from '../version.ts'
-import { viewsOf } from '../views.ts'
+import { viewsOver } from '../views.ts'
 import { CHANGE_COLUMNS, changesQuery, type Profiles } from './changes.ts'
 
 export interface KeepChangesOptions {
@@ -125,6 +125,5 @@ async function addColumns(
     table,
     missing.map((column) => ({ ...column, firstLoadId })),
   )
-  const path = destination.pathInViews(table)
-  await destination.putViews(viewsOf(destination.supports, table, path, await destination.columns(table)))
+  await destination.putViews(await viewsOver(destination, table))
 }

@@ -1,0 +1,22 @@
+import type { LoadRecord } from './destination.ts'
+import { dayRowsText } from './time/day-tally.ts'
+
+/** A row of `_mixload_loads` by its columns, each value a text, which keeps every digit. */
+export function ledgerRow(record: LoadRecord): Readonly<Record<string, string | null>> {
+  return {
+    load_id: record.loadId,
+    stream: record.stream,
+    first_day: record.firstDay,
+    last_day: record.lastDay,
+    selection: record.selection,
+    row_count: String(record.rowCount),
+    reject_count: String(record.rejectCount),
+    byte_count: String(record.byteCount),
+    request_count: String(record.requestCount),
+    started_at: record.startedAt.toISOString(),
+    loaded_at: record.loadedAt.toISOString(),
+    write_mode: record.writeMode,
+    mixload_version: record.mixloadVersion,
+    day_rows: dayRowsText(record.dayRows),
+  }
+}
