@@ -287,6 +287,8 @@ const ERRORS: Readonly<Record<ErrorCode, string>> = {
     'A body that stopped before its end, although the status was 200. As before. A file that did is set aside at once.',
   BODY_UNREADABLE:
     "A body that is no export at all, such as a proxy's error page with status 200. As before. A file of another form is set aside at once.",
+  ANSWER_TOO_LARGE:
+    'An answer that must be read whole has over 512 MB. Ask for smaller pages of profiles (`--engage-page-size`).',
   SESSION_LOST:
     'Mixpanel forgot, several times over, the session whose pages were being read. Nothing was committed; run again.',
   FILE_REFUSED:

@@ -42,6 +42,8 @@ export const ERROR_CODES = {
   BODY_TRUNCATED: PASSING,
   /** A body that is no export at all, such as a proxy's error page. */
   BODY_UNREADABLE: PASSING,
+  /** An answer that must be read whole has no room in memory. */
+  ANSWER_TOO_LARGE: FAILED,
   /** Mixpanel has forgotten the session whose pages were being read: reading begins anew. */
   SESSION_LOST: FAILED,
   /** A file that was named is not there, can't be read, or holds more than one load may. */

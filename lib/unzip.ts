@@ -3,7 +3,9 @@ import {
   createInflate,
   createZstdDecompress,
   type Gunzip,
+  gunzip,
   type Inflate,
+  inflate,
   type ZstdDecompress,
 } from 'node:zlib'
 import { MixloadError, messageOf } from './errors.ts'
@@ -66,6 +68,42 @@ export async function* unzipped(
   }
 }
 
+/** What {@link unzippedAtOnce} gives at most: Node's buffers and texts have room for it. */
+export const UNZIPPED_BYTES_MAX = 512 * 1024 * 1024
+
+/** A first guess of what small bodies unzip to, bytes. */
+const AT_ONCE_BYTES = 1024 * 1024
+
+/**
+ * As {@link unzipped}, of bytes that are all there: what they hold in one piece, for less work than in many.
+ * @throws MixloadError as {@link unzipped}; ANSWER_TOO_LARGE where there is more than {@link UNZIPPED_BYTES_MAX}.
+ */
+export async function unzippedAtOnce(bytes: Buffer, packing: keyof typeof AT_ONCE): Promise<Buffer> {
+  const parts: Buffer[] = []
+  for (let left = bytes; left.length > 0; ) {
+    const { buffer, taken } = await unzipOne(left, packing)
+    parts.push(buffer)
+    left = left.subarray(taken)
+    if (packing === 'gzip') left = left.subarray(paddingOf(left))
+  }
+  return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)
+}
+
+const AT_ONCE = { gzip: gunzip, deflate: inflate }
+
+/** What the first stream of some bytes holds, and how many of them it takes. */
+function unzipOne(bytes: Buffer, packing: keyof typeof AT_ONCE): Promise<{ buffer: Buffer; taken: number }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ buffer: Buffer; taken: number }>()
+  const options = { chunkSize: AT_ONCE_BYTES, maxOutputLength: UNZIPPED_BYTES_MAX, info: true }
+  AT_ONCE[packing](bytes, options, (error, result) => {
+    if (error !== null) return reject(unzipFailure(packing, error))
+    // With `info` it is not only the buffer, which the types do not know.
+    const { buffer, engine } = result as unknown as { buffer: Buffer; engine: Decompressor }
+    resolve({ buffer, taken: engine.bytesWritten })
+  })
+  return promise
+}
+
 /** Writes bytes to a decompressor until it has had enough, and gives what of them it did not take. */
 async function feed(
   unzip: Decompressor,
@@ -94,10 +132,16 @@ async function withoutPadding(
   bytes: AsyncIterator<Buffer, void>,
 ): Promise<Buffer | undefined> {
   for (let block = left; block !== undefined; block = await nextOf(bytes)) {
-    const from = block.findIndex((byte) => byte !== 0)
-    if (from >= 0) return block.subarray(from)
+    const from = paddingOf(block)
+    if (from < block.length) return block.subarray(from)
   }
   return undefined
+}
+
+/** How many zeros these bytes begin with. */
+function paddingOf(bytes: Buffer): number {
+  const from = bytes.findIndex((byte) => byte !== 0)
+  return from < 0 ? bytes.length : from
 }
 
 async function nextOf(bytes: AsyncIterator<Buffer, void>): Promise<Buffer | undefined> {
@@ -113,6 +157,16 @@ function unzipFailure(packing: Packing, error: unknown): unknown {
       cause: error,
     })
   }
+  if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge()
   if (!/^(?:Z|ZSTD)_/.test(code)) return error
   return new MixloadError('BODY_UNREADABLE', `Its ${packing} data is damaged: ${messageOf(error)}.`, { cause: error })
+}
+
+/** Of an answer that is read as a whole. */
+export function tooLarge(): MixloadError {
+  const megabytes = UNZIPPED_BYTES_MAX / 2 ** 20
+  return new MixloadError(
+    'ANSWER_TOO_LARGE',
+    `It has more than ${megabytes} MB: with a smaller --engage-page-size a page of profiles has less.`,
+  )
 }

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { MixloadError, messageOf } from '../errors.ts'
-import { unzipped } from '../unzip.ts'
+import { tooLarge, UNZIPPED_BYTES_MAX, unzippedAtOnce } from '../unzip.ts'
 import { unzippedAside } from '../unzip-thread.ts'
 
 /** By the names that HTTP has for them. */
@@ -12,11 +12,6 @@ const PACKINGS: Readonly<Record<string, 'gzip' | 'deflate' | 'none'>> = {
   'x-gzip': 'gzip',
   deflate: 'deflate',
 }
-
-type Unzip = (
-  bytes: AsyncGenerator<Buffer, void, undefined>,
-  packing: 'gzip' | 'deflate',
-) => AsyncGenerator<Buffer, void, undefined>
 
 /** The body of an answer, unzipped, as it comes in. To be read once. */
 export class AnswerBody implements AsyncIterable<Buffer> {
@@ -52,32 +47,54 @@ export class AnswerBody implements AsyncIterable<Buffer> {
    *   where the body does not unzip.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
-    yield* this.#unzippedBy(unzippedAside)
-  }
-
-  /** All of it at once, for bodies that are not large: they need no thread of their own. Throws as iterating does. */
-  async whole(): Promise<Buffer> {
-    const parts: Buffer[] = []
-    for await (const part of this.#unzippedBy(unzipped)) parts.push(part)
-    return Buffer.concat(parts)
-  }
-
-  async *#unzippedBy(unzip: Unzip): AsyncGenerator<Buffer, void, undefined> {
-    const packing = PACKINGS[this.#encoding]
     try {
-      if (packing === undefined) {
-        const encoding = JSON.stringify(this.#encoding.slice(0, 50))
-        throw new MixloadError('BODY_UNREADABLE', `It is packed as ${encoding}, but gzip was asked for.`)
-      }
-      yield* packing === 'none' ? this.#counted() : unzip(this.#counted(), packing)
+      const packing = this.#packing()
+      yield* packing === 'none' ? this.#counted() : unzippedAside(this.#counted(), packing)
     } catch (error) {
-      this.#signal.throwIfAborted()
-      throw bodyFailure(this.#request, error)
+      throw this.#failureOf(error)
     } finally {
-      // A body that nobody has begun to read says by an event that it was given up.
-      this.#body.on('error', () => {})
-      this.#body.destroy()
+      this.#giveUp()
     }
+  }
+
+  /** All of it at once, for bodies that are not large. Throws as iterating does, and ANSWER_TOO_LARGE. */
+  async whole(): Promise<Buffer> {
+    try {
+      const packing = this.#packing()
+      const parts: Buffer[] = []
+      for await (const part of this.#counted()) {
+        parts.push(part)
+        if (this.#bytes > UNZIPPED_BYTES_MAX) throw tooLarge()
+      }
+      const bytes = Buffer.concat(parts)
+      return packing === 'none' ? bytes : await unzippedAtOnce(bytes, packing)
+    } catch (error) {
+      throw this.#failureOf(error)
+    } finally {
+      this.#giveUp()
+    }
+  }
+
+  #packing(): 'gzip' | 'deflate' | 'none' {
+    const packing = PACKINGS[this.#encoding]
+    if (packing !== undefined) return packing
+    const encoding = JSON.stringify(this.#encoding.slice(0, 50))
+    throw new MixloadError('BODY_UNREADABLE', `It is packed as ${encoding}, but gzip was asked for.`)
+  }
+
+  #failureOf(error: unknown): MixloadError {
+    this.#signal.throwIfAborted()
+    const of = `The body of ${this.#request}`
+    if (!(error instanceof MixloadError))
+      return new MixloadError('CONNECTION_CUT', `${of} broke off: ${messageOf(error)}.`, { cause: error })
+    const what = error.code === 'ANSWER_TOO_LARGE' ? 'cannot be read' : 'is not whole'
+    return new MixloadError(error.code, `${of} ${what}. ${error.message}`, { cause: error.cause })
+  }
+
+  #giveUp(): void {
+    // A body that nobody has begun to read says by an event that it was given up.
+    this.#body.on('error', () => {})
+    this.#body.destroy()
   }
 
   async *#counted(): AsyncGenerator<Buffer, void, undefined> {
@@ -86,11 +103,4 @@ export class AnswerBody implements AsyncIterable<Buffer> {
       yield block
     }
   }
-}
-
-function bodyFailure(request: string, error: unknown): MixloadError {
-  const of = `The body of ${request}`
-  if (error instanceof MixloadError)
-    return new MixloadError(error.code, `${of} is not whole. ${error.message}`, { cause: error.cause })
-  return new MixloadError('CONNECTION_CUT', `${of} broke off: ${messageOf(error)}.`, { cause: error })
 }
