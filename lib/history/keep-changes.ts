@@ -42,7 +42,11 @@ export async function keepChanges(
   const before = new ChunkWriter(spool, '.hashes.ndjson')
   const changes = spool.nextFile('.changes.parquet')
   try {
-    if (there.length > 0) await readHashes(destination, table, before, signal)
+    if (there.length > 0) {
+      // A run that ended between making the table and its view has left it without one.
+      await destination.putViews(await viewsOver(destination, table))
+      await readHashes(destination, table, before, signal)
+    }
     const chunks = await before.finish()
     const hashes =
       chunks.length === 0

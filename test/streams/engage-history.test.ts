@@ -80,4 +80,12 @@ describe('the history of profiles', () => {
       { distinct_id: 'ann', plan: 'pro' },
     ])
   })
+
+  it('makes up for a run that ended before the view was there, also where nothing has changed since', async () => {
+    project.simulator.profiles.set('ann', { plan: 'free' })
+    await run()
+    await project.workshop.rows('DROP VIEW engage_history')
+    await run()
+    expect(await history('plan')).toEqual([{ distinct_id: 'ann', plan: 'free' }])
+  })
 })
