@@ -17,8 +17,9 @@ it.each(Object.entries(WAREHOUSES))(
     let killed = 0
     for (let round = 0; round < ROUNDS; round++) {
       const child = place.start(SPAN, environment)
-      // From the start of the process to about the end of a run that nobody disturbs.
-      const timer = setTimeout(() => child.kill('SIGKILL'), 300 + Math.random() * 1500)
+      // From the start of the process to about the end of a run that nobody disturbs; later by and by, since a first run
+      // that comes to its end leaves nothing to be killed in.
+      const timer = setTimeout(() => child.kill('SIGKILL'), 300 + (Math.random() * 1500 * (round + 1)) / ROUNDS)
       const { code } = await ended(child)
       clearTimeout(timer)
       if (code === null) killed++
