@@ -71,8 +71,9 @@ export async function* unzipped(
 /** What {@link unzippedAtOnce} gives at most: Node's buffers and texts have room for it. */
 export const UNZIPPED_BYTES_MAX = 512 * 1024 * 1024
 
-/** A first guess of what small bodies unzip to, bytes. */
-const AT_ONCE_BYTES = 1024 * 1024
+/** Room that is made at a time for what is unzipped at once, bytes: at least, and at most. */
+const ROOM_MIN = 64 * 1024
+const ROOM_MAX = 8 * 1024 * 1024
 
 /**
  * As {@link unzipped}, of bytes that are all there: what they hold in one piece, for less work than in many.
@@ -94,7 +95,7 @@ const AT_ONCE = { gzip: gunzip, deflate: inflate }
 /** What the first stream of some bytes holds, and how many of them it takes. */
 function unzipOne(bytes: Buffer, packing: keyof typeof AT_ONCE): Promise<{ buffer: Buffer; taken: number }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ buffer: Buffer; taken: number }>()
-  const options = { chunkSize: AT_ONCE_BYTES, maxOutputLength: UNZIPPED_BYTES_MAX, info: true }
+  const options = { chunkSize: roomFor(bytes, packing), maxOutputLength: UNZIPPED_BYTES_MAX, info: true }
   AT_ONCE[packing](bytes, options, (error, result) => {
     if (error !== null) return reject(unzipFailure(packing, error))
     // With `info` it is not only the buffer, which the types do not know.
@@ -102,6 +103,12 @@ function unzipOne(bytes: Buffer, packing: keyof typeof AT_ONCE): Promise<{ buffe
     resolve({ buffer, taken: engine.bytesWritten })
   })
   return promise
+}
+
+/** With all the room that is needed there is one piece. The last bytes of gzip tell how much that mostly is. */
+function roomFor(bytes: Buffer, packing: keyof typeof AT_ONCE): number {
+  if (packing !== 'gzip' || bytes.length < 4) return ROOM_MIN
+  return Math.min(Math.max(bytes.readUInt32LE(bytes.length - 4) + 1, ROOM_MIN), ROOM_MAX)
 }
 
 /** Writes bytes to a decompressor until it has had enough, and gives what of them it did not take. */

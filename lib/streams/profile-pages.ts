@@ -1,5 +1,5 @@
 import { isFailure, MixloadError } from '../errors.ts'
-import { type ProfilePage, profilePage } from '../records/page-records.ts'
+import { LineBuffer, type ProfilePage, profilePage } from '../records/page-records.ts'
 import type { StreamContext } from './stream.ts'
 
 /** What to ask the profile query for. */
@@ -20,11 +20,20 @@ const AHEAD = 5
 /** How often a page that is broken, or that Mixpanel takes too long over, is asked for. */
 const PAGE_TRIES = 3
 
+/** A page that has been asked for, and how to ask for it again. */
+interface AskedPage {
+  readonly page: number
+  readonly what: string
+  readonly body: Promise<Buffer>
+  again(): Promise<Buffer>
+}
+
 /**
  * The pages of a profile query, in order; up to as many as may be asked for at once come ahead, so that a page is read
  * while the next ones are on their way. The first page tells the session, the size of pages and how many profiles there
  * are in all; later ones may lack that. The end is a page that is not full, or that brings as many profiles as there
  * are; a page can also be short because profiles went meanwhile, and then the others are asked for all the same.
+ * The lines of a page are good until the next one is taken.
  *
  * @throws MixloadError SESSION_LOST where Mixpanel no longer knows the session: all must be read anew.
  */
@@ -33,7 +42,8 @@ export async function* profilePages(
   query: ProfileQuery,
   signal: AbortSignal,
 ): AsyncGenerator<ProfilePage, void, undefined> {
-  const first = await askPage(context, query, {}, 0, signal)
+  const lines = new LineBuffer()
+  const first = await readPage(context, query, askPage(context, query, {}, 0, signal), lines)
   yield first
   const paging = pagingOf(first, context.settings.engagePageSize)
   const { pageSize, total, session } = paging
@@ -42,11 +52,11 @@ export async function* profilePages(
   const enough = Math.max(total ?? Number.POSITIVE_INFINITY, query.atLeast ?? 0)
   const stop = new AbortController()
   const either = AbortSignal.any([signal, stop.signal])
-  const ahead: Promise<ProfilePage>[] = []
+  const ahead: AskedPage[] = []
   const askAhead = (page: number) => {
     const asked = askPage(context, query, session, page, either)
     // It is awaited when its turn comes; until then its failure must not count as unhandled.
-    asked.catch(() => {})
+    asked.body.catch(() => {})
     ahead.push(asked)
   }
   const aheadMax = context.settings.queryRequestsAtOnce || AHEAD
@@ -59,7 +69,8 @@ export async function* profilePages(
       if (page > lastKnown && isEnd) return
       while (asked < lastKnown && ahead.length < aheadMax) askAhead(++asked)
       if (ahead.length === 0) askAhead(++asked)
-      const next = await inTime(ahead.shift() as Promise<ProfilePage>, total !== undefined && page > lastKnown)
+      const reading = readPage(context, query, ahead.shift() as AskedPage, lines)
+      const next = await inTime(reading, total !== undefined && page > lastKnown)
       if (next === undefined) return
       last = next
       received += last.count
@@ -67,7 +78,7 @@ export async function* profilePages(
     }
   } finally {
     stop.abort()
-    await Promise.allSettled(ahead)
+    await Promise.allSettled(ahead.map(({ body }) => body))
   }
 }
 
@@ -113,25 +124,33 @@ function pagingOf({ envelope, count }: ProfilePage, asked: number): Paging {
   }
 }
 
-async function askPage(
-  { ask, settings, tell }: StreamContext,
-  { form, what, insteadOfProperties }: ProfileQuery,
+function askPage(
+  { ask, settings }: StreamContext,
+  { form, what }: ProfileQuery,
   session: Readonly<Record<string, string>>,
   page: number,
   signal: AbortSignal,
-): Promise<ProfilePage> {
+): AskedPage {
   const paging = {
     page_size: String(settings.engagePageSize),
     ...(page === 0 ? {} : { ...session, page: String(page) }),
   }
   const request = { family: 'app', path: '/api/query/engage', query: {}, form: { ...form, ...paging } } as const
-  const options = {
-    what: `Page ${page} of ${what}`,
-    ...(insteadOfProperties === undefined ? {} : { insteadOfProperties }),
-  }
+  const again = () => ask(request, signal)
+  return { page, what: `Page ${page} of ${what}`, body: again(), again }
+}
+
+/** The page when it has come; a broken one, or one that Mixpanel gave up on, is asked for again. */
+async function readPage(
+  { tell }: StreamContext,
+  { insteadOfProperties }: ProfileQuery,
+  { page, what, body, again }: AskedPage,
+  lines: LineBuffer,
+): Promise<ProfilePage> {
+  const options = { what, ...(insteadOfProperties === undefined ? {} : { insteadOfProperties }) }
   for (let tries = 1; ; tries++) {
     try {
-      return profilePage(await ask(request, signal), options)
+      return profilePage(await (tries === 1 ? body : again()), options, lines)
     } catch (error) {
       // The same query was answered before, so what is wrong with it now is its session.
       if (page > 0 && isFailure(error, 'REQUEST_REFUSED', 'NOT_FOUND')) {
