@@ -17,7 +17,7 @@ export interface ProfilePage {
   readonly envelope: Readonly<Record<string, unknown>>
   /** How many results there are. */
   readonly count: number
-  /** Them as the lines of a batch of records: good until another page is put into the same {@link LineBuffer}. */
+  /** Them as the lines of a batch of records. */
   readonly lines: Buffer
 }
 
@@ -34,7 +34,7 @@ export interface PageOptions {
  * that has no id, or is no object, becomes a line that is no record, for the reader of the lines to set aside; that
  * reader also sees to it that properties are JSON.
  *
- * @param lines where to put the lines; a buffer that serves all pages saves the making of one each.
+ * @param lines where to put the lines.
  * @throws MixloadError BODY_TRUNCATED where it breaks off; BODY_UNREADABLE where it is no such answer; or what the
  *   `error` of the answer stands for, since some refusals come with status 200.
  */
@@ -288,14 +288,19 @@ class PageSplitter {
 /** Up to so many bytes are copied faster one by one than by a call. */
 const SHORT = 48
 
-/** Lines as they are put together, those of one page after those of another in the same memory. */
+/** Lines as they are put together. */
 export class LineBuffer {
-  #bytes = Buffer.alloc(0)
+  #bytes: Buffer
   #mayBreakLines = false
   #end = 0
   #lineStart = 0
 
-  /** Begins anew, with room for so many bytes. `mayBreakLines`: whether what is added may hold newlines. */
+  /** `room`: memory to use, as long as it is enough. */
+  constructor(room = new ArrayBuffer(0)) {
+    this.#bytes = Buffer.from(room)
+  }
+
+  /** Begins with room for so many bytes. `mayBreakLines`: whether what is added may hold newlines. */
   begin(bytes: number, mayBreakLines: boolean): void {
     this.#mayBreakLines = mayBreakLines
     this.#end = 0
@@ -337,7 +342,7 @@ export class LineBuffer {
 
   #makeRoom(bytes: number): void {
     if (this.#end + bytes <= this.#bytes.length) return
-    const grown = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#end + bytes))
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#end + bytes))
     this.#bytes.copy(grown, 0, 0, this.#end)
     this.#bytes = grown
   }

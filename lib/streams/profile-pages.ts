@@ -1,5 +1,6 @@
 import { isFailure, MixloadError } from '../errors.ts'
-import { LineBuffer, type ProfilePage, profilePage } from '../records/page-records.ts'
+import { PageCutter } from '../records/page-cutter.ts'
+import type { ProfilePage } from '../records/page-records.ts'
 import type { StreamContext } from './stream.ts'
 
 /** What to ask the profile query for. */
@@ -8,7 +9,7 @@ export interface ProfileQuery {
   readonly what: string
   /** The form's fields, but for those of paging. */
   readonly form: Readonly<Record<string, string>>
-  /** As {@link profilePage} takes it. */
+  /** As a {@link PageCutter} takes it. */
   readonly insteadOfProperties?: string
   /** Profiles that are there by another count: a full page is not the last one before so many have come. */
   readonly atLeast?: number
@@ -19,14 +20,6 @@ const AHEAD = 5
 
 /** How often a page that is broken, or that Mixpanel takes too long over, is asked for. */
 const PAGE_TRIES = 3
-
-/** A page that has been asked for, and how to ask for it again. */
-interface AskedPage {
-  readonly page: number
-  readonly what: string
-  readonly body: Promise<Buffer>
-  again(): Promise<Buffer>
-}
 
 /**
  * The pages of a profile query, in order; up to as many as may be asked for at once come ahead, so that a page is read
@@ -42,8 +35,8 @@ export async function* profilePages(
   query: ProfileQuery,
   signal: AbortSignal,
 ): AsyncGenerator<ProfilePage, void, undefined> {
-  const lines = new LineBuffer()
-  const first = await readPage(context, query, askPage(context, query, {}, 0, signal), lines)
+  await using cutter = new PageCutter()
+  const first = await askPage(context, query, {}, 0, cutter, signal)
   yield first
   const paging = pagingOf(first, context.settings.engagePageSize)
   const { pageSize, total, session } = paging
@@ -52,11 +45,11 @@ export async function* profilePages(
   const enough = Math.max(total ?? Number.POSITIVE_INFINITY, query.atLeast ?? 0)
   const stop = new AbortController()
   const either = AbortSignal.any([signal, stop.signal])
-  const ahead: AskedPage[] = []
+  const ahead: Promise<ProfilePage>[] = []
   const askAhead = (page: number) => {
-    const asked = askPage(context, query, session, page, either)
+    const asked = askPage(context, query, session, page, cutter, either)
     // It is awaited when its turn comes; until then its failure must not count as unhandled.
-    asked.body.catch(() => {})
+    asked.catch(() => {})
     ahead.push(asked)
   }
   const aheadMax = context.settings.queryRequestsAtOnce || AHEAD
@@ -69,16 +62,16 @@ export async function* profilePages(
       if (page > lastKnown && isEnd) return
       while (asked < lastKnown && ahead.length < aheadMax) askAhead(++asked)
       if (ahead.length === 0) askAhead(++asked)
-      const reading = readPage(context, query, ahead.shift() as AskedPage, lines)
-      const next = await inTime(reading, total !== undefined && page > lastKnown)
+      const next = await inTime(ahead.shift() as Promise<ProfilePage>, total !== undefined && page > lastKnown)
       if (next === undefined) return
       last = next
       received += last.count
       yield last
+      cutter.reuse(last)
     }
   } finally {
     stop.abort()
-    await Promise.allSettled(ahead.map(({ body }) => body))
+    await Promise.allSettled(ahead)
   }
 }
 
@@ -124,33 +117,26 @@ function pagingOf({ envelope, count }: ProfilePage, asked: number): Paging {
   }
 }
 
-function askPage(
-  { ask, settings }: StreamContext,
-  { form, what }: ProfileQuery,
+async function askPage(
+  { ask, settings, tell }: StreamContext,
+  { form, what, insteadOfProperties }: ProfileQuery,
   session: Readonly<Record<string, string>>,
   page: number,
+  cutter: PageCutter,
   signal: AbortSignal,
-): AskedPage {
+): Promise<ProfilePage> {
   const paging = {
     page_size: String(settings.engagePageSize),
     ...(page === 0 ? {} : { ...session, page: String(page) }),
   }
   const request = { family: 'app', path: '/api/query/engage', query: {}, form: { ...form, ...paging } } as const
-  const again = () => ask(request, signal)
-  return { page, what: `Page ${page} of ${what}`, body: again(), again }
-}
-
-/** The page when it has come; a broken one, or one that Mixpanel gave up on, is asked for again. */
-async function readPage(
-  { tell }: StreamContext,
-  { insteadOfProperties }: ProfileQuery,
-  { page, what, body, again }: AskedPage,
-  lines: LineBuffer,
-): Promise<ProfilePage> {
-  const options = { what, ...(insteadOfProperties === undefined ? {} : { insteadOfProperties }) }
+  const options = {
+    what: `Page ${page} of ${what}`,
+    ...(insteadOfProperties === undefined ? {} : { insteadOfProperties }),
+  }
   for (let tries = 1; ; tries++) {
     try {
-      return profilePage(await (tries === 1 ? body : again()), options, lines)
+      return await cutter.cut(await ask(request, signal), options)
     } catch (error) {
       // The same query was answered before, so what is wrong with it now is its session.
       if (page > 0 && isFailure(error, 'REQUEST_REFUSED', 'NOT_FOUND')) {
