@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDestination } from '../../destinations/index.ts'
 import { createMemoryDestination, type MemoryDestination } from '../../destinations/memory/index.ts'
+import { createPostgresDestination, type PostgresOptions } from '../../destinations/postgres/index.ts'
 import { ColumnRegistry, type ColumnRules } from '../../lib/columns/registry.ts'
 import type { Destination, KnownColumn, LoadRecord } from '../../lib/destination.ts'
 import { Engine } from '../../lib/engine.ts'
@@ -22,7 +23,7 @@ import { exportColumns } from '../../lib/streams/export.ts'
 const RULES: ColumnRules = { columnsMax: 1000, newProperties: 'capture', typeOf: () => undefined, isWanted: () => true }
 
 /** As patient as a real run, in less time. */
-export const HURRIED: RetryPolicy = { ...DEFAULT_RETRIES, firstDelayMs: 1, delayMaxMs: 2 }
+const HURRIED: RetryPolicy = { ...DEFAULT_RETRIES, firstDelayMs: 1, delayMaxMs: 2 }
 
 export interface RunOptions {
   /** Of the server that stands for Mixpanel. */
@@ -49,23 +50,37 @@ export interface Stored {
   readonly ledger: readonly LoadRecord[]
 }
 
+interface Memory {
+  readonly destination: MemoryDestination
+  readonly engine: Engine
+}
+
+/** A database of Postgres: how the pipeline gets there, and another way to look at it. */
+export interface PostgresPlace extends Pick<PostgresOptions, 'lockTimeoutMs' | 'lockPatienceMs'> {
+  readonly url: string
+  query(sql: string): Promise<readonly Readonly<Record<string, unknown>>[]>
+}
+
 /** The whole pipeline of the event export, put together as the command line does, in this process. */
 export class Pipeline implements AsyncDisposable {
   readonly directory: string
   readonly events: RunEvent[] = []
   /** Where rows go to memory: what outlives the runs. */
-  readonly #memory: { readonly destination: MemoryDestination; readonly engine: Engine } | undefined
+  readonly #memory: Memory | undefined
+  readonly #postgres: PostgresPlace | undefined
 
-  private constructor(directory: string, memory: { destination: MemoryDestination; engine: Engine } | undefined) {
+  private constructor(directory: string, place: { memory?: Memory; postgres?: PostgresPlace }) {
     this.directory = directory
-    this.#memory = memory
+    this.#memory = place.memory
+    this.#postgres = place.postgres
   }
 
-  static async create(into: 'duckdb' | 'memory' = 'duckdb'): Promise<Pipeline> {
+  static async create(into: 'duckdb' | 'memory' | PostgresPlace = 'duckdb'): Promise<Pipeline> {
     const directory = await mkdtemp(join(tmpdir(), 'mixload-faults-'))
-    if (into === 'duckdb') return new Pipeline(directory, undefined)
+    if (into === 'duckdb') return new Pipeline(directory, {})
+    if (into !== 'memory') return new Pipeline(directory, { postgres: into })
     const engine = await Engine.create({ memoryLimit: '500MB', temporaryDirectory: join(directory, 'engine') })
-    return new Pipeline(directory, { destination: createMemoryDestination({ engine }), engine })
+    return new Pipeline(directory, { memory: { destination: createMemoryDestination({ engine }), engine } })
   }
 
   /** A run of its own, as a new process would make it. */
@@ -132,12 +147,12 @@ export class Pipeline implements AsyncDisposable {
       const rows = (table: string) => this.#memory?.destination.peek(table)?.rows ?? []
       return { rows: rows('export'), rejects: rows('_mixload_rejects'), latest: undefined, columns, ledger }
     }
-    const connection = await engine.connect()
+    const ask = await this.#reader(engine, columns)
     // A run that was killed right after it made the table leaves it without rows and views.
-    const views = await connection.all(
-      `SELECT 1 FROM duckdb_views() WHERE database_name = 'warehouse' AND view_name = 'export_latest'`,
+    const views = await ask(
+      `SELECT 1 FROM information_schema.views WHERE table_schema = 'mixpanel' AND table_name = 'export_latest'`,
     )
-    const all = (table: string) => connection.all(`SELECT * FROM warehouse.mixpanel.${table}`)
+    const all = (table: string) => ask(`SELECT * FROM mixpanel.${table}`)
     return {
       rows: columns.length > 0 ? await all('export ORDER BY time, event_id, distinct_id, mp_processing_time_ms') : [],
       rejects: await all('_mixload_rejects'),
@@ -147,8 +162,30 @@ export class Pipeline implements AsyncDisposable {
     }
   }
 
+  /** Reads what is there by other means than the destination. Moments are dates. */
+  async #reader(engine: Engine, columns: readonly KnownColumn[]): Promise<PostgresPlace['query']> {
+    const postgres = this.#postgres
+    if (postgres === undefined) {
+      const connection = await engine.connect()
+      await connection.run('USE warehouse')
+      return (sql) => connection.all(sql)
+    }
+    const moments = columns.filter(({ type }) => type === 'timestamptz').map(({ name }) => name)
+    const withDates = (row: Readonly<Record<string, unknown>>) => ({
+      ...row,
+      ...Object.fromEntries(
+        moments.filter((name) => row[name] != null).map((name) => [name, new Date(`${row[name]}`)]),
+      ),
+    })
+    return async (sql) => (await postgres.query(sql)).map(withDates)
+  }
+
   async #destination(engine: Engine): Promise<Destination> {
     if (this.#memory !== undefined) return { ...this.#memory.destination, async [Symbol.asyncDispose]() {} }
+    if (this.#postgres !== undefined) {
+      const { query: _, ...options } = this.#postgres
+      return createPostgresDestination({ ...options, schema: 'mixpanel', engine, workDirectory: this.directory })
+    }
     return createDestination({
       url: `duckdb:${join(this.directory, 'warehouse.duckdb')}`,
       schema: 'mixpanel',

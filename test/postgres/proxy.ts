@@ -7,8 +7,15 @@ export interface Cut {
   readonly at: number
   /** Whether messages with rows count, of which there are now more, now fewer. Else only all others do. */
   readonly countsRows?: boolean
-  /** Whether the server gets that message, and answers to it, before the connection goes. The client gets no answer. */
-  readonly when: 'before' | 'after'
+  /** Only plain queries that read like this count as messages. */
+  readonly query?: string
+  /**
+   * Whether the server gets that message before the connection goes: not at all, without being waited for, or so that it
+   * answers. The client gets no answer.
+   */
+  readonly when: 'before' | 'during' | 'after'
+  /** What else happens then, before the connection goes. */
+  readonly meanwhile?: () => Promise<void>
   /** Whether the server is left with its end of the connection, as when a router in between forgets it. */
   readonly leavesServer?: boolean
 }
@@ -96,8 +103,10 @@ export class LossyProxy implements AsyncDisposable {
 
   #decide(type: string, body: Buffer): Cut | undefined {
     if (type === COPY_DATA && this.#cut?.countsRows !== true) return undefined
+    const query = type === 'Q' ? body.toString('utf8', 0, body.length - 1) : undefined
+    if (query !== undefined) this.queries.push(query)
+    if (this.#cut?.query !== undefined && query !== this.#cut.query) return undefined
     this.#count++
-    if (type === 'Q') this.queries.push(body.toString('utf8', 0, body.length - 1))
     if (this.#cut === undefined || this.#count < this.#cut.at) return undefined
     const cut = this.#cut
     this.#cut = undefined
@@ -115,6 +124,7 @@ class Joint {
   #hasStarted = false
   /** Set once this connection is being lost. */
   #cut: Cut | undefined
+  #isLosing = false
 
   constructor(client: Socket, server: Socket, decide: (type: string, body: Buffer) => Cut | undefined) {
     this.#client = client
@@ -145,7 +155,7 @@ class Joint {
       this.#cut = this.#decide(type, message.subarray(5))
       if (this.#cut?.when !== 'before') this.#server.write(message)
       if (this.#cut === undefined) continue
-      if (this.#cut.when === 'before') this.#lose()
+      if (this.#cut.when !== 'after') this.#lose()
       else setTimeout(() => this.#lose(), type === 'Q' ? ANSWER_MS : QUIET_MS).unref()
       return
     }
@@ -167,8 +177,14 @@ class Joint {
   }
 
   #lose(): void {
-    this.#client.resetAndDestroy()
-    if (this.#cut?.leavesServer !== true) this.#server.destroy()
+    if (this.#isLosing) return
+    this.#isLosing = true
+    const hangUp = () => {
+      this.#client.resetAndDestroy()
+      if (this.#cut?.leavesServer !== true) this.#server.destroy()
+    }
+    if (this.#cut?.meanwhile === undefined) hangUp()
+    else void this.#cut.meanwhile().finally(hangUp)
   }
 }
 

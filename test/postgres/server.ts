@@ -21,6 +21,8 @@ const PLATFORMS: Readonly<Partial<Record<NodeJS.Platform, string>>> = { win32: '
 const NOBODY = { uid: 65_534, gid: 65_534 }
 const OWNER = process.getuid?.() === 0 ? NOBODY : undefined
 const START_MS_MAX = 30_000
+const ANSWER_EVERY_MS = 50
+const IS_TOO_SOON = /FATAL: .*(?:pre-existing shared memory|lock file)/
 
 /** The superuser is let in as it is, all others with their passwords. */
 const DEFAULT_ACCESS = ['host all postgres 127.0.0.1/32 trust', 'host all all 127.0.0.1/32 scram-sha-256']
@@ -35,12 +37,23 @@ export interface PostgresServerOptions {
   readonly files?: Readonly<Record<string, string>>
 }
 
+/**
+ * The signal that ends the server: `INT` says goodbye to its sessions (a fast shutdown), `QUIT` leaves its work as it is
+ * (an immediate one), `KILL` is as if it had crashed, with its sessions' processes left to find out.
+ */
+export type Shutdown = 'INT' | 'QUIT' | 'KILL'
+
 export interface PostgresServer {
   /** Of the superuser, who needs no password. */
   readonly url: string
   readonly port: number
-  /** Ends it at once, as if its machine had lost power, and starts it on what is there. */
-  restart(): Promise<void>
+  /** Ends it, at once where not told how, and starts it on what is there. */
+  restart(how?: Shutdown): Promise<void>
+  /** Ends it and keeps what it has, for `start`. */
+  end(how?: Shutdown): Promise<void>
+  start(): Promise<void>
+  /** Where it keeps its data. */
+  readonly data: string
   /** Ends it and removes what it had. */
   stop(): Promise<void>
 }
@@ -71,8 +84,13 @@ export async function startPostgres({
     return {
       url: `postgres://postgres@127.0.0.1:${port}/postgres`,
       port,
-      async restart() {
-        await running.end('keep')
+      data,
+      async restart(how) {
+        await running.end('keep', how)
+        running = await start()
+      },
+      end: (how) => running.end('keep', how),
+      async start() {
         running = await start()
       },
       async stop() {
@@ -101,8 +119,9 @@ const SETTINGS = {
 const KEEPER = `
 "$0" -D "$@" > "$LOG" 2>&1 &
 server=$!
-read -r what
-kill -QUIT $server 2> /dev/null
+read -r what how
+[ -n "$how" ] || how=QUIT
+kill -s $how $server 2> /dev/null
 wait $server
 [ "$what" = keep ] || rm -rf "$DIRECTORY"
 `
@@ -116,7 +135,21 @@ class Running {
   }
 
   static async start(program: string, data: string, settings: Readonly<Record<string, string>>): Promise<Running> {
+    for (;;) {
+      const running = await Running.#attempt(program, data, settings)
+      if (running !== 'too soon') return running
+      await sleep(ANSWER_EVERY_MS)
+    }
+  }
+
+  /** Processes of a server that was killed hold its memory until they have found out. */
+  static async #attempt(
+    program: string,
+    data: string,
+    settings: Readonly<Record<string, string>>,
+  ): Promise<Running | 'too soon'> {
     const log = join(dirname(data), 'log')
+    await rm(log, { force: true })
     const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
     const keeper = spawn('sh', ['-c', KEEPER, program, data, ...flags], {
       ...asOwner(),
@@ -124,20 +157,21 @@ class Running {
       stdio: ['pipe', 'ignore', 'ignore'],
     })
     const running = new Running(keeper)
+    const said = () => (existsSync(log) ? readFileSync(log, 'utf8') : 'no log')
     try {
-      await answers(`postgres://postgres@127.0.0.1:${settings.port}/postgres`)
+      await answers(`postgres://postgres@127.0.0.1:${settings.port}/postgres`, () => IS_TOO_SOON.test(said()))
       return running
     } catch (error) {
-      const says = existsSync(log) ? readFileSync(log, 'utf8') : 'no log'
       await running.end('keep')
-      throw new Error(`Postgres does not start:\n${says}`, { cause: error })
+      if (IS_TOO_SOON.test(said())) return 'too soon'
+      throw new Error(`Postgres does not start:\n${said()}`, { cause: error })
     }
   }
 
-  async end(data: 'keep' | 'remove'): Promise<void> {
+  async end(data: 'keep' | 'remove', how: Shutdown = 'QUIT'): Promise<void> {
     if (this.#keeper.exitCode !== null || this.#keeper.signalCode !== null) return
     const exit = once(this.#keeper, 'exit')
-    this.#keeper.stdin?.end(`${data}\n`)
+    this.#keeper.stdin?.end(`${data} ${how}\n`)
     await exit
   }
 }
@@ -180,8 +214,8 @@ async function freePort(): Promise<number> {
   return address.port
 }
 
-async function answers(url: string): Promise<void> {
-  for (const deadline = performance.now() + START_MS_MAX; ; await sleep(50)) {
+async function answers(url: string, isHopeless: () => boolean): Promise<void> {
+  for (const deadline = performance.now() + START_MS_MAX; ; await sleep(ANSWER_EVERY_MS)) {
     const client = new pg.Client({ connectionString: url })
     client.on('error', () => {})
     try {
@@ -189,7 +223,7 @@ async function answers(url: string): Promise<void> {
       await client.end()
       return
     } catch (error) {
-      if (performance.now() > deadline) throw error
+      if (performance.now() > deadline || isHopeless()) throw error
     }
   }
 }

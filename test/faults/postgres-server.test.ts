@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { expectFailure } from '../conformance/failures.ts'
+import { LossyProxy } from '../postgres/proxy.ts'
+import { type PostgresServer, type Shutdown, startPostgres } from '../postgres/server.ts'
+import { atLoadOf, DAYS, IMPATIENT, PASSWORD, PATIENT, PostgresLoads } from './postgres-loads.ts'
+
+let server: PostgresServer
+beforeAll(async () => {
+  // What the server has said is committed outlasts it.
+  server = await startPostgres({ settings: { synchronous_commit: 'on' } })
+})
+afterAll(() => server.stop())
+
+const SHUTDOWNS: Readonly<Record<string, Shutdown>> = {
+  'by a fast shutdown': 'INT',
+  'by an immediate shutdown': 'QUIT',
+  'by kill -9': 'KILL',
+}
+
+describe.each(Object.entries(SHUTDOWNS))('a Postgres server that ends %s', (_, how) => {
+  it.each(['before', 'during', 'after'] as const)(
+    '%s the commit of a day and comes back: the run goes on, and every row is there once',
+    async (when) => {
+      await using proxy = await LossyProxy.start(server.url)
+      await using loads = await PostgresLoads.create(server, { port: new URL(proxy.url).port })
+      const meanwhile = () => server.restart(how)
+      const onEvent = atLoadOf(1, () => proxy.arm({ at: 1, query: 'COMMIT', when, meanwhile }))
+      const summary = await loads.run(PATIENT, { onEvent })
+      expect(proxy.disarm()).toBe(true)
+      expect(summary.loads).toHaveLength(DAYS)
+      expect(loads.pipeline.events.find(({ kind }) => kind === 'retry')).toMatchObject({
+        error: { code: 'COMMIT_IN_DOUBT' },
+      })
+      await loads.expectDays(DAYS)
+    },
+  )
+
+  it('and stays away: the run ends with what is committed and says where it cannot connect; the next one goes on', async () => {
+    await using proxy = await LossyProxy.start(server.url)
+    await using loads = await PostgresLoads.create(server, { port: new URL(proxy.url).port })
+    const meanwhile = async () => {
+      await server.end(how)
+    }
+    const onEvent = atLoadOf(2, () => proxy.arm({ at: 1, query: 'COMMIT', when: 'before', meanwhile }))
+    const failure = await expectFailure(loads.run(IMPATIENT, { onEvent }), 'DESTINATION_UNAVAILABLE')
+    expect(failure.message).toMatch(/^Cannot connect to postgres:\/\/127\.0\.0\.1:\d+\/loads_\w+: /)
+    expect(failure.message).not.toContain(PASSWORD)
+    await server.start()
+    await loads.expectToHeal(2)
+  })
+})
