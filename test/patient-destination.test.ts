@@ -10,7 +10,7 @@ import { patientDestination } from '../lib/patient-destination.ts'
 import { expectFailure } from './conformance/failures.ts'
 import { load, makeTable, manyRows, TABLE, unaborted } from './conformance/rows.ts'
 import { transparent } from './conformance/transparent.ts'
-import { newEngine } from './destinations/duckdb-harness.ts'
+import { newEngine } from './destinations/engine.ts'
 
 const ROWS = manyRows(10, '2026-08-03')
 

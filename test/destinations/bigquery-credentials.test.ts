@@ -9,7 +9,7 @@ import { createBigQueryDestination } from '../../destinations/bigquery/index.ts'
 import type { BigQueryAddress } from '../../destinations/bigquery/url.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import { unaborted } from '../conformance/rows.ts'
-import { newEngine } from './duckdb-harness.ts'
+import { newEngine } from './engine.ts'
 
 const ADDRESS: BigQueryAddress = {
   project: 'proj',

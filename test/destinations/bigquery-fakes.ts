@@ -7,7 +7,7 @@ import type { Destination } from '../../lib/destination.ts'
 import type { Engine } from '../../lib/engine.ts'
 import { type Asked, type FakeBigQuery, startFakeBigQuery } from '../bigquery-fake/server.ts'
 import type { Limits, Row } from '../bigquery-fake/store.ts'
-import { newEngine } from './duckdb-harness.ts'
+import { newEngine } from './engine.ts'
 
 export const UNLIMITED: Partial<Limits> = {
   updatesPerTenSeconds: Number.POSITIVE_INFINITY,

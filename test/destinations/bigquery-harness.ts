@@ -1,8 +1,7 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { type BigQueryOptions, createBigQueryDestination } from '../../destinations/bigquery/index.ts'
 import type { Timing } from '../../destinations/bigquery/timing.ts'
 import type { Destination } from '../../lib/destination.ts'
@@ -10,9 +9,8 @@ import type { Engine } from '../../lib/engine.ts'
 import type { DestinationHarness } from '../conformance/harness.ts'
 import type { BigQueryPlace } from './bigquery-places.ts'
 import { rowsOf } from './bigquery-rows.ts'
-import { kill, newEngine, told } from './duckdb-harness.ts'
-
-const CHILD = fileURLToPath(new URL('bigquery-child.ts', import.meta.url))
+import { kill, startProcess, told } from './child-process.ts'
+import { newEngine } from './engine.ts'
 
 /** For a server that is near and has no limits. */
 export const QUICK: Partial<Timing> = {
@@ -46,7 +44,7 @@ export function startChild(
   dataset: string,
   directory: string,
 ): ChildProcess {
-  return fork(CHILD, [mode, project, endpoint ?? '', dataset, directory], { execArgv: [] })
+  return startProcess('bigquery-child.ts', [mode, project, endpoint ?? '', dataset, directory])
 }
 
 /** A dataset of its own for each store. */

@@ -20,7 +20,8 @@ import { runDestinationConformance } from '../conformance/suite.ts'
 import { bigqueryHarness, optionsFor, startChild } from './bigquery-harness.ts'
 import { type BigQueryPlace, emulatedBigQuery } from './bigquery-places.ts'
 import { rowsOf } from './bigquery-rows.ts'
-import { kill, newEngine, told } from './duckdb-harness.ts'
+import { kill, told } from './child-process.ts'
+import { newEngine } from './engine.ts'
 
 /** How often a process is killed. */
 const KILLS = Number(process.env.MIXLOAD_TEST_KILLS ?? 10)

@@ -1,9 +1,15 @@
-import type { JS } from '@duckdb/node-api'
+import type { DuckDBResultReader, JS } from '@duckdb/node-api'
 import type { Cell, StoredRow } from '../conformance/harness.ts'
 
 /** A row as the engine gives it in a form that can be compared. Its dates and moments are both `Date`s. */
 export function storedRow(row: Readonly<Record<string, unknown>>, isDate: (name: string) => boolean): StoredRow {
   return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, cell(value as JS, isDate(name))]))
+}
+
+/** The rows of an answer of DuckDB's. */
+export function storedRows(answer: DuckDBResultReader): readonly StoredRow[] {
+  const types = new Map(answer.columnNames().map((name, at) => [name, answer.columnType(at).toString()]))
+  return answer.getRowObjectsJS().map((row) => storedRow(row, (name) => types.get(name) === 'DATE'))
 }
 
 function cell(value: JS, isDate: boolean): Cell {

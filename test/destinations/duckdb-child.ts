@@ -5,21 +5,17 @@
 import { DuckDBInstance } from '@duckdb/node-api'
 import { createDuckDbDestination } from '../../destinations/duckdb/index.ts'
 import { Engine } from '../../lib/engine.ts'
-import { MixloadError, messageOf } from '../../lib/errors.ts'
 import { COLUMNS, load, makeTable, manyRows, relationOf, thing, unaborted, whenAsked } from '../conformance/rows.ts'
-import { storedRow } from './cells.ts'
+import { storedRows } from './cells.ts'
+import { hold, openAndClose, tell, tellFailure } from './child-work.ts'
 
 const [mode = '', path = '', table = '', temporaryDirectory = `${path}.engine-${process.pid}`] = process.argv.slice(2)
-/** Sends it wholly before going on: a message still under way is lost when the channel closes. */
-const tell = (message: unknown) => new Promise((sent) => process.send?.(message, sent))
 
 async function read(): Promise<void> {
   const instance = await DuckDBInstance.create(path, { access_mode: 'READ_ONLY' })
   const connection = await instance.connect()
   await connection.run("SET TimeZone = 'UTC'")
-  const result = await connection.runAndReadAll(`SELECT * FROM mixpanel."${table}"`)
-  const types = new Map(result.columnNames().map((name, at) => [name, result.columnType(at).toString()]))
-  await tell({ rows: result.getRowObjectsJS().map((row) => storedRow(row, (name) => types.get(name) === 'DATE')) })
+  await tell({ rows: storedRows(await connection.runAndReadAll(`SELECT * FROM mixpanel."${table}"`)) })
   connection.closeSync()
   instance.closeSync()
 }
@@ -33,17 +29,8 @@ async function open() {
 
 try {
   if (mode === 'read') await read()
-  if (mode === 'hold') {
-    await open()
-    // Listening keeps the process alive for as long as its parent has the channel open.
-    process.on('message', () => {})
-    await tell('open')
-  }
-  if (mode === 'open') {
-    const destination = await open()
-    await destination[Symbol.asyncDispose]()
-    await tell('open')
-  }
+  if (mode === 'hold') await hold(open)
+  if (mode === 'open') await openAndClose(open)
   if (mode === 'load') {
     const destination = await open()
     await makeTable(destination)
@@ -60,6 +47,5 @@ try {
   }
   if (mode !== 'hold') process.disconnect()
 } catch (error) {
-  await tell({ failed: messageOf(error), code: error instanceof MixloadError ? error.code : undefined })
-  process.disconnect()
+  await tellFailure(error)
 }

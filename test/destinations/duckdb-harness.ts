@@ -1,48 +1,21 @@
-import { type ChildProcess, type ForkOptions, fork } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess, ForkOptions } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { createDuckDbDestination } from '../../destinations/duckdb/index.ts'
 import type { Destination } from '../../lib/destination.ts'
-import { Engine } from '../../lib/engine.ts'
+import type { Engine } from '../../lib/engine.ts'
 import { quotePath } from '../../lib/sql.ts'
 import type { DestinationHarness, StoredRow } from '../conformance/harness.ts'
-import { storedRow } from './cells.ts'
+import { storedRow, storedRows } from './cells.ts'
+import { kill, startProcess, told } from './child-process.ts'
+import { newEngine } from './engine.ts'
 
-const CHILD = fileURLToPath(new URL('duckdb-child.ts', import.meta.url))
-
-/** Starts a process that uses a DuckDB file. */
+/** Starts a process that uses a DuckDB file: see `duckdb-child.ts`. */
 export function startChild(args: readonly string[], options: ForkOptions = {}): ChildProcess {
-  return fork(CHILD, [...args], { serialization: 'advanced', execArgv: [], stdio: 'inherit', ...options })
-}
-
-/** What a child process says next. */
-export async function told(child: ChildProcess): Promise<unknown> {
-  const exit = new AbortController()
-  const ended = once(child, 'exit', { signal: exit.signal }).then(() => Promise.reject(new Error('ended silently')))
-  ended.catch(() => {})
-  try {
-    const [message] = await Promise.race([once(child, 'message'), ended])
-    return message
-  } finally {
-    exit.abort()
-  }
-}
-
-/** Ends a child process at once, whatever it does. */
-export async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const exit = once(child, 'exit')
-  child.kill('SIGKILL')
-  await exit
-}
-
-export async function newEngine(directory: string): Promise<Engine> {
-  return Engine.create({ memoryLimit: '500MB', temporaryDirectory: join(directory, 'engine') })
+  return startProcess('duckdb-child.ts', args, options)
 }
 
 /** What plain DuckDB reads of a file. */
@@ -51,9 +24,7 @@ export async function query(path: string, sql: string): Promise<readonly StoredR
   try {
     const connection = await instance.connect()
     await connection.run("SET TimeZone = 'UTC'")
-    const result = await connection.runAndReadAll(sql)
-    const types = new Map(result.columnNames().map((name, at) => [name, result.columnType(at).toString()]))
-    return result.getRowObjectsJS().map((row) => storedRow(row, (name) => types.get(name) === 'DATE'))
+    return storedRows(await connection.runAndReadAll(sql))
   } finally {
     instance.closeSync()
   }

@@ -6,7 +6,7 @@ import { createDestination } from '../../destinations/index.ts'
 import type { Engine } from '../../lib/engine.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import { unaborted } from '../conformance/rows.ts'
-import { newEngine } from './duckdb-harness.ts'
+import { newEngine } from './engine.ts'
 
 describe('a destination’s URL', () => {
   let directory: string

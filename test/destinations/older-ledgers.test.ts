@@ -9,7 +9,7 @@ import { createParquetDestination } from '../../destinations/parquet/index.ts'
 import type { Destination } from '../../lib/destination.ts'
 import { load, relationOf, TABLE, unaborted } from '../conformance/rows.ts'
 import { DATASET, fakePlace } from './bigquery-fakes.ts'
-import { newEngine } from './duckdb-harness.ts'
+import { newEngine } from './engine.ts'
 import { PostgresPlace } from './postgres-place.ts'
 
 const NOTHING = relationOf([], [])

@@ -9,12 +9,11 @@ import { createParquetDestination } from '../../destinations/parquet/index.ts'
 import { Engine } from '../../lib/engine.ts'
 import { MixloadError, messageOf } from '../../lib/errors.ts'
 import { COLUMNS, load, makeTable, manyRows, rejectsOf, relationOf, thing, unaborted } from '../conformance/rows.ts'
+import { hold, openAndClose, tell, tellFailure } from './child-work.ts'
 import { readView } from './parquet-reading.ts'
 
 const [mode = '', directory = '', table = '', given = ''] = process.argv.slice(2)
 const work = given === '' ? `${directory}.engine-${process.pid}` : given
-/** Sends it wholly before going on: a message still under way is lost when the channel closes. */
-const tell = (message: unknown) => new Promise((sent) => process.send?.(message, sent))
 
 async function open() {
   const engine = await Engine.create({ memoryLimit: '500MB', temporaryDirectory: work })
@@ -65,17 +64,8 @@ async function breakAtStep(): Promise<void> {
 
 try {
   if (mode === 'read') await tell({ rows: await readView(directory, table) })
-  if (mode === 'hold') {
-    await open()
-    // Listening keeps the process alive for as long as its parent has the channel open.
-    process.on('message', () => {})
-    await tell('open')
-  }
-  if (mode === 'open') {
-    const destination = await open()
-    await destination[Symbol.asyncDispose]()
-    await tell('open')
-  }
+  if (mode === 'hold') await hold(open)
+  if (mode === 'open') await openAndClose(open)
   if (mode === 'load-on') {
     // One load after the other, each taking the place of the one before, until somebody ends this.
     const destination = await open()
@@ -113,6 +103,5 @@ try {
   if (mode === 'break') await breakAtStep()
   if (mode !== 'hold') process.disconnect()
 } catch (error) {
-  await tell({ failed: messageOf(error), code: error instanceof MixloadError ? error.code : undefined })
-  process.disconnect()
+  await tellFailure(error)
 }

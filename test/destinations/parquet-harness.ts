@@ -1,21 +1,19 @@
-import { type ChildProcess, type ForkOptions, fork } from 'node:child_process'
+import type { ChildProcess, ForkOptions } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { createParquetDestination } from '../../destinations/parquet/index.ts'
 import type { Destination } from '../../lib/destination.ts'
 import type { Engine } from '../../lib/engine.ts'
 import type { DestinationHarness, StoredRow } from '../conformance/harness.ts'
-import { kill, newEngine, told } from './duckdb-harness.ts'
+import { kill, startProcess, told } from './child-process.ts'
+import { newEngine } from './engine.ts'
 import { readView } from './parquet-reading.ts'
 
-const CHILD = fileURLToPath(new URL('parquet-child.ts', import.meta.url))
-
-/** Starts a process that uses a directory of Parquet files. */
+/** Starts a process that uses a directory of Parquet files: see `parquet-child.ts`. */
 export function startParquetChild(args: readonly string[], options: ForkOptions = {}): ChildProcess {
-  return fork(CHILD, [...args], { serialization: 'advanced', execArgv: [], stdio: 'inherit', ...options })
+  return startProcess('parquet-child.ts', args, options)
 }
 
 /** A directory of its own, not made yet. */

@@ -20,7 +20,8 @@ import {
   unaborted,
   values,
 } from '../conformance/rows.ts'
-import { kill, newEngine, told } from './duckdb-harness.ts'
+import { kill, told } from './child-process.ts'
+import { newEngine } from './engine.ts'
 import { startParquetChild } from './parquet-harness.ts'
 import { query, readView } from './parquet-reading.ts'
 

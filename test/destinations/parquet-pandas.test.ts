@@ -16,7 +16,7 @@ import {
   thing,
   unaborted,
 } from '../conformance/rows.ts'
-import { newEngine } from './duckdb-harness.ts'
+import { newEngine } from './engine.ts'
 import { readWithPandas } from './parquet-python.ts'
 
 /** Making the Python that has pandas may take some minutes, once. */

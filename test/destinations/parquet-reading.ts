@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { quoteName } from '../../lib/sql.ts'
 import type { StoredRow } from '../conformance/harness.ts'
-import { storedRow } from './cells.ts'
+import { storedRows } from './cells.ts'
 
 /** What plain DuckDB gives for a query after it has read `views.sql`, where there is one. */
 export async function query(directory: string, sql: string): Promise<readonly StoredRow[]> {
@@ -14,9 +14,7 @@ export async function query(directory: string, sql: string): Promise<readonly St
     await connection.run("SET TimeZone = 'UTC'")
     const views = join(directory, 'views.sql')
     if (existsSync(views)) await connection.run(await readFile(views, 'utf8'))
-    const result = await connection.runAndReadAll(sql)
-    const types = new Map(result.columnNames().map((name, at) => [name, result.columnType(at).toString()]))
-    return result.getRowObjectsJS().map((row) => storedRow(row, (name) => types.get(name) === 'DATE'))
+    return storedRows(await connection.runAndReadAll(sql))
   } finally {
     instance.closeSync()
   }

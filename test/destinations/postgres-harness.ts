@@ -1,20 +1,18 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { createPostgresDestination, type PostgresOptions } from '../../destinations/postgres/index.ts'
 import { quotePath, quoteText } from '../../lib/sql.ts'
 import type { DestinationHarness } from '../conformance/harness.ts'
 import type { PostgresVersion } from '../postgres/server.ts'
 import { connect, query, sharedPostgres } from '../postgres/shared.ts'
-import { kill, newEngine, told } from './duckdb-harness.ts'
+import { kill, startProcess, told } from './child-process.ts'
+import { newEngine } from './engine.ts'
 
-const CHILD = fileURLToPath(new URL('postgres-child.ts', import.meta.url))
-
-/** Starts a process that uses a Postgres destination. */
+/** Starts a process that uses a Postgres destination: see `postgres-child.ts`. */
 export function startChild(...args: readonly ['hold' | 'load', url: string, schema: string, directory: string]) {
-  return fork(CHILD, [...args], { serialization: 'advanced', execArgv: [], stdio: 'inherit' })
+  return startProcess('postgres-child.ts', args)
 }
 
 /** A schema of its own on a server of a version. */

@@ -25,7 +25,7 @@ import {
 import { type Cut, LossyProxy } from '../postgres/proxy.ts'
 import { startPostgres } from '../postgres/server.ts'
 import { query, sharedPostgres, withClient } from '../postgres/shared.ts'
-import { newEngine } from './duckdb-harness.ts'
+import { newEngine } from './engine.ts'
 
 const DAY = '2026-08-03'
 const ROWS = manyRows(100, DAY)

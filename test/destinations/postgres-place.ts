@@ -6,7 +6,7 @@ import type { Destination } from '../../lib/destination.ts'
 import type { Engine } from '../../lib/engine.ts'
 import type { StoredRow } from '../conformance/harness.ts'
 import { type Database, newDatabase } from '../postgres/shared.ts'
-import { newEngine } from './duckdb-harness.ts'
+import { newEngine } from './engine.ts'
 
 /** A database of its own, and destinations on its schema `mixpanel`. */
 export class PostgresPlace implements AsyncDisposable {

@@ -20,7 +20,7 @@ import {
   unaborted,
   values,
 } from '../conformance/rows.ts'
-import { kill, told } from './duckdb-harness.ts'
+import { kill, told } from './child-process.ts'
 import { startChild } from './postgres-harness.ts'
 import { PostgresPlace } from './postgres-place.ts'
 

@@ -15,7 +15,7 @@ import { expectFailure, failureOf } from '../conformance/failures.ts'
 import type { DestinationHarness, StoredRow } from '../conformance/harness.ts'
 import { load, relationOf, unaborted } from '../conformance/rows.ts'
 import { runDestinationConformance } from '../conformance/suite.ts'
-import { newEngine } from './duckdb-harness.ts'
+import { newEngine } from './engine.ts'
 import { query } from './parquet-reading.ts'
 
 /** Pages that may have the example. */

@@ -1,0 +1,33 @@
+/** What the processes have in common that `startProcess` starts. */
+import type { Destination } from '../../lib/destination.ts'
+import { MixloadError, messageOf } from '../../lib/errors.ts'
+
+/** Tells the parent, wholly before going on: a message still under way is lost when the channel closes. */
+export function tell(message: unknown): Promise<unknown> {
+  return new Promise((sent) => process.send?.(message, sent))
+}
+
+/** Tells what work failed of, and lets the process end. */
+export async function tellFailure(error: unknown): Promise<void> {
+  await tell({ failed: messageOf(error), code: error instanceof MixloadError ? error.code : undefined })
+  process.disconnect()
+}
+
+/** Keeps the process alive for as long as its parent has the channel open. */
+export function stayAlive(): void {
+  process.on('message', () => {})
+}
+
+/** Opens a destination and keeps it, as a run that goes on. */
+export async function hold(open: () => Promise<Destination>): Promise<void> {
+  await open()
+  stayAlive()
+  await tell('open')
+}
+
+/** Opens a destination and closes it again. */
+export async function openAndClose(open: () => Promise<Destination>): Promise<void> {
+  const destination = await open()
+  await destination[Symbol.asyncDispose]()
+  await tell('open')
+}

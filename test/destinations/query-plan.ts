@@ -1,0 +1,15 @@
+interface PlanNode {
+  readonly name: string
+  readonly children: readonly PlanNode[]
+  readonly extra_info: unknown
+}
+
+/** What each scan of a table or of files is told, in a plan that DuckDB gives for `EXPLAIN (FORMAT json)`. */
+export function scansOf(plan: unknown): readonly string[] {
+  const told = (nodes: readonly PlanNode[]): readonly string[] =>
+    nodes.flatMap((node) => [
+      ...(/READ_PARQUET|SCAN/.test(node.name) ? [JSON.stringify(node.extra_info)] : []),
+      ...told(node.children),
+    ])
+  return told(JSON.parse(String(plan)))
+}
