@@ -23,7 +23,7 @@ export const SPOOL_OPTION = {
 const CLOSE_TIMEOUT_MS = 60_000
 
 /** @throws MixloadError CONFIG_INVALID where there is no token. */
-export function tokenOf({ token }: Settings): string {
+function tokenOf({ token }: Settings): string {
   if (token !== undefined) return token
   throw new MixloadError(
     'CONFIG_INVALID',
@@ -87,7 +87,7 @@ export async function sendAndReport(
   }
 }
 
-export function jsonOf({ accepted, rejected, rejections }: Report) {
+function jsonOf({ accepted, rejected, rejections }: Report) {
   return {
     accepted,
     rejected,

@@ -118,7 +118,7 @@ function someNames(columns: readonly { readonly name: string }[]): string {
 }
 
 /** An event in words. */
-export function sentence(event: RunEvent): string {
+function sentence(event: RunEvent): string {
   switch (event.kind) {
     case 'run-planned':
       return `${event.stream}: ${event.sliceCount} ${event.unit} to load${requestsInWords(event.requestsLeft)}`

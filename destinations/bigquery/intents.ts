@@ -22,7 +22,7 @@ export interface Intent {
   readonly stages: readonly string[]
 }
 
-export const STAGE_PREFIX = '_mixload_stage_'
+const STAGE_PREFIX = '_mixload_stage_'
 
 /** Where the rejects wait until the rows have landed. */
 export function rejectsStage({ token }: Pick<Intent, 'token'>): string {

@@ -24,7 +24,7 @@ export function directoryOf(table: string, isParted: boolean, day: Day | null): 
 }
 
 /** The data files of a table as they are in its directory, whoever has put them there. */
-export async function* dataFiles({ directory }: Layout, table: string, isParted: boolean): AsyncGenerator<DataFile> {
+async function* dataFiles({ directory }: Layout, table: string, isParted: boolean): AsyncGenerator<DataFile> {
   const root = tableName(table)
   const days = isParted
     ? (await namesIn(join(directory, root))).map((name) => [join(root, name), dayOfDirectory(name)] as const)

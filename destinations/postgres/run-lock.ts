@@ -15,7 +15,7 @@ const IS_RUN_LOCK = `held.locktype = 'advisory' AND held.granted AND held.objsub
   AND (held.classid::bigint << 32 | held.objid::bigint) = $1::bigint`
 
 /** The advisory lock that stands for a schema. The server keeps those of each database apart. */
-export function lockKey(schema: string): string {
+function lockKey(schema: string): string {
   return createHash('sha256').update(`mixload ${schema}`).digest().readBigInt64BE().toString()
 }
 

@@ -38,7 +38,7 @@ export interface Report {
 }
 
 /** More are counted, but not kept: a wrong import may have millions. */
-export const REJECTIONS_KEPT = 1000
+const REJECTIONS_KEPT = 1000
 
 /** Counts what becomes of records. */
 export class Tally {

@@ -25,7 +25,7 @@ const afterLines = count.optional()
 const status = z.int().min(200).max(599)
 
 /** A fault as JSON; `times` may be `"always"`. */
-export const faultSchema: z.ZodType<Fault> = z.discriminatedUnion('kind', [
+const faultSchema: z.ZodType<Fault> = z.discriminatedUnion('kind', [
   z.strictObject({ ...scope, kind: z.literal('cut'), atByte: count }),
   z.strictObject({ ...scope, kind: z.literal('cut-clean'), atByte: count }),
   z.strictObject({

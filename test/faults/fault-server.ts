@@ -129,8 +129,8 @@ function reset(socket: Socket): void {
 }
 
 /** How an answer tells where its body ends. */
-export const FRAMINGS = ['length', 'chunked', 'close'] as const
-export type Framing = (typeof FRAMINGS)[number]
+const FRAMINGS = ['length', 'chunked', 'close'] as const
+type Framing = (typeof FRAMINGS)[number]
 
 export interface Form {
   readonly framing: Framing

@@ -45,7 +45,7 @@ export function survivesDouble(literal: string): boolean {
 }
 
 /** Whether neither a 64-bit integer nor a double holds the number to the digit. */
-export function needsText(literal: string): boolean {
+function needsText(literal: string): boolean {
   if (/^-?\d+$/.test(literal)) return BigInt.asIntN(64, BigInt(literal)) !== BigInt(literal)
   return !survivesDouble(literal)
 }
@@ -125,7 +125,7 @@ const pieces = (...some: readonly fc.Arbitrary<string>[]) =>
   fc.array(fc.oneof(...some), { maxLength: 5 }).map((all) => `"${all.join('')}"`)
 
 /** Text literals: raw characters, every escape, halves of surrogate pairs. */
-export const textLiteral = fc.oneof(
+const textLiteral = fc.oneof(
   { weight: 4, arbitrary: pieces(rawPiece, oddPiece) },
   { weight: 2, arbitrary: pieces(rawPiece, escapePiece, oddPiece) },
   { weight: 1, arbitrary: pieces(rawPiece, escapePiece, surrogatePiece) },
