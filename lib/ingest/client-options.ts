@@ -4,6 +4,7 @@ import { REGIONS, type Region } from '../mixpanel/regions.ts'
 import type { RetryPolicy } from '../retry.ts'
 import { INGEST_RETRIES } from './delivery.ts'
 import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX } from './endpoints.ts'
+import { checkProperties, EVENT_LIMITS, type Properties } from './property-values.ts'
 import type { Tell } from './report.ts'
 import type { ImportCredentials } from './sender.ts'
 
@@ -19,6 +20,13 @@ export interface IngestOptions {
   readonly apiUrl?: string | undefined
   /** Who imports, where that is not to be the token. */
   readonly credentials?: ImportCredentials | undefined
+  /** Properties of every event that is tracked; those of a call count more. */
+  readonly superProperties?: Properties | undefined
+  /**
+   * True has Mixpanel look up the place of the address that requests come from, for records that name none: for programs
+   * that run where the person is, and not for servers.
+   */
+  readonly geolocate?: boolean | undefined
   /** The most records of one request, 2,000, and the most bytes, 2 MB. */
   readonly batchRecords?: number | undefined
   readonly batchBytes?: number | undefined
@@ -43,6 +51,19 @@ export interface IngestOptions {
 const count = (least: number, most = Number.MAX_SAFE_INTEGER) => z.int().min(least).max(most)
 const text = z.string().min(1)
 
+/** Every event has its own. */
+const OWN = ['time', '$insert_id']
+
+function areSuperProperties(given: unknown): boolean {
+  try {
+    const properties = checkProperties(given, 'superProperties', EVENT_LIMITS)
+    return !OWN.some((name) => Object.hasOwn(properties, name))
+  } catch {
+    // What is wrong is said of all in one.
+    return false
+  }
+}
+
 const OPTIONS = z.strictObject({
   name: text.optional(),
   token: text.optional(),
@@ -54,6 +75,10 @@ const OPTIONS = z.strictObject({
       z.strictObject({ kind: z.literal('project-secret'), secret: text }),
     ])
     .optional(),
+  superProperties: z
+    .custom<Properties>(areSuperProperties, `must be properties as of an event, without ${OWN.join(' and ')}`)
+    .optional(),
+  geolocate: z.boolean().default(false),
   batchRecords: count(1, BATCH_RECORDS_MAX).default(BATCH_RECORDS_MAX),
   batchBytes: count(1).default(BATCH_BYTES_MAX),
   requestsAtOnce: count(1, 20).default(4),

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { MixloadError } from '../errors.ts'
 import { ingestionHost } from '../mixpanel/regions.ts'
+import { closeBeforeExit, noLongerBeforeExit } from './before-exit.ts'
+import { CHARGES, chargeItem } from './charge.ts'
 import { type CheckedOptions, checkedClientOptions, type IngestOptions } from './client-options.ts'
 import { deliver } from './delivery.ts'
 import { ENDPOINTS, type EndpointName, eventJson, type Outgoing, RECORD_BYTES_MAX } from './endpoints.ts'
@@ -29,21 +31,6 @@ import { invalid } from './refusal.ts'
 import { type IngestEvent, type Report, Tally } from './report.ts'
 import { Sender } from './sender.ts'
 
-/** Clients to close when the process has nothing else to do. */
-const OPEN = new Set<IngestClient>()
-let isListening = false
-
-/** One listener for all clients, however many there are. */
-function closeBeforeExit(client: IngestClient): void {
-  OPEN.add(client)
-  if (isListening) return
-  isListening = true
-  process.on('beforeExit', () => {
-    // A failure has been told, and there is nobody left to be told again.
-    for (const open of OPEN) open.close().catch(() => {})
-  })
-}
-
 /**
  * Sends events and profile updates to a Mixpanel project. Calls check what they are given, queue it and return; what
  * they return is to be awaited by who sends faster than Mixpanel takes. What becomes of the records, `flush` and `close`
@@ -68,9 +55,9 @@ export class IngestClient implements AsyncDisposable {
   constructor(options: IngestOptions, onClosed: () => void = () => {}) {
     this.#options = checkedClientOptions(options)
     this.#onClosed = onClosed
-    const { name, token, region, apiUrl, credentials, timeoutMs, spool } = this.#options
+    const { name, token, region, apiUrl, credentials, geolocate, timeoutMs, spool } = this.#options
     this.name = name
-    this.#sender = new Sender({ host: ingestionHost(region, apiUrl), token, credentials, timeoutMs })
+    this.#sender = new Sender({ host: ingestionHost(region, apiUrl), token, credentials, geolocate, timeoutMs })
     this.#journal = spool === undefined ? undefined : Journal.open(spool)
     this.#recovery = this.#recover()
     // Who calls next is told; until then it must not count as unhandled.
@@ -118,6 +105,24 @@ export class IngestClient implements AsyncDisposable {
     options?: EngageOptions,
   ): Promise<void> {
     await this.#add('groups', [groupPayload(groupKey, groupId, operation, value, options)])
+  }
+
+  /**
+   * Queues that a person paid an amount: an item of the list `$transactions` of the profile, of which Mixpanel makes
+   * revenue. `$time` among the properties says when; now where left out. Throws as {@link track} does.
+   */
+  async trackCharge(
+    distinctId: string,
+    amount: number,
+    properties?: Properties,
+    options?: EngageOptions,
+  ): Promise<void> {
+    await this.engage(distinctId, '$append', { [CHARGES]: chargeItem(amount, properties, Date.now()) }, options)
+  }
+
+  /** Queues that a person has paid nothing after all: empties `$transactions`. Throws as {@link track} does. */
+  async clearCharges(distinctId: string, options?: EngageOptions): Promise<void> {
+    await this.engage(distinctId, '$set', { [CHARGES]: [] }, options)
   }
 
   /** Queues that `alias` is from now on another name of the person with this id. Throws as {@link track} does. */
@@ -186,7 +191,7 @@ export class IngestClient implements AsyncDisposable {
   }
 
   async #close(timeoutMs: number): Promise<Report> {
-    OPEN.delete(this)
+    noLongerBeforeExit(this)
     this.#onClosed()
     const { promise: timeout, resolve: timeUp } = Promise.withResolvers<void>()
     // This one holds the process, and nothing that is under way does so for longer.
@@ -226,7 +231,8 @@ export class IngestClient implements AsyncDisposable {
   }
 
   #defaults(): Defaults {
-    return { now: Date.now(), insertId: randomUUID }
+    const { superProperties } = this.#options
+    return { now: Date.now(), insertId: randomUUID, superProperties }
   }
 
   async #addEvent(payload: EventPayload): Promise<void> {

@@ -1,7 +1,14 @@
 import { z } from 'zod'
 import { sentTime, type Time } from './event-time.ts'
 import { checkedOperation, operationValue } from './operations.ts'
-import { checkProperties, EVENT_LIMITS, isPlainObject, LOOSE_LIMITS, type Properties } from './property-values.ts'
+import {
+  checkMemberCount,
+  checkProperties,
+  EVENT_LIMITS,
+  isPlainObject,
+  LOOSE_LIMITS,
+  type Properties,
+} from './property-values.ts'
 import { checkedOptions, invalid } from './refusal.ts'
 
 /** An address, as text or as four numbers. */
@@ -75,6 +82,8 @@ export interface Defaults {
   /** Milliseconds since 1970. */
   readonly now: number
   readonly insertId: () => string
+  /** What every event has that is tracked; properties of the call count more. */
+  readonly superProperties?: Properties | undefined
 }
 
 /**
@@ -86,10 +95,11 @@ export function trackPayload(
   event: unknown,
   properties: unknown,
   options: unknown,
-  { now, insertId }: Defaults,
+  { now, insertId, superProperties }: Defaults,
 ): EventPayload {
   checkEventName(event)
-  const given = checkProperties(properties ?? {}, 'properties', EVENT_LIMITS)
+  const own = checkProperties(properties ?? {}, 'properties', EVENT_LIMITS)
+  const given = superProperties === undefined ? own : withSuperProperties(superProperties, own)
   const chosen = checkedOptions(TRACK_OPTIONS, options, 'track')
   const time = chosen.time ?? given.time
   const id = chosen.distinctId ?? given.distinct_id
@@ -104,6 +114,12 @@ export function trackPayload(
       $insert_id: chosen.insertId ?? given.$insert_id ?? insertId(),
     },
   }
+}
+
+function withSuperProperties(superProperties: Properties, own: Properties): Properties {
+  const all = { ...superProperties, ...own }
+  checkMemberCount(all, 'properties, with the super properties,', EVENT_LIMITS)
+  return all
 }
 
 /**

@@ -24,12 +24,15 @@ export const LOOSE_LIMITS: ValueLimits = { depthMax: LOOSE_DEPTH_MAX, membersMax
  */
 export function checkProperties(given: unknown, what: string, limits: ValueLimits): Properties {
   if (!isPlainObject(given)) throw invalid(what, 'must be an object of properties')
-  const names = Object.keys(given)
-  if (names.length > limits.membersMax) {
-    throw invalid(what, `has ${names.length} properties, and Mixpanel takes ${limits.membersMax}`)
-  }
-  for (const name of names) checkValue(given[name], `${what}.${name}`, 1, limits)
+  checkMemberCount(given, what, limits)
+  for (const name of Object.keys(given)) checkValue(given[name], `${what}.${name}`, 1, limits)
   return given
+}
+
+/** @throws MixloadError RECORD_INVALID where there are more properties than Mixpanel takes. */
+export function checkMemberCount(given: Properties, what: string, { membersMax }: ValueLimits): void {
+  const count = Object.keys(given).length
+  if (count > membersMax) throw invalid(what, `has ${count} properties, and Mixpanel takes ${membersMax}`)
 }
 
 /** Checks one value, `depth` levels below the properties. */

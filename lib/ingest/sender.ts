@@ -16,6 +16,8 @@ export interface SenderOptions {
   readonly host: string
   readonly token: string | undefined
   readonly credentials?: ImportCredentials | undefined
+  /** Whether Mixpanel is to look up where requests come from. */
+  readonly geolocate?: boolean
   /** Longest wait for an answer, milliseconds. */
   readonly timeoutMs: number
 }
@@ -44,9 +46,10 @@ export class Sender implements AsyncDisposable {
 
   /** @throws MixloadError NETWORK_FAILED where no whole answer came; the signal's reason. */
   async post(endpoint: Endpoint, records: readonly Outgoing[], signal: AbortSignal): Promise<IngestAnswer> {
-    const { host, token, credentials } = this.#options
+    const { host, token, credentials, geolocate } = this.#options
     const url = new URL(host + endpoint.path)
     for (const [name, value] of Object.entries(endpoint.query)) url.searchParams.set(name, value)
+    if (geolocate === true) url.searchParams.set('ip', '1')
     const headers: Record<string, string> = {
       'content-type': endpoint.body === 'lines' ? 'application/x-ndjson' : 'application/json',
       accept: 'application/json, text/plain',

@@ -1,0 +1,251 @@
+/**
+ * What the test suites of two other clients expect of changes of profiles, Mixpanel's own for Node and mixpanel_api_ex for
+ * Elixir, asked of this one: what goes over the wire, and what the Engage API has of it afterwards. Where this client
+ * sends something else of the same meaning, a comment says so.
+ */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { IngestClient } from '../../lib/ingest/client.ts'
+import type { IngestOptions } from '../../lib/ingest/client-options.ts'
+import type { Operation } from '../../lib/ingest/operations.ts'
+import type { EngageOptions } from '../../lib/ingest/payloads.ts'
+import { ask } from '../simulator/asking.ts'
+import { RecordedSending, type RecordingProxy } from './recording-proxy.ts'
+import { type Sending, TOKEN } from './sending.ts'
+
+let sending: Sending
+let proxy: RecordingProxy
+let recorded: RecordedSending
+
+beforeEach(async () => {
+  recorded = await RecordedSending.start()
+  ;({ sending, proxy } = recorded)
+})
+afterEach(() => recorded[Symbol.asyncDispose]())
+
+const client = (options: Partial<IngestOptions> = {}) => recorded.client(options)
+
+type Json = Readonly<Record<string, unknown>>
+
+/** Profiles as the Engage API gives them, by id. */
+async function profiles(dataGroupId?: string): Promise<ReadonlyMap<string, Json>> {
+  const body = dataGroupId === undefined ? '' : `data_group_id=${dataGroupId}`
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  const { text } = await ask(sending.simulator, '/api/query/engage', { method: 'POST', body, headers })
+  const { results } = JSON.parse(text) as { results: { $distinct_id: string; $properties: Json }[] }
+  return new Map(results.map(({ $distinct_id, $properties }) => [$distinct_id, $properties]))
+}
+
+const SECONDS_2013 = 1_358_208_000
+
+/** All that may go with a change of a profile: options here, and what they are on the wire. */
+const MODIFIERS: EngageOptions = { ignoreAlias: true, ignoreTime: true, ip: '1.2.3.4', time: 1_234_567_890 }
+const SENT_MODIFIERS = { $ignore_alias: true, $ignore_time: true, $ip: '1.2.3.4', $time: 1_234_567_890 }
+const PLACE = { latitude: 40.7127753, longitude: -74.0059728 }
+const SENT_PLACE = { $latitude: 40.7127753, $longitude: -74.0059728 }
+
+type Change = (one: IngestClient, options?: EngageOptions) => Promise<void>
+const change =
+  (operation: Operation, value?: unknown): Change =>
+  (one, options) =>
+    one.engage('user1', operation, value, options)
+
+/** What was there before, what is done, what is sent of it, and what is there afterwards. */
+const CHANGES: readonly [words: string, before: Json | undefined, Change, sent: Json, after: Json | undefined][] = [
+  ['set', { key1: 0 }, change('$set', { key1: 'val1' }), { $set: { key1: 'val1' } }, { key1: 'val1' }],
+  [
+    'set of several',
+    undefined,
+    change('$set', { key1: 'val1', key2: 'val2' }),
+    { $set: { key1: 'val1', key2: 'val2' } },
+    { key1: 'val1', key2: 'val2' },
+  ],
+  [
+    'set of an address line',
+    undefined,
+    change('$set', { Address: '1313 Mockingbird Lane' }),
+    { $set: { Address: '1313 Mockingbird Lane' } },
+    { Address: '1313 Mockingbird Lane' },
+  ],
+  [
+    'set once',
+    { key1: 0 },
+    change('$set_once', { key1: 'val1', key2: 'val2' }),
+    { $set_once: { key1: 'val1', key2: 'val2' } },
+    { key1: 0, key2: 'val2' },
+  ],
+  ['increment by one', { key1: 1 }, change('$add', { key1: 1 }), { $add: { key1: 1 } }, { key1: 2 }],
+  ['increment of nothing', undefined, change('$add', { key1: 2 }), { $add: { key1: 2 } }, { key1: 2 }],
+  [
+    'increment of several',
+    { key1: 1, key2: 1 },
+    change('$add', { key1: 5, key2: -3 }),
+    { $add: { key1: 5, key2: -3 } },
+    { key1: 6, key2: -2 },
+  ],
+  // Node sends the text; the sum is the same.
+  ['increment by a text', undefined, change('$add', { key4: '5' }), { $add: { key4: 5 } }, { key4: 5 }],
+  [
+    'append',
+    { key1: ['a'] },
+    change('$append', { key1: 'value' }),
+    { $append: { key1: 'value' } },
+    { key1: ['a', 'value'] },
+  ],
+  [
+    'append to several',
+    undefined,
+    change('$append', { key1: 'value1', key2: 'value2' }),
+    { $append: { key1: 'value1', key2: 'value2' } },
+    { key1: ['value1'], key2: ['value2'] },
+  ],
+  [
+    'remove',
+    { key1: ['value1', 'x'], key2: ['value2'], key3: ['value1'] },
+    change('$remove', { key1: 'value1', key2: 'value2' }),
+    { $remove: { key1: 'value1', key2: 'value2' } },
+    { key1: ['x'], key2: [], key3: ['value1'] },
+  ],
+  [
+    'union',
+    { key1: ['value2'] },
+    change('$union', { key1: ['value1', 'value2'] }),
+    { $union: { key1: ['value1', 'value2'] } },
+    { key1: ['value2', 'value1'] },
+  ],
+  [
+    'union of one',
+    undefined,
+    change('$union', { key1: 'value1' }),
+    { $union: { key1: ['value1'] } },
+    { key1: ['value1'] },
+  ],
+  ['unset', { key1: 1, key2: 2 }, change('$unset', 'key1'), { $unset: ['key1'] }, { key2: 2 }],
+  ['unset of several', { key1: 1, key2: 2 }, change('$unset', ['key1', 'key2']), { $unset: ['key1', 'key2'] }, {}],
+  ['delete', { key1: 1 }, change('$delete'), { $delete: '' }, undefined],
+  [
+    'charge',
+    { $transactions: [{ $amount: 1 }] },
+    (one, options) => one.trackCharge('user1', 50, { $time: new Date('2012-02-01T00:00:00Z'), isk: 'isk' }, options),
+    { $append: { $transactions: { $amount: 50, $time: '2012-02-01T00:00:00.000Z', isk: 'isk' } } },
+    { $transactions: [{ $amount: 1 }, { $amount: 50, $time: '2012-02-01T00:00:00.000Z', isk: 'isk' }] },
+  ],
+  [
+    // Node leaves the time out; here it is now, also where the charge arrives tomorrow.
+    'charge of now',
+    undefined,
+    (one, options) => one.trackCharge('user1', 50, undefined, options),
+    { $append: { $transactions: { $amount: 50, $time: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) } } },
+    { $transactions: [{ $amount: 50, $time: expect.any(String) }] },
+  ],
+  [
+    'clearing of charges',
+    { $transactions: [{ $amount: 1 }] },
+    (one, options) => one.clearCharges('user1', options),
+    { $set: { $transactions: [] } },
+    { $transactions: [] },
+  ],
+]
+
+describe('a profile', () => {
+  it.each(CHANGES)('takes %s', async (_, before, apply, sent, after) => {
+    if (before !== undefined) sending.simulator.profiles.set('user1', before)
+    const one = client()
+    await apply(one, { ignoreTime: true })
+    expect(await one.flush()).toMatchObject({ accepted: 1, rejected: 0 })
+    expect(proxy.sent).toMatchObject([{ path: '/engage', query: { ip: '0' } }])
+    expect(proxy.records('/engage')).toEqual([{ $token: TOKEN, $distinct_id: 'user1', $ignore_time: true, ...sent }])
+    expect((await profiles()).get('user1')).toEqual(after)
+  })
+
+  it.each(CHANGES)('takes %s with all that may go with it', async (_, before, apply, sent) => {
+    if (before !== undefined) sending.simulator.profiles.set('user1', before)
+    const one = client()
+    await apply(one, { ...MODIFIERS, ...PLACE })
+    await one.flush()
+    const wanted = { $token: TOKEN, $distinct_id: 'user1', ...sent, ...SENT_MODIFIERS, ...SENT_PLACE }
+    expect(proxy.records('/engage')).toEqual([wanted])
+  })
+
+  it.each([
+    [{ ip: [123, 123, 123, 123] as const }, { $ip: '123.123.123.123' }],
+    [{ ip: '123.123.123.123' }, { $ip: '123.123.123.123' }],
+    [{ time: '2013-01-15T00:00:00' }, { $time: SECONDS_2013 * 1000 }],
+    [{ ignoreTime: false }, {}],
+  ])('takes %j', async (options, sent) => {
+    const one = client()
+    await one.engage('13793', '$set', { Address: '1313 Mockingbird Lane' }, options)
+    await one.flush()
+    const $set = { Address: '1313 Mockingbird Lane' }
+    expect(proxy.records('/engage')).toEqual([{ $token: TOKEN, $distinct_id: '13793', $set, ...sent }])
+  })
+
+  it('takes several changes in one request, with the same options', async () => {
+    const one = client()
+    const $set = { Address: '1313 Mockingbird Lane' }
+    await one.engage(
+      [
+        { distinctId: '13793', operation: '$set', value: $set },
+        { distinctId: '13794', operation: '$add', value: { coins: 1 } },
+      ],
+      { ip: '1.2.3.4', ignoreTime: true },
+    )
+    await one.flush()
+    expect(proxy.sent).toHaveLength(1)
+    const common = { $token: TOKEN, $ip: '1.2.3.4', $ignore_time: true }
+    expect(proxy.records('/engage')).toEqual([
+      { ...common, $distinct_id: '13793', $set },
+      { ...common, $distinct_id: '13794', $add: { coins: 1 } },
+    ])
+    expect(Object.fromEntries(await profiles())).toEqual({ 13793: $set, 13794: { coins: 1 } })
+  })
+
+  // Node leaves these out and says so in a log; here the call fails, and names what is wrong.
+  it.each([
+    ['$add', { key1: 'bad', key2: 3 }, '$add.key1'],
+    ['$add', { key5: new Date() }, '$add.key5'],
+    ['$add', { key6: () => 1 }, '$add.key6'],
+    ['$remove', { key1: ['value1'] }, '$remove.key1'],
+    ['$remove', { key1: { key: 'val' } }, '$remove.key1'],
+    ['$remove', 1231241.123, '$remove'],
+    ['$remove', [5], '$remove'],
+    ['$remove', { key1: () => 1 }, '$remove.key1'],
+    ['$union', { key1: { key: 'val' } }, '$union.key1'],
+    ['$union', 1231241.123, '$union'],
+    ['$union', [5], '$union'],
+    ['$union', { key1: [() => 1] }, '$union.key1'],
+    ['$unset', { key1: 'val1' }, '$unset'],
+    ['$unset', 1231241.123, '$unset'],
+    ['$grow', {}, '$grow'],
+  ] as const)('does not take %s of %j', async (operation, value, named) => {
+    const one = client()
+    await expect(one.engage('user1', operation as '$set', value)).rejects.toThrow(named)
+    await expect(one.engageGroup('company', 'Acme Inc.', operation as '$set', value)).rejects.toThrow(
+      operation === '$add' ? '$add' : named,
+    )
+    expect(await one.flush()).toMatchObject({ accepted: 0 })
+    expect(proxy.sent).toEqual([])
+  })
+
+  it.each([Number.NaN, '50', undefined])('is not charged %j', async (amount) => {
+    await expect(client().trackCharge('user1', amount as number)).rejects.toThrow('amount must be a number')
+  })
+})
+
+describe('a group', () => {
+  const allowed = CHANGES.filter(([words]) => /^(?:set|union|unset|remove|delete)/.test(words))
+
+  it.each(allowed)('takes %s', async (_, before, apply, sent, after) => {
+    if (before !== undefined) sending.simulator.groupProfiles('company').set('Acme Inc.', before)
+    const one = client()
+    const group = {
+      engage: (_id: string, operation: '$set', value: unknown, options: EngageOptions) =>
+        one.engageGroup('company', 'Acme Inc.', operation, value, options),
+    }
+    await apply(group as unknown as IngestClient, MODIFIERS)
+    expect(await one.flush()).toMatchObject({ accepted: 1, rejected: 0 })
+    expect(proxy.records('/groups')).toEqual([
+      { $token: TOKEN, $group_key: 'company', $group_id: 'Acme Inc.', ...sent, ...SENT_MODIFIERS },
+    ])
+    expect((await profiles('company')).get('Acme Inc.')).toEqual(after)
+  })
+})
