@@ -1,6 +1,6 @@
 import { once } from 'node:events'
+import { countMismatch } from '../../lib/commit-rules.ts'
 import type { Relation } from '../../lib/destination.ts'
-import { MixloadError } from '../../lib/errors.ts'
 import { quoteName } from '../../lib/sql.ts'
 import { CSV_CHARACTERS, type CsvFeed, type CsvOutlet } from './csv-feed.ts'
 import { fitting } from './fitting.ts'
@@ -84,11 +84,4 @@ async function send(session: Session, feed: CsvFeed, sql: string): Promise<reado
 async function assertNoRows(outlet: CsvOutlet, { query }: Relation, table: string, signal: AbortSignal): Promise<void> {
   const count = await outlet.count(query, signal)
   if (count !== 0) throw countMismatch(0, count, table)
-}
-
-function countMismatch(expected: number, found: number, table: string): MixloadError {
-  return new MixloadError(
-    'COUNT_MISMATCH',
-    `${expected} rows were read for ${table} but ${found} arrived; nothing was committed. Please report this.`,
-  )
 }

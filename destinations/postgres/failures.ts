@@ -9,6 +9,7 @@ interface Meaning {
 }
 
 const PASSING: Meaning = { code: 'DESTINATION_UNAVAILABLE' }
+const passing = (advice: string): Meaning => ({ ...PASSING, advice })
 const failed = (advice: string): Meaning => ({ code: 'DESTINATION_FAILED', advice })
 
 /** By SQLSTATE, or by its first two characters. What is not here is a failure that speaks for itself. */
@@ -16,7 +17,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   // The connection, and a server that starts, stops or is full.
   '08': PASSING,
   '25P03': PASSING,
-  '53300': PASSING,
+  '53300': passing('It needs one connection: raise max_connections, or end sessions that are not needed.'),
   '57P01': PASSING,
   '57P02': PASSING,
   '57P03': PASSING,
@@ -24,7 +25,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   // Something else went first.
   '40001': PASSING,
   '40P01': PASSING,
-  '55P03': PASSING,
+  '55P03': passing('Another session has locked a table of this schema: pg_stat_activity and pg_locks name it.'),
   '25006': failed('This server only reads: is it a standby, or is default_transaction_read_only on?'),
   '28': failed(
     'The server does not let this user in. Check user, host and pg_hba.conf; if it asks for encryption, add ?sslmode=require.',
@@ -84,7 +85,8 @@ export function connectFailure(place: string, error: unknown, login: Login, isCu
 
 function refusal(what: string, state: string, error: unknown): MixloadError {
   const { code, advice } = MEANINGS[state] ?? MEANINGS[state.slice(0, 2)] ?? { code: 'DESTINATION_FAILED' }
-  const says = `${what}: ${messageOf(error)}`
+  const hint = error instanceof pg.DatabaseError && error.hint !== undefined ? `. ${error.hint}` : ''
+  const says = `${what}: ${messageOf(error)}${hint}`.replace(/\.$/, '')
   return new MixloadError(code, advice === undefined ? says : `${says}. ${advice}`, { cause: error })
 }
 

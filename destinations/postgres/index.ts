@@ -31,7 +31,7 @@ export interface PostgresOptions extends Pick<DestinationOptions, 'url' | 'schem
   readonly warn?: DestinationOptions['warn']
   /** How long a table is waited for at a time, milliseconds: for so long at most others queue up behind. */
   readonly lockTimeoutMs?: number
-  /** For how long that is tried again and again, milliseconds. */
+  /** For how long that is tried again and again, and how long a load waits for locks of others, milliseconds. */
   readonly lockPatienceMs?: number
   /** Whether rows go through a named pipe where there are any. */
   readonly hasPipes?: boolean
@@ -165,6 +165,7 @@ class PostgresDestination implements Destination {
     this.#assertWritable()
     const what = `load ${record.loadId} was not committed`
     return this.#transaction(what, signal, async (session) => {
+      await session.run(`SET LOCAL lock_timeout = ${this.#options.lockPatienceMs ?? LOCK_PATIENCE_MS}`)
       const loadedAt = await nextMoment(session, this.#options.schema, record)
       const loaded: LoadRecord = { ...record, loadedAt }
       await this.#deleteReplaced(session, target)

@@ -1,5 +1,5 @@
+import { alreadyLoaded, nextLoadedAt } from '../../lib/commit-rules.ts'
 import type { LoadRecord, NewLoad, WriteMode } from '../../lib/destination.ts'
-import { MixloadError } from '../../lib/errors.ts'
 import { ledgerRow } from '../../lib/ledger-row.ts'
 import { quotePath } from '../../lib/sql.ts'
 import { dayRowsOf } from '../../lib/time/day-tally.ts'
@@ -40,9 +40,8 @@ export async function nextMoment(session: Session, schema: string, { loadId }: N
     `SELECT (SELECT max(loaded_at) FROM ${loads}) AS last, EXISTS (SELECT FROM ${loads} WHERE load_id = $1) AS loaded`,
     [loadId],
   )
-  if (before?.loaded === 't') throw new MixloadError('ALREADY_LOADED', `Load ${loadId} is in the ledger already.`)
-  const last = before?.last == null ? 0 : momentOf(before.last).getTime()
-  return new Date(Math.max(Date.now(), last + 1))
+  if (before?.loaded === 't') throw alreadyLoaded(loadId)
+  return nextLoadedAt(before?.last == null ? undefined : momentOf(before.last))
 }
 
 export async function writeLoad(session: Session, schema: string, record: LoadRecord): Promise<void> {

@@ -1,10 +1,11 @@
+import type pg from 'pg'
 import { expect } from 'vitest'
 import type { RunEvent } from '../../lib/events.ts'
 import type { RetryPolicy } from '../../lib/retry.ts'
 import type { RunSummary } from '../../lib/run.ts'
 import type { StoredRow } from '../conformance/harness.ts'
 import type { PostgresServer } from '../postgres/server.ts'
-import { asUser, query, withClient } from '../postgres/shared.ts'
+import { asUser, connect, query, withClient } from '../postgres/shared.ts'
 import { bodyOf, idsOf, sliceAt } from './day-events.ts'
 import { FaultServer, whole } from './fault-server.ts'
 import { Pipeline, type PostgresPlace } from './pipeline.ts'
@@ -27,6 +28,14 @@ export interface PostgresLoadsOptions extends Pick<PostgresPlace, 'lockTimeoutMs
   readonly perDay?: number
   /** Of a proxy to go through. */
   readonly port?: string
+}
+
+export interface RunOfDays {
+  /** The first day's number. */
+  readonly from?: number
+  /** The number of the day after the last one. */
+  readonly to?: number
+  readonly onEvent?: (event: RunEvent) => void
 }
 
 /** Three days of events, and a database with a role that owns it, to load them into. */
@@ -67,19 +76,21 @@ export class PostgresLoads implements AsyncDisposable {
     return new PostgresLoads(pipeline, name, perDay, mixpanel, databaseUrl)
   }
 
+  /** A connection of the role's own. */
+  connect(): Promise<pg.Client & AsyncDisposable> {
+    return connect(asUser(this.#databaseUrl, this.name, PASSWORD))
+  }
+
   /** Runs statements as the superuser. */
   query(sql: string): Promise<readonly StoredRow[]> {
     return withClient(this.#databaseUrl, (client) => query(client, sql))
   }
 
-  /** Loads the days from one of them on. */
-  run(
-    destinationRetry = PATIENT,
-    { fromDay = 0, onEvent }: { readonly fromDay?: number; readonly onEvent?: (event: RunEvent) => void } = {},
-  ): Promise<RunSummary> {
+  /** Loads the days from one of them up to another. */
+  run(destinationRetry = PATIENT, { from = 0, to = DAYS, onEvent }: RunOfDays = {}): Promise<RunSummary> {
     return this.pipeline.run({
       url: this.#mixpanel.url,
-      slices: SLICES.slice(fromDay),
+      slices: SLICES.slice(from, to),
       destinationRetry,
       ...(onEvent === undefined ? {} : { onEvent }),
     })
@@ -100,7 +111,7 @@ export class PostgresLoads implements AsyncDisposable {
   /** The first days are there and no others, and another run brings these. */
   async expectToHeal(daysBefore: number): Promise<void> {
     await this.expectDays(daysBefore)
-    await this.run(PATIENT, { fromDay: daysBefore })
+    await this.run(PATIENT, { from: daysBefore })
     await this.expectDays(DAYS)
   }
 

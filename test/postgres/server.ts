@@ -20,6 +20,8 @@ const PLATFORMS: Readonly<Partial<Record<NodeJS.Platform, string>>> = { win32: '
 /** Who runs the server where the tests run as root, which Postgres refuses to. */
 const NOBODY = { uid: 65_534, gid: 65_534 }
 const OWNER = process.getuid?.() === 0 ? NOBODY : undefined
+/** What a shell counts the length of files in. */
+const BLOCK_BYTES = 512
 const START_MS_MAX = 30_000
 const ANSWER_EVERY_MS = 50
 const IS_TOO_SOON = /FATAL: .*(?:pre-existing shared memory|lock file)/
@@ -33,6 +35,8 @@ export interface PostgresServerOptions {
   readonly settings?: Readonly<Record<string, string>>
   /** Lines of `pg_hba.conf`. */
   readonly access?: readonly string[]
+  /** No file of its may grow beyond, for as long as it has not been started again by `start`. */
+  readonly fileBytesMax?: number
   /** Files to put into the data directory, for the server's eyes only. */
   readonly files?: Readonly<Record<string, string>>
 }
@@ -64,6 +68,7 @@ export async function startPostgres({
   settings = {},
   access = DEFAULT_ACCESS,
   files = {},
+  fileBytesMax,
 }: PostgresServerOptions = {}): Promise<PostgresServer> {
   const directory = await mkdtemp(join(tmpdir(), 'mixload-postgres-'))
   await chmod(directory, 0o700)
@@ -79,8 +84,9 @@ export async function startPostgres({
       if (OWNER !== undefined) await chown(path, OWNER.uid, OWNER.gid)
     }
     const port = await freePort()
-    const start = () => Running.start(join(programs, 'postgres'), data, { ...SETTINGS, ...settings, port: `${port}` })
-    let running = await start()
+    const start = (blocks?: number) =>
+      Running.start(join(programs, 'postgres'), data, { ...SETTINGS, ...settings, port: `${port}` }, blocks)
+    let running = await start(fileBytesMax === undefined ? undefined : Math.ceil(fileBytesMax / BLOCK_BYTES))
     return {
       url: `postgres://postgres@127.0.0.1:${port}/postgres`,
       port,
@@ -117,6 +123,7 @@ const SETTINGS = {
 
 /** Runs the server until it is told to end, or nobody is left to tell. Then its data goes. */
 const KEEPER = `
+ulimit -f "$BLOCKS"
 "$0" -D "$@" > "$LOG" 2>&1 &
 server=$!
 read -r what how
@@ -134,9 +141,14 @@ class Running {
     this.#keeper = keeper
   }
 
-  static async start(program: string, data: string, settings: Readonly<Record<string, string>>): Promise<Running> {
+  static async start(
+    program: string,
+    data: string,
+    settings: Readonly<Record<string, string>>,
+    fileBlocksMax?: number,
+  ): Promise<Running> {
     for (;;) {
-      const running = await Running.#attempt(program, data, settings)
+      const running = await Running.#attempt(program, data, settings, fileBlocksMax)
       if (running !== 'too soon') return running
       await sleep(ANSWER_EVERY_MS)
     }
@@ -147,13 +159,14 @@ class Running {
     program: string,
     data: string,
     settings: Readonly<Record<string, string>>,
+    fileBlocksMax: number | undefined,
   ): Promise<Running | 'too soon'> {
     const log = join(dirname(data), 'log')
     await rm(log, { force: true })
     const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
     const keeper = spawn('sh', ['-c', KEEPER, program, data, ...flags], {
       ...asOwner(),
-      env: { ...asOwner().env, LOG: log, DIRECTORY: dirname(data) },
+      env: { ...asOwner().env, LOG: log, DIRECTORY: dirname(data), BLOCKS: `${fileBlocksMax ?? 'unlimited'}` },
       stdio: ['pipe', 'ignore', 'ignore'],
     })
     const running = new Running(keeper)

@@ -1,0 +1,203 @@
+import { chmod, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { expectFailure } from '../conformance/failures.ts'
+import { type PostgresServer, startPostgres } from '../postgres/server.ts'
+import { DAYS, IMPATIENT, PostgresLoads } from './postgres-loads.ts'
+
+let server: PostgresServer
+beforeAll(async () => {
+  const settings = { synchronous_commit: 'on', max_connections: '8', superuser_reserved_connections: '2' }
+  server = await startPostgres({ settings })
+})
+afterAll(() => server.stop())
+
+/** Asks until there is such a row. */
+async function until(loads: PostgresLoads, sql: string): Promise<void> {
+  for (let tries = 0; (await loads.query(sql)).length === 0; tries++) {
+    if (tries > 500) throw new Error(`nothing comes of ${sql}`)
+    await sleep(20)
+  }
+}
+
+describe('a table in Postgres that somebody else has locked', () => {
+  const LOCKED = 'BEGIN; LOCK TABLE mixpanel.export IN EXCLUSIVE MODE'
+  /** The sessions that wait for it. */
+  const waiting = (loads: PostgresLoads, what = 'pid') =>
+    `SELECT ${what} FROM pg_stat_activity WHERE usename = '${loads.name}' AND wait_event_type = 'Lock'`
+
+  it('for a while is waited for', async () => {
+    await using loads = await PostgresLoads.create(server)
+    await loads.run(IMPATIENT, { to: 2 })
+    await using other = await loads.connect()
+    await other.query(LOCKED)
+    const run = loads.run(IMPATIENT, { from: 2 })
+    await until(loads, waiting(loads))
+    await sleep(500)
+    await other.query('COMMIT')
+    await run
+    await loads.expectDays(DAYS)
+  })
+
+  it('for longer than the role’s own time limits is waited for all the same: they are for people', async () => {
+    await using loads = await PostgresLoads.create(server)
+    for (const limit of ['statement', 'lock', 'idle_in_transaction_session', 'idle_session', 'transaction'])
+      await loads.query(`ALTER ROLE ${loads.name} SET ${limit}_timeout = '300ms'`)
+    await loads.run(IMPATIENT, { to: 2 })
+    await using other = await loads.connect()
+    await other.query(`SET transaction_timeout = 0; SET idle_in_transaction_session_timeout = 0; ${LOCKED}`)
+    const run = loads.run(IMPATIENT, { from: 2 })
+    await until(loads, waiting(loads))
+    await sleep(1000)
+    await other.query('COMMIT')
+    await run
+    await loads.expectDays(DAYS)
+    expect(loads.pipeline.events.filter(({ kind }) => kind === 'retry')).toEqual([])
+  })
+
+  it('for longer than two minutes ends the try with nothing of its day, and says who to look for', async () => {
+    await using loads = await PostgresLoads.create(server, { lockPatienceMs: 200 })
+    await loads.run(IMPATIENT, { to: 2 })
+    await using other = await loads.connect()
+    await other.query(LOCKED)
+    const failure = await expectFailure(loads.run(IMPATIENT, { from: 2 }), 'DESTINATION_UNAVAILABLE')
+    expect(failure.message).toMatch(/was not committed: canceling statement due to lock timeout\. .*pg_locks/)
+    await other.query('COMMIT')
+    await loads.expectToHeal(2)
+  })
+
+  it('and a statement that waits for it and is cancelled: the run ends with nothing of its day and says so', async () => {
+    await using loads = await PostgresLoads.create(server)
+    await loads.run(IMPATIENT, { to: 2 })
+    await using other = await loads.connect()
+    await other.query(LOCKED)
+    const failing = expectFailure(loads.run(IMPATIENT, { from: 2 }), 'DESTINATION_FAILED')
+    await until(loads, waiting(loads))
+    await loads.query(waiting(loads, 'pg_cancel_backend(pid)'))
+    expect((await failing).message).toMatch(/canceling statement due to user request\. .*Nothing was committed/)
+    await other.query('COMMIT')
+    await loads.expectToHeal(2)
+  })
+
+  it('and a session that waits for it and is ended: the run goes on with another', async () => {
+    await using loads = await PostgresLoads.create(server)
+    await loads.run(IMPATIENT, { to: 2 })
+    await using other = await loads.connect()
+    await other.query(LOCKED)
+    const run = loads.run(IMPATIENT, { from: 2 })
+    await until(loads, waiting(loads))
+    await loads.query(waiting(loads, 'pg_terminate_backend(pid)'))
+    await other.query('COMMIT')
+    await run
+    await loads.expectDays(DAYS)
+    expect(loads.pipeline.events.filter(({ kind }) => kind === 'retry')).toHaveLength(1)
+  })
+})
+
+describe('max_connections of a Postgres server used up', () => {
+  /** Takes all connections that are not the superuser's. */
+  async function takeAll(loads: PostgresLoads): Promise<AsyncDisposable> {
+    const taken: pg.Client[] = []
+    for (;;) {
+      const client = await loads.connect().catch(() => undefined)
+      if (client === undefined) break
+      taken.push(client)
+    }
+    expect(taken.length).toBeGreaterThan(3)
+    return {
+      async [Symbol.asyncDispose]() {
+        for (const client of taken) await client.end()
+      },
+    }
+  }
+
+  it('for a while is waited out', async () => {
+    await using loads = await PostgresLoads.create(server)
+    const others = await takeAll(loads)
+    const run = loads.run()
+    await sleep(500)
+    await others[Symbol.asyncDispose]()
+    await run
+    await loads.expectDays(DAYS)
+    expect(loads.pipeline.events[0]).toMatchObject({ kind: 'retry', error: { cause: { code: '53300' } } })
+  })
+
+  it('for good ends the run, which says so; the next one goes on', async () => {
+    await using loads = await PostgresLoads.create(server)
+    await loads.run(IMPATIENT, { to: 2 })
+    {
+      await using _ = await takeAll(loads)
+      const failure = await expectFailure(loads.run(IMPATIENT, { from: 2 }), 'DESTINATION_UNAVAILABLE')
+      expect(failure.message).toMatch(/^Cannot connect to .*: .*connection.* max_connections/)
+    }
+    await loads.expectToHeal(2)
+  })
+})
+
+describe('a Postgres server that only reads', () => {
+  const ONLY_READS =
+    /read-only transaction\. This server only reads: is it a standby, or is default_transaction_read_only on/
+
+  it('by default_transaction_read_only ends the run, which says so; the next one goes on', async () => {
+    await using loads = await PostgresLoads.create(server)
+    await loads.run(IMPATIENT, { to: 2 })
+    await loads.query(`ALTER DATABASE ${loads.name} SET default_transaction_read_only = on`)
+    const failure = await expectFailure(loads.run(IMPATIENT, { from: 2 }), 'DESTINATION_FAILED')
+    expect(failure.message).toMatch(ONLY_READS)
+    await loads.query(`BEGIN READ WRITE; ALTER DATABASE ${loads.name} RESET ALL; COMMIT`)
+    await loads.expectToHeal(2)
+  })
+
+  it('because it is a standby ends the run, which says so; the next one goes on', async () => {
+    await using loads = await PostgresLoads.create(server)
+    await loads.run(IMPATIENT, { to: 2 })
+    const signal = join(server.data, 'standby.signal')
+    await server.end('INT')
+    await writeFile(signal, '')
+    await chmod(signal, 0o666)
+    await server.start()
+    const failure = await expectFailure(loads.run(IMPATIENT, { from: 2 }), 'DESTINATION_FAILED')
+    expect(failure.message).toMatch(ONLY_READS)
+    await server.end('INT')
+    await rm(signal)
+    await server.start()
+    await loads.expectToHeal(2)
+  })
+})
+
+describe('rights in Postgres that are missing', () => {
+  it.each([
+    ['on the schema', 'REVOKE ALL ON SCHEMA mixpanel FROM %', 'GRANT ALL ON SCHEMA mixpanel TO %'],
+    ['on the table', 'ALTER TABLE mixpanel.export OWNER TO postgres', 'ALTER TABLE mixpanel.export OWNER TO %'],
+    [
+      'on the ledger',
+      'REVOKE INSERT ON mixpanel._mixload_loads FROM %',
+      'GRANT INSERT ON mixpanel._mixload_loads TO %',
+    ],
+  ])('%s end the run, which says what to grant; the next one goes on', async (_, revoke, grant) => {
+    await using loads = await PostgresLoads.create(server)
+    await loads.run(IMPATIENT, { to: 2 })
+    await loads.query(`ALTER SCHEMA mixpanel OWNER TO postgres; GRANT ALL ON SCHEMA mixpanel TO ${loads.name}`)
+    await loads.query(revoke.replace('%', loads.name))
+    const failure = await expectFailure(loads.run(IMPATIENT, { from: 2 }), 'DESTINATION_FAILED')
+    expect(failure.message).toMatch(/permission denied .*GRANT USAGE, CREATE ON SCHEMA "mixpanel".* must be its own/)
+    await loads.query(grant.replace('%', loads.name))
+    await loads.expectToHeal(2)
+  })
+})
+
+it('a disk of a Postgres server that takes no more ends the run with nothing of its day; the next one goes on', async () => {
+  const full = await startPostgres({ settings: { synchronous_commit: 'on' }, fileBytesMax: 27 * 1024 * 1024 + 4096 })
+  try {
+    await using loads = await PostgresLoads.create(full, { perDay: 10_000 })
+    const failure = await expectFailure(loads.run(IMPATIENT), 'DESTINATION_FAILED')
+    expect(failure.message).toMatch(/was not committed: could not extend file .*disk/i)
+    await full.end('INT')
+    await full.start()
+    await loads.expectToHeal(2)
+  } finally {
+    await full.stop()
+  }
+})
