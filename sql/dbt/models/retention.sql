@@ -4,28 +4,21 @@ with
 {%- for period in periods %}
 {{ period }}s as (
   select
-    person_id,
-    {{ mixload.period_start(period, 'date_day') }} as period_start
+    {{ mixload.period_start(period, 'first_day') }} as cohort_start,
+    {{ mixload.period_start(period, 'date_day') }} as period_start,
+    {{ mixload.period_start(period, 'previous_day') }} as previous_start
   from {{ ref('person_days') }}
-  group by 1, 2
-),
-
-{{ period }}_firsts as (
-  select
-    person_id,
-    min(period_start) as cohort_start
-  from {{ period }}s
-  group by 1
 ),
 
 {{ period }}_counts as (
   select
     '{{ period }}' as period,
-    firsts.cohort_start,
-    active.period_start,
+    cohort_start,
+    period_start,
     count(*) as retained_users
-  from {{ period }}s as active
-  join {{ period }}_firsts as firsts on firsts.person_id = active.person_id
+  from {{ period }}s
+  -- Of a person's days in a period, the first.
+  where previous_start is null or previous_start < period_start
   group by 2, 3
 ){{ ',' if not loop.last }}
 {%- endfor %},

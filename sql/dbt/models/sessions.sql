@@ -1,8 +1,26 @@
-{%- set gap = var('mixload_session_minutes', 30) -%}
+{{ config(
+  materialized='incremental',
+  incremental_strategy='merge' if target.type == 'bigquery' else 'append',
+  on_schema_change='append_new_columns',
+  pre_hook='{{ mixload.forget_changed_people() }}'
+) }}
+{%- set gap = var('mixload_session_minutes', 30) %}
 
-with timeline as (
+with people as (
   select
-    identities.person_id,
+    person_id,
+    {{ mixload.combined_hashes('events_hash') }} as events_hash
+  from {{ ref('person_days') }}
+  {%- if is_incremental() %}
+  where person_id not in (select person_id from {{ this }} where session_number = 1)
+  {%- endif %}
+  group by 1
+),
+
+timeline as (
+  select
+    people.person_id,
+    people.events_hash,
     events.event_id,
     events.event_name,
     events.occurred_at,
@@ -12,14 +30,15 @@ with timeline as (
     row_number() over person as event_number,
     last_value(events.occurred_at) over whole_person as person_ended_at,
     last_value(events.event_name) over whole_person as person_last_event,
-    count(*) over (partition by identities.person_id) as person_event_count
+    count(*) over (partition by people.person_id) as person_event_count
   from {{ ref('events') }} as events
   join {{ ref('identities') }} as identities on identities.distinct_id = events.distinct_id
+  join people on people.person_id = identities.person_id
   where events.occurred_at is not null
   window
-    person as (partition by identities.person_id order by events.occurred_at, events.event_id),
+    person as (partition by people.person_id order by events.occurred_at, events.event_id),
     whole_person as (
-      partition by identities.person_id order by events.occurred_at, events.event_id
+      partition by people.person_id order by events.occurred_at, events.event_id
       rows between unbounded preceding and unbounded following
     )
 ),
@@ -35,6 +54,7 @@ sessions as (
   select
     event_id as session_id,
     person_id,
+    events_hash,
     row_number() over person as session_number,
     occurred_at as started_at,
     coalesce(lead(previous_at) over person, person_ended_at) as ended_at,
@@ -56,5 +76,6 @@ select
   cast({{ mixload.seconds_between('started_at', 'ended_at') }} as {{ mixload.type_name('double') }}) as duration_seconds,
   event_count,
   first_event,
-  last_event
+  last_event,
+  events_hash
 from sessions
