@@ -13,7 +13,6 @@ import { command as simulate } from '../cmd/simulate.ts'
 import { command as status } from '../cmd/status.ts'
 import { command as sync } from '../cmd/sync.ts'
 import { command as views } from '../cmd/views.ts'
-import { TYPE_NAMES } from '../destinations/duckdb/dialect.ts'
 import {
   type CatalogueEntry,
   EVENT_PROPERTIES,
@@ -25,6 +24,7 @@ import { COLUMN_TYPES } from '../lib/columns/column.ts'
 import { columnName, companionName, freeName, NAME_BYTES_MAX } from '../lib/columns/naming.ts'
 import { PROFILE_PROPERTIES } from '../lib/columns/profile-catalogue.ts'
 import { OVERFLOW_COLUMN } from '../lib/columns/registry.ts'
+import { ENGINE_TYPES } from '../lib/engine-dialect.ts'
 import { ERROR_CODES, type ErrorCode } from '../lib/errors.ts'
 import { ANSWER_FAILURES } from '../lib/extract.ts'
 import { DESTINATION_RETRIES } from '../lib/patient-destination.ts'
@@ -153,7 +153,7 @@ const TYPE_MEANINGS: Readonly<Record<(typeof COLUMN_TYPES)[number], string>> = {
 }
 
 function columnsPage(): string {
-  const typeRows = COLUMN_TYPES.map((type) => [code(type), code(TYPE_NAMES[type]), TYPE_MEANINGS[type]])
+  const typeRows = COLUMN_TYPES.map((type) => [code(type), code(ENGINE_TYPES[type]), TYPE_MEANINGS[type]])
   return page(
     '# Columns',
     `Every event is a row, every property a column; so it is with profiles, and with whatever else Mixpanel tells in objects. A table begins with the fixed columns; a property gets its column with

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { alreadyLoaded, nextLoadedAt } from '../../lib/commit-rules.ts'
 import type {
   Destination,
   DestinationOptions,
@@ -224,12 +225,8 @@ class BigQueryDestination implements Destination {
     const { connection } = this.#writing
     const { book } = this.#opened
     const committed = await book.loads(signal)
-    if (committed.some(({ loadId }) => loadId === record.loadId)) {
-      throw new MixloadError('ALREADY_LOADED', `Load ${record.loadId} is in the ledger already.`)
-    }
-    // Later than every load before, also where the machine's clock went back.
-    const last = committed.at(-1)?.loadedAt.getTime() ?? 0
-    const loaded: LoadRecord = { ...record, loadedAt: new Date(Math.max(Date.now(), last + 1)) }
+    if (committed.some(({ loadId }) => loadId === record.loadId)) throw alreadyLoaded(record.loadId)
+    const loaded: LoadRecord = { ...record, loadedAt: nextLoadedAt(committed.at(-1)?.loadedAt) }
     const { engine, warn, fileBytesMax = FILE_BYTES_MAX } = this.#options
     const options = { engine, book, connection, directory, warn, fileBytesMax }
     return planOf(options, relation, target, loaded, signal)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import type { Column } from '../../lib/columns/column.ts'
+import { assertNoRows } from '../../lib/commit-rules.ts'
 import type { LoadRecord, LoadTarget, Relation } from '../../lib/destination.ts'
 import { type Engine, interruptible } from '../../lib/engine.ts'
 import { MixloadError } from '../../lib/errors.ts'
@@ -8,11 +9,12 @@ import { type Day, daysBetween } from '../../lib/time/days.ts'
 import type { Book } from './book.ts'
 import { DAY_COLUMN, partitionOf, SUPPORTS } from './dialect.ts'
 import { type Intent, rejectsStage, rowsStage } from './intents.ts'
+import { REJECTS } from './ledger.ts'
 import type { Plan } from './loads.ts'
 import { partsOf } from './parts.ts'
 import type { FilePart } from './pieces.ts'
 import type { Table } from './tables.ts'
-import { assertNoRows, type UnloadOptions, unloadRejects, unloadRows } from './unload.ts'
+import { type UnloadOptions, unloadRejects, unloadRows } from './unload.ts'
 
 export interface PlanOptions extends UnloadOptions {
   readonly engine: Engine
@@ -132,7 +134,7 @@ async function rejectsOf(
 ): Promise<readonly FilePart[]> {
   if (rejects === undefined) return []
   if (rejects.rowCount === 0) {
-    await assertNoRows(options.connection, rejects, '_mixload_rejects')
+    await assertNoRows(options.connection, rejects, REJECTS)
     return []
   }
   const path = await unloadRejects(options, rejects, record)

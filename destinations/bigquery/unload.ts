@@ -1,12 +1,15 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Column, ColumnType } from '../../lib/columns/column.ts'
+import { countMismatch } from '../../lib/commit-rules.ts'
 import type { LoadRecord, Relation, WriteMode } from '../../lib/destination.ts'
 import type { EngineConnection } from '../../lib/engine.ts'
+import { ENGINE_TYPES } from '../../lib/engine-dialect.ts'
 import { MixloadError } from '../../lib/errors.ts'
 import { quoteName, quoteText } from '../../lib/sql.ts'
 import type { Day } from '../../lib/time/days.ts'
 import { DAY_COLUMN } from './dialect.ts'
+import { REJECTS } from './ledger.ts'
 
 export interface UnloadOptions {
   readonly connection: EngineConnection
@@ -31,17 +34,6 @@ export interface Unloading {
    * @throws MixloadError COUNT_MISMATCH; ENGINE_FAILED; DESTINATION_FAILED where days are replaced and a row is of another.
    */
   write(): Promise<readonly RowFiles[]>
-}
-
-/** The engine's types. */
-const ENGINE_TYPES: Readonly<Record<ColumnType, string>> = {
-  text: 'VARCHAR',
-  double: 'DOUBLE',
-  boolean: 'BOOLEAN',
-  json: 'JSON',
-  timestamptz: 'TIMESTAMPTZ',
-  bigint: 'BIGINT',
-  date: 'DATE',
 }
 
 /** Counts values that have no place in BigQuery's calendar, while they are turned into null. */
@@ -117,7 +109,7 @@ export async function unloadRows(
     const count = await connection.run(
       `COPY (SELECT ${expressions} FROM (${relation.query})) TO ${quoteText(path)} (${options})`,
     )
-    if (count !== relation.rowCount) throw countMismatch(relation.rowCount, count, 'rows')
+    if (count !== relation.rowCount) throw countMismatch(relation.rowCount, count, record.stream)
     await warnOfLost(connection, warn, record)
   }
   await mkdir(directory, { recursive: true })
@@ -149,14 +141,8 @@ export async function unloadRejects(
   const count = await connection.run(
     `COPY (SELECT ${line} FROM (${rejects.query})) TO ${quoteText(path)} (${AS_LINES})`,
   )
-  if (count !== rejects.rowCount) throw countMismatch(rejects.rowCount, count, 'rejects')
+  if (count !== rejects.rowCount) throw countMismatch(rejects.rowCount, count, REJECTS)
   return path
-}
-
-/** A query that promises no rows need not have the table's columns. */
-export async function assertNoRows(connection: EngineConnection, { query }: Relation, what: string): Promise<void> {
-  const [found] = await connection.all(`SELECT count(*) AS count FROM (${query})`)
-  if (Number(found?.count) !== 0) throw countMismatch(0, Number(found?.count), what)
 }
 
 async function filesByDay(
@@ -186,12 +172,5 @@ async function warnOfLost(connection: EngineConnection, warn: (message: string) 
   if (count === 0) return
   warn(
     `${record.stream}: ${count} dates lie outside the years 1 to 9999, which are all BigQuery knows; they are null there.`,
-  )
-}
-
-function countMismatch(expected: number, found: number, what: string): MixloadError {
-  return new MixloadError(
-    'COUNT_MISMATCH',
-    `${expected} ${what} were read but ${found} arrived; nothing was committed. Please report this.`,
   )
 }

@@ -1,31 +1,15 @@
-import type { ColumnType } from '../../lib/columns/column.ts'
 import type { DestinationSupports } from '../../lib/destination.ts'
+import { ENGINE_SUPPORTS } from '../../lib/engine-dialect.ts'
 import { MixloadError, messageOf } from '../../lib/errors.ts'
 
+/** What a database file of DuckDB's can and can't do. */
 export const SUPPORTS: DestinationSupports = {
-  dialect: 'duckdb',
-  nameQuote: '"',
-  // DuckDB has no limit of its own; names are kept short enough for the other destinations.
-  identifierBytesMax: 63,
-  columnsMax: 10_000,
-  valuesPerRowMax: Number.POSITIVE_INFINITY,
-  loadsPerDayMax: Number.POSITIVE_INFINITY,
-  daysPerLoadMax: Number.POSITIVE_INFINITY,
+  ...ENGINE_SUPPORTS,
   atomicReplace: true,
   atomicLedger: true,
   // One process at a time may have the file open for writing, and then no other reads it.
   readersDuringLoad: false,
   queries: true,
-}
-
-export const TYPE_NAMES: Readonly<Record<ColumnType, string>> = {
-  text: 'VARCHAR',
-  double: 'DOUBLE',
-  boolean: 'BOOLEAN',
-  json: 'JSON',
-  timestamptz: 'TIMESTAMPTZ',
-  bigint: 'BIGINT',
-  date: 'DATE',
 }
 
 /** What opening a database file failed of. DuckDB gives no codes, so the lock's message is the only sign of it. */

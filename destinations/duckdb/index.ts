@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
+import { alreadyLoaded, assertNoRows, countMismatch, nextLoadedAt } from '../../lib/commit-rules.ts'
 import type {
   Destination,
   DestinationOptions,
@@ -16,12 +16,14 @@ import type {
   WriteMode,
 } from '../../lib/destination.ts'
 import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine.ts'
+import { ENGINE_TYPES } from '../../lib/engine-dialect.ts'
 import { isFailure, MixloadError, messageOf } from '../../lib/errors.ts'
 import { inTurns } from '../../lib/in-turns.ts'
+import { makeDirectory } from '../../lib/make-directory.ts'
 import { quoteName, quotePath, quoteText } from '../../lib/sql.ts'
 import { sqlText } from '../../lib/sql-files.ts'
 import { dayRowsOf, dayRowsText } from '../../lib/time/day-tally.ts'
-import { openFailure, SUPPORTS, TYPE_NAMES } from './dialect.ts'
+import { openFailure, SUPPORTS } from './dialect.ts'
 
 export interface DuckDbOptions {
   /** A file, or `:memory:`. */
@@ -101,7 +103,7 @@ class DuckDbDestination implements Destination {
     const { path, engine } = this.#options
     const connection = await engine.connect()
     try {
-      if (this.#isFile && access === 'READ_WRITE') await mkdir(dirname(resolve(path)), { recursive: true })
+      if (this.#isFile && access === 'READ_WRITE') await makeDirectory(dirname(resolve(path)))
       const file = quoteText(this.#isFile ? resolve(path) : path)
       await connection.run(`ATTACH ${file} AS ${quoteName(CATALOG)} (${access})`)
     } catch (error) {
@@ -145,7 +147,7 @@ class DuckDbDestination implements Destination {
     if (missing.length === 0) return
     await this.#transaction('cannot add columns', async (connection) => {
       const path = this.#path(table)
-      const definitions = missing.map(({ name, type }) => `${quoteName(name)} ${TYPE_NAMES[type]}`)
+      const definitions = missing.map(({ name, type }) => `${quoteName(name)} ${ENGINE_TYPES[type]}`)
       if (await this.#isTable(connection, table)) {
         for (const definition of definitions) {
           await connection.run(`ALTER TABLE ${path} ADD COLUMN IF NOT EXISTS ${definition}`)
@@ -212,13 +214,9 @@ class DuckDbDestination implements Destination {
           `SELECT max(loaded_at) AS last, count(*) FILTER (load_id = $1) AS loaded FROM ${loads}`,
           [record.loadId],
         )
-        if (Number(before?.loaded) > 0) {
-          throw new MixloadError('ALREADY_LOADED', `Load ${record.loadId} is in the ledger already.`)
-        }
+        if (Number(before?.loaded) > 0) throw alreadyLoaded(record.loadId)
         await this.#options.engine.makeRoomFor(this.#columnCounts.get(target.table) ?? 0, connection)
-        // Later than every load before, also where the machine's clock went back.
-        const last = before?.last instanceof Date ? before.last.getTime() : 0
-        const loadedAt = new Date(Math.max(Date.now(), last + 1))
+        const loadedAt = nextLoadedAt(before?.last instanceof Date ? before.last : undefined)
         const loaded: LoadRecord = { ...record, loadedAt }
         await this.#insertRows(connection, relation, target, loaded)
         signal.throwIfAborted()
@@ -368,17 +366,4 @@ class DuckDbDestination implements Destination {
   #failure(what: string, error: unknown): MixloadError {
     return new MixloadError('DESTINATION_FAILED', `${this.description}: ${what}: ${messageOf(error)}`, { cause: error })
   }
-}
-
-/** A query that promises no rows need not have the table's columns. */
-async function assertNoRows(connection: EngineConnection, { query }: Relation, table: string): Promise<void> {
-  const [found] = await connection.all(`SELECT count(*) AS count FROM (${query})`)
-  if (Number(found?.count) !== 0) throw countMismatch(0, Number(found?.count), table)
-}
-
-function countMismatch(expected: number, found: number, table: string): MixloadError {
-  return new MixloadError(
-    'COUNT_MISMATCH',
-    `${expected} rows were read for ${table} but ${found} arrived; nothing was committed. Please report this.`,
-  )
 }

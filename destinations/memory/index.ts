@@ -1,3 +1,4 @@
+import { alreadyLoaded, countMismatch, nextLoadedAt } from '../../lib/commit-rules.ts'
 import type {
   Destination,
   DestinationOptions,
@@ -11,17 +12,12 @@ import type {
   View,
 } from '../../lib/destination.ts'
 import { type Engine, type EngineConnection, interruptible } from '../../lib/engine.ts'
+import { ENGINE_SUPPORTS } from '../../lib/engine-dialect.ts'
 import { MixloadError } from '../../lib/errors.ts'
 import { inTurns } from '../../lib/in-turns.ts'
 
 const SUPPORTS: DestinationSupports = {
-  dialect: 'duckdb',
-  nameQuote: '"',
-  identifierBytesMax: 63,
-  columnsMax: 10_000,
-  valuesPerRowMax: Number.POSITIVE_INFINITY,
-  loadsPerDayMax: Number.POSITIVE_INFINITY,
-  daysPerLoadMax: Number.POSITIVE_INFINITY,
+  ...ENGINE_SUPPORTS,
   atomicReplace: true,
   atomicLedger: true,
   readersDuringLoad: true,
@@ -115,26 +111,24 @@ export function createMemoryDestination({ engine }: { readonly engine: Engine })
     async load(relation: Relation, target: LoadTarget, record: NewLoad, signal): Promise<LoadRecord> {
       const engineConnection = writable()
       return interruptible(engineConnection, signal, async () => {
-        if (loads.some(({ loadId }) => loadId === record.loadId)) {
-          throw new MixloadError('ALREADY_LOADED', `Load ${record.loadId} is in the ledger already.`)
-        }
-        const read = async (from: Relation) => {
+        if (loads.some(({ loadId }) => loadId === record.loadId)) throw alreadyLoaded(record.loadId)
+        const read = async (from: Relation, to: string) => {
           const rows = await engineConnection.all(from.query)
           if (rows.length === from.rowCount) return rows
-          throw new MixloadError('COUNT_MISMATCH', `${from.rowCount} rows were read but ${rows.length} arrived.`)
+          throw countMismatch(from.rowCount, rows.length, to)
         }
         const { columns, rows } = table(target.table)
         const unknown = relation.columns.find(({ name }) => !columns.some((column) => column.name === name))
         if (unknown !== undefined) throw new MixloadError('DESTINATION_FAILED', `There is no column ${unknown.name}.`)
-        const loadedAt = new Date(Math.max(Date.now(), (loads.at(-1)?.loadedAt.getTime() ?? 0) + 1))
+        const loadedAt = nextLoadedAt(loads.at(-1)?.loadedAt)
         const empty = Object.fromEntries(columns.map(({ name }) => [name, null]))
-        const added = (await read(relation)).map((row) => ({
+        const added = (await read(relation, target.table)).map((row) => ({
           ...empty,
           ...row,
           _loaded_at: loadedAt,
           _load_id: record.loadId,
         }))
-        const rejected = target.rejects === undefined ? [] : await read(target.rejects)
+        const rejected = target.rejects === undefined ? [] : await read(target.rejects, '_mixload_rejects')
         signal.throwIfAborted()
         // From here on nothing can fail: this is the commit.
         const kept = rows.filter((row) => !isReplaced(row, target))

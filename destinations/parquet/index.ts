@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Column } from '../../lib/columns/column.ts'
+import { nextLoadedAt } from '../../lib/commit-rules.ts'
 import type {
   Destination,
   DestinationOptions,
@@ -17,6 +18,7 @@ import type {
 import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine.ts'
 import { MixloadError, messageOf } from '../../lib/errors.ts'
 import { inTurns } from '../../lib/in-turns.ts'
+import { makeDirectory } from '../../lib/make-directory.ts'
 import { quoteName } from '../../lib/sql.ts'
 import { SUPPORTS } from './dialect.ts'
 import { fileFailure, isFileError, moveInto, replaceFile, syncDirectory, syncFile } from './files.ts'
@@ -95,8 +97,7 @@ class ParquetDestination implements Destination {
     if (this.#opened?.lock !== undefined) return
     await this.#close()
     await this.#doing('cannot be opened', async () => {
-      for (const path of [this.#layout.loads, this.#layout.columns, this.#layout.pending])
-        await mkdir(path, { recursive: true })
+      for (const path of [this.#layout.loads, this.#layout.columns, this.#layout.pending]) await makeDirectory(path)
       const connection = await this.#options.engine.connect()
       try {
         const lock = await RunLock.take(this.#layout, connection, this.description)
@@ -164,8 +165,7 @@ class ParquetDestination implements Destination {
         if (this.#isUnsettled) await PendingLoad.settleAll(this.#layout)
         this.#isUnsettled = false
         const { path, after } = await this.#loads.next(record.loadId)
-        // Later than every load before, also where the machine's clock went back.
-        const loaded = { ...record, loadedAt: new Date(Math.max(Date.now(), (after?.getTime() ?? 0) + 1)) }
+        const loaded = { ...record, loadedAt: nextLoadedAt(after) }
         const columns = await this.#columns.of(target.table)
         await this.#options.engine.makeRoomFor(columns.length, connection)
         const pending = await PendingLoad.create(this.#layout, record.loadId)

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
+import { alreadyLoaded } from '../../lib/commit-rules.ts'
 import type { KnownColumn, LoadRecord, WriteMode } from '../../lib/destination.ts'
 import { MixloadError, messageOf } from '../../lib/errors.ts'
 import { dayRowsOf, dayRowsText } from '../../lib/time/day-tally.ts'
@@ -100,8 +101,7 @@ export class LoadLog {
   async next(loadId: string): Promise<{ readonly path: string; readonly after: Date | undefined }> {
     const names = await this.#names()
     const ending = `-${fileName(loadId)}.json`
-    if (names.some((name) => name.slice(name.indexOf('-')) === ending))
-      throw new MixloadError('ALREADY_LOADED', `Load ${loadId} is in the ledger already.`)
+    if (names.some((name) => name.slice(name.indexOf('-')) === ending)) throw alreadyLoaded(loadId)
     const last = names.at(-1)
     const number = last === undefined ? 1 : Number.parseInt(last, 10) + 1
     const path = join(this.#directory, `${String(number).padStart(9, '0')}${ending}`)

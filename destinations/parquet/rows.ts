@@ -1,12 +1,13 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Column } from '../../lib/columns/column.ts'
+import { countMismatch } from '../../lib/commit-rules.ts'
 import type { LoadRecord, Relation } from '../../lib/destination.ts'
 import type { EngineConnection } from '../../lib/engine.ts'
-import { MixloadError, messageOf } from '../../lib/errors.ts'
+import { ENGINE_TYPES } from '../../lib/engine-dialect.ts'
+import { messageOf } from '../../lib/errors.ts'
 import { quoteName, quoteText } from '../../lib/sql.ts'
 import { type Day, daysBetween } from '../../lib/time/days.ts'
-import { TYPE_NAMES } from './dialect.ts'
 import { DAY_COLUMN, dayOfDirectory } from './layout.ts'
 
 /** A file that the engine has written. */
@@ -170,7 +171,9 @@ function isAmong(days: readonly (Day | null)[]): string {
 
 /** A query of the table's types, with what belongs to the commit. */
 function tableQuery({ columns, query }: Relation, { loadId, loadedAt }: LoadRecord): string {
-  const given = columns.map(({ name, type }) => `CAST(${quoteName(name)} AS ${TYPE_NAMES[type]}) AS ${quoteName(name)}`)
+  const given = columns.map(
+    ({ name, type }) => `CAST(${quoteName(name)} AS ${ENGINE_TYPES[type]}) AS ${quoteName(name)}`,
+  )
   const own = [
     `TIMESTAMPTZ ${quoteText(loadedAt.toISOString())} AS _loaded_at`,
     `CAST(${quoteText(loadId)} AS VARCHAR) AS _load_id`,
@@ -186,7 +189,7 @@ export async function writeEmptyFile(
 ): Promise<number> {
   const list = columns
     .filter(({ name }) => name !== DAY_COLUMN)
-    .map(({ name, type }) => `CAST(NULL AS ${TYPE_NAMES[type]}) AS ${quoteName(name)}`)
+    .map(({ name, type }) => `CAST(NULL AS ${ENGINE_TYPES[type]}) AS ${quoteName(name)}`)
   // A file must have a column, and every data file has this one.
   if (list.length === 0) list.push('CAST(NULL AS VARCHAR) AS _load_id')
   const [file] = await copy(connection, `SELECT ${list.join(', ')} LIMIT 0`, path, 'COMPRESSION zstd')
@@ -241,17 +244,4 @@ function bytesOf(text: string): number {
 export function assertCount(files: readonly WrittenFile[], expected: number, table: string): void {
   const found = files.reduce((sum, { rows }) => sum + rows, 0)
   if (found !== expected) throw countMismatch(expected, found, table)
-}
-
-/** A query that promises no rows need not have the table's columns. */
-export async function assertNoRows(connection: EngineConnection, { query }: Relation, table: string): Promise<void> {
-  const [found] = await connection.all(`SELECT count(*) AS count FROM (${query})`)
-  if (Number(found?.count) !== 0) throw countMismatch(0, Number(found?.count), table)
-}
-
-function countMismatch(expected: number, found: number, table: string): MixloadError {
-  return new MixloadError(
-    'COUNT_MISMATCH',
-    `${expected} rows were read for ${table} but ${found} arrived; nothing was committed. Please report this.`,
-  )
 }

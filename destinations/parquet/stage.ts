@@ -1,11 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { assertNoRows } from '../../lib/commit-rules.ts'
 import type { KnownColumn, LoadRecord, LoadTarget, Relation } from '../../lib/destination.ts'
 import type { EngineConnection } from '../../lib/engine.ts'
 import { MixloadError } from '../../lib/errors.ts'
 import { dataFileName, REJECTS } from './layout.ts'
 import type { StagedFile } from './publish.ts'
-import { assertCount, assertNoRows, writeEmptyFile, writeRejects, writeRows } from './rows.ts'
+import { assertCount, writeEmptyFile, writeRejects, writeRows } from './rows.ts'
 import { type DataFile, directoryOf, isDated, numbered } from './tables.ts'
 
 export interface StageOptions {

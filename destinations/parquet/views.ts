@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import type { Column } from '../../lib/columns/column.ts'
 import type { View } from '../../lib/destination.ts'
 import type { EngineConnection } from '../../lib/engine.ts'
+import { ENGINE_TYPES } from '../../lib/engine-dialect.ts'
 import { MixloadError } from '../../lib/errors.ts'
 import { quoteName, quoteText } from '../../lib/sql.ts'
-import { TYPE_NAMES } from './dialect.ts'
 import { isFileError } from './files.ts'
 import { DAY_COLUMN, type Layout, tableName } from './layout.ts'
 import { globbed } from './rows.ts'
@@ -73,7 +73,7 @@ export function parquetQuery(
 
 /** Files of lines of JSON as one table. */
 export function jsonQuery(directory: string, columns: ViewedTable['columns']): string {
-  const types = columns.map(({ name, type }) => `  ${name}: ${quoteText(TYPE_NAMES[type])}`).join(',\n')
+  const types = columns.map(({ name, type }) => `  ${name}: ${quoteText(ENGINE_TYPES[type])}`).join(',\n')
   const path = quoteText(`${globbed(directory)}/*.json`)
   return `FROM read_json(${path}, format = 'newline_delimited', columns = {\n${types}\n})`
 }
@@ -155,6 +155,6 @@ function statement(name: string, query: string): string {
 }
 
 function emptyQuery(columns: ViewedTable['columns']): string {
-  const list = columns.map(({ name, type }) => `  CAST(NULL AS ${TYPE_NAMES[type]}) AS ${quoteName(name)}`)
+  const list = columns.map(({ name, type }) => `  CAST(NULL AS ${ENGINE_TYPES[type]}) AS ${quoteName(name)}`)
   return `SELECT\n${list.join(',\n')}\nWHERE false`
 }

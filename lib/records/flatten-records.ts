@@ -1,4 +1,5 @@
-import type { Column, ColumnType } from '../columns/column.ts'
+import type { Column } from '../columns/column.ts'
+import { ENGINE_TYPES } from '../engine-dialect.ts'
 import { OVERFLOW_FIELD, type SpoolField } from '../infer/line-writer.ts'
 import { type Flattened, type Forms, formsByColumn, readSpooled, valueExpression } from '../spool-reader.ts'
 import { quoteName } from '../sql.ts'
@@ -75,20 +76,9 @@ function expressionsOf({ fields, key, identity }: FlattenRecordsInput): Map<Colu
   if (identity !== undefined) expressions.set(identity, 'event')
   for (const [column, form] of forms) expressions.set(column, valueExpression(column, form))
   for (const column of key) {
-    if (!expressions.has(column)) expressions.set(column, `CAST(NULL AS ${KEY_TYPES[column.type]})`)
+    if (!expressions.has(column)) expressions.set(column, `CAST(NULL AS ${ENGINE_TYPES[column.type]})`)
   }
   return expressions
-}
-
-/** What the engine calls the type of a column. */
-const KEY_TYPES: Readonly<Record<ColumnType, string>> = {
-  text: 'VARCHAR',
-  double: 'DOUBLE',
-  boolean: 'BOOLEAN',
-  json: 'JSON',
-  bigint: 'BIGINT',
-  timestamptz: 'TIMESTAMPTZ',
-  date: 'DATE',
 }
 
 function reader({ paths, fields, hasOverflow, isNumbered, longestLine }: FlattenRecordsInput): string {

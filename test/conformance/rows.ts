@@ -1,20 +1,10 @@
 import type { Column, ColumnType } from '../../lib/columns/column.ts'
 import type { Destination, LoadRecord, LoadTarget, NewColumn, NewLoad, Relation } from '../../lib/destination.ts'
+import { ENGINE_TYPES } from '../../lib/engine-dialect.ts'
 import { quoteName, quoteText } from '../../lib/sql.ts'
 import type { Cell, StoredRow } from './harness.ts'
 
 export const TABLE = 'things'
-
-/** The engine's types. */
-const ENGINE_TYPES: Readonly<Record<ColumnType, string>> = {
-  text: 'VARCHAR',
-  double: 'DOUBLE',
-  boolean: 'BOOLEAN',
-  json: 'JSON',
-  timestamptz: 'TIMESTAMPTZ',
-  bigint: 'BIGINT',
-  date: 'DATE',
-}
 
 export function property(name: string, type: ColumnType = 'text'): Column {
   return { name, type, role: 'property', property: name }
