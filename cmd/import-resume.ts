@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { MixloadError, messageOf } from '../lib/errors.ts'
+import { makeDirectory } from '../lib/make-directory.ts'
 
 /** How often the state is written, so that it costs nothing. */
 const WRITE_EVERY_MS = 500
@@ -63,7 +64,7 @@ export class ImportResume {
     this.#writtenAt = performance.now()
     this.#written = through
     this.#writing = this.#writing.then(async () => {
-      await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 })
+      await makeDirectory(dirname(this.#path), 0o700)
       const aside = `${this.#path}.${process.pid}.new`
       await writeFile(aside, JSON.stringify({ through }), { mode: 0o600 })
       await rename(aside, this.#path)

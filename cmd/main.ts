@@ -120,6 +120,8 @@ async function execute(command: Command, flags: Readonly<Record<string, unknown>
   const output = createOutput({ json: flags.json === true, isTerminal: process.stderr.isTTY === true })
   const abort = new AbortController()
   const stopListening = onInterrupt(abort)
+  // Where the system limits the length of files, a write past it fails then, instead of ending the process unheard.
+  process.on('SIGXFSZ', () => {})
   try {
     const file = readSettingsFile(flags.config as string | undefined, output.tell)
     const settings = resolveSettings(givenFlags(command, flags), settingsFromEnvironment(process.env), file)
@@ -134,10 +136,10 @@ async function execute(command: Command, flags: Readonly<Record<string, unknown>
 }
 
 async function failed(error: unknown, signal: AbortSignal, output: Output): Promise<number> {
-  const { MixloadError } = await import('../lib/errors.ts')
+  const { firstFailure, MixloadError } = await import('../lib/errors.ts')
   const failure = signal.aborted
     ? new MixloadError('INTERRUPTED', 'Stopped. What is committed stays; run again to go on.')
-    : error
+    : firstFailure(error)
   output.fail(failure)
   return failure instanceof MixloadError ? failure.exitCode : 1
 }

@@ -110,6 +110,13 @@ export function isFailure(error: unknown, ...codes: readonly ErrorCode[]): error
   return error instanceof MixloadError && codes.includes(error.code)
 }
 
+/** What failed first, where closing what was open failed as well: `await using` throws both in one. */
+export function firstFailure(error: unknown): unknown {
+  // Of its own class in some versions of Node only.
+  const isBoth = error instanceof Error && error.name === 'SuppressedError' && 'suppressed' in error
+  return isBoth ? firstFailure(error.suppressed) : error
+}
+
 /** The message of anything thrown, with the messages of its causes where they add something. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MixloadError, messageOf } from './errors.ts'
+import { makeDirectory } from './make-directory.ts'
 import { isRunning } from './process-alive.ts'
 
 /** Bytes after which a chunk file ends at the next block: large enough to read fast, small enough to try again alone. */
@@ -21,7 +22,7 @@ export class SpoolDirectory implements AsyncDisposable {
   /** Makes a directory of its own under `parent`, readable for this user only, after removing those of dead processes. */
   static async create(parent: string): Promise<SpoolDirectory> {
     try {
-      await mkdir(parent, { recursive: true, mode: 0o700 })
+      await makeDirectory(parent, 0o700)
       await removeAbandoned(parent)
       const path = join(parent, `spool-${process.pid}-${randomUUID().slice(0, 8)}`)
       await mkdir(path, { mode: 0o700 })

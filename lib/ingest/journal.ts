@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, rmdir, stat, utimes } from 'node:fs/promises'
+import { type FileHandle, open, readdir, readFile, rename, rm, rmdir, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { MixloadError, messageOf } from '../errors.ts'
+import { makeDirectory } from '../make-directory.ts'
 import { isRunning } from '../process-alive.ts'
 import { ENDPOINTS, type EndpointName } from './endpoints.ts'
 
@@ -66,7 +67,7 @@ export class Journal {
   static async open(parent: string): Promise<Journal> {
     const journal = new Journal(parent)
     journal.#own(journal.#session)
-    await guarded(parent, () => mkdir(join(parent, journal.#session), { recursive: true, mode: 0o700 }))
+    await guarded(parent, () => makeDirectory(join(parent, journal.#session), 0o700))
     journal.#touch = setInterval(() => {
       const now = new Date()
       for (const name of journal.#directories) utimes(join(parent, name), now, now).catch(() => {})

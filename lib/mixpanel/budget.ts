@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import lockfile from 'proper-lockfile'
 import { z } from 'zod'
 import { MixloadError, messageOf } from '../errors.ts'
+import { makeDirectory } from '../make-directory.ts'
 import { isRunning } from '../process-alive.ts'
 
 const HOUR_MS = 3_600_000
@@ -140,7 +141,7 @@ export class RequestBudget implements AsyncDisposable {
   /** Does work on the file while no other process does. */
   async #alone<T>(work: () => Promise<T>): Promise<T> {
     try {
-      await mkdir(this.#directory, { recursive: true, mode: 0o700 })
+      await makeDirectory(this.#directory, 0o700)
       const release = await lockfile.lock(this.#path, {
         realpath: false,
         stale: 10_000,
