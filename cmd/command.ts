@@ -1,5 +1,5 @@
 import type { Options } from 'yargs'
-import type { SettingName, Settings } from '../lib/settings.ts'
+import type { FlagName, Settings } from '../lib/settings.ts'
 import type { Output } from './output.ts'
 
 /** What a command gets to work with. */
@@ -17,7 +17,7 @@ export interface CommandContext {
 /** A command of the command line, as data. Its file is loaded only when it is named. */
 export interface Command {
   /** The settings that it takes as flags. */
-  readonly settings: readonly SettingName[]
+  readonly settings: readonly FlagName[]
   /** Flags of its own. */
   readonly options?: Readonly<Record<string, Options>>
   /** Where it takes words after its name: how they are written, what they are, and, where there must be one, what to say when there is none. */

@@ -4,12 +4,12 @@ import type { IngestClient } from '../lib/ingest/client.ts'
 import { createClient } from '../lib/ingest/clients.ts'
 import type { IngestEvent, Report } from '../lib/ingest/report.ts'
 import type { ImportCredentials } from '../lib/ingest/sender.ts'
-import type { SettingName, Settings } from '../lib/settings.ts'
+import type { FlagName, Settings } from '../lib/settings.ts'
 import type { CommandContext } from './command.ts'
 import type { Output } from './output.ts'
 
 /** The settings of every command that sends. */
-export const INGEST_SETTINGS: readonly SettingName[] = ['region', 'apiUrl']
+export const INGEST_SETTINGS: readonly FlagName[] = ['region', 'apiUrl']
 
 export const SPOOL_OPTION = {
   spool: {

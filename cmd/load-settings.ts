@@ -1,8 +1,8 @@
 import type { Options } from 'yargs'
-import type { SettingName } from '../lib/settings.ts'
+import type { FlagName } from '../lib/settings.ts'
 
 /** The settings of every command that loads from Mixpanel, and of those that look at what such a command would do. */
-export const LOAD_SETTINGS: readonly SettingName[] = [
+export const LOAD_SETTINGS: readonly FlagName[] = [
   'destination',
   'schema',
   'bigqueryEndpoint',
@@ -27,7 +27,6 @@ export const LOAD_SETTINGS: readonly SettingName[] = [
   'engageWhere',
   'engageProperties',
   'engageHistory',
-  'engageHistory',
   'includeAllUsers',
   'requestsPerHour',
   'requestsPerSecond',
@@ -41,7 +40,7 @@ export const LOAD_SETTINGS: readonly SettingName[] = [
 ]
 
 /** Those of `sync`, and of what looks at it. */
-export const SYNC_SETTINGS: readonly SettingName[] = [...LOAD_SETTINGS, 'attributionWindow', 'lateArrivals']
+export const SYNC_SETTINGS: readonly FlagName[] = [...LOAD_SETTINGS, 'attributionWindow', 'lateArrivals']
 
 /** The flag of what loads from Mixpanel and can say beforehand what that is. */
 export const DRY_RUN: Readonly<Record<string, Options>> = {

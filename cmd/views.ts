@@ -8,7 +8,7 @@ import { openWarehouse } from './session.ts'
 
 /** `mixload views`: makes the views anew. Loading does this by itself whenever columns come. */
 export const command: Command = {
-  settings: ['destination', 'schema', 'bigqueryEndpoint', 'timezone', 'groups', 'memoryLimit', 'spoolDir'],
+  settings: ['destination', 'schema', 'bigqueryEndpoint', 'timezone', 'memoryLimit', 'spoolDir'],
   options: {
     shape: {
       type: 'string',

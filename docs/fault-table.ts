@@ -1,7 +1,7 @@
 /** The names of the tests in test/faults/, as a table for docs/reliability.md: what goes wrong, and what comes of it. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { table } from './markdown-table.ts'
+import { table } from './markdown.ts'
 
 const FOLDER = join(import.meta.dirname, '..', 'test', 'faults')
 const TITLE =

@@ -16,6 +16,7 @@ export const STREAMS = [
   'groups',
   'cohort_members',
 ] as const
+/** The name of a stream. */
 export type StreamName = (typeof STREAMS)[number]
 
 const list = z
@@ -310,7 +311,12 @@ export const SETTINGS = {
   },
 } as const satisfies Record<string, Setting>
 
+/** The name of a setting, as it stands in mixload.yaml. */
 export type SettingName = keyof typeof SETTINGS
+/** The settings that a command may take as flags: not secrets, nor what is written in the file only. */
+export type FlagName = {
+  [Name in SettingName]: (typeof SETTINGS)[Name] extends { readonly flag: false } ? never : Name
+}[SettingName]
 
 /** All settings, checked. */
 export type Settings = { readonly [Name in SettingName]: z.output<(typeof SETTINGS)[Name]['schema']> }

@@ -90,6 +90,14 @@ describe('commands in the documentation', () => {
     expect(commandLinesOf(text)).toEqual([['b', '--x', 'y'], ['c'], ['d', '--z', '2'], ['a']])
   })
 
+  it('have their flags in docs/settings.md, every one', () => {
+    const text = PAGES.find(({ path }) => path === 'docs/settings.md')?.text ?? ''
+    const missing = [...flags].flatMap(([command, known]) =>
+      [...known].filter((flag) => !text.includes(`\`${flag}\``)).map((flag) => `${command} ${flag}`),
+    )
+    expect(missing).toEqual([])
+  })
+
   it('are all that there are', () => {
     const named = new Set(PAGES.flatMap(({ text }) => commandLinesOf(text).map(([command]) => command)))
     expect(flags.size).toBeGreaterThan(5)
