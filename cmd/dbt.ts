@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { foundTables, sourceFor } from '../lib/dbt/found-tables.ts'
 import { mergedFile } from '../lib/dbt/sources-file.ts'
 import { MixloadError } from '../lib/errors.ts'
+import { makeDirectory } from '../lib/make-directory.ts'
 import { packagePath } from '../lib/package-root.ts'
 import type { Command } from './command.ts'
 import { openWarehouse } from './session.ts'
@@ -12,7 +13,7 @@ const DEFAULT_FILE = 'models/mixpanel/sources.yml'
 
 /** `mixload dbt`: describes the tables for dbt, as they are now. Run again, it adds what is new. */
 export const command: Command = {
-  settings: ['destination', 'schema', 'bigqueryEndpoint', 'groups', 'memoryLimit', 'spoolDir'],
+  settings: ['destination', 'schema', 'bigqueryEndpoint', 'memoryLimit', 'spoolDir'],
   options: {
     file: {
       type: 'string',
@@ -57,7 +58,7 @@ export const command: Command = {
 }
 
 async function write(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true })
+  await makeDirectory(dirname(file))
   const unfinished = join(dirname(file), `.${process.pid}.unfinished`)
   await writeFile(unfinished, text)
   await rename(unfinished, file)
