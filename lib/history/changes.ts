@@ -21,9 +21,11 @@ export const CHANGE_NAMES: readonly string[] = [...CHANGE_COLUMNS.map(({ name })
 /** Profiles as they are now, as a query on the engine, each once. */
 export interface Profiles {
   readonly query: string
-  /** `distinct_id` and the columns of the properties. */
+  /** `distinct_id` and the columns of the properties; none at all where there are no profiles. */
   readonly columns: readonly Column[]
 }
+
+const NO_PROFILES = "SELECT '' AS distinct_id WHERE false"
 
 /**
  * A query for the rows of `engage_changes` that lead from profiles as they were to what they are now: a row for each
@@ -46,16 +48,19 @@ export function changesQuery(
   CASE WHEN before.distinct_id IS NULL THEN 'new' WHEN now.distinct_id IS NULL THEN 'gone' ELSE 'changed' END AS _change,
   TIMESTAMPTZ ${quoteText(seenAt.toISOString())} AS _changed_at,
   coalesce(now._hash, '') AS _hash${list}
-FROM (SELECT *, ${hashOf(properties)} AS _hash FROM (${now.query})) AS now
+FROM (SELECT *, ${hashOf(properties)} AS _hash FROM (${now.columns.length === 0 ? NO_PROFILES : now.query})) AS now
 FULL JOIN (${before}) AS before ON before.distinct_id = now.distinct_id
 WHERE before._hash IS DISTINCT FROM now._hash`,
   }
 }
 
-/** The same for the same values, whatever other columns there are, and in whatever order they came to the table. */
+/**
+ * The same for the same values, whatever other columns there are, and in whatever order they came to the table. Where
+ * there are none, as in a project without profiles, it is that of a profile without properties.
+ */
 function hashOf(properties: readonly Column[]): string {
   const parts = properties
     .toSorted((one, other) => (one.name < other.name ? -1 : 1))
     .map(({ name }) => `${quoteText(`${name}=`)} || CAST(${quoteName(name)} AS VARCHAR)`)
-  return `md5(concat_ws(chr(31)${parts.map((part) => `, ${part}`).join('')}))`
+  return parts.length === 0 ? "md5('')" : `md5(concat_ws(chr(31), ${parts.join(', ')}))`
 }

@@ -57,6 +57,31 @@ describe('the history of profiles', () => {
     expect(await project.workshop.destination.ledger('engage_changes')).toHaveLength(1)
   })
 
+  it('begins with no profiles, or with profiles that have no properties', async () => {
+    await run()
+    expect(await project.workshop.destination.ledger('engage_changes')).toEqual([])
+    project.simulator.profiles.set('ann', {})
+    await run()
+    project.simulator.profiles.set('ann', { plan: null })
+    await run()
+    project.simulator.profiles.set('ann', { plan: 'pro' })
+    await run()
+    expect(await history('plan')).toEqual([
+      { distinct_id: 'ann', plan: null },
+      { distinct_id: 'ann', plan: 'pro' },
+    ])
+  })
+
+  it('ends with each profile gone where all of them are', async () => {
+    project.simulator.profiles.set('ann', { plan: 'pro' })
+    await run()
+    project.simulator.profiles.delete('ann')
+    await run()
+    await run()
+    expect(await history('valid_to IS NULL AS is_current')).toEqual([{ distinct_id: 'ann', is_current: false }])
+    expect(await project.workshop.destination.ledger('engage_changes')).toHaveLength(2)
+  })
+
   it('keeps apart properties that are named like its own columns', async () => {
     project.simulator.profiles.set('ann', { valid_from: 'long ago', _change: 'x', _hash: 'y', plan: 1 })
     await run()
