@@ -1,4 +1,15 @@
-import { type Document, isMap, isSeq, parseDocument, type Scalar, type ToStringOptions, YAMLMap, YAMLSeq } from 'yaml'
+import {
+  type Document,
+  isMap,
+  isSeq,
+  type Node,
+  parseDocument,
+  Scalar,
+  type ToStringOptions,
+  visit,
+  YAMLMap,
+  YAMLSeq,
+} from 'yaml'
 import { MixloadError } from '../errors.ts'
 import type { Entry, Source, SourceTable } from './sources.ts'
 
@@ -25,10 +36,10 @@ export function mergedFile(text: string | undefined, source: Source, path: strin
   sources.flow = false
   const added: string[] = []
   const found = childNamed(sources, source.entry.name)
-  const node = found ?? (document.createNode({ ...source.entry, tables: [] }) as YAMLMap)
+  const node = found ?? (nodeOf(document, { ...source.entry, tables: [] }) as YAMLMap)
   if (found === undefined) sources.add(node)
   if (addTables(document, node, source.tables, path, added)) {
-    return { text: document.toString(styleOf(text)), added }
+    return { text: textOf(document, styleOf(text)), added }
   }
   return { text: text ?? '', added }
 }
@@ -49,9 +60,7 @@ function addTables(
     const last = source.getIn(memory)
     const node = childNamed(tables, name)
     if (node === undefined && last === undefined) {
-      tables.add(
-        document.createNode({ ...table.entry, ...(table.columns.length > 0 ? { columns: table.columns } : {}) }),
-      )
+      tables.add(nodeOf(document, { ...table.entry, ...(table.columns.length > 0 ? { columns: table.columns } : {}) }))
       added.push(name)
     } else if (node !== undefined) {
       const columns = newColumns(node, table.columns, last)
@@ -76,7 +85,7 @@ function newColumns(table: YAMLMap, columns: readonly Entry[], last: unknown): r
 
 function addColumns(document: Document, table: YAMLMap, columns: readonly Entry[], path: string): void {
   const there = listIn(table, 'columns', path)
-  for (const column of columns) there.add(document.createNode(column))
+  for (const column of columns) there.add(nodeOf(document, column))
 }
 
 /** A list that is to be added to, made where there is none. */
@@ -109,6 +118,26 @@ function childNamed(list: YAMLSeq, name: string): YAMLMap | undefined {
 function isNamed(item: YAMLMap, name: string): boolean {
   const found = item.get('name', true) as Scalar | undefined
   return found?.value === name
+}
+
+/** What Python's YAML, which dbt reads with, takes for the end of a line or refuses, where YAML itself does not. */
+const NOT_FOR_PYTHON = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g
+
+/** A node whose texts are in quotes where they need escapes. */
+function nodeOf(document: Document, value: unknown): Node {
+  const node = document.createNode(value) as Node
+  visit(node, {
+    Scalar(_, scalar) {
+      if (typeof scalar.value === 'string' && scalar.value.search(NOT_FOR_PYTHON) >= 0)
+        scalar.type = Scalar.QUOTE_DOUBLE
+    },
+  })
+  return node
+}
+
+function textOf(document: Document, style: ToStringOptions): string {
+  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return document.toString(style).replace(NOT_FOR_PYTHON, escaped)
 }
 
 /** How a file is written, as far as it can be written in more than one way. */

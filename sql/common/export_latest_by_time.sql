@@ -1,5 +1,6 @@
 -- One row for each person, event and time, the rule that other integrations document. It merges honest events that one
 -- person made within the same millisecond: prefer export_latest where $insert_id is sent.
+-- No property's column is called __rank: in their names two underscores stand only before digits or `text`.
 SELECT {{columns}}
 FROM (
   SELECT
@@ -7,7 +8,7 @@ FROM (
     row_number() OVER (
       PARTITION BY distinct_id, event, time
       ORDER BY mp_processing_time_ms DESC NULLS LAST, _loaded_at DESC
-    ) AS _rank
+    ) AS __rank
   FROM {{table}}
 ) AS ranked
-WHERE _rank = 1
+WHERE __rank = 1

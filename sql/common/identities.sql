@@ -15,11 +15,11 @@ links AS (
       row_number() OVER (
         PARTITION BY original_id
         ORDER BY weakness, said_at DESC NULLS LAST, resolved_id
-      ) AS _rank
+      ) AS __rank
     FROM said
     WHERE original_id <> '' AND resolved_id <> '' AND original_id <> resolved_id
   ) AS ranked
-  WHERE _rank = 1
+  WHERE __rank = 1
 ),
 -- From link to link. A chain ends where no link goes on, or where it comes back to its beginning.
 chains AS (
@@ -52,8 +52,8 @@ FROM (
     row_number() OVER (
       PARTITION BY chains.original_id
       ORDER BY ends.weakness DESC, ends.said_at NULLS FIRST, ends.end_id
-    ) AS _rank
+    ) AS __rank
   FROM chains
   JOIN ends ON ends.end_id = chains.reached_id
 ) AS ranked
-WHERE _rank = 1 AND original_id <> resolved_id
+WHERE __rank = 1 AND original_id <> resolved_id

@@ -5,7 +5,7 @@ FROM (
     distinct_id,
     _change,
     _hash,
-    row_number() OVER (PARTITION BY distinct_id ORDER BY _changed_at DESC, _loaded_at DESC) AS _rank
+    row_number() OVER (PARTITION BY distinct_id ORDER BY _changed_at DESC, _loaded_at DESC) AS __rank
   FROM {{table}}
 ) AS ranked
-WHERE _rank = 1 AND _change <> 'gone'
+WHERE __rank = 1 AND _change <> 'gone'

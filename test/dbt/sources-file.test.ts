@@ -100,6 +100,28 @@ describe('a file of sources', () => {
     })
   })
 
+  it('has no character that Python’s YAML takes for the end of a line, or for none, and still says all of it', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom('a', ' ', ':', '"', '\n', '\x85', '\x7f', '\u2028', '\ufeff', '😀') }),
+        (name) => {
+          const [entry] = source([{ name: 'export', columns: ['first'] }]).tables
+          if (entry === undefined) throw new Error('There is a table.')
+          const column = { name: 'second', description: `Property ${name}`, config: { meta: { property: name } } }
+          const tables = [{ ...entry, columns: [...entry.columns, column] }]
+          const { text } = mergedFile(undefined, { ...source([]), tables }, 'sources.yml')
+          expect(text).not.toMatch(/[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/)
+          expect(parse(text).sources[0].tables[0].columns[1]).toEqual(column)
+          // Written once more, with something new.
+          const more = [...tables, ...source([{ name: 'more', columns: [] }]).tables]
+          const again = mergedFile(text, { ...source([]), tables: more }, 'sources.yml').text
+          expect(parse(again).sources[0].tables[0].columns[1]).toEqual(column)
+          expect(again).not.toMatch(/[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/)
+        },
+      ),
+    )
+  })
+
   it('may have other sources, and lists that are not indented', () => {
     const other = 'sources:\n- name: crm\n  tables:\n  - name: people\n'
     const { text } = merged(other, [{ name: 'export', columns: ['event'] }])

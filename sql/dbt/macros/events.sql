@@ -24,6 +24,7 @@
 {%- for entry in given -%}
   {%- do names_kept.append(adapter.quote(entry['as'])) -%}
 {%- endfor -%}
+{%- do mixload.assert_names_apart(names_kept + ['original_distinct_id', 'event_date', 'processed_at', 'is_from_future']) %}
 with loaded as (
 {%- if given | length == 0 %}
 select * from {{ ref('mixload', 'stg_mixpanel__export') }}
@@ -43,7 +44,7 @@ ranked as (
         _loaded_at desc,
         case when mp_distinct_id_before_identity is null then 1 else 0 end,
         distinct_id
-    ) as _rank
+    ) as __rank
   from loaded
   where event_id is not null
   {%- if names is not none %}
@@ -67,11 +68,22 @@ select
 from ranked
 {%- if is_incremental() %}
 left join {{ this }} as known on known.event_id = ranked.event_id
-where ranked._rank = 1
+where ranked.__rank = 1
   and (known.event_id is null or coalesce(ranked.mp_processing_time_ms, -1) >= coalesce(known.mp_processing_time_ms, -1))
 {%- else %}
-where ranked._rank = 1
+where ranked.__rank = 1
 {%- endif %}
+{% endmacro %}
+
+{#- Two properties may ask for one name, or for one that every model of events has. -#}
+{% macro assert_names_apart(names) %}
+  {%- set folded = names | map('replace', '"', '') | map('replace', '`', '') | map('lower') | list -%}
+  {%- for name in folded if execute and folded.count(name) > 1 -%}
+    {{ exceptions.raise_compiler_error(
+      'A model of events would have two columns ' ~ name ~ '. Name the one of the property otherwise: ' ~
+      "{'property': …, 'as': …} in mixload.events()."
+    ) }}
+  {%- endfor -%}
 {% endmacro %}
 
 {% macro long_ago() %}{{ return("cast('1970-01-01 00:00:00' as timestamp)") }}{% endmacro %}
