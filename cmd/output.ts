@@ -1,6 +1,6 @@
 import { createLogUpdate } from 'log-update'
 import pino from 'pino'
-import { type MixloadError, messageOf } from '../lib/errors.ts'
+import { MixloadError, messageOf } from '../lib/errors.ts'
 import type { RunEvent } from '../lib/events.ts'
 import { type AnySlice, recordsName, sliceName } from '../lib/slices.ts'
 import { Progress, requestsInWords } from './progress.ts'
@@ -46,10 +46,16 @@ function logEvents(): Events {
       log[level]({ kind: event.kind, ...fields }, message)
     },
     fail(error) {
-      log.error({ kind: 'failed', code: (error as Partial<MixloadError>).code }, messageOf(error))
+      log.error({ kind: 'failed', code: (error as Partial<MixloadError>).code }, failureText(error))
     },
     end() {},
   }
+}
+
+/** What went wrong, and what to do where that is always the same: what has failed for now may pass. */
+function failureText(error: unknown): string {
+  const mayPass = error instanceof MixloadError && error.retry
+  return mayPass ? `${messageOf(error)} Run again later; what is committed stays.` : messageOf(error)
 }
 
 function logEntry(event: RunEvent): { level: 'info' | 'warn'; message: string } & Record<string, unknown> {
@@ -99,7 +105,7 @@ function terminalEvents(): Events {
     },
     fail(error) {
       display.clear()
-      process.stderr.write(`${messageOf(error)}\n`)
+      process.stderr.write(`${failureText(error)}\n`)
     },
     end() {
       display.clear()

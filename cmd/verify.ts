@@ -75,7 +75,10 @@ async function verified({ settings, output, signal }: CommandContext, tolerance:
   await using warehouse = await openWarehouse(settings, output.tell, signal)
   const { destination } = warehouse
   if (!destination.supports.queries) {
-    throw new MixloadError('CONFIG_INVALID', `${destination.description} cannot be asked for counts.`)
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      `${destination.description} cannot be asked for counts: it takes no queries. Name another --destination.`,
+    )
   }
   await destination.openToRead(signal)
   const zone = await projectZone(settings, client, output.tell, signal)

@@ -20,7 +20,7 @@ interface Span {
 
 /** The names of a span's events, as Mixpanel lists them: at most 5,000. */
 export async function mixpanelNames(
-  asking: Pick<StreamContext, 'ask'>,
+  asking: Pick<StreamContext, 'answer'>,
   span: Span,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
@@ -29,7 +29,7 @@ export async function mixpanelNames(
     path: '/api/query/events/names',
     query: { type: 'general', limit: String(EVENT_NAMES_MAX), from_date: span.firstDay, to_date: span.lastDay },
   }
-  return parsed(Names, await asking.ask(request, signal), 'event names')
+  return asking.answer(request, (body) => parsed(Names, body, 'event names'), signal)
 }
 
 /**
@@ -37,7 +37,7 @@ export async function mixpanelNames(
  * Takes a request for about a hundred names.
  */
 export async function mixpanelCounts(
-  asking: Pick<StreamContext, 'ask'>,
+  asking: Pick<StreamContext, 'answer'>,
   names: readonly string[],
   span: Span,
   signal: AbortSignal,
@@ -55,7 +55,7 @@ export async function mixpanelCounts(
         to_date: span.lastDay,
       },
     }
-    const { data } = parsed(Counts, await asking.ask(request, signal), 'event counts')
+    const { data } = await asking.answer(request, (body) => parsed(Counts, body, 'event counts'), signal)
     for (const [event, byDay] of Object.entries(data.values)) {
       // A name without any event is answered for, too.
       rows.push([span.firstDay, event, 0])
@@ -91,6 +91,7 @@ function parsed<T>(schema: z.ZodType<T>, body: Buffer, what: string): T {
     throw new MixloadError('BODY_UNREADABLE', `Mixpanel's ${what} are no JSON.`, { cause: error })
   }
   const result = schema.safeParse(value)
-  if (!result.success) throw new MixloadError('BODY_UNREADABLE', `Mixpanel's ${what} have a form that is not known.`)
+  if (!result.success)
+    throw new MixloadError('BODY_UNREADABLE', `Mixpanel's ${what} have a form that is not known. Please report this.`)
   return result.data
 }
