@@ -96,8 +96,31 @@ export function refusalError(refusal: Refusal): MixloadError {
     rule?.make(says, refusal.request) ??
     (refusal.status >= 500
       ? new MixloadError('SERVER_FAILED', `Mixpanel failed at ${refusal.request}: ${refusal.status} (${says}).`)
-      : new MixloadError('REQUEST_REFUSED', `Mixpanel refused ${refusal.request}: ${refusal.status} (${says}).`))
+      : new MixloadError(
+          'REQUEST_REFUSED',
+          `Mixpanel refused ${refusal.request}: ${refusal.status} (${says}). Check the settings that it was asked with.`,
+        ))
   return retryAfterMs === undefined ? error : new MixloadError(error.code, error.message, { retryAfterMs })
+}
+
+/** How much of a refusal's body is read for its message. Longer ones are none. */
+export const REFUSAL_BYTES_MAX = 64 * 1024
+
+/** Whether a body is JSON that says in its `error` that something failed. */
+export function isRefusal(body: Buffer): boolean {
+  if (body.length > REFUSAL_BYTES_MAX || !body.includes('"error"')) return false
+  try {
+    const value: unknown = JSON.parse(body.toString())
+    return (
+      typeof value === 'object' &&
+      value !== null &&
+      'error' in value &&
+      typeof value.error === 'string' &&
+      value.error !== ''
+    )
+  } catch {
+    return false
+  }
 }
 
 /** What a body complains of: the `error` or `message` of a JSON body, or the body itself. */
