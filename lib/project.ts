@@ -35,7 +35,11 @@ export interface ProjectInfo {
 export async function askProject(client: MixpanelClient, projectId: string, signal: AbortSignal): Promise<ProjectInfo> {
   const answer = await client.json({ family: 'app', path: '/api/app/me', query: {} }, signal)
   const me = Me.safeParse(answer)
-  if (!me.success) throw new MixloadError('BODY_UNREADABLE', 'GET /api/app/me answered in a form that is not known.')
+  if (!me.success)
+    throw new MixloadError(
+      'BODY_UNREADABLE',
+      'GET /api/app/me answered in a form that is not known. Please report this.',
+    )
   const project = me.data.results.projects?.[projectId]
   if (project === undefined) {
     const seen = Object.keys(me.data.results.projects ?? {})
@@ -49,7 +53,15 @@ export async function askProject(client: MixpanelClient, projectId: string, sign
 
 /** The question is worth a few seconds only: most projects load the same days in UTC. */
 const ASKING_FOR_THE_ZONE: RetryPolicy = {
-  retries: { NETWORK_FAILED: 2, CONNECTION_CUT: 2, SERVER_FAILED: 2, RATE_LIMITED: 2 },
+  retries: {
+    NETWORK_FAILED: 2,
+    CONNECTION_CUT: 2,
+    SERVER_FAILED: 2,
+    RATE_LIMITED: 2,
+    BODY_TRUNCATED: 2,
+    BODY_UNREADABLE: 2,
+    QUERY_TIMEOUT: 2,
+  },
   firstDelayMs: 1000,
   delayMaxMs: 5000,
 }

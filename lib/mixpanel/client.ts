@@ -4,7 +4,7 @@ import { VERSION } from '../version.ts'
 import { AnswerBody } from './answer-body.ts'
 import { REDIRECTS_MAX, redirectOf } from './redirect.ts'
 import type { ApiHosts } from './regions.ts'
-import { refusalError } from './response-errors.ts'
+import { isRefusal, refusalError } from './response-errors.ts'
 
 /** How to sign in. A service account is what Mixpanel recommends; project secrets end on 3 March 2027. */
 export type Credentials =
@@ -29,7 +29,7 @@ export interface ApiRequest {
   readonly form?: Readonly<Record<string, string>>
 }
 
-/** How much of a refusal's body is read for its message. */
+/** How much of a refusal's body is read for its message. Longer ones are none. */
 const REFUSAL_BYTES_MAX = 64 * 1024
 
 /** Asks Mixpanel's reading APIs. It does not retry, and it does not count requests: see retry.ts and budget.ts. */
@@ -59,9 +59,16 @@ export class MixpanelClient implements AsyncDisposable {
     return new AnswerBody(await this.#send(ask, signal), describe(ask), signal)
   }
 
-  /** The whole body of a 200 answer, unzipped. Throws as {@link stream} does. */
+  /**
+   * The whole body of a 200 answer, unzipped. Throws as {@link stream} does, and what the `error` of the body stands for:
+   * some refusals come with status 200.
+   */
   async bytes(ask: ApiRequest, signal: AbortSignal): Promise<Buffer> {
-    return (await this.stream(ask, signal)).whole()
+    const body = await (await this.stream(ask, signal)).whole()
+    if (body.length > REFUSAL_BYTES_MAX || !body.includes('"error"')) return body
+    const text = body.toString()
+    if (!isRefusal(text)) return body
+    throw refusalError({ status: 200, body: text, request: describe(ask), retryAfter: undefined })
   }
 
   /** The JSON of a 200 answer. */

@@ -103,14 +103,10 @@ export function refusalError(refusal: Refusal): MixloadError {
   return retryAfterMs === undefined ? error : new MixloadError(error.code, error.message, { retryAfterMs })
 }
 
-/** How much of a refusal's body is read for its message. Longer ones are none. */
-export const REFUSAL_BYTES_MAX = 64 * 1024
-
 /** Whether a body is JSON that says in its `error` that something failed. */
-export function isRefusal(body: Buffer): boolean {
-  if (body.length > REFUSAL_BYTES_MAX || !body.includes('"error"')) return false
+export function isRefusal(body: string): boolean {
   try {
-    const value: unknown = JSON.parse(body.toString())
+    const value: unknown = JSON.parse(body)
     return (
       typeof value === 'object' &&
       value !== null &&

@@ -12,6 +12,12 @@ export interface AskingOptions {
   readonly tell: Tell
 }
 
+/**
+ * How often an answer is asked for again that is broken, or that Mixpanel took too long over. Who asks for days then asks
+ * for fewer of them.
+ */
+const ANSWER_RETRIES: RetryPolicy['retries'] = { BODY_TRUNCATED: 2, BODY_UNREADABLE: 2, QUERY_TIMEOUT: 1 }
+
 /** Asks Mixpanel within the budget, again after failures that may pass, and counts what was asked and what came. */
 export class Asking {
   /** Requests sent, failed ones included. */
@@ -19,9 +25,11 @@ export class Asking {
   /** Bytes of whole answers, unzipped. */
   bytes = 0
   readonly #options: AskingOptions
+  readonly #retry: RetryPolicy
 
   constructor(options: AskingOptions) {
     this.#options = options
+    this.#retry = { ...options.retry, retries: { ...options.retry.retries, ...ANSWER_RETRIES } }
   }
 
   /**
@@ -29,9 +37,20 @@ export class Asking {
    * @throws MixloadError of what the answer means.
    */
   ask(request: ApiRequest, signal: AbortSignal): Promise<Buffer> {
-    const { retry, tell } = this.#options
-    const onRetry = (error: MixloadError, delayMs: number) => tell({ kind: 'retry', error, delayMs })
-    return retrying(retry, signal, () => this.#askOnce(request, signal), onRetry)
+    return this.#asked(this.#options.retry, request, (body) => body, signal)
+  }
+
+  /**
+   * What `read` makes of the whole body of a 200 answer. A body that it finds to be broken is asked for again.
+   * @throws MixloadError of what the answer means.
+   */
+  answer<T>(request: ApiRequest, read: (body: Buffer) => T, signal: AbortSignal): Promise<T> {
+    return this.#asked(this.#retry, request, read, signal)
+  }
+
+  #asked<T>(retry: RetryPolicy, request: ApiRequest, read: (body: Buffer) => T, signal: AbortSignal): Promise<T> {
+    const onRetry = (error: MixloadError, delayMs: number) => this.#options.tell({ kind: 'retry', error, delayMs })
+    return retrying(retry, signal, async () => read(await this.#askOnce(request, signal)), onRetry)
   }
 
   async #askOnce(request: ApiRequest, signal: AbortSignal): Promise<Buffer> {

@@ -54,7 +54,7 @@ export interface RecordRunSummary {
 }
 
 /** Failures after which a slice is read anew, from its first request: what came so far is thrown away. */
-const BEGIN_ANEW = ['SESSION_LOST', 'COUNT_MISMATCH', 'BODY_TRUNCATED', 'BODY_UNREADABLE'] as const
+const BEGIN_ANEW = ['SESSION_LOST', 'COUNT_MISMATCH'] as const
 const ANEW_MAX = 2
 
 /**
@@ -149,7 +149,8 @@ async function readWhole(
       return [{ ...own, requestCount, summary }, ...others]
     } catch (error) {
       signal.throwIfAborted()
-      if (!isFailure(error, ...BEGIN_ANEW) || tries === ANEW_MAX) throw error
+      const isDoubtful = error instanceof RecordsUnreadable || isFailure(error, ...BEGIN_ANEW)
+      if (!isDoubtful || tries === ANEW_MAX) throw error
       // What comes out again in the same way is believed.
       believed.add(error.code)
       tell({ kind: 'records-anew', stream: stream.name, days, reason: error.message })
@@ -169,6 +170,7 @@ async function readOnce(
     settings: options.settings,
     zone: options.zone,
     ask: (request, askSignal) => asking.ask(request, askSignal),
+    answer: (request, read, askSignal) => asking.answer(request, read, askSignal),
     expect: (rows) => expected.push(rows),
     tell: options.tell,
   }
@@ -215,14 +217,21 @@ async function spoolAll(
   signal.throwIfAborted()
 }
 
+/** Records that cannot be read, in answers that can. */
+class RecordsUnreadable extends MixloadError {
+  constructor(message: string) {
+    super('BODY_UNREADABLE', message)
+  }
+}
+
 /** Records that are no JSON are asked for once more; that none can be read is no reason to empty a table. */
 function assertReadable({ summary }: SpooledRecords, table: string, believed: ReadonlySet<ErrorCode>): void {
   const { events, rejects, damaged } = summary
   if (events === 0 && rejects > 0) {
-    throw new MixloadError('BODY_UNREADABLE', `${table}: not one of the ${rejects} records can be read.`)
+    throw new RecordsUnreadable(`${table}: not one of the ${rejects} records can be read.`)
   }
   if (damaged > 0 && !believed.has('BODY_UNREADABLE')) {
-    throw new MixloadError('BODY_UNREADABLE', `${table}: ${damaged} records are not JSON.`)
+    throw new RecordsUnreadable(`${table}: ${damaged} records are not JSON.`)
   }
 }
 

@@ -42,9 +42,10 @@ export const ANNOTATIONS_STREAM: RecordStream = {
     const { settings, zone } = context
     const today = dayInZone(Date.now(), zone)
     const current = currentRequest(settings)
-    const body = current === undefined ? await askOld(context, today, signal) : await context.ask(current, signal)
-    const member = current === undefined ? 'annotations' : 'results'
-    const annotations = objectsOf(parseAnswer(body, 'The list of annotations'), member, 'The list of annotations')
+    const annotations =
+      current === undefined
+        ? await askOld(context, today, signal)
+        : await context.answer(current, (body) => annotationsIn(body, 'results'), signal)
     yield batchOf(
       'annotations',
       annotations.map((annotation) => annotationRecord(annotation, zone)),
@@ -58,17 +59,23 @@ export function currentRequest({ serviceAccount, projectId }: Settings): ApiRequ
   return { family: 'app', path: `/api/app/projects/${projectId}/annotations`, query: {} }
 }
 
-async function askOld({ ask }: StreamContext, today: Day, signal: AbortSignal): Promise<Buffer> {
+function annotationsIn(body: Buffer, member: string): readonly JsonObject[] {
+  const what = 'The list of annotations'
+  return objectsOf(parseAnswer(body, what), member, what)
+}
+
+async function askOld({ answer }: StreamContext, today: Day, signal: AbortSignal): Promise<readonly JsonObject[]> {
+  const read = (body: Buffer) => annotationsIn(body, 'annotations')
   const request = (lastDay: Day): ApiRequest => ({
     family: 'app',
     path: '/api/2.0/annotations',
     query: { from_date: FIRST_DAY, to_date: lastDay },
   })
   try {
-    return await ask(request(addDays(today, DAYS_AHEAD)), signal)
+    return await answer(request(addDays(today, DAYS_AHEAD)), read, signal)
   } catch (error) {
     if (!isFailure(error, 'DAY_IN_FUTURE')) throw error
-    return ask(request(today), signal)
+    return answer(request(today), read, signal)
   }
 }
 

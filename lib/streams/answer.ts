@@ -1,7 +1,6 @@
 /** From the body of an answer to records, and from records to lines, with every digit kept. */
 import { MixloadError } from '../errors.ts'
 import { KIND, numberKind } from '../infer/kinds.ts'
-import { refusalError } from '../mixpanel/response-errors.ts'
 import type { RecordBatch } from './stream.ts'
 
 /** A JSON object. Its numbers are as {@link parseAnswer} leaves them. */
@@ -23,15 +22,14 @@ const sourceJson = JSON as unknown as SourceJson
 const INEXACT = KIND.longInteger | KIND.bigNumber
 
 /**
- * The JSON of a body that came with status 200. A number that a double does not hold to the digit is kept as it was
- * written, for `JSON.stringify` and {@link numberOf}. `what` is how messages call the answer.
- * @throws MixloadError BODY_UNREADABLE; or what the `error` of the body stands for, since some refusals come as a 200.
+ * The JSON of an answer's body. A number that a double does not hold to the digit is kept as it was written, for
+ * `JSON.stringify` and {@link numberOf}. `what` is how messages call the answer.
+ * @throws MixloadError BODY_UNREADABLE
  */
 export function parseAnswer(body: Buffer, what: string): unknown {
   const text = body.toString()
-  let answer: unknown
   try {
-    answer = sourceJson.parse(text, (_, value, { source }) =>
+    return sourceJson.parse(text, (_, value, { source }) =>
       typeof value === 'number' && source !== undefined && numberKind(source) & INEXACT
         ? sourceJson.rawJSON(source)
         : value,
@@ -39,10 +37,6 @@ export function parseAnswer(body: Buffer, what: string): unknown {
   } catch (error) {
     throw new MixloadError('BODY_UNREADABLE', `${what}: the answer is no JSON: ${text.slice(0, 200)}`, { cause: error })
   }
-  if (isObject(answer) && typeof answer.error === 'string' && answer.error !== '') {
-    throw refusalError({ status: 200, body: text, request: what, retryAfter: undefined })
-  }
-  return answer
 }
 
 /** Whether a value is a JSON object, and neither a list nor a number that was kept as written. */

@@ -5,19 +5,21 @@ import { addDays, dayInZone, earlier } from '../time/days.ts'
 import type { StreamContext } from './stream.ts'
 
 /**
- * Asks for days, and where the last ones lie after the project's today, for those before. Undefined where all of them do.
+ * Asks for days, and where the last ones lie after the project's today, for those before. Gives what `read` makes of the
+ * body; undefined where all days lie there.
  * @throws MixloadError of what the answer means otherwise.
  */
-export async function askDays(
-  { ask, tell, zone }: StreamContext,
+export async function askDays<T>(
+  { answer, tell, zone }: StreamContext,
   asked: Slice,
   requestOf: (slice: Slice) => ApiRequest,
+  read: (body: Buffer) => T,
   signal: AbortSignal,
-): Promise<Buffer | undefined> {
+): Promise<T | undefined> {
   let slice = asked
   for (;;) {
     try {
-      return await ask(requestOf(slice), signal)
+      return await answer(requestOf(slice), read, signal)
     } catch (error) {
       if (!isFailure(error, 'DAY_IN_FUTURE')) throw error
       tell({ kind: 'slice-clamped', slice, reason: error.message })

@@ -1,6 +1,7 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
 import { isFailure, type MixloadError } from '../errors.ts'
-import { type JsonObject, numberOf, objectsOf, parseAnswer, unknownForm } from './answer.ts'
+import { type JsonObject, numberOf } from './answer.ts'
+import { COHORT_LIST, cohortsIn } from './cohorts.ts'
 import { type ProfileQuery, profilePages } from './profile-pages.ts'
 import type { RecordBatch, RecordStream, StreamContext, StreamTable } from './stream.ts'
 
@@ -29,9 +30,7 @@ export const COHORT_MEMBERS_STREAM: RecordStream = {
   tables: [COHORT_MEMBERS],
   replication: 'full-table',
   async *read(context, _, signal) {
-    const what = 'The list of cohorts'
-    const body = await context.ask({ family: 'app', path: '/api/query/cohorts/list', query: {}, form: {} }, signal)
-    const cohorts = objectsOf(parseAnswer(body, what), 'results', what).map((cohort) => cohortOf(cohort, what))
+    const cohorts = (await context.answer(COHORT_LIST, cohortsIn, signal)).map(cohortOf)
     const gone: MixloadError[] = []
     for (const cohort of cohorts) {
       try {
@@ -55,8 +54,7 @@ interface Cohort {
   readonly dataGroupId: string | undefined
 }
 
-function cohortOf({ id, name, count, data_group_id }: JsonObject, what: string): Cohort {
-  if (numberOf(id) === undefined) throw unknownForm(what)
+function cohortOf({ id, name, count, data_group_id }: JsonObject): Cohort {
   const text = JSON.stringify(id)
   return {
     id: text,

@@ -1,5 +1,6 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
-import { batchOf, objectsOf, parseAnswer } from './answer.ts'
+import type { ApiRequest } from '../mixpanel/client.ts'
+import { batchOf, type JsonObject, numberOf, objectsOf, parseAnswer, unknownForm } from './answer.ts'
 import type { RecordStream, StreamTable } from './stream.ts'
 
 const COHORTS: StreamTable = {
@@ -26,13 +27,26 @@ const COHORTS: StreamTable = {
   properties: {},
 }
 
+/** Asks for the saved cohorts. */
+export const COHORT_LIST: ApiRequest = { family: 'app', path: '/api/query/cohorts/list', query: {}, form: {} }
+
+/**
+ * The cohorts of such an answer.
+ * @throws MixloadError BODY_UNREADABLE
+ */
+export function cohortsIn(body: Buffer): readonly JsonObject[] {
+  const what = 'The list of cohorts'
+  const cohorts = objectsOf(parseAnswer(body, what), 'results', what)
+  if (cohorts.some(({ id }) => numberOf(id) === undefined)) throw unknownForm(what)
+  return cohorts
+}
+
 /** The saved cohorts. Nothing tells when one was changed or deleted, so all of them are read each time. */
 export const COHORTS_STREAM: RecordStream = {
   name: 'cohorts',
   tables: [COHORTS],
   replication: 'full-table',
-  async *read({ ask }, _, signal) {
-    const body = await ask({ family: 'app', path: '/api/query/cohorts/list', query: {}, form: {} }, signal)
-    yield batchOf('cohorts', objectsOf(parseAnswer(body, 'The list of cohorts'), 'results', 'The list of cohorts'))
+  async *read({ answer }, _, signal) {
+    yield batchOf('cohorts', await answer(COHORT_LIST, cohortsIn, signal))
   },
 }

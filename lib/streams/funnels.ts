@@ -84,12 +84,14 @@ export function funnelsStream(): RecordStream {
   }
 }
 
-async function listFunnels({ ask }: StreamContext, signal: AbortSignal): Promise<readonly JsonObject[]> {
+async function listFunnels({ answer }: StreamContext, signal: AbortSignal): Promise<readonly JsonObject[]> {
   const what = 'The list of funnels'
-  const body = await ask({ family: 'app', path: '/api/query/funnels/list', query: {} }, signal)
-  const funnels = objectsOf(parseAnswer(body, what), 'results', what)
-  if (funnels.some(({ funnel_id }) => funnel_id === undefined)) throw unknownForm(what)
-  return funnels
+  const read = (body: Buffer) => {
+    const funnels = objectsOf(parseAnswer(body, what), 'results', what)
+    if (funnels.some(({ funnel_id }) => funnel_id === undefined)) throw unknownForm(what)
+    return funnels
+  }
+  return answer({ family: 'app', path: '/api/query/funnels/list', query: {} }, read, signal)
 }
 
 /** Days that Mixpanel takes too long over are asked for in halves. */
@@ -101,14 +103,12 @@ async function* readFunnel(
 ): AsyncGenerator<RecordBatch, void, undefined> {
   const waiting = [slice]
   for (let some = waiting.shift(); some !== undefined; some = waiting.shift()) {
-    const body = await askOrSplit(context, funnel, some, signal)
-    if (body === undefined) continue
-    if (Buffer.isBuffer(body)) {
-      const what = `${nameOf(funnel)}, ${sliceName(some)},`
-      const { days, steps } = funnelRecords(funnel, parseAnswer(body, what), some, what)
-      yield batchOf('funnels', days)
-      yield batchOf('funnel_steps', steps)
-    } else waiting.unshift(...body)
+    const outcome = await askOrSplit(context, funnel, some, signal)
+    if (outcome === undefined) continue
+    if ('days' in outcome) {
+      yield batchOf('funnels', outcome.days)
+      yield batchOf('funnel_steps', outcome.steps)
+    } else waiting.unshift(...outcome)
   }
 }
 
@@ -117,9 +117,11 @@ async function askOrSplit(
   funnel: JsonObject,
   slice: Slice,
   signal: AbortSignal,
-): Promise<Buffer | readonly [Slice, Slice] | undefined> {
+): Promise<FunnelRecords | readonly [Slice, Slice] | undefined> {
+  const what = `${nameOf(funnel)}, ${sliceName(slice)},`
+  const read = (body: Buffer) => funnelRecords(funnel, parseAnswer(body, what), slice, what)
   try {
-    return await askDays(context, slice, (days) => funnelRequest(funnel, days), signal)
+    return await askDays(context, slice, (days) => funnelRequest(funnel, days), read, signal)
   } catch (error) {
     if (!isFailure(error, 'QUERY_TIMEOUT') || slice.firstDay === slice.lastDay) throw error
     const into = halves(slice)
@@ -151,6 +153,12 @@ const ANALYSIS_COLUMNS: Readonly<Record<string, string>> = {
   worst: 'worst',
 }
 
+/** Of a funnel: a record a day, and one a step and day. */
+interface FunnelRecords {
+  readonly days: readonly JsonObject[]
+  readonly steps: readonly JsonObject[]
+}
+
 /**
  * The records of a funnel's answer: one a day, and one a step and day. Only days that were asked for count; what else
  * stands among them, such as the total `$overall`, is no day.
@@ -161,7 +169,7 @@ export function funnelRecords(
   answer: unknown,
   { firstDay, lastDay }: Slice,
   what: string,
-): { readonly days: readonly JsonObject[]; readonly steps: readonly JsonObject[] } {
+): FunnelRecords {
   const data = isObject(answer) ? answer.data : undefined
   if (!isObject(data)) throw unknownForm(what)
   const days: JsonObject[] = []

@@ -73,8 +73,8 @@ async function fromEndpoint(
   })
   try {
     const what = `Revenue of ${sliceName(slice)}`
-    const body = await askDays(context, slice, requestOf, signal)
-    return body === undefined ? [] : endpointRecords(parseAnswer(body, what), slice, what)
+    const read = (body: Buffer) => endpointRecords(parseAnswer(body, what), slice, what)
+    return (await askDays(context, slice, requestOf, read, signal)) ?? []
   } catch (error) {
     if (!isFailure(error, ...REFUSALS)) throw error
     context.tell({

@@ -52,6 +52,8 @@ export interface StreamContext {
    * @throws MixloadError of what the answer means.
    */
   ask(request: ApiRequest, signal: AbortSignal): Promise<Buffer>
+  /** What `read` makes of such a body; one that it finds to be broken is asked for again, too. */
+  answer<T>(request: ApiRequest, read: (body: Buffer) => T, signal: AbortSignal): Promise<T>
   /** Has what came compared with Mixpanel's own count, rows of equal keys counted once, before it is loaded. */
   expect(rows: ExpectedRows): void
   readonly tell: Tell

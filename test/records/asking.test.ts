@@ -8,6 +8,7 @@ import type { RunEvent } from '../../lib/events.ts'
 import { RequestBudget } from '../../lib/mixpanel/budget.ts'
 import { MixpanelClient } from '../../lib/mixpanel/client.ts'
 import { Asking } from '../../lib/records/asking.ts'
+import { parseAnswer } from '../../lib/streams/answer.ts'
 
 interface Received {
   readonly method: string | undefined
@@ -58,7 +59,7 @@ function asking(atOnce = 0): Asking {
   return new Asking({
     client,
     budget,
-    retry: { retries: { SERVER_FAILED: 3 }, firstDelayMs: 1, delayMaxMs: 2 },
+    retry: { retries: { SERVER_FAILED: 3, RATE_LIMITED: 1 }, firstDelayMs: 1, delayMaxMs: 2 },
     tell: (event) => told.push(event),
   })
 }
@@ -98,6 +99,41 @@ describe('asking', () => {
     await one.ask(REQUEST, signal)
     expect(one).toMatchObject({ requests: 3, bytes: 3 })
     expect(told.map(({ kind }) => kind)).toEqual(['retry', 'retry'])
+  })
+
+  it.each([
+    ['{"error":"Unable to authenticate request"}', 'CREDENTIALS_REFUSED'],
+    ['{"request":"/api/2.0/funnels","error":"Timeout Error."}', 'QUERY_TIMEOUT'],
+    ['{"error":"Query rate limit exceeded for project_id: 12. 1/5 queries"}', 'RATE_LIMITED'],
+    ['{"error":"something else"}', 'REQUEST_REFUSED'],
+  ])('takes a refusal with status 200 for what it says: %s', async (text, code) => {
+    answer = (_, response) => response.end(text)
+    await expect(asking().ask(REQUEST, signal)).rejects.toMatchObject({ code })
+  })
+
+  it.each(['{"annotations":[],"error":false}', '{"results":[{"error":"x"}],"error":""}', '"error"', '["error"]'])(
+    'takes no other body for a refusal: %s',
+    async (text) => {
+      answer = (_, response) => response.end(text)
+      expect((await asking().ask(REQUEST, signal)).toString()).toBe(text)
+    },
+  )
+
+  it('asks again for an answer that is a refusal that passes, cannot be read, or took too long', async () => {
+    const bodies = ['{"error":"Query rate limit exceeded"}', '<html>', '{"error":"Timeout Error."}', '[1', '[1]']
+    answer = (_, response) => response.end(bodies[received.length - 1])
+    const read = (body: Buffer) => parseAnswer(body, 'The answer')
+    const one = asking()
+    expect(await one.answer(REQUEST, read, signal)).toEqual([1])
+    expect(one.requests).toBe(bodies.length)
+  })
+
+  it('asks no more than twice again for an answer that cannot be read', async () => {
+    answer = (_, response) => response.end('<html>')
+    const one = asking()
+    const answered = one.answer(REQUEST, (body) => parseAnswer(body, 'The answer'), signal)
+    await expect(answered).rejects.toMatchObject({ code: 'BODY_UNREADABLE' })
+    expect(one.requests).toBe(3)
   })
 
   it('says what failed with the form, but neither secrets nor the session', async () => {

@@ -228,7 +228,7 @@ describe('reading anew', () => {
     })
   }
 
-  it.each(['SESSION_LOST', 'COUNT_MISMATCH', 'BODY_TRUNCATED', 'BODY_UNREADABLE'] as const)(
+  it.each(['SESSION_LOST', 'COUNT_MISMATCH'] as const)(
     'comes after %s, twice, and forgets what came before',
     async (code) => {
       const name = named('anew')

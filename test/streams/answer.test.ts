@@ -46,15 +46,6 @@ describe('an answer', () => {
     expect(failure).toMatchObject({ code: 'BODY_UNREADABLE', message: expect.stringContaining('<html>') })
   })
 
-  it.each([
-    ['{"error":"Unable to authenticate request"}', 'CREDENTIALS_REFUSED'],
-    ['{"request":"/api/2.0/funnels","error":"Timeout Error."}', 'QUERY_TIMEOUT'],
-    ['{"error":"something else"}', 'REQUEST_REFUSED'],
-  ])('with status 200 that is a refusal fails like one: %s', async (text, code) => {
-    const failure = await failureOf(Promise.resolve().then(() => parse(text)))
-    expect(failure.code).toBe(code)
-  })
-
   it('may say that there is no error', () => {
     expect(parse('{"annotations":[],"error":false}')).toEqual({ annotations: [], error: false })
   })

@@ -210,7 +210,7 @@ describe('funnels', () => {
     const spans = project
       .asked()
       .flatMap((text) => /from_date=.*-(\d\d)&to_date=.*-(\d\d)/.exec(text)?.slice(1).join('-') ?? [])
-    expect(spans).toEqual(['01-03', '01-01', '02-03', '02-02', '03-03'])
+    expect(spans).toEqual(['01-03', '01-03', '01-01', '02-03', '02-03', '02-02', '03-03'])
   })
 
   it('are asked for up to the today of the project', async () => {

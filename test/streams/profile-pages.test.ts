@@ -63,6 +63,7 @@ async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
     settings: resolveSettings({}, {}, { engagePageSize: server.askedSize, queryRequestsAtOnce: server.atOnce }),
     zone: 'UTC',
     ask,
+    answer: async (request, read) => read(await ask(request)),
     expect: () => {},
     tell: (event) => event.kind === 'warning' && warnings.push(event.message),
   }
