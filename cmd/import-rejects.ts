@@ -3,6 +3,16 @@ import { finished } from 'node:stream/promises'
 import { MixloadError, messageOf } from '../lib/errors.ts'
 import type { Rejection } from '../lib/ingest/report.ts'
 
+/** Where an event comes from. */
+export interface EventPlace {
+  /** The file or the query. */
+  readonly source: string
+  /** Its number there, from 1. */
+  readonly number: number
+  /** In a file, the line on which it stands, from 1; in CSV the row, the header being the first. */
+  readonly line: number | undefined
+}
+
 /** The file that takes events that were refused, a line each, made with the first of them. */
 export class RejectsFile {
   readonly path: string
@@ -13,12 +23,12 @@ export class RejectsFile {
     this.path = path
   }
 
-  /** Adds an event. `source` is the file or query it is from, `number` its number there, from 1. */
-  add(source: string, number: number, { reason, field, record }: Rejection): void {
+  /** Adds an event. */
+  add(place: EventPlace, { reason, field, record }: Rejection): void {
     this.#stream ??= createWriteStream(this.path, { flags: 'a' }).on('error', (error) => {
       this.#failure ??= error
     })
-    this.#stream.write(`${JSON.stringify({ source, number, reason, field, event: eventOf(record) })}\n`)
+    this.#stream.write(`${JSON.stringify({ ...place, reason, field, event: eventOf(record) })}\n`)
   }
 
   /** @throws MixloadError FILE_REFUSED where not all could be written. */

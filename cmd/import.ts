@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream'
 import envPaths from 'env-paths'
 import { isFailure, MixloadError } from '../lib/errors.ts'
 import type { IngestClient } from '../lib/ingest/client.ts'
+import { LineNumbers } from '../lib/ingest/line-numbers.ts'
 import { Replay } from '../lib/ingest/replayed-event.ts'
 import type { IngestEvent, Report } from '../lib/ingest/report.ts'
 import { eventTexts, FORMATS, type Format, formatOf } from '../lib/ingest/sources.ts'
@@ -101,6 +102,7 @@ class ImportListener {
   readonly #started: number
   #source = ''
   #offset = 0
+  #numbers: LineNumbers | undefined
   #stop = new AbortController()
   #before = 0
   #rejected = 0
@@ -115,13 +117,15 @@ class ImportListener {
   begin(source: string): AbortSignal {
     this.#source = source
     this.#offset = 0
+    this.#numbers = undefined
     this.#stop = new AbortController()
     return AbortSignal.any([this.#context.signal, this.#stop.signal])
   }
 
-  /** Events of the file that are not sent again. */
-  skip(count: number): void {
+  /** Events of the file that are not sent again, and where the others stand in it. */
+  skip(count: number, numbers: LineNumbers): void {
     this.#offset = count
+    this.#numbers = numbers
   }
 
   /** Ends the reading: a file that is half read, a terminal or a pipe would keep the process. */
@@ -134,7 +138,9 @@ class ImportListener {
     if (event.kind === 'retry') output.tell({ kind: 'retry', error: event.error, delayMs: event.delayMs })
     else if (event.kind === 'rejected') {
       this.#rejected++
-      this.#rejects.add(this.#source, this.#offset + event.rejection.index + 1, event.rejection)
+      const number = this.#offset + event.rejection.index
+      const place = { source: this.#source, number: number + 1, line: this.#numbers?.lineOf(number) }
+      this.#rejects.add(place, event.rejection)
     } else this.#stop.abort()
   }
 
@@ -168,15 +174,17 @@ async function importFile(
         message: `${file}: ${skipped} events were imported before; going on behind them.`,
       })
     }
-    listener.skip(skipped)
+    const numbers = new LineNumbers()
+    listener.skip(skipped, numbers)
     const input = isPipe ? new InputFile(process.stdin, reading) : InputFile.fromPath(file, reading)
     const format = (flags.format as Format | undefined) ?? formatOf(file)
     let isThrough = false
     try {
-      const report = await client.import(without(skipped, eventTexts(input, format)), {
+      const report = await client.import(without(skipped, eventTexts(input, format, numbers)), {
         signal,
         onProgress(through) {
           resume?.note(skipped + through)
+          numbers.forget(skipped + through)
           listener.progress(through)
         },
       })
@@ -193,11 +201,14 @@ async function importFile(
   }
 }
 
-async function* without(count: number, events: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
-  let number = 0
-  for await (const event of events) {
-    number++
-    if (number > count) yield event
+async function* without(
+  count: number,
+  lists: AsyncIterable<readonly string[]>,
+): AsyncGenerator<readonly string[], void, undefined> {
+  let left = count
+  for await (const list of lists) {
+    if (left < list.length) yield left === 0 ? list : list.slice(left)
+    left = Math.max(0, left - list.length)
   }
 }
 

@@ -7,8 +7,7 @@ import { type CheckedOptions, checkedClientOptions, type IngestOptions } from '.
 import { deliver } from './delivery.ts'
 import { ENDPOINTS, type EndpointName, eventJson, type Outgoing, RECORD_BYTES_MAX } from './endpoints.ts'
 import { routeOf } from './event-route.ts'
-import { importEvents } from './import-events.ts'
-import type { ImportEvent } from './import-record.ts'
+import { type ImportEvents, importEvents } from './import-events.ts'
 import { Journal, type Place } from './journal.ts'
 import { Lane, type SettledBatch } from './lane.ts'
 import type { Operation } from './operations.ts'
@@ -144,13 +143,13 @@ export class IngestClient implements AsyncDisposable {
   }
 
   /**
-   * Imports events of any age, as fast as Mixpanel takes them, and gives what became of them when all have ended. An event
+   * Imports events of any age, one by one or in lists, as fast as Mixpanel takes them, and gives what became of them when all have ended. An event
    * without `$insert_id` gets one from what is in it, so that importing it again adds nothing. An event that is no event
    * at all is reported as rejected.
    * @throws MixloadError where events can't be delivered; CLOSED; the signal's reason.
    */
   async import(
-    events: Iterable<ImportEvent> | AsyncIterable<ImportEvent>,
+    events: ImportEvents,
     options: { readonly signal?: AbortSignal; readonly onProgress?: (through: number) => void } = {},
   ): Promise<Report> {
     this.#assertOpen()

@@ -15,9 +15,14 @@ export interface ImportContext {
   readonly onProgress?: (through: number) => void
 }
 
+/** Events one by one, or in lists, which are faster where there are millions. */
+export type ImportEvents =
+  | Iterable<ImportEvent | readonly ImportEvent[]>
+  | AsyncIterable<ImportEvent | readonly ImportEvent[]>
+
 /** Sends events through a lane of their own. @throws MixloadError where they can't be delivered; the signal's reason. */
 export async function importEvents(
-  events: Iterable<ImportEvent> | AsyncIterable<ImportEvent>,
+  events: ImportEvents,
   { lane: newLane, tell, signal, onProgress }: ImportContext,
 ): Promise<Report> {
   const tally = new Tally()
@@ -47,21 +52,27 @@ export async function importEvents(
   }
   const stop = () => lane.stop()
   signal?.addEventListener('abort', stop)
+  let index = 0
+  /** Gives what to wait for, where the queue is full. */
+  const add = (event: ImportEvent): Promise<void> | undefined => {
+    const record = importRecord(event)
+    const number = index++
+    if ('reason' in record) {
+      const text = typeof event === 'string' ? event : String(JSON.stringify(event))
+      reject({ endpoint: ENDPOINT, index: number, reason: record.reason, record: text })
+      ended.done(number, number + 1)
+      return undefined
+    }
+    const { json } = record
+    return lane.add([{ json, bytes: Buffer.byteLength(json) + 1, ownToken: true, index: number }])
+  }
   try {
-    let index = 0
-    for await (const event of events) {
-      const record = importRecord(event)
-      if ('reason' in record) {
-        const text = typeof event === 'string' ? event : String(JSON.stringify(event))
-        reject({ endpoint: ENDPOINT, index, reason: record.reason, record: text })
-        ended.done(index, index + 1)
-      } else {
-        const { json } = record
-        const waiting = lane.add([{ json, bytes: Buffer.byteLength(json) + 1, ownToken: true, index }])
+    for await (const some of events) {
+      for (const event of isList(some) ? some : [some]) {
+        const waiting = add(event)
         if (waiting !== undefined) await waiting
-        assertGoing()
       }
-      index++
+      assertGoing()
     }
     await lane.flush()
     assertGoing()
@@ -75,6 +86,10 @@ export async function importEvents(
     signal?.removeEventListener('abort', stop)
     lane.stop()
   }
+}
+
+function isList(events: ImportEvent | readonly ImportEvent[]): events is readonly ImportEvent[] {
+  return Array.isArray(events)
 }
 
 /** The numbers of records as ranges `[from, until)`. */

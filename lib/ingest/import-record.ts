@@ -33,7 +33,7 @@ export function importRecord(given: ImportEvent): ImportRecord {
 function importedText(text: string): string {
   const value: unknown = JSON.parse(text)
   // Outside of texts, where they are escaped, line ends mean nothing; a body of lines must have none in a record.
-  if (isComplete(value)) return /[\n\r]/.test(text) ? text.replace(/[\n\r]/g, ' ') : text
+  if (isComplete(value)) return text.includes('\n') || text.includes('\r') ? text.replace(/[\n\r]/g, ' ') : text
   if (!INEXACT.test(text)) return payloadJson(value as EventPayload, true)
   const exact = parseLossless(text)
   // `time` is read as a number, and the digits of the others are kept.

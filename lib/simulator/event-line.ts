@@ -57,12 +57,16 @@ export function leadingName(bytes: Buffer, start: number): string | undefined {
 
 /** `bytes[start, end)` with edits made, which are in ascending order and do not overlap. */
 export function editedLine(bytes: Buffer, start: number, end: number, edits: readonly LineEdit[]): Buffer {
-  const parts: Buffer[] = []
-  let at = start
+  let length = end - start
+  for (const edit of edits) length += Buffer.byteLength(edit.text) - (edit.end - edit.start)
+  const line = Buffer.allocUnsafe(length)
+  let from = start
+  let at = 0
   for (const edit of edits) {
-    parts.push(bytes.subarray(at, edit.start), Buffer.from(edit.text))
-    at = edit.end
+    at += bytes.copy(line, at, from, edit.start)
+    at += line.write(edit.text, at)
+    from = edit.end
   }
-  parts.push(bytes.subarray(at, end))
-  return Buffer.concat(parts)
+  bytes.copy(line, at, from, end)
+  return line
 }

@@ -22,6 +22,14 @@ const TOUCHED: ReadonlySet<string> = new Set([
   '$device_id',
 ])
 
+/** An event as it is stored. */
+export interface StampedEvent {
+  /** Ends in 0x0A; its `time` is in milliseconds. */
+  readonly line: Buffer
+  readonly name: string
+  readonly utcMs: number
+}
+
 /** Puts on lines of events what Mixpanel adds, and takes off what it does not keep; every other byte stays as sent. */
 export class EventStamp {
   readonly #scanner = new LineScanner()
@@ -29,28 +37,29 @@ export class EventStamp {
   readonly #tokens = new Map<string, number>()
 
   /**
-   * The stored form of a line that ends in 0x0A and holds a valid event. `put` has values as JSON, of properties that
-   * {@link TOUCHED} names.
+   * The stored form of a line that ends in 0x0A and holds a valid event of this name. `put` has values as JSON, of
+   * properties that {@link TOUCHED} names.
    */
-  stamped(line: Buffer, now: number, put: Readonly<Record<string, string>>): Buffer {
+  stamped(name: string, line: Buffer, now: number, put: Readonly<Record<string, string>>): StampedEvent {
     const scanner = this.#scanner
     scanner.scan(line, 0, line.length - 1)
     this.#findTokens()
     const time = timeNumber(scanner, line)
-    const isUndated = Number.isNaN(time) || isInFuture(sentMoment(time), now)
+    const sentMs = sentMoment(time)
+    const utcMs = Number.isNaN(sentMs) || isInFuture(sentMs, now) ? now : sentMs
     const values: Record<string, string> = {
       ...put,
       $mp_api_timestamp_ms: String(now),
       mp_processing_time_ms: String(now),
       ...(scanner.hasInsertId ? {} : { $insert_id: JSON.stringify(randomUUID()) }),
-      ...(isUndated ? { time: String(now) } : {}),
+      ...(utcMs === time ? {} : { time: String(utcMs) }),
     }
     const removed = this.#removals(line)
     const edits: LineEdit[] = []
     let added = ''
-    for (const [name, json] of Object.entries(values)) {
-      const token = this.#tokens.get(name)
-      if (token === undefined) added += `,${JSON.stringify(name)}:${json}`
+    for (const [property, json] of Object.entries(values)) {
+      const token = this.#tokens.get(property)
+      if (token === undefined) added += `,${JSON.stringify(property)}:${json}`
       else edits.push({ start: this.#start(token), end: this.#end(token), text: json })
     }
     // A valid record has a property, so there is a last one to add behind.
@@ -58,7 +67,7 @@ export class EventStamp {
     const isEmpty = removed.length === scanner.topLevelFrom
     edits.push(...removed, { start: last, end: last, text: isEmpty ? added.slice(1) : added })
     edits.sort((a, b) => a.start - b.start || a.end - b.end)
-    return editedLine(line, 0, line.length, edits)
+    return { line: editedLine(line, 0, line.length, edits), name, utcMs }
   }
 
   #findTokens(): void {

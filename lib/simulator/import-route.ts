@@ -1,5 +1,5 @@
 import { callerOf } from './auth.ts'
-import { EventStamp } from './event-stamp.ts'
+import { EventStamp, type StampedEvent } from './event-stamp.ts'
 import { isObject, type Violation, violation } from './import-rules.ts'
 import { unpackedBody } from './ingest-body.ts'
 import { type JsonRecord, lineRecords, listRecords } from './json-records.ts'
@@ -71,14 +71,14 @@ async function imported(
   if (project.identity.variant === 'simplified' && records.some(({ value }) => isIdentityEvent(value))) {
     return failedReply(0, [NO_IDENTITY_EVENTS])
   }
-  const lines: Buffer[] = []
+  const events: StampedEvent[] = []
   const failed: object[] = []
   for (const [index, { value, line }] of records.entries()) {
     const broken = violation({ value, bytes: line.length - 1 }, strict, now)
-    if (broken === undefined) lines.push(stored(project, stamp, value, line, now))
+    if (broken === undefined) events.push(stored(project, stamp, value, line, now))
     else failed.push(failedRecord(index, value, broken))
   }
-  const { stored: count } = await project.store.add(lines)
+  const { stored: count } = await project.store.addStamped(events)
   // Without strict, Mixpanel says nothing of what it drops.
   if (failed.length === 0 || !strict) return jsonReply(200, { code: 200, num_records_imported: count, status: 'OK' })
   return failedReply(count, failed)
@@ -101,11 +101,11 @@ function failedRecord(index: number, value: unknown, broken: Violation): object 
 }
 
 /** A valid record as it is stored. */
-function stored(project: Project, stamp: EventStamp, value: unknown, line: Buffer, now: number): Buffer {
+function stored(project: Project, stamp: EventStamp, value: unknown, line: Buffer, now: number): StampedEvent {
   const { event, properties } = value as { event: string; properties: Record<string, unknown> }
   const identity = Object.entries(project.identity.arrive(event, properties, now))
   const ids = Object.fromEntries(identity.map(([name, id]) => [name, JSON.stringify(id)]))
-  return stamp.stamped(line, now, { $import: 'true', ...ids })
+  return stamp.stamped(event, line, now, { $import: 'true', ...ids })
 }
 
 function isIdentityEvent(value: unknown): boolean {

@@ -28,7 +28,12 @@ export function lineRecords(body: Buffer): JsonRecord[] {
     const found = body.indexOf(NEWLINE, start)
     const end = found < 0 ? body.length : found
     const text = body.toString('utf8', start, end)
-    if (text.trim() !== '') records.push({ value: JSON.parse(text), line: asLine(body.subarray(start, end)) })
+    if (text.trim() !== '') {
+      // Mostly the line is there as it has to be.
+      const isWhole = found >= 0 && !text.includes('\r')
+      const line = isWhole ? body.subarray(start, end + 1) : asLine(body.subarray(start, end))
+      records.push({ value: JSON.parse(text), line })
+    }
     start = end + 1
   }
   return records

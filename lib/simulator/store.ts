@@ -6,6 +6,7 @@ import { LINE, LineScanner } from '../infer/scan.ts'
 import { dayNumber, dayText, type ProjectClock } from './clock.ts'
 import { DayFile, type StoredBlock } from './day-file.ts'
 import { editedLine, eventName, sentMoment, timeNumber } from './event-line.ts'
+import type { StampedEvent } from './event-stamp.ts'
 import { fileBytes, wholeLines } from './whole-lines.ts'
 
 const NEWLINE = 0x0a
@@ -94,6 +95,24 @@ export class EventStore {
     return { stored, refused }
   }
 
+  /** Stores events that were looked at when they were stamped; they can be read once this is done. */
+  async addStamped(events: readonly StampedEvent[]): Promise<Ingested> {
+    let refused = 0
+    for (const { line, name, utcMs } of events) {
+      if (!isUtf8(line)) {
+        refused++
+        continue
+      }
+      this.#countName(name)
+      this.#keep(this.#clock.dayOf(utcMs), line, 0, line.length)
+    }
+    const stored = events.length - refused
+    this.#count += stored
+    this.#refused += refused
+    await this.#write()
+    return { stored, refused }
+  }
+
   /** What is stored of a range of days, both inclusive, oldest day first, then in the order of arrival. */
   blocks(firstDay: number, lastDay: number): StoredBlock[] {
     const days = [...this.#days.keys()].filter((day) => day >= firstDay && day <= lastDay).sort((a, b) => a - b)
@@ -124,15 +143,21 @@ export class EventStore {
     this.#countName(eventName(scanner, block))
     const time = timeNumber(scanner, block)
     const utcMs = sentMoment(time)
-    const file = this.#dayFile(Number.isNaN(utcMs) ? this.#clock.today() : this.#clock.dayOf(utcMs))
-    if (Number.isNaN(utcMs) || utcMs === time) this.#waitingBytes += file.append(block, start, end)
+    const day = Number.isNaN(utcMs) ? this.#clock.today() : this.#clock.dayOf(utcMs)
+    if (Number.isNaN(utcMs) || utcMs === time) this.#keep(day, block, start, end)
     else {
       const token = scanner.timeToken
       const from = scanner.valueStart[token] as number
       const to = scanner.valueEnd[token] as number
       const line = editedLine(block, start, end, [{ start: from, end: to, text: String(utcMs) }])
-      this.#waitingBytes += file.append(line, 0, line.length)
+      this.#keep(day, line, 0, line.length)
     }
+  }
+
+  /** Has `bytes[start, end)`, a line with its end, written to the file of a day. */
+  #keep(day: number, bytes: Buffer, start: number, end: number): void {
+    const file = this.#dayFile(day)
+    this.#waitingBytes += file.append(bytes, start, end)
     this.#dirty.add(file)
   }
 

@@ -36,13 +36,13 @@ export function trackRoute(project: Project): (context: SimulatorContext) => Pro
     if (formed.length === 0) return ingestReply(context, 'no event of this request is well-formed')
     const now = project.clock.now()
     const kept = formed.filter(({ value }) => isKept(value, project.credentials.token, now))
-    const lines = kept.map(({ value, line }) => {
+    const events = kept.map(({ value, line }) => {
       const { event, properties } = value
       const identity = project.identity.arrive(event, properties, now)
       const put = Object.entries(identity).map(([name, id]) => [name, JSON.stringify(id)])
-      return stamp.stamped(line, now, Object.fromEntries(put))
+      return stamp.stamped(event, line, now, Object.fromEntries(put))
     })
-    await project.store.add(lines)
+    await project.store.addStamped(events)
     return ingestReply(context, undefined)
   }
 }

@@ -1,0 +1,47 @@
+import { Readable } from 'node:stream'
+import split2 from 'split2'
+import { MixloadError, messageOf } from '../errors.ts'
+import type { LineNumbers } from './line-numbers.ts'
+
+/** Mixpanel takes 1 MB an event. The bound keeps a file without line ends out of memory. */
+const LINE_CHARACTERS_MAX = 64 * 1024 * 1024
+
+/**
+ * The lines of UTF-8 that hold something, in lists as they come; `numbers` is told where each stands. A line ends at a line
+ * feed, with or without a carriage return: U+2028 and its like may stand in JSON.
+ * @throws MixloadError FILE_REFUSED where a line is longer than any event may be; what the blocks throw.
+ */
+export async function* textLines(
+  blocks: AsyncIterable<Buffer>,
+  numbers: LineNumbers,
+): AsyncGenerator<readonly string[], void, undefined> {
+  const bytes = Readable.from(copies(blocks))
+  const lines = split2({ maxLength: LINE_CHARACTERS_MAX })
+  bytes.on('error', (error) => lines.destroy(error))
+  let line = 0
+  try {
+    for await (const first of bytes.pipe(lines) as AsyncIterable<string>) {
+      const list: string[] = []
+      // What is there already is taken at once: waiting for each line would take as long as reading it.
+      for (let next: string | null = first; next !== null; next = lines.read()) {
+        line++
+        const text = line === 1 ? next.replace(/^\ufeff/, '') : next
+        if (text.trim() === '') continue
+        numbers.note(line)
+        list.push(text)
+      }
+      yield list
+    }
+  } catch (error) {
+    if (!/maximum buffer/i.test(messageOf(error))) throw error
+    const message = `Line ${line + 1} is longer than ${LINE_CHARACTERS_MAX} characters: it is no event.`
+    throw new MixloadError('FILE_REFUSED', message, { cause: error })
+  } finally {
+    bytes.destroy()
+  }
+}
+
+/** Blocks are good until the next one is asked for, and streams read ahead. */
+async function* copies(blocks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  for await (const block of blocks) yield Buffer.from(block)
+}
