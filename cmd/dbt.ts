@@ -2,18 +2,22 @@ import { existsSync } from 'node:fs'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { foundTables, sourceFor } from '../lib/dbt/found-tables.ts'
+import { askLexicon, type Lexicon } from '../lib/dbt/lexicon.ts'
 import { mergedFile } from '../lib/dbt/sources-file.ts'
-import { MixloadError } from '../lib/errors.ts'
+import { isFailure, MixloadError, messageOf } from '../lib/errors.ts'
 import { makeDirectory } from '../lib/make-directory.ts'
 import { packagePath } from '../lib/package-root.ts'
-import type { Command } from './command.ts'
-import { openWarehouse } from './session.ts'
+import type { Command, CommandContext } from './command.ts'
+import { createClient, openWarehouse } from './session.ts'
 
 const DEFAULT_FILE = 'models/mixpanel/sources.yml'
 
 /** `mixload dbt`: describes the tables for dbt, as they are now. Run again, it adds what is new. */
 export const command: Command = {
-  settings: ['destination', 'schema', 'bigqueryEndpoint', 'memoryLimit', 'spoolDir'],
+  settings: [
+    ...(['destination', 'schema', 'bigqueryEndpoint', 'memoryLimit', 'spoolDir'] as const),
+    ...(['region', 'apiUrl', 'projectId', 'idleTimeout', 'firstByteTimeout'] as const),
+  ],
   options: {
     file: {
       type: 'string',
@@ -21,10 +25,16 @@ export const command: Command = {
       describe: 'File to write, or to add to',
       defaultDescription: DEFAULT_FILE,
     },
+    lexicon: {
+      type: 'boolean',
+      describe: "Take descriptions of properties from Mixpanel's Lexicon, with one request",
+      default: false,
+    },
     'package-directory': { type: 'boolean', describe: 'Only print where the package of models is, for packages.yml' },
     source: { type: 'string', requiresArg: true, describe: 'Name of the source', default: 'mixpanel' },
   },
-  async run({ settings, flags, output, signal }) {
+  async run(context) {
+    const { settings, flags, output, signal } = context
     const models = packagePath('sql', 'dbt')
     if (flags['package-directory'] === true) {
       output.print(models)
@@ -38,10 +48,11 @@ export const command: Command = {
         'There is no dbt_project.yml here. Run mixload dbt in the directory of your dbt project, or say where to write: --file PATH.',
       )
     }
+    const lexicon = flags.lexicon === true ? await readLexicon(context) : undefined
     await using warehouse = await openWarehouse(settings, output.tell, signal)
     const { destination } = warehouse
     await destination.openToRead(signal)
-    const tables = await foundTables(destination, settings, signal)
+    const tables = await foundTables(destination, settings, signal, lexicon)
     if (tables.length === 0) {
       throw new MixloadError(
         'CONFIG_INVALID',
@@ -49,17 +60,45 @@ export const command: Command = {
       )
     }
     const before = existsSync(file) ? await readFile(file, 'utf8') : undefined
-    const { text, added } = mergedFile(before, sourceFor(destination, settings, String(flags.source), tables), file)
+    const { text, added, described } = mergedFile(
+      before,
+      sourceFor(destination, settings, String(flags.source), tables),
+      file,
+    )
     if (text !== before) await write(file, text)
-    output.print(added.length === 0 ? `${file}: nothing new` : `${file}: added ${added.join(', ')}`)
-    output.json({ file, added, package: models })
+    const news = [...said('added', added), ...said('described', described)]
+    output.print(`${file}: ${news.length === 0 ? 'nothing new' : news.join('; ')}`)
+    output.json({ file, added, described, package: models })
     return 0
   },
 }
+
+const said = (what: string, names: readonly string[]) => (names.length === 0 ? [] : [`${what} ${names.join(', ')}`])
 
 async function write(file: string, text: string): Promise<void> {
   await makeDirectory(dirname(file))
   const unfinished = join(dirname(file), `.${process.pid}.unfinished`)
   await writeFile(unfinished, text)
   await rename(unfinished, file)
+}
+
+/**
+ * What the project's Lexicon says; undefined, with a warning, where it cannot be read: the tables can be described without.
+ * @throws MixloadError where the credentials are wrong, or are no service account's.
+ */
+async function readLexicon({ settings, output: { tell }, signal }: CommandContext): Promise<Lexicon | undefined> {
+  if (settings.projectId === undefined || settings.serviceAccount === undefined) {
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      '--lexicon asks Mixpanel, and needs a service account: set MIXPANEL_SERVICE_ACCOUNT, MIXPANEL_SERVICE_ACCOUNT_SECRET and MIXPANEL_PROJECT_ID.',
+    )
+  }
+  await using client = createClient(settings, tell)
+  try {
+    return await askLexicon(client, settings.projectId, tell, signal)
+  } catch (error) {
+    if (!(error instanceof MixloadError) || isFailure(error, 'CREDENTIALS_REFUSED')) throw error
+    tell({ kind: 'warning', message: `The Lexicon is left out: ${messageOf(error)}` })
+    return undefined
+  }
 }

@@ -5,6 +5,7 @@ import type { Settings } from '../settings.ts'
 import { quoteName } from '../sql.ts'
 import { DATA_TYPES } from './data-types.ts'
 import { EVENT_VIEWS, type KnownTable, knownTables, LEDGER_TABLES } from './known-tables.ts'
+import type { Lexicon } from './lexicon.ts'
 import { type FoundTable, type Source, sourceOf } from './sources.ts'
 
 const LOADS = '_mixload_loads'
@@ -18,20 +19,24 @@ export async function foundTables(
   destination: Destination,
   settings: Settings,
   signal: AbortSignal,
+  lexicon: Lexicon = { events: {}, profiles: {} },
 ): Promise<readonly FoundTable[]> {
   const names = await tableNames(destination, signal)
   if (names.length === 0) return []
   const known = knownTables(settings)
   const views = new Set((await allViews(destination, settings)).map(({ name }) => name))
+  const lexiconOf = (name: string) => (name === 'export' ? lexicon.events : name === 'engage' ? lexicon.profiles : {})
   const tables: FoundTable[] = []
   for (const name of names) {
     const table = known.find((one) => one.name === name) ?? otherTable(name)
-    tables.push({ known: table, columns: await destination.columns(name) })
+    tables.push({ known: table, columns: await destination.columns(name), lexicon: lexiconOf(name) })
   }
   return [
     ...tables,
-    ...[...EVENT_VIEWS, ...known].filter(({ name }) => views.has(name)).map((view) => ({ known: view, columns: [] })),
-    ...LEDGER_TABLES.map((table) => ({ known: table, columns: table.columns })),
+    ...[...EVENT_VIEWS, ...known]
+      .filter(({ name }) => views.has(name))
+      .map((view) => ({ known: view, columns: [], lexicon: {} })),
+    ...LEDGER_TABLES.map((table) => ({ known: table, columns: table.columns, lexicon: {} })),
   ]
 }
 

@@ -17,6 +17,8 @@ import type { Entry, Source, SourceTable } from './sources.ts'
 export interface MergedFile {
   readonly text: string
   readonly added: readonly string[]
+  /** Columns, as `table.column`, that are now described in the Lexicon's words, and were in mixload's own. */
+  readonly described: readonly string[]
 }
 
 /** Where the source remembers, for each table that was ever written, its newest column then. */
@@ -35,13 +37,14 @@ export function mergedFile(text: string | undefined, source: Source, path: strin
   if (!isSeq(sources)) throw unreadable(path, 'it has no list `sources`')
   sources.flow = false
   const added: string[] = []
+  const described: string[] = []
   const found = childNamed(sources, source.entry.name)
   const node = found ?? (nodeOf(document, { ...source.entry, tables: [] }) as YAMLMap)
   if (found === undefined) sources.add(node)
-  if (addTables(document, node, source.tables, path, added)) {
-    return { text: textOf(document, styleOf(text)), added }
-  }
-  return { text: text ?? '', added }
+  const isAdded = addTables(document, node, source.tables, path, added)
+  for (const table of source.tables) described.push(...describeAnew(node, table))
+  const isChanged = isAdded || described.length > 0
+  return { text: isChanged ? textOf(document, styleOf(text)) : (text ?? ''), added, described }
 }
 
 /** Whether there was anything to write. */
@@ -74,6 +77,23 @@ function addTables(
     }
   }
   return isChanged || added.length > 0
+}
+
+/** Puts the Lexicon's words where mixload's own still stand. */
+function describeAnew(source: YAMLMap, { entry, columns, plainDescriptions }: SourceTable): readonly string[] {
+  const tables = source.get('tables')
+  const table = isSeq(tables) ? childNamed(tables, entry.name) : undefined
+  const there = table?.get('columns')
+  if (!isSeq(there)) return []
+  const described: string[] = []
+  for (const { name, description } of columns) {
+    const plain = plainDescriptions.get(name)
+    const node = childNamed(there, name)
+    if (plain === undefined || plain === description || node?.get('description') !== plain) continue
+    node.set('description', description)
+    described.push(`${entry.name}.${name}`)
+  }
+  return described
 }
 
 /** Those that were made since the one that was the newest then; where that is not known, those that are not there. */

@@ -1,5 +1,6 @@
 import type { Column, ColumnType } from '../columns/column.ts'
 import type { KnownTable } from './known-tables.ts'
+import type { PropertyDescriptions } from './lexicon.ts'
 
 /** What a file of sources says of one column or table, in dbt's own words. Keys are in the order in which they are written. */
 export type Entry = Readonly<Record<string, unknown>> & { readonly name: string }
@@ -7,6 +8,8 @@ export type Entry = Readonly<Record<string, unknown>> & { readonly name: string 
 export interface SourceTable {
   readonly entry: Entry
   readonly columns: readonly Entry[]
+  /** What the columns would be described as without the Lexicon, by name. */
+  readonly plainDescriptions: ReadonlyMap<string, string>
 }
 
 /** The tables of a schema as dbt takes them. */
@@ -20,6 +23,8 @@ export interface FoundTable {
   readonly known: KnownTable
   /** In the order in which they were made; of a view those that are told of. */
   readonly columns: readonly Column[]
+  /** What the Lexicon says of its properties. */
+  readonly lexicon: PropertyDescriptions
 }
 
 export interface SourceOptions {
@@ -51,7 +56,7 @@ export function sourceOf(options: SourceOptions, tables: readonly FoundTable[]):
   }
 }
 
-function tableOf(options: SourceOptions, { known, columns }: FoundTable): SourceTable {
+function tableOf(options: SourceOptions, { known, columns, lexicon }: FoundTable): SourceTable {
   const { name, description, key } = known
   const tests = key.length > 1 ? [uniqueTest(options, key)] : []
   return {
@@ -62,19 +67,20 @@ function tableOf(options: SourceOptions, { known, columns }: FoundTable): Source
       ...(tests.length === 0 ? {} : { data_tests: tests }),
     },
     columns: [
-      ...columns.map((column) => columnOf(options, known, column)),
+      ...columns.map((column) => columnOf(options, known, column, lexicon)),
       // Of a view only the key is told, to be tested.
       ...(columns.length > 0 ? [] : key.map((part) => ({ name: part, data_tests: testsOf(known, part) }))),
     ],
+    plainDescriptions: new Map(columns.map((column) => [column.name, asText(descriptionOf(known, column, {}))])),
   }
 }
 
-function columnOf({ types }: SourceOptions, known: KnownTable, column: Column): Entry {
+function columnOf({ types }: SourceOptions, known: KnownTable, column: Column, lexicon: PropertyDescriptions): Entry {
   const { name, type, role, property } = column
   const tests = testsOf(known, name)
   return {
     name,
-    description: asText(descriptionOf(known, column)),
+    description: asText(descriptionOf(known, column, lexicon)),
     data_type: types[type],
     ...(property === null ? {} : { config: { meta: { property: asText(property), role } } }),
     ...(tests.length === 0 ? {} : { data_tests: tests }),
@@ -82,12 +88,18 @@ function columnOf({ types }: SourceOptions, known: KnownTable, column: Column): 
 }
 
 /** What there is to say of a column: what it is known to hold, else where its values come from. */
-function descriptionOf({ columns, properties }: KnownTable, { name, role, property, owner }: Column): string {
+function descriptionOf(
+  { columns, properties }: KnownTable,
+  { name, role, property, owner }: Column,
+  lexicon: PropertyDescriptions,
+): string {
   if (role === 'companion') return `Values of the property ${property} that do not fit into ${owner}, as text`
   if (role === 'overflow') return 'Properties that have no column of their own, as one object'
   const known = columns.find((column) => column.name === name)?.description
   if (known !== undefined) return known
-  if (property !== null && Object.hasOwn(properties, property)) return properties[property]?.description ?? ''
+  for (const described of [lexicon, properties]) {
+    if (property !== null && Object.hasOwn(described, property)) return described[property]?.description ?? ''
+  }
   return property === null ? 'Made by mixload' : `Property ${property}`
 }
 

@@ -11,6 +11,7 @@ import { faultsSchema } from './fault-schema.ts'
 import type { FaultQueue } from './faults.ts'
 import { funnelListRoute, funnelsRoute } from './funnels-route.ts'
 import { importRoute } from './import-route.ts'
+import { lexiconRoute } from './lexicon-route.ts'
 import { meRoute } from './me-route.ts'
 import { namesRoute } from './names-route.ts'
 import { oldAnnotationsRoute } from './old-annotations-route.ts'
@@ -82,6 +83,7 @@ export function simulatorApp(project: Project, faults: FaultQueue, log: RequestL
   app.get(`${ANNOTATIONS}/:id`, answer(annotations.read))
   app.patch(`${ANNOTATIONS}/:id`, answer(annotations.change))
   app.delete(`${ANNOTATIONS}/:id`, answer(annotations.remove))
+  app.get('/api/app/projects/:project/schemas/:type?', answer(lexiconRoute(project)))
   const names = answer(namesRoute(project))
   app.get('/api/query/events/names', names)
   app.get('/api/2.0/events/names', names)

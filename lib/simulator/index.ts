@@ -13,6 +13,7 @@ import { type Fault, FaultQueue } from './faults.ts'
 import { FunnelStore } from './funnel-store.ts'
 import { Identity } from './identity.ts'
 import { IMPORT_BYTES_MAX } from './import-route.ts'
+import type { LexiconEntry } from './lexicon.ts'
 import { Budget } from './limits.ts'
 import { DEFAULT_CREDENTIALS, type SimulatorOptions } from './options.ts'
 import type { PlanPart, PlanRefusal } from './plan.ts'
@@ -29,6 +30,7 @@ export type { Cohort, CohortInput, CohortStore } from './cohort-store.ts'
 export type { EngageOptions } from './engage-sessions.ts'
 export type { Fault, FaultEffect, FaultMatch, FaultScope } from './faults.ts'
 export type { Funnel, FunnelInput, FunnelStep, FunnelStore, StepFigures } from './funnel-store.ts'
+export type { LexiconEntry } from './lexicon.ts'
 export { DEFAULT_CREDENTIALS, type SimulatorOptions } from './options.ts'
 export { PLAN_PARTS, type Plan, type PlanPart, type PlanRefusal } from './plan.ts'
 export type { ProfileProperties, ProfileStore } from './profile-store.ts'
@@ -56,6 +58,8 @@ export interface Simulator extends AsyncDisposable {
   readonly cohorts: CohortStore
   readonly annotations: AnnotationStore
   readonly funnels: FunnelStore
+  /** The Lexicon; what is put here, the next answer has. */
+  readonly lexicon: LexiconEntry[]
   /** Days whose revenue is said here; all others follow from the profiles' `$transactions`. */
   readonly revenue: RevenueStore
   /** Loses every Engage session: the next page of each is refused. */
@@ -114,6 +118,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       cohorts: project.cohorts,
       annotations: project.annotations,
       funnels: project.funnels,
+      lexicon: project.lexicon,
       revenue: project.revenue,
       forgetSessions: () => project.sessions.clear(),
       refuse: (part, refusal) => {
@@ -151,6 +156,7 @@ function projectOf(options: SimulatorOptions, clock: Project['clock'], store: Ev
     cohorts: new CohortStore(),
     annotations: new AnnotationStore(),
     funnels: new FunnelStore(),
+    lexicon: [],
     revenue: new RevenueStore(),
     annotationDates: options.annotationDates ?? 'offset',
     engage: options.engage ?? {},

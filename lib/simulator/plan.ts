@@ -13,6 +13,7 @@ export const PLAN_PARTS = [
   'old_annotations',
   'funnels',
   'revenue',
+  'lexicon',
   'counts',
 ] as const
 export type PlanPart = (typeof PLAN_PARTS)[number]

@@ -5,6 +5,7 @@ import type { CohortStore } from './cohort-store.ts'
 import type { EngageOptions, EngageSessions } from './engage-sessions.ts'
 import type { FunnelStore } from './funnel-store.ts'
 import type { Identity } from './identity.ts'
+import type { LexiconEntry } from './lexicon.ts'
 import type { Budget, Refusal } from './limits.ts'
 import type { Plan } from './plan.ts'
 import type { ProfileStore } from './profile-store.ts'
@@ -29,6 +30,7 @@ export interface Project {
   /** How the app API writes their dates: with the project's offset, or without. */
   readonly annotationDates: 'offset' | 'plain'
   readonly funnels: FunnelStore
+  readonly lexicon: LexiconEntry[]
   readonly revenue: RevenueStore
   readonly engage: EngageOptions
   readonly sessions: EngageSessions

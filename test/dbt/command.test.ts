@@ -92,6 +92,48 @@ describe.each<[string, NewDbtWarehouse]>([
 })
 
 describe('mixload dbt', () => {
+  it('describes properties in the words of the Lexicon, where it may read it, and leaves the user’s own', async () => {
+    await using place = await Workplace.create()
+    await place.simulator.ingest(eventsOf(DAY, 3, { plan: 'pro', price: 1, $browser: 'Firefox', own: 1 }))
+    place.simulator.profiles.set('ada', { plan: 'pro' })
+    await place.run(['backfill', '--from', DAY, '--to', DAY, '--streams', 'export,engage'])
+    const file = join(place.directory, 'sources.yml')
+    const dbt = async (...args: readonly string[]) => {
+      const ran = await place.run(['dbt', '--file', file, ...args])
+      const tables = ran.code === 0 ? tablesOf(await readFile(file, 'utf8')) : new Map<string, readonly Column[]>()
+      const said = (table: string, column: string) =>
+        tables.get(table)?.find(({ name }) => name === column)?.description
+      return { ...ran, said }
+    }
+    expect((await dbt()).said('export', 'plan')).toBe('Property plan')
+    await writeFile(file, (await readFile(file, 'utf8')).replace('Property own', 'Our own'))
+    const properties = {
+      plan: { type: 'string', description: ' What they pay for {{ now }} ' },
+      price: { type: 'number', metadata: { 'com.mixpanel': { displayName: 'Price in EUR' } } },
+      $browser: { type: 'string', description: 'The browser, says Ada' },
+      own: { description: 'Not this' },
+    }
+    place.simulator.lexicon.push(
+      { entityType: 'event', name: 'Order Completed', schemaJson: { description: 'Bought', properties } },
+      { entityType: 'profile', name: '$user', schemaJson: { properties: { plan: { description: 'Their plan' } } } },
+    )
+    place.simulator.refuse('lexicon', 403)
+    const refused = await dbt('--lexicon')
+    expect(refused).toMatchObject({ code: 0, stderr: expect.stringContaining('The Lexicon is left out') })
+    expect(refused.stdout).toContain('nothing new')
+    place.simulator.refuse('lexicon', undefined)
+    const { stdout, said } = await dbt('--lexicon')
+    expect(stdout).toMatch(/: described .*export\.plan/)
+    expect(said('export', 'plan')).toContain('What they pay for')
+    expect(said('export', 'price')).toBe('Price in EUR')
+    expect(said('export', 'mp_browser')).toBe('The browser, says Ada')
+    expect(said('export', 'own')).toBe('Our own')
+    expect(said('engage', 'plan')).toBe('Their plan')
+    expect((await dbt('--lexicon')).stdout).toContain('nothing new')
+    const without = await place.run(['dbt', '--file', file, '--lexicon'], { MIXPANEL_SERVICE_ACCOUNT: undefined })
+    expect(without).toMatchObject({ code: 2, stderr: expect.stringContaining('--lexicon') })
+  })
+
   it('wants to be in a dbt project, and tables to describe', async () => {
     await using place = await Workplace.create()
     expect(await place.run(['dbt'])).toMatchObject({ code: 2, stderr: expect.stringContaining('dbt_project.yml') })

@@ -44,10 +44,10 @@ export async function dbtProject(
 }
 
 /** Runs dbt in a directory that has its project and profiles. @throws where it fails, with what it printed. */
-async function runDbt(
+export async function runDbt(
   directory: string,
   args: readonly string[],
-  more: Readonly<Record<string, string>>,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<string> {
   const environment = {
     PATH: process.env.PATH,

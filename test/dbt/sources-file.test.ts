@@ -13,6 +13,7 @@ const source = (tables: readonly Table[]) => ({
   tables: tables.map(({ name, columns }) => ({
     entry: { name, description: `All of ${name}` },
     columns: columns.map((column) => ({ name: column, description: `Property ${column}`, data_type: 'text' })),
+    plainDescriptions: new Map<string, string>(),
   })),
 })
 
@@ -41,7 +42,7 @@ describe('a file of sources', () => {
         const { text, added } = merged(undefined, given)
         expect(contents(text)).toEqual(given)
         expect(added).toEqual(given.map(({ name }) => name))
-        expect(merged(text, given)).toEqual({ text, added: [] })
+        expect(merged(text, given)).toEqual({ text, added: [], described: [] })
       }),
     )
   })
@@ -91,12 +92,29 @@ describe('a file of sources', () => {
     expect(contents(text).map(({ name }) => name)).toEqual(['export', 'ours', 'engage', 'cohorts'])
   })
 
+  it('says what the Lexicon says, unless the user has said something else', () => {
+    const [table] = source([{ name: 'export', columns: ['event', 'plan'] }]).tables
+    if (table === undefined) throw new Error('There is a table.')
+    const plainDescriptions = new Map([['plan', 'Property plan']])
+    const columns = table.columns.map((column) =>
+      column.name === 'plan' ? { ...column, description: 'What they pay' } : column,
+    )
+    const wanted = { ...source([]), tables: [{ ...table, columns, plainDescriptions }] }
+    const { text, described } = mergedFile(written, wanted, 'sources.yml')
+    expect(described).toEqual(['export.plan'])
+    expect(text).toBe(written.replace('Property plan', 'What they pay'))
+    expect(mergedFile(text, wanted, 'sources.yml')).toEqual({ text, added: [], described: [] })
+    const own = written.replace('Property plan', 'Ours')
+    expect(mergedFile(own, wanted, 'sources.yml')).toEqual({ text: own, added: [], described: [] })
+  })
+
   it('does not get a table back that the user took out', () => {
     const without = edited.replace(/ {6}- name: engage[\s\S]*?(?= {4}config)/, '')
     expect(contents(without).map(({ name }) => name)).toEqual(['export', 'ours'])
     expect(merged(without, [{ name: 'engage', columns: ['distinct_id', 'plan'] }])).toEqual({
       text: without,
       added: [],
+      described: [],
     })
   })
 

@@ -1,0 +1,82 @@
+import type { Tell } from '../events.ts'
+import type { MixpanelClient } from '../mixpanel/client.ts'
+import { type RetryPolicy, retrying } from '../retry.ts'
+import { isObject, type JsonObject, unknownForm } from '../streams/answer.ts'
+
+/** Descriptions of properties, by name. */
+export type PropertyDescriptions = Readonly<Record<string, { readonly description: string }>>
+
+/** What people have written into Mixpanel's Lexicon about the properties of events and of user profiles. */
+export interface Lexicon {
+  readonly events: PropertyDescriptions
+  readonly profiles: PropertyDescriptions
+}
+
+/** Mixpanel takes five such requests a minute of an organisation. */
+const ASKING: RetryPolicy = {
+  retries: { NETWORK_FAILED: 2, CONNECTION_CUT: 2, SERVER_FAILED: 2, RATE_LIMITED: 2, BODY_TRUNCATED: 2 },
+  firstDelayMs: 1000,
+  delayMaxMs: 60_000,
+}
+
+/**
+ * Asks Mixpanel for the Lexicon of a project.
+ * @throws MixloadError of what the answer means; BODY_UNREADABLE where it is in no known form.
+ */
+export async function askLexicon(
+  client: MixpanelClient,
+  projectId: string,
+  tell: Tell,
+  signal: AbortSignal,
+): Promise<Lexicon> {
+  const ask = () => client.json({ family: 'app', path: `/api/app/projects/${projectId}/schemas`, query: {} }, signal)
+  const onRetry = (error: Parameters<Parameters<typeof retrying>[3]>[0], delayMs: number) =>
+    tell({ kind: 'retry', error, delayMs })
+  return lexiconOf(await retrying(ASKING, signal, ask, onRetry))
+}
+
+/**
+ * The Lexicon in an answer: a list of entities with their schemas, bare or as `results`. Only what somebody has described is
+ * in it. What is of another form than the documentation says is passed over. Where events describe a property differently,
+ * each is named with what it says.
+ * @throws MixloadError BODY_UNREADABLE
+ */
+export function lexiconOf(answer: unknown): Lexicon {
+  const entries = isObject(answer) ? answer.results : answer
+  if (!Array.isArray(entries)) throw unknownForm('Mixpanel’s Lexicon')
+  const events = new Map<string, Map<string, string[]>>()
+  const profiles = new Map<string, Map<string, string[]>>()
+  for (const { entityType, name, schemaJson } of entries.filter(isObject)) {
+    const found = entityType === 'event' ? events : entityType === 'profile' ? profiles : undefined
+    if (found === undefined || typeof name !== 'string' || !isObject(schemaJson)) continue
+    for (const [property, text] of describedIn(schemaJson)) {
+      const texts = found.get(property) ?? new Map<string, string[]>()
+      texts.set(text, [...(texts.get(text) ?? []), name])
+      found.set(property, texts)
+    }
+  }
+  return { events: joined(events), profiles: joined(profiles) }
+}
+
+/** Properties of a schema with their descriptions; with the name that is shown for them where they have none. */
+function describedIn({ properties }: JsonObject): readonly (readonly [string, string])[] {
+  if (!isObject(properties)) return []
+  return Object.entries(properties).flatMap(([name, property]) => {
+    if (!isObject(property)) return []
+    const { description, metadata } = property
+    const own = isObject(metadata) ? metadata['com.mixpanel'] : undefined
+    const text = [description, isObject(own) ? own.displayName : undefined].find(
+      (given) => typeof given === 'string' && given.trim() !== '',
+    )
+    return typeof text === 'string' ? [[name, text.trim()] as const] : []
+  })
+}
+
+function joined(found: ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>): PropertyDescriptions {
+  const entries = [...found].map(([property, texts]) => {
+    const [first = ''] = texts.keys()
+    const all = [...texts].map(([text, names]) => `${names.join(', ')}: ${text}`)
+    return [property, { description: texts.size === 1 ? first : all.join('; ') }] as const
+  })
+  return Object.fromEntries(entries)
+}
