@@ -33,24 +33,12 @@ export class Asking {
   }
 
   /**
-   * The whole body of a 200 answer.
-   * @throws MixloadError of what the answer means.
-   */
-  ask(request: ApiRequest, signal: AbortSignal): Promise<Buffer> {
-    return this.#asked(this.#options.retry, request, (body) => body, signal)
-  }
-
-  /**
    * What `read` makes of the whole body of a 200 answer. A body that it finds to be broken is asked for again.
    * @throws MixloadError of what the answer means.
    */
-  answer<T>(request: ApiRequest, read: (body: Buffer) => T, signal: AbortSignal): Promise<T> {
-    return this.#asked(this.#retry, request, read, signal)
-  }
-
-  #asked<T>(retry: RetryPolicy, request: ApiRequest, read: (body: Buffer) => T, signal: AbortSignal): Promise<T> {
+  ask<T>(request: ApiRequest, read: (body: Buffer) => T | Promise<T>, signal: AbortSignal): Promise<T> {
     const onRetry = (error: MixloadError, delayMs: number) => this.#options.tell({ kind: 'retry', error, delayMs })
-    return retrying(retry, signal, async () => read(await this.#askOnce(request, signal)), onRetry)
+    return retrying(this.#retry, signal, async () => read(await this.#askOnce(request, signal)), onRetry)
   }
 
   async #askOnce(request: ApiRequest, signal: AbortSignal): Promise<Buffer> {

@@ -169,8 +169,7 @@ async function readOnce(
   const context: StreamContext = {
     settings: options.settings,
     zone: options.zone,
-    ask: (request, askSignal) => asking.ask(request, askSignal),
-    answer: (request, read, askSignal) => asking.answer(request, read, askSignal),
+    ask: (request, read, askSignal) => asking.ask(request, read, askSignal),
     expect: (rows) => expected.push(rows),
     tell: options.tell,
   }

@@ -45,7 +45,7 @@ export const ANNOTATIONS_STREAM: RecordStream = {
     const annotations =
       current === undefined
         ? await askOld(context, today, signal)
-        : await context.answer(current, (body) => annotationsIn(body, 'results'), signal)
+        : await context.ask(current, (body) => annotationsIn(body, 'results'), signal)
     yield batchOf(
       'annotations',
       annotations.map((annotation) => annotationRecord(annotation, zone)),
@@ -64,7 +64,7 @@ function annotationsIn(body: Buffer, member: string): readonly JsonObject[] {
   return objectsOf(parseAnswer(body, what), member, what)
 }
 
-async function askOld({ answer }: StreamContext, today: Day, signal: AbortSignal): Promise<readonly JsonObject[]> {
+async function askOld({ ask }: StreamContext, today: Day, signal: AbortSignal): Promise<readonly JsonObject[]> {
   const read = (body: Buffer) => annotationsIn(body, 'annotations')
   const request = (lastDay: Day): ApiRequest => ({
     family: 'app',
@@ -72,10 +72,10 @@ async function askOld({ answer }: StreamContext, today: Day, signal: AbortSignal
     query: { from_date: FIRST_DAY, to_date: lastDay },
   })
   try {
-    return await answer(request(addDays(today, DAYS_AHEAD)), read, signal)
+    return await ask(request(addDays(today, DAYS_AHEAD)), read, signal)
   } catch (error) {
     if (!isFailure(error, 'DAY_IN_FUTURE')) throw error
-    return answer(request(today), read, signal)
+    return ask(request(today), read, signal)
   }
 }
 

@@ -10,7 +10,7 @@ import type { StreamContext } from './stream.ts'
  * @throws MixloadError of what the answer means otherwise.
  */
 export async function askDays<T>(
-  { answer, tell, zone }: StreamContext,
+  { ask, tell, zone }: StreamContext,
   asked: Slice,
   requestOf: (slice: Slice) => ApiRequest,
   read: (body: Buffer) => T,
@@ -19,7 +19,7 @@ export async function askDays<T>(
   let slice = asked
   for (;;) {
     try {
-      return await answer(requestOf(slice), read, signal)
+      return await ask(requestOf(slice), read, signal)
     } catch (error) {
       if (!isFailure(error, 'DAY_IN_FUTURE')) throw error
       tell({ kind: 'slice-clamped', slice, reason: error.message })

@@ -30,7 +30,7 @@ export const COHORT_MEMBERS_STREAM: RecordStream = {
   tables: [COHORT_MEMBERS],
   replication: 'full-table',
   async *read(context, _, signal) {
-    const cohorts = (await context.answer(COHORT_LIST, cohortsIn, signal)).map(cohortOf)
+    const cohorts = (await context.ask(COHORT_LIST, cohortsIn, signal)).map(cohortOf)
     const gone: MixloadError[] = []
     for (const cohort of cohorts) {
       try {

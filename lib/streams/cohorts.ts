@@ -46,7 +46,7 @@ export const COHORTS_STREAM: RecordStream = {
   name: 'cohorts',
   tables: [COHORTS],
   replication: 'full-table',
-  async *read({ answer }, _, signal) {
-    yield batchOf('cohorts', await answer(COHORT_LIST, cohortsIn, signal))
+  async *read({ ask }, _, signal) {
+    yield batchOf('cohorts', await ask(COHORT_LIST, cohortsIn, signal))
   },
 }

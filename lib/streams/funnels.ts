@@ -84,14 +84,14 @@ export function funnelsStream(): RecordStream {
   }
 }
 
-async function listFunnels({ answer }: StreamContext, signal: AbortSignal): Promise<readonly JsonObject[]> {
+async function listFunnels({ ask }: StreamContext, signal: AbortSignal): Promise<readonly JsonObject[]> {
   const what = 'The list of funnels'
   const read = (body: Buffer) => {
     const funnels = objectsOf(parseAnswer(body, what), 'results', what)
     if (funnels.some(({ funnel_id }) => funnel_id === undefined)) throw unknownForm(what)
     return funnels
   }
-  return answer({ family: 'app', path: '/api/query/funnels/list', query: {} }, read, signal)
+  return ask({ family: 'app', path: '/api/query/funnels/list', query: {} }, read, signal)
 }
 
 /** Days that Mixpanel takes too long over are asked for in halves. */

@@ -1,6 +1,7 @@
 import { isFailure, MixloadError } from '../errors.ts'
 import { PageCutter } from '../records/page-cutter.ts'
 import type { ProfilePage } from '../records/page-records.ts'
+import { numberOf } from './answer.ts'
 import type { StreamContext } from './stream.ts'
 
 /** What to ask the profile query for. */
@@ -18,14 +19,11 @@ export interface ProfileQuery {
 /** Pages that are asked for at once where the number of requests at once has no limit. */
 const AHEAD = 5
 
-/** How often a page that is broken, or that Mixpanel takes too long over, is asked for. */
-const PAGE_TRIES = 3
-
 /**
  * The pages of a profile query, in order; up to as many as may be asked for at once come ahead, so that a page is read
  * while the next ones are on their way. The first page tells the session, the size of pages and how many profiles there
- * are in all; later ones may lack that. The end is a page that is not full, or that brings as many profiles as there
- * are; a page can also be short because profiles went meanwhile, and then the others are asked for all the same.
+ * are in all; later ones may lack that. Where the first one lacks it, too, one more is asked for than seems to be needed.
+ * The end is a page that is not full, or that brings as many profiles as there are; a page can also be short because profiles went meanwhile, and then the others are asked for all the same.
  * The lines of a page are good until the next one is taken.
  *
  * @throws MixloadError SESSION_LOST where Mixpanel no longer knows the session: all must be read anew.
@@ -39,7 +37,7 @@ export async function* profilePages(
   const first = await askPage(context, query, {}, 0, cutter, signal)
   yield first
   const paging = pagingOf(first, context.settings.engagePageSize)
-  const { pageSize, total, session } = paging
+  const { pageSize, full, total, session, mayHaveEnded } = paging
   const lastKnown = total === undefined ? 0 : Math.ceil(total / pageSize) - 1
   warnOfLongReading(context, query.what, lastKnown + 1)
   const enough = Math.max(total ?? Number.POSITIVE_INFINITY, query.atLeast ?? 0)
@@ -58,11 +56,12 @@ export async function* profilePages(
     let last = first
     let asked = 0
     for (let page = 1; ; page++) {
-      const isEnd = last.count === 0 || last.count < pageSize || received >= enough
+      const isEnd = last.count === 0 || last.count < full || received >= enough
       if (page > lastKnown && isEnd) return
       while (asked < lastKnown && ahead.length < aheadMax) askAhead(++asked)
       if (ahead.length === 0) askAhead(++asked)
-      const next = await inTime(ahead.shift() as Promise<ProfilePage>, total !== undefined && page > lastKnown)
+      const mayBePastTheEnd = page > lastKnown && (total !== undefined || (mayHaveEnded && page === 1))
+      const next = await inTime(ahead.shift() as Promise<ProfilePage>, mayBePastTheEnd)
       if (next === undefined) return
       last = next
       received += last.count
@@ -88,7 +87,7 @@ function warnOfLongReading({ settings, tell }: StreamContext, what: string, page
   })
 }
 
-/** A page past those that Mixpanel counts is none where it refuses it; whether rows are missing their number tells. */
+/** A page that may be past the last one is none where Mixpanel refuses it; where it counts, the number tells of missing rows. */
 async function inTime(asked: Promise<ProfilePage>, mayBePastTheEnd: boolean): Promise<ProfilePage | undefined> {
   try {
     return await asked
@@ -101,24 +100,35 @@ async function inTime(asked: Promise<ProfilePage>, mayBePastTheEnd: boolean): Pr
 interface Paging {
   readonly session: Readonly<Record<string, string>>
   readonly pageSize: number
+  /** A page of fewer is the last one, if nothing says that there are more. */
+  readonly full: number
+  /** Nothing tells whether the first page is the last one. */
+  readonly mayHaveEnded: boolean
   /** How many profiles there are; undefined where Mixpanel does not say. */
   readonly total: number | undefined
 }
 
-function pagingOf({ envelope, count }: ProfilePage, asked: number): Paging {
-  const { session_id, page_size, total } = envelope
-  const known = typeof total === 'number' && total >= 0 ? total : undefined
-  // A server that caps the size may not say so: what it gives is its size then.
-  const given = known !== undefined && known > count && count > 0 ? count : asked
+function pagingOf(first: ProfilePage, asked: number): Paging {
+  const { session_id, page_size } = first.envelope
+  const total = totalOf(first)
+  const told = numberOf(page_size) ?? 0
+  const isTold = told > 0
+  // A server that caps the size need not say so, or may say what it was asked for: where there may be more than it gave,
+  // what it gave is a full page.
+  const mayHaveMore = first.count > 0 && (total === undefined ? !isTold : total > first.count)
+  const given = mayHaveMore ? first.count : asked
+  const pageSize = isTold ? told : given
   return {
     session: session_id === undefined || session_id === null ? {} : { session_id: String(session_id) },
-    pageSize: typeof page_size === 'number' && page_size > 0 ? page_size : given,
-    total: known,
+    pageSize,
+    full: Math.min(pageSize, given),
+    total,
+    mayHaveEnded: !isTold && total === undefined && first.count < asked,
   }
 }
 
 async function askPage(
-  { ask, settings, tell }: StreamContext,
+  { ask, settings }: StreamContext,
   { form, what, insteadOfProperties }: ProfileQuery,
   session: Readonly<Record<string, string>>,
   page: number,
@@ -134,21 +144,17 @@ async function askPage(
     what: `Page ${page} of ${what}`,
     ...(insteadOfProperties === undefined ? {} : { insteadOfProperties }),
   }
-  for (let tries = 1; ; tries++) {
-    try {
-      return await cutter.cut(await ask(request, signal), options)
-    } catch (error) {
-      // The same query was answered before, so what is wrong with it now is its session.
-      if (page > 0 && isFailure(error, 'REQUEST_REFUSED', 'NOT_FOUND')) {
-        throw new MixloadError('SESSION_LOST', error.message, { cause: error })
-      }
-      if (!isFailure(error, 'BODY_TRUNCATED', 'BODY_UNREADABLE', 'QUERY_TIMEOUT') || tries === PAGE_TRIES) throw error
-      tell({ kind: 'retry', error, delayMs: 0 })
-    }
+  try {
+    return await ask(request, (body) => cutter.cut(body, options), signal)
+  } catch (error) {
+    if (page === 0 || !isFailure(error, 'REQUEST_REFUSED', 'NOT_FOUND')) throw error
+    // The same query was answered before, so what is wrong with it now is its session.
+    throw new MixloadError('SESSION_LOST', error.message, { cause: error })
   }
 }
 
 /** How many profiles a query has, as its first page says; undefined where it does not. */
-export function totalOf({ envelope: { total } }: ProfilePage): number | undefined {
-  return typeof total === 'number' ? total : undefined
+export function totalOf({ envelope }: ProfilePage): number | undefined {
+  const total = numberOf(envelope.total)
+  return total !== undefined && total >= 0 ? total : undefined
 }

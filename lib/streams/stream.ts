@@ -48,12 +48,11 @@ export interface StreamContext {
   /** The project's time zone. */
   readonly zone: string
   /**
-   * The whole body of a 200 answer. It waits for the family's request budget and asks again after what may pass.
+   * What `read` makes of the whole body of a 200 answer. It waits for the family's request budget, and asks again after
+   * what may pass; also for a body that `read` finds to be broken.
    * @throws MixloadError of what the answer means.
    */
-  ask(request: ApiRequest, signal: AbortSignal): Promise<Buffer>
-  /** What `read` makes of such a body; one that it finds to be broken is asked for again, too. */
-  answer<T>(request: ApiRequest, read: (body: Buffer) => T, signal: AbortSignal): Promise<T>
+  ask<T>(request: ApiRequest, read: (body: Buffer) => T | Promise<T>, signal: AbortSignal): Promise<T>
   /** Has what came compared with Mixpanel's own count, rows of equal keys counted once, before it is loaded. */
   expect(rows: ExpectedRows): void
   readonly tell: Tell

@@ -20,7 +20,7 @@ interface Span {
 
 /** The names of a span's events, as Mixpanel lists them: at most 5,000. */
 export async function mixpanelNames(
-  asking: Pick<StreamContext, 'answer'>,
+  asking: Pick<StreamContext, 'ask'>,
   span: Span,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
@@ -29,7 +29,7 @@ export async function mixpanelNames(
     path: '/api/query/events/names',
     query: { type: 'general', limit: String(EVENT_NAMES_MAX), from_date: span.firstDay, to_date: span.lastDay },
   }
-  return asking.answer(request, (body) => parsed(Names, body, 'event names'), signal)
+  return asking.ask(request, (body) => parsed(Names, body, 'event names'), signal)
 }
 
 /**
@@ -37,7 +37,7 @@ export async function mixpanelNames(
  * Takes a request for about a hundred names.
  */
 export async function mixpanelCounts(
-  asking: Pick<StreamContext, 'answer'>,
+  asking: Pick<StreamContext, 'ask'>,
   names: readonly string[],
   span: Span,
   signal: AbortSignal,
@@ -55,7 +55,7 @@ export async function mixpanelCounts(
         to_date: span.lastDay,
       },
     }
-    const { data } = await asking.answer(request, (body) => parsed(Counts, body, 'event counts'), signal)
+    const { data } = await asking.ask(request, (body) => parsed(Counts, body, 'event counts'), signal)
     for (const [event, byDay] of Object.entries(data.values)) {
       // A name without any event is answered for, too.
       rows.push([span.firstDay, event, 0])

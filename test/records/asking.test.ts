@@ -76,7 +76,7 @@ describe('asking', () => {
   it('sends a form by POST, gives the whole body, and counts', async () => {
     answer = (_, response) => response.end('{"results":[]}')
     const one = asking()
-    expect((await one.ask(REQUEST, signal)).toString()).toBe('{"results":[]}')
+    expect(await one.ask(REQUEST, String, signal)).toBe('{"results":[]}')
     const [request] = received
     expect(request).toMatchObject({ method: 'POST', type: 'application/x-www-form-urlencoded' })
     expect(request?.url).toBe('/api/query/engage?project_id=12')
@@ -86,7 +86,7 @@ describe('asking', () => {
 
   it('sends no body without a form', async () => {
     answer = (_, response) => response.end('[]')
-    await asking().ask({ family: 'app', path: '/x', query: { a: '1' } }, signal)
+    await asking().ask({ family: 'app', path: '/x', query: { a: '1' } }, String, signal)
     expect(received).toMatchObject([{ method: 'GET', url: '/x?project_id=12&a=1', body: '' }])
   })
 
@@ -96,7 +96,7 @@ describe('asking', () => {
       response.end('[1]')
     }
     const one = asking()
-    await one.ask(REQUEST, signal)
+    await one.ask(REQUEST, String, signal)
     expect(one).toMatchObject({ requests: 3, bytes: 3 })
     expect(told.map(({ kind }) => kind)).toEqual(['retry', 'retry'])
   })
@@ -108,14 +108,14 @@ describe('asking', () => {
     ['{"error":"something else"}', 'REQUEST_REFUSED'],
   ])('takes a refusal with status 200 for what it says: %s', async (text, code) => {
     answer = (_, response) => response.end(text)
-    await expect(asking().ask(REQUEST, signal)).rejects.toMatchObject({ code })
+    await expect(asking().ask(REQUEST, String, signal)).rejects.toMatchObject({ code })
   })
 
   it.each(['{"annotations":[],"error":false}', '{"results":[{"error":"x"}],"error":""}', '"error"', '["error"]'])(
     'takes no other body for a refusal: %s',
     async (text) => {
       answer = (_, response) => response.end(text)
-      expect((await asking().ask(REQUEST, signal)).toString()).toBe(text)
+      expect(await asking().ask(REQUEST, String, signal)).toBe(text)
     },
   )
 
@@ -124,14 +124,14 @@ describe('asking', () => {
     answer = (_, response) => response.end(bodies[received.length - 1])
     const read = (body: Buffer) => parseAnswer(body, 'The answer')
     const one = asking()
-    expect(await one.answer(REQUEST, read, signal)).toEqual([1])
+    expect(await one.ask(REQUEST, read, signal)).toEqual([1])
     expect(one.requests).toBe(bodies.length)
   })
 
   it('asks no more than twice again for an answer that cannot be read', async () => {
     answer = (_, response) => response.end('<html>')
     const one = asking()
-    const answered = one.answer(REQUEST, (body) => parseAnswer(body, 'The answer'), signal)
+    const answered = one.ask(REQUEST, (body) => parseAnswer(body, 'The answer'), signal)
     await expect(answered).rejects.toMatchObject({ code: 'BODY_UNREADABLE' })
     expect(one.requests).toBe(3)
   })
@@ -141,7 +141,7 @@ describe('asking', () => {
       response.statusCode = 400
       response.end('{"error":"no such thing"}')
     }
-    const failure = asking().ask(REQUEST, signal)
+    const failure = asking().ask(REQUEST, String, signal)
     await expect(failure).rejects.toMatchObject({ code: 'REQUEST_REFUSED' })
     const { message } = (await failure.catch((error) => error)) as Error
     expect(message).toContain('POST /api/query/engage (where=a')
@@ -165,7 +165,7 @@ describe('asking', () => {
       if (count === 7) waiting.shift()?.()
     }
     const one = asking(2)
-    const all = await Promise.allSettled(Array.from({ length: 7 }, () => one.ask(REQUEST, signal)))
+    const all = await Promise.allSettled(Array.from({ length: 7 }, () => one.ask(REQUEST, String, signal)))
     expect(all.filter(({ status }) => status === 'rejected').length).toBe(2)
     expect(most).toBe(2)
     await budget[Symbol.asyncDispose]()

@@ -14,6 +14,10 @@ interface Paging {
   readonly sizeMax: number
   readonly tellsTotal: boolean
   readonly tellsSize: boolean
+  /** The size that it tells is the one that was asked for, whatever it gives. */
+  readonly tellsAskedSize?: boolean
+  /** Numbers come as texts. */
+  readonly isInTexts?: boolean
   /** Pages from which profiles have gone since the session began. */
   readonly shortPages: readonly number[]
   readonly refusesPastTheEnd: boolean
@@ -26,6 +30,8 @@ const paging = fc.record<Paging>({
   sizeMax: fc.integer({ min: 1, max: 12 }),
   tellsTotal: fc.boolean(),
   tellsSize: fc.boolean(),
+  tellsAskedSize: fc.boolean(),
+  isInTexts: fc.boolean(),
   shortPages: fc.array(fc.integer({ min: 1, max: 6 }), { maxLength: 2 }),
   refusesPastTheEnd: fc.boolean(),
   atOnce: fc.constantFrom(0, 1, 3),
@@ -38,11 +44,12 @@ async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
   let running = 0
   let most = 0
   const size = Math.min(server.askedSize, server.sizeMax)
+  const written = (number: number) => (server.isInTexts ? String(number) : number)
   const idsOf = (page: number) => {
     const ids = Array.from({ length: server.profiles }, (_, at) => `p${at}`).slice(page * size, (page + 1) * size)
     return server.tellsTotal && server.shortPages.includes(page) ? ids.slice(1) : ids
   }
-  const ask = async ({ form = {} }: ApiRequest): Promise<Buffer> => {
+  const answer = async ({ form = {} }: ApiRequest): Promise<Buffer> => {
     const page = Number(form.page ?? 0)
     asked.push(page)
     most = Math.max(most, ++running)
@@ -53,8 +60,8 @@ async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
       throw new MixloadError('REQUEST_REFUSED', 'no page')
     const first = {
       session_id: 's',
-      ...(server.tellsTotal ? { total: server.profiles } : {}),
-      ...(server.tellsSize ? { page_size: size } : {}),
+      ...(server.tellsTotal ? { total: written(server.profiles) } : {}),
+      ...(server.tellsSize ? { page_size: written(server.tellsAskedSize ? server.askedSize : size) } : {}),
     }
     const results = idsOf(page).map((id) => ({ $distinct_id: id, $properties: {} }))
     return Buffer.from(JSON.stringify({ ...(page === 0 ? first : {}), results }))
@@ -62,8 +69,7 @@ async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
   const context: StreamContext = {
     settings: resolveSettings({}, {}, { engagePageSize: server.askedSize, queryRequestsAtOnce: server.atOnce }),
     zone: 'UTC',
-    ask,
-    answer: async (request, read) => read(await ask(request)),
+    ask: async (request, read) => read(await answer(request)),
     expect: () => {},
     tell: (event) => event.kind === 'warning' && warnings.push(event.message),
   }
@@ -84,8 +90,8 @@ describe('pages of profiles', () => {
   it('are all read, in order, whatever of the paging the server tells', async () => {
     await fc.assert(
       fc.asyncProperty(paging, async (server) => {
-        // A server that tells neither and gives less than is asked for looks as if it had come to its end.
-        fc.pre(server.tellsTotal || server.tellsSize || server.sizeMax >= server.askedSize)
+        // One that tells a wrong size, and no total, looks as if it had come to its end.
+        fc.pre(server.tellsTotal || !server.tellsSize || !server.tellsAskedSize || server.sizeMax >= server.askedSize)
         // One that refuses what is past an end that it does not tell looks as if it had lost the session.
         fc.pre(server.tellsTotal || !server.refusesPastTheEnd)
         const { got, all } = await read(server)
@@ -98,7 +104,7 @@ describe('pages of profiles', () => {
   it('are asked for once each, no more at once than may be, and none in vain where the server tells how many there are', async () => {
     await fc.assert(
       fc.asyncProperty(paging, async (some) => {
-        const server = { ...some, tellsTotal: true, tellsSize: true, shortPages: [] }
+        const server = { ...some, tellsTotal: true, tellsSize: true, tellsAskedSize: false, shortPages: [] }
         const { asked, most, size } = await read(server)
         expect(asked.toSorted((one, other) => one - other)).toEqual(
           Array.from({ length: Math.max(1, Math.ceil(server.profiles / size)) }, (_, page) => page),
@@ -133,5 +139,11 @@ describe('pages of profiles', () => {
     const { got, asked } = await read({ ...server, refusesPastTheEnd: true, atOnce: 1 }, { atLeast: 45 })
     expect(got.length).toBe(30)
     expect(asked).toEqual([0, 1, 2, 3])
+  })
+
+  it('are one where the server tells nothing and refuses a second one', async () => {
+    const server = { profiles: 3, askedSize: 10, sizeMax: 10, tellsTotal: false, tellsSize: false, shortPages: [] }
+    const { got, all } = await read({ ...server, refusesPastTheEnd: true, atOnce: 1 })
+    expect(got).toEqual(all)
   })
 })
