@@ -1,5 +1,6 @@
 import type { Runs } from './figures.ts'
 import { type Measure, measure } from './measure.ts'
+import { measureCommand } from './measure-command.ts'
 import type { Subject } from './places/place.ts'
 import type { TableFacts } from './table-facts.ts'
 
@@ -48,7 +49,8 @@ class Result implements Runs {
 async function runOnce(subject: Subject, rows: number, result: Result): Promise<void> {
   try {
     await subject.prepare()
-    const used = await measure(subject.program)
+    const { program } = subject
+    const used = await ('command' in program ? measureCommand(program) : measure(program))
     result.facts = await subject.facts()
     if (result.facts.rows === rows) result.measures.push(used)
     else result.failure = `loaded ${result.facts.rows} rows of ${rows}`

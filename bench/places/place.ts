@@ -1,4 +1,4 @@
-import type { NodeProgram } from '../program.ts'
+import type { NodeProgram, OtherProgram } from '../program.ts'
 import type { TableFacts } from '../table-facts.ts'
 
 /** A program that is measured, and what it leaves. */
@@ -6,7 +6,7 @@ export interface Subject {
   readonly name: string
   /** Makes its target empty. Not measured. */
   prepare(): Promise<void>
-  readonly program: NodeProgram
+  readonly program: NodeProgram | OtherProgram
   facts(): Promise<TableFacts>
 }
 

@@ -1,0 +1,102 @@
+import { existsSync } from 'node:fs'
+import { copyFile, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Runs } from './figures.ts'
+import { type DataSet, generate, ONE_DAY } from './generate.ts'
+import { measure } from './measure.ts'
+import { measureCommand } from './measure-command.ts'
+import type { Subject } from './places/place.ts'
+import type { OtherProgram } from './program.ts'
+import { startServer } from './server-process.ts'
+import { tableFacts } from './table-facts.ts'
+import { runInTurns } from './turns.ts'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const WORK = join(ROOT, '.tmp/bench')
+
+/** What the models are built from: a month, and the night after it. */
+export interface DbtSet {
+  readonly name: string
+  readonly month: DataSet
+  readonly night: DataSet
+}
+
+export const DBT: DbtSet = {
+  name: 'dbt',
+  month: { ...ONE_DAY, name: 'million', events: 1_000_000, firstDay: '2024-03-01', days: 30 },
+  night: { ...ONE_DAY, name: 'night', events: 30_000, firstDay: '2024-03-31', seed: 3 },
+}
+
+/** Builds and tests all models of the dbt package on DuckDB, and again when a night's events have come. */
+export async function runDbt(
+  { name: caseName, month, night }: DbtSet,
+  rounds: number,
+  tell: (text: string) => void,
+): Promise<readonly Runs[]> {
+  const program = join(ROOT, '.tmp/dbt/dbt')
+  if (!existsSync(program)) throw new Error('dbt is not installed: run `make dbt`.')
+  const directory = join(WORK, caseName)
+  await rm(directory, { recursive: true, force: true })
+  await mkdir(directory, { recursive: true })
+  tell(`${caseName}: ${month.events.toLocaleString('en')} events, and ${night.events.toLocaleString('en')} of a night`)
+  const loaded = join(directory, 'loaded.duckdb')
+  const later = join(directory, 'later.duckdb')
+  const database = join(directory, 'warehouse.duckdb')
+  await writeProject(directory, database)
+  const build: OtherProgram = {
+    command: program,
+    args: ['--quiet', '--no-use-colors', 'build'],
+    cwd: directory,
+    environment: { DBT_PROFILES_DIR: directory, HOME: directory, DO_NOT_TRACK: '1' },
+  }
+  await load(month, loaded)
+  await copyFile(loaded, database)
+  await measureCommand(build)
+  await copyFile(database, later)
+  await load(night, later)
+  const subject = (name: string, from: string): Subject => ({
+    name,
+    prepare: () => copyFile(from, database),
+    program: build,
+    facts: () => tableFacts(database, 'analytics.events'),
+  })
+  const months = await runInTurns(caseName, [subject('dbt build', loaded)], month.events, rounds, tell)
+  const rows = month.events + night.events
+  const nights = await runInTurns(caseName, [subject('dbt build, a night later', later)], rows, rounds, tell)
+  return [...months, ...nights]
+}
+
+async function load(set: DataSet, database: string): Promise<void> {
+  const { directory, lastDay } = await generate(set, WORK)
+  await using server = await startServer({ script: join(ROOT, 'bench/serve.ts'), args: [directory], cwd: WORK })
+  await measure({
+    script: join(ROOT, 'dist/cmd/mixload.js'),
+    args: ['backfill', '--from', set.firstDay, '--to', lastDay, '--destination', `duckdb:${database}`],
+    cwd: WORK,
+    environment: {
+      MIXPANEL_API_URL: server.url,
+      MIXPANEL_PROJECT_ID: '1000',
+      MIXPANEL_SERVICE_ACCOUNT: 'bench',
+      MIXPANEL_SERVICE_ACCOUNT_SECRET: 'bench',
+      MIXLOAD_STREAMS: 'export',
+      MIXLOAD_REQUESTS_PER_HOUR: '0',
+      MIXLOAD_REQUESTS_PER_SECOND: '0',
+      MIXLOAD_STATE_DIR: join(WORK, 'state'),
+      MIXLOAD_SPOOL_DIR: join(WORK, 'spool'),
+    },
+  })
+}
+
+/** A dbt project with nothing but the package, as `dbt deps` would lay it out. */
+async function writeProject(directory: string, database: string): Promise<void> {
+  const output = { type: 'duckdb', path: database, schema: 'analytics', threads: 2 }
+  const files = {
+    'dbt_project.yml': { name: 'bench', profile: 'bench', version: '1.0.0' },
+    'packages.yml': { packages: [{ local: join(ROOT, 'sql/dbt') }] },
+    'profiles.yml': { bench: { target: 'here', outputs: { here: output } } },
+  }
+  for (const [name, content] of Object.entries(files)) await writeFile(join(directory, name), JSON.stringify(content))
+  await mkdir(join(directory, 'dbt_packages'))
+  await symlink(join(ROOT, 'sql/dbt'), join(directory, 'dbt_packages', 'mixload'))
+}
