@@ -8,7 +8,7 @@ FROM (
     {{columns}},
     row_number() OVER (
       PARTITION BY event, coalesce(mp_distinct_id_before_identity, distinct_id), time, mp_insert_id
-      ORDER BY mp_processing_time_ms DESC NULLS LAST, _loaded_at DESC
+      ORDER BY mp_processing_time_ms DESC NULLS LAST, _loaded_at DESC, event_id
     ) AS __rank
   FROM {{table}}
 ) AS ranked

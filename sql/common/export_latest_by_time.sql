@@ -7,7 +7,7 @@ FROM (
     {{columns}},
     row_number() OVER (
       PARTITION BY distinct_id, event, time
-      ORDER BY mp_processing_time_ms DESC NULLS LAST, _loaded_at DESC
+      ORDER BY mp_processing_time_ms DESC NULLS LAST, _loaded_at DESC, event_id
     ) AS __rank
   FROM {{table}}
 ) AS ranked
