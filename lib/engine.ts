@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue, type JS } from '@duckdb/node-api'
-import { MixloadError, messageOf } from './errors.ts'
+import { isFailure, MixloadError, messageOf } from './errors.ts'
 import { quoteText } from './sql.ts'
 
 export interface EngineOptions {
@@ -166,6 +166,14 @@ export function rowsAsJson(query: string): string {
 /** A list of files as the engine's table functions take it. */
 export function fileList(paths: readonly string[]): string {
   return `[${paths.map(quoteText).join(', ')}]`
+}
+
+/** The kinds of the engine's errors that what it reads is to blame for. */
+const OF_DATA = /^(?:Invalid Input|Conversion|Out of Range) Error/
+
+/** Whether a failure is that of what the engine was given to read, and not of memory, disk or anything else. */
+export function isOfData(error: unknown): boolean {
+  return isFailure(error, 'ENGINE_FAILED') && error.cause instanceof Error && OF_DATA.test(error.cause.message)
 }
 
 function engineFailure(error: unknown): MixloadError {

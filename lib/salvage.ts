@@ -1,6 +1,5 @@
 import { partsOf } from './chunk-parts.ts'
-import type { EngineConnection } from './engine.ts'
-import { isFailure } from './errors.ts'
+import { type EngineConnection, isOfData } from './engine.ts'
 import { type Chunk, ChunkWriter, removeChunks, type SpoolDirectory } from './spool.ts'
 import type { SpooledRows } from './spooled-rows.ts'
 import type { DayRows } from './time/day-tally.ts'
@@ -17,6 +16,7 @@ type Probe = (paths: readonly string[]) => Promise<boolean>
  * another cause.
  *
  * `queryOf` gives the query that the load would run over files.
+ * @throws MixloadError ENGINE_FAILED where the engine fails for another reason, such as want of memory, and SPOOL_FAILED.
  */
 export async function salvage<S extends SpooledRows>(
   spooled: S,
@@ -29,7 +29,7 @@ export async function salvage<S extends SpooledRows>(
       await connection.all(`SELECT max(hash(COLUMNS(*))) FROM (${queryOf(paths)})`)
       return true
     } catch (error) {
-      if (isFailure(error, 'ENGINE_FAILED')) return false
+      if (isOfData(error)) return false
       throw error
     }
   }

@@ -57,10 +57,16 @@ export abstract class TableLoader<S extends SpooledRows> {
 
   /** The lines without those that the engine refuses; throws `failure` where it refuses none, so had another cause. */
   protected async readable(spooled: S, failure: unknown): Promise<S> {
-    const { engine, spool, tell } = this.options
+    const { engine, spool, registry, tell } = this.options
     const connection = await engine.connect()
     try {
-      const readable = await salvage(spooled, spool, connection, (paths) => this.flattened(spooled, paths).query)
+      await engine.makeRoomFor(registry.columns.length, connection)
+      const readable = await salvage(spooled, spool, connection, (paths) => this.flattened(spooled, paths).query).catch(
+        (error) => {
+          // Whatever keeps lines from being tried says nothing about them.
+          throw isFailure(error, 'ENGINE_FAILED', 'SPOOL_FAILED') ? failure : error
+        },
+      )
       if (readable === undefined) throw failure
       const refused = readable.summary.rejects - spooled.summary.rejects
       tell({

@@ -24,6 +24,8 @@ const ROW_GROUP_ROWS_MAX = 122_880
 const ROW_GROUP_ROWS_MIN = 8192
 /** Between these: the writer holds that many values of all columns for each thread, beside the engine's own memory. */
 const ROW_GROUP_VALUES = 2_000_000
+/** And about so many bytes: of long texts fewer rows fit into the engine's memory. */
+const ROW_GROUP_MEGABYTES = 32
 
 /** What a day costs in memory while several are written side by side, for each column and thread. */
 const BYTES_PER_DAY_COLUMN_AND_THREAD = 64 * 1024
@@ -210,7 +212,10 @@ export async function writeRejects(
 }
 
 async function copy(connection: EngineConnection, query: string, path: string, options: string) {
-  const files = await connection.all(`COPY (${query}) TO ${quoteText(path)} (FORMAT parquet, RETURN_STATS, ${options})`)
+  const files = await connection.all(
+    `COPY (${query}) TO ${quoteText(path)}
+     (FORMAT parquet, RETURN_STATS, ROW_GROUP_SIZE_BYTES '${ROW_GROUP_MEGABYTES}MB', ${options})`,
+  )
   return files.map((file) => ({
     path: String(file.filename),
     rows: Number(file.count),

@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { packagePath } from '../../lib/package-root.ts'
-import { ACCOUNT, ended, eventsOf, type Ran, Workplace } from '../cmd/run-mixload.ts'
+import { ACCOUNT, ended, eventsOf, Workplace } from '../cmd/run-mixload.ts'
+import { runTwice, WANTS } from './small-disk.ts'
 
 const DAYS = ['2026-03-01', '2026-03-02', '2026-03-03'] as const
 const PER_DAY = 2000
@@ -15,28 +14,7 @@ async function workplaceWithEvents(): Promise<Workplace> {
   return place
 }
 
-/**
- * Runs twice with `disk/` in the workplace being a disk of its own: first a small one that gets full, then a large one
- * with the same files. What is on it in the end is copied to `copy/`. Needs the user namespaces of Linux.
- */
-async function onSmallDisk(place: Workplace, size: string, more: Readonly<Record<string, string>>): Promise<Ran> {
-  const disk = join(place.directory, 'disk')
-  mkdirSync(disk)
-  const script = `
-    mount -t tmpfs -o size=${size} tmpfs disk
-    "$@"
-    echo "first: $?"
-    mount -o remount,size=500m disk
-    "$@"
-    echo "second: $?"
-    cp -r disk copy`
-  const command = [process.execPath, packagePath('dist', 'cmd', 'mixload.js'), ...LOAD]
-  const args = ['--map-root-user', '--mount', 'sh', '-c', script, 'sh', ...command]
-  const stdio = ['ignore', 'pipe', 'pipe'] as const
-  return ended(spawn('unshare', args, { cwd: place.directory, env: place.environment(more), stdio: [...stdio] }))
-}
-
-/** Every event once, and nothing left in the spool. */
+/** Every event once. */
 async function expectAll(place: Workplace): Promise<void> {
   expect(await place.query('SELECT count(*) AS n, count(DISTINCT mp_insert_id) AS d FROM export')).toEqual([
     { n: BigInt(3 * PER_DAY), d: BigInt(3 * PER_DAY) },
@@ -52,40 +30,63 @@ async function expectToGoOn(place: Workplace): Promise<void> {
   expect(readdirSync(join(place.directory, 'spool'))).toEqual([])
 }
 
-describe('a full disk', () => {
-  it('under the spool ends the run with exit code 1, and the next one goes on', async () => {
+/** What the system says, and others in its stead, where there is no room. */
+const NO_ROOM = /(?:ENOSPC|EFBIG|No space left|File too large)/i
+
+describe.each(Object.keys(WANTS) as (keyof typeof WANTS)[])('where the %s', (want) => {
+  it('in the spool, the run ends with exit code 1, and the next one goes on', async () => {
     await using place = await workplaceWithEvents()
-    const ran = await onSmallDisk(place, '1m', { MIXLOAD_SPOOL_DIR: join(place.directory, 'disk', 'spool') })
-    expect(ran.stdout).toMatch(/first: 1.*second: 0/s)
-    expect(ran.stderr).toMatch(/SPOOL_FAILED.*ENOSPC.*--spool-dir/)
+    const disk = { MIXLOAD_SPOOL_DIR: join(place.directory, 'disk', 'spool') }
+    const ran = await runTwice(place, want, { disk: 1024, file: 1024 }, LOAD, disk)
+    expect(ran.stdout, ran.stderr).toMatch(/first: 1.*second: 0/s)
+    expect(ran.stderr).toMatch(new RegExp(`SPOOL_FAILED.*${NO_ROOM.source}.*--spool-dir`, 'i'))
     await expectAll(place)
   })
 
-  it('under the database ends the run with exit code 1 and no half of a day, and the next one goes on', async () => {
+  it('in DuckDB, the run ends with exit code 1 and no half of a day, and the next one goes on', async () => {
     await using place = await workplaceWithEvents()
     const name = place.database.slice(place.directory.length + 1)
-    const ran = await onSmallDisk(place, '3m', { MIXLOAD_DESTINATION: `duckdb:${join(place.directory, 'disk', name)}` })
-    expect(ran.stdout).toMatch(/What was committed before stays: 2000 rows.*first: 1.*second: 0/s)
-    expect(ran.stderr).toMatch(/DESTINATION_FAILED.*No space left/)
+    const disk = { MIXLOAD_DESTINATION: `duckdb:${join(place.directory, 'disk', name)}` }
+    const ran = await runTwice(place, want, { disk: 3072, file: 3072 }, LOAD, disk)
+    expect(ran.stdout, ran.stderr).toMatch(/What was committed before stays: 2000 rows.*first: 1.*second: 0/s)
+    expect(ran.stderr).toMatch(new RegExp(`DESTINATION_FAILED.*${NO_ROOM.source}`, 'i'))
     renameSync(join(place.directory, 'copy', name), place.database)
     await expectAll(place)
+  })
+
+  it('among Parquet files, the run ends with exit code 1 and no half of a day, and the next one goes on', async () => {
+    await using place = await Workplace.create()
+    // Of a day with many columns, what is loaded is longer than what was spooled.
+    const wide = Object.fromEntries(Array.from({ length: 900 }, (_, at) => [`property ${at}`, at]))
+    for (const [at, day] of DAYS.entries()) await place.simulator.ingest(eventsOf(day, 1, at === 1 ? wide : {}))
+    const disk = { MIXLOAD_DESTINATION: `parquet:${join(place.directory, 'disk', 'parquet')}` }
+    const ran = await runTwice(place, want, { disk: 560, file: 150 }, LOAD, disk)
+    expect(ran.stdout, ran.stderr).toMatch(/What was committed before stays: 1 rows.*first: 1.*second: 0/s)
+    expect(ran.stderr).toMatch(new RegExp(`DESTINATION_FAILED.*${NO_ROOM.source}`, 'i'))
+    const files = `read_parquet('${join(place.directory, 'copy', 'parquet', 'export', '*', '*.parquet')}')`
+    await place.change(`CREATE SCHEMA mixpanel; CREATE VIEW mixpanel.export AS SELECT * FROM ${files}`)
+    const rows = await place.query(
+      'SELECT CAST(_day AS VARCHAR) AS day, count(*) AS n, count(DISTINCT mp_insert_id) AS d FROM export GROUP BY 1 ORDER BY 1',
+    )
+    expect(rows).toEqual(DAYS.map((day) => ({ day, n: 1n, d: 1n })))
   })
 })
 
 describe('what cannot be written', () => {
-  it.each(['MIXLOAD_SPOOL_DIR', 'MIXLOAD_STATE_DIR'])(
-    '%s: exit code 1 and a message that says so',
-    async (variable) => {
-      await using place = await workplaceWithEvents()
-      // Nobody, not even root, makes a directory below a file.
-      writeFileSync(join(place.directory, 'file'), '')
-      const ran = await place.run([...LOAD, '--requests-per-hour', '1000'], {
-        [variable]: join(place.directory, 'file', 'below'),
-      })
-      expect(ran).toMatchObject({ code: 1, stderr: expect.stringMatching(/SPOOL_FAILED.*ENOTDIR.*below/) })
-      await expectToGoOn(place)
-    },
-  )
+  it.each([
+    ['MIXLOAD_SPOOL_DIR', 'below a file'],
+    ['MIXLOAD_SPOOL_DIR', 'in /proc'],
+    ['MIXLOAD_STATE_DIR', 'below a file'],
+    ['MIXLOAD_STATE_DIR', 'in /proc'],
+  ])('%s %s: exit code 1 and a message that says so', async (variable, where) => {
+    await using place = await workplaceWithEvents()
+    // Nobody, not even root, makes a directory in either.
+    writeFileSync(join(place.directory, 'file'), '')
+    const path = where === 'in /proc' ? '/proc/self/no/such' : join(place.directory, 'file', 'below')
+    const ran = await place.run([...LOAD, '--requests-per-hour', '1000'], { [variable]: path })
+    expect(ran).toMatchObject({ code: 1, stderr: expect.stringMatching(`SPOOL_FAILED.*${path}.*: E[A-Z]+: `) })
+    await expectToGoOn(place)
+  })
 
   it('a database in a directory that cannot be written to: exit code 1, and the message names it', async () => {
     await using place = await workplaceWithEvents()

@@ -6,76 +6,93 @@ import { createMemoryDestination } from '../../destinations/memory/index.ts'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import { ColumnRegistry } from '../../lib/columns/registry.ts'
 import { Engine } from '../../lib/engine.ts'
+import { MixloadError, messageOf } from '../../lib/errors.ts'
+import type { SpooledSlice } from '../../lib/extract.ts'
 import { Loader } from '../../lib/load.ts'
 import { SpoolDirectory } from '../../lib/spool.ts'
+import { expectFailure } from '../conformance/failures.ts'
 import { BodySpooler } from './spool-lines.ts'
 
 const DAY = { firstDay: '2026-08-03', lastDay: '2026-08-03' }
 
-it('sets aside just the lines that the engine refuses, and loads the others', async () => {
+/** A loader into memory, by an engine that may hold so much. */
+async function loaderOf(memoryLimit: string) {
   const directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
-  try {
-    await using spool = await SpoolDirectory.create(directory)
-    await using engine = await Engine.create({ memoryLimit: '500MB', temporaryDirectory: join(directory, 'engine') })
-    await using destination = createMemoryDestination({ engine })
-    const { signal } = new AbortController()
-    await destination.open(signal)
-    const registry = new ColumnRegistry(EXPORT_COLUMNS, {
-      columnsMax: 1000,
-      newProperties: 'capture',
-      typeOf: () => undefined,
-      isWanted: () => true,
-    })
-    const told: string[] = []
-    const loader = new Loader(
-      {
-        destination: { ...destination, load: failingAsADriverDoes(destination.load) },
-        engine,
-        spool,
-        registry,
-        table: 'export',
-        write: 'append',
-        localZone: undefined,
-        tell: (event) => event.kind === 'warning' && told.push(event.message),
-      },
-      [],
-    )
-    const lines = Array.from(
-      { length: 50 },
-      (_, at) => `{"event":"E","properties":{"time":${1785758400000 + at},"a":${at}}}\n`,
-    )
-    const spooled = await new BodySpooler(spool, registry).spool(DAY, Buffer.from(lines.join('')))
-    // What the scanner would never let through: a lone surrogate, and a text where the struct has a number.
-    const bad = ['{"event":"E","properties":{"a":"\\ud800"}}', '{"event":"E","properties":{"a":"x"}}']
-    await appendFile(spooled.events[0]?.path ?? '', bad.map((line) => `${line}\n`).join(''))
-    const { summary } = spooled
-    const record = await loader.load(
-      { ...spooled, summary: { ...summary, events: summary.events + bad.length } },
-      signal,
-    )
-    expect(record).toMatchObject({ rowCount: 50, rejectCount: 2 })
-    expect(
-      destination
-        .peek('export')
-        ?.rows.map(({ a }) => a)
-        .sort((one, other) => Number(one) - Number(other)),
-    ).toEqual(Array.from({ length: 50 }, (_, at) => at))
-    expect(
-      destination
-        .peek('_mixload_rejects')
-        ?.rows.map(({ line }) => line)
-        .sort(),
-    ).toEqual([...bad].sort())
-    expect(told).toEqual([expect.stringContaining('cannot read 2 lines')])
-  } finally {
-    await rm(directory, { recursive: true, force: true })
+  const spool = await SpoolDirectory.create(directory)
+  const engine = await Engine.create({ memoryLimit, temporaryDirectory: join(directory, 'engine') })
+  const destination = createMemoryDestination({ engine })
+  await destination.open(new AbortController().signal)
+  const registry = new ColumnRegistry(EXPORT_COLUMNS, {
+    columnsMax: 1000,
+    newProperties: 'capture',
+    typeOf: () => undefined,
+    isWanted: () => true,
+  })
+  const told: string[] = []
+  const loader = new Loader(
+    {
+      destination: { ...destination, load: failingAsADriverDoes(destination.load) },
+      engine,
+      spool,
+      registry,
+      table: 'export',
+      write: 'append',
+      localZone: undefined,
+      tell: (event) => event.kind === 'warning' && told.push(event.message),
+    },
+    [],
+  )
+  return {
+    engine,
+    destination,
+    told,
+    load: (spooled: SpooledSlice) => loader.load(spooled, new AbortController().signal),
+    spooled: (lines: readonly string[]) => new BodySpooler(spool, registry).spool(DAY, Buffer.from(lines.join(''))),
+    async [Symbol.asyncDispose]() {
+      await destination[Symbol.asyncDispose]()
+      await engine[Symbol.asyncDispose]()
+      await rm(directory, { recursive: true, force: true })
+    },
   }
+}
+
+const LINES = Array.from(
+  { length: 50 },
+  (_, at) => `{"event":"E","properties":{"time":${1785758400000 + at},"a":${at}}}\n`,
+)
+
+it('sets aside just the lines that the engine refuses, and loads the others', async () => {
+  await using place = await loaderOf('500MB')
+  const spooled = await place.spooled(LINES)
+  // What the scanner would never let through: a lone surrogate, and a text where the struct has a number.
+  const bad = ['{"event":"E","properties":{"a":"\\ud800"}}', '{"event":"E","properties":{"a":"x"}}']
+  await appendFile(spooled.events[0]?.path ?? '', bad.map((line) => `${line}\n`).join(''))
+  const { summary } = spooled
+  const record = await place.load({ ...spooled, summary: { ...summary, events: summary.events + bad.length } })
+  expect(record).toMatchObject({ rowCount: 50, rejectCount: 2 })
+  const numbers = place.destination.peek('export')?.rows.map(({ a }) => Number(a))
+  expect(numbers?.toSorted((one, other) => one - other)).toEqual(LINES.map((_, at) => at))
+  const rejects = place.destination.peek('_mixload_rejects')?.rows.map(({ line }) => String(line))
+  expect(rejects?.toSorted()).toEqual(bad.toSorted())
+  expect(place.told).toEqual([expect.stringContaining('cannot read 2 lines')])
+})
+
+it('sets no line aside because the engine has no memory to read it', async () => {
+  await using place = await loaderOf('500MB')
+  const spooled = await place.spooled(LINES)
+  const connection = await place.engine.connect()
+  await connection.run("SET memory_limit = '300KB'")
+  const failure = await expectFailure(place.load(spooled), 'DESTINATION_FAILED')
+  expect(messageOf(failure)).toContain('Out of Memory')
+  expect(place.told).toEqual([])
+  await connection.run("SET memory_limit = '500MB'")
+  connection.close()
+  expect(await place.load(spooled)).toMatchObject({ rowCount: 50, rejectCount: 0 })
 })
 
 /** Destinations wrap the engine's failures; the memory destination hands them on as they are. */
 function failingAsADriverDoes(load: ReturnType<typeof createMemoryDestination>['load']): typeof load {
   return async (...given) => {
-    const { MixloadError } = await import('../../lib/errors.ts')
     try {
       return await load(...given)
     } catch (error) {
