@@ -66,7 +66,8 @@ async function* mixpanelFindings(context: CommandContext): AsyncGenerator<Findin
   yield zoneFinding(settings.timezone, project?.timezone)
   const yesterday = yesterdayOf(zone !== undefined && isZone(zone) ? zone : 'UTC', Date.now())
   for (const probe of probesOf(settings, yesterday)) yield await probeFinding(client, probe, context)
-  yield clockFinding(client.clockOffsetMs)
+  // Where nothing has answered, there is no clock to compare with.
+  if (client.clockOffsetMs !== undefined) yield clockFinding(client.clockOffsetMs)
 }
 
 /** A question that shows whether a part of the API may be used, and the budget that it counts in. */
@@ -107,7 +108,9 @@ async function probeFinding(
     return { check, ok: true, detail: `the plan and the credentials allow it, ${much}` }
   } catch (error) {
     if (!(error instanceof MixloadError)) throw error
-    return { check, ok: false, detail: `${error.message} Without it, name other streams: --streams.` }
+    const isAbsent = isFailure(error, 'PLAN_REFUSED', 'PERMISSION_REFUSED', 'NOT_FOUND')
+    const advice = isAbsent ? ' Without it, name other streams: --streams.' : ''
+    return { check, ok: false, detail: `${messageOf(error)}${advice}` }
   } finally {
     await release()
   }

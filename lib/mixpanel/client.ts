@@ -36,8 +36,8 @@ const REFUSAL_BYTES_MAX = 64 * 1024
 export class MixpanelClient implements AsyncDisposable {
   readonly #options: ClientOptions
   readonly #agent: EnvHttpProxyAgent
-  /** The server's clock less ours, milliseconds, as of the last answer. */
-  clockOffsetMs = 0
+  /** The server's clock less ours, milliseconds, as of the last answer; undefined before the first. */
+  clockOffsetMs: number | undefined
   /** Requests sent so far. */
   requestCount = 0
 

@@ -137,6 +137,11 @@ describe('mixload plan, check and views', () => {
     expect(ran.stdout).toMatch(/NO {2}export: Not on this project's plan/)
     const refused = await place.run(['check'], { MIXPANEL_SERVICE_ACCOUNT_SECRET: 'no' })
     expect(refused.stdout).toMatch(/NO {2}credentials: .*does not accept/)
+    expect(refused.stdout).not.toContain('--streams')
+    const unheard = await place.run(['check'], { MIXPANEL_API_URL: 'http://127.0.0.1:1' })
+    expect(unheard.code).toBe(1)
+    expect(unheard.stdout).toMatch(/NO {2}export: The connection failed/)
+    expect(unheard.stdout).not.toContain('clock')
   })
 
   it('makes the views anew', async () => {
