@@ -1,14 +1,16 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { MixloadError } from '../../lib/errors.ts'
+import type { RetryPolicy } from '../../lib/retry.ts'
 import { missingDays, wholeDays } from '../../lib/slices.ts'
 import { isSame, PropertyReader } from '../pipeline/read-back.ts'
+import { newDatabase } from '../postgres/shared.ts'
 import { dayAt } from './day-events.ts'
 import { CALLS, type Failure, failingDestination, Killed } from './failing-destination.ts'
 import { cut, FaultServer, refusal, type Step, whole } from './fault-server.ts'
 import { Pipeline, type Stored } from './pipeline.ts'
 
-/** Programs over DuckDB; memory is quicker and gets four times as many. */
+/** Programs over DuckDB, and over Postgres; memory is quicker and gets four times as many. */
 const RUNS = Number(process.env.MIXLOAD_TEST_PROGRAMS ?? 5)
 const DAYS = 4
 const CLOCK = { zone: 'UTC', daysAreLocal: false }
@@ -103,7 +105,16 @@ interface RunWhat {
   readonly faults: readonly Fault[]
   readonly failures: readonly Failure[]
   readonly stopAfter: number | null
+  /** Whether calls of the destination that fail for a while are made again. */
+  readonly isPatient: boolean
 }
+
+const PATIENT: RetryPolicy = {
+  retries: { DESTINATION_UNAVAILABLE: 3, COMMIT_IN_DOUBT: 3 },
+  firstDelayMs: 1,
+  delayMaxMs: 2,
+}
+const IMPATIENT: RetryPolicy = { ...PATIENT, retries: {} }
 
 /** A run of the pipeline: of all days, or of those that the ledger does not have. */
 class Run implements fc.AsyncCommand<Model, Real> {
@@ -118,7 +129,7 @@ class Run implements fc.AsyncCommand<Model, Real> {
   }
 
   async run(model: Model, { pipeline, faults, server }: Real): Promise<void> {
-    const { days, write, failures, stopAfter } = this.#what
+    const { days, write, failures, stopAfter, isPatient } = this.#what
     const before = await pipeline.stored()
     const all = Array.from({ length: DAYS }, (_, at) => dayAt(at))
     const asked = days === 'all' ? all : missingDays(dayAt(0), dayAt(DAYS - 1), wholeDays(before.ledger, '', CLOCK))
@@ -132,6 +143,7 @@ class Run implements fc.AsyncCommand<Model, Real> {
         slices,
         write,
         signal: abort.signal,
+        destinationRetry: isPatient ? PATIENT : IMPATIENT,
         around: (destination) => failingDestination(destination, failures),
         onEvent: () => {
           if (++told === stopAfter) abort.abort()
@@ -253,11 +265,12 @@ const run = fc
     faults: fc.array(fault, { maxLength: 5 }),
     failures: fc.array(failure, { maxLength: 2 }),
     stopAfter: fc.option(fc.integer({ min: 1, max: 15 }), { freq: 3 }),
+    isPatient: fc.boolean(),
   })
   .map((what) => new Run(what))
-const calmRun = { write: 'append', faults: [], failures: [], stopAfter: null } as const
+const calmRun = { write: 'append', faults: [], failures: [], stopAfter: null, isPatient: false } as const
 
-it.each(['memory', 'duckdb'] as const)(
+it.each(['memory', 'duckdb', 'postgres'] as const)(
   'after any program of events, runs, faults and kills, %s holds exactly what its ledger says',
   async (into) => {
     await fc.assert(
@@ -268,7 +281,8 @@ it.each(['memory', 'duckdb'] as const)(
           if (path.endsWith('/names')) return whole('["E"]', FORM)
           return answer(faults.shift() ?? 'fine', bodyOf(model.mixpanel, day))
         })
-        await using pipeline = await Pipeline.create(into)
+        await using database = into === 'postgres' ? await newDatabase() : undefined
+        await using pipeline = await Pipeline.create(database ?? (into === 'memory' ? 'memory' : 'duckdb'))
         const real = { server, pipeline, faults }
         await fc.asyncModelRun(() => ({ model, real }), program)
 
@@ -283,7 +297,7 @@ it.each(['memory', 'duckdb'] as const)(
         await new Run({ ...calmRun, days: 'all', write: 'replace' }).run(model, real)
         expect((await pipeline.stored()).rows).toHaveLength(model.mixpanel.length)
       }),
-      { numRuns: into === 'duckdb' ? RUNS : 4 * RUNS },
+      { numRuns: into === 'memory' ? 4 * RUNS : RUNS },
     )
   },
   Math.max(300_000, RUNS * 30_000),
