@@ -169,6 +169,39 @@ function sorted(value: unknown): string {
   return `{${members.sort().join()}}`
 }
 
+describe.each<[string, NewDbtWarehouse]>([
+  ['duckdb', duckdb],
+  ['postgres', postgres],
+])('the view event on %s, when more has been loaded', (_, newWarehouse) => {
+  it('shows new rows at once, and what is new of properties when it is made again, under a view that stands on it', async () => {
+    await using place = await Workplace.create()
+    await using warehouse = await newWarehouse(place.directory)
+    await load(place, warehouse)
+    if (warehouse.url.startsWith('postgres')) {
+      // As models leave one.
+      await warehouse.query('CREATE VIEW public.ours AS SELECT * FROM mixpanel.event')
+    }
+    const next = { time: MOMENT + 60_000, distinct_id: 'eve', $insert_id: 'new', $carrier: 'A1', $wifi: 7, fresh: [1] }
+    const body = `${JSON.stringify({ event: 'New', properties: next })}\n`
+    place.simulator.clearFaults()
+    place.simulator.fault({ kind: 'body', match: { path: '/api/2.0/export' }, body })
+    const sync = ['sync', '--from', DAY, '--to', DAY, '--streams', 'export', '--attribution-window', '9']
+    expect(await place.run([...sync, '--destination', warehouse.url])).toMatchObject({ code: 0 })
+    const found = () =>
+      warehouse.query(`SELECT name, carrier, properties FROM mixpanel.event WHERE distinct_id = 'eve'`)
+    const properties = async () => JSON.parse((await found())[0]?.properties ?? '{}')
+    expect((await found()).map(({ name, carrier }) => ({ name, carrier }))).toEqual([{ name: 'New', carrier: null }])
+    expect(await properties()).not.toHaveProperty('fresh')
+    expect(await place.run(['views', '--shape', 'fivetran', '--destination', warehouse.url])).toMatchObject({ code: 0 })
+    expect((await found())[0]).toMatchObject({ carrier: 'A1' })
+    expect(sorted(await properties())).toBe(sorted(next))
+    if (warehouse.url.startsWith('postgres')) {
+      const ours = await warehouse.query(`SELECT carrier FROM public.ours WHERE distinct_id = 'eve'`)
+      expect(ours).toEqual([{ carrier: 'A1' }])
+    }
+  })
+})
+
 describe('mixload views --shape fivetran', () => {
   it('says that there is nothing to look at yet, and that times are UTC where it is told no zone', async () => {
     await using place = await Workplace.create()
