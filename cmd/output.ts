@@ -55,7 +55,12 @@ function logEvents(): Events {
 /** What went wrong, and what to do where that is always the same: what has failed for now may pass. */
 function failureText(error: unknown): string {
   const mayPass = error instanceof MixloadError && error.retry
-  return mayPass ? `${messageOf(error)} Run again later; what is committed stays.` : messageOf(error)
+  return mayPass ? `${asSentence(messageOf(error))} Run again later; what is committed stays.` : messageOf(error)
+}
+
+/** What a driver says has no full stop. */
+function asSentence(text: string): string {
+  return /[.!?)]$/.test(text) ? text : `${text}.`
 }
 
 function logEntry(event: RunEvent): { level: 'info' | 'warn'; message: string } & Record<string, unknown> {
@@ -161,7 +166,7 @@ function sentence(event: RunEvent): string {
     case 'columns-added':
       return `${event.table}: ${event.columns.length} new columns: ${someNames(event.columns)}`
     case 'retry':
-      return `${event.error.message} Trying again in ${(event.delayMs / 1000).toFixed(1)} s.`
+      return `${asSentence(event.error.message)} Trying again in ${(event.delayMs / 1000).toFixed(1)} s.`
     case 'waiting-for-budget':
       return `The request budget is used up; the next request may go in ${Math.ceil(event.ms / 1000)} s.`
     case 'rejects':

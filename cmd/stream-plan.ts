@@ -79,7 +79,13 @@ export async function planStreams(planning: Planning): Promise<readonly StreamPl
   return plans
 }
 
-function assertAllowed({ streams, write, events }: Settings): void {
+function assertAllowed({ streams, write, events, groups }: Settings): void {
+  if (streams.every((name) => name === 'groups') && Object.keys(groups).length === 0) {
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      '--streams groups: no groups are set. Name them in mixload.yaml, each with its data group id: groups: {company_id: "-123"}.',
+    )
+  }
   if (streams.includes('export') && write === 'replace' && events !== undefined) {
     throw new MixloadError(
       'CONFIG_INVALID',

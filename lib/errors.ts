@@ -120,6 +120,7 @@ export function firstFailure(error: unknown): unknown {
 /** The message of anything thrown, with the messages of its causes where they add something. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const cause = error.cause instanceof Error ? messageOf(error.cause) : undefined
-  return cause === undefined || error.message.includes(cause) ? error.message : `${error.message} (${cause})`
+  let { cause } = error
+  while (cause instanceof Error && error.message.includes(cause.message)) cause = cause.cause
+  return cause instanceof Error ? `${error.message} (${messageOf(cause)})` : error.message
 }

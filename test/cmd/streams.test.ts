@@ -288,6 +288,14 @@ describe('what looks at all streams', () => {
   })
 })
 
+describe('groups', () => {
+  it('that are asked for by themselves must be in the settings', async () => {
+    await using place = await Workplace.create()
+    const ran = await place.run(['sync', '--from', daysAgo(4), '--streams', 'groups'])
+    expect(ran).toMatchObject({ code: 2, stderr: expect.stringMatching(/no groups are set.*mixload\.yaml/) })
+  })
+})
+
 describe('two runs at once', () => {
   it('do not mix: the second one says who has the warehouse, and stops', async () => {
     await using place = await project()
