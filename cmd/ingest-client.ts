@@ -61,6 +61,8 @@ export function ingestClient(
     // Mixpanel's advice is 10 to 20 senders; these keep a slow connection full.
     requestsAtOnce: isImport ? 8 : 1,
     closeTimeoutMs: CLOSE_TIMEOUT_MS,
+    // The command ends in an orderly way by itself.
+    closeOnSignals: false,
   })
 }
 

@@ -14,6 +14,8 @@ export interface IngestAnswer {
   readonly status: number
   readonly body: string
   readonly retryAfter: string | undefined
+  /** Whether the request was sent as gzip. */
+  readonly wasPacked?: boolean
 }
 
 /** What an answer says of the records. */
@@ -21,6 +23,8 @@ export type Verdict =
   | { readonly kind: 'taken'; readonly faults: readonly RecordFault[] }
   /** Send fewer at once. */
   | { readonly kind: 'too-large'; readonly reason: string }
+  /** Send the same without gzip: Mixpanel takes it, but not every server in between does. */
+  | { readonly kind: 'gzip-refused' }
   /** None was taken, because some are identity events and the project has none of these. */
   | { readonly kind: 'verbs-refused'; readonly reason: string }
 
@@ -32,6 +36,7 @@ export type Verdict =
 export function readAnswer(endpoint: Endpoint, answer: IngestAnswer, count: number): Verdict {
   const { status, body } = answer
   if (status === 413) return { kind: 'too-large', reason: complaint(body) }
+  if (status === 415 && answer.wasPacked === true) return { kind: 'gzip-refused' }
   const value = parsed(body)
   const failed = memberOf(value, 'failed_records')
   if ((status === 400 || status === 200) && Array.isArray(failed) && failed.length > 0) {

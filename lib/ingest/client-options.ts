@@ -41,6 +41,11 @@ export interface IngestOptions {
   readonly timeoutMs?: number | undefined
   /** How long `close`, and the end of the process, go on delivering, milliseconds; 10,000 where left out. */
   readonly closeTimeoutMs?: number | undefined
+  /**
+   * Whether a process that is asked to end (SIGTERM, SIGINT, SIGHUP) closes this client first; true where left out. Where
+   * the program listens to the signal itself, it decides when the process ends.
+   */
+  readonly closeOnSignals?: boolean | undefined
   readonly retry?: RetryPolicy | undefined
   /** A directory where records are kept until Mixpanel has answered, for the next start to send what is left. */
   readonly spool?: string | undefined
@@ -87,6 +92,7 @@ const OPTIONS = z.strictObject({
   queueBytes: count(1).default(32_000_000),
   timeoutMs: count(1).default(60_000),
   closeTimeoutMs: count(0).default(10_000),
+  closeOnSignals: z.boolean().default(true),
   retry: z.custom<RetryPolicy>((value) => typeof value === 'object' && value !== null).default(INGEST_RETRIES),
   spool: text.optional(),
   tell: z.custom<Tell>((value) => typeof value === 'function', 'must be a function').optional(),

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { MixloadError } from '../errors.ts'
 import { ingestionHost } from '../mixpanel/regions.ts'
-import { closeBeforeExit, noLongerBeforeExit } from './before-exit.ts'
 import { CHARGES, chargeItem } from './charge.ts'
 import { type CheckedOptions, checkedClientOptions, type IngestOptions } from './client-options.ts'
 import { deliver } from './delivery.ts'
+import { closeAtEnd, forget } from './end-of-process.ts'
 import { ENDPOINTS, type EndpointName, eventJson, type Outgoing, RECORD_BYTES_MAX } from './endpoints.ts'
 import { routeOf } from './event-route.ts'
 import { type ImportEvents, importEvents } from './import-events.ts'
@@ -30,6 +30,9 @@ import { invalid } from './refusal.ts'
 import { type IngestEvent, type Report, Tally } from './report.ts'
 import { Sender } from './sender.ts'
 
+/** So many calls at once are not awaited, but forgotten: nothing is lost, and people are told. */
+const CALLS_WAITING_WARNED = 10_000
+
 /**
  * Sends events and profile updates to a Mixpanel project. Calls check what they are given, queue it and return; what
  * they return is to be awaited by who sends faster than Mixpanel takes. What becomes of the records, `flush` and `close`
@@ -46,6 +49,8 @@ export class IngestClient implements AsyncDisposable {
   readonly #recovery: Promise<void>
   readonly #onClosed: () => void
   #settling: Promise<unknown> = Promise.resolve()
+  /** The latest call whose records are on their way into the spool; they get there one after the other. */
+  #keeping: Promise<unknown> = Promise.resolve()
   #closing: Promise<Report> | undefined
   #holds = 0
   #hold: NodeJS.Timeout | undefined
@@ -61,7 +66,7 @@ export class IngestClient implements AsyncDisposable {
     this.#recovery = this.#recover()
     // Who calls next is told; until then it must not count as unhandled.
     this.#recovery.catch(() => {})
-    closeBeforeExit(this)
+    closeAtEnd(this, this.#options.closeOnSignals)
   }
 
   /**
@@ -190,7 +195,7 @@ export class IngestClient implements AsyncDisposable {
   }
 
   async #close(timeoutMs: number): Promise<Report> {
-    noLongerBeforeExit(this)
+    forget(this)
     this.#onClosed()
     const { promise: timeout, resolve: timeUp } = Promise.withResolvers<void>()
     // This one holds the process, and nothing that is under way does so for longer.
@@ -225,6 +230,8 @@ export class IngestClient implements AsyncDisposable {
   }
 
   async #flushLanes(): Promise<void> {
+    // Calls that nobody waits for count, too.
+    await this.#keeping
     await Promise.all([...this.#lanes.values()].map((lane) => lane.flush()))
     await this.#settling
   }
@@ -252,15 +259,28 @@ export class IngestClient implements AsyncDisposable {
       if (json.length > RECORD_BYTES_MAX)
         throw invalid('The record', `has ${json.length} characters, and Mixpanel takes 1 MB`)
     }
-    let places: readonly Place[] = []
-    if (this.#journal !== undefined) {
-      // What earlier sessions left goes first.
-      await this.#recovery
-      places = await (await this.#journal).append(endpoint, records)
+    const queue = (places: readonly Place[]) =>
+      this.#lane(endpoint).add(records.map((json, at) => this.#outgoing(endpoint, json, ownToken, places[at])))
+    let waiting: Promise<void> | undefined
+    if (this.#journal === undefined) waiting = queue([])
+    else {
+      const kept = this.#keep(endpoint, records)
+      const queued = kept.then((places) => ({ waiting: queue(places) }))
+      this.#keeping = queued.catch(() => {})
+      ;({ waiting } = await queued)
     }
-    const outgoing = records.map((json, at) => this.#outgoing(endpoint, json, ownToken, places[at]))
-    const waiting = this.#lane(endpoint).add(outgoing)
-    if (waiting !== undefined) await this.#held(() => waiting)
+    if (waiting === undefined) return
+    if (this.#lane(endpoint).callsWaiting === CALLS_WAITING_WARNED) {
+      const message = `${CALLS_WAITING_WARNED} calls wait until Mixpanel has taken earlier records. Await each call: memory grows with those that wait.`
+      process.emitWarning(message, 'MixloadWarning')
+    }
+    await this.#held(() => waiting)
+  }
+
+  /** Puts records into the spool, behind what earlier sessions left. */
+  async #keep(endpoint: EndpointName, records: readonly string[]): Promise<readonly Place[]> {
+    await this.#recovery
+    return (await this.#journal)?.append(endpoint, records) ?? []
   }
 
   #outgoing(endpoint: EndpointName, json: string, ownToken: boolean, place: Place | undefined): Outgoing {

@@ -12,7 +12,7 @@ export const INGEST_RETRIES: RetryPolicy = {
 }
 
 export interface DeliveryContext {
-  readonly sender: Pick<Sender, 'post'>
+  readonly sender: Pick<Sender, 'post' | 'packNoMore'>
   readonly retry: RetryPolicy
   readonly onRetry: (error: MixloadError, delayMs: number) => void
   /** Told the bytes of a request that was too large, so that the next ones are smaller from the start. */
@@ -52,6 +52,9 @@ export async function deliver(
       const second = await deliver(endpoint, records.slice(middle), context, signal)
       return { faults: [...first.faults, ...moved(second.faults, (position) => position + middle)] }
     }
+    case 'gzip-refused':
+      sender.packNoMore()
+      return deliver(endpoint, records, context, signal)
     case 'verbs-refused':
       return withoutVerbs(endpoint, records, verdict.reason, context, signal)
   }

@@ -110,7 +110,7 @@ export class Journal {
       path,
       endpoint,
       lines: lines.length,
-      bytes: text.length,
+      bytes: Buffer.byteLength(text),
       settled: lines.length - left.length,
       isFull: true,
       file: undefined,
@@ -124,14 +124,27 @@ export class Journal {
   append(endpoint: EndpointName, records: readonly string[]): Promise<readonly Place[]> {
     return this.#inTurn(async () => {
       const segment = await this.#segment(endpoint)
-      const text = `${records.join('\n')}\n`
-      await segment.file?.appendFile(text)
+      const bytes = Buffer.from(`${records.join('\n')}\n`)
+      try {
+        await segment.file?.appendFile(bytes)
+      } catch (error) {
+        await this.#giveUp(segment)
+        throw error
+      }
       const first = segment.lines
       segment.lines += records.length
-      segment.bytes += text.length
+      segment.bytes += bytes.length
       if (segment.bytes >= SEGMENT_BYTES) segment.isFull = true
       return records.map((_, at) => ({ segment, line: first + at }))
     })
+  }
+
+  /** Takes what was written in part out of a segment: its call fails, and it must not be sent all the same. */
+  async #giveUp(segment: Segment): Promise<void> {
+    segment.isFull = true
+    // Making a file shorter takes no room. Where even that fails, what is cut is no record.
+    await segment.file?.truncate(segment.bytes).catch(() => {})
+    if (segment.settled === segment.lines) await this.#remove(segment)
   }
 
   /** Notes that these records need not be sent again. */

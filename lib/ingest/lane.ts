@@ -64,6 +64,11 @@ export class Lane {
     return this.#records
   }
 
+  /** Calls of `add` that wait for room. */
+  get callsWaiting(): number {
+    return this.#queueing
+  }
+
   /** Queues records, which go in one request if they fit into one. Where the queue is full, gives what to wait for. */
   add(records: readonly Outgoing[]): Promise<void> | undefined {
     if (this.#queueing === 0 && !this.#isFull()) {

@@ -34,6 +34,7 @@ const PACKING = { level: 2, chunkSize: 256 * 1024 }
 export class Sender implements AsyncDisposable {
   readonly #options: SenderOptions
   readonly #agent: EnvHttpProxyAgent
+  #packs = true
 
   constructor(options: SenderOptions) {
     this.#options = options
@@ -42,6 +43,11 @@ export class Sender implements AsyncDisposable {
       bodyTimeout: options.timeoutMs,
       connectTimeout: 30_000,
     })
+  }
+
+  /** From now on requests go without gzip. */
+  packNoMore(): void {
+    this.#packs = false
   }
 
   /** @throws MixloadError NETWORK_FAILED where no whole answer came; the signal's reason. */
@@ -60,7 +66,8 @@ export class Sender implements AsyncDisposable {
       if (credentials?.kind === 'service-account') url.searchParams.set('project_id', credentials.projectId)
     }
     let body = Buffer.from(bodyOf(endpoint, records, token ?? ''))
-    if (endpoint.gzip) {
+    const isPacked = endpoint.gzip && this.#packs
+    if (isPacked) {
       headers['content-encoding'] = 'gzip'
       body = await zip(body, PACKING)
     }
@@ -77,6 +84,7 @@ export class Sender implements AsyncDisposable {
         status: answer.statusCode,
         body: this.#withoutSecrets(Buffer.concat(parts).toString()),
         retryAfter: answer.headers['retry-after']?.toString(),
+        wasPacked: isPacked,
       }
     } catch (error) {
       signal.throwIfAborted()

@@ -135,6 +135,25 @@ describe('what Mixpanel refuses', () => {
     expect(sending.requests('/import')).toBeLessThan(90)
   })
 
+  it('down to one record, which is refused alone', async () => {
+    await sending[Symbol.asyncDispose]()
+    sending = await Sending.start({ importBytesMax: 20 })
+    await using client = sending.client()
+    expect(await client.import(events(5))).toMatchObject({ accepted: 0, rejected: 5 })
+    // Whole, in halves, and each alone.
+    expect(sending.requests('/import')).toBeLessThanOrEqual(9)
+  })
+
+  it('for being gzip goes again without it, and so does all that follows', async () => {
+    sending.simulator.fault({ kind: 'status', status: 415, body: 'what is gzip?', times: 1 })
+    await using client = sending.client({ requestsAtOnce: 1 })
+    expect(await client.import(events(3))).toMatchObject({ accepted: 3, rejected: 0 })
+    expect(await client.import([event(4)])).toMatchObject({ accepted: 1 })
+    expect(sending.requests('/import')).toBe(3)
+    sending.simulator.fault({ kind: 'status', status: 415, body: 'what is JSON?', times: 1 })
+    expect((await failureOf(client.import([event(5)]))).message).toContain('what is JSON?')
+  })
+
   it('as an identity event does not take the others with it', async () => {
     await sending[Symbol.asyncDispose]()
     sending = await Sending.start({ identity: 'simplified' })
@@ -175,6 +194,18 @@ describe('a client that is ahead of Mixpanel', () => {
     expect((await sending.stored()).map(({ properties }) => properties.n)).toEqual(
       Array.from({ length: 60 }, (_, n) => n),
     )
+  })
+
+  it('says so, once, where nobody waits for thousands of calls, and loses none', async () => {
+    const warned: Error[] = []
+    const listener = (warning: Error) => void warned.push(warning)
+    process.on('warning', listener)
+    await using client = sending.client({ queueRecords: 100 })
+    const calls = Array.from({ length: 12_000 }, (_, n) => client.track('e', { n }))
+    expect((await client.flush()).accepted).toBe(12_000)
+    await Promise.all(calls)
+    process.off('warning', listener)
+    expect(warned.map(({ message }) => message)).toEqual([expect.stringContaining('Await each call')])
   })
 
   it('keeps the order of calls that nobody waits for', async () => {

@@ -16,6 +16,14 @@ for (let n = 0; n < Number(count); n++) {
   await client.track('e', { n }, { insertId: `id-${n}` })
   await client.engage('ann', '$append', { list: n })
 }
+if (mode === 'listen') {
+  process.once('SIGTERM', () => {
+    process.stdout.write('asked\n')
+    setTimeout(() => process.exit(7), 500)
+  })
+}
 process.stdout.write('kept\n')
+if (mode === 'throw') throw new Error('nobody catches this')
+if (mode === 'exit') process.exit(0)
 // Otherwise the process has nothing more to do.
-if (mode === 'stay') setInterval(() => {}, 1000)
+if (mode === 'stay' || mode === 'listen') setInterval(() => {}, 1000)
