@@ -11,7 +11,7 @@ import { type Credentials, MixpanelClient } from '../lib/mixpanel/client.ts'
 import { type ApiHosts, apiHosts } from '../lib/mixpanel/regions.ts'
 import { DESTINATION_RETRIES, patientDestination } from '../lib/patient-destination.ts'
 import type { Settings } from '../lib/settings.ts'
-import { SpoolDirectory } from '../lib/spool.ts'
+import { SpoolDirectory } from '../lib/spool/spool.ts'
 
 /**
  * The credentials that the settings give.

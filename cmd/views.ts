@@ -1,8 +1,8 @@
-import { allViews } from '../lib/all-views.ts'
 import { eventView } from '../lib/dbt/event-view.ts'
 import type { Destination, View } from '../lib/destination.ts'
 import { MixloadError } from '../lib/errors.ts'
 import type { Settings } from '../lib/settings.ts'
+import { allViews } from '../lib/views/all-views.ts'
 import type { Command } from './command.ts'
 import { openWarehouse } from './session.ts'
 

@@ -8,13 +8,13 @@ import type { Tell } from './events.ts'
 import { discardSpooled, type Extracted, type Part, type SliceSource, spoolBody } from './extract.ts'
 import { LineWriter } from './infer/line-writer.ts'
 import { LineScanner } from './infer/scan.ts'
-import { InputFile, sizeOf } from './input-file.ts'
 import { type FileSlice, STANDARD_INPUT } from './slices.ts'
-import type { SpoolDirectory } from './spool.ts'
+import type { SpoolDirectory } from './spool/spool.ts'
 import { fileSelection, loadedFile } from './streams/export.ts'
 import { type DayRows, DayTally } from './time/day-tally.ts'
 import type { Day } from './time/days.ts'
 import { FILE_CLOCK } from './time/event-time.ts'
+import { InputFile, sizeOf } from './unzip/input-file.ts'
 
 export interface FileExtractOptions {
   readonly stream: string

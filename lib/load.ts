@@ -2,10 +2,10 @@ import type { Column } from './columns/column.ts'
 import type { Relation, WriteMode } from './destination.ts'
 import { isFailure } from './errors.ts'
 import type { SpooledSlice } from './extract.ts'
-import { flattenExport } from './flatten.ts'
 import { countByDay, type LoadedRows, withoutLoaded } from './late/query.ts'
 import { sliceName } from './slices.ts'
-import type { Flattened } from './spool-reader.ts'
+import { flattenExport } from './spool/flatten.ts'
+import type { Flattened } from './spool/spool-reader.ts'
 import { TableLoader, type TableLoadOptions } from './table-loader.ts'
 
 export interface LoadOptions extends TableLoadOptions {

@@ -2,8 +2,8 @@ import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { MixloadError } from './errors.ts'
 import { isPast, type MaxRejects } from './max-rejects.ts'
-import type { Chunk } from './spool.ts'
-import type { SpooledRows } from './spooled-rows.ts'
+import type { Chunk } from './spool/spool.ts'
+import type { SpooledRows } from './spool/spooled-rows.ts'
 
 /** Reasons that a message names. */
 const REASONS_SHOWN = 3

@@ -5,12 +5,12 @@ import type { Engine } from './engine.ts'
 import { isFailure } from './errors.ts'
 import type { Tell } from './events.ts'
 import type { RejectLimit } from './reject-limit.ts'
-import { salvage } from './salvage.ts'
-import type { SpoolDirectory } from './spool.ts'
-import { type Flattened, readNdjson } from './spool-reader.ts'
-import type { SpooledRows } from './spooled-rows.ts'
+import { salvage } from './spool/salvage.ts'
+import type { SpoolDirectory } from './spool/spool.ts'
+import { type Flattened, readNdjson } from './spool/spool-reader.ts'
+import type { SpooledRows } from './spool/spooled-rows.ts'
 import { VERSION } from './version.ts'
-import { viewsOver } from './views.ts'
+import { viewsOver } from './views/views.ts'
 
 export interface TableLoadOptions {
   readonly destination: Destination

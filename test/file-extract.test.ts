@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { EXPORT_COLUMNS } from '../lib/columns/catalogue.ts'
 import { ColumnRegistry } from '../lib/columns/registry.ts'
 import { type FileExtractOptions, FileExtractor } from '../lib/file-extract.ts'
-import { SpoolDirectory } from '../lib/spool.ts'
+import { SpoolDirectory } from '../lib/spool/spool.ts'
 import { expectFailure } from './conformance/failures.ts'
 
 const DAY_MS = 86_400_000

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { MixloadError } from '../errors.ts'
-import type { ChunkWriter } from '../spool.ts'
+import type { ChunkWriter } from '../spool/spool.ts'
 import type { DayTally } from '../time/day-tally.ts'
 import { clockMs, type EventClock, isStorable } from '../time/event-time.ts'
 import { announcesFailure } from './body-end.ts'

@@ -1,5 +1,5 @@
 import type { DestinationSupports } from '../destination.ts'
-import { type Flattened, readNdjson } from '../spool-reader.ts'
+import { type Flattened, readNdjson } from '../spool/spool-reader.ts'
 import { quoteName, quoteText } from '../sql.ts'
 import type { Day } from '../time/days.ts'
 

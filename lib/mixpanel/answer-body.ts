@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { MixloadError, messageOf } from '../errors.ts'
-import { tooLarge, UNZIPPED_BYTES_MAX, unzippedAtOnce } from '../unzip.ts'
-import { unzippedAside } from '../unzip-thread.ts'
+import { tooLarge, UNZIPPED_BYTES_MAX, unzippedAtOnce } from '../unzip/unzip.ts'
+import { unzippedAside } from '../unzip/unzip-thread.ts'
 
 /** By the names that HTTP has for them. */
 const PACKINGS: Readonly<Record<string, 'gzip' | 'deflate' | 'none'>> = {

@@ -1,7 +1,7 @@
 import type { Column } from '../columns/column.ts'
 import { ENGINE_TYPES } from '../engine-dialect.ts'
 import { OVERFLOW_FIELD, type SpoolField } from '../infer/line-writer.ts'
-import { type Flattened, type Forms, formsByColumn, readSpooled, valueExpression } from '../spool-reader.ts'
+import { type Flattened, type Forms, formsByColumn, readSpooled, valueExpression } from '../spool/spool-reader.ts'
 import { quoteName } from '../sql.ts'
 import { ROW_FIELD } from './numbered-lines.ts'
 

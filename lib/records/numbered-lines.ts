@@ -1,5 +1,5 @@
-import { partsOf } from '../chunk-parts.ts'
-import { type Chunk, ChunkWriter, type SpoolDirectory } from '../spool.ts'
+import { partsOf } from '../spool/chunk-parts.ts'
+import { type Chunk, ChunkWriter, type SpoolDirectory } from '../spool/spool.ts'
 
 /** The field of a numbered line that holds its number, as a text, beside `event` and `properties`. */
 export const ROW_FIELD = '_row'

@@ -3,7 +3,7 @@ import { BodyReader } from '../infer/body-reader.ts'
 import type { LineWriter } from '../infer/line-writer.ts'
 import type { LineScanner } from '../infer/scan.ts'
 import type { Slice } from '../slices.ts'
-import { ChunkWriter, type SpoolDirectory } from '../spool.ts'
+import { ChunkWriter, type SpoolDirectory } from '../spool/spool.ts'
 import { SeenKeys } from './seen-keys.ts'
 import type { SpooledRecords } from './spooled-records.ts'
 

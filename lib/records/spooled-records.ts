@@ -1,7 +1,7 @@
 import type { BodySummary } from '../infer/body-reader.ts'
 import type { Slice } from '../slices.ts'
-import { removeChunks } from '../spool.ts'
-import type { SpooledRows } from '../spooled-rows.ts'
+import { removeChunks } from '../spool/spool.ts'
+import type { SpooledRows } from '../spool/spooled-rows.ts'
 
 /** Records of one table that have come whole, waiting on disk to be loaded. */
 export interface SpooledRecords extends SpooledRows {

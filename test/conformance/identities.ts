@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import type { Column } from '../../lib/columns/column.ts'
 import { columnName } from '../../lib/columns/naming.ts'
-import { viewsOf } from '../../lib/views.ts'
+import { viewsOf } from '../../lib/views/views.ts'
 import { type DestinationHarness, openStore, type StoredRow } from './harness.ts'
 import { load, newColumns, property, relationOf } from './rows.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Column } from '../../lib/columns/column.ts'
-import { viewsOf } from '../../lib/views.ts'
+import { viewsOf } from '../../lib/views/views.ts'
 import { type DestinationHarness, openStore, type StoredRow } from './harness.ts'
 import { load, newColumns, OWN_COLUMNS, property, relationOf } from './rows.ts'
 

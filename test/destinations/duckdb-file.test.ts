@@ -10,7 +10,7 @@ import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import type { Destination } from '../../lib/destination.ts'
 import type { Engine } from '../../lib/engine.ts'
 import { quoteText } from '../../lib/sql.ts'
-import { viewsOf } from '../../lib/views.ts'
+import { viewsOf } from '../../lib/views/views.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import {
   COLUMNS,

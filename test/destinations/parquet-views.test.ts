@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
-import { viewsOf } from '../../lib/views.ts'
+import { viewsOf } from '../../lib/views/views.ts'
 import {
   COLUMNS,
   load,

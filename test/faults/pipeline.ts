@@ -17,7 +17,7 @@ import { patientDestination } from '../../lib/patient-destination.ts'
 import { DEFAULT_RETRIES, type RetryPolicy } from '../../lib/retry.ts'
 import { type RunSummary, runSlices } from '../../lib/run.ts'
 import type { Slice } from '../../lib/slices.ts'
-import { SpoolDirectory } from '../../lib/spool.ts'
+import { SpoolDirectory } from '../../lib/spool/spool.ts'
 import { exportColumns } from '../../lib/streams/export.ts'
 
 const RULES: ColumnRules = { columnsMax: 1000, newProperties: 'capture', typeOf: () => undefined, isWanted: () => true }

@@ -8,7 +8,7 @@ import { MixloadError } from '../../lib/errors.ts'
 import { type BodySummary, readBody } from '../../lib/infer/body-reader.ts'
 import { LineWriter } from '../../lib/infer/line-writer.ts'
 import { LineScanner } from '../../lib/infer/scan.ts'
-import { type Chunk, ChunkWriter, removeChunks, SpoolDirectory } from '../../lib/spool.ts'
+import { type Chunk, ChunkWriter, removeChunks, SpoolDirectory } from '../../lib/spool/spool.ts'
 import { eventClock } from '../../lib/time/event-time.ts'
 
 export const DAY = '2026-08-03'

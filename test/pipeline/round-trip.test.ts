@@ -8,7 +8,7 @@ import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import { ColumnRegistry, type ColumnRules } from '../../lib/columns/registry.ts'
 import { Engine } from '../../lib/engine.ts'
 import { Loader } from '../../lib/load.ts'
-import { SpoolDirectory } from '../../lib/spool.ts'
+import { SpoolDirectory } from '../../lib/spool/spool.ts'
 import { isSame, PropertyReader } from './read-back.ts'
 import { BodySpooler, FileSpooler } from './spool-lines.ts'
 

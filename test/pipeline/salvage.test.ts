@@ -9,7 +9,7 @@ import { Engine } from '../../lib/engine.ts'
 import { MixloadError, messageOf } from '../../lib/errors.ts'
 import type { SpooledSlice } from '../../lib/extract.ts'
 import { Loader } from '../../lib/load.ts'
-import { SpoolDirectory } from '../../lib/spool.ts'
+import { SpoolDirectory } from '../../lib/spool/spool.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import { BodySpooler } from './spool-lines.ts'
 

@@ -8,7 +8,7 @@ import { type BodySummary, readBody } from '../../lib/infer/body-reader.ts'
 import { LineWriter } from '../../lib/infer/line-writer.ts'
 import { LineScanner } from '../../lib/infer/scan.ts'
 import type { Slice } from '../../lib/slices.ts'
-import { ChunkWriter, type SpoolDirectory } from '../../lib/spool.ts'
+import { ChunkWriter, type SpoolDirectory } from '../../lib/spool/spool.ts'
 import { DayTally } from '../../lib/time/day-tally.ts'
 import { eventClock } from '../../lib/time/event-time.ts'
 

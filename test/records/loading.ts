@@ -11,7 +11,7 @@ import { apiHosts } from '../../lib/mixpanel/regions.ts'
 import { type RecordRunOptions, type RecordRunSummary, runRecordStream } from '../../lib/records/run.ts'
 import { type RawSettings, resolveSettings } from '../../lib/settings.ts'
 import type { Slice } from '../../lib/slices.ts'
-import { SpoolDirectory } from '../../lib/spool.ts'
+import { SpoolDirectory } from '../../lib/spool/spool.ts'
 import type { RecordBatch, RecordStream } from '../../lib/streams/stream.ts'
 
 /** What runs of streams need, and the warehouse that they load. */

@@ -5,8 +5,8 @@ import { SUPPORTS } from '../../destinations/duckdb/dialect.ts'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import type { Column } from '../../lib/columns/column.ts'
 import { Engine, type EngineConnection } from '../../lib/engine.ts'
-import { identitiesView } from '../../lib/identities.ts'
 import { quoteText } from '../../lib/sql.ts'
+import { identitiesView } from '../../lib/views/identities.ts'
 import { property } from '../conformance/rows.ts'
 
 const COLUMNS: readonly Column[] = [

@@ -1,6 +1,6 @@
-import type { Destination, View } from './destination.ts'
-import { type Settings, STREAMS } from './settings.ts'
-import { recordStreams } from './streams/index.ts'
+import type { Destination, View } from '../destination.ts'
+import { type Settings, STREAMS } from '../settings.ts'
+import { recordStreams } from '../streams/index.ts'
 import { viewsOver } from './views.ts'
 
 /** The views over every table that a destination has: of all streams, also those that the settings leave out. */

@@ -1,8 +1,8 @@
+import { type EngineConnection, isOfData } from '../engine.ts'
+import type { DayRows } from '../time/day-tally.ts'
 import { partsOf } from './chunk-parts.ts'
-import { type EngineConnection, isOfData } from './engine.ts'
 import { type Chunk, ChunkWriter, removeChunks, type SpoolDirectory } from './spool.ts'
 import type { SpooledRows } from './spooled-rows.ts'
-import type { DayRows } from './time/day-tally.ts'
 
 const NEWLINE = 0x0a
 

@@ -1,8 +1,8 @@
-import type { BodySummary } from './infer/body-reader.ts'
-import type { SpoolField } from './infer/line-writer.ts'
+import type { BodySummary } from '../infer/body-reader.ts'
+import type { SpoolField } from '../infer/line-writer.ts'
+import type { DayRows } from '../time/day-tally.ts'
+import type { Day } from '../time/days.ts'
 import type { Chunk } from './spool.ts'
-import type { DayRows } from './time/day-tally.ts'
-import type { Day } from './time/days.ts'
 
 /** Lines of one table that have come whole, waiting on disk to be loaded in one commit, and what the ledger will say. */
 export interface SpooledRows {

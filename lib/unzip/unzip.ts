@@ -8,7 +8,7 @@ import {
   inflate,
   type ZstdDecompress,
 } from 'node:zlib'
-import { MixloadError, messageOf } from './errors.ts'
+import { MixloadError, messageOf } from '../errors.ts'
 
 /** How bytes are packed. */
 export type Packing = keyof typeof DECOMPRESSORS | 'none'

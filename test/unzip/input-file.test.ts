@@ -3,9 +3,9 @@ import { Readable } from 'node:stream'
 import { constants, gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { InputFile } from '../lib/input-file.ts'
-import { packingOf } from '../lib/unzip.ts'
-import { expectFailure } from './conformance/failures.ts'
+import { InputFile } from '../../lib/unzip/input-file.ts'
+import { packingOf } from '../../lib/unzip/unzip.ts'
+import { expectFailure } from '../conformance/failures.ts'
 
 const { signal } = new AbortController()
 

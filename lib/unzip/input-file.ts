@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { addAbortSignal, type Readable } from 'node:stream'
-import { MixloadError, messageOf } from './errors.ts'
+import { MixloadError, messageOf } from '../errors.ts'
 import { MAGIC_BYTES, packingOf } from './unzip.ts'
 import { unzippedAside } from './unzip-thread.ts'
 

@@ -1,6 +1,6 @@
 /** The thread that unzips for {@link ./unzip-thread.ts}: one body after the other, in buffers that it is lent. */
 import { parentPort } from 'node:worker_threads'
-import { MixloadError } from './errors.ts'
+import { MixloadError } from '../errors.ts'
 import { type Packing, unzipped } from './unzip.ts'
 import type { FromWorker, ToWorker } from './unzip-thread.ts'
 

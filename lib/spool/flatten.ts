@@ -1,9 +1,9 @@
-import { LOCAL_TIME_COLUMN } from './columns/catalogue.ts'
-import type { Column } from './columns/column.ts'
-import { LINE_HASH_FIELD, OVERFLOW_FIELD, type SpoolField } from './infer/line-writer.ts'
+import { LOCAL_TIME_COLUMN } from '../columns/catalogue.ts'
+import type { Column } from '../columns/column.ts'
+import { LINE_HASH_FIELD, OVERFLOW_FIELD, type SpoolField } from '../infer/line-writer.ts'
+import { quoteName, quoteText } from '../sql.ts'
+import { type EventClock, INSTANT_MS_MAX } from '../time/event-time.ts'
 import { type Flattened, type Forms, formsByColumn, readSpooled, valueExpression } from './spool-reader.ts'
-import { quoteName, quoteText } from './sql.ts'
-import { type EventClock, INSTANT_MS_MAX } from './time/event-time.ts'
 
 /** Spooled events and how to read them. */
 export interface FlattenInput {

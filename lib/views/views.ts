@@ -1,10 +1,10 @@
-import type { Column } from './columns/column.ts'
-import { latestName } from './columns/naming.ts'
-import type { Destination, DestinationSupports, View } from './destination.ts'
-import { CHANGES_TABLE } from './history/changes.ts'
+import type { Column } from '../columns/column.ts'
+import { latestName } from '../columns/naming.ts'
+import type { Destination, DestinationSupports, View } from '../destination.ts'
+import { CHANGES_TABLE } from '../history/changes.ts'
+import { quoteName } from '../sql.ts'
+import { sqlText } from '../sql-files.ts'
 import { identitiesView } from './identities.ts'
-import { quoteName } from './sql.ts'
-import { sqlText } from './sql-files.ts'
 
 /** The table of events. */
 const EVENTS = 'export'

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { CHUNK_BYTES, type Chunk, ChunkWriter, removeChunks, SpoolDirectory } from '../lib/spool.ts'
+import { CHUNK_BYTES, type Chunk, ChunkWriter, removeChunks, SpoolDirectory } from '../../lib/spool/spool.ts'
 
 let parent: string
 beforeEach(async () => {

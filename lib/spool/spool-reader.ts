@@ -1,8 +1,8 @@
 /** How the engine reads the lines of the spool, whatever they hold. */
-import type { Column, ColumnType } from './columns/column.ts'
-import { fileList } from './engine.ts'
-import type { SpoolField } from './infer/line-writer.ts'
-import { quoteName, quoteText } from './sql.ts'
+import type { Column, ColumnType } from '../columns/column.ts'
+import { fileList } from '../engine.ts'
+import type { SpoolField } from '../infer/line-writer.ts'
+import { quoteName, quoteText } from '../sql.ts'
 
 /** What the engine reads a field of each column type as. Moments come as ISO text and are cast. */
 const FIELD_TYPES: Readonly<Record<ColumnType, string>> = {

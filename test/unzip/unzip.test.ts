@@ -1,8 +1,8 @@
 import { deflateSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { MixloadError } from '../lib/errors.ts'
-import { unzipped, unzippedAtOnce } from '../lib/unzip.ts'
+import { MixloadError } from '../../lib/errors.ts'
+import { unzipped, unzippedAtOnce } from '../../lib/unzip/unzip.ts'
 
 type Outcome = { readonly text: string } | { readonly code: string }
 

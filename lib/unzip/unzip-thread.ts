@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { type ErrorCode, MixloadError } from './errors.ts'
+import { type ErrorCode, MixloadError } from '../errors.ts'
 import type { Packing } from './unzip.ts'
 
 export type ToWorker =
