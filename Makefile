@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: install build lint test soak test-bigquery bigquery-emulator dbt demo bench format clean
+.PHONY: install build lint test soak test-bigquery test-fivetran bigquery-emulator dbt demo bench format clean
 
 install: node_modules/.installed
 
@@ -29,6 +29,11 @@ soak: build bigquery-emulator
 # Against Google's own: MIXLOAD_TEST_BIGQUERY=PROJECT/DATASET make test-bigquery
 test-bigquery: install
 	vitest run --config test/bigquery-real/vitest.config.ts
+
+# The package fivetran/dbt_mixpanel, from a directory that has it as mixpanel, with fivetran_utils and dbt_utils:
+# MIXLOAD_TEST_FIVETRAN=DIRECTORY make test-fivetran
+test-fivetran: build dbt
+	vitest run --config test/fivetran-real/vitest.config.ts
 
 bigquery-emulator: .tmp/bigquery-emulator/.installed
 

@@ -28,6 +28,7 @@ const TEST_VARIABLES = [
   'MIXLOAD_TEST_PROGRAMS',
   'MIXLOAD_TEST_SEED',
   'MIXLOAD_TEST_BIGQUERY',
+  'MIXLOAD_TEST_FIVETRAN',
 ]
 
 /** Blocks of code in a page, those of a list included. */
