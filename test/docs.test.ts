@@ -141,6 +141,13 @@ describe('the documentation', () => {
     },
   )
 
+  it('has a line for every folder of lib in CONTRIBUTING.md', () => {
+    const text = PAGES.find(({ path }) => path === 'CONTRIBUTING.md')?.text ?? ''
+    const folders = readdirSync(join(ROOT, 'lib'), { withFileTypes: true }).filter((entry) => entry.isDirectory())
+    expect(folders.length).toBeGreaterThan(5)
+    expect(folders.map(({ name }) => name).filter((name) => !text.includes(`| \`lib/${name}/\``))).toEqual([])
+  })
+
   it('gives the limits of a line as they are', () => {
     const text = PAGES.find(({ path }) => path === 'docs/reliability.md')?.text
     for (const [name, value] of Object.entries({ LINE_BYTES_MAX, NESTING_MAX, KEYS_PER_LINE_MAX })) {
