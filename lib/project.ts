@@ -7,16 +7,17 @@ import type { Settings } from './settings.ts'
 import type { DayClock } from './slices.ts'
 import { addDays, type Day, dayInZone, isZone } from './time/days.ts'
 
-/** What `GET /api/app/me` tells of the projects an account can see. Mixpanel does not document it: all is optional. */
+const MaybeText = z.string().optional().catch(undefined)
+
+/**
+ * What `GET /api/app/me` tells of the projects an account can see. Mixpanel does not document it: all is optional, and
+ * what is of another type counts as not told, so that it spoils neither the rest nor other projects.
+ */
 const Me = z.object({
   results: z.object({
-    user_name: z.string().optional(),
     projects: z
-      .record(
-        z.string(),
-        z.object({ name: z.string().optional(), timezone: z.string().optional(), domain: z.string().optional() }),
-      )
-      .optional(),
+      .record(z.string(), z.object({ name: MaybeText, timezone: MaybeText, domain: MaybeText }).catch({}))
+      .nullish(),
   }),
 })
 
@@ -33,7 +34,11 @@ export interface ProjectInfo {
  * @throws MixloadError CREDENTIALS_REFUSED, or NOT_FOUND when the account does not see this project.
  */
 export async function askProject(client: MixpanelClient, projectId: string, signal: AbortSignal): Promise<ProjectInfo> {
-  const answer = await client.json({ family: 'app', path: '/api/app/me', query: {} }, signal)
+  return projectIn(await client.json({ family: 'app', path: '/api/app/me', query: {} }, signal), projectId)
+}
+
+/** The project in such an answer. Throws as {@link askProject} does, and BODY_UNREADABLE for an answer of another form. */
+export function projectIn(answer: unknown, projectId: string): ProjectInfo {
   const me = Me.safeParse(answer)
   if (!me.success)
     throw new MixloadError(

@@ -42,7 +42,7 @@ const RULES: readonly Rule[] = [
     make: (says, request) =>
       new MixloadError(
         'QUERY_TIMEOUT',
-        `Mixpanel took too long over ${request} (${says}). A smaller slice will be asked for.`,
+        `Mixpanel took too long over ${request} (${says}). If it stays so, try at another hour.`,
       ),
   },
   {

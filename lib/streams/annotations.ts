@@ -4,7 +4,7 @@ import type { ApiRequest } from '../mixpanel/client.ts'
 import type { Settings } from '../settings.ts'
 import { addDays, type Day, dayInZone } from '../time/days.ts'
 import { momentIn } from '../time/local-moment.ts'
-import { batchOf, type JsonObject, objectsOf, parseAnswer } from './answer.ts'
+import { batchOf, type JsonObject, objectsOf, parseAnswer, withIntegers } from './answer.ts'
 import type { RecordStream, StreamContext, StreamTable } from './stream.ts'
 
 const ANNOTATIONS: StreamTable = {
@@ -61,7 +61,7 @@ export function currentRequest({ serviceAccount, projectId }: Settings): ApiRequ
 
 function annotationsIn(body: Buffer, member: string): readonly JsonObject[] {
   const what = 'The list of annotations'
-  return objectsOf(parseAnswer(body, what), member, what)
+  return objectsOf(parseAnswer(body, what), member, what).map((one) => withIntegers(one, ['id', 'project_id']))
 }
 
 async function askOld({ ask }: StreamContext, today: Day, signal: AbortSignal): Promise<readonly JsonObject[]> {

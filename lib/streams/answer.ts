@@ -51,6 +51,21 @@ export function numberOf(value: unknown): number | undefined {
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined
 }
 
+const INTEGER = /^-?\d+$/
+
+/** A record in which these members, where they are texts of a whole number, are that number, to the digit. */
+export function withIntegers(record: JsonObject, members: readonly string[]): JsonObject {
+  const texts = members.filter((name) => {
+    const value = record[name]
+    return typeof value === 'string' && INTEGER.test(value)
+  })
+  if (texts.length === 0) return record
+  return {
+    ...record,
+    ...Object.fromEntries(texts.map((name) => [name, sourceJson.rawJSON(BigInt(String(record[name])).toString())])),
+  }
+}
+
 /** The objects of a list that an answer is, or that it has as one of its members. */
 export function objectsOf(answer: unknown, member: string, what: string): readonly JsonObject[] {
   const list = isObject(answer) ? answer[member] : answer

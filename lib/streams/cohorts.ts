@@ -1,6 +1,6 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
-import { batchOf, type JsonObject, numberOf, objectsOf, parseAnswer, unknownForm } from './answer.ts'
+import { batchOf, type JsonObject, numberOf, objectsOf, parseAnswer, unknownForm, withIntegers } from './answer.ts'
 import type { RecordStream, StreamTable } from './stream.ts'
 
 const COHORTS: StreamTable = {
@@ -30,13 +30,16 @@ const COHORTS: StreamTable = {
 /** Asks for the saved cohorts. */
 export const COHORT_LIST: ApiRequest = { family: 'app', path: '/api/query/cohorts/list', query: {}, form: {} }
 
+/** What the table has as numbers. */
+const INTEGERS = ['id', 'count', 'is_visible', 'project_id']
+
 /**
  * The cohorts of such an answer.
  * @throws MixloadError BODY_UNREADABLE
  */
 export function cohortsIn(body: Buffer): readonly JsonObject[] {
   const what = 'The list of cohorts'
-  const cohorts = objectsOf(parseAnswer(body, what), 'results', what)
+  const cohorts = objectsOf(parseAnswer(body, what), 'results', what).map((cohort) => withIntegers(cohort, INTEGERS))
   if (cohorts.some(({ id }) => numberOf(id) === undefined)) throw unknownForm(what)
   return cohorts
 }

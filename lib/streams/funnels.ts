@@ -3,7 +3,7 @@ import { isFailure, type MixloadError } from '../errors.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
 import { halves, type Slice, sliceName } from '../slices.ts'
 import { type Day, isDay } from '../time/days.ts'
-import { batchOf, isObject, type JsonObject, objectsOf, parseAnswer, unknownForm } from './answer.ts'
+import { batchOf, isObject, type JsonObject, objectsOf, parseAnswer, unknownForm, withIntegers } from './answer.ts'
 import { askDays } from './ask-days.ts'
 import type { RecordBatch, RecordStream, StreamContext, StreamTable } from './stream.ts'
 
@@ -87,7 +87,7 @@ export function funnelsStream(): RecordStream {
 async function listFunnels({ ask }: StreamContext, signal: AbortSignal): Promise<readonly JsonObject[]> {
   const what = 'The list of funnels'
   const read = (body: Buffer) => {
-    const funnels = objectsOf(parseAnswer(body, what), 'results', what)
+    const funnels = objectsOf(parseAnswer(body, what), 'results', what).map((one) => withIntegers(one, ['funnel_id']))
     if (funnels.some(({ funnel_id }) => funnel_id === undefined)) throw unknownForm(what)
     return funnels
   }
@@ -118,7 +118,7 @@ async function askOrSplit(
   slice: Slice,
   signal: AbortSignal,
 ): Promise<FunnelRecords | readonly [Slice, Slice] | undefined> {
-  const what = `${nameOf(funnel)}, ${sliceName(slice)},`
+  const what = `${nameOf(funnel)}, ${sliceName(slice)}`
   const read = (body: Buffer) => funnelRecords(funnel, parseAnswer(body, what), slice, what)
   try {
     return await askDays(context, slice, (days) => funnelRequest(funnel, days), read, signal)

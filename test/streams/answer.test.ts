@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { batchOf, isObject, numberOf, objectsOf, parseAnswer } from '../../lib/streams/answer.ts'
+import { batchOf, isObject, numberOf, objectsOf, parseAnswer, withIntegers } from '../../lib/streams/answer.ts'
 import { canonical, parseExact } from '../conformance/exact-json.ts'
 import { failureOf } from '../conformance/failures.ts'
 
@@ -39,6 +39,13 @@ describe('an answer', () => {
     }
     expect([object, list, long, none].map(isObject)).toEqual([true, false, false, false])
     expect(numberOf(long)).toBe(Number('12345678901234567890'))
+  })
+
+  it('may have whole numbers as texts', () => {
+    const record = { id: '9223372036854775807', count: 5, name: '12', created: '2021', of: '1.5' }
+    const found = withIntegers(record, ['id', 'count', 'of', 'missing'])
+    expect(JSON.stringify(found)).toBe('{"id":9223372036854775807,"count":5,"name":"12","created":"2021","of":"1.5"}')
+    expect(JSON.stringify(withIntegers({ id: '-007' }, ['id']))).toBe('{"id":-7}')
   })
 
   it('that is no JSON is unreadable', async () => {
