@@ -4,42 +4,24 @@
  * its standard input does.
  */
 import { createReadStream, existsSync } from 'node:fs'
-import { createServer, type ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { ME, standIn } from './stand-in.ts'
 
 const DAY_MS = 86_400_000
 const READ_BYTES = 1024 * 1024
 
-const ME = JSON.stringify({
-  status: 'ok',
-  results: {
-    user_name: 'bench',
-    projects: { 1000: { name: 'bench', timezone: 'UTC', domain: 'mixpanel.com' } },
-  },
-})
-
 const directory = process.argv[2]
 if (directory === undefined) throw new Error('Which directory? node bench/serve.ts DIRECTORY')
 
-const server = createServer(async (request, response) => {
+standIn(async (request, response) => {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
   if (pathname === '/api/app/me') response.setHeader('content-type', 'application/json').end(ME)
   else if (pathname === '/api/2.0/export') {
     const from = searchParams.get('from_date') ?? ''
     await sendExport(filesOf(directory, from, searchParams.get('to_date') ?? from), response)
   } else response.writeHead(404).end()
-})
-
-server.listen(0, '127.0.0.1', () => {
-  const address = server.address()
-  const port = typeof address === 'object' ? address?.port : undefined
-  process.stdout.write(`${JSON.stringify({ url: `http://127.0.0.1:${port}` })}\n`)
-})
-
-process.stdin.resume().on('close', () => {
-  server.close()
-  server.closeAllConnections()
 })
 
 /** The files of these days that there are, in order. */

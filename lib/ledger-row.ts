@@ -1,4 +1,4 @@
-import type { LoadRecord } from './destination.ts'
+import type { KnownColumn, LoadRecord } from './destination.ts'
 import { dayRowsText } from './time/day-tally.ts'
 
 /** A row of `_mixload_loads` by its columns, each value a text, which keeps every digit. */
@@ -18,5 +18,23 @@ export function ledgerRow(record: LoadRecord): Readonly<Record<string, string | 
     write_mode: record.writeMode,
     mixload_version: record.mixloadVersion,
     day_rows: dayRowsText(record.dayRows),
+  }
+}
+
+/** A row of `_mixload_columns` by its columns, each value a text. */
+export function columnRow(
+  table: string,
+  column: Omit<KnownColumn, 'firstSeenAt'>,
+  firstSeenAt: Date,
+): Readonly<Record<string, string | null>> {
+  return {
+    table_name: table,
+    property: column.property,
+    column_name: column.name,
+    column_type: column.type,
+    column_role: column.role,
+    owner_column: column.owner ?? null,
+    first_load_id: column.firstLoadId,
+    first_seen_at: firstSeenAt.toISOString(),
   }
 }

@@ -7,6 +7,7 @@ import { EXPORT_COLUMNS } from '../lib/columns/catalogue.ts'
 import { ColumnRegistry } from '../lib/columns/registry.ts'
 import { type FileExtractOptions, FileExtractor } from '../lib/file-extract.ts'
 import { SpoolDirectory } from '../lib/spool/spool.ts'
+import { PLAIN_RULES } from './columns/plain-rules.ts'
 import { expectFailure } from './conformance/failures.ts'
 
 const DAY_MS = 86_400_000
@@ -26,12 +27,7 @@ function extractor(options: Partial<FileExtractOptions> = {}): FileExtractor {
   return new FileExtractor({
     stream: 'export',
     spool,
-    registry: new ColumnRegistry(EXPORT_COLUMNS, {
-      columnsMax: 1000,
-      newProperties: 'capture',
-      typeOf: () => undefined,
-      isWanted: () => true,
-    }),
+    registry: new ColumnRegistry(EXPORT_COLUMNS, PLAIN_RULES),
     ledger: [],
     loadsMax: none,
     daysPerLoadMax: none,

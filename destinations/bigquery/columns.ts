@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import type { NewColumn } from '../../lib/destination.ts'
 import { MixloadError } from '../../lib/errors.ts'
+import { columnRow } from '../../lib/ledger-row.ts'
 import type { Answer } from './answers.ts'
 import type { Book } from './book.ts'
 import { assertColumns, assertTableName, descriptionOf, layoutOf, TYPE_NAMES } from './dialect.ts'
 import { isStatus } from './failures.ts'
 import { gzippedLines } from './gzip.ts'
 import type { Jobs } from './jobs.ts'
-import { COLUMNS, columnRow, RESOURCES } from './ledger.ts'
+import { COLUMNS, RESOURCES } from './ledger.ts'
 import type { Table, Tables } from './tables.ts'
 
 export interface ColumnMaking {

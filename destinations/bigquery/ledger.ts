@@ -1,5 +1,5 @@
 import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
-import type { KnownColumn, LoadRecord, NewColumn, WriteMode } from '../../lib/destination.ts'
+import type { KnownColumn, LoadRecord, WriteMode } from '../../lib/destination.ts'
 import { dayRowsOf } from '../../lib/time/day-tally.ts'
 import type { Answer } from './answers.ts'
 import type { ListedRow } from './tables.ts'
@@ -86,19 +86,6 @@ export function loadOf(row: ListedRow): LoadRecord {
     writeMode: row.write_mode as WriteMode['kind'],
     mixloadVersion: row.mixload_version ?? '',
     dayRows: dayRowsOf(row.day_rows),
-  }
-}
-
-export function columnRow(table: string, column: NewColumn, firstSeenAt: Date): Answer {
-  return {
-    table_name: table,
-    property: column.property,
-    column_name: column.name,
-    column_type: column.type,
-    column_role: column.role,
-    owner_column: column.owner ?? null,
-    first_load_id: column.firstLoadId,
-    first_seen_at: firstSeenAt.toISOString(),
   }
 }
 

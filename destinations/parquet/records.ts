@@ -4,6 +4,7 @@ import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
 import { alreadyLoaded } from '../../lib/commit-rules.ts'
 import type { KnownColumn, LoadRecord, WriteMode } from '../../lib/destination.ts'
 import { MixloadError, messageOf } from '../../lib/errors.ts'
+import { columnRow } from '../../lib/ledger-row.ts'
 import { dayRowsOf, dayRowsText } from '../../lib/time/day-tally.ts'
 import { namesIn, replaceFile } from './files.ts'
 import { fileName, type Layout } from './layout.ts'
@@ -157,16 +158,7 @@ export class ColumnLog {
 
   /** Writes down all columns of a table. */
   async put(table: string, columns: readonly KnownColumn[]): Promise<void> {
-    const lines = columns.map((column) => ({
-      table_name: table,
-      property: column.property,
-      column_name: column.name,
-      column_type: column.type,
-      column_role: column.role,
-      owner_column: column.owner ?? null,
-      first_load_id: column.firstLoadId,
-      first_seen_at: column.firstSeenAt.toISOString(),
-    }))
+    const lines = columns.map((column) => columnRow(table, column, column.firstSeenAt))
     await replaceFile(this.#path(table), lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
   }
 

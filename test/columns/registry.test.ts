@@ -5,8 +5,8 @@ import { COLUMN_TYPES, type ColumnType } from '../../lib/columns/column.ts'
 import { foldName } from '../../lib/columns/naming.ts'
 import { ColumnRegistry, type ColumnRules, kindsOf, OVERFLOW_COLUMN, typeOfKind } from '../../lib/columns/registry.ts'
 import { KIND, LONE_KINDS } from '../../lib/infer/kinds.ts'
+import { PLAIN_RULES } from './plain-rules.ts'
 
-const RULES: ColumnRules = { columnsMax: 1000, newProperties: 'capture', typeOf: () => undefined, isWanted: () => true }
 const VALUE_KINDS = Object.values(KIND).filter((kind) => kind !== KIND.null)
 
 const name = fc.oneof(
@@ -56,7 +56,7 @@ describe('the columns of a table, whatever is asked of them', () => {
   it('keep name, type and place for good', () => {
     fc.assert(
       fc.property(steps, most, (all, columnsMax) => {
-        const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...RULES, columnsMax })
+        const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...PLAIN_RULES, columnsMax })
         let before = [...registry.columns]
         for (const one of all) {
           take(registry, one)
@@ -70,7 +70,7 @@ describe('the columns of a table, whatever is asked of them', () => {
   it('have names that differ in more than case', () => {
     fc.assert(
       fc.property(steps, (all) => {
-        const registry = new ColumnRegistry(EXPORT_COLUMNS, RULES)
+        const registry = new ColumnRegistry(EXPORT_COLUMNS, PLAIN_RULES)
         for (const one of all) take(registry, one)
         const names = registry.columns.map((column) => foldName(column.name))
         expect(new Set(names).size).toBe(names.length)
@@ -81,7 +81,7 @@ describe('the columns of a table, whatever is asked of them', () => {
   it('are never more than allowed, companions and the overflow counted', () => {
     fc.assert(
       fc.property(steps, most, (all, columnsMax) => {
-        const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...RULES, columnsMax })
+        const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...PLAIN_RULES, columnsMax })
         for (const one of all) take(registry, one)
         registry.overflowColumn()
         expect(registry.columns.length).toBeLessThanOrEqual(columnsMax)
@@ -92,7 +92,7 @@ describe('the columns of a table, whatever is asked of them', () => {
   it('answer the same question in the same way ever after, but for what was left out for lack of room', () => {
     fc.assert(
       fc.property(steps, most, (all, columnsMax) => {
-        const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...RULES, columnsMax })
+        const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...PLAIN_RULES, columnsMax })
         const placed = new Map<string, unknown>()
         for (const one of all) {
           const answer = take(registry, one)
@@ -106,7 +106,7 @@ describe('the columns of a table, whatever is asked of them', () => {
   it('come back as they were when a later run starts from them', () => {
     fc.assert(
       fc.property(steps, most, (all, columnsMax) => {
-        const rules = { ...RULES, columnsMax }
+        const rules = { ...PLAIN_RULES, columnsMax }
         const first = new ColumnRegistry(EXPORT_COLUMNS, rules)
         for (const one of all) take(first, one)
         const later = new ColumnRegistry(structuredClone(first.columns), rules)
@@ -130,7 +130,7 @@ describe('the columns of a table, whatever is asked of them', () => {
         fc.uniqueArray(fc.tuple(name, kind), { selector: ([property]) => property, maxLength: 15 }),
         (all) => {
           const types = (pairs: typeof all) => {
-            const registry = new ColumnRegistry(EXPORT_COLUMNS, RULES)
+            const registry = new ColumnRegistry(EXPORT_COLUMNS, PLAIN_RULES)
             for (const [property, first] of pairs) registry.place(property, first)
             return new Map(registry.columns.map(({ property, type, role }) => [`${role} ${property}`, type]))
           }
@@ -159,7 +159,7 @@ describe('where a property goes', () => {
   })
 
   it('a property that is called as a fixed column is gets another name', () => {
-    const registry = new ColumnRegistry(EXPORT_COLUMNS, RULES)
+    const registry = new ColumnRegistry(EXPORT_COLUMNS, PLAIN_RULES)
     expect(columnOf(registry, 'event')?.name).toBe('event_2')
     expect(columnOf(registry, 'Event')?.name).toBe('event_3')
     expect(columnOf(registry, '_more')?.name).toBe('_more_2')
@@ -167,14 +167,14 @@ describe('where a property goes', () => {
 
   it('a property that is not wanted goes nowhere, also where it has a column', () => {
     const existing = [...EXPORT_COLUMNS, { name: 'a', type: 'text', role: 'property', property: 'a' } as const]
-    const registry = new ColumnRegistry(existing, { ...RULES, isWanted: (property) => property === 'b' })
+    const registry = new ColumnRegistry(existing, { ...PLAIN_RULES, isWanted: (property) => property === 'b' })
     expect(registry.place('a', KIND.text)).toEqual({ to: 'nowhere' })
     expect(columnOf(registry, 'b')?.name).toBe('b')
   })
 
   it('only known properties have columns when new ones are to be ignored', () => {
     const existing = [...EXPORT_COLUMNS, { name: 'a', type: 'double', role: 'property', property: 'a' } as const]
-    const registry = new ColumnRegistry(existing, { ...RULES, newProperties: 'ignore' })
+    const registry = new ColumnRegistry(existing, { ...PLAIN_RULES, newProperties: 'ignore' })
     expect(columnOf(registry, 'a')?.name).toBe('a')
     expect(registry.place('b', KIND.text)).toEqual({ to: 'nowhere' })
     expect(registry.columns).toEqual(existing)
@@ -182,7 +182,7 @@ describe('where a property goes', () => {
 
   it('what finds no room goes to the overflow, for which one place is kept', () => {
     const columnsMax = EXPORT_COLUMNS.length + 3
-    const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...RULES, columnsMax })
+    const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...PLAIN_RULES, columnsMax })
     const a = columnOf(registry, 'a', KIND.integer)
     if (a === undefined) throw new Error('no column')
     expect(registry.companionOf(a)?.name).toBe('a__text')
@@ -194,7 +194,7 @@ describe('where a property goes', () => {
 
   it('the type that the user or the catalogue gives comes before that of the first value', () => {
     const typeOf = (property: string): ColumnType | undefined => (property === 'when' ? 'timestamptz' : undefined)
-    const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...RULES, typeOf })
+    const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...PLAIN_RULES, typeOf })
     expect(columnOf(registry, 'when', KIND.integer)?.type).toBe('timestamptz')
     expect(columnOf(registry, 'then', KIND.integer)?.type).toBe('double')
   })

@@ -19,8 +19,7 @@ import { type RunSummary, runSlices } from '../../lib/run.ts'
 import type { Slice } from '../../lib/slices.ts'
 import { SpoolDirectory } from '../../lib/spool/spool.ts'
 import { exportColumns } from '../../lib/streams/export.ts'
-
-const RULES: ColumnRules = { columnsMax: 1000, newProperties: 'capture', typeOf: () => undefined, isWanted: () => true }
+import { PLAIN_RULES } from '../columns/plain-rules.ts'
 
 /** As patient as a real run, in less time. */
 const HURRIED: RetryPolicy = { ...DEFAULT_RETRIES, firstDelayMs: 1, delayMaxMs: 2 }
@@ -105,7 +104,7 @@ export class Pipeline implements AsyncDisposable {
     await destination.open(signal)
     const there = await destination.columns('export')
     const fixed = exportColumns(false).filter(({ name }) => !there.some((column) => column.name === name))
-    const registry = new ColumnRegistry([...there, ...fixed], { ...RULES, ...options.rules })
+    const registry = new ColumnRegistry([...there, ...fixed], { ...PLAIN_RULES, ...options.rules })
     const loader = new Loader(
       {
         destination,

@@ -10,6 +10,7 @@ import { LineWriter } from '../../lib/infer/line-writer.ts'
 import { LineScanner } from '../../lib/infer/scan.ts'
 import { type Chunk, ChunkWriter, removeChunks, SpoolDirectory } from '../../lib/spool/spool.ts'
 import { eventClock } from '../../lib/time/event-time.ts'
+import { PLAIN_RULES } from '../columns/plain-rules.ts'
 
 export const DAY = '2026-08-03'
 export const NOON = Date.parse(`${DAY}T12:00:00Z`)
@@ -46,12 +47,7 @@ export class BodyDesk implements AsyncDisposable {
   async read(body: string | Buffer, blockBytes = 65_536): Promise<BodyRead> {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body
     const scanner = new LineScanner()
-    const registry = new ColumnRegistry(EXPORT_COLUMNS, {
-      columnsMax: 1000,
-      newProperties: 'capture',
-      typeOf: () => undefined,
-      isWanted: () => true,
-    })
+    const registry = new ColumnRegistry(EXPORT_COLUMNS, PLAIN_RULES)
     const writer = new LineWriter(scanner, registry)
     writer.begin()
     const events = new ChunkWriter(this.#spool, '.ndjson')

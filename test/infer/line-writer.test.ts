@@ -6,10 +6,9 @@ import { foldName } from '../../lib/columns/naming.ts'
 import { ColumnRegistry, type ColumnRules } from '../../lib/columns/registry.ts'
 import { LineWriter, storableName } from '../../lib/infer/line-writer.ts'
 import { LINE, LineScanner } from '../../lib/infer/scan.ts'
+import { PLAIN_RULES } from '../columns/plain-rules.ts'
 import { spelledLine } from './json-arbitraries.ts'
 import { isAccepted, placed, scanned, tokensOf } from './scanning.ts'
-
-const RULES: ColumnRules = { columnsMax: 1000, newProperties: 'capture', typeOf: () => undefined, isWanted: () => true }
 
 /** A scanner and a writer as a run has them. */
 class Desk {
@@ -18,7 +17,7 @@ class Desk {
   readonly writer: LineWriter
 
   constructor(rules: Partial<ColumnRules> = {}, valuesMax = Number.POSITIVE_INFINITY) {
-    this.registry = new ColumnRegistry(EXPORT_COLUMNS, { ...RULES, ...rules })
+    this.registry = new ColumnRegistry(EXPORT_COLUMNS, { ...PLAIN_RULES, ...rules })
     this.writer = new LineWriter(this.scanner, this.registry, valuesMax)
     this.writer.begin()
   }

@@ -9,6 +9,7 @@ import { ColumnRegistry, type ColumnRules } from '../../lib/columns/registry.ts'
 import { Engine } from '../../lib/engine.ts'
 import { Loader } from '../../lib/load.ts'
 import { SpoolDirectory } from '../../lib/spool/spool.ts'
+import { PLAIN_RULES } from '../columns/plain-rules.ts'
 import { isSame, PropertyReader } from './read-back.ts'
 import { BodySpooler, FileSpooler } from './spool-lines.ts'
 
@@ -192,8 +193,6 @@ async function loadAll(
   }
 }
 
-const RULES: ColumnRules = { columnsMax: 1000, newProperties: 'capture', typeOf: () => undefined, isWanted: () => true }
-
 describe('what goes in can be read back', () => {
   it.each([
     ['answers', BodySpooler],
@@ -217,7 +216,7 @@ describe('what goes in can be read back', () => {
           )
           const { rows, columns, columnsOverTime, rejects } = await loadAll(
             bodies,
-            { ...RULES, columnsMax },
+            { ...PLAIN_RULES, columnsMax },
             blockBytes,
             Spooler,
           )

@@ -10,6 +10,7 @@ import { MixloadError, messageOf } from '../../lib/errors.ts'
 import type { SpooledSlice } from '../../lib/extract.ts'
 import { Loader } from '../../lib/load.ts'
 import { SpoolDirectory } from '../../lib/spool/spool.ts'
+import { PLAIN_RULES } from '../columns/plain-rules.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import { BodySpooler } from './spool-lines.ts'
 
@@ -22,12 +23,7 @@ async function loaderOf(memoryLimit: string) {
   const engine = await Engine.create({ memoryLimit, temporaryDirectory: join(directory, 'engine') })
   const destination = createMemoryDestination({ engine })
   await destination.open(new AbortController().signal)
-  const registry = new ColumnRegistry(EXPORT_COLUMNS, {
-    columnsMax: 1000,
-    newProperties: 'capture',
-    typeOf: () => undefined,
-    isWanted: () => true,
-  })
+  const registry = new ColumnRegistry(EXPORT_COLUMNS, PLAIN_RULES)
   const told: string[] = []
   const loader = new Loader(
     {

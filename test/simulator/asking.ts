@@ -94,3 +94,9 @@ export function event(number: number, name = 'Page viewed', more: Record<string,
 export function events(count: number, name = 'Page viewed'): object[] {
   return Array.from({ length: count }, (_, number) => event(number, name))
 }
+
+/** What a simulator answers to a query, as JSON. */
+export async function askJson(simulator: Simulator, path: string, query: Readonly<Record<string, string>>) {
+  const { status, text } = await ask(simulator, path, { query })
+  return { status, body: JSON.parse(text) }
+}

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { DateTime } from 'luxon'
 import { afterEach, expect, test } from 'vitest'
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../lib/simulator/index.ts'
-import { ask, event } from './asking.ts'
+import { askJson, event } from './asking.ts'
 
 let simulator: Simulator
 
@@ -12,10 +12,7 @@ async function start(options: SimulatorOptions = {}): Promise<void> {
 
 afterEach(() => simulator.close())
 
-async function told(path: string, query: Record<string, string>) {
-  const { status, text } = await ask(simulator, path, { query })
-  return { status, body: JSON.parse(text) }
-}
+const told = (path: string, query: Record<string, string>) => askJson(simulator, path, query)
 
 const DAYS = { from_date: '2026-08-01', to_date: '2026-08-02' }
 

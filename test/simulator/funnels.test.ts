@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../lib/simulator/index.ts'
-import { ask } from './asking.ts'
+import { ask, askJson } from './asking.ts'
 
 let simulator: Simulator
 
@@ -14,10 +14,7 @@ async function start(options: SimulatorOptions = {}): Promise<void> {
 
 afterEach(() => simulator.close())
 
-async function told(path: string, query: Record<string, string>) {
-  const { status, text } = await ask(simulator, path, { query })
-  return { status, body: JSON.parse(text) }
-}
+const told = (path: string, query: Record<string, string>) => askJson(simulator, path, query)
 
 const AUGUST = { from_date: '2026-08-01', to_date: '2026-08-02' }
 
