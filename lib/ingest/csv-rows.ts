@@ -7,6 +7,11 @@ import { csvEvent } from './text-values.ts'
 /** What may stand between cells; the first is meant where none of them fits. */
 const DELIMITERS = [',', ';', '\t', '|']
 
+const ROW_ENDS = ['\r\n', '\n', '\r']
+
+/** Bytes in which a header has to end. */
+const HEADER_BYTES_MAX = 1024 * 1024
+
 /** Columns that every event needs. */
 const NEEDED = ['event', 'time']
 
@@ -31,6 +36,7 @@ export async function* csvEvents(
   const rows = parse({
     columns: namesOf,
     delimiter: delimiterOf(header),
+    record_delimiter: ROW_ENDS,
     bom: true,
     info: true,
     skip_empty_lines: true,
@@ -59,29 +65,35 @@ export async function* csvEvents(
   }
 }
 
-/** The first line of a file, and the whole of it. Blocks are good until the next one is asked for, and streams read ahead. */
+/**
+ * The first line with something in it, and the whole of the file. Blocks are good until the next one is asked for, and
+ * streams read ahead.
+ */
 async function withHeader(blocks: AsyncIterable<Buffer>): Promise<{ header: string; all: AsyncIterable<Buffer> }> {
   const iterator = blocks[Symbol.asyncIterator]()
   const next = async () => {
     const step = await iterator.next()
     return step.done === true ? undefined : Buffer.from(step.value)
   }
-  const first = (await next()) ?? Buffer.alloc(0)
+  let head = Buffer.alloc(0)
+  let header: string | undefined
+  while (header === undefined && head.length < HEADER_BYTES_MAX) {
+    const block = await next()
+    head = Buffer.concat([head, block ?? Buffer.alloc(0)])
+    const lines = head
+      .toString()
+      .replace(/^\ufeff?[\r\n]*/, '')
+      .split(/[\r\n]/)
+    if (lines.length > 1 || block === undefined) [header] = lines
+  }
   const all = (async function* () {
     try {
-      for (let block: Buffer | undefined = first; block !== undefined; block = await next()) yield block
+      for (let block: Buffer | undefined = head; block !== undefined; block = await next()) yield block
     } finally {
       await iterator.return?.()
     }
   })()
-  return {
-    header: first
-      .toString()
-      .replace(/^\ufeff/, '')
-      .split(/\r?\n/, 1)
-      .join(),
-    all,
-  }
+  return { header: header ?? '', all }
 }
 
 /** The mark that leaves a column `event` in a header. */

@@ -2,6 +2,7 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { EnvHttpProxyAgent, request } from 'undici'
 import { MixloadError, messageOf } from '../errors.ts'
+import { withoutSecrets } from '../secrets.ts'
 import { VERSION } from '../version.ts'
 import type { IngestAnswer } from './answers.ts'
 import { bodyOf, type Endpoint, type Outgoing } from './endpoints.ts'
@@ -96,8 +97,7 @@ export class Sender implements AsyncDisposable {
   /** A server, or a proxy's page, may repeat what it was sent. */
   #withoutSecrets(text: string): string {
     const { token, credentials } = this.#options
-    const secrets = [token, credentials?.secret].filter((secret) => secret !== undefined && secret !== '')
-    return secrets.reduce<string>((shown, secret) => shown.replaceAll(secret as string, '***'), text)
+    return withoutSecrets(text, [token, credentials?.secret])
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,7 +4,7 @@ import { MixloadError, messageOf } from '../errors.ts'
 import type { LineNumbers } from './line-numbers.ts'
 
 /** Mixpanel takes 1 MB an event. The bound keeps a file without line ends out of memory. */
-const LINE_CHARACTERS_MAX = 64 * 1024 * 1024
+const LINE_CHARACTERS_MAX = 16 * 1024 * 1024
 
 /**
  * The lines of UTF-8 that hold something, in lists as they come; `numbers` is told where each stands. A line ends at a line
@@ -34,7 +34,7 @@ export async function* textLines(
     }
   } catch (error) {
     if (!/maximum buffer/i.test(messageOf(error))) throw error
-    const message = `Line ${line + 1} is longer than ${LINE_CHARACTERS_MAX} characters: it is no event.`
+    const message = `A line after line ${line} is longer than ${LINE_CHARACTERS_MAX} characters: it is no event.`
     throw new MixloadError('FILE_REFUSED', message, { cause: error })
   } finally {
     bytes.destroy()
