@@ -97,6 +97,7 @@ function jsonOf({ accepted, rejected, rejections }: Report) {
   }
 }
 
+/** What became of records, in words. */
 export function countsOf({ accepted, rejected }: Pick<Report, 'accepted' | 'rejected'>): string {
   return `${accepted} taken${rejected === 0 ? '' : `, ${rejected} refused`}`
 }

@@ -22,6 +22,7 @@ export interface OutputOptions {
   readonly isTerminal: boolean
 }
 
+/** An output as the flags and the terminal want it. */
 export function createOutput({ json, isTerminal }: OutputOptions): Output {
   const events = isTerminal ? terminalEvents() : logEvents()
   return {

@@ -25,6 +25,7 @@ export interface StreamRun {
   readonly tell: Tell
 }
 
+/** What a run of events did. */
 export interface ExportSummary extends RunSummary {
   readonly newColumns: number
 }

@@ -7,6 +7,7 @@ import { loadsLeft } from '../lib/slices.ts'
 import { openExportTable } from './export-table.ts'
 import type { Warehouse } from './session.ts'
 
+/** What loading files takes. */
 export interface FileRun {
   readonly settings: Settings
   readonly warehouse: Warehouse

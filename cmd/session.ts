@@ -47,6 +47,7 @@ export function credentialsOf(settings: Settings, tell: Tell): Credentials {
   return { kind: 'project-secret', secret: apiSecret }
 }
 
+/** A client for the region, the credentials and the patience of the settings. */
 export function createClient(settings: Settings, tell: Tell): MixpanelClient {
   return new MixpanelClient({
     hosts: apiHosts(settings.region, settings.apiUrl),
@@ -94,6 +95,7 @@ export interface Warehouse extends AsyncDisposable {
   readonly spool: SpoolDirectory
 }
 
+/** The destination of the settings, not opened yet, with the engine and the spool that it needs; disposed together. */
 export async function openWarehouse(settings: Settings, tell: Tell, signal: AbortSignal): Promise<Warehouse> {
   const opened: AsyncDisposable[] = []
   const close = async () => {

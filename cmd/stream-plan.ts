@@ -39,6 +39,7 @@ export interface DayChoice {
   readonly daysReadAgain: number
 }
 
+/** Decides which days of a stream are asked for: what tells `backfill` and `sync` apart. */
 export type ChooseDays = (choice: DayChoice) => readonly Day[]
 
 /** All that plans are made of. */

@@ -77,6 +77,7 @@ export interface Relation {
   readonly query: string
 }
 
+/** Where a load goes. */
 export interface LoadTarget {
   readonly table: string
   readonly mode: WriteMode
@@ -98,6 +99,7 @@ export interface NewColumn extends Column {
   readonly firstLoadId: string
 }
 
+/** A column as the ledger has it. */
 export interface KnownColumn extends NewColumn {
   readonly firstSeenAt: Date
 }

@@ -76,8 +76,10 @@ export const ERROR_CODES = {
   INTERRUPTED: { exitCode: 130, retry: false },
 } as const satisfies Record<string, Treatment>
 
+/** One of the codes. */
 export type ErrorCode = keyof typeof ERROR_CODES
 
+/** What an error may have beside its message. */
 export interface ErrorDetails {
   readonly cause?: unknown
   /** Milliseconds that the server asked to wait. */

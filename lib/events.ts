@@ -69,4 +69,5 @@ export type RunEvent =
   | { readonly kind: 'import-progress'; readonly events: number; readonly rejected: number; readonly seconds: number }
   | { readonly kind: 'warning'; readonly message: string }
 
+/** Takes what happens in a run. */
 export type Tell = (event: RunEvent) => void

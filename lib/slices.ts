@@ -14,6 +14,7 @@ export interface FileSlice {
   readonly file: string
 }
 
+/** What a run takes one after the other: spans of days, or files. */
 export type AnySlice = Slice | FileSlice
 
 /** What stands for standard input among paths. */

@@ -243,6 +243,17 @@ describe('what code touches', () => {
   })
 })
 
+describe('what is exported', () => {
+  it('says what it gives, where it is a function or a class', () => {
+    const bare = SOURCES.flatMap(({ path, text }) =>
+      [...text.matchAll(/^export (?:async )?(?:function\*?|class) (\w+)/gm)]
+        .filter(({ index }) => !/\*\/\s*$/.test(text.slice(0, index)))
+        .map(([, name]) => `${path}: ${name}`),
+    )
+    expect(bare).toEqual([])
+  })
+})
+
 describe('files', () => {
   it(`have at most ${LINES_MAX} lines, those of tests, too`, () => {
     const long = ['cmd', 'lib', 'destinations', 'sql', 'test', 'bench', 'docs'].flatMap((folder) =>

@@ -1,14 +1,17 @@
 /** Reading what BigQuery's API answers with: JSON from outside, of which nothing is taken for granted. */
 export type Answer = Readonly<Record<string, unknown>>
 
+/** The value, where it is an object; else an empty one. */
 export function objectOf(value: unknown): Answer {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Answer) : {}
 }
 
+/** The value, where it is a list; else an empty one. */
 export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : []
 }
 
+/** The value, where it is a text. */
 export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }

@@ -9,6 +9,7 @@ import { ApiFailure } from './failures.ts'
 import { retryingApi } from './retries.ts'
 import type { Timing } from './timing.ts'
 
+/** A request to the API. */
 export interface Call {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** From the project on, each part encoded: see {@link pathOf}. */

@@ -11,6 +11,7 @@ import type { Jobs } from './jobs.ts'
 import { COLUMNS, RESOURCES } from './ledger.ts'
 import type { Table, Tables } from './tables.ts'
 
+/** What adding columns needs. */
 export interface ColumnMaking {
   readonly tables: Tables
   readonly book: Book

@@ -5,6 +5,7 @@ import { type LedgerTable, RESOURCES, SCHEMAS } from './ledger.ts'
 import type { Table, Tables } from './tables.ts'
 import type { BigQueryAddress } from './url.ts'
 
+/** A dataset that is there now. */
 export interface MadeDataset {
   readonly isNew: boolean
   readonly location: string | undefined

@@ -18,6 +18,7 @@ export interface Holder {
 /** Those of this process that have not ended. */
 const LIVING = new Set<string>()
 
+/** A holder for a run of this process. */
 export function newHolder(): Holder {
   const id = randomUUID()
   LIVING.add(id)
@@ -30,12 +31,14 @@ export function forgetHolder({ id }: Holder): void {
   LIVING.delete(id)
 }
 
+/** The holder that was noted; undefined where none was. */
 export function holderOf(answer: Answer): Holder | undefined {
   const [id, host] = [textOf(answer.id), textOf(answer.host)]
   if (id === undefined || host === undefined) return undefined
   return { id, host, pid: Number(answer.pid), machine: textOf(answer.machine), began: textOf(answer.began) }
 }
 
+/** What messages call a holder. */
 export function nameOf({ pid, host }: Holder): string {
   return `process ${pid}@${host}`
 }

@@ -40,6 +40,7 @@ export function jobIdOf({ token, record }: Pick<Intent, 'token' | 'record'>, pur
   return `mixload_${inJobId(record.loadId)}_${token}_${purpose}`
 }
 
+/** What the id of a job says that it is for: rows, or those of one partition. */
 export function rowsPurpose(target: string): string {
   const [, day] = target.split('$')
   return day === undefined ? 'rows' : `rows_${day}`
@@ -53,6 +54,7 @@ export function targetsOf({ table, mode, hasRows }: Pick<Intent, 'table' | 'mode
     : [table]
 }
 
+/** All days of a span, both ends included. */
 export function daysOf(firstDay: Day, lastDay: Day): readonly Day[] {
   const days: Day[] = []
   for (let day = firstDay; day <= lastDay; day = addDays(day, 1)) days.push(day)

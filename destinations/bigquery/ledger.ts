@@ -47,6 +47,7 @@ export const SCHEMAS = {
   ],
 } as const
 
+/** A table of the ledger. */
 export type LedgerTable = keyof typeof SCHEMAS
 
 /**
@@ -70,6 +71,7 @@ export const RESOURCES: Readonly<Record<LedgerTable, Answer>> = {
   },
 }
 
+/** A row of the ledger, as it is listed. */
 export function loadOf(row: ListedRow): LoadRecord {
   return {
     loadId: row.load_id ?? '',

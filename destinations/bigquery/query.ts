@@ -3,6 +3,7 @@ import type { TakeRows } from '../../lib/destination.ts'
 import { type Answer, at, listOf, objectOf, textOf } from './answers.ts'
 import { type BigQueryClient, pathOf } from './client.ts'
 
+/** What asking a query needs. */
 export interface Asking {
   readonly client: BigQueryClient
   readonly project: string

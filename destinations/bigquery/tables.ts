@@ -10,6 +10,7 @@ export interface Field {
   readonly all: Answer
 }
 
+/** A table or view as it is. */
 export interface Table {
   readonly etag: string
   /** `TABLE`, `VIEW` and so on. */

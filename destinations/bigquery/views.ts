@@ -8,6 +8,7 @@ import type { Table, Tables } from './tables.ts'
 /** How often a view is looked at anew when somebody else changes it in the same moment. */
 const TRIES = 5
 
+/** What making views needs. */
 export interface ViewMaking {
   readonly client: BigQueryClient
   readonly tables: Tables

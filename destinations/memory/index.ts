@@ -24,6 +24,7 @@ const SUPPORTS: DestinationSupports = {
   queries: false,
 }
 
+/** A row, by the names of its columns. */
 export type Row = Readonly<Record<string, unknown>>
 
 /** What a table holds in memory. */

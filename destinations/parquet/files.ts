@@ -16,6 +16,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'The path is too long for this file system: choose another directory.',
 }
 
+/** Whether this is a failure of the file system, with one of these codes if any are named. */
 export function isFileError(error: unknown, ...codes: readonly string[]): error is NodeJS.ErrnoException {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string' || !('syscall' in error))
     return false

@@ -23,6 +23,7 @@ export interface Layout {
   readonly viewsSql: string
 }
 
+/** The places in a directory. */
 export function layoutOf(directory: string): Layout {
   const state = join(directory, '_mixload')
   return {
@@ -74,6 +75,7 @@ const DAY_PREFIX = `${DAY_COLUMN}=`
 /** What Hive, and all that follow it, call the directory of rows that have no value to part them by. */
 const UNDATED = '__HIVE_DEFAULT_PARTITION__'
 
+/** The directory of a day in that of its table. */
 export function dayDirectory(day: Day | null): string {
   return `${DAY_PREFIX}${day ?? UNDATED}`
 }

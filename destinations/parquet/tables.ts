@@ -46,6 +46,7 @@ async function namesOfDay(path: string): Promise<readonly string[]> {
   }
 }
 
+/** Whether a table has any rows in files. */
 export async function hasFiles(layout: Layout, table: string, isParted: boolean): Promise<boolean> {
   for await (const _ of dataFiles(layout, table, isParted)) return true
   return false
@@ -58,6 +59,7 @@ export interface ReplacedFiles {
   readonly isAll: boolean
 }
 
+/** The files that a load takes the place of. */
 export async function replacedFiles(
   layout: Layout,
   { table, mode }: LoadTarget,

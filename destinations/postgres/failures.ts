@@ -50,6 +50,7 @@ export function sqlStateOf(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined
 }
 
+/** Whether the server ends the session with this error. */
 export function endsSession(error: unknown): boolean {
   return ENDS_SESSION.test(sqlStateOf(error) ?? '')
 }

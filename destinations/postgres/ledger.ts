@@ -44,6 +44,7 @@ export async function nextMoment(session: Session, schema: string, { loadId }: N
   return nextLoadedAt(before?.last == null ? undefined : momentOf(before.last))
 }
 
+/** Writes the row of a load, within its transaction. */
 export async function writeLoad(session: Session, schema: string, record: LoadRecord): Promise<void> {
   const values = ledgerRow(record)
   const places = Object.keys(values).map((_, at) => `$${at + 1}`)

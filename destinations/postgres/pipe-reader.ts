@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { Worker } from 'node:worker_threads'
 
+/** What the thread is told. */
 export type ToPipeWorker =
   | { readonly kind: 'start'; readonly id: number; readonly fd: number; readonly blockBytes: number }
   | { readonly kind: 'more' }

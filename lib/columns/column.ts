@@ -1,6 +1,7 @@
 /** The types a column can have; each destination says what it calls them. */
 export const COLUMN_TYPES = ['text', 'double', 'boolean', 'json', 'timestamptz', 'bigint', 'date'] as const
 
+/** What a column can hold, by the same name in every destination. */
 export type ColumnType = (typeof COLUMN_TYPES)[number]
 
 /**

@@ -5,6 +5,7 @@ export const MINUS = 0x2d
 export const ZERO = 0x30
 export const NINE = 0x39
 
+/** Where the white space of JSON that begins at `from` ends. */
 export function skipSpace(bytes: Buffer, from: number, end: number): number {
   let at = from
   while (at < end) {
@@ -15,6 +16,7 @@ export function skipSpace(bytes: Buffer, from: number, end: number): number {
   return at
 }
 
+/** Where the digits that begin at `from` end. */
 export function skipDigits(bytes: Buffer, from: number, end: number): number {
   let at = from
   while (at < end) {

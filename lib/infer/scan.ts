@@ -16,6 +16,7 @@ export const LINE = {
   incomplete: 4,
 } as const
 
+/** What a line is: see {@link LINE}. */
 export type LineVerdict = (typeof LINE)[keyof typeof LINE]
 
 const OPEN_OBJECT = 0x7b

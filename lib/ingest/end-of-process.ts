@@ -26,6 +26,7 @@ export function closeAtEnd(one: Closable, onSignals: boolean): void {
   ASKED.add(one)
 }
 
+/** It closes itself, or has: the end of the process is none of its concern any more. */
 export function forget(one: Closable): void {
   OPEN.delete(one)
   ASKED.delete(one)

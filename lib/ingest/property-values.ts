@@ -72,6 +72,7 @@ function checkNested(value: object | null, what: string, depth: number, limits: 
   for (const key of keys) checkValue((value as Properties)[key], `${what}.${key}`, depth + 1, limits)
 }
 
+/** Whether this is an object as JSON has them: no list, no Date, no instance of a class. */
 export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
   const prototype: unknown = Object.getPrototypeOf(value)

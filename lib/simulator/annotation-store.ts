@@ -22,6 +22,7 @@ export interface Annotation {
   readonly tags: readonly AnnotationTag[]
 }
 
+/** A tag of annotations. */
 export interface AnnotationTag {
   readonly id: number
   readonly name: string

@@ -38,6 +38,10 @@ export interface ClockOptions {
   readonly today?: string | undefined
 }
 
+/**
+ * The clock of a project.
+ * @throws MixloadError CONFIG_INVALID where the zone is unknown.
+ */
 export function projectClock({ timezone, legacyTime, today }: ClockOptions): ProjectClock {
   if (!IANAZone.isValidZone(timezone)) {
     throw new MixloadError('CONFIG_INVALID', `timezone: ${timezone} is not an IANA time zone`)

@@ -8,6 +8,7 @@ const NEWLINE = 0x0a
 
 /** What of an event is counted: each one, each user once, or events by user. */
 export const COUNT_TYPES = ['general', 'unique', 'average'] as const
+/** How occurrences are counted. */
 export type CountType = (typeof COUNT_TYPES)[number]
 
 /** What is counted, and where an event counts. */

@@ -119,6 +119,7 @@ function invalid(field: string, rule: string): Violation {
   return { field, message: `'${field}' is invalid: ${rule}` }
 }
 
+/** Whether a value of JSON is an object. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -16,6 +16,7 @@ export const PLAN_PARTS = [
   'lexicon',
   'counts',
 ] as const
+/** A part of the API that a plan may lack. */
 export type PlanPart = (typeof PLAN_PARTS)[number]
 
 /** How a part is refused; an object has a text of its own. */

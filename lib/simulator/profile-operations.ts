@@ -13,6 +13,7 @@ export const PROFILE_OPERATIONS = [
   '$unset',
   '$delete',
 ] as const
+/** The name of an operation on a profile. */
 export type ProfileOperation = (typeof PROFILE_OPERATIONS)[number]
 
 /** What can be done to a group profile: groups are neither counted up nor appended to. */

@@ -23,11 +23,13 @@ interface Notes {
   entry: { -readonly [Key in keyof RecordedRequest]: RecordedRequest[Key] }
 }
 
+/** What the middleware has found out about a request. */
 export interface SimulatorEnvironment {
   Bindings: HttpBindings
   Variables: Notes
 }
 
+/** What a route is given. */
 export type SimulatorContext = Context<SimulatorEnvironment>
 
 /** An answer before faults, compression and the wire. */
@@ -39,10 +41,12 @@ export interface Reply {
   readonly mayCompress?: boolean
 }
 
+/** A plain text answer. */
 export function textReply(status: number, body: string): Reply {
   return { status, headers: { 'Content-Type': 'text/plain; charset=utf-8' }, body }
 }
 
+/** A JSON answer. */
 export function jsonReply(status: number, value: unknown): Reply {
   return { status, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(value) }
 }
@@ -62,6 +66,7 @@ export const NOT_AUTHENTICATED = 'Unable to authenticate request'
 /** API families that answer errors each in their own way. */
 export type Family = 'export' | 'query' | 'import' | 'app'
 
+/** The family that a path belongs to. */
 export function familyOf(path: string): Family {
   if (path.startsWith('/api/2.0/export')) return 'export'
   if (path.startsWith('/api/app')) return 'app'

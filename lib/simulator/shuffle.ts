@@ -1,6 +1,7 @@
 /** Numbers in [0, 1) that a seed fixes (the mulberry32 generator). */
 export type Random = () => number
 
+/** The same numbers for the same seed, on every machine. */
 export function seededRandom(seed: number): Random {
   let state = seed | 0
   return () => {

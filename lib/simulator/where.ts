@@ -6,12 +6,15 @@
 /** A binary operator, as it is written. */
 export type BinaryOperator = '+' | '-' | '*' | '/' | '%' | Comparison | 'in' | 'and' | 'or'
 export type Comparison = '==' | '!=' | '>' | '>=' | '<' | '<='
+/** An operator before its operand. */
 export type UnaryOperator = '-' | 'not'
 
 const FUNCTIONS = ['floor', 'round', 'ceil', 'boolean', 'number', 'string', 'defined', 'datetime'] as const
+/** The name of a function that expressions may call. */
 export type FunctionName = (typeof FUNCTIONS)[number]
 
 const SOURCES = ['properties', 'user', 'event'] as const
+/** Where a name in an expression is looked up. */
 export type Source = (typeof SOURCES)[number]
 
 /** An expression, read. */

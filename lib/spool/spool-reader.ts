@@ -21,6 +21,7 @@ export interface Flattened {
   readonly columns: readonly Column[]
 }
 
+/** The fields of the spool that the values of a column come from, by their form. */
 export type Forms = Map<Column, Partial<Record<SpoolField['form'], string>>>
 
 /** Per column, the fields of the spool that its values come from. */

@@ -160,6 +160,7 @@ export class ChunkWriter {
   }
 }
 
+/** Removes the files of chunks that are there. */
 export async function removeChunks(chunks: readonly Chunk[]): Promise<void> {
   for (const { path } of chunks) if (path !== '') await rm(path, { force: true })
 }

@@ -7,6 +7,7 @@ import { funnelsStream } from './funnels.ts'
 import { revenueStream } from './revenue.ts'
 import type { RecordStream } from './stream.ts'
 
+/** A name of the setting `streams` that stands for streams of records. */
 export type RecordStreamName = Exclude<StreamName, 'export'>
 
 /** The streams of records behind each name that `--streams` takes. `export` is none: its events go another way. */

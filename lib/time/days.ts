@@ -20,6 +20,7 @@ export function startOfDay(day: Day): number {
   return Date.parse(`${day}T00:00:00Z`)
 }
 
+/** The day so many days later; earlier where the number is negative. */
 export function addDays(day: Day, count: number): Day {
   return dayAt(startOfDay(day) + count * DAY_MS)
 }
@@ -36,14 +37,17 @@ export function daysOf(first: Day, last: Day): readonly Day[] {
   return days
 }
 
+/** The earlier of two days. */
 export function earlier(a: Day, b: Day): Day {
   return a < b ? a : b
 }
 
+/** The later of two days. */
 export function later(a: Day, b: Day): Day {
   return a > b ? a : b
 }
 
+/** Whether this is the name of a time zone that is known here. */
 export function isZone(zone: string): boolean {
   return IANAZone.isValidZone(zone)
 }

@@ -2,12 +2,14 @@ import { Worker } from 'node:worker_threads'
 import { type ErrorCode, MixloadError } from '../errors.ts'
 import type { Packing } from './unzip.ts'
 
+/** What the thread is told. */
 export type ToWorker =
   | { readonly kind: 'start'; readonly packing: Exclude<Packing, 'none'> }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'end' }
   | { readonly kind: 'lend'; readonly buffer: ArrayBuffer }
 
+/** What the thread tells. */
 export type FromWorker =
   | { readonly kind: 'taken' }
   | { readonly kind: 'block'; readonly buffer: ArrayBuffer; readonly length: number }

@@ -11,6 +11,7 @@ export interface Difference {
   readonly mixpanel: number
 }
 
+/** What the comparison of two sides has found. */
 export interface Comparison {
   /** By day, then by name. */
   readonly differences: readonly Difference[]
