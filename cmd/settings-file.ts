@@ -1,11 +1,38 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { parse } from 'yaml'
+import { parseDocument } from 'yaml'
 import { MixloadError, messageOf } from '../lib/errors.ts'
 import type { Tell } from '../lib/events.ts'
 import type { RawSettings } from '../lib/settings.ts'
 
 const DEFAULT_FILE = 'mixload.yaml'
 const SECRETS = ['serviceAccountSecret', 'apiSecret', 'token']
+const HAS_PASSWORD = /:\/\/[^/]*:[^/]*@|[?&](?:ssl)?password=/
+
+function holdsSecret(content: object): boolean {
+  const hasPassword = (value: unknown) => typeof value === 'string' && HAS_PASSWORD.test(value)
+  return Object.entries(content).some(([name, value]) => SECRETS.includes(name) || hasPassword(value))
+}
+
+/** What a file says, without a word of it in messages: what is wrong may be a secret. */
+function yamlOf(file: string): unknown {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new MixloadError('CONFIG_INVALID', `Cannot read settings from ${file}: ${messageOf(error)}`, { cause: error })
+  }
+  const document = parseDocument(text, { prettyErrors: false, logLevel: 'error' })
+  const [wrong] = document.errors
+  if (wrong !== undefined) {
+    const line = text.slice(0, wrong.pos[0]).split('\n').length
+    throw new MixloadError('CONFIG_INVALID', `${file} is no YAML: ${wrong.code} in line ${line}.`)
+  }
+  try {
+    return document.toJS()
+  } catch {
+    throw new MixloadError('CONFIG_INVALID', `${file}: put a value that begins with * in quotes.`)
+  }
+}
 
 /**
  * The settings in a YAML file; none when no file is named and there is no mixload.yaml here.
@@ -14,18 +41,13 @@ const SECRETS = ['serviceAccountSecret', 'apiSecret', 'token']
 export function readSettingsFile(path: string | undefined, tell: Tell): RawSettings {
   const file = path ?? DEFAULT_FILE
   if (path === undefined && !existsSync(file)) return {}
-  let content: unknown
-  try {
-    content = parse(readFileSync(file, 'utf8'))
-  } catch (error) {
-    throw new MixloadError('CONFIG_INVALID', `Cannot read settings from ${file}: ${messageOf(error)}`, { cause: error })
-  }
+  const content = yamlOf(file)
   if (content === null || content === undefined) return {}
   if (typeof content !== 'object' || Array.isArray(content)) {
     throw new MixloadError('CONFIG_INVALID', `${file} must hold settings by name, such as projectId: 123.`)
   }
   const others = statSync(file).mode & 0o044
-  if (others !== 0 && SECRETS.some((name) => name in content)) {
+  if (others !== 0 && holdsSecret(content)) {
     tell({ kind: 'warning', message: `${file} holds a secret and others may read it. Run: chmod 600 ${file}` })
   }
   return content as RawSettings

@@ -178,7 +178,7 @@ export class Extractor implements SliceSource<Slice> {
     const clock = clockOf(slice)
     try {
       const body = await client.stream(exportRequest(slice, events), signal)
-      const part = await spoolBody(body, spool, {
+      const sinks = {
         scanner: this.#scanner,
         writer: this.#writer,
         clock,
@@ -186,8 +186,9 @@ export class Extractor implements SliceSource<Slice> {
         dayTally: isAllOfOneDay(slice) ? undefined : new DayTally(clock),
         eventNames: this.#eventNamesSeen,
         mustEndInJson: true,
-        onProgress: (bytes, count) => tell({ kind: 'slice-progress', slice, bytes, events: count }),
-      })
+        onProgress: (bytes: number, count: number) => tell({ kind: 'slice-progress', slice, bytes, events: count }),
+      }
+      const part = await client.reading(() => spoolBody(body, spool, sinks))
       return { part, isEndKnown: body.isEndKnown }
     } catch (error) {
       this.#eventNamesSeen ??= new Set()

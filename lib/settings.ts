@@ -3,6 +3,7 @@ import { COLUMN_TYPES } from './columns/column.ts'
 import { MixloadError } from './errors.ts'
 import { MAX_REJECTS, parseMaxRejects } from './max-rejects.ts'
 import { REGIONS } from './mixpanel/regions.ts'
+import { withoutLogins } from './secrets.ts'
 import { isDay, isZone } from './time/days.ts'
 
 /** Streams that can be loaded, in the order in which they are: the cheap ones first, because they share a rate limit. */
@@ -372,6 +373,6 @@ export function resolveSettings(flags: RawSettings, environment: RawSettings, fi
 function complaintOf(setting: Setting, source: string, value: unknown, error: z.ZodError): string {
   const wrong = error.issues.map((issue) => issue.message).join('; ')
   // A setting without a flag is a secret or is written in the file only: its value is not repeated.
-  const shown = setting.flag === false ? 'the given value' : JSON.stringify(value)
+  const shown = setting.flag === false ? 'the given value' : withoutLogins(JSON.stringify(value))
   return `${source}: ${shown} is not valid: ${wrong}. It is: ${setting.describe}.`
 }

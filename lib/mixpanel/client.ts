@@ -1,5 +1,6 @@
 import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
 import { MixloadError, messageOf } from '../errors.ts'
+import { withoutSecrets } from '../secrets.ts'
 import { VERSION } from '../version.ts'
 import { AnswerBody } from './answer-body.ts'
 import { REDIRECTS_MAX, redirectOf } from './redirect.ts'
@@ -68,7 +69,7 @@ export class MixpanelClient implements AsyncDisposable {
     if (body.length > REFUSAL_BYTES_MAX || !body.includes('"error"')) return body
     const text = body.toString()
     if (!isRefusal(text)) return body
-    throw refusalError({ status: 200, body: text, request: describe(ask), retryAfter: undefined })
+    throw refusalError({ status: 200, body: this.#withoutSecrets(text), request: describe(ask), retryAfter: undefined })
   }
 
   /** The JSON of a 200 answer. */
@@ -77,10 +78,29 @@ export class MixpanelClient implements AsyncDisposable {
     try {
       return JSON.parse(text)
     } catch (error) {
-      throw new MixloadError('BODY_UNREADABLE', `${describe(ask)} did not answer with JSON: ${text.slice(0, 200)}`, {
+      const shown = this.#withoutSecrets(text.slice(0, 1000)).slice(0, 200)
+      throw new MixloadError('BODY_UNREADABLE', `${describe(ask)} did not answer with JSON: ${shown}`, {
         cause: error,
       })
     }
+  }
+
+  /**
+   * What `read` makes of an answer. What it fails of does not show this client's secret, which a server, or a proxy's page,
+   * may repeat.
+   */
+  async reading<T>(read: () => T | Promise<T>): Promise<T> {
+    try {
+      return await read()
+    } catch (error) {
+      const says = messageOf(error)
+      const shown = this.#withoutSecrets(says)
+      throw error instanceof MixloadError && shown !== says ? new MixloadError(error.code, shown) : error
+    }
+  }
+
+  #withoutSecrets(text: string): string {
+    return withoutSecrets(text, [this.#options.credentials.secret])
   }
 
   async #send(ask: ApiRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
@@ -95,7 +115,7 @@ export class MixpanelClient implements AsyncDisposable {
     if (answer.statusCode === 200) return answer
     throw refusalError({
       status: answer.statusCode,
-      body: await beginningOf(new AnswerBody(answer, describe(ask), signal)),
+      body: this.#withoutSecrets(await beginningOf(new AnswerBody(answer, describe(ask), signal))),
       request: describe(ask),
       retryAfter: answer.headers['retry-after']?.toString(),
     })

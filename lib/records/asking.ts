@@ -38,7 +38,11 @@ export class Asking {
    */
   ask<T>(request: ApiRequest, read: (body: Buffer) => T | Promise<T>, signal: AbortSignal): Promise<T> {
     const onRetry = (error: MixloadError, delayMs: number) => this.#options.tell({ kind: 'retry', error, delayMs })
-    return retrying(this.#retry, signal, async () => read(await this.#askOnce(request, signal)), onRetry)
+    const attempt = async () => {
+      const body = await this.#askOnce(request, signal)
+      return this.#options.client.reading(() => read(body))
+    }
+    return retrying(this.#retry, signal, attempt, onRetry)
   }
 
   async #askOnce(request: ApiRequest, signal: AbortSignal): Promise<Buffer> {

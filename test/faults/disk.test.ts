@@ -141,6 +141,11 @@ describe('who may read what', () => {
       expect(ran.stderr.includes('chmod 600')).toBe(isWarned)
       expect(ran.stderr + ran.stdout).not.toContain(ACCOUNT.secret)
     }
+    writeFileSync(file, `destination: postgres://user:${ACCOUNT.secret}@host/database\n`)
+    chmodSync(file, 0o644)
+    const ran = await place.run(LOAD)
+    expect(ran.stderr).toContain('chmod 600')
+    expect(ran.stderr + ran.stdout).not.toContain(ACCOUNT.secret)
   })
 })
 
