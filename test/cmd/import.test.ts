@@ -100,27 +100,33 @@ describe('mixload import', () => {
     ])
   })
 
-  it('goes on behind what was sent when it was killed, and forgets that when it is through', async () => {
-    const path = await file('many.ndjson', ndjson(Array.from({ length: 40_000 }, (_, n) => event(n))))
-    // Of the eight requests at once the first one is answered, whichever comes first.
-    place.simulator.fault({ kind: 'slow-first-byte', ms: 60_000, skip: 9, times: 1000, match: { path: '/import' } })
-    const child = place.start(['import', path], place.environment(token))
-    await expect.poll(() => place.simulator.requests.length, { timeout: 20_000 }).toBeGreaterThan(9)
-    // The state is written every half second at most.
-    await new Promise((resolve) => setTimeout(resolve, 700))
-    child.kill('SIGTERM')
-    expect((await ended(child)).code).toBe(130)
-    place.simulator.clearFaults()
-    const again = await place.run(['import', path], token)
-    expect(again).toMatchObject({ code: 0 })
-    const [, before] = /(\d+) events were imported before/.exec(again.stderr) ?? []
-    expect(Number(before)).toBeGreaterThan(0)
-    expect(again.stdout).toContain(`${40_000 - Number(before)} taken`)
-    const ids = new Set((await stored()).map(({ properties }) => properties.$insert_id))
-    expect(ids.size).toBe(40_000)
-    const third = await place.run(['import', path, '--json'], token)
-    expect(JSON.parse(third.stdout)).toMatchObject({ accepted: 40_000, skipped: 0 })
-  })
+  it.each([
+    ['SIGTERM', 130],
+    ['SIGKILL', null],
+  ] as const)(
+    'goes on behind what was sent when %s ended it, and forgets that when it is through',
+    async (end, code) => {
+      const path = await file('many.ndjson', ndjson(Array.from({ length: 40_000 }, (_, n) => event(n))))
+      // Of the eight requests at once the first one is answered, whichever comes first.
+      place.simulator.fault({ kind: 'slow-first-byte', ms: 60_000, skip: 9, times: 1000, match: { path: '/import' } })
+      const child = place.start(['import', path], place.environment(token))
+      await expect.poll(() => place.simulator.requests.length, { timeout: 20_000 }).toBeGreaterThan(9)
+      // The state is written every half second at most.
+      await new Promise((resolve) => setTimeout(resolve, 700))
+      child.kill(end)
+      expect((await ended(child)).code).toBe(code)
+      place.simulator.clearFaults()
+      const again = await place.run(['import', path], token)
+      expect(again).toMatchObject({ code: 0 })
+      const [, before] = /(\d+) events were imported before/.exec(again.stderr) ?? []
+      expect(Number(before)).toBeGreaterThan(0)
+      expect(again.stdout).toContain(`${40_000 - Number(before)} taken`)
+      const ids = new Set((await stored()).map(({ properties }) => properties.$insert_id))
+      expect(ids.size).toBe(40_000)
+      const third = await place.run(['import', path, '--json'], token)
+      expect(JSON.parse(third.stdout)).toMatchObject({ accepted: 40_000, skipped: 0 })
+    },
+  )
 
   it('ends when it fails in the middle of a packed file or of a pipe that stays open', async () => {
     const packed = await file('many.ndjson.gz', gzipSync(ndjson(Array.from({ length: 60_000 }, (_, n) => event(n)))))
