@@ -27,7 +27,7 @@ describe.each<[string, NewDbtWarehouse]>([
   ['postgres', postgres],
 ])('mixload dbt, %s', (dialect, newWarehouse) => {
   it('describes what there is so that dbt takes it, tests it and finds it fresh, and adds what comes', {
-    timeout: 300_000,
+    timeout: 600_000,
   }, async () => {
     await using place = await Workplace.create()
     await using warehouse = await newWarehouse(place.directory)

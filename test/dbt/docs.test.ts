@@ -16,7 +16,7 @@ async function commandsOf(heading: string): Promise<string> {
 }
 
 it('docs/dbt.md, word for word, leads from a backfill to the answer of a dashboard, and through a night', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   await using place = await Workplace.create()
   await place.simulator.ingest([...eventsOf('2026-08-01', 30, { plan: 'pro' }), ...eventsOf('2026-08-31', 9)])

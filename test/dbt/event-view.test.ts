@@ -89,7 +89,7 @@ describe.each<[string, NewDbtWarehouse]>([
   ['bigquery', bigquery],
 ])('the view event on %s', (dialect, newWarehouse) => {
   it('has what models for Fivetran’s connector read, in the types that they expect, and nothing is null that may not be', {
-    timeout: 300_000,
+    timeout: 600_000,
   }, async () => {
     await using place = await Workplace.create()
     await using warehouse = await newWarehouse(place.directory)

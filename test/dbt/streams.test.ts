@@ -10,7 +10,7 @@ describe.each<[string, NewDbtWarehouse]>([
   ['Postgres', postgres],
 ])('models over profiles, cohorts and funnels on %s', (_, newWarehouse) => {
   it('are empty before anything was loaded, and then have what Mixpanel has, with the persons', {
-    timeout: 300_000,
+    timeout: 600_000,
   }, async () => {
     await using place = await Workplace.create()
     await using warehouse = await newWarehouse(place.directory)

@@ -25,12 +25,9 @@
   {%- do names_kept.append(adapter.quote(entry['as'])) -%}
 {%- endfor -%}
 {%- do mixload.assert_names_apart(names_kept + ['original_distinct_id', 'event_date', 'processed_at', 'is_from_future']) %}
+-- The rows of {{ ref('mixload', 'stg_mixpanel__export') }}, and only those that are new.
 with loaded as (
-{%- if given | length == 0 %}
-select * from {{ ref('mixload', 'stg_mixpanel__export') }}
-{%- else %}
-{{ mixload.stage('export', entries + given) }}
-{%- endif %}
+{{ mixload.stage('export', entries + given, since=mixload.newest_load()) }}
 ),
 
 ranked as (
@@ -52,9 +49,6 @@ ranked as (
       {%- for name in names %}{{ mixload.text_literal(name) }}{{ ', ' if not loop.last }}{% endfor -%}
     )
   {%- endif %}
-  {%- if is_incremental() %}
-    and _loaded_at > (select coalesce(max(_loaded_at), {{ mixload.long_ago() }}) from {{ this }})
-  {%- endif %}
 )
 
 select
@@ -73,6 +67,17 @@ where ranked.__rank = 1
 {%- else %}
 where ranked.__rank = 1
 {%- endif %}
+{% endmacro %}
+
+{#- When the newest rows of an incremental model were loaded, as a literal; none where all rows are to be read. -#}
+{% macro newest_load() %}
+  {%- if execute and is_incremental() -%}
+    {%- set newest = run_query('select max(_loaded_at) is null, cast(max(_loaded_at) as ' ~ dbt.type_string() ~ ') from ' ~ this).rows[0] -%}
+    {%- if not newest[0] -%}
+      {{ return(mixload.utc_literal(newest[1])) }}
+    {%- endif -%}
+  {%- endif -%}
+  {{ return(none) }}
 {% endmacro %}
 
 {#- Two properties may ask for one name, or for one that every model of events has. -#}

@@ -46,9 +46,10 @@
 
 {#-
   The query of a staging model: one row for each of a table's, with entries `{as, type}` and `property` or `column`. Where
-  the table is not there it has the same columns and no rows. A view over the table may be read in its place.
+  the table is not there it has the same columns and no rows. A view over the table may be read in its place. With `since`,
+  a literal, only rows that were loaded later; it stands beside the bare column, so that the warehouse need not read others.
 -#}
-{% macro stage(table, entries, view=none) %}
+{% macro stage(table, entries, view=none, since=none) %}
   {%- set relation = mixload.loaded(view or table) -%}
   {%- set columns = mixload.columns_of(table) -%}
 select
@@ -56,7 +57,8 @@ select
   {{ mixload.entry_value(columns, entry) }} as {{ entry['as'] }}{{ ',' if not loop.last }}
   {%- endfor %}
 from {% if relation is none %}(select 1 as nothing) as nothing
-where false{% else %}{{ relation }}{% endif %}
+where false{% else %}{{ relation }}{% if since is not none %}
+where _loaded_at > {{ since }}{% endif %}{% endif %}
 {% endmacro %}
 
 {% macro entry_value(columns, entry) %}

@@ -27,6 +27,11 @@
 {% macro default__utc(value) %}{{ return('(' ~ value ~ " at time zone 'UTC')") }}{% endmacro %}
 {% macro bigquery__utc(value) %}{{ return(value) }}{% endmacro %}
 
+{#- The moment, with its zone, that such a clock shows as this text. -#}
+{% macro utc_literal(text) %}{{ return(adapter.dispatch('utc_literal', 'mixload')(text)) }}{% endmacro %}
+{% macro default__utc_literal(text) %}{{ return("timestamptz '" ~ text ~ "+00'") }}{% endmacro %}
+{% macro bigquery__utc_literal(text) %}{{ return("timestamp '" ~ text ~ "'") }}{% endmacro %}
+
 {#- The day of such a moment in the project's zone. -#}
 {% macro local_date(value) %}{{ return(adapter.dispatch('local_date', 'mixload')(value, var('mixload_timezone', 'UTC'))) }}{% endmacro %}
 {% macro default__local_date(value, zone) %}
