@@ -108,7 +108,8 @@ export interface KnownColumn extends NewColumn {
  * A place that rows are loaded into.
  *
  * - Every failure is a MixloadError with the driver's error as its cause.
- * - An aborted signal rejects with its reason and leaves nothing behind.
+ * - An aborted signal rejects with its reason and leaves nothing behind. Where the ledger is no part of the commit
+ *   (`atomicLedger`), a load that was nearly done may be done all the same, and wholly: the ledger tells.
  * - After DESTINATION_UNAVAILABLE and COMMIT_IN_DOUBT it connects anew by itself when it is called again.
  * - Calls may be made while others are under way; a destination that can't do two things at once lets them take turns.
  * - Texts hold neither NUL nor lone surrogates; names are at most `identifierBytesMax` long.

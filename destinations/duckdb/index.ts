@@ -207,8 +207,9 @@ class DuckDbDestination implements Destination {
   }
 
   async load(relation: Relation, target: LoadTarget, record: NewLoad, signal: AbortSignal): Promise<LoadRecord> {
-    return interruptible(this.#connected, signal, () =>
-      this.#transaction(`load ${record.loadId} was not committed`, async (connection) => {
+    return this.#transaction(
+      `load ${record.loadId} was not committed`,
+      async (connection) => {
         const loads = this.#path('_mixload_loads')
         const [before] = await connection.all(
           `SELECT max(loaded_at) AS last, count(*) FILTER (load_id = $1) AS loaded FROM ${loads}`,
@@ -226,7 +227,8 @@ class DuckDbDestination implements Destination {
         signal.throwIfAborted()
         if (loaded.rowCount < ROW_GROUP_ROWS) this.#hasSmallLoads = true
         return loaded
-      }),
+      },
+      signal,
     )
   }
 
@@ -349,16 +351,28 @@ class DuckDbDestination implements Destination {
     return quotePath(CATALOG, this.#options.schema, table)
   }
 
-  async #transaction<T>(what: string, work: (connection: EngineConnection) => Promise<T>): Promise<T> {
+  /**
+   * Runs work within a transaction. A signal interrupts the work and nothing else: a commit that is interrupted may be one
+   * all the same, and a rollback that is leaves the connection of no use.
+   */
+  async #transaction<T>(
+    what: string,
+    work: (connection: EngineConnection) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
     const connection = this.#connected
+    signal?.throwIfAborted()
     await connection.run('BEGIN')
     try {
-      const result = await work(connection)
+      const result = await (signal === undefined
+        ? work(connection)
+        : interruptible(connection, signal, () => work(connection)))
       await connection.run('COMMIT')
       return result
     } catch (error) {
       // After some failures DuckDB has rolled back by itself; what counts is the first error.
       await connection.run('ROLLBACK').catch(() => {})
+      signal?.throwIfAborted()
       throw error instanceof MixloadError && error.code !== 'ENGINE_FAILED' ? error : this.#failure(what, error)
     }
   }

@@ -124,6 +124,40 @@ export function interruptedLoads(harness: DestinationHarness): void {
     }
   })
 
+  it('an abort about the time of the commit leaves all of it or nothing, and the ledger tells which', async () => {
+    await using store = await openStore(harness)
+    const { atomicLedger } = store.destination.supports
+    await makeTable(store.destination)
+    const ids: string[] = []
+    const begin = performance.now()
+    for (const id of ['load-a', 'load-b', 'load-c']) {
+      await load(store.destination, id, manyRows(100, DAY), { rejects: rejectsOf('x') })
+      ids.push(id)
+    }
+    const usualMs = (performance.now() - begin) / ids.length
+    for (let count = 0; count < 20; count++) {
+      const controller = new AbortController()
+      const id = `load-${count}`
+      const loading = load(store.destination, id, manyRows(100, DAY), {
+        rejects: rejectsOf('x'),
+        signal: controller.signal,
+      })
+      const outcome = loading.then(
+        () => 'committed',
+        (error: unknown) => error,
+      )
+      const abortAt = performance.now() + usualMs * (0.6 + count / 40)
+      while (performance.now() < abortAt) await turns(1)
+      controller.abort(REASON)
+      if ((await outcome) !== 'committed') expect(await outcome).toBe(REASON)
+      const committed = (await store.destination.ledger(TABLE)).map(({ loadId }) => loadId)
+      if ((await outcome) === 'committed' || (!atomicLedger && committed.includes(id))) ids.push(id)
+      expect(committed).toEqual(ids)
+    }
+    expect(await store.readRows(TABLE)).toHaveLength(ids.length * 100)
+    expect(await store.readRows('_mixload_rejects')).toHaveLength(ids.length)
+  })
+
   it('an abort after the load has ended does nothing', async () => {
     await using store = await openStore(harness)
     await makeTable(store.destination)
