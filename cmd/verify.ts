@@ -9,7 +9,7 @@ import { exportSelection } from '../lib/streams/export.ts'
 import { addDays, type Day } from '../lib/time/days.ts'
 import { type Comparison, compareCounts } from '../lib/verify/compare.ts'
 import { comparableDays, exportDaysOf } from '../lib/verify/export-days.ts'
-import { mixpanelCounts, mixpanelNames } from '../lib/verify/mixpanel-counts.ts'
+import { EVENT_NAMES_MAX, mixpanelCounts, mixpanelNames } from '../lib/verify/mixpanel-counts.ts'
 import { warehouseCounts } from '../lib/verify/warehouse-counts.ts'
 import type { Command, CommandContext } from './command.ts'
 import { LOAD_SETTINGS } from './load-settings.ts'
@@ -99,8 +99,12 @@ async function verified({ settings, output, signal }: CommandContext, tolerance:
     retry: DEFAULT_RETRIES,
     tell: output.tell,
   })
-  const names =
-    settings.events ?? [...new Set([...warehoused.keys(), ...(await mixpanelNames(asking, span, signal))])].sort()
+  const listed = settings.events ?? (await mixpanelNames(asking, span, signal))
+  if (settings.events === undefined && listed.length >= EVENT_NAMES_MAX) {
+    const message = `Mixpanel lists ${EVENT_NAMES_MAX} event names at most; an event that neither it nor the warehouse names is not compared.`
+    output.tell({ kind: 'warning', message })
+  }
+  const names = settings.events ?? [...new Set([...warehoused.keys(), ...listed])].sort()
   const mixpanel = await mixpanelCounts(asking, names, span, signal)
   return { ...compareCounts(warehoused, mixpanel, days, tolerance), days, clock, requests: asking.requests }
 }

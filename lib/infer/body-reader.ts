@@ -6,6 +6,7 @@ import { clockMs, type EventClock, isStorable } from '../time/event-time.ts'
 import { announcesFailure } from './body-end.ts'
 import { KIND } from './kinds.ts'
 import type { LineWriter } from './line-writer.ts'
+import { depthOf } from './nesting.ts'
 import { KEYS_PER_LINE_MAX, LINE, type LineScanner } from './scan.ts'
 import { NESTING_MAX } from './scan-value.ts'
 
@@ -243,7 +244,10 @@ export class BodyReader {
       return 'properties is not an object'
     }
     if (this.#sinks.scanner.hasRepeatedKey) return 'event or properties stands in the line twice'
-    return `nested deeper than ${NESTING_MAX} levels, or more than ${KEYS_PER_LINE_MAX} properties`
+    // What is left of what the scanner does not take. The line itself is a level.
+    return depthOf(text) - 1 > NESTING_MAX
+      ? `nested deeper than ${NESTING_MAX} levels`
+      : `more than ${KEYS_PER_LINE_MAX} properties`
   }
 
   #reject(line: Buffer, reason: string, encoding: 'utf8' | 'base64' = 'utf8'): void {

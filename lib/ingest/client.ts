@@ -257,7 +257,7 @@ export class IngestClient implements AsyncDisposable {
     }
     for (const json of records) {
       if (json.length > RECORD_BYTES_MAX)
-        throw invalid('The record', `has ${json.length} characters, and Mixpanel takes 1 MB`)
+        throw invalid('The record', `has ${json.length} characters, and Mixpanel takes ${RECORD_BYTES_MAX}`)
     }
     const queue = (places: readonly Place[]) =>
       this.#lane(endpoint).add(records.map((json, at) => this.#outgoing(endpoint, json, ownToken, places[at])))

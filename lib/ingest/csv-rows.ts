@@ -9,7 +9,7 @@ const DELIMITERS = [',', ';', '\t', '|']
 
 const ROW_ENDS = ['\r\n', '\n', '\r']
 
-/** Bytes in which a header has to end. */
+/** Bytes in which a header has to end, lest a file that is none is read into memory whole. */
 const HEADER_BYTES_MAX = 1024 * 1024
 
 /** Columns that every event needs. */

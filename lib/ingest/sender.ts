@@ -78,7 +78,7 @@ export class Sender implements AsyncDisposable {
       let bytes = 0
       for await (const part of answer.body as AsyncIterable<Buffer>) {
         bytes += part.length
-        if (bytes > ANSWER_BYTES_MAX) throw new Error('the answer is too long')
+        if (bytes > ANSWER_BYTES_MAX) throw new Error(`the answer is longer than ${ANSWER_BYTES_MAX} bytes`)
         parts.push(part)
       }
       return {

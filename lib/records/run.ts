@@ -55,6 +55,7 @@ export interface RecordRunSummary {
 
 /** Failures after which a slice is read anew, from its first request: what came so far is thrown away. */
 const BEGIN_ANEW = ['SESSION_LOST', 'COUNT_MISMATCH'] as const
+/** How often: what comes out the same each time will not get better, and each time costs all requests of the slice. */
 const ANEW_MAX = 2
 
 /**

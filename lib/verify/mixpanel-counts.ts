@@ -8,7 +8,7 @@ import { countsOf, type EventCounts } from './compare.ts'
 /** Bytes of names in one request: they go into its address, for which servers allow about 8 KB. */
 const NAMES_BYTES_MAX = 6000
 /** The most names that Mixpanel lists. */
-const EVENT_NAMES_MAX = 5000
+export const EVENT_NAMES_MAX = 5000
 
 const Counts = z.object({ data: z.object({ values: z.record(z.string(), z.record(z.string(), z.number())) }) })
 const Names = z.array(z.string())

@@ -27,7 +27,11 @@ describe('a line that is no event', () => {
     ['{"event":"e","properties":[]}', 'properties is not an object'],
     ['{"event":"e","properties":null}', 'properties is not an object'],
     ['{"event":"e","properties":"{}"}', 'properties is not an object'],
-    [`{"event":"e","properties":{"x":${'['.repeat(501)}${']'.repeat(501)}}}`, /^nested deeper than 500 levels/],
+    [`{"event":"e","properties":{"x":${'['.repeat(501)}${']'.repeat(501)}}}`, /^nested deeper than 500 levels$/],
+    [
+      `{"event":"e","properties":{${Array.from({ length: 65_537 }, (_, at) => `"p${at}":1`).join()}}}`,
+      /^more than 65536 properties$/,
+    ],
   ])('%.60s is set aside with its reason, and does not count as damaged', async (line, reason) => {
     const { events, rejects, summary } = await desk.read(`${FIRST}${line}\n${LAST}`)
     expect(events).toBe(FIRST + LAST)
