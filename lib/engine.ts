@@ -176,6 +176,11 @@ export function isOfData(error: unknown): boolean {
   return isFailure(error, 'ENGINE_FAILED') && error.cause instanceof Error && OF_DATA.test(error.cause.message)
 }
 
+/** Whether a database file could not be attached because another process has it. There is no code for it, only the message. */
+export function isHeldElsewhere(error: unknown): boolean {
+  return /could not set lock|conflicting lock|being used by another process/i.test(messageOf(error))
+}
+
 function engineFailure(error: unknown): MixloadError {
   return new MixloadError('ENGINE_FAILED', `The transform engine failed: ${messageOf(error)}`, { cause: error })
 }

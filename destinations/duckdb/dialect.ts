@@ -1,4 +1,5 @@
 import type { DestinationSupports } from '../../lib/destination.ts'
+import { isHeldElsewhere } from '../../lib/engine.ts'
 import { ENGINE_SUPPORTS } from '../../lib/engine-dialect.ts'
 import { MixloadError, messageOf } from '../../lib/errors.ts'
 
@@ -12,11 +13,11 @@ export const SUPPORTS: DestinationSupports = {
   queries: true,
 }
 
-/** What opening a database file failed of. DuckDB gives no codes, so the lock's message is the only sign of it. */
+/** What opening a database file failed of. */
 export function openFailure(path: string, error: unknown): MixloadError {
   const says = messageOf(error)
   const holder = /PID (\d+)/.exec(says)?.[1]
-  if (/could not set lock|conflicting lock|being used by another process/i.test(says)) {
+  if (isHeldElsewhere(error)) {
     const who = holder === undefined ? 'another process' : `process ${holder}`
     return new MixloadError(
       'DESTINATION_BUSY',

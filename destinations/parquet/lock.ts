@@ -1,7 +1,7 @@
 import { constants, existsSync } from 'node:fs'
 import { copyFile, link, readFile, realpath, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import type { EngineConnection } from '../../lib/engine.ts'
+import { type EngineConnection, isHeldElsewhere } from '../../lib/engine.ts'
 import { MixloadError, messageOf } from '../../lib/errors.ts'
 import { quoteName, quoteText } from '../../lib/sql.ts'
 import { isFileError, replaceFile } from './files.ts'
@@ -39,9 +39,7 @@ export class RunLock {
       await connection.run(`ATTACH ${quoteText(path)} AS ${catalog} (READ_WRITE)`)
     } catch (error) {
       heldHere.delete(path)
-      // The engine gives no codes, so the message is the only sign of a lock.
-      if (/could not set lock|conflicting lock|being used by another process/i.test(messageOf(error)))
-        throw busy(description, await holderOf(layout, error), error)
+      if (isHeldElsewhere(error)) throw busy(description, await holderOf(layout, error), error)
       throw error
     }
     const lock = new RunLock(layout, connection, catalog, path)
