@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { LineScanner } from '../infer/scan.ts'
-import { editedLine, type LineEdit, sentMoment, timeNumber } from './event-line.ts'
+import { LineScanner, type LineVerdict } from '../infer/scan.ts'
+import { editedLine, eventName, type LineEdit, sentMoment, timeNumber } from './event-line.ts'
+import { isIdentityEvent } from './identity.ts'
 import { isInFuture } from './import-rules.ts'
+import { isSurelyValid } from './sure-import.ts'
 
 const COMMA = 0x2c
 const SPACE = 0x20
@@ -41,9 +43,26 @@ export class EventStamp {
    * properties that {@link TOUCHED} names.
    */
   stamped(name: string, line: Buffer, now: number, put: Readonly<Record<string, string>>): StampedEvent {
-    const scanner = this.#scanner
-    scanner.scan(line, 0, line.length - 1)
+    this.#scan(line)
+    return this.#stamp(name, line, now, put)
+  }
+
+  /** As {@link stamped}, of a line that an import takes for sure; undefined where that is not known yet. */
+  sure(line: Buffer, now: number, put: Readonly<Record<string, string>>): StampedEvent | undefined {
+    const verdict = this.#scan(line)
+    if (!isSurelyValid({ bytes: line, scanner: this.#scanner, verdict, tokens: this.#tokens }, now)) return undefined
+    const name = eventName(this.#scanner, line)
+    return name.trim() === '' || isIdentityEvent(name) ? undefined : this.#stamp(name, line, now, put)
+  }
+
+  #scan(line: Buffer): LineVerdict {
+    const verdict = this.#scanner.scan(line, 0, line.length - 1)
     this.#findTokens()
+    return verdict
+  }
+
+  #stamp(name: string, line: Buffer, now: number, put: Readonly<Record<string, string>>): StampedEvent {
+    const scanner = this.#scanner
     const time = timeNumber(scanner, line)
     const sentMs = sentMoment(time)
     const utcMs = Number.isNaN(sentMs) || isInFuture(sentMs, now) ? now : sentMs

@@ -1,6 +1,13 @@
 /** How a project tells that ids are one person. The third and oldest way, by aliases alone, is not simulated. */
 export type IdentityVariant = 'original' | 'simplified'
 
+const IDENTITY_EVENTS = ['$identify', '$create_alias', '$merge']
+
+/** Whether events of this name say who is who. */
+export function isIdentityEvent(name: string): boolean {
+  return IDENTITY_EVENTS.includes(name)
+}
+
 const DEVICE = '$device:'
 const CLUSTER_MAX = 500
 const UUID_4 = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/i

@@ -1,5 +1,6 @@
 import { callerOf } from './auth.ts'
 import { EventStamp, type StampedEvent } from './event-stamp.ts'
+import { isIdentityEvent } from './identity.ts'
 import { isObject, type Violation, violation } from './import-rules.ts'
 import { unpackedBody } from './ingest-body.ts'
 import { type JsonRecord, lineRecords, listRecords } from './json-records.ts'
@@ -11,8 +12,7 @@ export const IMPORT_BYTES_MAX = 2_097_152
 
 const RECORDS_MAX = 2000
 
-/** The whole answer to a batch that has one of these in a project that has no such events. */
-const IDENTITY_EVENTS = ['$identify', '$create_alias', '$merge']
+/** The whole answer to a batch that has an identity event in a project that has no such events. */
 const NO_IDENTITY_EVENTS = 'identity events are not allowed when project is using simplified identity management'
 
 /** `POST /import`: stores what is valid of a batch, and names the rest. */
@@ -26,15 +26,19 @@ export function importRoute(project: Project): (context: SimulatorContext) => Pr
     if (body === 'too-large')
       return importError(413, `request exceeds max limit of ${limit} bytes`, 'Request Entity Too Large')
     if (body === 'not-gzip') return importError(400, 'request body is not valid gzip', 'Bad Request')
-    const records = recordsOf(body, context.req.header('content-type'))
+    const now = project.clock.now()
+    // In a simplified project each event may say who is who.
+    const quick = (line: Buffer) =>
+      project.identity.variant === 'original' ? stamp.sure(line, now, { $import: 'true' }) : undefined
+    const records = recordsOf(body, context.req.header('content-type'), quick)
     if (records === undefined) return importError(400, 'request body is not valid JSON', 'Bad Request')
-    if (records.length === 0 || (records.length === 1 && isEmptyObject(records[0]?.value))) {
+    if (records.length === 0 || (records.length === 1 && isEmptyRecord(records[0]))) {
       return jsonReply(200, { error: 'data, missing or empty', status: 0 })
     }
     if (records.length > RECORDS_MAX) {
       return importError(413, `request exceeds max limit of ${RECORDS_MAX} events`, 'Request Entity Too Large')
     }
-    return await imported(project, stamp, records, context.req.query('strict') !== '0')
+    return await imported(project, stamp, records, now, context.req.query('strict') !== '0')
   }
 }
 
@@ -51,10 +55,17 @@ function callerRefusal(context: SimulatorContext, { credentials }: Project): Rep
   return isKnown ? undefined : importError(401, 'Invalid credentials', 'Unauthorized')
 }
 
-function recordsOf(body: Buffer, contentType: string | undefined): JsonRecord[] | undefined {
+/** A record that has to be looked at, or an event that is known to be taken. */
+type Sent = JsonRecord | StampedEvent
+
+function recordsOf(
+  body: Buffer,
+  contentType: string | undefined,
+  quick: (line: Buffer) => StampedEvent | undefined,
+): Sent[] | undefined {
   if (body.length === 0) return []
   try {
-    return contentType?.includes('ndjson') === true ? lineRecords(body) : listRecords(body)
+    return contentType?.includes('ndjson') === true ? lineRecords(body, quick) : listRecords(body)
   } catch {
     // Not JSON; the caller says so to the sender.
     return undefined
@@ -64,16 +75,21 @@ function recordsOf(body: Buffer, contentType: string | undefined): JsonRecord[] 
 async function imported(
   project: Project,
   stamp: EventStamp,
-  records: readonly JsonRecord[],
+  records: readonly Sent[],
+  now: number,
   strict: boolean,
 ): Promise<Reply> {
-  const now = project.clock.now()
-  if (project.identity.variant === 'simplified' && records.some(({ value }) => isIdentityEvent(value))) {
+  if (project.identity.variant === 'simplified' && records.some(saysWhoIsWho)) {
     return failedReply(0, [NO_IDENTITY_EVENTS])
   }
   const events: StampedEvent[] = []
   const failed: object[] = []
-  for (const [index, { value, line }] of records.entries()) {
+  for (const [index, record] of records.entries()) {
+    if ('utcMs' in record) {
+      events.push(record)
+      continue
+    }
+    const { value, line } = record
     const broken = violation({ value, bytes: line.length - 1 }, strict, now)
     if (broken === undefined) events.push(stored(project, stamp, value, line, now))
     else failed.push(failedRecord(index, value, broken))
@@ -108,14 +124,15 @@ function stored(project: Project, stamp: EventStamp, value: unknown, line: Buffe
   return stamp.stamped(event, line, now, { $import: 'true', ...ids })
 }
 
-function isIdentityEvent(value: unknown): boolean {
-  return isObject(value) && typeof value.event === 'string' && IDENTITY_EVENTS.includes(value.event)
+function saysWhoIsWho(record: Sent): boolean {
+  if ('utcMs' in record || !isObject(record.value)) return false
+  return typeof record.value.event === 'string' && isIdentityEvent(record.value.event)
 }
 
 function importError(code: number, error: string, status: string): Reply {
   return jsonReply(code, { code, error, status })
 }
 
-function isEmptyObject(value: unknown): boolean {
-  return isObject(value) && Object.keys(value).length === 0
+function isEmptyRecord(record: Sent | undefined): boolean {
+  return record !== undefined && 'value' in record && isObject(record.value) && Object.keys(record.value).length === 0
 }

@@ -7,11 +7,11 @@ const EARLIEST_MS = 365 * MS_PER_DAY
 /** Clocks of senders may be this far ahead. */
 const AHEAD_MS = 3_600_000
 
-const EVENT_BYTES_MAX = 1_048_576
-const PROPERTIES_MAX = 255
+export const EVENT_BYTES_MAX = 1_048_576
+export const PROPERTIES_MAX = 255
 const KEYS_MAX = 255
-const ITEMS_MAX = 255
-const DEPTH_MAX = 3
+export const ITEMS_MAX = 255
+export const DEPTH_MAX = 3
 const INSERT_ID_BYTES_MAX = 36
 
 /** Texts that stand for "no id" in some sender's code, and would join all such people into one. */
@@ -57,11 +57,21 @@ export function isInFuture(utcMs: number, now: number): boolean {
   return utcMs > now + AHEAD_MS
 }
 
+/** Whether a moment is earlier than Mixpanel takes. */
+export function isTooEarly(utcMs: number): boolean {
+  return utcMs < EARLIEST_MS
+}
+
+/** The first rule that a person and an `$insert_id` break that are both given. */
+export function idViolation(distinctId: string, insertId: string): Violation | undefined {
+  return distinctIdViolation({ distinct_id: distinctId }, true) ?? insertIdViolation(insertId, true)
+}
+
 function timeViolation(time: unknown, strict: boolean, now: number): Violation | undefined {
   const field = 'properties.time'
   if (time === undefined || time === null) return invalid(field, 'must not be missing')
   const utcMs = typeof time === 'number' ? sentMoment(time) : Number.NaN
-  if (Number.isNaN(utcMs) || utcMs < EARLIEST_MS) return invalid(field, 'must be specified as seconds since epoch')
+  if (Number.isNaN(utcMs) || isTooEarly(utcMs)) return invalid(field, 'must be specified as seconds since epoch')
   return strict && isInFuture(utcMs, now) ? invalid(field, 'must not be in the future') : undefined
 }
 

@@ -21,12 +21,24 @@ export function listRecords(body: Buffer): JsonRecord[] {
   return parsed.map((value: unknown, index) => ({ value, line: asLine(lines[index] ?? Buffer.alloc(0)) }))
 }
 
-/** The records of lines; empty lines are left out. Throws a SyntaxError. */
-export function lineRecords(body: Buffer): JsonRecord[] {
-  const records: JsonRecord[] = []
+/**
+ * The records of lines; empty lines are left out. For a line of which `quick` makes something, that stands in the place of
+ * its record. Throws a SyntaxError.
+ */
+export function lineRecords<Quick = never>(
+  body: Buffer,
+  quick: (line: Buffer) => Quick | undefined = () => undefined,
+): (JsonRecord | Quick)[] {
+  const records: (JsonRecord | Quick)[] = []
   for (let start = 0; start < body.length; ) {
     const found = body.indexOf(NEWLINE, start)
     const end = found < 0 ? body.length : found
+    const done = found < 0 ? undefined : quick(body.subarray(start, end + 1))
+    if (done !== undefined) {
+      records.push(done)
+      start = end + 1
+      continue
+    }
     const text = body.toString('utf8', start, end)
     if (text.trim() !== '') {
       // Mostly the line is there as it has to be.
