@@ -46,7 +46,7 @@ function tableOf(tests: readonly Listed[]): string {
     const where = [...new Set(groups)].join('; ')
     const shown = where === above ? '' : where
     above = where
-    return [shown, name].map((cell) => cell.replaceAll('<', '\\<'))
+    return [shown, name].map((cell) => cell.replaceAll('<', '\\<').replaceAll('__', '\\_\\_'))
   })
   return table(['Where', 'What happens: what comes of it'], rows)
 }
