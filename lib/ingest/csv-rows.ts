@@ -97,7 +97,7 @@ async function withHeader(blocks: AsyncIterable<Buffer>): Promise<{ header: stri
 }
 
 /** The mark that leaves a column `event` in a header. */
-export function delimiterOf(header: string): string {
+function delimiterOf(header: string): string {
   const names = (delimiter: string) => header.split(delimiter).map((name) => name.trim().replace(/^"(.*)"$/, '$1'))
   return DELIMITERS.find((delimiter) => names(delimiter).includes('event')) ?? ','
 }
