@@ -150,13 +150,18 @@ async function readWhole(
       return [{ ...own, requestCount, summary }, ...others]
     } catch (error) {
       signal.throwIfAborted()
-      const isDoubtful = error instanceof RecordsUnreadable || isFailure(error, ...BEGIN_ANEW)
-      if (!isDoubtful || tries === ANEW_MAX) throw error
+      if (!asksToBeginAnew(error) || tries === ANEW_MAX) throw error
       // What comes out again in the same way is believed.
       believed.add(error.code)
       tell({ kind: 'records-anew', stream: stream.name, days, reason: error.message })
     }
   }
+}
+
+/** Not where the cause is the same: then the stream has begun anew by itself, and it did not help. */
+function asksToBeginAnew(error: unknown): error is MixloadError {
+  if (error instanceof RecordsUnreadable) return true
+  return isFailure(error, ...BEGIN_ANEW) && !isFailure(error.cause, error.code)
 }
 
 async function readOnce(

@@ -1,5 +1,5 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
-import { isFailure, type MixloadError } from '../errors.ts'
+import { isFailure, MixloadError } from '../errors.ts'
 import { type JsonObject, numberOf } from './answer.ts'
 import { COHORT_LIST, cohortsIn } from './cohorts.ts'
 import { type ProfileQuery, profilePages } from './profile-pages.ts'
@@ -93,7 +93,9 @@ async function* membersOf(
       break
     } catch (error) {
       // Its members come once more, of which the table's key keeps one each; the other cohorts need not be read again.
-      if (!isFailure(error, 'SESSION_LOST') || tries === COHORT_TRIES) throw error
+      if (!isFailure(error, 'SESSION_LOST')) throw error
+      // With its like as the cause, so that not all is read anew after that.
+      if (tries === COHORT_TRIES) throw new MixloadError('SESSION_LOST', error.message, { cause: error })
       context.tell({ kind: 'records-anew', stream: cohort.name, days: undefined, reason: error.message })
     }
   }

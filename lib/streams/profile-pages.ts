@@ -149,7 +149,9 @@ async function askPage(
   } catch (error) {
     if (page === 0 || !isFailure(error, 'REQUEST_REFUSED', 'NOT_FOUND')) throw error
     // The same query was answered before, so what is wrong with it now is its session.
-    throw new MixloadError('SESSION_LOST', error.message, { cause: error })
+    throw new MixloadError('SESSION_LOST', `${options.what} is refused, unlike the first one. ${error.message}`, {
+      cause: error,
+    })
   }
 }
 

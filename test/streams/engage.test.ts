@@ -238,6 +238,26 @@ describe('members of cohorts', () => {
     expect(await members()).toEqual(['7 a'])
   })
 
+  it('stay as they were where the session of a cohort is lost each time, and the others are not read again for it', async () => {
+    project.simulator.cohorts.set({ id: 7, name: 'First', members: ['a'] })
+    await project.run(COHORT_MEMBERS_STREAM)
+    project.simulator.cohorts.set({ id: 8, name: 'Second', members: idsOf(25) })
+    project.simulator.fault({
+      kind: 'session-lost',
+      times: Number.POSITIVE_INFINITY,
+      match: { parameters: { page: '1' } },
+    })
+    project.asked()
+    const running = project.run(COHORT_MEMBERS_STREAM, PAGE_OF_TEN)
+    await expect(running).rejects.toMatchObject({ code: 'SESSION_LOST' })
+    const firstPages = project.simulator.requests.filter(({ form }) => form.filter_by_cohort && !form.page)
+    expect(firstPages.slice(1).map(({ form }) => form.filter_by_cohort)).toEqual([
+      '{"id":7}',
+      ...Array.from({ length: 3 }, () => '{"id":8}'),
+    ])
+    expect(await members()).toEqual(['7 a'])
+  })
+
   it('are read again for one cohort alone where its session is lost', async () => {
     fill(25)
     project.simulator.cohorts.set({ id: 7, name: 'First', members: ['a'] })
