@@ -20,7 +20,8 @@ export const command: Command = {
   async run({ settings, flags, output, signal }) {
     await using warehouse = await openWarehouse(settings, output.tell, signal)
     const { destination } = warehouse
-    await destination.open(signal)
+    // To write only where there is something to write: where nothing is, nothing is made.
+    await destination.openToRead(signal)
     if (flags.shape !== undefined && settings.timezone === undefined) {
       const message = "Times in the view event are UTC. Give the project's time zone: --timezone Europe/Berlin."
       output.tell({ kind: 'warning', message })
@@ -33,6 +34,7 @@ export const command: Command = {
         `${destination.description} has no tables yet. Run mixload backfill first.`,
       )
     }
+    await destination.open(signal)
     await destination.putViews(views)
     for (const { name } of views) output.print(name)
     output.json(views.map(({ name }) => name))

@@ -162,4 +162,11 @@ describe('mixload plan, check and views', () => {
     })
     await expect(place.query('SELECT 1')).rejects.toThrow()
   })
+
+  it('views of nothing make nothing, and say what to do', async () => {
+    await using place = await Workplace.create()
+    const ran = await place.run(['views'])
+    expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining('Run mixload backfill first') })
+    await expect(place.query('SELECT 1')).rejects.toThrow()
+  })
 })
