@@ -71,6 +71,7 @@ function logEntry(event: RunEvent): { level: 'info' | 'warn'; message: string } 
     'slice-by-event',
     'slice-set-aside',
     'records-anew',
+    'records-left-out',
     'retry',
     'warning',
     'rejects',
@@ -160,6 +161,8 @@ function sentence(event: RunEvent): string {
       return `${recordsName(event.stream, event.days)}: ${event.records} records so far, ${event.requests} requests`
     case 'records-anew':
       return `${recordsName(event.stream, event.days)}: reading begins anew. ${event.reason}`
+    case 'records-left-out':
+      return `${event.name} is left out. ${event.error.message}`
     case 'records-loading':
       return `${recordsName(event.table, event.days)}: loading ${event.rows} rows`
     case 'records-loaded':

@@ -17,6 +17,7 @@ export function printResult(output: Output, result: StreamResult): void {
   for (const [day, count] of late ?? []) {
     output.print(count > 0 ? `  ${day}: +${count} late` : `  ${day}: ${-count} rows fewer than before`)
   }
+  for (const [name, why] of result.leftOut) output.print(`${stream}: ${name} left out: ${why.message}`)
   printRemarks(output, stream, result, 'the days asked for')
 }
 
@@ -47,6 +48,7 @@ function resultJson(result: StreamResult): unknown {
     outside: result.outside,
     ignored_values: result.ignoredValues,
     set_aside: result.setAside.map(({ slice, error: why }) => ({ ...slice, code: why.code, message: why.message })),
+    left_out: [...result.leftOut].map(([name, why]) => ({ name, code: why.code, message: why.message })),
     seconds: result.seconds,
   }
 }

@@ -32,6 +32,8 @@ export interface StreamResult {
   readonly outside: number
   readonly ignoredValues: number
   readonly setAside: RunSummary['setAside']
+  /** Funnels and cohorts that Mixpanel refused, by name, and why. */
+  readonly leftOut: ReadonlyMap<string, MixloadError>
   readonly seconds: number
 }
 
@@ -41,8 +43,8 @@ export function exitCodeOf(results: readonly StreamResult[]): number {
   return results.every(isWhole) ? 0 : 3
 }
 
-function isWhole({ outcome, setAside, rejects }: StreamResult): boolean {
-  return outcome === 'done' && setAside.length === 0 && rejects === 0
+function isWhole({ outcome, setAside, leftOut, rejects }: StreamResult): boolean {
+  return outcome === 'done' && setAside.length === 0 && leftOut.size === 0 && rejects === 0
 }
 
 /** A stream under way: what of it is committed, and how many requests it took, also when it ends in a failure. */
@@ -53,6 +55,7 @@ export class StreamTally {
   readonly #startedAt = performance.now()
   readonly loads: LoadRecord[] = []
   newColumns = 0
+  readonly #leftOut = new Map<string, MixloadError>()
 
   constructor(plan: StreamPlan, client: MixpanelClient) {
     this.plan = plan
@@ -70,6 +73,7 @@ export class StreamTally {
 
   #take(event: RunEvent): void {
     if (event.kind === 'slice-loaded' || event.kind === 'records-loaded') this.loads.push(event.record)
+    if (event.kind === 'records-left-out') this.#leftOut.set(event.name, event.error)
     if (event.kind === 'columns-added') this.newColumns += event.columns.length
   }
 
@@ -124,6 +128,7 @@ export class StreamTally {
       days: days?.length,
       slices: loads.length,
       late: stream === undefined ? lateRows(ledger, loads, clock) : undefined,
+      leftOut: this.#leftOut,
       seconds: this.seconds,
     }
   }

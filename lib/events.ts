@@ -47,6 +47,8 @@ export type RunEvent =
       readonly days: Slice | undefined
       readonly reason: string
     }
+  /** One of the things that a stream reads one by one, such as a funnel, is refused, while the others are read. */
+  | { readonly kind: 'records-left-out'; readonly name: string; readonly error: MixloadError }
   | {
       readonly kind: 'records-loading'
       readonly table: string

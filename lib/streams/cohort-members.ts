@@ -40,7 +40,7 @@ export const COHORT_MEMBERS_STREAM: RecordStream = {
         gone.push(error)
         // That all of them are gone at once is no answer to empty the table for.
         if (gone.length === cohorts.length) throw error
-        context.tell({ kind: 'warning', message: `${cohort.name} is left out: ${error.message}` })
+        context.tell({ kind: 'records-left-out', name: cohort.name, error })
       }
     }
   },

@@ -77,7 +77,7 @@ export function funnelsStream(): RecordStream {
         } catch (error) {
           // One may be deleted since it was listed, or have lost an event that it stands on; the others go on.
           if (!isFailure(error, 'NOT_FOUND', 'REQUEST_REFUSED') || ++refused === listed.length) throw error
-          context.tell({ kind: 'warning', message: `${nameOf(funnel)} is left out: ${error.message}` })
+          context.tell({ kind: 'records-left-out', name: nameOf(funnel), error })
         }
       }
     },

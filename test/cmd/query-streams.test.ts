@@ -77,6 +77,23 @@ describe('funnels and revenue, night after night', () => {
     expect(await place.query('SELECT count(*) AS n FROM revenue_latest')).toEqual([{ n: 2n }])
   })
 
+  it('a funnel that is refused is left out and listed, with exit code 3, and the others are loaded', async () => {
+    await using place = await Workplace.create()
+    place.simulator.funnels.set(SIGNUP)
+    place.simulator.funnels.set({ ...SIGNUP, id: 9070, name: 'Broken' })
+    place.simulator.fault({
+      kind: 'status',
+      status: 400,
+      body: '{"error":"no such event"}',
+      times: Number.POSITIVE_INFINITY,
+      match: { exactPath: '/api/query/funnels', parameters: { funnel_id: '9070' } },
+    })
+    const ran = await place.run(['backfill', '--from', '2026-08-01', '--to', '2026-08-02'], STREAMS)
+    expect(ran.code).toBe(3)
+    expect(ran.stdout).toMatch(/^funnels: Funnel 9070 \(Broken\) left out: .*no such event/m)
+    expect(await place.query('SELECT DISTINCT funnel_id FROM funnels_latest')).toEqual([{ funnel_id: 7509n }])
+  })
+
   it('a project secret loads them, too', async () => {
     await using place = await Workplace.create()
     place.simulator.annotations.set({ id: 1, date: '2026-02-15 12:00:00', description: 'Release' })

@@ -225,7 +225,7 @@ describe('members of cohorts', () => {
     })
     await project.run(COHORT_MEMBERS_STREAM)
     expect(await members()).toEqual(['7 a'])
-    expect(project.warnings()).toEqual([expect.stringContaining('cohort 8 (Goes)')])
+    expect(project.leftOut()).toEqual([expect.stringContaining('cohort 8 (Goes)')])
   })
 
   it('are not emptied where every cohort is refused', async () => {

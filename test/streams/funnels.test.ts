@@ -234,7 +234,7 @@ describe('funnels', () => {
       match,
     })
     expect(await project.run(funnelsStream(), { slices: [AUGUST] })).toMatchObject({ rows: 3 })
-    expect(project.warnings()).toEqual([expect.stringMatching(/^Funnel 9070 \(Broken\) is left out: .*no such event/)])
+    expect(project.leftOut()).toEqual([expect.stringMatching(/^Funnel 9070 \(Broken\): .*no such event/)])
     project.simulator.funnels.delete(7509)
     expect((await failureOf(project.run(funnelsStream(), { slices: [AUGUST] }))).code).toBe('REQUEST_REFUSED')
   })

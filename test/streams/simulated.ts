@@ -10,6 +10,8 @@ export interface SimulatedProject extends AsyncDisposable {
   run(stream: RecordStream, more?: RunMore): ReturnType<Workshop['run']>
   /** What the workshop was warned of. */
   warnings(): readonly string[]
+  /** What was left out, and why. */
+  leftOut(): readonly string[]
   /** Paths and queries of the requests since the last call. */
   asked(): readonly string[]
 }
@@ -34,6 +36,10 @@ export async function simulatedProject(options: SimulatorOptions = {}): Promise<
         ...more,
       }),
     warnings: () => workshop.told.flatMap((event) => (event.kind === 'warning' ? [event.message] : [])),
+    leftOut: () =>
+      workshop.told.flatMap((event) =>
+        event.kind === 'records-left-out' ? [`${event.name}: ${event.error.message}`] : [],
+      ),
     asked() {
       const requests = simulator.requests.slice(seen)
       seen = simulator.requests.length
