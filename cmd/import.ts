@@ -197,7 +197,9 @@ async function importFile(
     }
   } catch (error) {
     if (!isFailure(error, 'FILE_REFUSED', 'BODY_UNREADABLE', 'BODY_TRUNCATED')) throw error
-    throw new MixloadError(error.code, `${file}: ${error.message}`, { cause: error })
+    // What to type is said for files that are loaded, which are read in the same way.
+    const message = error.message.replace('mixload load -', 'mixload import -')
+    throw new MixloadError(error.code, `${file}: ${message}`, { cause: error })
   }
 }
 

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { callerOf } from './auth.ts'
 import { EventStamp, type StampedEvent } from './event-stamp.ts'
 import { isIdentityEvent } from './identity.ts'
@@ -29,7 +30,7 @@ export function importRoute(project: Project): (context: SimulatorContext) => Pr
     const now = project.clock.now()
     // In a simplified project each event may say who is who.
     const quick = (line: Buffer) =>
-      project.identity.variant === 'original' ? stamp.sure(line, now, { $import: 'true' }) : undefined
+      project.identity.variant === 'original' && isUtf8(line) ? stamp.sure(line, now, { $import: 'true' }) : undefined
     const records = recordsOf(body, context.req.header('content-type'), quick)
     if (records === undefined) return importError(400, 'request body is not valid JSON', 'Bad Request')
     if (records.length === 0 || (records.length === 1 && isEmptyRecord(records[0]))) {
@@ -53,6 +54,12 @@ function callerRefusal(context: SimulatorContext, { credentials }: Project): Rep
   }
   const isKnown = caller !== 'stranger' && (projectId === undefined || projectId === credentials.projectId)
   return isKnown ? undefined : importError(401, 'Invalid credentials', 'Unauthorized')
+}
+
+/** What a valid record holds. */
+interface TakenEvent {
+  readonly event: string
+  readonly properties: Readonly<Record<string, unknown>>
 }
 
 /** A record that has to be looked at, or an event that is known to be taken. */
@@ -90,7 +97,7 @@ async function imported(
       continue
     }
     const { value, line } = record
-    const broken = violation({ value, bytes: line.length - 1 }, strict, now)
+    const broken = violation({ value, bytes: line.length - 1 }, strict, now) ?? utf8Violation(value, line)
     if (broken === undefined) events.push(stored(project, stamp, value, line, now))
     else failed.push(failedRecord(index, value, broken))
   }
@@ -98,6 +105,17 @@ async function imported(
   // Without strict, Mixpanel says nothing of what it drops.
   if (failed.length === 0 || !strict) return jsonReply(200, { code: 200, num_records_imported: count, status: 'OK' })
   return failedReply(count, failed)
+}
+
+/** The first property of a valid event that has bytes which are no UTF-8. */
+function utf8Violation(value: unknown, line: Buffer): Violation | undefined {
+  if (isUtf8(line)) return undefined
+  const { properties } = value as TakenEvent
+  // Reading them has left this mark in their place.
+  const name = Object.keys(properties).find((one) => JSON.stringify([one, properties[one]]).includes('\ufffd'))
+  return name === undefined
+    ? { field: 'event', message: 'event is invalid: string should be valid utf8' }
+    : { field: `properties.${name}`, message: `properties.${name} is invalid: string should be valid utf8` }
 }
 
 function failedReply(count: number, failed: readonly unknown[]): Reply {
@@ -118,7 +136,7 @@ function failedRecord(index: number, value: unknown, broken: Violation): object 
 
 /** A valid record as it is stored. */
 function stored(project: Project, stamp: EventStamp, value: unknown, line: Buffer, now: number): StampedEvent {
-  const { event, properties } = value as { event: string; properties: Record<string, unknown> }
+  const { event, properties } = value as TakenEvent
   const identity = Object.entries(project.identity.arrive(event, properties, now))
   const ids = Object.fromEntries(identity.map(([name, id]) => [name, JSON.stringify(id)]))
   return stamp.stamped(event, line, now, { $import: 'true', ...ids })

@@ -151,6 +151,17 @@ describe('mixload import', () => {
     await other.close()
   })
 
+  it('says what to do with a file of another form', async () => {
+    const ran = await place.run(['import', await file('list.json', `[${ndjson([event(1)])}]`)], token)
+    expect(ran).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/list\.json: It is a JSON list.*mixload import -/),
+    })
+    const csv = await place.run(['import', await file('some.csv', 'event;when\na;1\n')], token)
+    expect(csv).toMatchObject({ code: 1, stderr: expect.stringMatching(/some\.csv: The header.*no column time/) })
+    expect(place.simulator.eventCount()).toBe(0)
+  })
+
   it.each([
     [['import'], 'Name files'],
     [['import', 'x', '--query', 'SELECT 1'], 'Name files'],

@@ -62,13 +62,20 @@ describe('in a project with original id merge', () => {
           for (const [at, steps] of programs.entries()) {
             const ids = Array.from({ length: 8 }, (_, id) => (id < 4 ? `p${at}-${id}` : randomUUID()))
             const id = (index: number) => ids[index] ?? ''
+            // Mixpanel takes `$identify` of an id that is joined already and does nothing; an export does not tell so.
+            const joined = new Set<number>()
             for (const { kind, one, ...more } of steps) {
               const other = 'other' in more ? more.other : 0
               if (kind === 'seen') await client.track('seen', {}, { distinctId: id(one) })
-              else if (kind === 'identify') await client.identify(id(one), id(4 + other))
-              else if (one === other) continue
+              else if (kind === 'identify') {
+                if (!joined.has(4 + other)) await client.identify(id(one), id(4 + other))
+                joined.add(4 + other)
+              } else if (one === other) continue
               else if (kind === 'alias') await client.createAlias(id(other), id(one))
-              else await client.merge(id(one), id(other))
+              else {
+                await client.merge(id(one), id(other))
+                joined.add(one).add(other)
+              }
               // A merge goes another way than the rest, and their order is what counts.
               expect(await client.flush()).toMatchObject({ rejected: 0 })
             }

@@ -243,3 +243,25 @@ test('the records of lines have the bytes of the lines', () => {
     }),
   )
 })
+
+test('bytes that are no UTF-8 are refused with their property, and the others are stored', async () => {
+  const sent = [event(1), changed({ utm_source: 'BAD', $insert_id: 'two' }), event(3)].map((one) => JSON.stringify(one))
+  const body = Buffer.from(sent.join('\n'))
+  body.write('\xff\xfe', body.indexOf('BAD'), 'latin1')
+  const { status, text } = await send(body, {}, { 'content-type': 'application/x-ndjson' })
+  expect({ status, body: JSON.parse(text) }).toMatchObject({
+    status: 400,
+    body: {
+      num_records_imported: 2,
+      failed_records: [
+        {
+          index: 1,
+          insert_id: 'two',
+          field: 'properties.utm_source',
+          message: 'properties.utm_source is invalid: string should be valid utf8',
+        },
+      ],
+    },
+  })
+  expect(await stored()).toHaveLength(2)
+})
