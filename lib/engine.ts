@@ -181,6 +181,15 @@ export function isHeldElsewhere(error: unknown): boolean {
   return /could not set lock|conflicting lock|being used by another process/i.test(messageOf(error))
 }
 
+/** Whether the engine had too little memory. */
+export function isOutOfMemory(error: unknown): boolean {
+  return (
+    isFailure(error, 'ENGINE_FAILED') &&
+    error.cause instanceof Error &&
+    /^Out of Memory Error/.test(error.cause.message)
+  )
+}
+
 function engineFailure(error: unknown): MixloadError {
   return new MixloadError('ENGINE_FAILED', `The transform engine failed: ${messageOf(error)}`, { cause: error })
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Column } from '../../lib/columns/column.ts'
 import { countMismatch } from '../../lib/commit-rules.ts'
 import type { LoadRecord, Relation } from '../../lib/destination.ts'
-import type { EngineConnection } from '../../lib/engine.ts'
+import { type EngineConnection, isOutOfMemory } from '../../lib/engine.ts'
 import { ENGINE_TYPES } from '../../lib/engine-dialect.ts'
 import { messageOf } from '../../lib/errors.ts'
 import { quoteName, quoteText } from '../../lib/sql.ts'
@@ -212,15 +212,25 @@ export async function writeRejects(
 }
 
 async function copy(connection: EngineConnection, query: string, path: string, options: string) {
-  const files = await connection.all(
-    `COPY (${query}) TO ${quoteText(path)}
-     (FORMAT parquet, RETURN_STATS, ROW_GROUP_SIZE_BYTES '${ROW_GROUP_MEGABYTES}MB', ${options})`,
-  )
+  const files = await copyOnce(connection, query, path, options).catch(async (error) => {
+    if (!isOutOfMemory(error)) throw error
+    // Each thread holds rows of its own until there are enough of them. One by itself fits, and is kept for the run.
+    await connection.run('SET threads = 1')
+    await rm(path, { recursive: true, force: true })
+    return copyOnce(connection, query, path, options)
+  })
   return files.map((file) => ({
     path: String(file.filename),
     rows: Number(file.count),
     bytes: Number(file.file_size_bytes),
   }))
+}
+
+function copyOnce(connection: EngineConnection, query: string, path: string, options: string) {
+  return connection.all(
+    `COPY (${query}) TO ${quoteText(path)}
+     (FORMAT parquet, RETURN_STATS, ROW_GROUP_SIZE_BYTES '${ROW_GROUP_MEGABYTES}MB', ${options})`,
+  )
 }
 
 function rowGroups(columns: number): string {
