@@ -8,7 +8,15 @@ import { MixloadError, messageOf } from '../errors.ts'
 import { makeDirectory } from '../make-directory.ts'
 import { isRunning } from '../process-alive.ts'
 
-const HOUR_MS = 3_600_000
+/**
+ * By how much a request may take longer to Mixpanel than a later one, as the first one of a connection does: Mixpanel
+ * counts when they come, not when they go.
+ */
+export const ON_THE_WAY_MS = 200
+
+/** The times that limits are for, so long that they hold for requests as they come. */
+const HOUR_MS = 3_600_000 + ON_THE_WAY_MS
+const SECOND_MS = 1000 + ON_THE_WAY_MS
 
 /** What Mixpanel allows a project in one family of its API; 0 for no limit. */
 export interface RateLimits {
@@ -39,7 +47,7 @@ export function waitFor(sent: readonly number[], limits: RateLimits, now: number
     const blocking = limit === 0 ? undefined : recent.at(-limit)
     return blocking === undefined || recent.length < limit ? 0 : blocking + ms - now
   }
-  return Math.max(waitOf(limits.perHour, HOUR_MS), waitOf(limits.perSecond, 1000))
+  return Math.max(waitOf(limits.perHour, HOUR_MS), waitOf(limits.perSecond, SECOND_MS))
 }
 
 const StoredBudget = z.object({ sent: z.array(z.number()), running: z.array(Running).default([]) })
