@@ -4,7 +4,7 @@ import { MixloadError, messageOf } from '../lib/errors.ts'
 import type { Rejection } from '../lib/ingest/report.ts'
 
 /** Where an event comes from. */
-export interface EventPlace {
+interface EventPlace {
   /** The file or the query. */
   readonly source: string
   /** Its number there, from 1. */

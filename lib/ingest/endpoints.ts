@@ -2,8 +2,8 @@
 export interface Endpoint {
   readonly path: string
   /**
-   * `ip=0` everywhere: the address of the sender says nothing of where the person is. `verbose` makes /track and /engage
-   * say why they refuse; `strict` makes /import name each record that it refuses.
+   * `ip=0` unless the client is told to `geolocate`: the address of a server says nothing of where the person is.
+   * `verbose` makes /track and /engage say why they refuse; `strict` makes /import name each record that it refuses.
    */
   readonly query: Readonly<Record<string, string>>
   /** /engage and /groups take no gzip. */

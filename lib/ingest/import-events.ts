@@ -70,7 +70,9 @@ export async function importEvents(
     for await (const some of events) {
       for (const event of isList(some) ? some : [some]) {
         const waiting = add(event)
-        if (waiting !== undefined) await waiting
+        if (waiting === undefined) continue
+        await waiting
+        assertGoing()
       }
       assertGoing()
     }

@@ -21,7 +21,7 @@ const NESTED = KIND.json | KIND.preciseJson | KIND.loneJson
 const SHORT_BYTES = 2 * ITEMS_MAX
 
 /** A line that was scanned, and where the properties stand that have rules of their own. */
-export interface ScannedLine {
+interface ScannedLine {
   readonly bytes: Buffer
   readonly scanner: LineScanner
   readonly verdict: LineVerdict
