@@ -110,15 +110,20 @@ export class Lane {
   }
 
   #push(records: readonly Outgoing[]): void {
-    for (const group of this.#groups(records)) {
-      this.#waiting.push(group)
-      this.#waitingRecords += group.records.length
-      this.#waitingBytes += group.bytes
-      this.#records += group.records.length
-      this.#bytes += group.bytes
-      this.#added += group.records.length
-    }
+    const [first] = records
+    // Nearly always there is one, and millions of them.
+    if (first !== undefined && records.length === 1) this.#enqueue({ records, bytes: first.bytes })
+    else for (const group of this.#groups(records)) this.#enqueue(group)
     this.#pump()
+  }
+
+  #enqueue(group: Group): void {
+    this.#waiting.push(group)
+    this.#waitingRecords += group.records.length
+    this.#waitingBytes += group.bytes
+    this.#records += group.records.length
+    this.#bytes += group.bytes
+    this.#added += group.records.length
   }
 
   /** The records as one group, or as several where they are too many for one request. */
