@@ -1,6 +1,7 @@
-/** Slots for keys: 16 MB. Half of them are used. */
-const SLOTS = 2 ** 21
-const KEYS_MAX = SLOTS / 2
+/** Slots for keys, of 8 bytes each; half of them are used. Memory that is not touched need not be made. */
+const SLOTS_MIN = 2 ** 17
+const SLOTS_MAX = 2 ** 21
+const GROWTH = 4
 
 const BACKSLASH = 0x5c
 
@@ -9,7 +10,7 @@ const BACKSLASH = 0x5c
  * million keys, so it may be unsure of keys that are different, but is never sure where two are equal.
  */
 export class SeenKeys {
-  readonly #slots = new Uint32Array(2 * SLOTS)
+  #slots = new Uint32Array(2 * SLOTS_MIN)
   #count = 0
   #isSure = true
 
@@ -37,12 +38,26 @@ export class SeenKeys {
     low ^= low >>> 16
     // A slot of two zeros is free.
     if (low === 0 && high === 0) low = 1
-    this.#isSure = this.#count++ < KEYS_MAX && this.#isNew(low >>> 0, high >>> 0)
+    this.#isSure = this.#hasRoom() && this.#isNew(low >>> 0, high >>> 0)
+  }
+
+  /** Whether there is a slot for one more key. */
+  #hasRoom(): boolean {
+    const slots = this.#slots
+    if (++this.#count <= slots.length / 4) return true
+    if (slots.length >= 2 * SLOTS_MAX) return false
+    this.#slots = new Uint32Array(slots.length * GROWTH)
+    for (let at = 0; at < slots.length; at += 2) {
+      const [low, high] = [slots[at] as number, slots[at + 1] as number]
+      if (low !== 0 || high !== 0) this.#isNew(low, high)
+    }
+    return true
   }
 
   #isNew(low: number, high: number): boolean {
     const slots = this.#slots
-    for (let slot = (low ^ (high << 7)) & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {
+    const last = slots.length / 2 - 1
+    for (let slot = (low ^ (high << 7)) & last; ; slot = (slot + 1) & last) {
       const at = 2 * slot
       if (slots[at] === 0 && slots[at + 1] === 0) {
         slots[at] = low

@@ -28,7 +28,12 @@ describe('keys that were seen', () => {
   it('are known to be different, as many as there commonly are', () => {
     expect(areDistinct([])).toBe(true)
     expect(areDistinct(Array.from({ length: 100_000 }, (_, at) => `user-${at}`))).toBe(true)
-    expect(areDistinct([...Array.from({ length: 100_000 }, (_, at) => `user-${at}`), 'user-7'])).toBe(false)
+    const many = Array.from({ length: 600_000 }, (_, at) => `user-${at}`)
+    expect(areDistinct(many)).toBe(true)
+    for (const again of [7, 65_536, 100_000, 299_999]) {
+      for (const before of [again + 1, 300_000, 600_000])
+        expect(areDistinct([...many.slice(0, before), `user-${again}`])).toBe(false)
+    }
   })
 
   it('are not known to be different where the same text may be escaped in two ways', () => {
