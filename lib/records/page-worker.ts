@@ -15,6 +15,8 @@ port.on('message', ({ body, options, room }: ToPageWorker) => {
   try {
     const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
     const { lines, ...page } = profilePage(bytes, options, new LineBuffer(room))
+    // Freed at once: the collector comes late to memory that is not its own, and pages are large.
+    if (body.buffer instanceof ArrayBuffer) body.buffer.transfer(0)
     const buffer = lines.buffer as ArrayBuffer
     tell({ kind: 'page', page, lines: new Uint8Array(buffer, lines.byteOffset, lines.byteLength) }, [buffer])
   } catch (error) {
