@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { Worker } from 'node:worker_threads'
+import { workerFile } from '../../lib/worker-file.ts'
 
 /** What the thread is told. */
 export type ToPipeWorker =
@@ -17,8 +18,7 @@ const BLOCK_BYTES = 1024 * 1024
 /** Blocks that the thread may hand over before it is asked for more. */
 const AHEAD = 2
 
-// Sources run as they are, and compiled.
-const FILE = new URL(`./pipe-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
+const FILE = workerFile('pipe-worker', import.meta.url)
 
 /**
  * Reads pipes on a thread of its own. A pipe gives 64 kB at a time, and a thread that has other work to do in between,

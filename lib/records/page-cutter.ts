@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { type ErrorCode, MixloadError } from '../errors.ts'
+import { workerFile } from '../worker-file.ts'
 import { type PageOptions, type ProfilePage, profilePage } from './page-records.ts'
 
 export interface ToPageWorker {
@@ -13,8 +14,7 @@ export type FromPageWorker =
   | { readonly kind: 'page'; readonly page: Omit<ProfilePage, 'lines'>; readonly lines: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'failed'; readonly code: ErrorCode | undefined; readonly message: string }
 
-// Sources run as they are, and compiled.
-const FILE = new URL(`./page-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
+const FILE = workerFile('page-worker', import.meta.url)
 
 interface Waiting {
   readonly resolve: (page: ProfilePage) => void

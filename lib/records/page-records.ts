@@ -34,12 +34,12 @@ export interface PageOptions {
  * that has no id, or is no object, becomes a line that is no record, for the reader of the lines to set aside; that
  * reader also sees to it that properties are JSON.
  *
- * @param lines where to put the lines.
+ * @param room memory to put the lines into, as long as it is enough.
  * @throws MixloadError BODY_TRUNCATED where it breaks off; BODY_UNREADABLE where it is no such answer; or what the
  *   `error` of the answer stands for, since some refusals come with status 200.
  */
-export function profilePage(body: Buffer, options: PageOptions, lines: LineBuffer = new LineBuffer()): ProfilePage {
-  return new PageSplitter(body, options, lines).page()
+export function profilePage(body: Buffer, options: PageOptions, room?: ArrayBuffer): ProfilePage {
+  return new PageSplitter(body, options, room).page()
 }
 
 /** A member of a result, as where it stands. */
@@ -57,13 +57,12 @@ class PageSplitter {
   #at = 0
   #count = 0
 
-  constructor(body: Buffer, { what, insteadOfProperties }: PageOptions, lines: LineBuffer) {
+  constructor(body: Buffer, { what, insteadOfProperties }: PageOptions, room: ArrayBuffer | undefined) {
     this.#bytes = body
     this.#end = body.length
     this.#what = what
     this.#instead = insteadOfProperties === undefined ? undefined : Buffer.from(`{${insteadOfProperties}}`)
-    this.#lines = lines
-    lines.begin(insteadOfProperties === undefined ? body.length : 0, body.includes(NEWLINE))
+    this.#lines = new LineBuffer(insteadOfProperties === undefined ? body.length : 0, body.includes(NEWLINE), room)
   }
 
   page(): ProfilePage {
@@ -289,22 +288,16 @@ class PageSplitter {
 const SHORT = 48
 
 /** Lines as they are put together. */
-export class LineBuffer {
+class LineBuffer {
   #bytes: Buffer
-  #mayBreakLines = false
+  readonly #mayBreakLines: boolean
   #end = 0
   #lineStart = 0
 
-  /** `room`: memory to use, as long as it is enough. */
-  constructor(room = new ArrayBuffer(0)) {
+  /** Of so many bytes at first, in `room` if that is enough. `mayBreakLines`: whether what is added may hold newlines. */
+  constructor(bytes: number, mayBreakLines: boolean, room = new ArrayBuffer(0)) {
     this.#bytes = Buffer.from(room)
-  }
-
-  /** Begins with room for so many bytes. `mayBreakLines`: whether what is added may hold newlines. */
-  begin(bytes: number, mayBreakLines: boolean): void {
     this.#mayBreakLines = mayBreakLines
-    this.#end = 0
-    this.#lineStart = 0
     this.#makeRoom(bytes + 1024)
   }
 

@@ -2,7 +2,7 @@
 import { parentPort } from 'node:worker_threads'
 import { MixloadError, messageOf } from '../errors.ts'
 import type { FromPageWorker, ToPageWorker } from './page-cutter.ts'
-import { LineBuffer, profilePage } from './page-records.ts'
+import { profilePage } from './page-records.ts'
 
 const port = parentPort
 if (port === null) throw new TypeError('page-worker.ts is the file of a thread')
@@ -14,7 +14,7 @@ function tell(message: FromPageWorker, transfer: readonly ArrayBuffer[] = []): v
 port.on('message', ({ body, options, room }: ToPageWorker) => {
   try {
     const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-    const { lines, ...page } = profilePage(bytes, options, new LineBuffer(room))
+    const { lines, ...page } = profilePage(bytes, options, room)
     // Freed at once: the collector comes late to memory that is not its own, and pages are large.
     if (body.buffer instanceof ArrayBuffer) body.buffer.transfer(0)
     const buffer = lines.buffer as ArrayBuffer

@@ -22,8 +22,9 @@ const AHEAD = 5
 /**
  * The pages of a profile query, in order; up to as many as may be asked for at once come ahead, so that a page is read
  * while the next ones are on their way. The first page tells the session, the size of pages and how many profiles there
- * are in all; later ones may lack that. Where the first one lacks it, too, one more is asked for than seems to be needed.
- * The end is a page that is not full, or that brings as many profiles as there are; a page can also be short because profiles went meanwhile, and then the others are asked for all the same.
+ * are in all; later ones may lack that. Where the first one lacks it, too, one more is asked for than seems to be
+ * needed. The end is a page that is not full, or that brings as many profiles as there are; a page can also be short
+ * because profiles went meanwhile, and then the others are asked for all the same.
  * The lines of a page are good until the next one is taken.
  *
  * @throws MixloadError SESSION_LOST where Mixpanel no longer knows the session: all must be read anew.

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { type ErrorCode, MixloadError } from '../errors.ts'
+import { workerFile } from '../worker-file.ts'
 import type { Packing } from './unzip.ts'
 
 /** What the thread is told. */
@@ -22,8 +23,7 @@ const BUFFER_BYTES = 1024 * 1024
 /** Packed blocks on their way to the thread, at most. */
 const PACKED_AHEAD = 16
 
-// Sources run as they are, and compiled.
-const FILE = new URL(`./unzip-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
+const FILE = workerFile('unzip-worker', import.meta.url)
 
 /** Threads that have come to the end of a body and wait for another: starting one takes longer than a small body. */
 const idle: UnzipThread[] = []
