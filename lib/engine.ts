@@ -173,7 +173,7 @@ const OF_DATA = /^(?:Invalid Input|Conversion|Out of Range) Error/
 
 /** Whether a failure is that of what the engine was given to read, and not of memory, disk or anything else. */
 export function isOfData(error: unknown): boolean {
-  return isFailure(error, 'ENGINE_FAILED') && error.cause instanceof Error && OF_DATA.test(error.cause.message)
+  return isEngineError(error, OF_DATA)
 }
 
 /** Whether a database file could not be attached because another process has it. There is no code for it, only the message. */
@@ -183,11 +183,12 @@ export function isHeldElsewhere(error: unknown): boolean {
 
 /** Whether the engine had too little memory. */
 export function isOutOfMemory(error: unknown): boolean {
-  return (
-    isFailure(error, 'ENGINE_FAILED') &&
-    error.cause instanceof Error &&
-    /^Out of Memory Error/.test(error.cause.message)
-  )
+  return isEngineError(error, /^Out of Memory Error/)
+}
+
+/** The engine gives no codes: what it failed of, only the beginning of its message tells. */
+function isEngineError(error: unknown, kind: RegExp): boolean {
+  return isFailure(error, 'ENGINE_FAILED') && error.cause instanceof Error && kind.test(error.cause.message)
 }
 
 function engineFailure(error: unknown): MixloadError {

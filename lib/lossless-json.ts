@@ -10,11 +10,20 @@ const sourceJson = JSON as unknown as SourceJson
 /**
  * Parses JSON so that `JSON.stringify` of the result, or of a part of it, has every number's digits as they were given.
  * Numbers that would be spelled otherwise become objects, see {@link numberOfRaw}. Throws a SyntaxError.
+ * @param isLost says of a number, as it is and as it was spelled, whether it has to become one.
  */
-export function parseLossless(text: string): unknown {
+export function parseLossless(
+  text: string,
+  isLost = (value: number, source: string): boolean => String(value) !== source,
+): unknown {
   return sourceJson.parse(text, (_, value, { source }) =>
-    typeof value === 'number' && source !== undefined && String(value) !== source ? sourceJson.rawJSON(source) : value,
+    typeof value === 'number' && source !== undefined && isLost(value, source) ? sourceJson.rawJSON(source) : value,
   )
+}
+
+/** The whole number that a text spells, to the digit. */
+export function rawInteger(text: string): object {
+  return sourceJson.rawJSON(BigInt(text).toString())
 }
 
 /** The number that a value of {@link parseLossless} stands for, as near as possible; undefined for anything else. */

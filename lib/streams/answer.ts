@@ -1,22 +1,11 @@
 /** From the body of an answer to records, and from records to lines, with every digit kept. */
 import { MixloadError } from '../errors.ts'
 import { KIND, numberKind } from '../infer/kinds.ts'
+import { isRaw, numberOfRaw, parseLossless, rawInteger } from '../lossless-json.ts'
 import type { RecordBatch } from './stream.ts'
 
 /** A JSON object. Its numbers are as {@link parseAnswer} leaves them. */
 export type JsonObject = Readonly<Record<string, unknown>>
-
-/** The parts of JSON that TypeScript's own types do not know yet. */
-interface SourceJson {
-  parse(
-    text: string,
-    reviver: (name: string, value: unknown, context: { readonly source?: string }) => unknown,
-  ): unknown
-  rawJSON(text: string): object
-  isRawJSON(value: unknown): value is { readonly rawJSON: string }
-}
-
-const sourceJson = JSON as unknown as SourceJson
 
 /** Kinds of number that JavaScript's own do not hold to the digit. */
 const INEXACT = KIND.longInteger | KIND.bigNumber
@@ -29,11 +18,7 @@ const INEXACT = KIND.longInteger | KIND.bigNumber
 export function parseAnswer(body: Buffer, what: string): unknown {
   const text = body.toString()
   try {
-    return sourceJson.parse(text, (_, value, { source }) =>
-      typeof value === 'number' && source !== undefined && numberKind(source) & INEXACT
-        ? sourceJson.rawJSON(source)
-        : value,
-    )
+    return parseLossless(text, (_, source) => (numberKind(source) & INEXACT) !== 0)
   } catch (error) {
     throw new MixloadError('BODY_UNREADABLE', `${what}: the answer is no JSON: ${text.slice(0, 200)}`, { cause: error })
   }
@@ -41,14 +26,13 @@ export function parseAnswer(body: Buffer, what: string): unknown {
 
 /** Whether a value is a JSON object, and neither a list nor a number that was kept as written. */
 export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !sourceJson.isRawJSON(value)
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRaw(value)
 }
 
 /** The nearest number to a value of {@link parseAnswer}, or to a text that is a number; undefined for anything else. */
 export function numberOf(value: unknown): number | undefined {
-  const given = sourceJson.isRawJSON(value) ? value.rawJSON : value
-  const number = typeof given === 'string' && given.trim() !== '' ? Number(given) : given
-  return typeof number === 'number' && Number.isFinite(number) ? number : undefined
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : numberOfRaw(value)
+  return Number.isFinite(number) ? number : undefined
 }
 
 const INTEGER = /^-?\d+$/
@@ -62,7 +46,7 @@ export function withIntegers(record: JsonObject, members: readonly string[]): Js
   if (texts.length === 0) return record
   return {
     ...record,
-    ...Object.fromEntries(texts.map((name) => [name, sourceJson.rawJSON(BigInt(String(record[name])).toString())])),
+    ...Object.fromEntries(texts.map((name) => [name, rawInteger(String(record[name]))])),
   }
 }
 
