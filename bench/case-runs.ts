@@ -6,13 +6,13 @@ import type { Case } from './cases.ts'
 import type { Runs } from './figures.ts'
 import { type DataFiles, generate } from './generate.ts'
 import { measure } from './measure.ts'
+import { backfillProgram } from './mixload-program.ts'
 import type { Subject } from './places/place.ts'
 import type { NodeProgram } from './program.ts'
 import { startServer } from './server-process.ts'
 import { runInTurns } from './turns.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const MIXLOAD = join(ROOT, 'dist/cmd/mixload.js')
 const SERVER = join(ROOT, 'bench/serve.ts')
 const WORK = join(ROOT, '.tmp/bench')
 
@@ -23,7 +23,7 @@ export async function runCase(one: Case, rounds: number, tell: (text: string) =>
   const files = await generate(one.set, WORK)
   await using server = await startServer({ script: SERVER, args: [files.directory], cwd: WORK })
   const backfill = (destination: string, flags: readonly string[]) =>
-    backfillProgram(one, files, server.url, destination, flags)
+    backfillProgram(WORK, server.url, { firstDay: one.set.firstDay, lastDay: files.lastDay }, destination, flags)
   const directory = join(WORK, one.name)
   await mkdir(directory, { recursive: true })
   await using place = await one.open({
@@ -42,31 +42,6 @@ export async function runCase(one: Case, rounds: number, tell: (text: string) =>
   ]
   // The server must not go before they have run.
   return await runInTurns(one.name, subjects, one.set.events, rounds, tell)
-}
-
-function backfillProgram(
-  { set }: Case,
-  { lastDay }: DataFiles,
-  url: string,
-  destination: string,
-  flags: readonly string[],
-): NodeProgram {
-  return {
-    script: MIXLOAD,
-    args: ['backfill', '--from', set.firstDay, '--to', lastDay, '--destination', destination, ...flags],
-    cwd: WORK,
-    environment: {
-      MIXPANEL_API_URL: url,
-      MIXPANEL_PROJECT_ID: '1000',
-      MIXPANEL_SERVICE_ACCOUNT: 'bench',
-      MIXPANEL_SERVICE_ACCOUNT_SECRET: 'bench',
-      MIXLOAD_STREAMS: 'export',
-      MIXLOAD_REQUESTS_PER_HOUR: '0',
-      MIXLOAD_REQUESTS_PER_SECOND: '0',
-      MIXLOAD_STATE_DIR: join(WORK, 'state'),
-      MIXLOAD_SPOOL_DIR: join(WORK, 'spool'),
-    },
-  }
 }
 
 /** A database file with the rows of a data set as mixload loads them, kept for the runs to come. */

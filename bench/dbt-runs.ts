@@ -6,6 +6,7 @@ import type { Runs } from './figures.ts'
 import { type DataSet, generate, ONE_DAY } from './generate.ts'
 import { measure } from './measure.ts'
 import { measureCommand } from './measure-command.ts'
+import { backfillProgram } from './mixload-program.ts'
 import type { Subject } from './places/place.ts'
 import type { OtherProgram } from './program.ts'
 import { startServer } from './server-process.ts'
@@ -70,22 +71,8 @@ export async function runDbt(
 async function load(set: DataSet, database: string): Promise<void> {
   const { directory, lastDay } = await generate(set, WORK)
   await using server = await startServer({ script: join(ROOT, 'bench/serve.ts'), args: [directory], cwd: WORK })
-  await measure({
-    script: join(ROOT, 'dist/cmd/mixload.js'),
-    args: ['backfill', '--from', set.firstDay, '--to', lastDay, '--destination', `duckdb:${database}`],
-    cwd: WORK,
-    environment: {
-      MIXPANEL_API_URL: server.url,
-      MIXPANEL_PROJECT_ID: '1000',
-      MIXPANEL_SERVICE_ACCOUNT: 'bench',
-      MIXPANEL_SERVICE_ACCOUNT_SECRET: 'bench',
-      MIXLOAD_STREAMS: 'export',
-      MIXLOAD_REQUESTS_PER_HOUR: '0',
-      MIXLOAD_REQUESTS_PER_SECOND: '0',
-      MIXLOAD_STATE_DIR: join(WORK, 'state'),
-      MIXLOAD_SPOOL_DIR: join(WORK, 'spool'),
-    },
-  })
+  const days = { firstDay: set.firstDay, lastDay }
+  await measure(backfillProgram(WORK, server.url, days, `duckdb:${database}`))
 }
 
 /** A dbt project with nothing but the package, as `dbt deps` would lay it out. */

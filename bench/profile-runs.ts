@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { profilesSql, toldProfilesSql } from './baseline-sql.ts'
 import type { Runs } from './figures.ts'
+import { mixloadProgram } from './mixload-program.ts'
 import type { Subject } from './places/place.ts'
 import { type ProfileSet, profilePages } from './profiles.ts'
 import { startServer } from './server-process.ts'
@@ -30,20 +31,7 @@ export async function runProfiles(
   const mixload: Subject = {
     name: 'mixload',
     prepare,
-    program: {
-      script: join(ROOT, 'dist/cmd/mixload.js'),
-      args: ['sync', '--streams', 'engage', '--destination', `duckdb:${database}`],
-      cwd: WORK,
-      environment: {
-        MIXPANEL_API_URL: server.url,
-        MIXPANEL_PROJECT_ID: '1000',
-        MIXPANEL_SERVICE_ACCOUNT: 'bench',
-        MIXPANEL_SERVICE_ACCOUNT_SECRET: 'bench',
-        MIXLOAD_QUERY_REQUESTS_PER_HOUR: '0',
-        MIXLOAD_STATE_DIR: join(WORK, 'state'),
-        MIXLOAD_SPOOL_DIR: join(WORK, 'spool'),
-      },
-    },
+    program: mixloadProgram(WORK, server.url, ['sync', '--streams', 'engage', '--destination', `duckdb:${database}`]),
     facts: () => tableFacts(database, 'mixpanel.engage'),
   }
   const baseline = (name: string, select: string): Subject => ({

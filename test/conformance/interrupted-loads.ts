@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Destination } from '../../lib/destination.ts'
 import type { Engine } from '../../lib/engine.ts'
 import { seen } from './failed-loads.ts'
 import { type DestinationHarness, openStore } from './harness.ts'
@@ -103,15 +104,7 @@ export function interruptedLoads(harness: DestinationHarness): void {
     for (let count = 0; count < 40; count++) {
       const controller = new AbortController()
       const id = `load-${count}`
-      const loading = load(store.destination, id, manyRows(100, DAY), {
-        rejects: rejectsOf('x'),
-        signal: controller.signal,
-      })
-      // Handled from here on, so that an early rejection is not taken for one that nobody meets.
-      const outcome = loading.then(
-        () => 'committed',
-        (error: unknown) => error,
-      )
+      const outcome = outcomeOfLoad(store.destination, id, controller.signal)
       await turns(count * count)
       controller.abort(REASON)
       if ((await outcome) === 'committed') {
@@ -138,14 +131,7 @@ export function interruptedLoads(harness: DestinationHarness): void {
     for (let count = 0; count < 20; count++) {
       const controller = new AbortController()
       const id = `load-${count}`
-      const loading = load(store.destination, id, manyRows(100, DAY), {
-        rejects: rejectsOf('x'),
-        signal: controller.signal,
-      })
-      const outcome = loading.then(
-        () => 'committed',
-        (error: unknown) => error,
-      )
+      const outcome = outcomeOfLoad(store.destination, id, controller.signal)
       const abortAt = performance.now() + usualMs * (0.6 + count / 40)
       while (performance.now() < abortAt) await turns(1)
       controller.abort(REASON)
@@ -167,4 +153,12 @@ export function interruptedLoads(harness: DestinationHarness): void {
     await load(store.destination, 'load-2', relationOf(COLUMNS, [thing('b')]))
     expect(await store.readRows(TABLE)).toHaveLength(2)
   })
+}
+
+/** What becomes of a load: `committed`, or why not. An early rejection is not taken for one that nobody meets. */
+function outcomeOfLoad(destination: Destination, id: string, signal: AbortSignal): Promise<unknown> {
+  return load(destination, id, manyRows(100, DAY), { rejects: rejectsOf('x'), signal }).then(
+    () => 'committed',
+    (error: unknown) => error,
+  )
 }

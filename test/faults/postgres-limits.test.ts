@@ -28,11 +28,17 @@ describe('a table in Postgres that somebody else has locked', () => {
   const waiting = (loads: PostgresLoads, what = 'pid') =>
     `SELECT ${what} FROM pg_stat_activity WHERE usename = '${loads.name}' AND wait_event_type = 'Lock'`
 
+  /** Somebody who locks the table when two days have been loaded. */
+  async function lockedMidway(loads: PostgresLoads): ReturnType<PostgresLoads['connect']> {
+    await loads.run(IMPATIENT, { to: 2 })
+    const other = await loads.connect()
+    await other.query(LOCKED)
+    return other
+  }
+
   it('for a while is waited for', async () => {
     await using loads = await PostgresLoads.create(server)
-    await loads.run(IMPATIENT, { to: 2 })
-    await using other = await loads.connect()
-    await other.query(LOCKED)
+    await using other = await lockedMidway(loads)
     const run = loads.run(IMPATIENT, { from: 2 })
     await until(loads, waiting(loads))
     await sleep(500)
@@ -59,9 +65,7 @@ describe('a table in Postgres that somebody else has locked', () => {
 
   it('for longer than two minutes ends the try with nothing of its day, and says who to look for', async () => {
     await using loads = await PostgresLoads.create(server, { lockPatienceMs: 200 })
-    await loads.run(IMPATIENT, { to: 2 })
-    await using other = await loads.connect()
-    await other.query(LOCKED)
+    await using other = await lockedMidway(loads)
     const failure = await expectFailure(loads.run(IMPATIENT, { from: 2 }), 'DESTINATION_UNAVAILABLE')
     expect(failure.message).toMatch(/was not committed: canceling statement due to lock timeout\. .*pg_locks/)
     await other.query('COMMIT')
@@ -70,9 +74,7 @@ describe('a table in Postgres that somebody else has locked', () => {
 
   it('and a statement that waits for it and is cancelled: the run ends with nothing of its day and says so', async () => {
     await using loads = await PostgresLoads.create(server)
-    await loads.run(IMPATIENT, { to: 2 })
-    await using other = await loads.connect()
-    await other.query(LOCKED)
+    await using other = await lockedMidway(loads)
     const failing = expectFailure(loads.run(IMPATIENT, { from: 2 }), 'DESTINATION_FAILED')
     await until(loads, waiting(loads))
     await loads.query(waiting(loads, 'pg_cancel_backend(pid)'))
@@ -83,9 +85,7 @@ describe('a table in Postgres that somebody else has locked', () => {
 
   it('and a session that waits for it and is ended: the run goes on with another', async () => {
     await using loads = await PostgresLoads.create(server)
-    await loads.run(IMPATIENT, { to: 2 })
-    await using other = await loads.connect()
-    await other.query(LOCKED)
+    await using other = await lockedMidway(loads)
     const run = loads.run(IMPATIENT, { from: 2 })
     await until(loads, waiting(loads))
     await loads.query(waiting(loads, 'pg_terminate_backend(pid)'))

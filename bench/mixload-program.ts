@@ -1,0 +1,37 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { NodeProgram } from './program.ts'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+/** mixload's command line, run in `work` against the server at `url`, without limits on requests. */
+export function mixloadProgram(work: string, url: string, args: readonly string[]): NodeProgram {
+  return {
+    script: join(ROOT, 'dist/cmd/mixload.js'),
+    args,
+    cwd: work,
+    environment: {
+      MIXPANEL_API_URL: url,
+      MIXPANEL_PROJECT_ID: '1000',
+      MIXPANEL_SERVICE_ACCOUNT: 'bench',
+      MIXPANEL_SERVICE_ACCOUNT_SECRET: 'bench',
+      MIXLOAD_REQUESTS_PER_HOUR: '0',
+      MIXLOAD_REQUESTS_PER_SECOND: '0',
+      MIXLOAD_QUERY_REQUESTS_PER_HOUR: '0',
+      MIXLOAD_STATE_DIR: join(work, 'state'),
+      MIXLOAD_SPOOL_DIR: join(work, 'spool'),
+    },
+  }
+}
+
+/** The backfill of all days of an export. */
+export function backfillProgram(
+  work: string,
+  url: string,
+  { firstDay, lastDay }: { readonly firstDay: string; readonly lastDay: string },
+  destination: string,
+  flags: readonly string[] = [],
+): NodeProgram {
+  const span = ['--streams', 'export', '--from', firstDay, '--to', lastDay]
+  return mixloadProgram(work, url, ['backfill', ...span, '--destination', destination, ...flags])
+}
