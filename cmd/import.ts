@@ -19,6 +19,9 @@ import { countsOf, INGEST_SETTINGS, ingestClient } from './ingest-client.ts'
 
 const REJECTS = 'mixload-rejects.ndjson'
 
+/** What takes a file that had to be unpacked first. */
+const FROM_PIPE = 'mixload import -'
+
 /** `mixload import FILE…` or `--query`: events of any age, from files or from the warehouse. */
 export const command: Command = {
   settings: [
@@ -176,7 +179,9 @@ async function importFile(
     }
     const numbers = new LineNumbers()
     listener.skip(skipped, numbers)
-    const input = isPipe ? new InputFile(process.stdin, reading) : InputFile.fromPath(file, reading)
+    const input = isPipe
+      ? new InputFile(process.stdin, reading, FROM_PIPE)
+      : InputFile.fromPath(file, reading, FROM_PIPE)
     const format = (flags.format as Format | undefined) ?? formatOf(file)
     let isThrough = false
     try {
@@ -197,9 +202,7 @@ async function importFile(
     }
   } catch (error) {
     if (!isFailure(error, 'FILE_REFUSED', 'BODY_UNREADABLE', 'BODY_TRUNCATED')) throw error
-    // What to type is said for files that are loaded, which are read in the same way.
-    const message = error.message.replace('mixload load -', 'mixload import -')
-    throw new MixloadError(error.code, `${file}: ${message}`, { cause: error })
+    throw new MixloadError(error.code, `${file}: ${error.message}`, { cause: error })
   }
 }
 

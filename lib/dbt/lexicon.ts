@@ -1,3 +1,4 @@
+import type { MixloadError } from '../errors.ts'
 import type { Tell } from '../events.ts'
 import type { MixpanelClient } from '../mixpanel/client.ts'
 import { type RetryPolicy, retrying } from '../retry.ts'
@@ -30,8 +31,7 @@ export async function askLexicon(
   signal: AbortSignal,
 ): Promise<Lexicon> {
   const ask = () => client.json({ family: 'app', path: `/api/app/projects/${projectId}/schemas`, query: {} }, signal)
-  const onRetry = (error: Parameters<Parameters<typeof retrying>[3]>[0], delayMs: number) =>
-    tell({ kind: 'retry', error, delayMs })
+  const onRetry = (error: MixloadError, delayMs: number) => tell({ kind: 'retry', error, delayMs })
   return lexiconOf(await retrying(ASKING, signal, ask, onRetry))
 }
 

@@ -20,13 +20,16 @@ export class InputFile {
   bytes = 0
   readonly #hash: Hash = createHash('sha256')
   readonly #source: Readable
+  readonly #command: string
 
-  constructor(source: Readable, signal: AbortSignal) {
+  /** `command`: what messages say to give a file to that has been unpacked. */
+  constructor(source: Readable, signal: AbortSignal, command = 'mixload load -') {
     this.#source = addAbortSignal(signal, source)
+    this.#command = command
   }
 
-  static fromPath(path: string, signal: AbortSignal): InputFile {
-    return new InputFile(createReadStream(path, { highWaterMark: READ_BYTES }), signal)
+  static fromPath(path: string, signal: AbortSignal, command?: string): InputFile {
+    return new InputFile(createReadStream(path, { highWaterMark: READ_BYTES }), signal, command)
   }
 
   /** The hash of all bytes, once, when they have been read. */
@@ -51,13 +54,18 @@ export class InputFile {
         if (beginning.length < FORM_BYTES) {
           beginning = Buffer.concat([beginning, block.subarray(0, FORM_BYTES - beginning.length)])
           const form = wrongForm(beginning)
-          if (form !== undefined) throw new MixloadError('BODY_UNREADABLE', `It is ${form}.`)
+          if (form !== undefined) throw this.#refusal(form)
         }
         yield block
       }
     } finally {
       this.#source.destroy()
     }
+  }
+
+  #refusal({ says, unpack }: Form): MixloadError {
+    const how = unpack === undefined ? '' : `: ${unpack} | ${this.#command}`
+    return new MixloadError('BODY_UNREADABLE', `It is ${says}${how}.`)
   }
 
   async *#packed(): AsyncGenerator<Buffer, void, undefined> {
@@ -107,14 +115,20 @@ export async function sizeOf(path: string): Promise<number | undefined> {
   }
 }
 
-const FORMS: readonly (readonly [beginning: string, says: string])[] = [
-  ['PK\x03\x04', 'a zip archive. Unzip it first'],
-  ['BZh', 'packed with bzip2. Unpack it first: bunzip2 -c FILE | mixload load -'],
-  ['\xfd7zXZ', 'packed with xz. Unpack it first: xz -dc FILE | mixload load -'],
-  ['\xff\xfe', 'in UTF-16. Write it in UTF-8 first'],
-  ['\xfe\xff', 'in UTF-16. Write it in UTF-8 first'],
-  ['PAR1', 'a Parquet file. Write its events as JSON first, one a line'],
-  ['\x1f\x8b', 'packed twice. Unpack it once first: gzip -dc < FILE | mixload load -'],
+/** What a file is, and what makes lines of JSON of it where one command does. */
+interface Form {
+  readonly says: string
+  readonly unpack?: string
+}
+
+const FORMS: readonly (readonly [beginning: string, form: Form])[] = [
+  ['PK\x03\x04', { says: 'a zip archive. Unzip it first' }],
+  ['BZh', { says: 'packed with bzip2. Unpack it first', unpack: 'bunzip2 -c FILE' }],
+  ['\xfd7zXZ', { says: 'packed with xz. Unpack it first', unpack: 'xz -dc FILE' }],
+  ['\xff\xfe', { says: 'in UTF-16. Write it in UTF-8 first' }],
+  ['\xfe\xff', { says: 'in UTF-16. Write it in UTF-8 first' }],
+  ['PAR1', { says: 'a Parquet file. Write its events as JSON first, one a line' }],
+  ['\x1f\x8b', { says: 'packed twice. Unpack it once first', unpack: 'gzip -dc < FILE' }],
 ]
 
 /** After a byte order mark, too. Some of its lines may pass for events. */
@@ -123,15 +137,15 @@ const LIST_OF_OBJECTS = /^(?:\xef\xbb\xbf)?\s*\[\s*\{/
 /** Where `ustar` stands in the first header of a tar archive. */
 const TAR_MAGIC_AT = 257
 
-/** What a file is that can't be an event a line, from its first bytes, and what to do; undefined for any that may be. */
-function wrongForm(beginning: Buffer): string | undefined {
+/** The form of a file that can't be an event a line, from its first bytes; undefined for any that may be. */
+function wrongForm(beginning: Buffer): Form | undefined {
   const text = beginning.toString('latin1')
   const form = FORMS.find(([start]) => text.startsWith(start))
   if (form !== undefined) return form[1]
-  if (LIST_OF_OBJECTS.test(text)) return 'a JSON list. Take it apart first: jq -c ".[]" FILE | mixload load -'
+  if (LIST_OF_OBJECTS.test(text)) return { says: 'a JSON list. Take it apart first', unpack: 'jq -c ".[]" FILE' }
   // Some of a tar archive's lines would pass for events, and those beside its headers would be lost.
   const isTar = text.startsWith('ustar', TAR_MAGIC_AT) && text.includes('\0')
-  return isTar ? 'a tar archive. Unpack it first: tar -xOf FILE | mixload load -' : undefined
+  return isTar ? { says: 'a tar archive. Unpack it first', unpack: 'tar -xOf FILE' } : undefined
 }
 
 function readFailure(error: unknown): unknown {
