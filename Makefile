@@ -52,7 +52,7 @@ dbt: .tmp/dbt/.installed
 	@touch $@
 
 demo: build
-	node bench/demo.ts
+	node examples/demo/demo.ts
 
 bench: build
 	node bench/run.ts

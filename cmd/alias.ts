@@ -1,4 +1,4 @@
-import { MixloadError } from '../lib/errors.ts'
+import { MixloadError } from '../lib/core/errors.ts'
 import type { Command } from './command.ts'
 import { INGEST_SETTINGS, SPOOL_OPTION, sendAndReport } from './ingest-client.ts'
 

@@ -1,6 +1,6 @@
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
-import { MixloadError, messageOf } from '../lib/errors.ts'
+import { MixloadError, messageOf } from '../lib/core/errors.ts'
 import type { Rejection } from '../lib/ingest/report.ts'
 
 /** Where an event comes from. */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { MixloadError, messageOf } from '../lib/errors.ts'
-import { makeDirectory } from '../lib/make-directory.ts'
+import { MixloadError, messageOf } from '../lib/core/errors.ts'
+import { makeDirectory } from '../lib/core/make-directory.ts'
 
 /** How often the state is written, so that it costs nothing. */
 const WRITE_EVERY_MS = 500

@@ -1,5 +1,5 @@
 import type { Options } from 'yargs'
-import { MixloadError } from '../lib/errors.ts'
+import { MixloadError } from '../lib/core/errors.ts'
 import type { IngestClient } from '../lib/ingest/client.ts'
 import { createClient } from '../lib/ingest/clients.ts'
 import type { IngestEvent, Report } from '../lib/ingest/report.ts'

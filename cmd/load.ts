@@ -1,5 +1,5 @@
-import { MixloadError } from '../lib/errors.ts'
-import type { RunSummary } from '../lib/run.ts'
+import { MixloadError } from '../lib/core/errors.ts'
+import type { RunSummary } from '../lib/run/run-slices.ts'
 import { STANDARD_INPUT, sliceName } from '../lib/slices.ts'
 import type { Command } from './command.ts'
 import type { Output } from './output.ts'

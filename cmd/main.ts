@@ -36,7 +36,7 @@ const EPILOGUE =
 /** Runs the command line with these arguments and gives the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   if (argv.length === 1 && argv[0] === '--version') {
-    const { VERSION } = await import('../lib/version.ts')
+    const { VERSION } = await import('../lib/core/version.ts')
     process.stdout.write(`${VERSION}\n`)
     return 0
   }
@@ -136,7 +136,7 @@ async function execute(command: Command, flags: Readonly<Record<string, unknown>
 }
 
 async function failed(error: unknown, signal: AbortSignal, output: Output): Promise<number> {
-  const { firstFailure, MixloadError } = await import('../lib/errors.ts')
+  const { firstFailure, MixloadError } = await import('../lib/core/errors.ts')
   const failure = signal.aborted
     ? new MixloadError('INTERRUPTED', 'Stopped. What is committed stays; run again to go on.')
     : firstFailure(error)

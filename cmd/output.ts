@@ -1,7 +1,7 @@
 import { createLogUpdate } from 'log-update'
 import pino from 'pino'
-import { MixloadError, messageOf } from '../lib/errors.ts'
-import type { RunEvent } from '../lib/events.ts'
+import { MixloadError, messageOf } from '../lib/core/errors.ts'
+import type { RunEvent } from '../lib/progress.ts'
 import { type AnySlice, recordsName, sliceName } from '../lib/slices.ts'
 import { Progress, requestsInWords } from './progress.ts'
 

@@ -1,4 +1,4 @@
-import { projectZone } from '../lib/project.ts'
+import { projectZone } from '../lib/run/project.ts'
 import { chooseBackfillDays } from './backfill.ts'
 import type { Command } from './command.ts'
 import { SYNC_SETTINGS } from './load-settings.ts'

@@ -1,4 +1,4 @@
-import type { RunEvent } from '../lib/events.ts'
+import type { RunEvent } from '../lib/progress.ts'
 import { recordsName, sliceName } from '../lib/slices.ts'
 
 /** How far a run has come with a stream, as the lines of a display. Knows no terminal; times are milliseconds of any one clock. */

@@ -1,4 +1,4 @@
-import { MixloadError } from '../lib/errors.ts'
+import { MixloadError } from '../lib/core/errors.ts'
 import { valueJson } from '../lib/ingest/text-values.ts'
 
 /** `--property NAME=VALUE`, as often as there are properties. */

@@ -1,4 +1,4 @@
-import { type RecordRunSummary, runRecordStream } from '../lib/records/run.ts'
+import { type RecordRunSummary, runRecordStream } from '../lib/run/run-records.ts'
 import type { RecordStream } from '../lib/streams/stream.ts'
 import type { StreamRun } from './run-export.ts'
 

@@ -1,5 +1,5 @@
-import { isFailure, MixloadError } from '../lib/errors.ts'
-import { projectZone } from '../lib/project.ts'
+import { isFailure, MixloadError } from '../lib/core/errors.ts'
+import { projectZone } from '../lib/run/project.ts'
 import type { CommandContext } from './command.ts'
 import { printPlans } from './plan-report.ts'
 import { runExport, type StreamRun } from './run-export.ts'

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { parseDocument } from 'yaml'
-import { MixloadError, messageOf } from '../lib/errors.ts'
-import type { Tell } from '../lib/events.ts'
+import { MixloadError, messageOf } from '../lib/core/errors.ts'
+import type { Tell } from '../lib/progress.ts'
 import type { RawSettings } from '../lib/settings.ts'
 
 const DEFAULT_FILE = 'mixload.yaml'

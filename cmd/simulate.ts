@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { MixloadError } from '../lib/errors.ts'
+import { MixloadError } from '../lib/core/errors.ts'
 import { PLAN_PARTS, type Plan, type PlanRefusal, startSimulator } from '../lib/simulator/index.ts'
 import type { Command } from './command.ts'
 

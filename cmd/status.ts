@@ -1,5 +1,5 @@
-import type { Destination, KnownColumn, LoadRecord } from '../lib/destination.ts'
-import { dayClock } from '../lib/project.ts'
+import type { Destination, KnownColumn, LoadRecord } from '../lib/destination/contract.ts'
+import { dayClock } from '../lib/run/project.ts'
 import type { Settings } from '../lib/settings.ts'
 import { missingDays, planSlices, type Slice, sliceName, wholeDays } from '../lib/slices.ts'
 import { lateSince, loadedFile } from '../lib/streams/export.ts'

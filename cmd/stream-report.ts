@@ -1,4 +1,4 @@
-import type { RunSummary } from '../lib/run.ts'
+import type { RunSummary } from '../lib/run/run-slices.ts'
 import { sliceName } from '../lib/slices.ts'
 import type { Output } from './output.ts'
 import type { StreamResult } from './stream-result.ts'

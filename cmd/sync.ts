@@ -1,4 +1,4 @@
-import { MixloadError } from '../lib/errors.ts'
+import { MixloadError } from '../lib/core/errors.ts'
 import { syncDays } from '../lib/slices.ts'
 import type { Command } from './command.ts'
 import { DRY_RUN, SYNC_SETTINGS } from './load-settings.ts'

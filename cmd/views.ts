@@ -1,6 +1,6 @@
+import { MixloadError } from '../lib/core/errors.ts'
 import { eventView } from '../lib/dbt/event-view.ts'
-import type { Destination, View } from '../lib/destination.ts'
-import { MixloadError } from '../lib/errors.ts'
+import type { Destination, View } from '../lib/destination/contract.ts'
 import type { Settings } from '../lib/settings.ts'
 import { allViews } from '../lib/views/all-views.ts'
 import type { Command } from './command.ts'

@@ -1,5 +1,5 @@
-import type { CreateDestination, Destination, DestinationOptions } from '../lib/destination.ts'
-import { MixloadError } from '../lib/errors.ts'
+import { MixloadError } from '../lib/core/errors.ts'
+import type { CreateDestination, Destination, DestinationOptions } from '../lib/destination/contract.ts'
 
 /** By the scheme of the URL. Each driver is loaded only when it is named. */
 const SCHEMES: Readonly<Record<string, () => Promise<CreateDestination>>> = {

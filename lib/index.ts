@@ -1,5 +1,7 @@
 /** What the package exports: the pieces that a program, a test or a destination of one's own is made with. */
 export type { Column, ColumnRole, ColumnType } from './columns/column.ts'
+export { ERROR_CODES, type ErrorCode, isFailure, MixloadError } from './core/errors.ts'
+export { quoteName, quotePath, quoteText } from './core/sql.ts'
 export type {
   CreateDestination,
   Destination,
@@ -13,10 +15,9 @@ export type {
   Relation,
   View,
   WriteMode,
-} from './destination.ts'
-export { Engine, EngineConnection, type EngineOptions, interruptible } from './engine.ts'
-export { ERROR_CODES, type ErrorCode, isFailure, MixloadError } from './errors.ts'
-export { inTurns } from './in-turns.ts'
+} from './destination/contract.ts'
+export { inTurns } from './destination/serialized.ts'
+export { Engine, EngineConnection, type EngineOptions, interruptible } from './engine/engine.ts'
 export type { IngestClient } from './ingest/client.ts'
 export type { IngestOptions } from './ingest/client-options.ts'
 export { clientNamed, createClient, stopClient } from './ingest/clients.ts'
@@ -38,4 +39,3 @@ export {
   type SimulatorOptions,
   startSimulator,
 } from './simulator/index.ts'
-export { quoteName, quotePath, quoteText } from './sql.ts'

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { COLUMN_TYPES } from './columns/column.ts'
-import { MixloadError } from './errors.ts'
-import { MAX_REJECTS, parseMaxRejects } from './max-rejects.ts'
+import { MixloadError } from './core/errors.ts'
+import { MAX_REJECTS, parseMaxRejects } from './core/max-rejects.ts'
+import { withoutLogins } from './core/secrets.ts'
 import { REGIONS } from './mixpanel/regions.ts'
-import { withoutLogins } from './secrets.ts'
 import { isDay, isZone } from './time/days.ts'
 
 /** Streams that can be loaded, in the order in which they are: the cheap ones first, because they share a rate limit. */

@@ -1,4 +1,4 @@
-import type { LoadRecord } from './destination.ts'
+import type { LoadRecord } from './destination/contract.ts'
 import { addDays, type Day, daysBetween, daysOf, earlier, endOfDayInZone, later } from './time/days.ts'
 
 /** The unit of work: a span of days of one stream, loaded in one commit. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { packagePath } from '../lib/package-root.ts'
+import { packagePath } from '../lib/core/package-root.ts'
 import { type Simulator, startSimulator } from '../lib/simulator/index.ts'
 
 const execute = promisify(execFile)

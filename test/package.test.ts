@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { packagePath } from '../lib/package-root.ts'
+import { packagePath } from '../lib/core/package-root.ts'
 
 /** Runs a program to its end, and fails with what it printed. */
 function run(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = process.env): string {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { LoadRecord } from '../lib/destination.ts'
+import type { LoadRecord } from '../lib/destination/contract.ts'
 import {
   type DayClock,
   endOfDay,

@@ -1,4 +1,4 @@
-import type { KnownColumn, LoadRecord } from '../../lib/destination.ts'
+import type { KnownColumn, LoadRecord } from '../../lib/destination/contract.ts'
 import { COLUMNS, columnOf, type LedgerTable, LOADS, loadOf, SCHEMAS } from './ledger.ts'
 import type { ListedRow, Table, Tables } from './tables.ts'
 

@@ -1,4 +1,4 @@
-import { MixloadError, messageOf } from '../../lib/errors.ts'
+import { MixloadError, messageOf } from '../../lib/core/errors.ts'
 import { ApiFailure } from './failures.ts'
 import type { BigQueryAddress } from './url.ts'
 

@@ -1,4 +1,4 @@
-import { MixloadError } from '../../lib/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
 import { type Answer, textOf } from './answers.ts'
 import { isStatus } from './failures.ts'
 import { type LedgerTable, RESOURCES, SCHEMAS } from './ledger.ts'

@@ -1,7 +1,7 @@
 import type { Column, ColumnType } from '../../lib/columns/column.ts'
 import { foldName } from '../../lib/columns/naming.ts'
-import type { DestinationSupports } from '../../lib/destination.ts'
-import { MixloadError } from '../../lib/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
+import type { DestinationSupports } from '../../lib/destination/contract.ts'
 
 /** Numbers from docs.cloud.google.com/bigquery/quotas. */
 export const SUPPORTS: DestinationSupports = {

@@ -1,4 +1,4 @@
-import { MixloadError, messageOf } from '../../lib/errors.ts'
+import { MixloadError, messageOf } from '../../lib/core/errors.ts'
 
 /** What an answer that is no success says of itself. */
 export interface FailureFacts {

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { alreadyLoaded, nextLoadedAt } from '../../lib/commit-rules.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
+import { quoteName } from '../../lib/core/sql.ts'
+import { alreadyLoaded, nextLoadedAt } from '../../lib/destination/commit-rules.ts'
 import type {
   Destination,
   DestinationOptions,
@@ -13,11 +15,9 @@ import type {
   Relation,
   TakeRows,
   View,
-} from '../../lib/destination.ts'
-import type { EngineConnection } from '../../lib/engine.ts'
-import { MixloadError } from '../../lib/errors.ts'
-import { inTurns } from '../../lib/in-turns.ts'
-import { quoteName } from '../../lib/sql.ts'
+} from '../../lib/destination/contract.ts'
+import { inTurns } from '../../lib/destination/serialized.ts'
+import type { EngineConnection } from '../../lib/engine/engine.ts'
 import { Book } from './book.ts'
 import { BigQueryClient } from './client.ts'
 import { addMissing } from './columns.ts'

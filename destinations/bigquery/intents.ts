@@ -1,5 +1,5 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
-import type { LoadRecord, WriteMode } from '../../lib/destination.ts'
+import type { LoadRecord, WriteMode } from '../../lib/destination/contract.ts'
 import { addDays, type Day } from '../../lib/time/days.ts'
 import { type Answer, at, listOf, objectOf, textOf } from './answers.ts'
 import { inJobId, partitionOf } from './dialect.ts'

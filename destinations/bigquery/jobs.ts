@@ -1,4 +1,4 @@
-import { MixloadError } from '../../lib/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
 import { type Answer, at, listOf, objectOf, textOf } from './answers.ts'
 import { type BigQueryClient, pathOf } from './client.ts'
 import { ApiFailure, isStatus } from './failures.ts'

@@ -1,4 +1,4 @@
-import { MixloadError } from '../../lib/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
 import { type Answer, objectOf, textOf } from './answers.ts'
 import type { BigQueryClient } from './client.ts'
 import { isStatus } from './failures.ts'

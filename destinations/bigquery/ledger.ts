@@ -1,5 +1,5 @@
 import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
-import type { KnownColumn, LoadRecord, WriteMode } from '../../lib/destination.ts'
+import type { KnownColumn, LoadRecord, WriteMode } from '../../lib/destination/contract.ts'
 import { dayRowsOf } from '../../lib/time/day-tally.ts'
 import type { Answer } from './answers.ts'
 import type { ListedRow } from './tables.ts'

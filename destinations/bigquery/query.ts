@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { TakeRows } from '../../lib/destination.ts'
+import type { TakeRows } from '../../lib/destination/contract.ts'
 import { type Answer, at, listOf, objectOf, textOf } from './answers.ts'
 import { type BigQueryClient, pathOf } from './client.ts'
 

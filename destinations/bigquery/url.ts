@@ -1,5 +1,5 @@
-import type { DestinationOptions } from '../../lib/destination.ts'
-import { MixloadError } from '../../lib/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
+import type { DestinationOptions } from '../../lib/destination/contract.ts'
 
 /** What a `bigquery://` URL says. */
 export interface BigQueryAddress {

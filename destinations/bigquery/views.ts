@@ -1,5 +1,5 @@
-import type { View } from '../../lib/destination.ts'
-import { MixloadError } from '../../lib/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
+import type { View } from '../../lib/destination/contract.ts'
 import { type BigQueryClient, pathOf } from './client.ts'
 import { assertTableName } from './dialect.ts'
 import { isStatus } from './failures.ts'

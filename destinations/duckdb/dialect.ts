@@ -1,7 +1,7 @@
-import type { DestinationSupports } from '../../lib/destination.ts'
-import { isHeldElsewhere } from '../../lib/engine.ts'
-import { ENGINE_SUPPORTS } from '../../lib/engine-dialect.ts'
-import { MixloadError, messageOf } from '../../lib/errors.ts'
+import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import type { DestinationSupports } from '../../lib/destination/contract.ts'
+import { ENGINE_SUPPORTS } from '../../lib/engine/dialect.ts'
+import { isHeldElsewhere } from '../../lib/engine/engine.ts'
 
 /** What a database file of DuckDB's can and can't do. */
 export const SUPPORTS: DestinationSupports = {

@@ -1,7 +1,11 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
-import { alreadyLoaded, assertNoRows, countMismatch, nextLoadedAt } from '../../lib/commit-rules.ts'
+import { isFailure, MixloadError, messageOf } from '../../lib/core/errors.ts'
+import { makeDirectory } from '../../lib/core/make-directory.ts'
+import { quoteName, quotePath, quoteText } from '../../lib/core/sql.ts'
+import { sqlText } from '../../lib/core/sql-files.ts'
+import { alreadyLoaded, assertNoRows, countMismatch, nextLoadedAt } from '../../lib/destination/commit-rules.ts'
 import type {
   Destination,
   DestinationOptions,
@@ -14,14 +18,10 @@ import type {
   TakeRows,
   View,
   WriteMode,
-} from '../../lib/destination.ts'
-import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine.ts'
-import { ENGINE_TYPES } from '../../lib/engine-dialect.ts'
-import { isFailure, MixloadError, messageOf } from '../../lib/errors.ts'
-import { inTurns } from '../../lib/in-turns.ts'
-import { makeDirectory } from '../../lib/make-directory.ts'
-import { quoteName, quotePath, quoteText } from '../../lib/sql.ts'
-import { sqlText } from '../../lib/sql-files.ts'
+} from '../../lib/destination/contract.ts'
+import { inTurns } from '../../lib/destination/serialized.ts'
+import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
+import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine/engine.ts'
 import { dayRowsOf, dayRowsText } from '../../lib/time/day-tally.ts'
 import { openFailure, SUPPORTS } from './dialect.ts'
 

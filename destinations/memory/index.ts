@@ -1,4 +1,5 @@
-import { alreadyLoaded, countMismatch, nextLoadedAt } from '../../lib/commit-rules.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
+import { alreadyLoaded, countMismatch, nextLoadedAt } from '../../lib/destination/commit-rules.ts'
 import type {
   Destination,
   DestinationOptions,
@@ -10,11 +11,10 @@ import type {
   NewLoad,
   Relation,
   View,
-} from '../../lib/destination.ts'
-import { type Engine, type EngineConnection, interruptible } from '../../lib/engine.ts'
-import { ENGINE_SUPPORTS } from '../../lib/engine-dialect.ts'
-import { MixloadError } from '../../lib/errors.ts'
-import { inTurns } from '../../lib/in-turns.ts'
+} from '../../lib/destination/contract.ts'
+import { inTurns } from '../../lib/destination/serialized.ts'
+import { ENGINE_SUPPORTS } from '../../lib/engine/dialect.ts'
+import { type Engine, type EngineConnection, interruptible } from '../../lib/engine/engine.ts'
 
 const SUPPORTS: DestinationSupports = {
   ...ENGINE_SUPPORTS,

@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { MixloadError, messageOf } from '../../lib/errors.ts'
+import { MixloadError, messageOf } from '../../lib/core/errors.ts'
 
 /** What to do about a failure of the file system, by its code. */
 const ADVICE: Readonly<Record<string, string>> = {

@@ -2,7 +2,10 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Column } from '../../lib/columns/column.ts'
-import { nextLoadedAt } from '../../lib/commit-rules.ts'
+import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import { makeDirectory } from '../../lib/core/make-directory.ts'
+import { quoteName } from '../../lib/core/sql.ts'
+import { nextLoadedAt } from '../../lib/destination/commit-rules.ts'
 import type {
   Destination,
   DestinationOptions,
@@ -14,12 +17,9 @@ import type {
   Relation,
   TakeRows,
   View,
-} from '../../lib/destination.ts'
-import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine.ts'
-import { MixloadError, messageOf } from '../../lib/errors.ts'
-import { inTurns } from '../../lib/in-turns.ts'
-import { makeDirectory } from '../../lib/make-directory.ts'
-import { quoteName } from '../../lib/sql.ts'
+} from '../../lib/destination/contract.ts'
+import { inTurns } from '../../lib/destination/serialized.ts'
+import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine/engine.ts'
 import { SUPPORTS } from './dialect.ts'
 import { fileFailure, isFileError, moveInto, replaceFile, syncDirectory, syncFile } from './files.ts'
 import { DAY_COLUMN, type Layout, layoutOf, REJECTS, SCHEMA_FILE, tableName } from './layout.ts'

@@ -1,9 +1,9 @@
 import { constants, existsSync } from 'node:fs'
 import { copyFile, link, readFile, realpath, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { type EngineConnection, isHeldElsewhere } from '../../lib/engine.ts'
-import { MixloadError, messageOf } from '../../lib/errors.ts'
-import { quoteName, quoteText } from '../../lib/sql.ts'
+import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import { quoteName, quoteText } from '../../lib/core/sql.ts'
+import { type EngineConnection, isHeldElsewhere } from '../../lib/engine/engine.ts'
 import { isFileError, replaceFile } from './files.ts'
 import type { Layout } from './layout.ts'
 

@@ -1,6 +1,6 @@
 import { mkdir, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { LoadRecord } from '../../lib/destination.ts'
+import type { LoadRecord } from '../../lib/destination/contract.ts'
 import { isFileError, moveInto, namesIn, replaceFile, syncDirectory, syncFile } from './files.ts'
 import { fileName, type Layout } from './layout.ts'
 import { type AddedFile, commitText, readChanges } from './records.ts'

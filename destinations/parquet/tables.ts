@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path'
-import type { KnownColumn, LoadTarget } from '../../lib/destination.ts'
-import { MixloadError } from '../../lib/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
+import type { KnownColumn, LoadTarget } from '../../lib/destination/contract.ts'
 import type { Day } from '../../lib/time/days.ts'
 import { isFileError, namesIn } from './files.ts'
 import { DAY_COLUMN, dayDirectory, dayOfDirectory, type Layout, tableName } from './layout.ts'

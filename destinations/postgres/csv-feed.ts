@@ -7,8 +7,8 @@ import { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
-import { type Engine, type EngineConnection, interruptible } from '../../lib/engine.ts'
-import { quoteText } from '../../lib/sql.ts'
+import { quoteText } from '../../lib/core/sql.ts'
+import { type Engine, type EngineConnection, interruptible } from '../../lib/engine/engine.ts'
 import { PipeReader } from './pipe-reader.ts'
 
 /**

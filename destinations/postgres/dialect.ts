@@ -1,5 +1,5 @@
 import type { ColumnType } from '../../lib/columns/column.ts'
-import type { DestinationSupports } from '../../lib/destination.ts'
+import type { DestinationSupports } from '../../lib/destination/contract.ts'
 
 export const SUPPORTS: DestinationSupports = {
   dialect: 'postgres',

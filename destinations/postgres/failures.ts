@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { type ErrorCode, MixloadError, messageOf } from '../../lib/errors.ts'
+import { type ErrorCode, MixloadError, messageOf } from '../../lib/core/errors.ts'
 import type { Login } from './login.ts'
 
 /** What a refusal of the server means for a load. */

@@ -1,5 +1,5 @@
 import type { Column } from '../../lib/columns/column.ts'
-import { quoteName } from '../../lib/sql.ts'
+import { quoteName } from '../../lib/core/sql.ts'
 
 /** What comes before it the server does not know. */
 const FIRST_DAY = "'4714-11-24 (BC)'"

@@ -1,4 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { MixloadError } from '../../lib/core/errors.ts'
+import { quoteName, quotePath, quoteText } from '../../lib/core/sql.ts'
+import { sqlText } from '../../lib/core/sql-files.ts'
 import type {
   Destination,
   DestinationOptions,
@@ -10,11 +13,8 @@ import type {
   Relation,
   TakeRows,
   View,
-} from '../../lib/destination.ts'
-import { MixloadError } from '../../lib/errors.ts'
-import { inTurns } from '../../lib/in-turns.ts'
-import { quoteName, quotePath, quoteText } from '../../lib/sql.ts'
-import { sqlText } from '../../lib/sql-files.ts'
+} from '../../lib/destination/contract.ts'
+import { inTurns } from '../../lib/destination/serialized.ts'
 import { copyRows } from './copy.ts'
 import { CsvOutlet } from './csv-feed.ts'
 import { SUPPORTS } from './dialect.ts'

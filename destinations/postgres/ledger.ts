@@ -1,7 +1,7 @@
-import { alreadyLoaded, nextLoadedAt } from '../../lib/commit-rules.ts'
-import type { LoadRecord, NewLoad, WriteMode } from '../../lib/destination.ts'
-import { ledgerRow } from '../../lib/ledger-row.ts'
-import { quotePath } from '../../lib/sql.ts'
+import { quotePath } from '../../lib/core/sql.ts'
+import { alreadyLoaded, nextLoadedAt } from '../../lib/destination/commit-rules.ts'
+import type { LoadRecord, NewLoad, WriteMode } from '../../lib/destination/contract.ts'
+import { ledgerRow } from '../../lib/destination/ledger-row.ts'
 import { dayRowsOf } from '../../lib/time/day-tally.ts'
 import type { Session } from './session.ts'
 

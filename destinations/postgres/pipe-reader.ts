@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { Worker } from 'node:worker_threads'
-import { workerFile } from '../../lib/worker-file.ts'
+import { workerFile } from '../../lib/core/worker-file.ts'
 
 /** What the thread is told. */
 export type ToPipeWorker =

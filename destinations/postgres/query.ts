@@ -1,4 +1,4 @@
-import type { TakeRows } from '../../lib/destination.ts'
+import type { TakeRows } from '../../lib/destination/contract.ts'
 import type { Session } from './session.ts'
 
 /** Rows that the server hands over at once. */

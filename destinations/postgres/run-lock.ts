@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { MixloadError } from '../../lib/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
 import type { Backend, Row, Session } from './session.ts'
 
 /** How long the server may take to let go of what a lost session of ours held. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
-import { MixloadError } from '../../lib/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
 
 /** Where a server is and how to talk to it. What is undefined comes from `PGHOST`, `PGUSER` and so on, as with psql. */
 export interface PostgresAddress {

@@ -1,6 +1,6 @@
-import type { View } from '../../lib/destination.ts'
-import { MixloadError, messageOf } from '../../lib/errors.ts'
-import { quotePath } from '../../lib/sql.ts'
+import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import { quotePath } from '../../lib/core/sql.ts'
+import type { View } from '../../lib/destination/contract.ts'
 import { sqlStateOf } from './failures.ts'
 import type { Session } from './session.ts'
 

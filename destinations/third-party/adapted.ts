@@ -1,5 +1,5 @@
-import type { Destination } from '../../lib/destination.ts'
-import { ERROR_CODES, type ErrorCode, MixloadError, messageOf } from '../../lib/errors.ts'
+import { ERROR_CODES, type ErrorCode, MixloadError, messageOf } from '../../lib/core/errors.ts'
+import type { Destination } from '../../lib/destination/contract.ts'
 
 /**
  * The same destination, with every failure a MixloadError of this program: a package may have a copy of mixload of its

@@ -1,6 +1,11 @@
 import { pathToFileURL } from 'node:url'
-import type { CreateDestination, Destination, DestinationOptions, DestinationSupports } from '../../lib/destination.ts'
-import { MixloadError, messageOf } from '../../lib/errors.ts'
+import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import type {
+  CreateDestination,
+  Destination,
+  DestinationOptions,
+  DestinationSupports,
+} from '../../lib/destination/contract.ts'
 import { adapted } from './adapted.ts'
 import { resolvePackage } from './resolve.ts'
 

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { createRequire, findPackageJSON } from 'node:module'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { MixloadError, messageOf } from '../../lib/errors.ts'
-import { packagePath } from '../../lib/package-root.ts'
+import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import { packagePath } from '../../lib/core/package-root.ts'
 
 /** The conditions under which `import` takes an entry of `exports`. */
 const CONDITIONS = ['node', 'import', 'module-sync', 'default']

@@ -1,6 +1,6 @@
-import { KIND } from '../infer/kinds.ts'
 import type { Column, ColumnType } from './column.ts'
 import { columnName, companionName, foldName, freeName } from './naming.ts'
+import { KIND } from './value-kinds.ts'
 
 /** Which properties get columns. */
 export interface ColumnRules {

@@ -1,5 +1,5 @@
 import type { ColumnType } from '../columns/column.ts'
-import { quoteBigQueryText, quoteText } from '../sql.ts'
+import { quoteBigQueryText, quoteText } from '../core/sql.ts'
 
 /** What the view `event` needs said differently in different dialects. Values are SQL expressions, names are not. */
 export interface Dialect {

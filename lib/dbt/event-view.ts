@@ -1,7 +1,7 @@
 import type { Column } from '../columns/column.ts'
-import type { DestinationSupports, View } from '../destination.ts'
-import { MixloadError } from '../errors.ts'
-import { type NameQuote, quoteName } from '../sql.ts'
+import { MixloadError } from '../core/errors.ts'
+import { type NameQuote, quoteName } from '../core/sql.ts'
+import type { DestinationSupports, View } from '../destination/contract.ts'
 import { DIALECTS, type Dialect } from './dialects.ts'
 import { EVENT_COLUMNS, type EventColumn } from './event-columns.ts'
 

@@ -1,7 +1,7 @@
-import type { MixloadError } from '../errors.ts'
-import type { Tell } from '../events.ts'
+import type { MixloadError } from '../core/errors.ts'
+import { type RetryPolicy, retrying } from '../core/retry.ts'
 import type { MixpanelClient } from '../mixpanel/client.ts'
-import { type RetryPolicy, retrying } from '../retry.ts'
+import type { Tell } from '../progress.ts'
 import { isObject, type JsonObject, unknownForm } from '../streams/answer.ts'
 
 /** Descriptions of properties, by name. */

@@ -10,7 +10,7 @@ import {
   YAMLMap,
   YAMLSeq,
 } from 'yaml'
-import { MixloadError } from '../errors.ts'
+import { MixloadError } from '../core/errors.ts'
 import type { Entry, Source, SourceTable } from './sources.ts'
 
 /** A file of sources as it is to be, and what was added to it: tables, and columns as `table.column`. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { MixloadError } from '../errors.ts'
+import { MixloadError } from '../core/errors.ts'
 import { ingestionHost } from '../mixpanel/regions.ts'
 import { CHARGES, chargeItem } from './charge.ts'
 import { type CheckedOptions, checkedClientOptions, type IngestOptions } from './client-options.ts'

@@ -1,4 +1,4 @@
-import { MixloadError } from '../errors.ts'
+import { MixloadError } from '../core/errors.ts'
 import { IngestClient } from './client.ts'
 import type { IngestOptions } from './client-options.ts'
 import type { Report } from './report.ts'

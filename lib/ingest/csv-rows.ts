@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { type Info, parse } from 'csv-parse'
-import { MixloadError, messageOf } from '../errors.ts'
+import { MixloadError, messageOf } from '../core/errors.ts'
 import type { LineNumbers } from './line-numbers.ts'
 import { csvEvent } from './text-values.ts'
 

@@ -1,5 +1,5 @@
-import type { MixloadError } from '../errors.ts'
-import { type RetryPolicy, retrying } from '../retry.ts'
+import type { MixloadError } from '../core/errors.ts'
+import { type RetryPolicy, retrying } from '../core/retry.ts'
 import { type RecordFault, readAnswer, type Verdict } from './answers.ts'
 import { type Endpoint, eventNameOf, type Outgoing } from './endpoints.ts'
 import type { Sender } from './sender.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { MixloadError } from '../errors.ts'
-import { parseLossless } from '../lossless-json.ts'
+import { MixloadError } from '../core/errors.ts'
+import { parseLossless } from '../core/lossless-json.ts'
 import { type EventPayload, importPayload, isGiven } from './payloads.ts'
 import { isPlainObject, type Properties, recordJson } from './property-values.ts'
 

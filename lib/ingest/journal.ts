@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, readdir, readFile, rename, rm, rmdir, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { MixloadError, messageOf } from '../errors.ts'
-import { makeDirectory } from '../make-directory.ts'
-import { isRunning } from '../process-alive.ts'
+import { MixloadError, messageOf } from '../core/errors.ts'
+import { makeDirectory } from '../core/make-directory.ts'
+import { isRunning } from '../core/process-alive.ts'
 import { ENDPOINTS, type EndpointName } from './endpoints.ts'
 
 /** Bytes after which the next records go to a new file, so that files of records that were sent can go. */

@@ -1,4 +1,4 @@
-import { MixloadError, messageOf } from '../errors.ts'
+import { MixloadError, messageOf } from '../core/errors.ts'
 import type { RecordFault } from './answers.ts'
 import type { EndpointName, Outgoing } from './endpoints.ts'
 import type { Rejection } from './report.ts'

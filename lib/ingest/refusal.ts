@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { MixloadError } from '../errors.ts'
+import { MixloadError } from '../core/errors.ts'
 
 /** The error of a record that can't be sent as it is given; `what` names the argument, option or property. */
 export function invalid(what: string, rule: string): MixloadError {

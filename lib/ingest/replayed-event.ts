@@ -1,6 +1,6 @@
 import type { Column } from '../columns/column.ts'
 import { OVERFLOW_COLUMN } from '../columns/registry.ts'
-import { isRaw, numberOfRaw, parseLossless } from '../lossless-json.ts'
+import { isRaw, numberOfRaw, parseLossless } from '../core/lossless-json.ts'
 import { recordJson } from './property-values.ts'
 
 /** Properties that Mixpanel makes itself when it takes an event in, so that they mean nothing in another project. */

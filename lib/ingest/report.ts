@@ -1,4 +1,4 @@
-import type { MixloadError } from '../errors.ts'
+import type { MixloadError } from '../core/errors.ts'
 import type { EndpointName } from './endpoints.ts'
 
 /** A record that Mixpanel refused. It is not sent again. */

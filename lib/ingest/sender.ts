@@ -1,9 +1,9 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { EnvHttpProxyAgent, request } from 'undici'
-import { MixloadError, messageOf } from '../errors.ts'
-import { withoutSecrets } from '../secrets.ts'
-import { VERSION } from '../version.ts'
+import { MixloadError, messageOf } from '../core/errors.ts'
+import { withoutSecrets } from '../core/secrets.ts'
+import { VERSION } from '../core/version.ts'
 import type { IngestAnswer } from './answers.ts'
 import { bodyOf, type Endpoint, type Outgoing } from './endpoints.ts'
 

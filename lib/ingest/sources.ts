@@ -1,4 +1,4 @@
-import type { InputFile } from '../unzip/input-file.ts'
+import type { InputFile } from '../decompress/input-file.ts'
 import { csvEvents } from './csv-rows.ts'
 import type { LineNumbers } from './line-numbers.ts'
 import { textLines } from './text-lines.ts'

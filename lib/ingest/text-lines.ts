@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import split2 from 'split2'
-import { MixloadError, messageOf } from '../errors.ts'
+import { MixloadError, messageOf } from '../core/errors.ts'
 import type { LineNumbers } from './line-numbers.ts'
 
 /** Mixpanel takes 1 MB an event. The bound keeps a file without line ends out of memory. */

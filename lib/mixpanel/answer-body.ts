@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { MixloadError, messageOf } from '../errors.ts'
-import { tooLarge, UNZIPPED_BYTES_MAX, unzippedAtOnce } from '../unzip/unzip.ts'
-import { unzippedAside } from '../unzip/unzip-thread.ts'
+import { MixloadError, messageOf } from '../core/errors.ts'
+import { tooLarge, UNZIPPED_BYTES_MAX, unzippedAtOnce } from '../decompress/decompress.ts'
+import { unzippedAside } from '../decompress/decompress-thread.ts'
 
 /** By the names that HTTP has for them. */
 const PACKINGS: Readonly<Record<string, 'gzip' | 'deflate' | 'none'>> = {

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import lockfile from 'proper-lockfile'
 import { z } from 'zod'
-import { MixloadError, messageOf } from '../errors.ts'
-import { makeDirectory } from '../make-directory.ts'
-import { isRunning } from '../process-alive.ts'
+import { MixloadError, messageOf } from '../core/errors.ts'
+import { makeDirectory } from '../core/make-directory.ts'
+import { isRunning } from '../core/process-alive.ts'
 
 /**
  * By how much a request may take longer to Mixpanel than a later one, as the first one of a connection does: Mixpanel

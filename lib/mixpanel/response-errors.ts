@@ -1,4 +1,4 @@
-import { MixloadError } from '../errors.ts'
+import { MixloadError } from '../core/errors.ts'
 
 /** What is known of an answer that is not 200. */
 export interface Refusal {

@@ -1,22 +1,8 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { annotationRoutes } from './annotations-route.ts'
-import { cohortsRoute } from './cohorts-route.ts'
-import { eventsRoute, segmentationRoute } from './counts-route.ts'
-import { engagePropertiesRoute } from './engage-properties-route.ts'
-import { engageRoute } from './engage-route.ts'
-import { exportRoute } from './export-route.ts'
-import { replacement } from './fault-reply.ts'
-import { faultsSchema } from './fault-schema.ts'
-import type { FaultQueue } from './faults.ts'
-import { funnelListRoute, funnelsRoute } from './funnels-route.ts'
-import { importRoute } from './import-route.ts'
-import { lexiconRoute } from './lexicon-route.ts'
-import { meRoute } from './me-route.ts'
-import { namesRoute } from './names-route.ts'
-import { oldAnnotationsRoute } from './old-annotations-route.ts'
-import { profileWriteRoute } from './profile-write-route.ts'
-import { type Project, refusalText } from './project.ts'
+import { faultsSchema } from './faults/fault-schema.ts'
+import type { FaultQueue } from './faults/faults.ts'
+import { replacement } from './http/fault-reply.ts'
 import {
   familyOf,
   jsonReply,
@@ -24,11 +10,25 @@ import {
   requestTarget,
   type SimulatorContext,
   type SimulatorEnvironment,
-} from './reply.ts'
-import type { RequestLog } from './request-log.ts'
-import { revenueRoute } from './revenue-route.ts'
-import { reset, send, wait } from './send.ts'
-import { trackRoute } from './track-route.ts'
+} from './http/reply.ts'
+import type { RequestLog } from './http/request-log.ts'
+import { reset, send, wait } from './http/send.ts'
+import { annotationRoutes } from './routes/annotations-route.ts'
+import { cohortsRoute } from './routes/cohorts-route.ts'
+import { eventsRoute, segmentationRoute } from './routes/counts-route.ts'
+import { engagePropertiesRoute } from './routes/engage-properties-route.ts'
+import { engageRoute } from './routes/engage-route.ts'
+import { exportRoute } from './routes/export-route.ts'
+import { funnelListRoute, funnelsRoute } from './routes/funnels-route.ts'
+import { importRoute } from './routes/import-route.ts'
+import { lexiconRoute } from './routes/lexicon-route.ts'
+import { meRoute } from './routes/me-route.ts'
+import { namesRoute } from './routes/names-route.ts'
+import { oldAnnotationsRoute } from './routes/old-annotations-route.ts'
+import { profileWriteRoute } from './routes/profile-write-route.ts'
+import { type Project, refusalText } from './routes/project.ts'
+import { revenueRoute } from './routes/revenue-route.ts'
+import { trackRoute } from './routes/track-route.ts'
 
 /** Mixpanel takes its queries by either. */
 const READS = ['GET', 'POST']

@@ -1,7 +1,7 @@
-import type { Credentials } from './auth.ts'
-import type { EngageOptions } from './engage-sessions.ts'
-import type { IdentityVariant } from './identity.ts'
-import type { Plan } from './plan.ts'
+import type { Credentials } from './http/auth.ts'
+import type { Plan } from './http/plan.ts'
+import type { EngageOptions } from './stores/engage-sessions.ts'
+import type { IdentityVariant } from './stores/identity.ts'
 
 /** How a simulator is set up. */
 export interface SimulatorOptions {

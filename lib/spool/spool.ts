@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MixloadError, messageOf } from '../errors.ts'
-import { makeDirectory } from '../make-directory.ts'
-import { isRunning } from '../process-alive.ts'
+import { MixloadError, messageOf } from '../core/errors.ts'
+import { makeDirectory } from '../core/make-directory.ts'
+import { isRunning } from '../core/process-alive.ts'
 
 /** Bytes after which a chunk file ends at the next block: large enough to read fast, small enough to try again alone. */
 export const CHUNK_BYTES = 64 * 1024 * 1024

@@ -1,7 +1,8 @@
 /** From the body of an answer to records, and from records to lines, with every digit kept. */
-import { MixloadError } from '../errors.ts'
-import { KIND, numberKind } from '../infer/kinds.ts'
-import { isRaw, numberOfRaw, parseLossless, rawInteger } from '../lossless-json.ts'
+
+import { KIND, numberKind } from '../columns/value-kinds.ts'
+import { MixloadError } from '../core/errors.ts'
+import { isRaw, numberOfRaw, parseLossless, rawInteger } from '../core/lossless-json.ts'
 import type { RecordBatch } from './stream.ts'
 
 /** A JSON object. Its numbers are as {@link parseAnswer} leaves them. */

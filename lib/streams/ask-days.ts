@@ -1,4 +1,4 @@
-import { isFailure } from '../errors.ts'
+import { isFailure } from '../core/errors.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
 import type { Slice } from '../slices.ts'
 import { addDays, dayInZone, earlier } from '../time/days.ts'

@@ -1,5 +1,5 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
-import { isFailure, MixloadError } from '../errors.ts'
+import { isFailure, MixloadError } from '../core/errors.ts'
 import { type JsonObject, numberOf } from './answer.ts'
 import { COHORT_LIST, cohortsIn } from './cohorts.ts'
 import { type ProfileQuery, profilePages } from './profile-pages.ts'

@@ -1,8 +1,8 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
 import { columnName, foldName, freeName } from '../columns/naming.ts'
 import { PROFILE_PROPERTIES } from '../columns/profile-catalogue.ts'
-import { CHANGE_NAMES, CHANGES_TABLE } from '../history/changes.ts'
 import type { Settings } from '../settings.ts'
+import { CHANGE_NAMES, CHANGES_TABLE } from '../transform/profile-changes.ts'
 import { profilePages, totalOf } from './profile-pages.ts'
 import type { RecordStream, StreamTable } from './stream.ts'
 

@@ -1,5 +1,5 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
-import { isFailure, type MixloadError } from '../errors.ts'
+import { isFailure, type MixloadError } from '../core/errors.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
 import { halves, type Slice, sliceName } from '../slices.ts'
 import { type Day, isDay } from '../time/days.ts'

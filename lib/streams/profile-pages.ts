@@ -1,6 +1,6 @@
-import { isFailure, MixloadError } from '../errors.ts'
-import { PageCutter } from '../records/page-cutter.ts'
-import type { ProfilePage } from '../records/page-records.ts'
+import { isFailure, MixloadError } from '../core/errors.ts'
+import { PageCutter } from '../mixpanel/page-cutter.ts'
+import type { ProfilePage } from '../mixpanel/page-records.ts'
 import { numberOf } from './answer.ts'
 import type { StreamContext } from './stream.ts'
 

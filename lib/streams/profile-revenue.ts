@@ -1,5 +1,5 @@
-import { isFailure } from '../errors.ts'
-import type { ProfilePage } from '../records/page-records.ts'
+import { isFailure } from '../core/errors.ts'
+import type { ProfilePage } from '../mixpanel/page-records.ts'
 import { isObject, parseAnswer } from './answer.ts'
 import { type ProfileQuery, profilePages, totalOf } from './profile-pages.ts'
 import type { StreamContext } from './stream.ts'

@@ -1,5 +1,5 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
-import { type ErrorCode, isFailure } from '../errors.ts'
+import { type ErrorCode, isFailure } from '../core/errors.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
 import { missingDays, type Slice, sliceName } from '../slices.ts'
 import { type Day, isDay } from '../time/days.ts'

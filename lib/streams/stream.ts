@@ -1,7 +1,7 @@
 /** What a stream of records, that is of anything but events, is made of. Types only: this file has no runtime code. */
 import type { CatalogueEntry, FixedColumn } from '../columns/catalogue.ts'
-import type { Tell } from '../events.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
+import type { Tell } from '../progress.ts'
 import type { Settings } from '../settings.ts'
 import type { Slice } from '../slices.ts'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { MixloadError } from '../errors.ts'
+import { MixloadError } from '../core/errors.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
 import type { StreamContext } from '../streams/stream.ts'
 import type { Day } from '../time/days.ts'

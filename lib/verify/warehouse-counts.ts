@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { Destination } from '../destination.ts'
-import { quoteText } from '../sql.ts'
-import { sqlText } from '../sql-files.ts'
+import { quoteText } from '../core/sql.ts'
+import { sqlText } from '../core/sql-files.ts'
+import type { Destination } from '../destination/contract.ts'
 import { addDays, type Day } from '../time/days.ts'
 import { countsOf, type EventCounts } from './compare.ts'
 

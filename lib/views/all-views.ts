@@ -1,4 +1,4 @@
-import type { Destination, View } from '../destination.ts'
+import type { Destination, View } from '../destination/contract.ts'
 import { type Settings, STREAMS } from '../settings.ts'
 import { recordStreams } from '../streams/index.ts'
 import { viewsOver } from './views.ts'

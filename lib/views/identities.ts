@@ -1,7 +1,7 @@
 import type { Column, ColumnType } from '../columns/column.ts'
-import type { DestinationSupports, View } from '../destination.ts'
-import { quoteName, quoteText } from '../sql.ts'
-import { hasSqlText, sqlText } from '../sql-files.ts'
+import { quoteName, quoteText } from '../core/sql.ts'
+import { hasSqlText, sqlText } from '../core/sql-files.ts'
+import type { DestinationSupports, View } from '../destination/contract.ts'
 
 /** An event that joins two ids, by the properties that have them; where there is no other, `distinct_id` is resolved. */
 interface Verb {

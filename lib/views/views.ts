@@ -1,9 +1,9 @@
 import type { Column } from '../columns/column.ts'
 import { latestName } from '../columns/naming.ts'
-import type { Destination, DestinationSupports, View } from '../destination.ts'
-import { CHANGES_TABLE } from '../history/changes.ts'
-import { quoteName } from '../sql.ts'
-import { sqlText } from '../sql-files.ts'
+import { quoteName } from '../core/sql.ts'
+import { sqlText } from '../core/sql-files.ts'
+import type { Destination, DestinationSupports, View } from '../destination/contract.ts'
+import { CHANGES_TABLE } from '../transform/profile-changes.ts'
 import { identitiesView } from './identities.ts'
 
 /** The table of events. */

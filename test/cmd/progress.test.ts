@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { Progress } from '../../cmd/progress.ts'
-import type { LoadRecord } from '../../lib/destination.ts'
+import type { LoadRecord } from '../../lib/destination/contract.ts'
 
 const slice = { firstDay: '2026-03-01', lastDay: '2026-03-01' }
 const record: LoadRecord = {

@@ -4,7 +4,7 @@ import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import { COLUMN_TYPES, type ColumnType } from '../../lib/columns/column.ts'
 import { foldName } from '../../lib/columns/naming.ts'
 import { ColumnRegistry, type ColumnRules, kindsOf, OVERFLOW_COLUMN, typeOfKind } from '../../lib/columns/registry.ts'
-import { KIND, LONE_KINDS } from '../../lib/infer/kinds.ts'
+import { KIND, LONE_KINDS } from '../../lib/columns/value-kinds.ts'
 import { PLAIN_RULES } from './plain-rules.ts'
 
 const VALUE_KINDS = Object.values(KIND).filter((kind) => kind !== KIND.null)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { LoadRecord } from '../../lib/destination.ts'
+import type { LoadRecord } from '../../lib/destination/contract.ts'
 import { failureOf } from './failures.ts'
 import { type DestinationHarness, openStore } from './harness.ts'
 import {

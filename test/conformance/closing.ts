@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest'
-import type { Destination } from '../../lib/destination.ts'
+import type { Destination } from '../../lib/destination/contract.ts'
 import { expectFailure } from './failures.ts'
 import { type DestinationHarness, newStore } from './harness.ts'
 import { COLUMNS, load, makeTable, newColumns, relationOf, TABLE, thing, unaborted } from './rows.ts'

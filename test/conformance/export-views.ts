@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
-import type { Destination } from '../../lib/destination.ts'
+import type { Destination } from '../../lib/destination/contract.ts'
 import { viewsOf } from '../../lib/views/views.ts'
 import { type Cell, type DestinationHarness, openStore, type StoredRow } from './harness.ts'
 import { load, newColumns, property, relationOf, unaborted } from './rows.ts'

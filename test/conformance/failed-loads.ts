@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Destination, Relation } from '../../lib/destination.ts'
-import type { ErrorCode } from '../../lib/errors.ts'
+import type { ErrorCode } from '../../lib/core/errors.ts'
+import type { Destination, Relation } from '../../lib/destination/contract.ts'
 import { expectFailure, failureOf } from './failures.ts'
 import { type DestinationHarness, type OpenStore, openStore } from './harness.ts'
 import {

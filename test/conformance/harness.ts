@@ -1,5 +1,5 @@
-import type { Destination } from '../../lib/destination.ts'
-import type { Engine } from '../../lib/engine.ts'
+import type { Destination } from '../../lib/destination/contract.ts'
+import type { Engine } from '../../lib/engine/engine.ts'
 
 /**
  * A stored value in a form that can be compared: timestamptz as `2026-08-03T12:00:00.001Z`, date as `2026-08-03`, json

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Destination } from '../../lib/destination.ts'
-import type { Engine } from '../../lib/engine.ts'
+import type { Destination } from '../../lib/destination/contract.ts'
+import type { Engine } from '../../lib/engine/engine.ts'
 import { seen } from './failed-loads.ts'
 import { type DestinationHarness, openStore } from './harness.ts'
 import {

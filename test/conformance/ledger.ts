@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { NewLoad } from '../../lib/destination.ts'
+import type { NewLoad } from '../../lib/destination/contract.ts'
 import { type DestinationHarness, openStore } from './harness.ts'
 import { load, makeTable, newLoad, relationOf, TABLE, unaborted } from './rows.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { WriteMode } from '../../lib/destination.ts'
+import type { WriteMode } from '../../lib/destination/contract.ts'
 import { type DestinationHarness, openStore, type StoredRow } from './harness.ts'
 import { COLUMNS, LONG, load, makeTable, manyRows, relationOf, TABLE, thing, turns, whenAsked } from './rows.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { WriteMode } from '../../lib/destination.ts'
+import type { WriteMode } from '../../lib/destination/contract.ts'
 import { expectFailure, failureOf } from './failures.ts'
 import { type DestinationHarness, openStore, type StoredRow } from './harness.ts'
 import { COLUMNS, load, makeTable, manyRows, rejectsOf, relationOf, TABLE, thing, values, whenAsked } from './rows.ts'

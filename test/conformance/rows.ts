@@ -1,7 +1,14 @@
 import type { Column, ColumnType } from '../../lib/columns/column.ts'
-import type { Destination, LoadRecord, LoadTarget, NewColumn, NewLoad, Relation } from '../../lib/destination.ts'
-import { ENGINE_TYPES } from '../../lib/engine-dialect.ts'
-import { quoteName, quoteText } from '../../lib/sql.ts'
+import { quoteName, quoteText } from '../../lib/core/sql.ts'
+import type {
+  Destination,
+  LoadRecord,
+  LoadTarget,
+  NewColumn,
+  NewLoad,
+  Relation,
+} from '../../lib/destination/contract.ts'
+import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
 import type { Cell, StoredRow } from './harness.ts'
 
 export const TABLE = 'things'

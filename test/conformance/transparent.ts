@@ -1,4 +1,4 @@
-import type { Destination, DestinationSupports } from '../../lib/destination.ts'
+import type { Destination, DestinationSupports } from '../../lib/destination/contract.ts'
 import type { DestinationHarness } from './harness.ts'
 
 /** Another object that is the same destination. It may promise less. */

@@ -12,7 +12,7 @@ import { ApiFailure, stepFailure } from '../../destinations/bigquery/failures.ts
 import { daysOf, type Intent, notedIntents, readIntents, targetsOf } from '../../destinations/bigquery/intents.ts'
 import { baseOf, parseUrl, placeOf } from '../../destinations/bigquery/url.ts'
 import { companionName, columnName as nameOfProperty } from '../../lib/columns/naming.ts'
-import { MixloadError } from '../../lib/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
 import { property } from '../conformance/rows.ts'
 
 describe('names of columns for BigQuery', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Destination } from '../../lib/destination.ts'
-import { patientDestination } from '../../lib/patient-destination.ts'
+import type { Destination } from '../../lib/destination/contract.ts'
+import { patientDestination } from '../../lib/destination/retrying.ts'
 import type { Asked, Fault } from '../bigquery-fake/server.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import { load, makeTable, manyRows, newColumns, property, rejectsOf, TABLE, unaborted } from '../conformance/rows.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Relation, WriteMode } from '../../lib/destination.ts'
-import type { ErrorCode } from '../../lib/errors.ts'
+import type { ErrorCode } from '../../lib/core/errors.ts'
+import type { Relation, WriteMode } from '../../lib/destination/contract.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import { LONG, load, makeTable, manyRows, rejectsOf, TABLE, unaborted } from '../conformance/rows.ts'
 import { type FakePlace, fakePlace } from './bigquery-fakes.ts'

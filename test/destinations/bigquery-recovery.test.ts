@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { WriteMode } from '../../lib/destination.ts'
+import type { WriteMode } from '../../lib/destination/contract.ts'
 import {
   COLUMNS,
   load,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createBigQueryDestination } from '../../destinations/bigquery/index.ts'
-import type { WriteMode } from '../../lib/destination.ts'
+import type { WriteMode } from '../../lib/destination/contract.ts'
 import {
   COLUMNS,
   distinct,

@@ -1,6 +1,7 @@
 /** What the processes have in common that `startProcess` starts. */
-import type { Destination } from '../../lib/destination.ts'
-import { MixloadError, messageOf } from '../../lib/errors.ts'
+
+import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import type { Destination } from '../../lib/destination/contract.ts'
 
 /** Tells the parent, wholly before going on: a message still under way is lost when the channel closes. */
 export function tell(message: unknown): Promise<unknown> {

@@ -4,7 +4,7 @@
  */
 import { DuckDBInstance } from '@duckdb/node-api'
 import { createDuckDbDestination } from '../../destinations/duckdb/index.ts'
-import { Engine } from '../../lib/engine.ts'
+import { Engine } from '../../lib/engine/engine.ts'
 import { COLUMNS, load, makeTable, manyRows, relationOf, thing, unaborted, whenAsked } from '../conformance/rows.ts'
 import { storedRows } from './cells.ts'
 import { hold, openAndClose, tell, tellFailure } from './child-work.ts'

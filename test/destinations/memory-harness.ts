@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createMemoryDestination } from '../../destinations/memory/index.ts'
-import { Engine } from '../../lib/engine.ts'
+import { Engine } from '../../lib/engine/engine.ts'
 import type { DestinationHarness, StoredRow } from '../conformance/harness.ts'
 import { storedRow } from './cells.ts'
 

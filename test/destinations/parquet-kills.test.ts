@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createParquetDestination } from '../../destinations/parquet/index.ts'
-import type { Destination, WriteMode } from '../../lib/destination.ts'
-import type { Engine } from '../../lib/engine.ts'
+import type { Destination, WriteMode } from '../../lib/destination/contract.ts'
+import type { Engine } from '../../lib/engine/engine.ts'
 import type { StoredRow } from '../conformance/harness.ts'
 import {
   COLUMNS,

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createParquetDestination } from '../../destinations/parquet/index.ts'
-import type { Destination } from '../../lib/destination.ts'
-import type { Engine } from '../../lib/engine.ts'
+import type { Destination } from '../../lib/destination/contract.ts'
+import type { Engine } from '../../lib/engine/engine.ts'
 import {
   COLUMNS,
   load,

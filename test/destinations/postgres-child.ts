@@ -1,6 +1,6 @@
 /** Another process that has a Postgres destination open, and tells its parent: `postgres-child.ts hold|load URL SCHEMA DIRECTORY`. */
 import { createPostgresDestination } from '../../destinations/postgres/index.ts'
-import { Engine } from '../../lib/engine.ts'
+import { Engine } from '../../lib/engine/engine.ts'
 import { COLUMNS, load, makeTable, manyRows, relationOf, thing, unaborted, whenAsked } from '../conformance/rows.ts'
 import { stayAlive, tell, tellFailure } from './child-work.ts'
 

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
-import type { Destination } from '../../lib/destination.ts'
+import type { Destination } from '../../lib/destination/contract.ts'
 import { viewsOf } from '../../lib/views/views.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import {

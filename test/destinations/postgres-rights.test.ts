@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Destination } from '../../lib/destination.ts'
+import type { Destination } from '../../lib/destination/contract.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import {
   COLUMNS,

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { assertRunLock, releaseRunLock, takeRunLock } from '../../destinations/postgres/run-lock.ts'
 import { Session } from '../../destinations/postgres/session.ts'
 import { parseUrl } from '../../destinations/postgres/url.ts'
-import type { Destination } from '../../lib/destination.ts'
+import type { Destination } from '../../lib/destination/contract.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import {
   COLUMNS,

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { parseUrl } from '../../destinations/postgres/url.ts'
-import { MixloadError } from '../../lib/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
 
 const tls = (name: string) => `${import.meta.dirname}/../postgres/tls/${name}`
 

@@ -1,5 +1,5 @@
-import type { Destination } from '../../lib/destination.ts'
-import { type ErrorCode, MixloadError } from '../../lib/errors.ts'
+import { type ErrorCode, MixloadError } from '../../lib/core/errors.ts'
+import type { Destination } from '../../lib/destination/contract.ts'
 
 /** The calls that can be made to fail. */
 export const CALLS = ['open', 'columns', 'addColumns', 'ledger', 'load', 'putViews'] as const

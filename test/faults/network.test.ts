@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import type { ErrorCode } from '../../lib/errors.ts'
+import type { ErrorCode } from '../../lib/core/errors.ts'
 import { bodyOf, dayAt, idsOf, sliceAt } from './day-events.ts'
 import { type Closing, chunked, cut, FaultServer, headOf, refusal, type Step, whole } from './fault-server.ts'
 import { Pipeline } from './pipeline.ts'

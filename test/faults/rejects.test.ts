@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isPast, parseMaxRejects } from '../../lib/max-rejects.ts'
+import { isPast, parseMaxRejects } from '../../lib/core/max-rejects.ts'
 import { type Ran, Workplace } from '../cmd/run-mixload.ts'
 import { bodyOf, dayAt } from './day-events.ts'
 import { FaultServer, whole } from './fault-server.ts'

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import type { KnownColumn } from '../../lib/destination.ts'
+import type { KnownColumn } from '../../lib/destination/contract.ts'
 import { emulatedBigQuery } from '../destinations/bigquery-places.ts'
 import { rowsOf } from '../destinations/bigquery-rows.ts'
 import { newDatabase } from '../postgres/shared.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isFailure } from '../../lib/errors.ts'
+import { isFailure } from '../../lib/core/errors.ts'
 import { readAnswer } from '../../lib/ingest/answers.ts'
 import { ENDPOINTS } from '../../lib/ingest/endpoints.ts'
 import { Watermark } from '../../lib/ingest/watermark.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { isFailure, type MixloadError } from '../../lib/errors.ts'
+import { isFailure, type MixloadError } from '../../lib/core/errors.ts'
 import { clientNamed, createClient, stopClient } from '../../lib/ingest/clients.ts'
 import { Sending, TOKEN } from './sending.ts'
 

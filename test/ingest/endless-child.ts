@@ -2,7 +2,7 @@
  * Sends events without end, and prints the number of each once the spool has it: `node endless-child.ts URL SPOOL FIRST`.
  * Ends with 3 when an event can't be kept.
  */
-import { isFailure } from '../../lib/errors.ts'
+import { isFailure } from '../../lib/core/errors.ts'
 import { createClient } from '../../lib/ingest/clients.ts'
 
 const [, , apiUrl = '', spool = '', first = '0'] = process.argv

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isFailure, MixloadError } from '../../lib/errors.ts'
+import { isFailure, MixloadError } from '../../lib/core/errors.ts'
 import { momentMs, sentTime } from '../../lib/ingest/event-time.ts'
 import { OPERATIONS } from '../../lib/ingest/operations.ts'
 import {

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { InputFile } from '../../lib/decompress/input-file.ts'
 import { LineNumbers } from '../../lib/ingest/line-numbers.ts'
 import { eventTexts, type Format, formatOf } from '../../lib/ingest/sources.ts'
-import { InputFile } from '../../lib/unzip/input-file.ts'
 
 /** What a file of these bytes holds, read in blocks of such a size. */
 async function read(content: string | Buffer, format: Format, blockBytes = 1000) {

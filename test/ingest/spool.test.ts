@@ -4,8 +4,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, rename, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { isFailure } from '../../lib/errors.ts'
-import { packagePath } from '../../lib/package-root.ts'
+import { isFailure } from '../../lib/core/errors.ts'
+import { packagePath } from '../../lib/core/package-root.ts'
 import { Sending, TOKEN } from './sending.ts'
 
 let sending: Sending

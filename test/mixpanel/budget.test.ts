@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { MixloadError } from '../../lib/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
 import { ON_THE_WAY_MS, type RateLimits, RequestBudget, waitFor } from '../../lib/mixpanel/budget.ts'
 
 const HOUR = 3_600_000

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ERROR_CODES, MixloadError } from '../../lib/errors.ts'
+import { ERROR_CODES, MixloadError } from '../../lib/core/errors.ts'
 import { complaint, refusalError, retryAfterMilliseconds } from '../../lib/mixpanel/response-errors.ts'
 
 const REQUEST = 'GET /api/2.0/export?from_date=2026-08-03&to_date=2026-08-03'

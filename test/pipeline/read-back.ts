@@ -1,5 +1,5 @@
-import type { KnownColumn } from '../../lib/destination.ts'
-import { storableName } from '../../lib/infer/line-writer.ts'
+import type { KnownColumn } from '../../lib/destination/contract.ts'
+import { storableName } from '../../lib/scan/line-writer.ts'
 import { canonical, decimal, parseExact } from '../conformance/exact-json.ts'
 
 /** The property's value as `{json}` of what was sent, or `{text}` where only the characters are kept; null where there is none. */

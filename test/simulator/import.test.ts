@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Simulator, startSimulator } from '../../lib/simulator/index.ts'
-import { lineRecords, listRecords } from '../../lib/simulator/json-records.ts'
+import { lineRecords, listRecords } from '../../lib/simulator/stores/json-records.ts'
 import { type Answer, ask, basic, DAY_MS, event, exported, lines } from './asking.ts'
 
 let simulator: Simulator

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { Budget } from '../../lib/simulator/http/limits.ts'
 import { startSimulator } from '../../lib/simulator/index.ts'
-import { Budget } from '../../lib/simulator/limits.ts'
 import { ask, DAY, events, exported } from './asking.ts'
 
 const HOUR = 3_600_000

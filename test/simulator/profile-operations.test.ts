@@ -6,8 +6,8 @@ import {
   operationError,
   PROFILE_OPERATIONS,
   type ProfileOperation,
-} from '../../lib/simulator/profile-operations.ts'
-import { ProfileStore } from '../../lib/simulator/profile-store.ts'
+} from '../../lib/simulator/stores/profile-operations.ts'
+import { ProfileStore } from '../../lib/simulator/stores/profile-store.ts'
 
 const ANN = { plan: 'pro', seats: 4, tags: ['a', 'b', 'a'], note: null }
 

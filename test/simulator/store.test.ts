@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { dayText, isMoment, projectClock } from '../../lib/simulator/clock.ts'
 import { startSimulator } from '../../lib/simulator/index.ts'
-import { EventStore } from '../../lib/simulator/store.ts'
-import { lineBytes, wholeLines } from '../../lib/simulator/whole-lines.ts'
+import { dayText, isMoment, projectClock } from '../../lib/simulator/stores/clock.ts'
+import { EventStore } from '../../lib/simulator/stores/store.ts'
+import { lineBytes, wholeLines } from '../../lib/simulator/stores/whole-lines.ts'
 import { DAY, DAY_MS, event, events, exported, lines } from './asking.ts'
 
 let directory: string

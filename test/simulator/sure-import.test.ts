@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { EventStamp } from '../../lib/simulator/event-stamp.ts'
-import { violation } from '../../lib/simulator/import-rules.ts'
+import { EventStamp } from '../../lib/simulator/stores/event-stamp.ts'
+import { violation } from '../../lib/simulator/stores/import-rules.ts'
 
 const NOW = Date.parse('2026-11-22T12:00:00Z')
 

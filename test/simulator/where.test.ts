@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { parseWhere, WhereError } from '../../lib/simulator/where.ts'
-import { evaluate, holds, type WhereEvent } from '../../lib/simulator/where-value.ts'
+import { parseWhere, WhereError } from '../../lib/simulator/stores/where.ts'
+import { evaluate, holds, type WhereEvent } from '../../lib/simulator/stores/where-value.ts'
 
 const properties: Record<string, unknown> = {
   n: 7,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { MixloadError } from '../../lib/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
 import type { ApiRequest } from '../../lib/mixpanel/client.ts'
 import { resolveSettings } from '../../lib/settings.ts'
 import { type ProfileQuery, profilePages } from '../../lib/streams/profile-pages.ts'

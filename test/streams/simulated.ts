@@ -1,6 +1,6 @@
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../lib/simulator/index.ts'
 import type { RecordStream } from '../../lib/streams/stream.ts'
-import { openWorkshop, type RunMore, type Workshop } from '../records/loading.ts'
+import { openWorkshop, type RunMore, type Workshop } from '../run/loading.ts'
 
 /** A simulated project, and a warehouse that its streams are loaded into. */
 export interface SimulatedProject extends AsyncDisposable {

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import type { Destination } from '../../lib/destination.ts'
+import type { Destination } from '../../lib/destination/contract.ts'
 import { ANNOTATIONS_STREAM } from '../../lib/streams/annotations.ts'
 import { COHORT_MEMBERS_STREAM } from '../../lib/streams/cohort-members.ts'
 import { COHORTS_STREAM } from '../../lib/streams/cohorts.ts'

@@ -1,0 +1,175 @@
+/** What the pipeline asks of a place that rows are loaded into. Types only: this file has no runtime code. */
+import type { Column } from '../columns/column.ts'
+import type { NameQuote } from '../core/sql.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { DayRows } from '../time/day-tally.ts'
+import type { Day } from '../time/days.ts'
+
+/** What a destination can and can't do, as data, known before anything is loaded. */
+export interface DestinationSupports {
+  /** The folder of `sql/` whose texts it takes; where there is none, the common texts serve. */
+  readonly dialect: string
+  /** What names are quoted with in its SQL. */
+  readonly nameQuote: NameQuote
+  readonly identifierBytesMax: number
+  /** The most columns that a table may have. */
+  readonly columnsMax: number
+  /** The most columns that are not null in one row; Infinity where there is no such limit. */
+  readonly valuesPerRowMax: number
+  /** The most loads that one table takes in 24 hours; Infinity where there is no such limit. */
+  readonly loadsPerDayMax: number
+  /** The most days that one load may hold; Infinity where there is no such limit. */
+  readonly daysPerLoadMax: number
+  /** Whether several days or a whole table are replaced in one commit, so that no reader sees them half done. */
+  readonly atomicReplace: boolean
+  /**
+   * Whether rows and ledger row become visible in one moment. Where not, the rows come first, and what a killed run
+   * left between the two is settled when the destination is opened to write: no load is ever there in part or twice.
+   */
+  readonly atomicLedger: boolean
+  /** Whether a reader may go on reading while a load is under way. */
+  readonly readersDuringLoad: boolean
+  /** Whether {@link Destination.query} runs queries; where not, it refuses them. */
+  readonly queries: boolean
+}
+
+/** How a load meets the rows that are there. */
+export type WriteMode =
+  | { readonly kind: 'append' }
+  /** Rows of these days, by `_day`, go in the same commit. */
+  | { readonly kind: 'replace-days'; readonly firstDay: Day; readonly lastDay: Day }
+  /** All rows go in the same commit. */
+  | { readonly kind: 'replace-table' }
+
+/** What the ledger says of one load. */
+export interface LoadRecord {
+  /** Made once for a slice, and kept over all tries to commit it. */
+  readonly loadId: string
+  readonly stream: string
+  readonly firstDay: Day | null
+  readonly lastDay: Day | null
+  /** What of the stream was asked for, as one text; empty for all of it. Loads of other parts do not cover it. */
+  readonly selection: string
+  readonly rowCount: number
+  readonly rejectCount: number
+  /** Bytes received, unzipped. */
+  readonly byteCount: number
+  readonly requestCount: number
+  readonly startedAt: Date
+  /** Set by the destination at the commit, later than that of every load before. */
+  readonly loadedAt: Date
+  readonly writeMode: WriteMode['kind']
+  readonly mixloadVersion: string
+  /** Its rows by their `_day`; null where they were not counted, or have none. */
+  readonly dayRows: DayRows | null
+}
+
+/** A load that is not committed yet. */
+export type NewLoad = Omit<LoadRecord, 'loadedAt'>
+
+/** A typed result on the transform engine. The destination takes it in the form that it loads fastest. */
+export interface Relation {
+  /** In the order of the query's columns. */
+  readonly columns: readonly Column[]
+  /** How many rows the query must give: the destination refuses the load when it gives another number. */
+  readonly rowCount: number
+  /** A query on the engine that the destination was made with. */
+  readonly query: string
+}
+
+/** Where a load goes. */
+export interface LoadTarget {
+  readonly table: string
+  readonly mode: WriteMode
+  /** Rows for `_mixload_rejects`: `reason` and `line`, both text. */
+  readonly rejects: Relation | undefined
+}
+
+/** A view as the destination is to have it. */
+export interface View {
+  readonly name: string
+  readonly query: string
+}
+
+/** Takes rows of a query, each as the text of a JSON object. */
+export type TakeRows = (rows: readonly string[]) => void | Promise<void>
+
+/** What is in a ledger about a column, beside the column itself. */
+export interface NewColumn extends Column {
+  readonly firstLoadId: string
+}
+
+/** A column as the ledger has it. */
+export interface KnownColumn extends NewColumn {
+  readonly firstSeenAt: Date
+}
+
+/**
+ * A place that rows are loaded into.
+ *
+ * - Every failure is a MixloadError with the driver's error as its cause.
+ * - An aborted signal rejects with its reason and leaves nothing behind. Where the ledger is no part of the commit
+ *   (`atomicLedger`), a load that was nearly done may be done all the same, and wholly: the ledger tells.
+ * - After DESTINATION_UNAVAILABLE and COMMIT_IN_DOUBT it connects anew by itself when it is called again.
+ * - Calls may be made while others are under way; a destination that can't do two things at once lets them take turns.
+ * - Texts hold neither NUL nor lone surrogates; names are at most `identifierBytesMax` long.
+ * - After disposal every call rejects with CLOSED; disposing twice does nothing.
+ */
+export interface Destination extends AsyncDisposable {
+  readonly supports: DestinationSupports
+  /** Where it is, without secrets, for messages. */
+  readonly description: string
+  /**
+   * Creates the schema and the ledger tables and takes the run lock. Idempotent.
+   * @throws MixloadError DESTINATION_BUSY naming the holder, when another run has it.
+   */
+  open(signal: AbortSignal): Promise<void>
+  /** As `open`, but only to read: creates nothing, refuses writes, and what is not there reads as empty. `open` may follow. */
+  openToRead(signal: AbortSignal): Promise<void>
+  /** The table's columns in the order they were made; none when there is no such table. */
+  columns(table: string): Promise<readonly KnownColumn[]>
+  /** Adds what is not there, the table itself included. Idempotent; never drops, renames or retypes. */
+  addColumns(table: string, columns: readonly NewColumn[]): Promise<void>
+  /** The loads of a stream in the order of their commits. */
+  ledger(stream: string): Promise<readonly LoadRecord[]>
+  /**
+   * ONE commit: rows, rejects and ledger row, or nothing of them. Columns that the relation lacks become null;
+   * `_loaded_at` and `_load_id` are set here. Gives the ledger's row.
+   * @throws MixloadError ALREADY_LOADED; COUNT_MISMATCH; DESTINATION_UNAVAILABLE when nothing was committed and the
+   *   same load may be tried again; COMMIT_IN_DOUBT when the ledger must be asked whether it was.
+   */
+  load(relation: Relation, target: LoadTarget, record: NewLoad, signal: AbortSignal): Promise<LoadRecord>
+  /** How the query of a view names a table: quoted, with its schema. */
+  pathInViews(table: string): string
+  /** Creates or replaces the views. */
+  putViews(views: readonly View[]): Promise<void>
+  /**
+   * Runs a query in the destination's own dialect that changes nothing, with tables and views named as
+   * {@link pathInViews} does, and hands its rows to `take` as they come, in batches, each row as the text of a JSON object
+   * by column name, as the dialect writes it: moments as texts with their offset, numbers with all their digits. The
+   * destination is not to be called in `take`. Gives the number of rows; 0 where it was opened to read and nothing is there.
+   * @throws MixloadError CONFIG_INVALID where it doesn't `supports.queries`; the signal's reason.
+   */
+  query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number>
+}
+
+/** What every destination is made from. */
+export interface DestinationOptions {
+  /** Such as `duckdb:warehouse.duckdb`. It may hold a password: never show it. */
+  readonly url: string
+  readonly schema: string
+  /** The transform engine, on which the queries of relations run. */
+  readonly engine: Engine
+  /** A directory for files on their way. It is removed when the run ends. */
+  readonly workDirectory: string
+  /** Takes what the user should know. */
+  readonly warn: (message: string) => void
+  readonly bigqueryEndpoint?: string | undefined
+}
+
+/**
+ * Makes a destination, opening nothing yet. A package that is named by `npm-package:NAME` exports one of these as
+ * `createDestination`.
+ * @throws MixloadError CONFIG_INVALID where the URL is not one of its own.
+ */
+export type CreateDestination = (options: DestinationOptions) => Destination | Promise<Destination>

@@ -1,0 +1,367 @@
+import { MixloadError } from '../core/errors.ts'
+import { BACKSLASH, MINUS, NINE, QUOTE, skipSpace, ZERO } from '../scan/json-bytes.ts'
+import { refusalError } from './response-errors.ts'
+
+const NEWLINE = 0x0a
+const SPACE = 0x20
+const COLON = 0x3a
+const COMMA = 0x2c
+const OPEN_OBJECT = 0x7b
+const CLOSE_OBJECT = 0x7d
+const OPEN_LIST = 0x5b
+const CLOSE_LIST = 0x5d
+
+/** A page of profiles. */
+export interface ProfilePage {
+  /** What stands beside the results: `session_id`, `total`, `page_size` and so on, where they do. */
+  readonly envelope: Readonly<Record<string, unknown>>
+  /** How many results there are. */
+  readonly count: number
+  /** Them as the lines of a batch of records. */
+  readonly lines: Buffer
+}
+
+export interface PageOptions {
+  /** How messages call the page. */
+  readonly what: string
+  /** A member, as JSON (`"name":value`), that every record gets in the place of its properties. */
+  readonly insteadOfProperties?: string
+}
+
+/**
+ * Cuts an answer of the profile query, `{"results":[{"$distinct_id":…,"$properties":{…}},…],…}`, into records, without
+ * making values of them: bytes stay as they are, so no digit is lost. An id that is a number becomes a text. A result
+ * that has no id, or is no object, becomes a line that is no record, for the reader of the lines to set aside; that
+ * reader also sees to it that properties are JSON.
+ *
+ * @param room memory to put the lines into, as long as it is enough.
+ * @throws MixloadError BODY_TRUNCATED where it breaks off; BODY_UNREADABLE where it is no such answer; or what the
+ *   `error` of the answer stands for, since some refusals come with status 200.
+ */
+export function profilePage(body: Buffer, options: PageOptions, room?: ArrayBuffer): ProfilePage {
+  return new PageSplitter(body, options, room).page()
+}
+
+/** A member of a result, as where it stands. */
+interface Span {
+  readonly from: number
+  readonly until: number
+}
+
+class PageSplitter {
+  readonly #bytes: Buffer
+  readonly #end: number
+  readonly #what: string
+  readonly #instead: Buffer | undefined
+  readonly #lines: LineBuffer
+  #at = 0
+  #count = 0
+
+  constructor(body: Buffer, { what, insteadOfProperties }: PageOptions, room: ArrayBuffer | undefined) {
+    this.#bytes = body
+    this.#end = body.length
+    this.#what = what
+    this.#instead = insteadOfProperties === undefined ? undefined : Buffer.from(`{${insteadOfProperties}}`)
+    this.#lines = new LineBuffer(insteadOfProperties === undefined ? body.length : 0, body.includes(NEWLINE), room)
+  }
+
+  page(): ProfilePage {
+    const envelope: Record<string, unknown> = {}
+    let hasResults = false
+    this.#space()
+    this.#expect(OPEN_OBJECT)
+    for (const key of this.#members()) {
+      const name = this.#text(key)
+      if (name === 'results' && this.#bytes[this.#at] === OPEN_LIST) {
+        hasResults = true
+        this.#results()
+      } else envelope[name] = this.#json(this.#value())
+    }
+    this.#space()
+    if (this.#at < this.#end) throw this.#unreadable()
+    if (typeof envelope.error === 'string' && envelope.error !== '') {
+      throw refusalError({ status: 200, body: this.#bytes.toString(), request: this.#what, retryAfter: undefined })
+    }
+    if (!hasResults) throw this.#unreadable()
+    return { envelope, count: this.#count, lines: this.#lines.taken() }
+  }
+
+  #results(): void {
+    this.#at++
+    this.#space()
+    if (this.#bytes[this.#at] === CLOSE_LIST) {
+      this.#at++
+      return
+    }
+    for (;;) {
+      this.#result()
+      this.#count++
+      this.#space()
+      const byte = this.#byte()
+      this.#at++
+      if (byte === CLOSE_LIST) return
+      if (byte !== COMMA) throw this.#unreadable()
+      this.#space()
+    }
+  }
+
+  #result(): void {
+    const from = this.#at
+    if (this.#byte() !== OPEN_OBJECT) {
+      this.#lines.add(this.#bytes, this.#value())
+      this.#lines.endLine(this.#what)
+      return
+    }
+    this.#at++
+    let id: Span | undefined
+    let properties: Span | undefined
+    const others: [key: Span, value: Span][] = []
+    for (const key of this.#members()) {
+      const value = this.#value()
+      if (this.#is(key, ID)) id = value
+      else if (this.#is(key, PROPERTIES)) properties = value
+      else others.push([key, value])
+    }
+    const kind = id === undefined ? 'other' : this.#idKind(id)
+    if (id === undefined || kind === 'other') this.#lines.add(this.#bytes, { from, until: this.#at })
+    else this.#record(id, kind === 'number', properties, others)
+    this.#lines.endLine(this.#what)
+  }
+
+  #record(id: Span, isNumber: boolean, properties: Span | undefined, others: readonly [Span, Span][]): void {
+    const lines = this.#lines
+    lines.put(EVENT)
+    if (isNumber) lines.put(QUOTE_BYTE)
+    lines.add(this.#bytes, id)
+    if (isNumber) lines.put(QUOTE_BYTE)
+    lines.put(RECORD_PROPERTIES)
+    if (this.#instead !== undefined) {
+      lines.put(this.#instead)
+      lines.put(CLOSE)
+      return
+    }
+    if (properties === undefined || this.#bytes[properties.from] === SMALL_N) lines.put(NO_PROPERTIES)
+    else lines.add(this.#bytes, properties)
+    for (const [key, value] of others) {
+      lines.put(COMMA_BYTE)
+      lines.add(this.#bytes, key)
+      lines.put(COLON_BYTE)
+      lines.add(this.#bytes, value)
+    }
+    lines.put(CLOSE)
+  }
+
+  #idKind({ from }: Span): 'text' | 'number' | 'other' {
+    const byte = this.#bytes[from] as number
+    if (byte === QUOTE) return 'text'
+    return byte === MINUS || (byte >= ZERO && byte <= NINE) ? 'number' : 'other'
+  }
+
+  /** The keys of an object whose `{` has been read. After each one its value must be read. */
+  *#members(): Generator<Span, void, undefined> {
+    this.#space()
+    if (this.#byte() === CLOSE_OBJECT) {
+      this.#at++
+      return
+    }
+    for (;;) {
+      if (this.#byte() !== QUOTE) throw this.#unreadable()
+      const key = this.#value()
+      this.#space()
+      this.#expect(COLON)
+      this.#space()
+      yield key
+      this.#space()
+      const byte = this.#byte()
+      this.#at++
+      if (byte === CLOSE_OBJECT) return
+      if (byte !== COMMA) throw this.#unreadable()
+      this.#space()
+    }
+  }
+
+  /** Steps over a value, as far as brackets and texts tell where it ends. */
+  #value(): Span {
+    const bytes = this.#bytes
+    const from = this.#at
+    const first = this.#byte()
+    if (first === QUOTE) this.#at = this.#afterText(from + 1)
+    else if (first === OPEN_OBJECT || first === OPEN_LIST) this.#at = this.#afterNested(from + 1)
+    else {
+      let at = from
+      while (at < this.#end && IN_WORDS[bytes[at] as number] === 1) at++
+      if (at === from) throw this.#unreadable()
+      this.#at = at
+    }
+    return { from, until: this.#at }
+  }
+
+  /** The position after a text whose opening quote is before `from`. */
+  #afterText(from: number): number {
+    const bytes = this.#bytes
+    const end = this.#end
+    let at = from
+    while (at < end) {
+      const byte = bytes[at] as number
+      if (byte === QUOTE) return at + 1
+      at += byte === BACKSLASH ? 2 : 1
+    }
+    throw this.#cutOff()
+  }
+
+  /** The position after a list or object whose opening bracket is before `from`. */
+  #afterNested(from: number): number {
+    const bytes = this.#bytes
+    const end = this.#end
+    let depth = 1
+    let at = from
+    while (at < end) {
+      const byte = bytes[at++] as number
+      if (NESTING[byte] === 0) continue
+      if (byte === QUOTE) {
+        // The loop of #afterText, since nearly all bytes of a page are in here.
+        for (;;) {
+          if (at >= end) throw this.#cutOff()
+          const inner = bytes[at++] as number
+          if (inner === QUOTE) break
+          if (inner === BACKSLASH) at++
+        }
+      } else if (byte === OPEN_OBJECT || byte === OPEN_LIST) depth++
+      else if (--depth === 0) return at
+    }
+    throw this.#cutOff()
+  }
+
+  #space(): void {
+    this.#at = skipSpace(this.#bytes, this.#at, this.#end)
+  }
+
+  /** The byte that comes next. */
+  #byte(): number {
+    if (this.#at >= this.#end) throw this.#cutOff()
+    return this.#bytes[this.#at] as number
+  }
+
+  #expect(byte: number): void {
+    if (this.#byte() !== byte) throw this.#unreadable()
+    this.#at++
+  }
+
+  #is({ from, until }: Span, literal: Buffer): boolean {
+    if (until - from !== literal.length) return false
+    // Byte by byte: a call of `compare` takes longer than the few bytes of a key.
+    for (let at = 0; at < literal.length; at++) if (this.#bytes[from + at] !== literal[at]) return false
+    return true
+  }
+
+  #text(span: Span): string {
+    const value = this.#json(span)
+    return typeof value === 'string' ? value : ''
+  }
+
+  #json({ from, until }: Span): unknown {
+    try {
+      return JSON.parse(this.#bytes.toString('utf8', from, until))
+    } catch {
+      this.#at = from
+      throw this.#unreadable()
+    }
+  }
+
+  #cutOff(): MixloadError {
+    return new MixloadError(
+      'BODY_TRUNCATED',
+      `${this.#what} is not whole: it breaks off after ${this.#count} of its results, at byte ${this.#end}.`,
+    )
+  }
+
+  #unreadable(): MixloadError {
+    const shown = this.#bytes.toString('utf8', this.#at, this.#at + 40)
+    return new MixloadError(
+      'BODY_UNREADABLE',
+      `${this.#what} is no page of profiles: at byte ${this.#at} comes ${JSON.stringify(shown)}.`,
+    )
+  }
+}
+
+/** Up to so many bytes are copied faster one by one than by a call. */
+const SHORT = 48
+
+/** Lines as they are put together. */
+class LineBuffer {
+  #bytes: Buffer
+  readonly #mayBreakLines: boolean
+  #end = 0
+  #lineStart = 0
+
+  /** Of so many bytes at first, in `room` if that is enough. `mayBreakLines`: whether what is added may hold newlines. */
+  constructor(bytes: number, mayBreakLines: boolean, room = new ArrayBuffer(0)) {
+    this.#bytes = Buffer.from(room)
+    this.#mayBreakLines = mayBreakLines
+    this.#makeRoom(bytes + 1024)
+  }
+
+  put(piece: Buffer): void {
+    this.add(piece, { from: 0, until: piece.length })
+  }
+
+  add(bytes: Buffer, { from, until }: Span): void {
+    const length = until - from
+    this.#makeRoom(length)
+    if (length > SHORT) bytes.copy(this.#bytes, this.#end, from, until)
+    else for (let at = 0; at < length; at++) this.#bytes[this.#end + at] = bytes[from + at] as number
+    this.#end += length
+  }
+
+  /** Ends the line, which may hold newlines between its tokens, but not within texts. */
+  endLine(what: string): void {
+    if (this.#mayBreakLines) this.#joinLines(what)
+    this.put(NEWLINE_BYTE)
+    this.#lineStart = this.#end
+  }
+
+  #joinLines(what: string): void {
+    let isText = false
+    for (let at = this.#lineStart; at < this.#end; at++) {
+      const byte = this.#bytes[at]
+      if (byte === QUOTE) isText = !isText
+      else if (byte === BACKSLASH && isText) at++
+      else if (byte === NEWLINE) {
+        if (isText) throw new MixloadError('BODY_UNREADABLE', `${what} has a line break within a text.`)
+        this.#bytes[at] = SPACE
+      }
+    }
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#end + bytes <= this.#bytes.length) return
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#end + bytes))
+    this.#bytes.copy(grown, 0, 0, this.#end)
+    this.#bytes = grown
+  }
+
+  taken(): Buffer {
+    return this.#bytes.subarray(0, this.#end)
+  }
+}
+
+/** 1 for bytes of numbers and of the words true, false and null, however misspelt. */
+const IN_WORDS = new Uint8Array(256)
+for (const character of '+-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz')
+  IN_WORDS[character.charCodeAt(0)] = 1
+
+/** 1 for bytes that tell where a list or an object ends. */
+const NESTING = new Uint8Array(256)
+for (const byte of [QUOTE, OPEN_OBJECT, CLOSE_OBJECT, OPEN_LIST, CLOSE_LIST]) NESTING[byte] = 1
+
+const SMALL_N = 0x6e
+const ID = Buffer.from('"$distinct_id"')
+const PROPERTIES = Buffer.from('"$properties"')
+const EVENT = Buffer.from('{"event":')
+const RECORD_PROPERTIES = Buffer.from(',"properties":')
+const NO_PROPERTIES = Buffer.from('{}')
+const CLOSE = Buffer.from('}')
+const QUOTE_BYTE = Buffer.from('"')
+const COLON_BYTE = Buffer.from(':')
+const COMMA_BYTE = Buffer.from(',')
+const NEWLINE_BYTE = Buffer.from('\n')

@@ -1,0 +1,334 @@
+import { createHash } from 'node:crypto'
+import type { Column } from '../columns/column.ts'
+import { foldName } from '../columns/naming.ts'
+import { type ColumnRegistry, kindsOf } from '../columns/registry.ts'
+import { KIND, LONE_KINDS } from '../columns/value-kinds.ts'
+import { isInstant, toInstantText } from '../time/instants.ts'
+import type { LineScanner } from './line-scanner.ts'
+
+/** A field of the spooled lines, and what the engine is to make of it. */
+export interface SpoolField {
+  /** Key in the spooled line's `properties`. */
+  readonly key: string
+  readonly column: Column
+  /**
+   * - `value`: a value of the column's own type;
+   * - `exact`: for a json column, JSON as text, where reading it as JSON would lose digits;
+   * - `text`: for a companion column, text.
+   */
+  readonly form: 'value' | 'exact' | 'text'
+}
+
+/** Where a property goes in this run. */
+interface Route {
+  /** Undefined where the property is left out. */
+  readonly column: Column | undefined
+  readonly overflow: boolean
+  /** The key its value stands under in the spool: its own name where the engine can tell that from all others. */
+  readonly key: string
+  readonly keyBytes: Buffer
+}
+
+/** Keys of mixload's own making in the spool begin with this; a property whose name does gets such a key, too. */
+const OWN_KEY = '~'
+/** Top-level fields of a spooled line beside `event` and `properties`. */
+export const LINE_HASH_FIELD = '_line'
+export const OVERFLOW_FIELD = '_more'
+
+const COMMA = 0x2c
+
+/**
+ * Decides for each scanned line whether it can go to the spool as it stands, and writes it anew when not: so that the
+ * engine, which reads the spool with one fixed struct, meets neither two keys that it takes for one, nor a value that
+ * the column's type does not hold, nor text that UTF-8 can't carry.
+ */
+export class LineWriter {
+  readonly #scanner: LineScanner
+  readonly #registry: ColumnRegistry
+  readonly #eventColumn: Column | undefined
+  readonly #routes: (Route | undefined)[] = []
+  readonly #keysTaken = new Map<string, number>()
+  /** Per property: the slice in which its value, exact or text form was last written. */
+  readonly #exactIn: number[] = []
+  readonly #textIn: number[] = []
+  #eventTextIn = -1
+  #overflowIn = -1
+  #slice = 0
+  #parts: Buffer[] = []
+  readonly #valuesMax: number
+  #values = 0
+  /** Values left out in this slice because their property is not wanted. */
+  ignoredValues = 0
+
+  /**
+   * `valuesMax`: the most properties of a line that get a value in a column; further ones go to the overflow.
+   * `eventColumn`: the fixed column that takes `event`; null where the table has none, and `event` is always empty.
+   */
+  constructor(
+    scanner: LineScanner,
+    registry: ColumnRegistry,
+    valuesMax = Number.POSITIVE_INFINITY,
+    eventColumn: string | null = 'event',
+  ) {
+    this.#scanner = scanner
+    this.#registry = registry
+    this.#valuesMax = valuesMax
+    scanner.valuesMax = valuesMax
+    this.#eventColumn = registry.columns.find(({ role, name }) => role === 'fixed' && name === eventColumn)
+    if (eventColumn !== null && this.#eventColumn === undefined)
+      throw new TypeError(`the table has no fixed column ${eventColumn}`)
+  }
+
+  /** Starts a slice: fields are collected anew. */
+  begin(): void {
+    this.#slice++
+    this.#scanner.slice = this.#slice
+    this.ignoredValues = 0
+  }
+
+  get hasOverflow(): boolean {
+    return this.#overflowIn === this.#slice
+  }
+
+  /** The fields of this slice's spooled lines: the exact struct that the engine is to read. */
+  fields(): readonly SpoolField[] {
+    const fields: SpoolField[] = []
+    const { seenInSlice } = this.#scanner.properties
+    for (const [property, route] of this.#routes.entries()) {
+      if (route?.column === undefined) continue
+      const { column, key } = route
+      if (seenInSlice[property] === this.#slice) fields.push({ key, column, form: 'value' })
+      if (this.#exactIn[property] === this.#slice) fields.push({ key: exactKey(property), column, form: 'exact' })
+      if (this.#textIn[property] === this.#slice) this.#addTextField(fields, textKey(property), column)
+    }
+    if (this.#eventColumn !== undefined && this.#eventTextIn === this.#slice) {
+      this.#addTextField(fields, EVENT_TEXT_KEY, this.#eventColumn)
+    }
+    return fields
+  }
+
+  #addTextField(fields: SpoolField[], key: string, owner: Column): void {
+    const column = this.#registry.companionOf(owner)
+    if (column !== undefined) fields.push({ key, column, form: 'text' })
+  }
+
+  /**
+   * Makes up its mind about the line that the scanner has just found odd. Gives the line's new bytes without 0x0A, or
+   * undefined when it can stay as it is, which is what happens once its new properties have columns.
+   */
+  rewrite(bytes: Buffer, start: number, end: number, timeFits: boolean): Buffer | undefined {
+    const { count, property, kind } = this.#scanner
+    for (let token = 0; token < count; token++) {
+      const index = property[token] as number
+      if (kind[token] !== KIND.null && this.#routes[index] === undefined) this.#place(index, kind[token] as number)
+    }
+    if (timeFits && this.#scanner.isPlain()) return undefined
+    this.#parts = []
+    this.#values = 0
+    const overflow: Buffer[] = []
+    this.#writeEvent(bytes, overflow)
+    this.#writeTokens(bytes, overflow, timeFits)
+    this.#parts.push(CLOSE)
+    if (!this.#scanner.hasInsertId) {
+      const digest = createHash('md5').update(bytes.subarray(start, end)).digest('hex')
+      this.#parts.push(Buffer.from(`,"${LINE_HASH_FIELD}":"${digest}"`))
+    }
+    if (overflow.length > 0) {
+      this.#overflowIn = this.#slice
+      this.#registry.overflowColumn()
+      const object = `{${Buffer.concat(overflow).toString('utf8', 1)}}`
+      this.#parts.push(Buffer.from(`,"${OVERFLOW_FIELD}":${JSON.stringify(object)}`))
+    }
+    this.#parts.push(CLOSE)
+    return Buffer.concat(this.#parts)
+  }
+
+  #writeEvent(bytes: Buffer, overflow: Buffer[]): void {
+    const { eventStart, eventEnd, eventKind } = this.#scanner
+    const literal = bytes.subarray(eventStart, eventEnd)
+    const isLone = eventKind === KIND.loneText
+    this.#parts.push(EVENT_OPEN, isLone ? repaired(literal) : literal, PROPERTIES_OPEN)
+    if (!isLone || this.#eventColumn === undefined) return
+    if (this.#registry.companionOf(this.#eventColumn) === undefined) {
+      overflow.push(overflowEntry(EVENT_OVERFLOW_NAME, literal, eventKind))
+      return
+    }
+    this.#eventTextIn = this.#slice
+    this.#addField(Buffer.from(`"${EVENT_TEXT_KEY}":`), asText(literal))
+  }
+
+  #writeTokens(bytes: Buffer, overflow: Buffer[], timeFits: boolean): void {
+    const { count, property, kind, valueStart, valueEnd, timeToken } = this.#scanner
+    const superseded = this.#scanner.hasDuplicate ? this.#supersededTokens() : undefined
+    for (let token = 0; token < count; token++) {
+      const tokenKind = kind[token] as number
+      if (tokenKind === KIND.null) continue
+      const index = property[token] as number
+      const route = this.#routes[index]
+      const literal = bytes.subarray(valueStart[token] as number, valueEnd[token] as number)
+      if (superseded?.has(token)) overflow.push(overflowEntry(this.#nameOf(index) + SUPERSEDED, literal, tokenKind))
+      else if (route === undefined || route.overflow || this.#isFull(route.column)) {
+        overflow.push(overflowEntry(this.#nameOf(index), literal, tokenKind))
+      } else if (route.column === undefined) this.ignoredValues++
+      else {
+        const fits = token !== timeToken || timeFits
+        this.#writeValue(index, route, route.column, literal, tokenKind, fits, overflow)
+      }
+    }
+  }
+
+  #writeValue(
+    index: number,
+    route: Route,
+    column: Column,
+    literal: Buffer,
+    kind: number,
+    fits: boolean,
+    overflow: Buffer[],
+  ): void {
+    const { seenInSlice } = this.#scanner.properties
+    const isTime = index === this.#scanner.properties.timeIndex
+    const value = isTime ? timeForm(literal, kind) : valueForm(column, literal, kind)
+    if (value !== undefined) {
+      seenInSlice[index] = this.#slice
+      this.#addField(route.keyBytes, value)
+    } else if (column.type === 'json' && (kind & LONE_KINDS) === 0) {
+      this.#exactIn[index] = this.#slice
+      this.#addField(Buffer.from(`"${exactKey(index)}":`), asText(literal))
+    }
+    const isWhole = value !== undefined ? fits && (kind & LONE_KINDS) === 0 : column.type === 'json'
+    if (isWhole) return
+    if (this.#registry.companionOf(column) === undefined) {
+      overflow.push(overflowEntry(this.#nameOf(index), literal, kind))
+      return
+    }
+    this.#textIn[index] = this.#slice
+    this.#addField(Buffer.from(`"${textKey(index)}":`), companionForm(literal, kind))
+  }
+
+  /** Whether the row has as many values as it may have. Fixed columns are few and always get theirs. */
+  #isFull(column: Column | undefined): boolean {
+    return column !== undefined && column.role !== 'fixed' && this.#values >= this.#valuesMax
+  }
+
+  #addField(keyBytes: Buffer, value: Buffer): void {
+    this.#values++
+    const last = this.#parts.at(-1)
+    if (last !== PROPERTIES_OPEN) this.#parts.push(COMMA_BYTE)
+    this.#parts.push(keyBytes, value)
+  }
+
+  /** Tokens whose key stands in the line again: the last one counts, and one in `properties` more than one beside it. */
+  #supersededTokens(): Set<number> {
+    const { count, property, topLevelFrom } = this.#scanner
+    const winner = new Map<number, number>()
+    const losers = new Set<number>()
+    for (let token = 0; token < count; token++) {
+      const index = property[token] as number
+      const before = winner.get(index)
+      if (before === undefined || token < topLevelFrom) {
+        if (before !== undefined) losers.add(before)
+        winner.set(index, token)
+      } else losers.add(token)
+    }
+    return losers
+  }
+
+  #nameOf(index: number): string {
+    return this.#scanner.properties.names[index] as string
+  }
+
+  #place(index: number, kind: number): void {
+    const name = this.#nameOf(index)
+    const placement = this.#registry.place(storableName(name), kind)
+    const { accepts } = this.#scanner.properties
+    const key = this.#spoolKey(index, name)
+    const isOwn = key === name
+    const column = placement.to === 'column' ? placement.column : undefined
+    const overflow = placement.to === 'overflow'
+    this.#routes[index] = { column, overflow, key, keyBytes: Buffer.from(`${JSON.stringify(key)}:`) }
+    if (!isOwn || column === undefined) accepts[index] = 0
+    else if (index === this.#scanner.properties.timeIndex) accepts[index] = KIND.null | KIND.integer | KIND.double
+    else accepts[index] = kindsOf(column.type)
+  }
+
+  /** The property's own name, unless the engine might take it for that of a property met before. */
+  #spoolKey(index: number, name: string): string {
+    const isUsable = name !== '' && !name.startsWith(OWN_KEY) && JSON.stringify(name).length === name.length + 2
+    if (!isUsable) return `${OWN_KEY}${index}`
+    const folded = foldName(name)
+    const owner = this.#keysTaken.get(folded) ?? index
+    this.#keysTaken.set(folded, owner)
+    return owner === index ? name : `${OWN_KEY}${index}`
+  }
+}
+
+const EVENT_OPEN = Buffer.from('{"event":')
+const PROPERTIES_OPEN = Buffer.from(',"properties":{')
+const CLOSE = Buffer.from('}')
+const COMMA_BYTE = Buffer.from([COMMA])
+/** Added, in the overflow, to the name of a property that stands in the line again: there, only the last counts. */
+const SUPERSEDED = ' (superseded)'
+/** The exact name of an event in the overflow, beside a property that may be called event. */
+const EVENT_OVERFLOW_NAME = '../event'
+const EVENT_TEXT_KEY = `${OWN_KEY}event!`
+
+function exactKey(index: number): string {
+  return `${OWN_KEY}${index}=`
+}
+
+function textKey(index: number): string {
+  return `${OWN_KEY}${index}!`
+}
+
+/** A property name as a warehouse can hold it: where UTF-8 can't carry it or it holds NUL, as JSON escapes it. */
+export function storableName(name: string): string {
+  return name.isWellFormed() && !name.includes('\0') ? name : JSON.stringify(name).slice(1, -1)
+}
+
+/** The bytes of a value in its column's own form; undefined when the column does not hold it. */
+function valueForm(column: Column, literal: Buffer, kind: number): Buffer | undefined {
+  if (kind & LONE_KINDS)
+    return column.type === 'text' || column.type === 'json' ? loneForm(column, literal, kind) : undefined
+  if (kind & kindsOf(column.type)) return literal
+  if (column.type === 'text') return asText(literal)
+  if ((column.type === 'timestamptz' || column.type === 'date') && kind === KIND.text) {
+    const given: string = JSON.parse(literal.toString())
+    return isInstant(given) ? Buffer.from(JSON.stringify(toInstantText(given))) : undefined
+  }
+  return undefined
+}
+
+function loneForm(column: Column, literal: Buffer, kind: number): Buffer {
+  const whole = repaired(literal)
+  return column.type === 'text' && kind === KIND.loneJson ? asText(whole) : whole
+}
+
+function timeForm(literal: Buffer, kind: number): Buffer | undefined {
+  return kind & (KIND.integer | KIND.double) ? literal : undefined
+}
+
+/** A text's own characters; the JSON literal of anything else, and of a text that UTF-8 can't carry. */
+function companionForm(literal: Buffer, kind: number): Buffer {
+  return kind === KIND.text ? literal : asText(literal)
+}
+
+/** A JSON text whose characters are these bytes. */
+function asText(literal: Buffer): Buffer {
+  return Buffer.from(JSON.stringify(literal.toString()))
+}
+
+const SURROGATE_ESCAPES =
+  /\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u(?:[dD][89a-fA-F][0-9a-fA-F]{2}|0000))|\\./g
+
+/** The literal with U+FFFD for each lone surrogate and each NUL, which can only be there as escapes. */
+function repaired(literal: Buffer): Buffer {
+  const text = literal.toString().replace(SURROGATE_ESCAPES, (found, lone) => (lone === undefined ? found : '\\ufffd'))
+  return Buffer.from(text)
+}
+
+/** `,"name":value` for the overflow object, where a value that UTF-8 can't carry is a text of its JSON. */
+function overflowEntry(name: string, literal: Buffer, kind: number): Buffer {
+  const key = JSON.stringify(storableName(name))
+  return Buffer.concat([Buffer.from(`,${key}:`), kind & LONE_KINDS ? asText(literal) : literal])
+}

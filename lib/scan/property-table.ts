@@ -1,0 +1,139 @@
+import { KIND } from '../columns/value-kinds.ts'
+
+/** What lines hold: events, whose `time` and `$insert_id` mean something, or records, to which no property is special. */
+export type LineKind = 'events' | 'records'
+
+/**
+ * Every property name met in a run, numbered from 0 in the order of meeting. The numbers index the arrays that the
+ * scanner reads in its inner loop; what a number means to a table is kept by whoever owns the columns.
+ */
+export class PropertyTable {
+  readonly names: string[] = []
+  /** Per property: the kinds that may stay as they are in a line. A new property takes only null, if that. */
+  accepts = new Uint16Array(256)
+  /** Per property: the last line that had it, to see duplicates. */
+  lastLine = new Float64Array(256)
+  /** Per property: the last slice in which a line that stayed as it was had it. */
+  seenInSlice = new Float64Array(256)
+  /** Per property: which one came after it last time. The scanner tries that one first. */
+  follower = new Int32Array(256)
+  /** Per property: where `"name":` stands in {@link keys}, and its length; 0 where JSON must escape the name. */
+  keyStart = new Int32Array(256)
+  keyLength = new Int32Array(256)
+  keys = Buffer.alloc(16_384)
+  /** Of events; -1 for records, as no property has. */
+  readonly timeIndex: number
+  readonly insertIdIndex: number
+  readonly eventIndex: number
+  readonly propertiesIndex: number
+
+  readonly #indexOf = new Map<string, number>()
+  #slots = new Int32Array(1024).fill(-1)
+  #hashes = new Int32Array(256)
+  #keysEnd = 0
+
+  constructor(lines: LineKind = 'events') {
+    this.timeIndex = lines === 'events' ? this.indexOfName('time') : -1
+    this.insertIdIndex = lines === 'events' ? this.indexOfName('$insert_id') : -1
+    this.eventIndex = this.indexOfName('event')
+    this.propertiesIndex = this.indexOfName('properties')
+  }
+
+  get size(): number {
+    return this.names.length
+  }
+
+  /** The number of the property whose name is these UTF-8 bytes, which hold no escape. `hash` is {@link hashOf} them. */
+  indexOfBytes(bytes: Buffer, start: number, end: number, hash: number): number {
+    const mask = this.#slots.length - 1
+    const length = end - start
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const index = this.#slots[slot] as number
+      if (index < 0) return this.#add(bytes.toString('utf8', start, end))
+      if (this.#hashes[index] !== hash || this.keyLength[index] !== length + KEY_FRAME) continue
+      const key = (this.keyStart[index] as number) + 1
+      let offset = 0
+      while (offset < length && this.keys[key + offset] === bytes[start + offset]) offset++
+      if (offset === length) return index
+    }
+  }
+
+  /** The number of the property of this name. */
+  indexOfName(name: string): number {
+    return this.#indexOf.get(name) ?? this.#add(name)
+  }
+
+  #add(name: string): number {
+    const index = this.names.push(name) - 1
+    this.#indexOf.set(name, index)
+    if (index === this.accepts.length) this.#growEntries()
+    // The engine can't read a line with a name that UTF-8 can't carry, whatever its value.
+    this.accepts[index] = name.isWellFormed() ? KIND.null : 0
+    // A name that JSON must escape is only ever met escaped, so it needs no slot.
+    const quoted = JSON.stringify(name)
+    const key = Buffer.from(`${quoted}:`)
+    if (quoted.length === name.length + 2) {
+      this.#storeKey(index, key)
+      this.#hashes[index] = hashOf(key.subarray(1, -2))
+      if (this.size * 2 > this.#slots.length) this.#growSlots()
+      else this.#place(index)
+    } else this.keyLength[index] = 0
+    return index
+  }
+
+  #storeKey(index: number, key: Buffer): void {
+    if (this.#keysEnd + key.length > this.keys.length) {
+      const grown = Buffer.alloc(Math.max(this.keys.length * 2, this.#keysEnd + key.length))
+      this.keys.copy(grown)
+      this.keys = grown
+    }
+    key.copy(this.keys, this.#keysEnd)
+    this.keyStart[index] = this.#keysEnd
+    this.keyLength[index] = key.length
+    this.#keysEnd += key.length
+  }
+
+  #place(index: number): void {
+    const mask = this.#slots.length - 1
+    let slot = (this.#hashes[index] as number) & mask
+    while ((this.#slots[slot] as number) >= 0) slot = (slot + 1) & mask
+    this.#slots[slot] = index
+  }
+
+  #growSlots(): void {
+    this.#slots = new Int32Array(this.#slots.length * 2).fill(-1)
+    for (let index = 0; index < this.size; index++) if ((this.keyLength[index] as number) > 0) this.#place(index)
+  }
+
+  #growEntries(): void {
+    const size = this.accepts.length * 2
+    const accepts = new Uint16Array(size)
+    accepts.set(this.accepts)
+    this.accepts = accepts
+    const lastLine = new Float64Array(size)
+    lastLine.set(this.lastLine)
+    this.lastLine = lastLine
+    const seenInSlice = new Float64Array(size)
+    seenInSlice.set(this.seenInSlice)
+    this.seenInSlice = seenInSlice
+    const wider = (old: Int32Array<ArrayBuffer>) => {
+      const grown = new Int32Array(size)
+      grown.set(old)
+      return grown
+    }
+    this.#hashes = wider(this.#hashes)
+    this.follower = wider(this.follower)
+    this.keyStart = wider(this.keyStart)
+    this.keyLength = wider(this.keyLength)
+  }
+}
+
+/** The bytes that `"name":` has more than the name. */
+const KEY_FRAME = 3
+
+/** The hash that the scanner computes while it reads a key. */
+export function hashOf(bytes: Uint8Array): number {
+  let hash = 0
+  for (const byte of bytes) hash = (Math.imul(hash, 31) + byte) | 0
+  return hash
+}

@@ -1,0 +1,106 @@
+import type { Reply, SimulatorContext } from '../http/reply.ts'
+import { dayNumber, dayText, MS_PER_DAY } from '../stores/clock.ts'
+import { COUNT_TYPES, type CountedEvents, countEvents } from '../stores/event-counts.ts'
+import { type DayBucket, dayBuckets } from './day-buckets.ts'
+import type { Project } from './project.ts'
+import {
+  countParameter,
+  daysParameter,
+  listParameter,
+  type Parameters,
+  QueryError,
+  queryRoute,
+  whereParameter,
+} from './query-route.ts'
+
+const INTERVAL_MAX = 3660
+
+/** Units shorter than a day: their length, and how many letters of a date and time name one. */
+const SHORT_UNITS: Readonly<Record<string, { readonly ms: number; readonly letters: number; readonly rest: string }>> =
+  {
+    hour: { ms: 3_600_000, letters: 13, rest: ':00:00' },
+    minute: { ms: 60_000, letters: 16, rest: ':00' },
+  }
+
+/** `GET /api/query/segmentation`, also under `/api/2.0/`: how often one event happened. `on` is not simulated. */
+export function segmentationRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
+  return queryRoute(project, 'counts', async (parameters) => {
+    if (parameters.event === undefined) throw new QueryError('Missing required parameter: event')
+    return counts(project, parameters, [parameters.event], daysParameter(parameters, project.clock))
+  })
+}
+
+/** `GET /api/query/events`, also under `/api/2.0/`: likewise for a list of events, or for the last so many units. */
+export function eventsRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
+  return queryRoute(project, 'counts', async (parameters) => {
+    const names = listParameter(parameters, 'event')
+    if (names === undefined) throw new QueryError('Missing required parameter: event')
+    if (parameters.from_date !== undefined || parameters.interval === undefined) {
+      return counts(project, parameters, names, daysParameter(parameters, project.clock))
+    }
+    const { interval, ...others } = parameters
+    const count = countParameter(parameters, 'interval', 1, INTERVAL_MAX) ?? 1
+    return counts(project, others, names, lastDays(parameters.unit, count, project.clock.today()))
+  })
+}
+
+async function counts(
+  project: Project,
+  parameters: Parameters,
+  names: readonly string[],
+  range: { readonly firstDay: number; readonly lastDay: number },
+) {
+  for (const name of ['on', 'format']) {
+    if (parameters[name] !== undefined) throw new QueryError(`Error in ${name}: not simulated`)
+  }
+  const type = COUNT_TYPES.find((known) => known === (parameters.type ?? 'general'))
+  if (type === undefined) throw new QueryError('Error in type: expected general, unique or average')
+  const { series, bucketOf } = bucketsOf(parameters, range)
+  const counted: CountedEvents = { names, where: whereParameter(parameters), type, ...range, bucketOf }
+  const found = await countEvents(project.store, project.clock, counted)
+  const values = names.map((name) => {
+    const ofName = found.get(name)
+    return [name, Object.fromEntries(series.map((bucket) => [bucket, ofName?.get(bucket) ?? 0]))] as const
+  })
+  return { data: { series, values: Object.fromEntries(values) }, legend_size: names.length }
+}
+
+interface Buckets {
+  readonly series: readonly string[]
+  readonly bucketOf: CountedEvents['bucketOf']
+}
+
+function bucketsOf(parameters: Parameters, { firstDay, lastDay }: { firstDay: number; lastDay: number }): Buckets {
+  const short = SHORT_UNITS[parameters.unit ?? '']
+  if (short !== undefined) {
+    const bucketOf = (ms: number) => {
+      const text = new Date(ms).toISOString().replace('T', ' ')
+      return text.slice(0, short.letters) + short.rest
+    }
+    const starts = Array.from(
+      { length: ((lastDay + 1 - firstDay) * MS_PER_DAY) / short.ms },
+      (_, index) => firstDay * MS_PER_DAY + index * short.ms,
+    )
+    return { series: starts.map(bucketOf), bucketOf }
+  }
+  const buckets = dayBuckets(parameters, firstDay, lastDay)
+  const names = new Map(buckets.flatMap((bucket) => daysIn(bucket).map((day) => [day, bucket.name] as const)))
+  return {
+    series: buckets.map(({ name }) => name),
+    bucketOf: (ms) => names.get(Math.floor(ms / MS_PER_DAY)) ?? '',
+  }
+}
+
+function daysIn({ firstDay, lastDay }: DayBucket): number[] {
+  return Array.from({ length: lastDay + 1 - firstDay }, (_, index) => firstDay + index)
+}
+
+/** The days of the last so many units, the one of today among them. */
+function lastDays(unit: string | undefined, count: number, today: number): { firstDay: number; lastDay: number } {
+  if (unit === 'week') return { firstDay: today - 7 * count + 1, lastDay: today }
+  if (unit !== 'month')
+    return { firstDay: today - (unit === undefined || unit === 'day' ? count - 1 : 0), lastDay: today }
+  const [year = 0, month = 0] = dayText(today).split('-').map(Number)
+  const first = new Date(Date.UTC(year, month - count, 1)).toISOString().slice(0, 10)
+  return { firstDay: dayNumber(first) ?? today, lastDay: today }
+}

@@ -1,0 +1,58 @@
+import { quoteName, quoteText } from '../core/sql.ts'
+import type { DestinationSupports } from '../destination/contract.ts'
+import type { Day } from '../time/days.ts'
+import { type Flattened, readNdjson } from './spool-reader.ts'
+
+const PROCESSED = 'mp_processing_time_ms'
+/** What rows have in common that are the same event, processed once. */
+const IDENTITY = ['event_id', PROCESSED] as const
+
+/** What is loaded already of that which may have come late. */
+export interface LoadedRows {
+  /** By day, until when everything that Mixpanel has processed is loaded; in milliseconds since 1970. */
+  readonly until: ReadonlyMap<Day, number>
+  /** Files of lines with the identities of single rows that are loaded, too. */
+  readonly identities: readonly string[]
+}
+
+/** The rows of a query on `export` that are not loaded yet, those of which that cannot be known included. */
+export function withoutLoaded({ query, columns }: Flattened, { until, identities }: LoadedRows): string {
+  if (!columns.some(({ name }) => name === PROCESSED)) return query
+  const days = [...until].map(([day, end]) => `(DATE ${quoteText(day)}, ${BigInt(end)})`)
+  const covered = days.length === 0 ? '(CAST(NULL AS DATE), CAST(NULL AS BIGINT))' : days.join(', ')
+  const isNew =
+    identities.length === 0
+      ? ''
+      : `AND NOT EXISTS (FROM ${readIdentities(identities)} AS there
+          WHERE ${IDENTITY.map((name) => `there.${name} = arrived.${name}`).join(' AND ')})`
+  return `SELECT arrived.* FROM (${query}) AS arrived
+    LEFT JOIN (VALUES ${covered}) AS covered (day, until) ON arrived._day = covered.day
+    WHERE coalesce(arrived.${PROCESSED} > covered.until, true) ${isNew}`
+}
+
+function readIdentities(paths: readonly string[]): string {
+  return readNdjson(paths, ["event_id: 'VARCHAR'", `${PROCESSED}: 'BIGINT'`], 0)
+}
+
+/** How many rows a query on `export` gives for each day, as `day` and `count`. */
+export function countByDay(query: string): string {
+  return `SELECT CAST(_day AS VARCHAR) AS day, count(*) AS count FROM (${query}) GROUP BY 1 ORDER BY 1`
+}
+
+/**
+ * A query in the destination's own SQL for the identities of the rows of these days that were processed after these
+ * moments. `table` is the quoted path of `export`.
+ */
+export function identitiesAfter(
+  table: string,
+  after: ReadonlyMap<Day, number>,
+  { nameQuote }: Pick<DestinationSupports, 'nameQuote'>,
+): string {
+  const name = (plain: string) => quoteName(plain, nameQuote)
+  const moments = Map.groupBy(after, ([, ms]) => ms)
+  const conditions = [...moments].map(([ms, days]) => {
+    const list = days.map(([day]) => `DATE ${quoteText(day)}`).join(', ')
+    return `(${name(PROCESSED)} > ${BigInt(ms)} AND ${name('_day')} IN (${list}))`
+  })
+  return `SELECT ${IDENTITY.map(name).join(', ')} FROM ${table} WHERE ${conditions.join(' OR ')}`
+}

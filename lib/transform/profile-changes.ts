@@ -1,0 +1,66 @@
+import { fixed } from '../columns/catalogue.ts'
+import type { Column } from '../columns/column.ts'
+import { quoteName, quoteText } from '../core/sql.ts'
+
+/** The table of the changes of people's profiles. The view `engage_history` shows them as states and their times. */
+export const CHANGES_TABLE = 'engage_changes'
+
+/** The columns of a table of changes, before those of the profiles themselves. */
+export const CHANGE_COLUMNS = [
+  fixed('distinct_id', 'text', 'Profile that has changed'),
+  fixed('_change', 'text', 'new, changed or gone'),
+  fixed('_changed_at', 'timestamptz', 'When mixload saw the change: Mixpanel does not tell when it happened'),
+  fixed('_hash', 'text', 'MD5 of all of its properties; empty where it is gone'),
+  fixed('_loaded_at', 'timestamptz', 'When the load was committed'),
+  fixed('_load_id', 'text', 'Load that brought the row: see _mixload_loads'),
+] as const
+
+/** What a table of profiles has no columns for, so that its changes have room for them. */
+export const CHANGE_NAMES: readonly string[] = [...CHANGE_COLUMNS.map(({ name }) => name), 'valid_from', 'valid_to']
+
+/** Profiles as they are now, as a query on the engine, each once. */
+export interface Profiles {
+  readonly query: string
+  /** `distinct_id` and the columns of the properties; none at all where there are no profiles. */
+  readonly columns: readonly Column[]
+}
+
+const NO_PROFILES = "SELECT '' AS distinct_id WHERE false"
+
+/**
+ * A query for the rows of `engage_changes` that lead from profiles as they were to what they are now: a row for each
+ * that is new or changed, with its properties, and one without for each that is gone.
+ * @param before a query for `distinct_id` and `_hash` of the profiles as they were.
+ * @param seenAt when the profiles were read.
+ */
+export function changesQuery(
+  now: Profiles,
+  before: string,
+  seenAt: Date,
+): { readonly query: string; readonly columns: readonly Column[] } {
+  const properties = now.columns.filter(({ role }) => role !== 'fixed')
+  const fixed = CHANGE_COLUMNS.filter(({ name }) => name !== '_loaded_at' && name !== '_load_id')
+  const list = properties.map(({ name }) => `, now.${quoteName(name)}`).join('')
+  return {
+    columns: [...fixed, ...properties],
+    query: `SELECT
+  coalesce(now.distinct_id, before.distinct_id) AS distinct_id,
+  CASE WHEN before.distinct_id IS NULL THEN 'new' WHEN now.distinct_id IS NULL THEN 'gone' ELSE 'changed' END AS _change,
+  TIMESTAMPTZ ${quoteText(seenAt.toISOString())} AS _changed_at,
+  coalesce(now._hash, '') AS _hash${list}
+FROM (SELECT *, ${hashOf(properties)} AS _hash FROM (${now.columns.length === 0 ? NO_PROFILES : now.query})) AS now
+FULL JOIN (${before}) AS before ON before.distinct_id = now.distinct_id
+WHERE before._hash IS DISTINCT FROM now._hash`,
+  }
+}
+
+/**
+ * The same for the same values, whatever other columns there are, and in whatever order they came to the table. Where
+ * there are none, as in a project without profiles, it is that of a profile without properties.
+ */
+function hashOf(properties: readonly Column[]): string {
+  const parts = properties
+    .toSorted((one, other) => (one.name < other.name ? -1 : 1))
+    .map(({ name }) => `${quoteText(`${name}=`)} || CAST(${quoteName(name)} AS VARCHAR)`)
+  return parts.length === 0 ? "md5('')" : `md5(concat_ws(chr(31), ${parts.join(', ')}))`
+}

@@ -1,0 +1,92 @@
+import { type EngineConnection, isOfData } from '../engine/engine.ts'
+import type { SpooledRows } from '../scan/spooled-rows.ts'
+import { partsOf } from '../spool/chunk-parts.ts'
+import { type Chunk, ChunkWriter, removeChunks, type SpoolDirectory } from '../spool/spool.ts'
+import type { DayRows } from '../time/day-tally.ts'
+
+const NEWLINE = 0x0a
+
+/** Whether the engine reads these files as it must for a load. */
+type Probe = (paths: readonly string[]) => Promise<boolean>
+
+/**
+ * What is left of spooled lines that the engine refuses, although the scanner took them: the same without the lines that
+ * fail by themselves, which go to the rejects: a chunk is tried in parts, and of one that fails halves, down to the line.
+ * Undefined when the engine reads every line, so that the failure had
+ * another cause.
+ *
+ * `queryOf` gives the query that the load would run over files.
+ * @throws MixloadError ENGINE_FAILED where the engine fails for another reason, such as want of memory, and SPOOL_FAILED.
+ */
+export async function salvage<S extends SpooledRows>(
+  spooled: S,
+  spool: SpoolDirectory,
+  connection: EngineConnection,
+  queryOf: (paths: readonly string[]) => string,
+): Promise<S | undefined> {
+  const probe: Probe = async (paths) => {
+    try {
+      await connection.all(`SELECT max(hash(COLUMNS(*))) FROM (${queryOf(paths)})`)
+      return true
+    } catch (error) {
+      if (isOfData(error)) return false
+      throw error
+    }
+  }
+  const good: Chunk[] = []
+  const rejects = new ChunkWriter(spool, '.rejects.ndjson')
+  let refused = 0
+  let longestReject = spooled.summary.longestReject
+  for (const chunk of spooled.events) {
+    if (await probe([chunk.path])) {
+      good.push(chunk)
+      continue
+    }
+    const kept = new ChunkWriter(spool, '.ndjson')
+    for await (const part of partsOf(chunk)) {
+      for (const line of await keepReadable(part, kept, spool, probe)) {
+        const entry = Buffer.from(`${JSON.stringify({ reason: 'the engine could not read it', line })}\n`)
+        longestReject = Math.max(longestReject, entry.length)
+        rejects.append(entry, 0, entry.length)
+        refused++
+      }
+      await kept.flush()
+    }
+    good.push(...(await kept.finish()))
+    await removeChunks([chunk])
+  }
+  if (refused === 0) return undefined
+  const { summary } = spooled
+  return {
+    ...spooled,
+    dayRows: lessRows(spooled, refused),
+    events: good,
+    rejects: [...spooled.rejects, ...(await rejects.finish())],
+    summary: { ...summary, events: summary.events - refused, rejects: summary.rejects + refused, longestReject },
+  }
+}
+
+/** Of which days the refused lines were is known only where there is but one. */
+function lessRows({ dayRows, summary }: SpooledRows, refused: number): DayRows | null {
+  const [day, another] = Object.keys(dayRows ?? {})
+  if (day === undefined || another !== undefined || dayRows?.[day] !== summary.events) return null
+  return { [day]: summary.events - refused }
+}
+
+/** Appends the lines that the engine reads to `kept` and gives the others. */
+async function keepReadable(lines: Buffer, kept: ChunkWriter, spool: SpoolDirectory, probe: Probe): Promise<string[]> {
+  const trial = new ChunkWriter(spool, '.trial.ndjson')
+  trial.append(lines, 0, lines.length)
+  const chunks = await trial.finish()
+  const isReadable = await probe(chunks.map(({ path }) => path))
+  await removeChunks(chunks)
+  if (isReadable) {
+    kept.append(lines, 0, lines.length)
+    return []
+  }
+  const middle = lines.indexOf(NEWLINE, Math.floor(lines.length / 2)) + 1
+  const split = middle > 0 && middle < lines.length ? middle : lines.indexOf(NEWLINE) + 1
+  if (split === lines.length) return [lines.toString('utf8', 0, lines.length - 1)]
+  const before = await keepReadable(lines.subarray(0, split), kept, spool, probe)
+  return [...before, ...(await keepReadable(lines.subarray(split), kept, spool, probe))]
+}

@@ -1,0 +1,174 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { RequestBudget } from '../../lib/mixpanel/budget.ts'
+import { MixpanelClient } from '../../lib/mixpanel/client.ts'
+import { Asking } from '../../lib/mixpanel/requester.ts'
+import type { RunEvent } from '../../lib/progress.ts'
+import { parseAnswer } from '../../lib/streams/answer.ts'
+
+interface Received {
+  readonly method: string | undefined
+  readonly url: string | undefined
+  readonly type: string | undefined
+  readonly body: string
+}
+
+let server: Server
+let directory: string
+let client: MixpanelClient
+let budget: RequestBudget
+let answer: (request: Received, response: ServerResponse) => void
+let received: Received[]
+let told: RunEvent[]
+
+beforeEach(async () => {
+  received = []
+  told = []
+  server = createServer(async (request: IncomingMessage, response) => {
+    const parts: Buffer[] = []
+    for await (const part of request) parts.push(part)
+    const { method, url, headers } = request
+    const one = { method, url, type: headers['content-type'], body: Buffer.concat(parts).toString() }
+    received.push(one)
+    answer(one, response)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
+  client = new MixpanelClient({
+    hosts: { data: url, app: url },
+    credentials: { kind: 'service-account', user: 'someone', secret: 'very-secret' },
+    projectId: '12',
+    firstByteTimeoutMs: 5000,
+    idleTimeoutMs: 5000,
+  })
+})
+afterEach(async () => {
+  await client[Symbol.asyncDispose]()
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+  await rm(directory, { recursive: true, force: true })
+})
+
+function asking(atOnce = 0): Asking {
+  budget = new RequestBudget(directory, 'query', { perHour: 0, perSecond: 0, atOnce })
+  return new Asking({
+    client,
+    budget,
+    retry: { retries: { SERVER_FAILED: 3, RATE_LIMITED: 1 }, firstDelayMs: 1, delayMaxMs: 2 },
+    tell: (event) => told.push(event),
+  })
+}
+
+const REQUEST = {
+  family: 'app',
+  path: '/api/query/engage',
+  query: {},
+  form: { where: 'a == "é&b"', page: '2', session_id: 'hidden' },
+} as const
+const { signal } = new AbortController()
+
+describe('asking', () => {
+  it('sends a form by POST, gives the whole body, and counts', async () => {
+    answer = (_, response) => response.end('{"results":[]}')
+    const one = asking()
+    expect(await one.ask(REQUEST, String, signal)).toBe('{"results":[]}')
+    const [request] = received
+    expect(request).toMatchObject({ method: 'POST', type: 'application/x-www-form-urlencoded' })
+    expect(request?.url).toBe('/api/query/engage?project_id=12')
+    expect(Object.fromEntries(new URLSearchParams(request?.body))).toEqual(REQUEST.form)
+    expect(one).toMatchObject({ requests: 1, bytes: 14 })
+  })
+
+  it('sends no body without a form', async () => {
+    answer = (_, response) => response.end('[]')
+    await asking().ask({ family: 'app', path: '/x', query: { a: '1' } }, String, signal)
+    expect(received).toMatchObject([{ method: 'GET', url: '/x?project_id=12&a=1', body: '' }])
+  })
+
+  it('asks again after what may pass, and counts each request', async () => {
+    answer = (_, response) => {
+      response.statusCode = received.length < 3 ? 503 : 200
+      response.end('[1]')
+    }
+    const one = asking()
+    await one.ask(REQUEST, String, signal)
+    expect(one).toMatchObject({ requests: 3, bytes: 3 })
+    expect(told.map(({ kind }) => kind)).toEqual(['retry', 'retry'])
+  })
+
+  it.each([
+    ['{"error":"Unable to authenticate request"}', 'CREDENTIALS_REFUSED'],
+    ['{"request":"/api/2.0/funnels","error":"Timeout Error."}', 'QUERY_TIMEOUT'],
+    ['{"error":"Query rate limit exceeded for project_id: 12. 1/5 queries"}', 'RATE_LIMITED'],
+    ['{"error":"something else"}', 'REQUEST_REFUSED'],
+  ])('takes a refusal with status 200 for what it says: %s', async (text, code) => {
+    answer = (_, response) => response.end(text)
+    await expect(asking().ask(REQUEST, String, signal)).rejects.toMatchObject({ code })
+  })
+
+  it.each(['{"annotations":[],"error":false}', '{"results":[{"error":"x"}],"error":""}', '"error"', '["error"]'])(
+    'takes no other body for a refusal: %s',
+    async (text) => {
+      answer = (_, response) => response.end(text)
+      expect(await asking().ask(REQUEST, String, signal)).toBe(text)
+    },
+  )
+
+  it('asks again for an answer that is a refusal that passes, cannot be read, or took too long', async () => {
+    const bodies = ['{"error":"Query rate limit exceeded"}', '<html>', '{"error":"Timeout Error."}', '[1', '[1]']
+    answer = (_, response) => response.end(bodies[received.length - 1])
+    const read = (body: Buffer) => parseAnswer(body, 'The answer')
+    const one = asking()
+    expect(await one.ask(REQUEST, read, signal)).toEqual([1])
+    expect(one.requests).toBe(bodies.length)
+  })
+
+  it('asks no more than twice again for an answer that cannot be read', async () => {
+    answer = (_, response) => response.end('<html>')
+    const one = asking()
+    const answered = one.ask(REQUEST, (body) => parseAnswer(body, 'The answer'), signal)
+    await expect(answered).rejects.toMatchObject({ code: 'BODY_UNREADABLE' })
+    expect(one.requests).toBe(3)
+  })
+
+  it('says what failed with the form, but neither secrets nor the session', async () => {
+    answer = (_, response) => {
+      response.statusCode = 400
+      response.end('{"error":"no such thing"}')
+    }
+    const failure = asking().ask(REQUEST, String, signal)
+    await expect(failure).rejects.toMatchObject({ code: 'REQUEST_REFUSED' })
+    const { message } = (await failure.catch((error) => error)) as Error
+    expect(message).toContain('POST /api/query/engage (where=a')
+    expect(message).not.toMatch(/hidden|very-secret/)
+  })
+
+  it('never has more requests under way than may be at once, and gives each place back, whatever came of it', async () => {
+    let running = 0
+    let most = 0
+    const waiting: (() => void)[] = []
+    answer = (_, response) => {
+      most = Math.max(most, ++running)
+      const count = received.length
+      waiting.push(() => {
+        running--
+        response.statusCode = count % 3 === 0 ? 404 : 200
+        response.end('[]')
+      })
+      // None is answered before another has come, but for the last one.
+      if (count > 1) waiting.shift()?.()
+      if (count === 7) waiting.shift()?.()
+    }
+    const one = asking(2)
+    const all = await Promise.allSettled(Array.from({ length: 7 }, () => one.ask(REQUEST, String, signal)))
+    expect(all.filter(({ status }) => status === 'rejected').length).toBe(2)
+    expect(most).toBe(2)
+    await budget[Symbol.asyncDispose]()
+    expect(JSON.parse(await readFile(join(directory, 'query.json'), 'utf8'))).toMatchObject({ running: [] })
+  })
+})
