@@ -116,7 +116,11 @@ export async function openWarehouse(settings: Settings, tell: Tell, signal: Abor
       warn: (message) => tell({ kind: 'warning', message }),
     })
     opened.push(made)
-    const destination = patientDestination(made, { policy: DESTINATION_RETRIES, tell, signal })
+    const destination = patientDestination(made, {
+      policy: DESTINATION_RETRIES,
+      onRetry: (error, delayMs) => tell({ kind: 'retry', error, delayMs }),
+      signal,
+    })
     return { engine, destination, spool, [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()

@@ -99,22 +99,45 @@ function closureOf(path: string): ReadonlySet<string> {
   return seen
 }
 
-/** The first circle of imports, types included; undefined where there is none. */
-function circle(): readonly string[] | undefined {
+/** What each file imports when it is loaded, types included. */
+const FILE_IMPORTS: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+  SOURCES.map(({ path, imports }) => [
+    path,
+    new Set(imports.filter(({ isFile, isDynamic }) => isFile && !isDynamic).map(({ target }) => target)),
+  ]),
+)
+
+/** The files that may stand at the root of `lib/`. Each counts as a folder of its own. */
+const LIB_ROOT = ['lib/index.ts', 'lib/progress.ts', 'lib/settings.ts', 'lib/slices.ts']
+
+/** What each folder imports from other folders. */
+function folderImports(): ReadonlyMap<string, ReadonlySet<string>> {
+  const folderOf = (path: string) => (dirname(path) === 'lib' ? path : dirname(path))
+  const folders = new Map<string, Set<string>>()
+  for (const [path, targets] of FILE_IMPORTS) {
+    const folder = folderOf(path)
+    const others = [...targets].map(folderOf).filter((other) => other !== folder)
+    folders.set(folder, new Set([...(folders.get(folder) ?? []), ...others]))
+  }
+  return folders
+}
+
+/** The first cycle in a graph, as the names along it; undefined if there is none. */
+function cycleIn(graph: ReadonlyMap<string, ReadonlySet<string>>): readonly string[] | undefined {
   const done = new Set<string>()
-  const visit = (path: string, way: readonly string[]): readonly string[] | undefined => {
-    const at = way.indexOf(path)
-    if (at >= 0) return [...way.slice(at), path]
-    if (done.has(path)) return undefined
-    for (const { target, isFile, isDynamic } of BY_PATH.get(path)?.imports ?? []) {
-      const found = isFile && !isDynamic ? visit(target, [...way, path]) : undefined
+  const visit = (name: string, path: readonly string[]): readonly string[] | undefined => {
+    const start = path.indexOf(name)
+    if (start >= 0) return [...path.slice(start), name]
+    if (done.has(name)) return undefined
+    for (const target of graph.get(name) ?? []) {
+      const found = visit(target, [...path, name])
       if (found !== undefined) return found
     }
-    done.add(path)
+    done.add(name)
     return undefined
   }
-  for (const { path } of SOURCES) {
-    const found = visit(path, [])
+  for (const name of graph.keys()) {
+    const found = visit(name, [])
     if (found !== undefined) return found
   }
   return undefined
@@ -193,8 +216,22 @@ describe('the directions of imports', () => {
     expect(offences(others, ({ target, isFile }) => !isFile && shell.includes(packageOf(target)))).toEqual([])
   })
 
-  it('nothing goes round in a circle', () => {
-    expect(circle()).toBeUndefined()
+  it('no files import each other in a cycle', () => {
+    expect(cycleIn(FILE_IMPORTS)).toBeUndefined()
+  })
+
+  it('no folders import each other in a cycle', () => {
+    expect(cycleIn(folderImports())).toBeUndefined()
+  })
+
+  it('finds a cycle where there is one', () => {
+    const graph = new Map(Object.entries({ a: ['b'], b: ['c', 'd'], c: [], d: ['b'] }).map(([k, v]) => [k, new Set(v)]))
+    expect(cycleIn(graph)).toEqual(['b', 'd', 'b'])
+  })
+
+  it('the root of lib has only the files that are allowed there', () => {
+    const found = under('lib').filter(({ path }) => dirname(path) === 'lib')
+    expect(found.map(({ path }) => path).sort()).toEqual(LIB_ROOT)
   })
 
   it('help loads no database', () => {

@@ -1,6 +1,6 @@
 import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import { ENGINE_SUPPORTS } from '../../lib/destination/capabilities.ts'
 import type { DestinationSupports } from '../../lib/destination/contract.ts'
-import { ENGINE_SUPPORTS } from '../../lib/engine/dialect.ts'
 import { isHeldElsewhere } from '../../lib/engine/engine.ts'
 
 /** What a database file of DuckDB's can and can't do. */

@@ -1,4 +1,5 @@
 import { MixloadError } from '../../lib/core/errors.ts'
+import { ENGINE_SUPPORTS } from '../../lib/destination/capabilities.ts'
 import { alreadyLoaded, countMismatch, nextLoadedAt } from '../../lib/destination/commit-rules.ts'
 import type {
   Destination,
@@ -13,7 +14,6 @@ import type {
   View,
 } from '../../lib/destination/contract.ts'
 import { inTurns } from '../../lib/destination/serialized.ts'
-import { ENGINE_SUPPORTS } from '../../lib/engine/dialect.ts'
 import { type Engine, type EngineConnection, interruptible } from '../../lib/engine/engine.ts'
 
 const SUPPORTS: DestinationSupports = {

@@ -1,5 +1,5 @@
+import { ENGINE_SUPPORTS } from '../../lib/destination/capabilities.ts'
 import type { DestinationSupports } from '../../lib/destination/contract.ts'
-import { ENGINE_SUPPORTS } from '../../lib/engine/dialect.ts'
 
 /** What a directory of Parquet files can and can't do. Its views are for DuckDB, which reads the files. */
 export const SUPPORTS: DestinationSupports = {

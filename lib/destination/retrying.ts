@@ -1,6 +1,5 @@
-import { isFailure } from '../core/errors.ts'
+import { isFailure, type MixloadError } from '../core/errors.ts'
 import { type RetryPolicy, retrying } from '../core/retry.ts'
-import type { Tell } from '../progress.ts'
 import type { Destination, LoadRecord, LoadTarget, NewColumn, NewLoad, Relation, TakeRows, View } from './contract.ts'
 
 /** How long a destination that is away is waited for: nearly half an hour. */
@@ -12,7 +11,8 @@ export const DESTINATION_RETRIES: RetryPolicy = {
 
 export interface PatientOptions {
   readonly policy: RetryPolicy
-  readonly tell: Tell
+  /** Called before each wait. */
+  readonly onRetry: (error: MixloadError, delayMs: number) => void
   /** Ends the waiting in calls that take no signal of their own. */
   readonly signal: AbortSignal
 }
@@ -23,10 +23,9 @@ export interface PatientOptions {
  */
 export function patientDestination(
   inner: Destination,
-  { policy, tell, signal: runSignal }: PatientOptions,
+  { policy, onRetry, signal: runSignal }: PatientOptions,
 ): Destination {
-  const patiently = <T>(signal: AbortSignal, work: () => Promise<T>) =>
-    retrying(policy, signal, work, (error, delayMs) => tell({ kind: 'retry', error, delayMs }))
+  const patiently = <T>(signal: AbortSignal, work: () => Promise<T>) => retrying(policy, signal, work, onRetry)
 
   const load = (relation: Relation, target: LoadTarget, record: NewLoad, signal: AbortSignal): Promise<LoadRecord> => {
     let isInDoubt = false

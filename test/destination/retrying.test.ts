@@ -6,7 +6,6 @@ import { type ErrorCode, MixloadError } from '../../lib/core/errors.ts'
 import type { Destination } from '../../lib/destination/contract.ts'
 import { patientDestination } from '../../lib/destination/retrying.ts'
 import type { Engine } from '../../lib/engine/engine.ts'
-import type { RunEvent } from '../../lib/progress.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import { load, makeTable, manyRows, TABLE, unaborted } from '../conformance/rows.ts'
 import { transparent } from '../conformance/transparent.ts'
@@ -21,12 +20,12 @@ describe('a destination that is waited for', () => {
   let directory: string
   let engine: Engine
   let memory: MemoryDestination
-  let told: RunEvent[]
+  let reported: { readonly error: MixloadError; readonly delayMs: number }[]
   beforeEach(async () => {
     directory = await mkdtemp(`${tmpdir()}/mixload-test-`)
     engine = await newEngine(directory)
     memory = createMemoryDestination({ engine })
-    told = []
+    reported = []
     await memory.open(unaborted())
     await makeTable(memory)
   })
@@ -65,7 +64,7 @@ describe('a destination that is waited for', () => {
         firstDelayMs: 1,
         delayMaxMs: 2,
       },
-      tell: (event) => told.push(event),
+      onRetry: (error, delayMs) => reported.push({ error, delayMs }),
       signal: unaborted(),
     })
   }
@@ -88,7 +87,7 @@ describe('a destination that is waited for', () => {
     const record = await load(patient(failing(...mishaps)), 'load-1', ROWS)
     expect(record).toEqual((await memory.ledger(TABLE))[0])
     await expectOnce()
-    expect(told.filter(({ kind }) => kind === 'retry').length).toBeGreaterThanOrEqual(mishaps.length)
+    expect(reported.length).toBeGreaterThanOrEqual(mishaps.length)
   })
 
   it('is given up after a while, with the last failure', async () => {
@@ -100,7 +99,7 @@ describe('a destination that is waited for', () => {
     'is not waited for after %s',
     async (code) => {
       await expectFailure(load(patient(failing({ code, isCommitted: false })), 'load-1', ROWS), code)
-      expect(told).toEqual([])
+      expect(reported).toEqual([])
     },
   )
 
@@ -115,7 +114,7 @@ describe('a destination that is waited for', () => {
     const controller = new AbortController()
     const destination = patientDestination(failing(AWAY), {
       policy: { retries: { DESTINATION_UNAVAILABLE: 5 }, firstDelayMs: 60_000, delayMaxMs: 60_000 },
-      tell: () => controller.abort(new Error('enough')),
+      onRetry: () => controller.abort(new Error('enough')),
       signal: controller.signal,
     })
     await expect(load(destination, 'load-1', ROWS, { signal: controller.signal })).rejects.toThrow()

@@ -348,7 +348,7 @@ describe('BigQuery out of reach', () => {
     await using place = await fakePlace()
     const inner = await opened(place)
     const policy = { retries: { DESTINATION_UNAVAILABLE: 50, COMMIT_IN_DOUBT: 50 }, firstDelayMs: 1, delayMaxMs: 5 }
-    const destination = patientDestination(inner, { policy, tell: () => {}, signal: unaborted() })
+    const destination = patientDestination(inner, { policy, onRetry: () => {}, signal: unaborted() })
     // Requests in a fixed, uneven pattern: lost before, lost after, refused.
     const faults: readonly Fault[] = [
       'lost',

@@ -32,7 +32,7 @@ const ROWS = manyRows(100, DAY)
 const REJECTS = rejectsOf('one', 'two')
 const AGAIN = {
   policy: { retries: { DESTINATION_UNAVAILABLE: 5, COMMIT_IN_DOUBT: 5 }, firstDelayMs: 1, delayMaxMs: 5 },
-  tell: () => {},
+  onRetry: () => {},
   signal: unaborted(),
 }
 

@@ -100,7 +100,11 @@ export class Pipeline implements AsyncDisposable {
     })
     await using made = await this.#destination(engine)
     const inner = options.around?.(made) ?? made
-    const destination = patientDestination(inner, { policy: options.destinationRetry ?? HURRIED, tell, signal })
+    const destination = patientDestination(inner, {
+      policy: options.destinationRetry ?? HURRIED,
+      onRetry: (error, delayMs) => tell({ kind: 'retry', error, delayMs }),
+      signal,
+    })
     await destination.open(signal)
     const there = await destination.columns('export')
     const fixed = exportColumns(false).filter(({ name }) => !there.some((column) => column.name === name))
