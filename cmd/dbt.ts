@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
-import { readFile, rename, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { isFailure, MixloadError, messageOf } from '../lib/core/errors.ts'
 import { makeDirectory } from '../lib/core/make-directory.ts'
 import { packagePath } from '../lib/core/package-root.ts'
+import { replaceFile } from '../lib/core/replace-file.ts'
 import { foundTables, sourceFor } from '../lib/dbt/found-tables.ts'
 import { askLexicon, type Lexicon } from '../lib/dbt/lexicon.ts'
 import { mergedFile } from '../lib/dbt/sources-file.ts'
@@ -77,9 +78,7 @@ const said = (what: string, names: readonly string[]) => (names.length === 0 ? [
 
 async function write(file: string, text: string): Promise<void> {
   await makeDirectory(dirname(file))
-  const unfinished = join(dirname(file), `.${process.pid}.unfinished`)
-  await writeFile(unfinished, text)
-  await rename(unfinished, file)
+  await replaceFile(file, text)
 }
 
 /**

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { readFile, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { MixloadError, messageOf } from '../lib/core/errors.ts'
 import { makeDirectory } from '../lib/core/make-directory.ts'
+import { replaceFile } from '../lib/core/replace-file.ts'
 
 /** How often the state is written, so that it costs nothing. */
 const WRITE_EVERY_MS = 500
@@ -65,9 +66,7 @@ export class ImportResume {
     this.#written = through
     this.#writing = this.#writing.then(async () => {
       await makeDirectory(dirname(this.#path), 0o700)
-      const aside = `${this.#path}.${process.pid}.new`
-      await writeFile(aside, JSON.stringify({ through }), { mode: 0o600 })
-      await rename(aside, this.#path)
+      await replaceFile(this.#path, JSON.stringify({ through }), { mode: 0o600 })
     })
     this.#writing.catch(() => {})
   }

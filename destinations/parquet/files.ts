@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { MixloadError, messageOf } from '../../lib/core/errors.ts'
 
@@ -49,39 +49,6 @@ export async function syncFile(path: string): Promise<void> {
   } finally {
     await file.close()
   }
-}
-
-/** Waits until the names in a directory are on the disk. */
-export async function syncDirectory(path: string): Promise<void> {
-  let directory: Awaited<ReturnType<typeof open>>
-  try {
-    directory = await open(path, 'r')
-  } catch (error) {
-    // Windows opens no directories, and needs no such step.
-    if (isFileError(error, 'EISDIR', 'EPERM', 'EACCES')) return
-    throw error
-  }
-  try {
-    await directory.sync()
-  } catch (error) {
-    // Some network file systems know no such step.
-    if (!isFileError(error, 'EINVAL', 'ENOTSUP', 'EPERM', 'EISDIR')) throw error
-  } finally {
-    await directory.close()
-  }
-}
-
-/** Writes a file so that its name always stands for the whole of the old text or of the new one. */
-export async function replaceFile(path: string, text: string): Promise<void> {
-  const aside = `${path}.new`
-  try {
-    await writeFile(aside, text, { flush: true })
-    await rename(aside, path)
-  } catch (error) {
-    await rm(aside, { force: true }).catch(() => {})
-    throw error
-  }
-  await syncDirectory(dirname(path))
 }
 
 /** Renames a file into a directory, which is made where it is not there. */

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { Column } from '../../lib/columns/column.ts'
 import { MixloadError, messageOf } from '../../lib/core/errors.ts'
 import { makeDirectory } from '../../lib/core/make-directory.ts'
+import { replaceFile, syncDirectory } from '../../lib/core/replace-file.ts'
 import { quoteName } from '../../lib/core/sql.ts'
 import { nextLoadedAt } from '../../lib/destination/commit-rules.ts'
 import type {
@@ -21,7 +22,7 @@ import type {
 import { inTurns } from '../../lib/destination/serialized.ts'
 import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine/engine.ts'
 import { SUPPORTS } from './dialect.ts'
-import { fileFailure, isFileError, moveInto, replaceFile, syncDirectory, syncFile } from './files.ts'
+import { fileFailure, isFileError, moveInto, syncFile } from './files.ts'
 import { DAY_COLUMN, type Layout, layoutOf, REJECTS, SCHEMA_FILE, tableName } from './layout.ts'
 import { RunLock } from './lock.ts'
 import { PendingLoad } from './publish.ts'
@@ -225,7 +226,7 @@ class ParquetDestination implements Destination {
     await this.#doing('cannot make the views', async () => {
       const all = withViews(await readViews(this.#layout), views)
       await checkViews(connection, await this.#tables(), all)
-      await replaceFile(this.#layout.views, JSON.stringify(all, undefined, 2))
+      await replaceFile(this.#layout.views, JSON.stringify(all, undefined, 2), { isDurable: true })
       await this.#writeViews()
     })
   }
@@ -274,7 +275,7 @@ class ParquetDestination implements Destination {
     const text = viewsSql(this.#layout, await this.#tables(), await readViews(this.#layout))
     const { viewsSql: path } = this.#layout
     const before = await readFile(path, 'utf8').catch(() => '')
-    if (text !== before) await replaceFile(path, text)
+    if (text !== before) await replaceFile(path, text, { isDurable: true })
   }
 
   /** Writes a table's schema as a file without rows, for readers that take the columns from one file. */

@@ -2,9 +2,10 @@ import { constants, existsSync } from 'node:fs'
 import { copyFile, link, readFile, realpath, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import { replaceFile } from '../../lib/core/replace-file.ts'
 import { quoteName, quoteText } from '../../lib/core/sql.ts'
 import { type EngineConnection, isHeldElsewhere } from '../../lib/engine/engine.ts'
-import { isFileError, replaceFile } from './files.ts'
+import { isFileError } from './files.ts'
 import type { Layout } from './layout.ts'
 
 /** The system's lock keeps other processes out, but not this one. */
@@ -44,7 +45,7 @@ export class RunLock {
     }
     const lock = new RunLock(layout, connection, catalog, path)
     try {
-      await replaceFile(layout.holder, `process ${process.pid} on ${hostname()}`)
+      await replaceFile(layout.holder, `process ${process.pid} on ${hostname()}`, { isDurable: true })
     } catch (error) {
       await lock.release()
       throw error

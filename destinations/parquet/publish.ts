@@ -1,7 +1,8 @@
 import { mkdir, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { replaceFile, syncDirectory } from '../../lib/core/replace-file.ts'
 import type { LoadRecord } from '../../lib/destination/contract.ts'
-import { isFileError, moveInto, namesIn, replaceFile, syncDirectory, syncFile } from './files.ts'
+import { isFileError, moveInto, namesIn, syncFile } from './files.ts'
 import { fileName, type Layout } from './layout.ts'
 import { type AddedFile, commitText, readChanges } from './records.ts'
 
@@ -57,7 +58,7 @@ export class PendingLoad {
   ): Promise<void> {
     const added = files.map(({ table, path, rows, bytes }) => ({ table, path, rows, bytes }))
     for (const { staged } of files) await syncFile(staged)
-    await replaceFile(join(this.directory, COMMIT), commitText(record, { added, removed }))
+    await replaceFile(join(this.directory, COMMIT), commitText(record, { added, removed }), { isDurable: true })
     await syncDirectory(this.#layout.pending)
     const aside = [...removed.entries()]
     const directories = new Set([...removed, ...added.map(({ path }) => path)].map(dirname))

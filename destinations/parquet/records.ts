@@ -2,11 +2,12 @@ import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
 import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import { replaceFile } from '../../lib/core/replace-file.ts'
 import { alreadyLoaded } from '../../lib/destination/commit-rules.ts'
 import type { KnownColumn, LoadRecord, WriteMode } from '../../lib/destination/contract.ts'
 import { columnRow } from '../../lib/destination/ledger-row.ts'
 import { dayRowsOf, dayRowsText } from '../../lib/time/day-tally.ts'
-import { namesIn, replaceFile } from './files.ts'
+import { namesIn } from './files.ts'
 import { fileName, type Layout } from './layout.ts'
 
 /** A data file that a load has added. */
@@ -159,7 +160,7 @@ export class ColumnLog {
   /** Writes down all columns of a table. */
   async put(table: string, columns: readonly KnownColumn[]): Promise<void> {
     const lines = columns.map((column) => columnRow(table, column, column.firstSeenAt))
-    await replaceFile(this.#path(table), lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+    await replaceFile(this.#path(table), lines.map((line) => `${JSON.stringify(line)}\n`).join(''), { isDurable: true })
   }
 
   #path(table: string): string {

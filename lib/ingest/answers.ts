@@ -1,3 +1,4 @@
+import { memberOf, parseJson } from '../core/json.ts'
 import { complaint, refusalError } from '../mixpanel/response-errors.ts'
 import type { Endpoint } from './endpoints.ts'
 
@@ -37,7 +38,7 @@ export function readAnswer(endpoint: Endpoint, answer: IngestAnswer, count: numb
   const { status, body } = answer
   if (status === 413) return { kind: 'too-large', reason: complaint(body) }
   if (status === 415 && answer.wasPacked === true) return { kind: 'gzip-refused' }
-  const value = parsed(body)
+  const value = parseJson(body)
   const failed = memberOf(value, 'failed_records')
   if ((status === 400 || status === 200) && Array.isArray(failed) && failed.length > 0) {
     return failedVerdict(failed, count)
@@ -83,17 +84,4 @@ function refusalOf(body: string): string {
 
 function allOf(count: number, reason: string): readonly RecordFault[] {
   return Array.from({ length: count }, (_, position) => ({ position, reason }))
-}
-
-function memberOf(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined
-}
-
-function parsed(body: string): unknown {
-  try {
-    return JSON.parse(body)
-  } catch {
-    // An answer of another form: its status, or its text, has to do.
-    return undefined
-  }
 }

@@ -1,3 +1,5 @@
+import { isJson } from '../core/json.ts'
+
 /** A number as people write it, of which nothing is lost when it is taken as one. */
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/
 
@@ -9,15 +11,6 @@ export function valueJson(text: string): string {
   if (NUMBER.test(text) || text === 'true' || text === 'false' || text === 'null') return text
   if (/^\s*[[{"]/.test(text) && isJson(text)) return text.replace(/[\n\r]/g, ' ')
   return JSON.stringify(text)
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
 }
 
 /** Columns of a CSV file that name the event or a person: their values are texts, whatever they look like. */

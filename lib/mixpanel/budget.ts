@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import lockfile from 'proper-lockfile'
 import { z } from 'zod'
 import { MixloadError, messageOf } from '../core/errors.ts'
+import { parseJson } from '../core/json.ts'
 import { makeDirectory } from '../core/make-directory.ts'
 import { isRunning } from '../core/process-alive.ts'
+import { replaceFile } from '../core/replace-file.ts'
 
 /**
  * By how much a request may take longer to Mixpanel than a later one, as the first one of a connection does: Mixpanel
@@ -181,7 +183,7 @@ export class RequestBudget implements AsyncDisposable {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { sent: [], running: [] }
       throw this.#failure(error)
     }
-    const stored = StoredBudget.safeParse(parsed(text))
+    const stored = StoredBudget.safeParse(parseJson(text))
     // A file that can't be read counts for nothing: the server's own limit still holds.
     if (!stored.success) return { sent: [], running: [] }
     return {
@@ -193,18 +195,8 @@ export class RequestBudget implements AsyncDisposable {
   }
 
   async #write(stored: StoredBudget): Promise<void> {
-    const aside = `${this.#path}.${process.pid}.new`
-    await writeFile(aside, JSON.stringify(stored), { mode: 0o600 })
-    await rename(aside, this.#path)
+    await replaceFile(this.#path, JSON.stringify(stored), { mode: 0o600 })
   }
 }
 
 async function nothingToRelease(): Promise<void> {}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}

@@ -1,4 +1,5 @@
 import { MixloadError } from '../core/errors.ts'
+import { memberOf, parseJson } from '../core/json.ts'
 
 /** What is known of an answer that is not 200. */
 export interface Refusal {
@@ -105,32 +106,16 @@ export function refusalError(refusal: Refusal): MixloadError {
 
 /** Whether a body is JSON that says in its `error` that something failed. */
 export function isRefusal(body: string): boolean {
-  try {
-    const value: unknown = JSON.parse(body)
-    return (
-      typeof value === 'object' &&
-      value !== null &&
-      'error' in value &&
-      typeof value.error === 'string' &&
-      value.error !== ''
-    )
-  } catch {
-    return false
-  }
+  const error = memberOf(parseJson(body), 'error')
+  return typeof error === 'string' && error !== ''
 }
 
 /** What a body complains of: the `error` or `message` of a JSON body, or the body itself. */
 export function complaint(body: string): string {
-  try {
-    const value: unknown = JSON.parse(body)
-    if (typeof value === 'object' && value !== null) {
-      if ('error' in value && typeof value.error === 'string') return oneLine(value.error)
-      if ('message' in value && typeof value.message === 'string') return oneLine(value.message)
-    }
-  } catch {
-    // Export answers are often bare text.
-  }
-  return oneLine(body)
+  const answer = parseJson(body)
+  const said = [memberOf(answer, 'error'), memberOf(answer, 'message')].find((text) => typeof text === 'string')
+  // Export answers are often bare text.
+  return oneLine(said ?? body)
 }
 
 function oneLine(text: string): string {

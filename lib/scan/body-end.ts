@@ -1,3 +1,5 @@
+import { isObject, parseJson } from '../core/json.ts'
+
 /**
  * What an export body says when it is not whole. Mixpanel sends the status line before the scan ends, so a scan that
  * fails can only say so inside the body, as the last thing in it.
@@ -18,10 +20,6 @@ export function announcesFailure(line: string): boolean {
 
 /** An object that merely has a key of such a name, without anything that says error. */
 function isUnrelatedObject(line: string): boolean {
-  try {
-    const value: unknown = JSON.parse(line)
-    return typeof value === 'object' && value !== null && !('error' in value)
-  } catch {
-    return false
-  }
+  const value = parseJson(line)
+  return isObject(value) && !('error' in value)
 }

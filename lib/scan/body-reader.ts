@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { KIND } from '../columns/value-kinds.ts'
 import { MixloadError } from '../core/errors.ts'
+import { isJson } from '../core/json.ts'
 import type { ChunkWriter } from '../spool/spool.ts'
 import type { DayTally } from '../time/day-tally.ts'
 import { clockMs, type EventClock, isStorable } from '../time/event-time.ts'
@@ -330,15 +331,6 @@ function integerAt(bytes: Buffer, start: number, end: number): number {
   let value = 0
   for (let at = isNegative ? start + 1 : start; at < end; at++) value = value * 10 + (bytes[at] as number) - 0x30
   return isNegative ? -value : value
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
 }
 
 function noExport(): MixloadError {

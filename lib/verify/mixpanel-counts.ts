@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { MixloadError } from '../core/errors.ts'
+import { parseJson } from '../core/json.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
 import type { StreamContext } from '../streams/stream.ts'
 import type { Day } from '../time/days.ts'
@@ -84,14 +85,10 @@ export function batchesOf(names: readonly string[], bytesMax: number): readonly 
 }
 
 function parsed<T>(schema: z.ZodType<T>, body: Buffer, what: string): T {
-  let value: unknown
-  try {
-    value = JSON.parse(body.toString())
-  } catch (error) {
-    throw new MixloadError('BODY_UNREADABLE', `Mixpanel's ${what} are no JSON.`, { cause: error })
-  }
+  const value = parseJson(body.toString())
+  if (value === undefined) throw new MixloadError('BODY_UNREADABLE', `Mixpanel's ${what} are not valid JSON.`)
   const result = schema.safeParse(value)
   if (!result.success)
-    throw new MixloadError('BODY_UNREADABLE', `Mixpanel's ${what} have a form that is not known. Please report this.`)
+    throw new MixloadError('BODY_UNREADABLE', `Mixpanel's ${what} have an unknown form. Please report this.`)
   return result.data
 }
