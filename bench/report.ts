@@ -1,7 +1,7 @@
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { version as duckdbVersion } from '@duckdb/node-api'
+import { textTable } from '../cmd/text-table.ts'
 import { type Figures, failuresOf, figuresOf, type Runs, type Spread } from './figures.ts'
-import { textTable } from './text-table.ts'
 
 const HEADINGS = [
   'case',

@@ -74,7 +74,7 @@ export function printSummary(output: Output, results: readonly StreamResult[]): 
     result.seconds.toFixed(1),
     result.outcome === 'done' ? '' : result.outcome,
   ])
-  output.print(`\n${textTable([HEADINGS, ...rows])}`)
+  output.print(`\n${textTable(HEADINGS, rows)}`)
 }
 
 /** What there is to say of a run beside its numbers. `expected`: what dates were expected to lie in. */
