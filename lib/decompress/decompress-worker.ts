@@ -1,24 +1,24 @@
-/** The thread that unzips for {@link ./unzip-thread.ts}: one body after the other, in buffers that it is lent. */
+/** The worker behind `decompressInWorker`: it decompresses one body after another into buffers that it is lent. */
 import { parentPort } from 'node:worker_threads'
 import { MixloadError } from '../core/errors.ts'
-import { type Packing, unzipped } from './decompress.ts'
-import type { FromWorker, ToWorker } from './decompress-thread.ts'
+import { type Compression, decompressed } from './decompress.ts'
+import type { FromWorker, ToWorker } from './decompress-in-worker.ts'
 
 const port = parentPort
-if (port === null) throw new TypeError('unzip-worker.ts is the file of a thread')
+if (port === null) throw new TypeError('decompress-worker.ts runs only as a worker')
 
-/** Packed blocks that have come and are not unzipped yet; undefined is the end. */
-const packed: (Buffer | undefined)[] = []
+/** Compressed blocks that have arrived and wait; undefined marks the end of a body. */
+const compressed: (Buffer | undefined)[] = []
 /** Buffers to fill. */
 const lent: ArrayBuffer[] = []
-/** Those that wait for a message: for packed blocks, for a buffer, or both. */
+/** Callers that wait for a compressed block or a buffer. */
 let waiting: (() => void)[] = []
 
-function tell(message: FromWorker, transfer: readonly ArrayBuffer[] = []): void {
+function send(message: FromWorker, transfer: readonly ArrayBuffer[] = []): void {
   port?.postMessage(message, [...transfer])
 }
 
-/** Waits for a message, whichever comes next. */
+/** Waits for the next message. */
 function arrival(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   waiting.push(resolve)
@@ -27,10 +27,10 @@ function arrival(): Promise<void> {
 
 async function* received(): AsyncGenerator<Buffer, void, undefined> {
   for (;;) {
-    while (packed.length === 0) await arrival()
-    const block = packed.shift()
+    while (compressed.length === 0) await arrival()
+    const block = compressed.shift()
     if (block === undefined) return
-    tell({ kind: 'taken' })
+    send({ kind: 'taken' })
     yield block
   }
 }
@@ -43,17 +43,17 @@ async function lentBuffer(): Promise<Buffer> {
   }
 }
 
-async function unzip(packing: Exclude<Packing, 'none'>): Promise<void> {
+async function decompressBody(compression: Exclude<Compression, 'none'>): Promise<void> {
   let filling: Buffer | undefined
   let used = 0
   const hand = (full: Buffer) => {
     const buffer = full.buffer as ArrayBuffer
-    tell({ kind: 'block', buffer, length: used }, [buffer])
+    send({ kind: 'block', buffer, length: used }, [buffer])
     filling = undefined
     used = 0
   }
   try {
-    for await (const block of unzipped(received(), packing)) {
+    for await (const block of decompressed(received(), compression)) {
       for (let at = 0; at < block.length; ) {
         filling ??= await lentBuffer()
         const length = block.copy(filling, used, at)
@@ -63,17 +63,17 @@ async function unzip(packing: Exclude<Packing, 'none'>): Promise<void> {
       }
     }
     if (filling !== undefined) hand(filling)
-    tell({ kind: 'end' })
+    send({ kind: 'end' })
   } catch (error) {
     const code = error instanceof MixloadError ? error.code : 'BODY_UNREADABLE'
-    tell({ kind: 'failed', code, message: error instanceof Error ? error.message : String(error) })
+    send({ kind: 'failed', code, message: error instanceof Error ? error.message : String(error) })
   }
 }
 
 port.on('message', (message: ToWorker) => {
-  if (message.kind === 'start') void unzip(message.packing)
+  if (message.kind === 'start') void decompressBody(message.compression)
   else if (message.kind === 'lend') lent.push(message.buffer)
-  else packed.push(message.kind === 'end' ? undefined : Buffer.from(message.bytes))
+  else compressed.push(message.kind === 'end' ? undefined : Buffer.from(message.bytes))
   const woken = waiting
   waiting = []
   for (const wake of woken) wake()

@@ -10,18 +10,18 @@ import {
 } from 'node:zlib'
 import { MixloadError, messageOf } from '../core/errors.ts'
 
-/** How bytes are packed. */
-export type Packing = keyof typeof DECOMPRESSORS | 'none'
+/** How bytes are compressed. */
+export type Compression = keyof typeof DECOMPRESSORS | 'none'
 
 const GZIP = [0x1f, 0x8b]
 const ZSTD = [0x28, 0xb5, 0x2f, 0xfd]
-/** What a zstd file may begin with instead: a frame to be skipped, whose first four bits do not matter. */
+/** A zstd file may begin with a skippable frame instead, whose first four bits vary. */
 const ZSTD_SKIPPABLE = [0x2a, 0x4d, 0x18]
 
-/** Bytes of a beginning that {@link packingOf} looks at. */
+/** How many first bytes {@link compressionOf} looks at. */
 export const MAGIC_BYTES = 4
 
-/** What is unzipped and not used yet is not much, and little is left to be collected. */
+/** Small buffers: little decompressed data waits, and little memory is left to be collected. */
 const OUTPUT = { chunkSize: 64 * 1024, readableHighWaterMark: 256 * 1024 }
 
 const DECOMPRESSORS = {
@@ -32,8 +32,8 @@ const DECOMPRESSORS = {
 
 type Decompressor = Gunzip | Inflate | ZstdDecompress
 
-/** The packing that the beginning of some bytes tells. */
-export function packingOf(beginning: Buffer): Packing {
+/** The compression of some bytes, found from the first ones. */
+export function compressionOf(beginning: Buffer): Compression {
   const begins = (magic: readonly number[], from = 0) => magic.every((byte, at) => beginning[from + at] === byte)
   if (begins(GZIP)) return 'gzip'
   const isSkippable = ((beginning[0] ?? 0) & 0xf0) === 0x50 && begins(ZSTD_SKIPPABLE, 1)
@@ -41,99 +41,103 @@ export function packingOf(beginning: Buffer): Packing {
 }
 
 /**
- * What is packed in these bytes: all members of gzip, all frames of zstd, one after the other. Node unzips only the first
- * frame of zstd and drops what follows without a word, so what is left over is given to another decompressor here.
+ * Decompresses bytes: all gzip members, or all zstd frames, one after another. Node decompresses only the first zstd frame
+ * and silently drops what follows, so the rest goes to another decompressor here.
  *
- * @throws MixloadError BODY_TRUNCATED where the bytes end too early, BODY_UNREADABLE where they are not what they began as.
+ * @throws MixloadError BODY_TRUNCATED if the bytes end too early; BODY_UNREADABLE if they are damaged.
  */
-export async function* unzipped(
+export async function* decompressed(
   bytes: AsyncIterator<Buffer, void>,
-  packing: Exclude<Packing, 'none'>,
+  compression: Exclude<Compression, 'none'>,
 ): AsyncGenerator<Buffer, void, undefined> {
   let left = await nextOf(bytes)
   while (left !== undefined) {
-    const unzip = DECOMPRESSORS[packing]()
-    const feeding = feed(unzip, left, bytes)
-    // Awaited when the decompressor has come to its end; until then a failure must not count as unhandled.
-    feeding.catch((error) => unzip.destroy(error))
+    const decompressor = DECOMPRESSORS[compression]()
+    const feeding = feed(decompressor, left, bytes)
+    // It is awaited after the last block; until then its failure must not count as unhandled.
+    feeding.catch((error) => decompressor.destroy(error))
     try {
-      for await (const block of unzip) yield block as Buffer
+      for await (const block of decompressor) yield block as Buffer
       left = await feeding
     } catch (error) {
-      throw unzipFailure(packing, error)
+      throw decompressFailure(compression, error)
     } finally {
-      unzip.destroy()
+      decompressor.destroy()
     }
-    if (packing === 'gzip') left = await withoutPadding(left, bytes)
+    if (compression === 'gzip') left = await withoutPadding(left, bytes)
   }
 }
 
-/** What {@link unzippedAtOnce} gives at most: Node's buffers and texts have room for it. */
-export const UNZIPPED_BYTES_MAX = 512 * 1024 * 1024
+/** The most bytes that {@link decompressWhole} returns: a size that Node's buffers and strings can hold. */
+export const DECOMPRESSED_BYTES_MAX = 512 * 1024 * 1024
 
-/** Room that is made at a time for what is unzipped at once, bytes: at least, and at most. */
-const ROOM_MIN = 64 * 1024
-const ROOM_MAX = 8 * 1024 * 1024
+/** Bounds of the first buffer for a body that is decompressed whole, bytes. */
+const FIRST_BUFFER_MIN = 64 * 1024
+const FIRST_BUFFER_MAX = 8 * 1024 * 1024
 
 /**
- * As {@link unzipped}, of bytes that are all there: what they hold in one piece, for less work than in many.
- * @throws MixloadError as {@link unzipped}; ANSWER_TOO_LARGE where there is more than {@link UNZIPPED_BYTES_MAX}.
+ * Decompresses bytes that are all in memory, into one buffer. It costs less than {@link decompressed}.
+ * @throws MixloadError as {@link decompressed}; ANSWER_TOO_LARGE above {@link DECOMPRESSED_BYTES_MAX}.
  */
-export async function unzippedAtOnce(bytes: Buffer, packing: keyof typeof AT_ONCE): Promise<Buffer> {
+export async function decompressWhole(bytes: Buffer, compression: keyof typeof AT_ONCE): Promise<Buffer> {
   const parts: Buffer[] = []
   for (let left = bytes; left.length > 0; ) {
-    const { buffer, taken } = await unzipOne(left, packing)
+    const { buffer, taken } = await decompressFirst(left, compression)
     parts.push(buffer)
     left = left.subarray(taken)
-    if (packing === 'gzip') left = left.subarray(paddingOf(left))
+    if (compression === 'gzip') left = left.subarray(paddingOf(left))
   }
   return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)
 }
 
 const AT_ONCE = { gzip: gunzip, deflate: inflate }
 
-/** What the first stream of some bytes holds, and how many of them it takes. */
-function unzipOne(bytes: Buffer, packing: keyof typeof AT_ONCE): Promise<{ buffer: Buffer; taken: number }> {
+/** Decompresses the first member of some bytes. Returns how many bytes it took as well. */
+function decompressFirst(bytes: Buffer, compression: keyof typeof AT_ONCE): Promise<{ buffer: Buffer; taken: number }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ buffer: Buffer; taken: number }>()
-  const options = { chunkSize: roomFor(bytes, packing), maxOutputLength: UNZIPPED_BYTES_MAX, info: true }
-  AT_ONCE[packing](bytes, options, (error, result) => {
-    if (error !== null) return reject(unzipFailure(packing, error))
-    // With `info` it is not only the buffer, which the types do not know.
+  const options = {
+    chunkSize: firstBufferSize(bytes, compression),
+    maxOutputLength: DECOMPRESSED_BYTES_MAX,
+    info: true,
+  }
+  AT_ONCE[compression](bytes, options, (error, result) => {
+    if (error !== null) return reject(decompressFailure(compression, error))
+    // With `info` the result is an object; Node's types say that it is a buffer.
     const { buffer, engine } = result as unknown as { buffer: Buffer; engine: Decompressor }
     resolve({ buffer, taken: engine.bytesWritten })
   })
   return promise
 }
 
-/** With all the room that is needed there is one piece. The last bytes of gzip tell how much that mostly is. */
-function roomFor(bytes: Buffer, packing: keyof typeof AT_ONCE): number {
-  if (packing !== 'gzip' || bytes.length < 4) return ROOM_MIN
-  return Math.min(Math.max(bytes.readUInt32LE(bytes.length - 4) + 1, ROOM_MIN), ROOM_MAX)
+/** A first buffer of the right size avoids copies. The last four bytes of gzip usually are that size. */
+function firstBufferSize(bytes: Buffer, compression: keyof typeof AT_ONCE): number {
+  if (compression !== 'gzip' || bytes.length < 4) return FIRST_BUFFER_MIN
+  return Math.min(Math.max(bytes.readUInt32LE(bytes.length - 4) + 1, FIRST_BUFFER_MIN), FIRST_BUFFER_MAX)
 }
 
-/** Writes bytes to a decompressor until it has had enough, and gives what of them it did not take. */
+/** Writes bytes to a decompressor until it ends. Returns the bytes that it did not take; undefined if it took all. */
 async function feed(
-  unzip: Decompressor,
+  decompressor: Decompressor,
   first: Buffer,
   bytes: AsyncIterator<Buffer, void>,
 ): Promise<Buffer | undefined> {
   for (let block: Buffer | undefined = first; block !== undefined; block = await nextOf(bytes)) {
-    const before = unzip.bytesWritten
-    await written(unzip, block)
-    const taken = unzip.bytesWritten - before
+    const before = decompressor.bytesWritten
+    await written(decompressor, block)
+    const taken = decompressor.bytesWritten - before
     if (taken < block.length) return block.subarray(taken)
   }
-  unzip.end()
+  decompressor.end()
   return undefined
 }
 
-function written(unzip: Decompressor, block: Buffer): Promise<void> {
+function written(decompressor: Decompressor, block: Buffer): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  unzip.write(block, (error) => (error ? reject(error) : resolve()))
+  decompressor.write(block, (error) => (error ? reject(error) : resolve()))
   return promise
 }
 
-/** Tapes and block devices pad files with zeros, which gzip lets pass after its last member. */
+/** Skips zeros after the last gzip member, with which tapes and block devices pad files; gzip itself allows them. */
 async function withoutPadding(
   left: Buffer | undefined,
   bytes: AsyncIterator<Buffer, void>,
@@ -145,7 +149,7 @@ async function withoutPadding(
   return undefined
 }
 
-/** How many zeros these bytes begin with. */
+/** How many zeros some bytes begin with. */
 function paddingOf(bytes: Buffer): number {
   const from = bytes.findIndex((byte) => byte !== 0)
   return from < 0 ? bytes.length : from
@@ -156,24 +160,26 @@ async function nextOf(bytes: AsyncIterator<Buffer, void>): Promise<Buffer | unde
   return done ? undefined : (value as Buffer)
 }
 
-/** What the decompressor says; a failure of what it reads from stays what it is. */
-function unzipFailure(packing: Packing, error: unknown): unknown {
+/** The MixloadError for an error of a decompressor; any other error as it is. */
+function decompressFailure(compression: Compression, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   if (code === 'Z_BUF_ERROR') {
-    return new MixloadError('BODY_TRUNCATED', `Its ${packing} data breaks off: it is not whole.`, {
+    return new MixloadError('BODY_TRUNCATED', `Its ${compression} data ends too early.`, {
       cause: error,
     })
   }
   if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge()
   if (!/^(?:Z|ZSTD)_/.test(code)) return error
-  return new MixloadError('BODY_UNREADABLE', `Its ${packing} data is damaged: ${messageOf(error)}.`, { cause: error })
+  return new MixloadError('BODY_UNREADABLE', `Its ${compression} data is damaged: ${messageOf(error)}.`, {
+    cause: error,
+  })
 }
 
-/** Of an answer that is read as a whole. */
+/** The error for a response that does not fit in memory. */
 export function tooLarge(): MixloadError {
-  const megabytes = UNZIPPED_BYTES_MAX / 2 ** 20
+  const megabytes = DECOMPRESSED_BYTES_MAX / 2 ** 20
   return new MixloadError(
     'ANSWER_TOO_LARGE',
-    `It has more than ${megabytes} MB: with a smaller --engage-page-size a page of profiles has less.`,
+    `It is larger than ${megabytes} MB. Set a smaller --engage-page-size, so that a page of profiles is smaller.`,
   )
 }

@@ -3,17 +3,17 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { addAbortSignal, type Readable } from 'node:stream'
 import { MixloadError, messageOf } from '../core/errors.ts'
-import { MAGIC_BYTES, packingOf } from './decompress.ts'
-import { unzippedAside } from './decompress-thread.ts'
+import { compressionOf, MAGIC_BYTES } from './decompress.ts'
+import { decompressInWorker } from './decompress-in-worker.ts'
 
 const READ_BYTES = 1024 * 1024
 
-/** Bytes of what was unzipped that tell its form. */
-const FORM_BYTES = 512
+/** How many decompressed bytes the format of a file is found from. */
+const FORMAT_BYTES = 512
 
 /**
- * The bytes of a file or a pipe, to be read once: unzipped where they are gzip or zstd, which their first bytes tell and
- * their name does not. Meanwhile they are counted and hashed as they lie on disk.
+ * The bytes of a file or a pipe, to be read once. gzip and zstd are decompressed; the first bytes decide, not the name. The
+ * bytes on disk are counted and hashed on the way.
  */
 export class InputFile {
   /** Bytes read so far, as on disk. */
@@ -22,7 +22,7 @@ export class InputFile {
   readonly #source: Readable
   readonly #command: string
 
-  /** `command`: what messages say to give a file to that has been unpacked. */
+  /** `command`: what messages suggest to pipe a decompressed file into. */
   constructor(source: Readable, signal: AbortSignal, command = 'mixload load -') {
     this.#source = addAbortSignal(signal, source)
     this.#command = command
@@ -32,29 +32,29 @@ export class InputFile {
     return new InputFile(createReadStream(path, { highWaterMark: READ_BYTES }), signal, command)
   }
 
-  /** The hash of all bytes, once, when they have been read. */
+  /** The hash of all bytes. Call it once, when they have been read. */
   sha256(): string {
     return this.#hash.digest('hex')
   }
 
-  /** Reads without unzipping, for the hash alone. */
+  /** Reads all bytes without decompressing them, for the hash alone. */
   async readThrough(): Promise<void> {
-    for await (const _ of this.#packed());
+    for await (const _ of this.#onDisk());
   }
 
   /**
-   * What is in the file, in blocks. Each is good until the next one is asked for.
-   * @throws MixloadError FILE_REFUSED where it can't be read; BODY_TRUNCATED where it does not unzip to its end;
-   *   BODY_UNREADABLE where it does not unzip at all, or is of a form that holds no lines of JSON.
+   * The decompressed bytes, in blocks. Use each block before asking for the next one.
+   * @throws MixloadError FILE_REFUSED if the file cannot be read; BODY_TRUNCATED if its compressed data ends too early;
+   *   BODY_UNREADABLE if that is damaged, or if the file has a format without lines of JSON.
    */
   async *blocks(): AsyncGenerator<Buffer, void, undefined> {
     let beginning: Buffer = Buffer.alloc(0)
     try {
-      for await (const block of await asPacked(this.#packed())) {
-        if (beginning.length < FORM_BYTES) {
-          beginning = Buffer.concat([beginning, block.subarray(0, FORM_BYTES - beginning.length)])
-          const form = wrongForm(beginning)
-          if (form !== undefined) throw this.#refusal(form)
+      for await (const block of await decompressedByContent(this.#onDisk())) {
+        if (beginning.length < FORMAT_BYTES) {
+          beginning = Buffer.concat([beginning, block.subarray(0, FORMAT_BYTES - beginning.length)])
+          const format = unsupportedFormat(beginning)
+          if (format !== undefined) throw this.#refusal(format)
         }
         yield block
       }
@@ -63,12 +63,12 @@ export class InputFile {
     }
   }
 
-  #refusal({ says, unpack }: Form): MixloadError {
-    const how = unpack === undefined ? '' : `: ${unpack} | ${this.#command}`
-    return new MixloadError('BODY_UNREADABLE', `It is ${says}${how}.`)
+  #refusal({ description, converter }: UnsupportedFormat): MixloadError {
+    const how = converter === undefined ? '' : `: ${converter} | ${this.#command}`
+    return new MixloadError('BODY_UNREADABLE', `It is ${description}${how}.`)
   }
 
-  async *#packed(): AsyncGenerator<Buffer, void, undefined> {
+  async *#onDisk(): AsyncGenerator<Buffer, void, undefined> {
     try {
       for await (const block of this.#source as AsyncIterable<Buffer>) {
         this.bytes += block.length
@@ -81,17 +81,17 @@ export class InputFile {
   }
 }
 
-/** Looks at the first bytes, and gives all of them unzipped as these say. */
-async function asPacked(packed: AsyncGenerator<Buffer, void, undefined>): Promise<AsyncIterable<Buffer>> {
+/** All bytes, decompressed as the first of them require. */
+async function decompressedByContent(bytes: AsyncGenerator<Buffer, void, undefined>): Promise<AsyncIterable<Buffer>> {
   let head: Buffer = Buffer.alloc(0)
   while (head.length < MAGIC_BYTES) {
-    const { value, done } = await packed.next()
+    const { value, done } = await bytes.next()
     if (done) break
     head = head.length === 0 ? value : Buffer.concat([head, value])
   }
-  const all = followedBy(head, packed)
-  const packing = packingOf(head)
-  return packing === 'none' ? all : unzippedAside(all, packing)
+  const all = followedBy(head, bytes)
+  const compression = compressionOf(head)
+  return compression === 'none' ? all : decompressInWorker(all, compression)
 }
 
 async function* followedBy(head: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
@@ -100,8 +100,8 @@ async function* followedBy(head: Buffer, rest: AsyncIterable<Buffer>): AsyncGene
 }
 
 /**
- * The size of a file that can be read more than once; undefined where that is no question to ask, as of a pipe.
- * @throws MixloadError FILE_REFUSED where there is no such file, or it is a directory.
+ * The size of a file; undefined for what can be read only once, such as a pipe.
+ * @throws MixloadError FILE_REFUSED if the file does not exist, or is a directory.
  */
 export async function sizeOf(path: string): Promise<number | undefined> {
   try {
@@ -115,42 +115,45 @@ export async function sizeOf(path: string): Promise<number | undefined> {
   }
 }
 
-/** What a file is, and what makes lines of JSON of it where one command does. */
-interface Form {
-  readonly says: string
-  readonly unpack?: string
+/** A format that cannot be loaded as it is. */
+interface UnsupportedFormat {
+  /** What the file is and what to do first, to follow "It is". */
+  readonly description: string
+  /** The command that turns it into lines of JSON. */
+  readonly converter?: string
 }
 
-const FORMS: readonly (readonly [beginning: string, form: Form])[] = [
-  ['PK\x03\x04', { says: 'a zip archive. Unzip it first' }],
-  ['BZh', { says: 'packed with bzip2. Unpack it first', unpack: 'bunzip2 -c FILE' }],
-  ['\xfd7zXZ', { says: 'packed with xz. Unpack it first', unpack: 'xz -dc FILE' }],
-  ['\xff\xfe', { says: 'in UTF-16. Write it in UTF-8 first' }],
-  ['\xfe\xff', { says: 'in UTF-16. Write it in UTF-8 first' }],
-  ['PAR1', { says: 'a Parquet file. Write its events as JSON first, one a line' }],
-  ['\x1f\x8b', { says: 'packed twice. Unpack it once first', unpack: 'gzip -dc < FILE' }],
+const FORMATS: readonly (readonly [beginning: string, format: UnsupportedFormat])[] = [
+  ['PK\x03\x04', { description: 'a zip archive. Unzip it first' }],
+  ['BZh', { description: 'compressed with bzip2. Decompress it first', converter: 'bunzip2 -c FILE' }],
+  ['\xfd7zXZ', { description: 'compressed with xz. Decompress it first', converter: 'xz -dc FILE' }],
+  ['\xff\xfe', { description: 'in UTF-16. Write it in UTF-8 first' }],
+  ['\xfe\xff', { description: 'in UTF-16. Write it in UTF-8 first' }],
+  ['PAR1', { description: 'a Parquet file. Write its events as JSON first, one per line' }],
+  ['\x1f\x8b', { description: 'compressed twice. Decompress it once first', converter: 'gzip -dc < FILE' }],
 ]
 
-/** After a byte order mark, too. Some of its lines may pass for events. */
-const LIST_OF_OBJECTS = /^(?:\xef\xbb\xbf)?\s*\[\s*\{/
+/** An array of objects, with or without a byte order mark. Some of its lines could be taken for events. */
+const ARRAY_OF_OBJECTS = /^(?:\xef\xbb\xbf)?\s*\[\s*\{/
 
-/** Where `ustar` stands in the first header of a tar archive. */
+/** The position of `ustar` in the first header of a tar archive. */
 const TAR_MAGIC_AT = 257
 
-/** The form of a file that can't be an event a line, from its first bytes; undefined for any that may be. */
-function wrongForm(beginning: Buffer): Form | undefined {
+/** The format of a file that cannot hold one event per line; undefined if it may. */
+function unsupportedFormat(beginning: Buffer): UnsupportedFormat | undefined {
   const text = beginning.toString('latin1')
-  const form = FORMS.find(([start]) => text.startsWith(start))
-  if (form !== undefined) return form[1]
-  if (LIST_OF_OBJECTS.test(text)) return { says: 'a JSON list. Take it apart first', unpack: 'jq -c ".[]" FILE' }
-  // Some of a tar archive's lines would pass for events, and those beside its headers would be lost.
+  const format = FORMATS.find(([start]) => text.startsWith(start))
+  if (format !== undefined) return format[1]
+  if (ARRAY_OF_OBJECTS.test(text))
+    return { description: 'a JSON array. Write its elements one per line first', converter: 'jq -c ".[]" FILE' }
+  // Most lines of a tar archive could be taken for events; those next to its headers would be lost.
   const isTar = text.startsWith('ustar', TAR_MAGIC_AT) && text.includes('\0')
-  return isTar ? { says: 'a tar archive. Unpack it first', unpack: 'tar -xOf FILE' } : undefined
+  return isTar ? { description: 'a tar archive. Extract it first', converter: 'tar -xOf FILE' } : undefined
 }
 
 function readFailure(error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (error instanceof MixloadError || typeof code !== 'string' || code === 'ABORT_ERR') return error
-  const says = code === 'ENOENT' ? 'There is no such file' : `It cannot be read: ${messageOf(error)}`
-  return new MixloadError('FILE_REFUSED', `${says}.`, { cause: error })
+  const message = code === 'ENOENT' ? 'The file does not exist' : `It cannot be read: ${messageOf(error)}`
+  return new MixloadError('FILE_REFUSED', `${message}.`, { cause: error })
 }

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { MixloadError, messageOf } from '../core/errors.ts'
-import { tooLarge, UNZIPPED_BYTES_MAX, unzippedAtOnce } from '../decompress/decompress.ts'
-import { unzippedAside } from '../decompress/decompress-thread.ts'
+import { DECOMPRESSED_BYTES_MAX, decompressWhole, tooLarge } from '../decompress/decompress.ts'
+import { decompressInWorker } from '../decompress/decompress-in-worker.ts'
 
 /** By the names that HTTP has for them. */
 const PACKINGS: Readonly<Record<string, 'gzip' | 'deflate' | 'none'>> = {
@@ -48,8 +48,8 @@ export class AnswerBody implements AsyncIterable<Buffer> {
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
     try {
-      const packing = this.#packing()
-      yield* packing === 'none' ? this.#counted() : unzippedAside(this.#counted(), packing)
+      const compression = this.#compression()
+      yield* compression === 'none' ? this.#counted() : decompressInWorker(this.#counted(), compression)
     } catch (error) {
       throw this.#failureOf(error)
     } finally {
@@ -60,14 +60,14 @@ export class AnswerBody implements AsyncIterable<Buffer> {
   /** All of it at once, for bodies that are not large. Throws as iterating does, and ANSWER_TOO_LARGE. */
   async whole(): Promise<Buffer> {
     try {
-      const packing = this.#packing()
+      const compression = this.#compression()
       const parts: Buffer[] = []
       for await (const part of this.#counted()) {
         parts.push(part)
-        if (this.#bytes > UNZIPPED_BYTES_MAX) throw tooLarge()
+        if (this.#bytes > DECOMPRESSED_BYTES_MAX) throw tooLarge()
       }
       const bytes = Buffer.concat(parts)
-      return packing === 'none' ? bytes : await unzippedAtOnce(bytes, packing)
+      return compression === 'none' ? bytes : await decompressWhole(bytes, compression)
     } catch (error) {
       throw this.#failureOf(error)
     } finally {
@@ -75,11 +75,14 @@ export class AnswerBody implements AsyncIterable<Buffer> {
     }
   }
 
-  #packing(): 'gzip' | 'deflate' | 'none' {
-    const packing = PACKINGS[this.#encoding]
-    if (packing !== undefined) return packing
+  #compression(): 'gzip' | 'deflate' | 'none' {
+    const compression = PACKINGS[this.#encoding]
+    if (compression !== undefined) return compression
     const encoding = JSON.stringify(this.#encoding.slice(0, 50))
-    throw new MixloadError('BODY_UNREADABLE', `It is packed as ${encoding}, but gzip was asked for.`)
+    throw new MixloadError(
+      'BODY_UNREADABLE',
+      `The response is compressed with ${encoding}, but only gzip was requested.`,
+    )
   }
 
   #failureOf(error: unknown): MixloadError {

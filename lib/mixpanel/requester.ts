@@ -22,7 +22,7 @@ const ANSWER_RETRIES: RetryPolicy['retries'] = { BODY_TRUNCATED: 2, BODY_UNREADA
 export class Asking {
   /** Requests sent, failed ones included. */
   requests = 0
-  /** Bytes of whole answers, unzipped. */
+  /** Decompressed bytes of complete responses. */
   bytes = 0
   readonly #options: AskingOptions
   readonly #retry: RetryPolicy

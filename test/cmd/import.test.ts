@@ -35,7 +35,7 @@ async function file(name: string, content: string | Buffer): Promise<string> {
 }
 
 describe('mixload import', () => {
-  it('sends the events of files, packed or not, and of standard input', async () => {
+  it('sends the events of files, compressed or not, and of standard input', async () => {
     const one = await file('one.ndjson', ndjson([event(1), event(2)]))
     const two = await file('two.json.gz', gzipSync(`\n${ndjson([event(3)])}\r\n`))
     const ran = await place.run(['import', one, two, '--json'], token)
@@ -128,11 +128,14 @@ describe('mixload import', () => {
     },
   )
 
-  it('ends when it fails in the middle of a packed file or of a pipe that stays open', async () => {
-    const packed = await file('many.ndjson.gz', gzipSync(ndjson(Array.from({ length: 60_000 }, (_, n) => event(n)))))
+  it('ends when it fails in the middle of a compressed file or of a pipe that stays open', async () => {
+    const compressed = await file(
+      'many.ndjson.gz',
+      gzipSync(ndjson(Array.from({ length: 60_000 }, (_, n) => event(n)))),
+    )
     const refusal = { kind: 'status', status: 401, body: 'Invalid credentials', times: 1000 } as const
     place.simulator.fault({ ...refusal, match: { path: '/import' } })
-    const ran = await place.run(['import', packed], token)
+    const ran = await place.run(['import', compressed], token)
     expect(ran).toMatchObject({ code: 2, stdout: '' })
     expect(ran.stderr).toContain('CREDENTIALS_REFUSED')
     const child = place.start(['import', '-'], place.environment(token), 'pipe')
@@ -155,7 +158,7 @@ describe('mixload import', () => {
     const ran = await place.run(['import', await file('list.json', `[${ndjson([event(1)])}]`)], token)
     expect(ran).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/list\.json: It is a JSON list.*mixload import -/),
+      stderr: expect.stringMatching(/list\.json: It is a JSON array.*mixload import -/),
     })
     const csv = await place.run(['import', await file('some.csv', 'event;when\na;1\n')], token)
     expect(csv).toMatchObject({ code: 1, stderr: expect.stringMatching(/some\.csv: The header.*no column time/) })
@@ -165,7 +168,7 @@ describe('mixload import', () => {
   it.each([
     [['import'], 'Name files'],
     [['import', 'x', '--query', 'SELECT 1'], 'Name files'],
-    [['import', 'nowhere.ndjson'], 'nowhere.ndjson: There is no such file'],
+    [['import', 'nowhere.ndjson'], 'nowhere.ndjson: The file does not exist'],
     [['import', '--query', 'SELECT nothing FROM export'], 'query'],
   ])('%j says what is wrong', async (args, message) => {
     await place.run(['sync', '--from', DAY])

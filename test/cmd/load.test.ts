@@ -215,7 +215,7 @@ describe('what cannot be loaded', () => {
   const many = linesOf(eventsOf(DAY, 3000))
 
   it.each<readonly [name: string, content: string | Buffer | undefined, says: RegExp]>([
-    ['a file that is not there', undefined, /bad set aside: There is no such file\./],
+    ['a file that is not there', undefined, /bad set aside: The file does not exist\./],
     ['gzip that breaks off', gzipSync(many).subarray(0, 5000), /bad set aside: Its gzip data breaks off/],
     ['zstd that breaks off', zstdCompressSync(many).subarray(0, 5000), /bad set aside: Its zstd data breaks off/],
     [
@@ -228,11 +228,11 @@ describe('what cannot be loaded', () => {
     ['an answer that Mixpanel ended early', `${good}terminated early\n`, /its line 2 says "terminated early"/],
     ['no JSON', 'hello\nworld\n', /This is no export: not one line of it is an event/],
     ['JSON of something else', '{"a":1}\n{"b":2}\n', /This is no export: not one of its 2 lines is an event/],
-    ['a JSON list on one line', `[${good.trim()}]`, /It is a JSON list\. Take it apart first/],
-    ['a JSON list on several lines', `[\n${good.trim()}\n]\n`, /It is a JSON list/],
+    ['a JSON list on one line', `[${good.trim()}]`, /It is a JSON array\. Write its elements one per line first/],
+    ['a JSON list on several lines', `[\n${good.trim()}\n]\n`, /It is a JSON array/],
     ['UTF-16', Buffer.from(`\ufeff${good}`, 'utf16le'), /It is in UTF-16/],
     ['a zip archive', Buffer.from(`PK\x03\x04${good}`), /It is a zip archive/],
-    ['gzip in gzip', gzipSync(gzipSync(good)), /It is packed twice/],
+    ['gzip in gzip', gzipSync(gzipSync(good)), /It is compressed twice/],
     ['a tar archive', gzipSync(`a\0${'0'.repeat(255)}ustar${' '.repeat(250)}${good}`), /It is a tar archive/],
   ])('%s is set aside with the reason, and the other files are loaded', async (_, content, says) => {
     await using place = await Workplace.create()

@@ -2,35 +2,35 @@ import { deflateSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MixloadError } from '../../lib/core/errors.ts'
-import { unzipped, unzippedAtOnce } from '../../lib/decompress/decompress.ts'
+import { decompressed, decompressWhole } from '../../lib/decompress/decompress.ts'
 
 type Outcome = { readonly text: string } | { readonly code: string }
 
-async function outcomeOf(unzip: () => Promise<Buffer>): Promise<Outcome> {
+async function outcomeOf(decompress: () => Promise<Buffer>): Promise<Outcome> {
   try {
-    return { text: (await unzip()).toString('base64') }
+    return { text: (await decompress()).toString('base64') }
   } catch (error) {
     if (!(error instanceof MixloadError)) throw error
     return { code: error.code }
   }
 }
 
-async function inBlocks(bytes: Buffer, packing: 'gzip' | 'deflate', block: number): Promise<Buffer> {
+async function inBlocks(bytes: Buffer, compression: 'gzip' | 'deflate', block: number): Promise<Buffer> {
   async function* blocks() {
     for (let at = 0; at < bytes.length; at += block) yield bytes.subarray(at, at + block)
   }
   const parts: Buffer[] = []
-  for await (const part of unzipped(blocks(), packing)) parts.push(Buffer.from(part))
+  for await (const part of decompressed(blocks(), compression)) parts.push(Buffer.from(part))
   return Buffer.concat(parts)
 }
 
-const same = async (bytes: Buffer, packing: 'gzip' | 'deflate', block = 7): Promise<Outcome> => {
-  const atOnce = await outcomeOf(() => unzippedAtOnce(bytes, packing))
-  expect(atOnce).toEqual(await outcomeOf(() => inBlocks(bytes, packing, block)))
+const same = async (bytes: Buffer, compression: 'gzip' | 'deflate', block = 7): Promise<Outcome> => {
+  const atOnce = await outcomeOf(() => decompressWhole(bytes, compression))
+  expect(atOnce).toEqual(await outcomeOf(() => inBlocks(bytes, compression, block)))
   return atOnce
 }
 
-describe('unzipping', () => {
+describe('decompressing', () => {
   it('gives the same at once as block by block: several members, zeros after them, anything else after them', async () => {
     const member = fc.uint8Array({ maxLength: 400 }).map((bytes) => gzipSync(bytes))
     const rest = fc.oneof(
@@ -53,17 +53,17 @@ describe('unzipping', () => {
 
   it('takes no beginning for the whole, at whatever byte it ends, and gives all of what is larger than a guess', async () => {
     const text = Buffer.from('{"results":[]}'.repeat(300_000))
-    for (const [packing, packed] of [
+    for (const [compression, compressed] of [
       ['gzip', gzipSync(text)],
       ['deflate', deflateSync(text)],
     ] as const) {
-      expect((await unzippedAtOnce(packed, packing)).equals(text)).toBe(true)
-      const short = packing === 'gzip' ? gzipSync('{"a":1}') : deflateSync('{"a":1}')
-      expect(await same(short, packing)).toHaveProperty('text')
+      expect((await decompressWhole(compressed, compression)).equals(text)).toBe(true)
+      const short = compression === 'gzip' ? gzipSync('{"a":1}') : deflateSync('{"a":1}')
+      expect(await same(short, compression)).toHaveProperty('text')
       for (let end = 1; end < short.length; end++) {
-        expect(await same(short.subarray(0, end), packing)).toEqual({ code: 'BODY_TRUNCATED' })
+        expect(await same(short.subarray(0, end), compression)).toEqual({ code: 'BODY_TRUNCATED' })
       }
-      expect(await same(Buffer.from('<html>'), packing)).toEqual({ code: 'BODY_UNREADABLE' })
+      expect(await same(Buffer.from('<html>'), compression)).toEqual({ code: 'BODY_UNREADABLE' })
     }
   })
 })

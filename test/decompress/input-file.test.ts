@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { constants, gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { packingOf } from '../../lib/decompress/decompress.ts'
+import { compressionOf } from '../../lib/decompress/decompress.ts'
 import { InputFile } from '../../lib/decompress/input-file.ts'
 import { expectFailure } from '../conformance/failures.ts'
 
@@ -27,7 +27,7 @@ const PACKINGS = {
   zstd: (part: Buffer) => zstdCompressSync(part),
 }
 const SKIPPED_FRAME = Buffer.concat([Buffer.from([0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0]), Buffer.from('abc')])
-/** What a packer may leave between and behind the parts that it packed. */
+/** Bytes that a compressor may leave between and after members. */
 const FILLINGS = { none: Buffer.alloc(0), gzip: Buffer.alloc(7), zstd: SKIPPED_FRAME }
 
 /** Parts as a line or a megabyte might be; the first one so that the whole is of no other form. */
@@ -42,12 +42,12 @@ const parts = fc
     },
   )
   .map((all) => [Buffer.from('{'), ...all.map((part) => Buffer.from(part))])
-const packing = fc.constantFrom('none', 'gzip', 'zstd')
+const compression = fc.constantFrom('none', 'gzip', 'zstd')
 
 describe('a file that is read', () => {
-  it('gives what was packed, in however many members or frames and whatever blocks, with the hash of what is on disk', async () => {
+  it('decompresses any number of members or frames in any blocks, and hashes the bytes on disk', async () => {
     await fc.assert(
-      fc.asyncProperty(parts, packing, fc.constantFrom(1, 7, 1000, 65_536, 1 << 20), async (all, kind, wanted) => {
+      fc.asyncProperty(parts, compression, fc.constantFrom(1, 7, 1000, 65_536, 1 << 20), async (all, kind, wanted) => {
         const onDisk = Buffer.concat([...all.map(PACKINGS[kind]), FILLINGS[kind]])
         // Single bytes are for what is small: each is a turn of a decompressor's thread.
         const blockBytes = onDisk.length > 2000 ? Math.max(wanted, 1000) : wanted
@@ -76,9 +76,9 @@ describe('a file that is read', () => {
 
   it('is refused when one of its bytes has changed within gzip or zstd', async () => {
     const content = Buffer.from(Array.from({ length: 50 }, (_, at) => `{"event":"E${at}"}\n`).join(''))
-    for (const packed of [gzipSync(content), zstdCompressSync(content, CHECKSUM)]) {
-      for (let at = 20; at < packed.length; at++) {
-        const damaged = Buffer.from(packed)
+    for (const compressed of [gzipSync(content), zstdCompressSync(content, CHECKSUM)]) {
+      for (let at = 20; at < compressed.length; at++) {
+        const damaged = Buffer.from(compressed)
         damaged[at] = (damaged[at] as number) ^ 0x55
         const failure = await contentOf(new InputFile(inBlocks(damaged, 65_536), signal)).catch((error) => error.code)
         expect(['BODY_UNREADABLE', 'BODY_TRUNCATED']).toContain(failure)
@@ -106,10 +106,10 @@ describe('a file that is read', () => {
   })
 })
 
-/** zstd checks its data only where it was told to when packing; the command line tool does so by default. */
+/** zstd checks its data only where it was told to when compression; the command line tool does so by default. */
 const CHECKSUM = { params: { [constants.ZSTD_c_checksumFlag]: 1 } }
 
-describe('how bytes are packed', () => {
+describe('the compression of bytes', () => {
   it.each<readonly [string, readonly number[]]>([
     ['gzip', [0x1f, 0x8b, 0x08]],
     ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
@@ -118,7 +118,7 @@ describe('how bytes are packed', () => {
     ['none', [0x1f]],
     ['none', [0x28, 0xb5, 0x2f]],
     ['none', [0x7b, 0x22, 0x65]],
-  ])('is told by their beginning: %s', (packed, bytes) => {
-    expect(packingOf(Buffer.from(bytes))).toBe(packed)
+  ])('is found from their first bytes: %s', (compressed, bytes) => {
+    expect(compressionOf(Buffer.from(bytes))).toBe(compressed)
   })
 })

@@ -1,58 +1,58 @@
 import { Worker } from 'node:worker_threads'
 import { type ErrorCode, MixloadError } from '../core/errors.ts'
 import { workerFile } from '../core/worker-file.ts'
-import type { Packing } from './decompress.ts'
+import type { Compression } from './decompress.ts'
 
-/** What the thread is told. */
+/** Messages to the worker. */
 export type ToWorker =
-  | { readonly kind: 'start'; readonly packing: Exclude<Packing, 'none'> }
+  | { readonly kind: 'start'; readonly compression: Exclude<Compression, 'none'> }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'end' }
   | { readonly kind: 'lend'; readonly buffer: ArrayBuffer }
 
-/** What the thread tells. */
+/** Messages from the worker. */
 export type FromWorker =
   | { readonly kind: 'taken' }
   | { readonly kind: 'block'; readonly buffer: ArrayBuffer; readonly length: number }
   | { readonly kind: 'end' }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string }
 
-/** Buffers that go to and fro between the threads, so that nothing is allocated, and collected, for each block. */
+/** Buffers that pass between the threads, so that blocks need no new memory. */
 const BUFFERS = 6
 const BUFFER_BYTES = 1024 * 1024
-/** Packed blocks on their way to the thread, at most. */
-const PACKED_AHEAD = 16
+/** The most compressed blocks on their way to the worker. */
+const BLOCKS_AHEAD_MAX = 16
 
 const FILE = workerFile('decompress-worker', import.meta.url)
 
-/** Threads that have come to the end of a body and wait for another: starting one takes longer than a small body. */
-const idle: UnzipThread[] = []
+/** Workers that wait for a body: starting one takes longer than decompressing a small body. */
+const idle: DecompressWorker[] = []
 
 /**
- * What is packed in these bytes, as `unzipped` gives it, but on a thread of its own: so unzipping and scanning take both of
- * two cores. A block is good until the next one is asked for.
+ * Decompresses bytes as `decompressed` does, but in a worker, so that decompressing and scanning use two cores. Use
+ * each block before asking for the next one: its memory is used again.
  * @throws MixloadError BODY_TRUNCATED, BODY_UNREADABLE; whatever reading `bytes` throws.
  */
-export async function* unzippedAside(
+export async function* decompressInWorker(
   bytes: AsyncIterable<Buffer>,
-  packing: Exclude<Packing, 'none'>,
+  compression: Exclude<Compression, 'none'>,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const thread = idle.pop() ?? new UnzipThread()
+  const worker = idle.pop() ?? new DecompressWorker()
   let isWhole = false
   try {
-    thread.start(bytes, packing)
-    for (let block = await thread.next(); block !== undefined; block = await thread.next()) {
+    worker.start(bytes, compression)
+    for (let block = await worker.next(); block !== undefined; block = await worker.next()) {
       yield Buffer.from(block.buffer, 0, block.length)
-      thread.lend(block.buffer)
+      worker.lend(block.buffer)
     }
     isWhole = true
   } finally {
-    if (isWhole) idle.push(thread.rest())
-    else await thread.end()
+    if (isWhole) idle.push(worker.rest())
+    else await worker.terminate()
   }
 }
 
-class UnzipThread {
+class DecompressWorker {
   readonly #worker = new Worker(FILE)
   readonly #blocks: Exclude<FromWorker, { kind: 'taken' }>[] = []
   #ahead = 0
@@ -75,21 +75,21 @@ class UnzipThread {
     this.#worker.on('error', (error) => this.#fail(error))
   }
 
-  start(bytes: AsyncIterable<Buffer>, packing: Exclude<Packing, 'none'>): void {
+  start(bytes: AsyncIterable<Buffer>, compression: Exclude<Compression, 'none'>): void {
     this.#worker.ref()
     this.#isOver = false
-    this.#tell({ kind: 'start', packing })
+    this.#send({ kind: 'start', compression })
     this.#feed(bytes).catch((error) => this.#fail(error))
   }
 
   async #feed(bytes: AsyncIterable<Buffer>): Promise<void> {
     for await (const block of bytes) {
-      while (this.#ahead >= PACKED_AHEAD && !this.#isOver) await this.#room()
+      while (this.#ahead >= BLOCKS_AHEAD_MAX && !this.#isOver) await this.#room()
       if (this.#isOver) return
       this.#ahead++
-      this.#tell({ kind: 'bytes', bytes: block })
+      this.#send({ kind: 'bytes', bytes: block })
     }
-    this.#tell({ kind: 'end' })
+    this.#send({ kind: 'end' })
   }
 
   #room(): Promise<void> {
@@ -117,26 +117,26 @@ class UnzipThread {
     }
   }
 
-  /** Gives the thread a buffer to fill. */
+  /** Lends the worker a buffer to fill. */
   lend(buffer: ArrayBuffer): void {
     this.#worker.postMessage({ kind: 'lend', buffer } satisfies ToWorker, [buffer])
   }
 
-  /** The same thread, which no longer keeps the process from ending. */
+  /** Lets the process end while this worker waits. Returns the worker. */
   rest(): this {
     this.#isOver = true
     this.#worker.unref()
     return this
   }
 
-  /** Ends it in the middle of a body. */
-  async end(): Promise<void> {
+  /** Stops the worker in the middle of a body. */
+  async terminate(): Promise<void> {
     this.#isOver = true
     this.#onRoom?.()
     await this.#worker.terminate()
   }
 
-  #tell(message: ToWorker): void {
+  #send(message: ToWorker): void {
     this.#worker.postMessage(message)
   }
 }
