@@ -154,11 +154,11 @@ describe('a value that is wrong', () => {
     ['legacyTime', 'maybe', ['maybe', 'true', 'false']],
     ['schema', '', ['schema']],
   ])('%s = %j is named with its value and with what is allowed', (name, value, parts) => {
-    const [complaint = '', ...more] = complaints({ [name]: value })
+    const [errorTextOf = '', ...more] = complaints({ [name]: value })
     expect(more).toEqual([])
-    expect(complaint.startsWith(`${flagOf(name)}: `)).toBe(true)
-    for (const part of parts) expect(complaint).toContain(part)
-    expect(complaint).toContain(SETTINGS[name].describe)
+    expect(errorTextOf.startsWith(`${flagOf(name)}: `)).toBe(true)
+    for (const part of parts) expect(errorTextOf).toContain(part)
+    expect(errorTextOf).toContain(SETTINGS[name].describe)
   })
 
   it('is named by the source that it came from', () => {
@@ -172,8 +172,8 @@ describe('a value that is wrong', () => {
   })
 
   it('of a column names its type and those there are', () => {
-    const [complaint = ''] = complaints({}, {}, { columns: { age: 'number' } })
-    for (const part of ['columns', 'text', 'double', 'timestamptz']) expect(complaint).toContain(part)
+    const [errorTextOf = ''] = complaints({}, {}, { columns: { age: 'number' } })
+    for (const part of ['columns', 'text', 'double', 'timestamptz']) expect(errorTextOf).toContain(part)
     expect(fromFile({ columns: { age: 'bigint' } }).columns).toEqual({ age: 'bigint' })
   })
 
@@ -213,9 +213,9 @@ describe('a key in the file that is no setting', () => {
   it.each(['colour', 'project_id', 'slice-days', 'Region', 'constructor', 'toString', 'hasOwnProperty'])(
     '%s is named, with the keys that there are',
     (key) => {
-      const [complaint = ''] = complaints({}, {}, { [key]: 1 })
-      expect(complaint).toContain(`mixload.yaml: ${key} is not a setting`)
-      expect(complaint).toContain('sliceDays')
+      const [errorTextOf = ''] = complaints({}, {}, { [key]: 1 })
+      expect(errorTextOf).toContain(`mixload.yaml: ${key} is not a setting`)
+      expect(errorTextOf).toContain('sliceDays')
     },
   )
 })

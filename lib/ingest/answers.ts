@@ -1,5 +1,5 @@
 import { memberOf, parseJson } from '../core/json.ts'
-import { complaint, refusalError } from '../mixpanel/response-errors.ts'
+import { errorTextOf, refusalError } from '../mixpanel/response-errors.ts'
 import type { Endpoint } from './endpoints.ts'
 
 /** A record that Mixpanel refused, by its place in the request. */
@@ -36,7 +36,7 @@ export type Verdict =
  */
 export function readAnswer(endpoint: Endpoint, answer: IngestAnswer, count: number): Verdict {
   const { status, body } = answer
-  if (status === 413) return { kind: 'too-large', reason: complaint(body) }
+  if (status === 413) return { kind: 'too-large', reason: errorTextOf(body) }
   if (status === 415 && answer.wasPacked === true) return { kind: 'gzip-refused' }
   const value = parseJson(body)
   const failed = memberOf(value, 'failed_records')
@@ -79,7 +79,7 @@ function isTaken(value: unknown): boolean {
 }
 
 function refusalOf(body: string): string {
-  return body.trim() === '0' ? 'Mixpanel took none of the records of this request' : complaint(body)
+  return body.trim() === '0' ? 'Mixpanel took none of the records of this request' : errorTextOf(body)
 }
 
 function allOf(count: number, reason: string): readonly RecordFault[] {

@@ -123,7 +123,7 @@ describe('what asking again does not mend', () => {
     await using place = await workplaceWithEvents()
     place.simulator.fault({ kind: 'payment', match: { path: '/api/2.0/export' } })
     const ran = await place.run(ONE_DAY)
-    expect(ran).toMatchObject({ code: 3, stdout: expect.stringContaining('skipped. Not on this project') })
+    expect(ran).toMatchObject({ code: 3, stdout: expect.stringContaining('skipped. This project') })
     expect(exports(place)).toBe(1)
   })
 

@@ -134,7 +134,7 @@ describe('mixload plan, check and views', () => {
     const ran = await place.run(['check', '--timezone', 'Asia/Tokyo'])
     expect(ran.code).toBe(1)
     expect(ran.stdout).toMatch(/NO {2}timezone: .*Mixpanel says UTC/)
-    expect(ran.stdout).toMatch(/NO {2}export: Not on this project's plan/)
+    expect(ran.stdout).toMatch(/NO {2}export: This project's plan does not include it/)
     const refused = await place.run(['check'], { MIXPANEL_SERVICE_ACCOUNT_SECRET: 'no' })
     expect(refused.stdout).toMatch(/NO {2}credentials: .*does not accept/)
     expect(refused.stdout).not.toContain('--streams')

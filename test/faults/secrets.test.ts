@@ -112,7 +112,10 @@ const SITUATIONS: Readonly<Record<string, Situation>> = {
   'BigQuery’s key is damaged': destination(() => `bigquery://p/d?key_file=${join(place.directory, 'key.json')}`),
 }
 
-/** Runs a command for a few seconds at most, and gathers what others can see of it meanwhile. */
+/**
+ * Runs a command and gathers what others can see of it meanwhile. A command that goes on is ended a while after its first
+ * output, however long that takes on a slow machine.
+ */
 async function observed(
   command: keyof typeof COMMANDS,
   isJson: boolean,
@@ -131,11 +134,13 @@ async function observed(
   )
   const end = ended(child)
   let seen = ''
-  for (
-    let waited = 0;
-    waited < SECONDS_MAX * 1000 && child.exitCode === null && child.signalCode === null;
-    waited += 20
-  ) {
+  let outputAt = Number.POSITIVE_INFINITY
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.once('data', () => {
+      outputAt = Math.min(outputAt, performance.now())
+    })
+  }
+  while (performance.now() < outputAt + GOES_ON_MS && child.exitCode === null && child.signalCode === null) {
     for (const file of ['cmdline', 'comm']) {
       try {
         seen += readFileSync(`/proc/${child.pid}/${file}`, 'latin1')
@@ -149,8 +154,8 @@ async function observed(
   return { ...(await end), seen }
 }
 
-/** Commands that go on, or try again, are ended then. */
-const SECONDS_MAX = 3
+/** How long a command may go on, or retry, after its first output. */
+const GOES_ON_MS = 3000
 
 it.each(Object.entries(SITUATIONS))(
   'where %s, no command tells a secret, or leaves one in files, in the warehouse or in the list of processes',

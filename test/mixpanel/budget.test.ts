@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { MixloadError } from '../../lib/core/errors.ts'
-import { ON_THE_WAY_MS, type RateLimits, RequestBudget, waitFor } from '../../lib/mixpanel/budget.ts'
+import { type RateLimits, RequestBudget, TRAVEL_MS_MAX, waitFor } from '../../lib/mixpanel/budget.ts'
 
 const HOUR = 3_600_000
 const limits = fc.record<RateLimits>({ perHour: fc.nat(8), perSecond: fc.nat(3) })
@@ -30,7 +30,7 @@ describe('how long a request must wait', () => {
           sent.push(now)
         }
         // Each as it comes, some sooner than others.
-        const come = sent.map((at, index) => at + (index % 2) * (ON_THE_WAY_MS - 1))
+        const come = sent.map((at, index) => at + (index % 2) * (TRAVEL_MS_MAX - 1))
         expect(isExceeded(come, most.perHour, HOUR)).toBe(false)
         expect(isExceeded(come, most.perSecond, 1000)).toBe(false)
       }),
@@ -49,8 +49,8 @@ describe('how long a request must wait', () => {
         const early = [...sent, now + wait - 1]
         const latest = (ms: number) => early.filter((at) => at > now + wait - 1 - ms).length
         const isTooMany =
-          (most.perHour > 0 && latest(HOUR + ON_THE_WAY_MS) > most.perHour) ||
-          (most.perSecond > 0 && latest(1000 + ON_THE_WAY_MS) > most.perSecond)
+          (most.perHour > 0 && latest(HOUR + TRAVEL_MS_MAX) > most.perHour) ||
+          (most.perSecond > 0 && latest(1000 + TRAVEL_MS_MAX) > most.perSecond)
         expect(isTooMany).toBe(true)
       }),
       { numRuns: 500 },
@@ -111,7 +111,7 @@ describe('a budget on disk', () => {
     expect(await other.remaining()).toBe(0)
     const wait = await waitOf(3)
     expect(wait).toBeGreaterThan(HOUR / 2)
-    expect(wait).toBeLessThanOrEqual(HOUR + ON_THE_WAY_MS)
+    expect(wait).toBeLessThanOrEqual(HOUR + TRAVEL_MS_MAX)
   })
 
   it('counts each request once when many come at the same moment', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ERROR_CODES, MixloadError } from '../../lib/core/errors.ts'
-import { complaint, refusalError, retryAfterMilliseconds } from '../../lib/mixpanel/response-errors.ts'
+import { errorTextOf, refusalError, retryAfterMilliseconds } from '../../lib/mixpanel/response-errors.ts'
 
 const REQUEST = 'GET /api/2.0/export?from_date=2026-08-03&to_date=2026-08-03'
 
@@ -98,12 +98,12 @@ describe('what a body complains of', () => {
     [' \n ', 'no message'],
     ['{"error":"cut', '{"error":"cut'],
   ])('%j: %s', (body, says) => {
-    expect(complaint(body)).toBe(says)
+    expect(errorTextOf(body)).toBe(says)
   })
 
   it('is short, however long the body or the error in it', () => {
-    expect(complaint('x'.repeat(10_000)).length).toBe(300)
-    expect(complaint(json('x'.repeat(10_000))).length).toBeLessThanOrEqual(300)
+    expect(errorTextOf('x'.repeat(10_000)).length).toBe(300)
+    expect(errorTextOf(json('x'.repeat(10_000))).length).toBeLessThanOrEqual(300)
   })
 })
 

@@ -4,8 +4,8 @@ import { MixloadError, messageOf } from '../core/errors.ts'
 import { DECOMPRESSED_BYTES_MAX, decompressWhole, tooLarge } from '../decompress/decompress.ts'
 import { decompressInWorker } from '../decompress/decompress-in-worker.ts'
 
-/** By the names that HTTP has for them. */
-const PACKINGS: Readonly<Record<string, 'gzip' | 'deflate' | 'none'>> = {
+/** By the values of `Content-Encoding`. */
+const COMPRESSIONS: Readonly<Record<string, 'gzip' | 'deflate' | 'none'>> = {
   '': 'none',
   identity: 'none',
   gzip: 'gzip',
@@ -13,17 +13,17 @@ const PACKINGS: Readonly<Record<string, 'gzip' | 'deflate' | 'none'>> = {
   deflate: 'deflate',
 }
 
-/** The body of an answer, unzipped, as it comes in. To be read once. */
-export class AnswerBody implements AsyncIterable<Buffer> {
+/** The decompressed body of a response, as it arrives. Read it once. */
+export class ResponseBody implements AsyncIterable<Buffer> {
   readonly #body: Readable
   readonly #encoding: string
-  /** Whether HTTP tells where the body ends, so that a connection that breaks off is seen. */
+  /** Whether the response says where its body ends, so that a lost connection is noticed. */
   readonly #isFramed: boolean
   readonly #request: string
   readonly #signal: AbortSignal
   #bytes = 0
 
-  /** `request`: how messages call it. */
+  /** `request`: the request as messages name it. */
   constructor({ headers, body }: Dispatcher.ResponseData, request: string, signal: AbortSignal) {
     this.#body = body
     this.#encoding = String(headers['content-encoding'] ?? '')
@@ -35,16 +35,16 @@ export class AnswerBody implements AsyncIterable<Buffer> {
   }
 
   /**
-   * Whether something vouches for it that the body, now read to its end, is whole. Nothing does where it ended with the
-   * connection, whatever made that end; nor where it is said to be packed, but is nothing at all.
+   * Whether the body, now read to its end, is certainly whole. It is not certain if the body ended with the connection, or
+   * if it should be compressed but is empty.
    */
   get isEndKnown(): boolean {
-    return this.#isFramed && (this.#bytes > 0 || PACKINGS[this.#encoding] === 'none')
+    return this.#isFramed && (this.#bytes > 0 || COMPRESSIONS[this.#encoding] === 'none')
   }
 
   /**
-   * @throws MixloadError CONNECTION_CUT where the connection breaks or falls silent; BODY_TRUNCATED or BODY_UNREADABLE
-   *   where the body does not unzip.
+   * @throws MixloadError CONNECTION_CUT if the connection breaks or falls silent; BODY_TRUNCATED or BODY_UNREADABLE if the
+   *   body cannot be decompressed.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
     try {
@@ -53,11 +53,11 @@ export class AnswerBody implements AsyncIterable<Buffer> {
     } catch (error) {
       throw this.#failureOf(error)
     } finally {
-      this.#giveUp()
+      this.#discard()
     }
   }
 
-  /** All of it at once, for bodies that are not large. Throws as iterating does, and ANSWER_TOO_LARGE. */
+  /** The whole body. Throws as iterating does, and ANSWER_TOO_LARGE. */
   async whole(): Promise<Buffer> {
     try {
       const compression = this.#compression()
@@ -71,12 +71,12 @@ export class AnswerBody implements AsyncIterable<Buffer> {
     } catch (error) {
       throw this.#failureOf(error)
     } finally {
-      this.#giveUp()
+      this.#discard()
     }
   }
 
   #compression(): 'gzip' | 'deflate' | 'none' {
-    const compression = PACKINGS[this.#encoding]
+    const compression = COMPRESSIONS[this.#encoding]
     if (compression !== undefined) return compression
     const encoding = JSON.stringify(this.#encoding.slice(0, 50))
     throw new MixloadError(
@@ -87,15 +87,15 @@ export class AnswerBody implements AsyncIterable<Buffer> {
 
   #failureOf(error: unknown): MixloadError {
     this.#signal.throwIfAborted()
-    const of = `The body of ${this.#request}`
+    const body = `The response to ${this.#request}`
     if (!(error instanceof MixloadError))
-      return new MixloadError('CONNECTION_CUT', `${of} broke off: ${messageOf(error)}.`, { cause: error })
-    const what = error.code === 'ANSWER_TOO_LARGE' ? 'cannot be read' : 'is not whole'
-    return new MixloadError(error.code, `${of} ${what}. ${error.message}`, { cause: error.cause })
+      return new MixloadError('CONNECTION_CUT', `${body} broke off: ${messageOf(error)}.`, { cause: error })
+    const problem = error.code === 'ANSWER_TOO_LARGE' ? 'cannot be read' : 'is not complete'
+    return new MixloadError(error.code, `${body} ${problem}. ${error.message}`, { cause: error.cause })
   }
 
-  #giveUp(): void {
-    // A body that nobody has begun to read says by an event that it was given up.
+  #discard(): void {
+    // Destroying a body that nobody has read emits an error.
     this.#body.on('error', () => {})
     this.#body.destroy()
   }
