@@ -39,12 +39,13 @@ export function rejectOwner({
   return { [REJECTS.columns.loadId.name]: loadId, [REJECTS.columns.stream.name]: stream }
 }
 
-/** A row with its whole numbers as numbers, for JSON that programs read. */
+/** A row with its whole numbers as numbers, as far as those keep every digit, for JSON that programs read. */
 export function typedRow(table: LedgerTable, row: LedgerRow): Readonly<Record<string, string | number | null>> {
   return Object.fromEntries(
     columnsOf(table).map(({ name, type }) => {
       const value = row[name] ?? null
-      return [name, value !== null && type === 'bigint' ? Number(value) : value]
+      const number = value === null || type !== 'bigint' ? Number.NaN : Number(value)
+      return [name, Number.isSafeInteger(number) ? number : value]
     }),
   )
 }

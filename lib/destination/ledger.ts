@@ -106,14 +106,32 @@ export const LOADS: LedgerTable<LoadRecord> = {
   columns: {
     loadId: column('load_id', text, 'Id of the load, which its rows have in _load_id'),
     stream: column('stream', text, 'Table that was loaded'),
-    firstDay: optional('first_day', day, null, 'First day that was requested, or first day in the file'),
-    lastDay: optional('last_day', day, null, 'Last day that was requested, or last day in the file'),
-    selection: column('selection', text, 'What was requested of the stream, as JSON; empty for all of it'),
+    firstDay: optional(
+      'first_day',
+      day,
+      null,
+      'First day that was requested; of a file, the day of its first event; null if there is none',
+    ),
+    lastDay: optional(
+      'last_day',
+      day,
+      null,
+      'Last day that was requested; of a file, the day of its last event; null if there is none',
+    ),
+    selection: column('selection', text, 'Which part of the stream was requested, as JSON; empty for all of it'),
     rowCount: column('row_count', count, 'Rows in the table'),
     rejectCount: column('reject_count', count, 'Rows in _mixload_rejects'),
     byteCount: column('byte_count', count, 'Bytes received or read, decompressed'),
-    requestCount: column('request_count', count, 'Requests it took, failed ones included; 0 for a file'),
-    startedAt: column('started_at', moment, 'When the download, or reading the file, began'),
+    requestCount: column(
+      'request_count',
+      count,
+      'Requests it took, failed ones included; 0 for a file, and for a table that came with another',
+    ),
+    startedAt: column(
+      'started_at',
+      moment,
+      'When the download, or reading the file, began; a day is whole only if it was over by then',
+    ),
     loadedAt: column('loaded_at', moment, 'When it was committed'),
     writeMode: column('write_mode', textOf<WriteMode['kind']>(), 'append, replace-days or replace-table'),
     mixloadVersion: column('mixload_version', text, 'Version of mixload that loaded it'),
@@ -136,9 +154,17 @@ export const COLUMNS: LedgerTable<NotedColumn> = {
     property: optional('property', text, null, 'Property, as Mixpanel spells it; null if the column has none'),
     name: column('column_name', text, 'Column'),
     type: column('column_type', textOf<ColumnType>(), 'text, double, boolean, json, timestamptz, bigint or date'),
-    role: column('column_role', textOf<ColumnRole>(), 'fixed, property, companion or overflow'),
+    role: column(
+      'column_role',
+      textOf<ColumnRole>(),
+      'fixed, property, companion (what does not fit, as text) or overflow (_more)',
+    ),
     owner: optional('owner_column', text, undefined, 'Of a companion: the column whose misfits it takes'),
-    firstLoadId: column('first_load_id', text, 'Load that needed it first'),
+    firstLoadId: column(
+      'first_load_id',
+      text,
+      'Load that needed it first; it may have failed, because columns are made before the load',
+    ),
     firstSeenAt: column('first_seen_at', moment, 'When it was made'),
   },
 }
@@ -160,6 +186,6 @@ export const REJECTS: LedgerTable<Reject> = {
 export const LEDGER_TABLES: readonly LedgerTable[] = [LOADS, COLUMNS, REJECTS]
 
 /** The columns of a table, in its order. */
-export function columnsOf<R>({ columns }: Pick<LedgerTable<R>, 'columns'>): readonly LedgerColumn[] {
+export function columnsOf<R>({ columns }: LedgerTable<R>): readonly LedgerColumn[] {
   return Object.values<LedgerColumn>(columns)
 }
