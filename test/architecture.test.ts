@@ -6,7 +6,8 @@ const ROOT = join(import.meta.dirname, '..')
 const LINES_MAX = 400
 /** Files and folders of `lib/` that decide and compute, and touch nothing: where days begin, what an answer means. */
 const PURE = [
-  ...['core/lossless-json', 'core/max-rejects', 'core/sql', 'destination/ledger-row', 'slices'],
+  ...['core/lossless-json', 'core/max-rejects', 'core/sql', 'slices'],
+  ...['destination/ledger', 'destination/ledger-row', 'destination/ledger-tables'],
   ...['columns/', 'time/'],
   ...['dbt/data-types', 'dbt/dialects', 'dbt/event-columns', 'dbt/sources'],
   ...['ingest/answers', 'ingest/endpoints', 'ingest/event-route', 'ingest/event-time', 'ingest/operations'],

@@ -1,6 +1,7 @@
 import type { KnownColumn, LoadRecord } from '../../lib/destination/contract.ts'
-import { COLUMNS, columnOf, type LedgerTable, LOADS, loadOf, SCHEMAS } from './ledger.ts'
-import type { ListedRow, Table, Tables } from './tables.ts'
+import { columnOf, type LedgerRow, loadsOf } from '../../lib/destination/ledger-row.ts'
+import { COLUMNS, type LedgerTable, LOADS, rowOf, SCHEMAS } from './ledger.ts'
+import type { Table, Tables } from './tables.ts'
 
 /**
  * What the ledger and the tables' schemas say. Whoever holds the lease reads them once and keeps them as it changes
@@ -21,8 +22,7 @@ export class Book {
   /** All loads, in the order of their commits. */
   async loads(signal?: AbortSignal): Promise<readonly LoadRecord[]> {
     if (this.#loads !== undefined) return this.#loads
-    const loads = (await this.#rows(LOADS, signal)).map(loadOf)
-    loads.sort((one, other) => one.loadedAt.getTime() - other.loadedAt.getTime())
+    const loads = [...loadsOf(await this.#rows(LOADS, signal))]
     if (this.#isKept) this.#loads = loads
     return loads
   }
@@ -75,9 +75,9 @@ export class Book {
     return columns
   }
 
-  #rows(table: LedgerTable, signal: AbortSignal | undefined): Promise<readonly ListedRow[]> {
+  async #rows(table: LedgerTable, signal: AbortSignal | undefined): Promise<readonly LedgerRow[]> {
     const names = SCHEMAS[table].map(({ name }) => name)
-    return this.#tables.rows(table, names, signal)
+    return (await this.#tables.rows(table, names, signal)).map((listed) => rowOf(table, listed))
   }
 }
 

@@ -69,7 +69,7 @@ async function isMade({ tables, book }: ColumnMaking, name: string, missing: rea
 
 async function note({ tables, book, jobs }: ColumnMaking, name: string, columns: readonly NewColumn[]) {
   const firstSeenAt = new Date()
-  const lines = columns.map((column) => JSON.stringify(columnRow(name, column, firstSeenAt)))
+  const lines = columns.map((column) => JSON.stringify(columnRow({ ...column, table: name, firstSeenAt })))
   try {
     await jobs.run({
       id: `mixload_columns_${randomUUID()}`,

@@ -1,7 +1,13 @@
-import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
-import type { KnownColumn, LoadRecord, WriteMode } from '../../lib/destination/contract.ts'
-import { dayRowsOf } from '../../lib/time/day-tally.ts'
+import {
+  COLUMNS as COLUMNS_TABLE,
+  columnsOf,
+  type LedgerTable as DeclaredTable,
+  LOADS as LOADS_TABLE,
+  REJECTS as REJECTS_TABLE,
+} from '../../lib/destination/ledger.ts'
+import type { LedgerRow } from '../../lib/destination/ledger-row.ts'
 import type { Answer } from './answers.ts'
+import { TYPE_NAMES } from './dialect.ts'
 import type { ListedRow } from './tables.ts'
 
 export const LOADS = '_mixload_loads'
@@ -9,42 +15,26 @@ export const COLUMNS = '_mixload_columns'
 export const REJECTS = '_mixload_rejects'
 export const LEASE = '_mixload_lease'
 
-const field = (name: string, type: string, mode: 'REQUIRED' | 'NULLABLE' = 'REQUIRED') => ({ name, type, mode })
+/** A column of a ledger table, as the API has it. */
+export interface LedgerField {
+  readonly name: string
+  readonly type: string
+  readonly mode: 'REQUIRED' | 'NULLABLE'
+}
+
+function fieldsOf<R>(table: DeclaredTable<R>): readonly LedgerField[] {
+  return columnsOf(table).map(({ name, type, nullable }) => ({
+    name,
+    type: TYPE_NAMES[type],
+    mode: nullable ? 'NULLABLE' : 'REQUIRED',
+  }))
+}
 
 /** The schemas of the ledger's tables, for their making and for each job that writes them. */
 export const SCHEMAS = {
-  [LOADS]: [
-    field('load_id', 'STRING'),
-    field('stream', 'STRING'),
-    field('first_day', 'DATE', 'NULLABLE'),
-    field('last_day', 'DATE', 'NULLABLE'),
-    field('selection', 'STRING'),
-    field('row_count', 'INTEGER'),
-    field('reject_count', 'INTEGER'),
-    field('byte_count', 'INTEGER'),
-    field('request_count', 'INTEGER'),
-    field('started_at', 'TIMESTAMP'),
-    field('loaded_at', 'TIMESTAMP'),
-    field('write_mode', 'STRING'),
-    field('mixload_version', 'STRING'),
-    field('day_rows', 'STRING', 'NULLABLE'),
-  ],
-  [COLUMNS]: [
-    field('table_name', 'STRING'),
-    field('property', 'STRING', 'NULLABLE'),
-    field('column_name', 'STRING'),
-    field('column_type', 'STRING'),
-    field('column_role', 'STRING'),
-    field('owner_column', 'STRING', 'NULLABLE'),
-    field('first_load_id', 'STRING'),
-    field('first_seen_at', 'TIMESTAMP'),
-  ],
-  [REJECTS]: [
-    field('load_id', 'STRING'),
-    field('stream', 'STRING'),
-    field('reason', 'STRING'),
-    field('line', 'STRING'),
-  ],
+  [LOADS]: fieldsOf(LOADS_TABLE),
+  [COLUMNS]: fieldsOf(COLUMNS_TABLE),
+  [REJECTS]: fieldsOf(REJECTS_TABLE),
 } as const
 
 /** A table of the ledger. */
@@ -71,43 +61,13 @@ export const RESOURCES: Readonly<Record<LedgerTable, Answer>> = {
   },
 }
 
-/** A row of the ledger, as it is listed. */
-export function loadOf(row: ListedRow): LoadRecord {
-  return {
-    loadId: row.load_id ?? '',
-    stream: row.stream ?? '',
-    firstDay: row.first_day ?? null,
-    lastDay: row.last_day ?? null,
-    selection: row.selection ?? '',
-    rowCount: Number(row.row_count),
-    rejectCount: Number(row.reject_count),
-    byteCount: Number(row.byte_count),
-    requestCount: Number(row.request_count),
-    startedAt: moment(row.started_at),
-    loadedAt: moment(row.loaded_at),
-    writeMode: row.write_mode as WriteMode['kind'],
-    mixloadVersion: row.mixload_version ?? '',
-    dayRows: dayRowsOf(row.day_rows),
+/** A row as the API lists it, with its moments, which are listed as microseconds since 1970, as other texts have them. */
+export function rowOf(table: LedgerTable, listed: ListedRow): LedgerRow {
+  const moments = SCHEMAS[table].filter(({ type }) => type === TYPE_NAMES.timestamptz)
+  const row: Record<string, string | null> = { ...listed }
+  for (const { name } of moments) {
+    const microseconds = row[name] ?? null
+    if (microseconds !== null) row[name] = new Date(Number(BigInt(microseconds) / 1000n)).toISOString()
   }
-}
-
-/** A column and the table it is of. */
-export function columnOf(row: ListedRow): { readonly table: string; readonly column: KnownColumn } {
-  return {
-    table: row.table_name ?? '',
-    column: {
-      name: row.column_name ?? '',
-      type: row.column_type as ColumnType,
-      role: row.column_role as ColumnRole,
-      property: row.property ?? null,
-      ...(row.owner_column === null || row.owner_column === undefined ? {} : { owner: row.owner_column }),
-      firstLoadId: row.first_load_id ?? '',
-      firstSeenAt: moment(row.first_seen_at),
-    },
-  }
-}
-
-/** Listed as microseconds since 1970. */
-function moment(text: string | null | undefined): Date {
-  return new Date(Number(BigInt(text ?? 0) / 1000n))
+  return row
 }

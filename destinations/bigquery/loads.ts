@@ -1,6 +1,6 @@
 import { isFailure } from '../../lib/core/errors.ts'
 import type { LoadRecord } from '../../lib/destination/contract.ts'
-import { ledgerRow } from '../../lib/destination/ledger-row.ts'
+import { loadRow } from '../../lib/destination/ledger-row.ts'
 import type { Book } from './book.ts'
 import { ApiFailure, inDoubt, stepFailure } from './failures.ts'
 import { gzippedLines, gzippedParts } from './gzip.ts'
@@ -231,7 +231,7 @@ export class Loads {
 
   #ledgerJob(intent: Intent): Job {
     const job = loadJob(this.#options.tables, intent, 'ledger', LOADS, RESOURCES[LOADS].schema, [])
-    const line = JSON.stringify(ledgerRow(intent.record))
+    const line = JSON.stringify(loadRow(intent.record))
     return { ...job, isPartitioned: true, content: () => gzippedLines([line]) }
   }
 }

@@ -5,6 +5,7 @@ import { MixloadError } from '../../lib/core/errors.ts'
 import { quoteName, quoteText } from '../../lib/core/sql.ts'
 import { countMismatch } from '../../lib/destination/commit-rules.ts'
 import type { LoadRecord, Relation, WriteMode } from '../../lib/destination/contract.ts'
+import { rejectOwner } from '../../lib/destination/ledger-row.ts'
 import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
 import type { EngineConnection } from '../../lib/engine/engine.ts'
 import type { Day } from '../../lib/time/days.ts'
@@ -132,12 +133,11 @@ export async function unloadRows(
 export async function unloadRejects(
   { connection, directory }: UnloadOptions,
   rejects: Relation,
-  { loadId, stream }: LoadRecord,
+  record: LoadRecord,
 ): Promise<string> {
   const path = join(directory, 'rejects')
-  const columns = ['reason', 'line'].map((name): Column => ({ name, type: 'text', role: 'fixed', property: null }))
   await mkdir(directory, { recursive: true })
-  const line = lineOf(columns, { load_id: loadId, stream })
+  const line = lineOf(rejects.columns, rejectOwner(record))
   const count = await connection.run(
     `COPY (SELECT ${line} FROM (${rejects.query})) TO ${quoteText(path)} (${AS_LINES})`,
   )

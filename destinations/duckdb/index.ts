@@ -1,10 +1,8 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
 import { isFailure, MixloadError, messageOf } from '../../lib/core/errors.ts'
 import { makeDirectory } from '../../lib/core/make-directory.ts'
 import { quoteName, quotePath, quoteText } from '../../lib/core/sql.ts'
-import { sqlText } from '../../lib/core/sql-files.ts'
 import { alreadyLoaded, assertNoRows, countMismatch, nextLoadedAt } from '../../lib/destination/commit-rules.ts'
 import type {
   Destination,
@@ -17,13 +15,14 @@ import type {
   Relation,
   TakeRows,
   View,
-  WriteMode,
 } from '../../lib/destination/contract.ts'
+import { LOADS, REJECTS } from '../../lib/destination/ledger.ts'
+import { rejectOwner } from '../../lib/destination/ledger-row.ts'
 import { inTurns } from '../../lib/destination/serialized.ts'
 import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
 import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine/engine.ts'
-import { dayRowsOf, dayRowsText } from '../../lib/time/day-tally.ts'
 import { openFailure, SUPPORTS } from './dialect.ts'
+import { type LedgerPlace, makeLedger, noteColumns, readColumns, readLoads, writeLoad } from './ledger.ts'
 
 export interface DuckDbOptions {
   /** A file, or `:memory:`. */
@@ -73,9 +72,7 @@ class DuckDbDestination implements Destination {
     if (this.#isReadOnly) await this.#detach()
     await this.#attach(signal, 'READ_WRITE')
     this.#isAbsent = false
-    await this.#transaction('cannot make the ledger tables', (connection) =>
-      connection.run(sqlText('duckdb', 'ledger', { schema: quotePath(CATALOG, this.#options.schema) })),
-    )
+    await this.#transaction('cannot make the ledger tables', (connection) => makeLedger(connection, this.#place))
     // So that views can name tables without the catalog, which bears another name when the file is opened by itself.
     await this.#connected.run(`USE ${quotePath(CATALOG, this.#options.schema)}`)
   }
@@ -88,7 +85,7 @@ class DuckDbDestination implements Destination {
       return
     }
     await this.#attach(signal, this.#isFile ? 'READ_ONLY' : 'READ_WRITE')
-    this.#isAbsent = !(await this.#isTable(this.#connected, '_mixload_loads'))
+    this.#isAbsent = !(await this.#isTable(this.#connected, LOADS.name))
     if (!this.#isAbsent) await this.#connected.run(`USE ${quotePath(CATALOG, this.#options.schema)}`)
   }
 
@@ -120,25 +117,9 @@ class DuckDbDestination implements Destination {
   async columns(table: string): Promise<readonly KnownColumn[]> {
     this.#assertOpenable()
     if (this.#isAbsent) return []
-    const rows = await this.#connected.all(
-      // The driver drops a byte order mark that a text begins with, and a property's name may; not so within JSON.
-      `SELECT known.* REPLACE (CAST(to_json(known.property) AS VARCHAR) AS property) FROM ${this.#path('_mixload_columns')} AS known
-       JOIN duckdb_columns() AS there
-         ON there.database_name = $1 AND there.schema_name = $2 AND there.table_name = known.table_name
-        AND there.column_name = known.column_name
-       WHERE known.table_name = $3 ORDER BY there.column_index`,
-      [CATALOG, this.#options.schema, table],
-    )
-    this.#columnCounts.set(table, rows.length)
-    return rows.map((row) => ({
-      name: String(row.column_name),
-      type: row.column_type as ColumnType,
-      role: row.column_role as ColumnRole,
-      property: row.property === null ? null : JSON.parse(String(row.property)),
-      ...(row.owner_column === null ? {} : { owner: String(row.owner_column) }),
-      firstLoadId: String(row.first_load_id),
-      firstSeenAt: row.first_seen_at as Date,
-    }))
+    const columns = await readColumns(this.#connected, this.#place, table)
+    this.#columnCounts.set(table, columns.length)
+    return columns
   }
 
   async addColumns(table: string, columns: readonly NewColumn[]): Promise<void> {
@@ -153,7 +134,7 @@ class DuckDbDestination implements Destination {
           await connection.run(`ALTER TABLE ${path} ADD COLUMN IF NOT EXISTS ${definition}`)
         }
       } else await connection.run(`CREATE TABLE ${path} (${definitions.join(', ')})`)
-      await this.#noteColumns(connection, table, missing)
+      await noteColumns(connection, this.#place, table, missing)
     })
     this.#columnCounts.set(table, there.size + missing.length)
   }
@@ -166,51 +147,17 @@ class DuckDbDestination implements Destination {
     return found.length > 0
   }
 
-  async #noteColumns(connection: EngineConnection, table: string, columns: readonly NewColumn[]): Promise<void> {
-    const known = this.#path('_mixload_columns')
-    const text = (value: string | null | undefined) =>
-      value === null || value === undefined ? 'NULL' : quoteText(value)
-    const names = columns.map(({ name }) => text(name)).join(', ')
-    // A column that somebody dropped by hand is still noted from its first time.
-    await connection.run(`DELETE FROM ${known} WHERE table_name = ${text(table)} AND column_name IN (${names})`)
-    const rows = columns.map(
-      ({ name, type, role, property, owner, firstLoadId }) =>
-        `(${[table, property, name, type, role, owner, firstLoadId].map(text).join(', ')}, now())`,
-    )
-    await connection.run(`INSERT INTO ${known} VALUES ${rows.join(', ')}`)
-  }
-
   async ledger(stream: string): Promise<readonly LoadRecord[]> {
     this.#assertOpenable()
     if (this.#isAbsent) return []
-    const rows = await this.#connected.all(
-      `SELECT * REPLACE (CAST(first_day AS VARCHAR) AS first_day, CAST(last_day AS VARCHAR) AS last_day)
-       FROM ${this.#path('_mixload_loads')} WHERE stream = $1 ORDER BY loaded_at`,
-      [stream],
-    )
-    return rows.map((row) => ({
-      loadId: String(row.load_id),
-      stream: String(row.stream),
-      firstDay: row.first_day === null ? null : String(row.first_day),
-      lastDay: row.last_day === null ? null : String(row.last_day),
-      selection: String(row.selection),
-      rowCount: Number(row.row_count),
-      rejectCount: Number(row.reject_count),
-      byteCount: Number(row.byte_count),
-      requestCount: Number(row.request_count),
-      startedAt: row.started_at as Date,
-      loadedAt: row.loaded_at as Date,
-      writeMode: row.write_mode as WriteMode['kind'],
-      mixloadVersion: String(row.mixload_version),
-      dayRows: dayRowsOf(row.day_rows),
-    }))
+    return readLoads(this.#connected, this.#place, stream)
   }
 
   async load(relation: Relation, target: LoadTarget, record: NewLoad, signal: AbortSignal): Promise<LoadRecord> {
     return this.#transaction(
       `load ${record.loadId} was not committed`,
       async (connection) => {
-        const loads = this.#path('_mixload_loads')
+        const loads = this.#path(LOADS.name)
         const [before] = await connection.all(
           `SELECT max(loaded_at) AS last, count(*) FILTER (load_id = $1) AS loaded FROM ${loads}`,
           [record.loadId],
@@ -222,7 +169,7 @@ class DuckDbDestination implements Destination {
         await this.#insertRows(connection, relation, target, loaded)
         signal.throwIfAborted()
         await this.#insertRejects(connection, target, loaded)
-        await this.#insertRecord(connection, loaded)
+        await writeLoad(connection, this.#place, loaded)
         // An abort between two statements stops neither; after this there is only the commit.
         signal.throwIfAborted()
         if (loaded.rowCount < ROW_GROUP_ROWS) this.#hasSmallLoads = true
@@ -259,36 +206,14 @@ class DuckDbDestination implements Destination {
   async #insertRejects(connection: EngineConnection, target: LoadTarget, record: LoadRecord): Promise<void> {
     const rejects = target.rejects
     if (rejects === undefined) return
-    if (rejects.rowCount === 0) return assertNoRows(connection, rejects, '_mixload_rejects')
+    if (rejects.rowCount === 0) return assertNoRows(connection, rejects, REJECTS.name)
+    const owner = Object.entries(rejectOwner(record)).map(
+      ([name, value]) => `${quoteText(value)} AS ${quoteName(name)}`,
+    )
     const count = await connection.run(
-      `INSERT INTO ${this.#path('_mixload_rejects')}
-       SELECT ${quoteText(record.loadId)}, ${quoteText(record.stream)}, reason, line FROM (${rejects.query})`,
+      `INSERT INTO ${this.#path(REJECTS.name)} BY NAME SELECT ${owner.join(', ')}, * FROM (${rejects.query})`,
     )
-    if (count !== rejects.rowCount) throw countMismatch(rejects.rowCount, count, '_mixload_rejects')
-  }
-
-  async #insertRecord(connection: EngineConnection, record: LoadRecord): Promise<void> {
-    await connection.run(
-      `INSERT INTO ${this.#path('_mixload_loads')} VALUES
-       ($1, $2, CAST($3 AS DATE), CAST($4 AS DATE), $5, $6, $7, $8, $9,
-        CAST($10 AS TIMESTAMPTZ), CAST($11 AS TIMESTAMPTZ), $12, $13, $14)`,
-      [
-        record.loadId,
-        record.stream,
-        record.firstDay,
-        record.lastDay,
-        record.selection,
-        record.rowCount,
-        record.rejectCount,
-        record.byteCount,
-        record.requestCount,
-        record.startedAt.toISOString(),
-        record.loadedAt.toISOString(),
-        record.writeMode,
-        record.mixloadVersion,
-        dayRowsText(record.dayRows),
-      ],
-    )
+    if (count !== rejects.rowCount) throw countMismatch(rejects.rowCount, count, REJECTS.name)
   }
 
   async putViews(views: readonly View[]): Promise<void> {
@@ -345,6 +270,10 @@ class DuckDbDestination implements Destination {
 
   #assertOpenable(): void {
     if (this.#isClosed) throw new MixloadError('CLOSED', `${this.description} has been closed.`)
+  }
+
+  get #place(): LedgerPlace {
+    return { catalog: CATALOG, schema: this.#options.schema }
   }
 
   #path(table: string): string {

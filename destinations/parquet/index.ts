@@ -19,11 +19,12 @@ import type {
   TakeRows,
   View,
 } from '../../lib/destination/contract.ts'
+import { COLUMNS, type LedgerTable, LOADS, REJECTS } from '../../lib/destination/ledger.ts'
 import { inTurns } from '../../lib/destination/serialized.ts'
 import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine/engine.ts'
 import { SUPPORTS } from './dialect.ts'
 import { fileFailure, isFileError, moveInto, syncFile } from './files.ts'
-import { DAY_COLUMN, type Layout, layoutOf, REJECTS, SCHEMA_FILE, tableName } from './layout.ts'
+import { DAY_COLUMN, type Layout, layoutOf, SCHEMA_FILE, tableName } from './layout.ts'
 import { RunLock } from './lock.ts'
 import { PendingLoad } from './publish.ts'
 import { ColumnLog, LoadLog } from './records.ts'
@@ -31,13 +32,11 @@ import { writeEmptyFile } from './rows.ts'
 import { type StageOptions, stage, stageEmpty } from './stage.ts'
 import { hasFiles, isDated, replacedFiles } from './tables.ts'
 import {
-  COLUMNS_COLUMNS,
   checkViews,
   jsonQuery,
-  LOADS_COLUMNS,
+  ledgerColumns,
   makeViews,
   parquetQuery,
-  REJECTS_COLUMNS,
   readViews,
   type ViewedTable,
   viewsSql,
@@ -109,7 +108,7 @@ class ParquetDestination implements Destination {
       }
       try {
         await PendingLoad.settleAll(this.#layout)
-        await this.#putSchema(connection, REJECTS, REJECTS_COLUMNS)
+        await this.#putSchema(connection, REJECTS.name, ledgerColumns(REJECTS))
         await this.#writeViews()
       } catch (error) {
         await this.#close()
@@ -254,16 +253,18 @@ class ParquetDestination implements Destination {
     const { loads, columns: columnFiles } = this.#layout
     const tables: ViewedTable[] = []
     const names = await this.#columns.tables()
-    const loadsQuery = (await this.#loads.isEmpty()) ? undefined : jsonQuery(loads, LOADS_COLUMNS)
-    tables.push({ name: '_mixload_loads', columns: LOADS_COLUMNS, query: loadsQuery })
-    const columnsQuery = names.length === 0 ? undefined : jsonQuery(columnFiles, COLUMNS_COLUMNS)
-    tables.push({ name: '_mixload_columns', columns: COLUMNS_COLUMNS, query: columnsQuery })
+    const addLedger = (table: LedgerTable, directory: string, isEmpty: boolean) => {
+      const columns = ledgerColumns(table)
+      tables.push({ name: table.name, columns, query: isEmpty ? undefined : jsonQuery(directory, columns) })
+    }
+    addLedger(LOADS, loads, await this.#loads.isEmpty())
+    addLedger(COLUMNS, columnFiles, names.length === 0)
     const add = async (name: string, columns: ViewedTable['columns'], isParted: boolean) => {
       const isFilled = await hasFiles(this.#layout, name, isParted)
       const query = isFilled ? parquetQuery(this.#layout, name, columns, isParted) : undefined
       tables.push({ name, columns, query })
     }
-    await add(REJECTS, REJECTS_COLUMNS, false)
+    await add(REJECTS.name, ledgerColumns(REJECTS), false)
     for (const name of names) {
       const columns = await this.#columns.of(name)
       await add(name, columns, isDated(columns))

@@ -42,8 +42,6 @@ export function layoutOf(directory: string): Layout {
 /** The column that a table's files are parted by, where the table has it. */
 export const DAY_COLUMN = '_day'
 
-export const REJECTS = '_mixload_rejects'
-
 /** The table's schema, as a Parquet file without rows. It goes by the name that Spark looks for. */
 export const SCHEMA_FILE = '_common_metadata'
 

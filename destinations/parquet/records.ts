@@ -1,12 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
 import { MixloadError, messageOf } from '../../lib/core/errors.ts'
 import { replaceFile } from '../../lib/core/replace-file.ts'
 import { alreadyLoaded } from '../../lib/destination/commit-rules.ts'
-import type { KnownColumn, LoadRecord, WriteMode } from '../../lib/destination/contract.ts'
-import { columnRow } from '../../lib/destination/ledger-row.ts'
-import { dayRowsOf, dayRowsText } from '../../lib/time/day-tally.ts'
+import type { KnownColumn, LoadRecord } from '../../lib/destination/contract.ts'
+import { COLUMNS, LOADS } from '../../lib/destination/ledger.ts'
+import { columnOf, columnRow, loadOf, loadRow, typedRow, untypedRow } from '../../lib/destination/ledger-row.ts'
 import { namesIn } from './files.ts'
 import { fileName, type Layout } from './layout.ts'
 
@@ -33,25 +32,7 @@ const READS = 32
 
 /** The text of a commit's file: one line, with the columns of `_mixload_loads` and what became of files. */
 export function commitText(record: LoadRecord, { added, removed }: FileChanges): string {
-  const fields = {
-    load_id: record.loadId,
-    stream: record.stream,
-    first_day: record.firstDay,
-    last_day: record.lastDay,
-    selection: record.selection,
-    row_count: record.rowCount,
-    reject_count: record.rejectCount,
-    byte_count: record.byteCount,
-    request_count: record.requestCount,
-    started_at: record.startedAt.toISOString(),
-    loaded_at: record.loadedAt.toISOString(),
-    write_mode: record.writeMode,
-    mixload_version: record.mixloadVersion,
-    day_rows: dayRowsText(record.dayRows),
-    added,
-    removed,
-  }
-  return `${JSON.stringify(fields)}\n`
+  return `${JSON.stringify({ ...typedRow(LOADS, loadRow(record)), added, removed })}\n`
 }
 
 /** What the file of a commit, of this run or of one that was killed, says about files. */
@@ -59,26 +40,6 @@ export async function readChanges(path: string): Promise<FileChanges> {
   const { added, removed } = await readFields(path)
   if (!Array.isArray(added) || !Array.isArray(removed)) throw unreadable(path, 'it names no files')
   return { added, removed }
-}
-
-function recordOf(fields: Fields): LoadRecord {
-  const day = (value: unknown) => (value === null ? null : String(value))
-  return {
-    loadId: String(fields.load_id),
-    stream: String(fields.stream),
-    firstDay: day(fields.first_day),
-    lastDay: day(fields.last_day),
-    selection: String(fields.selection),
-    rowCount: Number(fields.row_count),
-    rejectCount: Number(fields.reject_count),
-    byteCount: Number(fields.byte_count),
-    requestCount: Number(fields.request_count),
-    startedAt: new Date(String(fields.started_at)),
-    loadedAt: new Date(String(fields.loaded_at)),
-    writeMode: fields.write_mode as WriteMode['kind'],
-    mixloadVersion: String(fields.mixload_version),
-    dayRows: dayRowsOf(fields.day_rows),
-  }
 }
 
 /** The commits of a directory. Each is a file that is never written again. */
@@ -121,7 +82,7 @@ export class LoadLog {
   async #record(name: string): Promise<LoadRecord> {
     const known = this.#read.get(name)
     if (known !== undefined) return known
-    const record = recordOf(await readFields(join(this.#directory, name)))
+    const record = loadOf(untypedRow(await readFields(join(this.#directory, name))))
     this.#read.set(name, record)
     return record
   }
@@ -146,20 +107,12 @@ export class ColumnLog {
   async of(table: string): Promise<readonly KnownColumn[]> {
     const path = this.#path(table)
     if (!(await namesIn(this.#directory)).includes(basename(path))) return []
-    return (await readLines(path)).map((fields) => ({
-      name: String(fields.column_name),
-      type: fields.column_type as ColumnType,
-      role: fields.column_role as ColumnRole,
-      property: fields.property === null ? null : String(fields.property),
-      ...(fields.owner_column === null ? {} : { owner: String(fields.owner_column) }),
-      firstLoadId: String(fields.first_load_id),
-      firstSeenAt: new Date(String(fields.first_seen_at)),
-    }))
+    return (await readLines(path)).map((fields) => columnOf(untypedRow(fields)).column)
   }
 
   /** Writes down all columns of a table. */
   async put(table: string, columns: readonly KnownColumn[]): Promise<void> {
-    const lines = columns.map((column) => columnRow(table, column, column.firstSeenAt))
+    const lines = columns.map((column) => typedRow(COLUMNS, columnRow({ ...column, table })))
     await replaceFile(this.#path(table), lines.map((line) => `${JSON.stringify(line)}\n`).join(''), { isDurable: true })
   }
 

@@ -5,6 +5,7 @@ import { messageOf } from '../../lib/core/errors.ts'
 import { quoteName, quoteText } from '../../lib/core/sql.ts'
 import { countMismatch } from '../../lib/destination/commit-rules.ts'
 import type { LoadRecord, Relation } from '../../lib/destination/contract.ts'
+import { rejectOwner } from '../../lib/destination/ledger-row.ts'
 import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
 import { type EngineConnection, isOutOfMemory } from '../../lib/engine/engine.ts'
 import { type Day, daysBetween } from '../../lib/time/days.ts'
@@ -200,13 +201,16 @@ export async function writeEmptyFile(
 
 /** Writes rejects to a file. */
 export async function writeRejects(
-  { query }: Relation,
-  { loadId, stream }: LoadRecord,
+  { columns, query }: Relation,
+  record: LoadRecord,
   connection: EngineConnection,
   path: string,
 ): Promise<WrittenFile> {
-  const rows = `SELECT CAST(${quoteText(loadId)} AS VARCHAR) AS load_id, CAST(${quoteText(stream)} AS VARCHAR) AS stream,
-    CAST(reason AS VARCHAR) AS reason, CAST(line AS VARCHAR) AS line FROM (${query})`
+  const owner = Object.entries(rejectOwner(record)).map(
+    ([name, value]) => `CAST(${quoteText(value)} AS VARCHAR) AS ${quoteName(name)}`,
+  )
+  const own = columns.map(({ name, type }) => `CAST(${quoteName(name)} AS ${ENGINE_TYPES[type]}) AS ${quoteName(name)}`)
+  const rows = `SELECT ${[...owner, ...own].join(', ')} FROM (${query})`
   const [file] = await copy(connection, rows, path, 'COMPRESSION zstd')
   return { path, day: null, rows: file?.rows ?? 0, bytes: file?.bytes ?? 0 }
 }

@@ -3,8 +3,9 @@ import { dirname, join } from 'node:path'
 import { MixloadError } from '../../lib/core/errors.ts'
 import { assertNoRows } from '../../lib/destination/commit-rules.ts'
 import type { KnownColumn, LoadRecord, LoadTarget, Relation } from '../../lib/destination/contract.ts'
+import { REJECTS } from '../../lib/destination/ledger.ts'
 import type { EngineConnection } from '../../lib/engine/engine.ts'
-import { dataFileName, REJECTS } from './layout.ts'
+import { dataFileName } from './layout.ts'
 import type { StagedFile } from './publish.ts'
 import { assertCount, writeEmptyFile, writeRejects, writeRows } from './rows.ts'
 import { type DataFile, directoryOf, isDated, numbered } from './tables.ts'
@@ -56,14 +57,14 @@ async function stageRejects(options: StageOptions): Promise<readonly StagedFile[
   const { rejects } = target
   if (rejects === undefined) return []
   if (rejects.rowCount === 0) {
-    await assertNoRows(connection, rejects, REJECTS)
+    await assertNoRows(connection, rejects, REJECTS.name)
     return []
   }
   const staged = join(directory, 'rejects')
   const file = await writeRejects(rejects, record, connection, staged)
-  assertCount([file], rejects.rowCount, REJECTS)
-  const path = join(directoryOf(REJECTS, false, null), dataFileName(record.loadId))
-  return [{ staged, table: REJECTS, path, rows: file.rows, bytes: file.bytes }]
+  assertCount([file], rejects.rowCount, REJECTS.name)
+  const path = join(directoryOf(REJECTS.name, false, null), dataFileName(record.loadId))
+  return [{ staged, table: REJECTS.name, path, rows: file.rows, bytes: file.bytes }]
 }
 
 /** A file without rows, for a table that would be left without any: nothing can be read where there is none. */

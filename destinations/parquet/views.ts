@@ -4,6 +4,7 @@ import type { Column } from '../../lib/columns/column.ts'
 import { MixloadError } from '../../lib/core/errors.ts'
 import { quoteName, quoteText } from '../../lib/core/sql.ts'
 import type { View } from '../../lib/destination/contract.ts'
+import { columnsOf, type LedgerTable } from '../../lib/destination/ledger.ts'
 import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
 import type { EngineConnection } from '../../lib/engine/engine.ts'
 import { isFileError } from './files.ts'
@@ -18,42 +19,10 @@ export interface ViewedTable {
   readonly query: string | undefined
 }
 
-const column = (name: string, type: Column['type']) => ({ name, type })
-
-export const LOADS_COLUMNS = [
-  column('load_id', 'text'),
-  column('stream', 'text'),
-  column('first_day', 'date'),
-  column('last_day', 'date'),
-  column('selection', 'text'),
-  column('row_count', 'bigint'),
-  column('reject_count', 'bigint'),
-  column('byte_count', 'bigint'),
-  column('request_count', 'bigint'),
-  column('started_at', 'timestamptz'),
-  column('loaded_at', 'timestamptz'),
-  column('write_mode', 'text'),
-  column('mixload_version', 'text'),
-  column('day_rows', 'text'),
-] as const
-
-export const COLUMNS_COLUMNS = [
-  column('table_name', 'text'),
-  column('property', 'text'),
-  column('column_name', 'text'),
-  column('column_type', 'text'),
-  column('column_role', 'text'),
-  column('owner_column', 'text'),
-  column('first_load_id', 'text'),
-  column('first_seen_at', 'timestamptz'),
-] as const
-
-export const REJECTS_COLUMNS: readonly Column[] = ['load_id', 'stream', 'reason', 'line'].map((name) => ({
-  name,
-  type: 'text',
-  role: 'fixed',
-  property: null,
-}))
+/** A table of the ledger, as its view and its files have it. */
+export function ledgerColumns(table: LedgerTable): readonly Column[] {
+  return columnsOf(table).map(({ name, type }) => ({ name, type, role: 'fixed', property: null }))
+}
 
 /** All Parquet files of a table as one table, whatever columns each of them has. */
 export function parquetQuery(

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MixloadError } from '../../lib/core/errors.ts'
 import { quoteName, quotePath, quoteText } from '../../lib/core/sql.ts'
-import { sqlText } from '../../lib/core/sql-files.ts'
 import type {
   Destination,
   DestinationOptions,
@@ -14,12 +13,14 @@ import type {
   TakeRows,
   View,
 } from '../../lib/destination/contract.ts'
+import { LOADS, REJECTS } from '../../lib/destination/ledger.ts'
+import { rejectOwner } from '../../lib/destination/ledger-row.ts'
 import { inTurns } from '../../lib/destination/serialized.ts'
 import { copyRows } from './copy.ts'
 import { CsvOutlet } from './csv-feed.ts'
 import { SUPPORTS } from './dialect.ts'
 import { sqlStateOf, statementFailure } from './failures.ts'
-import { nextMoment, readLoads, writeLoad } from './ledger.ts'
+import { makeLedger, nextMoment, readLoads, writeLoad } from './ledger.ts'
 import { queryRows } from './query.ts'
 import { assertRunLock, end, releaseRunLock, takeRunLock } from './run-lock.ts'
 import { type Backend, placeOf, Session } from './session.ts'
@@ -80,7 +81,7 @@ class PostgresDestination implements Destination {
 
   async open(signal: AbortSignal): Promise<void> {
     await this.#openFor('write', signal, async (session) => {
-      await this.#step('cannot make the ledger tables', session, () => this.#makeLedger(session))
+      await this.#step('cannot make the ledger tables', session, () => makeLedger(session, this.#options.schema))
       const { engine, workDirectory, hasPipes } = this.#options
       this.#outlet ??= await CsvOutlet.open(engine, workDirectory, hasPipes)
     })
@@ -112,25 +113,6 @@ class PostgresDestination implements Destination {
       await this.#hangUp()
       this.#access = undefined
       throw error
-    }
-  }
-
-  /** Only what is missing, so that a schema that somebody else has made needs no rights beyond it. */
-  async #makeLedger(session: Session): Promise<void> {
-    const { schema } = this.#options
-    const tables = ['_mixload_loads', '_mixload_columns', '_mixload_rejects'].map((table) => this.#path(table))
-    const [found] = await session.rows(
-      `SELECT to_regnamespace($1) IS NOT NULL AS schema,
-         (SELECT count(to_regclass(path)) FROM unnest($2::text[]) AS path) AS tables,
-         EXISTS (
-           SELECT FROM pg_attribute
-           WHERE attrelid = to_regclass($3) AND attname = 'day_rows' AND NOT attisdropped
-         ) AS current`,
-      [quoteName(schema), tables, this.#path('_mixload_loads')],
-    )
-    if (found?.schema !== 't') await session.run(`CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`)
-    if (Number(found?.tables) < tables.length || found?.current !== 't') {
-      await session.run(sqlText('postgres', 'ledger', { schema: quoteName(schema) }))
     }
   }
 
@@ -174,10 +156,8 @@ class PostgresDestination implements Destination {
         _load_id: quoteText(record.loadId),
       })
       if (target.rejects !== undefined) {
-        await this.#copy(session, '_mixload_rejects', target.rejects, signal, {
-          load_id: quoteText(record.loadId),
-          stream: quoteText(record.stream),
-        })
+        const owner = Object.entries(rejectOwner(record)).map(([name, value]) => [name, quoteText(value)])
+        await this.#copy(session, REJECTS.name, target.rejects, signal, Object.fromEntries(owner))
       }
       await writeLoad(session, this.#options.schema, loaded)
       return loaded
@@ -203,7 +183,7 @@ class PostgresDestination implements Destination {
 
   /** Whether there is a ledger. */
   async #isMade(session: Session): Promise<boolean> {
-    const [found] = await session.rows('SELECT to_regclass($1) IS NOT NULL AS made', [this.#path('_mixload_loads')])
+    const [found] = await session.rows('SELECT to_regclass($1) IS NOT NULL AS made', [this.#path(LOADS.name)])
     return found?.made === 't'
   }
 

@@ -1,32 +1,41 @@
-import { quotePath } from '../../lib/core/sql.ts'
+import { quoteName, quotePath } from '../../lib/core/sql.ts'
 import { alreadyLoaded, nextLoadedAt } from '../../lib/destination/commit-rules.ts'
-import type { LoadRecord, NewLoad, WriteMode } from '../../lib/destination/contract.ts'
-import { ledgerRow } from '../../lib/destination/ledger-row.ts'
-import { dayRowsOf } from '../../lib/time/day-tally.ts'
+import type { LoadRecord, NewLoad } from '../../lib/destination/contract.ts'
+import { columnsOf, LEDGER_TABLES, type LedgerTable, LOADS } from '../../lib/destination/ledger.ts'
+import { type LedgerRow, loadRow, loadsOf } from '../../lib/destination/ledger-row.ts'
+import { ledgerStatements } from '../../lib/destination/ledger-tables.ts'
+import { TYPE_NAMES } from './dialect.ts'
 import type { Session } from './session.ts'
+
+/**
+ * Makes the schema, the ledger's tables and their columns. Only what is missing, so that a role that somebody else has
+ * made the schema for needs no rights beyond it.
+ */
+export async function makeLedger(session: Session, schema: string): Promise<void> {
+  const [found] = await session.rows('SELECT to_regnamespace($1) IS NOT NULL AS made', [quoteName(schema)])
+  if (found?.made !== 't') await session.run(`CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`)
+  const rows = await session.rows(
+    `SELECT relation.relname AS table, attribute.attname AS column
+     FROM pg_class AS relation JOIN pg_attribute AS attribute ON attribute.attrelid = relation.oid
+     WHERE relation.relnamespace = to_regnamespace($1) AND relation.relname = ANY ($2::text[])
+       AND attribute.attnum > 0 AND NOT attribute.attisdropped`,
+    [quoteName(schema), LEDGER_TABLES.map(({ name }) => name)],
+  )
+  const existing = new Map<string, Set<string>>()
+  for (const { table, column } of rows) {
+    const names = existing.get(`${table}`) ?? new Set<string>()
+    existing.set(`${table}`, names.add(`${column}`))
+  }
+  const path = (table: string) => quotePath(schema, table)
+  for (const statement of ledgerStatements(existing, { typeNames: TYPE_NAMES, path, primaryKeys: true })) {
+    await session.run(statement)
+  }
+}
 
 /** The loads of a stream in the order of their commits. */
 export async function readLoads(session: Session, schema: string, stream: string): Promise<readonly LoadRecord[]> {
-  const rows = await session.rows(
-    `SELECT * FROM ${quotePath(schema, '_mixload_loads')} WHERE stream = $1 ORDER BY loaded_at`,
-    [stream],
-  )
-  return rows.map((row) => ({
-    loadId: String(row.load_id),
-    stream: String(row.stream),
-    firstDay: row.first_day ?? null,
-    lastDay: row.last_day ?? null,
-    selection: String(row.selection),
-    rowCount: Number(row.row_count),
-    rejectCount: Number(row.reject_count),
-    byteCount: Number(row.byte_count),
-    requestCount: Number(row.request_count),
-    startedAt: momentOf(row.started_at),
-    loadedAt: momentOf(row.loaded_at),
-    writeMode: row.write_mode as WriteMode['kind'],
-    mixloadVersion: String(row.mixload_version),
-    dayRows: dayRowsOf(row.day_rows),
-  }))
+  const rows = await session.rows(`SELECT * FROM ${quotePath(schema, LOADS.name)} WHERE stream = $1`, [stream])
+  return loadsOf(rows)
 }
 
 /**
@@ -35,26 +44,33 @@ export async function readLoads(session: Session, schema: string, stream: string
  * @throws MixloadError ALREADY_LOADED
  */
 export async function nextMoment(session: Session, schema: string, { loadId }: NewLoad): Promise<Date> {
-  const loads = quotePath(schema, '_mixload_loads')
+  const loads = quotePath(schema, LOADS.name)
   const [before] = await session.rows(
     `SELECT (SELECT max(loaded_at) FROM ${loads}) AS last, EXISTS (SELECT FROM ${loads} WHERE load_id = $1) AS loaded`,
     [loadId],
   )
   if (before?.loaded === 't') throw alreadyLoaded(loadId)
-  return nextLoadedAt(before?.last == null ? undefined : momentOf(before.last))
+  return nextLoadedAt(before?.last == null ? undefined : LOADS.columns.loadedAt.fromText(before.last))
 }
 
 /** Writes the row of a load, within its transaction. */
 export async function writeLoad(session: Session, schema: string, record: LoadRecord): Promise<void> {
-  const values = ledgerRow(record)
-  const places = Object.keys(values).map((_, at) => `$${at + 1}`)
-  await session.run(
-    `INSERT INTO ${quotePath(schema, '_mixload_loads')} (${Object.keys(values).join(', ')}) VALUES (${places.join(', ')})`,
-    Object.values(values),
-  )
+  await insertRows(session, schema, LOADS, [loadRow(record)])
 }
 
-/** A timestamptz as the server writes it to a session whose zone is UTC and whose style is ISO. */
-export function momentOf(text: string | null | undefined): Date {
-  return new Date(`${text}`.replace(' ', 'T').replace(/\+00$/, 'Z'))
+/** Adds rows to a table of the ledger. The server reads each text as the type of its column. */
+export async function insertRows<R>(
+  session: Session,
+  schema: string,
+  table: LedgerTable<R>,
+  rows: readonly LedgerRow[],
+): Promise<void> {
+  const path = quotePath(schema, table.name)
+  const names = columnsOf(table)
+    .map(({ name }) => quoteName(name))
+    .join(', ')
+  await session.run(
+    `INSERT INTO ${path} (${names}) SELECT ${names} FROM json_populate_recordset(NULL::${path}, $1::json)`,
+    [JSON.stringify(rows)],
+  )
 }

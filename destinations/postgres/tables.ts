@@ -1,10 +1,11 @@
-import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
 import { MixloadError } from '../../lib/core/errors.ts'
 import { quoteName, quotePath } from '../../lib/core/sql.ts'
 import type { KnownColumn, NewColumn } from '../../lib/destination/contract.ts'
+import { COLUMNS } from '../../lib/destination/ledger.ts'
+import { columnOf, columnRow } from '../../lib/destination/ledger-row.ts'
 import type { Day } from '../../lib/time/days.ts'
 import { SUPPORTS, TYPE_NAMES } from './dialect.ts'
-import { momentOf } from './ledger.ts'
+import { insertRows } from './ledger.ts'
 import type { Session } from './session.ts'
 
 /** By which days are replaced. */
@@ -13,22 +14,14 @@ const DAY = '_day'
 /** What is noted of a table's columns, of those that the table still has, in its order. */
 export async function knownColumns(session: Session, schema: string, table: string): Promise<readonly KnownColumn[]> {
   const rows = await session.rows(
-    `SELECT known.* FROM ${quotePath(schema, '_mixload_columns')} AS known
+    `SELECT known.* FROM ${quotePath(schema, COLUMNS.name)} AS known
      JOIN pg_attribute AS there
        ON there.attrelid = to_regclass($1) AND there.attname = known.column_name
       AND there.attnum > 0 AND NOT there.attisdropped
      WHERE known.table_name = $2 ORDER BY there.attnum`,
     [quotePath(schema, table), table],
   )
-  return rows.map((row) => ({
-    name: String(row.column_name),
-    type: row.column_type as ColumnType,
-    role: row.column_role as ColumnRole,
-    property: row.property ?? null,
-    ...(row.owner_column == null ? {} : { owner: row.owner_column }),
-    firstLoadId: String(row.first_load_id),
-    firstSeenAt: momentOf(row.first_seen_at),
-  }))
+  return rows.map((row) => columnOf(row).column)
 }
 
 /** Refuses a name that the server would cut off. */
@@ -97,28 +90,15 @@ export async function deleteDays(session: Session, schema: string, table: string
 }
 
 async function note(session: Session, schema: string, table: string, columns: readonly NewColumn[]): Promise<void> {
-  const known = quotePath(schema, '_mixload_columns')
+  const known = quotePath(schema, COLUMNS.name)
   // A column that somebody dropped by hand is still noted from its first time.
   await session.run(`DELETE FROM ${known} WHERE table_name = $1 AND column_name = ANY ($2::text[])`, [
     table,
     columns.map(({ name }) => name),
   ])
-  const rows = columns.map(({ name, type, role, property, owner, firstLoadId }) => ({
-    property,
-    column_name: name,
-    column_type: type,
-    column_role: role,
-    owner_column: owner ?? null,
-    first_load_id: firstLoadId,
-  }))
-  await session.run(
-    `INSERT INTO ${known}
-       (table_name, property, column_name, column_type, column_role, owner_column, first_load_id, first_seen_at)
-     SELECT $1, given.*, now() FROM json_to_recordset($2::json) AS given (
-       property text, column_name text, column_type text, column_role text, owner_column text, first_load_id text
-     )`,
-    [table, JSON.stringify(rows)],
-  )
+  const firstSeenAt = new Date()
+  const rows = columns.map((column) => columnRow({ ...column, table, firstSeenAt }))
+  await insertRows(session, schema, COLUMNS, rows)
 }
 
 function wrongType(table: string, name: string, found: string, wanted: string): MixloadError {

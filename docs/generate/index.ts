@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { columnsPage } from './columns-page.ts'
 import { errorsPage } from './errors-page.ts'
 import { withFaultTable } from './fault-table.ts'
+import { withLedgerTables } from './ledger-tables.ts'
 import { settingsPage } from './settings-page.ts'
 
 /** The generated pages, by the name of their file in docs/. */
@@ -15,8 +16,13 @@ export function generatedPages(): Readonly<Record<string, string>> {
     'settings.md': settingsPage(),
     'columns.md': columnsPage(),
     'errors.md': errorsPage(),
-    'reliability.md': withFaultTable(readFileSync(new URL('../reliability.md', import.meta.url), 'utf8')),
+    'reliability.md': withFaultTable(existing('reliability.md')),
+    'tables.md': withLedgerTables(existing('tables.md')),
   }
+}
+
+function existing(name: string): string {
+  return readFileSync(new URL(`../${name}`, import.meta.url), 'utf8')
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,14 +1,13 @@
 import { MixloadError } from '../core/errors.ts'
 import { quoteName } from '../core/sql.ts'
 import type { Destination } from '../destination/contract.ts'
+import { COLUMNS, LOADS } from '../destination/ledger.ts'
 import type { Settings } from '../settings.ts'
 import { allViews } from '../views/all-views.ts'
 import { DATA_TYPES } from './data-types.ts'
 import { EVENT_VIEWS, type KnownTable, knownTables, LEDGER_TABLES } from './known-tables.ts'
 import type { Lexicon } from './lexicon.ts'
 import { type FoundTable, type Source, sourceOf } from './sources.ts'
-
-const LOADS = '_mixload_loads'
 
 /**
  * The tables and views that a destination has now, each with its columns; none where nothing has been loaded. It may be
@@ -55,16 +54,16 @@ export function sourceFor(
   if (types === undefined) {
     throw new MixloadError('CONFIG_INVALID', `dbt is not known to read this destination (${dialect}).`)
   }
-  const path = destination.pathInViews(LOADS).slice(1, -1).split(`${nameQuote}.${nameQuote}`)
+  const path = destination.pathInViews(LOADS.name).slice(1, -1).split(`${nameQuote}.${nameQuote}`)
   const [schema = settings.schema, database] = path.slice(0, -1).reverse()
-  const parts = [...(database === undefined ? [] : [database]), schema, LOADS]
+  const parts = [...(database === undefined ? [] : [database]), schema, LOADS.name]
   const loads = parts.map((part) => quoteName(part, nameQuote)).join('.')
   return sourceOf({ name, schema, database, types, loads }, tables)
 }
 
 async function tableNames(destination: Destination, signal: AbortSignal): Promise<readonly string[]> {
   const names: string[] = []
-  const sql = `SELECT DISTINCT table_name FROM ${destination.pathInViews('_mixload_columns')} ORDER BY table_name`
+  const sql = `SELECT DISTINCT table_name FROM ${destination.pathInViews(COLUMNS.name)} ORDER BY table_name`
   await destination.query(
     sql,
     (rows) => {

@@ -1,5 +1,6 @@
 import { EVENT_PROPERTIES, EXPORT_COLUMNS, type FixedColumn, fixed, LOCAL_TIME_COLUMN } from '../columns/catalogue.ts'
 import { latestName } from '../columns/naming.ts'
+import { columnsOf, LEDGER_TABLES as LEDGER } from '../destination/ledger.ts'
 import { type Settings, STREAMS } from '../settings.ts'
 import { recordStreams } from '../streams/index.ts'
 
@@ -71,67 +72,12 @@ export const EVENT_VIEWS: readonly KnownTable[] = [
   },
 ].map((view) => ({ key: [], columns: [], properties: {}, streams: [], ...view }))
 
-const ledger = (
-  name: string,
-  description: string,
-  key: readonly string[],
-  columns: readonly FixedColumn[],
-): KnownTable => ({
-  name,
-  description,
-  columns,
-  properties: {},
-  key,
-  streams: [],
-})
-
 /** The tables of the ledger. */
-export const LEDGER_TABLES: readonly KnownTable[] = [
-  ledger(
-    '_mixload_loads',
-    'Loads: a row is written in the same commit as the rows that it tells of',
-    ['load_id'],
-    [
-      fixed('load_id', 'text', 'Id of the load'),
-      fixed('stream', 'text', 'What was loaded'),
-      fixed('first_day', 'date', 'First day that was asked for'),
-      fixed('last_day', 'date', 'Last day that was asked for'),
-      fixed('selection', 'text', 'What of the stream was asked for, as JSON; empty for all of it'),
-      fixed('row_count', 'bigint', 'Rows'),
-      fixed('reject_count', 'bigint', 'Lines that were set aside'),
-      fixed('byte_count', 'bigint', 'Bytes received, unzipped'),
-      fixed('request_count', 'bigint', 'Requests that it took'),
-      fixed('started_at', 'timestamptz', 'When the download began'),
-      fixed('loaded_at', 'timestamptz', 'When it was committed'),
-      fixed('write_mode', 'text', 'append, replace-days or replace-table'),
-      fixed('mixload_version', 'text', 'Version that loaded it'),
-      fixed('day_rows', 'text', 'Rows by day, as JSON'),
-    ],
-  ),
-  ledger(
-    '_mixload_columns',
-    'Columns, and the properties whose values they hold',
-    [],
-    [
-      fixed('table_name', 'text', 'Table'),
-      fixed('property', 'text', 'Property, as Mixpanel spells it; null where the column has none'),
-      fixed('column_name', 'text', 'Column'),
-      fixed('column_type', 'text', 'Type, in words that are the same in every warehouse'),
-      fixed('column_role', 'text', 'fixed, property, companion or overflow'),
-      fixed('owner_column', 'text', 'Of a companion: the column whose misfits it takes'),
-      fixed('first_load_id', 'text', 'Load that needed it first'),
-      fixed('first_seen_at', 'timestamptz', 'When it was made'),
-    ],
-  ),
-  ledger(
-    '_mixload_rejects',
-    'Lines that are no records, with the reason',
-    [],
-    [
-      fixed('load_id', 'text', 'Load'),
-      fixed('stream', 'text', 'What was loaded'),
-      fixed('reason', 'text', 'Why it is none'),
-      fixed('line', 'text', 'The line'),
-    ],
-  ),
-]
+export const LEDGER_TABLES: readonly KnownTable[] = LEDGER.map((table) => ({
+  name: table.name,
+  description: table.description,
+  columns: columnsOf(table).map(({ name, type, description }) => fixed(name, type, description)),
+  properties: {},
+  key: table.key === undefined ? [] : [table.key],
+  streams: [],
+}))

@@ -1,40 +1,78 @@
-import { dayRowsText } from '../time/day-tally.ts'
+/** Rows of the ledger's tables, and the records that they stand for. */
 import type { KnownColumn, LoadRecord } from './contract.ts'
+import { COLUMNS, columnsOf, type LedgerColumns, type LedgerTable, LOADS, type NotedColumn, REJECTS } from './ledger.ts'
 
-/** A row of `_mixload_loads` by its columns, each value a text, which keeps every digit. */
-export function ledgerRow(record: LoadRecord): Readonly<Record<string, string | null>> {
-  return {
-    load_id: record.loadId,
-    stream: record.stream,
-    first_day: record.firstDay,
-    last_day: record.lastDay,
-    selection: record.selection,
-    row_count: String(record.rowCount),
-    reject_count: String(record.rejectCount),
-    byte_count: String(record.byteCount),
-    request_count: String(record.requestCount),
-    started_at: record.startedAt.toISOString(),
-    loaded_at: record.loadedAt.toISOString(),
-    write_mode: record.writeMode,
-    mixload_version: record.mixloadVersion,
-    day_rows: dayRowsText(record.dayRows),
-  }
+/** A row by the names of its columns, each value a text that keeps every digit. */
+export type LedgerRow = Readonly<Record<string, string | null>>
+
+/** A load as a row of `_mixload_loads`. */
+export function loadRow(record: LoadRecord): LedgerRow {
+  return rowOf(LOADS, record)
 }
 
-/** A row of `_mixload_columns` by its columns, each value a text. */
-export function columnRow(
-  table: string,
-  column: Omit<KnownColumn, 'firstSeenAt'>,
-  firstSeenAt: Date,
-): Readonly<Record<string, string | null>> {
-  return {
-    table_name: table,
-    property: column.property,
-    column_name: column.name,
-    column_type: column.type,
-    column_role: column.role,
-    owner_column: column.owner ?? null,
-    first_load_id: column.firstLoadId,
-    first_seen_at: firstSeenAt.toISOString(),
+/** The load that a row of `_mixload_loads` is about. Columns that an earlier version did not have may be missing. */
+export function loadOf(row: LedgerRow): LoadRecord {
+  return recordOf(LOADS, row)
+}
+
+/** The loads of these rows in the order of their commits. */
+export function loadsOf(rows: readonly LedgerRow[]): readonly LoadRecord[] {
+  return rows.map(loadOf).sort((one, other) => one.loadedAt.getTime() - other.loadedAt.getTime())
+}
+
+/** A column of a table as a row of `_mixload_columns`. */
+export function columnRow(column: NotedColumn): LedgerRow {
+  return rowOf(COLUMNS, column)
+}
+
+/** The column that a row of `_mixload_columns` is about, and its table. */
+export function columnOf(row: LedgerRow): { readonly table: string; readonly column: KnownColumn } {
+  const { table, ...column } = recordOf(COLUMNS, row)
+  return { table, column }
+}
+
+/** What a load adds to each of its rejects, by column; the rows themselves bring the other columns. */
+export function rejectOwner({
+  loadId,
+  stream,
+}: Pick<LoadRecord, 'loadId' | 'stream'>): Readonly<Record<string, string>> {
+  return { [REJECTS.columns.loadId.name]: loadId, [REJECTS.columns.stream.name]: stream }
+}
+
+/** A row with its whole numbers as numbers, as far as those keep every digit, for JSON that programs read. */
+export function typedRow(table: LedgerTable, row: LedgerRow): Readonly<Record<string, string | number | null>> {
+  return Object.fromEntries(
+    columnsOf(table).map(({ name, type }) => {
+      const value = row[name] ?? null
+      const number = value === null || type !== 'bigint' ? Number.NaN : Number(value)
+      return [name, Number.isSafeInteger(number) ? number : value]
+    }),
+  )
+}
+
+/** A row of these values, as a driver or a file has them. */
+export function untypedRow(values: Readonly<Record<string, unknown>>): LedgerRow {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, value === null || value === undefined ? null : String(value)]),
+  )
+}
+
+function rowOf<R>({ columns }: LedgerTable<R>, record: R): LedgerRow {
+  const row: Record<string, string | null> = {}
+  for (const field of fieldsOf(columns)) row[columns[field].name] = columns[field].toText(record[field])
+  return row
+}
+
+function recordOf<R>({ columns }: LedgerTable<R>, row: LedgerRow): R {
+  const record: Partial<R> = {}
+  for (const field of fieldsOf(columns)) {
+    const value = columns[field].fromText(row[columns[field].name] ?? null)
+    // An absent field stays absent: a field that may be left out does not hold undefined.
+    if (value !== undefined) record[field] = value
   }
+  return record as R
+}
+
+function fieldsOf<R>(columns: LedgerColumns<R>): readonly (keyof R)[] {
+  return Object.keys(columns) as (keyof R)[]
 }

@@ -4,16 +4,6 @@ import { dayNumber, dayOfNumber, type EventClock, INSTANT_MS_MAX } from './event
 /** How many rows each day has, by the `_day` they are filed under. Rows that are filed under no day are not in it. */
 export type DayRows = Readonly<Record<Day, number>>
 
-/** As the ledger's column `day_rows` has it; null where it is null, or where an older ledger has no such column. */
-export function dayRowsOf(text: unknown): DayRows | null {
-  return typeof text === 'string' ? JSON.parse(text) : null
-}
-
-/** For the ledger's column `day_rows`. */
-export function dayRowsText(dayRows: DayRows | null | undefined): string | null {
-  return dayRows === null || dayRows === undefined ? null : JSON.stringify(dayRows)
-}
-
 /** Counts the events of a body by the day that they will be filed under, by the rule that `_day` itself is made by. */
 export class DayTally {
   readonly #clock: EventClock

@@ -1,0 +1,124 @@
+import { quoteName, quotePath, quoteText } from '../../lib/core/sql.ts'
+import type { KnownColumn, LoadRecord, NewColumn } from '../../lib/destination/contract.ts'
+import { COLUMNS, columnsOf, LEDGER_TABLES, type LedgerTable, LOADS } from '../../lib/destination/ledger.ts'
+import { columnOf, columnRow, type LedgerRow, loadRow, loadsOf } from '../../lib/destination/ledger-row.ts'
+import { ledgerStatements } from '../../lib/destination/ledger-tables.ts'
+import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
+import type { EngineConnection } from '../../lib/engine/engine.ts'
+
+/** Where the ledger is. */
+export interface LedgerPlace {
+  readonly catalog: string
+  readonly schema: string
+}
+
+/** Makes the schema, the ledger's tables and their columns, as far as they are missing. */
+export async function makeLedger(connection: EngineConnection, place: LedgerPlace): Promise<void> {
+  await connection.run(`CREATE SCHEMA IF NOT EXISTS ${quotePath(place.catalog, place.schema)}`)
+  const existing = new Map<string, ReadonlySet<string>>()
+  for (const { name } of LEDGER_TABLES) {
+    const columns = await columnNames(connection, place, name)
+    if (columns.length > 0) existing.set(name, new Set(columns))
+  }
+  const path = (table: string) => pathOf(place, table)
+  for (const statement of ledgerStatements(existing, { typeNames: ENGINE_TYPES, path, primaryKeys: false })) {
+    await connection.run(statement)
+  }
+}
+
+/** The loads of a stream in the order of their commits. */
+export async function readLoads(
+  connection: EngineConnection,
+  place: LedgerPlace,
+  stream: string,
+): Promise<readonly LoadRecord[]> {
+  return loadsOf(await readRows(connection, place, LOADS, LOADS.columns.stream.name, stream))
+}
+
+/** The columns of a table that mixload has made and that are still there, in the table's order. */
+export async function readColumns(
+  connection: EngineConnection,
+  place: LedgerPlace,
+  table: string,
+): Promise<readonly KnownColumn[]> {
+  const noted = await readRows(connection, place, COLUMNS, COLUMNS.columns.table.name, table)
+  const known = new Map(noted.map(columnOf).map(({ column }) => [column.name, column]))
+  return (await columnNames(connection, place, table)).flatMap((name) => known.get(name) ?? [])
+}
+
+/** Writes the row of a load. */
+export async function writeLoad(connection: EngineConnection, place: LedgerPlace, record: LoadRecord): Promise<void> {
+  await insert(connection, place, LOADS, [loadRow(record)])
+}
+
+/** Notes the columns that a table gets. */
+export async function noteColumns(
+  connection: EngineConnection,
+  place: LedgerPlace,
+  table: string,
+  columns: readonly NewColumn[],
+): Promise<void> {
+  const names = columns.map(({ name }) => quoteText(name)).join(', ')
+  // A column that somebody dropped by hand is still noted from its first time.
+  await connection.run(
+    `DELETE FROM ${pathOf(place, COLUMNS.name)}
+     WHERE ${COLUMNS.columns.table.name} = ${quoteText(table)} AND ${COLUMNS.columns.name.name} IN (${names})`,
+  )
+  const firstSeenAt = new Date()
+  const rows = columns.map((column) => columnRow({ ...column, table, firstSeenAt }))
+  await insert(connection, place, COLUMNS, rows)
+}
+
+/** The names of a table's columns, in its order; none if there is no such table. */
+async function columnNames(
+  connection: EngineConnection,
+  { catalog, schema }: LedgerPlace,
+  table: string,
+): Promise<readonly string[]> {
+  const rows = await connection.all(
+    `SELECT column_name FROM duckdb_columns()
+     WHERE database_name = $1 AND schema_name = $2 AND table_name = $3 ORDER BY column_index`,
+    [catalog, schema, table],
+  )
+  return rows.map(({ column_name }) => String(column_name))
+}
+
+/** The rows of a ledger table that have a value in a column. */
+async function readRows(
+  connection: EngineConnection,
+  place: LedgerPlace,
+  { name }: Pick<LedgerTable, 'name'>,
+  column: string,
+  value: string,
+): Promise<readonly LedgerRow[]> {
+  const rows = await connection.all(
+    // As JSON, because the driver drops a byte order mark at the beginning of a text, and a property's name may have one.
+    `SELECT CAST(to_json(known) AS VARCHAR) AS json FROM (
+       SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ${pathOf(place, name)} WHERE ${quoteName(column)} = $1
+     ) AS known`,
+    [value],
+  )
+  return rows.map(({ json }) => JSON.parse(String(json)) as LedgerRow)
+}
+
+async function insert<R>(
+  connection: EngineConnection,
+  place: LedgerPlace,
+  table: LedgerTable<R>,
+  rows: readonly LedgerRow[],
+): Promise<void> {
+  const columns = columnsOf(table)
+  const values = rows.map((row) => {
+    const cells = columns.map(({ name, type }) => {
+      const value = row[name] ?? null
+      return value === null ? 'NULL' : `CAST(${quoteText(value)} AS ${ENGINE_TYPES[type]})`
+    })
+    return `(${cells.join(', ')})`
+  })
+  const names = columns.map(({ name }) => quoteName(name)).join(', ')
+  await connection.run(`INSERT INTO ${pathOf(place, table.name)} (${names}) VALUES ${values.join(', ')}`)
+}
+
+function pathOf({ catalog, schema }: LedgerPlace, table: string): string {
+  return quotePath(catalog, schema, table)
+}
