@@ -1,7 +1,7 @@
 import { MixloadError, messageOf } from '../../lib/core/errors.ts'
 import { ENGINE_SUPPORTS } from '../../lib/destination/capabilities.ts'
 import type { DestinationSupports } from '../../lib/destination/contract.ts'
-import { isHeldElsewhere } from '../../lib/engine/engine.ts'
+import { isLockedByOther } from '../../lib/engine/engine.ts'
 
 /** What a database file of DuckDB's can and can't do. */
 export const SUPPORTS: DestinationSupports = {
@@ -17,7 +17,7 @@ export const SUPPORTS: DestinationSupports = {
 export function openFailure(path: string, error: unknown): MixloadError {
   const says = messageOf(error)
   const holder = /PID (\d+)/.exec(says)?.[1]
-  if (isHeldElsewhere(error)) {
+  if (isLockedByOther(error)) {
     const who = holder === undefined ? 'another process' : `process ${holder}`
     return new MixloadError(
       'DESTINATION_BUSY',

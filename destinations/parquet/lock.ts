@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { MixloadError, messageOf } from '../../lib/core/errors.ts'
 import { replaceFile } from '../../lib/core/replace-file.ts'
 import { quoteName, quoteText } from '../../lib/core/sql.ts'
-import { type EngineConnection, isHeldElsewhere } from '../../lib/engine/engine.ts'
+import { type EngineConnection, isLockedByOther } from '../../lib/engine/engine.ts'
 import { isFileError } from './files.ts'
 import type { Layout } from './layout.ts'
 
@@ -40,7 +40,7 @@ export class RunLock {
       await connection.run(`ATTACH ${quoteText(path)} AS ${catalog} (READ_WRITE)`)
     } catch (error) {
       heldHere.delete(path)
-      if (isHeldElsewhere(error)) throw busy(description, await holderOf(layout, error), error)
+      if (isLockedByOther(error)) throw busy(description, await holderOf(layout, error), error)
       throw error
     }
     const lock = new RunLock(layout, connection, catalog, path)

@@ -1,8 +1,8 @@
 import type { Column, ColumnType } from './column.ts'
 
-/** What is known of a reserved or default property before any value of it has been seen. */
+/** What is known about a property before its first value. */
 export interface CatalogueEntry {
-  /** Left out where Mixpanel's own libraries send more than one kind: then the first value decides. */
+  /** Left out if Mixpanel's own libraries send several types: then the first value decides. */
   readonly type?: ColumnType
   readonly description: string
 }
@@ -15,11 +15,11 @@ const json = (description: string): CatalogueEntry => ({ type: 'json', descripti
 const varying = (description: string): CatalogueEntry => ({ description })
 
 /**
- * Reserved and default event properties. Names from Mixpanel's property reference (default properties, reserved
- * properties); that reference gives no types, so types are those seen in real exports.
+ * Reserved and default event properties. The names are those of Mixpanel's property reference. It has no types, so types are
+ * those of real exports.
  */
 export const EVENT_PROPERTIES: Readonly<Record<string, CatalogueEntry>> = {
-  $insert_id: text('Id given by the sender; with event, person and time it tells duplicates apart'),
+  $insert_id: text('Id from the sender; with event, person and time it identifies duplicates'),
   mp_processing_time_ms: bigint('When Mixpanel processed the event, UTC, milliseconds since 1970'),
   $mp_api_timestamp_ms: bigint('When the API received the event, UTC, milliseconds since 1970'),
   $mp_api_endpoint: text('Host that received the event'),
@@ -95,12 +95,12 @@ export const EVENT_PROPERTIES: Readonly<Record<string, CatalogueEntry>> = {
   $duration: double('Seconds between time_event and the event'),
 }
 
-/** A fixed column with what it holds. */
+/** A fixed column and its description. */
 export interface FixedColumn extends Column {
   readonly description: string
 }
 
-/** A fixed column; with a `property` it takes that property's values. */
+/** A fixed column. With a `property` it holds that property's values. */
 export function fixed(
   name: string,
   type: ColumnType,
@@ -143,7 +143,7 @@ export const EXPORT_COLUMNS: readonly FixedColumn[] = [
   ...LOAD_COLUMNS,
 ]
 
-/** Only where times are local: the number that Mixpanel sent, since two of them can mean one moment. */
+/** Only with local times: the number that Mixpanel sent, because two of them can mean one moment. */
 export const LOCAL_TIME_COLUMN: FixedColumn = fixed(
   '_time_raw',
   'bigint',

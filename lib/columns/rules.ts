@@ -15,8 +15,8 @@ export interface ColumnChoices {
 }
 
 /**
- * Which properties of a table get columns, and of what type. The user's word comes before the catalogue's. Including and
- * excluding is for properties that users name, so for events and profiles: `isSelective` is false for other tables.
+ * Decides which properties of a table get columns, and their types. The user's choice takes precedence over the catalogue.
+ * `isSelective`: whether the user may include and exclude properties, which holds for events and profiles.
  */
 export function columnRules(
   settings: ColumnChoices,
@@ -39,7 +39,7 @@ function selection({ includeProperties, excludeProperties = [] }: ColumnChoices)
   return (property) => isIncluded(property) && !isExcluded(property)
 }
 
-/** Whether a name is one of these patterns, in which `*` stands for any characters. */
+/** Matches names against patterns in which `*` means any characters. */
 function matcher(patterns: readonly string[]): (name: string) => boolean {
   const expressions = patterns.map((pattern) => {
     const literal = pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))

@@ -1,6 +1,6 @@
 /**
- * Kinds of JSON value, as bits, told apart only as far as loading needs it: by whether a column's type holds the
- * value exactly, and whether the engine's JSON reader may see it as it stands.
+ * Kinds of JSON values, as bits. They distinguish only what loading needs: whether a column type holds the value exactly,
+ * and whether the engine's JSON reader can read it as it is.
  */
 export const KIND = {
   null: 1,
@@ -9,30 +9,30 @@ export const KIND = {
   integer: 4,
   /** An integer beyond 2^53 that a 64-bit integer still holds. */
   longInteger: 8,
-  /** A number with a fraction or an exponent whose digits a double gives back. */
+  /** A number with a fraction or an exponent whose digits a double keeps. */
   double: 16,
-  /** A number that neither a 64-bit integer nor a double holds to the digit. */
+  /** A number that neither a 64-bit integer nor a double holds exactly. */
   bigNumber: 32,
   boolean: 64,
-  /** A list or an object. */
+  /** An array or an object. */
   json: 128,
-  /** A list or an object holding a fractional number that a double does not give back. */
+  /** An array or an object with a fractional number whose digits a double does not keep. */
   preciseJson: 256,
-  /** A text with a lone surrogate or NUL: JSON allows them, but UTF-8 can't carry the one, and Postgres not the other. */
+  /** A text with a lone surrogate, which UTF-8 cannot encode, or with NUL, which Postgres cannot store. */
   loneText: 512,
-  /** A list or an object with such a text somewhere in it. */
+  /** An array or an object that contains such a text. */
   loneJson: 1024,
 } as const
 
 /** One of the bits of {@link KIND}. */
 export type Kind = (typeof KIND)[keyof typeof KIND]
 
-/** Kinds that not every warehouse can hold, and all are given in the same repaired form. */
+/** Kinds that some warehouses cannot store. Every destination gets the same repaired form. */
 export const LONE_KINDS = KIND.loneText | KIND.loneJson
 
 const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
 
-/** A JSON number literal as sign, significant digits and power of ten, so that `1.10`, `1.1` and `11e-1` are equal. */
+/** A JSON number as sign, significant digits and power of ten, so that `1.10`, `1.1` and `11e-1` are equal. */
 function normalized(literal: string): string {
   const match = DECIMAL.exec(literal)
   if (match === null) return literal
@@ -46,10 +46,10 @@ function normalized(literal: string): string {
 const INT64_MIN = -(2n ** 63n)
 const INT64_MAX = 2n ** 63n - 1n
 
-/** A longer literal is more than a double holds, and comparing it digit by digit would take long. */
+/** A longer number exceeds a double, and comparing its digits would take long. */
 const DOUBLE_LITERAL_MAX = 400
 
-/** The kind of a JSON number literal. An integer literal beyond 2^53 is never a double, whatever its value. */
+/** The kind of a JSON number. An integer beyond 2^53 is never a double, whatever its value. */
 export function numberKind(literal: string): Kind {
   if (/^-?\d+$/.test(literal)) {
     if (literal.length <= 16 && Number.isSafeInteger(Number(literal))) return KIND.integer

@@ -1,92 +1,94 @@
-/** How a failure is to be met; the one place that says so. */
-interface Treatment {
-  /** The process's exit code when this failure ends a run. */
+/** How each error code is handled. */
+interface ErrorHandling {
+  /** The exit code of a process that this error ends. */
   readonly exitCode: 1 | 2 | 3 | 130
-  /** Whether the same request may be sent again after a wait. */
+  /** Whether the same request may be retried after a wait. */
   readonly retry: boolean
 }
 
-const FAILED: Treatment = { exitCode: 1, retry: false }
-const MISCONFIGURED: Treatment = { exitCode: 2, retry: false }
-const PASSING: Treatment = { exitCode: 1, retry: true }
+const FAILED: ErrorHandling = { exitCode: 1, retry: false }
+const MISCONFIGURED: ErrorHandling = { exitCode: 2, retry: false }
+const TRANSIENT: ErrorHandling = { exitCode: 1, retry: true }
 
-/** Every code an error of mixload can have. Act on the code, never on the message. */
+/** Every code that an error of mixload can have. Act on the code, never on the message. */
 export const ERROR_CODES = {
-  /** A setting is missing, unknown or has a bad value. */
+  /** A setting is missing, unknown or has an invalid value. */
   CONFIG_INVALID: MISCONFIGURED,
   /** Mixpanel does not accept the credentials. */
   CREDENTIALS_REFUSED: MISCONFIGURED,
-  /** 402: this stream is not on the project's plan. */
+  /** 402: the project's plan does not include this stream. */
   PLAN_REFUSED: { exitCode: 3, retry: false },
   /** 403: the credentials may not read this stream. */
   PERMISSION_REFUSED: { exitCode: 3, retry: false },
-  /** 404: the project, or this stream of it, does not exist here; or no client has this name. */
+  /** 404: the project, or the stream, does not exist in this region; or no client has this name. */
   NOT_FOUND: { exitCode: 3, retry: false },
-  /** Mixpanel refuses the request itself. */
+  /** Mixpanel refuses the request. */
   REQUEST_REFUSED: FAILED,
-  /** `to_date` lies after the project's today. */
+  /** `to_date` is after today in the project's time zone. */
   DAY_IN_FUTURE: FAILED,
   /** 429. */
-  RATE_LIMITED: PASSING,
+  RATE_LIMITED: TRANSIENT,
   /** 5xx. */
-  SERVER_FAILED: PASSING,
-  /** No answer. */
-  NETWORK_FAILED: PASSING,
-  /** The server can't prove that it is the one that was asked for. */
+  SERVER_FAILED: TRANSIENT,
+  /** There was no response. */
+  NETWORK_FAILED: TRANSIENT,
+  /** The server's certificate is not trusted. */
   CERTIFICATE_REFUSED: FAILED,
-  /** A connection that broke, or fell silent, within the body of an answer. */
-  CONNECTION_CUT: PASSING,
-  /** Mixpanel gave up on a scan that takes too long: ask for less. */
-  QUERY_TIMEOUT: PASSING,
-  /** A body that stopped before its end, although the status was 200. */
-  BODY_TRUNCATED: PASSING,
-  /** A body that is no export at all, such as a proxy's error page. */
-  BODY_UNREADABLE: PASSING,
-  /** An answer that must be read whole has no room in memory. */
+  /** The connection broke, or fell silent, within the body of a response. */
+  CONNECTION_CUT: TRANSIENT,
+  /** Mixpanel stopped a query that took too long: request less. */
+  QUERY_TIMEOUT: TRANSIENT,
+  /** The body ended too early, although the status was 200. */
+  BODY_TRUNCATED: TRANSIENT,
+  /** The body has an unexpected form, such as the error page of a proxy. */
+  BODY_UNREADABLE: TRANSIENT,
+  /** A response that must be read whole does not fit in memory. */
   ANSWER_TOO_LARGE: FAILED,
-  /** Mixpanel has forgotten the session whose pages were being read: reading begins anew. */
+  /** The session whose pages were being read has expired: reading starts again. */
   SESSION_LOST: FAILED,
-  /** A file that was named is not there, can't be read, or holds more than one load may. */
+  /** A file does not exist, cannot be read, or is too large for one load. */
   FILE_REFUSED: FAILED,
   /** Writing or reading the spool failed. */
   SPOOL_FAILED: FAILED,
-  /** The transform engine refused what it was given. */
+  /** The transform engine failed. */
   ENGINE_FAILED: FAILED,
-  /** More lines would be set aside than `--max-rejects` allows. */
+  /** More lines would be rejected than `--max-rejects` allows. */
   TOO_MANY_REJECTS: FAILED,
-  /** The counts of two sides of a border differ: nothing was committed. */
+  /** The numbers of rows before and after a step differ: nothing was committed. */
   COUNT_MISMATCH: FAILED,
-  /** A record can't be sent as it is given: an option is unknown, or a value wrong. */
+  /** A record cannot be sent: an option is unknown, or a value is invalid. */
   RECORD_INVALID: MISCONFIGURED,
-  /** A client of this name is running already, or another one uses its spool. */
+  /** A client of this name is already running, or another one uses its spool. */
   ALREADY_STARTED: FAILED,
-  /** Records were not delivered in the time that there was. */
+  /** Some records were not delivered in time. */
   UNDELIVERED: FAILED,
-  /** Another run holds the destination. */
+  /** Another run is writing to the destination. */
   DESTINATION_BUSY: FAILED,
+  /** The destination refused a statement. */
   DESTINATION_FAILED: FAILED,
-  /** The destination could not be reached, or gave way to something else; nothing was committed. */
-  DESTINATION_UNAVAILABLE: PASSING,
-  /** The connection broke while committing: ask the ledger for the load id. */
-  COMMIT_IN_DOUBT: PASSING,
-  /** The load id is in the ledger already. */
+  /** The destination cannot be reached, or is overloaded; nothing was committed. */
+  DESTINATION_UNAVAILABLE: TRANSIENT,
+  /** The connection broke during a commit: the ledger tells whether it has the load. */
+  COMMIT_IN_DOUBT: TRANSIENT,
+  /** The ledger already has this load. */
   ALREADY_LOADED: FAILED,
   /** The destination has been closed. */
   CLOSED: FAILED,
+  /** The user ended the run. */
   INTERRUPTED: { exitCode: 130, retry: false },
-} as const satisfies Record<string, Treatment>
+} as const satisfies Record<string, ErrorHandling>
 
-/** One of the codes. */
+/** One of {@link ERROR_CODES}. */
 export type ErrorCode = keyof typeof ERROR_CODES
 
-/** What an error may have beside its message. */
+/** Details of an error. */
 export interface ErrorDetails {
   readonly cause?: unknown
-  /** Milliseconds that the server asked to wait. */
+  /** How long the server asks to wait, milliseconds. */
   readonly retryAfterMs?: number
 }
 
-/** A failure with a code to act on and a message that says what to do next. Secrets never get into it. */
+/** An error with a code to act on and a message that says what to do next. It never holds a secret. */
 export class MixloadError extends Error {
   override readonly name = 'MixloadError'
   readonly code: ErrorCode
@@ -107,19 +109,19 @@ export class MixloadError extends Error {
   }
 }
 
-/** Whether this is a failure of one of these codes. */
+/** Whether an error is a MixloadError with one of these codes. */
 export function isFailure(error: unknown, ...codes: readonly ErrorCode[]): error is MixloadError {
   return error instanceof MixloadError && codes.includes(error.code)
 }
 
-/** What failed first, where closing what was open failed as well: `await using` throws both in one. */
+/** The first error. If closing a resource fails as well, `await using` throws both in one. */
 export function firstFailure(error: unknown): unknown {
-  // Of its own class in some versions of Node only.
+  // Only some versions of Node have a class for it.
   const isBoth = error instanceof Error && error.name === 'SuppressedError' && 'suppressed' in error
   return isBoth ? firstFailure(error.suppressed) : error
 }
 
-/** The message of anything thrown, with the messages of its causes where they add something. */
+/** The message of anything thrown, with those of its causes if they add something. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   let { cause } = error

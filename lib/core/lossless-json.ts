@@ -1,4 +1,4 @@
-/** JSON as newer engines have it; TypeScript's own types do not know these parts yet. */
+/** Newer parts of JSON that TypeScript's types do not know yet. */
 interface SourceJson {
   parse(text: string, reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown): unknown
   rawJSON(text: string): object
@@ -8,9 +8,9 @@ interface SourceJson {
 const sourceJson = JSON as unknown as SourceJson
 
 /**
- * Parses JSON so that `JSON.stringify` of the result, or of a part of it, has every number's digits as they were given.
- * Numbers that would be spelled otherwise become objects, see {@link numberOfRaw}. Throws a SyntaxError.
- * @param isLost says of a number, as it is and as it was spelled, whether it has to become one.
+ * Parses JSON so that `JSON.stringify` of the result, or of a part of it, keeps the digits of every number. A number that
+ * JavaScript would write differently becomes an object: see {@link numberOfRaw}. Throws a SyntaxError.
+ * @param isLost returns whether a number must become an object, given its value and its source text.
  */
 export function parseLossless(
   text: string,
@@ -21,29 +21,29 @@ export function parseLossless(
   )
 }
 
-/** The whole number that a text spells, to the digit. */
+/** The exact integer of a text, for `JSON.stringify`. */
 export function rawInteger(text: string): object {
   return sourceJson.rawJSON(BigInt(text).toString())
 }
 
-/** The number that a value of {@link parseLossless} stands for, as near as possible; undefined for anything else. */
+/** The number of a value from {@link parseLossless}, as exact as a double can be; undefined for other values. */
 export function numberOfRaw(value: unknown): number | undefined {
   if (typeof value === 'number') return value
   return sourceJson.isRawJSON(value) ? Number(value.rawJSON) : undefined
 }
 
-/** Whether a value of {@link parseLossless} is an object that stands for a number. */
+/** Whether a value from {@link parseLossless} is the object of a number. */
 export function isRaw(value: unknown): boolean {
   return sourceJson.isRawJSON(value)
 }
 
-/** A number that `JSON.stringify` spells with a point, as Python's floats are: `12.0`. */
+/** A number that `JSON.stringify` writes with a decimal point, as Python writes floats: `12.0`. */
 export function decimal(number: number): unknown {
   const text = String(number)
   return /^-?\d+$/.test(text) ? sourceJson.rawJSON(`${text}.0`) : number
 }
 
-/** The sum of two numbers, whole ones to the digit; undefined where one of them is none. */
+/** The sum of two numbers, exact for integers; undefined if one of them is not a number. */
 export function sumOfRaw(one: unknown, other: unknown): unknown {
   const [a, b] = [numberOfRaw(one), numberOfRaw(other)]
   if (a === undefined || b === undefined) return undefined

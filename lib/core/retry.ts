@@ -2,25 +2,25 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pRetry from 'p-retry'
 import { type ErrorCode, MixloadError } from './errors.ts'
 
-/** How patiently each kind of failure is met. */
+/** How often and after which waits each kind of error is retried. */
 export interface RetryPolicy {
-  /** Tries after the first, by code; a code that is not here is not retried. */
+  /** Retries by error code. Other codes are not retried. */
   readonly retries: Readonly<Partial<Record<ErrorCode, number>>>
-  /** Wait before the first retry, milliseconds; doubled with each further one. */
+  /** The wait before the first retry, milliseconds. It doubles with each further retry. */
   readonly firstDelayMs: number
   readonly delayMaxMs: number
-  /** False lets the process end during a wait, if it has nothing else to do; true where left out. */
+  /** False lets the process end during a wait if it has nothing else to do. Default: true. */
   readonly keepsProcessAlive?: boolean
 }
 
-/** A rate limit is waited out for over an hour, which is the window that Mixpanel counts in. */
+/** A rate limit is retried for over an hour, because Mixpanel counts requests per hour. */
 export const DEFAULT_RETRIES: RetryPolicy = {
   retries: { NETWORK_FAILED: 6, CONNECTION_CUT: 6, SERVER_FAILED: 6, RATE_LIMITED: 70 },
   firstDelayMs: 1000,
   delayMaxMs: 60_000,
 }
 
-/** Runs `attempt` until it succeeds, fails for good, or has failed as often as the policy allows for its kind. */
+/** Runs `attempt` until it succeeds, or fails with an error that the policy does not retry, or retries no more. */
 export async function retrying<T>(
   policy: RetryPolicy,
   signal: AbortSignal,
@@ -30,7 +30,7 @@ export async function retrying<T>(
   const failures = new Map<ErrorCode, number>()
   return pRetry(attempt, {
     retries: Number.POSITIVE_INFINITY,
-    // The wait is ours, because Retry-After decides it where it is given.
+    // We wait ourselves, because Retry-After takes precedence.
     minTimeout: 0,
     maxTimeout: 0,
     factor: 1,
@@ -47,12 +47,12 @@ export async function retrying<T>(
   })
 }
 
-/** A timer set for longer fires at once. */
+/** The longest timer: Node fires a longer one at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1
 
 function delayOf(policy: RetryPolicy, error: MixloadError, count: number): number {
   const backoff = Math.min(policy.firstDelayMs * 2 ** (count - 1), policy.delayMaxMs)
   if (error.retryAfterMs !== undefined) return Math.min(error.retryAfterMs, TIMER_MS_MAX)
-  // Up to a tenth more, so that several runs do not come back at the same moment.
+  // Up to a tenth more, so that several runs do not retry at the same moment.
   return backoff * (1 + Math.random() / 10)
 }

@@ -1,13 +1,13 @@
-/** Shorter ones would be found in places where they mean nothing. */
+/** Shorter secrets would match unrelated text. */
 const LENGTH_MIN = 4
 const BASE64_LENGTH_MIN = 8
 const HIDDEN = '***'
-/** What signs a request, whoever's it is, and be it broken off. */
+/** The value of an `Authorization` header, of any request, complete or cut. */
 const AUTHORIZATION = /\b(Basic|Bearer)\s+[\w+/=.~-]{8,}/gi
 
 /**
- * A text of others, such as the page of a proxy that repeats what it was sent, without secrets: neither as they are nor as
- * URLs, JSON and the Basic scheme of HTTP write them.
+ * Masks secrets in a text from outside, such as the page of a proxy that repeats the request: as they are, and as URLs, JSON
+ * and HTTP Basic authentication encode them.
  */
 export function withoutSecrets(text: string, secrets: readonly (string | undefined)[]): string {
   const forms = secrets.flatMap((secret) => (secret === undefined ? [] : formsOf(secret)))
@@ -16,7 +16,7 @@ export function withoutSecrets(text: string, secrets: readonly (string | undefin
   return longestFirst.reduce((shown, form) => shown.replaceAll(form, HIDDEN), signed)
 }
 
-/** A value without what may be the name and password in its URL. */
+/** Masks user and password in the URLs of a text. */
 export function withoutLogins(text: string): string {
   return text.replace(/:\/\/[^\s"]*@/g, `://${HIDDEN}@`)
 }
@@ -29,7 +29,7 @@ function formsOf(secret: string): readonly string[] {
   return [...plain, ...encoded.filter(({ length }) => length >= BASE64_LENGTH_MIN)]
 }
 
-/** The characters that are the same in the Base64 of any text that has so many bytes, modulo three, before the secret. */
+/** The Base64 characters of a secret that follows `before` other bytes, modulo three: only those that depend on it alone. */
 function base64Within(secret: string, before: number): string {
   const bytes = Buffer.concat([Buffer.alloc(before), Buffer.from(secret)])
   return bytes.toString('base64').slice(Math.ceil((before * 4) / 3), Math.floor((bytes.length * 4) / 3))

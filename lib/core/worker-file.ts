@@ -1,6 +1,6 @@
 /**
- * The file of a thread that stands beside the module at `moduleUrl`: sources run as they are, and compiled.
- * @param name without its ending
+ * The file of a worker in the folder of the module at `moduleUrl`: `.ts` when the sources run, `.js` when compiled.
+ * @param name without its extension
  */
 export function workerFile(name: string, moduleUrl: string): URL {
   return new URL(`./${name}${moduleUrl.endsWith('.ts') ? '.ts' : '.js'}`, moduleUrl)

@@ -1,6 +1,6 @@
 import type { ColumnType } from '../columns/column.ts'
 
-/** What the engine calls the types of columns. */
+/** The engine's name of each column type. */
 export const ENGINE_TYPES: Readonly<Record<ColumnType, string>> = {
   text: 'VARCHAR',
   double: 'DOUBLE',

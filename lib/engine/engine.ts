@@ -4,23 +4,23 @@ import { isFailure, MixloadError, messageOf } from '../core/errors.ts'
 import { quoteText } from '../core/sql.ts'
 
 export interface EngineOptions {
-  /** What the engine may hold in memory before it goes to disk, such as `400MB`; undefined: as loads need it. */
+  /** The engine's memory limit before it uses the disk, such as `400MB`; undefined: what loads need. */
   readonly memoryLimit: string | undefined
-  /** Where it puts what does not fit in memory. */
+  /** Where the engine writes what does not fit in memory. */
   readonly temporaryDirectory: string
   readonly threads?: number
 }
 
-/** What the engine may hold where it is not told, for a table of no columns. */
+/** The default memory limit, for a table without columns. */
 const MEMORY_MEGABYTES = 200
-/** What a load holds more for each column of its table and each thread: a block of 256 KB, and what waits for one. */
+/** Memory for each column of the table and each thread: a block of 256 KB, and rows that wait for one. */
 const MEGABYTES_PER_COLUMN_AND_THREAD = 1
-/** More threads want more memory, and the download can't feed them. */
+/** More threads need more memory, and the download cannot keep them busy. */
 const THREADS_MAX = 4
-/** A wider table is loaded by one thread: a second one would need its own block for each column, and gains little. */
+/** Wider tables are loaded by one thread: a second one needs a block for each column and gains little. */
 const COLUMNS_FOR_THREADS_MAX = 150
 
-/** The embedded DuckDB that transforms spooled lines for every destination. Its clock is UTC. */
+/** The embedded DuckDB that transforms spooled lines for every destination. Its time zone is UTC. */
 export class Engine implements AsyncDisposable {
   readonly #instance: DuckDBInstance
   readonly #connections: EngineConnection[] = []
@@ -39,14 +39,14 @@ export class Engine implements AsyncDisposable {
     const instance = await DuckDBInstance.create(':memory:', {
       memory_limit: options.memoryLimit ?? `${MEMORY_MEGABYTES}MB`,
       temp_directory: options.temporaryDirectory,
-      // The order of rows in a table means nothing, and keeping it costs memory and time.
+      // The order of rows does not matter, and keeping it costs memory and time.
       preserve_insertion_order: 'false',
       threads: String(threads),
     })
     return new Engine(instance, options.memoryLimit !== undefined, threads)
   }
 
-  /** Fits threads and memory to a load into a table of this many columns. A limit that the user has set stays. */
+  /** Adapts threads and memory to a table with so many columns. A limit that the user has set stays. */
   async makeRoomFor(columns: number, connection: EngineConnection): Promise<void> {
     if (columns <= this.#columns) return
     this.#columns = columns
@@ -79,7 +79,7 @@ export class EngineConnection {
     this.#connection = connection
   }
 
-  /** Runs a statement and gives the number of rows it changed. */
+  /** Runs a statement. Returns the number of rows that it changed. */
   async run(sql: string, values: readonly DuckDBValue[] = []): Promise<number> {
     try {
       return (await this.#connection.run(sql, [...values])).rowsChanged
@@ -88,7 +88,7 @@ export class EngineConnection {
     }
   }
 
-  /** Runs a query and gives its rows as plain JavaScript values. */
+  /** Runs a query. Returns its rows as plain JavaScript values. */
   async all(sql: string, values: readonly DuckDBValue[] = []): Promise<Record<string, JS>[]> {
     try {
       return (await this.#connection.runAndReadAll(sql, [...values])).getRowObjectsJS()
@@ -97,7 +97,7 @@ export class EngineConnection {
     }
   }
 
-  /** Runs a query that gives one text a row, and hands the texts over in batches as they come. Gives their number. */
+  /** Runs a query with one text per row and passes the texts on in batches as they arrive. Returns their number. */
   async texts(sql: string, take: (texts: readonly string[]) => void | Promise<void>): Promise<number> {
     let count = 0
     for await (const texts of this.#batches(sql)) {
@@ -116,7 +116,7 @@ export class EngineConnection {
     }
   }
 
-  /** Stops the statement under way as soon as the engine looks. */
+  /** Asks the engine to stop the running statement. */
   interrupt(): void {
     if (!this.#isClosed) this.#connection.interrupt()
   }
@@ -128,12 +128,12 @@ export class EngineConnection {
   }
 }
 
-/** How often a statement is told to stop: an interrupt that comes between two statements is lost. */
+/** How often the engine is asked to stop: an interrupt between two statements is lost. */
 const INTERRUPT_EVERY_MS = 20
 
 /**
- * Runs `work` so that `signal` interrupts the connection's statement. Work of several statements must ask the signal
- * before the one that counts: an abort between two statements stops neither.
+ * Runs `work` and interrupts the connection's statement when `signal` aborts. If `work` runs several statements, it must
+ * check the signal before the decisive one, because an abort between two statements stops neither.
  */
 export async function interruptible<T>(
   connection: EngineConnection,
@@ -158,35 +158,35 @@ export async function interruptible<T>(
   }
 }
 
-/** A query that gives each row of another as the text of a JSON object. */
+/** A query for the rows of another query, each as the text of a JSON object. */
 export function rowsAsJson(query: string): string {
   return `SELECT CAST(to_json(_row) AS VARCHAR) FROM (${query}\n) AS _row`
 }
 
-/** A list of files as the engine's table functions take it. */
+/** A list of files as an argument of the engine's table functions. */
 export function fileList(paths: readonly string[]): string {
   return `[${paths.map(quoteText).join(', ')}]`
 }
 
-/** The kinds of the engine's errors that what it reads is to blame for. */
-const OF_DATA = /^(?:Invalid Input|Conversion|Out of Range) Error/
+/** The engine's errors about the data that it reads. */
+const DATA_ERROR = /^(?:Invalid Input|Conversion|Out of Range) Error/
 
-/** Whether a failure is that of what the engine was given to read, and not of memory, disk or anything else. */
-export function isOfData(error: unknown): boolean {
-  return isEngineError(error, OF_DATA)
+/** Whether an error is about the data that the engine read, not about memory, disk or anything else. */
+export function isDataError(error: unknown): boolean {
+  return isEngineError(error, DATA_ERROR)
 }
 
-/** Whether a database file could not be attached because another process has it. There is no code for it, only the message. */
-export function isHeldElsewhere(error: unknown): boolean {
+/** Whether a database file cannot be attached because another process has it open. The engine has no code for it. */
+export function isLockedByOther(error: unknown): boolean {
   return /could not set lock|conflicting lock|being used by another process/i.test(messageOf(error))
 }
 
-/** Whether the engine had too little memory. */
+/** Whether the engine ran out of memory. */
 export function isOutOfMemory(error: unknown): boolean {
   return isEngineError(error, /^Out of Memory Error/)
 }
 
-/** The engine gives no codes: what it failed of, only the beginning of its message tells. */
+/** The engine has no error codes, so the beginning of the message decides. */
 function isEngineError(error: unknown, kind: RegExp): boolean {
   return isFailure(error, 'ENGINE_FAILED') && error.cause instanceof Error && kind.test(error.cause.message)
 }

@@ -1,4 +1,4 @@
-import { type EngineConnection, isOfData } from '../engine/engine.ts'
+import { type EngineConnection, isDataError } from '../engine/engine.ts'
 import type { SpooledRows } from '../scan/spooled-rows.ts'
 import { partsOf } from '../spool/chunk-parts.ts'
 import { type Chunk, ChunkWriter, removeChunks, type SpoolDirectory } from '../spool/spool.ts'
@@ -29,7 +29,7 @@ export async function salvage<S extends SpooledRows>(
       await connection.all(`SELECT max(hash(COLUMNS(*))) FROM (${queryOf(paths)})`)
       return true
     } catch (error) {
-      if (isOfData(error)) return false
+      if (isDataError(error)) return false
       throw error
     }
   }

@@ -9,15 +9,15 @@ import { identitiesView } from './identities.ts'
 /** The table of events. */
 const EVENTS = 'export'
 
-/** Columns of the table of changes that its view turns into times. */
+/** Columns of the table of changes that its view replaces with times. */
 const CHANGE_STATE: readonly string[] = ['_change', '_changed_at', '_hash']
 
 /**
- * What is told anew as a whole when a day is read again, by table. A table that is not here is replaced whole each time.
+ * The columns of the unit that is replaced as a whole when a day is read again, by table. Other tables are replaced whole.
  */
 const UNITS: Readonly<Record<string, readonly string[]>> = {
   funnels: ['funnel_id', 'date'],
-  // A funnel that has lost steps must not keep them.
+  // Steps that a funnel no longer has must disappear.
   funnel_steps: ['funnel_id', 'date'],
   revenue: ['date'],
 }
@@ -52,7 +52,7 @@ export function viewsOf(
   return [unit === undefined ? view(name, 'latest_rows') : view(name, 'latest_load', unit)]
 }
 
-/** The views over a table with the columns that it has now; none where there is no such table. */
+/** The views over a table with its present columns; none if the table does not exist. */
 export async function viewsOver(
   destination: Pick<Destination, 'supports' | 'columns' | 'pathInViews'>,
   table: string,
