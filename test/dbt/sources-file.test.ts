@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import type { Source } from '../../lib/dbt/sources.ts'
 import { mergedFile } from '../../lib/dbt/sources-file.ts'
+import { runs } from '../runs.ts'
 import { readByPython } from './python-yaml.ts'
 
 interface Table {
@@ -187,7 +188,7 @@ describe('a file of sources', () => {
           [described, lexicon].map(({ tables }) => tables[0]?.columns),
         )
       }),
-      { numRuns: 5, examples: [[known]] },
+      { numRuns: runs(5), examples: [[known]] },
     )
   })
 

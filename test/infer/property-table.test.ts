@@ -4,6 +4,7 @@ import { KIND } from '../../lib/infer/kinds.ts'
 import { hashOf, PropertyTable } from '../../lib/infer/property-table.ts'
 import { KEYS_PER_LINE_MAX, LINE, LineScanner } from '../../lib/infer/scan.ts'
 import { NESTING_MAX } from '../../lib/infer/scan-value.ts'
+import { runs } from '../runs.ts'
 import { isAccepted, placed, scanned, tokensOf } from './scanning.ts'
 
 const lineOf = (names: readonly string[]) =>
@@ -36,7 +37,7 @@ describe('the table of properties', () => {
         }
         expect(table.size).toBe(new Set([...names, 'time', '$insert_id', 'event', 'properties']).size)
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     )
   })
 

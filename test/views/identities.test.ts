@@ -8,6 +8,7 @@ import { Engine, type EngineConnection } from '../../lib/engine.ts'
 import { quoteText } from '../../lib/sql.ts'
 import { identitiesView } from '../../lib/views/identities.ts'
 import { property } from '../conformance/rows.ts'
+import { runs } from '../runs.ts'
 
 const COLUMNS: readonly Column[] = [
   ...EXPORT_COLUMNS,
@@ -89,7 +90,7 @@ describe('the view over ids', () => {
           expect(reached.has(end), `${one} leads to ${end}`).toBe(true)
         }
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 
