@@ -23,7 +23,7 @@ test: build lint bigquery-emulator dbt
 
 # Hundreds of kills, programs and sets of events, for an hour or more.
 soak: build bigquery-emulator
-	MIXLOAD_TEST_KILLS=200 MIXLOAD_TEST_STAGE_KILLS=40 MIXLOAD_TEST_PROGRAMS=200 MIXLOAD_TEST_RUNS=2000 \
+	MIXLOAD_TEST_KILLS=200 MIXLOAD_TEST_STAGE_KILLS=40 MIXLOAD_TEST_PROGRAMS=200 MIXLOAD_TEST_RUNS=33 \
 		vitest run --testTimeout 7200000 test/cmd/kill.test.ts test/faults/kill-stages.test.ts test/faults/model.test.ts test/pipeline
 
 # Against Google's own: MIXLOAD_TEST_BIGQUERY=PROJECT/DATASET make test-bigquery

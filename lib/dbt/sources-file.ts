@@ -1,6 +1,7 @@
 import {
   type Document,
   isMap,
+  isScalar,
   isSeq,
   type Node,
   parseDocument,
@@ -88,9 +89,10 @@ function describeAnew(source: YAMLMap, { entry, columns, plainDescriptions }: So
   const described: string[] = []
   for (const { name, description } of columns) {
     const plain = plainDescriptions.get(name)
-    const node = childNamed(there, name)
-    if (plain === undefined || plain === description || node?.get('description') !== plain) continue
-    node.set('description', description)
+    const node = childNamed(there, name)?.get('description', true)
+    if (plain === undefined || plain === description || !isScalar(node) || node.value !== plain) continue
+    node.value = description
+    quoteNew(node)
     described.push(`${entry.name}.${name}`)
   }
   return described
@@ -128,7 +130,7 @@ function remember(document: Document, source: YAMLMap, memory: readonly string[]
       node = made
     }
   }
-  node.set(memory.at(-1), document.createNode(value))
+  node.set(memory.at(-1), nodeOf(document, value))
 }
 
 function childNamed(list: YAMLSeq, name: string): YAMLMap | undefined {
@@ -140,22 +142,46 @@ function isNamed(item: YAMLMap, name: string): boolean {
   return found?.value === name
 }
 
-/** What Python's YAML, which dbt reads with, takes for the end of a line or refuses, where YAML itself does not. */
+/**
+ * Characters that Python's YAML, which dbt reads with, takes for the end of a line or refuses, where
+ * YAML itself does not.
+ */
 const NOT_FOR_PYTHON = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g
 
-/** A node whose texts are in quotes where they need escapes. */
+/**
+ * Texts that the `yaml` package writes as a block without saying how far it is indented. The first
+ * spaces of such a text are lost when it is read.
+ */
+const BLANK_LINES = /^[ \t]*\n[ \t\n]*$/
+
+/**
+ * Texts that Python's YAML, which follows version 1.1, may read as a number, a date, a boolean or null
+ * when they have no quotes.
+ */
+const OTHER_THAN_TEXT = /^[-+.\d=<~]|^(?:y|n|yes|no|on|off|true|false|null)$/i
+
+/** A new node. Its texts are in quotes where dbt would read them as something else without. */
 function nodeOf(document: Document, value: unknown): Node {
   const node = document.createNode(value) as Node
-  visit(node, {
-    Scalar(_, scalar) {
-      if (typeof scalar.value === 'string' && scalar.value.search(NOT_FOR_PYTHON) >= 0)
-        scalar.type = Scalar.QUOTE_DOUBLE
-    },
-  })
+  visit(node, { Scalar: (_, scalar) => quoteNew(scalar) })
   return node
 }
 
+function quoteNew(scalar: Scalar): void {
+  const { value } = scalar
+  if (typeof value !== 'string') return
+  // Python's YAML refuses a tab outside quotes.
+  if (OTHER_THAN_TEXT.test(value) || BLANK_LINES.test(value) || value.includes('\t')) scalar.type = Scalar.QUOTE_DOUBLE
+}
+
+/** The text of the file, in which escapes stand for the characters that Python does not read. */
 function textOf(document: Document, style: ToStringOptions): string {
+  visit(document, {
+    Scalar(_, scalar) {
+      const { value } = scalar
+      if (typeof value === 'string' && value.search(NOT_FOR_PYTHON) >= 0) scalar.type = Scalar.QUOTE_DOUBLE
+    },
+  })
   const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
   return document.toString(style).replace(NOT_FOR_PYTHON, escaped)
 }

@@ -2,7 +2,8 @@
 
 It reaches into the package, so it fits this one version. What it changes, beside each place with what BigQuery does:
 tables are kept in memory, which makes every call three times as fast; large uploads; gzip; unknown keys of NDJSON; JSON texts;
-partitions as targets of load and copy jobs; changed views. It ends with the process that has started it.
+partitions as targets of load and copy jobs; changed views; jobs with the same id at the same time; cancelled jobs. It ends
+with the process that has started it.
 """
 
 import functools
@@ -14,6 +15,7 @@ import sys
 import threading
 import uuid
 
+import duckdb
 import uvicorn
 from local_bigquery import cli
 from local_bigquery.api import uploads
@@ -23,10 +25,13 @@ from local_bigquery.errors import BigQueryError
 from local_bigquery.jobs import copy, load, runner
 from local_bigquery.jobs.query import translate_view
 from local_bigquery.jobs.storage import literal
+from local_bigquery.models import JobConfigurationLoad, JobConfigurationTableCopy
 from local_bigquery.settings import settings
 
 PARTITION = re.compile(r"^(.+)\$(\d{4}|\d{6}|\d{8}|\d{10})$")
 PARTITION_FORMATS = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H"}
+submitting = threading.Lock()
+cancelling = threading.Lock()
 
 
 def attach_in_memory(connection, project_id):
@@ -87,6 +92,49 @@ def inside(resource, partition):
     return f"strftime({database.quote(layout.field)}, '{PARTITION_FORMATS[len(partition)]}') = '{partition}'"
 
 
+def submit_one_by_one(original):
+    """BigQuery accepts a job id once. The emulator looks the id up and then takes it, so two requests
+    that arrive at the same time could both take it."""
+
+    def submit(*args):
+        with submitting:
+            return original(*args)
+
+    return submit
+
+
+def cancel(project_id, job_id):
+    """Cancels a job that has not begun to write its table: see `begin_to_write`."""
+    runner.get(project_id, job_id)
+    with cancelling:
+        running = runner._running.get((project_id, job_id))
+        if running:
+            running.cancelled = True
+            if running.cursor:
+                running.cursor.interrupt()
+    return runner.wait(project_id, job_id, 1000)
+
+
+def begin_to_write(cursor):
+    """From here on nothing interrupts a load or copy job. BigQuery either writes the table or cancels the
+    job. The emulator could be interrupted after the rows had landed, and then reported the job as cancelled."""
+    with cancelling:
+        for running in list(runner._running.values()):
+            if running.cursor is cursor:
+                if running.cancelled:
+                    raise duckdb.InterruptException()
+                running.cursor = None
+
+
+def write_table(original):
+    def write(cursor, query, params, reference, config, *args, **kwargs):
+        if isinstance(config, (JobConfigurationLoad, JobConfigurationTableCopy)):
+            begin_to_write(cursor)
+        return original(cursor, query, params, reference, config, *args, **kwargs)
+
+    return write
+
+
 def put_into_partition(cursor, target, table_id, partition, stage, disposition):
     """Moves staged rows into a partition, in one transaction. BigQuery refuses rows of another."""
     reference = (target.projectId, target.datasetId, table_id)
@@ -96,6 +144,7 @@ def put_into_partition(cursor, target, table_id, partition, stage, disposition):
         strangers = cursor.sql(f"SELECT count(*) FROM {staged} WHERE ({condition}) IS NOT TRUE").fetchone()[0]
         if strangers:
             raise BigQueryError("invalid", f"Some rows belong to different partitions rather than {partition}")
+        begin_to_write(cursor)
         with database.writing(*reference):
             cursor.execute("BEGIN")
             try:
@@ -183,6 +232,9 @@ if __name__ == "__main__":
     load._text = json_as_it_is(load._text)
     runner.HANDLERS["load"] = load_job(runner.HANDLERS["load"])
     runner.HANDLERS["copy"] = copy_job(runner.HANDLERS["copy"])
+    runner.submit = submit_one_by_one(runner.submit)
+    runner.cancel = cancel
+    tables.write = write_table(tables.write)
     uploads._parts = split_upload
     tables.update = update_table(tables.update)
     uvicorn.run = functools.partial(uvicorn.run, log_level="warning", access_log=False, timeout_keep_alive=120)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { ended, eventsOf, type Ran, Workplace } from './run-mixload.ts'
+import { durationMs, killAfter, killAt, timedRun } from './stages.ts'
 
 const DAY = '2026-03-01'
 const NOON = Date.parse(`${DAY}T12:00:00Z`)
@@ -310,21 +311,28 @@ describe('a load of files that is stopped', () => {
       DAYS.map((day) => put(place, day, gzipSync(linesOf(eventsOf(day, PER_FILE, { note: 'x'.repeat(200) }))))),
     )
 
-  it('by kill -9 at random moments holds every event once when it is run again', async () => {
+  it('by kill -9 at random moments and at each stage holds every event once when it is run again', async () => {
     await using place = await Workplace.create()
-    const names = await manyFiles(place)
-    let killed = 0
+    const [first = '', ...names] = await manyFiles(place)
+    // Standard input does not end, so that no run can end before it is killed.
+    const endless = () => place.start(['load', first, ...names, '-'], place.environment(NO_MIXPANEL), 'pipe')
+    // How long it takes on this machine, as a run with one file shows.
+    const calm = await timedRun(place.start(['load', first], place.environment(NO_MIXPANEL)))
+    expect(calm.code, calm.stderr).toBe(0)
+    const startMs = durationMs(calm.moments, { ends: 'slice-started' })
+    const fileMs = durationMs(calm.moments, { begins: 'slice-started', ends: 'slice-loaded' })
     for (let round = 0; round < 6; round++) {
-      const child = place.start(['load', ...names], place.environment(NO_MIXPANEL))
-      const timer = setTimeout(() => child.kill('SIGKILL'), 300 + Math.random() * 1200)
-      if ((await ended(child)).code === null) killed++
-      clearTimeout(timer)
+      expect(await killAfter(endless(), Math.random() * (startMs + 2 * fileMs))).toBe(true)
     }
-    expect(killed).toBeGreaterThan(0)
-    expect(await load(place, ...names)).toMatchObject({ code: 0 })
-    const all = BigInt(DAYS.length * PER_FILE)
+    for (const kind of ['slice-started', 'slice-loading', 'slice-loaded']) {
+      const day = `2026-03-${10 + names.length}`
+      names.push(await put(place, day, linesOf(eventsOf(day, PER_FILE))))
+      expect(await killAt(endless(), kind, kind === 'slice-started' ? names.length : 1, 0)).toBe(true)
+    }
+    expect(await load(place, first, ...names)).toMatchObject({ code: 0 })
+    const all = BigInt((1 + names.length) * PER_FILE)
     expect(await countOf(place)).toEqual([{ n: all, d: all }])
-    expect(await place.query('SELECT count(*) AS n FROM _mixload_loads')).toEqual([{ n: BigInt(DAYS.length) }])
+    expect(await place.query('SELECT count(*) AS n FROM _mixload_loads')).toEqual([{ n: BigInt(1 + names.length) }])
   })
 
   it('by ^C while it waits for standard input ends with 130 and keeps the files before', async () => {

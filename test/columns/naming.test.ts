@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { columnName, companionName, foldName, freeName, NAME_BYTES_MAX } from '../../lib/columns/naming.ts'
+import { runs } from '../runs.ts'
 
 const property = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 80 }),
@@ -31,7 +32,7 @@ describe('the column name of a property', () => {
         expect(column).not.toMatch(BIGQUERY_RESERVES)
         expect(column.toLowerCase()).toBe(column)
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 
@@ -42,7 +43,7 @@ describe('the column name of a property', () => {
         expect(columnName(name)).toBe(column)
         expect(columnName(column)).toBe(column)
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 
@@ -136,7 +137,7 @@ describe('a free name', () => {
           taken.add(foldName(free))
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 
@@ -176,7 +177,7 @@ describe('folding', () => {
         expect(foldName(column.toUpperCase())).toBe(foldName(column))
         expect(foldName(foldName(column))).toBe(foldName(column))
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 })

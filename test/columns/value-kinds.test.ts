@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { KIND, numberKind } from '../../lib/columns/value-kinds.ts'
+import { runs } from '../runs.ts'
 import { numberLiteral, survivesDouble } from '../scan/json-arbitraries.ts'
 
 /** The kind by arithmetic on whole numbers, without looking at digits. */
@@ -17,7 +18,7 @@ describe('the kind of a number', () => {
       fc.property(numberLiteral, (literal) => {
         expect(numberKind(literal)).toBe(kindByArithmetic(literal))
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     )
   })
 

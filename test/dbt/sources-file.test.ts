@@ -1,7 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import type { Source } from '../../lib/dbt/sources.ts'
 import { mergedFile } from '../../lib/dbt/sources-file.ts'
+import { runs } from '../runs.ts'
+import { readByPython } from './python-yaml.ts'
 
 interface Table {
   readonly name: string
@@ -18,6 +21,23 @@ const source = (tables: readonly Table[]) => ({
 })
 
 const merged = (text: string | undefined, tables: readonly Table[]) => mergedFile(text, source(tables), 'sources.yml')
+
+/** A table whose columns have these texts as their names, properties and, as `describe` puts it, descriptions. */
+function withDescribed(
+  names: readonly string[],
+  describe = (name: string) => `Property ${name}`,
+  plainDescriptions: ReadonlyMap<string, string> = new Map(),
+): Source {
+  const columns = [...new Set(['first', ...names])].map((name) => ({
+    name,
+    description: describe(name),
+    config: { meta: { property: name } },
+  }))
+  return {
+    ...source([]),
+    tables: [{ entry: { name: 'export', description: 'All of export' }, columns, plainDescriptions }],
+  }
+}
 
 const names = fc.uniqueArray(fc.stringMatching(/^[a-zß_][a-z0-9_]{0,8}$/), { maxLength: 6 })
 const tables = fc.uniqueArray(fc.record({ name: fc.stringMatching(/^[a-z]{1,4}$/), columns: names }), {
@@ -123,20 +143,52 @@ describe('a file of sources', () => {
       fc.property(
         fc.string({ unit: fc.constantFrom('a', ' ', ':', '"', '\n', '\x85', '\x7f', '\u2028', '\ufeff', '😀') }),
         (name) => {
-          const [entry] = source([{ name: 'export', columns: ['first'] }]).tables
-          if (entry === undefined) throw new Error('There is a table.')
-          const column = { name: 'second', description: `Property ${name}`, config: { meta: { property: name } } }
-          const tables = [{ ...entry, columns: [...entry.columns, column] }]
-          const { text } = mergedFile(undefined, { ...source([]), tables }, 'sources.yml')
+          const described = withDescribed([name])
+          const { text } = mergedFile(undefined, described, 'sources.yml')
           expect(text).not.toMatch(/[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/)
-          expect(parse(text).sources[0].tables[0].columns[1]).toEqual(column)
+          expect(parse(text).sources[0].tables[0].columns).toEqual(described.tables[0]?.columns)
           // Written once more, with something new.
-          const more = [...tables, ...source([{ name: 'more', columns: [] }]).tables]
-          const again = mergedFile(text, { ...source([]), tables: more }, 'sources.yml').text
-          expect(parse(again).sources[0].tables[0].columns[1]).toEqual(column)
+          const more = [...described.tables, ...source([{ name: 'more', columns: [] }]).tables]
+          const again = mergedFile(text, { ...described, tables: more }, 'sources.yml').text
+          expect(parse(again).sources[0].tables[0].columns).toEqual(described.tables[0]?.columns)
           expect(again).not.toMatch(/[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/)
         },
       ),
+      { examples: [[' \n'], ['\n \n'], ['  \n\n']] },
+    )
+  })
+
+  it('keeps a word of the user without quotes, and a character that Python does not read', () => {
+    const own = written
+      .replace('description: Property plan', "description: 'It''s\u2028so'")
+      .replace('description: All of export', 'description: yes')
+    const { text } = merged(own, [{ name: 'more', columns: [] }])
+    expect(text).toContain('description: yes\n')
+    expect(text).toContain('description: "It\'s\\u2028so"\n')
+    expect(parse(text).sources[0].tables[0]).toEqual(parse(own).sources[0].tables[0])
+  })
+
+  it('is read by Python’s YAML, with which dbt reads it, as it was meant', () => {
+    const units = ['a', ' ', '\n', '\t', '#', ': ', '- ', '"', "'", '%', '|', '\\', '{', '[', ',', '&', '*', '!', '?']
+    const lines = ['\r', '\x00', '\x85', '\u2028', '\ufeff', '---', '...', 'é', '😀', 'word '.repeat(20)]
+    const numbers = ['1', '.5', '-', '+', '_000', '0x1', '12:30', '2026-01-01', '=', '<<', '~', 'e3']
+    const texts = fc.oneof(
+      fc.string({ unit: fc.constantFrom(...units, ...lines, ...numbers), maxLength: 6 }),
+      fc.mixedCase(fc.constantFrom('yes', 'no', 'on', 'off', 'y', 'n', 'true', 'false', 'null', '.inf', '.nan')),
+    )
+    const known = [' \n', 'yes', 'No', 'off', '2026-01-01', '12:30', '1_000', '=', '<<', '~', '.5', 'a\tb', '0o7', '']
+    fc.assert(
+      fc.property(fc.array(texts, { minLength: 100, maxLength: 300, size: 'max' }), (names) => {
+        const described = withDescribed(names)
+        const first = mergedFile(undefined, described, 'sources.yml').text
+        const plain = new Map(described.tables[0]?.columns.map(({ name, description }) => [name, `${description}`]))
+        const lexicon = withDescribed(names, (name) => name, plain)
+        const second = mergedFile(first, lexicon, 'sources.yml').text
+        expect(readByPython([first, second]).map((file) => file.sources[0]?.tables[0]?.columns)).toEqual(
+          [described, lexicon].map(({ tables }) => tables[0]?.columns),
+        )
+      }),
+      { numRuns: runs(5), examples: [[known]] },
     )
   })
 

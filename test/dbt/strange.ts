@@ -24,6 +24,8 @@ export const STRANGE_NAMES: readonly string[] = [
   ...['_loaded_at', '_load_id', '_day', '_fivetran_id', '_fivetran_synced', '_rank', 'loaded', 'ranked', 'known'],
   ...['browser', '$Browser', 'mp_browser', 'device_id', 'distinct_id_before_identity', 'is_from_future', 'city'],
   ...['it\'s "so"', 'back\\slash', '{{ jinja }}', '{% raw %}', '{# no #}', '$[0].x', '/a~b', '%s', ':x', '?', '*', ' '],
+  // Names that YAML reads as something else when they are not in quotes.
+  ...['yes', 'No', 'off', '2026-01-01', '12:30', '1_000', '=', '<<', '~', 'tab\there', ' \n'],
   ...['Größe', '😀', '数量', 'İstanbul', 'ﬁ', 'e\u0301', 'x'.repeat(255), 'ß'.repeat(200), 'line\nbreak', 'a\u2028b'],
 ]
 

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MixloadError } from '../../lib/core/errors.ts'
 import { decompressed, decompressWhole } from '../../lib/decompress/decompress.ts'
+import { runs } from '../runs.ts'
 
 type Outcome = { readonly text: string } | { readonly code: string }
 
@@ -47,7 +48,7 @@ describe('decompressing', () => {
           await same(Buffer.concat([...members, after]), 'gzip', block)
         },
       ),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { compressionOf } from '../../lib/decompress/decompress.ts'
 import { InputFile } from '../../lib/decompress/input-file.ts'
 import { expectFailure } from '../conformance/failures.ts'
+import { runs } from '../runs.ts'
 
 const { signal } = new AbortController()
 
@@ -56,7 +57,7 @@ describe('a file that is read', () => {
         expect(input.bytes).toBe(onDisk.length)
         expect(input.sha256()).toBe(createHash('sha256').update(onDisk).digest('hex'))
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     )
   })
 

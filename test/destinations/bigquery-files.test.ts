@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { gzippedLines, gzippedParts } from '../../destinations/bigquery/gzip.ts'
 import { partsOf } from '../../destinations/bigquery/parts.ts'
+import { runs } from '../runs.ts'
 
 let directory: string
 beforeAll(async () => {
@@ -74,7 +75,7 @@ describe('a file that is still being written', () => {
         await writeFile(path, '')
         expect(await decompressed(gzippedParts([{ path, start: 0, end: growing(path, list) }]))).toBe(list.join(''))
       }),
-      { numRuns: 30 },
+      { numRuns: runs(30) },
     )
   })
 

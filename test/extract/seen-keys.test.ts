@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SeenKeys } from '../../lib/extract/seen-keys.ts'
+import { runs } from '../runs.ts'
 
 function areDistinct(keys: readonly string[]): boolean {
   const seen = new SeenKeys()
@@ -21,7 +22,7 @@ describe('keys that were seen', () => {
         fc.pre(new Set(some).size < some.length)
         expect(areDistinct(some)).toBe(false)
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 

@@ -5,6 +5,7 @@ import type { IngestClient } from '../../lib/ingest/client.ts'
 import { createClient } from '../../lib/ingest/clients.ts'
 import type { SimulatorOptions } from '../../lib/simulator/index.ts'
 import { Workplace } from '../cmd/run-mixload.ts'
+import { runs, timeLimitMs } from '../runs.ts'
 import { exported, lines } from '../simulator/asking.ts'
 
 const TOKEN = 'a-project-token'
@@ -55,39 +56,43 @@ describe('in a project with original id merge', () => {
   )
   const program = fc.array(step, { minLength: 2, maxLength: 14 })
 
-  it('the identities that are sent, in any order, are those of the view', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(program, { minLength: PROGRAMS, maxLength: PROGRAMS }), async (programs) => {
-        const found = await told({}, async (client) => {
-          for (const [at, steps] of programs.entries()) {
-            const ids = Array.from({ length: 8 }, (_, id) => (id < 4 ? `p${at}-${id}` : randomUUID()))
-            const id = (index: number) => ids[index] ?? ''
-            // Mixpanel takes `$identify` of an id that is joined already and does nothing; an export does not tell so.
-            const joined = new Set<number>()
-            for (const { kind, one, ...more } of steps) {
-              const other = 'other' in more ? more.other : 0
-              if (kind === 'seen') await client.track('seen', {}, { distinctId: id(one) })
-              else if (kind === 'identify') {
-                if (!joined.has(4 + other)) await client.identify(id(one), id(4 + other))
-                joined.add(4 + other)
-              } else if (one === other) continue
-              else if (kind === 'alias') await client.createAlias(id(other), id(one))
-              else {
-                await client.merge(id(one), id(other))
-                joined.add(one).add(other)
+  it(
+    'the identities that are sent, in any order, are those of the view',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(program, { minLength: PROGRAMS, maxLength: PROGRAMS }), async (programs) => {
+          const found = await told({}, async (client) => {
+            for (const [at, steps] of programs.entries()) {
+              const ids = Array.from({ length: 8 }, (_, id) => (id < 4 ? `p${at}-${id}` : randomUUID()))
+              const id = (index: number) => ids[index] ?? ''
+              // Mixpanel takes `$identify` of an id that is joined already and does nothing; an export does not tell so.
+              const joined = new Set<number>()
+              for (const { kind, one, ...more } of steps) {
+                const other = 'other' in more ? more.other : 0
+                if (kind === 'seen') await client.track('seen', {}, { distinctId: id(one) })
+                else if (kind === 'identify') {
+                  if (!joined.has(4 + other)) await client.identify(id(one), id(4 + other))
+                  joined.add(4 + other)
+                } else if (one === other) continue
+                else if (kind === 'alias') await client.createAlias(id(other), id(one))
+                else {
+                  await client.merge(id(one), id(other))
+                  joined.add(one).add(other)
+                }
+                // A merge goes another way than the rest, and their order is what counts.
+                expect(await client.flush()).toMatchObject({ rejected: 0 })
               }
-              // A merge goes another way than the rest, and their order is what counts.
-              expect(await client.flush()).toMatchObject({ rejected: 0 })
+              // An id of which there is no event, only verbs know: see docs/tables.md.
+              for (const one of ids) await client.track('seen', {}, { distinctId: one })
             }
-            // An id of which there is no event, only verbs know: see docs/tables.md.
-            for (const one of ids) await client.track('seen', {}, { distinctId: one })
-          }
-        })
-        assertResolved(found)
-      }),
-      { numRuns: RUNS, endOnFailure: true },
-    )
-  }, 300_000)
+          })
+          assertResolved(found)
+        }),
+        { numRuns: runs(RUNS), endOnFailure: true },
+      )
+    },
+    timeLimitMs(300_000),
+  )
 
   it('an alias, a person who was anonymous and a merged one are each the person, and nobody else is joined', async () => {
     const anonymous = '6f1a2b3c-4d5e-4f60-8a9b-0c1d2e3f4a5b'
@@ -107,35 +112,39 @@ describe('in a project with simplified id merge', () => {
   const step = fc.record({ device: fc.option(fc.nat(3)), user: fc.option(fc.nat(2)), isPrefixed: fc.boolean() })
   const program = fc.array(step, { minLength: 2, maxLength: 14 })
 
-  it('the devices of users, whoever is seen on them first, are those of the view', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(program, { minLength: PROGRAMS, maxLength: PROGRAMS }), async (programs) => {
-        const owners = new Map<string, string>()
-        const found = await told({ identity: 'simplified' }, async (client) => {
-          for (const [at, steps] of programs.entries()) {
-            for (const { device, user, isPrefixed } of steps) {
-              if (device === null && user === null) continue
-              const [deviceId, userId] = [`d${at}-${device}`, `u${at}-${user}`]
-              const properties = {
-                ...(device === null ? {} : { $device_id: isPrefixed ? `$device:${deviceId}` : deviceId }),
-                ...(user === null ? {} : { $user_id: userId }),
+  it(
+    'the devices of users, whoever is seen on them first, are those of the view',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(program, { minLength: PROGRAMS, maxLength: PROGRAMS }), async (programs) => {
+          const owners = new Map<string, string>()
+          const found = await told({ identity: 'simplified' }, async (client) => {
+            for (const [at, steps] of programs.entries()) {
+              for (const { device, user, isPrefixed } of steps) {
+                if (device === null && user === null) continue
+                const [deviceId, userId] = [`d${at}-${device}`, `u${at}-${user}`]
+                const properties = {
+                  ...(device === null ? {} : { $device_id: isPrefixed ? `$device:${deviceId}` : deviceId }),
+                  ...(user === null ? {} : { $user_id: userId }),
+                }
+                await client.track('seen', properties)
+                const key = `$device:${deviceId}`
+                if (device !== null && user !== null && !owners.has(key)) owners.set(key, userId)
               }
-              await client.track('seen', properties)
-              const key = `$device:${deviceId}`
-              if (device !== null && user !== null && !owners.has(key)) owners.set(key, userId)
             }
-          }
-        })
-        assertResolved(found)
-        // Those of whom an event was moved; the others, no event tells of.
-        const moved = found.seen.filter(({ was, is }) => was !== is)
-        expect(new Map(moved.map(({ was, is }) => [was, is]))).toEqual(
-          new Map([...owners].filter(([device]) => found.seen.some(({ was }) => was === device))),
-        )
-      }),
-      { numRuns: RUNS, endOnFailure: true },
-    )
-  }, 300_000)
+          })
+          assertResolved(found)
+          // Those of whom an event was moved; the others, no event tells of.
+          const moved = found.seen.filter(({ was, is }) => was !== is)
+          expect(new Map(moved.map(({ was, is }) => [was, is]))).toEqual(
+            new Map([...owners].filter(([device]) => found.seen.some(({ was }) => was === device))),
+          )
+        }),
+        { numRuns: runs(RUNS), endOnFailure: true },
+      )
+    },
+    timeLimitMs(300_000),
+  )
 
   it('no verbs are taken', async () => {
     await using place = await Workplace.create({ token: TOKEN, identity: 'simplified' })

@@ -12,6 +12,7 @@ import { Replay } from '../../lib/ingest/replayed-event.ts'
 import { Workplace } from '../cmd/run-mixload.ts'
 import { canonical, parseExact } from '../conformance/exact-json.ts'
 import { isSame, PropertyReader } from '../pipeline/read-back.ts'
+import { runs, timeLimitMs } from '../runs.ts'
 
 const TOKEN = 'a-project-token'
 const DAY_MS = 86_400_000
@@ -95,60 +96,64 @@ async function jsonRows(sql: string): Promise<readonly string[]> {
 }
 
 describe('what is imported', () => {
-  it('comes back through a backfill equal: names, kinds, digits, characters and times to the millisecond', async () => {
-    let run = 0
-    await fc.assert(
-      fc.asyncProperty(fc.array(sentEvent, { minLength: 40, maxLength: 150 }), async (events) => {
-        run++
-        // A day that is loaded is not asked for again, so each set has its own.
-        const day = new Date(START + run * DAY_MS).toISOString().slice(0, 10)
-        const sent = events.map(({ event, time, person, properties }, at) => {
-          const id = `run-${run}-${at}`
-          return {
-            event,
-            properties: { ...properties, time: time + run * DAY_MS, distinct_id: person, $insert_id: id, id },
-          }
-        })
-        // A third as objects, a third as JSON, and a third by way of a file.
-        const given = sent.map((one, at) => (at % 3 === 0 ? one : recordJson(one)))
-        const [called, filed] = [given.filter((_, at) => at % 3 < 2), given.filter((_, at) => at % 3 === 2)]
-        expect(await client.import(called)).toMatchObject({ accepted: called.length, rejected: 0 })
-        const path = join(place.directory, `${run}.ndjson.gz`)
-        await writeFile(path, gzipSync(filed.join('\n')))
-        const imported = await place.run(['import', path], { MIXPANEL_TOKEN: TOKEN })
-        expect(imported).toMatchObject({ code: 0, stdout: expect.stringContaining(`${filed.length} taken,`) })
-        const ran = await place.run(['backfill', '--from', day, '--to', day, '--streams', 'export'])
-        expect(ran).toMatchObject({ code: 0 })
+  it(
+    'comes back through a backfill equal: names, kinds, digits, characters and times to the millisecond',
+    async () => {
+      let run = 0
+      await fc.assert(
+        fc.asyncProperty(fc.array(sentEvent, { minLength: 40, maxLength: 150 }), async (events) => {
+          run++
+          // A day that is loaded is not asked for again, so each set has its own.
+          const day = new Date(START + run * DAY_MS).toISOString().slice(0, 10)
+          const sent = events.map(({ event, time, person, properties }, at) => {
+            const id = `run-${run}-${at}`
+            return {
+              event,
+              properties: { ...properties, time: time + run * DAY_MS, distinct_id: person, $insert_id: id, id },
+            }
+          })
+          // A third as objects, a third as JSON, and a third by way of a file.
+          const given = sent.map((one, at) => (at % 3 === 0 ? one : recordJson(one)))
+          const [called, filed] = [given.filter((_, at) => at % 3 < 2), given.filter((_, at) => at % 3 === 2)]
+          expect(await client.import(called)).toMatchObject({ accepted: called.length, rejected: 0 })
+          const path = join(place.directory, `${run}.ndjson.gz`)
+          await writeFile(path, gzipSync(filed.join('\n')))
+          const imported = await place.run(['import', path], { MIXPANEL_TOKEN: TOKEN })
+          expect(imported).toMatchObject({ code: 0, stdout: expect.stringContaining(`${filed.length} taken,`) })
+          const ran = await place.run(['backfill', '--from', day, '--to', day, '--streams', 'export'])
+          expect(ran).toMatchObject({ code: 0 })
 
-        const columns = await warehouseColumns('export')
-        const rows = new Map((await place.query('SELECT * FROM export')).map((row) => [row.id, row]))
-        const reader = new PropertyReader(columns)
-        const replay = new Replay(columns)
-        const replayed = new Map(
-          (await jsonRows('SELECT * FROM export')).map((row) => {
-            const event = replay.event(row)
-            return [JSON.parse(event).properties.id, event]
-          }),
-        )
-        for (const { event, properties } of sent) {
-          const row = rows.get(properties.id)
-          if (row === undefined) throw new Error(`${properties.id} did not come back`)
-          const { time, distinct_id, ...others } = properties
-          expect((row.time as Date).getTime()).toBe(time)
-          expect(row.distinct_id).toBe(distinct_id)
-          for (const [property, given] of Object.entries(others)) {
-            const literal = recordJson([given]).slice(1, -1)
-            const read = reader.read(row, property)
-            expect(isSame(read, literal), `${property}: ${literal} became ${JSON.stringify(read)}`).toBe(true)
+          const columns = await warehouseColumns('export')
+          const rows = new Map((await place.query('SELECT * FROM export')).map((row) => [row.id, row]))
+          const reader = new PropertyReader(columns)
+          const replay = new Replay(columns)
+          const replayed = new Map(
+            (await jsonRows('SELECT * FROM export')).map((row) => {
+              const event = replay.event(row)
+              return [JSON.parse(event).properties.id, event]
+            }),
+          )
+          for (const { event, properties } of sent) {
+            const row = rows.get(properties.id)
+            if (row === undefined) throw new Error(`${properties.id} did not come back`)
+            const { time, distinct_id, ...others } = properties
+            expect((row.time as Date).getTime()).toBe(time)
+            expect(row.distinct_id).toBe(distinct_id)
+            for (const [property, given] of Object.entries(others)) {
+              const literal = recordJson([given]).slice(1, -1)
+              const read = reader.read(row, property)
+              expect(isSame(read, literal), `${property}: ${literal} became ${JSON.stringify(read)}`).toBe(true)
+            }
+            if (!event.includes('\0')) expect(row.event).toBe(event)
+            const again = parseExact(replayed.get(properties.id) ?? 'null')
+            assertReplayed(again, { event, properties })
           }
-          if (!event.includes('\0')) expect(row.event).toBe(event)
-          const again = parseExact(replayed.get(properties.id) ?? 'null')
-          assertReplayed(again, { event, properties })
-        }
-      }),
-      { numRuns: RUNS, endOnFailure: true },
-    )
-  }, 300_000)
+        }),
+        { numRuns: runs(RUNS), endOnFailure: true },
+      )
+    },
+    timeLimitMs(300_000),
+  )
 })
 
 /** A replay has each value again, or, where it stood in a column of texts, its JSON. */
@@ -249,36 +254,40 @@ const change: fc.Arbitrary<Change> = fc.oneof(
 ) as fc.Arbitrary<Change>
 
 describe('profiles', () => {
-  it('are what their changes make of them, in Mixpanel after each one and in the warehouse at the end', async () => {
-    const model = new Map<string, Profile>()
-    const changes = fc.array(fc.tuple(fc.constantFrom('ann', 'bob', 'ü🦆'), change), { minLength: 5, maxLength: 25 })
-    await fc.assert(
-      fc.asyncProperty(changes, async (steps) => {
-        for (const [id, step] of steps) {
-          const [operation, given] = step
-          await client.engage(id, operation, given, { ignoreTime: true })
-          const next = changed(model.get(id), step)
-          if (next === undefined) model.delete(id)
-          else model.set(id, next)
-          expect(await client.flush()).toMatchObject({ accepted: 1, rejected: 0 })
-          const stored = place.simulator.profiles.get(id)
-          expect(stored, `${operation} ${JSON.stringify(given)}`).toEqual(
-            next === undefined ? undefined : Object.fromEntries(next),
-          )
+  it(
+    'are what their changes make of them, in Mixpanel after each one and in the warehouse at the end',
+    async () => {
+      const model = new Map<string, Profile>()
+      const changes = fc.array(fc.tuple(fc.constantFrom('ann', 'bob', 'ü🦆'), change), { minLength: 5, maxLength: 25 })
+      await fc.assert(
+        fc.asyncProperty(changes, async (steps) => {
+          for (const [id, step] of steps) {
+            const [operation, given] = step
+            await client.engage(id, operation, given, { ignoreTime: true })
+            const next = changed(model.get(id), step)
+            if (next === undefined) model.delete(id)
+            else model.set(id, next)
+            expect(await client.flush()).toMatchObject({ accepted: 1, rejected: 0 })
+            const stored = place.simulator.profiles.get(id)
+            expect(stored, `${operation} ${JSON.stringify(given)}`).toEqual(
+              next === undefined ? undefined : Object.fromEntries(next),
+            )
+          }
+        }),
+        { numRuns: runs(20), endOnFailure: true },
+      )
+      expect(await place.run(['backfill', '--streams', 'engage'])).toMatchObject({ code: 0 })
+      const columns = await warehouseColumns('engage')
+      const rows = await place.query('SELECT * FROM engage')
+      expect(rows.map((row) => row.distinct_id).sort()).toEqual([...model.keys()].sort())
+      const reader = new PropertyReader(columns)
+      for (const row of rows) {
+        for (const [property, given] of model.get(String(row.distinct_id)) ?? []) {
+          const read = reader.read(row, property)
+          expect(isSame(read, JSON.stringify(given)), `${property}: ${JSON.stringify(read)}`).toBe(true)
         }
-      }),
-      { numRuns: 20, endOnFailure: true },
-    )
-    expect(await place.run(['backfill', '--streams', 'engage'])).toMatchObject({ code: 0 })
-    const columns = await warehouseColumns('engage')
-    const rows = await place.query('SELECT * FROM engage')
-    expect(rows.map((row) => row.distinct_id).sort()).toEqual([...model.keys()].sort())
-    const reader = new PropertyReader(columns)
-    for (const row of rows) {
-      for (const [property, given] of model.get(String(row.distinct_id)) ?? []) {
-        const read = reader.read(row, property)
-        expect(isSame(read, JSON.stringify(given)), `${property}: ${JSON.stringify(read)}`).toBe(true)
       }
-    }
-  }, 120_000)
+    },
+    timeLimitMs(120_000),
+  )
 })

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { InputFile } from '../../lib/decompress/input-file.ts'
 import { LineNumbers } from '../../lib/ingest/line-numbers.ts'
 import { eventTexts, type Format, formatOf } from '../../lib/ingest/sources.ts'
+import { runs } from '../runs.ts'
 
 /** What a file of these bytes holds, read in blocks of such a size. */
 async function read(content: string | Buffer, format: Format, blockBytes = 1000) {
@@ -156,7 +157,7 @@ describe('the numbers of lines', () => {
         for (let record = before; record < lines.length; record += 997)
           expect(numbers.lineOf(record)).toBe(lines[record])
       }),
-      { numRuns: 20 },
+      { numRuns: runs(20) },
     )
   })
 })

@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { MixloadError } from '../../lib/core/errors.ts'
 import { type RateLimits, RequestBudget, TRAVEL_MS_MAX, waitFor } from '../../lib/mixpanel/budget.ts'
+import { runs } from '../runs.ts'
 
 const HOUR = 3_600_000
 const limits = fc.record<RateLimits>({ perHour: fc.nat(8), perSecond: fc.nat(3) })
@@ -34,7 +35,7 @@ describe('how long a request must wait', () => {
         expect(isExceeded(come, most.perHour, HOUR)).toBe(false)
         expect(isExceeded(come, most.perSecond, 1000)).toBe(false)
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 
@@ -53,7 +54,7 @@ describe('how long a request must wait', () => {
           (most.perSecond > 0 && latest(1000 + TRAVEL_MS_MAX) > most.perSecond)
         expect(isTooMany).toBe(true)
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 

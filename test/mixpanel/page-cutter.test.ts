@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { PageCutter } from '../../lib/mixpanel/page-cutter.ts'
 import { type ProfilePage, profilePage } from '../../lib/mixpanel/page-records.ts'
+import { runs } from '../runs.ts'
 
 const WHAT = { what: 'A page' }
 
@@ -45,7 +46,7 @@ it('gives each page, and each failure, as cutting here does, also where the memo
       const expected = await Promise.all(bodies.map((text) => outcomeOf(() => profilePage(Buffer.from(text), WHAT))))
       expect(await Promise.all(cut)).toEqual(expected)
     }),
-    { numRuns: 40 },
+    { numRuns: runs(40) },
   )
 })
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { profilePage } from '../../lib/mixpanel/page-records.ts'
+import { runs } from '../runs.ts'
 
 const WHAT = { what: 'Page 0 of engage' }
 
@@ -72,7 +73,7 @@ describe('a page of profiles', () => {
           )
         }
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 
@@ -87,7 +88,7 @@ describe('a page of profiles', () => {
           expect(() => profilePage(cut, WHAT)).toThrow(expect.objectContaining({ code: 'BODY_TRUNCATED' }))
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 
@@ -119,7 +120,7 @@ describe('a page of profiles', () => {
           expect(error).toMatchObject({ name: 'MixloadError' })
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     )
   })
 

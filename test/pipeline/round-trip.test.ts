@@ -10,6 +10,7 @@ import { Engine } from '../../lib/engine/engine.ts'
 import { Loader } from '../../lib/load/event-loader.ts'
 import { SpoolDirectory } from '../../lib/spool/spool.ts'
 import { PLAIN_RULES } from '../columns/plain-rules.ts'
+import { runs } from '../runs.ts'
 import { isSame, PropertyReader } from './read-back.ts'
 import { BodySpooler, FileSpooler } from './spool-lines.ts'
 
@@ -246,7 +247,7 @@ describe('what goes in can be read back', () => {
           }
         },
       ),
-      { numRuns: Number(process.env.MIXLOAD_TEST_RUNS ?? 60) },
+      { numRuns: runs(60) },
     )
   })
 })

@@ -4,6 +4,7 @@ import { fixed, LOAD_COLUMNS } from '../../lib/columns/catalogue.ts'
 import { profilePage } from '../../lib/mixpanel/page-records.ts'
 import type { RecordStream } from '../../lib/streams/stream.ts'
 import { isSame, PropertyReader } from '../pipeline/read-back.ts'
+import { runs } from '../runs.ts'
 import { openWorkshop, type Workshop } from './loading.ts'
 
 let workshop: Workshop
@@ -87,6 +88,6 @@ it('what profiles hold can be read back, whatever the names and kinds, and howev
         }
       }
     }),
-    { numRuns: 40 },
+    { numRuns: runs(40) },
   )
 })

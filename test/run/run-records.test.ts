@@ -6,6 +6,7 @@ import { fixed, LOAD_COLUMNS } from '../../lib/columns/catalogue.ts'
 import { type ErrorCode, MixloadError } from '../../lib/core/errors.ts'
 import type { Destination } from '../../lib/destination/contract.ts'
 import type { RecordBatch, RecordStream, StreamContext, StreamTable } from '../../lib/streams/stream.ts'
+import { runs } from '../runs.ts'
 import { batch, openWorkshop, type Workshop } from './loading.ts'
 
 let workshop: Workshop
@@ -125,7 +126,7 @@ describe('rows of equal keys', () => {
         expect(new Map(rows.map(({ distinct_id, v }) => [distinct_id, v]))).toEqual(last)
         expect(rows.length).toBe(last.size)
       }),
-      { numRuns: 30 },
+      { numRuns: runs(30) },
     )
   })
 

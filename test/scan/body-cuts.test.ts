@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LINE_BYTES_MAX } from '../../lib/scan/body-reader.ts'
+import { runs } from '../runs.ts'
 import { BodyDesk, eventLine } from './body-reading.ts'
 import { spelledLine } from './json-arbitraries.ts'
 
@@ -51,7 +52,7 @@ describe('a body that was cut', () => {
         fc.pre(end === '' || Buffer.from(cut.toString()).equals(cut))
         expect(await desk.failure(Buffer.concat([Buffer.from(GOOD), cut, Buffer.from(end)]))).toBe('BODY_TRUNCATED')
       }),
-      { numRuns: 80 },
+      { numRuns: runs(80) },
     )
   })
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LINE_BYTES_MAX } from '../../lib/scan/body-reader.ts'
+import { runs } from '../runs.ts'
 import { BodyDesk, DAY, eventLine, NOON } from './body-reading.ts'
 import { spelledLine } from './json-arbitraries.ts'
 
@@ -100,7 +101,7 @@ describe('how a body is cut into lines', () => {
           expect(await desk.read(all, blockBytes)).toEqual(await desk.read(all, all.length))
         },
       ),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     )
   })
 

@@ -7,6 +7,7 @@ import { ColumnRegistry, type ColumnRules } from '../../lib/columns/registry.ts'
 import { LINE, LineScanner } from '../../lib/scan/line-scanner.ts'
 import { LineWriter, storableName } from '../../lib/scan/line-writer.ts'
 import { PLAIN_RULES } from '../columns/plain-rules.ts'
+import { runs } from '../runs.ts'
 import { spelledLine } from './json-arbitraries.ts'
 import { isAccepted, placed, scanned, tokensOf } from './scanning.ts'
 
@@ -64,7 +65,7 @@ describe('a line in the spool', () => {
           })
         }
       }),
-      { numRuns: 250 },
+      { numRuns: runs(250) },
     )
   })
 
@@ -99,7 +100,7 @@ describe('a line in the spool', () => {
           expect(new Set(keys.map(foldName)).size, keys.join()).toBe(keys.length)
         }
       }),
-      { numRuns: 250 },
+      { numRuns: runs(250) },
     )
   })
 
@@ -117,7 +118,7 @@ describe('a line in the spool', () => {
         expect(met.filter((key) => !keys.includes(key))).toEqual([])
         expect(desk.registry.columns.length).toBeLessThanOrEqual(most)
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     )
   })
 
@@ -255,7 +256,7 @@ describe('slices', () => {
           expect.arrayContaining(keyed(fields).filter((one) => !one.startsWith('value'))),
         )
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     )
   })
 })
@@ -285,7 +286,7 @@ describe('a scanner that is used again', () => {
           expect(tokensOf(used, bytes)).toEqual(tokensOf(fresh, bytes))
         }
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     )
   })
 })

@@ -4,6 +4,7 @@ import { KIND } from '../../lib/columns/value-kinds.ts'
 import { KEYS_PER_LINE_MAX, LINE, LineScanner } from '../../lib/scan/line-scanner.ts'
 import { hashOf, PropertyTable } from '../../lib/scan/property-table.ts'
 import { NESTING_MAX } from '../../lib/scan/value-scanner.ts'
+import { runs } from '../runs.ts'
 import { isAccepted, placed, scanned, tokensOf } from './scanning.ts'
 
 const lineOf = (names: readonly string[]) =>
@@ -36,7 +37,7 @@ describe('the table of properties', () => {
         }
         expect(table.size).toBe(new Set([...names, 'time', '$insert_id', 'event', 'properties']).size)
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     )
   })
 

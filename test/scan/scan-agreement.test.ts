@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { KIND } from '../../lib/columns/value-kinds.ts'
 import { LINE, LineScanner } from '../../lib/scan/line-scanner.ts'
+import { runs } from '../runs.ts'
 import { isEventLine, spelledLine, spelledValue } from './json-arbitraries.ts'
 import { isAccepted, kindsFor, placed, scanned, tokensOf } from './scanning.ts'
 
@@ -42,7 +43,7 @@ describe('the scanner on lines that are events', () => {
           expect(scanner.eventKind).toBe(line.event.lone ? KIND.loneText : KIND.text)
         }
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 
@@ -66,7 +67,7 @@ describe('the scanner on lines that are events', () => {
           !['null', '""'].includes(insertId)
         expect(verdict).toBe(isPlain ? LINE.plain : LINE.odd)
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 
@@ -84,7 +85,7 @@ describe('the scanner on lines that are events', () => {
         const all = [...names, ...line.extras.map(({ key }) => String(JSON.parse(key)))]
         expect(scanner.hasDuplicate).toBe(new Set(all).size < all.length)
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 })
@@ -98,7 +99,7 @@ describe('the scanner and JSON.parse agree', () => {
           expect(isAccepted(scanned(scanner, line)), line).toBe(isEventLine(line))
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 
@@ -133,7 +134,7 @@ describe('the scanner and JSON.parse agree', () => {
           }
         },
       ),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { LINE, LineScanner } from '../../lib/scan/line-scanner.ts'
+import { runs } from '../runs.ts'
 import { spelledLine } from './json-arbitraries.ts'
 import { placed, scanned } from './scanning.ts'
 
@@ -16,7 +17,7 @@ describe('a line that was cut', () => {
           expect(scanned(scanner, prefix), JSON.stringify(prefix.toString())).toBe(expected)
         }
       }),
-      { numRuns: 120 },
+      { numRuns: runs(120) },
     )
   })
 
@@ -31,7 +32,7 @@ describe('a line that was cut', () => {
         expect(scanned(scanner, prefix)).toBe(LINE.incomplete)
         expect(scanned(scanner, bytes)).not.toBe(LINE.incomplete)
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 

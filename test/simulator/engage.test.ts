@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../lib/simulator/index.ts'
 import { EngageSessions } from '../../lib/simulator/stores/engage-sessions.ts'
+import { runs } from '../runs.ts'
 import { type Answer, ask } from './asking.ts'
 
 const PATH = '/api/query/engage'
@@ -118,7 +119,7 @@ test('any profile that JSON can hold comes back equal', async () => {
         a.$distinct_id < b.$distinct_id ? -1 : 1
       expect(results.sort(byId)).toEqual(expected.sort(byId))
     }),
-    { numRuns: 25 },
+    { numRuns: runs(25) },
   )
 })
 

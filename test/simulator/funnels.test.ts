@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../lib/simulator/index.ts'
+import { runs } from '../runs.ts'
 import { ask, askJson } from './asking.ts'
 
 let simulator: Simulator
@@ -105,7 +106,7 @@ test('whatever the bucket, each day is counted once', async () => {
       expect(total).toBe(days.slice(from, to + 1).reduce((sum, _, index) => sum + 2 ** (from + index), 0))
       expect(Object.keys(body.data)).toEqual(body.meta.dates)
     }),
-    { numRuns: 40 },
+    { numRuns: runs(40) },
   )
 })
 

@@ -8,6 +8,7 @@ import { startSimulator } from '../../lib/simulator/index.ts'
 import { dayText, isMoment, projectClock } from '../../lib/simulator/stores/clock.ts'
 import { EventStore } from '../../lib/simulator/stores/store.ts'
 import { lineBytes, wholeLines } from '../../lib/simulator/stores/whole-lines.ts'
+import { runs } from '../runs.ts'
 import { DAY, DAY_MS, event, events, exported, lines } from './asking.ts'
 
 let directory: string
@@ -82,7 +83,7 @@ test('every line comes back byte for byte but for its time, which is in millisec
         expect(lines(text)).toContain(head + String(time.ms) + tail)
       }
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   )
 })
 

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { EventStamp } from '../../lib/simulator/stores/event-stamp.ts'
 import { violation } from '../../lib/simulator/stores/import-rules.ts'
+import { runs } from '../runs.ts'
 
 const NOW = Date.parse('2026-11-22T12:00:00Z')
 
@@ -45,7 +46,7 @@ describe('an import that is known to be taken without being read', () => {
         expect(violation({ value, bytes: line.length - 1 }, strict, NOW)).toBeUndefined()
         expect(quick).toEqual(stamp.stamped(value.event, line, NOW, { $import: 'true' }))
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     )
     // Or there would be no point in it.
     expect(sure).toBeGreaterThan(20)

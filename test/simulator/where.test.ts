@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parseWhere, WhereError } from '../../lib/simulator/stores/where.ts'
 import { evaluate, holds, type WhereEvent } from '../../lib/simulator/stores/where-value.ts'
+import { runs } from '../runs.ts'
 
 const properties: Record<string, unknown> = {
   n: 7,
@@ -263,7 +264,7 @@ test('an expression is worth what it was made up to be worth', () => {
       fc.pre(text.length < 2000)
       expect(value(text)).toEqual(worth)
     }),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   )
 })
 
@@ -279,7 +280,7 @@ test('laws: negation, De Morgan, order, membership', () => {
       same(`not ((${p.text}) or (${q.text}))`, `(not (${p.text})) and (not (${q.text}))`)
       same(`(${p.text}) and (${q.text})`, `(${q.text}) and (${p.text})`)
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   )
 })
 
@@ -312,6 +313,6 @@ test('any text is read or refused, and nothing else happens', () => {
         expect(error).toBeInstanceOf(WhereError)
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   )
 })

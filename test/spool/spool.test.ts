@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CHUNK_BYTES, type Chunk, ChunkWriter, removeChunks, SpoolDirectory } from '../../lib/spool/spool.ts'
+import { runs } from '../runs.ts'
 
 let parent: string
 beforeEach(async () => {
@@ -45,7 +46,7 @@ describe('a chunk writer', () => {
         await removeChunks(chunks)
         expect(await readdir(spool.path)).toEqual([])
       }),
-      { numRuns: 25 },
+      { numRuns: runs(25) },
     )
   })
 

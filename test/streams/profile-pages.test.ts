@@ -5,6 +5,7 @@ import type { ApiRequest } from '../../lib/mixpanel/client.ts'
 import { resolveSettings } from '../../lib/settings.ts'
 import { type ProfileQuery, profilePages } from '../../lib/streams/profile-pages.ts'
 import type { StreamContext } from '../../lib/streams/stream.ts'
+import { runs } from '../runs.ts'
 
 /** How a server may page: all of these have been seen, or are not ruled out by Mixpanel's documentation. */
 interface Paging {
@@ -98,7 +99,7 @@ describe('pages of profiles', () => {
         const { got, all } = await read(server)
         expect(got).toEqual(all)
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 
@@ -112,7 +113,7 @@ describe('pages of profiles', () => {
         )
         expect(most).toBeLessThanOrEqual(server.atOnce === 0 ? 5 : server.atOnce)
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     )
   })
 

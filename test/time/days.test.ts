@@ -12,6 +12,7 @@ import {
   later,
   startOfDay,
 } from '../../lib/time/days.ts'
+import { runs } from '../runs.ts'
 
 const HOUR = 3_600_000
 const day = fc.integer({ min: 0, max: 50_000 }).map((count) => dayAt(count * 24 * HOUR))
@@ -95,7 +96,7 @@ describe('days in a zone', () => {
         expect(wallDay(end, zone) > one, `${one} in ${zone}`).toBe(true)
         expect(wallDay(end - 1, zone) <= one, `${one} in ${zone}`).toBe(true)
       }),
-      { numRuns: 1500 },
+      { numRuns: runs(1500) },
     )
   })
 
@@ -127,7 +128,7 @@ describe('days in a zone', () => {
       fc.property(fc.integer({ min: 0, max: 2_000_000_000 }), fc.constantFrom(...ZONES), (seconds, zone) => {
         expect(dayInZone(seconds * 1000, zone)).toBe(wallDay(seconds * 1000, zone))
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 

@@ -2,6 +2,7 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isInstant, toInstantText } from '../../lib/time/instants.ts'
+import { runs } from '../runs.ts'
 
 let instance: DuckDBInstance
 let connection: DuckDBConnection
@@ -41,7 +42,7 @@ describe('a text that is a moment', () => {
         // Before 1970 the two round what is below a millisecond to different sides.
         expect(Math.abs(Number(result.getRowsJS()[0]?.[0]) - Date.parse(instant))).toBeLessThanOrEqual(1)
       }),
-      { numRuns: 600 },
+      { numRuns: runs(600) },
     )
   })
 
@@ -90,7 +91,7 @@ describe('a text that is a moment', () => {
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), text), (given) => {
         expect(typeof isInstant(given)).toBe('boolean')
       }),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     )
   })
 })

@@ -7,6 +7,7 @@ import type { Column } from '../../lib/columns/column.ts'
 import { quoteText } from '../../lib/core/sql.ts'
 import { Engine, type EngineConnection } from '../../lib/engine/engine.ts'
 import { changesQuery } from '../../lib/transform/profile-changes.ts'
+import { runs } from '../runs.ts'
 
 let engine: Engine
 let connection: EngineConnection
@@ -78,7 +79,7 @@ describe('changes of profiles', () => {
           expect(row).toMatchObject({ plan: values?.plan ?? null, City: values?.City ?? null, x: values?.x ?? null })
         }
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     )
   })
 })

@@ -8,6 +8,7 @@ import { quoteText } from '../../lib/core/sql.ts'
 import { Engine, type EngineConnection } from '../../lib/engine/engine.ts'
 import { identitiesView } from '../../lib/views/identities.ts'
 import { property } from '../conformance/rows.ts'
+import { runs } from '../runs.ts'
 
 const COLUMNS: readonly Column[] = [
   ...EXPORT_COLUMNS,
@@ -89,7 +90,7 @@ describe('the view over ids', () => {
           expect(reached.has(end), `${one} leads to ${end}`).toBe(true)
         }
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 
