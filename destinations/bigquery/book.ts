@@ -1,6 +1,6 @@
 import type { KnownColumn, LoadRecord } from '../../lib/destination.ts'
-import { COLUMNS, columnOf, type LedgerTable, LOADS, loadOf, SCHEMAS } from './ledger.ts'
-import type { ListedRow, Table, Tables } from './tables.ts'
+import { COLUMNS, columnOf, LOADS, loadOf } from './ledger.ts'
+import type { Table, Tables } from './tables.ts'
 
 /**
  * What the ledger and the tables' schemas say. Whoever holds the lease reads them once and keeps them as it changes
@@ -21,7 +21,7 @@ export class Book {
   /** All loads, in the order of their commits. */
   async loads(signal?: AbortSignal): Promise<readonly LoadRecord[]> {
     if (this.#loads !== undefined) return this.#loads
-    const loads = (await this.#rows(LOADS, signal)).map(loadOf)
+    const loads = (await this.#tables.rows(LOADS, signal)).map(loadOf)
     loads.sort((one, other) => one.loadedAt.getTime() - other.loadedAt.getTime())
     if (this.#isKept) this.#loads = loads
     return loads
@@ -66,18 +66,13 @@ export class Book {
 
   async #notedColumns(signal: AbortSignal | undefined): Promise<ReadonlyMap<string, ReadonlyMap<string, KnownColumn>>> {
     if (this.#columns !== undefined) return this.#columns
-    const notes = (await this.#rows(COLUMNS, signal)).map(columnOf)
+    const notes = (await this.#tables.rows(COLUMNS, signal)).map(columnOf)
     // A column may be noted twice: by a run that was killed before it knew, or when it was dropped by hand and made anew.
     notes.sort((one, other) => one.column.firstSeenAt.getTime() - other.column.firstSeenAt.getTime())
     const columns = new Map<string, Map<string, KnownColumn>>()
     for (const { table, column } of notes) put(columns, table, [column])
     if (this.#isKept) this.#columns = columns
     return columns
-  }
-
-  #rows(table: LedgerTable, signal: AbortSignal | undefined): Promise<readonly ListedRow[]> {
-    const names = SCHEMAS[table].map(({ name }) => name)
-    return this.#tables.rows(table, names, signal)
   }
 }
 

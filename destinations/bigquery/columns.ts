@@ -5,7 +5,6 @@ import { columnRow } from '../../lib/ledger-row.ts'
 import type { Answer } from './answers.ts'
 import type { Book } from './book.ts'
 import { assertColumns, assertTableName, descriptionOf, layoutOf, TYPE_NAMES } from './dialect.ts'
-import { isStatus } from './failures.ts'
 import { gzippedLines } from './gzip.ts'
 import type { Jobs } from './jobs.ts'
 import { COLUMNS, RESOURCES } from './ledger.ts'
@@ -58,13 +57,9 @@ async function isMade({ tables, book }: ColumnMaking, name: string, missing: rea
     throw new MixloadError('DESTINATION_FAILED', `${name} is no table of its own in BigQuery.`)
   assertSameTypes(name, table, missing)
   if (added.length === 0) return true
-  try {
-    book.keepTable(name, await tables.change(name, table, { schema }))
-    return true
-  } catch (error) {
-    if (isStatus(error, 412)) return false
-    throw error
-  }
+  const changed = await tables.change(name, table, { schema })
+  if (changed !== undefined) book.keepTable(name, changed)
+  return changed !== undefined
 }
 
 async function note({ tables, book, jobs }: ColumnMaking, name: string, columns: readonly NewColumn[]) {

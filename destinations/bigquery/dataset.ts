@@ -50,19 +50,11 @@ export async function makeLedger(tables: Tables, isNew: boolean, signal: AbortSi
 async function addFields(tables: Tables, name: LedgerTable, there: Table, signal: AbortSignal): Promise<void> {
   const missing = SCHEMAS[name].filter((field) => !there.fields.some((other) => other.name === field.name))
   if (missing.length === 0) return
-  try {
-    await tables.change(
-      name,
-      there,
-      { schema: { fields: [...there.fields.map(({ all }) => all), ...missing] } },
-      signal,
-    )
-  } catch (error) {
-    // Changed by somebody else in this moment, perhaps in the same way.
-    if (!isStatus(error, 412)) throw error
-    const anew = await tables.get(name, signal)
-    if (anew !== undefined) await addFields(tables, name, anew, signal)
-  }
+  const fields = [...there.fields.map(({ all }) => all), ...missing]
+  if ((await tables.change(name, there, { schema: { fields } }, signal)) !== undefined) return
+  // Somebody else has changed it in this moment, perhaps in the same way.
+  const anew = await tables.get(name, signal)
+  if (anew !== undefined) await addFields(tables, name, anew, signal)
 }
 
 function locationOf(dataset: Answer, wanted: string | undefined, name: string): string | undefined {

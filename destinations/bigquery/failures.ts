@@ -67,6 +67,16 @@ export function isStatus(error: unknown, status: number): error is ApiFailure {
   return error instanceof ApiFailure && error.status === status
 }
 
+/** What a call returns; undefined where it was answered with this status. */
+export async function unlessStatus<T>(status: number, call: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await call()
+  } catch (error) {
+    if (isStatus(error, status)) return undefined
+    throw error
+  }
+}
+
 /** The failure of a step, of which nothing was committed. */
 export function stepFailure(what: string, error: unknown): MixloadError {
   if (error instanceof MixloadError && error.code !== 'ENGINE_FAILED') return error

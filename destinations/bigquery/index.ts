@@ -18,10 +18,11 @@ import type { EngineConnection } from '../../lib/engine.ts'
 import { MixloadError } from '../../lib/errors.ts'
 import { inTurns } from '../../lib/in-turns.ts'
 import { quoteName } from '../../lib/sql.ts'
+import { textOf } from './answers.ts'
 import { Book } from './book.ts'
 import { BigQueryClient } from './client.ts'
 import { addMissing } from './columns.ts'
-import { authorizeFor } from './credentials.ts'
+import { credentialsFor } from './credentials.ts'
 import { makeDataset, makeLedger } from './dataset.ts'
 import { isTableName, SUPPORTS } from './dialect.ts'
 import { stepFailure } from './failures.ts'
@@ -35,7 +36,7 @@ import { planOf } from './plan.ts'
 import { queryRows } from './query.ts'
 import { Tables } from './tables.ts'
 import { TIMING, type Timing } from './timing.ts'
-import { type BigQueryAddress, baseOf, parseUrl, placeOf } from './url.ts'
+import { type BigQueryAddress, endpointOf, parseUrl, placeOf } from './url.ts'
 import { replaceViews } from './views.ts'
 
 export interface BigQueryOptions extends DestinationOptions {
@@ -93,7 +94,8 @@ class BigQueryDestination implements Destination {
     const { project, dataset } = this.#address
     const timing = this.#timing
     const pace = new Pace(timing)
-    this.#client = new BigQueryClient({ base: baseOf(this.#address), authorize: authorizeFor(this.#address), timing })
+    const credentials = credentialsFor(this.#address)
+    this.#client = new BigQueryClient({ endpoint: endpointOf(this.#address), project, credentials, timing })
     this.#tables = new Tables(this.#client, pace, project, dataset)
     this.#jobs = new Jobs({
       client: this.#client,
@@ -162,7 +164,7 @@ class BigQueryDestination implements Destination {
       'cannot be opened',
       async () => {
         // Whether it may be read at all is better known now than in the middle of something.
-        await this.#tables.getDataset(signal)
+        this.#location = textOf((await this.#tables.getDataset(signal))?.location)
         this.#access = { writing: undefined, book: new Book(this.#tables, false) }
       },
       signal,
@@ -241,9 +243,8 @@ class BigQueryDestination implements Destination {
   }
 
   async query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
-    const { project } = this.#address
     const { writing } = this.#opened
-    const asking = { client: this.#client, project, location: this.#location, warn: this.#options.warn }
+    const asking = { client: this.#client, location: this.#location, warn: this.#options.warn }
     return this.#step(
       'cannot run the query',
       async () => {

@@ -1,10 +1,11 @@
+import type { Job as GoogleJob } from '@google-cloud/bigquery'
 import { MixloadError } from '../../lib/errors.ts'
 import { type Answer, at, listOf, objectOf, textOf } from './answers.ts'
-import { type BigQueryClient, pathOf } from './client.ts'
-import { ApiFailure, isStatus } from './failures.ts'
+import { type BigQueryClient, inLocation, isOfCreatedJob } from './client.ts'
+import { ApiFailure, isStatus, unlessStatus } from './failures.ts'
 import { gzippedLines } from './gzip.ts'
 import type { Pace } from './pace.ts'
-import { backoff, pause, retryingApi } from './retries.ts'
+import { backoff, pause } from './retries.ts'
 import type { Timing } from './timing.ts'
 
 /** A job to be done once, whatever is lost on the way. */
@@ -93,7 +94,7 @@ export class Jobs {
     for (let attempt = 1; ; attempt++) {
       const attempted = attemptId(id, attempt)
       const found = (await this.#find(attempted, signal)) ?? (await this.#burn(attempted, signal))
-      if (stop && !found.isDone) await this.#stop(attempted, signal)
+      if (stop && !found.isDone) await this.#job(attempted, signal).cancel()
       const ended = await this.#waitFor(attempted, found, stop ? stopWaitMs : jobWaitMs, signal)
       if (ended.isBurnt) return 'never'
       if (ended.failure === undefined) return 'done'
@@ -117,47 +118,32 @@ export class Jobs {
     job: Pick<Job, 'purpose' | 'configuration' | 'content'>,
     signal: AbortSignal | undefined,
   ): Promise<{ readonly state: JobState; readonly wasThere: boolean }> {
-    const { client, project, location, timing } = this.#options
-    const { purpose, configuration, content } = job
-    const body = {
-      jobReference: { projectId: project, jobId, location: location() },
-      configuration: { ...configuration, labels: { mixload: purpose } },
-    }
-    const path = pathOf(project, 'jobs')
+    const { client, project, location } = this.#options
+    const { purpose, content } = job
+    const configuration = { ...job.configuration, labels: { mixload: purpose } }
+    const reference = { jobId, ...inLocation(location()) }
     try {
-      const answer =
-        content === undefined
-          ? await client.call({ method: 'POST', path, body }, signal)
-          : await retryingApi(timing, signal, () => client.upload({ path, body, content }, signal))
-      return { state: stateOf(answer), wasThere: false }
+      if (content === undefined) {
+        const [created] = await client.withSignal(signal).createJob({ ...reference, configuration })
+        return { state: stateOf(objectOf(created.metadata)), wasThere: false }
+      }
+      const body = { jobReference: { projectId: project, ...reference }, configuration }
+      return { state: stateOf(await client.upload({ job: body, content }, signal)), wasThere: false }
     } catch (error) {
-      // The id is taken: it was sent before.
-      const found = isStatus(error, 409) ? await this.#find(jobId, signal) : undefined
+      // The id is taken, because it was sent before. Or Google's client found errors in the job that it has created.
+      const wasThere = isStatus(error, 409)
+      const found = wasThere || isOfCreatedJob(error) ? await this.#find(jobId, signal) : undefined
       if (found === undefined) throw error
-      return { state: found, wasThere: true }
+      return { state: found, wasThere }
     }
   }
 
   async #find(jobId: string, signal: AbortSignal | undefined): Promise<JobState | undefined> {
-    const { client, project } = this.#options
-    try {
-      const path = pathOf(project, 'jobs', jobId)
-      return stateOf(await client.call({ method: 'GET', path, query: this.#where() }, signal))
-    } catch (error) {
-      if (isStatus(error, 404)) return undefined
-      throw error
-    }
+    return unlessStatus(404, async () => stateOf(objectOf((await this.#job(jobId, signal).getMetadata())[0])))
   }
 
-  async #stop(jobId: string, signal: AbortSignal | undefined): Promise<void> {
-    const { client, project } = this.#options
-    const path = pathOf(project, 'jobs', jobId, 'cancel')
-    await client.call({ method: 'POST', path, query: this.#where() }, signal)
-  }
-
-  #where(): Readonly<Record<string, string>> {
-    const location = this.#options.location()
-    return location === undefined ? {} : { location }
+  #job(jobId: string, signal: AbortSignal | undefined): GoogleJob {
+    return this.#options.client.withSignal(signal).job(jobId, inLocation(this.#options.location()))
   }
 
   async #waitFor(jobId: string, first: JobState, waitMs: number, signal: AbortSignal | undefined): Promise<JobState> {

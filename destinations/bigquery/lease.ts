@@ -1,7 +1,6 @@
 import { MixloadError } from '../../lib/errors.ts'
 import { type Answer, objectOf, textOf } from './answers.ts'
 import type { BigQueryClient } from './client.ts'
-import { isStatus } from './failures.ts'
 import { type Holder, holderOf, isKnownDead, nameOf } from './holder.ts'
 import { type Intent, notedIntents, readIntents } from './intents.ts'
 import { LEASE } from './ledger.ts'
@@ -70,7 +69,7 @@ export class Lease {
         continue
       }
       const isMine = found.holder?.id === this.#options.holder.id
-      const taken = isMine ? table : await unlessChanged(tables.change(LEASE, table, { description }, signal))
+      const taken = isMine ? table : await tables.change(LEASE, table, { description }, signal)
       if (taken === undefined) continue
       this.#hold(taken)
       this.#pending = found.pending
@@ -122,7 +121,7 @@ export class Lease {
       const table = this.#table
       this.#table = undefined
       const description = JSON.stringify({ note: NOTE, pending: notedIntents(this.#pending) })
-      await unlessChanged(this.#options.tables.change(LEASE, table, { description }, signal))
+      await this.#options.tables.change(LEASE, table, { description }, signal)
     })
   }
 
@@ -143,7 +142,7 @@ export class Lease {
     for (let attempt = 0; attempt < TRIES; attempt++) {
       this.#assertNotLost()
       if (this.#table === undefined) throw new MixloadError('DESTINATION_FAILED', 'The lease is not held.')
-      const changed = await unlessChanged(tables.change(LEASE, this.#table, { description }, signal))
+      const changed = await tables.change(LEASE, this.#table, { description }, signal)
       if (changed !== undefined) return this.#hold(changed)
       // Somebody else has it; or the change was made, and its answer lost; or the table was changed in other ways.
       const found = await tables.get(LEASE, signal)
@@ -219,14 +218,4 @@ function readNote(description: string): LeaseNote {
 
 function leaseTable(description: string): Answer {
   return { description, schema: { fields: [{ name: 'unused', type: 'STRING' }] } }
-}
-
-/** Undefined where somebody has changed the table since it was looked at. */
-async function unlessChanged(change: Promise<Table>): Promise<Table | undefined> {
-  try {
-    return await change
-  } catch (error) {
-    if (isStatus(error, 412)) return undefined
-    throw error
-  }
 }

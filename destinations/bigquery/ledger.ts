@@ -1,7 +1,8 @@
 import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
 import type { KnownColumn, LoadRecord, WriteMode } from '../../lib/destination.ts'
 import { dayRowsOf } from '../../lib/time/day-tally.ts'
-import type { Answer } from './answers.ts'
+import type { Day } from '../../lib/time/days.ts'
+import { type Answer, at, textOf } from './answers.ts'
 import type { ListedRow } from './tables.ts'
 
 export const LOADS = '_mixload_loads'
@@ -74,40 +75,45 @@ export const RESOURCES: Readonly<Record<LedgerTable, Answer>> = {
 /** A row of the ledger, as it is listed. */
 export function loadOf(row: ListedRow): LoadRecord {
   return {
-    loadId: row.load_id ?? '',
-    stream: row.stream ?? '',
-    firstDay: row.first_day ?? null,
-    lastDay: row.last_day ?? null,
-    selection: row.selection ?? '',
+    loadId: textOf(row.load_id) ?? '',
+    stream: textOf(row.stream) ?? '',
+    firstDay: dayOf(row.first_day),
+    lastDay: dayOf(row.last_day),
+    selection: textOf(row.selection) ?? '',
     rowCount: Number(row.row_count),
     rejectCount: Number(row.reject_count),
     byteCount: Number(row.byte_count),
     requestCount: Number(row.request_count),
-    startedAt: moment(row.started_at),
-    loadedAt: moment(row.loaded_at),
+    startedAt: momentOf(row.started_at),
+    loadedAt: momentOf(row.loaded_at),
     writeMode: row.write_mode as WriteMode['kind'],
-    mixloadVersion: row.mixload_version ?? '',
+    mixloadVersion: textOf(row.mixload_version) ?? '',
     dayRows: dayRowsOf(row.day_rows),
   }
 }
 
 /** A column and the table it is of. */
 export function columnOf(row: ListedRow): { readonly table: string; readonly column: KnownColumn } {
+  const owner = textOf(row.owner_column)
   return {
-    table: row.table_name ?? '',
+    table: textOf(row.table_name) ?? '',
     column: {
-      name: row.column_name ?? '',
+      name: textOf(row.column_name) ?? '',
       type: row.column_type as ColumnType,
       role: row.column_role as ColumnRole,
-      property: row.property ?? null,
-      ...(row.owner_column === null || row.owner_column === undefined ? {} : { owner: row.owner_column }),
-      firstLoadId: row.first_load_id ?? '',
-      firstSeenAt: moment(row.first_seen_at),
+      property: textOf(row.property) ?? null,
+      ...(owner === undefined ? {} : { owner }),
+      firstLoadId: textOf(row.first_load_id) ?? '',
+      firstSeenAt: momentOf(row.first_seen_at),
     },
   }
 }
 
-/** Listed as microseconds since 1970. */
-function moment(text: string | null | undefined): Date {
-  return new Date(Number(BigInt(text ?? 0) / 1000n))
+/** Google's client returns days and moments as objects that hold their text. */
+function dayOf(value: unknown): Day | null {
+  return textOf(at(value, 'value')) ?? null
+}
+
+function momentOf(value: unknown): Date {
+  return new Date(textOf(at(value, 'value')) ?? 0)
 }

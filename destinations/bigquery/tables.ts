@@ -1,6 +1,7 @@
+import type { Dataset, TableMetadata } from '@google-cloud/bigquery'
 import { type Answer, at, listOf, objectOf, textOf } from './answers.ts'
-import { type BigQueryClient, pathOf } from './client.ts'
-import { isStatus } from './failures.ts'
+import type { BigQueryClient } from './client.ts'
+import { unlessStatus } from './failures.ts'
 import type { Pace } from './pace.ts'
 
 /** A column as the API has it. What mixload does not know of it goes back as it came. */
@@ -23,11 +24,8 @@ export interface Table {
   readonly layout: Answer
 }
 
-/** A row as it is listed: every value a text. */
-export type ListedRow = Readonly<Record<string, string | null>>
-
-/** The most rows in an answer; BigQuery ends one at 10 MB, too. */
-const ROWS_PER_ANSWER = 10_000
+/** A row by the names of its columns, with values as Google's client reads them. */
+export type ListedRow = Answer
 
 /** The tables and views of a dataset, and the rows of small ones. None of it costs anything. */
 export class Tables {
@@ -45,72 +43,60 @@ export class Tables {
 
   /** The dataset's resource; undefined where there is none. */
   async getDataset(signal?: AbortSignal): Promise<Answer | undefined> {
-    const path = pathOf(this.project, 'datasets', this.dataset)
-    return orMissing(this.#client.call({ method: 'GET', path }, signal))
+    return unlessStatus(404, async () => (await this.#dataset(signal).getMetadata())[0])
   }
 
-  /** Gives its resource; undefined where there is one already. */
+  /** Returns its resource; undefined where there is one already. */
   async createDataset(location: string | undefined, signal?: AbortSignal): Promise<Answer | undefined> {
-    const body = {
-      datasetReference: { projectId: this.project, datasetId: this.dataset },
-      location,
-      description: 'Loaded from Mixpanel by mixload',
-    }
-    return unlessThere(this.#client.call({ method: 'POST', path: pathOf(this.project, 'datasets'), body }, signal))
+    const resource = { ...(location === undefined ? {} : { location }), description: 'Loaded from Mixpanel by mixload' }
+    return unlessStatus(409, async () => {
+      const [, created] = await this.#client.withSignal(signal).createDataset(this.dataset, resource)
+      return objectOf(created)
+    })
   }
 
   async get(table: string, signal?: AbortSignal): Promise<Table | undefined> {
-    const answer = await orMissing(this.#client.call({ method: 'GET', path: this.#path(table) }, signal))
-    return answer === undefined ? undefined : tableOf(answer)
+    return unlessStatus(404, async () => tableOf((await this.#dataset(signal).table(table).getMetadata())[0]))
   }
 
   /** Undefined where there is one already. */
   async create(table: string, resource: Answer, signal?: AbortSignal): Promise<Table | undefined> {
     await this.#pace.wait(table, resource.timePartitioning !== undefined, signal)
-    const path = pathOf(this.project, 'datasets', this.dataset, 'tables')
-    const body = { ...resource, tableReference: this.reference(table) }
-    const answer = await unlessThere(this.#client.call({ method: 'POST', path, body }, signal))
-    return answer === undefined ? undefined : tableOf(answer)
+    return unlessStatus(409, async () => {
+      const [, created] = await this.#dataset(signal).createTable(table, resource as TableMetadata)
+      return tableOf(objectOf(created))
+    })
   }
 
-  /** Changes what `resource` has, where the table still has this etag: else fails with status 412. */
-  async change(table: string, { etag, dayColumn }: Table, resource: Answer, signal?: AbortSignal): Promise<Table> {
-    await this.#pace.wait(table, dayColumn !== undefined, signal)
-    const path = this.#path(table)
-    return tableOf(await this.#client.call({ method: 'PATCH', path, body: resource, ifMatch: etag }, signal))
+  /** Changes what `resource` has; undefined if somebody has changed the table since it was read as `read`. */
+  async change(table: string, read: Table, resource: Answer, signal?: AbortSignal): Promise<Table | undefined> {
+    await this.#pace.wait(table, read.dayColumn !== undefined, signal)
+    return unlessStatus(412, async () => {
+      // Google's client sends the etag of the metadata as If-Match.
+      const metadata = { ...resource, etag: read.etag } as TableMetadata
+      const [changed] = await this.#dataset(signal).table(table).setMetadata(metadata)
+      return tableOf(objectOf(changed))
+    })
   }
 
   /** Does nothing where there is none. */
   async remove(table: string, signal?: AbortSignal): Promise<void> {
-    await orMissing(this.#client.call({ method: 'DELETE', path: this.#path(table) }, signal))
+    await unlessStatus(404, () => this.#dataset(signal).table(table).delete())
   }
 
-  /** All rows of a small table, in no order, by the names of its first columns; none where there is no such table. */
-  async rows(table: string, names: readonly string[], signal?: AbortSignal): Promise<readonly ListedRow[]> {
-    const rows: ListedRow[] = []
-    let pageToken: string | undefined
-    do {
-      const query = {
-        maxResults: String(ROWS_PER_ANSWER),
-        // Microseconds as whole numbers, instead of seconds as decimals.
-        'formatOptions.useInt64Timestamp': 'true',
-        ...(pageToken === undefined ? {} : { pageToken }),
-      }
-      const path = `${this.#path(table)}/data`
-      const answer: Answer | undefined = await orMissing(this.#client.call({ method: 'GET', path, query }, signal))
-      for (const row of listOf(answer?.rows)) rows.push(listedRow(row, names))
-      pageToken = textOf(answer?.pageToken)
-    } while (pageToken !== undefined)
-    return rows
+  /** All rows of a small table, in no order; none if there is no such table. */
+  async rows(table: string, signal?: AbortSignal): Promise<readonly ListedRow[]> {
+    const rows = await unlessStatus(404, async () => (await this.#dataset(signal).table(table).getRows())[0])
+    return rows ?? []
   }
 
   /** As jobs name a table, or a partition of one. */
-  reference(table: string): Answer {
+  reference(table: string): { readonly projectId: string; readonly datasetId: string; readonly tableId: string } {
     return { projectId: this.project, datasetId: this.dataset, tableId: table }
   }
 
-  #path(table: string): string {
-    return pathOf(this.project, 'datasets', this.dataset, 'tables', table)
+  #dataset(signal: AbortSignal | undefined): Dataset {
+    return this.#client.withSignal(signal).dataset(this.dataset)
   }
 }
 
@@ -130,28 +116,5 @@ function tableOf(answer: Answer): Table {
     layout: Object.fromEntries(
       Object.entries({ timePartitioning, rangePartitioning, clustering }).filter(([, value]) => value !== undefined),
     ),
-  }
-}
-
-function listedRow(row: unknown, names: readonly string[]): ListedRow {
-  const cells = listOf(at(row, 'f'))
-  return Object.fromEntries(names.map((name, index) => [name, textOf(objectOf(cells[index]).v) ?? null]))
-}
-
-async function orMissing(call: Promise<Answer>): Promise<Answer | undefined> {
-  try {
-    return await call
-  } catch (error) {
-    if (isStatus(error, 404)) return undefined
-    throw error
-  }
-}
-
-async function unlessThere(call: Promise<Answer>): Promise<Answer | undefined> {
-  try {
-    return await call
-  } catch (error) {
-    if (isStatus(error, 409)) return undefined
-    throw error
   }
 }

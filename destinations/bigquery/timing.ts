@@ -5,6 +5,10 @@ export interface Timing {
   /** Wait before the second try, milliseconds; doubled with each further one. */
   readonly retryDelayMs: number
   readonly retryDelayMaxMs: number
+  /** How long a request may go unanswered. */
+  readonly answerMs: number
+  /** How long an upload may stand still, or its answer take after the last byte. */
+  readonly uploadMs: number
   /**
    * First wait before a job is looked at again, milliseconds. Each further one is longer by a fifth, so that a job's end is
    * seen no later than after a fifth of the time it took.
@@ -30,6 +34,8 @@ export const TIMING: Timing = {
   retries: 5,
   retryDelayMs: 500,
   retryDelayMaxMs: 16_000,
+  answerMs: 60_000,
+  uploadMs: 600_000,
   pollMs: 100,
   pollMaxMs: 1500,
   // Google ends a load job after six hours; one that has waited for an hour is stuck.

@@ -52,7 +52,7 @@ export function parseUrl({
 }
 
 /** Where requests go. */
-export function baseOf({ endpoint }: BigQueryAddress): string {
+export function endpointOf({ endpoint }: BigQueryAddress): string {
   return endpoint ?? GOOGLE
 }
 

@@ -1,8 +1,7 @@
 import type { View } from '../../lib/destination.ts'
 import { MixloadError } from '../../lib/errors.ts'
-import { type BigQueryClient, pathOf } from './client.ts'
+import { type BigQueryClient, inLocation } from './client.ts'
 import { assertTableName } from './dialect.ts'
-import { isStatus } from './failures.ts'
 import type { Table, Tables } from './tables.ts'
 
 /** How often a view is looked at anew when somebody else changes it in the same moment. */
@@ -23,14 +22,8 @@ export async function replaceViews({ client, tables, location }: ViewMaking, vie
   for (const { name } of views) assertTableName(name)
   const found = await Promise.all(views.map(({ name }) => tables.get(name)))
   for (const [index, { name }] of views.entries()) assertView(name, found[index])
-  const path = pathOf(tables.project, 'jobs')
-  for (const { query } of views) {
-    const body = {
-      jobReference: { projectId: tables.project, location },
-      configuration: { dryRun: true, query: { query, useLegacySql: false } },
-    }
-    await client.call({ method: 'POST', path, body })
-  }
+  const bigquery = client.withSignal()
+  for (const { query } of views) await bigquery.createQueryJob({ query, dryRun: true, ...inLocation(location) })
   for (const [index, view] of views.entries()) await replace(tables, view, found[index])
 }
 
@@ -38,17 +31,12 @@ async function replace(tables: Tables, { name, query }: View, found: Table | und
   const view = { query, useLegacySql: false }
   let there = found
   for (let attempt = 0; attempt < TRIES; attempt++) {
-    try {
-      if (there !== undefined) {
-        await tables.change(name, there, { view })
-        return
-      }
-      if ((await tables.create(name, { view, description: 'Made by mixload; changes are undone.' })) !== undefined)
-        return
-    } catch (error) {
-      // Changed since it was looked at, or changed as wanted while the answer was lost.
-      if (!isStatus(error, 412)) throw error
-    }
+    const replaced =
+      there === undefined
+        ? await tables.create(name, { view, description: 'Made by mixload; changes are undone.' })
+        : await tables.change(name, there, { view })
+    if (replaced !== undefined) return
+    // Changed since it was read, or changed as wanted while the answer was lost.
     there = await tables.get(name)
     assertView(name, there)
   }

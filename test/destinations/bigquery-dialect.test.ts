@@ -10,7 +10,7 @@ import {
 } from '../../destinations/bigquery/dialect.ts'
 import { ApiFailure, stepFailure } from '../../destinations/bigquery/failures.ts'
 import { daysOf, type Intent, notedIntents, readIntents, targetsOf } from '../../destinations/bigquery/intents.ts'
-import { baseOf, parseUrl, placeOf } from '../../destinations/bigquery/url.ts'
+import { endpointOf, parseUrl, placeOf } from '../../destinations/bigquery/url.ts'
 import { companionName, columnName as nameOfProperty } from '../../lib/columns/naming.ts'
 import { MixloadError } from '../../lib/errors.ts'
 import { property } from '../conformance/rows.ts'
@@ -111,7 +111,7 @@ describe('a BigQuery URL', () => {
   })
 
   it('goes to Google, or to the endpoint that it or the setting names', () => {
-    const base = (...given: Parameters<typeof parse>) => baseOf(parse(...given))
+    const base = (...given: Parameters<typeof parse>) => endpointOf(parse(...given))
     expect(base('bigquery://p/d')).toBe('https://bigquery.googleapis.com')
     expect(base('bigquery://p/d?endpoint=http://127.0.0.1:9050/')).toBe('http://127.0.0.1:9050')
     expect(base('bigquery://p/d', 'http://localhost:1')).toBe('http://localhost:1')
