@@ -3,17 +3,17 @@ import type { NewColumn } from '../../lib/destination.ts'
 import { MixloadError } from '../../lib/errors.ts'
 import { columnRow } from '../../lib/ledger-row.ts'
 import type { Answer } from './answers.ts'
-import type { Book } from './book.ts'
 import { assertColumns, assertTableName, descriptionOf, layoutOf, TYPE_NAMES } from './dialect.ts'
 import { gzippedLines } from './gzip.ts'
 import type { Jobs } from './jobs.ts'
 import { COLUMNS, RESOURCES } from './ledger.ts'
+import type { MetadataCache } from './metadata-cache.ts'
 import type { Table, Tables } from './tables.ts'
 
 /** What adding columns needs. */
 export interface ColumnMaking {
   readonly tables: Tables
-  readonly book: Book
+  readonly cache: MetadataCache
   readonly jobs: Jobs
 }
 
@@ -25,8 +25,8 @@ const TRIES = 5
  * may be changed only a few times in ten seconds. They are noted after that, so a column is known only once it is there.
  */
 export async function addMissing(making: ColumnMaking, name: string, columns: readonly NewColumn[]): Promise<void> {
-  const { book } = making
-  const there = new Set((await book.columns(name)).map((column) => column.name))
+  const { cache } = making
+  const there = new Set((await cache.columns(name)).map((column) => column.name))
   const missing = columns.filter(
     (column, index) => !there.has(column.name) && columns.findIndex((other) => other.name === column.name) === index,
   )
@@ -40,9 +40,9 @@ export async function addMissing(making: ColumnMaking, name: string, columns: re
   await note(making, name, missing)
 }
 
-async function isMade({ tables, book }: ColumnMaking, name: string, missing: readonly NewColumn[]): Promise<boolean> {
+async function isMade({ tables, cache }: ColumnMaking, name: string, missing: readonly NewColumn[]): Promise<boolean> {
   // Anew, because a load may have changed the table's etag.
-  const table = await book.tableAnew(name)
+  const table = await cache.reloadTable(name)
   const fields = (table?.fields ?? []).map((field) => field.name)
   // A run that was killed may have made some and noted none.
   const added = missing.filter((column) => !fields.includes(column.name))
@@ -50,7 +50,7 @@ async function isMade({ tables, book }: ColumnMaking, name: string, missing: rea
   const schema = { fields: [...(table?.fields ?? []).map(({ all }) => all), ...added.map(fieldOf)] }
   if (table === undefined) {
     const made = await tables.create(name, { schema, ...layoutOf(added) })
-    if (made !== undefined) book.keepTable(name, made)
+    if (made !== undefined) cache.putTable(name, made)
     return made !== undefined
   }
   if (table.kind !== 'TABLE')
@@ -58,11 +58,11 @@ async function isMade({ tables, book }: ColumnMaking, name: string, missing: rea
   assertSameTypes(name, table, missing)
   if (added.length === 0) return true
   const changed = await tables.change(name, table, { schema })
-  if (changed !== undefined) book.keepTable(name, changed)
+  if (changed !== undefined) cache.putTable(name, changed)
   return changed !== undefined
 }
 
-async function note({ tables, book, jobs }: ColumnMaking, name: string, columns: readonly NewColumn[]) {
+async function note({ tables, cache, jobs }: ColumnMaking, name: string, columns: readonly NewColumn[]) {
   const firstSeenAt = new Date()
   const lines = columns.map((column) => JSON.stringify(columnRow(name, column, firstSeenAt)))
   try {
@@ -83,10 +83,10 @@ async function note({ tables, book, jobs }: ColumnMaking, name: string, columns:
       content: () => gzippedLines(lines),
     })
   } catch (error) {
-    book.forget()
+    cache.clear()
     throw error
   }
-  book.addColumns(
+  cache.addColumns(
     name,
     columns.map((column) => ({ ...column, firstSeenAt })),
   )

@@ -19,7 +19,6 @@ import { MixloadError } from '../../lib/errors.ts'
 import { inTurns } from '../../lib/in-turns.ts'
 import { quoteName } from '../../lib/sql.ts'
 import { textOf } from './answers.ts'
-import { Book } from './book.ts'
 import { BigQueryClient } from './client.ts'
 import { addMissing } from './columns.ts'
 import { credentialsFor } from './credentials.ts'
@@ -31,6 +30,7 @@ import { Jobs } from './jobs.ts'
 import { Lease } from './lease.ts'
 import { LOADS, REJECTS } from './ledger.ts'
 import { Loads, type Plan } from './loads.ts'
+import { MetadataCache } from './metadata-cache.ts'
 import { Pace } from './pace.ts'
 import { planOf } from './plan.ts'
 import { queryRows } from './query.ts'
@@ -64,7 +64,7 @@ export function createBigQueryDestination(options: BigQueryOptions): Destination
 interface Access {
   /** Undefined where it is open only to read. */
   readonly writing: Writing | undefined
-  readonly book: Book
+  readonly cache: MetadataCache
 }
 
 interface Writing {
@@ -134,12 +134,12 @@ class BigQueryDestination implements Destination {
     try {
       // The dataset's ledger is the same for all runs, so it can be made beside.
       const [pending] = await Promise.all([lease.take(signal), makeLedger(this.#tables, made.isNew, signal)])
-      const book = new Book(this.#tables, true)
+      const cache = new MetadataCache(this.#tables, true)
       const loads = new Loads({
         tables: this.#tables,
         jobs: this.#jobs,
         lease,
-        book,
+        cache,
         now: () => this.#client.serverNow,
         warn: this.#options.warn,
       })
@@ -148,7 +148,7 @@ class BigQueryDestination implements Destination {
         await lease.note([], signal)
       }
       connection = await this.#options.engine.connect()
-      this.#access = { writing: { lease, loads, connection }, book }
+      this.#access = { writing: { lease, loads, connection }, cache }
     } catch (error) {
       connection?.close()
       await lease.release(AbortSignal.timeout(RELEASE_MS)).catch(() => {})
@@ -165,32 +165,32 @@ class BigQueryDestination implements Destination {
       async () => {
         // Whether it may be read at all is better known now than in the middle of something.
         this.#location = textOf((await this.#tables.getDataset(signal))?.location)
-        this.#access = { writing: undefined, book: new Book(this.#tables, false) }
+        this.#access = { writing: undefined, cache: new MetadataCache(this.#tables, false) }
       },
       signal,
     )
   }
 
   async columns(table: string): Promise<readonly KnownColumn[]> {
-    const { book } = this.#opened
+    const { cache } = this.#opened
     if (!isTableName(table)) return []
-    return this.#step('cannot be read', () => book.columns(table))
+    return this.#step('cannot be read', () => cache.columns(table))
   }
 
   async addColumns(table: string, columns: readonly NewColumn[]): Promise<void> {
     const { lease } = this.#writing
-    const { book } = this.#opened
+    const { cache } = this.#opened
     await this.#step('cannot add columns', async () => {
       await lease.assertHeld()
-      await addMissing({ tables: this.#tables, book, jobs: this.#jobs }, table, columns)
+      await addMissing({ tables: this.#tables, cache, jobs: this.#jobs }, table, columns)
     })
   }
 
   async ledger(stream: string): Promise<readonly LoadRecord[]> {
-    const { book, writing } = this.#opened
+    const { cache, writing } = this.#opened
     return this.#step('cannot be read', async () => {
       await writing?.loads.settleDoubt()
-      return (await book.loads()).filter((load) => load.stream === stream)
+      return (await cache.loads()).filter((load) => load.stream === stream)
     })
   }
 
@@ -225,12 +225,12 @@ class BigQueryDestination implements Destination {
     signal: AbortSignal,
   ): Promise<Plan> {
     const { connection } = this.#writing
-    const { book } = this.#opened
-    const committed = await book.loads(signal)
+    const { cache } = this.#opened
+    const committed = await cache.loads(signal)
     if (committed.some(({ loadId }) => loadId === record.loadId)) throw alreadyLoaded(record.loadId)
     const loaded: LoadRecord = { ...record, loadedAt: nextLoadedAt(committed.at(-1)?.loadedAt) }
     const { engine, warn, fileBytesMax = FILE_BYTES_MAX } = this.#options
-    const options = { engine, book, connection, directory, warn, fileBytesMax }
+    const options = { engine, cache, connection, directory, warn, fileBytesMax }
     return planOf(options, relation, target, loaded, signal)
   }
 

@@ -1,13 +1,13 @@
 import type { LoadRecord } from '../../lib/destination.ts'
 import { isFailure } from '../../lib/errors.ts'
 import { ledgerRow } from '../../lib/ledger-row.ts'
-import type { Book } from './book.ts'
 import { ApiFailure, inDoubt, stepFailure } from './failures.ts'
 import { gzippedLines, gzippedParts } from './gzip.ts'
 import { type Intent, jobIdOf, rejectsStage, rowsPurpose, rowsStage, targetsOf } from './intents.ts'
 import type { Job, Jobs } from './jobs.ts'
 import type { Lease } from './lease.ts'
 import { LOADS, REJECTS, RESOURCES } from './ledger.ts'
+import type { MetadataCache } from './metadata-cache.ts'
 import type { FilePart } from './pieces.ts'
 import type { Table, Tables } from './tables.ts'
 
@@ -27,7 +27,7 @@ export interface LoadsOptions {
   readonly tables: Tables
   readonly jobs: Jobs
   readonly lease: Lease
-  readonly book: Book
+  readonly cache: MetadataCache
   /** The server's time, milliseconds since 1970. */
   readonly now: () => number
   /** Takes what the user should know. */
@@ -98,11 +98,11 @@ export class Loads {
 
   /** Brings loads to their end that were left by this run or one that is no more, or makes sure that they never appear. */
   async settle(intents: readonly Intent[], signal?: AbortSignal): Promise<readonly LoadRecord[]> {
-    const { book, jobs } = this.#options
+    const { cache, jobs } = this.#options
     const committed: LoadRecord[] = []
-    book.forget()
+    cache.clear()
     for (const intent of intents) {
-      const isNoted = (await book.loads(signal)).some(({ loadId }) => loadId === intent.record.loadId)
+      const isNoted = (await cache.loads(signal)).some(({ loadId }) => loadId === intent.record.loadId)
       if (!isNoted) {
         const first = firstPurposes(intent).map((purpose) => jobIdOf(intent, purpose))
         let isThere = true
@@ -198,7 +198,7 @@ export class Loads {
     }
     const ledger = this.#ledgerJob(intent)
     if (!done.has(ledger.id)) await jobs.run(ledger)
-    this.#options.book.addLoad(intent.record)
+    this.#options.cache.addLoad(intent.record)
     await this.#dropStages(intent)
   }
 

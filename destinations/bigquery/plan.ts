@@ -6,11 +6,11 @@ import type { LoadRecord, LoadTarget, Relation } from '../../lib/destination.ts'
 import { type Engine, interruptible } from '../../lib/engine.ts'
 import { MixloadError } from '../../lib/errors.ts'
 import { type Day, daysBetween } from '../../lib/time/days.ts'
-import type { Book } from './book.ts'
 import { DAY_COLUMN, partitionOf, SUPPORTS } from './dialect.ts'
 import { type Intent, rejectsStage, rowsStage } from './intents.ts'
 import { REJECTS } from './ledger.ts'
 import type { Plan } from './loads.ts'
+import type { MetadataCache } from './metadata-cache.ts'
 import { partsOf } from './parts.ts'
 import type { FilePart } from './pieces.ts'
 import type { Table } from './tables.ts'
@@ -18,7 +18,7 @@ import { type UnloadOptions, unloadRejects, unloadRows } from './unload.ts'
 
 export interface PlanOptions extends UnloadOptions {
   readonly engine: Engine
-  readonly book: Book
+  readonly cache: MetadataCache
   readonly fileBytesMax: number
 }
 
@@ -37,12 +37,12 @@ export async function planOf(
   record: LoadRecord,
   signal: AbortSignal,
 ): Promise<Plan> {
-  const { book, connection, engine } = options
+  const { cache, connection, engine } = options
   const { mode } = target
   // A table that is replaced takes the job's schema: columns that somebody has added in the meantime must be in it.
   const isAnew = mode.kind === 'replace-table'
-  const table = await (isAnew ? book.tableAnew(target.table, signal) : book.table(target.table, signal))
-  const known = await book.columns(target.table, signal)
+  const table = await (isAnew ? cache.reloadTable(target.table, signal) : cache.table(target.table, signal))
+  const known = await cache.columns(target.table, signal)
   const columns = relation.rowCount === 0 ? [] : columnsOf(relation, known, target.table)
   if (mode.kind === 'replace-days') assertReplaceable(target, table, columns, relation)
   await engine.makeRoomFor(relation.columns.length, connection)
