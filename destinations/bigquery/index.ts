@@ -25,9 +25,9 @@ import { credentialsFor } from './credentials.ts'
 import { makeDataset, makeLedger } from './dataset.ts'
 import { isTableName, SUPPORTS } from './dialect.ts'
 import { stepFailure } from './failures.ts'
-import { forgetHolder, newHolder } from './holder.ts'
 import { Jobs } from './jobs.ts'
 import { Lease } from './lease.ts'
+import { newLeaseOwner, retireLeaseOwner } from './lease-owner.ts'
 import { LOADS, REJECTS } from './ledger.ts'
 import { Loads, type Plan } from './loads.ts'
 import { MetadataCache } from './metadata-cache.ts'
@@ -82,7 +82,7 @@ class BigQueryDestination implements Destination {
   readonly #tables: Tables
   readonly #jobs: Jobs
   /** One for all its life, so that it knows its own hold again where giving it up went unanswered. */
-  readonly #holder = newHolder()
+  readonly #owner = newLeaseOwner()
   #location: string | undefined
   #access: Access | undefined
   #isClosed = false
@@ -128,7 +128,7 @@ class BigQueryDestination implements Destination {
       tables: this.#tables,
       timing: this.#timing,
       place: this.description,
-      holder: this.#holder,
+      owner: this.#owner,
     })
     let connection: EngineConnection | undefined
     try {
@@ -263,7 +263,7 @@ class BigQueryDestination implements Destination {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
     await this.#close()
-    forgetHolder(this.#holder)
+    retireLeaseOwner(this.#owner)
     await this.#client.close()
   }
 
