@@ -209,7 +209,7 @@ class BigQueryDestination implements Destination {
       const until = AbortSignal.any([signal, over.signal])
       plan = await this.#step(what, () => this.#plan(directory, relation, target, record, until), signal)
       await loads.commit(plan, signal)
-      return plan.intent.record
+      return plan.pending.record
     } finally {
       over.abort()
       await plan?.written

@@ -1,9 +1,9 @@
 import { MixloadError } from '../../lib/errors.ts'
 import { type Answer, objectOf, textOf } from './answers.ts'
 import type { BigQueryClient } from './client.ts'
-import { type Intent, notedIntents, readIntents } from './intents.ts'
 import { isKnownDead, type LeaseOwner, leaseOwnerIn, nameOf } from './lease-owner.ts'
 import { LEASE } from './ledger.ts'
+import { decodePendingLoads, encodePendingLoads, type PendingLoad } from './pending-loads.ts'
 import type { Table, Tables } from './tables.ts'
 import type { Timing } from './timing.ts'
 
@@ -33,7 +33,7 @@ export class Lease {
   readonly #options: LeaseOptions
   /** The table as this run has left it; undefined while the lease is not held. */
   #table: Table | undefined
-  #pending: readonly Intent[] = []
+  #pending: readonly PendingLoad[] = []
   #since = ''
   /** The last renewal, by the monotonic clock and by the one that goes on while the machine sleeps. */
   #renewedAt = { steady: 0, wall: 0 }
@@ -56,7 +56,7 @@ export class Lease {
    * @returns what the previous run has left unsettled. It stays in the note until {@link note} replaces it.
    * @throws MixloadError DESTINATION_BUSY naming the owner.
    */
-  async take(signal: AbortSignal): Promise<readonly Intent[]> {
+  async take(signal: AbortSignal): Promise<readonly PendingLoad[]> {
     const { tables, timing } = this.#options
     for (let attempt = 0; attempt < TRIES; attempt++) {
       const table = await tables.get(LEASE, signal)
@@ -85,7 +85,7 @@ export class Lease {
   }
 
   /** Notes what is being loaded, and makes sure that the lease is still held. */
-  async note(pending: readonly Intent[], signal?: AbortSignal): Promise<void> {
+  async note(pending: readonly PendingLoad[], signal?: AbortSignal): Promise<void> {
     await this.#serialized(async () => {
       const description = this.#describe(pending)
       if (description.length > DESCRIPTION_CHARACTERS_MAX) {
@@ -124,7 +124,7 @@ export class Lease {
       if (this.#table === undefined || this.#lostTo !== undefined) return
       const table = this.#table
       this.#table = undefined
-      const description = JSON.stringify({ note: NOTE, pending: notedIntents(this.#pending) })
+      const description = JSON.stringify({ note: NOTE, pending: encodePendingLoads(this.#pending) })
       await this.#options.tables.change(LEASE, table, { description }, signal)
     })
   }
@@ -166,11 +166,17 @@ export class Lease {
     this.#renewedAt = { steady: performance.now(), wall: Date.now() }
   }
 
-  #describe(pending: readonly Intent[]): string {
+  #describe(pending: readonly PendingLoad[]): string {
     const { client, timing, owner } = this.#options
     const expiresAt = new Date(client.serverNow + timing.leaseMs).toISOString()
     // Runs of every version of mixload read these names.
-    return JSON.stringify({ note: NOTE, holder: owner, since: this.#since, expiresAt, pending: notedIntents(pending) })
+    return JSON.stringify({
+      note: NOTE,
+      holder: owner,
+      since: this.#since,
+      expiresAt,
+      pending: encodePendingLoads(pending),
+    })
   }
 
   #assertFree({ owner, since, expiresAt }: LeaseNote): void {
@@ -196,7 +202,7 @@ interface LeaseNote {
   readonly owner: LeaseOwner | undefined
   readonly since: string
   readonly expiresAt: number
-  readonly pending: readonly Intent[]
+  readonly pending: readonly PendingLoad[]
 }
 
 function readNote(description: string): LeaseNote {
@@ -211,7 +217,7 @@ function readNote(description: string): LeaseNote {
     owner: leaseOwnerIn(objectOf(note.holder)),
     since: textOf(note.since) ?? 'some time ago',
     expiresAt: Date.parse(textOf(note.expiresAt) ?? '') || 0,
-    pending: readIntents(note.pending),
+    pending: decodePendingLoads(note.pending),
   }
 }
 

@@ -7,11 +7,11 @@ import { type Engine, interruptible } from '../../lib/engine.ts'
 import { MixloadError } from '../../lib/errors.ts'
 import { type Day, daysBetween } from '../../lib/time/days.ts'
 import { DAY_COLUMN, partitionOf, SUPPORTS } from './dialect.ts'
-import { type Intent, rejectsStage, rowsStage } from './intents.ts'
 import { REJECTS } from './ledger.ts'
 import type { Plan } from './loads.ts'
 import type { MetadataCache } from './metadata-cache.ts'
 import { partsOf } from './parts.ts'
+import { type PendingLoad, rejectsStage, rowsStage } from './pending-loads.ts'
 import type { FilePart } from './pieces.ts'
 import type { Table } from './tables.ts'
 import { type UnloadOptions, unloadRejects, unloadRows } from './unload.ts'
@@ -53,7 +53,7 @@ export async function planOf(
   const { parts, written } =
     relation.rowCount === 0 ? NO_ROWS : await rowsOf(options, relation, columns, target, record, signal)
   const token = randomUUID().slice(0, 8)
-  const intent: Intent = {
+  const pending: PendingLoad = {
     token,
     record,
     table: target.table,
@@ -65,7 +65,7 @@ export async function planOf(
       ...[...parts].filter(([, lists]) => lists.length > 1).map(([name]) => rowsStage({ token }, name)),
     ],
   }
-  return { intent, table, parts, rejects, written }
+  return { pending, table, parts, rejects, written }
 }
 
 type RowParts = Pick<Plan, 'parts' | 'written'>
