@@ -4,7 +4,7 @@ import { MixloadError } from '../../lib/errors.ts'
 import { columnRow } from '../../lib/ledger-row.ts'
 import type { Answer } from './answers.ts'
 import { assertColumns, assertTableName, descriptionOf, layoutOf, TYPE_NAMES } from './dialect.ts'
-import { gzippedLines } from './gzip.ts'
+import { gzipLines } from './gzip.ts'
 import type { Jobs } from './jobs.ts'
 import { COLUMNS, RESOURCES } from './ledger.ts'
 import type { MetadataCache } from './metadata-cache.ts'
@@ -47,7 +47,7 @@ async function isMade({ tables, cache }: ColumnMaking, name: string, missing: re
   // A run that was killed may have made some and noted none.
   const added = missing.filter((column) => !fields.includes(column.name))
   assertColumns(name, fields, added)
-  const schema = { fields: [...(table?.fields ?? []).map(({ all }) => all), ...added.map(fieldOf)] }
+  const schema = { fields: [...(table?.fields ?? []).map(({ resource }) => resource), ...added.map(fieldOf)] }
   if (table === undefined) {
     const made = await tables.create(name, { schema, ...layoutOf(added) })
     if (made !== undefined) cache.putTable(name, made)
@@ -80,7 +80,7 @@ async function note({ tables, cache, jobs }: ColumnMaking, name: string, columns
           schema: RESOURCES[COLUMNS].schema,
         },
       },
-      content: () => gzippedLines(lines),
+      content: () => gzipLines(lines),
     })
   } catch (error) {
     cache.clear()

@@ -50,7 +50,7 @@ export async function makeLedger(tables: Tables, isNew: boolean, signal: AbortSi
 async function addFields(tables: Tables, name: LedgerTable, there: Table, signal: AbortSignal): Promise<void> {
   const missing = SCHEMAS[name].filter((field) => !there.fields.some((other) => other.name === field.name))
   if (missing.length === 0) return
-  const fields = [...there.fields.map(({ all }) => all), ...missing]
+  const fields = [...there.fields.map(({ resource }) => resource), ...missing]
   if ((await tables.change(name, there, { schema: { fields } }, signal)) !== undefined) return
   // Somebody else has changed it in this moment, perhaps in the same way.
   const anew = await tables.get(name, signal)

@@ -29,10 +29,10 @@ import { Jobs } from './jobs.ts'
 import { Lease } from './lease.ts'
 import { newLeaseOwner, retireLeaseOwner } from './lease-owner.ts'
 import { LOADS, REJECTS } from './ledger.ts'
-import { Loads, type Plan } from './loads.ts'
+import { type LoadPlan, Loads } from './loads.ts'
 import { MetadataCache } from './metadata-cache.ts'
 import { Pace } from './pace.ts'
-import { planOf } from './plan.ts'
+import { planLoad } from './plan.ts'
 import { queryRows } from './query.ts'
 import { Tables } from './tables.ts'
 import { TIMING, type Timing } from './timing.ts'
@@ -200,7 +200,7 @@ class BigQueryDestination implements Destination {
     const directory = join(this.#options.workDirectory, `bigquery-${randomUUID()}`)
     const what = `load ${record.loadId} was not committed`
     const over = new AbortController()
-    let plan: Plan | undefined
+    let plan: LoadPlan | undefined
     try {
       const settled = await this.#step(what, () => loads.settleDoubt(signal), signal)
       // A try before this one was committed, which nobody knew until now.
@@ -223,7 +223,7 @@ class BigQueryDestination implements Destination {
     target: LoadTarget,
     record: NewLoad,
     signal: AbortSignal,
-  ): Promise<Plan> {
+  ): Promise<LoadPlan> {
     const { connection } = this.#writing
     const { cache } = this.#opened
     const committed = await cache.loads(signal)
@@ -231,7 +231,7 @@ class BigQueryDestination implements Destination {
     const loaded: LoadRecord = { ...record, loadedAt: nextLoadedAt(committed.at(-1)?.loadedAt) }
     const { engine, warn, fileBytesMax = FILE_BYTES_MAX } = this.#options
     const options = { engine, cache, connection, directory, warn, fileBytesMax }
-    return planOf(options, relation, target, loaded, signal)
+    return planLoad(options, relation, target, loaded, signal)
   }
 
   async putViews(views: readonly View[]): Promise<void> {

@@ -3,7 +3,7 @@ import { MixloadError } from '../../lib/errors.ts'
 import { type Answer, at, listOf, objectOf, textOf } from './answers.ts'
 import { type BigQueryClient, inLocation, isOfCreatedJob } from './client.ts'
 import { ApiFailure, isStatus, unlessStatus } from './failures.ts'
-import { gzippedLines } from './gzip.ts'
+import { gzipLines } from './gzip.ts'
 import type { Pace } from './pace.ts'
 import { backoff, pause } from './retries.ts'
 import type { Timing } from './timing.ts'
@@ -24,13 +24,13 @@ export interface Job {
 }
 
 /** What has become of a job that nobody waits for any more. */
-export type Fate = 'done' | 'never'
+export type Outcome = 'done' | 'never'
 
 /** What an answer says of a job. */
 interface JobState {
   readonly isDone: boolean
   readonly failure: ApiFailure | undefined
-  /** It only takes up an id, so that no late request can: see {@link Jobs.fateOf}. */
+  /** It only takes up an id, so that no late request can: see {@link Jobs.outcomeOf}. */
   readonly isBurnt: boolean
 }
 
@@ -64,7 +64,7 @@ export class Jobs {
   /**
    * Runs a job to its end.
    * @throws ApiFailure with `isOfJob` when it failed for good, and otherwise when nobody knows; the signal's reason. In
-   *   the latter two cases {@link fateOf} tells what has become of it.
+   *   the latter two cases {@link outcomeOf} tells what has become of it.
    */
   async run(job: Job, signal?: AbortSignal): Promise<void> {
     const { timing, pace } = this.#options
@@ -89,7 +89,7 @@ export class Jobs {
    * burnt: a job without effect takes it, and what comes later is refused. After `never` it will never be done.
    * @throws ApiFailure when that can't be learned now; the signal's reason.
    */
-  async fateOf(id: string, stop: boolean, signal?: AbortSignal): Promise<Fate> {
+  async outcomeOf(id: string, stop: boolean, signal?: AbortSignal): Promise<Outcome> {
     const { jobWaitMs, stopWaitMs } = this.#options.timing
     for (let attempt = 1; ; attempt++) {
       const attempted = attemptId(id, attempt)
@@ -109,7 +109,7 @@ export class Jobs {
       writeDisposition: 'WRITE_APPEND',
       createDisposition: 'CREATE_NEVER',
     }
-    const idle = { purpose: BURNT, configuration: { load }, content: () => gzippedLines([]) }
+    const idle = { purpose: BURNT, configuration: { load }, content: () => gzipLines([]) }
     return (await this.#send(jobId, idle, signal)).state
   }
 

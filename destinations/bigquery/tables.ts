@@ -8,7 +8,7 @@ import type { Pace } from './pace.ts'
 export interface Field {
   readonly name: string
   readonly type: string
-  readonly all: Answer
+  readonly resource: Answer
 }
 
 /** A table or view as it is. */
@@ -102,8 +102,8 @@ export class Tables {
 
 function tableOf(answer: Answer): Table {
   const fields = listOf(at(answer, 'schema', 'fields')).map((field): Field => {
-    const all = objectOf(field)
-    return { name: textOf(all.name) ?? '', type: textOf(all.type) ?? '', all }
+    const resource = objectOf(field)
+    return { name: textOf(resource.name) ?? '', type: textOf(resource.type) ?? '', resource }
   })
   const { timePartitioning, rangePartitioning, clustering } = answer
   const isByDay = at(timePartitioning, 'type') === 'DAY'
