@@ -3,15 +3,15 @@ import { Readable } from 'node:stream'
 import { BigQuery, common } from '@google-cloud/bigquery'
 import type { AuthClient } from 'google-auth-library'
 import { VERSION } from '../../lib/version.ts'
-import type { Answer } from './answers.ts'
 import { ApiFailure } from './failures.ts'
-import { retryingApi } from './retries.ts'
+import type { JsonObject } from './json.ts'
+import { withRetries } from './retries.ts'
 import type { Timing } from './timing.ts'
 import { type ApiRequest, Transport } from './transport.ts'
 
 /** A job with the file that it loads. */
 export interface Upload {
-  readonly job: Answer
+  readonly job: JsonObject
   /** Opened again for each attempt. */
   readonly content: () => AsyncIterable<Buffer>
 }
@@ -25,15 +25,16 @@ export interface ClientOptions {
 }
 
 type MakeRequest = BigQuery['makeAuthenticatedRequest']
-type TakeAnswer = (error: Error | null, answer?: Answer) => unknown
+type TakeAnswer = (error: Error | null, answer?: JsonObject) => unknown
 
 const USER_AGENT = `mixload/${VERSION}`
 
 /**
- * Google's client, with its requests carried by {@link Transport}. It makes each request, signs it, and reads the answer;
- * the transport adds what it lacks: abort signals, timeouts, and the retries of {@link Timing}. A request may therefore
- * have been done by an attempt before the one whose answer counts, which then says 409, 412 or 404. Only uploads are
- * made here.
+ * Google's client, with its requests carried by {@link Transport}. The client makes each request,
+ * signs it and reads the answer. The transport adds abort signals and timeouts, and this class the
+ * retries of {@link Timing}. A request may therefore have been done by an attempt before the last
+ * one, which is then answered with 409, 412 or 404. Only uploads are made here. See
+ * docs/decisions/0014-what-googles-client-does.md.
  */
 export class BigQueryClient {
   readonly #options: ClientOptions
@@ -52,7 +53,8 @@ export class BigQueryClient {
   }
 
   /**
-   * Google's client for calls that end when the signal is aborted. They reject with ApiFailure or the signal's reason.
+   * Google's client for calls that end when the signal is aborted. They reject with ApiFailure or
+   * the signal's reason.
    */
   withSignal(signal?: AbortSignal): BigQuery {
     const client = this.#newClient()
@@ -63,10 +65,11 @@ export class BigQueryClient {
   }
 
   /**
-   * Sends a job with its file, which is read while it is sent. Google's client cannot abort an upload.
+   * Sends a job with its file, which is read while it is sent. Google's client cannot abort an
+   * upload.
    * @throws ApiFailure; the signal's reason.
    */
-  async upload({ job, content }: Upload, signal?: AbortSignal): Promise<Answer> {
+  async upload({ job, content }: Upload, signal?: AbortSignal): Promise<JsonObject> {
     const { project, timing } = this.#options
     const boundary = randomUUID()
     const request = {
@@ -86,13 +89,13 @@ export class BigQueryClient {
   #newClient(): BigQuery {
     const { project, credentials } = this.#options
     const client = new BigQuery({ projectId: project, authClient: credentials, userAgent: USER_AGENT })
-    // Below the endpoint, which is the transport's: here BIGQUERY_EMULATOR_HOST would take the place of any other.
+    // A path, because the transport has the endpoint: BIGQUERY_EMULATOR_HOST must not replace it.
     client.baseUrl = 'bigquery/v2'
     return client
   }
 
   async #make(request: ApiRequest, takeAnswer: TakeAnswer, signal: AbortSignal | undefined): Promise<void> {
-    let answer: Answer
+    let answer: JsonObject
     try {
       answer = await this.#carry(request, signal)
     } catch (error) {
@@ -102,14 +105,16 @@ export class BigQueryClient {
     try {
       await takeAnswer(null, answer)
     } catch (error) {
-      // Google's client takes for granted what an answer has in it, and would end the process.
-      const what = `The answer to ${request.method ?? 'GET'} /${request.uri} is not one of BigQuery's`
+      // Google's client assumes certain fields in an answer. Uncaught, this ends the process.
+      const what = `The answer to ${request.method ?? 'GET'} /${request.uri} is not in BigQuery's format`
       takeAnswer(new ApiFailure(what, { isUnanswered: true, cause: error }))
     }
   }
 
-  /** The body stays out of what is signed: there Google's client replaces `{{projectId}}` in all texts. */
-  async #carry({ json, ...request }: ApiRequest, signal: AbortSignal | undefined): Promise<Answer> {
+  /**
+   * The body is not passed on for signing, because that replaces `{{projectId}}` in all its texts.
+   */
+  async #carry({ json, ...request }: ApiRequest, signal: AbortSignal | undefined): Promise<JsonObject> {
     const { answerMs } = this.#options.timing
     if (json === undefined) return this.#send(request, () => null, answerMs, signal)
     const headers = { ...request.headers, 'content-type': 'application/json' }
@@ -121,8 +126,8 @@ export class BigQueryClient {
     body: () => string | Readable | null,
     timeoutMs: number,
     signal: AbortSignal | undefined,
-  ): Promise<Answer> {
-    return retryingApi(this.#options.timing, signal, async () => {
+  ): Promise<JsonObject> {
+    return withRetries(this.#options.timing, signal, async () => {
       const signed = await this.#sign({ ...request })
       signal?.throwIfAborted()
       return this.#transport.send(signed, { body: body(), timeoutMs, signal })
@@ -142,12 +147,15 @@ export function inLocation(location: string | undefined): { readonly location?: 
   return location === undefined ? {} : { location }
 }
 
-/** Whether Google's client says that the job it has created has errors, which the job itself tells better. */
+/**
+ * Whether Google's client has created a job and then found errors in it, which are better read from
+ * the job.
+ */
 export function isOfCreatedJob(error: unknown): boolean {
   return error instanceof common.util.ApiError
 }
 
-/** RFC 2387, as docs.cloud.google.com/bigquery/docs/reference/api-uploads wants it: the job, then the file. */
+/** RFC 2387, the job before the file: docs.cloud.google.com/bigquery/docs/reference/api-uploads. */
 async function* multipart(boundary: string, job: string, content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   yield Buffer.from(
     `--${boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n${job}\r\n` +

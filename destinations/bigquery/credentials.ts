@@ -10,17 +10,18 @@ import {
   UserRefreshClient,
 } from 'google-auth-library'
 import { MixloadError, messageOf } from '../../lib/errors.ts'
-import { objectOf } from './answers.ts'
 import { ApiFailure } from './failures.ts'
+import { objectOf } from './json.ts'
 import type { BigQueryAddress } from './url.ts'
 
 const SCOPES = ['https://www.googleapis.com/auth/bigquery']
 
 /**
- * The credentials that sign requests: those of the key file, or else Application Default Credentials
- * (`GOOGLE_APPLICATION_CREDENTIALS`, the file of `gcloud auth application-default login`, or the service account of the
- * machine). An endpoint of the user's own gets no credentials unless the URL names a key file, and none are looked for,
- * because the search asks a server that exists only on Google's machines.
+ * The credentials that sign requests: the key file, or else Application Default Credentials, which
+ * are `GOOGLE_APPLICATION_CREDENTIALS`, the file of `gcloud auth application-default login`, or the
+ * machine's service account. Requests to an endpoint other than Google's are not signed unless the
+ * URL names a key file. No credentials are looked for then, because that asks a server which exists
+ * only on Google's machines.
  */
 export function credentialsFor(address: BigQueryAddress): AuthClient {
   const { keyFile, endpoint } = address
@@ -29,7 +30,9 @@ export function credentialsFor(address: BigQueryAddress): AuthClient {
 
 type Signer = Pick<AuthClient, 'getRequestHeaders'>
 
-/** Finds the credentials when the first request is signed, and says in mixload's words why that failed. */
+/**
+ * Looks for the credentials when the first request is signed. Its errors say what the user can do.
+ */
 class Credentials extends PassThroughClient {
   readonly #address: BigQueryAddress
   #signer: Promise<Signer> | undefined
@@ -44,7 +47,7 @@ class Credentials extends PassThroughClient {
       this.#signer ??= signerOf(this.#address)
       return await (await this.#signer).getRequestHeaders()
     } catch (error) {
-      // The next request looks for them again.
+      // The next request looks again.
       this.#signer = undefined
       throw signInFailure(error, this.#address.keyFile)
     }
@@ -63,13 +66,14 @@ async function signerOf({ project, keyFile }: BigQueryAddress): Promise<Signer> 
   if (key.type === 'external_account') {
     const { environment_id, executable } = objectOf(key.credential_source)
     const Client = environment_id ? AwsClient : executable ? PluggableAuthClient : IdentityPoolClient
+    // Google's classes check the fields themselves.
     return new Client({ ...key, scopes: SCOPES } as never)
   }
-  // All other kinds. Google's library then also prints advice on files that others have written.
+  // The other kinds. Google's library then prints that one should not trust files of others.
   return new GoogleAuth({ keyFilename: keyFile, projectId: project, scopes: SCOPES })
 }
 
-/** The error of a JSON parser quotes the text, which is a secret here. */
+/** Does not show the error of the JSON parser, which quotes the text and with it a secret. */
 function keyIn(text: string) {
   try {
     return objectOf(JSON.parse(text))
@@ -78,9 +82,9 @@ function keyIn(text: string) {
   }
 }
 
-/** Codes of the system, and of Google's library where it stopped waiting. */
+/** Codes of the system, and of Google's library when it times out. */
 const NETWORK_CODES = /^(?:E(?:CONN|HOST|NET|PIPE|TIMEDOUT|AI_AGAIN|NOTFOUND)|EAI_AGAIN|ENOTFOUND|TimeoutError|UND_ERR)/
-/** Google's client sends a request unsigned if the error says this. */
+/** If the error says this, Google's client sends the request unsigned. */
 const NO_DEFAULT = /Could not load the default credentials.*/s
 
 function signInFailure(error: unknown, keyFile: string | undefined): Error {
@@ -101,7 +105,7 @@ function signInFailure(error: unknown, keyFile: string | undefined): Error {
   return new MixloadError('DESTINATION_FAILED', `Cannot sign in to BigQuery: ${reason}. ${advice}`, { cause })
 }
 
-/** Google's errors hold the request that failed, and that holds the secrets it was sent with. */
+/** Google's errors contain the request, and with it the secrets that it was sent with. */
 function withoutRequest(error: unknown): Error {
   const bare = new Error(messageOf(error))
   if (error instanceof Error && error.stack !== undefined) bare.stack = error.stack

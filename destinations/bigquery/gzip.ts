@@ -6,8 +6,8 @@ import { type FileRange, readRanges } from './file-ranges.ts'
 const CONCURRENCY = 4
 /**
  * Level 2: 416 MB of rows become 80 MB in 1.9 s of one core; level 1 gives 85 MB in 1.75 s, level 6
- * gives 66 MB in 4.2 s. Each chunk ends on a whole byte, so that others can follow. A compressed chunk
- * fits into one buffer: Node's default of 16 kB loses a fifth of the time between them.
+ * gives 66 MB in 4.2 s. Each chunk ends on a whole byte, so that others can follow. A compressed
+ * chunk fits into one buffer: Node's default of 16 kB loses a fifth of the time between them.
  */
 const DEFLATE = { level: 2, finishFlush: constants.Z_SYNC_FLUSH, chunkSize: 256 * 1024 }
 /** RFC 1952: deflate, no name, no time, a quick method, an unknown system. */
@@ -18,8 +18,8 @@ const LAST_BLOCK = Buffer.from([0x03, 0x00])
 const compress = promisify<Buffer, typeof DEFLATE, Buffer>(deflateRaw)
 
 /**
- * Ranges of files as one gzip file, compressed while it is read. Chunks are compressed in parallel, so
- * two cores take half as long as one. The engine's own gzip takes 21 s for the 416 MB above.
+ * Ranges of files as one gzip file, compressed while it is read. Chunks are compressed in parallel,
+ * so two cores take half as long as one. The engine's own gzip takes 21 s for the 416 MB above.
  */
 export function gzipRanges(ranges: readonly FileRange[]): AsyncIterable<Buffer> {
   return gzip(readRanges(ranges, CONCURRENCY))

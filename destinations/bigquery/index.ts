@@ -18,14 +18,14 @@ import type { EngineConnection } from '../../lib/engine.ts'
 import { MixloadError } from '../../lib/errors.ts'
 import { inTurns } from '../../lib/in-turns.ts'
 import { quoteName } from '../../lib/sql.ts'
-import { textOf } from './answers.ts'
 import { BigQueryClient } from './client.ts'
-import { addMissing } from './columns.ts'
+import { addMissingColumns } from './columns.ts'
 import { credentialsFor } from './credentials.ts'
-import { makeDataset, makeLedger } from './dataset.ts'
+import { ensureDataset, ensureLedger } from './dataset.ts'
 import { isTableName, SUPPORTS } from './dialect.ts'
 import { stepFailure } from './failures.ts'
 import { Jobs } from './jobs.ts'
+import { textOf } from './json.ts'
 import { Lease } from './lease.ts'
 import { newLeaseOwner, retireLeaseOwner } from './lease-owner.ts'
 import { LOADS, REJECTS } from './ledger.ts'
@@ -41,13 +41,16 @@ import { replaceViews } from './views.ts'
 
 export interface BigQueryOptions extends DestinationOptions {
   readonly timing?: Partial<Timing>
-  /** The most bytes of rows, before they are packed, in one file. */
+  /** The most bytes of rows, before compression, in one file. */
   readonly fileBytesMax?: number
 }
 
-/** "Maximum file size, compressed: 4 GB" (docs.cloud.google.com/bigquery/quotas): rows that are no more, packed are less. */
+/**
+ * "Maximum file size, compressed: 4 GB" (docs.cloud.google.com/bigquery/quotas); compression makes
+ * it less.
+ */
 const FILE_BYTES_MAX = 3_900_000_000
-/** How long giving up the lease may hold up the end of a run. */
+/** How long the release of the lease may delay the end of a run. */
 const RELEASE_MS = 15_000
 
 /** The destination of a URL `bigquery://PROJECT/DATASET`. */
@@ -55,14 +58,16 @@ export function fromOptions(options: DestinationOptions): Destination {
   return createBigQueryDestination(options)
 }
 
-/** Loads into a dataset of BigQuery by load jobs. A lease, kept in the dataset, is the run lock. */
+/**
+ * Loads into a BigQuery dataset by load jobs. The run lock is a lease that is kept in the dataset.
+ */
 export function createBigQueryDestination(options: BigQueryOptions): Destination {
   return inTurns(new BigQueryDestination(options))
 }
 
-/** All that a destination has while it is open. */
+/** What a destination has while it is open. */
 interface Access {
-  /** Undefined where it is open only to read. */
+  /** Undefined if it is open to read only. */
   readonly writing: Writing | undefined
   readonly cache: MetadataCache
 }
@@ -81,7 +86,9 @@ class BigQueryDestination implements Destination {
   readonly #client: BigQueryClient
   readonly #tables: Tables
   readonly #jobs: Jobs
-  /** One for all its life, so that it knows its own hold again where giving it up went unanswered. */
+  /**
+   * The same for its whole life, so that it recognizes its own lease if a release went unanswered.
+   */
   readonly #owner = newLeaseOwner()
   #location: string | undefined
   #access: Access | undefined
@@ -103,7 +110,7 @@ class BigQueryDestination implements Destination {
       timing,
       pace,
       location: () => this.#location,
-      idleTable: this.#tables.reference(REJECTS),
+      placeholderTable: this.#tables.reference(REJECTS),
     })
   }
 
@@ -121,8 +128,8 @@ class BigQueryDestination implements Destination {
   }
 
   async #openToWrite(signal: AbortSignal): Promise<void> {
-    const made = await makeDataset(this.#tables, this.#address, signal)
-    this.#location = made.location
+    const dataset = await ensureDataset(this.#tables, this.#address, signal)
+    this.#location = dataset.location
     const lease = new Lease({
       client: this.#client,
       tables: this.#tables,
@@ -132,8 +139,8 @@ class BigQueryDestination implements Destination {
     })
     let connection: EngineConnection | undefined
     try {
-      // The dataset's ledger is the same for all runs, so it can be made beside.
-      const [pending] = await Promise.all([lease.take(signal), makeLedger(this.#tables, made.isNew, signal)])
+      // Every run creates the same ledger, so it need not wait for the lease.
+      const [pending] = await Promise.all([lease.take(signal), ensureLedger(this.#tables, dataset.isNew, signal)])
       const cache = new MetadataCache(this.#tables, true)
       const loads = new Loads({
         tables: this.#tables,
@@ -163,7 +170,7 @@ class BigQueryDestination implements Destination {
     await this.#step(
       'cannot be opened',
       async () => {
-        // Whether it may be read at all is better known now than in the middle of something.
+        // Fails now, not later, if the dataset may not be read.
         this.#location = textOf((await this.#tables.getDataset(signal))?.location)
         this.#access = { writing: undefined, cache: new MetadataCache(this.#tables, false) }
       },
@@ -182,7 +189,7 @@ class BigQueryDestination implements Destination {
     const { cache } = this.#opened
     await this.#step('cannot add columns', async () => {
       await lease.assertHeld()
-      await addMissing({ tables: this.#tables, cache, jobs: this.#jobs }, table, columns)
+      await addMissingColumns({ tables: this.#tables, cache, jobs: this.#jobs }, table, columns)
     })
   }
 
@@ -203,7 +210,7 @@ class BigQueryDestination implements Destination {
     let plan: LoadPlan | undefined
     try {
       const settled = await this.#step(what, () => loads.settleDoubt(signal), signal)
-      // A try before this one was committed, which nobody knew until now.
+      // An attempt before this one was committed, which was unknown until now.
       const before = settled.find(({ loadId }) => loadId === record.loadId)
       if (before !== undefined) return before
       const until = AbortSignal.any([signal, over.signal])
@@ -236,7 +243,7 @@ class BigQueryDestination implements Destination {
 
   async putViews(views: readonly View[]): Promise<void> {
     const { lease } = this.#writing
-    await this.#step('cannot make the views', async () => {
+    await this.#step('cannot create the views', async () => {
       await lease.assertHeld()
       await replaceViews({ client: this.#client, tables: this.#tables, location: this.#location }, views)
     })
@@ -244,12 +251,12 @@ class BigQueryDestination implements Destination {
 
   async query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
     const { writing } = this.#opened
-    const asking = { client: this.#client, location: this.#location, warn: this.#options.warn }
+    const context = { client: this.#client, location: this.#location, warn: this.#options.warn }
     return this.#step(
       'cannot run the query',
       async () => {
         if (writing === undefined && (await this.#tables.get(LOADS, signal)) === undefined) return 0
-        return queryRows(asking, sql, take, signal)
+        return queryRows(context, sql, take, signal)
       },
       signal,
     )
@@ -272,7 +279,7 @@ class BigQueryDestination implements Destination {
     this.#access = undefined
     if (writing === undefined) return
     writing.connection.close()
-    // Where it can't be given up now, it ends by itself.
+    // If it cannot be released now, it expires.
     await writing.lease.release(AbortSignal.timeout(RELEASE_MS)).catch(() => {})
   }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { type Answer, textOf } from './answers.ts'
+import { type JsonObject, textOf } from './json.ts'
 
 /** A run that may hold the lease, as it introduces itself to other runs. */
 export interface LeaseOwner {
@@ -32,7 +32,7 @@ export function retireLeaseOwner({ id }: LeaseOwner): void {
 }
 
 /** The owner in a note; undefined if it names none. */
-export function leaseOwnerIn(note: Answer): LeaseOwner | undefined {
+export function leaseOwnerIn(note: JsonObject): LeaseOwner | undefined {
   const [id, host] = [textOf(note.id), textOf(note.host)]
   if (id === undefined || host === undefined) return undefined
   return { id, host, pid: Number(note.pid), machine: textOf(note.machine), began: textOf(note.began) }
@@ -62,7 +62,9 @@ function thisMachine(): string | undefined {
   }
 }
 
-/** proc(5): the 22nd field. The second one, in parentheses, may contain anything, so it is skipped. */
+/**
+ * proc(5): the 22nd field. The second one, in parentheses, may contain anything, so it is skipped.
+ */
 const START_TIME_INDEX = 22 - 3
 
 function startOf(pid: number): string | undefined {

@@ -1,6 +1,6 @@
 import { MixloadError } from '../../lib/errors.ts'
-import { type Answer, objectOf, textOf } from './answers.ts'
 import type { BigQueryClient } from './client.ts'
+import { type JsonObject, objectOf, textOf } from './json.ts'
 import { isKnownDead, type LeaseOwner, leaseOwnerIn, nameOf } from './lease-owner.ts'
 import { LEASE } from './ledger.ts'
 import { decodePendingLoads, encodePendingLoads, type PendingLoad } from './pending-loads.ts'
@@ -23,11 +23,11 @@ export interface LeaseOptions {
 }
 
 /**
- * The run lock: a note in the description of a table. BigQuery's API has one operation that only one
- * of two runs can do: to change a table on the condition that nobody has changed it since (If-Match).
- * It is free of charge. The lease holds for some minutes and is renewed while the run lives, so a run
- * that was killed keeps others out no longer than that. Its times are the server's. The note also says
- * what is being loaded, for the run that comes after one that was killed.
+ * The run lock: a note in the description of a table. BigQuery's API has one operation that only
+ * one of two runs can do: to change a table on the condition that nobody has changed it since
+ * (If-Match). It is free of charge. The lease holds for some minutes and is renewed while the run
+ * lives, so a run that was killed keeps others out no longer than that. Its times are the server's.
+ * The note also says what is being loaded, for the run that comes after one that was killed.
  */
 export class Lease {
   readonly #options: LeaseOptions
@@ -35,7 +35,9 @@ export class Lease {
   #table: Table | undefined
   #pending: readonly PendingLoad[] = []
   #since = ''
-  /** The last renewal, by the monotonic clock and by the one that goes on while the machine sleeps. */
+  /**
+   * The last renewal, by the monotonic clock and by the one that goes on while the machine sleeps.
+   */
   #renewedAt = { steady: 0, wall: 0 }
   #lostTo: string | undefined
   #timer: NodeJS.Timeout | undefined
@@ -53,7 +55,8 @@ export class Lease {
 
   /**
    * Takes the lease.
-   * @returns what the previous run has left unsettled. It stays in the note until {@link note} replaces it.
+   * @returns what the previous run has left unsettled. It stays in the note until {@link note}
+   *   replaces it.
    * @throws MixloadError DESTINATION_BUSY naming the owner.
    */
   async take(signal: AbortSignal): Promise<readonly PendingLoad[]> {
@@ -99,13 +102,16 @@ export class Lease {
     })
   }
 
-  /** The pending loads are settled. The next change of the note says so; until then it does no harm. */
+  /**
+   * The pending loads are settled. The next change of the note says so; until then it does no harm.
+   */
   settled(): void {
     this.#pending = []
   }
 
   /**
-   * Fails if the lease is no longer held. Renews it if it is about to expire, as after the machine has slept.
+   * Fails if the lease is no longer held. Renews it if it is about to expire, as after the machine
+   * has slept.
    * @throws MixloadError DESTINATION_BUSY.
    */
   async assertHeld(signal?: AbortSignal): Promise<void> {
@@ -148,8 +154,8 @@ export class Lease {
       if (this.#table === undefined) throw new MixloadError('DESTINATION_FAILED', 'The lease is not held.')
       const changed = await tables.change(LEASE, this.#table, { description }, signal)
       if (changed !== undefined) return this.#hold(changed)
-      // Another run has the lease, or our change was made and its answer lost, or the table was changed
-      // in other ways.
+      // Another run has the lease, or our change was made and its answer lost, or the table was
+      // changed in other ways.
       const found = await tables.get(LEASE, signal)
       const note = readNote(found?.description ?? '')
       if (found === undefined || note.owner?.id !== owner.id) {
@@ -206,7 +212,7 @@ interface LeaseNote {
 }
 
 function readNote(description: string): LeaseNote {
-  let note: Answer
+  let note: JsonObject
   try {
     note = objectOf(JSON.parse(description))
   } catch {
@@ -221,6 +227,6 @@ function readNote(description: string): LeaseNote {
   }
 }
 
-function leaseTable(description: string): Answer {
+function leaseTable(description: string): JsonObject {
   return { description, schema: { fields: [{ name: 'unused', type: 'STRING' }] } }
 }

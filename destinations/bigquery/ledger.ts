@@ -2,7 +2,7 @@ import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
 import type { KnownColumn, LoadRecord, WriteMode } from '../../lib/destination.ts'
 import { dayRowsOf } from '../../lib/time/day-tally.ts'
 import type { Day } from '../../lib/time/days.ts'
-import { type Answer, at, textOf } from './answers.ts'
+import { at, type JsonObject, textOf } from './json.ts'
 import type { ListedRow } from './tables.ts'
 
 export const LOADS = '_mixload_loads'
@@ -12,7 +12,7 @@ export const LEASE = '_mixload_lease'
 
 const field = (name: string, type: string, mode: 'REQUIRED' | 'NULLABLE' = 'REQUIRED') => ({ name, type, mode })
 
-/** The schemas of the ledger's tables, for their making and for each job that writes them. */
+/** The schemas of the ledger's tables, for their creation and for each job that writes them. */
 export const SCHEMAS = {
   [LOADS]: [
     field('load_id', 'STRING'),
@@ -52,27 +52,28 @@ export const SCHEMAS = {
 export type LedgerTable = keyof typeof SCHEMAS
 
 /**
- * What the ledger's tables are made of. Those that every load writes have partitions: such tables may be changed ten
- * times as often, and more than 1,500 times a day (docs.cloud.google.com/bigquery/quotas, "Partitioned tables").
+ * The ledger's tables. Those that every load writes are partitioned, because such tables may be
+ * changed ten times as often, and more than 1,500 times a day
+ * (docs.cloud.google.com/bigquery/quotas, "Partitioned tables").
  */
-export const RESOURCES: Readonly<Record<LedgerTable, Answer>> = {
+export const RESOURCES: Readonly<Record<LedgerTable, JsonObject>> = {
   [LOADS]: {
-    description: 'A row for each load that mixload has committed. A load without its row here is not committed.',
+    description: 'One row for each load that mixload has committed. A load without a row here is not committed.',
     schema: { fields: SCHEMAS[LOADS] },
     timePartitioning: { type: 'DAY', field: 'loaded_at' },
   },
   [COLUMNS]: {
-    description: 'The columns that mixload has made, and the Mixpanel properties whose values they hold.',
+    description: 'The columns that mixload has created, and the Mixpanel properties whose values they hold.',
     schema: { fields: SCHEMAS[COLUMNS] },
     timePartitioning: { type: 'DAY', field: 'first_seen_at' },
   },
   [REJECTS]: {
-    description: 'Lines that Mixpanel sent and that are no events.',
+    description: 'Lines that Mixpanel sent and that are not valid events.',
     schema: { fields: SCHEMAS[REJECTS] },
   },
 }
 
-/** A row of the ledger, as it is listed. */
+/** The load in a listed row of the ledger. */
 export function loadOf(row: ListedRow): LoadRecord {
   return {
     loadId: textOf(row.load_id) ?? '',
@@ -92,7 +93,7 @@ export function loadOf(row: ListedRow): LoadRecord {
   }
 }
 
-/** A column and the table it is of. */
+/** The column in a listed row of the ledger, and its table. */
 export function columnOf(row: ListedRow): { readonly table: string; readonly column: KnownColumn } {
   const owner = textOf(row.owner_column)
   return {

@@ -16,7 +16,9 @@ export interface LoadPlan {
   readonly pending: PendingLoad
   /** Undefined if no job writes it. */
   readonly table: Table | undefined
-  /** What to upload, by the table or partition that it is for; a target without uploads is emptied. */
+  /**
+   * What to upload, by the table or partition that it is for; a target without uploads is emptied.
+   */
   readonly uploads: ReadonlyMap<string, readonly (readonly FileRange[])[]>
   readonly rejects: readonly FileRange[]
   /** Resolves when nothing writes files any more, whether or not that has failed. */
@@ -40,8 +42,8 @@ const DAYS_AT_ONCE = 4
 const STAGE_MS = 30 * 86_400_000
 
 /**
- * Commits loads. BigQuery has no transaction over several load jobs, so the steps have an order from
- * which every run can continue:
+ * Commits loads. BigQuery has no transaction over several load jobs, so the steps have an order
+ * from which every run can continue:
  *
  * 1. The pending load is noted in the lease.
  * 2. Rows that need more than one upload, and rejects, are gathered in staging tables.
@@ -60,7 +62,10 @@ export class Loads {
     this.#options = options
   }
 
-  /** @throws MixloadError or the signal's reason; then nothing of the load is left, or it is noted as pending. */
+  /**
+   * @throws MixloadError or the signal's reason; then nothing of the load is left, or it is noted
+   * as pending.
+   */
   async commit(plan: LoadPlan, signal: AbortSignal): Promise<void> {
     const { pending } = plan
     const what = `load ${pending.record.loadId} was not committed`
@@ -92,7 +97,9 @@ export class Loads {
     }
   }
 
-  /** Settles what this run has left in doubt. Returns the records of the loads that are committed. */
+  /**
+   * Settles what this run has left in doubt. Returns the records of the loads that are committed.
+   */
   async settleDoubt(signal?: AbortSignal): Promise<readonly LoadRecord[]> {
     const pending = this.#inDoubt
     if (pending === undefined) return []
@@ -102,7 +109,9 @@ export class Loads {
     return settled
   }
 
-  /** Finishes loads that this run or a killed one has left, or makes sure that they never appear. */
+  /**
+   * Finishes loads that this run or a killed one has left, or makes sure that they never appear.
+   */
   async settle(loads: readonly PendingLoad[], signal?: AbortSignal): Promise<readonly LoadRecord[]> {
     const { cache, jobs } = this.#options
     const committed: LoadRecord[] = []
@@ -112,7 +121,8 @@ export class Loads {
       if (!isCommitted) {
         const first = firstPurposes(pending).map((purpose) => jobIdOf(pending, purpose))
         isCommitted = true
-        // All of them, also after one that will never be done: the others must not be done later, either.
+        // All of them, also after one that will never be done: the others must not be done later,
+        // either.
         for (const id of first) isCommitted = (await jobs.outcomeOf(id, false, signal)) === 'done' && isCommitted
         if (isCommitted) await this.#finish(pending, new Set(first))
       }
@@ -151,7 +161,10 @@ export class Loads {
     await this.#options.tables.create(stage, { ...layout, schema, expirationTime, description }, signal)
   }
 
-  /** The jobs with which a load begins to be seen: those of its rows, or the next step if it has none. */
+  /**
+   * The jobs with which a load begins to be seen: those of its rows, or the next step if it has
+   * none.
+   */
   #firstJobs(plan: LoadPlan): readonly Job[] {
     const { pending, table } = plan
     if (pending.hasRows && table !== undefined) {
@@ -160,7 +173,9 @@ export class Loads {
     return pending.hasRejects ? [this.#rejectsJob(pending)] : [this.#ledgerJob(pending)]
   }
 
-  /** Runs the jobs. Returns why one failed; if the outcome of one is unknown, the load is in doubt. */
+  /**
+   * Runs the jobs. Returns why one failed; if the outcome of one is unknown, the load is in doubt.
+   */
   async #runAll(jobs: readonly Job[], signal: AbortSignal | undefined, pending: PendingLoad): Promise<unknown> {
     const waiting = [...jobs]
     let failure: unknown

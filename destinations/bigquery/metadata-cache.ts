@@ -3,9 +3,9 @@ import { COLUMNS, columnOf, LOADS, loadOf } from './ledger.ts'
 import type { Table, Tables } from './tables.ts'
 
 /**
- * The ledger and the schemas of the tables. The run that holds the lease reads them once and updates
- * them with its own changes, because no other run makes any. A run that only reads fetches them each
- * time. Listing rows needs no query and is free of charge.
+ * The ledger and the schemas of the tables. The run that holds the lease reads them once and
+ * updates them with its own changes, because no other run makes any. A run that only reads fetches
+ * them each time. Listing rows needs no query and is free of charge.
  */
 export class MetadataCache {
   readonly #tables: Tables

@@ -1,8 +1,8 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import type { LoadRecord, WriteMode } from '../../lib/destination.ts'
 import { addDays, type Day } from '../../lib/time/days.ts'
-import { type Answer, at, listOf, objectOf, textOf } from './answers.ts'
 import { inJobId, partitionOf } from './dialect.ts'
+import { at, type JsonObject, listOf, objectOf, textOf } from './json.ts'
 
 /**
  * A load that has begun, as it is noted before its first job is sent. It has all that another run
@@ -72,8 +72,8 @@ const PLAIN_CHARACTERS_MAX = 8000
 const COMPRESSED_CHARACTERS_MAX = 14_000
 
 /**
- * Pending loads as JSON, compressed if they are long. If they are still too long, the rows by day are
- * left out, because a load can be finished without them.
+ * Pending loads as JSON, compressed if they are long. If they are still too long, the rows by day
+ * are left out, because a load can be finished without them.
  */
 export function encodePendingLoads(loads: readonly PendingLoad[]): unknown {
   if (JSON.stringify(loads).length <= PLAIN_CHARACTERS_MAX) return loads
@@ -93,7 +93,7 @@ export function decodePendingLoads(noted: unknown): readonly PendingLoad[] {
   return listOf(list).map(objectOf).map(decoded)
 }
 
-function decoded(noted: Answer): PendingLoad {
+function decoded(noted: JsonObject): PendingLoad {
   const record = objectOf(noted.record)
   return {
     ...(noted as unknown as PendingLoad),

@@ -26,9 +26,9 @@ export interface PlanOptions extends UnloadOptions {
 const ROWS_STREAMED_MIN = 10_000
 
 /**
- * Writes the files of a load and plans its jobs. Everything wrong with a load that can be known without
- * BigQuery is found here, before the first job. Only many rows that go into one file may still be being
- * written when this returns.
+ * Writes the files of a load and plans its jobs. Everything wrong with a load that can be known
+ * without BigQuery is found here, before the first job. Only many rows that go into one file may
+ * still be being written when this returns.
  * @param signal also stops the writing.
  */
 export async function planLoad(

@@ -1,42 +1,50 @@
 import { randomUUID } from 'node:crypto'
 import type { Job } from '@google-cloud/bigquery'
 import type { TakeRows } from '../../lib/destination.ts'
-import { at, textOf } from './answers.ts'
 import { type BigQueryClient, inLocation, isOfCreatedJob } from './client.ts'
 import { isStatus } from './failures.ts'
+import { at, textOf } from './json.ts'
 
 /** What running a query needs. */
-export interface Asking {
+export interface QueryContext {
   readonly client: BigQueryClient
   readonly location: string | undefined
   readonly warn: (message: string) => void
 }
 
-/** A query that scans more is announced before it runs, because on-demand prices go by the bytes scanned. */
-const BYTES_TOLD_OF = 1_000_000_000
-const ROWS_PER_ANSWER = 20_000
+/** A query that scans more causes a warning, because on-demand prices go by the bytes scanned. */
+const WARNED_BYTES = 1_000_000_000
+const ROWS_PER_PAGE = 20_000
 
-/** Runs a query and hands over its rows, page by page. A dry run, which is free, says before how much it will scan. */
-export async function queryRows(asking: Asking, sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
+/**
+ * Runs a query and hands over its rows, page by page. A dry run, which is free, tells how much it
+ * will scan.
+ */
+export async function queryRows(
+  context: QueryContext,
+  sql: string,
+  take: TakeRows,
+  signal: AbortSignal,
+): Promise<number> {
   const query = `SELECT TO_JSON_STRING(_row) AS json FROM (${sql}\n) AS _row`
-  const job = await startQuery(asking, query, signal)
+  const job = await startQuery(context, query, signal)
   let count = 0
   for (let pageToken: string | undefined; ; ) {
-    const page = { maxResults: ROWS_PER_ANSWER, autoPaginate: false, ...(pageToken === undefined ? {} : { pageToken }) }
+    const page = { maxResults: ROWS_PER_PAGE, autoPaginate: false, ...(pageToken === undefined ? {} : { pageToken }) }
     const [rows, next] = await job.getQueryResults(page)
     count += rows.length
     if (rows.length > 0) await take(rows.map((row) => textOf(at(row, 'json')) ?? 'null'))
-    // A query that still runs answers without rows, and is asked again.
+    // While the query runs, a page has no rows, and the next request has no token.
     if (next === undefined || next === null) return count
     pageToken = next.pageToken
   }
 }
 
-async function startQuery({ client, location, warn }: Asking, query: string, signal: AbortSignal): Promise<Job> {
+async function startQuery({ client, location, warn }: QueryContext, query: string, signal: AbortSignal): Promise<Job> {
   const bigquery = client.withSignal(signal)
   const [dryRun] = await bigquery.createQueryJob({ query, dryRun: true, ...inLocation(location) })
   const bytes = Number(at(dryRun.metadata, 'statistics', 'totalBytesProcessed') ?? 0)
-  if (bytes >= BYTES_TOLD_OF) {
+  if (bytes >= WARNED_BYTES) {
     warn(`BigQuery scans ${(bytes / 1e9).toFixed(1)} GB for a query, which it may charge for.`)
   }
   const jobId = `mixload_query_${randomUUID()}`
@@ -44,7 +52,8 @@ async function startQuery({ client, location, warn }: Asking, query: string, sig
     const [job] = await bigquery.createQueryJob({ query, jobId, ...inLocation(location) })
     return job
   } catch (error) {
-    // Its answer was lost and it was sent again, or it has failed already, which its results say.
+    // The answer to an attempt before was lost, or the query has failed, which its results will
+    // say.
     if (isStatus(error, 409) || isOfCreatedJob(error)) return bigquery.job(jobId, inLocation(location))
     throw error
   }

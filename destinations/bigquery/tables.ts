@@ -1,33 +1,34 @@
 import type { Dataset, TableMetadata } from '@google-cloud/bigquery'
-import { type Answer, at, listOf, objectOf, textOf } from './answers.ts'
 import type { BigQueryClient } from './client.ts'
 import { unlessStatus } from './failures.ts'
+import { at, type JsonObject, listOf, objectOf, textOf } from './json.ts'
 import type { Pace } from './pace.ts'
 
-/** A column as the API has it. What mixload does not know of it goes back as it came. */
+/** A column of a table. */
 export interface Field {
   readonly name: string
   readonly type: string
-  readonly resource: Answer
+  /** As the API has it, with what mixload does not know; it must go back unchanged. */
+  readonly resource: JsonObject
 }
 
-/** A table or view as it is. */
+/** A table or view as it was read. */
 export interface Table {
   readonly etag: string
   /** `TABLE`, `VIEW` and so on. */
   readonly kind: string
   readonly fields: readonly Field[]
   readonly description: string
-  /** The column whose days are its partitions; undefined where it is laid out in another way. */
+  /** The column whose days are the partitions; undefined if there are none, or others. */
   readonly dayColumn: string | undefined
-  /** How it is laid out, as the API has it. */
-  readonly layout: Answer
+  /** Partitioning and clustering, as the API has them. */
+  readonly layout: JsonObject
 }
 
 /** A row by the names of its columns, with values as Google's client reads them. */
-export type ListedRow = Answer
+export type ListedRow = JsonObject
 
-/** The tables and views of a dataset, and the rows of small ones. None of it costs anything. */
+/** The tables and views of a dataset, and the rows of small ones. None of this costs anything. */
 export class Tables {
   readonly #client: BigQueryClient
   readonly #pace: Pace
@@ -41,13 +42,13 @@ export class Tables {
     this.dataset = dataset
   }
 
-  /** The dataset's resource; undefined where there is none. */
-  async getDataset(signal?: AbortSignal): Promise<Answer | undefined> {
+  /** The dataset's resource; undefined if it does not exist. */
+  async getDataset(signal?: AbortSignal): Promise<JsonObject | undefined> {
     return unlessStatus(404, async () => (await this.#dataset(signal).getMetadata())[0])
   }
 
-  /** Returns its resource; undefined where there is one already. */
-  async createDataset(location: string | undefined, signal?: AbortSignal): Promise<Answer | undefined> {
+  /** Returns the resource of the new dataset; undefined if it exists already. */
+  async createDataset(location: string | undefined, signal?: AbortSignal): Promise<JsonObject | undefined> {
     const resource = { ...(location === undefined ? {} : { location }), description: 'Loaded from Mixpanel by mixload' }
     return unlessStatus(409, async () => {
       const [, created] = await this.#client.withSignal(signal).createDataset(this.dataset, resource)
@@ -55,42 +56,46 @@ export class Tables {
     })
   }
 
+  /** Undefined if it does not exist. */
   async get(table: string, signal?: AbortSignal): Promise<Table | undefined> {
     return unlessStatus(404, async () => tableOf((await this.#dataset(signal).table(table).getMetadata())[0]))
   }
 
-  /** Undefined where there is one already. */
-  async create(table: string, resource: Answer, signal?: AbortSignal): Promise<Table | undefined> {
+  /** Undefined if it exists already. */
+  async create(table: string, resource: JsonObject, signal?: AbortSignal): Promise<Table | undefined> {
     await this.#pace.wait(table, resource.timePartitioning !== undefined, signal)
     return unlessStatus(409, async () => {
       const [, created] = await this.#dataset(signal).createTable(table, resource as TableMetadata)
-      return tableOf(objectOf(created))
+      return tableOf(created)
     })
   }
 
-  /** Changes what `resource` has; undefined if somebody has changed the table since it was read as `read`. */
-  async change(table: string, read: Table, resource: Answer, signal?: AbortSignal): Promise<Table | undefined> {
+  /**
+   * Changes what `resource` has; undefined if somebody has changed the table since it was read as
+   * `read`.
+   */
+  async change(table: string, read: Table, resource: JsonObject, signal?: AbortSignal): Promise<Table | undefined> {
     await this.#pace.wait(table, read.dayColumn !== undefined, signal)
     return unlessStatus(412, async () => {
       // Google's client sends the etag of the metadata as If-Match.
       const metadata = { ...resource, etag: read.etag } as TableMetadata
       const [changed] = await this.#dataset(signal).table(table).setMetadata(metadata)
-      return tableOf(objectOf(changed))
+      return tableOf(changed)
     })
   }
 
-  /** Does nothing where there is none. */
+  /** Does nothing if it does not exist. */
   async remove(table: string, signal?: AbortSignal): Promise<void> {
     await unlessStatus(404, () => this.#dataset(signal).table(table).delete())
   }
 
-  /** All rows of a small table, in no order; none if there is no such table. */
+  /** All rows of a small table, in no order; none if it does not exist. */
   async rows(table: string, signal?: AbortSignal): Promise<readonly ListedRow[]> {
     const rows = await unlessStatus(404, async () => (await this.#dataset(signal).table(table).getRows())[0])
     return rows ?? []
   }
 
-  /** As jobs name a table, or a partition of one. */
+  /** How jobs name a table, or a partition of one. */
   reference(table: string): { readonly projectId: string; readonly datasetId: string; readonly tableId: string } {
     return { projectId: this.project, datasetId: this.dataset, tableId: table }
   }
@@ -100,18 +105,18 @@ export class Tables {
   }
 }
 
-function tableOf(answer: Answer): Table {
-  const fields = listOf(at(answer, 'schema', 'fields')).map((field): Field => {
-    const resource = objectOf(field)
-    return { name: textOf(resource.name) ?? '', type: textOf(resource.type) ?? '', resource }
+function tableOf(resource: unknown): Table {
+  const { etag, type, description, timePartitioning, rangePartitioning, clustering } = objectOf(resource)
+  const fields = listOf(at(resource, 'schema', 'fields')).map((value): Field => {
+    const field = objectOf(value)
+    return { name: textOf(field.name) ?? '', type: textOf(field.type) ?? '', resource: field }
   })
-  const { timePartitioning, rangePartitioning, clustering } = answer
   const isByDay = at(timePartitioning, 'type') === 'DAY'
   return {
-    etag: textOf(answer.etag) ?? '',
-    kind: textOf(answer.type) ?? '',
+    etag: textOf(etag) ?? '',
+    kind: textOf(type) ?? '',
     fields,
-    description: textOf(answer.description) ?? '',
+    description: textOf(description) ?? '',
     dayColumn: isByDay ? textOf(at(timePartitioning, 'field')) : undefined,
     layout: Object.fromEntries(
       Object.entries({ timePartitioning, rangePartitioning, clustering }).filter(([, value]) => value !== undefined),

@@ -3,8 +3,8 @@ import type { Readable } from 'node:stream'
 import type { common } from '@google-cloud/bigquery'
 import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
 import { MixloadError, messageOf } from '../../lib/errors.ts'
-import { type Answer, objectOf, refusalOf } from './answers.ts'
-import { ApiFailure } from './failures.ts'
+import { ApiFailure, errorIn } from './failures.ts'
+import { type JsonObject, objectOf } from './json.ts'
 
 /** A request as Google's client makes it. */
 export type ApiRequest = common.DecorateRequestOptions
@@ -17,8 +17,8 @@ export interface Sending {
 }
 
 /**
- * Carries requests to BigQuery, each of them once. Google's client has a transport of its own, which has no timeouts and
- * cannot abort: docs/decisions/0014-what-googles-client-does.md.
+ * Sends requests to BigQuery, each of them once. The transport of Google's client has no timeouts
+ * and cannot abort: see docs/decisions/0014-what-googles-client-does.md.
  */
 export class Transport {
   readonly #endpoint: string
@@ -31,7 +31,9 @@ export class Transport {
     this.#endpoint = endpoint
   }
 
-  /** The server's time, milliseconds since 1970. Two machines that go by it agree on when a lease ends. */
+  /**
+   * The server's time, milliseconds since 1970, so that two machines agree on when a lease expires.
+   */
   get serverNow(): number {
     return this.#clock === undefined ? Date.now() : this.#clock.server + performance.now() - this.#clock.own
   }
@@ -40,7 +42,10 @@ export class Transport {
    * Sends a signed request and returns the JSON object that answers it.
    * @throws ApiFailure; the signal's reason.
    */
-  async send({ method = 'GET', uri, qs, headers }: ApiRequest, { body, timeoutMs, signal }: Sending): Promise<Answer> {
+  async send(
+    { method = 'GET', uri, qs, headers }: ApiRequest,
+    { body, timeoutMs, signal }: Sending,
+  ): Promise<JsonObject> {
     const what = `${method} /${uri}`
     let status: number
     let text: string
@@ -59,12 +64,12 @@ export class Transport {
       text = await response.body.text()
     } catch (error) {
       signal?.throwIfAborted()
-      // What the body is read from has failed.
+      // The source of the body has failed.
       if (error instanceof MixloadError) throw error
       throw new ApiFailure(`${what} was not answered: ${messageOf(error)}`, { isUnanswered: true, cause: error })
     }
     if (status >= 200 && status < 300) return parsed(text, what)
-    const { message, reason } = refusalOf(text)
+    const { message, reason } = errorIn(text)
     throw new ApiFailure(message ?? `${what} was answered with ${status}`, { status, reason })
   }
 
@@ -79,8 +84,10 @@ export class Transport {
   }
 }
 
-/** A text that is not JSON was cut off, or is a proxy's page: what was done is unknown, as without an answer. */
-function parsed(text: string, what: string): Answer {
+/**
+ * An answer that is not JSON was cut off, or is a proxy's page. What BigQuery did is unknown then.
+ */
+function parsed(text: string, what: string): JsonObject {
   if (text.trim() === '') return {}
   try {
     return objectOf(JSON.parse(text))

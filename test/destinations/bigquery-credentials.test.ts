@@ -137,7 +137,7 @@ describe('credentials for BigQuery', () => {
     // Where nothing listens.
     vi.stubEnv('HTTPS_PROXY', 'http://127.0.0.1:1')
     const failure = await headersOf(credentialsFor({ ...ADDRESS, keyFile: path })).catch((error: unknown) => error)
-    expect(failure).toMatchObject({ isPassing: true })
+    expect(failure).toMatchObject({ isTransient: true })
     expect(inspect(failure, { depth: null, showHidden: true })).not.toMatch(/hush-hush|PRIVATE KEY/)
   })
 
@@ -160,7 +160,7 @@ describe('credentials for BigQuery', () => {
   it('that can’t be asked for now are asked for later', async () => {
     const path = await keyFile(1)
     const credentials = credentialsFor({ ...ADDRESS, keyFile: path })
-    await expect(headersOf(credentials)).rejects.toMatchObject({ isPassing: true })
+    await expect(headersOf(credentials)).rejects.toMatchObject({ isTransient: true })
     await keyFile(portOf())
     expect(await headersOf(credentials)).toMatchObject({ authorization: 'Bearer token-1' })
   })

@@ -42,7 +42,7 @@ describe('names of columns for BigQuery', () => {
     '__root__',
     '_colidentifier_1',
     '_change_type',
-  ])('such as %s are BigQuery’s own', (name) => expect(columnNameFault(name)).toContain('BigQuery keeps'))
+  ])('such as %s are BigQuery’s own', (name) => expect(columnNameFault(name)).toContain('BigQuery reserves'))
 
   it.each(['', 'a b', 'a-b', '$os', 'a.b', '1st', 'a`b', '😀', 'a\nb', 'x'.repeat(301), 'a\0'])(
     'such as %j are refused',
