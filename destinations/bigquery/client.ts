@@ -1,171 +1,161 @@
 import { randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
-import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
-import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import { BigQuery, common } from '@google-cloud/bigquery'
+import type { AuthClient } from 'google-auth-library'
 import { VERSION } from '../../lib/core/version.ts'
-import { type Answer, objectOf, refusalOf } from './answers.ts'
-import type { Authorize } from './credentials.ts'
 import { ApiFailure } from './failures.ts'
-import { retryingApi } from './retries.ts'
+import type { JsonObject } from './json.ts'
+import { withRetries } from './retries.ts'
 import type { Timing } from './timing.ts'
+import { type ApiRequest, Transport } from './transport.ts'
 
-/** A request to the API. */
-export interface Call {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
-  /** From the project on, each part encoded: see {@link pathOf}. */
-  readonly path: string
-  readonly query?: Readonly<Record<string, string>>
-  readonly body?: unknown
-  /** Only where the thing still has this etag. */
-  readonly ifMatch?: string
-}
-
-/** A call that brings a file. */
+/** A job with the file that it loads. */
 export interface Upload {
-  readonly path: string
-  /** The job. */
-  readonly body: unknown
-  /** Opened anew for each try. */
+  readonly job: JsonObject
+  /** Opened again for each attempt. */
   readonly content: () => AsyncIterable<Buffer>
 }
 
 export interface ClientOptions {
   /** Such as `https://bigquery.googleapis.com`. */
-  readonly base: string
-  readonly authorize: Authorize
+  readonly endpoint: string
+  readonly project: string
+  readonly credentials: AuthClient
   readonly timing: Timing
 }
 
-const ANSWER_TIMEOUT_MS = 60_000
-/** How long an upload may stand still, or its answer take after the last byte. */
-const UPLOAD_TIMEOUT_MS = 600_000
+type MakeRequest = BigQuery['makeAuthenticatedRequest']
+type TakeAnswer = (error: Error | null, answer?: JsonObject) => unknown
 
-/** Parts of a path, encoded. */
-export function pathOf(...parts: readonly string[]): string {
-  return parts.map(encodeURIComponent).join('/')
-}
+const USER_AGENT = `mixload/${VERSION}`
 
 /**
- * Speaks BigQuery's REST API (cloud.google.com/bigquery/docs/reference/rest). Google's own client signs the requests; it
- * does not send them, because there its uploads can be neither interrupted nor tried again, and its errors don't say
- * whether there was an answer.
+ * Google's client, with its requests carried by {@link Transport}. The client makes each request,
+ * signs it and reads the answer. The transport adds abort signals and timeouts, and this class the
+ * retries of {@link Timing}. A request may therefore have been done by an attempt before the last
+ * one, which is then answered with 409, 412 or 404. Only uploads are made here. See
+ * docs/decisions/0014-what-googles-client-does.md.
  */
 export class BigQueryClient {
   readonly #options: ClientOptions
-  readonly #agent = new EnvHttpProxyAgent({ connectTimeout: 30_000 })
-  /** The server's clock as of its last answer, and ours, which never goes back, at that moment. */
-  #clock: { readonly server: number; readonly own: number } | undefined
+  readonly #transport: Transport
+  readonly #signer: BigQuery
 
   constructor(options: ClientOptions) {
     this.#options = options
+    this.#transport = new Transport(options.endpoint)
+    this.#signer = this.#newClient()
   }
 
-  /** The server's time, milliseconds since 1970. So that two machines agree on when a lease ends. */
+  /** The server's time, milliseconds since 1970. */
   get serverNow(): number {
-    return this.#clock === undefined ? Date.now() : this.#clock.server + performance.now() - this.#clock.own
+    return this.#transport.serverNow
   }
 
   /**
-   * The answer to a call, which is sent again while the failure may pass: so it may have been done before the answer
-   * that counts, and then that says 409, 412 or 404.
+   * Google's client for calls that end when the signal is aborted. They reject with ApiFailure or
+   * the signal's reason.
+   */
+  withSignal(signal?: AbortSignal): BigQuery {
+    const client = this.#newClient()
+    const { authClient, getCredentials } = client.makeAuthenticatedRequest
+    const makeRequest = (request: ApiRequest, takeAnswer: TakeAnswer) => void this.#make(request, takeAnswer, signal)
+    client.makeAuthenticatedRequest = Object.assign(makeRequest, { authClient, getCredentials }) as MakeRequest
+    return client
+  }
+
+  /**
+   * Sends a job with its file, which is read while it is sent. Google's client cannot abort an
+   * upload.
    * @throws ApiFailure; the signal's reason.
    */
-  async call(call: Call, signal?: AbortSignal): Promise<Answer> {
-    return retryingApi(this.#options.timing, signal, () => this.#callOnce(call, signal))
-  }
-
-  async #callOnce({ method, path, query, body, ifMatch }: Call, signal: AbortSignal | undefined): Promise<Answer> {
-    return this.#send(`/bigquery/v2/projects/${path}`, query ?? {}, {
-      method,
-      signal,
-      timeoutMs: ANSWER_TIMEOUT_MS,
-      headers: {
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...(ifMatch === undefined ? {} : { 'if-match': ifMatch }),
-      },
-      body: body === undefined ? null : JSON.stringify(body),
-    })
-  }
-
-  /** Sends a job with its file, once. The file is read while it is sent. */
-  async upload({ path, body, content }: Upload, signal?: AbortSignal): Promise<Answer> {
+  async upload({ job, content }: Upload, signal?: AbortSignal): Promise<JsonObject> {
+    const { project, timing } = this.#options
     const boundary = randomUUID()
-    return this.#send(
-      `/upload/bigquery/v2/projects/${path}`,
-      { uploadType: 'multipart' },
-      {
-        method: 'POST',
-        signal,
-        timeoutMs: UPLOAD_TIMEOUT_MS,
-        headers: { 'content-type': `multipart/related; boundary=${boundary}` },
-        body: Readable.from(multipart(boundary, JSON.stringify(body), content()), { objectMode: false }),
-      },
-    )
-  }
-
-  async #send(
-    path: string,
-    query: Readonly<Record<string, string>>,
-    sending: {
-      readonly method: Dispatcher.HttpMethod
-      readonly signal: AbortSignal | undefined
-      readonly timeoutMs: number
-      readonly headers: Readonly<Record<string, string>>
-      readonly body: string | Readable | null
-    },
-  ): Promise<Answer> {
-    const { signal, timeoutMs, method, body } = sending
-    const url = new URL(this.#options.base + path)
-    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
-    const what = `${method} ${url.pathname}`
-    const signature = await this.#options.authorize(url.href)
-    signal?.throwIfAborted()
-    let status: number
-    let text: string
-    try {
-      const answer = await request(url, {
-        method,
-        dispatcher: this.#agent,
-        signal: signal ?? null,
-        headersTimeout: timeoutMs,
-        bodyTimeout: timeoutMs,
-        headers: { accept: 'application/json', 'user-agent': `mixload/${VERSION}`, ...sending.headers, ...signature },
-        body,
-      })
-      status = answer.statusCode
-      this.#noteTime(answer.headers.date)
-      text = await answer.body.text()
-    } catch (error) {
-      signal?.throwIfAborted()
-      if (error instanceof MixloadError) throw error
-      throw new ApiFailure(`${what} was not answered: ${messageOf(error)}`, { isUnanswered: true, cause: error })
+    const request = {
+      method: 'POST',
+      uri: `upload/bigquery/v2/projects/${encodeURIComponent(project)}/jobs`,
+      qs: { uploadType: 'multipart' },
+      headers: { 'user-agent': USER_AGENT, 'content-type': `multipart/related; boundary=${boundary}` },
     }
-    if (status >= 200 && status < 300) return parsed(text, what)
-    const { message, reason } = refusalOf(text)
-    throw new ApiFailure(message ?? `${what} was answered with ${status}`, { status, reason })
-  }
-
-  #noteTime(date: string | string[] | undefined): void {
-    const server = Date.parse(String(date))
-    if (!Number.isNaN(server)) this.#clock = { server, own: performance.now() }
+    const body = () => Readable.from(multipart(boundary, JSON.stringify(job), content()), { objectMode: false })
+    return this.#send(request, body, timing.uploadMs, signal)
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy()
+    await this.#transport.close()
+  }
+
+  #newClient(): BigQuery {
+    const { project, credentials } = this.#options
+    const client = new BigQuery({ projectId: project, authClient: credentials, userAgent: USER_AGENT })
+    // A path, because the transport has the endpoint: BIGQUERY_EMULATOR_HOST must not replace it.
+    client.baseUrl = 'bigquery/v2'
+    return client
+  }
+
+  async #make(request: ApiRequest, takeAnswer: TakeAnswer, signal: AbortSignal | undefined): Promise<void> {
+    let answer: JsonObject
+    try {
+      answer = await this.#carry(request, signal)
+    } catch (error) {
+      takeAnswer(error instanceof Error ? error : new Error(String(error)))
+      return
+    }
+    try {
+      await takeAnswer(null, answer)
+    } catch (error) {
+      // Google's client assumes certain fields in an answer. Uncaught, this ends the process.
+      const what = `The answer to ${request.method ?? 'GET'} /${request.uri} is not in BigQuery's format`
+      takeAnswer(new ApiFailure(what, { isUnanswered: true, cause: error }))
+    }
+  }
+
+  /**
+   * The body is not passed on for signing, because that replaces `{{projectId}}` in all its texts.
+   */
+  async #carry({ json, ...request }: ApiRequest, signal: AbortSignal | undefined): Promise<JsonObject> {
+    const { answerMs } = this.#options.timing
+    if (json === undefined) return this.#send(request, () => null, answerMs, signal)
+    const headers = { ...request.headers, 'content-type': 'application/json' }
+    return this.#send({ ...request, headers }, () => JSON.stringify(json), answerMs, signal)
+  }
+
+  async #send(
+    request: ApiRequest,
+    body: () => string | Readable | null,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<JsonObject> {
+    return withRetries(this.#options.timing, signal, async () => {
+      const signed = await this.#sign({ ...request })
+      signal?.throwIfAborted()
+      return this.#transport.send(signed, { body: body(), timeoutMs, signal })
+    })
+  }
+
+  #sign(request: ApiRequest): Promise<ApiRequest> {
+    return new Promise((resolve, reject) => {
+      const onAuthenticated = (error: Error | null, signed = request) => (error ? reject(error) : resolve(signed))
+      this.#signer.makeAuthenticatedRequest(request, { onAuthenticated })
+    })
   }
 }
 
-function parsed(text: string, what: string): Answer {
-  if (text.trim() === '') return {}
-  try {
-    return objectOf(JSON.parse(text))
-  } catch (error) {
-    // Cut off, or a proxy's page: what was done is unknown, as if there were no answer.
-    throw new ApiFailure(`${what} was answered with something that is no JSON`, { isUnanswered: true, cause: error })
-  }
+/** The location of a job, for Google's client. */
+export function inLocation(location: string | undefined): { readonly location?: string } {
+  return location === undefined ? {} : { location }
 }
 
-/** RFC 2387, as docs.cloud.google.com/bigquery/docs/reference/api-uploads wants it: the job, then the file. */
+/**
+ * Whether Google's client has created a job and then found errors in it, which are better read from
+ * the job.
+ */
+export function isOfCreatedJob(error: unknown): boolean {
+  return error instanceof common.util.ApiError
+}
+
+/** RFC 2387, the job before the file: docs.cloud.google.com/bigquery/docs/reference/api-uploads. */
 async function* multipart(boundary: string, job: string, content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   yield Buffer.from(
     `--${boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n${job}\r\n` +

@@ -2,72 +2,77 @@ import { randomUUID } from 'node:crypto'
 import { MixloadError } from '../../lib/core/errors.ts'
 import type { NewColumn } from '../../lib/destination/contract.ts'
 import { columnRow } from '../../lib/destination/ledger-row.ts'
-import type { Answer } from './answers.ts'
-import type { Book } from './book.ts'
 import { assertColumns, assertTableName, descriptionOf, layoutOf, TYPE_NAMES } from './dialect.ts'
-import { isStatus } from './failures.ts'
-import { gzippedLines } from './gzip.ts'
+import { gzipLines } from './gzip.ts'
 import type { Jobs } from './jobs.ts'
+import type { JsonObject } from './json.ts'
 import { COLUMNS, RESOURCES } from './ledger.ts'
+import type { MetadataCache } from './metadata-cache.ts'
 import type { Table, Tables } from './tables.ts'
 
 /** What adding columns needs. */
-export interface ColumnMaking {
+export interface ColumnContext {
   readonly tables: Tables
-  readonly book: Book
+  readonly cache: MetadataCache
   readonly jobs: Jobs
 }
 
-/** How often a table is looked at anew when somebody else changes it in the same moment. */
+/** How often a table is read again when somebody else changes it at the same time. */
 const TRIES = 5
 
 /**
- * Makes the columns that are missing, and their table where it is not there: all of them in one change, since a table
- * may be changed only a few times in ten seconds. They are noted after that, so a column is known only once it is there.
+ * Creates the columns that are missing, and their table if it does not exist. All go into one
+ * change, because a table may be changed only a few times in ten seconds. They are recorded after
+ * that, so a column is known only once it exists.
  */
-export async function addMissing(making: ColumnMaking, name: string, columns: readonly NewColumn[]): Promise<void> {
-  const { book } = making
-  const there = new Set((await book.columns(name)).map((column) => column.name))
+export async function addMissingColumns(
+  context: ColumnContext,
+  name: string,
+  columns: readonly NewColumn[],
+): Promise<void> {
+  const existing = new Set((await context.cache.columns(name)).map((column) => column.name))
   const missing = columns.filter(
-    (column, index) => !there.has(column.name) && columns.findIndex((other) => other.name === column.name) === index,
+    (column, index) => !existing.has(column.name) && columns.findIndex((first) => first.name === column.name) === index,
   )
   if (missing.length === 0) return
   assertTableName(name)
-  for (let attempt = 0; ; attempt++) {
-    if (await isMade(making, name, missing)) break
-    if (attempt === TRIES)
-      throw new MixloadError('DESTINATION_UNAVAILABLE', `${name} is being changed by somebody else.`)
+  for (let attempt = 0; !(await createColumns(context, name, missing)); attempt++) {
+    if (attempt === TRIES) {
+      throw new MixloadError('DESTINATION_UNAVAILABLE', `Somebody else keeps changing table ${name} in BigQuery.`)
+    }
   }
-  await note(making, name, missing)
+  await record(context, name, missing)
 }
 
-async function isMade({ tables, book }: ColumnMaking, name: string, missing: readonly NewColumn[]): Promise<boolean> {
-  // Anew, because a load may have changed the table's etag.
-  const table = await book.tableAnew(name)
+/** Returns false if somebody else has changed the table at the same time. */
+async function createColumns(
+  { tables, cache }: ColumnContext,
+  name: string,
+  missing: readonly NewColumn[],
+): Promise<boolean> {
+  // A load may have changed the table's etag.
+  const table = await cache.reloadTable(name)
   const fields = (table?.fields ?? []).map((field) => field.name)
-  // A run that was killed may have made some and noted none.
+  // A run that was killed may have created some and recorded none.
   const added = missing.filter((column) => !fields.includes(column.name))
   assertColumns(name, fields, added)
-  const schema = { fields: [...(table?.fields ?? []).map(({ all }) => all), ...added.map(fieldOf)] }
+  const schema = { fields: [...(table?.fields ?? []).map(({ resource }) => resource), ...added.map(fieldOf)] }
   if (table === undefined) {
-    const made = await tables.create(name, { schema, ...layoutOf(added) })
-    if (made !== undefined) book.keepTable(name, made)
-    return made !== undefined
+    const created = await tables.create(name, { schema, ...layoutOf(added) })
+    if (created !== undefined) cache.putTable(name, created)
+    return created !== undefined
   }
-  if (table.kind !== 'TABLE')
-    throw new MixloadError('DESTINATION_FAILED', `${name} is no table of its own in BigQuery.`)
+  if (table.kind !== 'TABLE') {
+    throw new MixloadError('DESTINATION_FAILED', `${name} is a ${table.kind} in BigQuery, where a table is needed.`)
+  }
   assertSameTypes(name, table, missing)
   if (added.length === 0) return true
-  try {
-    book.keepTable(name, await tables.change(name, table, { schema }))
-    return true
-  } catch (error) {
-    if (isStatus(error, 412)) return false
-    throw error
-  }
+  const changed = await tables.change(name, table, { schema })
+  if (changed !== undefined) cache.putTable(name, changed)
+  return changed !== undefined
 }
 
-async function note({ tables, book, jobs }: ColumnMaking, name: string, columns: readonly NewColumn[]) {
+async function record({ tables, cache, jobs }: ColumnContext, name: string, columns: readonly NewColumn[]) {
   const firstSeenAt = new Date()
   const lines = columns.map((column) => JSON.stringify(columnRow({ ...column, table: name, firstSeenAt })))
   try {
@@ -85,34 +90,35 @@ async function note({ tables, book, jobs }: ColumnMaking, name: string, columns:
           schema: RESOURCES[COLUMNS].schema,
         },
       },
-      content: () => gzippedLines(lines),
+      content: () => gzipLines(lines),
     })
   } catch (error) {
-    book.forget()
+    cache.clear()
     throw error
   }
-  book.addColumns(
+  cache.addColumns(
     name,
     columns.map((column) => ({ ...column, firstSeenAt })),
   )
 }
 
-function fieldOf(column: NewColumn): Answer {
+function fieldOf(column: NewColumn): JsonObject {
+  const description = descriptionOf(column)
   return {
     name: column.name,
     type: TYPE_NAMES[column.type],
     mode: 'NULLABLE',
-    ...(descriptionOf(column) === undefined ? {} : { description: descriptionOf(column) }),
+    ...(description === undefined ? {} : { description }),
   }
 }
 
 function assertSameTypes(name: string, table: Table, columns: readonly NewColumn[]): void {
   for (const column of columns) {
-    const field = table.fields.find((other) => other.name === column.name)
+    const field = table.fields.find((existing) => existing.name === column.name)
     if (field === undefined || field.type === TYPE_NAMES[column.type]) continue
     throw new MixloadError(
       'DESTINATION_FAILED',
-      `${name} has a column ${column.name} already that mixload has not made, of type ${field.type}; it needs ${TYPE_NAMES[column.type]}.`,
+      `${name} has a column ${column.name} that mixload did not create, of type ${field.type}; mixload needs ${TYPE_NAMES[column.type]}.`,
     )
   }
 }

@@ -1,56 +1,113 @@
+import { readFile } from 'node:fs/promises'
+import {
+  type AuthClient,
+  AwsClient,
+  GoogleAuth,
+  IdentityPoolClient,
+  JWT,
+  PassThroughClient,
+  PluggableAuthClient,
+  UserRefreshClient,
+} from 'google-auth-library'
 import { MixloadError, messageOf } from '../../lib/core/errors.ts'
 import { ApiFailure } from './failures.ts'
+import { objectOf } from './json.ts'
 import type { BigQueryAddress } from './url.ts'
 
-/** Gives the headers that sign a request to this URL. */
-export type Authorize = (url: string) => Promise<Readonly<Record<string, string>>>
+const SCOPES = ['https://www.googleapis.com/auth/bigquery']
 
 /**
- * How requests are signed. Google's client looks for credentials, and renews tokens: those of a file, else Application
- * Default Credentials (`GOOGLE_APPLICATION_CREDENTIALS`, what `gcloud auth application-default login` has left, the
- * machine's own account). An endpoint of the user's own gets no credentials, and none are looked for, unless a file is
- * named: looking for them asks a server that only machines of Google have.
+ * The credentials that sign requests: the key file, or else Application Default Credentials, which
+ * are `GOOGLE_APPLICATION_CREDENTIALS`, the file of `gcloud auth application-default login`, or the
+ * machine's service account. Requests to an endpoint other than Google's are not signed unless the
+ * URL names a key file. No credentials are looked for then, because that asks a server which exists
+ * only on Google's machines.
  */
-export function authorizeFor({ project, keyFile, endpoint }: BigQueryAddress): Authorize {
-  if (endpoint !== undefined && keyFile === undefined) return async () => ({})
-  // Google's client takes a moment to load, and is not needed for an emulator.
-  let client: Promise<{ getRequestHeaders(url: string): Promise<Headers> }> | undefined
-  const makeClient = async () => {
-    const { BigQuery } = await import('@google-cloud/bigquery')
-    const { authClient } = new BigQuery({ projectId: project })
-    if (keyFile === undefined) return authClient.getClient()
-    // The way of GOOGLE_APPLICATION_CREDENTIALS. To name the file among the options is deprecated, which the client then
-    // writes to the console.
-    return authClient._getApplicationCredentialsFromFilePath(keyFile)
+export function credentialsFor(address: BigQueryAddress): AuthClient {
+  const { keyFile, endpoint } = address
+  return endpoint !== undefined && keyFile === undefined ? new PassThroughClient() : new Credentials(address)
+}
+
+type Signer = Pick<AuthClient, 'getRequestHeaders'>
+
+/**
+ * Looks for the credentials when the first request is signed. Its errors say what the user can do.
+ */
+class Credentials extends PassThroughClient {
+  readonly #address: BigQueryAddress
+  #signer: Promise<Signer> | undefined
+
+  constructor(address: BigQueryAddress) {
+    super()
+    this.#address = address
   }
-  return async (url) => {
+
+  override async getRequestHeaders(): Promise<Headers> {
     try {
-      client ??= makeClient()
-      return Object.fromEntries(await (await client).getRequestHeaders(url))
+      this.#signer ??= signerOf(this.#address)
+      return await (await this.#signer).getRequestHeaders()
     } catch (error) {
-      client = undefined
-      throw credentialsFailure(error, keyFile)
+      // The next request looks again.
+      this.#signer = undefined
+      throw signInFailure(error, this.#address.keyFile)
     }
   }
 }
 
-/** Of the system, and of Google's client where it gave up waiting. */
-const NETWORK_CODES = /^(?:E(?:CONN|HOST|NET|PIPE|TIMEDOUT|AI_AGAIN|NOTFOUND)|EAI_AGAIN|ENOTFOUND|TimeoutError|UND_ERR)/
+async function signerOf({ project, keyFile }: BigQueryAddress): Promise<Signer> {
+  if (keyFile === undefined) return new GoogleAuth({ projectId: project, scopes: SCOPES })
+  const key = keyIn(await readFile(keyFile, 'utf8'))
+  if (key.type === 'service_account') {
+    const client = new JWT({ scopes: SCOPES })
+    client.fromJSON(key)
+    return client
+  }
+  if (key.type === 'authorized_user') return UserRefreshClient.fromJSON(key)
+  if (key.type === 'external_account') {
+    const { environment_id, executable } = objectOf(key.credential_source)
+    const Client = environment_id ? AwsClient : executable ? PluggableAuthClient : IdentityPoolClient
+    // Google's classes check the fields themselves.
+    return new Client({ ...key, scopes: SCOPES } as never)
+  }
+  // The other kinds. Google's library then prints that one should not trust files of others.
+  return new GoogleAuth({ keyFilename: keyFile, projectId: project, scopes: SCOPES })
+}
 
-function credentialsFailure(error: unknown, keyFile: string | undefined): Error {
+/** Does not show the error of the JSON parser, which quotes the text and with it a secret. */
+function keyIn(text: string) {
+  try {
+    return objectOf(JSON.parse(text))
+  } catch {
+    throw new Error('the file is not valid JSON')
+  }
+}
+
+/** Codes of the system, and of Google's library when it times out. */
+const NETWORK_CODES = /^(?:E(?:CONN|HOST|NET|PIPE|TIMEDOUT|AI_AGAIN|NOTFOUND)|EAI_AGAIN|ENOTFOUND|TimeoutError|UND_ERR)/
+/** If the error says this, Google's client sends the request unsigned. */
+const NO_DEFAULT = /Could not load the default credentials.*/s
+
+function signInFailure(error: unknown, keyFile: string | undefined): Error {
+  const cause = withoutRequest(error)
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   const status = error instanceof Error && 'status' in error ? Number(error.status) : undefined
   if (NETWORK_CODES.test(code)) {
-    return new ApiFailure(`Google's sign-in did not answer: ${messageOf(error)}`, { isUnanswered: true, cause: error })
+    return new ApiFailure(`Google's sign-in did not answer: ${cause.message}`, { isUnanswered: true, cause })
   }
   if (status !== undefined && status >= 500) {
-    return new ApiFailure(`Google's sign-in failed: ${messageOf(error)}`, { status, cause: error })
+    return new ApiFailure(`Google's sign-in failed: ${cause.message}`, { status, cause })
   }
+  const reason = cause.message.replace(NO_DEFAULT, 'there are no Application Default Credentials')
   const advice =
     keyFile === undefined
       ? 'Set GOOGLE_APPLICATION_CREDENTIALS, run `gcloud auth application-default login`, or name a file with key_file in the URL.'
       : `Check the file that key_file names, ${keyFile}.`
-  return new MixloadError('DESTINATION_FAILED', `Cannot sign in to BigQuery: ${messageOf(error)}. ${advice}`, {
-    cause: error,
-  })
+  return new MixloadError('DESTINATION_FAILED', `Cannot sign in to BigQuery: ${reason}. ${advice}`, { cause })
+}
+
+/** Google's errors contain the request, and with it the secrets that it was sent with. */
+function withoutRequest(error: unknown): Error {
+  const bare = new Error(messageOf(error))
+  if (error instanceof Error && error.stack !== undefined) bare.stack = error.stack
+  return bare
 }

@@ -1,19 +1,25 @@
 import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import { at, listOf, textOf } from './json.ts'
 
-/** What an answer that is no success says of itself. */
+/** What is known about a failure. */
 export interface FailureFacts {
-  /** Of HTTP; undefined where there was no answer, and for jobs, which fail after they were accepted. */
+  /**
+   * Of HTTP; undefined if there was no answer, and for jobs, which fail after they were accepted.
+   */
   readonly status?: number | undefined
   /** One word of docs.cloud.google.com/bigquery/docs/error-messages. */
   readonly reason?: string | undefined
   readonly cause?: unknown
-  /** True where nobody knows whether the request arrived. */
+  /** True if it is unknown whether BigQuery received the request. */
   readonly isUnanswered?: boolean
-  /** True where it is a job that failed, after it was accepted. */
+  /** True if a job failed after it was accepted. */
   readonly isOfJob?: boolean
 }
 
-/** A request that failed, or a job. Told apart by status and reason; the message is for people. */
+/**
+ * A request or a job that failed. Status and reason decide what it means; the message is for
+ * people.
+ */
 export class ApiFailure extends Error {
   override readonly name = 'ApiFailure'
   readonly status: number | undefined
@@ -30,15 +36,15 @@ export class ApiFailure extends Error {
     this.isOfJob = isOfJob
   }
 
-  /** Whether the same may go well a moment later. */
-  get isPassing(): boolean {
-    if (this.isUnanswered || PASSING_REASONS.has(this.reason)) return true
-    return this.status !== undefined && (PASSING_STATUSES.has(this.status) || this.status > 501)
+  /** Whether the same request may succeed a moment later. */
+  get isTransient(): boolean {
+    if (this.isUnanswered || TRANSIENT_REASONS.has(this.reason)) return true
+    return this.status !== undefined && (TRANSIENT_STATUSES.has(this.status) || this.status > 501)
   }
 }
 
-/** The page of error messages says of these that one should try again. */
-const PASSING_REASONS = new Set([
+/** For these, the page of error messages says to try again. */
+const TRANSIENT_REASONS = new Set([
   'backendError',
   'internalError',
   'jobBackendError',
@@ -48,18 +54,32 @@ const PASSING_REASONS = new Set([
   'userRateLimitExceeded',
   'tableUnavailable',
 ])
-/** 501 is what will never be. */
-const PASSING_STATUSES = new Set([408, 429, 500])
+/** 501 is not one of them: it means that the method does not exist. */
+const TRANSIENT_STATUSES = new Set([408, 429, 500])
 
 /** docs.cloud.google.com/bigquery/docs/troubleshoot-quotas: wait for at least ten minutes. */
 const QUOTA_WAIT_MS = 600_000
 
 const ADVICE: Readonly<Record<string, string>> = {
   accessDenied:
-    'Grant roles/bigquery.jobUser on the project and roles/bigquery.dataEditor on the dataset; see the documentation of destinations.',
+    'Grant roles/bigquery.jobUser on the project and roles/bigquery.dataEditor on the dataset; see docs/destinations.md.',
   billingNotEnabled: 'Enable billing for the project.',
   required: 'Check the credentials.',
   authError: 'Check the credentials.',
+}
+
+/** The message and the reason in the body of an error response; none if it is not BigQuery's. */
+export function errorIn(body: string): { readonly message: string | undefined; readonly reason: string | undefined } {
+  let error: unknown
+  try {
+    error = at(JSON.parse(body), 'error')
+  } catch {
+    // A proxy's page, or nothing.
+  }
+  return {
+    message: textOf(at(error, 'message')),
+    reason: textOf(at(listOf(at(error, 'errors'))[0], 'reason')),
+  }
 }
 
 /** Whether it is a failure that was answered with this status. */
@@ -67,23 +87,38 @@ export function isStatus(error: unknown, status: number): error is ApiFailure {
   return error instanceof ApiFailure && error.status === status
 }
 
-/** The failure of a step, of which nothing was committed. */
+/** What a call returns; undefined if it was answered with this status. */
+export async function unlessStatus<T>(status: number, call: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await call()
+  } catch (error) {
+    if (isStatus(error, status)) return undefined
+    throw error
+  }
+}
+
+/** The failure of a step of which nothing was committed. */
 export function stepFailure(what: string, error: unknown): MixloadError {
   if (error instanceof MixloadError && error.code !== 'ENGINE_FAILED') return error
-  const says = `${what}: ${messageOf(error)}`
-  if (!(error instanceof ApiFailure)) return new MixloadError('DESTINATION_FAILED', says, { cause: error })
+  const message = `${what}: ${messageOf(error)}`
+  if (!(error instanceof ApiFailure)) return new MixloadError('DESTINATION_FAILED', message, { cause: error })
   if (error.reason === 'quotaExceeded') {
-    return new MixloadError('DESTINATION_UNAVAILABLE', `${says}. A limit of BigQuery is used up for a while.`, {
+    return new MixloadError('DESTINATION_UNAVAILABLE', `${message}. A quota of BigQuery is used up for a while.`, {
       cause: error,
       retryAfterMs: QUOTA_WAIT_MS,
     })
   }
-  if (error.isPassing) return new MixloadError('DESTINATION_UNAVAILABLE', says, { cause: error })
+  if (error.isTransient) return new MixloadError('DESTINATION_UNAVAILABLE', message, { cause: error })
   const advice = ADVICE[error.reason] ?? (error.status === 401 ? ADVICE.authError : undefined)
-  return new MixloadError('DESTINATION_FAILED', advice === undefined ? says : `${says} ${advice}`, { cause: error })
+  return new MixloadError('DESTINATION_FAILED', advice === undefined ? message : `${message} ${advice}`, {
+    cause: error,
+  })
 }
 
-/** Rows have landed, or may have; the ledger's row must still be written. The ledger is asked before the next try. */
+/**
+ * Rows are or may be in BigQuery, and the ledger's row is not. The ledger is asked before the next
+ * attempt.
+ */
 export function inDoubt(what: string, error: unknown): MixloadError {
   const { message, retryAfterMs } = stepFailure(what, error)
   return new MixloadError('COMMIT_IN_DOUBT', message, {

@@ -18,35 +18,39 @@ import type {
 } from '../../lib/destination/contract.ts'
 import { inTurns } from '../../lib/destination/serialized.ts'
 import type { EngineConnection } from '../../lib/engine/engine.ts'
-import { Book } from './book.ts'
 import { BigQueryClient } from './client.ts'
-import { addMissing } from './columns.ts'
-import { authorizeFor } from './credentials.ts'
-import { makeDataset, makeLedger } from './dataset.ts'
+import { addMissingColumns } from './columns.ts'
+import { credentialsFor } from './credentials.ts'
+import { ensureDataset, ensureLedger } from './dataset.ts'
 import { isTableName, SUPPORTS } from './dialect.ts'
 import { stepFailure } from './failures.ts'
-import { forgetHolder, newHolder } from './holder.ts'
 import { Jobs } from './jobs.ts'
+import { textOf } from './json.ts'
 import { Lease } from './lease.ts'
+import { newLeaseOwner, retireLeaseOwner } from './lease-owner.ts'
 import { LOADS, REJECTS } from './ledger.ts'
-import { Loads, type Plan } from './loads.ts'
+import { type LoadPlan, Loads } from './loads.ts'
+import { MetadataCache } from './metadata-cache.ts'
 import { Pace } from './pace.ts'
-import { planOf } from './plan.ts'
+import { planLoad } from './plan.ts'
 import { queryRows } from './query.ts'
 import { Tables } from './tables.ts'
 import { TIMING, type Timing } from './timing.ts'
-import { type BigQueryAddress, baseOf, parseUrl, placeOf } from './url.ts'
+import { type BigQueryAddress, endpointOf, parseUrl, placeOf } from './url.ts'
 import { replaceViews } from './views.ts'
 
 export interface BigQueryOptions extends DestinationOptions {
   readonly timing?: Partial<Timing>
-  /** The most bytes of rows, before they are packed, in one file. */
+  /** The most bytes of rows, before compression, in one file. */
   readonly fileBytesMax?: number
 }
 
-/** "Maximum file size, compressed: 4 GB" (docs.cloud.google.com/bigquery/quotas): rows that are no more, packed are less. */
+/**
+ * "Maximum file size, compressed: 4 GB" (docs.cloud.google.com/bigquery/quotas); compression makes
+ * it less.
+ */
 const FILE_BYTES_MAX = 3_900_000_000
-/** How long giving up the lease may hold up the end of a run. */
+/** How long the release of the lease may delay the end of a run. */
 const RELEASE_MS = 15_000
 
 /** The destination of a URL `bigquery://PROJECT/DATASET`. */
@@ -54,16 +58,18 @@ export function fromOptions(options: DestinationOptions): Destination {
   return createBigQueryDestination(options)
 }
 
-/** Loads into a dataset of BigQuery by load jobs. A lease, kept in the dataset, is the run lock. */
+/**
+ * Loads into a BigQuery dataset by load jobs. The run lock is a lease that is kept in the dataset.
+ */
 export function createBigQueryDestination(options: BigQueryOptions): Destination {
   return inTurns(new BigQueryDestination(options))
 }
 
-/** All that a destination has while it is open. */
+/** What a destination has while it is open. */
 interface Access {
-  /** Undefined where it is open only to read. */
+  /** Undefined if it is open to read only. */
   readonly writing: Writing | undefined
-  readonly book: Book
+  readonly cache: MetadataCache
 }
 
 interface Writing {
@@ -80,8 +86,10 @@ class BigQueryDestination implements Destination {
   readonly #client: BigQueryClient
   readonly #tables: Tables
   readonly #jobs: Jobs
-  /** One for all its life, so that it knows its own hold again where giving it up went unanswered. */
-  readonly #holder = newHolder()
+  /**
+   * The same for its whole life, so that it recognizes its own lease if a release went unanswered.
+   */
+  readonly #owner = newLeaseOwner()
   #location: string | undefined
   #access: Access | undefined
   #isClosed = false
@@ -93,7 +101,8 @@ class BigQueryDestination implements Destination {
     const { project, dataset } = this.#address
     const timing = this.#timing
     const pace = new Pace(timing)
-    this.#client = new BigQueryClient({ base: baseOf(this.#address), authorize: authorizeFor(this.#address), timing })
+    const credentials = credentialsFor(this.#address)
+    this.#client = new BigQueryClient({ endpoint: endpointOf(this.#address), project, credentials, timing })
     this.#tables = new Tables(this.#client, pace, project, dataset)
     this.#jobs = new Jobs({
       client: this.#client,
@@ -101,7 +110,7 @@ class BigQueryDestination implements Destination {
       timing,
       pace,
       location: () => this.#location,
-      idleTable: this.#tables.reference(REJECTS),
+      placeholderTable: this.#tables.reference(REJECTS),
     })
   }
 
@@ -119,25 +128,25 @@ class BigQueryDestination implements Destination {
   }
 
   async #openToWrite(signal: AbortSignal): Promise<void> {
-    const made = await makeDataset(this.#tables, this.#address, signal)
-    this.#location = made.location
+    const dataset = await ensureDataset(this.#tables, this.#address, signal)
+    this.#location = dataset.location
     const lease = new Lease({
       client: this.#client,
       tables: this.#tables,
       timing: this.#timing,
       place: this.description,
-      holder: this.#holder,
+      owner: this.#owner,
     })
     let connection: EngineConnection | undefined
     try {
-      // The dataset's ledger is the same for all runs, so it can be made beside.
-      const [pending] = await Promise.all([lease.take(signal), makeLedger(this.#tables, made.isNew, signal)])
-      const book = new Book(this.#tables, true)
+      // Every run creates the same ledger, so it need not wait for the lease.
+      const [pending] = await Promise.all([lease.take(signal), ensureLedger(this.#tables, dataset.isNew, signal)])
+      const cache = new MetadataCache(this.#tables, true)
       const loads = new Loads({
         tables: this.#tables,
         jobs: this.#jobs,
         lease,
-        book,
+        cache,
         now: () => this.#client.serverNow,
         warn: this.#options.warn,
       })
@@ -146,7 +155,7 @@ class BigQueryDestination implements Destination {
         await lease.note([], signal)
       }
       connection = await this.#options.engine.connect()
-      this.#access = { writing: { lease, loads, connection }, book }
+      this.#access = { writing: { lease, loads, connection }, cache }
     } catch (error) {
       connection?.close()
       await lease.release(AbortSignal.timeout(RELEASE_MS)).catch(() => {})
@@ -161,34 +170,34 @@ class BigQueryDestination implements Destination {
     await this.#step(
       'cannot be opened',
       async () => {
-        // Whether it may be read at all is better known now than in the middle of something.
-        await this.#tables.getDataset(signal)
-        this.#access = { writing: undefined, book: new Book(this.#tables, false) }
+        // Fails now, not later, if the dataset may not be read.
+        this.#location = textOf((await this.#tables.getDataset(signal))?.location)
+        this.#access = { writing: undefined, cache: new MetadataCache(this.#tables, false) }
       },
       signal,
     )
   }
 
   async columns(table: string): Promise<readonly KnownColumn[]> {
-    const { book } = this.#opened
+    const { cache } = this.#opened
     if (!isTableName(table)) return []
-    return this.#step('cannot be read', () => book.columns(table))
+    return this.#step('cannot be read', () => cache.columns(table))
   }
 
   async addColumns(table: string, columns: readonly NewColumn[]): Promise<void> {
     const { lease } = this.#writing
-    const { book } = this.#opened
+    const { cache } = this.#opened
     await this.#step('cannot add columns', async () => {
       await lease.assertHeld()
-      await addMissing({ tables: this.#tables, book, jobs: this.#jobs }, table, columns)
+      await addMissingColumns({ tables: this.#tables, cache, jobs: this.#jobs }, table, columns)
     })
   }
 
   async ledger(stream: string): Promise<readonly LoadRecord[]> {
-    const { book, writing } = this.#opened
+    const { cache, writing } = this.#opened
     return this.#step('cannot be read', async () => {
       await writing?.loads.settleDoubt()
-      return (await book.loads()).filter((load) => load.stream === stream)
+      return (await cache.loads()).filter((load) => load.stream === stream)
     })
   }
 
@@ -198,16 +207,16 @@ class BigQueryDestination implements Destination {
     const directory = join(this.#options.workDirectory, `bigquery-${randomUUID()}`)
     const what = `load ${record.loadId} was not committed`
     const over = new AbortController()
-    let plan: Plan | undefined
+    let plan: LoadPlan | undefined
     try {
       const settled = await this.#step(what, () => loads.settleDoubt(signal), signal)
-      // A try before this one was committed, which nobody knew until now.
+      // An attempt before this one was committed, which was unknown until now.
       const before = settled.find(({ loadId }) => loadId === record.loadId)
       if (before !== undefined) return before
       const until = AbortSignal.any([signal, over.signal])
       plan = await this.#step(what, () => this.#plan(directory, relation, target, record, until), signal)
       await loads.commit(plan, signal)
-      return plan.intent.record
+      return plan.pending.record
     } finally {
       over.abort()
       await plan?.written
@@ -221,34 +230,33 @@ class BigQueryDestination implements Destination {
     target: LoadTarget,
     record: NewLoad,
     signal: AbortSignal,
-  ): Promise<Plan> {
+  ): Promise<LoadPlan> {
     const { connection } = this.#writing
-    const { book } = this.#opened
-    const committed = await book.loads(signal)
+    const { cache } = this.#opened
+    const committed = await cache.loads(signal)
     if (committed.some(({ loadId }) => loadId === record.loadId)) throw alreadyLoaded(record.loadId)
     const loaded: LoadRecord = { ...record, loadedAt: nextLoadedAt(committed.at(-1)?.loadedAt) }
     const { engine, warn, fileBytesMax = FILE_BYTES_MAX } = this.#options
-    const options = { engine, book, connection, directory, warn, fileBytesMax }
-    return planOf(options, relation, target, loaded, signal)
+    const options = { engine, cache, connection, directory, warn, fileBytesMax }
+    return planLoad(options, relation, target, loaded, signal)
   }
 
   async putViews(views: readonly View[]): Promise<void> {
     const { lease } = this.#writing
-    await this.#step('cannot make the views', async () => {
+    await this.#step('cannot create the views', async () => {
       await lease.assertHeld()
       await replaceViews({ client: this.#client, tables: this.#tables, location: this.#location }, views)
     })
   }
 
   async query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
-    const { project } = this.#address
     const { writing } = this.#opened
-    const asking = { client: this.#client, project, location: this.#location, warn: this.#options.warn }
+    const context = { client: this.#client, location: this.#location, warn: this.#options.warn }
     return this.#step(
       'cannot run the query',
       async () => {
         if (writing === undefined && (await this.#tables.get(LOADS, signal)) === undefined) return 0
-        return queryRows(asking, sql, take, signal)
+        return queryRows(context, sql, take, signal)
       },
       signal,
     )
@@ -262,7 +270,7 @@ class BigQueryDestination implements Destination {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
     await this.#close()
-    forgetHolder(this.#holder)
+    retireLeaseOwner(this.#owner)
     await this.#client.close()
   }
 
@@ -271,7 +279,7 @@ class BigQueryDestination implements Destination {
     this.#access = undefined
     if (writing === undefined) return
     writing.connection.close()
-    // Where it can't be given up now, it ends by itself.
+    // If it cannot be released now, it expires.
     await writing.lease.release(AbortSignal.timeout(RELEASE_MS)).catch(() => {})
   }
 

@@ -1,57 +1,59 @@
+import type { Job as GoogleJob } from '@google-cloud/bigquery'
 import { MixloadError } from '../../lib/core/errors.ts'
-import { type Answer, at, listOf, objectOf, textOf } from './answers.ts'
-import { type BigQueryClient, pathOf } from './client.ts'
-import { ApiFailure, isStatus } from './failures.ts'
-import { gzippedLines } from './gzip.ts'
+import { type BigQueryClient, inLocation, isOfCreatedJob } from './client.ts'
+import { ApiFailure, isStatus, unlessStatus } from './failures.ts'
+import { gzipLines } from './gzip.ts'
+import { at, type JsonObject, listOf, objectOf, textOf } from './json.ts'
 import type { Pace } from './pace.ts'
-import { backoff, pause, retryingApi } from './retries.ts'
+import { backoff, pause } from './retries.ts'
 import type { Timing } from './timing.ts'
 
-/** A job to be done once, whatever is lost on the way. */
+/** A job that is to be done once, whatever is lost on the way. */
 export interface Job {
-  /** Without the number of the attempt that is put behind it. */
+  /** Without the number of the attempt, which is appended. */
   readonly id: string
-  /** What it is for, as a label that shows in the project's list of jobs. */
+  /** A label that shows in the project's list of jobs. */
   readonly purpose: string
-  /** The table or partition that it writes, and whether that is one in partitions: see pace.ts. */
+  /** The table or partition that it writes, and whether that table is partitioned: see pace.ts. */
   readonly writes: string
   readonly isPartitioned: boolean
   /** With `load` or `copy`, as the API has it. */
-  readonly configuration: Answer
-  /** What a load job loads; opened anew for each try. */
+  readonly configuration: JsonObject
+  /** What a load job loads; opened again for each attempt. */
   readonly content?: () => AsyncIterable<Buffer>
 }
 
-/** What has become of a job that nobody waits for any more. */
-export type Fate = 'done' | 'never'
+/** The outcome of a job that no run waits for any more. */
+export type Outcome = 'done' | 'never'
 
-/** What an answer says of a job. */
+/** The state of a job. */
 interface JobState {
   readonly isDone: boolean
   readonly failure: ApiFailure | undefined
-  /** It only takes up an id, so that no late request can: see {@link Jobs.fateOf}. */
-  readonly isBurnt: boolean
+  /** Whether it only occupies an id, so that no late request can: see {@link Jobs.outcomeOf}. */
+  readonly isPlaceholder: boolean
 }
 
 export interface JobsOptions {
   readonly client: BigQueryClient
   readonly project: string
   readonly timing: Timing
-  /** Where the dataset is: ids of jobs are known in one location only. */
+  /** Where the dataset is, because job ids are known in one location only. */
   readonly location: () => string | undefined
-  /** A table that a job without rows may be sent to, as the API has it. */
-  readonly idleTable: Answer
+  /** The table that placeholders, which have no rows, are addressed to. */
+  readonly placeholderTable: JsonObject
   readonly pace: Pace
 }
 
-const BURNT = 'burnt'
+/** The label of placeholders. Runs of every version of mixload read it. */
+const PLACEHOLDER = 'burnt'
 
 /**
- * Runs jobs so that each is done once. Its id is what makes that sure: a project knows an id only once, so a job whose
- * answer was lost is sent again under the same id, and 409 means that it has been accepted before
- * (docs.cloud.google.com/bigquery/docs/running-jobs, on job ids). A job that failed keeps its id: the next attempt has
- * the next number. An attempt is made only after the one before it has failed, so who knows the id can find out what
- * became of all.
+ * Runs jobs so that each is done once. A project accepts a job id only once, so a job whose answer
+ * was lost is sent again under the same id, and status 409 says that it was accepted before
+ * (docs.cloud.google.com/bigquery/docs/running-jobs, on job ids). A failed job keeps its id, so the
+ * next attempt has the next number. It is made only after the previous one has failed, so whoever
+ * knows the id can find out what became of all attempts.
  */
 export class Jobs {
   readonly #options: JobsOptions
@@ -61,9 +63,9 @@ export class Jobs {
   }
 
   /**
-   * Runs a job to its end.
-   * @throws ApiFailure with `isOfJob` when it failed for good, and otherwise when nobody knows; the signal's reason. In
-   *   the latter two cases {@link fateOf} tells what has become of it.
+   * Runs a job until it is done.
+   * @throws ApiFailure with `isOfJob` if it failed for good; another ApiFailure or the signal's
+   *   reason if its outcome is unknown, which {@link outcomeOf} then finds out.
    */
   async run(job: Job, signal?: AbortSignal): Promise<void> {
     const { timing, pace } = this.#options
@@ -72,44 +74,45 @@ export class Jobs {
       const id = attemptId(job.id, attempt)
       await pace.wait(job.writes, job.isPartitioned, signal)
       const sent = await this.#send(id, job, signal)
-      const { isBurnt, failure } = await this.#waitFor(id, sent.state, timing.jobWaitMs, signal)
-      if (isBurnt) throw takenOver()
+      const { isPlaceholder, failure } = await this.#waitFor(id, sent.state, timing.jobWaitMs, signal)
+      if (isPlaceholder) throw takenOver()
       if (failure === undefined) return
-      // What failed before this call says nothing of how it would go now.
+      // A failure from before this call does not tell how the job would go now.
       if (sent.wasThere) continue
-      if (++failures === timing.jobAttempts || !failure.isPassing) throw failure
+      if (++failures === timing.jobAttempts || !failure.isTransient) throw failure
       await pause(backoff(timing, failures), signal)
     }
   }
 
   /**
-   * What has become of a job that may or may not have been sent, by a run that is no more or has given up waiting. One
-   * that still runs is waited for, or stopped where `stop`. One that is not there may still be on its way, so its id is
-   * burnt: a job without effect takes it, and what comes later is refused. After `never` it will never be done.
-   * @throws ApiFailure when that can't be learned now; the signal's reason.
+   * The outcome of a job that a run has given up on, or may not even have sent before it was
+   * killed. A job that still runs is waited for, or stopped if `stop` is true. A job that does not
+   * exist may be on its way, so a placeholder without effect takes its id, and BigQuery refuses
+   * what arrives later. After `never`, the job will never be done.
+   * @throws ApiFailure if the outcome cannot be found out now; the signal's reason.
    */
-  async fateOf(id: string, stop: boolean, signal?: AbortSignal): Promise<Fate> {
+  async outcomeOf(id: string, stop: boolean, signal?: AbortSignal): Promise<Outcome> {
     const { jobWaitMs, stopWaitMs } = this.#options.timing
     for (let attempt = 1; ; attempt++) {
       const attempted = attemptId(id, attempt)
-      const found = (await this.#find(attempted, signal)) ?? (await this.#burn(attempted, signal))
-      if (stop && !found.isDone) await this.#stop(attempted, signal)
+      const found = (await this.#find(attempted, signal)) ?? (await this.#occupy(attempted, signal))
+      if (stop && !found.isDone) await this.#job(attempted, signal).cancel()
       const ended = await this.#waitFor(attempted, found, stop ? stopWaitMs : jobWaitMs, signal)
-      if (ended.isBurnt) return 'never'
+      if (ended.isPlaceholder) return 'never'
       if (ended.failure === undefined) return 'done'
     }
   }
 
-  /** Takes up an id with a job that appends no rows. Where the id is taken already, gives what has it. */
-  async #burn(jobId: string, signal: AbortSignal | undefined): Promise<JobState> {
+  /** Occupies an id with a job that appends no rows. Returns the job that has the id. */
+  async #occupy(jobId: string, signal: AbortSignal | undefined): Promise<JobState> {
     const load = {
-      destinationTable: this.#options.idleTable,
+      destinationTable: this.#options.placeholderTable,
       sourceFormat: 'NEWLINE_DELIMITED_JSON',
       writeDisposition: 'WRITE_APPEND',
       createDisposition: 'CREATE_NEVER',
     }
-    const idle = { purpose: BURNT, configuration: { load }, content: () => gzippedLines([]) }
-    return (await this.#send(jobId, idle, signal)).state
+    const placeholder = { purpose: PLACEHOLDER, configuration: { load }, content: () => gzipLines([]) }
+    return (await this.#send(jobId, placeholder, signal)).state
   }
 
   async #send(
@@ -117,47 +120,33 @@ export class Jobs {
     job: Pick<Job, 'purpose' | 'configuration' | 'content'>,
     signal: AbortSignal | undefined,
   ): Promise<{ readonly state: JobState; readonly wasThere: boolean }> {
-    const { client, project, location, timing } = this.#options
-    const { purpose, configuration, content } = job
-    const body = {
-      jobReference: { projectId: project, jobId, location: location() },
-      configuration: { ...configuration, labels: { mixload: purpose } },
-    }
-    const path = pathOf(project, 'jobs')
+    const { client, project, location } = this.#options
+    const { purpose, content } = job
+    const configuration = { ...job.configuration, labels: { mixload: purpose } }
+    const reference = { jobId, ...inLocation(location()) }
     try {
-      const answer =
-        content === undefined
-          ? await client.call({ method: 'POST', path, body }, signal)
-          : await retryingApi(timing, signal, () => client.upload({ path, body, content }, signal))
-      return { state: stateOf(answer), wasThere: false }
+      if (content === undefined) {
+        const [created] = await client.withSignal(signal).createJob({ ...reference, configuration })
+        return { state: stateOf(created.metadata), wasThere: false }
+      }
+      const upload = { job: { jobReference: { projectId: project, ...reference }, configuration }, content }
+      return { state: stateOf(await client.upload(upload, signal)), wasThere: false }
     } catch (error) {
-      // The id is taken: it was sent before.
-      const found = isStatus(error, 409) ? await this.#find(jobId, signal) : undefined
+      // The id is taken by an attempt before. Or the job was created and has errors, and tells them
+      // better.
+      const wasThere = isStatus(error, 409)
+      const found = wasThere || isOfCreatedJob(error) ? await this.#find(jobId, signal) : undefined
       if (found === undefined) throw error
-      return { state: found, wasThere: true }
+      return { state: found, wasThere }
     }
   }
 
   async #find(jobId: string, signal: AbortSignal | undefined): Promise<JobState | undefined> {
-    const { client, project } = this.#options
-    try {
-      const path = pathOf(project, 'jobs', jobId)
-      return stateOf(await client.call({ method: 'GET', path, query: this.#where() }, signal))
-    } catch (error) {
-      if (isStatus(error, 404)) return undefined
-      throw error
-    }
+    return unlessStatus(404, async () => stateOf((await this.#job(jobId, signal).getMetadata())[0]))
   }
 
-  async #stop(jobId: string, signal: AbortSignal | undefined): Promise<void> {
-    const { client, project } = this.#options
-    const path = pathOf(project, 'jobs', jobId, 'cancel')
-    await client.call({ method: 'POST', path, query: this.#where() }, signal)
-  }
-
-  #where(): Readonly<Record<string, string>> {
-    const location = this.#options.location()
-    return location === undefined ? {} : { location }
+  #job(jobId: string, signal: AbortSignal | undefined): GoogleJob {
+    return this.#options.client.withSignal(signal).job(jobId, inLocation(this.#options.location()))
   }
 
   async #waitFor(jobId: string, first: JobState, waitMs: number, signal: AbortSignal | undefined): Promise<JobState> {
@@ -165,10 +154,10 @@ export class Jobs {
     const giveUpAt = performance.now() + waitMs
     let state = first
     for (let delay = pollMs; !state.isDone; delay = Math.min(delay * 1.2, pollMaxMs)) {
-      if (performance.now() > giveUpAt) throw lost(`job ${jobId} does not come to its end`)
+      if (performance.now() > giveUpAt) throw unknownOutcome(`job ${jobId} has not ended in ${waitMs / 1000} s`)
       await pause(delay, signal)
       const found = await this.#find(jobId, signal)
-      if (found === undefined) throw lost(`job ${jobId} is gone`)
+      if (found === undefined) throw unknownOutcome(`job ${jobId} no longer exists`)
       state = found
     }
     return state
@@ -179,29 +168,29 @@ function attemptId(id: string, attempt: number): string {
   return `${id}_${attempt}`
 }
 
-function stateOf(answer: Answer): JobState {
-  const { state, errorResult, errors } = objectOf(answer.status)
+function stateOf(job: unknown): JobState {
+  const { state, errorResult, errors } = objectOf(at(job, 'status'))
   return {
     isDone: state === 'DONE',
     failure: errorResult === undefined ? undefined : jobFailure(objectOf(errorResult), listOf(errors)),
-    isBurnt: at(answer, 'configuration', 'labels', 'mixload') === BURNT,
+    isPlaceholder: at(job, 'configuration', 'labels', 'mixload') === PLACEHOLDER,
   }
 }
 
-function jobFailure(result: Answer, errors: readonly unknown[]): ApiFailure {
-  // What comes first in the list often says more than the result.
-  const said = [result, ...errors.map(objectOf)].map(({ message }) => textOf(message) ?? '')
-  const message = [...new Set(said)].filter((text) => text !== '').slice(0, 3)
-  return new ApiFailure(message.join(' ') || 'a job failed', { reason: textOf(result.reason), isOfJob: true })
+function jobFailure(result: JsonObject, errors: readonly unknown[]): ApiFailure {
+  // The first errors of the list often say more than the result.
+  const messages = [result, ...errors].map((error) => textOf(at(error, 'message')) ?? '')
+  const distinct = [...new Set(messages)].filter((message) => message !== '').slice(0, 3)
+  return new ApiFailure(distinct.join(' ') || 'a job failed', { reason: textOf(result.reason), isOfJob: true })
 }
 
-function lost(message: string): ApiFailure {
+function unknownOutcome(message: string): ApiFailure {
   return new ApiFailure(message, { isUnanswered: true })
 }
 
 function takenOver(): MixloadError {
   return new MixloadError(
     'DESTINATION_BUSY',
-    'Another run has taken this BigQuery dataset over and stopped what this one was doing.',
+    'Another run has taken over this BigQuery dataset and stopped the jobs of this one.',
   )
 }

@@ -1,17 +1,16 @@
 import { MixloadError } from '../../lib/core/errors.ts'
-import { type Answer, objectOf, textOf } from './answers.ts'
 import type { BigQueryClient } from './client.ts'
-import { isStatus } from './failures.ts'
-import { type Holder, holderOf, isKnownDead, nameOf } from './holder.ts'
-import { type Intent, notedIntents, readIntents } from './intents.ts'
+import { type JsonObject, objectOf, textOf } from './json.ts'
+import { isKnownDead, type LeaseOwner, leaseOwnerIn, nameOf } from './lease-owner.ts'
 import { LEASE } from './ledger.ts'
+import { decodePendingLoads, encodePendingLoads, type PendingLoad } from './pending-loads.ts'
 import type { Table, Tables } from './tables.ts'
 import type { Timing } from './timing.ts'
 
-const NOTE = 'Which run of mixload has this dataset, and what it is loading. Kept by mixload: leave it as it is.'
+const NOTE = 'Which run of mixload uses this dataset, and what it is loading. Kept by mixload: do not change it.'
 /** docs.cloud.google.com/bigquery/quotas, "Maximum length of a table description". */
 const DESCRIPTION_CHARACTERS_MAX = 16_384
-/** How often the lease is looked at anew when others change it in the same moment. */
+/** How often the lease is read again when other runs change it at the same time. */
 const TRIES = 5
 
 export interface LeaseOptions {
@@ -20,22 +19,25 @@ export interface LeaseOptions {
   readonly timing: Timing
   /** Where the dataset is, for messages. */
   readonly place: string
-  readonly holder: Holder
+  readonly owner: LeaseOwner
 }
 
 /**
- * The run lock: a note in the description of a table. Changing it on the condition that nobody has changed it since
- * (If-Match) is the one step of BigQuery's API that only one of two can do, and it costs nothing. It holds for some
- * minutes, and is renewed while the run lives, so that a run that was killed keeps others out no longer than that. Times
- * are the server's. Beside its holder the note says what is being loaded, for whoever comes after a run that was killed.
+ * The run lock: a note in the description of a table. BigQuery's API has one operation that only
+ * one of two runs can do: to change a table on the condition that nobody has changed it since
+ * (If-Match). It is free of charge. The lease holds for some minutes and is renewed while the run
+ * lives, so a run that was killed keeps others out no longer than that. Its times are the server's.
+ * The note also says what is being loaded, for the run that comes after one that was killed.
  */
 export class Lease {
   readonly #options: LeaseOptions
   /** The table as this run has left it; undefined while the lease is not held. */
   #table: Table | undefined
-  #pending: readonly Intent[] = []
+  #pending: readonly PendingLoad[] = []
   #since = ''
-  /** When it was renewed last, by the clock that never goes back and by the one that goes on while the machine sleeps. */
+  /**
+   * The last renewal, by the monotonic clock and by the one that goes on while the machine sleeps.
+   */
   #renewedAt = { steady: 0, wall: 0 }
   #lostTo: string | undefined
   #timer: NodeJS.Timeout | undefined
@@ -53,10 +55,11 @@ export class Lease {
 
   /**
    * Takes the lease.
-   * @returns what the run before has left unsettled. It stays noted until {@link note} says otherwise.
-   * @throws MixloadError DESTINATION_BUSY naming who has it.
+   * @returns what the previous run has left unsettled. It stays in the note until {@link note}
+   *   replaces it.
+   * @throws MixloadError DESTINATION_BUSY naming the owner.
    */
-  async take(signal: AbortSignal): Promise<readonly Intent[]> {
+  async take(signal: AbortSignal): Promise<readonly PendingLoad[]> {
     const { tables, timing } = this.#options
     for (let attempt = 0; attempt < TRIES; attempt++) {
       const table = await tables.get(LEASE, signal)
@@ -65,12 +68,12 @@ export class Lease {
       this.#since = new Date(this.#options.client.serverNow).toISOString()
       const description = this.#describe(found.pending)
       if (table === undefined) {
-        // Whoever was faster is seen when it is looked at again.
+        // The next attempt reads it, and sees whether another run was faster.
         await tables.create(LEASE, leaseTable(description), signal)
         continue
       }
-      const isMine = found.holder?.id === this.#options.holder.id
-      const taken = isMine ? table : await unlessChanged(tables.change(LEASE, table, { description }, signal))
+      const isOurs = found.owner?.id === this.#options.owner.id
+      const taken = isOurs ? table : await tables.change(LEASE, table, { description }, signal)
       if (taken === undefined) continue
       this.#hold(taken)
       this.#pending = found.pending
@@ -78,17 +81,20 @@ export class Lease {
       this.#timer ??= setInterval(() => void this.#renew().catch(() => {}), timing.renewMs).unref()
       return found.pending
     }
-    throw new MixloadError('DESTINATION_BUSY', `Other runs are taking ${this.#options.place} in this moment.`)
+    throw new MixloadError(
+      'DESTINATION_BUSY',
+      `Other runs are taking ${this.#options.place} at this moment. Run again.`,
+    )
   }
 
   /** Notes what is being loaded, and makes sure that the lease is still held. */
-  async note(pending: readonly Intent[], signal?: AbortSignal): Promise<void> {
-    await this.#inTurn(async () => {
+  async note(pending: readonly PendingLoad[], signal?: AbortSignal): Promise<void> {
+    await this.#serialized(async () => {
       const description = this.#describe(pending)
       if (description.length > DESCRIPTION_CHARACTERS_MAX) {
         throw new MixloadError(
           'DESTINATION_FAILED',
-          'The names of the events that are asked for are too many to be noted in BigQuery: ask for fewer at a time.',
+          'The names of the selected events are too long to be noted in BigQuery: ask for fewer events at a time.',
         )
       }
       await this.#write(description, signal)
@@ -96,13 +102,16 @@ export class Lease {
     })
   }
 
-  /** What was noted is settled. The note itself says so with its next change: until then it does no harm. */
+  /**
+   * The pending loads are settled. The next change of the note says so; until then it does no harm.
+   */
   settled(): void {
     this.#pending = []
   }
 
   /**
-   * Fails where the lease is no longer held. Renews it where it is about to end, as after the machine has slept.
+   * Fails if the lease is no longer held. Renews it if it is about to expire, as after the machine
+   * has slept.
    * @throws MixloadError DESTINATION_BUSY.
    */
   async assertHeld(signal?: AbortSignal): Promise<void> {
@@ -110,51 +119,52 @@ export class Lease {
     const { steady, wall } = this.#renewedAt
     const age = Math.max(performance.now() - steady, Date.now() - wall)
     if (age < 2 * this.#options.timing.renewMs) return
-    await this.#inTurn(() => this.#write(this.#describe(this.#pending), signal))
+    await this.#serialized(() => this.#write(this.#describe(this.#pending), signal))
   }
 
-  /** Gives it up. What is pending stays noted, for the next run to settle. */
+  /** Gives the lease up. Pending loads stay in the note, for the next run to settle. */
   async release(signal?: AbortSignal): Promise<void> {
     clearInterval(this.#timer)
     this.#timer = undefined
-    await this.#inTurn(async () => {
+    await this.#serialized(async () => {
       if (this.#table === undefined || this.#lostTo !== undefined) return
       const table = this.#table
       this.#table = undefined
-      const description = JSON.stringify({ note: NOTE, pending: notedIntents(this.#pending) })
-      await unlessChanged(this.#options.tables.change(LEASE, table, { description }, signal))
+      const description = JSON.stringify({ note: NOTE, pending: encodePendingLoads(this.#pending) })
+      await this.#options.tables.change(LEASE, table, { description }, signal)
     })
   }
 
   async #renew(): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#serialized(async () => {
       if (this.#table !== undefined && this.#lostTo === undefined) await this.#write(this.#describe(this.#pending))
     })
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#last.then(work)
-    this.#last = mine.catch(() => {})
-    return mine
+  #serialized<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work)
+    this.#last = result.catch(() => {})
+    return result
   }
 
   async #write(description: string, signal?: AbortSignal): Promise<void> {
-    const { tables } = this.#options
+    const { tables, owner, place } = this.#options
     for (let attempt = 0; attempt < TRIES; attempt++) {
       this.#assertNotLost()
       if (this.#table === undefined) throw new MixloadError('DESTINATION_FAILED', 'The lease is not held.')
-      const changed = await unlessChanged(tables.change(LEASE, this.#table, { description }, signal))
+      const changed = await tables.change(LEASE, this.#table, { description }, signal)
       if (changed !== undefined) return this.#hold(changed)
-      // Somebody else has it; or the change was made, and its answer lost; or the table was changed in other ways.
+      // Another run has the lease, or our change was made and its answer lost, or the table was
+      // changed in other ways.
       const found = await tables.get(LEASE, signal)
-      const { holder } = readNote(found?.description ?? '')
-      if (found === undefined || holder?.id !== this.#options.holder.id) {
-        this.#lostTo = holder === undefined ? 'nobody' : nameOf(holder)
+      const note = readNote(found?.description ?? '')
+      if (found === undefined || note.owner?.id !== owner.id) {
+        this.#lostTo = note.owner === undefined ? 'an unknown run' : nameOf(note.owner)
       } else if (found.description === description) return this.#hold(found)
       else this.#table = found
     }
     this.#assertNotLost()
-    throw new MixloadError('DESTINATION_UNAVAILABLE', `The lease of ${this.#options.place} could not be renewed.`)
+    throw new MixloadError('DESTINATION_UNAVAILABLE', `The lease of ${place} could not be renewed.`)
   }
 
   #hold(table: Table): void {
@@ -162,26 +172,26 @@ export class Lease {
     this.#renewedAt = { steady: performance.now(), wall: Date.now() }
   }
 
-  #describe(pending: readonly Intent[]): string {
-    const { client, timing } = this.#options
+  #describe(pending: readonly PendingLoad[]): string {
+    const { client, timing, owner } = this.#options
     const expiresAt = new Date(client.serverNow + timing.leaseMs).toISOString()
+    // Runs of every version of mixload read these names.
     return JSON.stringify({
       note: NOTE,
-      holder: this.#options.holder,
+      holder: owner,
       since: this.#since,
       expiresAt,
-      pending: notedIntents(pending),
+      pending: encodePendingLoads(pending),
     })
   }
 
-  #assertFree({ holder, since, expiresAt }: LeaseNote): void {
-    if (holder === undefined || holder.id === this.#options.holder.id || isKnownDead(holder)) return
+  #assertFree({ owner, since, expiresAt }: LeaseNote): void {
+    if (owner === undefined || owner.id === this.#options.owner.id || isKnownDead(owner)) return
     if (expiresAt <= this.#options.client.serverNow) return
-    const until = new Date(expiresAt).toISOString()
     throw new MixloadError(
       'DESTINATION_BUSY',
-      `${this.#options.place} is held by ${nameOf(holder)} since ${since}. Wait for it to end; ` +
-        `if it was killed, its hold ends by itself at ${until}.`,
+      `${this.#options.place} is in use by ${nameOf(owner)} since ${since}. Wait for it to end. ` +
+        `If it was killed, its lease expires at ${new Date(expiresAt).toISOString()}.`,
     )
   }
 
@@ -189,44 +199,34 @@ export class Lease {
     if (this.#lostTo === undefined) return
     throw new MixloadError(
       'DESTINATION_BUSY',
-      `${this.#options.place} was taken over by ${this.#lostTo}, because this run had not been heard of for a while.`,
+      `${this.#options.place} was taken over by ${this.#lostTo}, because this run did not renew its lease in time.`,
     )
   }
 }
 
 interface LeaseNote {
-  readonly holder: Holder | undefined
+  readonly owner: LeaseOwner | undefined
   readonly since: string
   readonly expiresAt: number
-  readonly pending: readonly Intent[]
+  readonly pending: readonly PendingLoad[]
 }
 
 function readNote(description: string): LeaseNote {
-  let note: Answer
+  let note: JsonObject
   try {
     note = objectOf(JSON.parse(description))
   } catch {
-    // Empty, or changed by hand: then nobody can say that it is held.
-    return { holder: undefined, since: '', expiresAt: 0, pending: [] }
+    // Empty, or changed by hand: then nobody holds it.
+    return { owner: undefined, since: '', expiresAt: 0, pending: [] }
   }
   return {
-    holder: holderOf(objectOf(note.holder)),
+    owner: leaseOwnerIn(objectOf(note.holder)),
     since: textOf(note.since) ?? 'some time ago',
     expiresAt: Date.parse(textOf(note.expiresAt) ?? '') || 0,
-    pending: readIntents(note.pending),
+    pending: decodePendingLoads(note.pending),
   }
 }
 
-function leaseTable(description: string): Answer {
+function leaseTable(description: string): JsonObject {
   return { description, schema: { fields: [{ name: 'unused', type: 'STRING' }] } }
-}
-
-/** Undefined where somebody has changed the table since it was looked at. */
-async function unlessChanged(change: Promise<Table>): Promise<Table | undefined> {
-  try {
-    return await change
-  } catch (error) {
-    if (isStatus(error, 412)) return undefined
-    throw error
-  }
 }

@@ -6,8 +6,8 @@ import {
   REJECTS as REJECTS_TABLE,
 } from '../../lib/destination/ledger.ts'
 import type { LedgerRow } from '../../lib/destination/ledger-row.ts'
-import type { Answer } from './answers.ts'
 import { TYPE_NAMES } from './dialect.ts'
+import { at, type JsonObject } from './json.ts'
 import type { ListedRow } from './tables.ts'
 
 export const LOADS = '_mixload_loads'
@@ -30,7 +30,7 @@ function fieldsOf<R>(table: DeclaredTable<R>): readonly LedgerField[] {
   }))
 }
 
-/** The schemas of the ledger's tables, for their making and for each job that writes them. */
+/** The schemas of the ledger's tables, for their creation and for each job that writes them. */
 export const SCHEMAS = {
   [LOADS]: fieldsOf(LOADS_TABLE),
   [COLUMNS]: fieldsOf(COLUMNS_TABLE),
@@ -41,33 +41,33 @@ export const SCHEMAS = {
 export type LedgerTable = keyof typeof SCHEMAS
 
 /**
- * What the ledger's tables are made of. Those that every load writes have partitions: such tables may be changed ten
- * times as often, and more than 1,500 times a day (docs.cloud.google.com/bigquery/quotas, "Partitioned tables").
+ * The ledger's tables. Those that every load writes are partitioned, because such tables may be
+ * changed ten times as often, and more than 1,500 times a day
+ * (docs.cloud.google.com/bigquery/quotas, "Partitioned tables").
  */
-export const RESOURCES: Readonly<Record<LedgerTable, Answer>> = {
+export const RESOURCES: Readonly<Record<LedgerTable, JsonObject>> = {
   [LOADS]: {
-    description: 'A row for each load that mixload has committed. A load without its row here is not committed.',
+    description: 'One row for each load that mixload has committed. A load without a row here is not committed.',
     schema: { fields: SCHEMAS[LOADS] },
     timePartitioning: { type: 'DAY', field: 'loaded_at' },
   },
   [COLUMNS]: {
-    description: 'The columns that mixload has made, and the Mixpanel properties whose values they hold.',
+    description: 'The columns that mixload has created, and the Mixpanel properties whose values they hold.',
     schema: { fields: SCHEMAS[COLUMNS] },
     timePartitioning: { type: 'DAY', field: 'first_seen_at' },
   },
   [REJECTS]: {
-    description: 'Lines that Mixpanel sent and that are no events.',
+    description: 'Lines that Mixpanel sent and that are not valid events.',
     schema: { fields: SCHEMAS[REJECTS] },
   },
 }
 
-/** A row as the API lists it, with its moments, which are listed as microseconds since 1970, as other texts have them. */
-export function rowOf(table: LedgerTable, listed: ListedRow): LedgerRow {
-  const moments = SCHEMAS[table].filter(({ type }) => type === TYPE_NAMES.timestamptz)
-  const row: Record<string, string | null> = { ...listed }
-  for (const { name } of moments) {
-    const microseconds = row[name] ?? null
-    if (microseconds !== null) row[name] = new Date(Number(BigInt(microseconds) / 1000n)).toISOString()
-  }
-  return row
+/** A row of the ledger from a row that Google's client lists, which has days and moments as objects that hold their text. */
+export function rowOf(listed: ListedRow): LedgerRow {
+  return Object.fromEntries(Object.entries(listed).map(([name, value]) => [name, cellText(value)]))
+}
+
+function cellText(value: unknown): string | null {
+  const cell = at(value, 'value') ?? value
+  return cell === null || cell === undefined ? null : String(cell)
 }

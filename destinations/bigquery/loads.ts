@@ -1,25 +1,27 @@
 import { isFailure } from '../../lib/core/errors.ts'
 import type { LoadRecord } from '../../lib/destination/contract.ts'
 import { loadRow } from '../../lib/destination/ledger-row.ts'
-import type { Book } from './book.ts'
 import { ApiFailure, inDoubt, stepFailure } from './failures.ts'
-import { gzippedLines, gzippedParts } from './gzip.ts'
-import { type Intent, jobIdOf, rejectsStage, rowsPurpose, rowsStage, targetsOf } from './intents.ts'
+import type { FileRange } from './file-ranges.ts'
+import { gzipLines, gzipRanges } from './gzip.ts'
 import type { Job, Jobs } from './jobs.ts'
 import type { Lease } from './lease.ts'
 import { LOADS, REJECTS, RESOURCES } from './ledger.ts'
-import type { FilePart } from './pieces.ts'
+import type { MetadataCache } from './metadata-cache.ts'
+import { jobIdOf, type PendingLoad, rejectsStage, rowsPurpose, rowsStage, targetsOf } from './pending-loads.ts'
 import type { Table, Tables } from './tables.ts'
 
-/** A load that only BigQuery is missing from: its files are written, or are being written while the first job is sent. */
-export interface Plan {
-  readonly intent: Intent
-  /** Undefined where no job writes it. */
+/** A load whose files are written, or are being written while the first job uploads them. */
+export interface LoadPlan {
+  readonly pending: PendingLoad
+  /** Undefined if no job writes it. */
   readonly table: Table | undefined
-  /** By the table or partition that they go into. What has none is emptied. */
-  readonly parts: ReadonlyMap<string, readonly (readonly FilePart[])[]>
-  readonly rejects: readonly FilePart[]
-  /** Resolves once nothing writes files any more, whether or not that has failed. */
+  /**
+   * What to upload, by the table or partition that it is for; a target without uploads is emptied.
+   */
+  readonly uploads: ReadonlyMap<string, readonly (readonly FileRange[])[]>
+  readonly rejects: readonly FileRange[]
+  /** Resolves when nothing writes files any more, whether or not that has failed. */
   readonly written: Promise<void>
 }
 
@@ -27,10 +29,10 @@ export interface LoadsOptions {
   readonly tables: Tables
   readonly jobs: Jobs
   readonly lease: Lease
-  readonly book: Book
+  readonly cache: MetadataCache
   /** The server's time, milliseconds since 1970. */
   readonly now: () => number
-  /** Takes what the user should know. */
+  /** Receives what the user should know. */
   readonly warn: (message: string) => void
 }
 
@@ -40,223 +42,242 @@ const DAYS_AT_ONCE = 4
 const STAGE_MS = 30 * 86_400_000
 
 /**
- * Brings loads to their end. BigQuery has no transaction that spans load jobs, so the steps are in an order from which
- * every run can go on: the intent is noted, what needs more than one file is gathered in stages, the rows appear, in one
- * step for a table or a day, then the rejects, then the ledger's row. Until the rows' job is accepted nothing of the load
- * can be seen, and what is left of it is a stage; from then on the load goes forward, in this run or in the next.
+ * Commits loads. BigQuery has no transaction over several load jobs, so the steps have an order
+ * from which every run can continue:
+ *
+ * 1. The pending load is noted in the lease.
+ * 2. Rows that need more than one upload, and rejects, are gathered in staging tables.
+ * 3. The rows appear, in one step for a table or a day.
+ * 4. The rejects appear, then the row of the ledger.
+ *
+ * Until the first job of step 3 is accepted, nothing of the load can be seen, and what it leaves is
+ * staging tables. From then on the load is finished, by this run or by the next.
  */
 export class Loads {
   readonly #options: LoadsOptions
-  /** A load of which this run doesn't know whether it is committed. */
-  #inDoubt: Intent | undefined
+  /** A load of which this run does not know whether it is committed. */
+  #inDoubt: PendingLoad | undefined
 
   constructor(options: LoadsOptions) {
     this.#options = options
   }
 
-  /** @throws MixloadError; the signal's reason: then nothing of the load is left, or it is noted as pending. */
-  async commit(plan: Plan, signal: AbortSignal): Promise<void> {
-    const { intent } = plan
-    const what = `load ${intent.record.loadId} was not committed`
+  /**
+   * @throws MixloadError or the signal's reason; then nothing of the load is left, or it is noted
+   * as pending.
+   */
+  async commit(plan: LoadPlan, signal: AbortSignal): Promise<void> {
+    const { pending } = plan
+    const what = `load ${pending.record.loadId} was not committed`
     try {
-      await this.#options.lease.note([intent], signal)
+      await this.#options.lease.note([pending], signal)
       await this.#stage(plan, signal)
       signal.throwIfAborted()
     } catch (error) {
-      await this.#dropStages(intent)
+      await this.#dropStages(pending)
       signal.throwIfAborted()
       throw stepFailure(what, error)
     }
     const first = this.#firstJobs(plan)
     const isSingle = first.length === 1
-    const failure = await this.#runAll(first, isSingle ? signal : undefined, intent)
+    const failure = await this.#runAll(first, isSingle ? signal : undefined, pending)
     if (failure !== undefined) {
-      if (this.#inDoubt === undefined) await this.#dropStages(intent)
+      if (this.#inDoubt === undefined) await this.#dropStages(pending)
       signal.throwIfAborted()
       throw this.#inDoubt === undefined
         ? stepFailure(what, failure)
-        : inDoubt(`load ${intent.record.loadId} may be committed`, failure)
+        : inDoubt(`load ${pending.record.loadId} may be committed`, failure)
     }
     try {
-      await this.#finish(intent, new Set(first.map(({ id }) => id)))
+      await this.#finish(pending, new Set(first.map(({ id }) => id)))
       this.#options.lease.settled()
     } catch (error) {
-      this.#inDoubt = intent
-      throw inDoubt(`the rows of load ${intent.record.loadId} have landed, its ledger row not yet`, error)
+      this.#inDoubt = pending
+      throw inDoubt(`the rows of load ${pending.record.loadId} are in BigQuery, its ledger row is not yet`, error)
     }
   }
 
-  /** Settles what this run has left in doubt. Gives the ledger's rows of what turned out to be committed. */
+  /**
+   * Settles what this run has left in doubt. Returns the records of the loads that are committed.
+   */
   async settleDoubt(signal?: AbortSignal): Promise<readonly LoadRecord[]> {
-    const intent = this.#inDoubt
-    if (intent === undefined) return []
-    const settled = await this.settle([intent], signal)
+    const pending = this.#inDoubt
+    if (pending === undefined) return []
+    const settled = await this.settle([pending], signal)
     this.#inDoubt = undefined
     this.#options.lease.settled()
     return settled
   }
 
-  /** Brings loads to their end that were left by this run or one that is no more, or makes sure that they never appear. */
-  async settle(intents: readonly Intent[], signal?: AbortSignal): Promise<readonly LoadRecord[]> {
-    const { book, jobs } = this.#options
+  /**
+   * Finishes loads that this run or a killed one has left, or makes sure that they never appear.
+   */
+  async settle(loads: readonly PendingLoad[], signal?: AbortSignal): Promise<readonly LoadRecord[]> {
+    const { cache, jobs } = this.#options
     const committed: LoadRecord[] = []
-    book.forget()
-    for (const intent of intents) {
-      const isNoted = (await book.loads(signal)).some(({ loadId }) => loadId === intent.record.loadId)
-      if (!isNoted) {
-        const first = firstPurposes(intent).map((purpose) => jobIdOf(intent, purpose))
-        let isThere = true
-        // All of them, also after one that never will be: the others must not come later, either.
-        for (const id of first) isThere = (await jobs.fateOf(id, false, signal)) === 'done' && isThere
-        if (isThere) await this.#finish(intent, new Set(first))
-        if (isThere) committed.push(intent.record)
-      } else committed.push(intent.record)
-      await this.#dropStages(intent)
+    cache.clear()
+    for (const pending of loads) {
+      let isCommitted = (await cache.loads(signal)).some(({ loadId }) => loadId === pending.record.loadId)
+      if (!isCommitted) {
+        const first = firstPurposes(pending).map((purpose) => jobIdOf(pending, purpose))
+        isCommitted = true
+        // All of them, also after one that will never be done: the others must not be done later,
+        // either.
+        for (const id of first) isCommitted = (await jobs.outcomeOf(id, false, signal)) === 'done' && isCommitted
+        if (isCommitted) await this.#finish(pending, new Set(first))
+      }
+      if (isCommitted) committed.push(pending.record)
+      await this.#dropStages(pending)
     }
     return committed
   }
 
-  /** Everything that can be done without a trace in the tables that others read. */
-  async #stage({ intent, table, parts, rejects }: Plan, signal: AbortSignal): Promise<void> {
+  /** Does all that leaves no trace in the tables that others read. */
+  async #stage({ pending, table, uploads, rejects }: LoadPlan, signal: AbortSignal): Promise<void> {
     const { tables } = this.#options
-    if (intent.hasRejects) {
-      const stage = rejectsStage(intent)
-      await this.#makeStage(stage, RESOURCES[REJECTS].schema, {}, signal)
+    if (pending.hasRejects) {
+      const stage = rejectsStage(pending)
+      await this.#createStage(stage, RESOURCES[REJECTS].schema, {}, signal)
       await this.#options.jobs.run(
-        loadJob(tables, intent, 'stage_rejects', stage, RESOURCES[REJECTS].schema, rejects),
+        loadJob(tables, pending, 'stage_rejects', stage, RESOURCES[REJECTS].schema, rejects),
         signal,
       )
     }
-    for (const [target, lists] of parts) {
-      if (lists.length < 2 || table === undefined) continue
-      const stage = rowsStage(intent, target)
+    for (const [target, groups] of uploads) {
+      if (groups.length < 2 || table === undefined) continue
+      const stage = rowsStage(pending, target)
       const schema = schemaOf(table)
-      await this.#makeStage(stage, schema, table.layout, signal)
-      for (const [index, list] of lists.entries()) {
+      await this.#createStage(stage, schema, table.layout, signal)
+      for (const [index, ranges] of groups.entries()) {
         const purpose = `stage_${rowsPurpose(target)}_${index}`
-        await this.#options.jobs.run(loadJob(tables, intent, purpose, stage, schema, list), signal)
+        await this.#options.jobs.run(loadJob(tables, pending, purpose, stage, schema, ranges), signal)
       }
     }
   }
 
-  async #makeStage(stage: string, schema: unknown, layout: object, signal: AbortSignal): Promise<void> {
+  async #createStage(stage: string, schema: unknown, layout: object, signal: AbortSignal): Promise<void> {
     const expirationTime = String(Math.round(this.#options.now() + STAGE_MS))
-    const description = 'Rows on their way, kept by mixload only until the load is done.'
+    const description = 'Rows of a load that is not committed yet. mixload removes this table when the load is done.'
     await this.#options.tables.create(stage, { ...layout, schema, expirationTime, description }, signal)
   }
 
-  /** The jobs with which a load begins to be seen: those of its rows, or what comes first where it has none. */
-  #firstJobs(plan: Plan): readonly Job[] {
-    const { intent, table } = plan
-    if (intent.hasRows && table !== undefined) {
-      return targetsOf(intent).map((target) => this.#rowsJob(plan, table, target))
+  /**
+   * The jobs with which a load begins to be seen: those of its rows, or the next step if it has
+   * none.
+   */
+  #firstJobs(plan: LoadPlan): readonly Job[] {
+    const { pending, table } = plan
+    if (pending.hasRows && table !== undefined) {
+      return targetsOf(pending).map((target) => this.#rowsJob(plan, table, target))
     }
-    return intent.hasRejects ? [this.#rejectsJob(intent)] : [this.#ledgerJob(intent)]
+    return pending.hasRejects ? [this.#rejectsJob(pending)] : [this.#ledgerJob(pending)]
   }
 
-  /** Runs them to their ends; gives what one of them failed of. Where nobody knows, the load is in doubt. */
-  async #runAll(jobs: readonly Job[], signal: AbortSignal | undefined, intent: Intent): Promise<unknown> {
+  /**
+   * Runs the jobs. Returns why one failed; if the outcome of one is unknown, the load is in doubt.
+   */
+  async #runAll(jobs: readonly Job[], signal: AbortSignal | undefined, pending: PendingLoad): Promise<unknown> {
     const waiting = [...jobs]
     let failure: unknown
     const work = async () => {
       for (let job = waiting.shift(); job !== undefined && failure === undefined; job = waiting.shift()) {
-        failure ??= await this.#runFirst(job, signal, intent)
+        failure ??= await this.#runFirst(job, signal, pending)
       }
     }
     await Promise.all(Array.from({ length: Math.min(DAYS_AT_ONCE, jobs.length) }, work))
     return failure
   }
 
-  /** Undefined when it was done. */
-  async #runFirst(job: Job, signal: AbortSignal | undefined, intent: Intent): Promise<unknown> {
+  /** Returns undefined if the job was done. */
+  async #runFirst(job: Job, signal: AbortSignal | undefined, pending: PendingLoad): Promise<unknown> {
     try {
       await this.#options.lease.assertHeld(signal)
       await this.#options.jobs.run(job, signal)
       return undefined
     } catch (error) {
-      // Of a job that failed, and of one that another run has put a stop to, nothing will come.
+      // A job that failed, or that another run has stopped, will not be done.
       if (isFailure(error, 'DESTINATION_BUSY') || (error instanceof ApiFailure && error.isOfJob)) return error
       try {
-        return (await this.#options.jobs.fateOf(job.id, true)) === 'done' ? undefined : error
+        return (await this.#options.jobs.outcomeOf(job.id, true)) === 'done' ? undefined : error
       } catch {
-        this.#inDoubt = intent
+        this.#inDoubt = pending
         return error
       }
     }
   }
 
-  /** What follows once the rows are there. Doing it again changes nothing. */
-  async #finish(intent: Intent, done: ReadonlySet<string>): Promise<void> {
+  /** What follows when the rows are there. To do it again changes nothing. */
+  async #finish(pending: PendingLoad, done: ReadonlySet<string>): Promise<void> {
     const { jobs, warn } = this.#options
-    const rejects = this.#rejectsJob(intent)
-    if (intent.hasRejects && !done.has(rejects.id)) {
+    const rejects = this.#rejectsJob(pending)
+    if (pending.hasRejects && !done.has(rejects.id)) {
       await jobs.run(rejects).catch((error: unknown) => {
         if (!(error instanceof ApiFailure && error.isOfJob && error.reason === 'notFound')) throw error
-        const { loadId, rejectCount } = intent.record
-        warn(`The ${rejectCount} rejects of load ${loadId} are gone: somebody has removed the table they waited in.`)
+        const { loadId, rejectCount } = pending.record
+        warn(`The ${rejectCount} rejects of load ${loadId} are lost, because somebody has removed their staging table.`)
       })
     }
-    const ledger = this.#ledgerJob(intent)
+    const ledger = this.#ledgerJob(pending)
     if (!done.has(ledger.id)) await jobs.run(ledger)
-    this.#options.book.addLoad(intent.record)
-    await this.#dropStages(intent)
+    this.#options.cache.addLoad(pending.record)
+    await this.#dropStages(pending)
   }
 
-  /** Those that stay are removed by BigQuery some day. */
-  async #dropStages({ stages }: Intent): Promise<void> {
+  /** BigQuery removes those that stay when they expire. */
+  async #dropStages({ stages }: PendingLoad): Promise<void> {
     for (const stage of stages) await this.#options.tables.remove(stage).catch(() => {})
   }
 
-  #rowsJob({ intent, parts }: Plan, table: Table, target: string): Job {
+  #rowsJob({ pending, uploads }: LoadPlan, table: Table, target: string): Job {
     const { tables } = this.#options
-    const [list = [], ...more] = parts.get(target) ?? []
+    const [ranges = [], ...more] = uploads.get(target) ?? []
     const purpose = rowsPurpose(target)
-    const isPartition = target !== intent.table
-    const writeDisposition = intent.mode.kind === 'append' ? 'WRITE_APPEND' : 'WRITE_TRUNCATE'
+    const isPartition = target !== pending.table
+    const writeDisposition = pending.mode.kind === 'append' ? 'WRITE_APPEND' : 'WRITE_TRUNCATE'
     if (more.length > 0) {
-      const stage = rowsStage(intent, target)
+      const stage = rowsStage(pending, target)
       const source = isPartition ? `${stage}${target.slice(target.indexOf('$'))}` : stage
-      return copyJob(tables, intent, purpose, source, target, writeDisposition, table.dayColumn !== undefined)
+      return copyJob(tables, pending, purpose, source, target, writeDisposition, table.dayColumn !== undefined)
     }
-    const job = loadJob(tables, intent, purpose, target, schemaOf(table), list)
+    const job = loadJob(tables, pending, purpose, target, schemaOf(table), ranges)
     // A whole table that is replaced takes its schema and its layout from the job.
     const layout = writeDisposition === 'WRITE_TRUNCATE' && !isPartition ? table.layout : {}
     const load = { ...(job.configuration.load as object), writeDisposition, ...layout }
     return { ...job, isPartitioned: table.dayColumn !== undefined, configuration: { load } }
   }
 
-  #rejectsJob(intent: Intent): Job {
-    return copyJob(this.#options.tables, intent, 'rejects', rejectsStage(intent), REJECTS, 'WRITE_APPEND', false)
+  #rejectsJob(pending: PendingLoad): Job {
+    return copyJob(this.#options.tables, pending, 'rejects', rejectsStage(pending), REJECTS, 'WRITE_APPEND', false)
   }
 
-  #ledgerJob(intent: Intent): Job {
-    const job = loadJob(this.#options.tables, intent, 'ledger', LOADS, RESOURCES[LOADS].schema, [])
-    const line = JSON.stringify(loadRow(intent.record))
-    return { ...job, isPartitioned: true, content: () => gzippedLines([line]) }
+  #ledgerJob(pending: PendingLoad): Job {
+    const job = loadJob(this.#options.tables, pending, 'ledger', LOADS, RESOURCES[LOADS].schema, [])
+    const line = JSON.stringify(loadRow(pending.record))
+    return { ...job, isPartitioned: true, content: () => gzipLines([line]) }
   }
 }
 
-/** What the first jobs of a load are for: see {@link Loads}. */
-function firstPurposes(intent: Intent): readonly string[] {
-  const targets = targetsOf(intent)
+/** The purposes of the jobs with which a load begins to be seen. */
+function firstPurposes(pending: PendingLoad): readonly string[] {
+  const targets = targetsOf(pending)
   if (targets.length > 0) return targets.map(rowsPurpose)
-  return [intent.hasRejects ? 'rejects' : 'ledger']
+  return [pending.hasRejects ? 'rejects' : 'ledger']
 }
 
 function schemaOf({ fields }: Table): unknown {
-  return { fields: fields.map(({ all }) => all) }
+  return { fields: fields.map(({ resource }) => resource) }
 }
 
 function loadJob(
   tables: Tables,
-  intent: Intent,
+  pending: PendingLoad,
   purpose: string,
   target: string,
   schema: unknown,
-  parts: readonly FilePart[],
+  ranges: readonly FileRange[],
 ): Job {
   return {
-    id: jobIdOf(intent, purpose),
+    id: jobIdOf(pending, purpose),
     purpose: purpose.replace(/_.*/, ''),
     writes: target,
     isPartitioned: false,
@@ -269,13 +290,13 @@ function loadJob(
         schema,
       },
     },
-    content: () => gzippedParts(parts),
+    content: () => gzipRanges(ranges),
   }
 }
 
 function copyJob(
   tables: Tables,
-  intent: Intent,
+  pending: PendingLoad,
   purpose: string,
   source: string,
   target: string,
@@ -283,7 +304,7 @@ function copyJob(
   isPartitioned: boolean,
 ): Job {
   return {
-    id: jobIdOf(intent, purpose),
+    id: jobIdOf(pending, purpose),
     purpose: purpose.replace(/_.*/, ''),
     writes: target,
     isPartitioned,

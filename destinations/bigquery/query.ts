@@ -1,82 +1,60 @@
 import { randomUUID } from 'node:crypto'
+import type { Job } from '@google-cloud/bigquery'
 import type { TakeRows } from '../../lib/destination/contract.ts'
-import { type Answer, at, listOf, objectOf, textOf } from './answers.ts'
-import { type BigQueryClient, pathOf } from './client.ts'
+import { type BigQueryClient, inLocation, isOfCreatedJob } from './client.ts'
+import { isStatus } from './failures.ts'
+import { at, textOf } from './json.ts'
 
-/** What asking a query needs. */
-export interface Asking {
+/** What running a query needs. */
+export interface QueryContext {
   readonly client: BigQueryClient
-  readonly project: string
   readonly location: string | undefined
   readonly warn: (message: string) => void
 }
 
-/** A query that scans more is told of before it runs: on-demand prices go by bytes scanned. */
-const BYTES_TOLD_OF = 1_000_000_000
-/** How long an answer may wait for the query's end. */
-const WAIT_MS = 10_000
-const ROWS_PER_ANSWER = 20_000
+/** A query that scans more causes a warning, because on-demand prices go by the bytes scanned. */
+const WARNED_BYTES = 1_000_000_000
+const ROWS_PER_PAGE = 20_000
 
-/** Runs a query and hands its rows over, page by page. A dry run, which costs nothing, says before what it will scan. */
-export async function queryRows(asking: Asking, sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
-  const { client, project, location, warn } = asking
+/**
+ * Runs a query and hands over its rows, page by page. A dry run, which is free, tells how much it
+ * will scan.
+ */
+export async function queryRows(
+  context: QueryContext,
+  sql: string,
+  take: TakeRows,
+  signal: AbortSignal,
+): Promise<number> {
   const query = `SELECT TO_JSON_STRING(_row) AS json FROM (${sql}\n) AS _row`
-  const dry = await client.call(
-    {
-      method: 'POST',
-      path: pathOf(project, 'jobs'),
-      body: {
-        jobReference: { projectId: project, location },
-        configuration: { dryRun: true, query: { query, useLegacySql: false } },
-      },
-    },
-    signal,
-  )
-  const bytes = Number(at(dry, 'statistics', 'totalBytesProcessed') ?? 0)
-  if (bytes >= BYTES_TOLD_OF)
-    warn(`BigQuery scans ${(bytes / 1e9).toFixed(1)} GB for a query, which it may charge for.`)
-  const first = await client.call(
-    {
-      method: 'POST',
-      path: pathOf(project, 'queries'),
-      body: {
-        query,
-        useLegacySql: false,
-        location,
-        timeoutMs: WAIT_MS,
-        maxResults: ROWS_PER_ANSWER,
-        // A call that is sent again asks for the same query.
-        requestId: randomUUID(),
-      },
-    },
-    signal,
-  )
-  return pages(asking, first, take, signal)
+  const job = await startQuery(context, query, signal)
+  let count = 0
+  for (let pageToken: string | undefined; ; ) {
+    const page = { maxResults: ROWS_PER_PAGE, autoPaginate: false, ...(pageToken === undefined ? {} : { pageToken }) }
+    const [rows, next] = await job.getQueryResults(page)
+    count += rows.length
+    if (rows.length > 0) await take(rows.map((row) => textOf(at(row, 'json')) ?? 'null'))
+    // While the query runs, a page has no rows, and the next request has no token.
+    if (next === undefined || next === null) return count
+    pageToken = next.pageToken
+  }
 }
 
-async function pages({ client, project }: Asking, first: Answer, take: TakeRows, signal: AbortSignal): Promise<number> {
-  const jobId = textOf(at(first, 'jobReference', 'jobId')) ?? ''
-  const location = textOf(at(first, 'jobReference', 'location'))
-  let count = 0
-  let answer = first
-  for (;;) {
-    const rows = listOf(answer.rows).map((row) => textOf(objectOf(listOf(at(row, 'f'))[0]).v) ?? 'null')
-    count += rows.length
-    if (rows.length > 0) await take(rows)
-    const pageToken = textOf(answer.pageToken)
-    if (answer.jobComplete !== false && pageToken === undefined) return count
-    answer = await client.call(
-      {
-        method: 'GET',
-        path: pathOf(project, 'queries', jobId),
-        query: {
-          ...(location === undefined ? {} : { location }),
-          ...(pageToken === undefined ? {} : { pageToken }),
-          timeoutMs: String(WAIT_MS),
-          maxResults: String(ROWS_PER_ANSWER),
-        },
-      },
-      signal,
-    )
+async function startQuery({ client, location, warn }: QueryContext, query: string, signal: AbortSignal): Promise<Job> {
+  const bigquery = client.withSignal(signal)
+  const [dryRun] = await bigquery.createQueryJob({ query, dryRun: true, ...inLocation(location) })
+  const bytes = Number(at(dryRun.metadata, 'statistics', 'totalBytesProcessed') ?? 0)
+  if (bytes >= WARNED_BYTES) {
+    warn(`BigQuery scans ${(bytes / 1e9).toFixed(1)} GB for a query, which it may charge for.`)
+  }
+  const jobId = `mixload_query_${randomUUID()}`
+  try {
+    const [job] = await bigquery.createQueryJob({ query, jobId, ...inLocation(location) })
+    return job
+  } catch (error) {
+    // The answer to an attempt before was lost, or the query has failed, which its results will
+    // say.
+    if (isStatus(error, 409) || isOfCreatedJob(error)) return bigquery.job(jobId, inLocation(location))
+    throw error
   }
 }

@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiFailure } from './failures.ts'
 import type { Timing } from './timing.ts'
 
-/** Does something again while its failure may pass. It must come to the same when it is done twice. */
-export async function retryingApi<T>(
+/**
+ * Repeats an attempt while its failure is transient. To do it twice must have the effect of once.
+ */
+export async function withRetries<T>(
   timing: Timing,
   signal: AbortSignal | undefined,
   attempt: () => Promise<T>,
@@ -13,13 +15,16 @@ export async function retryingApi<T>(
       return await attempt()
     } catch (error) {
       signal?.throwIfAborted()
-      if (retry >= timing.retries || !(error instanceof ApiFailure) || !error.isPassing) throw error
+      if (retry >= timing.retries || !(error instanceof ApiFailure) || !error.isTransient) throw error
       await pause(backoff(timing, retry), signal)
     }
   }
 }
 
-/** Twice as long with each retry, and up to a quarter more, so that several runs do not come back at one moment. */
+/**
+ * Twice as long with each retry, and up to a quarter more, so that several runs do not return at
+ * once.
+ */
 export function backoff({ retryDelayMs, retryDelayMaxMs }: Timing, retry: number): number {
   return Math.min(retryDelayMs * 2 ** retry, retryDelayMaxMs) * (1 + Math.random() / 4)
 }

@@ -1,35 +1,34 @@
-import { type Answer, at, listOf, objectOf, textOf } from './answers.ts'
-import { type BigQueryClient, pathOf } from './client.ts'
-import { isStatus } from './failures.ts'
+import type { Dataset, TableMetadata } from '@google-cloud/bigquery'
+import type { BigQueryClient } from './client.ts'
+import { unlessStatus } from './failures.ts'
+import { at, type JsonObject, listOf, objectOf, textOf } from './json.ts'
 import type { Pace } from './pace.ts'
 
-/** A column as the API has it. What mixload does not know of it goes back as it came. */
+/** A column of a table. */
 export interface Field {
   readonly name: string
   readonly type: string
-  readonly all: Answer
+  /** As the API has it, with what mixload does not know; it must go back unchanged. */
+  readonly resource: JsonObject
 }
 
-/** A table or view as it is. */
+/** A table or view as it was read. */
 export interface Table {
   readonly etag: string
   /** `TABLE`, `VIEW` and so on. */
   readonly kind: string
   readonly fields: readonly Field[]
   readonly description: string
-  /** The column whose days are its partitions; undefined where it is laid out in another way. */
+  /** The column whose days are the partitions; undefined if there are none, or others. */
   readonly dayColumn: string | undefined
-  /** How it is laid out, as the API has it. */
-  readonly layout: Answer
+  /** Partitioning and clustering, as the API has them. */
+  readonly layout: JsonObject
 }
 
-/** A row as it is listed: every value a text. */
-export type ListedRow = Readonly<Record<string, string | null>>
+/** A row by the names of its columns, with values as Google's client reads them. */
+export type ListedRow = JsonObject
 
-/** The most rows in an answer; BigQuery ends one at 10 MB, too. */
-const ROWS_PER_ANSWER = 10_000
-
-/** The tables and views of a dataset, and the rows of small ones. None of it costs anything. */
+/** The tables and views of a dataset, and the rows of small ones. None of this costs anything. */
 export class Tables {
   readonly #client: BigQueryClient
   readonly #pace: Pace
@@ -43,115 +42,84 @@ export class Tables {
     this.dataset = dataset
   }
 
-  /** The dataset's resource; undefined where there is none. */
-  async getDataset(signal?: AbortSignal): Promise<Answer | undefined> {
-    const path = pathOf(this.project, 'datasets', this.dataset)
-    return orMissing(this.#client.call({ method: 'GET', path }, signal))
+  /** The dataset's resource; undefined if it does not exist. */
+  async getDataset(signal?: AbortSignal): Promise<JsonObject | undefined> {
+    return unlessStatus(404, async () => (await this.#dataset(signal).getMetadata())[0])
   }
 
-  /** Gives its resource; undefined where there is one already. */
-  async createDataset(location: string | undefined, signal?: AbortSignal): Promise<Answer | undefined> {
-    const body = {
-      datasetReference: { projectId: this.project, datasetId: this.dataset },
-      location,
-      description: 'Loaded from Mixpanel by mixload',
-    }
-    return unlessThere(this.#client.call({ method: 'POST', path: pathOf(this.project, 'datasets'), body }, signal))
+  /** Returns the resource of the new dataset; undefined if it exists already. */
+  async createDataset(location: string | undefined, signal?: AbortSignal): Promise<JsonObject | undefined> {
+    const resource = { ...(location === undefined ? {} : { location }), description: 'Loaded from Mixpanel by mixload' }
+    return unlessStatus(409, async () => {
+      const [, created] = await this.#client.withSignal(signal).createDataset(this.dataset, resource)
+      return objectOf(created)
+    })
   }
 
+  /** Undefined if it does not exist. */
   async get(table: string, signal?: AbortSignal): Promise<Table | undefined> {
-    const answer = await orMissing(this.#client.call({ method: 'GET', path: this.#path(table) }, signal))
-    return answer === undefined ? undefined : tableOf(answer)
+    return unlessStatus(404, async () => tableOf((await this.#dataset(signal).table(table).getMetadata())[0]))
   }
 
-  /** Undefined where there is one already. */
-  async create(table: string, resource: Answer, signal?: AbortSignal): Promise<Table | undefined> {
+  /** Undefined if it exists already. */
+  async create(table: string, resource: JsonObject, signal?: AbortSignal): Promise<Table | undefined> {
     await this.#pace.wait(table, resource.timePartitioning !== undefined, signal)
-    const path = pathOf(this.project, 'datasets', this.dataset, 'tables')
-    const body = { ...resource, tableReference: this.reference(table) }
-    const answer = await unlessThere(this.#client.call({ method: 'POST', path, body }, signal))
-    return answer === undefined ? undefined : tableOf(answer)
+    return unlessStatus(409, async () => {
+      const [, created] = await this.#dataset(signal).createTable(table, resource as TableMetadata)
+      return tableOf(created)
+    })
   }
 
-  /** Changes what `resource` has, where the table still has this etag: else fails with status 412. */
-  async change(table: string, { etag, dayColumn }: Table, resource: Answer, signal?: AbortSignal): Promise<Table> {
-    await this.#pace.wait(table, dayColumn !== undefined, signal)
-    const path = this.#path(table)
-    return tableOf(await this.#client.call({ method: 'PATCH', path, body: resource, ifMatch: etag }, signal))
+  /**
+   * Changes what `resource` has; undefined if somebody has changed the table since it was read as
+   * `read`.
+   */
+  async change(table: string, read: Table, resource: JsonObject, signal?: AbortSignal): Promise<Table | undefined> {
+    await this.#pace.wait(table, read.dayColumn !== undefined, signal)
+    return unlessStatus(412, async () => {
+      // Google's client sends the etag of the metadata as If-Match.
+      const metadata = { ...resource, etag: read.etag } as TableMetadata
+      const [changed] = await this.#dataset(signal).table(table).setMetadata(metadata)
+      return tableOf(changed)
+    })
   }
 
-  /** Does nothing where there is none. */
+  /** Does nothing if it does not exist. */
   async remove(table: string, signal?: AbortSignal): Promise<void> {
-    await orMissing(this.#client.call({ method: 'DELETE', path: this.#path(table) }, signal))
+    await unlessStatus(404, () => this.#dataset(signal).table(table).delete())
   }
 
-  /** All rows of a small table, in no order, by the names of its first columns; none where there is no such table. */
-  async rows(table: string, names: readonly string[], signal?: AbortSignal): Promise<readonly ListedRow[]> {
-    const rows: ListedRow[] = []
-    let pageToken: string | undefined
-    do {
-      const query = {
-        maxResults: String(ROWS_PER_ANSWER),
-        // Microseconds as whole numbers, instead of seconds as decimals.
-        'formatOptions.useInt64Timestamp': 'true',
-        ...(pageToken === undefined ? {} : { pageToken }),
-      }
-      const path = `${this.#path(table)}/data`
-      const answer: Answer | undefined = await orMissing(this.#client.call({ method: 'GET', path, query }, signal))
-      for (const row of listOf(answer?.rows)) rows.push(listedRow(row, names))
-      pageToken = textOf(answer?.pageToken)
-    } while (pageToken !== undefined)
-    return rows
+  /** All rows of a small table, in no order; none if it does not exist. */
+  async rows(table: string, signal?: AbortSignal): Promise<readonly ListedRow[]> {
+    const rows = await unlessStatus(404, async () => (await this.#dataset(signal).table(table).getRows())[0])
+    return rows ?? []
   }
 
-  /** As jobs name a table, or a partition of one. */
-  reference(table: string): Answer {
+  /** How jobs name a table, or a partition of one. */
+  reference(table: string): { readonly projectId: string; readonly datasetId: string; readonly tableId: string } {
     return { projectId: this.project, datasetId: this.dataset, tableId: table }
   }
 
-  #path(table: string): string {
-    return pathOf(this.project, 'datasets', this.dataset, 'tables', table)
+  #dataset(signal: AbortSignal | undefined): Dataset {
+    return this.#client.withSignal(signal).dataset(this.dataset)
   }
 }
 
-function tableOf(answer: Answer): Table {
-  const fields = listOf(at(answer, 'schema', 'fields')).map((field): Field => {
-    const all = objectOf(field)
-    return { name: textOf(all.name) ?? '', type: textOf(all.type) ?? '', all }
+function tableOf(resource: unknown): Table {
+  const { etag, type, description, timePartitioning, rangePartitioning, clustering } = objectOf(resource)
+  const fields = listOf(at(resource, 'schema', 'fields')).map((value): Field => {
+    const field = objectOf(value)
+    return { name: textOf(field.name) ?? '', type: textOf(field.type) ?? '', resource: field }
   })
-  const { timePartitioning, rangePartitioning, clustering } = answer
   const isByDay = at(timePartitioning, 'type') === 'DAY'
   return {
-    etag: textOf(answer.etag) ?? '',
-    kind: textOf(answer.type) ?? '',
+    etag: textOf(etag) ?? '',
+    kind: textOf(type) ?? '',
     fields,
-    description: textOf(answer.description) ?? '',
+    description: textOf(description) ?? '',
     dayColumn: isByDay ? textOf(at(timePartitioning, 'field')) : undefined,
     layout: Object.fromEntries(
       Object.entries({ timePartitioning, rangePartitioning, clustering }).filter(([, value]) => value !== undefined),
     ),
-  }
-}
-
-function listedRow(row: unknown, names: readonly string[]): ListedRow {
-  const cells = listOf(at(row, 'f'))
-  return Object.fromEntries(names.map((name, index) => [name, textOf(objectOf(cells[index]).v) ?? null]))
-}
-
-async function orMissing(call: Promise<Answer>): Promise<Answer | undefined> {
-  try {
-    return await call
-  } catch (error) {
-    if (isStatus(error, 404)) return undefined
-    throw error
-  }
-}
-
-async function unlessThere(call: Promise<Answer>): Promise<Answer | undefined> {
-  try {
-    return await call
-  } catch (error) {
-    if (isStatus(error, 409)) return undefined
-    throw error
   }
 }

@@ -14,30 +14,31 @@ import { REJECTS } from './ledger.ts'
 
 export interface UnloadOptions {
   readonly connection: EngineConnection
-  /** A directory of its own, which need not be there yet. */
+  /** A directory for these files only, which need not exist yet. */
   readonly directory: string
-  /** Takes what the user should know. */
+  /** Receives what the user should know. */
   readonly warn: (message: string) => void
 }
 
-/** Files of rows, and the day they are of where each day has its own. */
+/** Files of rows, and their day if each day has its own files. */
 export interface RowFiles {
   readonly day: Day | undefined
   readonly paths: readonly string[]
 }
 
-/** Rows that are about to be written to files. */
+/** Rows that are ready to be written to files. */
 export interface Unloading {
-  /** The file that takes all of them, one after the other; undefined where each day has its own. */
+  /** The file that all rows are appended to; undefined if each day has its own files. */
   readonly growing: string | undefined
   /**
-   * Does it.
-   * @throws MixloadError COUNT_MISMATCH; ENGINE_FAILED; DESTINATION_FAILED where days are replaced and a row is of another.
+   * Writes the rows.
+   * @throws MixloadError COUNT_MISMATCH; ENGINE_FAILED; DESTINATION_FAILED if a row is not of the
+   *   replaced days.
    */
   write(): Promise<readonly RowFiles[]>
 }
 
-/** Counts values that have no place in BigQuery's calendar, while they are turned into null. */
+/** A sequence that counts the values outside of BigQuery's calendar, which become null. */
 const OUT_OF_RANGE = 'mixload_out_of_range'
 
 const text = (value: string) => `CAST(to_json(${value}) AS VARCHAR)`
@@ -48,8 +49,9 @@ const inCalendar = (value: string, type: 'DATE' | 'TIMESTAMPTZ', last: string, w
   `WHEN ${value} IS NOT NULL THEN CASE WHEN nextval('${OUT_OF_RANGE}') < 0 THEN '' END END`
 
 /**
- * A value as JSON that keeps it exactly, as docs.cloud.google.com/bigquery/docs/loading-data-cloud-storage-json asks for:
- * whole numbers beyond 2^53 as text, and numbers that are none, too; JSON as it is, since a text would stay a text.
+ * How each type becomes JSON without a loss, as required by
+ * docs.cloud.google.com/bigquery/docs/loading-data-cloud-storage-json: integers and non-finite
+ * numbers as strings, and JSON as it is, because a string would stay a string.
  */
 const WRITTEN: Readonly<Record<ColumnType, (value: string) => string>> = {
   text,
@@ -60,7 +62,7 @@ const WRITTEN: Readonly<Record<ColumnType, (value: string) => string>> = {
     `CASE WHEN isfinite(${value}) THEN ${text(value)} WHEN isnan(${value}) THEN '"NaN"' ` +
     `WHEN ${value} > 0 THEN '"Infinity"' WHEN ${value} < 0 THEN '"-Infinity"' END`,
   date: (value) => inCalendar(value, 'DATE', '9999-12-31', quoted(value)),
-  // Written as a moment without a zone, which takes a quarter of the time.
+  // A timestamp without a time zone is written four times as fast.
   timestamptz: (value) =>
     inCalendar(
       value,
@@ -71,9 +73,9 @@ const WRITTEN: Readonly<Record<ColumnType, (value: string) => string>> = {
 }
 
 /**
- * A line of NDJSON. Put together from its members, since a row as JSON would name every column that is null: of events
- * that have 40 of 1,000 properties that takes three times as long and 18 times the space. A member that is null makes
- * null of the whole text, and concat_ws leaves that out.
+ * A line of NDJSON, assembled from its members. A whole row as JSON would name every column that is
+ * null: for events with 40 of 1,000 properties it takes three times as long and 18 times the space.
+ * The text of a null member is null, and concat_ws leaves it out.
  */
 function lineOf(columns: readonly Column[], own: Readonly<Record<string, string>>): string {
   const fixed = Object.entries(own).map(([name, value]) =>
@@ -86,13 +88,13 @@ function lineOf(columns: readonly Column[], own: Readonly<Record<string, string>
   return `'{' || concat_ws(',', ${[...fixed, ...members].join(', ')}) || '}'`
 }
 
-/** JSON has neither raw line breaks nor this delimiter, so lines are written as they are. */
+/** JSON contains neither raw line breaks nor this delimiter, so lines are written unchanged. */
 const AS_LINES = `FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER e'\\x01'`
-/** Rows of a day that are kept before they are written. The engine's own 524,288 need 340 MB a thread. */
-const ROWS_HELD = 10_000
+/** Rows of a day that are buffered. The engine's default of 524,288 needs 340 MB per thread. */
+const ROWS_BUFFERED = 10_000
 
 /**
- * Makes ready to write the rows of a relation to files, as the table's columns have them, with the load's own columns.
+ * Prepares to write the rows of a relation to files, with the columns that name the load.
  * @param columns those of the relation, as the table has them.
  */
 export async function unloadRows(
@@ -111,25 +113,25 @@ export async function unloadRows(
       `COPY (SELECT ${expressions} FROM (${relation.query})) TO ${quoteText(path)} (${options})`,
     )
     if (count !== relation.rowCount) throw countMismatch(relation.rowCount, count, record.stream)
-    await warnOfLost(connection, warn, record)
+    await warnOfNulls(connection, warn, record)
   }
   await mkdir(directory, { recursive: true })
   if (mode.kind === 'replace-days' && mode.firstDay !== mode.lastDay) {
-    await connection.run(`SET partitioned_write_flush_threshold = ${ROWS_HELD}`)
+    await connection.run(`SET partitioned_write_flush_threshold = ${ROWS_BUFFERED}`)
     const write = () => copy(`${line} AS line, ${day}`, `${AS_LINES}, PARTITION_BY (${day})`)
     return { growing: undefined, write: () => write().then(() => filesByDay(path, mode)) }
   }
-  // There from the beginning, for whoever reads it while it grows.
+  // It must exist before it grows, for its reader.
   await writeFile(path, '')
   const only = mode.kind === 'replace-days' ? mode.firstDay : undefined
-  const other = `error('a row is not of ${only}, the day that is replaced')`
+  const otherwise = `error('a row is not of ${only}, the day that is replaced')`
   const checked =
-    only === undefined ? line : `CASE WHEN ${day} = DATE ${quoteText(only)} THEN ${line} ELSE ${other} END`
+    only === undefined ? line : `CASE WHEN ${day} = DATE ${quoteText(only)} THEN ${line} ELSE ${otherwise} END`
   const write = () => copy(`${checked} AS line`, `${AS_LINES}, USE_TMP_FILE false`)
   return { growing: path, write: () => write().then(() => [{ day: only, paths: [path] }]) }
 }
 
-/** Writes the rejects to a file, with the load and stream they are of. */
+/** Writes the rejects to a file, with their load and stream. */
 export async function unloadRejects(
   { connection, directory }: UnloadOptions,
   rejects: Relation,
@@ -155,7 +157,7 @@ async function filesByDay(
     if (!/^\d{4}-\d{2}-\d{2}$/.test(day) || day < firstDay || day > lastDay) {
       throw new MixloadError(
         'DESTINATION_FAILED',
-        `A row is not of the days ${firstDay} to ${lastDay}, which are replaced; nothing was committed. Please report this.`,
+        `A row is not of the replaced days, ${firstDay} to ${lastDay}. Nothing was committed. Please report this.`,
       )
     }
     const names = (await readdir(join(path, name))).toSorted()
@@ -164,13 +166,13 @@ async function filesByDay(
   return files
 }
 
-async function warnOfLost(connection: EngineConnection, warn: (message: string) => void, record: LoadRecord) {
+async function warnOfNulls(connection: EngineConnection, warn: (message: string) => void, record: LoadRecord) {
   const [found] = await connection.all(
     `SELECT last_value AS count FROM duckdb_sequences() WHERE temporary AND sequence_name = ${quoteText(OUT_OF_RANGE)}`,
   )
   const count = Number(found?.count ?? 0)
   if (count === 0) return
   warn(
-    `${record.stream}: ${count} dates lie outside the years 1 to 9999, which are all BigQuery knows; they are null there.`,
+    `${record.stream}: ${count} dates lie outside the years 1 to 9999, which are all that BigQuery has; they are null there.`,
   )
 }

@@ -152,6 +152,10 @@ function attempted(act: () => unknown): { readonly status: number; readonly resu
   }
 }
 
+function dryRun({ id, configuration }: NonNullable<Asked['job']>): Resource {
+  return { jobReference: { jobId: id }, configuration, status: { state: 'DONE' }, statistics: {} }
+}
+
 function perform(
   store: FakeStore,
   jobs: FakeJobs,
@@ -161,7 +165,7 @@ function perform(
   ifMatch: string | undefined,
 ): unknown {
   if (job !== undefined) {
-    if (job.configuration.dryRun === true) return {}
+    if (job.configuration.dryRun === true) return dryRun(job)
     return jobs.insert(job.id, job.configuration, content)
   }
   const [, kind, id = '', part, table = '', data] = path.split('/')

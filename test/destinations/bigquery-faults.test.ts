@@ -103,7 +103,7 @@ describe('an upload that breaks off', () => {
     await using place = await fakePlace()
     const destination = await opened(place)
     const before = place.fake.asked.length
-    // After the intent was noted comes the upload.
+    // After the pending load was noted comes the upload.
     place.fake.cuts = (_, index) => index === before + 1
     await load(destination, 'load-1', TEN)
     await expectLoaded(place, destination)

@@ -13,7 +13,7 @@ function noteIn(place: FakePlace): Record<string, unknown> {
   return JSON.parse(String(place.fake.store.table(DATASET, '_mixload_lease').resource.description))
 }
 
-/** Writes another holder into the note, as a run elsewhere would have. */
+/** Writes another owner into the note, as a run elsewhere would have. */
 function putNote(place: FakePlace, change: Record<string, unknown>): void {
   const description = JSON.stringify({ ...noteIn(place), ...change })
   place.fake.store.changeTable(DATASET, '_mixload_lease', { description }, undefined)
@@ -25,8 +25,8 @@ const inMs = (milliseconds: number) => new Date(Date.now() + milliseconds).toISO
 describe('the lease', () => {
   it('keeps a second run out, and says who has it and until when', async () => {
     await using place = await fakePlace()
-    const holder = place.client('one')
-    await holder.open(unaborted())
+    const owner = place.client('one')
+    await owner.open(unaborted())
     const failure = await expectFailure(place.client('two').open(unaborted()), 'DESTINATION_BUSY')
     expect(failure.message).toContain(`process ${process.pid}@${hostname()}`)
     expect(failure.message).toContain(String(noteIn(place).since))
