@@ -7,7 +7,7 @@ import {
 } from '../../lib/destination/ledger.ts'
 import type { LedgerRow } from '../../lib/destination/ledger-row.ts'
 import { TYPE_NAMES } from './dialect.ts'
-import { at, type JsonObject } from './json.ts'
+import type { JsonObject } from './json.ts'
 import type { ListedRow } from './tables.ts'
 
 export const LOADS = '_mixload_loads'
@@ -62,12 +62,13 @@ export const RESOURCES: Readonly<Record<LedgerTable, JsonObject>> = {
   },
 }
 
-/** A row of the ledger from a row that Google's client lists, which has days and moments as objects that hold their text. */
-export function rowOf(listed: ListedRow): LedgerRow {
-  return Object.fromEntries(Object.entries(listed).map(([name, value]) => [name, cellText(value)]))
-}
-
-function cellText(value: unknown): string | null {
-  const cell = at(value, 'value') ?? value
-  return cell === null || cell === undefined ? null : String(cell)
+/** A row as the API lists it, with moments, which the API lists as microseconds since 1970, as ISO texts. */
+export function rowOf(table: LedgerTable, listed: ListedRow): LedgerRow {
+  const moments = SCHEMAS[table].filter(({ type }) => type === TYPE_NAMES.timestamptz)
+  const row: Record<string, string | null> = { ...listed }
+  for (const { name } of moments) {
+    const microseconds = row[name] ?? null
+    if (microseconds !== null) row[name] = new Date(Number(BigInt(microseconds) / 1000n)).toISOString()
+  }
+  return row
 }

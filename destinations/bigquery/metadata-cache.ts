@@ -24,7 +24,7 @@ export class MetadataCache {
   /** All loads, in the order of their commits. */
   async loads(signal?: AbortSignal): Promise<readonly LoadRecord[]> {
     if (this.#loads !== undefined) return this.#loads
-    const loads = [...loadsOf((await this.#tables.rows(LOADS, signal)).map(rowOf))]
+    const loads = [...loadsOf((await this.#tables.rows(LOADS, signal)).map((row) => rowOf(LOADS, row)))]
     if (this.#isWriter) this.#loads = loads
     return loads
   }
@@ -70,7 +70,7 @@ export class MetadataCache {
     signal: AbortSignal | undefined,
   ): Promise<ReadonlyMap<string, ReadonlyMap<string, KnownColumn>>> {
     if (this.#columns !== undefined) return this.#columns
-    const recorded = (await this.#tables.rows(COLUMNS, signal)).map((row) => columnOf(rowOf(row)))
+    const recorded = (await this.#tables.rows(COLUMNS, signal)).map((row) => columnOf(rowOf(COLUMNS, row)))
     // A column may be recorded twice: by a run that was killed before it knew, or because somebody
     // dropped it by hand and it was created again.
     recorded.sort((a, b) => a.column.firstSeenAt.getTime() - b.column.firstSeenAt.getTime())

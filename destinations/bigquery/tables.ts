@@ -25,8 +25,8 @@ export interface Table {
   readonly layout: JsonObject
 }
 
-/** A row by the names of its columns, with values as Google's client reads them. */
-export type ListedRow = JsonObject
+/** A row by the names of its columns, each value the text that the API returns. */
+export type ListedRow = Readonly<Record<string, string | null>>
 
 /** The tables and views of a dataset, and the rows of small ones. None of this costs anything. */
 export class Tables {
@@ -89,10 +89,21 @@ export class Tables {
     await unlessStatus(404, () => this.#dataset(signal).table(table).delete())
   }
 
-  /** All rows of a small table, in no order; none if it does not exist. */
+  /**
+   * All rows of a small table, in no order; none if it does not exist. The values are the texts that the API returns:
+   * Google's client would turn whole numbers into doubles, and moments before 1970 into others.
+   */
   async rows(table: string, signal?: AbortSignal): Promise<readonly ListedRow[]> {
-    const rows = await unlessStatus(404, async () => (await this.#dataset(signal).table(table).getRows())[0])
-    return rows ?? []
+    const listed = this.#dataset(signal).table(table)
+    const rows: readonly unknown[] =
+      (await unlessStatus(404, async () => (await listed.getRows({ skipParsing: true }))[0])) ?? []
+    // The client has fetched the schema to list the rows.
+    const names = listOf(at(listed.metadata, 'schema', 'fields')).map((field) => textOf(objectOf(field).name) ?? '')
+    return rows.map((row) =>
+      Object.fromEntries(
+        listOf(at(row, 'f')).map((cell, column) => [names[column] ?? '', textOf(at(cell, 'v')) ?? null]),
+      ),
+    )
   }
 
   /** How jobs name a table, or a partition of one. */
