@@ -20,13 +20,13 @@ import { revenueStream } from '../../lib/streams/revenue.ts'
 import { code, fence, page, table } from './markdown.ts'
 
 const TYPE_MEANINGS: Readonly<Record<(typeof COLUMN_TYPES)[number], string>> = {
-  text: 'texts; anything else as its JSON',
-  double: 'numbers that a double gives back digit for digit, integers up to 2^53',
-  boolean: '`true` and `false`',
-  json: 'any JSON value; no digit of a number gets lost, though 1.10 may be written 1.1',
-  timestamptz: 'dates and moments as Mixpanel writes them; without a zone they are UTC',
-  bigint: 'integers of 64 bits',
-  date: 'the UTC day of such a date or moment',
+  text: 'Strings. Anything else as its JSON.',
+  double: 'Numbers that a double represents digit for digit; integers up to 2^53.',
+  boolean: '`true` and `false`.',
+  json: 'Any JSON value. No digit of a number is lost, though 1.10 may be written as 1.1.',
+  timestamptz: 'Dates and timestamps in the form that Mixpanel writes. Without a time zone they are UTC.',
+  bigint: '64-bit integers.',
+  date: 'The UTC day of such a date or timestamp.',
 }
 
 /** `docs/columns.md`: how columns are named and typed, and the properties that are known. */
@@ -34,62 +34,65 @@ export function columnsPage(): string {
   const typeRows = COLUMN_TYPES.map((type) => [code(type), code(ENGINE_TYPES[type]), TYPE_MEANINGS[type]])
   return page(
     '# Columns',
-    `Every event is a row, every property a column; so it is with profiles, and with whatever else Mixpanel tells in objects. A table begins with the fixed columns; a property gets its column with
-its first value that is not null, before the rows that use it are committed. The column's name and type are kept in
-${code('_mixload_columns')}, so they are the same in every later run. **A column is never renamed, retyped or dropped.**`,
+    `Every event becomes a row, and every property a column. The same is true for profiles and for all other objects that
+Mixpanel returns. A table starts with its fixed columns. A property gets its column with its first value that is not null,
+before the rows that use it are committed. The name and type of the column are kept in ${code('_mixload_columns')}, so they are
+the same in every later run. **A column is never renamed, retyped or dropped.**`,
     '## Types',
     table(['Type', 'In DuckDB', 'Holds'], typeRows),
-    `The type of a column is, in this order: what the setting ${code('columns')} says; what the
-[catalogue](#known-properties) says; what the property's first value is:`,
+    `The type of a column comes from the setting ${code('columns')}, else from the [catalogue](#known-properties), else from the
+property's first value:`,
     table(
       ['First value', 'Type'],
       [
-        ['a text', code('text')],
-        ['a number', code('double')],
-        ['an integer beyond 2^53', `${code('text')}, so that no digit is lost`],
+        ['A string', code('text')],
+        ['A number', code('double')],
+        ['An integer beyond 2^53', `${code('text')}, so that no digit is lost`],
         ['`true` or `false`', code('boolean')],
-        ['a list or an object', code('json')],
+        ['A list or an object', code('json')],
       ],
     ),
-    `A text stays a text, also where it looks like a date or a number. \`null\` and a property that is not there are both
-null.`,
+    `A string stays text, even if it looks like a date or a number. \`null\` and a missing property are both null.`,
     '## A value that does not fit',
-    `goes as text to the companion of its column, ${code(companionName('price'))} beside ${code('price')}; the column itself is
-null in that row. The companion is made when it is first needed. \`text\` and \`json\` columns take every value, so they
-need one only for a text with NUL or half of a surrogate pair in it, which not every warehouse can carry: the column then
-has U+FFFD in their place, and ${code(companionName('name'))} the JSON as it was sent.`,
-    `${code(companionName('time'))} has a ${code('time')} that is no moment. The row is kept, and its ${code('time')} is null.`,
+    `A value that does not fit its column goes, as text, to the **companion column**: ${code(companionName('price'))} next to
+${code('price')}. The column itself is null in that row. The companion column is created when it is first needed.`,
+    `\`text\` and \`json\` columns take every value, with one exception. A string that contains NUL or half of a surrogate
+pair cannot be stored in every warehouse. The column then has U+FFFD in its place, and ${code(companionName('name'))} has the JSON as
+it was sent.`,
+    `${code(companionName('time'))} has a ${code('time')} that is not a valid timestamp. The row is kept, and its ${code('time')} is null.`,
     `## Names`,
     `1. A leading ${code('$')} becomes ${code('mp_')}.
-2. Letters become lower-case; each run of characters that are neither letters nor digits, of any script, becomes one
+2. Letters become lower case. Each run of characters that are neither letters nor digits, of any script, becomes one
    ${code('_')}.
-3. A name that would begin with a digit, or as BigQuery's own names do (${code('_table_')}, ${code('_partition')} and others), gets ${code('_')} before it.
-4. A name has at most ${NAME_BYTES_MAX} bytes; a longer one is cut and ends in a hash of the whole.
-5. A name that another property has already, whatever the case, gets ${code('_2')}, ${code('_3')} and so on.`,
+3. A name that would begin with a digit, or with a prefix that BigQuery reserves (${code('_table_')}, ${code('_partition')} and others),
+   gets a ${code('_')} in front.
+4. A name has at most ${NAME_BYTES_MAX} bytes. A longer one is cut and ends in a hash of the whole name.
+5. A name that another property already has, ignoring case, gets ${code('_2')}, ${code('_3')} and so on.`,
     table(
       ['Property', 'Column'],
       [...examplesOfNames()].map(([property, column]) => [code(property), code(column)]),
     ),
-    `Which of two properties gets the name and which the number depends on which came first. Look it up by the property:`,
+    `Which of two properties gets the plain name depends on which came first. Look up the column of a property:`,
     fence('sql', `SELECT column_name, column_type FROM mixpanel._mixload_columns WHERE property = 'Plan'`),
     '## Fixed columns',
-    `Every ${code('export')} table has these, in this order, but for ${code(LOCAL_TIME_COLUMN.name)}, which is there only with
-${code('--legacy-time')}. They do not count as new properties, and property selection leaves them alone.`,
+    `Every ${code('export')} table has these columns, in this order. ${code(LOCAL_TIME_COLUMN.name)} is there only with
+${code('--legacy-time')}. They do not count as new properties, and selecting properties does not affect them.`,
     fixedColumns([...EXPORT_COLUMNS, LOCAL_TIME_COLUMN]),
     '## Fixed columns of the other tables',
-    `Whatever else Mixpanel tells of them gets columns as properties of events do.
-[Tables](tables.md) says what a row of each is. Tables of group profiles, ${code('group_NAME')}, are as ${code('engage')}.`,
+    `Whatever else Mixpanel returns about these gets columns in the same way as properties of events do.
+[Tables](tables.md) says what a row of each table is. Tables of group profiles, ${code('group_NAME')}, are like ${code('engage')}.`,
     ...OTHER_TABLES.flatMap(({ name, columns }) => [`### ${code(name)}`, fixedColumns(columns)]),
     `## ${code(OVERFLOW_COLUMN)}`,
-    `When a table has as many columns as ${code('maxColumns')} allows (all kinds counted), further properties go to one \`json\`
-column, ${code(OVERFLOW_COLUMN)}, by their own names. They stay there: a later run with more columns allowed makes columns for them from then
-on, but moves nothing. ${code(OVERFLOW_COLUMN)} also takes a value that is superseded because its key stands in the line
-again, as ${code('NAME (superseded)')}: of equal keys the last one counts.`,
+    `When a table has as many columns as ${code('maxColumns')} allows, counting all kinds, further properties go to the **overflow
+column** ${code(OVERFLOW_COLUMN)}, a ${code('json')} column, under their own names. They stay there. If a later run allows more columns, it
+creates columns for them from then on, but moves nothing.`,
+    `${code(OVERFLOW_COLUMN)} also takes a value whose key appears again later in the same line, as ${code('NAME (superseded)')}. Of equal
+keys the last one counts.`,
     '## Known properties',
-    `These are given their type before a value is seen; a property of another name is treated in the same way, with the type
-of its first value. A property in this list has a column only once it has been sent.`,
+    `The catalogue gives these properties their type before a value is seen. Any other property is treated in the same way,
+with the type of its first value. A property in this list has a column only once it has been sent.`,
     knownProperties(EVENT_PROPERTIES),
-    'Of profiles:',
+    'Properties of profiles:',
     knownProperties(PROFILE_PROPERTIES),
   )
 }
@@ -128,7 +131,7 @@ function knownProperties(properties: Readonly<Record<string, CatalogueEntry>>): 
   )
 }
 
-/** Properties in the order of meeting, each with the column that it gets. */
+/** Properties in the order in which they appear, each with its column. */
 function* examplesOfNames(): Generator<readonly [string, string]> {
   const taken = new Set<string>()
   for (const property of ['Plan', 'plan', '$city', 'Order  Total (€)', '2nd visit', 'größe', 'заказ', 'x'.repeat(70)]) {

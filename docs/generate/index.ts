@@ -1,22 +1,22 @@
 /**
- * `node docs/generate/index.ts`: writes the pages of docs/ that are tables of what the code knows. test/docs.test.ts fails while
- * a page is older than the code.
+ * `node docs/generate/index.ts`: writes the pages of docs/ that are generated from the code. test/docs.test.ts fails if
+ * a page is out of date.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { columnsPage } from './columns-page.ts'
 import { errorsPage } from './errors-page.ts'
-import { withFaultTable } from './fault-table.ts'
+import { faultTestsPage } from './fault-table.ts'
 import { withLedgerTables } from './ledger-tables.ts'
 import { settingsPage } from './settings-page.ts'
 
-/** The generated pages, by the name of their file in docs/. */
+/** The generated pages, by file name in docs/. */
 export function generatedPages(): Readonly<Record<string, string>> {
   return {
     'settings.md': settingsPage(),
     'columns.md': columnsPage(),
     'errors.md': errorsPage(),
-    'reliability.md': withFaultTable(existing('reliability.md')),
+    'fault-tests.md': faultTestsPage(),
     'tables.md': withLedgerTables(existing('tables.md')),
   }
 }

@@ -1,21 +1,21 @@
 const GENERATED = '<!-- Written by `node docs/generate/index.ts`. Change the code or that script, not this page. -->'
 
-/** A page of these parts, which says that it is generated. */
+/** A page made of these parts, with a comment that it is generated. */
 export function page(title: string, ...parts: readonly string[]): string {
   return `${[title, GENERATED, ...parts].join('\n\n')}\n`
 }
 
-/** What is to be typed, or is in the code. */
+/** Inline code. */
 export function code(text: string): string {
   return `\`${text}\``
 }
 
-/** A block of code. */
+/** A code block. */
 export function fence(language: string, text: string): string {
   return `\`\`\`${language}\n${text}\n\`\`\``
 }
 
-/** A table in Markdown, its columns padded as the formatter wants them. */
+/** A Markdown table with padded columns. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [headings, ...rows].map((cells) => cells.map((cell) => cell.replaceAll('|', '\\|')))
   const widths = headings.map((_, at) => Math.max(3, ...lines.map((cells) => cells[at]?.length ?? 0)))

@@ -24,12 +24,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   ...{ track, engage, alias, import: imports },
   simulate,
 }
-/** Names for commands that take the same settings. */
+/** Groups of commands that take the same settings. */
 const GROUPS = {
   loading: ['backfill', 'sync', 'plan', 'check', 'verify'],
   sending: ['track', 'engage', 'alias', 'import'],
 } as const
-/** Who takes the settings that are no flags. */
+/** The commands that take the settings without a flag. */
 const WITHOUT_FLAG: Readonly<Record<Exclude<SettingName, FlagName>, readonly string[]>> = {
   serviceAccount: [...GROUPS.loading, 'import'],
   serviceAccountSecret: [...GROUPS.loading, 'import'],
@@ -55,13 +55,13 @@ export function settingsPage(): string {
   })
   return page(
     '# Settings',
-    `A setting comes from a flag, from an environment variable, or from a YAML file, in this order: a flag wins over the
-environment, the environment over the file, the file over the default. A variable that is empty counts as not set.`,
-    `The file is \`mixload.yaml\` in the working directory, or the one that \`--config FILE\` names. Its keys are the names in
-the first column. A key that is not a setting, or a value that is not allowed, ends the command with exit code 2 and a
-message that names the key, the value and what is allowed.`,
-    `Secrets have no flag, so that they are in no shell history and in no list of processes. A file with a secret in it that
-others may read brings a warning.`,
+    `A setting can come from a flag, an environment variable or a YAML file. A flag wins over the environment, the
+environment over the file, and the file over the default. An empty variable counts as not set.`,
+    `The file is \`mixload.yaml\` in the working directory, or the file that \`--config FILE\` names. Its keys are the names
+in the first column. If a key is not a setting, or a value is not allowed, the command fails with exit code 2. The message
+names the key, the value and what is allowed.`,
+    `Secrets have no flag, so that they appear neither in the shell history nor in the list of processes. mixload warns
+about a file that contains a secret and that others may read.`,
     fence(
       'yaml',
       `destination: duckdb:/data/warehouse.duckdb
@@ -74,34 +74,35 @@ columns:
   signed_up: timestamptz`,
     ),
     table(['Setting', 'Flag', 'Environment', 'Default', 'Meaning', 'Commands'], rows),
-    `_Loading_ stands for ${GROUPS.loading.map(code).join(', ')}, _sending_ for ${GROUPS.sending.map(code).join(', ')}; what
-only looks at the work of others takes their settings. Every command also has ${code('--config')}, ${code('--json')} (results as one line of
-JSON on standard output) and ${code('--help')}.`,
+    `In the column _Commands_, _loading_ means ${GROUPS.loading.map(code).join(', ')}, and _sending_ means
+${GROUPS.sending.map(code).join(', ')}. Commands that only look at what others would do take the same settings. Every
+command also has ${code('--config')}, ${code('--json')} (results as one line of JSON on standard output) and ${code('--help')}.`,
     '## Notes',
-    `- A list in a flag or a variable has commas between its items; in the file it may be a YAML list. An event name with a
-  comma in it can only be given in the file.
+    `- **Lists** have commas between their items in a flag or a variable. In the file, they may be YAML lists. An event name
+  that contains a comma can only be given in the file.
 - ${code('columns')} gives properties a type before their first value is seen. Types: ${COLUMN_TYPES.map(code).join(', ')}.
-  It does not change a column that is there.
-- ${code('includeProperties')} and ${code('excludeProperties')} do not touch the [fixed columns](columns.md#fixed-columns).
-- ${code('write: replace')} deletes the rows of each day that is read again, of all events, so it is
-  refused together with ${code('events')}.
-- ${code('streams')} are loaded in the order of the list in the table, however they are named. ${code('groups')} stands for one
-  stream and table for each group of the setting of that name; without it there is none.
-- ${code('lateArrivals')} is about events: see [late arrivals](time.md#late-arrivals).
-- ${code('newProperties: ignore')} drops the values of properties that have no column. How many is reported at the end of
-  the run, but they are in no table.
-- ${code('load')} heeds neither ${code('events')} nor ${code('write')}: a file is loaded whole, and added.
-- ${code('status')} asks Mixpanel nothing: without ${code('timezone')} it tells the days of a project as if its zone were UTC.
-- ${code('timezone')}: when it is not set and Mixpanel can't be asked, the run goes on in UTC and warns, but with
-  ${code('legacyTime')} it ends: see [time.md](time.md).
-- ${code('memory:')} as the destination keeps nothing: it is for tests.
-- The request budget and the answers of the event-name list: see [reliability.md](reliability.md).
-- ${code('HTTP_PROXY')}, ${code('HTTPS_PROXY')} and ${code('NO_PROXY')} are heeded.`,
+  It does not change a column that exists.
+- ${code('includeProperties')} and ${code('excludeProperties')} do not affect the [fixed columns](columns.md#fixed-columns).
+- ${code('newProperties: ignore')} drops the values of properties that have no column. The number is reported at the end of
+  the run, but the values are in no table.
+- ${code('write: replace')} deletes the rows of each day that is read again, for all events. So it cannot be combined with
+  ${code('events')}.
+- ${code('streams')} are loaded in the order of the list in the table, however you name them. ${code('groups')} stands for one
+  stream and table per group key in the setting of that name. Without that setting there is none.
+- ${code('lateArrivals')} applies to events only: see [late arrivals](time.md#late-arrivals).
+- ${code('load')} ignores ${code('events')} and ${code('write')}: a file is loaded completely, and its rows are added.
+- ${code('status')} sends no request to Mixpanel. Without ${code('timezone')} it reports days as if the project's time zone
+  were UTC.
+- ${code('timezone')}: if it is not set and Mixpanel cannot be asked, the run continues in UTC and warns. With
+  ${code('legacyTime')} it fails instead: see [time](time.md#the-time-zone).
+- ${code('memory:')} as the destination keeps nothing. It is for tests.
+- The request budget and the limit of Mixpanel's list of event names: see [reliability](reliability.md#request-budget).
+- ${code('HTTP_PROXY')}, ${code('HTTPS_PROXY')} and ${code('NO_PROXY')} are respected.`,
     '## Options of `mixload backfill` and `mixload sync`',
     `See [streams](reliability.md#streams).`,
     ownOptions(sync),
     '## Options of `mixload load`',
-    `The files to load are given as words: see [files.md](files.md).`,
+    `The files to load are arguments: see [files](files.md).`,
     ownOptions(load),
     '## Options of `mixload verify`',
     `See [verify](verify.md).`,
@@ -113,7 +114,7 @@ JSON on standard output) and ${code('--help')}.`,
     `See [dbt](dbt.md).`,
     ownOptions(dbt),
     '## Options of `mixload track`',
-    `What is sent is given as words: see [sending](ingestion.md), for this and the commands below.`,
+    `What is sent is given as arguments, here and in the commands below: see [sending](ingestion.md).`,
     ownOptions(track),
     '## Options of `mixload engage`',
     ownOptions(engage),
@@ -122,12 +123,12 @@ JSON on standard output) and ${code('--help')}.`,
     '## Options of `mixload import`',
     ownOptions(imports),
     '## Options of `mixload simulate`',
-    `It does not look at the environment for these. See [simulator.md](simulator.md).`,
+    `These do not come from the environment. See [simulator](simulator.md).`,
     ownOptions(simulate),
   )
 }
 
-/** The options that only one command has. */
+/** A table of the options that only this command has. */
 function ownOptions({ options = {} }: Command): string {
   const rows = Object.entries(options).map(([name, { describe, default: value, defaultDescription }]) => [
     code(`--${name}`),
@@ -137,7 +138,7 @@ function ownOptions({ options = {} }: Command): string {
   return table(['Flag', 'Default', 'Meaning'], rows)
 }
 
-/** The commands that take a setting. */
+/** The commands that take a setting, with groups by their names. */
 function takersOf(name: SettingName): string {
   const isTaken = ({ settings }: Command) => settings.some((one) => one === name)
   const takers: readonly string[] = Object.hasOwn(WITHOUT_FLAG, name)

@@ -26,9 +26,9 @@ export const EVENT_PROPERTIES: Readonly<Record<string, CatalogueEntry>> = {
   $mp_event_size: bigint('Size of the event as received, bytes'),
   $mp_is_forwarded: boolean('True when the event reached another region first and was forwarded'),
   $import: boolean('True when the event came through the import API'),
-  $user_id: text('Identified id that the client sent'),
-  $device_id: text('Anonymous id of the device that the client sent'),
-  $distinct_id_before_identity: text('distinct_id as first ingested, where merging has changed it since'),
+  $user_id: text('Identified user id, as sent by the client'),
+  $device_id: text('Anonymous device id, as sent by the client'),
+  $distinct_id_before_identity: text('distinct_id as first ingested, if a merge has changed it since'),
   $is_reshuffled: boolean('True when a merge has moved the event to another person'),
   $preshuffle_distinct_id: text('Id that the person had before being identified'),
   $identity_failure_reason: text('Why a merge was not made (simplified id merge)'),
@@ -112,21 +112,25 @@ export function fixed(
 
 /** The columns that every table ends with. */
 export const LOAD_COLUMNS: readonly FixedColumn[] = [
-  fixed('_loaded_at', 'timestamptz', 'When the load was committed; one value a load, growing in the order of commits'),
+  fixed(
+    '_loaded_at',
+    'timestamptz',
+    'When the load was committed; one value per load, growing in the order of commits',
+  ),
   fixed('_load_id', 'text', 'Load that brought the row: see _mixload_loads'),
 ]
 
 /** The columns that every `export` table has, in this order, whatever was sent. The views stand on them. */
 export const EXPORT_COLUMNS: readonly FixedColumn[] = [
   fixed('event', 'text', 'Name of the event'),
-  fixed('event_id', 'text', 'MD5 of event, time and $insert_id (of the whole line where that is missing)'),
+  fixed(
+    'event_id',
+    'text',
+    'MD5 of event, time and $insert_id; without an $insert_id, of event, time and the whole line',
+  ),
   fixed('distinct_id', 'text', 'Person the event belongs to', 'distinct_id'),
   fixed('time', 'timestamptz', 'When the event happened, UTC, to the millisecond', 'time'),
-  fixed(
-    '_day',
-    'date',
-    "Day of the export the event came in, in the project's clock; from a file, the event's own day",
-  ),
+  fixed('_day', 'date', 'Day of the export that contained the event; for an event from a file, its own day'),
   fixed('mp_insert_id', 'text', EVENT_PROPERTIES.$insert_id?.description ?? '', '$insert_id'),
   fixed(
     'mp_processing_time_ms',
@@ -147,5 +151,5 @@ export const EXPORT_COLUMNS: readonly FixedColumn[] = [
 export const LOCAL_TIME_COLUMN: FixedColumn = fixed(
   '_time_raw',
   'bigint',
-  'time as exported: milliseconds since 1970 on the local clock of the project',
+  "time as exported: milliseconds since 1970, in local time of the project's time zone",
 )
