@@ -1,4 +1,5 @@
 import { DEFAULT_RETRIES } from '../lib/core/retry.ts'
+import { exportScope } from '../lib/destination/selection.ts'
 import { Extractor } from '../lib/extract/event-extractor.ts'
 import type { RequestBudget } from '../lib/mixpanel/budget.ts'
 import type { MixpanelClient } from '../lib/mixpanel/client.ts'
@@ -7,7 +8,6 @@ import { LateDays, LateSource } from '../lib/run/late-arrivals.ts'
 import { coverageOf } from '../lib/run/late-coverage.ts'
 import { joined, type RunSummary, runSlices } from '../lib/run/run-slices.ts'
 import type { Settings } from '../lib/settings.ts'
-import { exportSelection } from '../lib/streams/export.ts'
 import { type Day, daysOf } from '../lib/time/days.ts'
 import { type ExportTable, openExportTable } from './export-table.ts'
 import { exportBudget, type Warehouse } from './session.ts'
@@ -64,7 +64,7 @@ async function runLateArrivals(
   read: ReadonlySet<Day>,
   signal: AbortSignal,
 ): Promise<readonly RunSummary[]> {
-  const coverage = coverageOf(plan.ledger, exportSelection(settings.events), plan.clock)
+  const coverage = coverageOf(plan.ledger, exportScope(settings.events), plan.clock)
   const { destination, spool } = warehouse
   const source = new LateSource({ source: extractor, loader: table.loader, destination, spool, coverage, read })
   if (settings.write === 'append') return [await runSlices(plan.lateSlices, source, table.loader, tell, signal)]

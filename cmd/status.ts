@@ -1,8 +1,8 @@
 import type { Destination, KnownColumn, LoadRecord } from '../lib/destination/contract.ts'
+import { scopeOf, WHOLE } from '../lib/destination/selection.ts'
 import { dayClock } from '../lib/run/project.ts'
 import type { Settings } from '../lib/settings.ts'
 import { missingDays, planSlices, type Slice, sliceName, wholeDays } from '../lib/slices.ts'
-import { lateSince, loadedFile } from '../lib/streams/export.ts'
 import { recordStreams } from '../lib/streams/index.ts'
 import type { Day } from '../lib/time/days.ts'
 import type { Command } from './command.ts'
@@ -86,9 +86,9 @@ async function statusOf(
 
 /** The last whole day, and the days missing between it and the first one. */
 function daysIn(ledger: readonly LoadRecord[], settings: Settings): StreamStatus['days'] {
-  const asked = ledger.findLast(({ selection }) => loadedFile(selection) === undefined)?.selection ?? ''
-  const selection = lateSince(asked)?.selection ?? asked
-  const whole = wholeDays(ledger, selection, dayClock(settings.timezone ?? 'UTC', settings))
+  // The days that count are those of the scope that was last requested.
+  const scope = ledger.map(({ selection }) => scopeOf(selection)).findLast((requested) => requested !== undefined)
+  const whole = wholeDays(ledger, scope ?? WHOLE, dayClock(settings.timezone ?? 'UTC', settings))
   const days = [...whole].sort()
   const [first] = days
   const lastWhole = days.at(-1)
@@ -126,8 +126,14 @@ function printStatus(output: Output, { name, days, loads, rows, rejects, last, n
 
 /** What a load brought: the days that were asked for, what came late to them, or a file. */
 function contentOf({ selection, firstDay, lastDay }: LoadRecord): string {
-  const file = loadedFile(selection)
-  if (file !== undefined) return sliceName(file)
-  const since = lateSince(selection)?.since
-  return sliceName({ firstDay: `${firstDay}`, lastDay: `${lastDay}`, ...(since === undefined ? {} : { since }) })
+  const days = { firstDay: `${firstDay}`, lastDay: `${lastDay}` }
+  switch (selection.kind) {
+    case 'complete':
+    case 'unknown':
+      return sliceName(days)
+    case 'late':
+      return sliceName({ ...days, since: selection.since })
+    case 'file':
+      return sliceName(selection)
+  }
 }

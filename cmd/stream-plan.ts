@@ -1,10 +1,10 @@
 import { MixloadError } from '../lib/core/errors.ts'
 import type { Destination, DestinationSupports, LoadRecord } from '../lib/destination/contract.ts'
+import { exportScope, WHOLE } from '../lib/destination/selection.ts'
 import { coverageOf, lateSlice } from '../lib/run/late-coverage.ts'
 import { dayClock, yesterdayOf } from '../lib/run/project.ts'
 import type { Settings } from '../lib/settings.ts'
 import { type DayClock, loadsLeft, planSliceDays, planSlices, type Slice, wholeDays } from '../lib/slices.ts'
-import { exportSelection } from '../lib/streams/export.ts'
 import { recordStreams } from '../lib/streams/index.ts'
 import type { RecordStream } from '../lib/streams/stream.ts'
 import { type Day, daysOf, earlier } from '../lib/time/days.ts'
@@ -66,7 +66,7 @@ export async function planStreams(planning: Planning): Promise<readonly StreamPl
     throw new MixloadError('CONFIG_INVALID', `--from ${settings.from} is after the last day, ${lastDay}.`)
   }
   const events = await destination.ledger('export')
-  const firstEvents = firstOf(wholeDays(events, exportSelection(settings.events), dayClock(zone, settings)))
+  const firstEvents = firstOf(wholeDays(events, exportScope(settings.events), dayClock(zone, settings)))
   const plans: StreamPlan[] = []
   for (const name of settings.streams) {
     if (name === 'export') plans.push(planExport(planning, events, lastDay))
@@ -99,13 +99,13 @@ function planExport(planning: Planning, ledger: readonly LoadRecord[], lastDay: 
   const { settings, destination, zone, choose, now } = planning
   const { supports } = destination
   const clock = dayClock(zone, settings)
-  const selection = exportSelection(settings.events)
-  const whole = wholeDays(ledger, selection, clock)
+  const scope = exportScope(settings.events)
+  const whole = wholeDays(ledger, scope, clock)
   const from = settings.from ?? firstOf(whole)
   const days = choose({ name: 'export', whole, from, lastDay, daysReadAgain: settings.attributionWindow })
   const slices = slicesOf(settings, supports, ledger, days, now)
   const late = planning.lateArrivals
-    ? lateSlice(coverageOf(ledger, selection, clock), new Set(days), settings.from, lastDay)
+    ? lateSlice(coverageOf(ledger, scope, clock), new Set(days), settings.from, lastDay)
     : undefined
   const lateSlices = late === undefined ? [] : cutToFit(late, supports)
   const requests = slices.length + lateSlices.length
@@ -127,7 +127,7 @@ function planRecords(
   if (stream.replication === 'full-table') {
     return { ...common, days: undefined, slices: [], requests: last?.requestCount }
   }
-  const whole = wholeDays(ledger, '', clock)
+  const whole = wholeDays(ledger, WHOLE, clock)
   const from = settings.from ?? firstOf(whole) ?? firstEvents
   const daysReadAgain = stream.daysReadAgain?.(settings) ?? settings.attributionWindow
   const days = choose({ name, whole, from, lastDay, daysReadAgain })

@@ -1,11 +1,11 @@
 import { MixloadError } from '../lib/core/errors.ts'
 import { DEFAULT_RETRIES } from '../lib/core/retry.ts'
 import type { LoadRecord } from '../lib/destination/contract.ts'
+import { exportScope } from '../lib/destination/selection.ts'
 import { Asking } from '../lib/mixpanel/requester.ts'
 import { dayClock, projectZone, yesterdayOf } from '../lib/run/project.ts'
 import type { Settings } from '../lib/settings.ts'
 import { type DayClock, wholeDays } from '../lib/slices.ts'
-import { exportSelection } from '../lib/streams/export.ts'
 import { addDays, type Day } from '../lib/time/days.ts'
 import { type Comparison, compareCounts } from '../lib/verify/compare.ts'
 import { comparableDays, exportDaysOf } from '../lib/verify/export-days.ts'
@@ -110,7 +110,7 @@ async function verified({ settings, output, signal }: CommandContext, tolerance:
 }
 
 function chosenDays(settings: Settings, ledger: readonly LoadRecord[], clock: DayClock): readonly Day[] {
-  const whole = wholeDays(ledger, exportSelection(settings.events), clock)
+  const whole = wholeDays(ledger, exportScope(settings.events), clock)
   const last = settings.to ?? yesterdayOf(clock.zone, Date.now())
   return comparableDays(whole, settings.from ?? addDays(last, 1 - DAYS), last, clock)
 }

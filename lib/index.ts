@@ -16,6 +16,8 @@ export type {
   View,
   WriteMode,
 } from './destination/contract.ts'
+export { loadOf, loadRow } from './destination/ledger-row.ts'
+export { formatSelection, parseSelection, type Scope, type Selection } from './destination/selection.ts'
 export { inTurns } from './destination/serialized.ts'
 export { Engine, EngineConnection, type EngineOptions, interruptible } from './engine/engine.ts'
 export type { IngestClient } from './ingest/client.ts'

@@ -1,4 +1,5 @@
 import type { LoadRecord } from './destination/contract.ts'
+import { coversScope, type Scope, type Selection } from './destination/selection.ts'
 import { addDays, type Day, daysBetween, daysOf, earlier, endOfDayInZone, later } from './time/days.ts'
 
 /** The unit of work: a span of days of one stream, loaded in one commit. */
@@ -60,16 +61,27 @@ export function isWholeIn(
   return startedAt.getTime() >= endOfDay(day, clock)
 }
 
-/** The days that the ledger has whole: covered by a load of everything selected that began after the day was over. */
-export function wholeDays(ledger: readonly LoadRecord[], selection: string, clock: DayClock): ReadonlySet<Day> {
+/** The days that the ledger has whole: those of a load that holds everything of the scope and began after the day was over. */
+export function wholeDays(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): ReadonlySet<Day> {
   const days = new Set<Day>()
   for (const load of ledger) {
-    const { firstDay, lastDay, selection: loaded } = load
-    if (firstDay === null || lastDay === null) continue
-    if (loaded !== selection && loaded !== '') continue
+    const { firstDay, lastDay, selection } = load
+    if (firstDay === null || lastDay === null || !holdsAll(selection, scope)) continue
     for (const day of daysOf(firstDay, lastDay)) if (isWholeIn(load, day, clock)) days.add(day)
   }
   return days
+}
+
+/** Whether a load has every row of a scope, on its days. */
+function holdsAll(selection: Selection, scope: Scope): boolean {
+  switch (selection.kind) {
+    case 'complete':
+      return coversScope(selection.scope, scope)
+    case 'late':
+    case 'file':
+    case 'unknown':
+      return false
+  }
 }
 
 /** The days from `first` to `last` that are not among `done`. */

@@ -1,5 +1,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import type { LoadRecord, WriteMode } from '../../lib/destination/contract.ts'
+import { loadOf, loadRow, untypedRow } from '../../lib/destination/ledger-row.ts'
+import { parseSelection } from '../../lib/destination/selection.ts'
 import { addDays, type Day } from '../../lib/time/days.ts'
 import { inJobId, partitionOf } from './dialect.ts'
 import { at, type JsonObject, listOf, objectOf, textOf } from './json.ts'
@@ -76,14 +78,20 @@ const COMPRESSED_CHARACTERS_MAX = 14_000
  * are left out, because a load can be finished without them.
  */
 export function encodePendingLoads(loads: readonly PendingLoad[]): unknown {
-  if (JSON.stringify(loads).length <= PLAIN_CHARACTERS_MAX) return loads
-  const whole = compressed(loads)
+  const notes = loads.map(encoded)
+  if (JSON.stringify(notes).length <= PLAIN_CHARACTERS_MAX) return notes
+  const whole = compressed(notes)
   if (whole.gzip.length <= COMPRESSED_CHARACTERS_MAX) return whole
-  return compressed(loads.map((load) => ({ ...load, record: { ...load.record, dayRows: null } })))
+  return compressed(loads.map((load) => encoded({ ...load, record: { ...load.record, dayRows: null } })))
 }
 
-function compressed(loads: readonly PendingLoad[]): { readonly gzip: string } {
-  return { gzip: gzipSync(JSON.stringify(loads)).toString('base64') }
+/** The record is noted as a row of the ledger, so that what reads the ledger can read it. */
+function encoded(load: PendingLoad): unknown {
+  return { ...load, record: loadRow(load.record) }
+}
+
+function compressed(notes: readonly unknown[]): { readonly gzip: string } {
+  return { gzip: gzipSync(JSON.stringify(notes)).toString('base64') }
 }
 
 /** The pending loads in a note; none if there is no note, or if it is not mixload's. */
@@ -94,13 +102,16 @@ export function decodePendingLoads(noted: unknown): readonly PendingLoad[] {
 }
 
 function decoded(noted: JsonObject): PendingLoad {
-  const record = objectOf(noted.record)
+  return { ...(noted as unknown as PendingLoad), record: recordOf(objectOf(noted.record)) }
+}
+
+function recordOf(noted: JsonObject): LoadRecord {
+  if ('load_id' in noted) return loadOf(untypedRow(noted))
+  // Earlier versions noted the record itself, with its times and its selection as text.
   return {
-    ...(noted as unknown as PendingLoad),
-    record: {
-      ...(record as unknown as LoadRecord),
-      startedAt: new Date(String(record.startedAt)),
-      loadedAt: new Date(String(record.loadedAt)),
-    },
+    ...(noted as unknown as LoadRecord),
+    selection: parseSelection(String(noted.selection)),
+    startedAt: new Date(String(noted.startedAt)),
+    loadedAt: new Date(String(noted.loadedAt)),
   }
 }

@@ -4,6 +4,7 @@ import type { NameQuote } from '../core/sql.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { DayRows } from '../time/day-tally.ts'
 import type { Day } from '../time/days.ts'
+import type { Selection } from './selection.ts'
 
 /** What a destination can and can't do, as data, known before anything is loaded. */
 export interface DestinationSupports {
@@ -48,8 +49,8 @@ export interface LoadRecord {
   readonly stream: string
   readonly firstDay: Day | null
   readonly lastDay: Day | null
-  /** What of the stream was asked for, as one text; empty for all of it. Loads of other parts do not cover it. */
-  readonly selection: string
+  /** Which part of the stream it holds. In a table it is a text: see `formatSelection`. */
+  readonly selection: Selection
   readonly rowCount: number
   readonly rejectCount: number
   /** Bytes received, unzipped. */

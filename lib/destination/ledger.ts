@@ -9,6 +9,7 @@ import type { ColumnRole, ColumnType } from '../columns/column.ts'
 import { MixloadError } from '../core/errors.ts'
 import type { DayRows } from '../time/day-tally.ts'
 import type { KnownColumn, LoadRecord, WriteMode } from './contract.ts'
+import { formatSelection, parseSelection, type Selection } from './selection.ts'
 
 /** A column of the ledger, which holds values of type `T`. */
 export interface LedgerColumn<T = unknown> {
@@ -70,6 +71,8 @@ const moment: Kind<Date> = {
 
 const dayRows: Kind<DayRows> = { type: 'text', toText: JSON.stringify, fromText: JSON.parse }
 
+const selection: Kind<Selection> = { type: 'text', toText: formatSelection, fromText: parseSelection }
+
 function column<T>(name: string, kind: Kind<T>, description: string): LedgerColumn<T> {
   const fromText = (value: string | null) => {
     if (value !== null) return kind.fromText(value)
@@ -118,7 +121,7 @@ export const LOADS: LedgerTable<LoadRecord> = {
       null,
       'Last day that was requested; of a file, the day of its last event; null if there is none',
     ),
-    selection: column('selection', text, 'Which part of the stream was requested, as JSON; empty for all of it'),
+    selection: column('selection', selection, 'Which part of the stream was requested, as JSON; empty for all of it'),
     rowCount: column('row_count', count, 'Rows in the table'),
     rejectCount: column('reject_count', count, 'Rows in _mixload_rejects'),
     byteCount: column('byte_count', count, 'Bytes received or read, decompressed'),

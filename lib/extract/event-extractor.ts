@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { ColumnRegistry } from '../columns/registry.ts'
 import { isFailure, MixloadError } from '../core/errors.ts'
 import { type RetryPolicy, retrying } from '../core/retry.ts'
+import { exportScope, requestSelection } from '../destination/selection.ts'
 import type { RequestBudget } from '../mixpanel/budget.ts'
 import type { MixpanelClient } from '../mixpanel/client.ts'
 import type { Tell } from '../progress.ts'
@@ -11,7 +12,7 @@ import { LineWriter } from '../scan/line-writer.ts'
 import type { SpooledRows } from '../scan/spooled-rows.ts'
 import { type AnySlice, halves, type Slice, sliceName } from '../slices.ts'
 import { type Chunk, ChunkWriter, removeChunks, type SpoolDirectory } from '../spool/spool.ts'
-import { exportRequest, exportSelection } from '../streams/export.ts'
+import { exportRequest } from '../streams/export.ts'
 import { type DayRows, DayTally } from '../time/day-tally.ts'
 import { addDays } from '../time/days.ts'
 import { type EventClock, eventClock } from '../time/event-time.ts'
@@ -266,7 +267,7 @@ export class Extractor implements SliceSource<Slice> {
       loadId: randomUUID(),
       firstDay: slice.firstDay,
       lastDay: slice.lastDay,
-      selection: exportSelection(this.#options.events, slice.since),
+      selection: requestSelection(exportScope(this.#options.events), slice.since),
       startedAt,
       events: parts.flatMap((part) => part.events),
       rejects: parts.flatMap((part) => part.rejects),

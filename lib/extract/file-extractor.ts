@@ -10,7 +10,6 @@ import { LineScanner } from '../scan/line-scanner.ts'
 import { LineWriter } from '../scan/line-writer.ts'
 import { type FileSlice, STANDARD_INPUT } from '../slices.ts'
 import type { SpoolDirectory } from '../spool/spool.ts'
-import { fileSelection, loadedFile } from '../streams/export.ts'
 import { type DayRows, DayTally } from '../time/day-tally.ts'
 import type { Day } from '../time/days.ts'
 import { FILE_CLOCK } from '../time/event-time.ts'
@@ -51,7 +50,7 @@ export class FileExtractor implements SliceSource<FileSlice> {
     this.#options = options
     this.#writer = new LineWriter(this.#scanner, options.registry, options.valuesPerRowMax)
     this.#loadIds = new Set(options.ledger.map(({ loadId }) => loadId))
-    this.#sizes = new Set(options.ledger.flatMap(({ selection }) => loadedFile(selection)?.bytes ?? []))
+    this.#sizes = new Set(options.ledger.flatMap(({ selection }) => (selection.kind === 'file' ? selection.bytes : [])))
   }
 
   /**
@@ -111,7 +110,7 @@ export class FileExtractor implements SliceSource<FileSlice> {
         slice,
         loadId,
         ...spanOf(dayTally.dayRows()),
-        selection: fileSelection({ file: basename(file), bytes: input.bytes, sha256 }),
+        selection: { kind: 'file', file: basename(file), bytes: input.bytes, sha256 },
         startedAt,
         ...part,
         dayRows: dayTally.dayRows(),

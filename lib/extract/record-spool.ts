@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { EVERYTHING } from '../destination/selection.ts'
 import { BodyReader } from '../scan/body-reader.ts'
 import type { LineScanner } from '../scan/line-scanner.ts'
 import type { LineWriter } from '../scan/line-writer.ts'
@@ -57,7 +58,7 @@ export class RecordSpool {
       loadId: randomUUID(),
       firstDay: days?.firstDay ?? null,
       lastDay: days?.lastDay ?? null,
-      selection: '',
+      selection: EVERYTHING,
       startedAt: this.#startedAt,
       events: await this.#records.finish(),
       rejects: await this.#rejects.finish(),

@@ -4,6 +4,7 @@ import { quoteText } from '../core/sql.ts'
 import { sqlText } from '../core/sql-files.ts'
 import { VERSION } from '../core/version.ts'
 import type { Destination, LoadRecord } from '../destination/contract.ts'
+import { EVERYTHING } from '../destination/selection.ts'
 import type { Engine, EngineConnection } from '../engine/engine.ts'
 import { ChunkWriter, removeChunks, type SpoolDirectory } from '../spool/spool.ts'
 import { CHANGE_COLUMNS, changesQuery, type Profiles } from '../transform/profile-changes.ts'
@@ -69,7 +70,7 @@ export async function keepChanges(
         stream: table,
         firstDay: null,
         lastDay: null,
-        selection: '',
+        selection: EVERYTHING,
         rowCount,
         rejectCount: 0,
         byteCount: 0,

@@ -1,6 +1,6 @@
 import type { LoadRecord } from '../destination/contract.ts'
+import { coversScope, type Scope } from '../destination/selection.ts'
 import { type DayClock, isWholeIn, type Slice } from '../slices.ts'
-import { lateSince } from '../streams/export.ts'
 import { type Day, daysOf } from '../time/days.ts'
 
 /**
@@ -16,21 +16,30 @@ export type Coverage = ReadonlyMap<Day, number>
  * The coverage of the days that the ledger has whole: up to the last load of the day, or up to the last request for late
  * arrivals that goes on where the coverage ended before.
  */
-export function coverageOf(ledger: readonly LoadRecord[], selection: string, clock: DayClock): Coverage {
+export function coverageOf(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): Coverage {
   const coverage = new Map<Day, number>()
-  for (const load of ledger) {
-    const late = lateSince(load.selection)
-    const loaded = late?.selection ?? load.selection
-    if (load.firstDay === null || load.lastDay === null || (loaded !== selection && loaded !== '')) continue
-    const until = load.startedAt.getTime() - LATE_MARGIN_MS
-    if (late !== undefined) goOn(coverage, load.firstDay, load.lastDay, late.since, until)
-    else {
-      for (const day of daysOf(load.firstDay, load.lastDay)) {
+  for (const load of ledger) addCoverage(coverage, load, scope, clock)
+  return coverage
+}
+
+function addCoverage(coverage: Map<Day, number>, load: LoadRecord, scope: Scope, clock: DayClock): void {
+  const { firstDay, lastDay, selection, startedAt } = load
+  if (firstDay === null || lastDay === null) return
+  const until = startedAt.getTime() - LATE_MARGIN_MS
+  switch (selection.kind) {
+    case 'complete':
+      if (!coversScope(selection.scope, scope)) return
+      for (const day of daysOf(firstDay, lastDay)) {
         if (isWholeIn(load, day, clock)) coverage.set(day, Math.max(coverage.get(day) ?? until, until))
       }
-    }
+      return
+    case 'late':
+      if (coversScope(selection.scope, scope)) goOn(coverage, firstDay, lastDay, selection.since, until)
+      return
+    case 'file':
+    case 'unknown':
+      return
   }
-  return coverage
 }
 
 /** What was asked for of these days since a moment: it adds to the coverage of those that were covered up to it. */

@@ -1,6 +1,6 @@
 import type { LoadRecord } from '../destination/contract.ts'
+import { isSameScope, type Scope } from '../destination/selection.ts'
 import { type DayClock, isWholeIn } from '../slices.ts'
-import { lateSince } from '../streams/export.ts'
 import { type Day, daysOf } from '../time/days.ts'
 
 /**
@@ -17,18 +17,35 @@ export function lateRows(
   clock: DayClock,
 ): ReadonlyMap<Day, number> {
   const late = new Map<Day, number>()
-  for (const { firstDay, lastDay, selection, dayRows } of loads) {
-    if (firstDay === null || lastDay === null || dayRows === null) continue
-    if (lateSince(selection) !== undefined) {
-      for (const [day, count] of Object.entries(dayRows)) late.set(day, (late.get(day) ?? 0) + count)
-      continue
-    }
-    const earlier = before.filter((load) => load.selection === selection)
-    for (const day of daysOf(firstDay, lastDay)) {
-      const last = earlier.findLast((load) => isWholeIn(load, day, clock))
-      if (last?.dayRows == null) continue
-      late.set(day, (late.get(day) ?? 0) + (dayRows[day] ?? 0) - (last.dayRows[day] ?? 0))
-    }
+  for (const load of loads) {
+    for (const [day, count] of lateRowsOf(load, before, clock)) late.set(day, (late.get(day) ?? 0) + count)
   }
   return new Map([...late].filter(([, count]) => count !== 0).sort(([one], [other]) => (one < other ? -1 : 1)))
+}
+
+/** The rows of one load that came late, by day. */
+function lateRowsOf(
+  { firstDay, lastDay, selection, dayRows }: LoadRecord,
+  before: readonly LoadRecord[],
+  clock: DayClock,
+): readonly (readonly [Day, number])[] {
+  if (firstDay === null || lastDay === null || dayRows === null) return []
+  switch (selection.kind) {
+    case 'late':
+      return Object.entries(dayRows)
+    case 'complete': {
+      const earlier = before.filter((load) => hasAllOf(load, selection.scope))
+      return daysOf(firstDay, lastDay).flatMap((day): readonly (readonly [Day, number])[] => {
+        const last = earlier.findLast((load) => isWholeIn(load, day, clock))
+        return last?.dayRows == null ? [] : [[day, (dayRows[day] ?? 0) - (last.dayRows[day] ?? 0)]]
+      })
+    }
+    case 'file':
+    case 'unknown':
+      return []
+  }
+}
+
+function hasAllOf({ selection }: LoadRecord, scope: Scope): boolean {
+  return selection.kind === 'complete' && isSameScope(selection.scope, scope)
 }

@@ -1,3 +1,4 @@
+import type { Selection } from '../destination/selection.ts'
 import type { Chunk } from '../spool/spool.ts'
 import type { DayRows } from '../time/day-tally.ts'
 import type { Day } from '../time/days.ts'
@@ -10,8 +11,8 @@ export interface SpooledRows {
   /** The days that they are of; null where they have none. */
   readonly firstDay: Day | null
   readonly lastDay: Day | null
-  /** What of the stream they are, as one text; empty for all of it. */
-  readonly selection: string
+  /** Which part of the stream they are. */
+  readonly selection: Selection
   readonly startedAt: Date
   readonly events: readonly Chunk[]
   readonly rejects: readonly Chunk[]

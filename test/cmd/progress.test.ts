@@ -1,13 +1,14 @@
 import { expect, it } from 'vitest'
 import { Progress } from '../../cmd/progress.ts'
 import type { LoadRecord } from '../../lib/destination/contract.ts'
+import { EVERYTHING } from '../../lib/destination/selection.ts'
 
 const slice = { firstDay: '2026-03-01', lastDay: '2026-03-01' }
 const record: LoadRecord = {
   loadId: 'a',
   stream: 'export',
   ...slice,
-  selection: '',
+  selection: EVERYTHING,
   rowCount: 5000,
   rejectCount: 0,
   byteCount: 1,

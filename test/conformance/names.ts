@@ -109,10 +109,10 @@ export function names(harness: DestinationHarness): void {
       await using store = await openStore(harness)
       const awkward = `it's "so"; -- \\ é`
       const loaded = await load(store.destination, awkward, relationOf([], []), {
-        record: { stream: awkward, selection: awkward },
+        record: { stream: awkward, selection: { kind: 'unknown', text: awkward } },
       })
       expect(await store.destination.ledger(awkward)).toEqual([loaded])
-      expect(loaded).toMatchObject({ loadId: awkward, stream: awkward, selection: awkward })
+      expect(loaded).toMatchObject({ loadId: awkward, stream: awkward, selection: { text: awkward } })
       expect(await store.destination.columns(awkward)).toEqual([])
     })
 

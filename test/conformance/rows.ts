@@ -8,6 +8,7 @@ import type {
   NewLoad,
   Relation,
 } from '../../lib/destination/contract.ts'
+import { EVERYTHING } from '../../lib/destination/selection.ts'
 import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
 import type { Cell, StoredRow } from './harness.ts'
 
@@ -90,7 +91,7 @@ export function newLoad(loadId: string, given: Partial<NewLoad> = {}): NewLoad {
     stream: TABLE,
     firstDay: '2026-08-03',
     lastDay: '2026-08-03',
-    selection: '',
+    selection: EVERYTHING,
     rowCount: 0,
     rejectCount: 0,
     byteCount: 1234,

@@ -19,6 +19,7 @@ import {
 import { endpointOf, parseUrl, placeOf } from '../../destinations/bigquery/url.ts'
 import { companionName, columnName as nameOfProperty } from '../../lib/columns/naming.ts'
 import { MixloadError } from '../../lib/core/errors.ts'
+import { parseSelection } from '../../lib/destination/selection.ts'
 import { property } from '../conformance/rows.ts'
 
 describe('names of columns for BigQuery', () => {
@@ -197,7 +198,7 @@ describe('pending loads', () => {
       stream: 's',
       firstDay: '2026-02-27',
       lastDay: '2026-03-01',
-      selection,
+      selection: parseSelection(selection),
       rowCount: 1,
       rejectCount: 0,
       byteCount: 1,
@@ -219,6 +220,12 @@ describe('pending loads', () => {
     expect(decodePendingLoads(JSON.parse(JSON.stringify(encodePendingLoads([pending(selection)]))))).toEqual([
       pending(selection),
     ])
+  })
+
+  it('come back from a note of an earlier version, which has the record as it was', () => {
+    const { record, ...others } = pending('{"events":["A"]}')
+    const noted = { ...others, record: { ...record, selection: '{"events":["A"]}' } }
+    expect(decodePendingLoads(JSON.parse(JSON.stringify([noted])))).toEqual([pending('{"events":["A"]}')])
   })
 
   it('leave out the rows by day where these are too many to be noted', () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { LEDGER_TABLES as SOURCES } from '../../lib/dbt/known-tables.ts'
 import type { LoadRecord, NewLoad } from '../../lib/destination/contract.ts'
+import { parseSelection } from '../../lib/destination/selection.ts'
 import { load, newColumns, newLoad, property, rejectsOf, relationOf, TABLE, unaborted } from '../conformance/rows.ts'
 import { WAREHOUSES } from './ledger-warehouses.ts'
 
@@ -42,7 +43,7 @@ const loadRecord: fc.Arbitrary<Omit<NewLoad, 'loadId'> & MadeUp> = fc.record({
   stream: fc.constantFrom(TABLE, 'export', "it's"),
   firstDay: fc.option(day),
   lastDay: fc.option(day),
-  selection: text,
+  selection: text.map(parseSelection),
   rowCount: count,
   rejectCount: count,
   byteCount: count,

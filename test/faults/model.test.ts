@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { MixloadError } from '../../lib/core/errors.ts'
 import type { RetryPolicy } from '../../lib/core/retry.ts'
+import { WHOLE } from '../../lib/destination/selection.ts'
 import { missingDays, wholeDays } from '../../lib/slices.ts'
 import { isSame, PropertyReader } from '../pipeline/read-back.ts'
 import { newDatabase } from '../postgres/shared.ts'
@@ -132,7 +133,7 @@ class Run implements fc.AsyncCommand<Model, Real> {
     const { days, write, failures, stopAfter, isPatient } = this.#what
     const before = await pipeline.stored()
     const all = Array.from({ length: DAYS }, (_, at) => dayAt(at))
-    const asked = days === 'all' ? all : missingDays(dayAt(0), dayAt(DAYS - 1), wholeDays(before.ledger, '', CLOCK))
+    const asked = days === 'all' ? all : missingDays(dayAt(0), dayAt(DAYS - 1), wholeDays(before.ledger, WHOLE, CLOCK))
     const slices = asked.map((day) => ({ firstDay: day, lastDay: day }))
     faults.splice(0, faults.length, ...this.#what.faults)
     const abort = new AbortController()

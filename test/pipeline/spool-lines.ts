@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import type { ColumnRegistry } from '../../lib/columns/registry.ts'
+import { EVERYTHING } from '../../lib/destination/selection.ts'
 import type { SpooledSlice } from '../../lib/extract/event-extractor.ts'
 import { FileExtractor } from '../../lib/extract/file-extractor.ts'
 import { type BodySummary, readBody } from '../../lib/scan/body-reader.ts'
@@ -36,7 +37,7 @@ export class BodySpooler {
     return {
       slice,
       ...slice,
-      selection: '',
+      selection: EVERYTHING,
       loadId: `load-${++this.#loads}`,
       startedAt: new Date(),
       events: await events.finish(),

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { LoadRecord } from '../../lib/destination/contract.ts'
+import { exportScope, requestSelection, WHOLE } from '../../lib/destination/selection.ts'
 import { coverageOf, LATE_MARGIN_MS, lateSlice } from '../../lib/run/late-coverage.ts'
 import { type DayClock, missingDays, planSlices, type Slice, syncDays, wholeDays } from '../../lib/slices.ts'
-import { exportSelection, lateSince } from '../../lib/streams/export.ts'
 import { addDays, type Day, dayAt } from '../../lib/time/days.ts'
 
 const UTC: DayClock = { zone: 'UTC', daysAreLocal: false }
@@ -17,7 +17,7 @@ function recordOf({ firstDay, lastDay, since }: Slice, startedAt: number, events
     stream: 'export',
     firstDay,
     lastDay,
-    selection: exportSelection(events, since),
+    selection: requestSelection(exportScope(events), since),
     rowCount: 0,
     rejectCount: 0,
     byteCount: 0,
@@ -52,10 +52,10 @@ class Warehouse {
   }
 
   run(now: number, window: number, isLate: boolean): void {
-    const whole = wholeDays(this.ledger, '', UTC)
+    const whole = wholeDays(this.ledger, WHOLE, UTC)
     const yesterday = addDays(dayAt(now), -1)
     const days = whole.size === 0 ? missingDays(FIRST, yesterday, whole) : syncDays(whole, FIRST, yesterday, window)
-    const coverage = coverageOf(this.ledger, '', UTC)
+    const coverage = coverageOf(this.ledger, WHOLE, UTC)
     for (const slice of planSlices(days, 3)) this.#load(slice, now, () => true)
     const late = isLate ? lateSlice(coverage, new Set(days), FIRST, yesterday) : undefined
     if (late === undefined) return
@@ -127,7 +127,7 @@ describe('late arrivals', () => {
       recordOf({ firstDay: '2026-03-01', lastDay: '2026-03-03' }, Date.parse('2026-03-04T04:00:00Z')),
       recordOf({ firstDay: '2026-03-03', lastDay: '2026-03-06' }, Date.parse('2026-03-07T04:00:00Z')),
     ]
-    const coverage = coverageOf(ledger, '', UTC)
+    const coverage = coverageOf(ledger, WHOLE, UTC)
     const since = Date.parse('2026-03-04T01:00:00Z')
     expect(lateSlice(coverage, new Set(['2026-03-06']), undefined, '2026-03-06')).toEqual({
       firstDay: '2026-03-01',
@@ -150,25 +150,12 @@ describe('late arrivals', () => {
       START + 60 * HOUR_MS,
     )
     const other = recordOf({ firstDay: '2026-03-01', lastDay: '2026-03-01', since: START }, START + 60 * HOUR_MS, ['A'])
-    expect(coverageOf([read, after, other], '', UTC).get(FIRST)).toBe(START + 27 * HOUR_MS)
+    expect(coverageOf([read, after, other], WHOLE, UTC).get(FIRST)).toBe(START + 27 * HOUR_MS)
   })
 
   it('make no day whole', () => {
     const late = recordOf({ firstDay: FIRST, lastDay: FIRST, since: START }, START + 60 * HOUR_MS)
-    expect(wholeDays([late], '', UTC).size).toBe(0)
-    expect(coverageOf([late], '', UTC).size).toBe(0)
-  })
-})
-
-describe('the selection of late arrivals', () => {
-  it('gives back since when, and the selection that it is of', () => {
-    fc.assert(
-      fc.property(fc.option(fc.array(fc.string()), { nil: undefined }), fc.nat(2 ** 45), (events, since) => {
-        expect(lateSince(exportSelection(events, since))).toEqual({ since, selection: exportSelection(events) })
-        expect(lateSince(exportSelection(events))).toBeUndefined()
-      }),
-    )
-    expect(lateSince(exportSelection(['"late_since":1']))).toBeUndefined()
-    expect(lateSince('{"file":"\\"late_since\\":1","bytes":1,"sha256":"x"}')).toBeUndefined()
+    expect(wholeDays([late], WHOLE, UTC).size).toBe(0)
+    expect(coverageOf([late], WHOLE, UTC).size).toBe(0)
   })
 })

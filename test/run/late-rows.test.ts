@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { LoadRecord } from '../../lib/destination/contract.ts'
+import { EVERYTHING, exportScope, requestSelection, WHOLE } from '../../lib/destination/selection.ts'
 import { lateRows } from '../../lib/run/late-rows.ts'
 import type { DayClock } from '../../lib/slices.ts'
-import { exportSelection } from '../../lib/streams/export.ts'
 import type { DayRows } from '../../lib/time/day-tally.ts'
 
 const UTC: DayClock = { zone: 'UTC', daysAreLocal: false }
@@ -17,7 +17,7 @@ const load = (
   stream: 'export',
   firstDay,
   lastDay,
-  selection: '',
+  selection: EVERYTHING,
   rowCount: 0,
   rejectCount: 0,
   byteCount: 0,
@@ -63,16 +63,25 @@ describe('late rows', () => {
   it('are not those of a day that was not over, of another selection, or of an older version’s load', () => {
     const before = [
       load('2026-08-01', '2026-08-01', { '2026-08-01': 1 }, { startedAt: new Date('2026-08-01T12:00:00Z') }),
-      load('2026-08-02', '2026-08-02', { '2026-08-02': 1 }, { selection: exportSelection(['A']) }),
+      load('2026-08-02', '2026-08-02', { '2026-08-02': 1 }, { selection: requestSelection(exportScope(['A'])) }),
       load('2026-08-03', '2026-08-03', null),
     ]
     const rows = { '2026-08-01': 9, '2026-08-02': 9, '2026-08-03': 9 }
     expect(late(before, [load('2026-08-01', '2026-08-03', rows)])).toEqual({})
   })
 
+  it('are none of a file, and none of what another version selected', () => {
+    const file = { kind: 'file', file: 'a', bytes: 1, sha256: 'x' } as const
+    for (const selection of [file, { kind: 'unknown', text: '{}' } as const]) {
+      const one = load('2026-08-01', '2026-08-01', { '2026-08-01': 1 }, { selection })
+      const two = load('2026-08-01', '2026-08-01', { '2026-08-01': 9 }, { selection })
+      expect(late([one], [two])).toEqual({})
+    }
+  })
+
   it('are all rows of what was asked for by the time of processing, and those of its days beside', () => {
     const before = [load('2026-08-01', '2026-08-02', { '2026-08-01': 10, '2026-08-02': 5 })]
-    const arrived = { selection: exportSelection(undefined, 1_785_000_000_000) }
+    const arrived = { selection: requestSelection(WHOLE, 1_785_000_000_000) }
     const now = [
       load('2026-08-02', '2026-08-02', { '2026-08-02': 6 }),
       load('2026-08-01', '2026-08-02', { '2026-08-01': 3, '2026-08-02': 1 }, arrived),
