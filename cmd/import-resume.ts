@@ -4,12 +4,12 @@ import { dirname, join, resolve } from 'node:path'
 import { MixloadError, messageOf } from '../lib/core/errors.ts'
 import { makeDirectory } from '../lib/core/make-directory.ts'
 
-/** How often the state is written, so that it costs nothing. */
+/** The state is written at most this often, so that it does not slow down the import. */
 const WRITE_EVERY_MS = 500
 
 /**
- * How far the import of a file into a project has come, in a file of its own, so that one that was killed goes on. It is
- * of that file as it lies there: a file that has changed is a new one.
+ * Stores how far the import of a file into a project has come, so that an interrupted import can
+ * continue. A file that has changed counts as a new one.
  */
 export class ImportResume {
   readonly #path: string
@@ -23,37 +23,37 @@ export class ImportResume {
     this.#through = this.#written = through
   }
 
-  /** `project` tells projects and servers apart; it may hold a secret, of which only a hash is kept. */
+  /** `project` distinguishes projects and servers. It may hold a secret, so only a hash of it is stored. */
   static async open(stateDirectory: string, file: string, project: string): Promise<ImportResume> {
     const { size, mtimeMs } = await stat(file)
     const key = JSON.stringify([resolve(file), size, mtimeMs, project])
     const name = `${createHash('sha256').update(key).digest('hex').slice(0, 32)}.json`
     const path = join(stateDirectory, 'import', name)
-    return new ImportResume(path, await throughOf(path))
+    return new ImportResume(path, await readThrough(path))
   }
 
-  /** Events, from the first, that need not be sent again. */
+  /** How many events, from the first, need not be sent again. */
   get through(): number {
     return this.#through
   }
 
-  /** Notes how far it is; a failure to write it is told by {@link end}. */
+  /** Notes how far the import is. {@link end} throws the error if this cannot be written. */
   note(through: number): void {
     this.#through = through
     if (performance.now() - this.#writtenAt < WRITE_EVERY_MS) return
     this.#write()
   }
 
-  /** Keeps the state, or removes it when the import is through. @throws MixloadError SPOOL_FAILED. */
-  async end(isThrough: boolean): Promise<void> {
-    if (!isThrough && this.#through > this.#written) this.#write()
+  /** Stores the state, or deletes it if the import is complete. @throws MixloadError SPOOL_FAILED. */
+  async end(isComplete: boolean): Promise<void> {
+    if (!isComplete && this.#through > this.#written) this.#write()
     try {
       await this.#writing
-      if (isThrough) await rm(this.#path, { force: true })
+      if (isComplete) await rm(this.#path, { force: true })
     } catch (error) {
       throw new MixloadError(
         'SPOOL_FAILED',
-        `Cannot keep how far the import is in ${this.#path}: ${messageOf(error)}. Set MIXLOAD_STATE_DIR to a directory that can be written.`,
+        `Cannot write the progress of the import to ${this.#path}: ${messageOf(error)}. Set MIXLOAD_STATE_DIR to a writable directory.`,
         { cause: error },
       )
     }
@@ -65,20 +65,20 @@ export class ImportResume {
     this.#written = through
     this.#writing = this.#writing.then(async () => {
       await makeDirectory(dirname(this.#path), 0o700)
-      const aside = `${this.#path}.${process.pid}.new`
-      await writeFile(aside, JSON.stringify({ through }), { mode: 0o600 })
-      await rename(aside, this.#path)
+      const temporary = `${this.#path}.${process.pid}.new`
+      await writeFile(temporary, JSON.stringify({ through }), { mode: 0o600 })
+      await rename(temporary, this.#path)
     })
     this.#writing.catch(() => {})
   }
 }
 
-async function throughOf(path: string): Promise<number> {
+async function readThrough(path: string): Promise<number> {
   try {
     const { through } = JSON.parse(await readFile(path, 'utf8')) as { readonly through?: unknown }
     return typeof through === 'number' && Number.isSafeInteger(through) && through > 0 ? through : 0
   } catch {
-    // None, or one that was cut: then all is sent, and Mixpanel tells what it has.
+    // There is no valid state: everything is sent, and Mixpanel drops duplicates.
     return 0
   }
 }

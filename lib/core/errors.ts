@@ -1,14 +1,14 @@
-/** How a failure is to be met; the one place that says so. */
-interface Treatment {
+/** How an error code is handled. */
+export interface ErrorHandling {
   /** The process's exit code when this failure ends a run. */
   readonly exitCode: 1 | 2 | 3 | 130
   /** Whether the same request may be sent again after a wait. */
   readonly retry: boolean
 }
 
-const FAILED: Treatment = { exitCode: 1, retry: false }
-const MISCONFIGURED: Treatment = { exitCode: 2, retry: false }
-const PASSING: Treatment = { exitCode: 1, retry: true }
+const FAILED: ErrorHandling = { exitCode: 1, retry: false }
+const MISCONFIGURED: ErrorHandling = { exitCode: 2, retry: false }
+const PASSING: ErrorHandling = { exitCode: 1, retry: true }
 
 /** Every code an error of mixload can have. Act on the code, never on the message. */
 export const ERROR_CODES = {
@@ -74,7 +74,7 @@ export const ERROR_CODES = {
   /** The destination has been closed. */
   CLOSED: FAILED,
   INTERRUPTED: { exitCode: 130, retry: false },
-} as const satisfies Record<string, Treatment>
+} as const satisfies Record<string, ErrorHandling>
 
 /** One of the codes. */
 export type ErrorCode = keyof typeof ERROR_CODES
