@@ -1,5 +1,5 @@
 /** `node bench/track.ts URL COUNT`: so many events of now, of about 650 bytes, one call of `track` after the other. */
-import { createClient } from '../lib/ingest/clients.ts'
+import { createClient } from '../lib/ingest/named-clients.ts'
 
 const [, , apiUrl = '', count = '0'] = process.argv
 

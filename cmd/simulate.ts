@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { MixloadError } from '../lib/core/errors.ts'
-import { PLAN_PARTS, type Plan, type PlanRefusal, startSimulator } from '../lib/simulator/index.ts'
+import { PLAN_FEATURES, type PlanRefusal, type PricingPlan, startSimulator } from '../lib/simulator/index.ts'
 import type { Command } from './command.ts'
 
 /** `mixload simulate`: a local Mixpanel over NDJSON files, until it is stopped. */
@@ -91,13 +91,13 @@ function groupFiles(texts: readonly string[]): Record<string, string[]> {
 const REFUSALS: Readonly<Record<string, PlanRefusal>> = { 402: 402, 403: 403, 404: 404 }
 
 /** `STREAM=STATUS` texts as a plan. */
-function planOf(texts: readonly string[]): Plan {
+function planOf(texts: readonly string[]): PricingPlan {
   const entries = texts.map((text) => {
     const [name, status] = text.split('=')
-    const part = PLAN_PARTS.find((known) => known === name)
+    const part = PLAN_FEATURES.find((known) => known === name)
     const refusal = REFUSALS[status ?? '']
     if (part === undefined || refusal === undefined) {
-      throw badFlag('refuse', text, `STREAM=STATUS with 402, 403 or 404 and one of ${PLAN_PARTS.join(', ')}`)
+      throw badFlag('refuse', text, `STREAM=STATUS with 402, 403 or 404 and one of ${PLAN_FEATURES.join(', ')}`)
     }
     return [part, refusal] as const
   })

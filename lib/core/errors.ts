@@ -1,5 +1,5 @@
 /** How each error code is handled. */
-interface ErrorHandling {
+export interface ErrorHandling {
   /** The exit code of a process that this error ends. */
   readonly exitCode: 1 | 2 | 3 | 130
   /** Whether the same request may be retried after a wait. */

@@ -1,5 +1,2 @@
-import { readFileSync } from 'node:fs'
-import { packagePath } from './package-root.ts'
-
-/** The version in package.json. */
-export const VERSION: string = JSON.parse(readFileSync(packagePath('package.json'), 'utf8')).version
+/** The version of mixload, as in package.json. It is a constant, so that a bundle needs no other file. */
+export const VERSION = '0.1.0'

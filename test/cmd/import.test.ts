@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startSimulator } from '../../lib/simulator/index.ts'
-import { exported, lines } from '../simulator/asking.ts'
+import { lines, requestExport } from '../simulator/requests.ts'
 import { ended, Workplace } from './run-mixload.ts'
 import { WAREHOUSES } from './warehouses.ts'
 
@@ -21,7 +21,7 @@ afterEach(() => place[Symbol.asyncDispose]())
 const token = { MIXPANEL_TOKEN: TOKEN }
 const DAY_BEFORE = '2026-08-02'
 const stored = async (simulator = place.simulator) =>
-  lines((await exported(simulator, DAY_BEFORE, DAY)).text).map((line) => JSON.parse(line))
+  lines((await requestExport(simulator, DAY_BEFORE, DAY)).text).map((line) => JSON.parse(line))
 const event = (n: number, more: object = {}) => ({
   event: 'Order',
   properties: { time: NOON + n, distinct_id: `p${n % 7}`, $insert_id: `id-${n}`, n, ...more },
@@ -43,7 +43,7 @@ describe('mixload import', () => {
     expect(JSON.parse(ran.stdout)).toMatchObject({ accepted: 3, rejected: 0, skipped: 0, rejects: null })
     const child = place.start(['import', '-'], place.environment(token), 'pipe')
     child.stdin?.end(ndjson([event(4, { text: 'a\u2028b' })]))
-    expect((await ended(child)).stdout).toMatch(/^1 taken/)
+    expect((await ended(child)).stdout).toMatch(/^1 accepted/)
     expect((await stored()).map(({ properties }) => properties.n).sort()).toEqual([1, 2, 3, 4])
   })
 
@@ -68,7 +68,7 @@ describe('mixload import', () => {
     })
     expect(Object.keys(found[1].properties)).not.toContain('amount')
     expect(found.map(({ properties }) => properties.time)).toEqual([NOON, NOON, NOON])
-    expect((await exported(place.simulator, DAY, DAY)).text).toContain('"amount":12345678901234567890')
+    expect((await requestExport(place.simulator, DAY, DAY)).text).toContain('"amount":12345678901234567890')
   })
 
   it('puts what is refused into a file, with number and reason, and ends with 3', async () => {
@@ -78,7 +78,7 @@ describe('mixload import', () => {
     const rejects = join(place.directory, 'refused.ndjson')
     const ran = await place.run(['import', path, '--rejects', rejects], token)
     expect(ran.code).toBe(3)
-    expect(ran.stdout).toContain('3 taken, 3 refused')
+    expect(ran.stdout).toContain('3 accepted, 3 rejected')
     const found = lines(readFileSync(rejects, 'utf8')).map((line) => JSON.parse(line))
     expect(found.sort((a, b) => a.number - b.number)).toEqual([
       {
@@ -120,7 +120,7 @@ describe('mixload import', () => {
       expect(again).toMatchObject({ code: 0 })
       const [, before] = /(\d+) events were imported before/.exec(again.stderr) ?? []
       expect(Number(before)).toBeGreaterThan(0)
-      expect(again.stdout).toContain(`${40_000 - Number(before)} taken`)
+      expect(again.stdout).toContain(`${40_000 - Number(before)} accepted`)
       const ids = new Set((await stored()).map(({ properties }) => properties.$insert_id))
       expect(ids.size).toBe(40_000)
       const third = await place.run(['import', path, '--json'], token)
@@ -218,7 +218,7 @@ describe('mixload import --query', () => {
       const ran = await place.run(args, environment)
       expect(ran.stderr).toBe('')
       expect(JSON.parse(ran.stdout)).toMatchObject({ accepted: 5, rejected: 0 })
-      expect((await exported(other, DAY, DAY)).text).toContain('"amount":12345678901234567890')
+      expect((await requestExport(other, DAY, DAY)).text).toContain('"amount":12345678901234567890')
       const found = (await stored(other)).sort((a, b) => a.properties.n - b.properties.n)
       for (const [at, { event, properties }] of events.entries()) {
         // In a column of texts, a number is a text.

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { exported, lines } from '../simulator/asking.ts'
+import { lines, requestExport } from '../simulator/requests.ts'
 import { Workplace } from './run-mixload.ts'
 
 const TOKEN = 'a-project-token'
@@ -15,7 +15,7 @@ afterEach(() => place[Symbol.asyncDispose]())
 const run = (...args: string[]) => place.run(args, { MIXPANEL_TOKEN: TOKEN })
 const stored = async () => {
   const today = new Date().toISOString().slice(0, 10)
-  return lines((await exported(place.simulator, '2010-01-01', today)).text)
+  return lines((await requestExport(place.simulator, '2010-01-01', today)).text)
 }
 
 describe('mixload track', () => {
@@ -31,7 +31,7 @@ describe('mixload track', () => {
       '--property',
       'list=["x",{"y":null}]',
     )
-    expect(ran).toMatchObject({ code: 0, stdout: 'Signed up: 1 taken\n', stderr: '' })
+    expect(ran).toMatchObject({ code: 0, stdout: 'Signed up: 1 accepted\n', stderr: '' })
     const [line = ''] = await stored()
     expect(JSON.parse(line)).toMatchObject({
       event: 'Signed up',
@@ -87,7 +87,7 @@ describe('mixload track', () => {
   it('ends with 3 where Mixpanel refuses the event', async () => {
     place.simulator.fault({ kind: 'status', status: 200, body: '{"status":0,"error":"not today"}' })
     const ran = await run('track', 'a')
-    expect(ran).toMatchObject({ code: 3, stdout: 'a: 0 taken, 1 refused\n' })
+    expect(ran).toMatchObject({ code: 3, stdout: 'a: 0 accepted, 1 rejected\n' })
     expect(ran.stderr).toContain('not today')
   })
 
@@ -96,7 +96,7 @@ describe('mixload track', () => {
     const spool = join(place.directory, 'kept')
     expect((await run('track', 'first', '--spool', spool)).code).toBe(1)
     expect(readdirSync(spool)).toHaveLength(1)
-    expect(await run('track', 'second', '--spool', spool)).toMatchObject({ code: 0, stdout: 'second: 2 taken\n' })
+    expect(await run('track', 'second', '--spool', spool)).toMatchObject({ code: 0, stdout: 'second: 2 accepted\n' })
     expect((await stored()).map((line) => JSON.parse(line).event).sort()).toEqual(['first', 'second'])
     expect(readdirSync(spool)).toEqual([])
   })
@@ -114,7 +114,7 @@ describe('mixload engage and alias', () => {
     expect((await run('engage', 'acme', '$set', '--group', 'company', '--property', 'seats=3')).code).toBe(0)
     expect(place.simulator.groupProfiles('company').get('acme')).toEqual({ seats: 3 })
     const ran = await run('engage', '13793', '$delete')
-    expect(ran).toMatchObject({ code: 0, stdout: '$delete of 13793: 1 taken\n' })
+    expect(ran).toMatchObject({ code: 0, stdout: '$delete of 13793: 1 accepted\n' })
     expect(profile('13793')).toBeUndefined()
   })
 

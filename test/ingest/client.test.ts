@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { isFailure, type MixloadError } from '../../lib/core/errors.ts'
-import { clientNamed, createClient, stopClient } from '../../lib/ingest/clients.ts'
+import { clientNamed, createClient, stopClient } from '../../lib/ingest/named-clients.ts'
 import { Sending, TOKEN } from './sending.ts'
 
 const NOW = Date.now()

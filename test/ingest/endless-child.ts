@@ -3,7 +3,7 @@
  * Ends with 3 when an event can't be kept.
  */
 import { isFailure } from '../../lib/core/errors.ts'
-import { createClient } from '../../lib/ingest/clients.ts'
+import { createClient } from '../../lib/ingest/named-clients.ts'
 
 const [, , apiUrl = '', spool = '', first = '0'] = process.argv
 const client = createClient({
@@ -12,7 +12,7 @@ const client = createClient({
   spool,
   lingerMs: 5,
   batchRecords: 20,
-  tell: () => {},
+  onNotice: () => {},
 })
 try {
   for (let n = Number(first); ; n++) {

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { IngestClient } from '../../lib/ingest/client.ts'
-import { createClient } from '../../lib/ingest/clients.ts'
+import { createClient } from '../../lib/ingest/named-clients.ts'
 import type { SimulatorOptions } from '../../lib/simulator/index.ts'
 import { Workplace } from '../cmd/run-mixload.ts'
 import { runs, timeLimitMs } from '../runs.ts'
-import { exported, lines } from '../simulator/asking.ts'
+import { lines, requestExport } from '../simulator/requests.ts'
 
 const TOKEN = 'a-project-token'
 
@@ -29,7 +29,7 @@ async function told(options: SimulatorOptions, send: (client: IngestClient) => P
   expect(ran).toMatchObject({ code: 0 })
   const rows = await place.query('SELECT original_id, resolved_id FROM identities')
   const identities = new Map(rows.map((row) => [String(row.original_id), String(row.resolved_id)]))
-  const { text } = await exported(place.simulator, today(), today())
+  const { text } = await requestExport(place.simulator, today(), today())
   const events = lines(text).map((line) => JSON.parse(line))
   return {
     identities,
@@ -148,7 +148,7 @@ describe('in a project with simplified id merge', () => {
 
   it('no verbs are taken', async () => {
     await using place = await Workplace.create({ token: TOKEN, identity: 'simplified' })
-    const client = createClient({ token: TOKEN, apiUrl: place.simulator.url, tell: () => {} })
+    const client = createClient({ token: TOKEN, apiUrl: place.simulator.url, onNotice: () => {} })
     await client.merge('ann', 'bob')
     const report = await client.close()
     expect(report).toMatchObject({ accepted: 0, rejected: 1 })

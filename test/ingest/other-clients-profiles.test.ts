@@ -1,6 +1,6 @@
 /**
  * What the test suites of two other clients expect of changes of profiles, Mixpanel's own for Node and mixpanel_api_ex for
- * Elixir, asked of this one: what goes over the wire, and what the Engage API has of it afterwards. Where this client
+ * Elixir, asked of this one: what goes over the bytes, and what the Engage API has of it afterwards. Where this client
  * sends something else of the same meaning, a comment says so.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -8,7 +8,7 @@ import type { IngestClient } from '../../lib/ingest/client.ts'
 import type { IngestOptions } from '../../lib/ingest/client-options.ts'
 import type { Operation } from '../../lib/ingest/operations.ts'
 import type { EngageOptions } from '../../lib/ingest/payloads.ts'
-import { ask } from '../simulator/asking.ts'
+import { request } from '../simulator/requests.ts'
 import { RecordedSending, type RecordingProxy } from './recording-proxy.ts'
 import { type Sending, TOKEN } from './sending.ts'
 
@@ -30,14 +30,14 @@ type Json = Readonly<Record<string, unknown>>
 async function profiles(dataGroupId?: string): Promise<ReadonlyMap<string, Json>> {
   const body = dataGroupId === undefined ? '' : `data_group_id=${dataGroupId}`
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-  const { text } = await ask(sending.simulator, '/api/query/engage', { method: 'POST', body, headers })
+  const { text } = await request(sending.simulator, '/api/query/engage', { method: 'POST', body, headers })
   const { results } = JSON.parse(text) as { results: { $distinct_id: string; $properties: Json }[] }
   return new Map(results.map(({ $distinct_id, $properties }) => [$distinct_id, $properties]))
 }
 
 const SECONDS_2013 = 1_358_208_000
 
-/** All that may go with a change of a profile: options here, and what they are on the wire. */
+/** All that may go with a change of a profile: options here, and what they are on the bytes. */
 const MODIFIERS: EngageOptions = { ignoreAlias: true, ignoreTime: true, ip: '1.2.3.4', time: 1_234_567_890 }
 const SENT_MODIFIERS = { $ignore_alias: true, $ignore_time: true, $ip: '1.2.3.4', $time: 1_234_567_890 }
 const PLACE = { latitude: 40.7127753, longitude: -74.0059728 }

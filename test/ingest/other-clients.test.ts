@@ -5,7 +5,7 @@
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { IngestOptions } from '../../lib/ingest/client-options.ts'
-import { createClient } from '../../lib/ingest/clients.ts'
+import { createClient } from '../../lib/ingest/named-clients.ts'
 import type { TrackOptions } from '../../lib/ingest/payloads.ts'
 import { ingestionHost } from '../../lib/mixpanel/regions.ts'
 import { LoopbackProxy } from '../faults/loopback-proxy.ts'
@@ -289,6 +289,6 @@ describe('requests', () => {
     const one = client()
     await one.track('e')
     await one.flush()
-    expect(sending.told.map(({ kind }) => kind)).toEqual(['retry', 'retry'])
+    expect(sending.notices.map(({ kind }) => kind)).toEqual(['retry', 'retry'])
   })
 })

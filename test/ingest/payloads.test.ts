@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isFailure, MixloadError } from '../../lib/core/errors.ts'
-import { momentMs, sentTime } from '../../lib/ingest/event-time.ts'
+import { mixpanelTimeMs, toMixpanelTime } from '../../lib/ingest/mixpanel-time.ts'
 import { OPERATIONS } from '../../lib/ingest/operations.ts'
 import {
   aliasPayload,
@@ -37,19 +37,19 @@ describe('a time', () => {
       fc.property(moments, (date) => {
         const iso = date.toISOString()
         for (const form of [date, iso, iso.slice(0, -1), iso.replace('T', ' ').slice(0, -1)]) {
-          expect(momentMs(sentTime(form, 'time'))).toBe(date.getTime())
+          expect(mixpanelTimeMs(toMixpanelTime(form, 'time'))).toBe(date.getTime())
         }
         const seconds = Math.floor(date.getTime() / 1000)
-        expect(sentTime(seconds, 'time')).toBe(seconds)
-        if (seconds < 1e11) expect(momentMs(sentTime(date.getTime() / 1000, 'time'))).toBe(date.getTime())
+        expect(toMixpanelTime(seconds, 'time')).toBe(seconds)
+        if (seconds < 1e11) expect(mixpanelTimeMs(toMixpanelTime(date.getTime() / 1000, 'time'))).toBe(date.getTime())
       }),
     )
   })
 
   it('of the year 2013 is the number that Mixpanel knows it by', () => {
-    expect(sentTime(1_358_208_000, 'time')).toBe(1_358_208_000)
+    expect(toMixpanelTime(1_358_208_000, 'time')).toBe(1_358_208_000)
     for (const form of [new Date('2013-01-15'), '2013-01-15', '2013-01-15T00:00:00', '2013-01-15T01:00:00+01:00']) {
-      expect(sentTime(form, 'time')).toBe(1_358_208_000_000)
+      expect(toMixpanelTime(form, 'time')).toBe(1_358_208_000_000)
     }
   })
 

@@ -6,9 +6,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createDuckDbDestination } from '../../destinations/duckdb/index.ts'
 import type { KnownColumn } from '../../lib/destination/contract.ts'
 import { Engine } from '../../lib/engine/engine.ts'
-import { createClient } from '../../lib/ingest/clients.ts'
+import { createClient } from '../../lib/ingest/named-clients.ts'
 import { recordJson } from '../../lib/ingest/property-values.ts'
-import { Replay } from '../../lib/ingest/replayed-event.ts'
+import { RowToEvent } from '../../lib/ingest/row-to-event.ts'
 import { Workplace } from '../cmd/run-mixload.ts'
 import { canonical, parseExact } from '../conformance/exact-json.ts'
 import { isSame, PropertyReader } from '../pipeline/read-back.ts'
@@ -119,17 +119,17 @@ describe('what is imported', () => {
           const path = join(place.directory, `${run}.ndjson.gz`)
           await writeFile(path, gzipSync(filed.join('\n')))
           const imported = await place.run(['import', path], { MIXPANEL_TOKEN: TOKEN })
-          expect(imported).toMatchObject({ code: 0, stdout: expect.stringContaining(`${filed.length} taken,`) })
+          expect(imported).toMatchObject({ code: 0, stdout: expect.stringContaining(`${filed.length} accepted,`) })
           const ran = await place.run(['backfill', '--from', day, '--to', day, '--streams', 'export'])
           expect(ran).toMatchObject({ code: 0 })
 
           const columns = await warehouseColumns('export')
           const rows = new Map((await place.query('SELECT * FROM export')).map((row) => [row.id, row]))
           const reader = new PropertyReader(columns)
-          const replay = new Replay(columns)
+          const converter = new RowToEvent(columns)
           const replayed = new Map(
             (await jsonRows('SELECT * FROM export')).map((row) => {
-              const event = replay.event(row)
+              const event = converter.convert(row)
               return [JSON.parse(event).properties.id, event]
             }),
           )

@@ -1,5 +1,5 @@
 /** Sends what its arguments say and is killed, or ends by itself: `node spool-child.ts URL SPOOL COUNT MODE`. */
-import { createClient } from '../../lib/ingest/clients.ts'
+import { createClient } from '../../lib/ingest/named-clients.ts'
 
 const [, , apiUrl = '', spool = '', count = '0', mode = ''] = process.argv
 const client = createClient({
@@ -10,7 +10,7 @@ const client = createClient({
   batchRecords: 5,
   closeTimeoutMs: 3000,
   retry: { retries: { SERVER_FAILED: 1000 }, firstDelayMs: 60_000, delayMaxMs: 60_000 },
-  tell: () => {},
+  onNotice: () => {},
 })
 for (let n = 0; n < Number(count); n++) {
   await client.track('e', { n }, { insertId: `id-${n}` })

@@ -72,7 +72,7 @@ describe('a spool', () => {
     const first = sending.client({ spool: sending.spool })
     await first.track('e', { n: 0 })
     await expect(first.flush()).rejects.toMatchObject({ code: 'SERVER_FAILED' })
-    expect(sending.told.at(-1)).toMatchObject({ kind: 'failed', kept: true })
+    expect(sending.notices.at(-1)).toMatchObject({ kind: 'failed', kept: true })
     await first.close()
     sending.simulator.fault({ kind: 'slow-first-byte', ms: 3000, times: Number.POSITIVE_INFINITY })
     sending.simulator.clearFaults()

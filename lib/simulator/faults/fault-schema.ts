@@ -16,7 +16,7 @@ const scope = {
       minDays: count.optional(),
     })
     .optional(),
-  // JSON has no Infinity.
+  // JSON cannot represent Infinity.
   times: z.union([count, z.literal('always').transform(() => Number.POSITIVE_INFINITY)]).optional(),
   skip: count.optional(),
 }
@@ -24,7 +24,7 @@ const scope = {
 const afterLines = count.optional()
 const status = z.int().min(200).max(599)
 
-/** A fault as JSON; `times` may be `"always"`. */
+/** A fault as JSON. `times` may be `"always"`. */
 const faultSchema: z.ZodType<Fault> = z.discriminatedUnion('kind', [
   z.strictObject({ ...scope, kind: z.literal('cut'), atByte: count }),
   z.strictObject({ ...scope, kind: z.literal('cut-clean'), atByte: count }),
@@ -56,7 +56,7 @@ const faultSchema: z.ZodType<Fault> = z.discriminatedUnion('kind', [
   }),
 ])
 
-/** What `POST /_simulator/faults` takes: one fault, or a list. */
+/** The body of `POST /_simulator/faults`: one fault or a list. */
 export const faultsSchema: z.ZodType<Fault[]> = z.union([
   z.array(faultSchema),
   faultSchema.transform((fault) => [fault]),

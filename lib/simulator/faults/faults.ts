@@ -1,68 +1,72 @@
 import { dayNumber } from '../stores/clock.ts'
 
-/** Which requests a fault is for; every condition given must hold. */
+/** Which requests a fault applies to. A request must meet every condition that is given. */
 export interface FaultMatch {
-  /** What the path begins with, e.g. `/api/2.0/export`. */
+  /** The start of the path, such as `/api/2.0/export`. */
   readonly path?: string | undefined
-  /** The whole path: `/api/2.0/engage` is the beginning of others, too. */
+  /** The whole path. `/api/2.0/engage`, for example, is also the start of other paths. */
   readonly exactPath?: string | undefined
-  /** Parameters of the query or the form, e.g. `{ page: '2' }`. */
+  /** Parameters of the query or the form, such as `{ page: '2' }`. */
   readonly parameters?: Readonly<Record<string, string>> | undefined
-  /** The request's own `from_date` and `to_date`. */
+  /** The request's `from_date`. */
   readonly fromDate?: string | undefined
+  /** The request's `to_date`. */
   readonly toDate?: string | undefined
   /** A name in the request's event filter. */
   readonly event?: string | undefined
   /** Only requests without an event filter. */
   readonly unfiltered?: boolean | undefined
-  /** Only ranges of at least so many days. */
+  /** Only requests for at least this many days. */
   readonly minDays?: number | undefined
 }
 
-/** When a fault strikes. */
+/** When a fault applies. */
 export interface FaultScope {
-  /** Every request when left out. */
+  /** Default: every request. */
   readonly match?: FaultMatch | undefined
-  /** How many requests it spoils; 1 when left out, Infinity allowed. */
+  /** How many requests it applies to; Infinity is allowed. Default: 1. */
   readonly times?: number | undefined
-  /** How many matching requests pass before the first that it spoils. */
+  /** How many matching requests it skips first. */
   readonly skip?: number | undefined
 }
 
-/** What goes wrong. Positions in bytes count the body from 0. */
+/** What goes wrong. Byte positions are positions in the body, from 0. */
 export type FaultEffect =
-  /** The connection ends without the last chunk, after so many bytes of the body as sent (gzip bytes, if gzip). */
+  /** The connection ends after this many bytes of the body as sent, compressed bytes if it is compressed. */
   | { readonly kind: 'cut'; readonly atByte: number }
-  /** A shorter body that ends as if whole, after so many bytes before compression. */
+  /** The body ends after this many uncompressed bytes, as if it were complete. */
   | { readonly kind: 'cut-clean'; readonly atByte: number }
-  /** The text as last line of a 200, after so many good lines, or after all of them. */
+  /** The text is the last line of a 200, after this many lines or after all of them. */
   | {
       readonly kind: 'terminated-early'
       readonly text?: 'terminated early' | 'export terminated early' | undefined
       readonly afterLines?: number | undefined
     }
-  /** The beginning of an error object, without line end, likewise. */
+  /** The start of an error object, without a line end, is the last line of a 200. */
   | { readonly kind: 'error-json'; readonly afterLines?: number | undefined; readonly text?: string | undefined }
-  /** 429, whatever the budget; `retryAfter` in seconds. */
+  /** 429, regardless of the limits. `retryAfter` is in seconds. */
   | { readonly kind: 'rate-limit'; readonly retryAfter?: number | undefined }
-  /** 400 `Timeout Error.`, Mixpanel's answer to a scan that takes too long. */
+  /** 400 `Timeout Error.`, which Mixpanel sends if a scan takes too long. */
   | { readonly kind: 'timeout' }
   | { readonly kind: 'status'; readonly status: number; readonly body?: string | undefined }
   /** 402. */
   | { readonly kind: 'payment' }
-  /** Nothing, headers neither, for so long. */
+  /** Nothing is sent for this long, not even headers. */
   | { readonly kind: 'slow-first-byte'; readonly ms: number }
-  /** Silence in the middle of the body as sent. */
+  /** A pause in the middle of the body as sent. */
   | { readonly kind: 'stall'; readonly atByte: number; readonly ms: number }
-  /** The connection is reset before any byte. */
+  /** The connection is reset before any byte is sent. */
   | { readonly kind: 'reset' }
-  /** The Engage session is over: its page is refused, and so are later ones. */
+  /** The Engage session has ended: this page and all later pages are rejected. */
   | { readonly kind: 'session-lost' }
-  /** An Engage page begins with so many profiles of the page before, besides its own. */
+  /** An Engage page starts with this many profiles of the page before, in addition to its own. */
   | { readonly kind: 'repeat'; readonly count: number }
-  /** So many profiles of an Engage page are deleted just before it is answered. */
+  /** This many profiles of an Engage page are deleted just before the page is sent. */
   | { readonly kind: 'vanish'; readonly count: number }
-  /** Another body; `keepEncodingHeader` says whether `Content-Encoding: gzip` is sent, by default when it is packed. */
+  /**
+   * Another body. `keepEncodingHeader`: whether `Content-Encoding: gzip` is sent. Default: if `gzip` is
+   * true.
+   */
   | {
       readonly kind: 'body'
       readonly body: string | Buffer
@@ -72,50 +76,50 @@ export type FaultEffect =
       readonly keepEncodingHeader?: boolean | undefined
     }
 
-/** A failure to be acted out. */
+/** A failure that the simulator produces. */
 export type Fault = FaultScope & FaultEffect
 
-/** What a fault may look at in a request. */
+/** The parts of a request that {@link FaultMatch} can refer to. */
 export interface MatchableRequest {
   readonly path: string
   /** Parameters of the query and the form. */
   readonly query: Readonly<Record<string, string>>
 }
 
-interface Armed {
+interface ActiveFault {
   readonly fault: Fault
   skip: number
   times: number
 }
 
-/** Faults in the order of their setting. The first that wants a request has it; later ones do not see that request. */
+/** The faults in the order in which they were set. At most one applies to a request: the first that matches. */
 export class FaultQueue {
-  #armed: Armed[] = []
+  #active: ActiveFault[] = []
 
   set(fault: Fault): void {
-    this.#armed.push({ fault, skip: fault.skip ?? 0, times: fault.times ?? 1 })
+    this.#active.push({ fault, skip: fault.skip ?? 0, times: fault.times ?? 1 })
   }
 
   clear(): void {
-    this.#armed = []
+    this.#active = []
   }
 
-  /** The fault that strikes this request. */
+  /** Returns the fault that applies to a request, and counts it. */
   take(request: MatchableRequest): Fault | undefined {
-    for (const armed of this.#armed) {
-      if (armed.times <= 0 || !isMatch(armed.fault.match ?? {}, request)) continue
-      if (armed.skip > 0) {
-        armed.skip--
+    for (const active of this.#active) {
+      if (active.times <= 0 || !matches(active.fault.match ?? {}, request)) continue
+      if (active.skip > 0) {
+        active.skip--
         continue
       }
-      armed.times--
-      return armed.fault
+      active.times--
+      return active.fault
     }
     return undefined
   }
 }
 
-function isMatch(match: FaultMatch, { path, query }: MatchableRequest): boolean {
+function matches(match: FaultMatch, { path, query }: MatchableRequest): boolean {
   if (match.path !== undefined && !path.startsWith(match.path)) return false
   if (match.exactPath !== undefined && path.replace(/\/$/, '') !== match.exactPath) return false
   if (Object.entries(match.parameters ?? {}).some(([name, value]) => query[name] !== value)) return false
@@ -126,13 +130,13 @@ function isMatch(match: FaultMatch, { path, query }: MatchableRequest): boolean 
   return match.minDays === undefined || daysOf(query) >= match.minDays
 }
 
-/** The names in an event filter, a JSON list in one text; none where it is something else. */
+/** Returns the names in an event filter, which is a JSON list. */
 function filterNames(filter: string | undefined): readonly unknown[] {
   try {
     const names: unknown = JSON.parse(filter ?? '[]')
     return Array.isArray(names) ? names : []
   } catch {
-    // The route refuses the filter; here it only has no name.
+    // The route rejects an invalid filter.
     return []
   }
 }

@@ -1,18 +1,18 @@
-/** Everything that opens the simulated project. */
-export interface Credentials {
+/** The credentials of the simulated project. */
+export interface SimulatorCredentials {
   readonly projectId: string
   readonly serviceAccount: { readonly user: string; readonly secret: string }
-  /** The project secret; Mixpanel retires these in March 2027. */
+  /** The project secret. Mixpanel stops supporting these in March 2027. */
   readonly apiSecret: string
-  /** The project token, good for ingestion only. */
+  /** The project token, which allows ingestion only. */
   readonly token: string
 }
 
-/** Who sends a request. `stranger` covers missing and wrong credentials alike. */
-export type Caller = 'service-account' | 'secret' | 'token' | 'stranger'
+/** Who sent a request. `unknown`: the credentials are missing or wrong. */
+export type Caller = 'service-account' | 'secret' | 'token' | 'unknown'
 
-/** Tells the sender from the `Authorization` header alone. */
-export function callerOf(authorization: string | undefined, credentials: Credentials): Caller {
+/** Identifies the caller by the `Authorization` header. */
+export function callerOf(authorization: string | undefined, credentials: SimulatorCredentials): Caller {
   for (const { user, password } of basicPairs(authorization)) {
     const { serviceAccount, apiSecret, token } = credentials
     if (user === serviceAccount.user && password === serviceAccount.secret) return 'service-account'
@@ -20,20 +20,23 @@ export function callerOf(authorization: string | undefined, credentials: Credent
     if (user === apiSecret) return 'secret'
     if (user === token) return 'token'
   }
-  return 'stranger'
+  return 'unknown'
 }
 
-/** Export and query: a service account has to name the project; a secret belongs to one, so it need not. */
-export function mayRead(caller: Caller, projectId: string | undefined, credentials: Credentials): boolean {
+/** Whether a caller may export and query. A service account must name the project; a secret has only one. */
+export function mayRead(caller: Caller, projectId: string | undefined, credentials: SimulatorCredentials): boolean {
   if (caller === 'service-account') return projectId === credentials.projectId
   return caller === 'secret' && (projectId === undefined || projectId === credentials.projectId)
 }
 
-/** Mixpanel takes `user:password` after `Basic` as base64 and as it is, and a name without a colon as having no password. */
+/**
+ * Mixpanel accepts `user:password` after `Basic` both in Base64 and as plain text. A user without a colon
+ * has no password.
+ */
 function basicPairs(authorization: string | undefined): { user: string; password: string }[] {
-  const given = /^Basic\s+(.*)$/i.exec(authorization ?? '')?.[1]?.trim()
-  if (given === undefined || given === '') return []
-  return [given, Buffer.from(given, 'base64').toString('utf8')].map((text) => {
+  const value = /^Basic\s+(.*)$/i.exec(authorization ?? '')?.[1]?.trim()
+  if (value === undefined || value === '') return []
+  return [value, Buffer.from(value, 'base64').toString('utf8')].map((text) => {
     const colon = text.indexOf(':')
     return colon < 0 ? { user: text, password: '' } : { user: text.slice(0, colon), password: text.slice(colon + 1) }
   })

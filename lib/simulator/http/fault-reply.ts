@@ -1,15 +1,15 @@
 import { gzipSync } from 'node:zlib'
 import type { Fault } from '../faults/faults.ts'
-import { paymentRequired } from './plan.ts'
-import { queryError, type RateLimitText, type Reply, rateLimited, type SimulatorContext, textReply } from './reply.ts'
+import { paymentRequired } from './pricing-plan.ts'
+import { queryError, type RateLimitCounts, type Reply, rateLimited, type SimulatorContext, textReply } from './reply.ts'
 
 const NEWLINE = 0x0a
 
-/** The answer that a fault gives in the route's place; undefined where the route answers and the fault acts later. */
-export function replacement(context: SimulatorContext, fault: Fault, rate: RateLimitText): Reply | undefined {
+/** Returns the response that a fault sends instead of the route; undefined if the fault changes the route's response. */
+export function faultReply(context: SimulatorContext, fault: Fault, counts: RateLimitCounts): Reply | undefined {
   switch (fault.kind) {
     case 'rate-limit':
-      return rateLimited(context, rate, fault.retryAfter)
+      return rateLimited(context, counts, fault.retryAfter)
     case 'timeout':
       return queryError(context, 400, 'Timeout Error.')
     case 'payment':
@@ -27,10 +27,10 @@ export function replacement(context: SimulatorContext, fault: Fault, rate: RateL
   }
 }
 
-/** A 200 whose body a fault spoils before it is packed. Other replies stay as they are. */
-export function spoilt(reply: Reply, fault: Fault): Reply {
+/** Applies a fault to the uncompressed body of a 200. Other responses are returned unchanged. */
+export function withBodyFault(reply: Reply, fault: Fault): Reply {
   if (reply.status !== 200) return reply
-  const body = typeof reply.body === 'string' || Buffer.isBuffer(reply.body) ? whole(reply.body) : reply.body
+  const body = typeof reply.body === 'string' || Buffer.isBuffer(reply.body) ? singleChunk(reply.body) : reply.body
   switch (fault.kind) {
     case 'cut-clean':
       return { ...reply, body: firstBytes(body, fault.atByte) }
@@ -43,7 +43,7 @@ export function spoilt(reply: Reply, fault: Fault): Reply {
   }
 }
 
-async function* whole(body: string | Buffer): AsyncGenerator<Buffer> {
+async function* singleChunk(body: string | Buffer): AsyncGenerator<Buffer> {
   yield Buffer.from(body)
 }
 
@@ -56,6 +56,7 @@ async function* firstBytes(body: AsyncIterable<Buffer>, count: number): AsyncGen
   }
 }
 
+/** Yields the first lines, or all lines if `count` is undefined, and then the ending. */
 async function* firstLines(
   body: AsyncIterable<Buffer>,
   count: number | undefined,
@@ -63,27 +64,14 @@ async function* firstLines(
 ): AsyncGenerator<Buffer> {
   let left = count ?? Number.POSITIVE_INFINITY
   for await (const chunk of body) {
-    if (left === 0) break
-    const end = count === undefined ? chunk.length : afterLines(chunk, left)
+    let end = 0
+    while (left > 0 && end < chunk.length) {
+      const newline = chunk.indexOf(NEWLINE, end)
+      end = newline < 0 ? chunk.length : newline + 1
+      if (newline >= 0) left--
+    }
     yield chunk.subarray(0, end)
-    left -= count === undefined ? 0 : linesIn(chunk, end)
+    if (left === 0) break
   }
   yield Buffer.from(ending)
-}
-
-/** The position after so many lines of a chunk, or its end. */
-function afterLines(chunk: Buffer, count: number): number {
-  let at = 0
-  for (let line = 0; line < count; line++) {
-    const end = chunk.indexOf(NEWLINE, at)
-    if (end < 0) return chunk.length
-    at = end + 1
-  }
-  return at
-}
-
-function linesIn(chunk: Buffer, end: number): number {
-  let lines = 0
-  for (let at = chunk.indexOf(NEWLINE); at >= 0 && at < end; at = chunk.indexOf(NEWLINE, at + 1)) lines++
-  return lines
 }

@@ -1,18 +1,18 @@
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import { type JsonRecord, lineRecords, listRecords } from '../stores/json-records.ts'
+import { parseJsonBody, parseLines, type ReceivedRecord } from '../stores/received-records.ts'
 import type { SimulatorContext } from './reply.ts'
 
-const unpack = promisify(gunzip)
+const decompress = promisify(gunzip)
 
-/** Bodies are large, and many small blocks of one cost more than a few large ones. */
-const UNPACKED_BLOCK_BYTES = 512 * 1024
+/** The most records in one request. */
+export const RECORDS_MAX = 2000
 
-/** The body of a request, unpacked, of at most `limit` bytes. */
-export async function unpackedBody(
-  context: SimulatorContext,
-  limit: number,
-): Promise<Buffer | 'too-large' | 'not-gzip'> {
+/** Bodies are large: a few large blocks are faster than many small ones. */
+const DECOMPRESSED_BLOCK_BYTES = 512 * 1024
+
+/** Reads and decompresses the body of a request, up to `limit` bytes. */
+export async function readBody(context: SimulatorContext, limit: number): Promise<Buffer | 'too-large' | 'not-gzip'> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of context.req.raw.body ?? []) {
@@ -23,36 +23,36 @@ export async function unpackedBody(
   const body = Buffer.concat(chunks)
   if (context.req.header('content-encoding') !== 'gzip') return body
   try {
-    return await unpack(body, { maxOutputLength: limit, chunkSize: UNPACKED_BLOCK_BYTES })
+    return await decompress(body, { maxOutputLength: limit, chunkSize: DECOMPRESSED_BLOCK_BYTES })
   } catch (error) {
     return error instanceof RangeError ? 'too-large' : 'not-gzip'
   }
 }
 
 /**
- * The records of a body of /track, /engage or /groups: JSON, lines of it, or the field `data` of a form or of the query,
- * which holds JSON or the base64 of it. Undefined where it is none of these.
+ * Parses a body of /track, /engage or /groups: JSON, lines of JSON, or the field `data` of a form or of
+ * the query, which has JSON or its Base64. Returns undefined if it is none of these.
  */
-export function sentRecords(context: SimulatorContext, body: Buffer): JsonRecord[] | undefined {
+export function parseRecords(context: SimulatorContext, body: Buffer): ReceivedRecord[] | undefined {
   const type = context.req.header('content-type') ?? ''
   try {
-    if (context.req.method === 'GET') return dataRecords(new URL(context.req.url).search.slice(1))
-    if (type.startsWith('application/x-www-form-urlencoded')) return dataRecords(body.toString())
-    if (type.includes('ndjson')) return lineRecords(body)
-    // The type of a body is not always said rightly.
-    return body.toString('latin1', 0, 5) === 'data=' ? dataRecords(body.toString()) : listRecords(body)
+    if (context.req.method === 'GET') return parseDataField(new URL(context.req.url).search.slice(1))
+    if (type.startsWith('application/x-www-form-urlencoded')) return parseDataField(body.toString())
+    if (type.includes('ndjson')) return parseLines(body)
+    // The content type is not always correct.
+    return body.toString('latin1', 0, 5) === 'data=' ? parseDataField(body.toString()) : parseJsonBody(body)
   } catch {
     return undefined
   }
 }
 
-function dataRecords(form: string): JsonRecord[] {
+function parseDataField(form: string): ReceivedRecord[] {
   const field = form.split('&').find((part) => part.startsWith('data='))
   if (field === undefined) return []
-  // SDKs write base64 as it is, whose `+` would be a space in a form.
+  // SDKs send Base64 unescaped, although `+` means a space in a form.
   const data = decodeURIComponent(field.slice('data='.length))
-  if (/^\s*[[{]/.test(data)) return listRecords(Buffer.from(data))
+  if (/^\s*[[{]/.test(data)) return parseJsonBody(Buffer.from(data))
   const spaced = data.replaceAll('+', ' ')
-  if (/^\s*[[{]/.test(spaced)) return listRecords(Buffer.from(spaced))
-  return listRecords(Buffer.from(data.replaceAll(' ', '+'), 'base64'))
+  if (/^\s*[[{]/.test(spaced)) return parseJsonBody(Buffer.from(spaced))
+  return parseJsonBody(Buffer.from(data.replaceAll(' ', '+'), 'base64'))
 }

@@ -1,13 +1,13 @@
 import { jsonReply, type Reply, type SimulatorContext, textReply } from './reply.ts'
 
-/** A picture of one dot, for pages without scripts. */
-const DOT = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
+/** A GIF of one pixel, for pages without scripts. */
+const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
 
-/** The answer of /track, /engage and /groups: 200 whatever came of the records, in the form that was asked for. */
+/** The response of /track, /engage and /groups: always status 200, in the form that the query asks for. */
 export function ingestReply(context: SimulatorContext, error: string | undefined): Reply {
   const { verbose, img, callback } = context.req.query()
   const status = error === undefined ? 1 : 0
-  if (img === '1') return { status: 200, headers: { 'Content-Type': 'image/gif' }, body: DOT }
+  if (img === '1') return { status: 200, headers: { 'Content-Type': 'image/gif' }, body: PIXEL }
   if (callback !== undefined) {
     return { status: 200, headers: { 'Content-Type': 'text/javascript' }, body: `${callback}(${status});` }
   }
@@ -15,5 +15,5 @@ export function ingestReply(context: SimulatorContext, error: string | undefined
   return textReply(200, String(status))
 }
 
-/** Said of a body that has no record. */
+/** The error for a body without records. */
 export const NO_DATA = 'data, missing or empty'

@@ -1,14 +1,25 @@
-import type { RecordedRequest } from './reply.ts'
+/** A request that the simulator received. */
+export interface RecordedRequest {
+  readonly method: string
+  readonly path: string
+  readonly query: Readonly<Record<string, string>>
+  /** The fields of a form body; empty for any other body. */
+  readonly form: Readonly<Record<string, string>>
+  /** 0 until the headers of the response are sent. Stays 0 if a fault resets the connection. */
+  readonly status: number
+  /** Milliseconds since 1970. */
+  readonly at: number
+}
 
-/** When the log is full its older half goes, so that trimming is rare. */
+/** When the log is full, its older half is removed. */
 const ENTRIES_MAX = 10_000
 
-/** The latest requests. The list stays the same object, so that a test can hold on to it. */
+/** The latest requests. `entries` is always the same array, so that a test can keep a reference to it. */
 export class RequestLog {
   readonly entries: RecordedRequest[] = []
   #listeners: ((request: RecordedRequest) => void)[] = []
 
-  /** Calls a listener with each request that comes, before it is answered. */
+  /** Calls a listener with each request before it is answered. */
   onRequest(listener: (request: RecordedRequest) => void): void {
     this.#listeners.push(listener)
   }

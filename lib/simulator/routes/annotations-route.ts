@@ -2,12 +2,13 @@ import { DateTime } from 'luxon'
 import { z } from 'zod'
 import type { Reply, SimulatorContext } from '../http/reply.ts'
 import { type Annotation, annotationDate } from '../stores/annotation-store.ts'
-import { AppError, type AppResult, appRoute } from './app-route.ts'
+import { type AppResult, appRoute } from './app-route.ts'
 import type { Project } from './project.ts'
+import { RouteError } from './route-error.ts'
 
 type Route = (context: SimulatorContext) => Promise<Reply>
 
-/** The routes of annotations in the app API, by method. */
+/** The routes of annotations in the app API. */
 export interface AnnotationRoutes {
   readonly list: Route
   readonly create: Route
@@ -23,24 +24,24 @@ const newAnnotation = z.object({ date: z.string(), description: z.string(), tags
 const changedAnnotation = z.object({ description: z.string().optional(), tags: tagIds })
 const newTag = z.object({ name: z.string().min(1) })
 
-/** `/api/app/projects/{id}/annotations` and what is below it. */
+/** `/api/app/projects/{id}/annotations` and the paths below. */
 export function annotationRoutes(project: Project): AnnotationRoutes {
   const { annotations } = project
-  const shown = (annotation: Annotation) => record(annotation, project)
+  const toJson = (annotation: Annotation) => annotationJson(annotation, project)
   const route = (answer: (context: SimulatorContext) => AppResult | Promise<AppResult>) =>
     appRoute(project, 'annotations', answer)
-  const named = (context: SimulatorContext): Annotation => {
+  const requested = (context: SimulatorContext): Annotation => {
     const annotation = annotations.get(Number(context.req.param('id')))
-    if (annotation === undefined) throw new AppError(404, 'Annotation not found')
+    if (annotation === undefined) throw new RouteError('Annotation not found', 404)
     return annotation
   }
   const tagNames = (ids: readonly number[]) =>
     ids.map((id) => {
       const tag = annotations.tagById(id)
-      if (tag === undefined) throw new AppError(400, `No tag ${id}`)
+      if (tag === undefined) throw new RouteError(`No tag ${id}`)
       return tag.name
     })
-  const tagRecord = (tag: { id: number; name: string }) => ({
+  const tagJson = (tag: { id: number; name: string }) => ({
     ...tag,
     project_id: Number(project.credentials.projectId),
     has_annotations: annotations.all().some(({ tags }) => tags.some(({ id }) => id === tag.id)),
@@ -48,46 +49,46 @@ export function annotationRoutes(project: Project): AnnotationRoutes {
 
   return {
     list: route((context) => {
-      // Only the documented names of the parameters filter; `from_date` and `to_date` are passed over.
+      // Only the documented parameters filter; `from_date` and `to_date` are ignored.
       const { fromDate = '', toDate = '9999-12-31', tags } = context.req.query()
-      const wanted = tags?.split(',').map(Number)
+      const tagIds = tags?.split(',').map(Number)
       const results = annotations
         .all()
         .filter(({ date }) => date.slice(0, 10) >= fromDate && date.slice(0, 10) <= toDate)
-        .filter((one) => wanted === undefined || one.tags.some(({ id }) => wanted.includes(id)))
-      return { results: results.map(shown) }
+        .filter((annotation) => tagIds === undefined || annotation.tags.some(({ id }) => tagIds.includes(id)))
+      return { results: results.map(toJson) }
     }),
     create: route(async (context) => {
-      const { date, description, tags = [] } = await bodyOf(context, newAnnotation)
-      if (annotationDate(date) === undefined) throw new AppError(400, 'date: expected YYYY-MM-DD HH:mm:ss')
-      return { status: 201, results: shown(annotations.set({ date, description, tags: tagNames(tags) })) }
+      const { date, description, tags = [] } = await parseBody(context, newAnnotation)
+      if (annotationDate(date) === undefined) throw new RouteError('date: expected YYYY-MM-DD HH:mm:ss')
+      return { status: 201, results: toJson(annotations.set({ date, description, tags: tagNames(tags) })) }
     }),
-    read: route((context) => ({ results: shown(named(context)) })),
+    read: route((context) => ({ results: toJson(requested(context)) })),
     change: route(async (context) => {
-      const before = named(context)
-      const { description, tags } = await bodyOf(context, changedAnnotation)
+      const before = requested(context)
+      const { description, tags } = await parseBody(context, changedAnnotation)
       const changed = {
         ...before,
         description: description ?? before.description,
         tags: tags === undefined ? before.tags.map(({ name }) => name) : tagNames(tags),
       }
-      return { results: shown(annotations.set(changed)) }
+      return { results: toJson(annotations.set(changed)) }
     }),
     remove: route((context) => {
-      const { id } = named(context)
+      const { id } = requested(context)
       annotations.delete(id)
       return { results: { id } }
     }),
-    listTags: route(() => ({ results: annotations.tags().map(tagRecord) })),
+    listTags: route(() => ({ results: annotations.tags().map(tagJson) })),
     createTag: route(async (context) => {
-      const { name } = await bodyOf(context, newTag)
-      return { results: tagRecord(annotations.tag(name)) }
+      const { name } = await parseBody(context, newTag)
+      return { results: tagJson(annotations.tag(name)) }
     }),
   }
 }
 
-/** As recorded answers have it: the date with the project's offset, and no `tags` where there are none. */
-function record({ id, date, description, tags }: Annotation, project: Project) {
+/** As in recorded responses: the date has the project's offset, and `tags` is left out if there are none. */
+function annotationJson({ id, date, description, tags }: Annotation, project: Project) {
   return {
     id,
     project_id: Number(project.credentials.projectId),
@@ -102,9 +103,9 @@ function withOffset(date: string, zone: string): string {
   return DateTime.fromSQL(date, { zone }).toFormat("yyyy-MM-dd'T'HH:mm:ssZZ")
 }
 
-async function bodyOf<Value>(context: SimulatorContext, schema: z.ZodType<Value>): Promise<Value> {
+async function parseBody<Value>(context: SimulatorContext, schema: z.ZodType<Value>): Promise<Value> {
   const body: unknown = await context.req.json().catch(() => undefined)
   const parsed = schema.safeParse(body)
-  if (!parsed.success) throw new AppError(400, z.prettifyError(parsed.error))
+  if (!parsed.success) throw new RouteError(z.prettifyError(parsed.error))
   return parsed.data
 }

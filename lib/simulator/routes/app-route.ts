@@ -1,29 +1,19 @@
 import { callerOf } from '../http/auth.ts'
-import { type PlanPart, planRefusal } from '../http/plan.ts'
+import { type PlanFeature, planRefusal } from '../http/pricing-plan.ts'
 import { jsonReply, type Reply, type SimulatorContext } from '../http/reply.ts'
 import type { Project } from './project.ts'
+import { RouteError } from './route-error.ts'
 
-/** A request that the app API answers with an error body. */
-export class AppError extends Error {
-  override readonly name = 'AppError'
-  readonly status: number
-
-  constructor(status: number, error: string) {
-    super(error)
-    this.status = status
-  }
-}
-
-/** What a route of the app API gives; 200 unless it says otherwise. */
+/** The result of a route of the app API. The status defaults to 200. */
 export interface AppResult {
   readonly status?: number
   readonly results: unknown
 }
 
-/** A route of the app API below `/projects/{id}`: it wants the service account, and wraps what it gives. */
+/** Returns a route of the app API below `/projects/{id}`, which requires the service account. */
 export function appRoute(
   project: Project,
-  part: PlanPart,
+  feature: PlanFeature,
   answer: (context: SimulatorContext) => AppResult | Promise<AppResult>,
 ): (context: SimulatorContext) => Promise<Reply> {
   return async (context) => {
@@ -34,13 +24,13 @@ export function appRoute(
     if (context.req.param('project') !== credentials.projectId) {
       return errorReply(403, 'User does not have access to this project')
     }
-    const left = planRefusal(context, project.plan, part)
-    if (left !== undefined) return left
+    const refusal = planRefusal(context, project.plan, feature)
+    if (refusal !== undefined) return refusal
     try {
       const { status = 200, results } = await answer(context)
       return jsonReply(status, { status: 'ok', results })
     } catch (error) {
-      if (error instanceof AppError) return errorReply(error.status, error.message)
+      if (error instanceof RouteError) return errorReply(error.status, error.message)
       throw error
     }
   }

@@ -4,7 +4,7 @@ import { queryRoute } from './query-route.ts'
 
 const CREATED_DEFAULT = '2026-01-01 00:00:00'
 
-/** `POST` and `GET /api/query/cohorts/list`, also under `/api/2.0/`: the saved cohorts, a bare list. */
+/** `POST` and `GET /api/query/cohorts/list`, also under `/api/2.0/`: the list of saved cohorts. */
 export function cohortsRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
   return queryRoute(project, 'cohorts', () =>
     project.cohorts.all().map((cohort) => ({

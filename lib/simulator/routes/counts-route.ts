@@ -1,6 +1,6 @@
 import type { Reply, SimulatorContext } from '../http/reply.ts'
 import { dayNumber, dayText, MS_PER_DAY } from '../stores/clock.ts'
-import { COUNT_TYPES, type CountedEvents, countEvents } from '../stores/event-counts.ts'
+import { COUNT_TYPES, type CountQuery, countEvents } from '../stores/event-counts.ts'
 import { type DayBucket, dayBuckets } from './day-buckets.ts'
 import type { Project } from './project.ts'
 import {
@@ -8,33 +8,39 @@ import {
   daysParameter,
   listParameter,
   type Parameters,
-  QueryError,
   queryRoute,
   whereParameter,
 } from './query-route.ts'
+import { RouteError } from './route-error.ts'
 
 const INTERVAL_MAX = 3660
 
-/** Units shorter than a day: their length, and how many letters of a date and time name one. */
-const SHORT_UNITS: Readonly<Record<string, { readonly ms: number; readonly letters: number; readonly rest: string }>> =
-  {
-    hour: { ms: 3_600_000, letters: 13, rest: ':00:00' },
-    minute: { ms: 60_000, letters: 16, rest: ':00' },
-  }
+interface ShortUnit {
+  readonly ms: number
+  /** How many characters of `yyyy-mm-dd hh:mm:ss` name the unit, and how its name continues. */
+  readonly length: number
+  readonly suffix: string
+}
+
+/** Units shorter than a day. */
+const SHORT_UNITS: Readonly<Record<string, ShortUnit>> = {
+  hour: { ms: 3_600_000, length: 13, suffix: ':00:00' },
+  minute: { ms: 60_000, length: 16, suffix: ':00' },
+}
 
 /** `GET /api/query/segmentation`, also under `/api/2.0/`: how often one event happened. `on` is not simulated. */
 export function segmentationRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
   return queryRoute(project, 'counts', async (parameters) => {
-    if (parameters.event === undefined) throw new QueryError('Missing required parameter: event')
+    if (parameters.event === undefined) throw new RouteError('Missing required parameter: event')
     return counts(project, parameters, [parameters.event], daysParameter(parameters, project.clock))
   })
 }
 
-/** `GET /api/query/events`, also under `/api/2.0/`: likewise for a list of events, or for the last so many units. */
+/** `GET /api/query/events`, also under `/api/2.0/`: the same for a list of events, or for the last units. */
 export function eventsRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
   return queryRoute(project, 'counts', async (parameters) => {
     const names = listParameter(parameters, 'event')
-    if (names === undefined) throw new QueryError('Missing required parameter: event')
+    if (names === undefined) throw new RouteError('Missing required parameter: event')
     if (parameters.from_date !== undefined || parameters.interval === undefined) {
       return counts(project, parameters, names, daysParameter(parameters, project.clock))
     }
@@ -51,12 +57,12 @@ async function counts(
   range: { readonly firstDay: number; readonly lastDay: number },
 ) {
   for (const name of ['on', 'format']) {
-    if (parameters[name] !== undefined) throw new QueryError(`Error in ${name}: not simulated`)
+    if (parameters[name] !== undefined) throw new RouteError(`Error in ${name}: not simulated`)
   }
   const type = COUNT_TYPES.find((known) => known === (parameters.type ?? 'general'))
-  if (type === undefined) throw new QueryError('Error in type: expected general, unique or average')
+  if (type === undefined) throw new RouteError('Error in type: expected general, unique or average')
   const { series, bucketOf } = bucketsOf(parameters, range)
-  const counted: CountedEvents = { names, where: whereParameter(parameters), type, ...range, bucketOf }
+  const counted: CountQuery = { names, where: whereParameter(parameters), type, ...range, bucketOf }
   const found = await countEvents(project.store, project.clock, counted)
   const values = names.map((name) => {
     const ofName = found.get(name)
@@ -67,7 +73,7 @@ async function counts(
 
 interface Buckets {
   readonly series: readonly string[]
-  readonly bucketOf: CountedEvents['bucketOf']
+  readonly bucketOf: CountQuery['bucketOf']
 }
 
 function bucketsOf(parameters: Parameters, { firstDay, lastDay }: { firstDay: number; lastDay: number }): Buckets {
@@ -75,7 +81,7 @@ function bucketsOf(parameters: Parameters, { firstDay, lastDay }: { firstDay: nu
   if (short !== undefined) {
     const bucketOf = (ms: number) => {
       const text = new Date(ms).toISOString().replace('T', ' ')
-      return text.slice(0, short.letters) + short.rest
+      return text.slice(0, short.length) + short.suffix
     }
     const starts = Array.from(
       { length: ((lastDay + 1 - firstDay) * MS_PER_DAY) / short.ms },
@@ -95,7 +101,7 @@ function daysIn({ firstDay, lastDay }: DayBucket): number[] {
   return Array.from({ length: lastDay + 1 - firstDay }, (_, index) => firstDay + index)
 }
 
-/** The days of the last so many units, the one of today among them. */
+/** Returns the days of the last units, including the current one. */
 function lastDays(unit: string | undefined, count: number, today: number): { firstDay: number; lastDay: number } {
   if (unit === 'week') return { firstDay: today - 7 * count + 1, lastDay: today }
   if (unit !== 'month')

@@ -1,22 +1,23 @@
 import { dayNumber, dayText } from '../stores/clock.ts'
-import { countParameter, type Parameters, QueryError } from './query-route.ts'
+import { countParameter, type Parameters } from './query-route.ts'
+import { RouteError } from './route-error.ts'
 
-/** Days that an answer puts together under the first of them, both inclusive. */
+/** Days that a response combines under the name of the first, both inclusive. */
 export interface DayBucket {
   readonly name: string
   readonly firstDay: number
   readonly lastDay: number
 }
 
-/** No answer has more buckets than that. */
+/** The most days that an interval can have. */
 const INTERVAL_DAYS_MAX = 3660
 
-/** 1970-01-01 was a Thursday; weeks begin on Monday. */
+/** 1970-01-01 was a Thursday, and weeks start on Monday. */
 const MONDAY_SHIFT = 3
 
 /**
- * The buckets of a range of days, by `unit` (`day`, `week` from Monday, `month`) or by `interval` in days. Where both
- * are given the unit holds. A week or month that the range cuts has the name of its own first day.
+ * Returns the buckets of a range of days, by `unit` (`day`, `week` from Monday, `month`) or by `interval` in
+ * days. `unit` wins. A week or month that starts before the range is named after its own first day.
  */
 export function dayBuckets(parameters: Parameters, firstDay: number, lastDay: number): DayBucket[] {
   const { unit } = parameters
@@ -30,7 +31,7 @@ export function dayBuckets(parameters: Parameters, firstDay: number, lastDay: nu
   return buckets
 }
 
-/** The first and the last day of the bucket that a day is in; an interval begins with the day itself. */
+/** Returns the first and the last day of the bucket that contains a day. An interval starts with the day. */
 function boundsOf(day: number, unit: string | undefined, interval: number): readonly [number, number] {
   switch (unit) {
     case undefined:
@@ -46,12 +47,12 @@ function boundsOf(day: number, unit: string | undefined, interval: number): read
       return [first, firstOfNextMonth(first) - 1]
     }
     default:
-      throw new QueryError('Error in unit: expected day, week or month')
+      throw new RouteError('Error in unit: expected day, week or month')
   }
 }
 
 function firstOfNextMonth(first: number): number {
-  // 31 days after the first of a month it is early in the next one.
+  // 31 days after the first of a month is early in the next month.
   const inNext = first + 31
   return dayNumber(`${dayText(inNext).slice(0, 7)}-01`) ?? inNext
 }

@@ -4,7 +4,7 @@ import { countParameter, queryRoute } from './query-route.ts'
 
 const LIMIT_DEFAULT = 2000
 
-/** `GET /api/2.0/engage/properties`: which properties profiles have, how many of them, and of what type the first was. */
+/** `GET /api/2.0/engage/properties`: the properties of profiles, how many profiles have each, and its type in the first. */
 export function engagePropertiesRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
   return queryRoute(project, 'engage', (parameters) => {
     const limit = countParameter(parameters, 'limit', 0, Number.MAX_SAFE_INTEGER) ?? LIMIT_DEFAULT
@@ -16,8 +16,8 @@ export function engagePropertiesRoute(project: Project): (context: SimulatorCont
         else known.count++
       }
     }
-    const commonest = [...found].sort(([, a], [, b]) => b.count - a.count).slice(0, limit)
-    return { status: 'ok', results: Object.fromEntries(commonest) }
+    const mostFrequent = [...found].sort(([, a], [, b]) => b.count - a.count).slice(0, limit)
+    return { status: 'ok', results: Object.fromEntries(mostFrequent) }
   })
 }
 

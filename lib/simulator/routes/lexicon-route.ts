@@ -2,7 +2,7 @@ import type { Reply, SimulatorContext } from '../http/reply.ts'
 import { appRoute } from './app-route.ts'
 import type { Project } from './project.ts'
 
-/** `GET /api/app/projects/{id}/schemas`, and below it those of one type. There are no pages. */
+/** `GET /api/app/projects/{id}/schemas` and `…/schemas/{type}`, without pages. */
 export function lexiconRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
   return appRoute(project, 'lexicon', (context) => {
     const type = context.req.param('type')

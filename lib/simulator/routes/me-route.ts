@@ -5,7 +5,7 @@ import type { Project } from './project.ts'
 const ORGANIZATION_ID = 1
 const WORKSPACE_ID = 10
 
-/** `GET /api/app/me`: what a service account may see, the project's time zone among it. Undocumented, but widely used. */
+/** `GET /api/app/me`: what a service account can access, with the project's time zone. Undocumented but widely used. */
 export function meRoute(project: Project): (context: SimulatorContext) => Reply {
   return (context) => {
     const { credentials, clock, name } = project

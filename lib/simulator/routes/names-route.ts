@@ -2,10 +2,10 @@ import type { Reply, SimulatorContext } from '../http/reply.ts'
 import type { Project } from './project.ts'
 import { countParameter, queryRoute } from './query-route.ts'
 
-/** Names given when the request does not say how many. */
+/** The number of names if the request does not set a limit. */
 const LIMIT_DEFAULT = 255
 
-/** `GET /api/query/events/names`: the names of the stored events, the commonest first. */
+/** `GET /api/query/events/names`: the names of the stored events, most frequent first. */
 export function namesRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
   return queryRoute(project, 'counts', (parameters) => {
     const limit = countParameter(parameters, 'limit', 0, Number.MAX_SAFE_INTEGER) ?? LIMIT_DEFAULT

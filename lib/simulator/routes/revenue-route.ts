@@ -6,15 +6,16 @@ import { type DayBucket, dayBuckets } from './day-buckets.ts'
 import type { Project } from './project.ts'
 import { daysParameter, queryRoute } from './query-route.ts'
 
-/** Sums of amounts are cut to so many digits behind the point, which hides what binary fractions add. */
+/** Sums are rounded to this many decimals, which hides the inaccuracy of binary fractions. */
 const AMOUNT_DIGITS = 6
 
-/** `GET /api/2.0/engage/revenue`: charges a day. Undocumented by now; a plan with `revenue: 404` switches it off. */
+/** `GET /api/2.0/engage/revenue`: charges per day. No longer documented; a plan with `revenue: 404` disables it. */
 export function revenueRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
   return queryRoute(project, 'revenue', (parameters) => {
     const { firstDay, lastDay } = daysParameter(parameters, project.clock)
     const charges = chargesByDay(project.profiles)
-    const figures = (bucket: Pick<DayBucket, 'firstDay' | 'lastDay'>) => spelled(figuresOf(bucket, charges, project))
+    const figures = (bucket: Pick<DayBucket, 'firstDay' | 'lastDay'>) =>
+      figuresJson(figuresOf(bucket, charges, project))
     const results: Record<string, unknown> = { $overall: figures({ firstDay, lastDay }) }
     for (const bucket of dayBuckets(parameters, firstDay, lastDay)) results[bucket.name] = figures(bucket)
     return {
@@ -32,21 +33,21 @@ function figuresOf(
   project: Project,
 ): RevenueFigures {
   let amount = 0
-  let said = 0
+  let paidCount = 0
   let count = project.profiles.size
   const payers = new Set<string>()
   for (let day = firstDay; day <= lastDay; day++) {
-    const given = project.revenue.get(day)
-    amount += given?.amount ?? charges.get(day)?.amount ?? 0
-    said += given?.paid_count ?? 0
-    if (given !== undefined) count = Math.max(count, given.count)
-    if (given === undefined) for (const payer of charges.get(day)?.payers ?? []) payers.add(payer)
+    const fixed = project.revenue.get(day)
+    amount += fixed?.amount ?? charges.get(day)?.amount ?? 0
+    paidCount += fixed?.paid_count ?? 0
+    if (fixed !== undefined) count = Math.max(count, fixed.count)
+    else for (const payer of charges.get(day)?.payers ?? []) payers.add(payer)
   }
   const single = firstDay === lastDay ? project.revenue.get(firstDay) : undefined
-  return single ?? { amount: Number(amount.toFixed(AMOUNT_DIGITS)), count, paid_count: payers.size + said }
+  return single ?? { amount: Number(amount.toFixed(AMOUNT_DIGITS)), count, paid_count: payers.size + paidCount }
 }
 
-/** Amounts have a point, even where they are whole. */
-function spelled({ amount, count, paid_count }: RevenueFigures) {
+/** Amounts always have a decimal point. */
+function figuresJson({ amount, count, paid_count }: RevenueFigures) {
   return { amount: decimal(amount), count, paid_count }
 }

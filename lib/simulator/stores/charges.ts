@@ -6,15 +6,15 @@ const TRANSACTIONS = Buffer.from('"$transactions"')
 /** The charges of one day. */
 export interface DayCharges {
   readonly amount: number
-  /** Who was charged. */
+  /** The ids of the profiles that were charged. */
   readonly payers: ReadonlySet<string>
 }
 
-/** What profiles were charged, by day: the list property `$transactions`, as the SDKs' `track_charge` writes it. */
+/** Returns the charges of all profiles by day, from the property `$transactions`, which SDKs write. */
 export function chargesByDay(profiles: ProfileStore): ReadonlyMap<number, DayCharges> {
   const days = new Map<number, { amount: number; payers: Set<string> }>()
   for (const id of profiles.ids()) {
-    // Most profiles have none, and need no parsing.
+    // Most profiles have no charges and need not be parsed.
     if (profiles.line(id)?.includes(TRANSACTIONS) !== true) continue
     const list = profiles.get(id)?.$transactions
     for (const { day, amount } of Array.isArray(list) ? list.flatMap(charge) : []) {
@@ -27,7 +27,7 @@ export function chargesByDay(profiles: ProfileStore): ReadonlyMap<number, DayCha
   return days
 }
 
-/** A transaction as day and amount; none where it lacks one of them. */
+/** Returns the day and the amount of a transaction, if it has both. */
 function charge(transaction: unknown): { day: number; amount: number }[] {
   if (typeof transaction !== 'object' || transaction === null) return []
   const { $amount, $time } = transaction as { $amount?: unknown; $time?: unknown }

@@ -7,40 +7,40 @@ export const MS_PER_DAY = 86_400_000
 const FIRST_MS = Date.parse('0001-01-01T00:00:00Z')
 const LAST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
-/** Every zone of today changes its offset on a quarter of an hour, so one offset holds for one quarter. */
+/** Time zones change their offset at full quarters of an hour only, so a quarter has one offset. */
 const OFFSET_SPAN_MS = 900_000
 
-/** Remembered offsets: some thirty years of quarters. */
+/** How many offsets are cached: those of about thirty years. */
 const OFFSETS_MAX = 1_000_000
 
-/** Mixpanel's time rules for one project. Days are counted from 1970-01-01, moments are true UTC milliseconds. */
+/** Mixpanel's time rules for one project. Days are numbers since 1970-01-01, moments are UTC milliseconds. */
 export interface ProjectClock {
   /** IANA name. */
   readonly timezone: string
   readonly legacyTime: boolean
-  /** UTC milliseconds; moved when the simulator was given a `today` of its own. */
+  /** UTC milliseconds, shifted if the simulator has a fixed `today`. */
   now(): number
-  /** The project's calendar day: the last one that an export may ask for. */
+  /** The current day in the project: the last day that can be exported. */
   today(): number
-  /** The day under which an export lists this moment: local in a legacy project, else UTC. */
+  /** The day on which an export lists a moment: local in a legacy project, otherwise UTC. */
   dayOf(utcMs: number): number
-  /** The project's wall clock at this moment, in milliseconds as if it were UTC. */
+  /** The local time of a moment, in milliseconds as if it were UTC. */
   local(utcMs: number): number
-  /** The `time` that an export writes, in milliseconds: the local wall clock read as UTC in a legacy project. */
+  /** The `time` in an export, in milliseconds: local time in a legacy project, otherwise UTC. */
   exported(utcMs: number): number
 }
 
 export interface ClockOptions {
   readonly timezone: string
-  /** Projects made before 2023 export local wall-clock times. */
+  /** Projects created before 2023 export local times. */
   readonly legacyTime: boolean
-  /** `yyyy-mm-dd`; the real day in the project's zone when left out. */
+  /** `yyyy-mm-dd`. Default: the current day in the project's time zone. */
   readonly today?: string | undefined
 }
 
 /**
- * The clock of a project.
- * @throws MixloadError CONFIG_INVALID where the zone is unknown.
+ * Returns the clock of a project.
+ * @throws MixloadError CONFIG_INVALID if the time zone is unknown.
  */
 export function projectClock({ timezone, legacyTime, today }: ClockOptions): ProjectClock {
   if (!IANAZone.isValidZone(timezone)) {
@@ -51,10 +51,10 @@ export function projectClock({ timezone, legacyTime, today }: ClockOptions): Pro
   const localDay = (utcMs: number) => Math.floor(local(utcMs) / MS_PER_DAY)
   const fixed = today === undefined ? undefined : dayNumber(today)
   if (today !== undefined && fixed === undefined) {
-    throw new MixloadError('CONFIG_INVALID', `today: ${today} is not a day; write yyyy-mm-dd`)
+    throw new MixloadError('CONFIG_INVALID', `today: ${today} is not a day. Write yyyy-mm-dd.`)
   }
-  const moved = fixed === undefined ? 0 : (fixed - localDay(Date.now())) * MS_PER_DAY
-  const now = () => Date.now() + moved
+  const shift = fixed === undefined ? 0 : (fixed - localDay(Date.now())) * MS_PER_DAY
+  const now = () => Date.now() + shift
   return {
     timezone,
     legacyTime,
@@ -66,26 +66,26 @@ export function projectClock({ timezone, legacyTime, today }: ClockOptions): Pro
   }
 }
 
-/** A day as `yyyy-mm-dd`. */
+/** Returns a day as `yyyy-mm-dd`. */
 export function dayText(day: number): string {
   return new Date(day * MS_PER_DAY).toISOString().slice(0, 10)
 }
 
-/** The day of a `yyyy-mm-dd`, or nothing when the calendar does not have it. */
+/** Returns the number of a day given as `yyyy-mm-dd`; undefined if there is no such day. */
 export function dayNumber(text: string): number | undefined {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return undefined
   const ms = Date.parse(`${text}T00:00:00Z`)
-  // Date.parse makes March of February 30.
+  // Date.parse turns February 30 into March 2.
   if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== text) return undefined
   return ms / MS_PER_DAY
 }
 
-/** Whether a number can be a moment of an event at all. */
+/** Whether a number can be the time of an event. */
 export function isMoment(utcMs: number): boolean {
   return utcMs >= FIRST_MS && utcMs <= LAST_MS
 }
 
-/** The zone's offset in milliseconds. luxon asks Intl, which takes microseconds, so answers are kept. */
+/** Returns a function for the zone's offset in milliseconds. Offsets are cached, because Intl is slow. */
 function offsetReader(timezone: string): (utcMs: number) => number {
   const zone = IANAZone.create(timezone)
   const known = new Map<number, number>()

@@ -1,28 +1,28 @@
 import { z } from 'zod'
-import { fileRecords } from './record-file.ts'
+import { loadNdjson } from './ndjson-file.ts'
 
-/** A saved cohort as a test or a file gives it. */
+/** A cohort to add, from a test or a file. */
 export interface CohortInput {
   readonly id: number
   readonly name: string
-  /** Distinct ids, with or without profile; none when left out. */
+  /** Distinct ids, with or without a profile. Default: none. */
   readonly members?: Iterable<string> | undefined
   readonly description?: string | undefined
-  /** `yyyy-mm-dd hh:mm:ss` without zone. */
+  /** `yyyy-mm-dd hh:mm:ss`, without a time zone. */
   readonly created?: string | undefined
   readonly is_visible?: 0 | 1 | undefined
-  /** The group key that the members are of; null for users. */
+  /** The group key of the members; null for users. */
   readonly data_group_id?: string | null | undefined
-  /** What the list says; the number of members when left out. Mixpanel's own lags behind its members. */
+  /** The count in the list of cohorts; Mixpanel's is often outdated. Default: the number of members. */
   readonly count?: number | undefined
 }
 
-/** A cohort as the simulator keeps it. */
+/** A stored cohort. */
 export interface Cohort extends Omit<CohortInput, 'members'> {
   readonly members: ReadonlySet<string>
 }
 
-const cohortRecord: z.ZodType<CohortInput> = z.object({
+const cohortSchema: z.ZodType<CohortInput> = z.object({
   id: z.int(),
   name: z.string(),
   members: z.array(z.string()).optional(),
@@ -33,7 +33,7 @@ const cohortRecord: z.ZodType<CohortInput> = z.object({
   count: z.int().optional(),
 })
 
-/** The saved cohorts of the project. */
+/** The project's saved cohorts. */
 export class CohortStore {
   readonly #cohorts = new Map<number, Cohort>()
 
@@ -41,26 +41,21 @@ export class CohortStore {
     return this.#cohorts.size
   }
 
-  /** Adds a cohort or puts it in the place of the one with its id. */
+  /** Adds a cohort, or replaces the one with the same id. */
   set(cohort: CohortInput): void {
     this.#cohorts.set(cohort.id, { ...cohort, members: new Set(cohort.members ?? []) })
   }
 
-  /** Adds the cohorts of a file that has a {@link CohortInput} a line, and gives their number. */
-  async loadFile(path: string): Promise<number> {
-    let loaded = 0
-    for await (const cohort of fileRecords(path, cohortRecord)) {
-      this.set(cohort)
-      loaded++
-    }
-    return loaded
+  /** Adds the cohorts of a file, one {@link CohortInput} per line, and returns their number. */
+  loadFile(path: string): Promise<number> {
+    return loadNdjson(path, cohortSchema, (cohort) => this.set(cohort))
   }
 
   get(id: number): Cohort | undefined {
     return this.#cohorts.get(id)
   }
 
-  /** Whether there was such a cohort. */
+  /** Returns whether the cohort existed. */
   delete(id: number): boolean {
     return this.#cohorts.delete(id)
   }

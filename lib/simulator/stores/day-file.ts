@@ -1,24 +1,25 @@
 import { writeFile } from 'node:fs/promises'
 
-/** Lines are shuffled within blocks of about this size, so a block is what an export holds in memory. */
+/** The approximate size of a block. An export holds one block in memory and shuffles its lines. */
 export const BLOCK_BYTES = 1024 * 1024
 
 const FIRST_BUFFER_BYTES = 16 * 1024
 const LARGEST_BUFFER_BYTES = 1024 * 1024
 
-/** A run of whole lines in a file. */
+/** Consecutive complete lines in a file. */
 export interface StoredBlock {
   readonly path: string
   readonly start: number
   readonly end: number
 }
 
-/** The file of one day: lines wait in buffers until they are written, and only written ones can be read. */
+/** The file of one day. Lines are buffered until they are written; only written lines can be read. */
 export class DayFile {
   readonly path: string
-  #waiting: Buffer[] = []
+  #buffers: Buffer[] = []
+  /** How much of the last buffer is used. */
   #used = 0
-  /** Where blocks start, those of waiting lines included. */
+  /** Where blocks start, including blocks that are not written yet. */
   readonly #starts = [0]
   #bytes = 0
   #writtenBytes = 0
@@ -27,50 +28,50 @@ export class DayFile {
     this.path = path
   }
 
-  /** Appends `bytes[start, end)`, one line with its 0x0A. Gives the bytes of memory that this took. */
+  /** Appends the line `bytes[start, end)`, which ends in 0x0A. Returns how many bytes of memory it allocated. */
   append(bytes: Buffer, start: number, end: number): number {
     const length = end - start
-    let taken = 0
-    let last = this.#waiting.at(-1)
+    let allocated = 0
+    let last = this.#buffers.at(-1)
     if (last === undefined || last.length - this.#used < length) {
-      const wish = last === undefined ? FIRST_BUFFER_BYTES : Math.min(last.length * 4, LARGEST_BUFFER_BYTES)
-      taken = Math.max(wish, length)
-      if (last !== undefined) this.#waiting[this.#waiting.length - 1] = last.subarray(0, this.#used)
-      // Not from Node's pool: these buffers live long.
-      last = Buffer.allocUnsafeSlow(taken)
-      this.#waiting.push(last)
+      const wanted = last === undefined ? FIRST_BUFFER_BYTES : Math.min(last.length * 4, LARGEST_BUFFER_BYTES)
+      allocated = Math.max(wanted, length)
+      if (last !== undefined) this.#buffers[this.#buffers.length - 1] = last.subarray(0, this.#used)
+      // Not from Node's pool, because these buffers are long-lived.
+      last = Buffer.allocUnsafeSlow(allocated)
+      this.#buffers.push(last)
       this.#used = 0
     }
     bytes.copy(last, this.#used, start, end)
     this.#used += length
-    this.grow(length)
-    return taken
+    this.countLine(length)
+    return allocated
   }
 
-  /** Counts a line of so many bytes that comes next. */
-  grow(length: number): void {
+  /** Counts a line of this many bytes. */
+  countLine(length: number): void {
     if (this.#bytes - (this.#starts.at(-1) ?? 0) >= BLOCK_BYTES) this.#starts.push(this.#bytes)
     this.#bytes += length
   }
 
-  /** Declares every counted line written: for lines that were in the file before. */
-  adopt(): void {
+  /** Marks all counted lines as written: they were in the file before. */
+  markWritten(): void {
     this.#writtenBytes = this.#bytes
   }
 
-  /** Writes what waits. One call at a time. */
+  /** Writes the buffered lines. Only one call may run at a time. */
   async write(): Promise<void> {
-    const last = this.#waiting.at(-1)
+    const last = this.#buffers.at(-1)
     if (last === undefined) return
-    const chunks = [...this.#waiting.slice(0, -1), last.subarray(0, this.#used)]
+    const chunks = [...this.#buffers.slice(0, -1), last.subarray(0, this.#used)]
     const upTo = this.#bytes
-    this.#waiting = []
+    this.#buffers = []
     this.#used = 0
     await writeFile(this.path, chunks, { flag: 'a' })
     this.#writtenBytes = upTo
   }
 
-  /** The written blocks, in the order of arrival. */
+  /** Returns the written blocks, in the order in which they were added. */
   blocks(): StoredBlock[] {
     const blocks: StoredBlock[] = []
     for (const [index, start] of this.#starts.entries()) {

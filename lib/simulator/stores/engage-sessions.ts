@@ -1,55 +1,55 @@
-/** How the Engage query answers where Mixpanel's own way is not known, or can be chosen. */
-export interface EngageOptions {
-  /** Profiles of a page when the request does not say; 1000 when left out, as Mixpanel has it. */
+/** How the Engage query behaves where Mixpanel's behaviour is unknown or can differ. */
+export interface EngageQueryOptions {
+  /** Profiles per page if the request does not set a number. Default: 1,000, as in Mixpanel. */
   readonly pageSize?: number | undefined
-  /** The most that a request may ask for; 10000 when left out. */
+  /** The most profiles per page that a request can get. Default: 10,000. */
   readonly pageSizeMax?: number | undefined
-  /** Whether pages after the first have `total` and `page_size`, too; false when left out, as has been seen. */
+  /** Whether later pages have `total` and `page_size`, too. Default: false, as observed. */
   readonly totalOnEveryPage?: boolean | undefined
-  /** How long a session can be paged through; 3600 when left out. */
+  /** How long a session lasts, in seconds. Default: 3,600. */
   readonly sessionSeconds?: number | undefined
-  /** So many profiles of each page are on the next page again; 0 when left out. */
+  /** How many profiles of each page are repeated on the next page. Default: 0. */
   readonly repeatedPerPage?: number | undefined
-  /** What an empty `output_properties` list means; none when left out. */
+  /** What an empty list `output_properties` selects. Default: none. */
   readonly emptyOutputProperties?: 'none' | 'all' | undefined
 }
 
-/** Sessions kept at once; the oldest goes first. */
+/** How many sessions are kept. The oldest is removed first. */
 const SESSIONS_MAX = 100
 
-/** A query's profiles, frozen when its first page was asked for; what they hold is looked up page by page. */
+/** A query: its list of profiles is fixed by the first page, their properties are read page by page. */
 export interface EngageSession {
   readonly id: string
-  /** What was asked for, in a text to compare. */
+  /** The parameters, as a text to compare. */
   readonly query: string
   readonly distinctIds: readonly string[]
   readonly pageSize: number
 }
 
-/** The sessions of Engage queries, until they expire or are lost. */
+/** The sessions of Engage queries. */
 export class EngageSessions {
   readonly #sessions = new Map<string, EngageSession & { readonly endsAt: number }>()
   readonly #lifetimeMs: number
-  #made = 0
+  #count = 0
 
   constructor(lifetimeMs: number) {
     this.#lifetimeMs = lifetimeMs
   }
 
-  /** Begins a session; `now` is in milliseconds. */
+  /** Starts a session. `now` is in milliseconds. */
   start(session: Omit<EngageSession, 'id'>, now: number): EngageSession {
     for (const oldest of this.#sessions.keys()) {
       if (this.#sessions.size < SESSIONS_MAX) break
       this.#sessions.delete(oldest)
     }
-    this.#made++
-    const id = `${Math.floor(now / 1000)}-${this.#made.toString(36).padStart(6, 'x')}`
+    this.#count++
+    const id = `${Math.floor(now / 1000)}-${this.#count.toString(36).padStart(6, 'x')}`
     const started = { ...session, id, endsAt: now + this.#lifetimeMs }
     this.#sessions.set(id, started)
     return started
   }
 
-  /** The session, unless it is over or was begun for another query. */
+  /** Returns a session, unless it has expired or belongs to another query. */
   find(id: string, query: string, now: number): EngageSession | undefined {
     const session = this.#sessions.get(id)
     return session !== undefined && session.query === query && now < session.endsAt ? session : undefined
@@ -59,7 +59,7 @@ export class EngageSessions {
     this.#sessions.delete(id)
   }
 
-  /** Loses every session: the next page of each is refused. */
+  /** Removes all sessions: the next page of each is rejected. */
   clear(): void {
     this.#sessions.clear()
   }

@@ -1,44 +1,43 @@
 import { MS_PER_DAY, type ProjectClock } from './clock.ts'
+import type { EventStore } from './event-store.ts'
 import { exportLines } from './export-lines.ts'
-import { seededRandom } from './shuffle.ts'
-import type { EventStore } from './store.ts'
+import { linesIn } from './line-blocks.ts'
+import { seededRandom } from './random-order.ts'
 import type { Where } from './where.ts'
 
-const NEWLINE = 0x0a
-
-/** What of an event is counted: each one, each user once, or events by user. */
+/** What is counted: events, users, or events per user. */
 export const COUNT_TYPES = ['general', 'unique', 'average'] as const
-/** How occurrences are counted. */
+/** What is counted. */
 export type CountType = (typeof COUNT_TYPES)[number]
 
-/** What is counted, and where an event counts. */
-export interface CountedEvents {
+/** Which events are counted, and in which buckets. */
+export interface CountQuery {
   readonly names: readonly string[]
   readonly where?: Where | undefined
   readonly type: CountType
   /** The project's days, both inclusive. */
   readonly firstDay: number
   readonly lastDay: number
-  /** The bucket of a moment, given as the project's wall clock in milliseconds. */
+  /** Returns the bucket of a moment, given as local time in milliseconds. */
   readonly bucketOf: (localMs: number) => string
 }
 
 /**
- * Counts stored events as Mixpanel's reports do: by days of the project's zone, whatever its exports do, and an event
- * that was sent twice (the same name, user, time and `$insert_id`) once. Gives numbers by name and bucket; where there
- * is nothing there is no entry. Events without a usable time are not counted. Throws a WhereError.
+ * Counts stored events as Mixpanel's reports do: by days in the project's time zone, even if its exports
+ * use UTC, and duplicates (same name, user, time and `$insert_id`) once. Returns counts by name and bucket;
+ * zeros have no entry. Events without a valid time are not counted. Throws a WhereError.
  */
 export async function countEvents(
   store: EventStore,
   clock: ProjectClock,
-  { names, where, type, firstDay, lastDay, bucketOf }: CountedEvents,
+  { names, where, type, firstDay, lastDay, bucketOf }: CountQuery,
 ): Promise<ReadonlyMap<string, ReadonlyMap<string, number>>> {
   const tallies = new Map(names.map((name) => [name, new Map<string, Tally>()]))
   const selection = { events: new Set(names), where, timeInMs: true }
-  // A local day overlaps the UTC days beside it, and those are what some projects store by.
+  // A local day overlaps two UTC days, and the store is divided by UTC days unless the project is a legacy one.
   const margin = clock.legacyTime ? 0 : 1
   for (let day = firstDay - margin; day <= lastDay + margin; day++) {
-    // An event that was sent twice has one time, so it is on one day of the store.
+    // Duplicates have the same time, so they are on the same day of the store.
     const seen = new Set<string>()
     for await (const block of exportLines(store.blocks(day, day), selection, clock, seededRandom(0))) {
       for (const { event, properties } of eventsOf(block)) {
@@ -73,11 +72,7 @@ interface EventLine {
 }
 
 function* eventsOf(block: Buffer): Generator<EventLine> {
-  for (let start = 0; start < block.length; ) {
-    const end = block.indexOf(NEWLINE, start)
-    yield JSON.parse(block.toString('utf8', start, end)) as EventLine
-    start = end + 1
-  }
+  for (const [start, end] of linesIn(block)) yield JSON.parse(block.toString('utf8', start, end)) as EventLine
 }
 
 function countOf({ events, users }: Tally, type: CountType): number {

@@ -2,17 +2,17 @@ import { KIND } from '../../columns/value-kinds.ts'
 import type { LineScanner } from '../../scan/line-scanner.ts'
 import { isMoment } from './clock.ts'
 
-/** Mixpanel takes seconds or milliseconds; below this a number is seconds (as milliseconds it would be March 1973). */
+/** Mixpanel accepts seconds and milliseconds. Numbers below this are seconds: as milliseconds, before March 1973. */
 const SECONDS_BELOW = 1e11
 
-/** A replacement of `bytes[start, end)` of a line; an insertion where both are equal. */
+/** Replaces `bytes[start, end)` of a line; inserts if both are equal. */
 export interface LineEdit {
   readonly start: number
   readonly end: number
   readonly text: string
 }
 
-/** The number at the scanned line's `time`; NaN where that is missing or no number. */
+/** Returns the `time` of a scanned line as it is written; NaN if it is missing or not a number. */
 export function timeNumber(scanner: LineScanner, bytes: Buffer): number {
   const token = scanner.timeToken
   if (token < 0) return Number.NaN
@@ -28,13 +28,13 @@ export function timeNumber(scanner: LineScanner, bytes: Buffer): number {
   return Number(bytes.toString('latin1', start, end))
 }
 
-/** A `time` as a sender may write it, in UTC milliseconds; NaN where it is no moment. */
-export function sentMoment(time: number): number {
+/** Converts a `time` in seconds or milliseconds to UTC milliseconds; NaN if it is not a valid time. */
+export function toUtcMs(time: number): number {
   const utcMs = Math.abs(time) < SECONDS_BELOW ? Math.round(time * 1000) : time
   return isMoment(utcMs) ? utcMs : Number.NaN
 }
 
-/** The event's name, from the scanned line. */
+/** Returns the name of the event of a scanned line. */
 export function eventName(scanner: LineScanner, bytes: Buffer): string {
   const name = bytes.toString('utf8', scanner.eventStart + 1, scanner.eventEnd - 1)
   return name.includes('\\') ? (JSON.parse(`"${name}"`) as string) : name
@@ -44,7 +44,7 @@ const LEADING_EVENT = Buffer.from('{"event":"')
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
-/** The event's name where a line begins with it and it needs no unescaping: nearly always, and without a scan. */
+/** Returns the name of an event without a scan, if the line starts with it and it has no escapes, as most do. */
 export function leadingName(bytes: Buffer, start: number): string | undefined {
   for (let offset = 0; offset < LEADING_EVENT.length; offset++) {
     if (bytes[start + offset] !== LEADING_EVENT[offset]) return undefined
@@ -55,8 +55,8 @@ export function leadingName(bytes: Buffer, start: number): string | undefined {
   return bytes[at] === QUOTE ? bytes.toString('utf8', from, at) : undefined
 }
 
-/** `bytes[start, end)` with edits made, which are in ascending order and do not overlap. */
-export function editedLine(bytes: Buffer, start: number, end: number, edits: readonly LineEdit[]): Buffer {
+/** Returns `bytes[start, end)` with edits, which must be in ascending order and must not overlap. */
+export function editLine(bytes: Buffer, start: number, end: number, edits: readonly LineEdit[]): Buffer {
   let length = end - start
   for (const edit of edits) length += Buffer.byteLength(edit.text) - (edit.end - edit.start)
   const line = Buffer.allocUnsafe(length)

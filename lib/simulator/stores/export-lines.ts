@@ -3,32 +3,34 @@ import { LineScanner } from '../../scan/line-scanner.ts'
 import { isMoment, type ProjectClock } from './clock.ts'
 import type { StoredBlock } from './day-file.ts'
 import { eventName, leadingName, timeNumber } from './event-line.ts'
-import { type Random, shuffle } from './shuffle.ts'
+import { linesIn } from './line-blocks.ts'
+import { type Random, shuffle } from './random-order.ts'
 import type { Where } from './where.ts'
-import { holds, type WhereEvent } from './where-value.ts'
+import { isTrue, type WhereEvent } from './where-value.ts'
 
 const NEWLINE = 0x0a
 
-/** No `time` that this module writes is longer. */
+/** The most bytes of a `time` that is written. */
 const TIME_BYTES_MAX = 24
 
-/** Blocks differ in length by about a line; this much more saves most of the growing. */
+/** Blocks differ in length by about one line. A larger buffer fits most further blocks. */
 const GROWTH_BYTES = 64 * 1024
 
-/** What an export keeps of the stored lines and how it writes them. */
+/** Which lines an export contains, and how it writes them. */
 export interface Selection {
-  /** All events when left out. */
+  /** Default: all events. */
   readonly events?: ReadonlySet<string> | undefined
   readonly where?: Where | undefined
-  /** The first so many in storage order. */
+  /** Only this many lines, the first in storage order. */
   readonly limit?: number | undefined
-  /** Whether `time` is written in milliseconds, else in whole seconds. */
+  /** Whether `time` is in milliseconds instead of whole seconds. */
   readonly timeInMs: boolean
 }
 
 /**
- * The lines of stored blocks. Mixpanel promises no order, so blocks come in random order and lines in random order
- * within each; one block is in memory at a time. Lines that need no other `time` and no filter are not looked into.
+ * Yields the lines of stored blocks. Mixpanel does not guarantee an order, so blocks are in random order, and
+ * the lines within each block, too. One block is in memory at a time. Lines are parsed only if `time`
+ * changes or a filter needs it.
  */
 export async function* exportLines(
   blocks: readonly StoredBlock[],
@@ -36,22 +38,22 @@ export async function* exportLines(
   clock: ProjectClock,
   random: Random,
 ): AsyncGenerator<Buffer> {
-  // With a limit the first lines of the store are wanted, so the blocks keep their order.
+  // With a limit, the export has the first lines of the store, so the blocks keep their order.
   const order = selection.limit === undefined ? shuffle([...blocks], random) : blocks
   const writer = new BlockWriter(selection, clock)
-  await using files = new OpenFile()
+  await using reader = new BlockReader()
   let left = selection.limit ?? Number.POSITIVE_INFINITY
   for (const block of order) {
     if (left === 0) return
-    const bytes = await files.read(block)
-    const starts = writer.chosen(bytes, left)
+    const bytes = await reader.read(block)
+    const starts = writer.select(bytes, left)
     left -= starts.length
-    if (starts.length > 0) yield writer.written(bytes, shuffle(starts, random))
+    if (starts.length > 0) yield writer.write(bytes, shuffle(starts, random))
   }
 }
 
-/** Reads blocks into one buffer, each over the one before, and keeps the last file open. */
-class OpenFile implements AsyncDisposable {
+/** Reads blocks into one buffer, which each block overwrites, and keeps the last file open. */
+class BlockReader implements AsyncDisposable {
   #bytes = Buffer.alloc(0)
   #path = ''
   #file: FileHandle | undefined
@@ -67,7 +69,7 @@ class OpenFile implements AsyncDisposable {
     let done = 0
     while (done < bytes.length) {
       const { bytesRead } = await this.#file.read(bytes, done, bytes.length - done, start + done)
-      if (bytesRead === 0) throw new Error(`${path} is shorter than it was`)
+      if (bytesRead === 0) throw new Error(`${path} has become shorter`)
       done += bytesRead
     }
     return bytes
@@ -94,19 +96,18 @@ class BlockWriter {
     this.#keepsTime = selection.timeInMs && !clock.legacyTime
   }
 
-  /** Where the first so many lines that the selection keeps start. */
-  chosen(bytes: Buffer, limit: number): number[] {
+  /** Returns the starts of the selected lines, up to the limit. */
+  select(bytes: Buffer, limit: number): number[] {
     const starts: number[] = []
-    for (let start = 0; start < bytes.length && starts.length < limit; ) {
-      const end = bytes.indexOf(NEWLINE, start)
-      if (!this.#isFiltered || this.#isWanted(bytes, start, end)) starts.push(start)
-      start = end + 1
+    for (const [start, end] of linesIn(bytes)) {
+      if (starts.length >= limit) break
+      if (!this.#isFiltered || this.#isSelected(bytes, start, end)) starts.push(start)
     }
     return starts
   }
 
-  /** The lines at these starts, in this order. */
-  written(bytes: Buffer, starts: readonly number[]): Buffer {
+  /** Returns the lines that start at these positions, in this order. */
+  write(bytes: Buffer, starts: readonly number[]): Buffer {
     const output = Buffer.allocUnsafe(bytes.length + (this.#keepsTime ? 0 : starts.length * TIME_BYTES_MAX))
     let used = 0
     for (const start of starts) {
@@ -118,11 +119,11 @@ class BlockWriter {
     return output.subarray(0, used)
   }
 
-  #isWanted(bytes: Buffer, start: number, end: number): boolean {
+  #isSelected(bytes: Buffer, start: number, end: number): boolean {
     const { events, where } = this.#selection
     if (events !== undefined && !events.has(this.#name(bytes, start, end))) return false
     if (where === undefined) return true
-    return holds(where, this.#event(JSON.parse(bytes.toString('utf8', start, end))))
+    return isTrue(where, this.#event(JSON.parse(bytes.toString('utf8', start, end))))
   }
 
   #name(bytes: Buffer, start: number, end: number): string {
@@ -132,11 +133,11 @@ class BlockWriter {
     return eventName(this.#scanner, bytes)
   }
 
-  /** What the store took in is an object with `event` and `properties`. */
+  /** Returns a stored event as `where` expressions see it. */
   #event(line: { event: string; properties: Record<string, unknown> }): WhereEvent {
     const { time } = line.properties
-    const isUsable = typeof time === 'number' && isMoment(time)
-    return { ...line, seconds: isUsable ? this.#clock.exported(time) / 1000 : undefined }
+    const isValid = typeof time === 'number' && isMoment(time)
+    return { ...line, seconds: isValid ? this.#clock.exported(time) / 1000 : undefined }
   }
 
   #writeTimed(bytes: Buffer, start: number, end: number, output: Buffer, at: number): number {

@@ -1,10 +1,10 @@
 import type { Funnel, StepFigures } from './funnel-store.ts'
 
-/** Seconds between two steps where a test says only how many users there were. */
+/** The time between two steps if only the numbers of users are known, in seconds. */
 const STEP_SECONDS = 60
 
-/** A step as a funnel's answer has it. */
-export interface FunnelStepAnswer {
+/** A step in the response of a funnel. */
+export interface FunnelStepResult {
   readonly count: number
   readonly avg_time: number | null
   readonly avg_time_from_start: number | null
@@ -15,9 +15,9 @@ export interface FunnelStepAnswer {
   readonly [field: string]: unknown
 }
 
-/** What a funnel says of some days together. */
-export interface FunnelAnswer {
-  readonly steps: readonly FunnelStepAnswer[]
+/** The response of a funnel for some days together. */
+export interface FunnelResult {
+  readonly steps: readonly FunnelStepResult[]
   readonly analysis: {
     readonly completion: number
     readonly starting_amount: number
@@ -26,15 +26,15 @@ export interface FunnelAnswer {
   }
 }
 
-/** The answer for a range of days, both inclusive. Fields that a test gave of its own are kept for single days. */
-export function funnelAnswer(funnel: Funnel, firstDay: number, lastDay: number): FunnelAnswer {
+/** Returns the result for a range of days, both inclusive. Custom fields are kept for single days only. */
+export function funnelResult(funnel: Funnel, firstDay: number, lastDay: number): FunnelResult {
   const days: (readonly StepFigures[])[] = []
   for (let day = firstDay; day <= lastDay; day++) {
     const figures = funnel.days.get(day)
     if (figures !== undefined) days.push(figures)
   }
   const single = firstDay === lastDay ? days[0] : undefined
-  const steps: FunnelStepAnswer[] = []
+  const steps: FunnelStepResult[] = []
   for (const [index, template] of funnel.steps.entries()) {
     const given = single?.[index]
     const count = sum(days.map((figures) => countOf(figures[index])))
@@ -42,7 +42,7 @@ export function funnelAnswer(funnel: Funnel, firstDay: number, lastDay: number):
       count,
       avg_time: index === 0 || count === 0 ? null : STEP_SECONDS,
       avg_time_from_start: index === 0 || count === 0 ? null : STEP_SECONDS * index,
-      // Ratios of the first step are 1 even where nobody took it.
+      // The ratios of the first step are 1 even if nobody reached it.
       step_conv_ratio: index === 0 ? 1 : ratio(count, steps[index - 1]?.count ?? 0),
       overall_conv_ratio: index === 0 ? 1 : ratio(count, steps[0]?.count ?? 0),
       goal: template.event,
@@ -61,8 +61,8 @@ export function funnelAnswer(funnel: Funnel, firstDay: number, lastDay: number):
   }
 }
 
-/** The step with the worst conversion; the first one only where there is no other. */
-function worstOf(steps: readonly FunnelStepAnswer[]): number {
+/** Returns the step with the worst conversion; the first step only if it is the only one. */
+function worstOf(steps: readonly FunnelStepResult[]): number {
   let worst = Math.min(1, steps.length - 1)
   for (const [index, step] of steps.entries()) {
     if (index > 0 && step.step_conv_ratio < (steps[worst]?.step_conv_ratio ?? 0)) worst = index

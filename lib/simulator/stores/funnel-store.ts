@@ -1,28 +1,28 @@
 import { z } from 'zod'
 import { dayNumber } from './clock.ts'
-import { fileRecords } from './record-file.ts'
+import { loadNdjson } from './ndjson-file.ts'
 
-/** A step of a funnel: its event, and whatever else Mixpanel tells of it (`step_label`, `custom_event_id`, …). */
+/** A step of a funnel: its event, and any other field of Mixpanel's response (`step_label`, `custom_event_id`, …). */
 export interface FunnelStep {
   readonly event: string
   readonly [field: string]: unknown
 }
 
-/** How far users got at a step: their number, or fields that replace those of the answer, unknown ones too. */
+/** How many users reached a step: a number, or fields that replace fields of the response or add to them. */
 export type StepFigures = number | { readonly count: number; readonly [field: string]: unknown }
 
-/** A saved funnel as a test or a file gives it. */
+/** A funnel to add, from a test or a file. */
 export interface FunnelInput {
   readonly id: number
   readonly name: string
   readonly steps: readonly (string | FunnelStep)[]
-  /** What it says of each day, `yyyy-mm-dd`; a day that is not named has zeros. */
+  /** The figures of each day, by `yyyy-mm-dd`. Other days have zeros. */
   readonly days?: Readonly<Record<string, readonly StepFigures[]>> | undefined
-  /** Whether the answer has a `$overall` among its days, as has been seen. */
+  /** Whether the response has `$overall` among its days, which has been observed. */
   readonly overall?: boolean | undefined
 }
 
-/** A funnel as the simulator keeps it. */
+/** A stored funnel. */
 export interface Funnel {
   readonly id: number
   readonly name: string
@@ -31,17 +31,17 @@ export interface Funnel {
   readonly overall: boolean
 }
 
-const stepFigures: z.ZodType<StepFigures> = z.union([z.number(), z.looseObject({ count: z.number() })])
+const stepFiguresSchema: z.ZodType<StepFigures> = z.union([z.number(), z.looseObject({ count: z.number() })])
 
-const funnelRecord: z.ZodType<FunnelInput> = z.object({
+const funnelSchema: z.ZodType<FunnelInput> = z.object({
   id: z.int(),
   name: z.string(),
   steps: z.array(z.union([z.string(), z.looseObject({ event: z.string() })])),
-  days: z.record(z.string(), z.array(stepFigures)).optional(),
+  days: z.record(z.string(), z.array(stepFiguresSchema)).optional(),
   overall: z.boolean().optional(),
 })
 
-/** The saved funnels of the project. */
+/** The project's saved funnels. */
 export class FunnelStore {
   readonly #funnels = new Map<number, Funnel & { readonly days: Map<number, readonly StepFigures[]> }>()
 
@@ -49,7 +49,7 @@ export class FunnelStore {
     return this.#funnels.size
   }
 
-  /** Adds a funnel or puts it in the place of the one with its id, days and all. */
+  /** Adds a funnel, or replaces the one with the same id and all its days. */
   set({ id, name, steps, days = {}, overall = false }: FunnelInput): void {
     const named = steps.map((step) => (typeof step === 'string' ? { event: step } : step))
     this.#funnels.set(id, { id, name, steps: named, days: new Map(), overall })
@@ -57,36 +57,32 @@ export class FunnelStore {
   }
 
   /**
-   * Says what a funnel answers for a day from now on: as in Mixpanel, where a day's numbers change until its last
-   * conversion window has ended. Throws a RangeError where there is no such funnel or day.
+   * Sets the figures of a day. In Mixpanel, too, they change until the day's last conversion window has
+   * ended. Throws a RangeError if there is no such funnel or day.
    */
   setDay(id: number, day: string, figures: readonly StepFigures[]): void {
     const number = dayNumber(day)
     const funnel = this.#funnels.get(id)
-    if (number === undefined || funnel === undefined) throw new RangeError(`no funnel ${id}, or no day ${day}`)
+    if (number === undefined || funnel === undefined)
+      throw new RangeError(`There is no funnel ${id}, or ${day} is not a day.`)
     funnel.days.set(number, figures)
   }
 
-  /** What a day was last given; nothing where it has zeros. */
+  /** Returns the figures of a day; undefined if it has zeros. */
   day(id: number, day: string): readonly StepFigures[] | undefined {
     return this.#funnels.get(id)?.days.get(dayNumber(day) ?? Number.NaN)
   }
 
-  /** Adds the funnels of a file that has a {@link FunnelInput} a line, and gives their number. */
-  async loadFile(path: string): Promise<number> {
-    let loaded = 0
-    for await (const funnel of fileRecords(path, funnelRecord)) {
-      this.set(funnel)
-      loaded++
-    }
-    return loaded
+  /** Adds the funnels of a file, one {@link FunnelInput} per line, and returns their number. */
+  loadFile(path: string): Promise<number> {
+    return loadNdjson(path, funnelSchema, (funnel) => this.set(funnel))
   }
 
   get(id: number): Funnel | undefined {
     return this.#funnels.get(id)
   }
 
-  /** Whether there was such a funnel. */
+  /** Returns whether the funnel existed. */
   delete(id: number): boolean {
     return this.#funnels.delete(id)
   }

@@ -1,9 +1,9 @@
-/** How a project tells that ids are one person. The third and oldest way, by aliases alone, is not simulated. */
-export type IdentityVariant = 'original' | 'simplified'
+/** How a project merges ids into one person. Legacy id management, by aliases alone, is not simulated. */
+export type IdentityMode = 'original' | 'simplified'
 
 const IDENTITY_EVENTS = ['$identify', '$create_alias', '$merge']
 
-/** Whether events of this name say who is who. */
+/** Whether events with this name merge ids. */
 export function isIdentityEvent(name: string): boolean {
   return IDENTITY_EVENTS.includes(name)
 }
@@ -12,29 +12,30 @@ const DEVICE = '$device:'
 const CLUSTER_MAX = 500
 const UUID_4 = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/i
 
-/** An id that belongs to another one since a moment. */
+/** A link from an id to the id that replaces it. */
 interface Link {
   readonly to: string
+  /** When the link was made, in milliseconds. */
   readonly since: number
 }
 
-/** The properties by which an event says whose it is. */
+/** The properties of an event. */
 export type IdentityProperties = Readonly<Record<string, unknown>>
 
 /**
- * Who is who in a project. Links are made at once and show in exports later, as Mixpanel re-keys rows late. What breaks
- * a rule is taken without a word and links nothing, which is what Mixpanel does.
+ * The ids of a project and the persons that they belong to. Links apply to exports after a delay, as in
+ * Mixpanel. Like Mixpanel, it accepts events that break a rule without an error, and links nothing.
  */
 export class Identity {
-  readonly variant: IdentityVariant
+  readonly mode: IdentityMode
   readonly #lagMs: number
   readonly #links = new Map<string, Link>()
   readonly #sizes = new Map<string, number>()
-  /** Told of two ids that have become one. */
+  /** Called when two ids become one person. */
   readonly #onLink: (from: string, to: string) => void
 
-  constructor(variant: IdentityVariant, lagMs: number, onLink: (from: string, to: string) => void = () => {}) {
-    this.variant = variant
+  constructor(mode: IdentityMode, lagMs: number, onLink: (from: string, to: string) => void = () => {}) {
+    this.mode = mode
     this.#lagMs = lagMs
     this.#onLink = onLink
   }
@@ -43,9 +44,9 @@ export class Identity {
     return this.#links.size === 0
   }
 
-  /** Takes in what an event says of ids, and gives the properties that it is stored with in the place of its own. */
-  arrive(event: string, properties: IdentityProperties, now: number): Readonly<Record<string, string>> {
-    if (this.variant === 'simplified') return this.#simplified(properties, now)
+  /** Makes the links of an event. Returns the id properties that it is stored with instead of its own. */
+  linkIds(event: string, properties: IdentityProperties, now: number): Readonly<Record<string, string>> {
+    if (this.mode === 'simplified') return this.#simplifiedIds(properties, now)
     const { $identified_id, $anon_id, distinct_id, alias, $distinct_ids } = properties
     if (event === '$identify') this.#identify($identified_id ?? distinct_id, $anon_id, now)
     if (event === '$create_alias' && isId(alias) && !this.#links.has(alias)) this.#link(alias, distinct_id, now)
@@ -55,31 +56,31 @@ export class Identity {
     return {}
   }
 
-  /** The id that stands for a person in an export at a moment. */
-  exported(id: string, now: number): string {
+  /** Returns the id that an export has for an id at a moment. */
+  exportedId(id: string, now: number): string {
     return this.#follow(id, now - this.#lagMs)
   }
 
-  /** The id whose profile an update of this id changes. */
-  resolved(id: string): string {
-    return this.variant === 'simplified' ? id : this.#follow(id, Number.POSITIVE_INFINITY)
+  /** Returns the id of the profile that an update of this id changes. */
+  profileId(id: string): string {
+    return this.mode === 'simplified' ? id : this.#follow(id, Number.POSITIVE_INFINITY)
   }
 
-  #simplified(properties: IdentityProperties, now: number): Readonly<Record<string, string>> {
+  #simplifiedIds(properties: IdentityProperties, now: number): Readonly<Record<string, string>> {
     const { distinct_id } = properties
-    const given = isId(distinct_id) ? distinct_id : undefined
+    const id = isId(distinct_id) ? distinct_id : undefined
     let user = isId(properties.$user_id) ? properties.$user_id : undefined
     let device = isId(properties.$device_id) ? withoutPrefix(properties.$device_id) : undefined
-    if (user === undefined && device === undefined && given !== undefined) {
-      if (given.startsWith(DEVICE)) device = withoutPrefix(given)
-      else user = given
+    if (user === undefined && device === undefined && id !== undefined) {
+      if (id.startsWith(DEVICE)) device = withoutPrefix(id)
+      else user = id
     }
     if (user !== undefined && device !== undefined && !this.#links.has(DEVICE + device)) {
       this.#link(DEVICE + device, user, now)
     }
-    const id = user ?? (device === undefined ? undefined : DEVICE + device)
+    const personId = user ?? (device === undefined ? undefined : DEVICE + device)
     return {
-      ...(id === undefined ? {} : { distinct_id: id }),
+      ...(personId === undefined ? {} : { distinct_id: personId }),
       ...(user === undefined ? {} : { $user_id: user }),
       ...(device === undefined ? {} : { $device_id: device }),
     }
@@ -94,11 +95,11 @@ export class Identity {
     if (!isId(from) || !isId(to)) return
     const [child, parent] = [this.#root(from), this.#root(to)]
     const size = this.#sizeOf(child) + this.#sizeOf(parent)
-    if (child === parent || (this.variant === 'original' && size > CLUSTER_MAX)) return
+    if (child === parent || (this.mode === 'original' && size > CLUSTER_MAX)) return
     this.#links.set(child, { to: parent, since: now })
     this.#sizes.set(parent, size)
-    // In a simplified project, the profile of a device stays that of the device.
-    if (this.variant === 'original') this.#onLink(child, parent)
+    // In a simplified project, a device keeps its own profile.
+    if (this.mode === 'original') this.#onLink(child, parent)
   }
 
   #root(id: string): string {

@@ -1,4 +1,4 @@
-/** What somebody has written into the Lexicon about an event, or about profiles (`$user`). */
+/** A Lexicon entry: the description of an event, or of profiles (`$user`). */
 export interface LexiconEntry {
   readonly entityType: 'event' | 'profile' | 'custom_event'
   readonly name: string

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { numberOfRaw, sumOfRaw } from '../../core/lossless-json.ts'
 import type { ProfileProperties } from './profile-store.ts'
 
-/** What can be done to a user profile. */
+/** The operations on a user profile. */
 export const PROFILE_OPERATIONS = [
   '$set',
   '$set_once',
@@ -13,10 +13,10 @@ export const PROFILE_OPERATIONS = [
   '$unset',
   '$delete',
 ] as const
-/** The name of an operation on a profile. */
+/** An operation on a profile. */
 export type ProfileOperation = (typeof PROFILE_OPERATIONS)[number]
 
-/** What can be done to a group profile: groups are neither counted up nor appended to. */
+/** The operations on a group profile. Groups have no `$add` and no `$append`. */
 export const GROUP_OPERATIONS: readonly ProfileOperation[] = [
   '$set',
   '$set_once',
@@ -26,7 +26,7 @@ export const GROUP_OPERATIONS: readonly ProfileOperation[] = [
   '$delete',
 ]
 
-/** Why an operation does not take a value; undefined where it does. */
+/** Returns why a value is not valid for an operation; undefined if it is valid. */
 export function operationError(operation: ProfileOperation, value: unknown): string | undefined {
   switch (operation) {
     case '$delete':
@@ -43,11 +43,11 @@ export function operationError(operation: ProfileOperation, value: unknown): str
 }
 
 /**
- * A profile after an operation; undefined for one that is not there. What only takes away makes no profile. A property
- * that is not of the kind that an operation works on stays as it is. Values are those of {@link parseLossless}, whose
- * digits are kept, or plain ones. Throws a TypeError for a value that {@link operationError} does not take.
+ * Returns a profile after an operation; undefined if there is no profile. `$unset` and `$remove` create no
+ * profile. A property whose type does not fit the operation stays unchanged. Values from
+ * {@link parseLossless} keep their digits. Throws a TypeError if {@link operationError} rejects the value.
  */
-export function operated(
+export function applyOperation(
   properties: ProfileProperties | undefined,
   operation: ProfileOperation,
   value: unknown,
@@ -80,14 +80,14 @@ function changedValue(
     case '$append':
       return before === undefined ? [given] : Array.isArray(before) ? [...before, given] : before
     case '$union':
-      return before === undefined ? united([], given) : Array.isArray(before) ? united(before, given) : before
+      return before === undefined ? union([], given) : Array.isArray(before) ? union(before, given) : before
     case '$remove':
       return Array.isArray(before) ? before.filter((item) => !isDeepStrictEqual(item, given)) : before
   }
 }
 
-/** The members of a list and those of another one that are not in it yet, each of these once. */
-function united(before: readonly unknown[], given: unknown): unknown[] {
+/** Returns a list with the new items of another list, each of them once. */
+function union(before: readonly unknown[], given: unknown): unknown[] {
   const all = [...before]
   for (const item of given as readonly unknown[]) {
     if (!all.some((known) => isDeepStrictEqual(known, item))) all.push(item)
@@ -103,7 +103,7 @@ function isListOfTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((name) => typeof name === 'string')
 }
 
-function valuesAre(value: unknown, isGood: (value: unknown) => boolean): boolean {
+function valuesAre(value: unknown, isValid: (value: unknown) => boolean): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
-  return numberOfRaw(value) === undefined && Object.values(value).every(isGood)
+  return numberOfRaw(value) === undefined && Object.values(value).every(isValid)
 }

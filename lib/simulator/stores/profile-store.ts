@@ -1,45 +1,44 @@
 import { parseLossless } from '../../core/lossless-json.ts'
-import { fileBytes, lineBytes, wholeLines } from './whole-lines.ts'
+import { isObject } from './import-rules.ts'
+import { linesIn, readFileBytes, toLineBlocks, toLineBytes } from './line-blocks.ts'
 
-const NEWLINE = 0x0a
-
-/** Properties of a profile by name. */
+/** The properties of a profile by name. */
 export type ProfileProperties = Readonly<Record<string, unknown>>
 
 /**
- * The profiles of one kind, users or those of one group key, in the order of their first setting. A profile is kept as
- * the line that the Engage answer has for it, so that digits and spelling stay as they were given.
+ * The profiles of users, or of the groups of one group key, in the order in which they were added. Each profile
+ * is stored as its JSON in an Engage response, so that all digits of numbers are kept.
  */
 export class ProfileStore {
   readonly #lines = new Map<string, Buffer>()
-  #refused = 0
+  #rejected = 0
 
-  /** How many there are. */
+  /** The number of profiles. */
   get size(): number {
     return this.#lines.size
   }
 
-  /** Lines of {@link load} and {@link loadFile} that were no profiles. */
-  get refused(): number {
-    return this.#refused
+  /** The number of lines of {@link load} and {@link loadFile} that were not valid profiles. */
+  get rejected(): number {
+    return this.#rejected
   }
 
-  /** Replaces all of a profile's properties. A text is taken as their JSON, digits and all; throws a SyntaxError. */
+  /** Replaces all properties of a profile. A text is their JSON, of which all digits are kept. Throws a SyntaxError. */
   set(distinctId: string, properties: ProfileProperties | string): void {
     const text = typeof properties === 'string' ? properties : JSON.stringify(properties)
-    if (!isObject(JSON.parse(text))) throw new SyntaxError('the properties of a profile are a JSON object')
+    if (!isObject(JSON.parse(text))) throw new SyntaxError('The properties of a profile must be a JSON object.')
     this.#lines.set(distinctId, Buffer.from(`{"$distinct_id":${JSON.stringify(distinctId)},"$properties":${text}}`))
   }
 
-  /** A copy of a profile's properties; undefined where there is none. Numbers are JavaScript's. */
+  /** Returns a copy of a profile's properties; undefined if there is no profile. */
   get(distinctId: string): ProfileProperties | undefined {
     const line = this.#lines.get(distinctId)
     return line === undefined ? undefined : (JSON.parse(line.toString()) as ProfileLine).$properties
   }
 
   /**
-   * Changes a profile by a function of its properties, which are undefined where there is no profile, and should be so
-   * afterwards where there is to be none. Numbers keep their digits, as with `parseLossless`.
+   * Changes a profile. `change` gets its properties and returns new ones; undefined means that there is no
+   * profile. Numbers keep all their digits, as with `parseLossless`.
    */
   update(
     distinctId: string,
@@ -52,22 +51,22 @@ export class ProfileStore {
     else this.set(distinctId, after)
   }
 
-  /** Makes the profile of one id part of that of another, whose own properties count more. */
-  join(from: string, to: string): void {
+  /** Merges the profile of one id into the profile of another, whose own properties win. */
+  merge(from: string, to: string): void {
     if (!this.#lines.has(from)) return
-    let joined: ProfileProperties | undefined
+    let merged: ProfileProperties | undefined
     this.update(from, (properties) => {
-      joined = properties
+      merged = properties
       return undefined
     })
-    this.update(to, (properties) => ({ ...joined, ...properties }))
+    this.update(to, (properties) => ({ ...merged, ...properties }))
   }
 
   has(distinctId: string): boolean {
     return this.#lines.has(distinctId)
   }
 
-  /** Whether there was such a profile. */
+  /** Returns whether the profile existed. */
   delete(distinctId: string): boolean {
     return this.#lines.delete(distinctId)
   }
@@ -76,39 +75,37 @@ export class ProfileStore {
     this.#lines.clear()
   }
 
-  /** The ids, in the order in which they were first set. */
+  /** The ids, in the order in which they were added. */
   ids(): IterableIterator<string> {
     return this.#lines.keys()
   }
 
-  /** The profile as a line of an Engage answer, without line end. */
+  /** Returns a profile as in an Engage response. */
   line(distinctId: string): Buffer | undefined {
     return this.#lines.get(distinctId)
   }
 
-  /** Stores profiles given as `{"$distinct_id":…,"$properties":{…}}`, texts or objects, and gives their number. */
+  /** Adds profiles, `{"$distinct_id":…,"$properties":{…}}` as texts or objects, and returns their number. */
   load(profiles: Iterable<string | object> | AsyncIterable<string | object>): Promise<number> {
-    return this.#loadBlocks(wholeLines(lineBytes(profiles)))
+    return this.#loadBlocks(toLineBlocks(toLineBytes(profiles)))
   }
 
-  /** As {@link load}, from a file with a profile a line; `.gz` is unpacked. */
+  /** Adds the profiles of a file, one per line, and returns their number. `.gz` is decompressed. */
   loadFile(path: string): Promise<number> {
-    return this.#loadBlocks(wholeLines(fileBytes(path)))
+    return this.#loadBlocks(toLineBlocks(readFileBytes(path)))
   }
 
   async #loadBlocks(blocks: AsyncIterable<Buffer>): Promise<number> {
     let stored = 0
     for await (const block of blocks) {
-      for (let start = 0; start < block.length; ) {
-        const end = block.indexOf(NEWLINE, start)
+      for (const [start, end] of linesIn(block)) {
         const text = block.toString('utf8', start, end)
         const distinctId = distinctIdOf(text)
         if (distinctId !== undefined) {
-          // A part of the block: its lines are nearly all that is in it, so this keeps no more than it has to.
+          // Part of the block instead of a copy, because nearly all of the block is in use.
           this.#lines.set(distinctId, block.subarray(start, end))
           stored++
-        } else if (text.trim() !== '') this.#refused++
-        start = end + 1
+        } else if (text.trim() !== '') this.#rejected++
       }
     }
     return stored
@@ -120,7 +117,7 @@ interface ProfileLine {
   readonly $properties: ProfileProperties
 }
 
-/** The id of a line, as text even where it is a number; undefined where the line is no profile. */
+/** Returns the id of a profile as text; undefined if the line is not a valid profile. */
 function distinctIdOf(text: string): string | undefined {
   let value: unknown
   try {
@@ -131,8 +128,4 @@ function distinctIdOf(text: string): string | undefined {
   if (!isObject(value) || !isObject(value.$properties)) return undefined
   const { $distinct_id } = value
   return typeof $distinct_id === 'string' || typeof $distinct_id === 'number' ? String($distinct_id) : undefined
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

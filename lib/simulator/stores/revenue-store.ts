@@ -1,29 +1,29 @@
 import { dayNumber } from './clock.ts'
 
-/** What the revenue endpoint says of a day. */
+/** What the revenue endpoint reports for a day. */
 export interface RevenueFigures {
   readonly amount: number
   readonly count: number
   readonly paid_count: number
 }
 
-/** Days whose revenue a test says itself; all others follow from the profiles' `$transactions`. */
+/** Days with fixed revenue. For all other days it is computed from the profiles' `$transactions`. */
 export class RevenueStore {
   readonly #days = new Map<number, RevenueFigures>()
 
-  /** Says what a day answers from now on. Throws a RangeError where the text is no `yyyy-mm-dd`. */
+  /** Sets the figures of a day. Throws a RangeError if the day is not a valid `yyyy-mm-dd`. */
   set(day: string, figures: RevenueFigures): void {
     const number = dayNumber(day)
-    if (number === undefined) throw new RangeError(`no day ${day}`)
+    if (number === undefined) throw new RangeError(`not a day: ${day}. Write yyyy-mm-dd`)
     this.#days.set(number, figures)
   }
 
-  /** Lets a day follow from the profiles again. */
+  /** Computes the figures of a day from the profiles again. */
   delete(day: string): boolean {
     return this.#days.delete(dayNumber(day) ?? Number.NaN)
   }
 
-  /** What was said of a day, as a number of days since 1970. */
+  /** Returns the fixed figures of a day, given as days since 1970. */
   get(day: number): RevenueFigures | undefined {
     return this.#days.get(day)
   }

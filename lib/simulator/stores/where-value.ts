@@ -1,24 +1,24 @@
 import { type BinaryOperator, type Comparison, type FunctionName, type Where, WhereError } from './where.ts'
 
-/** A value while an expression is worked out: JSON, or undefined. */
+/** A value of an expression: JSON, or undefined. */
 export type Value = undefined | null | boolean | number | string | readonly unknown[] | object
 
-/** An event as expressions see it, or a profile. */
+/** An event, or a profile, as expressions see it. */
 export interface WhereEvent {
   readonly event: string
   readonly properties: Readonly<Record<string, unknown>>
-  /** The time as the project shows it, in seconds; left out for a profile, which has none. */
+  /** The exported time in seconds; left out for a profile. */
   readonly seconds?: number | undefined
-  /** What `user["…"]` reads; left out where no profile is known. */
+  /** What `user["…"]` reads; left out if there is no profile. */
   readonly user?: Readonly<Record<string, unknown>> | undefined
 }
 
-/** Whether an expression holds for an event; undefined is no. Throws {@link WhereError} where types forbid an answer. */
-export function holds(where: Where, event: WhereEvent): boolean {
+/** Whether an expression is true for an event. Throws a {@link WhereError} if types do not fit. */
+export function isTrue(where: Where, event: WhereEvent): boolean {
   return evaluate(where, event) === true
 }
 
-/** The value of an expression for an event, after Mixpanel's table of operators. */
+/** Returns the value of an expression for an event, by the rules of Mixpanel's operators. */
 export function evaluate(where: Where, event: WhereEvent): Value {
   switch (where.type) {
     case 'literal':
@@ -33,10 +33,10 @@ export function evaluate(where: Where, event: WhereEvent): Value {
       return typeof operand === 'number' ? -operand : undefined
     }
     case 'call':
-      return called(where.name, evaluate(where.argument, event))
+      return callFunction(where.name, evaluate(where.argument, event))
     case 'binary':
-      if (where.operator === 'and' || where.operator === 'or') return joined(where, event)
-      return combined(where.operator, evaluate(where.left, event), evaluate(where.right, event))
+      if (where.operator === 'and' || where.operator === 'or') return combineTruth(where, event)
+      return applyOperator(where.operator, evaluate(where.left, event), evaluate(where.right, event))
   }
 }
 
@@ -47,21 +47,21 @@ function propertyOf(source: 'properties' | 'user' | 'event', name: string, event
   return member(event.properties, name)
 }
 
-function joined(where: Where & { type: 'binary' }, event: WhereEvent): boolean {
+function combineTruth(where: Where & { type: 'binary' }, event: WhereEvent): boolean {
   const left = truth(evaluate(where.left, event), where.operator)
-  // The right side is looked at in any case: a type error in it is one however the left side turns out.
+  // The right side is always evaluated, so that its type errors do not depend on the left side.
   const right = truth(evaluate(where.right, event), where.operator)
   return where.operator === 'and' ? left && right : left || right
 }
 
-/** Null counts as not set, and what is not set counts as false. */
+/** Null and unset values count as false. */
 function truth(value: Value, operator: string): boolean {
   if (value === undefined || value === null) return false
   if (typeof value === 'boolean') return value
-  throw new WhereError(`${operator} takes truth values, not a ${typeOf(value)}`)
+  throw new WhereError(`${operator} takes booleans, not a ${typeOf(value)}`)
 }
 
-function combined(operator: BinaryOperator, left: Value, right: Value): Value {
+function applyOperator(operator: BinaryOperator, left: Value, right: Value): Value {
   switch (operator) {
     case '==':
       return isEqual(left, right)
@@ -73,14 +73,14 @@ function combined(operator: BinaryOperator, left: Value, right: Value): Value {
     case '>=':
     case '<':
     case '<=':
-      return compared(operator, left, right)
+      return compare(operator, left, right)
     default:
       if (operator === '+' && typeof left === 'string' && typeof right === 'string') return left + right
-      return typeof left === 'number' && typeof right === 'number' ? computed(operator, left, right) : undefined
+      return typeof left === 'number' && typeof right === 'number' ? calculate(operator, left, right) : undefined
   }
 }
 
-function computed(operator: BinaryOperator, left: number, right: number): number | undefined {
+function calculate(operator: BinaryOperator, left: number, right: number): number | undefined {
   if (operator === '+') return left + right
   if (operator === '-') return left - right
   if (operator === '*') return left * right
@@ -88,8 +88,8 @@ function computed(operator: BinaryOperator, left: number, right: number): number
   return operator === '/' ? left / right : left % right
 }
 
-/** Numbers by size; texts by code unit, which real connectors rely on for ISO dates. */
-function compared(operator: Comparison, left: Value, right: Value): boolean | undefined {
+/** Compares numbers by value, and texts by code unit, which real connectors rely on for ISO dates. */
+function compare(operator: Comparison, left: Value, right: Value): boolean | undefined {
   const bothNumbers = typeof left === 'number' && typeof right === 'number'
   const bothTexts = typeof left === 'string' && typeof right === 'string'
   if (!bothNumbers && !bothTexts) return undefined
@@ -124,7 +124,7 @@ function typeOf(value: Value): string {
   return Array.isArray(value) ? 'list' : typeof value
 }
 
-function called(name: FunctionName, value: Value): Value {
+function callFunction(name: FunctionName, value: Value): Value {
   switch (name) {
     case 'floor':
       return typeof value === 'number' ? Math.floor(value) : undefined
@@ -161,7 +161,7 @@ function numberOf(value: Value): number | undefined {
   return Number(value)
 }
 
-/** Seconds since 1970: a number stands for itself, a date without a zone is the wall clock that `time` shows. */
+/** Returns seconds since 1970. A date without a time zone is in the time zone of the exported `time`. */
 function secondsOf(value: Value): number | undefined {
   if (typeof value === 'number') return value
   if (typeof value !== 'string' || !/^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?)?$/.test(value))

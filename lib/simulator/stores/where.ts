@@ -1,23 +1,23 @@
 /**
- * Mixpanel's segmentation expressions, as the `where` of an export takes them. This file reads them, `where-value.ts`
- * says what they mean.
+ * Parses Mixpanel's segmentation expressions, as in the parameter `where` of an export. `where-value.ts`
+ * evaluates them.
  */
 
-/** A binary operator, as it is written. */
+/** A binary operator. */
 export type BinaryOperator = '+' | '-' | '*' | '/' | '%' | Comparison | 'in' | 'and' | 'or'
 export type Comparison = '==' | '!=' | '>' | '>=' | '<' | '<='
-/** An operator before its operand. */
+/** A unary operator. */
 export type UnaryOperator = '-' | 'not'
 
 const FUNCTIONS = ['floor', 'round', 'ceil', 'boolean', 'number', 'string', 'defined', 'datetime'] as const
-/** The name of a function that expressions may call. */
+/** A function that expressions can call. */
 export type FunctionName = (typeof FUNCTIONS)[number]
 
 const SOURCES = ['properties', 'user', 'event'] as const
-/** Where a name in an expression is looked up. */
+/** Where an expression looks up a name. */
 export type Source = (typeof SOURCES)[number]
 
-/** An expression, read. */
+/** A parsed expression. */
 export type Where =
   | { readonly type: 'literal'; readonly value: string | number | boolean }
   | { readonly type: 'list'; readonly items: readonly Where[] }
@@ -26,12 +26,12 @@ export type Where =
   | { readonly type: 'binary'; readonly operator: BinaryOperator; readonly left: Where; readonly right: Where }
   | { readonly type: 'call'; readonly name: FunctionName; readonly argument: Where }
 
-/** An expression that can't be read, or that joins with `and`, `or`, `not` what is no truth value. */
+/** An expression that cannot be parsed, or whose `and`, `or` or `not` has an operand that is not a boolean. */
 export class WhereError extends Error {
   override readonly name = 'WhereError'
 }
 
-/** Longer or deeper expressions are refused, which bounds the recursion here and in the evaluation. */
+/** Limits on expressions, which also limit the recursion here and in the evaluation. */
 const TOKENS_MAX = 4000
 const DEPTH_MAX = 200
 
@@ -46,7 +46,7 @@ const TOKEN =
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b', f: '\f' }
 
-/** Looser operators first; those of one row bind alike, from left to right. `not` stands between rows 1 and 2. */
+/** From lowest to highest precedence. Operators of one row are left-associative. `not` is between rows 1 and 2. */
 const PRECEDENCE: readonly (readonly BinaryOperator[])[] = [
   ['or'],
   ['and'],
@@ -56,12 +56,12 @@ const PRECEDENCE: readonly (readonly BinaryOperator[])[] = [
 ]
 const NOT_LEVEL = 2
 
-/** Reads an expression; throws {@link WhereError} for anything else. */
+/** Parses an expression. Throws a {@link WhereError} if it is not valid. */
 export function parseWhere(text: string): Where {
-  return new Parser(tokens(text)).whole()
+  return new Parser(tokenize(text)).parse()
 }
 
-function tokens(text: string): Token[] {
+function tokenize(text: string): Token[] {
   const found: Token[] = []
   const end = text.trimEnd().length
   TOKEN.lastIndex = 0
@@ -69,17 +69,17 @@ function tokens(text: string): Token[] {
     const from = TOKEN.lastIndex
     const match = TOKEN.exec(text)
     if (match === null) throw new WhereError(`unexpected ${JSON.stringify(text.slice(from, from + 20).trimStart())}`)
-    if (found.length === TOKENS_MAX) throw new WhereError(`longer than ${TOKENS_MAX} words and signs`)
+    if (found.length === TOKENS_MAX) throw new WhereError(`longer than ${TOKENS_MAX} tokens`)
     const [, number, quoted, word, sign] = match
     if (number !== undefined) found.push({ type: 'number', value: Number(number) })
-    else if (quoted !== undefined) found.push({ type: 'text', value: unquoted(quoted) })
+    else if (quoted !== undefined) found.push({ type: 'text', value: unquote(quoted) })
     else if (word !== undefined) found.push({ type: 'word', value: word })
     else if (sign !== undefined) found.push({ type: 'sign', value: sign })
   }
   return found
 }
 
-function unquoted(quoted: string): string {
+function unquote(quoted: string): string {
   return quoted
     .slice(1, -1)
     .replace(/\\(?:u([0-9a-fA-F]{4})|(.))/gsu, (_, code: string | undefined, letter: string) =>
@@ -96,7 +96,7 @@ class Parser {
     this.#tokens = tokens
   }
 
-  whole(): Where {
+  parse(): Where {
     const expression = this.#level(0)
     if (this.#at < this.#tokens.length) throw this.#unexpected()
     return expression
@@ -106,7 +106,7 @@ class Parser {
     const operators = PRECEDENCE[level]
     if (operators === undefined) return this.#negated()
     if (level === NOT_LEVEL && this.#skip('not')) {
-      return this.#deeper(() => ({ type: 'unary', operator: 'not', operand: this.#level(NOT_LEVEL) }))
+      return this.#nested(() => ({ type: 'unary', operator: 'not', operand: this.#level(NOT_LEVEL) }))
     }
     let left = this.#level(level + 1)
     for (;;) {
@@ -118,14 +118,14 @@ class Parser {
 
   #negated(): Where {
     if (!this.#skip('-')) return this.#primary()
-    return this.#deeper(() => ({ type: 'unary', operator: '-', operand: this.#negated() }))
+    return this.#nested(() => ({ type: 'unary', operator: '-', operand: this.#negated() }))
   }
 
   #primary(): Where {
     const token = this.#tokens[this.#at]
     if (token === undefined) throw this.#unexpected()
     if (this.#skip('(')) {
-      return this.#deeper(() => {
+      return this.#nested(() => {
         const inner = this.#level(0)
         this.#expect(')')
         return inner
@@ -144,14 +144,14 @@ class Parser {
     if (source !== undefined) {
       this.#expect('[')
       const name = this.#tokens[this.#at++]
-      if (name?.type !== 'text') throw new WhereError(`${word}[…] wants a name in quotes`)
+      if (name?.type !== 'text') throw new WhereError(`${word}[…] needs a name in quotes`)
       this.#expect(']')
       return { type: 'property', source, name: name.value }
     }
     const called = FUNCTIONS.find((name) => name === word)
     if (called === undefined) throw new WhereError(`unknown name ${word}`)
     this.#expect('(')
-    return this.#deeper(() => {
+    return this.#nested(() => {
       const argument = this.#level(0)
       this.#expect(')')
       return { type: 'call', name: called, argument }
@@ -159,7 +159,7 @@ class Parser {
   }
 
   #list(): Where {
-    return this.#deeper(() => {
+    return this.#nested(() => {
       const items: Where[] = []
       if (this.#skip(']')) return { type: 'list', items }
       do items.push(this.#level(0))
@@ -169,9 +169,9 @@ class Parser {
     })
   }
 
-  #deeper(read: () => Where): Where {
+  #nested(parse: () => Where): Where {
     if (++this.#depth > DEPTH_MAX) throw new WhereError(`nested deeper than ${DEPTH_MAX}`)
-    const expression = read()
+    const expression = parse()
     this.#depth--
     return expression
   }

@@ -1,56 +1,62 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isFailure } from '../../lib/core/errors.ts'
-import { readAnswer } from '../../lib/ingest/answers.ts'
 import { ENDPOINTS } from '../../lib/ingest/endpoints.ts'
+import { interpretResponse } from '../../lib/ingest/response.ts'
 import { Watermark } from '../../lib/ingest/watermark.ts'
 
-const read = (status: number, body: unknown, count = 3, endpoint = ENDPOINTS.import) =>
-  readAnswer(endpoint, { status, body: typeof body === 'string' ? body : JSON.stringify(body), retryAfter: '7' }, count)
-const all = (reason: string) => [0, 1, 2].map((position) => ({ position, reason }))
+const COUNT = 3
+const interpret = (status: number, body: unknown) => {
+  const text = typeof body === 'string' ? body : JSON.stringify(body)
+  return interpretResponse(ENDPOINTS.import, { status, body: text, retryAfter: '7' }, COUNT)
+}
+const errorForEach = (reason: string) => [0, 1, 2].map((position) => ({ position, reason }))
 
-describe('an answer', () => {
+describe('a response', () => {
   it.each([
     ['1'],
     ['{"status":1,"error":null}'],
     ['{"status":1,"error":""}'],
     ['{"code":200,"num_records_imported":3,"status":"OK"}'],
     ['{"num_good_events":3,"status":1}'],
-  ])('%s says that all were taken', (body) => {
-    expect(read(200, body)).toEqual({ kind: 'taken', faults: [] })
+  ])('%s means that all records were accepted', (body) => {
+    expect(interpret(200, body)).toEqual({ kind: 'processed', errors: [] })
   })
 
   it.each([
-    ['0', 'Mixpanel took none of the records of this request'],
+    ['0', 'Mixpanel accepted no record of this request'],
     ['{"status":0,"error":"data, missing or empty"}', 'data, missing or empty'],
     ['{"error":"data, missing or empty","status":0}', 'data, missing or empty'],
     ['<html>hello</html>', '<html>hello</html>'],
-  ])('%s says that none was', (body, reason) => {
-    expect(read(200, body)).toEqual({ kind: 'taken', faults: all(reason) })
+  ])('%s means that no record was accepted', (body, reason) => {
+    expect(interpret(200, body)).toEqual({ kind: 'processed', errors: errorForEach(reason) })
   })
 
-  it('names records by either name of their id', () => {
+  it('may name the id of a record insert_id or $insert_id', () => {
     const failed = [
       { index: 2, insert_id: 'a', field: 'properties.time', message: "'properties.time' is invalid" },
       { index: 0, $insert_id: 'b', field: '', message: 'too large' },
     ]
-    expect(read(400, { code: 400, failed_records: failed, num_records_imported: 1 })).toEqual({
-      kind: 'taken',
-      faults: [
+    expect(interpret(400, { code: 400, failed_records: failed, num_records_imported: 1 })).toEqual({
+      kind: 'processed',
+      errors: [
         { position: 2, reason: "'properties.time' is invalid", field: 'properties.time' },
         { position: 0, reason: 'too large' },
       ],
     })
   })
 
-  it('may have texts in the place of records', () => {
+  it('may list texts instead of records', () => {
     const text = 'identity events are not allowed when project is using simplified identity management'
-    expect(read(400, { failed_records: [text] })).toEqual({ kind: 'verbs-refused', reason: text })
-    expect(read(400, { failed_records: ['something else'] })).toEqual({ kind: 'taken', faults: all('something else') })
+    expect(interpret(400, { failed_records: [text] })).toEqual({ kind: 'identity-events-rejected', reason: text })
+    expect(interpret(400, { failed_records: ['something else'] })).toEqual({
+      kind: 'processed',
+      errors: errorForEach('something else'),
+    })
   })
 
-  it('413 asks for less', () => {
-    expect(read(413, { error: 'request exceeds max limit of 2097152 bytes' })).toEqual({
+  it('with status 413 means that the request was too large', () => {
+    expect(interpret(413, { error: 'request exceeds max limit of 2097152 bytes' })).toEqual({
       kind: 'too-large',
       reason: 'request exceeds max limit of 2097152 bytes',
     })
@@ -62,9 +68,9 @@ describe('an answer', () => {
     [429, { error: 'Project exceeded rate limits.' }, 'RATE_LIMITED'],
     [502, 'Bad Gateway', 'SERVER_FAILED'],
     [403, { error: 'no', status: 'error' }, 'PERMISSION_REFUSED'],
-  ] as const)('%i of %j is an error', (status, body, code) => {
+  ] as const)('with status %i and the body %j is an error', (status, body, code) => {
     try {
-      read(status, body)
+      interpret(status, body)
       expect.unreachable()
     } catch (error) {
       expect(isFailure(error, code)).toBe(true)
@@ -74,21 +80,21 @@ describe('an answer', () => {
 })
 
 describe('a watermark', () => {
-  it('is the end of the first part that is done without a gap', () => {
+  it('is the end of the first ranges without a gap', () => {
     const lengths = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 40 })
     fc.assert(
-      fc.property(lengths, fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })), (parts, random) => {
+      fc.property(lengths, fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })), (sizes, random) => {
         let from = 0
-        const ranges = parts.map((length) => {
+        const ranges = sizes.map((length) => {
           from += length
           return [from - length, from] as const
         })
         const keys = new Map(ranges.map((range) => [range, random.next().value as number]))
-        const order = [...ranges].sort((one, other) => (keys.get(one) ?? 0) - (keys.get(other) ?? 0))
+        const order = [...ranges].sort((a, b) => (keys.get(a) ?? 0) - (keys.get(b) ?? 0))
         const watermark = new Watermark()
         const done = new Set<number>()
         for (const [start, end] of order) {
-          watermark.done(start, end)
+          watermark.markDone(start, end)
           for (let number = start; number < end; number++) done.add(number)
           let expected = 0
           while (done.has(expected)) expected++

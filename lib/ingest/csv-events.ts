@@ -4,37 +4,36 @@ import { MixloadError, messageOf } from '../core/errors.ts'
 import type { LineNumbers } from './line-numbers.ts'
 import { csvEvent } from './text-values.ts'
 
-/** What may stand between cells; the first is meant where none of them fits. */
+/** The delimiters that are recognized. The first is used if none of them fits. */
 const DELIMITERS = [',', ';', '\t', '|']
 
 const ROW_ENDS = ['\r\n', '\n', '\r']
 
-/** Bytes in which a header has to end, lest a file that is none is read into memory whole. */
+/** The header must end within this many bytes, so that a file that is not CSV is not read into memory. */
 const HEADER_BYTES_MAX = 1024 * 1024
 
-/** Columns that every event needs. */
-const NEEDED = ['event', 'time']
+const REQUIRED_COLUMNS = ['event', 'time']
 
-/** Rows that are given on together. */
-const ROWS_AT_ONCE = 1000
+const ROWS_PER_LIST = 1000
 
-interface Row {
+interface CsvRow {
   readonly record: Readonly<Record<string, string>>
   readonly info: Info
 }
 
 /**
- * The events of a CSV file as JSON, in lists. What separates cells, the header tells: the mark that leaves a column called
- * `event`. A column without a name is left out. `numbers` is told the rows, as spreadsheets count them.
- * @throws MixloadError FILE_REFUSED where the file breaks its form, or the header lacks a column or has one twice.
+ * Yields the events of a CSV file as lists of JSON, and notes each row in `numbers`, counted as
+ * spreadsheets do. The delimiter is the one that gives the header a column `event`. A column without
+ * a name is ignored.
+ * @throws MixloadError FILE_REFUSED if the file is not valid CSV, or a column is missing or duplicate.
  */
 export async function* csvEvents(
   blocks: AsyncIterable<Buffer>,
   numbers: LineNumbers,
 ): AsyncGenerator<readonly string[], void, undefined> {
-  const { header, all } = await withHeader(blocks)
+  const { header, all } = await readHeader(blocks)
   const rows = parse({
-    columns: namesOf,
+    columns: columnNames,
     delimiter: delimiterOf(header),
     record_delimiter: ROW_ENDS,
     bom: true,
@@ -45,20 +44,20 @@ export async function* csvEvents(
   bytes.on('error', (error) => rows.destroy(error))
   let events: string[] = []
   try {
-    for await (const { record, info } of bytes.pipe(rows) as AsyncIterable<Row>) {
+    for await (const { record, info } of bytes.pipe(rows) as AsyncIterable<CsvRow>) {
       // The header is a row, too.
       numbers.note(info.records + info.empty_lines + 1)
       events.push(csvEvent(record))
-      if (events.length < ROWS_AT_ONCE) continue
+      if (events.length < ROWS_PER_LIST) continue
       yield events
       events = []
     }
     yield events
   } catch (error) {
-    // What came before the fault is good.
+    // The rows before the error are valid.
     if (events.length > 0) yield events
     if (error instanceof MixloadError) throw error
-    const message = `The CSV can't be read: ${messageOf(error)}. What came before is imported; mend it and run again.`
+    const message = `Invalid CSV: ${messageOf(error)}. The rows before were imported; fix the file and run again.`
     throw new MixloadError('FILE_REFUSED', message, { cause: error })
   } finally {
     bytes.destroy()
@@ -66,10 +65,10 @@ export async function* csvEvents(
 }
 
 /**
- * The first line with something in it, and the whole of the file. Blocks are good until the next one is asked for, and
- * streams read ahead.
+ * Returns the first line that is not empty, and the whole file again. Blocks are copied: each is valid
+ * only until the next one is read, and streams read ahead.
  */
-async function withHeader(blocks: AsyncIterable<Buffer>): Promise<{ header: string; all: AsyncIterable<Buffer> }> {
+async function readHeader(blocks: AsyncIterable<Buffer>): Promise<{ header: string; all: AsyncIterable<Buffer> }> {
   const iterator = blocks[Symbol.asyncIterator]()
   const next = async () => {
     const step = await iterator.next()
@@ -96,25 +95,24 @@ async function withHeader(blocks: AsyncIterable<Buffer>): Promise<{ header: stri
   return { header: header ?? '', all }
 }
 
-/** The mark that leaves a column `event` in a header. */
+/** Returns the delimiter that gives the header a column `event`. */
 function delimiterOf(header: string): string {
   const names = (delimiter: string) => header.split(delimiter).map((name) => name.trim().replace(/^"(.*)"$/, '$1'))
   return DELIMITERS.find((delimiter) => names(delimiter).includes('event')) ?? ','
 }
 
-function namesOf(header: readonly string[]): (string | false)[] {
+function columnNames(header: readonly string[]): (string | false)[] {
   const names = header.map((name) => name.trim())
-  const missing = NEEDED.filter((name) => !names.includes(name))
+  const missing = REQUIRED_COLUMNS.filter((name) => !names.includes(name))
   if (missing.length > 0) {
-    throw refused(
-      `has no column ${missing.join(' and none ')}. Columns: ${names.map((name) => name || '""').join(', ')}`,
-    )
+    const found = names.map((name) => name || '""').join(', ')
+    throw headerError(`has no column ${missing.join(' and no column ')}. Columns: ${found}`)
   }
-  const twice = names.find((name, at) => name !== '' && names.indexOf(name) < at)
-  if (twice !== undefined) throw refused(`has the column ${twice} twice`)
+  const duplicate = names.find((name, index) => name !== '' && names.indexOf(name) < index)
+  if (duplicate !== undefined) throw headerError(`has the column ${duplicate} twice`)
   return names.map((name) => name !== '' && name)
 }
 
-function refused(what: string): MixloadError {
-  return new MixloadError('FILE_REFUSED', `The header of the CSV ${what}. Nothing of it is imported.`)
+function headerError(problem: string): MixloadError {
+  return new MixloadError('FILE_REFUSED', `The header of the CSV ${problem}. Nothing was imported.`)
 }

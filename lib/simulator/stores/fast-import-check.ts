@@ -1,6 +1,6 @@
 import { KIND } from '../../columns/value-kinds.ts'
 import { LINE, type LineScanner, type LineVerdict } from '../../scan/line-scanner.ts'
-import { sentMoment, timeNumber } from './event-line.ts'
+import { timeNumber, toUtcMs } from './event-line.ts'
 import {
   DEPTH_MAX,
   EVENT_BYTES_MAX,
@@ -17,10 +17,10 @@ const OPEN_OBJECT = 0x7b
 
 const NESTED = KIND.json | KIND.preciseJson | KIND.loneJson
 
-/** A list or an object this short has no more members than Mixpanel takes: each takes a byte, and a comma. */
+/** Shorter lists and objects cannot have too many members: each member has at least one byte and a comma. */
 const SHORT_BYTES = 2 * ITEMS_MAX
 
-/** A line that was scanned, and where the properties stand that have rules of their own. */
+/** A scanned line, with the tokens of the properties that have rules. */
 interface ScannedLine {
   readonly bytes: Buffer
   readonly scanner: LineScanner
@@ -29,25 +29,26 @@ interface ScannedLine {
 }
 
 /**
- * Whether an import takes this line for sure, which nearly all are, and which can be told without making values of it. Of
- * the others, {@link violation} has to decide.
+ * Whether an import accepts this line, decided without parsing it. Nearly all valid lines pass. For all others,
+ * {@link firstViolation} has to decide.
  */
-export function isSurelyValid(line: ScannedLine, now: number): boolean {
+export function passesFastCheck(line: ScannedLine, now: number): boolean {
   const { bytes, scanner, verdict } = line
   const isEvent = (verdict === LINE.plain || verdict === LINE.odd) && !scanner.hasDuplicate
   if (!isEvent || bytes.length > EVENT_BYTES_MAX || scanner.topLevelFrom > PROPERTIES_MAX) return false
   if (scanner.timeToken < 0 || line.tokens.get('time') !== scanner.timeToken) return false
-  const utcMs = sentMoment(timeNumber(scanner, bytes))
+  const utcMs = toUtcMs(timeNumber(scanner, bytes))
   if (Number.isNaN(utcMs) || isTooEarly(utcMs) || isInFuture(utcMs, now)) return false
-  const [person, id] = [plainText(line, 'distinct_id'), plainText(line, '$insert_id')]
-  if (person === undefined || id === undefined || idViolation(person, id) !== undefined) return false
+  const [distinctId, insertId] = [plainText(line, 'distinct_id'), plainText(line, '$insert_id')]
+  if (distinctId === undefined || insertId === undefined) return false
+  if (idViolation(distinctId, insertId) !== undefined) return false
   for (let token = 0; token < scanner.topLevelFrom; token++) {
     if (((scanner.kind[token] as number) & NESTED) !== 0 && !isSmall(line, token)) return false
   }
   return true
 }
 
-/** A property that is a text without escapes. */
+/** Returns the value of a property that is a text without escapes. */
 function plainText({ bytes, scanner, tokens }: ScannedLine, name: string): string | undefined {
   const token = tokens.get(name)
   if (token === undefined || scanner.kind[token] !== KIND.text) return undefined
@@ -56,7 +57,7 @@ function plainText({ bytes, scanner, tokens }: ScannedLine, name: string): strin
   return bytes.toString('utf8', start, end)
 }
 
-/** Whether a list or an object can neither be too long nor too deep; brackets in its texts count as well. */
+/** Whether a list or an object is certainly neither too long nor too deep. Brackets in texts count as well. */
 function isSmall({ bytes, scanner }: ScannedLine, token: number): boolean {
   const [start, end] = [scanner.valueStart[token] as number, scanner.valueEnd[token] as number]
   if (end - start > SHORT_BYTES) return false

@@ -2,12 +2,12 @@ import { Readable } from 'node:stream'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { InputFile } from '../../lib/decompress/input-file.ts'
+import { type EventFileFormat, formatOf, readEvents } from '../../lib/ingest/event-files.ts'
 import { LineNumbers } from '../../lib/ingest/line-numbers.ts'
-import { eventTexts, type Format, formatOf } from '../../lib/ingest/sources.ts'
 import { runs } from '../runs.ts'
 
 /** What a file of these bytes holds, read in blocks of such a size. */
-async function read(content: string | Buffer, format: Format, blockBytes = 1000) {
+async function read(content: string | Buffer, format: EventFileFormat, blockBytes = 1000) {
   const bytes = Buffer.from(content)
   const blocks = Array.from({ length: Math.ceil(bytes.length / blockBytes) }, (_, at) =>
     bytes.subarray(at * blockBytes, (at + 1) * blockBytes),
@@ -15,7 +15,7 @@ async function read(content: string | Buffer, format: Format, blockBytes = 1000)
   const file = new InputFile(Readable.from(blocks), new AbortController().signal)
   const numbers = new LineNumbers()
   const texts: string[] = []
-  for await (const list of eventTexts(file, format, numbers)) texts.push(...list)
+  for await (const list of readEvents(file, format, numbers)) texts.push(...list)
   return { texts, lines: texts.map((_, record) => numbers.lineOf(record)) }
 }
 
@@ -55,7 +55,7 @@ describe('lines of JSON', () => {
     })()
     const file = new InputFile(Readable.from(long), new AbortController().signal)
     const drained = (async () => {
-      for await (const _ of eventTexts(file, 'ndjson', new LineNumbers()));
+      for await (const _ of readEvents(file, 'ndjson', new LineNumbers()));
     })()
     await expect(drained).rejects.toMatchObject({
       code: 'FILE_REFUSED',

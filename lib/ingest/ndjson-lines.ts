@@ -3,15 +3,15 @@ import split2 from 'split2'
 import { MixloadError, messageOf } from '../core/errors.ts'
 import type { LineNumbers } from './line-numbers.ts'
 
-/** Mixpanel takes 1 MB an event. The bound keeps a file without line ends out of memory. */
+/** Mixpanel accepts events of 1 MB. The limit keeps a file without line ends out of memory. */
 const LINE_CHARACTERS_MAX = 16 * 1024 * 1024
 
 /**
- * The lines of UTF-8 that hold something, in lists as they come; `numbers` is told where each stands. A line ends at a line
- * feed, with or without a carriage return: U+2028 and its like may stand in JSON.
- * @throws MixloadError FILE_REFUSED where a line is longer than any event may be; what the blocks throw.
+ * Yields the lines of UTF-8 text in lists, without empty lines, and notes each in `numbers`. A line ends
+ * at a line feed, with or without a carriage return; JSON may contain U+2028 and the like.
+ * @throws MixloadError FILE_REFUSED if a line is longer than any event; what the blocks throw.
  */
-export async function* textLines(
+export async function* ndjsonLines(
   blocks: AsyncIterable<Buffer>,
   numbers: LineNumbers,
 ): AsyncGenerator<readonly string[], void, undefined> {
@@ -22,7 +22,7 @@ export async function* textLines(
   try {
     for await (const first of bytes.pipe(lines) as AsyncIterable<string>) {
       const list: string[] = []
-      // What is there already is taken at once: waiting for each line would take as long as reading it.
+      // Takes all lines that are available: awaiting each one would take as long as reading it.
       for (let next: string | null = first; next !== null; next = lines.read()) {
         line++
         const text = line === 1 ? next.replace(/^\ufeff/, '') : next
@@ -34,14 +34,14 @@ export async function* textLines(
     }
   } catch (error) {
     if (!/maximum buffer/i.test(messageOf(error))) throw error
-    const message = `A line after line ${line} is longer than ${LINE_CHARACTERS_MAX} characters: it is no event.`
+    const message = `A line after line ${line} is longer than ${LINE_CHARACTERS_MAX} characters, so it is not an event.`
     throw new MixloadError('FILE_REFUSED', message, { cause: error })
   } finally {
     bytes.destroy()
   }
 }
 
-/** Blocks are good until the next one is asked for, and streams read ahead. */
+/** Copies blocks: each is valid only until the next one is read, and streams read ahead. */
 async function* copies(blocks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
   for await (const block of blocks) yield Buffer.from(block)
 }

@@ -1,7 +1,7 @@
-/** Numbers in [0, 1) that a seed fixes (the mulberry32 generator). */
+/** Returns numbers in [0, 1). */
 export type Random = () => number
 
-/** The same numbers for the same seed, on every machine. */
+/** Returns a generator of random numbers that depend on the seed only (mulberry32). */
 export function seededRandom(seed: number): Random {
   let state = seed | 0
   return () => {
@@ -12,13 +12,13 @@ export function seededRandom(seed: number): Random {
   }
 }
 
-/** Puts a list into random order, in place (Fisher and Yates). */
+/** Puts a list into random order, in place (Fisher–Yates), and returns it. */
 export function shuffle<Item>(items: Item[], random: Random): Item[] {
   for (let last = items.length - 1; last > 0; last--) {
-    const other = Math.floor(random() * (last + 1))
+    const chosen = Math.floor(random() * (last + 1))
     const item = items[last] as Item
-    items[last] = items[other] as Item
-    items[other] = item
+    items[last] = items[chosen] as Item
+    items[chosen] = item
   }
   return items
 }

@@ -1,7 +1,7 @@
 import { familyOf, jsonReply, type Reply, requestTarget, type SimulatorContext, textReply } from './reply.ts'
 
-/** What a plan can leave out: streams, and the families `export`, `query` and `app` with all that is in them. */
-export const PLAN_PARTS = [
+/** What a plan can lack: single streams, or all of the families `export`, `query` and `app`. */
+export const PLAN_FEATURES = [
   'export',
   'query',
   'app',
@@ -16,32 +16,33 @@ export const PLAN_PARTS = [
   'lexicon',
   'counts',
 ] as const
-/** A part of the API that a plan may lack. */
-export type PlanPart = (typeof PLAN_PARTS)[number]
 
-/** How a part is refused; an object has a text of its own. */
+/** A part of the API that a plan can lack. */
+export type PlanFeature = (typeof PLAN_FEATURES)[number]
+
+/** How a missing feature is refused: by a status, or by a status with an error text of your own. */
 export type PlanRefusal = 402 | 403 | 404 | { readonly status: number; readonly error: string }
 
-/** What the project may not use. A part that is not named may be used. */
-export type Plan = Readonly<Partial<Record<PlanPart, PlanRefusal>>>
+/** The features that the project's plan lacks. */
+export type PricingPlan = Readonly<Partial<Record<PlanFeature, PlanRefusal>>>
 
-/** Parts that go with another one, too. */
-const WIDER: Readonly<Partial<Record<PlanPart, PlanPart>>> = {
+/** Features that are also missing if another one is. */
+const PART_OF: Readonly<Partial<Record<PlanFeature, PlanFeature>>> = {
   groups: 'engage',
   cohort_members: 'engage',
   old_annotations: 'annotations',
 }
 
-/** The answer to a request for a part that the plan does not have; the family is that of the path. */
-export function planRefusal(context: SimulatorContext, plan: Plan, part: PlanPart): Reply | undefined {
+/** Returns the refusal of a request if the plan lacks its feature or the family of its path. */
+export function planRefusal(context: SimulatorContext, plan: PricingPlan, feature: PlanFeature): Reply | undefined {
   const family = familyOf(context.req.path)
-  const wider = WIDER[part]
+  const whole = PART_OF[feature]
   const ofFamily = family === 'import' ? undefined : plan[family]
-  const refusal = plan[part] ?? (wider === undefined ? undefined : plan[wider]) ?? ofFamily
+  const refusal = plan[feature] ?? (whole === undefined ? undefined : plan[whole]) ?? ofFamily
   return refusal === undefined ? undefined : refusalReply(context, refusal)
 }
 
-/** 402, in the words of the family. */
+/** Returns a 402 in the form of the request's family. */
 export function paymentRequired(context: SimulatorContext): Reply {
   return refusalReply(context, 402)
 }
@@ -55,7 +56,7 @@ function refusalReply(context: SimulatorContext, refusal: PlanRefusal): Reply {
   return jsonReply(status, { request: requestTarget(context), error })
 }
 
-/** The texts of 402 were seen; those of 403 and 404 are guesses. */
+/** The texts of 402 were observed; those of 403 and 404 are guesses. */
 function textOf(status: 402 | 403 | 404, isExport: boolean): string {
   if (status === 404) return 'Not Found'
   if (status === 403) return 'Forbidden: your role in this project does not allow this call'

@@ -5,58 +5,59 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createGzip } from 'node:zlib'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { Fault } from '../faults/faults.ts'
-import { spoilt } from './fault-reply.ts'
+import { withBodyFault } from './fault-reply.ts'
 import type { Reply, SimulatorContext } from './reply.ts'
 
-/** Mixpanel packs export bodies above this size. */
+/** Mixpanel compresses export bodies above this size. */
 const COMPRESSION_FROM_BYTES = 1400
 
 const GZIP_CHUNK_BYTES = 128 * 1024
 
 /**
- * Answers a request: faults of the body, then compression, then faults of the wire. It writes to Node's own response,
- * because only there a body can stop at a given byte.
+ * Sends a response: first faults of the body, then compression, then faults of the connection. It writes
+ * to Node's own response, because only there a body can stop at a given byte.
  */
-export async function send(context: SimulatorContext, reply: Reply): Promise<Response> {
+export async function writeReply(context: SimulatorContext, reply: Reply): Promise<Response> {
   const { incoming, outgoing } = context.env
   const fault = context.get('fault')
-  const gone = new AbortController()
-  outgoing.once('close', () => gone.abort())
-  // Writing to a client that has just left is an error event, which nobody else listens to.
-  outgoing.on('error', () => gone.abort())
+  const disconnected = new AbortController()
+  outgoing.once('close', () => disconnected.abort())
+  // Writing to a client that has just disconnected emits an error, which must have a listener.
+  outgoing.on('error', () => disconnected.abort())
   try {
-    const packed = await packedReply(fault === undefined ? reply : spoilt(reply, fault), acceptsGzip(context))
-    context.get('entry').status = packed.status
-    outgoing.writeHead(packed.status, packed.headers)
-    await sendBody(outgoing, packed.body, fault, gone.signal)
+    const withFault = fault === undefined ? reply : withBodyFault(reply, fault)
+    const { status, headers, body } = await compress(withFault, acceptsGzip(context))
+    context.get('entry').status = status
+    outgoing.writeHead(status, headers)
+    await writeBody(outgoing, body, fault, disconnected.signal)
   } catch (error) {
-    // The client has left; nobody is there to be told.
-    if (gone.signal.aborted) return RESPONSE_ALREADY_SENT
+    // The client has disconnected, so the error cannot be reported.
+    if (disconnected.signal.aborted) return RESPONSE_ALREADY_SENT
     if (!outgoing.headersSent) throw error
-    // The status is out already, so the failure can only show as a body that breaks off.
+    // The status is already sent, so the only way to report the failure is to break off the body.
     incoming.socket.destroy()
   }
   return RESPONSE_ALREADY_SENT
 }
 
-/** Drops the connection so that the client sees a reset. */
-export function reset(context: SimulatorContext): Response {
+/** Resets the connection. */
+export function resetConnection(context: SimulatorContext): Response {
   context.env.incoming.socket.resetAndDestroy()
   return RESPONSE_ALREADY_SENT
 }
 
-/** Waits, but no longer than the client does. */
-export async function wait(context: SimulatorContext, ms: number): Promise<void> {
-  const gone = new AbortController()
-  const leave = () => gone.abort()
-  context.env.outgoing.once('close', leave)
+/** Waits, until the client disconnects at the latest. */
+export async function delay(context: SimulatorContext, ms: number): Promise<void> {
+  const disconnected = new AbortController()
+  const abort = () => disconnected.abort()
+  context.env.outgoing.once('close', abort)
   try {
-    await sleep(ms, undefined, { signal: gone.signal })
+    await sleep(ms, undefined, { signal: disconnected.signal })
   } catch (error) {
-    // A client that left is noticed again when its answer is sent.
-    if (!gone.signal.aborted) throw error
+    // The response to a disconnected client is handled in writeReply.
+    if (!disconnected.signal.aborted) throw error
   } finally {
-    context.env.outgoing.off('close', leave)
+    context.env.outgoing.off('close', abort)
   }
 }
 
@@ -65,15 +66,15 @@ function acceptsGzip(context: SimulatorContext): boolean {
   return header.split(',').some((coding) => /^\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*$).*)?$/i.test(coding))
 }
 
-async function packedReply(reply: Reply, acceptsGzip: boolean): Promise<Reply> {
+async function compress(reply: Reply, acceptsGzip: boolean): Promise<Reply> {
   const { body } = reply
   if (reply.mayCompress !== true || !acceptsGzip || typeof body === 'string' || Buffer.isBuffer(body)) return reply
   const { isLong, all } = await peek(body)
   if (!isLong) return { ...reply, body: all }
-  return { ...reply, headers: { ...reply.headers, 'Content-Encoding': 'gzip' }, body: gzipped(all) }
+  return { ...reply, headers: { ...reply.headers, 'Content-Encoding': 'gzip' }, body: gzip(all) }
 }
 
-/** Reads as far as it takes to know whether a body is worth packing; `all` is the body from its first byte. */
+/** Reads enough of a body to know whether to compress it. `all` is the body from its first byte. */
 async function peek(body: AsyncIterable<Buffer>): Promise<{ isLong: boolean; all: AsyncIterable<Buffer> }> {
   const iterator = body[Symbol.asyncIterator]()
   const first: Buffer[] = []
@@ -95,16 +96,16 @@ async function peek(body: AsyncIterable<Buffer>): Promise<{ isLong: boolean; all
   return { isLong: bytes > COMPRESSION_FROM_BYTES, all }
 }
 
-async function* gzipped(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  // The fastest level: a simulator's client should wait for itself, not for this.
-  const gzip = createGzip({ level: 1, chunkSize: GZIP_CHUNK_BYTES })
-  // A failure of the body destroys the packer, and so it is thrown below.
-  const feeding = pipeline(body, gzip).catch(() => {})
-  yield* gzip
-  await feeding
+async function* gzip(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  // The fastest level, so that clients do not wait for the simulator.
+  const compressor = createGzip({ level: 1, chunkSize: GZIP_CHUNK_BYTES })
+  // An error of the body destroys the compressor, which then throws it below.
+  const written = pipeline(body, compressor).catch(() => {})
+  yield* compressor
+  await written
 }
 
-async function sendBody(
+async function writeBody(
   outgoing: ServerResponse,
   body: Reply['body'],
   fault: Fault | undefined,
@@ -113,11 +114,12 @@ async function sendBody(
   const stop = fault?.kind === 'cut' || fault?.kind === 'stall' ? fault : undefined
   if (typeof body === 'string' || Buffer.isBuffer(body)) {
     if (stop === undefined) outgoing.end(body)
-    else await sendStopping(outgoing, [Buffer.from(body)], stop, signal)
-  } else await sendStopping(outgoing, body, stop, signal)
+    else await writeChunks(outgoing, [Buffer.from(body)], stop, signal)
+  } else await writeChunks(outgoing, body, stop, signal)
 }
 
-async function sendStopping(
+/** Writes a body. With `stop` it ends or pauses at the given byte. */
+async function writeChunks(
   outgoing: ServerResponse,
   body: AsyncIterable<Buffer> | Iterable<Buffer>,
   stop: (Fault & { kind: 'cut' | 'stall' }) | undefined,
@@ -129,13 +131,13 @@ async function sendStopping(
       await write(outgoing, chunk.subarray(0, untilStop), signal)
       chunk = chunk.subarray(untilStop)
       untilStop = Number.POSITIVE_INFINITY
-      if (stop?.kind === 'cut') return hangUp(outgoing)
+      if (stop?.kind === 'cut') return disconnect(outgoing)
       if (stop?.kind === 'stall') await stall(outgoing, stop.ms, signal)
     }
     await write(outgoing, chunk, signal)
     untilStop -= chunk.length
   }
-  if (stop?.kind === 'cut') hangUp(outgoing)
+  if (stop?.kind === 'cut') disconnect(outgoing)
   else outgoing.end()
 }
 
@@ -149,8 +151,8 @@ async function stall(outgoing: ServerResponse, ms: number, signal: AbortSignal):
   await sleep(ms, undefined, { signal })
 }
 
-/** Ends the connection once what was written is on its way, without the chunk that ends a body. */
-function hangUp(outgoing: ServerResponse): void {
+/** Ends the connection after everything written was sent, without the chunk that ends a body. */
+function disconnect(outgoing: ServerResponse): void {
   outgoing.flushHeaders()
   outgoing.socket?.destroySoon()
 }

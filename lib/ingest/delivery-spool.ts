@@ -7,50 +7,54 @@ import { makeDirectory } from '../core/make-directory.ts'
 import { isRunning } from '../core/process-alive.ts'
 import { ENDPOINTS, type EndpointName } from './endpoints.ts'
 
-/** Bytes after which the next records go to a new file, so that files of records that were sent can go. */
+/** The size at which a new file is started, so that files whose records were all sent can be deleted. */
 const SEGMENT_BYTES = 8 * 1024 * 1024
 
-/** A session on another machine whose directory has not been touched for so long has ended. */
+/** A session on another machine has ended if its directory was not touched for this long. */
 const ABANDONED_AFTER_MS = 60_000
 const TOUCH_EVERY_MS = 15_000
 
-/** Sessions of this very process, which its id does not tell from those of a process before. */
+/** Sessions of this process. An earlier process may have had the same process id. */
 const OWN_SESSIONS = new Set<string>()
 
-/** Where a record is. */
-export interface Place {
+/** Where the spool keeps a record. */
+export interface SpoolPosition {
   readonly segment: Segment
   readonly line: number
 }
 
-/** A file of records of one endpoint, a line each. Beside it, `.sent` has the ranges of lines that need not be sent again. */
+/**
+ * A file of records for one endpoint, one per line. A second file, `.sent`, has the ranges of lines that
+ * need not be sent again.
+ */
 interface Segment {
   readonly path: string
   readonly endpoint: EndpointName
   lines: number
   bytes: number
-  settled: number
-  /** Takes no further records. */
+  /** How many lines need not be sent again. */
+  done: number
+  /** No further records are appended. */
   isFull: boolean
   file: FileHandle | undefined
   sent: FileHandle | undefined
 }
 
 /** A record that an earlier session left. */
-export interface Recovered {
+export interface SpooledRecord {
   readonly endpoint: EndpointName
   readonly json: string
-  readonly place: Place
+  readonly position: SpoolPosition
 }
 
 /**
- * Records on disk until Mixpanel has answered for them. Each session has a directory of its own; one whose process has
- * ended is taken over whole by the next session that starts, and by that one alone. What survives is what a process
- * that is killed leaves, and not what a machine that loses power does.
+ * Keeps records on disk until Mixpanel has accepted or rejected them. Each session has a directory of
+ * its own. If its process has ended, exactly one later session takes over the whole directory. Records
+ * survive a killed process. They are not synced, so a power failure can lose the last ones.
  */
-export class Journal {
+export class DeliverySpool {
   readonly #parent: string
-  /** The name of the session's directory, and those of the directories that it has taken over. */
+  /** The name of this session's directory, and of the directories that it has taken over. */
   readonly #session: string
   readonly #directories: string[] = []
   readonly #current = new Map<EndpointName, Segment>()
@@ -64,29 +68,29 @@ export class Journal {
   }
 
   /** @throws MixloadError SPOOL_FAILED. */
-  static async open(parent: string): Promise<Journal> {
-    const journal = new Journal(parent)
-    journal.#own(journal.#session)
-    await guarded(parent, () => makeDirectory(join(parent, journal.#session), 0o700))
-    journal.#touch = setInterval(() => {
+  static async open(parent: string): Promise<DeliverySpool> {
+    const spool = new DeliverySpool(parent)
+    spool.#own(spool.#session)
+    await withSpoolErrors(parent, () => makeDirectory(join(parent, spool.#session), 0o700))
+    spool.#touch = setInterval(() => {
       const now = new Date()
-      for (const name of journal.#directories) utimes(join(parent, name), now, now).catch(() => {})
+      for (const name of spool.#directories) utimes(join(parent, name), now, now).catch(() => {})
     }, TOUCH_EVERY_MS)
-    journal.#touch.unref()
-    return journal
+    spool.#touch.unref()
+    return spool
   }
 
-  /** What sessions before have left, oldest first in each of them. */
-  async *recovered(): AsyncGenerator<Recovered> {
-    for (const name of (await guarded(this.#parent, () => readdir(this.#parent))).sort()) {
+  /** Takes over the records that earlier sessions left, oldest first within each session. */
+  async *recover(): AsyncGenerator<SpooledRecord> {
+    for (const name of (await withSpoolErrors(this.#parent, () => readdir(this.#parent))).sort()) {
       const directory = join(this.#parent, name)
-      if (name === this.#session || !(await guarded(directory, () => isAbandoned(directory, name)))) continue
+      if (name === this.#session || !(await withSpoolErrors(directory, () => isAbandoned(directory, name)))) continue
       const claimedName = sessionName()
       this.#own(claimedName)
       const claimed = join(this.#parent, claimedName)
-      // Of two sessions that start at once, one finds nothing to rename.
-      if (!(await moved(directory, claimed))) continue
-      for (const file of (await readdir(claimed)).sort()) yield* this.#recoveredFrom(join(claimed, file), file)
+      // If two sessions start at the same time, only one of them can rename the directory.
+      if (!(await renamed(directory, claimed))) continue
+      for (const file of (await readdir(claimed)).sort()) yield* this.#recoverFile(join(claimed, file), file)
     }
   }
 
@@ -95,11 +99,11 @@ export class Journal {
     this.#directories.push(name)
   }
 
-  async *#recoveredFrom(path: string, file: string): AsyncGenerator<Recovered> {
+  async *#recoverFile(path: string, file: string): AsyncGenerator<SpooledRecord> {
     const endpoint = /^\d+-([a-z]+)\.ndjson$/.exec(file)?.[1] as EndpointName | undefined
     if (endpoint === undefined || !Object.hasOwn(ENDPOINTS, endpoint)) return
-    const text = await guarded(path, () => readFile(path, 'utf8'))
-    // The process may have ended in the middle of a line, and then nobody was told that it was kept.
+    const text = await withSpoolErrors(path, () => readFile(path, 'utf8'))
+    // A line that a killed process left incomplete was never reported as kept.
     const lines = text
       .slice(0, text.lastIndexOf('\n') + 1)
       .split('\n')
@@ -111,49 +115,49 @@ export class Journal {
       endpoint,
       lines: lines.length,
       bytes: Buffer.byteLength(text),
-      settled: lines.length - left.length,
+      done: lines.length - left.length,
       isFull: true,
       file: undefined,
       sent: undefined,
     }
     if (left.length === 0) await this.#remove(segment)
-    for (const { json, line } of left) yield { endpoint, json, place: { segment, line } }
+    for (const { json, line } of left) yield { endpoint, json, position: { segment, line } }
   }
 
-  /** Keeps records, and gives their places once a process that is killed would leave them. */
-  append(endpoint: EndpointName, records: readonly string[]): Promise<readonly Place[]> {
-    return this.#inTurn(async () => {
+  /** Writes records, and returns their positions once they would survive a killed process. */
+  append(endpoint: EndpointName, records: readonly string[]): Promise<readonly SpoolPosition[]> {
+    return this.#serialized(async () => {
       const segment = await this.#segment(endpoint)
       const bytes = Buffer.from(`${records.join('\n')}\n`)
       try {
         await segment.file?.appendFile(bytes)
       } catch (error) {
-        await this.#giveUp(segment)
+        await this.#discardIncomplete(segment)
         throw error
       }
       const first = segment.lines
       segment.lines += records.length
       segment.bytes += bytes.length
       if (segment.bytes >= SEGMENT_BYTES) segment.isFull = true
-      return records.map((_, at) => ({ segment, line: first + at }))
+      return records.map((_, index) => ({ segment, line: first + index }))
     })
   }
 
-  /** Takes what was written in part out of a segment: its call fails, and it must not be sent all the same. */
-  async #giveUp(segment: Segment): Promise<void> {
+  /** Removes records that were written in part: their call fails, so they must not be sent later. */
+  async #discardIncomplete(segment: Segment): Promise<void> {
     segment.isFull = true
-    // Making a file shorter takes no room. Where even that fails, what is cut is no record.
+    // Truncating needs no disk space. If it fails as well, recovery skips the incomplete line.
     await segment.file?.truncate(segment.bytes).catch(() => {})
-    if (segment.settled === segment.lines) await this.#remove(segment)
+    if (segment.done === segment.lines) await this.#remove(segment)
   }
 
-  /** Notes that these records need not be sent again. */
-  settle(places: readonly Place[]): Promise<void> {
-    return this.#inTurn(async () => {
-      const bySegment = Map.groupBy(places, ({ segment }) => segment)
+  /** Marks records as done, so that they are not sent again. */
+  markDone(positions: readonly SpoolPosition[]): Promise<void> {
+    return this.#serialized(async () => {
+      const bySegment = Map.groupBy(positions, ({ segment }) => segment)
       for (const [segment, ofSegment] of bySegment) {
-        segment.settled += ofSegment.length
-        if (segment.settled === segment.lines) await this.#remove(segment)
+        segment.done += ofSegment.length
+        if (segment.done === segment.lines) await this.#remove(segment)
         else {
           segment.sent ??= await open(`${segment.path}.sent`, 'a', 0o600)
           await segment.sent.appendFile(rangesOf(ofSegment.map(({ line }) => line)))
@@ -162,14 +166,14 @@ export class Journal {
     })
   }
 
-  /** Ends the session. What was not settled stays for the next one. */
+  /** Ends the session. Records that are not done stay for the next session. */
   async close(): Promise<void> {
     clearInterval(this.#touch)
-    await this.#inTurn(async () => {
+    await this.#serialized(async () => {
       for (const segment of this.#current.values()) await closeFiles(segment)
     })
     for (const name of this.#directories) {
-      // One that is not empty stays for the next session.
+      // A directory that is not empty stays for the next session.
       await rmdir(join(this.#parent, name)).catch(() => {})
       OWN_SESSIONS.delete(name)
     }
@@ -181,7 +185,7 @@ export class Journal {
     this.#number++
     const path = join(this.#parent, this.#session, `${String(this.#number).padStart(6, '0')}-${endpoint}.ndjson`)
     const file = await open(path, 'ax', 0o600)
-    const segment: Segment = { path, endpoint, lines: 0, bytes: 0, settled: 0, isFull: false, file, sent: undefined }
+    const segment: Segment = { path, endpoint, lines: 0, bytes: 0, done: 0, isFull: false, file, sent: undefined }
     this.#current.set(endpoint, segment)
     return segment
   }
@@ -189,22 +193,23 @@ export class Journal {
   async #remove(segment: Segment): Promise<void> {
     if (this.#current.get(segment.endpoint) === segment) this.#current.delete(segment.endpoint)
     await closeFiles(segment)
-    // The records first: without them, what was sent of them means nothing.
+    // The records first: if only `.sent` were deleted, they would be sent again.
     await rm(segment.path, { force: true })
     await rm(`${segment.path}.sent`, { force: true })
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#work.then(() => guarded(this.#parent, work))
-    this.#work = mine.then(
+  /** Runs one piece of work after the other. */
+  #serialized<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#work.then(() => withSpoolErrors(this.#parent, work))
+    this.#work = result.then(
       () => {},
       () => {},
     )
-    return mine
+    return result
   }
 }
 
-/** Host and process tell whether the session has ended; the rest makes the name one of its own. */
+/** Host and process id show whether the session has ended; the rest makes the name unique. */
 function sessionName(): string {
   return `${hostname().replace(/[^\w.]+/g, '_')}-${process.pid}-${randomUUID().slice(0, 8)}`
 }
@@ -217,13 +222,13 @@ async function isAbandoned(directory: string, name: string): Promise<boolean> {
   return Date.now() - (await stat(directory)).mtimeMs > ABANDONED_AFTER_MS
 }
 
-async function moved(from: string, to: string): Promise<boolean> {
+async function renamed(from: string, to: string): Promise<boolean> {
   try {
     await rename(from, to)
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
-    throw spoolFailure(from, error)
+    throw spoolError(from, error)
   }
 }
 
@@ -234,7 +239,7 @@ async function sentLines(path: string): Promise<ReadonlySet<number>> {
     text = await readFile(`${path}.sent`, 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return sent
-    throw spoolFailure(path, error)
+    throw spoolError(path, error)
   }
   for (const [, first, last] of text.matchAll(/^(\d+)-(\d+)$/gm)) {
     for (let line = Number(first); line <= Number(last); line++) sent.add(line)
@@ -242,13 +247,13 @@ async function sentLines(path: string): Promise<ReadonlySet<number>> {
   return sent
 }
 
-/** `first-last`, a line for each run of numbers. */
+/** Returns `first-last` for each range of consecutive numbers, one per line. */
 function rangesOf(lines: readonly number[]): string {
-  const sorted = [...lines].sort((one, other) => one - other)
+  const sorted = [...lines].sort((a, b) => a - b)
   let text = ''
   let first = sorted[0] ?? 0
-  for (const [at, line] of sorted.entries()) {
-    const next = sorted[at + 1]
+  for (const [index, line] of sorted.entries()) {
+    const next = sorted[index + 1]
     if (next === line + 1) continue
     text += `${first}-${line}\n`
     first = next ?? 0
@@ -263,18 +268,19 @@ async function closeFiles(segment: Segment): Promise<void> {
   segment.sent = undefined
 }
 
-async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
+/** Turns errors of the file system into MixloadErrors. */
+async function withSpoolErrors<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    throw error instanceof MixloadError ? error : spoolFailure(path, error)
+    throw error instanceof MixloadError ? error : spoolError(path, error)
   }
 }
 
-function spoolFailure(path: string, error: unknown): MixloadError {
+function spoolError(path: string, error: unknown): MixloadError {
   return new MixloadError(
     'SPOOL_FAILED',
-    `Cannot keep records in the spool at ${path}: ${messageOf(error)}. Free space there or name another directory.`,
+    `Cannot write to the spool at ${path}: ${messageOf(error)}. Free disk space or use another directory.`,
     { cause: error },
   )
 }

@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import { LineScanner, type LineVerdict } from '../../scan/line-scanner.ts'
-import { editedLine, eventName, type LineEdit, sentMoment, timeNumber } from './event-line.ts'
+import { editLine, eventName, type LineEdit, timeNumber, toUtcMs } from './event-line.ts'
+import { passesFastCheck } from './fast-import-check.ts'
 import { isIdentityEvent } from './identity.ts'
 import { isInFuture } from './import-rules.ts'
-import { isSurelyValid } from './sure-import.ts'
 
 const COMMA = 0x2c
 const SPACE = 0x20
 
-/** What Mixpanel never stores: who may send, and where from. */
+/** Properties that Mixpanel does not store. */
 const NOT_STORED = ['token', 'ip'] as const
 
-/** What Mixpanel puts on, or takes off, whatever else an event has. */
-const TOUCHED: ReadonlySet<string> = new Set([
+/** Properties that Mixpanel adds, changes or removes, and properties that the rules of an import refer to. */
+const HANDLED: ReadonlySet<string> = new Set([
   ...NOT_STORED,
   '$import',
   '$mp_api_timestamp_ms',
@@ -24,35 +24,38 @@ const TOUCHED: ReadonlySet<string> = new Set([
   '$device_id',
 ])
 
-/** An event as it is stored. */
-export interface StampedEvent {
-  /** Ends in 0x0A; its `time` is in milliseconds. */
+/** An event as Mixpanel stores it. */
+export interface EnrichedEvent {
+  /** Ends in 0x0A. Its `time` is in milliseconds. */
   readonly line: Buffer
   readonly name: string
   readonly utcMs: number
 }
 
-/** Puts on lines of events what Mixpanel adds, and takes off what it does not keep; every other byte stays as sent. */
-export class EventStamp {
+/**
+ * Adds to the lines of events what Mixpanel adds on ingestion, and removes what it does not store. All other
+ * bytes stay as they were sent.
+ */
+export class EventEnricher {
   readonly #scanner = new LineScanner()
-  /** Of each touched property of the line, its last token, which is the one that counts where a name repeats. */
+  /** The token of each handled property. Of duplicate properties, the last one counts. */
   readonly #tokens = new Map<string, number>()
 
   /**
-   * The stored form of a line that ends in 0x0A and holds a valid event of this name. `put` has values as JSON, of
-   * properties that {@link TOUCHED} names.
+   * Enriches a line that ends in 0x0A and is a valid event with this name. `added` has the JSON of further
+   * properties, which must be among {@link HANDLED}.
    */
-  stamped(name: string, line: Buffer, now: number, put: Readonly<Record<string, string>>): StampedEvent {
+  enrich(name: string, line: Buffer, now: number, added: Readonly<Record<string, string>>): EnrichedEvent {
     this.#scan(line)
-    return this.#stamp(name, line, now, put)
+    return this.#enrichScanned(name, line, now, added)
   }
 
-  /** As {@link stamped}, of a line that an import takes for sure; undefined where that is not known yet. */
-  sure(line: Buffer, now: number, put: Readonly<Record<string, string>>): StampedEvent | undefined {
+  /** Like {@link enrich}, if the fast check shows that the line is valid; otherwise undefined. */
+  enrichIfValid(line: Buffer, now: number, added: Readonly<Record<string, string>>): EnrichedEvent | undefined {
     const verdict = this.#scan(line)
-    if (!isSurelyValid({ bytes: line, scanner: this.#scanner, verdict, tokens: this.#tokens }, now)) return undefined
+    if (!passesFastCheck({ bytes: line, scanner: this.#scanner, verdict, tokens: this.#tokens }, now)) return undefined
     const name = eventName(this.#scanner, line)
-    return name.trim() === '' || isIdentityEvent(name) ? undefined : this.#stamp(name, line, now, put)
+    return name.trim() === '' || isIdentityEvent(name) ? undefined : this.#enrichScanned(name, line, now, added)
   }
 
   #scan(line: Buffer): LineVerdict {
@@ -61,13 +64,13 @@ export class EventStamp {
     return verdict
   }
 
-  #stamp(name: string, line: Buffer, now: number, put: Readonly<Record<string, string>>): StampedEvent {
+  #enrichScanned(name: string, line: Buffer, now: number, added: Readonly<Record<string, string>>): EnrichedEvent {
     const scanner = this.#scanner
     const time = timeNumber(scanner, line)
-    const sentMs = sentMoment(time)
+    const sentMs = toUtcMs(time)
     const utcMs = Number.isNaN(sentMs) || isInFuture(sentMs, now) ? now : sentMs
     const values: Record<string, string> = {
-      ...put,
+      ...added,
       $mp_api_timestamp_ms: String(now),
       mp_processing_time_ms: String(now),
       ...(scanner.hasInsertId ? {} : { $insert_id: JSON.stringify(randomUUID()) }),
@@ -75,18 +78,18 @@ export class EventStamp {
     }
     const removed = this.#removals(line)
     const edits: LineEdit[] = []
-    let added = ''
+    let appended = ''
     for (const [property, json] of Object.entries(values)) {
       const token = this.#tokens.get(property)
-      if (token === undefined) added += `,${JSON.stringify(property)}:${json}`
+      if (token === undefined) appended += `,${JSON.stringify(property)}:${json}`
       else edits.push({ start: this.#start(token), end: this.#end(token), text: json })
     }
-    // A valid record has a property, so there is a last one to add behind.
+    // A valid record has at least one property, after which the others are appended.
     const last = this.#end(scanner.topLevelFrom - 1)
     const isEmpty = removed.length === scanner.topLevelFrom
-    edits.push(...removed, { start: last, end: last, text: isEmpty ? added.slice(1) : added })
+    edits.push(...removed, { start: last, end: last, text: isEmpty ? appended.slice(1) : appended })
     edits.sort((a, b) => a.start - b.start || a.end - b.end)
-    return { line: editedLine(line, 0, line.length, edits), name, utcMs }
+    return { line: editLine(line, 0, line.length, edits), name, utcMs }
   }
 
   #findTokens(): void {
@@ -94,17 +97,17 @@ export class EventStamp {
     this.#tokens.clear()
     for (let token = 0; token < topLevelFrom; token++) {
       const name = properties.names[property[token] as number] as string
-      if (TOUCHED.has(name)) this.#tokens.set(name, token)
+      if (HANDLED.has(name)) this.#tokens.set(name, token)
     }
   }
 
-  /** Each with the comma that separates it from what is left. */
+  /** Returns the edits that remove properties, each with a comma next to it. */
   #removals(line: Buffer): LineEdit[] {
     const keys = new Map<number, number>()
     for (const name of NOT_STORED) {
       const token = this.#tokens.get(name)
       const key = token === undefined ? -1 : line.lastIndexOf(JSON.stringify(name), this.#start(token))
-      // A name that is spelled with escapes stays: no sender writes it so.
+      // A name with escapes is not found and stays. No SDK writes one.
       if (token !== undefined && key >= 0) keys.set(token, key)
     }
     const count = this.#scanner.topLevelFrom
@@ -112,9 +115,9 @@ export class EventStamp {
     while (keys.has(firstKept)) firstKept++
     return [...keys].map(([token, start]) => {
       const end = this.#end(token)
-      // Those before the first that stays take the comma behind them, the others the one before.
-      if (token > firstKept) return { start: before(line, start), end, text: '' }
-      return { start, end: token === count - 1 ? end : after(line, end), text: '' }
+      // Before the first kept property the comma after it is removed, otherwise the comma before it.
+      if (token > firstKept) return { start: commaBefore(line, start), end, text: '' }
+      return { start, end: token === count - 1 ? end : commaAfter(line, end), text: '' }
     })
   }
 
@@ -127,13 +130,13 @@ export class EventStamp {
   }
 }
 
-function after(line: Buffer, at: number): number {
+function commaAfter(line: Buffer, at: number): number {
   let next = at
   while (line[next] === SPACE) next++
   return line[next] === COMMA ? next + 1 : at
 }
 
-function before(line: Buffer, at: number): number {
+function commaBefore(line: Buffer, at: number): number {
   let previous = at - 1
   while (line[previous] === SPACE) previous--
   return line[previous] === COMMA ? previous : at

@@ -3,8 +3,8 @@ import { OVERFLOW_COLUMN } from '../columns/registry.ts'
 import { isRaw, numberOfRaw, parseLossless } from '../core/lossless-json.ts'
 import { recordJson } from './property-values.ts'
 
-/** Properties that Mixpanel makes itself when it takes an event in, so that they mean nothing in another project. */
-const MADE_BY_MIXPANEL = new Set([
+/** Properties that Mixpanel adds on ingestion. They mean nothing in another project. */
+const ADDED_BY_MIXPANEL = new Set([
   'mp_processing_time_ms',
   '$mp_api_timestamp_ms',
   '$mp_api_endpoint',
@@ -19,94 +19,96 @@ const MADE_BY_MIXPANEL = new Set([
   '$failure_description',
 ])
 
-/** Whole numbers of more digits than JavaScript keeps. */
+/** Matches whole numbers that may have more digits than JavaScript keeps. */
 const LONG_NUMBER = /\d{16}/
 
-/** Makes events again of rows of the table `export`, or of its views, given as the JSON of an object by column name. */
-export class Replay {
+/** Converts rows of the table `export`, or of its views, back to the events that they were loaded from. */
+export class RowToEvent {
   readonly #columns: ReadonlyMap<string, Column>
 
-  /** `columns`: those that the table has. */
+  /** `columns`: the columns of the table. */
   constructor(columns: readonly Column[]) {
     this.#columns = new Map(columns.map((column) => [column.name, column]))
   }
 
   /**
-   * The JSON of a row's event. Properties have their own names again, and what is in companion columns and in `_more` is
-   * back in its place; a column that the table has not is a property of its own name. The person is the one that the event
-   * came with, so that a replay after a merge is the same as one before.
+   * Returns the JSON of a row's event; the row is the JSON of an object by column name. Properties get
+   * their original names, with the values of companion columns and of `_more`. A column that the table
+   * does not have becomes a property of its own name. `distinct_id` is the id that the event was sent
+   * with, so that the result does not depend on later merges of ids.
    */
-  event(row: string): string {
+  convert(row: string): string {
     const values = (LONG_NUMBER.test(row) ? parseLossless(row) : JSON.parse(row)) as Readonly<Record<string, unknown>>
     let event: unknown
-    let before: unknown
-    // No object, where a property called __proto__ would be lost.
+    let originalId: unknown
+    // A Map, because an object would lose a property named __proto__.
     const properties = new Map<string, unknown>()
-    const misfits: [string, unknown][] = []
+    const exactValues: [string, unknown][] = []
     for (const [name, value] of Object.entries(values)) {
       if (value === null) continue
       const column = this.#columns.get(name)
       const property = column === undefined ? ownName(name) : column.property
-      if (name === OVERFLOW_COLUMN) misfits.push(...overflowEntries(value))
-      else if (column?.role === 'companion') misfits.push([property ?? EXACT_EVENT, this.#misfit(column, value)])
+      if (name === OVERFLOW_COLUMN) exactValues.push(...overflowEntries(value))
+      else if (column?.role === 'companion')
+        exactValues.push([property ?? EXACT_EVENT, this.#companionValue(column, value)])
       else if (column?.role === 'fixed' && name === 'event') event = value
-      else if (property === '$distinct_id_before_identity') before = value
-      else if (property !== null) properties.set(property, restored(column, value))
+      else if (property === '$distinct_id_before_identity') originalId = value
+      else if (property !== null) properties.set(property, restoredValue(column, value))
     }
-    // These stand in the row beside a value that is cut, or beside none.
-    for (const [property, value] of misfits) {
+    // They replace the value of the property's own column, which is truncated or null.
+    for (const [property, value] of exactValues) {
       if (property === EXACT_EVENT) event = value
       else properties.set(property, value)
     }
-    for (const name of MADE_BY_MIXPANEL) properties.delete(name)
-    properties.set('distinct_id', before ?? properties.get('distinct_id') ?? '')
+    for (const name of ADDED_BY_MIXPANEL) properties.delete(name)
+    properties.set('distinct_id', originalId ?? properties.get('distinct_id') ?? '')
     return recordJson({ event: event ?? '', properties: Object.fromEntries(properties) })
   }
 
-  /** The value of a companion: the characters of a text, or the JSON of anything else; which of them, its owner's type tells. */
-  #misfit(column: Column, value: unknown): unknown {
+  /** A companion holds the characters of a text or the JSON of another value. The type of its owner decides which. */
+  #companionValue(column: Column, value: unknown): unknown {
     if (typeof value !== 'string') return value
-    const parsed = parsedJson(value)
+    const parsed = parseJson(value)
     if (parsed === undefined) return value
-    // A number that fits is in the owner; so one that is here was a text, or has too many digits.
+    // The owner holds numbers that fit, so a short number here was sent as a text.
     const owner = column.owner === undefined ? undefined : this.#columns.get(column.owner)
     const isNumeric = owner?.type === 'double' || owner?.type === 'bigint' || owner?.property === 'time'
     return isNumeric && numberOfRaw(parsed) !== undefined && !LONG_NUMBER.test(value) ? value : parsed
   }
 }
 
-/** In the overflow, beside a property that may be called event. */
+/** The key of the event's exact name among the overflow, where a property may be named `event`. */
 const EXACT_EVENT = '../event'
 
-/** A computed column is a property, unless it has a name as mixload's own columns have. */
+/** Returns the property of a computed column. Names that begin with `_` belong to mixload. */
 function ownName(name: string): string | null {
   return name.startsWith('_') ? null : name
 }
 
 function overflowEntries(value: unknown): [string, unknown][] {
-  const object: unknown = typeof value === 'string' ? parsedJson(value) : value
+  const object: unknown = typeof value === 'string' ? parseJson(value) : value
   if (typeof object !== 'object' || object === null || isRaw(object)) return []
-  // The last of two properties of one name counts; the others are kept for people only.
+  // Of duplicate properties, the last one counts. The others are kept for reading only.
   return Object.entries(object).filter(([name]) => !name.endsWith(' (superseded)'))
 }
 
-function restored(column: Column | undefined, value: unknown): unknown {
+function restoredValue(column: Column | undefined, value: unknown): unknown {
   if (column?.type !== 'timestamptz' || typeof value !== 'string') return value
-  const ms = momentOf(value)
+  const ms = timestampMs(value)
   if (Number.isNaN(ms)) return value
   if (column.property === 'time') return ms
-  // As Mixpanel writes dates: UTC, without a zone.
+  // Mixpanel writes dates in UTC without a zone.
   const iso = new Date(ms).toISOString()
   return ms % 1000 === 0 ? iso.slice(0, 19) : iso.slice(0, 23)
 }
 
-/** The milliseconds of a moment as warehouses write it, such as `2026-08-31 12:00:00.5+00`. */
-function momentOf(text: string): number {
+/** Parses a timestamp as warehouses write it, such as `2026-08-31 12:00:00.5+00`. */
+function timestampMs(text: string): number {
   const iso = text.replace(' ', 'T').replace(/ ?UTC$/, 'Z')
   return Date.parse(iso.replace(/([+-]\d{2})$/, '$1:00'))
 }
 
-function parsedJson(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return parseLossless(text)
   } catch {
