@@ -112,7 +112,10 @@ const SITUATIONS: Readonly<Record<string, Situation>> = {
   'BigQuery’s key is damaged': destination(() => `bigquery://p/d?key_file=${join(place.directory, 'key.json')}`),
 }
 
-/** Runs a command for a few seconds at most, and gathers what others can see of it meanwhile. */
+/**
+ * Runs a command until it ends, or for a while after it has printed something, and gathers what others can see of it
+ * meanwhile.
+ */
 async function observed(
   command: keyof typeof COMMANDS,
   isJson: boolean,
@@ -130,12 +133,11 @@ async function observed(
     }),
   )
   const end = ended(child)
+  let printedAt: number | undefined
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', () => (printedAt ??= performance.now()))
+  const isEnough = () => printedAt !== undefined && performance.now() - printedAt > WATCHED_MS
   let seen = ''
-  for (
-    let waited = 0;
-    waited < SECONDS_MAX * 1000 && child.exitCode === null && child.signalCode === null;
-    waited += 20
-  ) {
+  while (!isEnough() && child.exitCode === null && child.signalCode === null) {
     for (const file of ['cmdline', 'comm']) {
       try {
         seen += readFileSync(`/proc/${child.pid}/${file}`, 'latin1')
@@ -149,8 +151,8 @@ async function observed(
   return { ...(await end), seen }
 }
 
-/** Commands that go on, or try again, are ended then. */
-const SECONDS_MAX = 3
+/** Commands that go on, or try again, are ended so long after they have printed something. */
+const WATCHED_MS = 2500
 
 it.each(Object.entries(SITUATIONS))(
   'where %s, no command tells a secret, or leaves one in files, in the warehouse or in the list of processes',

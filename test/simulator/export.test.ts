@@ -78,7 +78,10 @@ test('today is the day in the zone of the project', async () => {
   const utcDay = new Date().toISOString().slice(0, 10)
   const behind = new Date(Date.now() - 11 * 3_600_000).toISOString().slice(0, 10)
   expect((await exported(simulator, behind, behind)).status).toBe(200)
-  if (behind !== utcDay) expect((await exported(simulator, utcDay, utcDay)).status).toBe(400)
+  const { status } = await exported(simulator, utcDay, utcDay)
+  // At some hours the day is the same, and at some moment of this test it may have become so.
+  const isSame = new Date(Date.now() - 11 * 3_600_000).toISOString().slice(0, 10) === utcDay
+  if (!isSame) expect(status).toBe(400)
 })
 
 test('the event filter takes names as they are read, not as they are written', async () => {

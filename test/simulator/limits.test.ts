@@ -98,8 +98,11 @@ test('strangers take nothing from the budget', async () => {
 
 test('by default three exports a second', async () => {
   await using simulator = await startSimulator()
-  const answers = await Promise.all(Array.from({ length: 5 }, () => exported(simulator, DAY, DAY)))
-  expect(answers.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(4)
+  const began = performance.now()
+  const answers = await Promise.all(Array.from({ length: 40 }, () => exported(simulator, DAY, DAY)))
+  const seconds = Math.ceil((performance.now() - began) / 1000)
+  // In so many seconds and the one that begins with the last of them.
+  expect(answers.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(3 * (seconds + 1))
   expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThanOrEqual(1)
 })
 
