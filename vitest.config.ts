@@ -6,8 +6,10 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/postgres/global-setup.ts'],
     setupFiles: ['test/setup.ts'],
-    testTimeout: timeLimitMs(120_000),
-    hookTimeout: 60_000,
+    // Far more than is needed: they end what hangs, also on a machine that has much else to do.
+    testTimeout: timeLimitMs(300_000),
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 60_000, interval: 20 } },
     maxWorkers: 2,
   },
 })

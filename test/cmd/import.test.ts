@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -110,9 +110,12 @@ describe('mixload import', () => {
       // Of the eight requests at once the first one is answered, whichever comes first.
       place.simulator.fault({ kind: 'slow-first-byte', ms: 60_000, skip: 9, times: 1000, match: { path: '/import' } })
       const child = place.start(['import', path], place.environment(token))
-      await expect.poll(() => place.simulator.requests.length, { timeout: 20_000 }).toBeGreaterThan(9)
-      // The state is written every half second at most.
-      await new Promise((resolve) => setTimeout(resolve, 700))
+      await expect.poll(() => place.simulator.requests.length).toBeGreaterThan(9)
+      // How far it is gets to the disk a while after the answer.
+      const states = join(place.directory, 'state', 'import')
+      await expect
+        .poll(() => existsSync(states) && readdirSync(states).some((name) => name.endsWith('.json')))
+        .toBe(true)
       child.kill(end)
       expect((await ended(child)).code).toBe(code)
       place.simulator.clearFaults()

@@ -9,7 +9,7 @@ export interface Moment {
   readonly atMs: number
 }
 
-/** A stage of a run, by the events in the log between which it lies. */
+/** A stage of a run, named by the events in the log that begin and end it. */
 export interface Stage {
   readonly begins: string
   readonly ends: string

@@ -20,8 +20,6 @@ export const SHORT: Partial<Timing> = {
   retryDelayMs: 1,
   pollMs: 1,
   jobAttempts: 3,
-  jobWaitMs: 300,
-  stopWaitMs: 100,
   updatesPerTenSeconds: Number.POSITIVE_INFINITY,
   partitionedUpdatesPerTenSeconds: Number.POSITIVE_INFINITY,
 }

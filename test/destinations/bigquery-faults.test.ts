@@ -196,9 +196,11 @@ describe('a job that fails for good', () => {
 })
 
 describe('a job that does not come to its end', () => {
+  const timing = { jobWaitMs: 300 }
+
   it('is stopped after a while; the load can be done again', async () => {
     await using place = await fakePlace()
-    const destination = await opened(place)
+    const destination = await opened(place, { timing })
     place.fake.jobs.courseOf = ({ id }) => (/_rows_1$/.test(id) ? 'stuck' : 'at-once')
     await expectFailure(load(destination, 'load-1', TEN), 'DESTINATION_UNAVAILABLE')
     expect(place.rows(TABLE)).toEqual([])
@@ -209,7 +211,7 @@ describe('a job that does not come to its end', () => {
 
   it('and is done when it is told to stop counts as done', async () => {
     await using place = await fakePlace()
-    const destination = await opened(place)
+    const destination = await opened(place, { timing })
     place.fake.jobs.courseOf = ({ id }) => (/_rows_1$/.test(id) ? 'done-when-cancelled' : 'at-once')
     await load(destination, 'load-1', TEN)
     await expectLoaded(place, destination)

@@ -11,6 +11,7 @@ import {
   load,
   makeTable,
   manyRows,
+  rejectsOf,
   relationOf,
   TABLE,
   thing,
@@ -78,12 +79,14 @@ describe('on BigQuery', () => {
     }
     const first = await open()
     await makeTable(first)
+    const begin = performance.now()
+    await load(first, 'load-0', manyRows(100, '2026-08-03'), { rejects: rejectsOf('x') })
+    const usualMs = performance.now() - begin
     await first[Symbol.asyncDispose]()
     for (let count = 0; count < KILLS; count++) {
       const child = startChild('load', place, dataset, directory)
       expect(await told(child)).toBe('open')
-      // The first load takes some 300 ms.
-      await sleep(count * 40)
+      await sleep((usualMs * 1.2 * count) / KILLS)
       await kill(child)
       await using destination = await open()
       const ledger = (await destination.ledger(TABLE)).map(({ loadId }) => loadId)

@@ -154,12 +154,12 @@ describe('a directory of Parquet files', () => {
         else said.push(message as Reading)
       })
       await isReading
-      for (let at = 1; at <= 40; at++)
+      const hasEnough = () => said.length > 10 && said.some((reading) => 'rows' in reading)
+      for (let at = 1; at <= 40 || !hasEnough(); at++)
         await load(destination, `load-${at}`, manyRows(1000 + at, DAY), { mode: { kind } })
       const ended = once(reader, 'exit')
       reader.send('enough')
       await ended
-      expect(said.length).toBeGreaterThan(10)
       for (const reading of said) {
         if ('failed' in reading) continue
         for (const { id, count } of reading.rows) expect(count).toBe(1000 + Number(id.slice('load-'.length)))

@@ -159,16 +159,13 @@ describe('in Postgres', () => {
       })
       const second = await connection()
       const waits: number[] = []
-      for (const end = performance.now() + 1500; performance.now() < end; ) {
+      // Some do wait, so that the lock was really asked for. None waits until it is given, since that is after all of them.
+      while (waits.length <= 20 || Math.max(...waits) <= LOCKS.lockTimeoutMs / 3) {
         const began = performance.now()
         await query(second, READ)
         waits.push(performance.now() - began)
       }
       expect(hasEnded).toBe(false)
-      // Some did wait, so that the lock was really asked for; none by far as long as it was held.
-      expect(Math.max(...waits)).toBeGreaterThan(LOCKS.lockTimeoutMs / 3)
-      expect(Math.max(...waits)).toBeLessThan(LOCKS.lockTimeoutMs + 1000)
-      expect(waits.length).toBeGreaterThan(20)
       await reader.query('COMMIT')
       await adding
       expect((await destination.columns(TABLE)).map(({ name }) => name)).toContain('later')
@@ -241,9 +238,7 @@ describe('in Postgres', () => {
       while ((await backends()).every(({ wait_event_type }) => wait_event_type !== 'Lock'));
       controller.abort(REASON)
       await expect(loading).rejects.toBe(REASON)
-      for (const end = performance.now() + 5000; (await backends()).length > 0; ) {
-        expect(performance.now()).toBeLessThan(end)
-      }
+      await expect.poll(backends).toEqual([])
       await writer.query('COMMIT')
       expect(await place.query(`SELECT name FROM mixpanel.${TABLE}`)).toEqual([{ name: 'mine' }])
       await load(destination, 'load-2', manyRows(5, DAY), { mode: ALL })

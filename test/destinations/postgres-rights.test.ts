@@ -122,11 +122,11 @@ describe('rights in Postgres', () => {
       CREATE FUNCTION decoy.max(timestamptz) RETURNS timestamptz LANGUAGE plpgsql AS 'BEGIN RAISE ''decoy''; END';
       CREATE DOMAIN decoy.text AS varchar(1);
       ALTER ROLE "${loader}" SET search_path = decoy, pg_catalog;
-      ALTER ROLE "${loader}" SET statement_timeout = '100ms';
-      ALTER ROLE "${loader}" SET lock_timeout = '100ms';
-      ALTER ROLE "${loader}" SET idle_in_transaction_session_timeout = '100ms';
-      ALTER ROLE "${loader}" SET idle_session_timeout = '200ms';
-      ALTER ROLE "${loader}" SET transaction_timeout = '100ms';
+      ALTER ROLE "${loader}" SET statement_timeout = '500ms';
+      ALTER ROLE "${loader}" SET lock_timeout = '500ms';
+      ALTER ROLE "${loader}" SET idle_in_transaction_session_timeout = '500ms';
+      ALTER ROLE "${loader}" SET idle_session_timeout = '500ms';
+      ALTER ROLE "${loader}" SET transaction_timeout = '500ms';
       ALTER ROLE "${loader}" SET DateStyle = 'German, DMY';
       ALTER ROLE "${loader}" SET TimeZone = 'Asia/Kathmandu';
       ALTER ROLE "${loader}" SET standard_conforming_strings = off;
@@ -135,10 +135,10 @@ describe('rights in Postgres', () => {
       ALTER ROLE "${loader}" SET extra_float_digits = -15`)
     const destination = as(loader)
     await destination.open(unaborted())
-    await new Promise((resolve) => setTimeout(resolve, 400))
+    await new Promise((resolve) => setTimeout(resolve, 1000))
     await makeTable(destination)
     const first = await load(destination, 'load-1', relationOf(COLUMNS, [thing('größe 😀 \\', '0001-02-03', 0.1)]))
-    const second = await load(destination, 'load-2', manyRows(500_000, DAY))
+    const second = await load(destination, 'load-2', manyRows(1_000_000, DAY))
     expect(await destination.ledger(TABLE)).toEqual([first, second])
     expect(
       await place.query(`SELECT _day, name, amount, _loaded_at FROM mixpanel.${TABLE} WHERE _load_id = 'load-1'`),

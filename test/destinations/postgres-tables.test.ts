@@ -211,14 +211,12 @@ describe('a Postgres database', () => {
     await sleep(200)
     await kill(child)
     const next = place.destination()
-    for (const deadline = performance.now() + 5000; ; await sleep(20)) {
-      const isOpen = await next.open(unaborted()).then(
+    const isOpen = () =>
+      next.open(unaborted()).then(
         () => true,
         () => false,
       )
-      if (isOpen) break
-      expect(performance.now()).toBeLessThan(deadline)
-    }
+    await expect.poll(isOpen).toBe(true)
     expect((await next.ledger(TABLE)).map(({ loadId }) => loadId)).toEqual(['load-1'])
     expect(await count()).toBe(1n)
     await load(next, 'load-2', manyRows(10, DAY))
@@ -266,7 +264,7 @@ describe('a Postgres database', () => {
         const controller = new AbortController()
         const reason = new Error('enough')
         setTimeout(() => controller.abort(reason), delayMs)
-        const loading = load(plain, 'load-1', manyRows(3_000_000, DAY), { signal: controller.signal })
+        const loading = load(plain, 'load-1', manyRows(1_000_000_000, DAY), { signal: controller.signal })
         await expect(loading).rejects.toBe(reason)
       }
       expect(await place.files()).toEqual([])

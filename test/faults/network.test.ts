@@ -15,6 +15,8 @@ const IN_CHUNKS = { framing: 'chunked', gzip: true } as const
 const END: Step = { close: 'end' }
 const RESET: Step = { close: 'reset' }
 const SILENCE: Step = { hang: true }
+/** How long a server may be silent. A machine with much else to do may be silent for a while, too. */
+const ENDS_SILENCE = { idleTimeoutMs: 2500 }
 
 /** A gzip answer of these bytes, whole as far as HTTP can tell. */
 function packedAs(bytes: Buffer): readonly Step[] {
@@ -71,7 +73,7 @@ describe('a first answer that is not to be trusted is thrown away, and the next 
     await using server = await FaultServer.start(({ before }) => (before === 0 ? steps : whole(BODY, GZIP)))
     await using pipeline = await Pipeline.create()
     const slices = [sliceAt(0)]
-    const summary = await pipeline.run({ url: server.url, slices, idleTimeoutMs: 1000 })
+    const summary = await pipeline.run({ url: server.url, slices, ...(steps.includes(SILENCE) ? ENDS_SILENCE : {}) })
     expect(summary).toMatchObject({ rows: PER_DAY, rejects: 0, requests: 2, setAside: [] })
     expect(pipeline.events.flatMap((event) => (event.kind === 'retry' ? [event.error.code] : []))).toEqual([code])
     const { rows, ledger } = await pipeline.stored()
@@ -99,7 +101,7 @@ const ODD_ANSWERS: readonly (readonly [name: string, steps: readonly Step[]])[] 
       ...Array.from(
         { length: 8 },
         (_, at): Step => PACKED.subarray((at * PACKED.length) / 8, ((at + 1) * PACKED.length) / 8),
-      ).flatMap((part): readonly Step[] => [part, { pause: 350 }]),
+      ).flatMap((part): readonly Step[] => [part, { pause: 400 }]),
     ],
   ],
   ['an encoding in capitals', [headOf({ ...PLAIN, headers: { 'Content-Encoding': 'GZIP' } }, PACKED.length), PACKED]],
@@ -111,7 +113,7 @@ describe('an answer that is odd, but whole, is loaded at once', () => {
   it.each(ODD_ANSWERS)('%s', async (_, steps) => {
     await using server = await FaultServer.start(() => steps)
     await using pipeline = await Pipeline.create()
-    const summary = await pipeline.run({ url: server.url, slices: [sliceAt(0)], idleTimeoutMs: 1500 })
+    const summary = await pipeline.run({ url: server.url, slices: [sliceAt(0)], ...ENDS_SILENCE })
     expect(summary).toMatchObject({ rows: PER_DAY, rejects: 0, requests: 1 })
     const { rows, ledger } = await pipeline.stored()
     expect(rows.map((row) => row.mp_insert_id)).toEqual(idsOf(dayAt(0), PER_DAY))

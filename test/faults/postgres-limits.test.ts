@@ -14,12 +14,9 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-/** Asks until there is such a row. */
+/** Asks until there is such a row. A statement that does something does it once then. */
 async function until(loads: PostgresLoads, sql: string): Promise<void> {
-  for (let tries = 0; (await loads.query(sql)).length === 0; tries++) {
-    if (tries > 500) throw new Error(`nothing comes of ${sql}`)
-    await sleep(20)
-  }
+  await expect.poll(() => loads.query(sql)).not.toEqual([])
 }
 
 describe('a table in Postgres that somebody else has locked', () => {
@@ -49,11 +46,12 @@ describe('a table in Postgres that somebody else has locked', () => {
 
   it('for longer than the role’s own time limits is waited for all the same: they are for people', async () => {
     await using loads = await PostgresLoads.create(server)
+    await loads.run(IMPATIENT, { to: 2 })
+    // It logs in before the role has its limits.
+    await using other = await loads.connect()
     for (const limit of ['statement', 'lock', 'idle_in_transaction_session', 'idle_session', 'transaction'])
       await loads.query(`ALTER ROLE ${loads.name} SET ${limit}_timeout = '300ms'`)
-    await loads.run(IMPATIENT, { to: 2 })
-    await using other = await loads.connect()
-    await other.query(`SET transaction_timeout = 0; SET idle_in_transaction_session_timeout = 0; ${LOCKED}`)
+    await other.query(LOCKED)
     const run = loads.run(IMPATIENT, { from: 2 })
     await until(loads, waiting(loads))
     await sleep(1000)
@@ -76,8 +74,7 @@ describe('a table in Postgres that somebody else has locked', () => {
     await using loads = await PostgresLoads.create(server)
     await using other = await lockedMidway(loads)
     const failing = expectFailure(loads.run(IMPATIENT, { from: 2 }), 'DESTINATION_FAILED')
-    await until(loads, waiting(loads))
-    await loads.query(waiting(loads, 'pg_cancel_backend(pid)'))
+    await until(loads, waiting(loads, 'pg_cancel_backend(pid)'))
     expect((await failing).message).toMatch(/canceling statement due to user request\. .*Nothing was committed/)
     await other.query('COMMIT')
     await loads.expectToHeal(2)
@@ -87,8 +84,7 @@ describe('a table in Postgres that somebody else has locked', () => {
     await using loads = await PostgresLoads.create(server)
     await using other = await lockedMidway(loads)
     const run = loads.run(IMPATIENT, { from: 2 })
-    await until(loads, waiting(loads))
-    await loads.query(waiting(loads, 'pg_terminate_backend(pid)'))
+    await until(loads, waiting(loads, 'pg_terminate_backend(pid)'))
     await other.query('COMMIT')
     await run
     await loads.expectDays(DAYS)
@@ -117,7 +113,7 @@ describe('max_connections of a Postgres server used up', () => {
     await using loads = await PostgresLoads.create(server)
     const others = await takeAll(loads)
     const run = loads.run()
-    await sleep(500)
+    await expect.poll(() => loads.pipeline.events.some(({ kind }) => kind === 'retry')).toBe(true)
     await others[Symbol.asyncDispose]()
     await run
     await loads.expectDays(DAYS)

@@ -113,8 +113,8 @@ const SITUATIONS: Readonly<Record<string, Situation>> = {
 }
 
 /**
- * Runs a command and gathers what others can see of it meanwhile. A command that goes on is ended a while after its first
- * output, however long that takes on a slow machine.
+ * Runs a command until it ends, or for a while after it has printed something, and gathers what others can see of it
+ * meanwhile.
  */
 async function observed(
   command: keyof typeof COMMANDS,
@@ -133,14 +133,11 @@ async function observed(
     }),
   )
   const end = ended(child)
+  let printedAt: number | undefined
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', () => (printedAt ??= performance.now()))
+  const isEnough = () => printedAt !== undefined && performance.now() - printedAt > WATCHED_MS
   let seen = ''
-  let outputAt = Number.POSITIVE_INFINITY
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.once('data', () => {
-      outputAt = Math.min(outputAt, performance.now())
-    })
-  }
-  while (performance.now() < outputAt + GOES_ON_MS && child.exitCode === null && child.signalCode === null) {
+  while (!isEnough() && child.exitCode === null && child.signalCode === null) {
     for (const file of ['cmdline', 'comm']) {
       try {
         seen += readFileSync(`/proc/${child.pid}/${file}`, 'latin1')
@@ -154,8 +151,8 @@ async function observed(
   return { ...(await end), seen }
 }
 
-/** How long a command may go on, or retry, after its first output. */
-const GOES_ON_MS = 3000
+/** Commands that go on, or try again, are ended so long after they have printed something. */
+const WATCHED_MS = 2500
 
 it.each(Object.entries(SITUATIONS))(
   'where %s, no command tells a secret, or leaves one in files, in the warehouse or in the list of processes',

@@ -217,19 +217,17 @@ describe('a client that is ahead of Mixpanel', () => {
   })
 
   it('gives up when the time to close is over, and says how much is left', async () => {
-    sending.simulator.fault({ kind: 'slow-first-byte', ms: 5000, times: Number.POSITIVE_INFINITY })
+    sending.simulator.fault({ kind: 'slow-first-byte', ms: 3_600_000, times: Number.POSITIVE_INFINITY })
     const client = sending.client()
     await client.track('e')
     await client.track('e')
-    const started = Date.now()
     const failure = await failureOf(client.close({ timeoutMs: 200 }))
     expect(failure.code).toBe('UNDELIVERED')
     expect(failure.message).toContain('2 records')
-    expect(Date.now() - started).toBeLessThan(4000)
   })
 
   it('gives up an import when told to', async () => {
-    sending.simulator.fault({ kind: 'slow-first-byte', ms: 5000, times: Number.POSITIVE_INFINITY })
+    sending.simulator.fault({ kind: 'slow-first-byte', ms: 3_600_000, times: Number.POSITIVE_INFINITY })
     await using client = sending.client({ lingerMs: 0 })
     const stop = new AbortController()
     setTimeout(() => stop.abort(new Error('enough')), 100)

@@ -1,14 +1,17 @@
-/** Sends what its arguments say and is killed, or ends by itself: `node spool-child.ts URL SPOOL COUNT MODE`. */
+/**
+ * Sends what its arguments say and is killed, or ends by itself: `node spool-child.ts URL SPOOL COUNT MODE
+ * [CLOSE_TIMEOUT_MS]`.
+ */
 import { createClient } from '../../lib/ingest/named-clients.ts'
 
-const [, , apiUrl = '', spool = '', count = '0', mode = ''] = process.argv
+const [, , apiUrl = '', spool = '', count = '0', mode = '', closeTimeoutMs = '3000'] = process.argv
 const client = createClient({
   token: 'the-project-token',
   apiUrl,
   ...(spool === '' ? {} : { spool }),
   lingerMs: 60_000,
   batchRecords: 5,
-  closeTimeoutMs: 3000,
+  closeTimeoutMs: Number(closeTimeoutMs),
   retry: { retries: { SERVER_FAILED: 1000 }, firstDelayMs: 60_000, delayMaxMs: 60_000 },
   onNotice: () => {},
 })
@@ -19,7 +22,7 @@ for (let n = 0; n < Number(count); n++) {
 if (mode === 'listen') {
   process.once('SIGTERM', () => {
     process.stdout.write('asked\n')
-    setTimeout(() => process.exit(7), 500)
+    process.once('SIGUSR2', () => process.exit(7))
   })
 }
 process.stdout.write('kept\n')

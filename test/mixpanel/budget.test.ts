@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MixloadError } from '../../lib/core/errors.ts'
 import { type RateLimits, RequestBudget, TRAVEL_MS_MAX, waitFor } from '../../lib/mixpanel/budget.ts'
 import { runs } from '../runs.ts'
@@ -234,9 +235,9 @@ describe('requests at once', () => {
   it('are given the places of those that ended, one after the other, without a wait, and give them back in the end', async () => {
     const one = budget(1)
     for (let count = 0; count < 50; count++) await (await one.acquire(signal))()
-    const stored = async () => JSON.parse(await readFile(join(directory, 'query.json'), 'utf8')).running.length
-    expect(await stored()).toBe(1)
-    await vi.waitFor(async () => expect(await stored()).toBe(0), { timeout: 10_000, interval: 50 })
+    const stored = () => JSON.parse(readFileSync(join(directory, 'query.json'), 'utf8')).running.length
+    expect(stored()).toBe(1)
+    await expect.poll(stored).toBe(0)
     await (await budget(1).acquire(signal))()
   })
 

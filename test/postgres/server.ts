@@ -4,12 +4,12 @@ import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { chmod, chown, cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
+import { freePort } from '../free-port.ts'
 
 export type PostgresVersion = 13 | 18
 
@@ -22,7 +22,7 @@ const NOBODY = { uid: 65_534, gid: 65_534 }
 const OWNER = process.getuid?.() === 0 ? NOBODY : undefined
 /** What a shell counts the length of files in. */
 const BLOCK_BYTES = 512
-const START_MS_MAX = 30_000
+const START_MS_MAX = 120_000
 const ANSWER_EVERY_MS = 50
 const IS_TOO_SOON = /FATAL: .*(?:pre-existing shared memory|lock file)/
 
@@ -215,16 +215,6 @@ async function programsOf(version: PostgresVersion, directory: string): Promise<
   for (const program of ['initdb', 'postgres']) await chmod(join(copy, 'bin', program), 0o755)
   await chmod(directory, 0o711)
   return join(copy, 'bin')
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }
 
 async function answers(url: string, isHopeless: () => boolean): Promise<void> {

@@ -78,7 +78,10 @@ test('today is in the time zone of the project', async () => {
   const utcDay = new Date().toISOString().slice(0, 10)
   const behind = new Date(Date.now() - 11 * 3_600_000).toISOString().slice(0, 10)
   expect((await requestExport(simulator, behind, behind)).status).toBe(200)
-  if (behind !== utcDay) expect((await requestExport(simulator, utcDay, utcDay)).status).toBe(400)
+  const { status } = await requestExport(simulator, utcDay, utcDay)
+  // At some hours the day is the same, and at some moment of this test it may have become so.
+  const isSame = new Date(Date.now() - 11 * 3_600_000).toISOString().slice(0, 10) === utcDay
+  if (!isSame) expect(status).toBe(400)
 })
 
 test('the event filter compares parsed names', async () => {
