@@ -61,7 +61,7 @@ export function isWholeIn(
   return startedAt.getTime() >= endOfDay(day, clock)
 }
 
-/** The days that the ledger has whole: those of a load that holds everything of the scope and began after the day was over. */
+/** The days that the ledger has whole: a load of all rows of the scope began after they were over. */
 export function wholeDays(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): ReadonlySet<Day> {
   const days = new Set<Day>()
   for (const load of ledger) {

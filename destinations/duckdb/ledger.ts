@@ -12,7 +12,7 @@ export interface LedgerPlace {
   readonly schema: string
 }
 
-/** Makes the schema, the ledger's tables and their columns, as far as they are missing. */
+/** Creates the schema and the ledger's tables, and adds columns that these lack. */
 export async function makeLedger(connection: EngineConnection, place: LedgerPlace): Promise<void> {
   await connection.run(`CREATE SCHEMA IF NOT EXISTS ${quotePath(place.catalog, place.schema)}`)
   const existing = new Map<string, ReadonlySet<string>>()
@@ -35,7 +35,7 @@ export async function readLoads(
   return loadsOf(await readRows(connection, place, LOADS, LOADS.columns.stream.name, stream))
 }
 
-/** The columns of a table that mixload has made and that are still there, in the table's order. */
+/** The columns of a table that mixload made and that still exist, in the table's order. */
 export async function readColumns(
   connection: EngineConnection,
   place: LedgerPlace,
@@ -59,7 +59,7 @@ export async function noteColumns(
   columns: readonly NewColumn[],
 ): Promise<void> {
   const names = columns.map(({ name }) => quoteText(name)).join(', ')
-  // A column that somebody dropped by hand is still noted from its first time.
+  // A column that somebody dropped by hand still has its first note.
   await connection.run(
     `DELETE FROM ${pathOf(place, COLUMNS.name)}
      WHERE ${COLUMNS.columns.table.name} = ${quoteText(table)} AND ${COLUMNS.columns.name.name} IN (${names})`,
@@ -92,7 +92,8 @@ async function readRows(
   value: string,
 ): Promise<readonly LedgerRow[]> {
   const rows = await connection.all(
-    // As JSON, because the driver drops a byte order mark at the beginning of a text, and a property's name may have one.
+    // As JSON, because the driver drops a byte order mark at the start of a text, and property names
+    // may have one.
     `SELECT CAST(to_json(known) AS VARCHAR) AS json FROM (
        SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ${pathOf(place, name)} WHERE ${quoteName(column)} = $1
      ) AS known`,

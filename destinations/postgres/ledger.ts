@@ -8,8 +8,8 @@ import { TYPE_NAMES } from './dialect.ts'
 import type { Session } from './session.ts'
 
 /**
- * Makes the schema, the ledger's tables and their columns. Only what is missing, so that a role that somebody else has
- * made the schema for needs no rights beyond it.
+ * Creates the schema and the ledger's tables, and adds columns that these lack. Runs only what is
+ * needed, so that a role whose schema somebody else created needs no further rights.
  */
 export async function makeLedger(session: Session, schema: string): Promise<void> {
   const [found] = await session.rows('SELECT to_regnamespace($1) IS NOT NULL AS made', [quoteName(schema)])

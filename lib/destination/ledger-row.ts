@@ -1,4 +1,4 @@
-/** Rows of the ledger's tables, and the records that they stand for. */
+/** Turns records into rows of the ledger's tables, and back. */
 import type { KnownColumn, LoadRecord } from './contract.ts'
 import { COLUMNS, columnsOf, type LedgerColumns, type LedgerTable, LOADS, type NotedColumn, REJECTS } from './ledger.ts'
 
@@ -10,7 +10,7 @@ export function loadRow(record: LoadRecord): LedgerRow {
   return rowOf(LOADS, record)
 }
 
-/** The load that a row of `_mixload_loads` is about. Columns that an earlier version did not have may be missing. */
+/** The load in a row of `_mixload_loads`. Columns that an earlier version did not have may be missing. */
 export function loadOf(row: LedgerRow): LoadRecord {
   return recordOf(LOADS, row)
 }
@@ -25,13 +25,13 @@ export function columnRow(column: NotedColumn): LedgerRow {
   return rowOf(COLUMNS, column)
 }
 
-/** The column that a row of `_mixload_columns` is about, and its table. */
+/** The column in a row of `_mixload_columns`, and its table. */
 export function columnOf(row: LedgerRow): { readonly table: string; readonly column: KnownColumn } {
   const { table, ...column } = recordOf(COLUMNS, row)
   return { table, column }
 }
 
-/** What a load adds to each of its rejects, by column; the rows themselves bring the other columns. */
+/** The columns that a load adds to each of its rejects; their relation has the other columns. */
 export function rejectOwner({
   loadId,
   stream,
@@ -39,7 +39,7 @@ export function rejectOwner({
   return { [REJECTS.columns.loadId.name]: loadId, [REJECTS.columns.stream.name]: stream }
 }
 
-/** A row with its whole numbers as numbers, as far as those keep every digit, for JSON that programs read. */
+/** A row for JSON files: integers are numbers, unless a number would lose digits. */
 export function typedRow(table: LedgerTable, row: LedgerRow): Readonly<Record<string, string | number | null>> {
   return Object.fromEntries(
     columnsOf(table).map(({ name, type }) => {
@@ -50,7 +50,7 @@ export function typedRow(table: LedgerTable, row: LedgerRow): Readonly<Record<st
   )
 }
 
-/** A row of these values, as a driver or a file has them. */
+/** A row with the values that a driver or a file has, as texts. */
 export function untypedRow(values: Readonly<Record<string, unknown>>): LedgerRow {
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => [name, value === null || value === undefined ? null : String(value)]),

@@ -1,9 +1,9 @@
-/** The statements that make the ledger's tables in a SQL database. */
+/** The statements that create the ledger's tables in a SQL database. */
 import type { ColumnType } from '../columns/column.ts'
 import { quoteName } from '../core/sql.ts'
 import { columnsOf, LEDGER_TABLES, type LedgerColumn, type LedgerTable } from './ledger.ts'
 
-/** How a database makes tables. */
+/** How a database creates tables. */
 export interface TableDialect {
   readonly typeNames: Readonly<Record<ColumnType, string>>
   /** The quoted path of a table. */
@@ -13,8 +13,8 @@ export interface TableDialect {
 }
 
 /**
- * The statements that make what is missing of the ledger: tables, and columns that the tables of an earlier version do not
- * have. `existing` has the names of the columns of each table that is there.
+ * The statements that create the ledger's missing tables, and add the columns that tables of an
+ * earlier version do not have. `existing` has the column names of each existing table.
  */
 export function ledgerStatements(
   existing: ReadonlyMap<string, ReadonlySet<string>>,

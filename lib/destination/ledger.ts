@@ -1,9 +1,9 @@
 /**
- * The ledger's tables, each column declared once. The tables of every destination, both mappings between rows and
- * records, the sources for dbt and the tables in docs/tables.md are made from these declarations.
+ * The ledger's tables, with each column declared once. The tables of every destination, the mappings
+ * between rows and records, the dbt sources and docs/tables.md are made from these declarations.
  *
- * To add a column, add a field to the record and a line to its table. It goes last and is nullable, because tables that
- * an earlier version made get it at their end, and their rows have no value for it.
+ * To add a column, add a field to the record and a line to its table. Add it at the end and make it
+ * nullable: existing tables get the column at their end, and their rows have no value for it.
  */
 import type { ColumnRole, ColumnType } from '../columns/column.ts'
 import { MixloadError } from '../core/errors.ts'
@@ -19,7 +19,7 @@ export interface LedgerColumn<T = unknown> {
   readonly description: string
   /** The value as a text that keeps every digit; null for no value. */
   toText(value: T): string | null
-  /** The value of such a text. Moments may also be as SQL writes them in UTC: `2026-08-03 12:00:00.001+00`. */
+  /** The value of such a text. A time may also be as SQL writes it: `2026-08-03 12:00:00.001+00`. */
   fromText(text: string | null): T
 }
 
@@ -48,7 +48,7 @@ export interface Reject {
   readonly line: string
 }
 
-/** How the values of one sort are kept. */
+/** How the values of one type are stored. */
 interface Kind<T> {
   readonly type: ColumnType
   toText(value: T): string | null

@@ -1,9 +1,9 @@
-/** Which part of a stream a load holds, and the text that says so in the ledger. */
+/** Which part of a stream a load holds, and how the ledger stores that as text. */
 import { isObject, parseJson } from '../core/json.ts'
 
 /**
- * What a request is narrowed to; an empty scope is the whole stream. To narrow requests in another way, add a field here,
- * to {@link scopeFrom} and to {@link exportScope}: nothing else looks at the fields.
+ * What a request is limited to. An empty scope is the whole stream. To limit requests in another way,
+ * add a field here, in {@link exportScope} and in {@link scopeFrom}; no other code reads the fields.
  */
 export interface Scope {
   /** Only events of these names, which are sorted. */
@@ -12,13 +12,13 @@ export interface Scope {
 
 /** What a load holds. */
 export type Selection =
-  /** All rows of the scope, on the days of the load. */
+  /** All rows of the scope on the days of the load. */
   | { readonly kind: 'complete'; readonly scope: Scope }
-  /** Of those, only what Mixpanel processed after `since`, in milliseconds since 1970. */
+  /** Only those rows that Mixpanel processed after `since`, in milliseconds since 1970. */
   | { readonly kind: 'late'; readonly scope: Scope; readonly since: number }
-  /** The events of a file, given by its name without its directory, its size on disk and the hash of its bytes. */
+  /** The events of a file: its name without the directory, its size on disk and its hash. */
   | { readonly kind: 'file'; readonly file: string; readonly bytes: number; readonly sha256: string }
-  /** Something that this version does not write, as it stands in the ledger. It counts for nothing. */
+  /** A text that this version does not write. Such a load covers nothing. */
   | { readonly kind: 'unknown'; readonly text: string }
 
 /** The scope of the whole stream. */
@@ -27,17 +27,17 @@ export const WHOLE: Scope = {}
 /** A load of the whole stream. */
 export const EVERYTHING: Selection = { kind: 'complete', scope: WHOLE }
 
-/** The scope of a raw export. `events`: the names of the events that are requested; undefined for all. */
+/** The scope of a raw export of these events; undefined for all events. */
 export function exportScope(events: readonly string[] | undefined): Scope {
   return events === undefined ? WHOLE : { events: [...events].sort() }
 }
 
-/** What a request selects: all rows of a scope, or with `since` those that Mixpanel processed after that moment. */
+/** What a request selects: all rows of a scope, or only those that were processed after `since`. */
 export function requestSelection(scope: Scope, since?: number): Selection {
   return since === undefined ? { kind: 'complete', scope } : { kind: 'late', scope, since }
 }
 
-/** The scope of the request that a load was read with; undefined if there was none, or if it is not known. */
+/** The scope of the request behind a load; undefined for a file, and if it is unknown. */
 export function scopeOf(selection: Selection): Scope | undefined {
   switch (selection.kind) {
     case 'complete':
@@ -54,7 +54,7 @@ export function isSameScope(one: Scope, other: Scope): boolean {
   return JSON.stringify(one) === JSON.stringify(other)
 }
 
-/** Whether everything that is `wanted` is in what was `loaded`. */
+/** Whether a load of one scope has every row of another. */
 export function coversScope(loaded: Scope, wanted: Scope): boolean {
   return isSameScope(loaded, WHOLE) || isSameScope(loaded, wanted)
 }
@@ -76,8 +76,8 @@ export function formatSelection(selection: Selection): string {
 }
 
 /**
- * The selection of a text in the ledger. What is not to the letter as this version writes it is unknown: another version
- * may mean more by it.
+ * The selection of a text in the ledger. A text is unknown unless this version would write it to the
+ * letter, because another version may mean more by it.
  */
 export function parseSelection(text: string): Selection {
   const selection = text === '' ? EVERYTHING : selectionFrom(parseJson(text))

@@ -13,8 +13,8 @@ export const LATE_MARGIN_MS = 3 * 3_600_000
 export type Coverage = ReadonlyMap<Day, number>
 
 /**
- * The coverage of the days that the ledger has whole: up to the last load of the day, or up to the last request for late
- * arrivals that goes on where the coverage ended before.
+ * The coverage of the days that the ledger has whole: up to the last load of all rows of the scope, or
+ * up to the last request for late arrivals that continues where the coverage ended.
  */
 export function coverageOf(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): Coverage {
   const coverage = new Map<Day, number>()

@@ -4,12 +4,14 @@ import { type DayClock, isWholeIn } from '../slices.ts'
 import { type Day, daysOf } from '../time/days.ts'
 
 /**
- * How many rows came late, by day, in the order of the days: of a day that was read again, its rows now less its rows in
- * the last load before that had it whole with the same selection, which is negative where rows are gone; of what was
- * asked for by the time of processing, all rows. Days without a difference, and those whose rows were not counted
- * before, are left out.
+ * How many rows came late, by day and in the order of the days.
  *
- * `before` is the ledger from before the run, `loads` what the run has loaded.
+ * - Of a day that was read again: its rows now, less its rows in the last load with the same scope that
+ *   had it whole. This is negative if rows are gone.
+ * - Of a load of late arrivals: all rows.
+ *
+ * Days without a difference, and days whose rows were not counted before, are left out. `before` is the
+ * ledger before the run, and `loads` is what the run has loaded.
  */
 export function lateRows(
   before: readonly LoadRecord[],

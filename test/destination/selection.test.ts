@@ -73,7 +73,7 @@ describe('a selection in the ledger', () => {
     '{}',
     '"A"',
     ' ',
-    // Each would be a selection of this version if it had not been written in another way, or said less.
+    // Each of these is close to a text of this version.
     '{"events":["B","A"]}',
     '{"events": ["A"]}',
     '{"events":"A"}',
