@@ -235,6 +235,16 @@ describe('the directions of imports', () => {
     expect(found.map(({ path }) => path).sort()).toEqual(LIB_ROOT)
   })
 
+  it('a program that sends loads neither the engine nor an HTTP server', () => {
+    const packages = [...closureOf('lib/ingest/index.ts')].filter((target) => !/^(?:lib\/|node:)/.test(target))
+    expect(packages.sort()).toEqual(['p-retry', 'undici'])
+  })
+
+  it('the simulator imports only what any program could use, and the line scanner', () => {
+    const allowed = /^lib\/(?:core\/|time\/|scan\/line-scanner\.ts$|columns\/value-kinds\.ts$|simulator\/)/
+    expect(offences(under('lib/simulator'), ({ target, isFile }) => isFile && !allowed.test(target))).toEqual([])
+  })
+
   it('help loads no database', () => {
     const databases = /duckdb|^pg|postgres|bigquery|sqlite|mysql|parquet/
     expect([...closureOf('cmd/mixload.ts')].filter((target) => databases.test(target))).toEqual([])

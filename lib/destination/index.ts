@@ -1,5 +1,5 @@
 /** `mixload/destination`: what a package needs that adds a destination. */
-export type { Column, ColumnRole, ColumnType } from '../columns/column.ts'
+export { COLUMN_TYPES, type Column, type ColumnRole, type ColumnType } from '../columns/column.ts'
 export {
   ERROR_CODES,
   type ErrorCode,
@@ -9,7 +9,14 @@ export {
   MixloadError,
 } from '../core/errors.ts'
 export { type NameQuote, quoteName, quotePath, quoteText } from '../core/sql.ts'
-export { Engine, EngineConnection, type EngineOptions, interruptible } from '../engine/engine.ts'
+export {
+  Engine,
+  EngineConnection,
+  type EngineOptions,
+  type EngineParameter,
+  type EngineValue,
+  interruptible,
+} from '../engine/engine.ts'
 export type { DayRows } from '../time/day-tally.ts'
 export type { Day } from '../time/days.ts'
 export type {

@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os'
-import { type DuckDBConnection, DuckDBInstance, type DuckDBValue, type JS } from '@duckdb/node-api'
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { isFailure, MixloadError, messageOf } from '../core/errors.ts'
 import { quoteText } from '../core/sql.ts'
 
+/** Options of an engine. */
 export interface EngineOptions {
   /** The engine's memory limit before it uses the disk, such as `400MB`; undefined: what loads need. */
   readonly memoryLimit: string | undefined
@@ -70,17 +71,33 @@ export class Engine implements AsyncDisposable {
   }
 }
 
+/** The value of a parameter in a statement. */
+export type EngineParameter = null | boolean | number | bigint | string
+
+/** A value in the result of a query, as plain JavaScript. */
+export type EngineValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Date
+  | Uint8Array
+  | EngineValue[]
+  | { [key: string]: EngineValue }
+
 /** A connection to the engine. One statement at a time. */
 export class EngineConnection {
   readonly #connection: DuckDBConnection
   #isClosed = false
 
+  /** @internal */
   constructor(connection: DuckDBConnection) {
     this.#connection = connection
   }
 
   /** Runs a statement. Returns the number of rows that it changed. */
-  async run(sql: string, values: readonly DuckDBValue[] = []): Promise<number> {
+  async run(sql: string, values: readonly EngineParameter[] = []): Promise<number> {
     try {
       return (await this.#connection.run(sql, [...values])).rowsChanged
     } catch (error) {
@@ -89,7 +106,7 @@ export class EngineConnection {
   }
 
   /** Runs a query. Returns its rows as plain JavaScript values. */
-  async all(sql: string, values: readonly DuckDBValue[] = []): Promise<Record<string, JS>[]> {
+  async all(sql: string, values: readonly EngineParameter[] = []): Promise<Record<string, EngineValue>[]> {
     try {
       return (await this.#connection.runAndReadAll(sql, [...values])).getRowObjectsJS()
     } catch (error) {

@@ -1,3 +1,4 @@
+/** The regions in which Mixpanel stores data. */
 export const REGIONS = ['us', 'eu', 'in'] as const
 
 /** Where a project's data lives. */

@@ -1,7 +1,7 @@
 import type { SimulatorCredentials } from './http/auth.ts'
-import type { PricingPlan } from './http/pricing-plan.ts'
 import type { EngageQueryOptions } from './stores/engage-sessions.ts'
 import type { IdentityMode } from './stores/identity.ts'
+import type { PricingPlan } from './stores/pricing-plan.ts'
 
 /** Options of a simulator. */
 export interface SimulatorOptions {

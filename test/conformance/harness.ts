@@ -6,6 +6,8 @@ import type { Engine } from '../../lib/engine/engine.ts'
  * as its text, bigint as a bigint.
  */
 export type Cell = null | boolean | string | number | bigint
+
+/** A stored row, by column name. */
 export type StoredRow = Readonly<Record<string, Cell>>
 
 /** An empty place to load into, with a destination on it that is not open yet. */

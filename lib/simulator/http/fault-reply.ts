@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import type { Fault } from '../faults/faults.ts'
-import { paymentRequired } from './pricing-plan.ts'
+import { paymentRequired } from './plan-refusal.ts'
 import { queryError, type RateLimitCounts, type Reply, rateLimited, type SimulatorContext, textReply } from './reply.ts'
 
 const NEWLINE = 0x0a

@@ -1,6 +1,7 @@
 import { callerOf } from '../http/auth.ts'
-import { type PlanFeature, planRefusal } from '../http/pricing-plan.ts'
+import { planRefusal } from '../http/plan-refusal.ts'
 import { jsonReply, type Reply, type SimulatorContext } from '../http/reply.ts'
+import type { PlanFeature } from '../stores/pricing-plan.ts'
 import type { Project } from './project.ts'
 import { RouteError } from './route-error.ts'
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { callerOf, mayRead } from '../http/auth.ts'
-import { planRefusal } from '../http/pricing-plan.ts'
+import { planRefusal } from '../http/plan-refusal.ts'
 import { NOT_AUTHENTICATED, type Reply, type SimulatorContext, textReply } from '../http/reply.ts'
 import { withCurrentIds } from '../stores/current-ids.ts'
 import { exportLines, type Selection } from '../stores/export-lines.ts'

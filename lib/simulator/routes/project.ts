@@ -1,5 +1,4 @@
 import type { SimulatorCredentials } from '../http/auth.ts'
-import type { PricingPlan } from '../http/pricing-plan.ts'
 import type { LimitExceeded, RateLimiter } from '../http/rate-limits.ts'
 import { type RateLimitCounts, type Reply, rateLimited, type SimulatorContext } from '../http/reply.ts'
 import type { AnnotationStore } from '../stores/annotation-store.ts'
@@ -10,6 +9,7 @@ import type { EventStore } from '../stores/event-store.ts'
 import type { FunnelStore } from '../stores/funnel-store.ts'
 import type { Identity } from '../stores/identity.ts'
 import type { LexiconEntry } from '../stores/lexicon.ts'
+import type { PricingPlan } from '../stores/pricing-plan.ts'
 import type { ProfileStore } from '../stores/profile-store.ts'
 import type { RevenueStore } from '../stores/revenue-store.ts'
 
