@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { farFromMidnight } from '../far-from-midnight.ts'
 import { eventsOf, Workplace } from './run-mixload.ts'
+
+await farFromMidnight()
 
 const DAYS = ['2026-03-01', '2026-03-02', '2026-03-03', '2026-03-04'] as const
 const SPAN = ['backfill', '--from', DAYS[0], '--to', DAYS[3]]

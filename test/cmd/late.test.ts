@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { addDays } from '../../lib/time/days.ts'
+import { farFromMidnight } from '../far-from-midnight.ts'
 import { eventsOf, Workplace } from './run-mixload.ts'
 import { WAREHOUSES } from './warehouses.ts'
+
+await farFromMidnight()
 
 const yesterday = addDays(new Date().toISOString().slice(0, 10), -1)
 const daysAgo = (count: number) => addDays(yesterday, 1 - count)

@@ -5,7 +5,10 @@ import { describe, expect, it } from 'vitest'
 import { STREAMS } from '../../lib/settings.ts'
 import type { SimulatorOptions } from '../../lib/simulator/index.ts'
 import { addDays } from '../../lib/time/days.ts'
+import { farFromMidnight } from '../far-from-midnight.ts'
 import { ended, eventsOf, PROJECT, type Ran, Workplace } from './run-mixload.ts'
+
+await farFromMidnight()
 
 const yesterday = addDays(new Date().toISOString().slice(0, 10), -1)
 const daysAgo = (count: number) => addDays(yesterday, 1 - count)

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { addDays } from '../../lib/time/days.ts'
+import { farFromMidnight } from '../far-from-midnight.ts'
 import { Workplace } from './run-mixload.ts'
+
+await farFromMidnight()
 
 const yesterday = addDays(new Date().toISOString().slice(0, 10), -1)
 const daysAgo = (count: number) => addDays(yesterday, 1 - count)

@@ -5,8 +5,11 @@ import type { IngestClient } from '../../lib/ingest/client.ts'
 import { createClient } from '../../lib/ingest/named-clients.ts'
 import type { SimulatorOptions } from '../../lib/simulator/index.ts'
 import { Workplace } from '../cmd/run-mixload.ts'
+import { farFromMidnight } from '../far-from-midnight.ts'
 import { runs, timeLimitMs } from '../runs.ts'
 import { lines, requestExport } from '../simulator/requests.ts'
+
+await farFromMidnight()
 
 const TOKEN = 'a-project-token'
 

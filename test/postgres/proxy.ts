@@ -22,7 +22,7 @@ export interface Cut {
 
 /** A message without an answer is followed by the cut so soon; one with an answer, after that, or so late. */
 const QUIET_MS = 20
-const ANSWER_MS = 5000
+const ANSWER_MS = 60_000
 const COPY_DATA = 'd'
 const READY_FOR_QUERY = 'Z'
 const COPY_IN = 'G'
