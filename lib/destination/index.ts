@@ -12,13 +12,19 @@ export { type NameQuote, quoteName, quotePath, quoteText } from '../core/sql.ts'
 export { Engine, EngineConnection, type EngineOptions, interruptible } from '../engine/engine.ts'
 export type { DayRows } from '../time/day-tally.ts'
 export type { Day } from '../time/days.ts'
+export { ENGINE_CAPABILITIES } from './capabilities.ts'
 export type {
-  CreateDestination,
-  Destination,
+  CreateDriver,
+  DestinationCapabilities,
+  DestinationConnection,
+  DestinationDriver,
   DestinationOptions,
-  DestinationSupports,
+  DestinationReader,
+  Explanation,
   KnownColumn,
+  Load,
   LoadRecord,
+  LoadRows,
   LoadTarget,
   NewColumn,
   NewLoad,
@@ -28,5 +34,6 @@ export type {
   WriteMode,
 } from './contract.ts'
 export { loadOf, loadRow } from './ledger-row.ts'
+export { DESTINATION_RETRIES, type Retries } from './retries.ts'
 export { formatSelection, parseSelection, type Scope, type Selection } from './selection.ts'
-export { inTurns } from './serialized.ts'
+export { Warehouse, type WarehouseOptions } from './warehouse.ts'
