@@ -1,10 +1,10 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import envPaths from 'env-paths'
-import { createDestination } from '../destinations/index.ts'
+import { createWarehouse } from '../destinations/index.ts'
 import { MixloadError } from '../lib/core/errors.ts'
 import type { Destination } from '../lib/destination/contract.ts'
-import { DESTINATION_RETRIES, patientDestination } from '../lib/destination/retrying.ts'
+import { DESTINATION_RETRIES } from '../lib/destination/retries.ts'
 import { Engine } from '../lib/engine/engine.ts'
 import { type RateLimits, RequestBudget } from '../lib/mixpanel/budget.ts'
 import { type Credentials, MixpanelClient } from '../lib/mixpanel/client.ts'
@@ -107,20 +107,22 @@ export async function openWarehouse(settings: Settings, tell: Tell, signal: Abor
     const temporaryDirectory = join(spool.path, 'engine')
     const engine = await Engine.create({ memoryLimit: settings.memoryLimit, temporaryDirectory })
     opened.push(engine)
-    const made = await createDestination({
-      url: settings.destination,
-      schema: settings.schema,
-      bigqueryEndpoint: settings.bigqueryEndpoint,
-      engine,
-      workDirectory: spool.path,
-      warn: (message) => tell({ kind: 'warning', message }),
-    })
-    opened.push(made)
-    const destination = patientDestination(made, {
-      policy: DESTINATION_RETRIES,
-      onRetry: (error, delayMs) => tell({ kind: 'retry', error, delayMs }),
-      signal,
-    })
+    const destination = await createWarehouse(
+      {
+        url: settings.destination,
+        schema: settings.schema,
+        bigqueryEndpoint: settings.bigqueryEndpoint,
+        engine,
+        workDirectory: spool.path,
+        warn: (message) => tell({ kind: 'warning', message }),
+      },
+      {
+        policy: DESTINATION_RETRIES,
+        onRetry: (error, delayMs) => tell({ kind: 'retry', error, delayMs }),
+        signal,
+      },
+    )
+    opened.push(destination)
     return { engine, destination, spool, [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()

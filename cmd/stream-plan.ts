@@ -1,5 +1,5 @@
 import { MixloadError } from '../lib/core/errors.ts'
-import type { Destination, DestinationSupports, LoadRecord } from '../lib/destination/contract.ts'
+import type { Destination, DestinationCapabilities, LoadRecord } from '../lib/destination/contract.ts'
 import { exportScope, WHOLE } from '../lib/destination/selection.ts'
 import { coverageOf, lateSlice } from '../lib/run/late-coverage.ts'
 import { dayClock, yesterdayOf } from '../lib/run/project.ts'
@@ -143,7 +143,7 @@ function planRecords(
  */
 export function slicesOf(
   settings: Settings,
-  supports: DestinationSupports,
+  supports: DestinationCapabilities,
   ledger: readonly LoadRecord[],
   days: readonly Day[],
   now: number,
@@ -166,7 +166,7 @@ export function slicesOf(
 }
 
 /** Pieces of a slice that hold no more days than the destination takes in one load. */
-function cutToFit(slice: Slice, { daysPerLoadMax }: DestinationSupports): readonly Slice[] {
+function cutToFit(slice: Slice, { daysPerLoadMax }: DestinationCapabilities): readonly Slice[] {
   if (!Number.isFinite(daysPerLoadMax)) return [slice]
   return planSlices(daysOf(slice.firstDay, slice.lastDay), daysPerLoadMax).map((piece) => ({ ...slice, ...piece }))
 }

@@ -7,7 +7,8 @@ const LINES_MAX = 400
 /** Files and folders of `lib/` that decide and compute, and touch nothing: where days begin, what an answer means. */
 const PURE = [
   ...['core/lossless-json', 'core/max-rejects', 'core/sql', 'slices'],
-  ...['destination/ledger', 'destination/ledger-row', 'destination/ledger-tables', 'destination/selection'],
+  ...['destination/failures', 'destination/ledger', 'destination/ledger-row', 'destination/ledger-tables'],
+  ...['destination/load-rules', 'destination/selection'],
   ...['columns/', 'time/'],
   ...['dbt/data-types', 'dbt/dialects', 'dbt/event-columns', 'dbt/sources'],
   ...['ingest/checks', 'ingest/endpoints', 'ingest/event-route', 'ingest/mixpanel-time', 'ingest/operations'],

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { MixloadError } from '../../lib/core/errors.ts'
-import type { NewColumn } from '../../lib/destination/contract.ts'
+import type { KnownColumn } from '../../lib/destination/contract.ts'
 import { columnRow } from '../../lib/destination/ledger-row.ts'
 import { assertColumns, assertTableName, descriptionOf, layoutOf, TYPE_NAMES } from './dialect.ts'
 import { gzipLines } from './gzip.ts'
@@ -21,34 +21,25 @@ export interface ColumnContext {
 const TRIES = 5
 
 /**
- * Creates the columns that are missing, and their table if it does not exist. All go into one
- * change, because a table may be changed only a few times in ten seconds. They are recorded after
- * that, so a column is known only once it exists.
+ * Creates columns, and their table if it does not exist. All go into one change, because a table may
+ * be changed only a few times in ten seconds. They are recorded after that, so a column is known only
+ * once it exists.
  */
-export async function addMissingColumns(
-  context: ColumnContext,
-  name: string,
-  columns: readonly NewColumn[],
-): Promise<void> {
-  const existing = new Set((await context.cache.columns(name)).map((column) => column.name))
-  const missing = columns.filter(
-    (column, index) => !existing.has(column.name) && columns.findIndex((first) => first.name === column.name) === index,
-  )
-  if (missing.length === 0) return
+export async function addColumns(context: ColumnContext, name: string, columns: readonly KnownColumn[]): Promise<void> {
   assertTableName(name)
-  for (let attempt = 0; !(await createColumns(context, name, missing)); attempt++) {
+  for (let attempt = 0; !(await createColumns(context, name, columns)); attempt++) {
     if (attempt === TRIES) {
       throw new MixloadError('DESTINATION_UNAVAILABLE', `Somebody else keeps changing table ${name} in BigQuery.`)
     }
   }
-  await record(context, name, missing)
+  await record(context, name, columns)
 }
 
 /** Returns false if somebody else has changed the table at the same time. */
 async function createColumns(
   { tables, cache }: ColumnContext,
   name: string,
-  missing: readonly NewColumn[],
+  missing: readonly KnownColumn[],
 ): Promise<boolean> {
   // A load may have changed the table's etag.
   const table = await cache.reloadTable(name)
@@ -72,9 +63,8 @@ async function createColumns(
   return changed !== undefined
 }
 
-async function record({ tables, cache, jobs }: ColumnContext, name: string, columns: readonly NewColumn[]) {
-  const firstSeenAt = new Date()
-  const lines = columns.map((column) => JSON.stringify(columnRow({ ...column, table: name, firstSeenAt })))
+async function record({ tables, cache, jobs }: ColumnContext, name: string, columns: readonly KnownColumn[]) {
+  const lines = columns.map((column) => JSON.stringify(columnRow({ ...column, table: name })))
   try {
     await jobs.run({
       id: `mixload_columns_${randomUUID()}`,
@@ -96,13 +86,10 @@ async function record({ tables, cache, jobs }: ColumnContext, name: string, colu
     cache.clear()
     throw error
   }
-  cache.addColumns(
-    name,
-    columns.map((column) => ({ ...column, firstSeenAt })),
-  )
+  cache.addColumns(name, columns)
 }
 
-function fieldOf(column: NewColumn): JsonObject {
+function fieldOf(column: KnownColumn): JsonObject {
   const description = descriptionOf(column)
   return {
     name: column.name,
@@ -112,7 +99,7 @@ function fieldOf(column: NewColumn): JsonObject {
   }
 }
 
-function assertSameTypes(name: string, table: Table, columns: readonly NewColumn[]): void {
+function assertSameTypes(name: string, table: Table, columns: readonly KnownColumn[]): void {
   for (const column of columns) {
     const field = table.fields.find((existing) => existing.name === column.name)
     if (field === undefined || field.type === TYPE_NAMES[column.type]) continue

@@ -1,10 +1,10 @@
 import type { Column, ColumnType } from '../../lib/columns/column.ts'
 import { foldName } from '../../lib/columns/naming.ts'
 import { MixloadError } from '../../lib/core/errors.ts'
-import type { DestinationSupports } from '../../lib/destination/contract.ts'
+import type { DestinationCapabilities } from '../../lib/destination/contract.ts'
 
 /** Numbers from docs.cloud.google.com/bigquery/quotas. */
-export const SUPPORTS: DestinationSupports = {
+export const CAPABILITIES: DestinationCapabilities = {
   dialect: 'bigquery',
   nameQuote: '`',
   // Names may have 300 characters, and a name has at least as many bytes.
@@ -101,8 +101,8 @@ export function assertColumns(table: string, existing: readonly string[], added:
     taken.set(foldName(name), name)
   }
   const count = existing.length + added.length
-  if (count > SUPPORTS.columnsMax) {
-    throw refused(`${table} would have ${count} columns; BigQuery allows ${SUPPORTS.columnsMax}.`)
+  if (count > CAPABILITIES.columnsMax) {
+    throw refused(`${table} would have ${count} columns; BigQuery allows ${CAPABILITIES.columnsMax}.`)
   }
 }
 

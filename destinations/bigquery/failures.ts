@@ -1,4 +1,6 @@
-import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
+import type { Explanation } from '../../lib/destination/contract.ts'
+import { driverFailure } from '../../lib/destination/failures.ts'
 import { at, listOf, textOf } from './json.ts'
 
 /** What is known about a failure. */
@@ -97,22 +99,16 @@ export async function unlessStatus<T>(status: number, call: () => Promise<T>): P
   }
 }
 
-/** The failure of a step of which nothing was committed. */
-export function stepFailure(what: string, error: unknown): MixloadError {
-  if (error instanceof MixloadError && error.code !== 'ENGINE_FAILED') return error
-  const message = `${what}: ${messageOf(error)}`
-  if (!(error instanceof ApiFailure)) return new MixloadError('DESTINATION_FAILED', message, { cause: error })
+/** What a failure of the API, or of a job, means. */
+export function explain(error: unknown): Explanation | undefined {
+  if (!(error instanceof ApiFailure)) return undefined
   if (error.reason === 'quotaExceeded') {
-    return new MixloadError('DESTINATION_UNAVAILABLE', `${message}. A quota of BigQuery is used up for a while.`, {
-      cause: error,
-      retryAfterMs: QUOTA_WAIT_MS,
-    })
+    const advice = 'A quota of BigQuery is used up for a while.'
+    return { code: 'DESTINATION_UNAVAILABLE', advice, retryAfterMs: QUOTA_WAIT_MS }
   }
-  if (error.isTransient) return new MixloadError('DESTINATION_UNAVAILABLE', message, { cause: error })
+  if (error.isTransient) return { code: 'DESTINATION_UNAVAILABLE' }
   const advice = ADVICE[error.reason] ?? (error.status === 401 ? ADVICE.authError : undefined)
-  return new MixloadError('DESTINATION_FAILED', advice === undefined ? message : `${message} ${advice}`, {
-    cause: error,
-  })
+  return advice === undefined ? undefined : { advice }
 }
 
 /**
@@ -120,7 +116,7 @@ export function stepFailure(what: string, error: unknown): MixloadError {
  * attempt.
  */
 export function inDoubt(what: string, error: unknown): MixloadError {
-  const { message, retryAfterMs } = stepFailure(what, error)
+  const { message, retryAfterMs } = driverFailure(what, error, { isConnectionLost: false, explanation: explain(error) })
   return new MixloadError('COMMIT_IN_DOUBT', message, {
     cause: error,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),

@@ -1,7 +1,7 @@
 import { isFailure } from '../../lib/core/errors.ts'
 import type { LoadRecord } from '../../lib/destination/contract.ts'
 import { loadRow } from '../../lib/destination/ledger-row.ts'
-import { ApiFailure, inDoubt, stepFailure } from './failures.ts'
+import { ApiFailure, inDoubt } from './failures.ts'
 import type { FileRange } from './file-ranges.ts'
 import { gzipLines, gzipRanges } from './gzip.ts'
 import type { Job, Jobs } from './jobs.ts'
@@ -68,7 +68,6 @@ export class Loads {
    */
   async commit(plan: LoadPlan, signal: AbortSignal): Promise<void> {
     const { pending } = plan
-    const what = `load ${pending.record.loadId} was not committed`
     try {
       await this.#options.lease.note([pending], signal)
       await this.#stage(plan, signal)
@@ -76,7 +75,7 @@ export class Loads {
     } catch (error) {
       await this.#dropStages(pending)
       signal.throwIfAborted()
-      throw stepFailure(what, error)
+      throw error
     }
     const first = this.#firstJobs(plan)
     const isSingle = first.length === 1
@@ -84,9 +83,7 @@ export class Loads {
     if (failure !== undefined) {
       if (this.#inDoubt === undefined) await this.#dropStages(pending)
       signal.throwIfAborted()
-      throw this.#inDoubt === undefined
-        ? stepFailure(what, failure)
-        : inDoubt(`load ${pending.record.loadId} may be committed`, failure)
+      throw this.#inDoubt === undefined ? failure : inDoubt(`load ${pending.record.loadId} may be committed`, failure)
     }
     try {
       await this.#finish(pending, new Set(first.map(({ id }) => id)))

@@ -3,14 +3,12 @@ import { join } from 'node:path'
 import type { Column, ColumnType } from '../../lib/columns/column.ts'
 import { MixloadError } from '../../lib/core/errors.ts'
 import { quoteName, quoteText } from '../../lib/core/sql.ts'
-import { countMismatch } from '../../lib/destination/commit-rules.ts'
-import type { LoadRecord, Relation, WriteMode } from '../../lib/destination/contract.ts'
+import type { LoadRecord, LoadRows, WriteMode } from '../../lib/destination/contract.ts'
 import { rejectOwner } from '../../lib/destination/ledger-row.ts'
 import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
 import type { EngineConnection } from '../../lib/engine/engine.ts'
 import type { Day } from '../../lib/time/days.ts'
 import { DAY_COLUMN } from './dialect.ts'
-import { REJECTS } from './ledger.ts'
 
 export interface UnloadOptions {
   readonly connection: EngineConnection
@@ -94,12 +92,12 @@ const AS_LINES = `FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER e'\\x
 const ROWS_BUFFERED = 10_000
 
 /**
- * Prepares to write the rows of a relation to files, with the columns that name the load.
- * @param columns those of the relation, as the table has them.
+ * Prepares to write rows to files, with the columns that name the load.
+ * @param columns those of the rows, as the table has them.
  */
 export async function unloadRows(
   { connection, directory, warn }: UnloadOptions,
-  relation: Relation,
+  rows: LoadRows,
   columns: readonly Column[],
   mode: WriteMode,
   record: LoadRecord,
@@ -110,9 +108,9 @@ export async function unloadRows(
   const copy = async (expressions: string, options: string) => {
     await connection.run(`CREATE OR REPLACE TEMP SEQUENCE ${OUT_OF_RANGE}`)
     const count = await connection.run(
-      `COPY (SELECT ${expressions} FROM (${relation.query})) TO ${quoteText(path)} (${options})`,
+      `COPY (SELECT ${expressions} FROM (${rows.query})) TO ${quoteText(path)} (${options})`,
     )
-    if (count !== relation.rowCount) throw countMismatch(relation.rowCount, count, record.stream)
+    rows.verify(count)
     await warnOfNulls(connection, warn, record)
   }
   await mkdir(directory, { recursive: true })
@@ -134,7 +132,7 @@ export async function unloadRows(
 /** Writes the rejects to a file, with their load and stream. */
 export async function unloadRejects(
   { connection, directory }: UnloadOptions,
-  rejects: Relation,
+  rejects: LoadRows,
   record: LoadRecord,
 ): Promise<string> {
   const path = join(directory, 'rejects')
@@ -143,7 +141,7 @@ export async function unloadRejects(
   const count = await connection.run(
     `COPY (SELECT ${line} FROM (${rejects.query})) TO ${quoteText(path)} (${AS_LINES})`,
   )
-  if (count !== rejects.rowCount) throw countMismatch(rejects.rowCount, count, REJECTS)
+  rejects.verify(count)
   return path
 }
 

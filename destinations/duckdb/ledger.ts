@@ -1,7 +1,7 @@
 import { quoteName, quotePath, quoteText } from '../../lib/core/sql.ts'
-import type { KnownColumn, LoadRecord, NewColumn } from '../../lib/destination/contract.ts'
+import type { KnownColumn, LoadRecord } from '../../lib/destination/contract.ts'
 import { COLUMNS, columnsOf, LEDGER_TABLES, type LedgerTable, LOADS } from '../../lib/destination/ledger.ts'
-import { columnOf, columnRow, type LedgerRow, loadRow, loadsOf } from '../../lib/destination/ledger-row.ts'
+import { columnOf, columnRow, type LedgerRow, loadOf, loadRow } from '../../lib/destination/ledger-row.ts'
 import { ledgerStatements } from '../../lib/destination/ledger-tables.ts'
 import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
 import type { EngineConnection } from '../../lib/engine/engine.ts'
@@ -26,13 +26,13 @@ export async function makeLedger(connection: EngineConnection, place: LedgerPlac
   }
 }
 
-/** The loads of a stream in the order of their commits. */
+/** The loads of the ledger: all of them, or those of a stream. */
 export async function readLoads(
   connection: EngineConnection,
   place: LedgerPlace,
-  stream: string,
+  stream: string | undefined,
 ): Promise<readonly LoadRecord[]> {
-  return loadsOf(await readRows(connection, place, LOADS, LOADS.columns.stream.name, stream))
+  return (await readRows(connection, place, LOADS, LOADS.columns.stream.name, stream)).map(loadOf)
 }
 
 /** The columns of a table that mixload made and that still exist, in the table's order. */
@@ -47,7 +47,11 @@ export async function readColumns(
 }
 
 /** Writes the row of a load. */
-export async function writeLoad(connection: EngineConnection, place: LedgerPlace, record: LoadRecord): Promise<void> {
+export async function writeLedgerRow(
+  connection: EngineConnection,
+  place: LedgerPlace,
+  record: LoadRecord,
+): Promise<void> {
   await insert(connection, place, LOADS, [loadRow(record)])
 }
 
@@ -56,7 +60,7 @@ export async function noteColumns(
   connection: EngineConnection,
   place: LedgerPlace,
   table: string,
-  columns: readonly NewColumn[],
+  columns: readonly KnownColumn[],
 ): Promise<void> {
   const names = columns.map(({ name }) => quoteText(name)).join(', ')
   // A column that somebody dropped by hand still has its first note.
@@ -64,13 +68,12 @@ export async function noteColumns(
     `DELETE FROM ${pathOf(place, COLUMNS.name)}
      WHERE ${COLUMNS.columns.table.name} = ${quoteText(table)} AND ${COLUMNS.columns.name.name} IN (${names})`,
   )
-  const firstSeenAt = new Date()
-  const rows = columns.map((column) => columnRow({ ...column, table, firstSeenAt }))
+  const rows = columns.map((column) => columnRow({ ...column, table }))
   await insert(connection, place, COLUMNS, rows)
 }
 
 /** The names of a table's columns, in its order; none if there is no such table. */
-async function columnNames(
+export async function columnNames(
   connection: EngineConnection,
   { catalog, schema }: LedgerPlace,
   table: string,
@@ -83,21 +86,21 @@ async function columnNames(
   return rows.map(({ column_name }) => String(column_name))
 }
 
-/** The rows of a ledger table that have a value in a column. */
+/** The rows of a ledger table: all of them, or those that have a value in a column. */
 async function readRows(
   connection: EngineConnection,
   place: LedgerPlace,
   { name }: Pick<LedgerTable, 'name'>,
   column: string,
-  value: string,
+  value: string | undefined,
 ): Promise<readonly LedgerRow[]> {
+  const condition = value === undefined ? 'true' : `${quoteName(column)} = ${quoteText(value)}`
   const rows = await connection.all(
     // As JSON, because the driver drops a byte order mark at the start of a text, and property names
     // may have one.
     `SELECT CAST(to_json(known) AS VARCHAR) AS json FROM (
-       SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ${pathOf(place, name)} WHERE ${quoteName(column)} = $1
+       SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ${pathOf(place, name)} WHERE ${condition}
      ) AS known`,
-    [value],
   )
   return rows.map(({ json }) => JSON.parse(String(json)) as LedgerRow)
 }

@@ -5,8 +5,8 @@ import { MixloadError, messageOf } from '../../lib/core/errors.ts'
 import { replaceFile } from '../../lib/core/replace-file.ts'
 import { quoteName, quoteText } from '../../lib/core/sql.ts'
 import { type EngineConnection, isLockedByOther } from '../../lib/engine/engine.ts'
-import { isFileError } from './files.ts'
-import type { Layout } from './layout.ts'
+import { isFileError } from './files/file-system.ts'
+import type { Layout } from './files/layout.ts'
 
 /** The system's lock keeps other processes out, but not this one. */
 const heldHere = new Set<string>()

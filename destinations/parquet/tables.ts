@@ -1,9 +1,9 @@
 import { basename, join } from 'node:path'
 import { MixloadError } from '../../lib/core/errors.ts'
-import type { KnownColumn, LoadTarget } from '../../lib/destination/contract.ts'
+import type { KnownColumn, Load } from '../../lib/destination/contract.ts'
 import type { Day } from '../../lib/time/days.ts'
-import { isFileError, namesIn } from './files.ts'
-import { DAY_COLUMN, dayDirectory, dayOfDirectory, type Layout, tableName } from './layout.ts'
+import { isFileError, namesIn } from './files/file-system.ts'
+import { DAY_COLUMN, dayDirectory, dayOfDirectory, type Layout, tableName } from './files/layout.ts'
 
 /** A data file of a table. */
 export interface DataFile {
@@ -62,12 +62,11 @@ export interface ReplacedFiles {
 /** The files that a load takes the place of. */
 export async function replacedFiles(
   layout: Layout,
-  { table, mode }: LoadTarget,
-  columns: readonly KnownColumn[],
+  { table, mode, columns }: Pick<Load, 'table' | 'mode' | 'columns'>,
 ): Promise<ReplacedFiles> {
   if (mode.kind === 'append') return { files: [], isAll: false }
   const isParted = isDated(columns)
-  if (mode.kind === 'replace-days' && !isParted && columns.length > 0)
+  if (mode.kind === 'replace-days' && !isParted)
     throw new MixloadError(
       'DESTINATION_FAILED',
       `${table} has no column ${DAY_COLUMN}, so no days of it can be replaced.`,

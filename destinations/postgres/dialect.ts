@@ -1,7 +1,7 @@
 import type { ColumnType } from '../../lib/columns/column.ts'
-import type { DestinationSupports } from '../../lib/destination/contract.ts'
+import type { DestinationCapabilities } from '../../lib/destination/contract.ts'
 
-export const SUPPORTS: DestinationSupports = {
+export const CAPABILITIES: DestinationCapabilities = {
   dialect: 'postgres',
   nameQuote: '"',
   // The server cuts longer names off without a word.

@@ -1,11 +1,10 @@
 import { quoteName, quotePath } from '../../lib/core/sql.ts'
-import { alreadyLoaded, nextLoadedAt } from '../../lib/destination/commit-rules.ts'
-import type { LoadRecord, NewLoad } from '../../lib/destination/contract.ts'
+import type { LoadRecord } from '../../lib/destination/contract.ts'
 import { columnsOf, LEDGER_TABLES, type LedgerTable, LOADS } from '../../lib/destination/ledger.ts'
-import { type LedgerRow, loadRow, loadsOf } from '../../lib/destination/ledger-row.ts'
+import { type LedgerRow, loadOf, loadRow } from '../../lib/destination/ledger-row.ts'
 import { ledgerStatements } from '../../lib/destination/ledger-tables.ts'
 import { TYPE_NAMES } from './dialect.ts'
-import type { Session } from './session.ts'
+import type { Session } from './session/session.ts'
 
 /**
  * Creates the schema and the ledger's tables, and adds columns that these lack. Runs only what is
@@ -32,29 +31,32 @@ export async function makeLedger(session: Session, schema: string): Promise<void
   }
 }
 
-/** The loads of a stream in the order of their commits. */
-export async function readLoads(session: Session, schema: string, stream: string): Promise<readonly LoadRecord[]> {
-  const rows = await session.rows(`SELECT * FROM ${quotePath(schema, LOADS.name)} WHERE stream = $1`, [stream])
-  return loadsOf(rows)
+/** Whether a schema has a ledger. A schema that may not be used counts, because it must not read as empty. */
+export async function hasLedger(session: Session, schema: string): Promise<boolean> {
+  const found = await session.rows(
+    `SELECT FROM pg_namespace AS schema LEFT JOIN pg_class ON relnamespace = schema.oid AND relname = $2
+     WHERE nspname = $1 AND (relname IS NOT NULL OR NOT has_schema_privilege(schema.oid, 'USAGE'))`,
+    [schema, LOADS.name],
+  )
+  return found.length > 0
 }
 
-/**
- * The moment for a load that is about to be committed: later than that of every load before it, also where the
- * machine's clock went back.
- * @throws MixloadError ALREADY_LOADED
- */
-export async function nextMoment(session: Session, schema: string, { loadId }: NewLoad): Promise<Date> {
+/** The loads of the ledger: all of them, or those of a stream. */
+export async function readLoads(
+  session: Session,
+  schema: string,
+  stream: string | undefined,
+): Promise<readonly LoadRecord[]> {
   const loads = quotePath(schema, LOADS.name)
-  const [before] = await session.rows(
-    `SELECT (SELECT max(loaded_at) FROM ${loads}) AS last, EXISTS (SELECT FROM ${loads} WHERE load_id = $1) AS loaded`,
-    [loadId],
-  )
-  if (before?.loaded === 't') throw alreadyLoaded(loadId)
-  return nextLoadedAt(before?.last == null ? undefined : LOADS.columns.loadedAt.fromText(before.last))
+  const rows =
+    stream === undefined
+      ? await session.rows(`SELECT * FROM ${loads}`)
+      : await session.rows(`SELECT * FROM ${loads} WHERE stream = $1`, [stream])
+  return rows.map(loadOf)
 }
 
 /** Writes the row of a load, within its transaction. */
-export async function writeLoad(session: Session, schema: string, record: LoadRecord): Promise<void> {
+export async function writeLedgerRow(session: Session, schema: string, record: LoadRecord): Promise<void> {
   await insertRows(session, schema, LOADS, [loadRow(record)])
 }
 

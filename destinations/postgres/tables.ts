@@ -1,12 +1,12 @@
 import { MixloadError } from '../../lib/core/errors.ts'
 import { quoteName, quotePath } from '../../lib/core/sql.ts'
-import type { KnownColumn, NewColumn } from '../../lib/destination/contract.ts'
+import type { KnownColumn } from '../../lib/destination/contract.ts'
 import { COLUMNS } from '../../lib/destination/ledger.ts'
 import { columnOf, columnRow } from '../../lib/destination/ledger-row.ts'
 import type { Day } from '../../lib/time/days.ts'
-import { SUPPORTS, TYPE_NAMES } from './dialect.ts'
+import { CAPABILITIES, TYPE_NAMES } from './dialect.ts'
 import { insertRows } from './ledger.ts'
-import type { Session } from './session.ts'
+import type { Session } from './session/session.ts'
 
 /** By which days are replaced. */
 const DAY = '_day'
@@ -26,10 +26,10 @@ export async function knownColumns(session: Session, schema: string, table: stri
 
 /** Refuses a name that the server would cut off. */
 export function assertFits(what: string, name: string): void {
-  if (Buffer.byteLength(name) <= SUPPORTS.identifierBytesMax) return
+  if (Buffer.byteLength(name) <= CAPABILITIES.identifierBytesMax) return
   throw new MixloadError(
     'DESTINATION_FAILED',
-    `The ${what} ${JSON.stringify(name)} is longer than ${SUPPORTS.identifierBytesMax} bytes, the most that Postgres keeps.`,
+    `The ${what} ${JSON.stringify(name)} is longer than ${CAPABILITIES.identifierBytesMax} bytes, the most that Postgres keeps.`,
   )
 }
 
@@ -38,7 +38,7 @@ export async function addMissing(
   session: Session,
   schema: string,
   table: string,
-  missing: readonly NewColumn[],
+  missing: readonly KnownColumn[],
 ): Promise<void> {
   const path = quotePath(schema, table)
   const there = await typesThere(session, path)
@@ -89,15 +89,14 @@ export async function deleteDays(session: Session, schema: string, table: string
   await session.run(`DELETE FROM ${path} WHERE ${quoteName(DAY)} BETWEEN $1 AND $2`, [first, last])
 }
 
-async function note(session: Session, schema: string, table: string, columns: readonly NewColumn[]): Promise<void> {
+async function note(session: Session, schema: string, table: string, columns: readonly KnownColumn[]): Promise<void> {
   const known = quotePath(schema, COLUMNS.name)
   // A column that somebody dropped by hand is still noted from its first time.
   await session.run(`DELETE FROM ${known} WHERE table_name = $1 AND column_name = ANY ($2::text[])`, [
     table,
     columns.map(({ name }) => name),
   ])
-  const firstSeenAt = new Date()
-  const rows = columns.map((column) => columnRow({ ...column, table, firstSeenAt }))
+  const rows = columns.map((column) => columnRow({ ...column, table }))
   await insertRows(session, schema, COLUMNS, rows)
 }
 

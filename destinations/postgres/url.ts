@@ -1,27 +1,7 @@
-import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { parse } from 'pg-connection-string'
 import { MixloadError, messageOf } from '../../lib/core/errors.ts'
-
-/** Where a server is and how to connect. Whatever is undefined comes from `PGHOST`, `PGUSER` and so on, as in psql. */
-export interface PostgresAddress {
-  readonly host: string | undefined
-  readonly port: number | undefined
-  readonly user: string | undefined
-  readonly password: string | undefined
-  readonly database: string | undefined
-  /** False for no TLS; undefined leaves the choice to `PGSSLMODE`. */
-  readonly tls: ConnectionOptions | false | undefined
-  /** Whether to connect without TLS if the server has none. */
-  readonly isTlsOptional: boolean
-  /** Whether TLS starts with the first byte, which servers support since version 17. */
-  readonly isTlsDirect: boolean
-  /** Whether the login is bound to the server's certificate: the value of `channel_binding`. */
-  readonly channelBinding: 'disable' | 'prefer' | 'require'
-  readonly connectTimeoutMs: number
-  /** Options for the server, as in `PGOPTIONS`. */
-  readonly options: string | undefined
-}
+import type { PostgresAddress } from './session/address.ts'
 
 const CONNECT_TIMEOUT_SECONDS = '30'
 
@@ -105,13 +85,6 @@ export function parseUrl(text: string): PostgresAddress {
     connectTimeoutMs,
     options: parameters.get('options') ?? undefined,
   }
-}
-
-/** The address of a server for messages, without user and password. */
-export function describeAddress(host: string, port: number, database: string | undefined): string {
-  const name = database === undefined ? '' : `/${database}`
-  if (host.startsWith('/')) return `postgres://${name}?host=${host}&port=${port}`
-  return `postgres://${isIP(host) === 6 ? `[${host}]` : host}:${port}${name}`
 }
 
 function validUrl(text: string): URL {

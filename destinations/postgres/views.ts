@@ -1,8 +1,8 @@
 import { MixloadError, messageOf } from '../../lib/core/errors.ts'
 import { quotePath } from '../../lib/core/sql.ts'
 import type { View } from '../../lib/destination/contract.ts'
-import { sqlStateOf } from './failures.ts'
-import type { Session } from './session.ts'
+import type { Session } from './session/session.ts'
+import { sqlStateOf } from './session/sql-state.ts'
 
 /** A view is made under this name first and taken back at once, to see what the server makes of its query. */
 const TRIAL = '_mixload_trial'

@@ -1,7 +1,7 @@
 import type { Column } from '../columns/column.ts'
 import { MixloadError } from '../core/errors.ts'
 import { type NameQuote, quoteName } from '../core/sql.ts'
-import type { DestinationSupports, View } from '../destination/contract.ts'
+import type { DestinationCapabilities, View } from '../destination/contract.ts'
 import { DIALECTS, type Dialect } from './dialects.ts'
 import { EVENT_COLUMNS, type EventColumn } from './event-columns.ts'
 
@@ -14,7 +14,7 @@ const LOCAL_TIME = '_time_raw'
  * @throws MixloadError CONFIG_INVALID for a dialect that has no such view.
  */
 export function eventView(
-  { dialect: name, nameQuote }: DestinationSupports,
+  { dialect: name, nameQuote }: DestinationCapabilities,
   path: string,
   columns: readonly Column[],
   zone: string,

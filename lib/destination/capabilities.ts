@@ -1,7 +1,7 @@
-import type { DestinationSupports } from './contract.ts'
+import type { DestinationCapabilities } from './contract.ts'
 
 /** Capabilities of every destination whose tables the engine itself writes or reads. */
-export const ENGINE_SUPPORTS = {
+export const ENGINE_CAPABILITIES = {
   dialect: 'duckdb',
   nameQuote: '"',
   // There is no limit; names are kept short enough for the other destinations.
@@ -10,4 +10,4 @@ export const ENGINE_SUPPORTS = {
   valuesPerRowMax: Number.POSITIVE_INFINITY,
   loadsPerDayMax: Number.POSITIVE_INFINITY,
   daysPerLoadMax: Number.POSITIVE_INFINITY,
-} as const satisfies Partial<DestinationSupports>
+} as const satisfies Partial<DestinationCapabilities>

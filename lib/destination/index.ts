@@ -19,13 +19,19 @@ export {
 } from '../engine/engine.ts'
 export type { DayRows } from '../time/day-tally.ts'
 export type { Day } from '../time/days.ts'
+export { ENGINE_CAPABILITIES } from './capabilities.ts'
 export type {
-  CreateDestination,
-  Destination,
+  CreateDriver,
+  DestinationCapabilities,
+  DestinationConnection,
+  DestinationDriver,
   DestinationOptions,
-  DestinationSupports,
+  DestinationReader,
+  Explanation,
   KnownColumn,
+  Load,
   LoadRecord,
+  LoadRows,
   LoadTarget,
   NewColumn,
   NewLoad,
@@ -35,5 +41,6 @@ export type {
   WriteMode,
 } from './contract.ts'
 export { loadOf, loadRow } from './ledger-row.ts'
+export { DESTINATION_RETRIES, type Retries } from './retries.ts'
 export { formatSelection, parseSelection, type Scope, type Selection } from './selection.ts'
-export { inTurns } from './serialized.ts'
+export { Warehouse, type WarehouseOptions } from './warehouse.ts'

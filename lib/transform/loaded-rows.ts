@@ -1,5 +1,5 @@
 import { quoteName, quoteText } from '../core/sql.ts'
-import type { DestinationSupports } from '../destination/contract.ts'
+import type { DestinationCapabilities } from '../destination/contract.ts'
 import type { Day } from '../time/days.ts'
 import { type Flattened, readNdjson } from './spool-reader.ts'
 
@@ -46,7 +46,7 @@ export function countByDay(query: string): string {
 export function identitiesAfter(
   table: string,
   after: ReadonlyMap<Day, number>,
-  { nameQuote }: Pick<DestinationSupports, 'nameQuote'>,
+  { nameQuote }: Pick<DestinationCapabilities, 'nameQuote'>,
 ): string {
   const name = (plain: string) => quoteName(plain, nameQuote)
   const moments = Map.groupBy(after, ([, ms]) => ms)

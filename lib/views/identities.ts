@@ -1,7 +1,7 @@
 import type { Column, ColumnType } from '../columns/column.ts'
 import { quoteName, quoteText } from '../core/sql.ts'
 import { hasSqlText, sqlText } from '../core/sql-files.ts'
-import type { DestinationSupports, View } from '../destination/contract.ts'
+import type { DestinationCapabilities, View } from '../destination/contract.ts'
 
 /** An event that links two ids, and the properties that hold them. Without `resolved`, `distinct_id` is the resolved id. */
 interface Verb {
@@ -22,7 +22,7 @@ const MERGED_IDS = '$distinct_ids'
 
 /** The view from original to resolved ids over a table of events, built from the columns that exist. */
 export function identitiesView(
-  { dialect, nameQuote }: DestinationSupports,
+  { dialect, nameQuote }: DestinationCapabilities,
   table: string,
   columns: readonly Column[],
 ): View {

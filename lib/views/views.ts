@@ -2,7 +2,7 @@ import type { Column } from '../columns/column.ts'
 import { latestName } from '../columns/naming.ts'
 import { quoteName } from '../core/sql.ts'
 import { sqlText } from '../core/sql-files.ts'
-import type { Destination, DestinationSupports, View } from '../destination/contract.ts'
+import type { Destination, DestinationCapabilities, View } from '../destination/contract.ts'
 import { CHANGES_TABLE } from '../transform/profile-changes.ts'
 import { identitiesView } from './identities.ts'
 
@@ -24,7 +24,7 @@ const UNITS: Readonly<Record<string, readonly string[]>> = {
 
 /** The views over a table with these columns. `path` is the table's quoted path in the destination. */
 export function viewsOf(
-  supports: DestinationSupports,
+  supports: DestinationCapabilities,
   table: string,
   path: string,
   columns: readonly Column[],

@@ -8,9 +8,10 @@ import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { BigQueryClient } from '../../destinations/bigquery/client.ts'
 import { credentialsFor } from '../../destinations/bigquery/credentials.ts'
-import { createBigQueryDestination } from '../../destinations/bigquery/index.ts'
+import { BigQueryDriver } from '../../destinations/bigquery/driver.ts'
 import { TIMING } from '../../destinations/bigquery/timing.ts'
 import type { BigQueryAddress } from '../../destinations/bigquery/url.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import { unaborted } from '../conformance/rows.ts'
 import { newEngine } from './engine.ts'
@@ -169,13 +170,16 @@ describe('credentials for BigQuery', () => {
     await writeFile(join(directory, 'broken.json'), '{"type":')
     const engine = await newEngine(directory)
     for (const name of ['missing.json', 'broken.json']) {
-      const destination = createBigQueryDestination({
-        url: `bigquery://proj/d?key_file=${encodeURIComponent(join(directory, name))}`,
-        schema: 'mixpanel',
-        engine,
-        workDirectory: directory,
-        warn: () => {},
-      })
+      const destination = new Warehouse(
+        new BigQueryDriver({
+          url: `bigquery://proj/d?key_file=${encodeURIComponent(join(directory, name))}`,
+          schema: 'mixpanel',
+          engine,
+          workDirectory: directory,
+          warn: () => {},
+        }),
+        { engine },
+      )
       const failure = await expectFailure(destination.open(unaborted()), 'DESTINATION_FAILED')
       expect(failure.message).toContain(name)
       await destination[Symbol.asyncDispose]()

@@ -8,7 +8,7 @@ import {
   isTableName,
   layoutOf,
 } from '../../destinations/bigquery/dialect.ts'
-import { ApiFailure, stepFailure } from '../../destinations/bigquery/failures.ts'
+import { ApiFailure, explain } from '../../destinations/bigquery/failures.ts'
 import {
   daysOf,
   decodePendingLoads,
@@ -19,6 +19,7 @@ import {
 import { endpointOf, parseUrl, placeOf } from '../../destinations/bigquery/url.ts'
 import { companionName, columnName as nameOfProperty } from '../../lib/columns/naming.ts'
 import { MixloadError } from '../../lib/core/errors.ts'
+import { driverFailure } from '../../lib/destination/failures.ts'
 import { parseSelection } from '../../lib/destination/selection.ts'
 import { property } from '../conformance/rows.ts'
 
@@ -178,17 +179,20 @@ describe('a failure of BigQuery', () => {
     [{ status: 404, reason: 'notFound' }, 'DESTINATION_FAILED'],
   ])('%j is %s, whatever its message says', (facts, code) => {
     for (const message of ['x', 'rateLimitExceeded 503 ECONNRESET', 'accessDenied 403']) {
-      expect(stepFailure('loading', new ApiFailure(message, facts)).code).toBe(code)
+      expect(failureOf(new ApiFailure(message, facts)).code).toBe(code)
     }
   })
 
   it('keeps its cause, and an error that was told already is told once', () => {
     const cause = new ApiFailure('x', { status: 400 })
-    const failure = stepFailure('loading', cause)
+    const failure = failureOf(cause)
     expect(failure.cause).toBe(cause)
-    expect(stepFailure('more', failure)).toBe(failure)
+    expect(failureOf(failure)).toBe(failure)
   })
 })
+
+const failureOf = (error: unknown) =>
+  driverFailure('loading', error, { isConnectionLost: false, explanation: explain(error) })
 
 describe('pending loads', () => {
   const pending = (selection: string): PendingLoad => ({

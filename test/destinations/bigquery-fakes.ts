@@ -1,9 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type BigQueryOptions, createBigQueryDestination } from '../../destinations/bigquery/index.ts'
+import { BigQueryDriver, type BigQueryOptions } from '../../destinations/bigquery/driver.ts'
 import type { Timing } from '../../destinations/bigquery/timing.ts'
-import type { Destination } from '../../lib/destination/contract.ts'
+import type { Retries } from '../../lib/destination/retries.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
 import type { Engine } from '../../lib/engine/engine.ts'
 import { type Asked, type FakeBigQuery, startFakeBigQuery } from '../bigquery-fake/server.ts'
 import type { Limits, Row } from '../bigquery-fake/store.ts'
@@ -32,7 +33,7 @@ export interface FakePlace extends AsyncDisposable {
   readonly engine: Engine
   readonly warnings: readonly string[]
   /** A run. Of one client there can be several, one after the other. */
-  client(name: string, options?: Partial<BigQueryOptions>): Destination
+  client(name: string, options?: Partial<BigQueryOptions>, retries?: Retries): Warehouse
   rows(table: string): readonly Row[]
   /** The jobs that were asked for, without those that only take up an id. */
   jobsAsked(client?: string): readonly JobAsked[]
@@ -51,23 +52,26 @@ export async function fakePlace(limits: Partial<Limits> = UNLIMITED): Promise<Fa
   const fake = await startFakeBigQuery(limits)
   const directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
   const engine = await newEngine(directory)
-  const opened: Destination[] = []
+  const opened: Warehouse[] = []
   const warnings: string[] = []
   return {
     fake,
     engine,
     warnings,
-    client(name, options = {}) {
-      const destination = createBigQueryDestination({
-        url: `bigquery://proj/${DATASET}`,
-        bigqueryEndpoint: fake.url(name),
-        schema: 'mixpanel',
-        engine,
-        workDirectory: directory,
-        warn: (message) => warnings.push(message),
-        ...options,
-        timing: { ...SHORT, ...options.timing },
-      })
+    client(name, options = {}, retries = undefined) {
+      const destination = new Warehouse(
+        new BigQueryDriver({
+          url: `bigquery://proj/${DATASET}`,
+          bigqueryEndpoint: fake.url(name),
+          schema: 'mixpanel',
+          engine,
+          workDirectory: directory,
+          warn: (message) => warnings.push(message),
+          ...options,
+          timing: { ...SHORT, ...options.timing },
+        }),
+        { engine, retries },
+      )
       opened.push(destination)
       return destination
     },

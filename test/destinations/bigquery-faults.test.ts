@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Destination } from '../../lib/destination/contract.ts'
-import { patientDestination } from '../../lib/destination/retrying.ts'
+import type { Retries } from '../../lib/destination/retries.ts'
 import type { Asked, Fault } from '../bigquery-fake/server.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import { load, makeTable, manyRows, newColumns, property, rejectsOf, TABLE, unaborted } from '../conformance/rows.ts'
@@ -9,8 +9,8 @@ import { type FakePlace, fakePlace, UNLIMITED } from './bigquery-fakes.ts'
 const DAY = '2026-08-03'
 const TEN = manyRows(10, DAY)
 
-async function opened(place: FakePlace, options: Parameters<FakePlace['client']>[1] = {}) {
-  const destination = place.client('run', options)
+async function opened(place: FakePlace, options: Parameters<FakePlace['client']>[1] = {}, retries?: Retries) {
+  const destination = place.client('run', options, retries)
   await destination.open(unaborted())
   await makeTable(destination)
   return destination
@@ -348,9 +348,8 @@ describe('BigQuery out of reach', () => {
 
   it('again and again: a patient run gets through, each load once', async () => {
     await using place = await fakePlace()
-    const inner = await opened(place)
     const policy = { retries: { DESTINATION_UNAVAILABLE: 50, COMMIT_IN_DOUBT: 50 }, firstDelayMs: 1, delayMaxMs: 5 }
-    const destination = patientDestination(inner, { policy, onRetry: () => {}, signal: unaborted() })
+    const destination = await opened(place, {}, { policy, onRetry: () => {}, signal: unaborted() })
     // Requests in a fixed, uneven pattern: lost before, lost after, refused.
     const faults: readonly Fault[] = [
       'lost',
@@ -364,7 +363,7 @@ describe('BigQuery out of reach', () => {
     place.fake.fault = () => undefined
     await expectLoaded(
       place,
-      inner,
+      destination,
       Array.from({ length: 10 }, (_, at) => `load-${at}`),
     )
     expect(place.rows('_mixload_rejects')).toHaveLength(10)

@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createDuckDbDestination } from '../../destinations/duckdb/index.ts'
+import { DuckDbDriver } from '../../destinations/duckdb/driver.ts'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import { quoteText } from '../../lib/core/sql.ts'
 import type { Destination } from '../../lib/destination/contract.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
 import type { Engine } from '../../lib/engine/engine.ts'
 import { viewsOf } from '../../lib/views/views.ts'
 import { expectFailure } from '../conformance/failures.ts'
@@ -52,7 +53,8 @@ describe('a DuckDB file', () => {
     await rm(directory, { recursive: true, force: true })
   })
 
-  const destinationOn = (file: string, schema = 'mixpanel') => createDuckDbDestination({ path: file, schema, engine })
+  const destinationOn = (file: string, schema = 'mixpanel') =>
+    new Warehouse(new DuckDbDriver({ path: file, schema, engine }), { engine })
   const child = (...args: Parameters<typeof startChild>) => {
     const started = startChild(...args)
     children.push(started)

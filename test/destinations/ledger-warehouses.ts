@@ -2,18 +2,18 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { createDuckDbDestination } from '../../destinations/duckdb/index.ts'
-import { createParquetDestination } from '../../destinations/parquet/index.ts'
-import type { Destination } from '../../lib/destination/contract.ts'
+import { DuckDbDriver } from '../../destinations/duckdb/driver.ts'
+import { ParquetDriver } from '../../destinations/parquet/driver.ts'
 import { LOADS } from '../../lib/destination/ledger.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
 import { DATASET, fakePlace } from './bigquery-fakes.ts'
 import { newEngine } from './engine.ts'
 import { PostgresPlace } from './postgres-place.ts'
 
 /** A warehouse whose ledger can be made like that of an earlier version. */
 export interface LedgerWarehouse extends AsyncDisposable {
-  /** A destination of its own for each run. */
-  open(): Destination
+  /** A warehouse of its own for each run. */
+  open(): Warehouse
   /** Takes a column of `_mixload_loads` away, with its values. No destination may be open. */
   dropColumn(name: string): Promise<void>
 }
@@ -24,7 +24,7 @@ export const WAREHOUSES: Readonly<Record<string, () => Promise<LedgerWarehouse>>
     const { directory, engine, close } = await workplace()
     const path = join(directory, 'warehouse.duckdb')
     return {
-      open: () => createDuckDbDestination({ path, schema: 'mixpanel', engine }),
+      open: () => new Warehouse(new DuckDbDriver({ path, schema: 'mixpanel', engine }), { engine }),
       async dropColumn(name) {
         const instance = await DuckDBInstance.create(path)
         const connection = await instance.connect()
@@ -50,7 +50,7 @@ export const WAREHOUSES: Readonly<Record<string, () => Promise<LedgerWarehouse>>
     const { directory, engine, close } = await workplace()
     const lake = join(directory, 'lake')
     return {
-      open: () => createParquetDestination({ directory: lake, engine, warn: () => {} }),
+      open: () => new Warehouse(new ParquetDriver({ directory: lake, engine, warn: () => {} }), { engine }),
       async dropColumn(name) {
         const loads = join(lake, '_mixload', 'loads')
         for (const file of await readdir(loads)) {

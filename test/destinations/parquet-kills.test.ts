@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createParquetDestination } from '../../destinations/parquet/index.ts'
+import { ParquetDriver } from '../../destinations/parquet/driver.ts'
 import type { Destination, WriteMode } from '../../lib/destination/contract.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
 import type { Engine } from '../../lib/engine/engine.ts'
 import type { StoredRow } from '../conformance/harness.ts'
 import {
@@ -52,7 +53,7 @@ describe('a directory of Parquet files', () => {
   })
 
   const opened = async (directory: string): Promise<Destination> => {
-    const destination = createParquetDestination({ directory, engine, warn: () => {} })
+    const destination = new Warehouse(new ParquetDriver({ directory, engine, warn: () => {} }), { engine })
     await destination.open(unaborted())
     return destination
   }

@@ -2,8 +2,9 @@ import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createParquetDestination } from '../../destinations/parquet/index.ts'
+import { ParquetDriver } from '../../destinations/parquet/driver.ts'
 import type { Destination } from '../../lib/destination/contract.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
 import type { Engine } from '../../lib/engine/engine.ts'
 import type { StoredRow } from '../conformance/harness.ts'
 import { kill } from './child-process.ts'
@@ -33,7 +34,7 @@ export class ParquetPlace implements AsyncDisposable {
   }
 
   destinationOn(directory: string, engine = this.engine): Destination {
-    return createParquetDestination({ directory, engine, warn: () => {} })
+    return new Warehouse(new ParquetDriver({ directory, engine, warn: () => {} }), { engine })
   }
 
   child(...args: Parameters<typeof startParquetChild>): ChildProcess {

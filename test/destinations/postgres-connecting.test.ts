@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createDestination } from '../../destinations/index.ts'
+import { createWarehouse } from '../../destinations/index.ts'
 import { MixloadError } from '../../lib/core/errors.ts'
 import type { Destination } from '../../lib/destination/contract.ts'
 import { expectFailure } from '../conformance/failures.ts'
@@ -293,7 +293,10 @@ describe('connecting to Postgres', () => {
     const port = typeof address === 'object' ? address?.port : undefined
     const destination = to(`postgres://u@127.0.0.1:${port}/d`)
     const reason = new Error('enough')
-    for (const open of [destination.open, destination.openToRead]) {
+    for (const open of [
+      (signal: AbortSignal) => destination.open(signal),
+      (signal: AbortSignal) => destination.openToRead(signal),
+    ]) {
       const controller = new AbortController()
       setTimeout(() => controller.abort(reason), 20)
       await expect(open(controller.signal)).rejects.toBe(reason)
@@ -304,7 +307,7 @@ describe('connecting to Postgres', () => {
   it.each(['postgres', 'postgresql'])('goes by the scheme %s', async (scheme) => {
     const url = place.database.url.replace('postgres', scheme)
     const { engine, directory } = place
-    await using destination = await createDestination({
+    await using destination = await createWarehouse({
       url,
       schema: 'x',
       engine,

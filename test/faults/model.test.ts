@@ -7,7 +7,7 @@ import { missingDays, wholeDays } from '../../lib/slices.ts'
 import { isSame, PropertyReader } from '../pipeline/read-back.ts'
 import { newDatabase } from '../postgres/shared.ts'
 import { dayAt } from './day-events.ts'
-import { CALLS, type Failure, failingDestination, Killed } from './failing-destination.ts'
+import { CALLS, type Failure, failingDriver, Killed } from './failing-driver.ts'
 import { cut, FaultServer, refusal, type Step, whole } from './fault-server.ts'
 import { Pipeline, type Stored } from './pipeline.ts'
 
@@ -145,7 +145,7 @@ class Run implements fc.AsyncCommand<Model, Real> {
         write,
         signal: abort.signal,
         destinationRetry: isPatient ? PATIENT : IMPATIENT,
-        around: (destination) => failingDestination(destination, failures),
+        around: (driver) => failingDriver(driver, failures),
         onEvent: () => {
           if (++told === stopAfter) abort.abort()
         },
@@ -252,7 +252,7 @@ const failure: fc.Arbitrary<Failure> = fc
   // A load that was committed is never said not to have been.
   .map(
     (one): Failure =>
-      one.call === 'load' && one.when === 'after' && one.code !== 'killed'
+      one.call === 'write' && one.when === 'after' && one.code !== 'killed'
         ? { ...one, code: 'COMMIT_IN_DOUBT' }
         : (one as Failure),
   )

@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createDestination } from '../../destinations/index.ts'
-import { createMemoryDestination, type MemoryDestination } from '../../destinations/memory/index.ts'
-import { createPostgresDestination, type PostgresOptions } from '../../destinations/postgres/index.ts'
+import { DuckDbDriver } from '../../destinations/duckdb/driver.ts'
+import { MemoryDriver } from '../../destinations/memory/driver.ts'
+import { PostgresDriver, type PostgresOptions } from '../../destinations/postgres/driver.ts'
 import { ColumnRegistry, type ColumnRules } from '../../lib/columns/registry.ts'
 import { DEFAULT_RETRIES, type RetryPolicy } from '../../lib/core/retry.ts'
-import type { Destination, KnownColumn, LoadRecord } from '../../lib/destination/contract.ts'
-import { patientDestination } from '../../lib/destination/retrying.ts'
+import type { DestinationDriver, KnownColumn, LoadRecord } from '../../lib/destination/contract.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
 import { Engine } from '../../lib/engine/engine.ts'
 import { Extractor } from '../../lib/extract/event-extractor.ts'
 import { Loader } from '../../lib/load/event-loader.ts'
@@ -34,8 +34,8 @@ export interface RunOptions {
   readonly idleTimeoutMs?: number
   readonly rules?: Partial<ColumnRules>
   readonly signal?: AbortSignal
-  /** Puts something around the destination. */
-  readonly around?: (destination: Destination) => Destination
+  /** Puts something around the driver. */
+  readonly around?: (driver: DestinationDriver) => DestinationDriver
   readonly onEvent?: (event: RunEvent) => void
 }
 
@@ -50,7 +50,7 @@ export interface Stored {
 }
 
 interface Memory {
-  readonly destination: MemoryDestination
+  readonly driver: MemoryDriver
   readonly engine: Engine
 }
 
@@ -79,7 +79,7 @@ export class Pipeline implements AsyncDisposable {
     if (into === 'duckdb') return new Pipeline(directory, {})
     if (into !== 'memory') return new Pipeline(directory, { postgres: into })
     const engine = await Engine.create({ memoryLimit: '500MB', temporaryDirectory: join(directory, 'engine') })
-    return new Pipeline(directory, { memory: { destination: createMemoryDestination({ engine }), engine } })
+    return new Pipeline(directory, { memory: { driver: new MemoryDriver(engine), engine } })
   }
 
   /** A run of its own, as a new process would make it. */
@@ -98,12 +98,14 @@ export class Pipeline implements AsyncDisposable {
       firstByteTimeoutMs: options.idleTimeoutMs ?? 60_000,
       idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
     })
-    await using made = await this.#destination(engine)
-    const inner = options.around?.(made) ?? made
-    const destination = patientDestination(inner, {
-      policy: options.destinationRetry ?? HURRIED,
-      onRetry: (error, delayMs) => tell({ kind: 'retry', error, delayMs }),
-      signal,
+    const driver = this.#driver(engine)
+    await using destination = new Warehouse(options.around?.(driver) ?? driver, {
+      engine,
+      retries: {
+        policy: options.destinationRetry ?? HURRIED,
+        onRetry: (error, delayMs) => tell({ kind: 'retry', error, delayMs }),
+        signal,
+      },
     })
     await destination.open(signal)
     const there = await destination.columns('export')
@@ -142,12 +144,12 @@ export class Pipeline implements AsyncDisposable {
   async stored(): Promise<Stored> {
     await using spool = await SpoolDirectory.create(join(this.directory, 'spool'))
     await using engine = await Engine.create({ memoryLimit: '500MB', temporaryDirectory: join(spool.path, 'engine') })
-    await using destination = await this.#destination(engine)
+    await using destination = new Warehouse(this.#driver(engine), { engine })
     await destination.open(new AbortController().signal)
     const columns = await destination.columns('export')
     const ledger = await destination.ledger('export')
     if (this.#memory !== undefined) {
-      const rows = (table: string) => this.#memory?.destination.peek(table)?.rows ?? []
+      const rows = (table: string) => this.#memory?.driver.peek(table)?.rows ?? []
       return { rows: rows('export'), rejects: rows('_mixload_rejects'), latest: undefined, columns, ledger }
     }
     const ask = await this.#reader(engine, columns)
@@ -183,23 +185,16 @@ export class Pipeline implements AsyncDisposable {
     return async (sql) => (await postgres.query(sql)).map(withDates)
   }
 
-  async #destination(engine: Engine): Promise<Destination> {
-    if (this.#memory !== undefined) return { ...this.#memory.destination, async [Symbol.asyncDispose]() {} }
+  #driver(engine: Engine): DestinationDriver {
+    if (this.#memory !== undefined) return this.#memory.driver
     if (this.#postgres !== undefined) {
       const { query: _, ...options } = this.#postgres
-      return createPostgresDestination({ ...options, schema: 'mixpanel', engine, workDirectory: this.directory })
+      return new PostgresDriver({ ...options, schema: 'mixpanel', engine, workDirectory: this.directory })
     }
-    return createDestination({
-      url: `duckdb:${join(this.directory, 'warehouse.duckdb')}`,
-      schema: 'mixpanel',
-      engine,
-      workDirectory: this.directory,
-      warn: () => {},
-    })
+    return new DuckDbDriver({ path: join(this.directory, 'warehouse.duckdb'), schema: 'mixpanel', engine })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#memory?.destination[Symbol.asyncDispose]()
     await this.#memory?.engine[Symbol.asyncDispose]()
     await rm(this.directory, { recursive: true, force: true })
   }

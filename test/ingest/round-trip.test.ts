@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createDuckDbDestination } from '../../destinations/duckdb/index.ts'
+import { DuckDbDriver } from '../../destinations/duckdb/driver.ts'
 import type { KnownColumn } from '../../lib/destination/contract.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
 import { Engine } from '../../lib/engine/engine.ts'
 import { createClient } from '../../lib/ingest/named-clients.ts'
 import { recordJson } from '../../lib/ingest/property-values.ts'
@@ -80,7 +81,9 @@ const RUNS = 3
 
 async function warehouseColumns(table: string): Promise<readonly KnownColumn[]> {
   await using engine = await Engine.create({ memoryLimit: undefined, temporaryDirectory: place.directory })
-  await using destination = createDuckDbDestination({ path: place.database, schema: 'mixpanel', engine })
+  await using destination = new Warehouse(new DuckDbDriver({ path: place.database, schema: 'mixpanel', engine }), {
+    engine,
+  })
   await destination.openToRead(new AbortController().signal)
   return destination.columns(table)
 }
@@ -88,7 +91,9 @@ async function warehouseColumns(table: string): Promise<readonly KnownColumn[]> 
 /** The rows of a query as the destination gives them to a replay. */
 async function jsonRows(sql: string): Promise<readonly string[]> {
   await using engine = await Engine.create({ memoryLimit: undefined, temporaryDirectory: place.directory })
-  await using destination = createDuckDbDestination({ path: place.database, schema: 'mixpanel', engine })
+  await using destination = new Warehouse(new DuckDbDriver({ path: place.database, schema: 'mixpanel', engine }), {
+    engine,
+  })
   const rows: string[] = []
   await destination.openToRead(new AbortController().signal)
   await destination.query(sql, (some) => void rows.push(...some), new AbortController().signal)

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createDuckDbDestination } from '../../destinations/duckdb/index.ts'
+import { DuckDbDriver } from '../../destinations/duckdb/driver.ts'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import { ColumnRegistry, type ColumnRules } from '../../lib/columns/registry.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
 import { Engine } from '../../lib/engine/engine.ts'
 import { Loader } from '../../lib/load/event-loader.ts'
 import { SpoolDirectory } from '../../lib/spool/spool.ts'
@@ -157,7 +158,9 @@ async function loadAll(
   blockBytes: number,
   Spooler: typeof BodySpooler | typeof FileSpooler,
 ) {
-  await using destination = createDuckDbDestination({ path: ':memory:', schema: 'mixpanel', engine })
+  await using destination = new Warehouse(new DuckDbDriver({ path: ':memory:', schema: 'mixpanel', engine }), {
+    engine,
+  })
   const { signal } = new AbortController()
   await destination.open(signal)
   const registry = new ColumnRegistry(EXPORT_COLUMNS, rules)

@@ -2,10 +2,11 @@ import { appendFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { createMemoryDestination } from '../../destinations/memory/index.ts'
+import { MemoryDriver } from '../../destinations/memory/driver.ts'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import { ColumnRegistry } from '../../lib/columns/registry.ts'
-import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import { messageOf } from '../../lib/core/errors.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
 import { Engine } from '../../lib/engine/engine.ts'
 import type { SpooledSlice } from '../../lib/extract/event-extractor.ts'
 import { Loader } from '../../lib/load/event-loader.ts'
@@ -21,13 +22,14 @@ async function loaderOf(memoryLimit: string) {
   const directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
   const spool = await SpoolDirectory.create(directory)
   const engine = await Engine.create({ memoryLimit, temporaryDirectory: join(directory, 'engine') })
-  const destination = createMemoryDestination({ engine })
+  const memory = new MemoryDriver(engine)
+  const destination = new Warehouse(memory, { engine })
   await destination.open(new AbortController().signal)
   const registry = new ColumnRegistry(EXPORT_COLUMNS, PLAIN_RULES)
   const told: string[] = []
   const loader = new Loader(
     {
-      destination: { ...destination, load: failingAsADriverDoes(destination.load) },
+      destination,
       engine,
       spool,
       registry,
@@ -40,7 +42,7 @@ async function loaderOf(memoryLimit: string) {
   )
   return {
     engine,
-    destination,
+    memory,
     told,
     load: (spooled: SpooledSlice) => loader.load(spooled, new AbortController().signal),
     spooled: (lines: readonly string[]) => new BodySpooler(spool, registry).spool(DAY, Buffer.from(lines.join(''))),
@@ -66,9 +68,9 @@ it('sets aside just the lines that the engine refuses, and loads the others', as
   const { summary } = spooled
   const record = await place.load({ ...spooled, summary: { ...summary, events: summary.events + bad.length } })
   expect(record).toMatchObject({ rowCount: 50, rejectCount: 2 })
-  const numbers = place.destination.peek('export')?.rows.map(({ a }) => Number(a))
+  const numbers = place.memory.peek('export')?.rows.map(({ a }) => Number(a))
   expect(numbers?.toSorted((one, other) => one - other)).toEqual(LINES.map((_, at) => at))
-  const rejects = place.destination.peek('_mixload_rejects')?.rows.map(({ line }) => String(line))
+  const rejects = place.memory.peek('_mixload_rejects')?.rows.map(({ line }) => String(line))
   expect(rejects?.toSorted()).toEqual(bad.toSorted())
   expect(place.told).toEqual([expect.stringContaining('cannot read 2 lines')])
 })
@@ -85,14 +87,3 @@ it('sets no line aside because the engine has no memory to read it', async () =>
   connection.close()
   expect(await place.load(spooled)).toMatchObject({ rowCount: 50, rejectCount: 0 })
 })
-
-/** Destinations wrap the engine's failures; the memory destination hands them on as they are. */
-function failingAsADriverDoes(load: ReturnType<typeof createMemoryDestination>['load']): typeof load {
-  return async (...given) => {
-    try {
-      return await load(...given)
-    } catch (error) {
-      throw new MixloadError('DESTINATION_FAILED', 'wrapped', { cause: error })
-    }
-  }
-}

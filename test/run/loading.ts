@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createDuckDbDestination } from '../../destinations/duckdb/index.ts'
-import type { Destination } from '../../lib/destination/contract.ts'
+import { DuckDbDriver } from '../../destinations/duckdb/driver.ts'
+import type { Destination, Load } from '../../lib/destination/contract.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
 import { Engine } from '../../lib/engine/engine.ts'
 import { RequestBudget } from '../../lib/mixpanel/budget.ts'
 import { type Credentials, MixpanelClient } from '../../lib/mixpanel/client.ts'
@@ -13,6 +14,7 @@ import { type RawSettings, resolveSettings } from '../../lib/settings.ts'
 import type { Slice } from '../../lib/slices.ts'
 import { SpoolDirectory } from '../../lib/spool/spool.ts'
 import type { RecordBatch, RecordStream } from '../../lib/streams/stream.ts'
+import { intercepted } from '../destination/intercepted.ts'
 
 /** What runs of streams need, and the warehouse that they load. */
 export interface Workshop extends AsyncDisposable {
@@ -21,6 +23,8 @@ export interface Workshop extends AsyncDisposable {
   readonly engine: Engine
   readonly destination: Destination
   readonly told: RunEvent[]
+  /** Called before each load is written; what it throws is thrown by the driver. */
+  beforeWrite: ((load: Load) => void) | undefined
   run(stream: RecordStream, more?: RunMore): Promise<RecordRunSummary>
   /** Rows of a table of the DuckDB destination. */
   rows(sql: string): Promise<readonly Record<string, unknown>[]>
@@ -52,10 +56,15 @@ export async function openWorkshop(): Promise<Workshop> {
   const directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
   const spool = await SpoolDirectory.create(directory)
   const engine = await Engine.create({ memoryLimit: '500MB', temporaryDirectory: join(directory, 'engine') })
-  const destination = createDuckDbDestination({ path: ':memory:', schema: 'mixpanel', engine })
+  const driver = intercepted(new DuckDbDriver({ path: ':memory:', schema: 'mixpanel', engine }), async (call, work) => {
+    if (call.name === 'write') workshop.beforeWrite?.(call.load)
+    return work()
+  })
+  const destination = new Warehouse(driver, { engine })
   await destination.open(new AbortController().signal)
   const told: RunEvent[] = []
-  return {
+  const workshop: Workshop = {
+    beforeWrite: undefined,
     directory,
     spool,
     engine,
@@ -101,6 +110,7 @@ export async function openWorkshop(): Promise<Workshop> {
       await rm(directory, { recursive: true, force: true })
     },
   }
+  return workshop
 }
 
 /** A batch of records, each as its identity and the JSON of its members. */

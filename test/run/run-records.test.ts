@@ -1,10 +1,10 @@
 import { readdir } from 'node:fs/promises'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createMemoryDestination } from '../../destinations/memory/index.ts'
+import { MemoryDriver } from '../../destinations/memory/driver.ts'
 import { fixed, LOAD_COLUMNS } from '../../lib/columns/catalogue.ts'
 import { type ErrorCode, MixloadError } from '../../lib/core/errors.ts'
-import type { Destination } from '../../lib/destination/contract.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
 import type { RecordBatch, RecordStream, StreamContext, StreamTable } from '../../lib/streams/stream.ts'
 import { runs } from '../runs.ts'
 import { batch, openWorkshop, type Workshop } from './loading.ts'
@@ -96,11 +96,12 @@ describe('a stream of records', () => {
 
   it('loads into the memory destination, too', async () => {
     const name = named('people')
-    await using destination = createMemoryDestination({ engine: workshop.engine })
+    const memory = new MemoryDriver(workshop.engine)
+    await using destination = new Warehouse(memory, { engine: workshop.engine })
     await destination.open(new AbortController().signal)
     const stream = streamOf(people(name), () => each(batch(name, [['a', '{"plan":"pro"}']])))
     await workshop.run(stream, { destination })
-    expect(destination.peek(name)?.rows).toMatchObject([{ distinct_id: 'a', plan: 'pro' }])
+    expect(memory.peek(name)?.rows).toMatchObject([{ distinct_id: 'a', plan: 'pro' }])
   })
 })
 
@@ -342,14 +343,12 @@ describe('an incremental stream of two tables', () => {
   it('has no row of its own where a table that hangs on it cannot be loaded', async () => {
     const [own, steps] = [named('daily'), named('daily_steps')]
     const { destination } = workshop
-    const refusing: Destination = Object.assign(Object.create(destination), {
-      load: (...given: Parameters<Destination['load']>) => {
-        if (given[1].table === steps) throw new MixloadError('DESTINATION_UNAVAILABLE', 'It is away.')
-        return destination.load(...given)
-      },
-    })
-    const run = workshop.run(daily(own, steps), { slices, destination: refusing })
+    workshop.beforeWrite = ({ table }) => {
+      if (table === steps) throw new MixloadError('DESTINATION_UNAVAILABLE', 'It is away.')
+    }
+    const run = workshop.run(daily(own, steps), { slices })
     await expect(run).rejects.toMatchObject({ code: 'DESTINATION_UNAVAILABLE' })
+    workshop.beforeWrite = undefined
     expect(await destination.ledger(own)).toEqual([])
   })
 

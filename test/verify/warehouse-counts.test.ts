@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { DateTime } from 'luxon'
 import { describe, expect, it } from 'vitest'
-import { createDestination } from '../../destinations/index.ts'
+import { createWarehouse } from '../../destinations/index.ts'
 import { Engine } from '../../lib/engine/engine.ts'
 import { countsOf } from '../../lib/verify/compare.ts'
 import { warehouseCounts } from '../../lib/verify/warehouse-counts.ts'
@@ -31,7 +31,7 @@ describe.each(Object.entries(WAREHOUSES))('events counted in %s', (_, newWarehou
       memoryLimit: undefined,
       temporaryDirectory: join(place.directory, 'tmp'),
     })
-    await using destination = await createDestination({
+    await using destination = await createWarehouse({
       url: warehouse.url,
       schema: 'mixpanel',
       engine,

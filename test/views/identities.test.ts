@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { SUPPORTS } from '../../destinations/duckdb/dialect.ts'
+import { CAPABILITIES } from '../../destinations/duckdb/dialect.ts'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import type { Column } from '../../lib/columns/column.ts'
 import { quoteText } from '../../lib/core/sql.ts'
@@ -15,7 +15,7 @@ const COLUMNS: readonly Column[] = [
   { ...property('mp_anon_id'), property: '$anon_id' },
   { ...property('mp_identified_id'), property: '$identified_id' },
 ]
-const VIEW = identitiesView(SUPPORTS, 'events', COLUMNS).query
+const VIEW = identitiesView(CAPABILITIES, 'events', COLUMNS).query
 /** The longest way that the view goes. */
 const STEPS_MAX = 32
 
