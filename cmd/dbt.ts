@@ -8,8 +8,9 @@ import { replaceFile } from '../lib/core/replace-file.ts'
 import { foundTables, sourceFor } from '../lib/dbt/found-tables.ts'
 import { askLexicon, type Lexicon } from '../lib/dbt/lexicon.ts'
 import { mergedFile } from '../lib/dbt/sources-file.ts'
+import { createClient, openWarehouse } from '../lib/run/session.ts'
 import type { Command, CommandContext } from './command.ts'
-import { createClient, openWarehouse } from './session.ts'
+import { sessionOf } from './session.ts'
 
 const DEFAULT_FILE = 'models/mixpanel/sources.yml'
 
@@ -50,7 +51,7 @@ export const command: Command = {
       )
     }
     const lexicon = flags.lexicon === true ? await readLexicon(context) : undefined
-    await using warehouse = await openWarehouse(settings, output.tell, signal)
+    await using warehouse = await openWarehouse(sessionOf(context))
     const { destination } = warehouse
     await destination.openToRead(signal)
     const tables = await foundTables(destination, settings, signal, lexicon)
@@ -85,19 +86,19 @@ async function write(file: string, text: string): Promise<void> {
  * What the project's Lexicon says; undefined, with a warning, where it cannot be read: the tables can be described without.
  * @throws MixloadError where the credentials are wrong, or are no service account's.
  */
-async function readLexicon({ settings, output: { tell }, signal }: CommandContext): Promise<Lexicon | undefined> {
+async function readLexicon({ settings, output: { onProgress }, signal }: CommandContext): Promise<Lexicon | undefined> {
   if (settings.projectId === undefined || settings.serviceAccount === undefined) {
     throw new MixloadError(
       'CONFIG_INVALID',
       '--lexicon asks Mixpanel, and needs a service account: set MIXPANEL_SERVICE_ACCOUNT, MIXPANEL_SERVICE_ACCOUNT_SECRET and MIXPANEL_PROJECT_ID.',
     )
   }
-  await using client = createClient(settings, tell)
+  await using client = createClient(settings, onProgress)
   try {
-    return await askLexicon(client, settings.projectId, tell, signal)
+    return await askLexicon(client, settings.projectId, onProgress, signal)
   } catch (error) {
     if (!(error instanceof MixloadError) || isFailure(error, 'CREDENTIALS_REFUSED')) throw error
-    tell({ kind: 'warning', message: `The Lexicon is left out: ${messageOf(error)}` })
+    onProgress({ kind: 'warning', message: `The Lexicon is left out: ${messageOf(error)}` })
     return undefined
   }
 }

@@ -143,7 +143,7 @@ class ImportReporter {
 
   readonly onNotice = (notice: DeliveryNotice): void => {
     const { output } = this.#context
-    if (notice.kind === 'retry') output.tell({ kind: 'retry', error: notice.error, delayMs: notice.delayMs })
+    if (notice.kind === 'retry') output.onProgress({ kind: 'retry', error: notice.error, delayMs: notice.delayMs })
     else if (notice.kind === 'rejected') {
       this.#rejected++
       const index = this.#skipped + notice.rejection.index
@@ -155,7 +155,7 @@ class ImportReporter {
   readonly onProgress = (through: number): void => {
     const seconds = (performance.now() - this.#started) / 1000
     const events = this.#eventsBefore + through
-    this.#context.output.tell({ kind: 'import-progress', events, rejected: this.#rejected, seconds })
+    this.#context.output.onProgress({ kind: 'import-progress', events, rejected: this.#rejected, seconds })
   }
 
   endSource({ accepted, rejected }: DeliveryReport): void {
@@ -177,7 +177,7 @@ async function importFile(
     const skipped = flags.resume === true ? (resume?.through ?? 0) : 0
     if (skipped > 0) {
       const message = `${file}: ${skipped} events were imported before. Continuing after them.`
-      output.tell({ kind: 'warning', message })
+      output.onProgress({ kind: 'warning', message })
     }
     const numbers = new LineNumbers()
     reporter.skip(skipped, numbers)
@@ -220,15 +220,19 @@ async function* skipFirst(
 }
 
 async function importQuery(
-  { settings, output, signal }: CommandContext,
+  context: CommandContext,
   client: IngestClient,
   reporter: ImportReporter,
   sql: string,
   reading: AbortSignal,
 ): Promise<SourceResult> {
+  const { signal } = context
   // Imported here, because an import of files needs no database.
-  const { openWarehouse } = await import('./session.ts')
-  await using warehouse = await openWarehouse(settings, output.tell, signal)
+  const [{ openWarehouse }, { sessionOf }] = await Promise.all([
+    import('../lib/run/session.ts'),
+    import('./session.ts'),
+  ])
+  await using warehouse = await openWarehouse(sessionOf(context))
   const { destination } = warehouse
   await destination.openToRead(signal)
   const converter = new RowToEvent(await destination.columns('export'))

@@ -105,10 +105,10 @@ export function countsText({ accepted, rejected }: Pick<DeliveryReport, 'accepte
 /** Prints retries and rejections. Failures are thrown when the client is closed. */
 function printNotices(output: Output): (notice: DeliveryNotice) => void {
   return (notice) => {
-    if (notice.kind === 'retry') output.tell({ kind: 'retry', error: notice.error, delayMs: notice.delayMs })
+    if (notice.kind === 'retry') output.onProgress({ kind: 'retry', error: notice.error, delayMs: notice.delayMs })
     else if (notice.kind === 'rejected') {
       const { endpoint, reason } = notice.rejection
-      output.tell({ kind: 'warning', message: `Mixpanel rejected a record of /${endpoint}: ${reason}` })
+      output.onProgress({ kind: 'warning', message: `Mixpanel rejected a record of /${endpoint}: ${reason}` })
     }
   }
 }

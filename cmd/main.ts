@@ -123,7 +123,7 @@ async function execute(command: Command, flags: Readonly<Record<string, unknown>
   // Where the system limits the length of files, a write past it fails then, instead of ending the process unheard.
   process.on('SIGXFSZ', () => {})
   try {
-    const file = readSettingsFile(flags.config as string | undefined, output.tell)
+    const file = readSettingsFile(flags.config as string | undefined, output.onProgress)
     const settings = resolveSettings(givenFlags(command, flags), settingsFromEnvironment(process.env), file)
     const [, ...words] = flags._ as string[]
     return await command.run({ settings, flags, words, output, signal: abort.signal })

@@ -1,11 +1,11 @@
 import type { Column } from './columns/column.ts'
 import type { MixloadError } from './core/errors.ts'
 import type { LoadRecord } from './destination/contract.ts'
-import type { AnySlice, Slice } from './slices.ts'
+import type { AnySlice } from './slices.ts'
 
-/** What happens in a run that somebody may want to see. The pipeline tells; the shell prints, logs or ignores. */
-export type RunEvent =
-  /** Before the first slice of a stream: how many there are, and how many requests may still go this hour (Infinity: no limit). */
+/** What happens in a run, for whoever shows, logs or counts it. */
+export type ProgressEvent =
+  /** Before the first slice of a stream: how many there are, and the requests left this hour (Infinity: no limit). */
   | {
       readonly kind: 'run-planned'
       readonly stream: string
@@ -13,63 +13,50 @@ export type RunEvent =
       readonly sliceCount: number
       readonly requestsLeft: number
     }
-  | { readonly kind: 'slice-started'; readonly slice: AnySlice }
-  /** While a slice is downloaded or read: bytes unzipped and events so far. */
-  | { readonly kind: 'slice-progress'; readonly slice: AnySlice; readonly bytes: number; readonly events: number }
-  | { readonly kind: 'slice-loading'; readonly slice: AnySlice; readonly events: number }
-  | { readonly kind: 'slice-loaded'; readonly slice: AnySlice; readonly record: LoadRecord; readonly seconds: number }
-  /** The body was not whole: halves of it are asked for instead. */
-  | {
-      readonly kind: 'slice-split'
-      readonly slice: AnySlice
-      readonly into: readonly AnySlice[]
-      readonly reason: string
-    }
-  | { readonly kind: 'slice-by-event'; readonly slice: AnySlice; readonly reason: string }
-  /** Its content is in the ledger: there is nothing to load. */
-  | { readonly kind: 'slice-already-loaded'; readonly slice: AnySlice }
-  | { readonly kind: 'slice-clamped'; readonly slice: AnySlice; readonly reason: string }
-  /** Given up for this run; the next run will ask for it again. */
-  | { readonly kind: 'slice-set-aside'; readonly slice: AnySlice; readonly error: MixloadError }
-  /** Records of a stream are asked for: all of them, or those of some days. */
-  | { readonly kind: 'records-started'; readonly stream: string; readonly days: Slice | undefined }
-  | {
-      readonly kind: 'records-progress'
-      readonly stream: string
-      readonly days: Slice | undefined
-      readonly records: number
-      readonly requests: number
-    }
-  /** What came so far is thrown away. */
-  | {
-      readonly kind: 'records-anew'
-      readonly stream: string
-      readonly days: Slice | undefined
-      readonly reason: string
-    }
-  /** One of the things that a stream reads one by one, such as a funnel, is refused, while the others are read. */
-  | { readonly kind: 'records-left-out'; readonly name: string; readonly error: MixloadError }
-  | {
-      readonly kind: 'records-loading'
-      readonly table: string
-      readonly days: Slice | undefined
-      readonly rows: number
-    }
-  | {
-      readonly kind: 'records-loaded'
-      readonly table: string
-      readonly days: Slice | undefined
-      readonly record: LoadRecord
-      readonly seconds: number
-    }
+  | SliceEvent
+  /** One of the things that a stream reads one by one, such as a funnel, is refused; the others are read. */
+  | { readonly kind: 'item-skipped'; readonly stream: string; readonly name: string; readonly error: MixloadError }
   | { readonly kind: 'columns-added'; readonly table: string; readonly columns: readonly Column[] }
   | { readonly kind: 'retry'; readonly error: MixloadError; readonly delayMs: number }
   | { readonly kind: 'waiting-for-budget'; readonly ms: number }
-  | { readonly kind: 'rejects'; readonly slice: AnySlice; readonly count: number }
-  | { readonly kind: 'dates'; readonly slice: AnySlice; readonly undated: number; readonly outside: number }
-  /** Events that have been sent and answered, of them those refused, and the seconds that it took. */
+  /** Events that have been sent and answered, those of them that were refused, and the seconds that it took. */
   | { readonly kind: 'import-progress'; readonly events: number; readonly rejected: number; readonly seconds: number }
   | { readonly kind: 'warning'; readonly message: string }
 
+/** What happens to a slice of a stream. */
+export type SliceEvent = {
+  readonly stream: string
+  readonly slice: AnySlice
+} & (
+  | { readonly kind: 'slice-started' }
+  /** While a slice is downloaded or read: rows, decompressed bytes and requests so far. */
+  | { readonly kind: 'slice-progress'; readonly rows: number; readonly bytes: number; readonly requests: number }
+  /** What came so far is discarded, and the slice is read from its first request again. */
+  | { readonly kind: 'slice-restarted'; readonly reason: string }
+  /** The slice does not come whole: halves of it are requested instead. */
+  | { readonly kind: 'slice-split'; readonly into: readonly AnySlice[]; readonly reason: string }
+  /** A day does not come whole: it is requested by the names of its events. */
+  | { readonly kind: 'slice-by-event'; readonly reason: string }
+  /** The last day is not over where the project is: the days before it are requested. */
+  | { readonly kind: 'slice-shortened'; readonly reason: string }
+  /** The rows of one of the stream's tables are about to be committed. */
+  | { readonly kind: 'slice-loading'; readonly table: string; readonly rows: number }
+  | {
+      readonly kind: 'slice-loaded'
+      readonly table: string
+      readonly record: LoadRecord
+      readonly seconds: number
+      /** Rows without a usable time, and rows dated outside the slice's days; both are kept. */
+      readonly undated: number
+      readonly outside: number
+      /** Values left out because their property is not wanted. */
+      readonly ignoredValues: number
+    }
+  /** The ledger has its content: there is nothing to load. */
+  | { readonly kind: 'slice-already-loaded' }
+  /** Given up for this run; the next run requests it again. */
+  | { readonly kind: 'slice-given-up'; readonly error: MixloadError }
+)
+
 /** Takes what happens in a run. */
-export type Tell = (event: RunEvent) => void
+export type OnProgress = (event: ProgressEvent) => void

@@ -1,7 +1,7 @@
 import { ERROR_CODES, type ErrorCode } from '../../lib/core/errors.ts'
 import { DEFAULT_RETRIES } from '../../lib/core/retry.ts'
 import { DESTINATION_RETRIES } from '../../lib/destination/retries.ts'
-import { ANSWER_FAILURES } from '../../lib/extract/event-extractor.ts'
+import { ANSWER_FAILURES } from '../../lib/extract/slice-source.ts'
 
 import { code, page, table } from './markdown.ts'
 

@@ -1,8 +1,8 @@
-import { EVENT_PROPERTIES, EXPORT_COLUMNS, type FixedColumn, fixed, LOCAL_TIME_COLUMN } from '../columns/catalogue.ts'
+import { type FixedColumn, fixed } from '../columns/catalogue.ts'
 import { latestName } from '../columns/naming.ts'
 import { columnsOf, LEDGER_TABLES as LEDGER } from '../destination/ledger.ts'
 import { type Settings, STREAMS } from '../settings.ts'
-import { recordStreams } from '../streams/index.ts'
+import { streamsOf } from '../streams/index.ts'
 
 /** What is known of a table before any column of it is. */
 export interface KnownTable {
@@ -18,6 +18,8 @@ export interface KnownTable {
 }
 
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
+  export:
+    'Rows of the raw export: an event as often as it was loaded. Models read export_latest, or events of the package mixload',
   engage: 'Profiles of people, as they were read last',
   cohorts: 'Saved cohorts, as they were read last',
   cohort_members: 'Members of the saved cohorts, as they were read last',
@@ -27,23 +29,11 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   revenue: 'Revenue, a row a day, each time it was read',
 }
 
-const EXPORT: KnownTable = {
-  name: 'export',
-  description:
-    'Rows of the raw export: an event as often as it was loaded. Models read export_latest, or events of the package mixload',
-  columns: [...EXPORT_COLUMNS, LOCAL_TIME_COLUMN],
-  properties: EVENT_PROPERTIES,
-  key: [],
-  streams: ['export'],
-}
-
-/** The tables of all streams, those of groups as the settings name them. */
+/** The tables of all streams, those of groups as the settings name them, and the views of their latest rows. */
 export function knownTables(settings: Settings): readonly KnownTable[] {
-  return STREAMS.flatMap((name) => (name === 'export' ? [EXPORT] : recordTables(name, settings)))
-}
-
-function recordTables(name: Exclude<(typeof STREAMS)[number], 'export'>, settings: Settings): readonly KnownTable[] {
-  return recordStreams(name, settings).flatMap((stream) =>
+  // Local times leave a column that stays when the setting goes.
+  const streams = STREAMS.flatMap((name) => streamsOf(name, { ...settings, legacyTime: true }))
+  return streams.flatMap((stream) =>
     stream.tables.flatMap((table): readonly KnownTable[] => {
       const isReplaced = stream.replication === 'full-table'
       const known = {
@@ -54,9 +44,10 @@ function recordTables(name: Exclude<(typeof STREAMS)[number], 'export'>, setting
         key: isReplaced ? table.key : [],
         streams: [...new Set([table.name, stream.name])],
       }
+      // Rows without a key have views of their own: see EVENT_VIEWS.
+      if (table.key.length === 0) return [known]
       const latest = { name: latestName(table.name), columns: [], properties: {}, key: table.key, streams: [] }
-      const description = `Rows of ${table.name} that were loaded last`
-      return [known, { ...latest, description }]
+      return [known, { ...latest, description: `Rows of ${table.name} that were loaded last` }]
     }),
   )
 }

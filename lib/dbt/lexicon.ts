@@ -1,7 +1,7 @@
 import type { MixloadError } from '../core/errors.ts'
 import { type RetryPolicy, retrying } from '../core/retry.ts'
 import type { MixpanelClient } from '../mixpanel/client.ts'
-import type { Tell } from '../progress.ts'
+import type { OnProgress } from '../progress.ts'
 import { isObject, type JsonObject, unknownForm } from '../streams/answer.ts'
 
 /** Descriptions of properties, by name. */
@@ -27,11 +27,11 @@ const ASKING: RetryPolicy = {
 export async function askLexicon(
   client: MixpanelClient,
   projectId: string,
-  tell: Tell,
+  onProgress: OnProgress,
   signal: AbortSignal,
 ): Promise<Lexicon> {
   const ask = () => client.json({ family: 'app', path: `/api/app/projects/${projectId}/schemas`, query: {} }, signal)
-  const onRetry = (error: MixloadError, delayMs: number) => tell({ kind: 'retry', error, delayMs })
+  const onRetry = (error: MixloadError, delayMs: number) => onProgress({ kind: 'retry', error, delayMs })
   return lexiconOf(await retrying(ASKING, signal, ask, onRetry))
 }
 

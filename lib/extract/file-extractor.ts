@@ -1,46 +1,39 @@
 import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
 import type { Readable } from 'node:stream'
-import type { ColumnRegistry } from '../columns/registry.ts'
 import { MixloadError } from '../core/errors.ts'
 import { InputFile, sizeOf } from '../decompress/input-file.ts'
 import type { LoadRecord } from '../destination/contract.ts'
-import type { Tell } from '../progress.ts'
-import { LineScanner } from '../scan/line-scanner.ts'
-import { LineWriter } from '../scan/line-writer.ts'
-import { type FileSlice, STANDARD_INPUT } from '../slices.ts'
-import type { SpoolDirectory } from '../spool/spool.ts'
-import { type DayRows, DayTally } from '../time/day-tally.ts'
+import type { OnProgress } from '../progress.ts'
+import { type FileSlice, rowsName, STANDARD_INPUT } from '../slices.ts'
+import type { DayRows } from '../time/day-tally.ts'
 import type { Day } from '../time/days.ts'
 import { FILE_CLOCK } from '../time/event-time.ts'
-import { discardSpooled, type Extracted, type Part, type SliceSource, spoolBody } from './event-extractor.ts'
+import { discardRows, type SpooledRows } from '../transform/spooled-rows.ts'
+import { ANSWER_FAILURES, type Extracted, type SliceSource } from './slice-source.ts'
+import type { TableInput } from './table-input.ts'
 
 export interface FileExtractOptions {
-  readonly stream: string
-  readonly spool: SpoolDirectory
-  readonly registry: ColumnRegistry
-  /** The stream's loads so far. */
+  /** What reads the lines of the table that the files hold rows of. */
+  readonly input: TableInput
+  /** The table's loads so far. */
   readonly ledger: readonly LoadRecord[]
   /** The most loads that the table still takes. */
   readonly loadsMax: number
   /** The most days that one load may hold. */
   readonly daysPerLoadMax: number
-  /** The most columns that are not null in one row. */
-  readonly valuesPerRowMax: number
   /** Read for the file that is called `-`. */
   readonly standardInput: () => Readable
-  readonly tell: Tell
+  readonly onProgress: OnProgress
 }
 
 /**
- * Reads files of events to the spool, one after the other. A load's id is made from its file's content, so a file that the
- * ledger has is known again wherever it lies and whatever it is called.
+ * Reads files of lines to the spool, one after the other. A load's id is made from its file's content, so a file that the
+ * ledger has is recognized wherever it lies and whatever it is called.
  */
 export class FileExtractor implements SliceSource<FileSlice> {
-  readonly requestCount = 0
+  readonly sliceFailures = [...ANSWER_FAILURES, 'FILE_REFUSED'] as const
   readonly #options: FileExtractOptions
-  readonly #scanner = new LineScanner()
-  readonly #writer: LineWriter
   /** What is loaded, or will be in this run: ids, and sizes of the files. */
   readonly #loadIds: Set<string>
   readonly #sizes: Set<number>
@@ -48,7 +41,6 @@ export class FileExtractor implements SliceSource<FileSlice> {
 
   constructor(options: FileExtractOptions) {
     this.#options = options
-    this.#writer = new LineWriter(this.#scanner, options.registry, options.valuesPerRowMax)
     this.#loadIds = new Set(options.ledger.map(({ loadId }) => loadId))
     this.#sizes = new Set(options.ledger.flatMap(({ selection }) => (selection.kind === 'file' ? selection.bytes : [])))
   }
@@ -58,9 +50,9 @@ export class FileExtractor implements SliceSource<FileSlice> {
    *   where the table takes no more loads today.
    */
   async extract(slice: FileSlice, signal: AbortSignal): Promise<Extracted<FileSlice>> {
-    const { tell } = this.#options
+    const { input, onProgress } = this.#options
     const startedAt = new Date()
-    tell({ kind: 'slice-started', slice })
+    onProgress({ kind: 'slice-started', stream: input.table.name, slice })
     try {
       // Only a file of a size that was loaded may have been loaded itself: then hashing it first saves the rest.
       const size = slice.file === STANDARD_INPUT ? undefined : await sizeOf(slice.file)
@@ -75,51 +67,58 @@ export class FileExtractor implements SliceSource<FileSlice> {
   }
 
   async #isLoaded({ file }: FileSlice, signal: AbortSignal): Promise<boolean> {
-    const input = InputFile.fromPath(file, signal)
-    await input.readThrough()
-    return this.#loadIds.has(loadIdOf(this.#options.stream, input.sha256()))
+    const content = InputFile.fromPath(file, signal)
+    await content.readThrough()
+    return this.#loadIds.has(loadIdOf(this.#options.input.table.name, content.sha256()))
   }
 
   async #read(slice: FileSlice, startedAt: Date, signal: AbortSignal): Promise<Extracted<FileSlice>> {
     const { file } = slice
-    const { spool, stream, standardInput, tell } = this.#options
-    const input = file === STANDARD_INPUT ? new InputFile(standardInput(), signal) : InputFile.fromPath(file, signal)
-    const dayTally = new DayTally(FILE_CLOCK)
-    this.#writer.begin()
-    const part = await spoolBody(input.blocks(), spool, {
-      scanner: this.#scanner,
-      writer: this.#writer,
-      clock: FILE_CLOCK,
-      dayTally,
-      onProgress: (bytes, events) => tell({ kind: 'slice-progress', slice, bytes, events }),
-    })
-    await assertExport(part)
-    const sha256 = input.sha256()
-    const loadId = loadIdOf(stream, sha256)
-    if (this.#loadIds.has(loadId)) {
-      await discardSpooled(part)
-      return { kind: 'already-loaded' }
+    const { input, standardInput } = this.#options
+    const content = file === STANDARD_INPUT ? new InputFile(standardInput(), signal) : InputFile.fromPath(file, signal)
+    const rows = await this.#spool(slice, content, startedAt)
+    try {
+      assertRecords(rows, input.table.lines.noun)
+      if (this.#loadIds.has(rows.loadId)) {
+        await discardRows(rows)
+        return { kind: 'already-loaded' }
+      }
+      this.#assertFewDays(rows)
+    } catch (error) {
+      await discardRows(rows)
+      throw error
     }
-    await this.#assertFewDays(part, dayTally)
-    this.#loadIds.add(loadId)
-    this.#sizes.add(input.bytes)
+    this.#loadIds.add(rows.loadId)
+    this.#sizes.add(content.bytes)
     this.#loads++
-    return {
-      kind: 'spooled',
-      spooled: {
-        slice,
-        loadId,
-        ...spanOf(dayTally.dayRows()),
-        selection: { kind: 'file', file: basename(file), bytes: input.bytes, sha256 },
+    return { kind: 'spooled', spooled: { slice, tables: [rows] } }
+  }
+
+  /** Reads the file to its end into the spool. */
+  async #spool(slice: FileSlice, content: InputFile, startedAt: Date): Promise<SpooledRows> {
+    const { input, onProgress } = this.#options
+    const stream = input.table.name
+    input.begin()
+    const spool = input.spool({
+      clock: FILE_CLOCK,
+      countsDays: true,
+      onProgress: (bytes, rows) => onProgress({ kind: 'slice-progress', stream, slice, bytes, rows, requests: 0 }),
+    })
+    try {
+      for await (const block of content.blocks()) await spool.take(block)
+      const body = await spool.end()
+      const sha256 = content.sha256()
+      return input.spooled(body, {
+        name: rowsName(stream, slice),
+        loadId: loadIdOf(stream, sha256),
+        ...spanOf(body.dayTally?.dayRows() ?? {}),
+        selection: { kind: 'file', file: basename(slice.file), bytes: content.bytes, sha256 },
         startedAt,
-        ...part,
-        dayRows: dayTally.dayRows(),
-        requestCount: 0,
-        fields: this.#writer.fields(),
-        hasOverflow: this.#writer.hasOverflow,
-        ignoredValues: this.#writer.ignoredValues,
         clock: FILE_CLOCK,
-      },
+      })
+    } catch (error) {
+      await spool.discard()
+      throw error
     }
   }
 
@@ -128,29 +127,25 @@ export class FileExtractor implements SliceSource<FileSlice> {
     throw new MixloadError(
       'CONFIG_INVALID',
       'The destination takes no more loads into this table for now, and each file is a load. Run the same command ' +
-        'again tomorrow: what is loaded by then is left out. Or join the files to fewer, larger ones.',
+        'again tomorrow: it leaves out what is loaded by then. Or join the files to fewer, larger ones.',
     )
   }
 
-  async #assertFewDays(part: Part, dayTally: DayTally): Promise<void> {
+  #assertFewDays({ summary, dayRows }: SpooledRows): void {
     const { daysPerLoadMax } = this.#options
-    const { undated, outside } = part.summary
-    const days = dayTally.size + (undated + outside > 0 ? 1 : 0)
+    const days = Object.keys(dayRows ?? {}).length + (summary.undated + summary.outside > 0 ? 1 : 0)
     if (days <= daysPerLoadMax) return
-    await discardSpooled(part)
     throw new MixloadError(
       'FILE_REFUSED',
-      `Its events are of ${days} days, and the destination takes ${daysPerLoadMax} in one load. Cut it into several files.`,
+      `Its events are of ${days} days, and the destination takes ${daysPerLoadMax} in one load. Split it into several files.`,
     )
   }
 }
 
-/** Refuses a file of whose lines not a single one is an event: it would be taken for loaded, and fill the rejects. */
-async function assertExport(part: Part): Promise<void> {
-  const { events, rejects } = part.summary
-  if (events > 0 || rejects === 0) return
-  await discardSpooled(part)
-  throw new MixloadError('BODY_UNREADABLE', `This is no export: not one of its ${rejects} lines is an event.`)
+/** Refuses a file of whose lines none is a record: it would count as loaded, and fill the rejects. */
+function assertRecords({ summary: { rows, rejects } }: SpooledRows, noun: string): void {
+  if (rows > 0 || rejects === 0) return
+  throw new MixloadError('BODY_UNREADABLE', `Not a Mixpanel export: none of its ${rejects} lines is a valid ${noun}.`)
 }
 
 /** An id like those of other loads, made from what was loaded: as a UUID of version 8, which is for such uses. */

@@ -2,15 +2,15 @@ import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { MixloadError } from '../core/errors.ts'
 import { isPast, type MaxRejects } from '../core/max-rejects.ts'
-import type { SpooledRows } from '../scan/spooled-rows.ts'
 import type { Chunk } from '../spool/spool.ts'
+import type { SpooledRows } from '../transform/spooled-rows.ts'
 
 /** Reasons that a message names. */
 const REASONS_SHOWN = 3
-/** Of a line that is set aside, the characters that a message shows. */
+/** Characters of a rejected line that a message shows. */
 const LINE_SHOWN = 80
 
-/** Keeps a run from committing when too many of its lines are set aside. */
+/** Keeps a run from committing to a table when too many of its lines are rejected. */
 export class RejectLimit {
   readonly #max: MaxRejects
   #before = 0
@@ -20,19 +20,20 @@ export class RejectLimit {
   }
 
   /** @throws MixloadError TOO_MANY_REJECTS, with the first reasons. */
-  async admit({ rejects, summary }: SpooledRows, name: string): Promise<void> {
-    if (!isPast(this.#max, summary.rejects, summary.events + summary.rejects, this.#before)) return
+  async admit({ name, rejects, summary }: SpooledRows): Promise<void> {
+    const lines = summary.rows + summary.rejects
+    if (!isPast(this.#max, summary.rejects, lines, this.#before)) return
     const { kind, most } = this.#max
     const all = this.#before + summary.rejects
-    const much =
-      kind === 'lines' ? `${all} lines of this run` : `${summary.rejects} of ${summary.events + summary.rejects} lines`
+    const count = kind === 'lines' ? `${all} lines of this run` : `${summary.rejects} of ${lines} lines`
     throw new MixloadError(
       'TOO_MANY_REJECTS',
-      `${name}: ${much} would be set aside, and --max-rejects is ${most}${kind === 'lines' ? '' : '%'}. Nothing of it was ` +
+      `${name}: ${count} would be rejected, and --max-rejects is ${most}${kind === 'lines' ? '' : '%'}. None of it was ` +
         `loaded. The first reasons: ${(await firstReasons(rejects)).join('; ')}.`,
     )
   }
 
+  /** Counts the rejects of a commit. */
   note(rejects: number): void {
     this.#before += rejects
   }

@@ -17,25 +17,25 @@ export interface ProfilePage {
   readonly envelope: Readonly<Record<string, unknown>>
   /** How many results there are. */
   readonly count: number
-  /** Them as the lines of a batch of records. */
+  /** The results, one per line. */
   readonly lines: Buffer
 }
 
 export interface PageOptions {
   /** How messages call the page. */
   readonly what: string
-  /** A member, as JSON (`"name":value`), that every record gets in the place of its properties. */
+  /** A member, as JSON (`"name":value`), that every profile gets in the place of its properties. */
   readonly insteadOfProperties?: string
 }
 
 /**
- * Cuts an answer of the profile query, `{"results":[{"$distinct_id":…,"$properties":{…}},…],…}`, into records, without
- * making values of them: bytes stay as they are, so no digit is lost. An id that is a number becomes a text. A result
- * that has no id, or is no object, becomes a line that is no record, for the reader of the lines to set aside; that
- * reader also sees to it that properties are JSON.
+ * Cuts an answer of the profile query, `{"results":[{"$distinct_id":…,"$properties":{…}},…],…}`, into lines, without
+ * making values of them: bytes stay as they are, so no digit is lost. An id that is a number becomes a text, and a profile
+ * without properties gets empty ones. Everything else is passed on unchanged: the reader of the lines rejects results that
+ * are not profiles, and checks that properties are JSON.
  *
  * @param room memory to put the lines into, as long as it is enough.
- * @throws MixloadError BODY_TRUNCATED where it breaks off; BODY_UNREADABLE where it is no such answer; or what the
+ * @throws MixloadError BODY_TRUNCATED where it breaks off; BODY_UNREADABLE where it is not such an answer; or what the
  *   `error` of the answer stands for, since some refusals come with status 200.
  */
 export function profilePage(body: Buffer, options: PageOptions, room?: ArrayBuffer): ProfilePage {
@@ -46,6 +46,15 @@ export function profilePage(body: Buffer, options: PageOptions, room?: ArrayBuff
 interface Span {
   readonly from: number
   readonly until: number
+}
+
+/** Bytes that stand in a line in the place of a span. */
+interface Edit extends Span {
+  readonly text: Buffer
+}
+
+function insertion(at: number, text: Buffer): Edit {
+  return { from: at, until: at, text }
 }
 
 class PageSplitter {
@@ -107,47 +116,51 @@ class PageSplitter {
 
   #result(): void {
     const from = this.#at
-    if (this.#byte() !== OPEN_OBJECT) {
-      this.#lines.add(this.#bytes, this.#value())
-      this.#lines.endLine(this.#what)
-      return
-    }
-    this.#at++
-    let id: Span | undefined
-    let properties: Span | undefined
-    const others: [key: Span, value: Span][] = []
-    for (const key of this.#members()) {
-      const value = this.#value()
-      if (this.#is(key, ID)) id = value
-      else if (this.#is(key, PROPERTIES)) properties = value
-      else others.push([key, value])
-    }
-    const kind = id === undefined ? 'other' : this.#idKind(id)
-    if (id === undefined || kind === 'other') this.#lines.add(this.#bytes, { from, until: this.#at })
-    else this.#record(id, kind === 'number', properties, others)
+    if (this.#byte() === OPEN_OBJECT) {
+      this.#at++
+      let id: Span | undefined
+      let properties: Span | undefined
+      for (const key of this.#members()) {
+        const value = this.#value()
+        if (this.#is(key, ID)) id = value
+        else if (this.#is(key, PROPERTIES)) properties = value
+      }
+      this.#profile({ from, until: this.#at }, id, properties)
+    } else this.#lines.add(this.#bytes, this.#value())
     this.#lines.endLine(this.#what)
   }
 
-  #record(id: Span, isNumber: boolean, properties: Span | undefined, others: readonly [Span, Span][]): void {
+  /** Adds a result that is an object, with all of its members; what is not a profile stays as it is. */
+  #profile(result: Span, id: Span | undefined, properties: Span | undefined): void {
+    const kind = id === undefined ? 'other' : this.#idKind(id)
+    const edits: Edit[] = []
+    if (id !== undefined && kind !== 'other') {
+      if (this.#instead !== undefined) {
+        this.#addMember(id, kind === 'number', this.#instead)
+        return
+      }
+      if (kind === 'number') edits.push(insertion(id.from, QUOTE_BYTE), insertion(id.until, QUOTE_BYTE))
+      if (properties === undefined) edits.push(insertion(result.until - 1, NO_PROPERTIES_MEMBER))
+      else if (this.#bytes[properties.from] === SMALL_N) edits.push({ ...properties, text: NO_PROPERTIES })
+    }
+    let at = result.from
+    for (const { from, until, text } of edits.sort((one, other) => one.from - other.from)) {
+      this.#lines.add(this.#bytes, { from: at, until: from })
+      this.#lines.put(text)
+      at = until
+    }
+    this.#lines.add(this.#bytes, { from: at, until: result.until })
+  }
+
+  /** Adds a profile of which only the id is wanted. */
+  #addMember(id: Span, isNumber: boolean, properties: Buffer): void {
     const lines = this.#lines
-    lines.put(EVENT)
+    lines.put(OPEN_ID)
     if (isNumber) lines.put(QUOTE_BYTE)
     lines.add(this.#bytes, id)
     if (isNumber) lines.put(QUOTE_BYTE)
-    lines.put(RECORD_PROPERTIES)
-    if (this.#instead !== undefined) {
-      lines.put(this.#instead)
-      lines.put(CLOSE)
-      return
-    }
-    if (properties === undefined || this.#bytes[properties.from] === SMALL_N) lines.put(NO_PROPERTIES)
-    else lines.add(this.#bytes, properties)
-    for (const [key, value] of others) {
-      lines.put(COMMA_BYTE)
-      lines.add(this.#bytes, key)
-      lines.put(COLON_BYTE)
-      lines.add(this.#bytes, value)
-    }
+    lines.put(OPEN_PROPERTIES)
+    lines.put(properties)
     lines.put(CLOSE)
   }
 
@@ -357,11 +370,10 @@ for (const byte of [QUOTE, OPEN_OBJECT, CLOSE_OBJECT, OPEN_LIST, CLOSE_LIST]) NE
 const SMALL_N = 0x6e
 const ID = Buffer.from('"$distinct_id"')
 const PROPERTIES = Buffer.from('"$properties"')
-const EVENT = Buffer.from('{"event":')
-const RECORD_PROPERTIES = Buffer.from(',"properties":')
+const OPEN_ID = Buffer.from('{"$distinct_id":')
+const OPEN_PROPERTIES = Buffer.from(',"$properties":')
 const NO_PROPERTIES = Buffer.from('{}')
+const NO_PROPERTIES_MEMBER = Buffer.from(',"$properties":{}')
 const CLOSE = Buffer.from('}')
 const QUOTE_BYTE = Buffer.from('"')
-const COLON_BYTE = Buffer.from(':')
-const COMMA_BYTE = Buffer.from(',')
 const NEWLINE_BYTE = Buffer.from('\n')

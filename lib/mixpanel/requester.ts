@@ -1,53 +1,87 @@
 import type { MixloadError } from '../core/errors.ts'
 import { type RetryPolicy, retrying } from '../core/retry.ts'
-import type { Tell } from '../progress.ts'
+import type { OnProgress } from '../progress.ts'
 import type { RequestBudget } from './budget.ts'
 import type { ApiRequest, MixpanelClient } from './client.ts'
 
-export interface AskingOptions {
+/** The request budget of each family of the API. */
+export type Budgets = Readonly<Record<ApiRequest['family'], RequestBudget>>
+
+export interface RequesterOptions {
   readonly client: MixpanelClient
-  /** Of the query family: all streams but export share it. */
-  readonly budget: RequestBudget
+  readonly budgets: Budgets
   readonly retry: RetryPolicy
-  readonly tell: Tell
+  readonly onProgress: OnProgress
 }
 
 /**
- * How often an answer is asked for again that is broken, or that Mixpanel took too long over. Who asks for days then asks
- * for fewer of them.
+ * How often a response is requested again that is broken, or that Mixpanel took too long over. A stream that requests days
+ * then requests fewer of them.
  */
 const ANSWER_RETRIES: RetryPolicy['retries'] = { BODY_TRUNCATED: 2, BODY_UNREADABLE: 2, QUERY_TIMEOUT: 1 }
 
-/** Asks Mixpanel within the budget, again after failures that may pass, and counts what was asked and what came. */
-export class Asking {
+/** Sends requests to Mixpanel within their budgets, and counts them and what came. */
+export class Requester {
   /** Requests sent, failed ones included. */
   requests = 0
-  /** Decompressed bytes of complete responses. */
+  /** Bytes received, decompressed. */
   bytes = 0
-  readonly #options: AskingOptions
-  readonly #retry: RetryPolicy
+  readonly #options: RequesterOptions
 
-  constructor(options: AskingOptions) {
+  constructor(options: RequesterOptions) {
     this.#options = options
-    this.#retry = { ...options.retry, retries: { ...options.retry.retries, ...ANSWER_RETRIES } }
   }
 
   /**
-   * What `read` makes of the whole body of a 200 answer. A body that it finds to be broken is asked for again.
-   * @throws MixloadError of what the answer means.
+   * What `read` makes of the whole body of a 200 response. Requests again after failures that may pass, and where `read`
+   * finds the body broken.
+   * @throws MixloadError of what the response means.
    */
   ask<T>(request: ApiRequest, read: (body: Buffer) => T | Promise<T>, signal: AbortSignal): Promise<T> {
-    const onRetry = (error: MixloadError, delayMs: number) => this.#options.tell({ kind: 'retry', error, delayMs })
     const attempt = async () => {
       const body = await this.#askOnce(request, signal)
-      return this.#options.client.reading(() => read(body))
+      return this.withoutSecrets(() => read(body))
     }
-    return retrying(this.#retry, signal, attempt, onRetry)
+    return this.withRetries(ANSWER_RETRIES, attempt, signal)
+  }
+
+  /**
+   * The body of a 200 response as it comes in, requested once. Calls `onUnknownEnd` at its end if nothing shows that the
+   * body is whole.
+   * @throws MixloadError of what the response means.
+   */
+  async *stream(request: ApiRequest, onUnknownEnd: () => void, signal: AbortSignal): AsyncGenerator<Buffer, void> {
+    const { client, budgets } = this.#options
+    const release = await budgets[request.family].acquire(signal)
+    try {
+      this.requests++
+      const body = await client.stream(request, signal)
+      for await (const block of body) {
+        this.bytes += block.length
+        yield block
+      }
+      if (!body.isEndKnown) onUnknownEnd()
+    } finally {
+      await release()
+    }
+  }
+
+  /** Makes attempts until one succeeds: `retries`, by code, go before those of the policy. */
+  withRetries<T>(retries: RetryPolicy['retries'], attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const { retry, onProgress } = this.#options
+    const policy = { ...retry, retries: { ...retry.retries, ...retries } }
+    const onRetry = (error: MixloadError, delayMs: number) => onProgress({ kind: 'retry', error, delayMs })
+    return retrying(policy, signal, attempt, onRetry)
+  }
+
+  /** What `read` makes of a response. Its failures do not show the client's secret, which a server may repeat. */
+  withoutSecrets<T>(read: () => T | Promise<T>): Promise<T> {
+    return this.#options.client.reading(read)
   }
 
   async #askOnce(request: ApiRequest, signal: AbortSignal): Promise<Buffer> {
-    const { client, budget } = this.#options
-    const release = await budget.acquire(signal)
+    const { client, budgets } = this.#options
+    const release = await budgets[request.family].acquire(signal)
     try {
       this.requests++
       const body = await client.bytes(request, signal)

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { isFailure, MixloadError, messageOf } from '../core/errors.ts'
 import { type RetryPolicy, retrying } from '../core/retry.ts'
 import type { MixpanelClient } from '../mixpanel/client.ts'
-import type { Tell } from '../progress.ts'
+import type { OnProgress } from '../progress.ts'
 import type { Settings } from '../settings.ts'
 import type { DayClock } from '../slices.ts'
 import { addDays, type Day, dayInZone, isZone } from '../time/days.ts'
@@ -72,13 +72,13 @@ const ASKING_FOR_THE_ZONE: RetryPolicy = {
 }
 
 /**
- * The project's time zone: the setting, else what Mixpanel says, else UTC. Only bad credentials end the run here: what
- * else may be wrong with this question, the export itself will tell.
+ * The project's time zone: the setting, else what Mixpanel says, else UTC. Only bad credentials end the run here: whatever
+ * else is wrong will show when a stream is requested.
  */
 export async function projectZone(
   settings: Settings,
   client: MixpanelClient,
-  tell: Tell,
+  onProgress: OnProgress,
   signal: AbortSignal,
 ): Promise<string> {
   if (settings.timezone !== undefined) return settings.timezone
@@ -86,11 +86,14 @@ export async function projectZone(
     if (settings.legacyTime) {
       throw new MixloadError('CONFIG_INVALID', `${why} With --legacy-time, set --timezone to the project's time zone.`)
     }
-    tell({ kind: 'warning', message: `${why} Days are taken to be in UTC; set --timezone to the project's time zone.` })
+    onProgress({
+      kind: 'warning',
+      message: `${why} Days are taken to be in UTC; set --timezone to the project's time zone.`,
+    })
     return 'UTC'
   }
   if (settings.serviceAccount === undefined || settings.projectId === undefined) {
-    return assumed('Mixpanel tells the time zone to service accounts only.')
+    return assumed('Mixpanel gives the time zone to service accounts only.')
   }
   try {
     const { projectId } = settings
@@ -98,7 +101,7 @@ export async function projectZone(
       ASKING_FOR_THE_ZONE,
       signal,
       () => askProject(client, projectId, signal),
-      (error, delayMs) => tell({ kind: 'retry', error, delayMs }),
+      (error, delayMs) => onProgress({ kind: 'retry', error, delayMs }),
     )
     if (timezone !== undefined && isZone(timezone)) return timezone
     return assumed(
@@ -110,7 +113,7 @@ export async function projectZone(
   }
 }
 
-/** How this project tells its days. */
+/** Where the days of this project begin. */
 export function dayClock(zone: string, settings: Settings): DayClock {
   return { zone, daysAreLocal: settings.legacyTime }
 }

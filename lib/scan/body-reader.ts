@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import type { LineShape } from '../columns/table.ts'
 import { KIND } from '../columns/value-kinds.ts'
 import { MixloadError } from '../core/errors.ts'
 import { isJson } from '../core/json.ts'
@@ -11,7 +12,7 @@ import type { LineWriter } from './line-writer.ts'
 import { depthOf } from './nesting.ts'
 import { NESTING_MAX } from './value-scanner.ts'
 
-/** A longer line is set aside: Mixpanel's limit is 1 MB an event, and the engine must hold a line whole. */
+/** A longer line is rejected: Mixpanel's limit is 1 MB per event, and the engine must hold a line whole. */
 export const LINE_BYTES_MAX = 16 * 1024 * 1024
 
 const NEWLINE = 0x0a
@@ -20,17 +21,18 @@ const READ_BYTES = 1024 * 1024
 
 /** What one body held. */
 export interface BodySummary {
-  readonly events: number
+  /** Lines that hold a record. */
+  readonly rows: number
   readonly rejects: number
-  /** Bytes after unzipping. */
+  /** Bytes after decompression. */
   readonly bytes: number
-  /** Lines that are no JSON at all: a reason to ask again before they are set aside. */
+  /** Rejected lines that are not JSON at all: a reason to request the body again. */
   readonly damaged: number
-  /** Events without a usable time. */
+  /** Rows without a usable time. */
   readonly undated: number
-  /** Events dated outside the clock's days. */
+  /** Rows dated outside the clock's days. */
   readonly outside: number
-  /** Bytes of the longest line in the spool, of events and of rejects. */
+  /** Bytes of the longest line in the spool, of rows and of rejects. */
   readonly longestLine: number
   readonly longestReject: number
 }
@@ -39,28 +41,30 @@ export interface BodySummary {
 export interface BodySinks {
   readonly scanner: LineScanner
   readonly writer: LineWriter
-  readonly events: ChunkWriter
-  /** Takes `{"reason","line"}` objects, one a line. */
+  readonly lines: ChunkWriter
+  /** Takes `{"reason","line"}` objects, one per line. */
   readonly rejects: ChunkWriter
-  /** What tells which moments of events are within the body's days; undefined where lines have none. */
+  /** How `time` is read, and which moments are within the body's days; undefined where lines have no time. */
   readonly clock: EventClock | undefined
-  /** Gets the name of every event, where it is wanted. */
-  readonly eventNames?: Set<string> | undefined
-  /** Takes where the name of every event, or the identity of every record, stands in the bytes, where it is wanted. */
-  readonly identities?: { add(bytes: Uint8Array, start: number, end: number): void } | undefined
-  /** Counts every event by its day, where that is wanted. */
+  /** Takes where the identity of each record stands in the bytes, if somebody wants to know. */
+  readonly identities?: Identities | undefined
+  /** Counts the rows of each day, if somebody wants to know. */
   readonly dayTally?: DayTally | undefined
-  /** Whether a body whose last line is no JSON at all is taken for one that broke off: an error page may follow on events. */
+  /** Whether a body whose last line is not JSON counts as one that broke off: an error page may follow the records. */
   readonly mustEndInJson?: boolean
-  /** Told now and then how far reading has come. */
-  readonly onProgress?: (bytes: number, events: number) => void
+  readonly onProgress?: (bytes: number, rows: number) => void
+}
+
+/** Takes identities, each as the JSON text `bytes[start, end)`. */
+export interface Identities {
+  add(bytes: Buffer, start: number, end: number): void
 }
 
 /**
- * Reads an export body to its end into the spool, in constant memory, splitting at byte 0x0A only.
+ * Reads a body of lines to its end into the spool, in constant memory, splitting at byte 0x0A only.
  *
  * @throws MixloadError BODY_TRUNCATED where the body says that it is not whole or breaks off within a line;
- *   BODY_UNREADABLE where it is no export at all. What it wrote until then is to be thrown away.
+ *   BODY_UNREADABLE where none of its lines is a record. The caller discards what was written until then.
  */
 export async function readBody(body: AsyncIterable<Buffer>, sinks: BodySinks): Promise<BodySummary> {
   const reader = new BodyReader(sinks)
@@ -70,7 +74,7 @@ export async function readBody(body: AsyncIterable<Buffer>, sinks: BodySinks): P
   return reader.end()
 }
 
-/** What {@link readBody} does, block by block, for whoever gets blocks of several bodies in turns. */
+/** What {@link readBody} does, block by block, for callers that get blocks of several bodies in turn. */
 export class BodyReader {
   readonly #sinks: BodySinks
   /** Bytes that have come and are not scanned yet: at most one line that has not ended. */
@@ -79,7 +83,7 @@ export class BodyReader {
   /** Where to look for the next newline from, so that a long line is not searched again with each block. */
   #searched = 0
   #bytes = 0
-  #events = 0
+  #rows = 0
   #rejects = 0
   #damaged = 0
   #undated = 0
@@ -89,7 +93,7 @@ export class BodyReader {
   #skippingLine = false
   /** Whether the first bytes have been looked at for a byte order mark. */
   #isBegun = false
-  /** Whether the last line so far that is not blank broke off within its JSON, and whether it is none. */
+  /** Whether the last line so far that is not blank broke off within its JSON, and whether it is not JSON at all. */
   #lastIsIncomplete = false
   #lastIsDamaged = false
 
@@ -97,14 +101,14 @@ export class BodyReader {
     this.#sinks = sinks
   }
 
-  /** Events, or records, so far. */
-  get events(): number {
-    return this.#events
+  /** Rows so far. */
+  get rows(): number {
+    return this.#rows
   }
 
   async take(block: Buffer): Promise<void> {
     this.#read(block)
-    await this.#sinks.events.flush()
+    await this.#sinks.lines.flush()
     await this.#sinks.rejects.flush()
   }
 
@@ -117,7 +121,7 @@ export class BodyReader {
     if (last < 0) this.#searched = this.#pendingEnd
     else this.#scanLines(this.#searched + last + 1)
     if (this.#pendingEnd > LINE_BYTES_MAX) this.#rejectLongLine()
-    this.#sinks.onProgress?.(this.#bytes, this.#events)
+    this.#sinks.onProgress?.(this.#bytes, this.#rows)
   }
 
   #stripByteOrderMark(): void {
@@ -143,7 +147,7 @@ export class BodyReader {
   /** Scans the lines in `pending[0, until)`, each of which ends in a newline, and keeps the rest. */
   #scanLines(until: number): void {
     const bytes = this.#pending
-    const { events } = this.#sinks
+    const { lines } = this.#sinks
     const allUtf8 = isUtf8(bytes.subarray(0, until))
     let start = 0
     // Lines that stay as they are go on together, from here to the line before the one being looked at.
@@ -155,11 +159,11 @@ export class BodyReader {
     while (start < until) {
       const end = bytes.indexOf(NEWLINE, start)
       if (end - start > LINE_BYTES_MAX) {
-        events.append(bytes, runStart, start)
+        lines.append(bytes, runStart, start)
         runStart = end + 1
         this.#rejectAsLong(bytes.subarray(start, end))
       } else if (!allUtf8 && !isUtf8(bytes.subarray(start, end))) {
-        events.append(bytes, runStart, start)
+        lines.append(bytes, runStart, start)
         runStart = end + 1
         this.#damaged++
         this.#lastIsDamaged = true
@@ -167,7 +171,7 @@ export class BodyReader {
       } else if (!this.#scanLine(bytes, start, end, runStart)) runStart = end + 1
       start = end + 1
     }
-    events.append(bytes, runStart, until)
+    lines.append(bytes, runStart, until)
     bytes.copy(bytes, 0, until, this.#pendingEnd)
     this.#pendingEnd -= until
     this.#searched = this.#pendingEnd
@@ -175,34 +179,33 @@ export class BodyReader {
 
   /** False when the line does not stay as it is: then what came before it since `runStart` has been handed on. */
   #scanLine(bytes: Buffer, start: number, end: number, runStart: number): boolean {
-    const { scanner, writer, events } = this.#sinks
+    const { scanner, writer, lines } = this.#sinks
     const verdict = scanner.scan(bytes, start, end)
     if (verdict !== LINE.blank) {
       this.#lastIsIncomplete = verdict === LINE.incomplete
       this.#lastIsDamaged = false
     }
     if (verdict === LINE.plain || verdict === LINE.odd) {
-      this.#events++
+      this.#rows++
       if (end - start > this.#longestLine) this.#longestLine = end - start
-      this.#sinks.identities?.add(bytes, scanner.eventStart, scanner.eventEnd)
-      this.#sinks.eventNames?.add(JSON.parse(bytes.toString('utf8', scanner.eventStart, scanner.eventEnd)))
+      this.#sinks.identities?.add(bytes, scanner.identityStart, scanner.identityEnd)
       const { clock } = this.#sinks
       const timeFits = clock === undefined || this.#noteTime(bytes, clock)
       if (verdict === LINE.plain && timeFits) return true
       const line = writer.rewrite(bytes, start, end, timeFits)
       if (line === undefined) return true
       if (line.length > this.#longestLine) this.#longestLine = line.length
-      events.append(bytes, runStart, start)
-      events.append(line, 0, line.length)
-      events.append(NEWLINE_BYTES, 0, 1)
+      lines.append(bytes, runStart, start)
+      lines.append(line, 0, line.length)
+      lines.append(NEWLINE_BYTES, 0, 1)
       return false
     }
-    events.append(bytes, runStart, start)
-    if (verdict !== LINE.blank) this.#setAside(bytes.subarray(start, end))
+    lines.append(bytes, runStart, start)
+    if (verdict !== LINE.blank) this.#rejectUnreadable(bytes.subarray(start, end))
     return false
   }
 
-  /** Counts undated events and those outside the clock's days; false when `time` is no date a warehouse can hold. */
+  /** Counts undated rows and those outside the clock's days; false when `time` is not a date that a warehouse can hold. */
   #noteTime(bytes: Buffer, clock: EventClock): boolean {
     const { scanner, dayTally } = this.#sinks
     const token = scanner.timeToken
@@ -221,7 +224,7 @@ export class BodyReader {
     return isStorable(ms)
   }
 
-  #setAside(line: Buffer): void {
+  #rejectUnreadable(line: Buffer): void {
     const text = line.toString()
     if (announcesFailure(text))
       throw truncated(`its line ${this.#lineNumber} says ${JSON.stringify(text.trim().slice(0, 200))}`)
@@ -238,13 +241,11 @@ export class BodyReader {
       return `not JSON from byte ${this.#sinks.scanner.stoppedAt - line.byteOffset + this.#pending.byteOffset} of the line`
     }
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'not a JSON object'
-    if (!('event' in value)) return 'an object without event'
-    if (typeof value.event !== 'string') return 'event is not a text'
-    if (!('properties' in value)) return 'an object without properties'
-    if (typeof value.properties !== 'object' || value.properties === null || Array.isArray(value.properties)) {
-      return 'properties is not an object'
-    }
-    if (this.#sinks.scanner.hasRepeatedKey) return 'event or properties stands in the line twice'
+    const { shape } = this.#sinks.scanner.properties
+    const unlike = reasonAgainst(value, shape)
+    if (unlike !== undefined) return `not ${nameOf(shape)}: ${unlike}`
+    if (this.#sinks.scanner.hasRepeatedKey)
+      return `not ${nameOf(shape)}: ${membersOf(shape).join(' or ')} stands in the line twice`
     // What is left of what the scanner does not take. The line itself is a level.
     return depthOf(text) - 1 > NESTING_MAX
       ? `nested deeper than ${NESTING_MAX} levels`
@@ -276,24 +277,24 @@ export class BodyReader {
   }
 
   get #lineNumber(): number {
-    return this.#events + this.#rejects + 1
+    return this.#rows + this.#rejects + 1
   }
 
   async end(): Promise<BodySummary> {
     const summary = this.#ended()
-    await this.#sinks.events.flush()
+    await this.#sinks.lines.flush()
     return summary
   }
 
   #ended(): BodySummary {
-    if (this.#skippingLine) throw cutOff(this.#events)
+    if (this.#skippingLine) throw this.#cutOff()
     this.#stripByteOrderMark()
     if (this.#pendingEnd > 0) this.#endLastLine()
-    if (this.#lastIsIncomplete) throw cutOff(this.#events)
-    if (this.#damaged > 0 && this.#events === 0) throw noExport()
-    if (this.#lastIsDamaged && this.#sinks.mustEndInJson) throw cutOff(this.#events)
+    if (this.#lastIsIncomplete) throw this.#cutOff()
+    if (this.#damaged > 0 && this.#rows === 0) throw this.#noRecords()
+    if (this.#lastIsDamaged && this.#sinks.mustEndInJson) throw this.#cutOff()
     return {
-      events: this.#events,
+      rows: this.#rows,
       rejects: this.#rejects,
       bytes: this.#bytes,
       damaged: this.#damaged,
@@ -314,10 +315,20 @@ export class BodyReader {
     const text = this.#pending.toString('utf8', 0, end)
     if (announcesFailure(text)) throw truncated(`it ends in ${JSON.stringify(text.slice(0, 200))}`)
     const isNoJson = verdict === LINE.unreadable && !isJson(text)
-    if (isNoJson && this.#events === 0) throw noExport()
-    if (verdict === LINE.incomplete || isNoJson) throw cutOff(this.#events)
+    if (isNoJson && this.#rows === 0) throw this.#noRecords()
+    if (verdict === LINE.incomplete || isNoJson) throw this.#cutOff()
     this.#pendingEnd = end + 1
     this.#scanLines(this.#pendingEnd)
+  }
+
+  #noRecords(): MixloadError {
+    const name = nameOf(this.#sinks.scanner.properties.shape)
+    return new MixloadError('BODY_UNREADABLE', `None of the lines is ${name}.`)
+  }
+
+  #cutOff(): MixloadError {
+    const { noun } = this.#sinks.scanner.properties.shape
+    return truncated(`its last line, after ${this.#rows} ${noun}s, is cut off`)
   }
 }
 
@@ -333,14 +344,28 @@ function integerAt(bytes: Buffer, start: number, end: number): number {
   return isNegative ? -value : value
 }
 
-function noExport(): MixloadError {
-  return new MixloadError('BODY_UNREADABLE', 'This is no export: not one line of it is an event.')
-}
-
-function cutOff(events: number): MixloadError {
-  return truncated(`its last line, after ${events} events, is cut off`)
-}
-
 function truncated(how: string): MixloadError {
-  return new MixloadError('BODY_TRUNCATED', `The export is not whole: ${how}.`)
+  return new MixloadError('BODY_TRUNCATED', `The body is not whole: ${how}.`)
+}
+
+/** A record of this shape in a sentence, such as `an event`. */
+function nameOf({ noun }: LineShape): string {
+  return `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`
+}
+
+function membersOf({ identity, properties }: LineShape): readonly string[] {
+  return (identity === undefined ? [properties] : [identity, properties]).map((name) => JSON.stringify(name))
+}
+
+/** What keeps a JSON object from being a record of this shape; undefined where nothing in its form does. */
+function reasonAgainst(value: object, { identity, properties }: LineShape): string | undefined {
+  const members = value as Readonly<Record<string, unknown>>
+  if (identity !== undefined) {
+    if (!Object.hasOwn(members, identity)) return `it has no "${identity}"`
+    if (typeof members[identity] !== 'string') return `its "${identity}" is not a text`
+  }
+  if (!Object.hasOwn(members, properties)) return `it has no "${properties}"`
+  const object = members[properties]
+  const isObject = typeof object === 'object' && object !== null && !Array.isArray(object)
+  return isObject ? undefined : `its "${properties}" is not an object`
 }

@@ -5,12 +5,12 @@ import { INCOMPLETE, UNREADABLE, ValueScanner } from './value-scanner.ts'
 
 /** What a line turned out to be. */
 export const LINE = {
-  /** An event whose values are all of kinds that their columns take: may be given on byte for byte. */
+  /** A record whose values are all of kinds that their columns take: it can be passed on byte for byte. */
   plain: 0,
-  /** An event that must be written anew before the engine reads it. */
+  /** A record that must be rewritten before the engine reads it. */
   odd: 1,
   blank: 2,
-  /** JSON, or the beginning of it, that is not an event. The scanner stopped where it saw that. */
+  /** JSON, or the beginning of it, that is not such a record. The scanner stopped where it saw that. */
   unreadable: 3,
   /** The line ended before its JSON did. */
   incomplete: 4,
@@ -24,7 +24,7 @@ const CLOSE_OBJECT = 0x7d
 const COMMA = 0x2c
 const COLON = 0x3a
 
-/** More keys than this in one line are unreadable; Mixpanel keeps at most 255 properties an event. */
+/** More keys than this in one line are unreadable; Mixpanel keeps at most 255 properties per event. */
 export const KEYS_PER_LINE_MAX = 65_536
 
 /** 1 for each byte that a JSON text may hold as it is, and that needs no second look. */
@@ -33,7 +33,7 @@ PLAIN_TEXT[QUOTE] = 0
 PLAIN_TEXT[BACKSLASH] = 0
 
 /**
- * Reads one line of a raw export and notes where each key and value stands and of what kind it is, without making a
+ * Reads one line that holds a record and notes where each key and value stands and of what kind it is, without making a
  * JavaScript value of anything. It accepts exactly the JSON grammar (RFC 8259) and expects bytes that are known to be
  * UTF-8. Tokens of the last line are in the arrays until the next call.
  *
@@ -43,20 +43,21 @@ export class LineScanner {
   readonly properties: PropertyTable
   /** How many tokens the last line has: its properties in order, then extra top-level keys. */
   count = 0
-  /** Tokens from this index on are top-level keys beside `event` and `properties`. */
+  /** Tokens from this index on are top-level keys beside the record's identity and properties. */
   topLevelFrom = 0
   property = new Int32Array(256)
   valueStart = new Int32Array(256)
   valueEnd = new Int32Array(256)
   kind = new Uint16Array(256)
-  eventStart = 0
-  eventEnd = 0
-  eventKind: Kind = KIND.null
+  identityStart = 0
+  identityEnd = 0
+  /** Of records without an identity, that of a text that needs no second look. */
+  identityKind: Kind = KIND.text
   /** Whether the line has a usable `$insert_id` (or is of a kind that needs none), and where `time` is among its tokens (-1: not there). */
   hasInsertId = false
   timeToken = -1
   hasDuplicate = false
-  /** Whether the last line was given up because `event` or `properties` stands in it twice. */
+  /** Whether the last line was given up because its identity or its properties stand in it twice. */
   hasRepeatedKey = false
   /** Number of the slice being scanned: plain lines note it for each property they have. */
   slice = 0
@@ -79,7 +80,7 @@ export class LineScanner {
   /** Scans `bytes[start, end)`, one line without its 0x0A. `bytes[end]` must be that 0x0A: it stops the inner loops. */
   scan(bytes: Buffer, start: number, end: number): LineVerdict {
     this.count = 0
-    this.eventStart = -1
+    this.identityStart = -1
     this.topLevelFrom = -1
     this.hasInsertId = this.properties.insertIdIndex < 0
     this.hasDuplicate = false
@@ -94,7 +95,7 @@ export class LineScanner {
     }
     at = this.#topLevel(bytes, at + 1, end)
     if (at < 0) return at === INCOMPLETE ? LINE.incomplete : LINE.unreadable
-    if (this.eventStart < 0 || this.topLevelFrom < 0) {
+    if ((this.identityStart < 0 && this.properties.identityIndex >= 0) || this.topLevelFrom < 0) {
       this.#values.stoppedAt = at
       return LINE.unreadable
     }
@@ -102,7 +103,7 @@ export class LineScanner {
   }
 
   #topLevel(bytes: Buffer, from: number, end: number): number {
-    const { eventIndex, propertiesIndex, timeIndex } = this.properties
+    const { identityIndex, propertiesIndex, timeIndex } = this.properties
     const extras: [property: number, start: number, end: number, kind: number][] = []
     let at = skipSpace(bytes, from, end)
     if (at < end && bytes[at] === CLOSE_OBJECT) at++
@@ -111,15 +112,15 @@ export class LineScanner {
         const keyStart = at
         at = this.#keyAt(bytes, at, end)
         if (at < 0) return at
-        if (this.#key === eventIndex) {
-          if (this.eventStart >= 0) return this.#repeated(keyStart)
+        if (this.#key === identityIndex) {
+          if (this.identityStart >= 0) return this.#repeated(keyStart)
           const value = at
           at = this.#values.value(bytes, at, end)
           if (at < 0) return at
           if ((this.#values.kind & (KIND.text | KIND.loneText)) === 0) return this.#values.fail(value, UNREADABLE)
-          this.eventStart = value
-          this.eventEnd = at
-          this.eventKind = this.#values.kind
+          this.identityStart = value
+          this.identityEnd = at
+          this.identityKind = this.#values.kind
         } else if (this.#key === propertiesIndex) {
           if (this.topLevelFrom >= 0) return this.#repeated(keyStart)
           if (at === end) return this.#values.fail(at, INCOMPLETE)
@@ -253,7 +254,7 @@ export class LineScanner {
 
   /** Plain: nothing repeats, nothing stands beside `properties`, and each value is of a kind its column takes. */
   isPlain(): boolean {
-    if (!this.hasInsertId || this.hasDuplicate || this.eventKind !== KIND.text) return false
+    if (!this.hasInsertId || this.hasDuplicate || this.identityKind !== KIND.text) return false
     if (this.topLevelFrom !== this.count || this.count > this.valuesMax) return false
     const { property, kind } = this
     const { accepts, seenInSlice } = this.properties

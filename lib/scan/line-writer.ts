@@ -31,7 +31,7 @@ interface Route {
 
 /** Keys of mixload's own making in the spool begin with this; a property whose name does gets such a key, too. */
 const OWN_KEY = '~'
-/** Top-level fields of a spooled line beside `event` and `properties`. */
+/** Top-level fields of a spooled line beside the record's identity and properties. */
 export const LINE_HASH_FIELD = '_line'
 export const OVERFLOW_FIELD = '_more'
 
@@ -45,13 +45,16 @@ const COMMA = 0x2c
 export class LineWriter {
   readonly #scanner: LineScanner
   readonly #registry: ColumnRegistry
-  readonly #eventColumn: Column | undefined
+  readonly #identityColumn: Column | undefined
+  /** What a rewritten line has before the value of the identity, and between it and the first property. */
+  readonly #open: Buffer
+  readonly #openProperties: Buffer
   readonly #routes: (Route | undefined)[] = []
   readonly #keysTaken = new Map<string, number>()
   /** Per property: the slice in which its value, exact or text form was last written. */
   readonly #exactIn: number[] = []
   readonly #textIn: number[] = []
-  #eventTextIn = -1
+  #identityTextIn = -1
   #overflowIn = -1
   #slice = 0
   #parts: Buffer[] = []
@@ -62,21 +65,24 @@ export class LineWriter {
 
   /**
    * `valuesMax`: the most properties of a line that get a value in a column; further ones go to the overflow.
-   * `eventColumn`: the fixed column that takes `event`; null where the table has none, and `event` is always empty.
+   * `identityColumn`: the fixed column that takes the identity; null where the table has none.
    */
   constructor(
     scanner: LineScanner,
     registry: ColumnRegistry,
     valuesMax = Number.POSITIVE_INFINITY,
-    eventColumn: string | null = 'event',
+    identityColumn: string | null = 'event',
   ) {
     this.#scanner = scanner
     this.#registry = registry
     this.#valuesMax = valuesMax
     scanner.valuesMax = valuesMax
-    this.#eventColumn = registry.columns.find(({ role, name }) => role === 'fixed' && name === eventColumn)
-    if (eventColumn !== null && this.#eventColumn === undefined)
-      throw new TypeError(`the table has no fixed column ${eventColumn}`)
+    this.#identityColumn = registry.columns.find(({ role, name }) => role === 'fixed' && name === identityColumn)
+    if (identityColumn !== null && this.#identityColumn === undefined)
+      throw new TypeError(`the table has no fixed column ${identityColumn}`)
+    const { identity, properties } = scanner.properties.shape
+    this.#open = Buffer.from(identity === undefined ? '{' : `{${JSON.stringify(identity)}:`)
+    this.#openProperties = Buffer.from(`${identity === undefined ? '' : ','}${JSON.stringify(properties)}:{`)
   }
 
   /** Starts a slice: fields are collected anew. */
@@ -101,8 +107,8 @@ export class LineWriter {
       if (this.#exactIn[property] === this.#slice) fields.push({ key: exactKey(property), column, form: 'exact' })
       if (this.#textIn[property] === this.#slice) this.#addTextField(fields, textKey(property), column)
     }
-    if (this.#eventColumn !== undefined && this.#eventTextIn === this.#slice) {
-      this.#addTextField(fields, EVENT_TEXT_KEY, this.#eventColumn)
+    if (this.#identityColumn !== undefined && this.#identityTextIn === this.#slice) {
+      this.#addTextField(fields, IDENTITY_TEXT_KEY, this.#identityColumn)
     }
     return fields
   }
@@ -126,7 +132,7 @@ export class LineWriter {
     this.#parts = []
     this.#values = 0
     const overflow: Buffer[] = []
-    this.#writeEvent(bytes, overflow)
+    this.#writeIdentity(bytes, overflow)
     this.#writeTokens(bytes, overflow, timeFits)
     this.#parts.push(CLOSE)
     if (!this.#scanner.hasInsertId) {
@@ -143,18 +149,21 @@ export class LineWriter {
     return Buffer.concat(this.#parts)
   }
 
-  #writeEvent(bytes: Buffer, overflow: Buffer[]): void {
-    const { eventStart, eventEnd, eventKind } = this.#scanner
-    const literal = bytes.subarray(eventStart, eventEnd)
-    const isLone = eventKind === KIND.loneText
-    this.#parts.push(EVENT_OPEN, isLone ? repaired(literal) : literal, PROPERTIES_OPEN)
-    if (!isLone || this.#eventColumn === undefined) return
-    if (this.#registry.companionOf(this.#eventColumn) === undefined) {
-      overflow.push(overflowEntry(EVENT_OVERFLOW_NAME, literal, eventKind))
+  #writeIdentity(bytes: Buffer, overflow: Buffer[]): void {
+    const { identityStart, identityEnd, identityKind, properties } = this.#scanner
+    const { identity } = properties.shape
+    this.#parts.push(this.#open)
+    const literal = bytes.subarray(identityStart, identityEnd)
+    const isLone = identityKind === KIND.loneText
+    if (identity !== undefined) this.#parts.push(isLone ? repaired(literal) : literal)
+    this.#parts.push(this.#openProperties)
+    if (!isLone || this.#identityColumn === undefined) return
+    if (this.#registry.companionOf(this.#identityColumn) === undefined) {
+      overflow.push(overflowEntry(`../${identity}`, literal, identityKind))
       return
     }
-    this.#eventTextIn = this.#slice
-    this.#addField(Buffer.from(`"${EVENT_TEXT_KEY}":`), asText(literal))
+    this.#identityTextIn = this.#slice
+    this.#addField(Buffer.from(`"${IDENTITY_TEXT_KEY}":`), asText(literal))
   }
 
   #writeTokens(bytes: Buffer, overflow: Buffer[], timeFits: boolean): void {
@@ -214,7 +223,7 @@ export class LineWriter {
   #addField(keyBytes: Buffer, value: Buffer): void {
     this.#values++
     const last = this.#parts.at(-1)
-    if (last !== PROPERTIES_OPEN) this.#parts.push(COMMA_BYTE)
+    if (last !== this.#openProperties) this.#parts.push(COMMA_BYTE)
     this.#parts.push(keyBytes, value)
   }
 
@@ -263,15 +272,11 @@ export class LineWriter {
   }
 }
 
-const EVENT_OPEN = Buffer.from('{"event":')
-const PROPERTIES_OPEN = Buffer.from(',"properties":{')
 const CLOSE = Buffer.from('}')
 const COMMA_BYTE = Buffer.from([COMMA])
 /** Added, in the overflow, to the name of a property that stands in the line again: there, only the last counts. */
 const SUPERSEDED = ' (superseded)'
-/** The exact name of an event in the overflow, beside a property that may be called event. */
-const EVENT_OVERFLOW_NAME = '../event'
-const EVENT_TEXT_KEY = `${OWN_KEY}event!`
+const IDENTITY_TEXT_KEY = `${OWN_KEY}identity!`
 
 function exactKey(index: number): string {
   return `${OWN_KEY}${index}=`

@@ -1,7 +1,5 @@
+import { EVENT_LINES, type LineShape } from '../columns/table.ts'
 import { KIND } from '../columns/value-kinds.ts'
-
-/** What lines hold: events, whose `time` and `$insert_id` mean something, or records, to which no property is special. */
-export type LineKind = 'events' | 'records'
 
 /**
  * Every property name met in a run, numbered from 0 in the order of meeting. The numbers index the arrays that the
@@ -21,10 +19,11 @@ export class PropertyTable {
   keyStart = new Int32Array(256)
   keyLength = new Int32Array(256)
   keys = Buffer.alloc(16_384)
-  /** Of events; -1 for records, as no property has. */
+  readonly shape: LineShape
+  /** -1, which no property has, where records have no such member. */
   readonly timeIndex: number
   readonly insertIdIndex: number
-  readonly eventIndex: number
+  readonly identityIndex: number
   readonly propertiesIndex: number
 
   readonly #indexOf = new Map<string, number>()
@@ -32,11 +31,12 @@ export class PropertyTable {
   #hashes = new Int32Array(256)
   #keysEnd = 0
 
-  constructor(lines: LineKind = 'events') {
-    this.timeIndex = lines === 'events' ? this.indexOfName('time') : -1
-    this.insertIdIndex = lines === 'events' ? this.indexOfName('$insert_id') : -1
-    this.eventIndex = this.indexOfName('event')
-    this.propertiesIndex = this.indexOfName('properties')
+  constructor(shape: LineShape = EVENT_LINES) {
+    this.shape = shape
+    this.timeIndex = shape.isTimed ? this.indexOfName('time') : -1
+    this.insertIdIndex = shape.isTimed ? this.indexOfName('$insert_id') : -1
+    this.identityIndex = shape.identity === undefined ? -1 : this.indexOfName(shape.identity)
+    this.propertiesIndex = this.indexOfName(shape.properties)
   }
 
   get size(): number {

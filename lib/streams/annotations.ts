@@ -1,11 +1,12 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
+import { RECORD_LINES, type StreamTable } from '../columns/table.ts'
 import { isFailure } from '../core/errors.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
 import type { Settings } from '../settings.ts'
 import { addDays, type Day, dayInZone } from '../time/days.ts'
 import { momentIn } from '../time/local-moment.ts'
 import { batchOf, type JsonObject, objectsOf, parseAnswer, withIntegers } from './answer.ts'
-import type { RecordStream, StreamContext, StreamTable } from './stream.ts'
+import type { Stream, StreamContext } from './stream.ts'
 
 const ANNOTATIONS: StreamTable = {
   name: 'annotations',
@@ -20,8 +21,10 @@ const ANNOTATIONS: StreamTable = {
     fixed('project_id', 'bigint', 'Id of the project', 'project_id'),
     ...LOAD_COLUMNS,
   ],
+  lines: RECORD_LINES,
   key: ['id'],
   properties: {},
+  isSelective: false,
 }
 
 /** Older than any project. */
@@ -34,10 +37,15 @@ const DAYS_AHEAD = 3660
  * The annotations, all of them each time, since nothing tells when one was changed or deleted. A service account reads
  * the API that Mixpanel documents; a project secret opens only the one before it.
  */
-export const ANNOTATIONS_STREAM: RecordStream = {
+export const ANNOTATIONS_STREAM: Stream = {
   name: 'annotations',
   tables: [ANNOTATIONS],
   replication: 'full-table',
+  family: 'app',
+  probe: (settings) => {
+    const request = currentRequest(settings)
+    return request === undefined ? undefined : { name: 'annotations', request }
+  },
   async *read(context, _, signal) {
     const { settings, zone } = context
     const today = dayInZone(Date.now(), zone)

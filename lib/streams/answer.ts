@@ -3,7 +3,7 @@
 import { KIND, numberKind } from '../columns/value-kinds.ts'
 import { MixloadError } from '../core/errors.ts'
 import { isRaw, numberOfRaw, parseLossless, rawInteger } from '../core/lossless-json.ts'
-import type { RecordBatch } from './stream.ts'
+import type { LineBatch } from './stream.ts'
 
 /** A JSON object. Its numbers are as {@link parseAnswer} leaves them. */
 export type JsonObject = Readonly<Record<string, unknown>>
@@ -67,7 +67,7 @@ export function unknownForm(what: string): MixloadError {
 }
 
 /** Records as a batch of lines. */
-export function batchOf(table: string, records: readonly JsonObject[]): RecordBatch {
-  const lines = records.map((record) => `${JSON.stringify({ event: '', properties: record })}\n`)
+export function batchOf(table: string, records: readonly JsonObject[]): LineBatch {
+  const lines = records.map((properties) => `${JSON.stringify({ properties })}\n`)
   return { table, lines: Buffer.from(lines.join('')) }
 }

@@ -10,7 +10,8 @@ import type { StreamContext } from './stream.ts'
  * @throws MixloadError of what the answer means otherwise.
  */
 export async function askDays<T>(
-  { ask, tell, zone }: StreamContext,
+  { ask, onProgress, zone }: StreamContext,
+  stream: string,
   asked: Slice,
   requestOf: (slice: Slice) => ApiRequest,
   read: (body: Buffer) => T,
@@ -22,7 +23,7 @@ export async function askDays<T>(
       return await ask(requestOf(slice), read, signal)
     } catch (error) {
       if (!isFailure(error, 'DAY_IN_FUTURE')) throw error
-      tell({ kind: 'slice-clamped', slice, reason: error.message })
+      onProgress({ kind: 'slice-shortened', stream, slice, reason: error.message })
       const lastDay = earlier(addDays(slice.lastDay, -1), dayInZone(Date.now(), zone))
       if (lastDay < slice.firstDay) return undefined
       slice = { firstDay: slice.firstDay, lastDay }

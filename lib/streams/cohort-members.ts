@@ -1,9 +1,11 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
+import { PROFILE_LINES, type StreamTable } from '../columns/table.ts'
 import { isFailure, MixloadError } from '../core/errors.ts'
+import { WHOLE_TABLE } from '../slices.ts'
 import { type JsonObject, numberOf } from './answer.ts'
 import { COHORT_LIST, cohortsIn } from './cohorts.ts'
 import { type ProfileQuery, profilePages } from './profile-pages.ts'
-import type { RecordBatch, RecordStream, StreamContext, StreamTable } from './stream.ts'
+import type { LineBatch, Stream, StreamContext } from './stream.ts'
 
 const TABLE = 'cohort_members'
 
@@ -14,9 +16,11 @@ const COHORT_MEMBERS: StreamTable = {
     fixed('distinct_id', 'text', 'Member of the cohort'),
     ...LOAD_COLUMNS,
   ],
+  lines: PROFILE_LINES,
   identity: 'distinct_id',
   key: ['cohort_id', 'distinct_id'],
   properties: {},
+  isSelective: false,
 }
 
 /** How often a cohort whose session is lost midway is read from its first page. */
@@ -25,10 +29,11 @@ const COHORT_TRIES = 3
 /**
  * Who is in each saved cohort, as of now: Mixpanel computes a cohort when it is asked for. At least one request a cohort.
  */
-export const COHORT_MEMBERS_STREAM: RecordStream = {
+export const COHORT_MEMBERS_STREAM: Stream = {
   name: TABLE,
   tables: [COHORT_MEMBERS],
   replication: 'full-table',
+  family: 'app',
   async *read(context, _, signal) {
     const cohorts = (await context.ask(COHORT_LIST, cohortsIn, signal)).map(cohortOf)
     const gone: MixloadError[] = []
@@ -40,7 +45,7 @@ export const COHORT_MEMBERS_STREAM: RecordStream = {
         gone.push(error)
         // That all of them are gone at once is no answer to empty the table for.
         if (gone.length === cohorts.length) throw error
-        context.tell({ kind: 'records-left-out', name: cohort.name, error })
+        context.onProgress({ kind: 'item-skipped', stream: TABLE, name: cohort.name, error })
       }
     }
   },
@@ -73,7 +78,7 @@ async function* membersOf(
   context: StreamContext,
   cohort: Cohort,
   signal: AbortSignal,
-): AsyncGenerator<RecordBatch, void, undefined> {
+): AsyncGenerator<LineBatch, void, undefined> {
   const { includeAllUsers } = context.settings
   const query: ProfileQuery = {
     what: cohort.name,
@@ -96,7 +101,7 @@ async function* membersOf(
       if (!isFailure(error, 'SESSION_LOST')) throw error
       // With its like as the cause, so that not all is read anew after that.
       if (tries === COHORT_TRIES) throw new MixloadError('SESSION_LOST', error.message, { cause: error })
-      context.tell({ kind: 'records-anew', stream: cohort.name, days: undefined, reason: error.message })
+      context.onProgress({ kind: 'slice-restarted', stream: cohort.name, slice: WHOLE_TABLE, reason: error.message })
     }
   }
   // Members without a profile count for Mixpanel, so without them the numbers differ.
@@ -105,7 +110,7 @@ async function* membersOf(
     table: TABLE,
     count: cohort.count,
     where: { column: 'cohort_id', value: cohort.id },
-    isReadAnew: false,
+    isReadAgain: false,
     name: cohort.name,
   })
 }

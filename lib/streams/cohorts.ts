@@ -1,7 +1,8 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
+import { RECORD_LINES, type StreamTable } from '../columns/table.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
 import { batchOf, type JsonObject, numberOf, objectsOf, parseAnswer, unknownForm, withIntegers } from './answer.ts'
-import type { RecordStream, StreamTable } from './stream.ts'
+import type { Stream } from './stream.ts'
 
 const COHORTS: StreamTable = {
   name: 'cohorts',
@@ -23,8 +24,10 @@ const COHORTS: StreamTable = {
     ),
     ...LOAD_COLUMNS,
   ],
+  lines: RECORD_LINES,
   key: ['id'],
   properties: {},
+  isSelective: false,
 }
 
 /** Asks for the saved cohorts. */
@@ -45,10 +48,11 @@ export function cohortsIn(body: Buffer): readonly JsonObject[] {
 }
 
 /** The saved cohorts. Nothing tells when one was changed or deleted, so all of them are read each time. */
-export const COHORTS_STREAM: RecordStream = {
+export const COHORTS_STREAM: Stream = {
   name: 'cohorts',
   tables: [COHORTS],
   replication: 'full-table',
+  family: 'app',
   async *read({ ask }, _, signal) {
     yield batchOf('cohorts', await ask(COHORT_LIST, cohortsIn, signal))
   },

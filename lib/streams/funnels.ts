@@ -1,11 +1,12 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
-import { isFailure, type MixloadError } from '../core/errors.ts'
+import { RECORD_LINES, type StreamTable } from '../columns/table.ts'
+import { isFailure } from '../core/errors.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
 import { halves, type Slice, sliceName } from '../slices.ts'
 import { type Day, isDay } from '../time/days.ts'
 import { batchOf, isObject, type JsonObject, objectsOf, parseAnswer, unknownForm, withIntegers } from './answer.ts'
 import { askDays } from './ask-days.ts'
-import type { RecordBatch, RecordStream, StreamContext, StreamTable } from './stream.ts'
+import type { LineBatch, Stream, StreamContext } from './stream.ts'
 
 const DAY_OF_RECORD = [
   fixed('date', 'date', "Day on which people entered the funnel, in the project's time zone", 'date'),
@@ -25,8 +26,10 @@ const FUNNELS: StreamTable = {
     fixed('worst', 'bigint', 'Index of the step that most people did not get to', 'worst'),
     ...LOAD_COLUMNS,
   ],
+  lines: RECORD_LINES,
   key: ['funnel_id', 'date'],
   properties: {},
+  isSelective: false,
 }
 
 const FUNNEL_STEPS: StreamTable = {
@@ -45,11 +48,13 @@ const FUNNEL_STEPS: StreamTable = {
     fixed('overall_conv_ratio', 'double', 'Share of those of the first step', 'overall_conv_ratio'),
     ...LOAD_COLUMNS,
   ],
+  lines: RECORD_LINES,
   key: ['funnel_id', 'date', 'step'],
   properties: {
     custom_event: { type: 'boolean', description: 'True where the step is a custom event' },
     custom_event_id: { type: 'bigint', description: 'Id of the custom event' },
   },
+  isSelective: false,
 }
 
 /** Longer than any conversion window, so that what sync reads again is one request a funnel. */
@@ -59,12 +64,13 @@ const SLICE_DAYS_MAX = 100
  * The saved funnels, a row a funnel and day. A day's numbers go on changing until the conversion windows of those who
  * entered on it are over, so sync reads all days again that such a window can reach. Their list is read once.
  */
-export function funnelsStream(): RecordStream {
+export function funnelsStream(): Stream {
   let listed: readonly JsonObject[] | undefined
   return {
     name: 'funnels',
     tables: [FUNNELS, FUNNEL_STEPS],
     replication: 'incremental',
+    family: 'app',
     sliceDaysMax: ({ funnelWindow }) => Math.max(SLICE_DAYS_MAX, funnelWindow + 1),
     daysReadAgain: ({ funnelWindow }) => funnelWindow,
     async *read(context, slice, signal) {
@@ -77,7 +83,7 @@ export function funnelsStream(): RecordStream {
         } catch (error) {
           // One may be deleted since it was listed, or have lost an event that it stands on; the others go on.
           if (!isFailure(error, 'NOT_FOUND', 'REQUEST_REFUSED') || ++refused === listed.length) throw error
-          context.tell({ kind: 'records-left-out', name: nameOf(funnel), error })
+          context.onProgress({ kind: 'item-skipped', stream: 'funnels', name: nameOf(funnel), error })
         }
       }
     },
@@ -100,7 +106,7 @@ async function* readFunnel(
   funnel: JsonObject,
   slice: Slice,
   signal: AbortSignal,
-): AsyncGenerator<RecordBatch, void, undefined> {
+): AsyncGenerator<LineBatch, void, undefined> {
   const waiting = [slice]
   for (let some = waiting.shift(); some !== undefined; some = waiting.shift()) {
     const outcome = await askOrSplit(context, funnel, some, signal)
@@ -121,11 +127,12 @@ async function askOrSplit(
   const what = `${nameOf(funnel)}, ${sliceName(slice)}`
   const read = (body: Buffer) => funnelRecords(funnel, parseAnswer(body, what), slice, what)
   try {
-    return await askDays(context, slice, (days) => funnelRequest(funnel, days), read, signal)
+    return await askDays(context, 'funnels', slice, (days) => funnelRequest(funnel, days), read, signal)
   } catch (error) {
-    if (!isFailure(error, 'QUERY_TIMEOUT') || slice.firstDay === slice.lastDay) throw error
     const into = halves(slice)
-    context.tell({ kind: 'slice-split', slice, into, reason: `${nameOf(funnel)}: ${(error as MixloadError).message}` })
+    if (!isFailure(error, 'QUERY_TIMEOUT') || into === undefined) throw error
+    const reason = `${nameOf(funnel)}: ${error.message}`
+    context.onProgress({ kind: 'slice-split', stream: 'funnels', slice, into, reason })
     return into
   }
 }

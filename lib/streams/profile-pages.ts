@@ -76,10 +76,10 @@ export async function* profilePages(
 }
 
 /** How long Mixpanel keeps a session is not known; the fewer hours it takes to read, the better. */
-function warnOfLongReading({ settings, tell }: StreamContext, what: string, pages: number): void {
+function warnOfLongReading({ settings, onProgress }: StreamContext, what: string, pages: number): void {
   const { queryRequestsPerHour: perHour, engagePageSize } = settings
   if (perHour === 0 || pages <= perHour) return
-  tell({
+  onProgress({
     kind: 'warning',
     message:
       `${what}: there are ${pages} pages of profiles, and ${perHour} requests an hour may be sent: it takes about ` +

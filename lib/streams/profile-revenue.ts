@@ -38,10 +38,10 @@ export async function profileRevenue(context: StreamContext, signal: AbortSignal
     const total = totalOf(first.value)
     if (total !== undefined && total > received) {
       const paid = await payersOnly(context, tally.payers, signal)
-      if (paid !== undefined) return toldOf(context, { tally: paid, profiles: total })
+      if (paid !== undefined) return reportUnread(context, { tally: paid, profiles: total })
     }
     for await (const page of pages) received += addPage(tally, page)
-    return toldOf(context, { tally, profiles: total ?? received })
+    return reportUnread(context, { tally, profiles: total ?? received })
   } finally {
     await pages.return()
   }
@@ -63,22 +63,23 @@ async function payersOnly(
   return [...known].every((id) => tally.payers.has(id)) ? tally : undefined
 }
 
-/** Gives how many profiles the page has. */
+/** Returns how many profiles the page has. */
 function addPage(tally: RevenueTally, { lines, count }: ProfilePage): number {
   for (const line of lines.toString().split('\n')) {
     // Most have none, and need no parsing.
     if (!line.includes(`"${PROPERTY}"`)) continue
-    const record = parseAnswer(Buffer.from(line), 'A profile')
-    if (!isObject(record) || typeof record.event !== 'string' || !isObject(record.properties)) continue
-    tally.add(record.event, record.properties[PROPERTY])
+    const profile = parseAnswer(Buffer.from(line), 'A profile')
+    if (!isObject(profile)) continue
+    const { $distinct_id: id, $properties: properties } = profile
+    if (typeof id === 'string' && isObject(properties)) tally.add(id, properties[PROPERTY])
   }
   return count
 }
 
-function toldOf({ tell }: StreamContext, revenue: ProfileRevenue): ProfileRevenue {
+function reportUnread({ onProgress }: StreamContext, revenue: ProfileRevenue): ProfileRevenue {
   const { unread } = revenue.tally
   if (unread > 0) {
-    tell({
+    onProgress({
       kind: 'warning',
       message: `${unread} transactions of profiles have no amount or no day: they count nowhere.`,
     })

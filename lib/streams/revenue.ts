@@ -1,4 +1,5 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
+import { RECORD_LINES, type StreamTable } from '../columns/table.ts'
 import { type ErrorCode, isFailure } from '../core/errors.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
 import { missingDays, type Slice, sliceName } from '../slices.ts'
@@ -6,7 +7,7 @@ import { type Day, isDay } from '../time/days.ts'
 import { batchOf, isObject, type JsonObject, parseAnswer, unknownForm } from './answer.ts'
 import { askDays } from './ask-days.ts'
 import { type ProfileRevenue, profileRevenue } from './profile-revenue.ts'
-import type { RecordStream, StreamContext, StreamTable } from './stream.ts'
+import type { Stream, StreamContext } from './stream.ts'
 
 const REVENUE: StreamTable = {
   name: 'revenue',
@@ -19,8 +20,10 @@ const REVENUE: StreamTable = {
     fixed('source', 'text', "endpoint: Mixpanel's own figures; profiles: summed from their $transactions", 'source'),
     ...LOAD_COLUMNS,
   ],
+  lines: RECORD_LINES,
   key: ['date'],
   properties: {},
+  isSelective: false,
 }
 
 /** A year costs one request as a day does; what takes too long is summed from the profiles. */
@@ -41,17 +44,18 @@ const REFUSALS: readonly ErrorCode[] = [
  * Revenue by day. Mixpanel's endpoint for it is undocumented and may be gone (its EU host answers 400); then the same
  * figures are summed from the profiles, which are read once for all slices of the run.
  */
-export function revenueStream(): RecordStream {
+export function revenueStream(): Stream {
   let profiles: ProfileRevenue | undefined
   return {
     name: 'revenue',
     tables: [REVENUE],
     replication: 'incremental',
+    family: 'app',
     sliceDaysMax: () => SLICE_DAYS_MAX,
     async *read(context, slice, signal) {
       if (slice === undefined) throw new TypeError('revenue is read by days')
-      const told = profiles === undefined ? await fromEndpoint(context, slice, signal) : undefined
-      if (told !== undefined) yield batchOf('revenue', told)
+      const days = profiles === undefined ? await fromEndpoint(context, slice, signal) : undefined
+      if (days !== undefined) yield batchOf('revenue', days)
       else {
         profiles ??= await profileRevenue(context, signal)
         yield batchOf('revenue', profileRecords(profiles, slice))
@@ -74,10 +78,10 @@ async function fromEndpoint(
   try {
     const what = `Revenue of ${sliceName(slice)}`
     const read = (body: Buffer) => endpointRecords(parseAnswer(body, what), slice, what)
-    return (await askDays(context, slice, requestOf, read, signal)) ?? []
+    return (await askDays(context, 'revenue', slice, requestOf, read, signal)) ?? []
   } catch (error) {
     if (!isFailure(error, ...REFUSALS)) throw error
-    context.tell({
+    context.onProgress({
       kind: 'warning',
       message: `Mixpanel's revenue endpoint does not answer (${error.message}); revenue is summed from the profiles.`,
     })

@@ -1,32 +1,21 @@
-/** What a stream of records, that is of anything but events, is made of. Types only: this file has no runtime code. */
-import type { CatalogueEntry, FixedColumn } from '../columns/catalogue.ts'
+/** What a stream is made of. Types only: this file has no runtime code. */
+import type { StreamTable } from '../columns/table.ts'
+import type { MixloadError } from '../core/errors.ts'
+import type { RetryPolicy } from '../core/retry.ts'
+import type { Scope } from '../destination/selection.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
-import type { Tell } from '../progress.ts'
+import type { OnProgress } from '../progress.ts'
 import type { Settings } from '../settings.ts'
 import type { Slice } from '../slices.ts'
+import type { Day } from '../time/days.ts'
 
-/** A table that a stream fills. Members of its records that have no fixed column get columns as they come. */
-export interface StreamTable {
-  readonly name: string
-  /**
-   * The columns it always has, in this order, `_loaded_at` and `_load_id` last. One with a `property` takes that member of
-   * the record.
-   */
-  readonly columns: readonly FixedColumn[]
-  /** The text column that takes a record's `event` (see {@link RecordBatch}); undefined where records have none. */
-  readonly identity?: string
-  /** The columns that tell its rows apart. Of rows of one load that agree in all of them, the last one stays. */
-  readonly key: readonly string[]
-  /** Names that no property's column takes, because views over the table need them. */
-  readonly reserved?: readonly string[]
-  /** Members that are known before one has been seen, by name. */
-  readonly properties: Readonly<Record<string, CatalogueEntry>>
-}
-
-/** Records of one table, in the order they came. */
-export interface RecordBatch {
+/** Lines of one table, in the order they came. */
+export interface LineBatch {
   readonly table: string
-  /** Whole lines, each `{"event":"…","properties":{…}}` and 0x0A; `event` is the record's identity, or empty. */
+  /**
+   * Lines of the table's shape, each with 0x0A at its end. A line may begin in one batch and end in the next, except after
+   * the last batch of a read.
+   */
   readonly lines: Buffer
 }
 
@@ -36,9 +25,9 @@ export interface ExpectedRows {
   readonly count: number
   /** Counts the rows that have this value, as text, in a column of the table's key; all rows where left out. */
   readonly where?: { readonly column: string; readonly value: string }
-  /** Fewer rows make the slice be read anew, once. Else the difference, either way, is told only. */
-  readonly isReadAnew: boolean
-  /** How a message calls them, such as `cohort 17`. */
+  /** Whether fewer rows make the slice be read again, once. Otherwise the difference, either way, is only reported. */
+  readonly isReadAgain: boolean
+  /** How messages call them, such as `cohort 17`. */
   readonly name: string
 }
 
@@ -48,33 +37,83 @@ export interface StreamContext {
   /** The project's time zone. */
   readonly zone: string
   /**
-   * What `read` makes of the whole body of a 200 answer. It waits for the family's request budget, and asks again after
-   * what may pass; also for a body that `read` finds to be broken.
-   * @throws MixloadError of what the answer means.
+   * What `read` makes of the whole body of a 200 response. Waits for the request budget, and requests again after failures
+   * that may pass; also where `read` finds the body broken.
+   * @throws MixloadError of what the response means.
    */
   ask<T>(request: ApiRequest, read: (body: Buffer) => T | Promise<T>, signal: AbortSignal): Promise<T>
-  /** Has what came compared with Mixpanel's own count, rows of equal keys counted once, before it is loaded. */
+  /**
+   * The body of a 200 response as it comes in, requested once within the budget. Whatever fails, the slice is read again:
+   * see {@link StreamedReading}.
+   * @throws MixloadError of what the response means.
+   */
+  stream(request: ApiRequest, signal: AbortSignal): AsyncIterable<Buffer>
+  /** Has the rows that came compared with Mixpanel's own count before they are loaded; rows of equal keys count once. */
   expect(rows: ExpectedRows): void
-  readonly tell: Tell
+  readonly onProgress: OnProgress
 }
 
-/** Profiles, cohorts, annotations, funnels, revenue: whatever comes as JSON objects over few requests. */
-export interface RecordStream {
+/** How a stream is read whose responses go to the spool as they come in, so that only their end shows if they are whole. */
+export interface StreamedReading {
+  /** How often a slice is requested again after a failure, by code. Then halves of its days are requested. */
+  readonly retries: RetryPolicy['retries']
+  /**
+   * What to request in the place of a single day that does not come whole: slices that make up the day. `seen` are the
+   * identities of the records that did come.
+   * @throws MixloadError of the code of `reason` where nothing smaller can be requested.
+   */
+  narrow(
+    context: StreamContext,
+    day: Slice,
+    reason: MixloadError,
+    seen: Iterable<string>,
+    signal: AbortSignal,
+  ): Promise<readonly Slice[]>
+}
+
+/** A request that shows whether a part of the API may be used. */
+export interface Probe {
+  /** What it checks. */
+  readonly name: string
+  readonly request: ApiRequest
+}
+
+/**
+ * Something that Mixpanel has and mixload copies: events, profiles, cohorts, funnels. A new stream is a file of
+ * `lib/streams/`: it says what its tables are, and its `read` sends requests by its context and yields lines. Nothing else
+ * needs to know of it but the list of streams. `read` need not care about retries, the budget, columns, rows of equal keys,
+ * or what a table has already.
+ */
+export interface Stream {
   /** As `--streams` and the ledger have it. */
   readonly name: string
-  /** Its own table first, then those that hang on it, which are committed before it. */
+  /** Its own table first, then those that depend on it, which are committed before it. */
   readonly tables: readonly [StreamTable, ...StreamTable[]]
-  /** A full table is one slice, and its rows are replaced in one commit; else days are loaded as those of events are. */
+  /** A full table is one slice, and its rows are replaced in one commit; an incremental stream is loaded by days. */
   readonly replication: 'full-table' | 'incremental'
-  /** Of an incremental stream: the most days that a slice may span, where many days cost one request as one does. */
+  /** The family of the API whose request budget it takes. */
+  readonly family: ApiRequest['family']
+  /** What of it is requested; all of it where left out. */
+  readonly scope?: Scope
+  /** Why it cannot be loaded with these settings; undefined where it can. */
+  readonly refusal?: (settings: Settings) => string | undefined
+  /** The most days of a slice, where many days cost one request as one day does. */
   readonly sliceDaysMax?: (settings: Settings) => number
-  /** Of an incremental stream: the days up to the last whole one that sync reads again; else the attribution window's. */
+  /** Requests per slice, where that is known beforehand. */
+  readonly requestsPerSlice?: number
+  /** The days up to the last whole one that sync reads again; the attribution window's where left out. */
   readonly daysReadAgain?: (settings: Settings) => number
+  /** Whether a slice can be limited to what Mixpanel has processed since a moment, to find what came late. */
+  readonly hasLateArrivals?: true
   /** Of a full table of profiles: the table that keeps their changes, where the settings want that. */
   readonly changesTable?: (settings: Settings) => string | undefined
+  /** Undefined where each response is read whole before its rows are handed on. */
+  readonly streamed?: StreamedReading
+  /** The request that shows whether the stream may be read, if there is one; that of the query API where left out. */
+  readonly probe?: (settings: Settings, day: Day) => Probe | undefined
   /**
-   * Asks Mixpanel for a slice, or for all there is where it is undefined, and gives its records.
-   * @throws MixloadError SESSION_LOST or COUNT_MISMATCH where reading should begin anew: what it gave so far is thrown away.
+   * Requests a slice, or all there is where it is undefined, and yields its lines.
+   * @throws MixloadError SESSION_LOST or COUNT_MISMATCH where reading should start over: what it yielded is discarded.
    */
-  read(context: StreamContext, slice: Slice | undefined, signal: AbortSignal): AsyncIterable<RecordBatch>
+  read(context: StreamContext, slice: Slice | undefined, signal: AbortSignal): AsyncIterable<LineBatch>
 }

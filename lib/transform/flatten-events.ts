@@ -1,55 +1,46 @@
 import { LOCAL_TIME_COLUMN } from '../columns/catalogue.ts'
 import type { Column } from '../columns/column.ts'
-import { quoteName, quoteText } from '../core/sql.ts'
-import { LINE_HASH_FIELD, OVERFLOW_FIELD, type SpoolField } from '../scan/line-writer.ts'
+import type { LineShape } from '../columns/table.ts'
+import { quoteText } from '../core/sql.ts'
+import { LINE_HASH_FIELD, type SpoolField } from '../scan/line-writer.ts'
 import { type EventClock, INSTANT_MS_MAX } from '../time/event-time.ts'
-import { type Flattened, type Forms, formsByColumn, readSpooled, valueExpression } from './spool-reader.ts'
+import { type Forms, formsByColumn } from './spool-reader.ts'
 
-/** Spooled events and how to read them. */
-export interface FlattenInput {
-  readonly paths: readonly string[]
-  readonly fields: readonly SpoolField[]
-  readonly hasOverflow: boolean
-  /** The column for it, where {@link hasOverflow}. */
-  readonly overflowColumn: Column | undefined
-  readonly longestLine: number
+/** What makes rows of events. */
+export interface EventInput {
   readonly clock: EventClock
   /** The project's zone where its times are local clock readings, else undefined. */
   readonly localZone: string | undefined
+  /** The table's fixed columns, by name. */
+  readonly fixed: ReadonlyMap<string, Column>
+}
+
+/** The columns of events that no single property gives: `event_id`, `time`, `_day` and `_time_raw`. */
+export function eventExpressions({ clock, localZone, fixed }: EventInput, forms: Forms): Map<Column, string> {
+  const expressions = new Map<Column, string>()
+  const put = (name: string, expression: string) => {
+    const column = fixed.get(name)
+    if (column !== undefined) expressions.set(column, expression)
+  }
+  put('event_id', eventId(forms, fixed))
+  put('time', localZone === undefined ? UTC_TIME : localTime(localZone))
+  put('_day', dayExpression(clock))
+  if (localZone !== undefined) expressions.set(LOCAL_TIME_COLUMN, 'CAST(round(_ms) AS BIGINT)')
+  return expressions
 }
 
 /**
- * The query that turns spooled events into rows of `export`, but for `_loaded_at` and `_load_id`, which belong to the
- * commit. `fixed` are the table's fixed columns; the others come from the fields.
+ * The lines of `source` with the moment of each in milliseconds, as `_ms`: from a number, or from a text that is one; NULL
+ * where there is none.
  */
-export function flattenExport(input: FlattenInput, fixed: readonly Column[]): Flattened {
-  const expressions = new Map<Column, string>()
-  const byName = new Map(fixed.map((column) => [column.name, column]))
-  const put = (name: string, expression: string) => {
-    const column = byName.get(name)
-    if (column !== undefined) expressions.set(column, expression)
-  }
-  const forms = formsByColumn(input.fields)
-  put('event', 'event')
-  put('event_id', eventId(forms, byName))
-  for (const [column, form] of forms) if (!isTime(column)) expressions.set(column, valueExpression(column, form))
-  put('time', input.localZone === undefined ? UTC_TIME : localTime(input.localZone))
-  put('_day', dayExpression(input.clock))
-  if (input.localZone !== undefined) expressions.set(LOCAL_TIME_COLUMN, 'CAST(round(_ms) AS BIGINT)')
-  if (input.overflowColumn !== undefined) expressions.set(input.overflowColumn, `CAST(${OVERFLOW_FIELD} AS JSON)`)
-  const list = [...expressions].map(([column, expression]) => `${expression} AS ${quoteName(column.name)}`)
-  return {
-    query: `SELECT ${list.join(',\n  ')}\nFROM (${withMilliseconds(input, forms)})`,
-    columns: [...expressions.keys()],
-  }
-}
-
-/** The moment as milliseconds, from a number, or from a text that is one. NULL where there is none to be had. */
-function withMilliseconds(input: FlattenInput, forms: Forms): string {
-  const { clock } = input
+export function withMilliseconds(
+  { clock }: EventInput,
+  { fields, shape }: { readonly fields: readonly SpoolField[]; readonly shape: LineShape },
+  source: string,
+): string {
   let time: string | undefined
   let timeText: string | undefined
-  for (const [column, form] of forms) {
+  for (const [column, form] of formsByColumn(fields, shape)) {
     if (isTime(column)) time = form.value
     if (column.role === 'companion' && column.owner === 'time') timeText = form.text
   }
@@ -58,7 +49,7 @@ function withMilliseconds(input: FlattenInput, forms: Forms): string {
   )
   const given = number.length === 0 ? 'CAST(NULL AS DOUBLE)' : `coalesce(${number.join(', ')})`
   const inMilliseconds = `CASE WHEN ${given} >= ${clock.secondsFrom} AND ${given} < ${clock.secondsUntil} THEN ${given} * 1000 ELSE ${given} END`
-  return `SELECT *, CASE WHEN abs(${inMilliseconds}) <= ${INSTANT_MS_MAX} THEN ${inMilliseconds} END AS _ms\n  FROM ${reader(input)}`
+  return `(SELECT *, CASE WHEN abs(${inMilliseconds}) <= ${INSTANT_MS_MAX} THEN ${inMilliseconds} END AS _ms\n  FROM ${source})`
 }
 
 const UTC_TIME = 'make_timestamptz(CAST(round(_ms) AS BIGINT) * 1000)'
@@ -92,24 +83,14 @@ function dayExpression({ filedUnder, from, until }: EventClock): string {
 }
 
 /** Parts are joined by U+001F, which no name holds, so that no two events have the same text. */
-function eventId(forms: Forms, byName: ReadonlyMap<string, Column>): string {
-  const insertId = byName.get('mp_insert_id')
+function eventId(forms: Forms, fixed: ReadonlyMap<string, Column>): string {
+  const insertId = fixed.get('mp_insert_id')
   const given = insertId === undefined ? undefined : forms.get(insertId)?.value
   const identity = given === undefined ? LINE_HASH_FIELD : `coalesce(nullif(${given}, ''), ${LINE_HASH_FIELD})`
   return `md5(concat(event, chr(31), CAST(CAST(round(_ms) AS BIGINT) AS VARCHAR), chr(31), ${identity}))`
 }
 
-/** The spooled events. Their moment comes as a number, not as ISO text. */
-function reader({ paths, fields, hasOverflow, longestLine }: FlattenInput): string {
-  return readSpooled({
-    paths,
-    fields,
-    topLevel: ['event', LINE_HASH_FIELD, ...(hasOverflow ? [OVERFLOW_FIELD] : [])],
-    longestLine,
-    isNumber: isTime,
-  })
-}
-
-function isTime(column: Column): boolean {
+/** Whether a column takes `time`, which comes as a number, not as ISO text. */
+export function isTime(column: Column): boolean {
   return column.role === 'fixed' && column.name === 'time'
 }

@@ -15,7 +15,7 @@ export interface LoadedRows {
   readonly identities: readonly string[]
 }
 
-/** The rows of a query on `export` that are not loaded yet, those of which that cannot be known included. */
+/** Rows of a query on `export` that are not loaded yet; rows whose processing time is unknown are kept. */
 export function withoutLoaded({ query, columns }: Flattened, { until, identities }: LoadedRows): string {
   if (!columns.some(({ name }) => name === PROCESSED)) return query
   const days = [...until].map(([day, end]) => `(DATE ${quoteText(day)}, ${BigInt(end)})`)
@@ -23,8 +23,8 @@ export function withoutLoaded({ query, columns }: Flattened, { until, identities
   const isNew =
     identities.length === 0
       ? ''
-      : `AND NOT EXISTS (FROM ${readIdentities(identities)} AS there
-          WHERE ${IDENTITY.map((name) => `there.${name} = arrived.${name}`).join(' AND ')})`
+      : `AND NOT EXISTS (FROM ${readIdentities(identities)} AS existing
+          WHERE ${IDENTITY.map((name) => `existing.${name} = arrived.${name}`).join(' AND ')})`
   return `SELECT arrived.* FROM (${query}) AS arrived
     LEFT JOIN (VALUES ${covered}) AS covered (day, until) ON arrived._day = covered.day
     WHERE coalesce(arrived.${PROCESSED} > covered.until, true) ${isNew}`
@@ -34,7 +34,7 @@ function readIdentities(paths: readonly string[]): string {
   return readNdjson(paths, ["event_id: 'VARCHAR'", `${PROCESSED}: 'BIGINT'`], 0)
 }
 
-/** How many rows a query on `export` gives for each day, as `day` and `count`. */
+/** A query for how many rows another query returns for each `_day`, as `day` and `count`, in the order of the days. */
 export function countByDay(query: string): string {
   return `SELECT CAST(_day AS VARCHAR) AS day, count(*) AS count FROM (${query}) GROUP BY 1 ORDER BY 1`
 }

@@ -1,7 +1,7 @@
 import { partsOf } from '../spool/chunk-parts.ts'
 import { type Chunk, ChunkWriter, type SpoolDirectory } from '../spool/spool.ts'
 
-/** The field of a numbered line that holds its number, as a text, beside `event` and `properties`. */
+/** The field of a numbered line that holds its number, as a text, beside its own members. */
 export const ROW_FIELD = '_row'
 
 const NEWLINE = 0x0a

@@ -1,8 +1,8 @@
 import { type EngineConnection, isDataError } from '../engine/engine.ts'
-import type { SpooledRows } from '../scan/spooled-rows.ts'
 import { partsOf } from '../spool/chunk-parts.ts'
 import { type Chunk, ChunkWriter, removeChunks, type SpoolDirectory } from '../spool/spool.ts'
 import type { DayRows } from '../time/day-tally.ts'
+import type { SpooledRows } from './spooled-rows.ts'
 
 const NEWLINE = 0x0a
 
@@ -10,20 +10,19 @@ const NEWLINE = 0x0a
 type Probe = (paths: readonly string[]) => Promise<boolean>
 
 /**
- * What is left of spooled lines that the engine refuses, although the scanner took them: the same without the lines that
- * fail by themselves, which go to the rejects: a chunk is tried in parts, and of one that fails halves, down to the line.
- * Undefined when the engine reads every line, so that the failure had
- * another cause.
+ * What is left of spooled lines that the engine refuses although the scanner took them: the same without the lines that
+ * fail by themselves, which become rejects. A chunk is tried in parts, and a part that fails in halves, down to the line.
+ * Undefined when the engine reads every line, so that the failure had another cause.
  *
- * `queryOf` gives the query that the load would run over files.
+ * `queryOf` returns the query that the load would run over files.
  * @throws MixloadError ENGINE_FAILED where the engine fails for another reason, such as want of memory, and SPOOL_FAILED.
  */
-export async function salvage<S extends SpooledRows>(
-  spooled: S,
+export async function salvage(
+  spooled: SpooledRows,
   spool: SpoolDirectory,
   connection: EngineConnection,
   queryOf: (paths: readonly string[]) => string,
-): Promise<S | undefined> {
+): Promise<SpooledRows | undefined> {
   const probe: Probe = async (paths) => {
     try {
       await connection.all(`SELECT max(hash(COLUMNS(*))) FROM (${queryOf(paths)})`)
@@ -37,7 +36,7 @@ export async function salvage<S extends SpooledRows>(
   const rejects = new ChunkWriter(spool, '.rejects.ndjson')
   let refused = 0
   let longestReject = spooled.summary.longestReject
-  for (const chunk of spooled.events) {
+  for (const chunk of spooled.lines) {
     if (await probe([chunk.path])) {
       good.push(chunk)
       continue
@@ -60,20 +59,20 @@ export async function salvage<S extends SpooledRows>(
   return {
     ...spooled,
     dayRows: lessRows(spooled, refused),
-    events: good,
+    lines: good,
     rejects: [...spooled.rejects, ...(await rejects.finish())],
-    summary: { ...summary, events: summary.events - refused, rejects: summary.rejects + refused, longestReject },
+    summary: { ...summary, rows: summary.rows - refused, rejects: summary.rejects + refused, longestReject },
   }
 }
 
 /** Of which days the refused lines were is known only where there is but one. */
 function lessRows({ dayRows, summary }: SpooledRows, refused: number): DayRows | null {
   const [day, another] = Object.keys(dayRows ?? {})
-  if (day === undefined || another !== undefined || dayRows?.[day] !== summary.events) return null
-  return { [day]: summary.events - refused }
+  if (day === undefined || another !== undefined || dayRows?.[day] !== summary.rows) return null
+  return { [day]: summary.rows - refused }
 }
 
-/** Appends the lines that the engine reads to `kept` and gives the others. */
+/** Appends the lines that the engine reads to `kept` and returns the others. */
 async function keepReadable(lines: Buffer, kept: ChunkWriter, spool: SpoolDirectory, probe: Probe): Promise<string[]> {
   const trial = new ChunkWriter(spool, '.trial.ndjson')
   trial.append(lines, 0, lines.length)

@@ -1,5 +1,6 @@
 /** How the engine reads the lines of the spool, whatever they hold. */
 import type { Column, ColumnType } from '../columns/column.ts'
+import type { LineShape } from '../columns/table.ts'
 import { quoteName, quoteText } from '../core/sql.ts'
 import { fileList } from '../engine/engine.ts'
 import type { SpoolField } from '../scan/line-writer.ts'
@@ -25,11 +26,11 @@ export interface Flattened {
 export type Forms = Map<Column, Partial<Record<SpoolField['form'], string>>>
 
 /** Per column, the fields of the spool that its values come from. */
-export function formsByColumn(fields: readonly SpoolField[]): Forms {
+export function formsByColumn(fields: readonly SpoolField[], { properties }: LineShape): Forms {
   const forms: Forms = new Map()
   for (const { column, form, key } of fields) {
     const entry = forms.get(column) ?? {}
-    entry[form] = `properties.${quoteName(key)}`
+    entry[form] = `${quoteName(properties)}.${quoteName(key)}`
     forms.set(column, entry)
   }
   return forms
@@ -51,24 +52,26 @@ export function valueExpression(
 export interface SpooledLines {
   readonly paths: readonly string[]
   readonly fields: readonly SpoolField[]
-  /** Names of fields beside `properties`, which are texts. */
+  readonly shape: LineShape
+  /** Names of the members beside the properties, which are texts. */
   readonly topLevel: readonly string[]
   readonly longestLine: number
   /** Columns whose own values come as numbers although their type is that of a moment. */
   readonly isNumber?: (column: Column) => boolean
 }
 
-/** `read_json` with the exact struct of these fields: columns of the top level, and the struct `properties`. */
-export function readSpooled({ paths, fields, topLevel, longestLine, isNumber = () => false }: SpooledLines): string {
+/** `read_json` with the exact struct of these fields: columns of the top level, and the struct of the properties. */
+export function readSpooled(lines: SpooledLines): string {
+  const { paths, fields, shape, topLevel, longestLine, isNumber = () => false } = lines
   const typeOf = ({ column, form }: SpoolField) => {
     if (form !== 'value') return 'VARCHAR'
     return isNumber(column) ? 'DOUBLE' : FIELD_TYPES[column.type]
   }
   const struct = fields.map((field) => `${quoteName(field.key)} ${typeOf(field)}`).join(', ')
   const columns = [
-    ...topLevel.map((name) => `${name}: 'VARCHAR'`),
-    // Also where nobody asks for them: told of a single column, the engine holds 32 MB for each file, and takes longer.
-    `properties: ${struct === '' ? "'JSON'" : quoteText(`STRUCT(${struct})`)}`,
+    ...topLevel.map((name) => `${quoteName(name)}: 'VARCHAR'`),
+    // Also where nobody asks for them: given a single column, the engine holds 32 MB for each file, and takes longer.
+    `${quoteName(shape.properties)}: ${struct === '' ? "'JSON'" : quoteText(`STRUCT(${struct})`)}`,
   ]
   return readNdjson(paths, columns, longestLine)
 }

@@ -1,36 +1,18 @@
 import { z } from 'zod'
-import { MixloadError } from '../core/errors.ts'
-import { parseJson } from '../core/json.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
-import type { StreamContext } from '../streams/stream.ts'
+import type { Requester } from '../mixpanel/requester.ts'
+import { parseAnswer, unknownForm } from '../streams/answer.ts'
 import type { Day } from '../time/days.ts'
 import { countsOf, type EventCounts } from './compare.ts'
 
 /** Bytes of names in one request: they go into its address, for which servers allow about 8 KB. */
 const NAMES_BYTES_MAX = 6000
-/** The most names that Mixpanel lists. */
-export const EVENT_NAMES_MAX = 5000
 
 const Counts = z.object({ data: z.object({ values: z.record(z.string(), z.record(z.string(), z.number())) }) })
-const Names = z.array(z.string())
 
 interface Span {
   readonly firstDay: Day
   readonly lastDay: Day
-}
-
-/** The names of a span's events, as Mixpanel lists them: at most 5,000. */
-export async function mixpanelNames(
-  asking: Pick<StreamContext, 'ask'>,
-  span: Span,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const request: ApiRequest = {
-    family: 'app',
-    path: '/api/query/events/names',
-    query: { type: 'general', limit: String(EVENT_NAMES_MAX), from_date: span.firstDay, to_date: span.lastDay },
-  }
-  return asking.ask(request, (body) => parsed(Names, body, 'event names'), signal)
 }
 
 /**
@@ -38,25 +20,25 @@ export async function mixpanelNames(
  * Takes a request for about a hundred names.
  */
 export async function mixpanelCounts(
-  asking: Pick<StreamContext, 'ask'>,
+  requester: Pick<Requester, 'ask'>,
   names: readonly string[],
   span: Span,
   signal: AbortSignal,
 ): Promise<EventCounts> {
   const rows: [Day, string, number][] = []
-  for (const some of batchesOf(names, NAMES_BYTES_MAX)) {
+  for (const batch of batchesOf(names, NAMES_BYTES_MAX)) {
     const request: ApiRequest = {
       family: 'app',
       path: '/api/query/events',
       query: {
-        event: JSON.stringify(some),
+        event: JSON.stringify(batch),
         type: 'general',
         unit: 'day',
         from_date: span.firstDay,
         to_date: span.lastDay,
       },
     }
-    const { data } = await asking.ask(request, (body) => parsed(Counts, body, 'event counts'), signal)
+    const { data } = await requester.ask(request, countsIn, signal)
     for (const [event, byDay] of Object.entries(data.values)) {
       // A name without any event is answered for, too.
       rows.push([span.firstDay, event, 0])
@@ -84,11 +66,9 @@ export function batchesOf(names: readonly string[], bytesMax: number): readonly 
   return batches
 }
 
-function parsed<T>(schema: z.ZodType<T>, body: Buffer, what: string): T {
-  const value = parseJson(body.toString())
-  if (value === undefined) throw new MixloadError('BODY_UNREADABLE', `Mixpanel's ${what} are not valid JSON.`)
-  const result = schema.safeParse(value)
-  if (!result.success)
-    throw new MixloadError('BODY_UNREADABLE', `Mixpanel's ${what} have an unknown form. Please report this.`)
-  return result.data
+function countsIn(body: Buffer): z.output<typeof Counts> {
+  const what = 'The counts of events'
+  const counts = Counts.safeParse(parseAnswer(body, what))
+  if (!counts.success) throw unknownForm(what)
+  return counts.data
 }

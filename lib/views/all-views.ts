@@ -1,6 +1,6 @@
 import type { Destination, View } from '../destination/contract.ts'
 import { type Settings, STREAMS } from '../settings.ts'
-import { recordStreams } from '../streams/index.ts'
+import { streamsOf } from '../streams/index.ts'
 import { viewsOver } from './views.ts'
 
 /** The views over every table of a destination, including those of streams that the settings leave out. */
@@ -11,11 +11,10 @@ export async function allViews(destination: Destination, settings: Settings): Pr
 }
 
 function tablesOf(settings: Settings): readonly string[] {
-  return STREAMS.flatMap((name) => {
-    if (name === 'export') return [name]
-    return recordStreams(name, settings).flatMap(({ tables, changesTable }) => [
+  return STREAMS.flatMap((name) =>
+    streamsOf(name, settings).flatMap(({ tables, changesTable }) => [
       ...tables.map((table) => table.name),
       ...[changesTable?.({ ...settings, engageHistory: true })].filter((table) => table !== undefined),
-    ])
-  })
+    ]),
+  )
 }

@@ -257,7 +257,7 @@ describe('what looks at all streams', () => {
       { stream: 'engage', rows: 2, loads: 1 },
     ])
     const { stdout } = await place.run(['status'], ALL)
-    expect(stdout).toMatch(/^engage: 2 rows, copied whole 1 times, 0 lines set aside$/m)
+    expect(stdout).toMatch(/^engage: 2 rows, copied whole 1 times, 0 lines rejected$/m)
     expect(await place.run(['status', '--streams', 'revenue'])).toMatchObject({
       stdout: expect.stringContaining('revenue: nothing loaded yet'),
     })

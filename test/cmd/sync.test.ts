@@ -146,7 +146,7 @@ describe('mixload plan, check and views', () => {
     expect(refused.stdout).not.toContain('--streams')
     const unheard = await place.run(['check'], { MIXPANEL_API_URL: 'http://127.0.0.1:1' })
     expect(unheard.code).toBe(1)
-    expect(unheard.stdout).toMatch(/NO {2}export: The connection failed/)
+    expect(unheard.stdout).toMatch(/NO {2}export: Cannot connect/)
     expect(unheard.stdout).not.toContain('clock')
   })
 

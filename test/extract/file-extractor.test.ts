@@ -5,8 +5,11 @@ import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import { ColumnRegistry } from '../../lib/columns/registry.ts'
+import { Engine } from '../../lib/engine/engine.ts'
 import { type FileExtractOptions, FileExtractor } from '../../lib/extract/file-extractor.ts'
+import { TableInput } from '../../lib/extract/table-input.ts'
 import { SpoolDirectory } from '../../lib/spool/spool.ts'
+import { exportStream } from '../../lib/streams/export.ts'
 import { PLAIN_RULES } from '../columns/plain-rules.ts'
 import { expectFailure } from '../conformance/failures.ts'
 
@@ -16,24 +19,34 @@ const { signal } = new AbortController()
 
 let directory: string
 let spool: SpoolDirectory
+let engine: Engine
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
   spool = await SpoolDirectory.create(directory)
+  engine = await Engine.create({ memoryLimit: '100MB', temporaryDirectory: join(directory, 'engine') })
 })
-afterAll(() => rm(directory, { recursive: true, force: true }))
+afterAll(async () => {
+  await engine[Symbol.asyncDispose]()
+  await rm(directory, { recursive: true, force: true })
+})
+
+function input(name: string): TableInput {
+  const [table] = exportStream({ legacyTime: false, events: undefined }).tables
+  const registry = new ColumnRegistry(EXPORT_COLUMNS, PLAIN_RULES)
+  const valuesPerRowMax = Number.POSITIVE_INFINITY
+  const common = { registry, engine, spool, localZone: undefined, valuesPerRowMax, onWarning: () => {} }
+  return new TableInput({ table: { ...table, name }, ...common })
+}
 
 function extractor(options: Partial<FileExtractOptions> = {}): FileExtractor {
   const none = Number.POSITIVE_INFINITY
   return new FileExtractor({
-    stream: 'export',
-    spool,
-    registry: new ColumnRegistry(EXPORT_COLUMNS, PLAIN_RULES),
+    input: input('export'),
     ledger: [],
     loadsMax: none,
     daysPerLoadMax: none,
-    valuesPerRowMax: none,
     standardInput: () => Readable.from([]),
-    tell: () => {},
+    onProgress: () => {},
     ...options,
   })
 }
@@ -48,7 +61,7 @@ async function fileOf(name: string, times: readonly (number | null)[]): Promise<
 async function loadIdOf(source: FileExtractor, slice: { readonly file: string }): Promise<string> {
   const extracted = await source.extract(slice, signal)
   if (extracted.kind !== 'spooled') throw new Error(`it is ${extracted.kind}`)
-  return extracted.spooled.loadId
+  return extracted.spooled.tables[0].loadId
 }
 
 describe('a file’s load', () => {
@@ -57,7 +70,7 @@ describe('a file’s load', () => {
     const id = await loadIdOf(extractor(), slice)
     expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
     expect(await loadIdOf(extractor(), slice)).toBe(id)
-    expect(await loadIdOf(extractor({ stream: 'other' }), slice)).not.toBe(id)
+    expect(await loadIdOf(extractor({ input: input('other') }), slice)).not.toBe(id)
     expect(await loadIdOf(extractor(), await fileOf('b', [NOON]))).not.toBe(id)
   })
 

@@ -151,7 +151,7 @@ class Run implements fc.AsyncCommand<Model, Real> {
         },
       })
       .then(
-        ({ setAside }) => (setAside.length === 0 ? undefined : 'set aside'),
+        ({ givenUp }) => (givenUp.length === 0 ? undefined : 'given up'),
         (error: unknown) => {
           const isExpected = error instanceof MixloadError || error instanceof Killed || abort.signal.aborted
           if (!isExpected) throw error

@@ -4,22 +4,21 @@ import { join } from 'node:path'
 import { DuckDbDriver } from '../../destinations/duckdb/driver.ts'
 import { MemoryDriver } from '../../destinations/memory/driver.ts'
 import { PostgresDriver, type PostgresOptions } from '../../destinations/postgres/driver.ts'
-import { ColumnRegistry, type ColumnRules } from '../../lib/columns/registry.ts'
 import { DEFAULT_RETRIES, type RetryPolicy } from '../../lib/core/retry.ts'
 import type { DestinationDriver, KnownColumn, LoadRecord } from '../../lib/destination/contract.ts'
 import { Warehouse } from '../../lib/destination/warehouse.ts'
 import { Engine } from '../../lib/engine/engine.ts'
-import { Extractor } from '../../lib/extract/event-extractor.ts'
-import { Loader } from '../../lib/load/event-loader.ts'
 import { RequestBudget } from '../../lib/mixpanel/budget.ts'
 import { MixpanelClient } from '../../lib/mixpanel/client.ts'
 import { apiHosts } from '../../lib/mixpanel/regions.ts'
-import type { RunEvent } from '../../lib/progress.ts'
-import { type RunSummary, runSlices } from '../../lib/run/run-slices.ts'
+import type { ProgressEvent } from '../../lib/progress.ts'
+import { type LoadOptions, loadStream } from '../../lib/run/load-stream.ts'
+import { type StreamSummary, StreamTally } from '../../lib/run/tally.ts'
+import { resolveSettings } from '../../lib/settings.ts'
 import type { Slice } from '../../lib/slices.ts'
 import { SpoolDirectory } from '../../lib/spool/spool.ts'
-import { exportColumns } from '../../lib/streams/export.ts'
-import { PLAIN_RULES } from '../columns/plain-rules.ts'
+import { exportStream } from '../../lib/streams/export.ts'
+import { planOf } from '../run/loading.ts'
 
 /** As patient as a real run, in less time. */
 const HURRIED: RetryPolicy = { ...DEFAULT_RETRIES, firstDelayMs: 1, delayMaxMs: 2 }
@@ -32,11 +31,10 @@ export interface RunOptions {
   readonly retry?: RetryPolicy
   readonly destinationRetry?: RetryPolicy
   readonly idleTimeoutMs?: number
-  readonly rules?: Partial<ColumnRules>
   readonly signal?: AbortSignal
   /** Puts something around the driver. */
   readonly around?: (driver: DestinationDriver) => DestinationDriver
-  readonly onEvent?: (event: RunEvent) => void
+  readonly onEvent?: (event: ProgressEvent) => void
 }
 
 /** What is in a warehouse. */
@@ -63,7 +61,7 @@ export interface PostgresPlace extends Pick<PostgresOptions, 'lockTimeoutMs' | '
 /** The whole pipeline of the event export, put together as the command line does, in this process. */
 export class Pipeline implements AsyncDisposable {
   readonly directory: string
-  readonly events: RunEvent[] = []
+  readonly events: ProgressEvent[] = []
   /** Where rows go to memory: what outlives the runs. */
   readonly #memory: Memory | undefined
   readonly #postgres: PostgresPlace | undefined
@@ -83,9 +81,9 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /** A run of its own, as a new process would make it. */
-  async run(options: RunOptions): Promise<RunSummary> {
+  async run(options: RunOptions): Promise<StreamSummary> {
     const { url, slices, retry = HURRIED, signal = new AbortController().signal } = options
-    const tell = (event: RunEvent) => {
+    const onProgress = (event: ProgressEvent) => {
       this.events.push(event)
       options.onEvent?.(event)
     }
@@ -103,41 +101,19 @@ export class Pipeline implements AsyncDisposable {
       engine,
       retries: {
         policy: options.destinationRetry ?? HURRIED,
-        onRetry: (error, delayMs) => tell({ kind: 'retry', error, delayMs }),
+        onRetry: (error, delayMs) => onProgress({ kind: 'retry', error, delayMs }),
         signal,
       },
     })
     await destination.open(signal)
-    const there = await destination.columns('export')
-    const fixed = exportColumns(false).filter(({ name }) => !there.some((column) => column.name === name))
-    const registry = new ColumnRegistry([...there, ...fixed], { ...PLAIN_RULES, ...options.rules })
-    const loader = new Loader(
-      {
-        destination,
-        engine,
-        spool,
-        registry,
-        table: 'export',
-        write: options.write ?? 'append',
-        localZone: undefined,
-        tell,
-      },
-      there,
-    )
-    await loader.putViews()
     const budget = new RequestBudget(join(this.directory, 'budget'), 'export', { perHour: 0, perSecond: 0 })
-    const { valuesPerRowMax } = destination.supports
-    const extractor = new Extractor({
-      client,
-      budget,
-      retry,
-      spool,
-      registry,
-      events: undefined,
-      valuesPerRowMax,
-      tell,
-    })
-    return await runSlices(slices, extractor, loader, tell, signal)
+    const settings = resolveSettings({}, {}, { write: options.write ?? 'append' })
+    const stream = exportStream(settings)
+    const tally = new StreamTally(stream, client)
+    const budgets = { data: budget, app: budget }
+    const given: LoadOptions = { settings, zone: 'UTC', client, budgets, destination, engine, spool, retry, onProgress }
+    await loadStream(planOf(stream, slices), given, tally, signal)
+    return tally.summary()
   }
 
   /** What is committed, in the order of `time`. */

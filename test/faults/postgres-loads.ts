@@ -1,8 +1,8 @@
 import type pg from 'pg'
 import { expect } from 'vitest'
 import type { RetryPolicy } from '../../lib/core/retry.ts'
-import type { RunEvent } from '../../lib/progress.ts'
-import type { RunSummary } from '../../lib/run/run-slices.ts'
+import type { ProgressEvent } from '../../lib/progress.ts'
+import type { StreamSummary } from '../../lib/run/tally.ts'
 import type { StoredRow } from '../conformance/harness.ts'
 import type { PostgresServer } from '../postgres/server.ts'
 import { asUser, connect, query, withClient } from '../postgres/shared.ts'
@@ -35,7 +35,7 @@ export interface RunOfDays {
   readonly from?: number
   /** The number of the day after the last one. */
   readonly to?: number
-  readonly onEvent?: (event: RunEvent) => void
+  readonly onEvent?: (event: ProgressEvent) => void
 }
 
 /** Three days of events, and a database with a role that owns it, to load them into. */
@@ -87,7 +87,7 @@ export class PostgresLoads implements AsyncDisposable {
   }
 
   /** Loads the days from one of them up to another. */
-  run(destinationRetry = PATIENT, { from = 0, to = DAYS, onEvent }: RunOfDays = {}): Promise<RunSummary> {
+  run(destinationRetry = PATIENT, { from = 0, to = DAYS, onEvent }: RunOfDays = {}): Promise<StreamSummary> {
     return this.pipeline.run({
       url: this.#mixpanel.url,
       slices: SLICES.slice(from, to),
@@ -122,7 +122,7 @@ export class PostgresLoads implements AsyncDisposable {
 }
 
 /** Does something when the rows of the day with this number are about to be sent. */
-export function atLoadOf(day: number, work: () => void): (event: RunEvent) => void {
+export function atLoadOf(day: number, work: () => void): (event: ProgressEvent) => void {
   return (event) => {
     const isLoad = event.kind === 'slice-loading' && 'firstDay' in event.slice
     if (isLoad && event.slice.firstDay === SLICES[day]?.firstDay) work()

@@ -210,7 +210,7 @@ const REJECTS = [
   rejected('a byte order mark after a blank line', '\n\ufeff{"event":"E","properties":{}}', /^not JSON/),
   rejected('an event without properties', '{"event":"E"}', /^an object without properties/),
   rejected('properties that are null', '{"event":"E","properties":null}', /^properties is not an object/),
-  rejected('properties without an event', '{"properties":{"time":1}}', /^an object without event/),
+  rejected('properties without an event', '{"properties":{"time":1}}', /^not an event: it has no "event"/),
   rejected('an event that is a number', '{"event":1,"properties":{}}', /^event is not a text/),
   rejected('two properties', '{"event":"E","properties":{},"properties":{}}', /twice/),
   rejected('a list', '[]', /^not a JSON object/),

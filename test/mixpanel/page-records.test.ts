@@ -67,10 +67,8 @@ describe('a page of profiles', () => {
         const lines = linesOf(page.lines)
         expect(lines.length).toBe(profiles.length)
         for (const [index, one] of profiles.entries()) {
-          const others = one.others.map(([key, value]) => `,"${key}":${value}`).join('')
-          expect(compact(lines[index] ?? '')).toBe(
-            compact(Buffer.from(`{"event":${one.id.read},"properties":${one.properties}${others}}`).toString()),
-          )
+          const read = { ...one, id: { ...one.id, sent: one.id.read } }
+          expect(compact(lines[index] ?? '')).toBe(compact(Buffer.from(sentOf(read)).toString()))
         }
       }),
       { numRuns: runs(500) },
@@ -128,16 +126,16 @@ describe('a page of profiles', () => {
     const body = Buffer.from('{"results":[{"$distinct_id":"a","$properties":{"x":1},"y":2},{"$distinct_id":7}]}')
     const page = profilePage(body, { ...WHAT, insteadOfProperties: '"cohort_id":12' })
     expect(linesOf(page.lines)).toEqual([
-      '{"event":"a","properties":{"cohort_id":12}}',
-      '{"event":"7","properties":{"cohort_id":12}}',
+      '{"$distinct_id":"a","$properties":{"cohort_id":12}}',
+      '{"$distinct_id":"7","$properties":{"cohort_id":12}}',
     ])
   })
 
   it('takes profiles without properties for ones with none', () => {
-    const body = Buffer.from('{"results":[{"$distinct_id":"a"},{"$distinct_id":"b","$properties":null}]}')
+    const body = Buffer.from('{"results":[{"$distinct_id":"a"},{"$properties":null,"x":1,"$distinct_id":7}]}')
     expect(linesOf(profilePage(body, WHAT).lines)).toEqual([
-      '{"event":"a","properties":{}}',
-      '{"event":"b","properties":{}}',
+      '{"$distinct_id":"a","$properties":{}}',
+      '{"$properties":{},"x":1,"$distinct_id":"7"}',
     ])
   })
 

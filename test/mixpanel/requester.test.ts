@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { RequestBudget } from '../../lib/mixpanel/budget.ts'
 import { MixpanelClient } from '../../lib/mixpanel/client.ts'
-import { Asking } from '../../lib/mixpanel/requester.ts'
-import type { RunEvent } from '../../lib/progress.ts'
+import { Requester } from '../../lib/mixpanel/requester.ts'
+import type { ProgressEvent } from '../../lib/progress.ts'
 import { parseAnswer } from '../../lib/streams/answer.ts'
 
 interface Received {
@@ -23,7 +23,7 @@ let client: MixpanelClient
 let budget: RequestBudget
 let answer: (request: Received, response: ServerResponse) => void
 let received: Received[]
-let told: RunEvent[]
+let told: ProgressEvent[]
 
 beforeEach(async () => {
   received = []
@@ -54,13 +54,13 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-function asking(atOnce = 0): Asking {
+function requester(atOnce = 0): Requester {
   budget = new RequestBudget(directory, 'query', { perHour: 0, perSecond: 0, atOnce })
-  return new Asking({
+  return new Requester({
     client,
-    budget,
+    budgets: { data: budget, app: budget },
     retry: { retries: { SERVER_FAILED: 3, RATE_LIMITED: 1 }, firstDelayMs: 1, delayMaxMs: 2 },
-    tell: (event) => told.push(event),
+    onProgress: (event) => told.push(event),
   })
 }
 
@@ -72,10 +72,10 @@ const REQUEST = {
 } as const
 const { signal } = new AbortController()
 
-describe('asking', () => {
+describe('a requester', () => {
   it('sends a form by POST, gives the whole body, and counts', async () => {
     answer = (_, response) => response.end('{"results":[]}')
-    const one = asking()
+    const one = requester()
     expect(await one.ask(REQUEST, String, signal)).toBe('{"results":[]}')
     const [request] = received
     expect(request).toMatchObject({ method: 'POST', type: 'application/x-www-form-urlencoded' })
@@ -86,7 +86,7 @@ describe('asking', () => {
 
   it('sends no body without a form', async () => {
     answer = (_, response) => response.end('[]')
-    await asking().ask({ family: 'app', path: '/x', query: { a: '1' } }, String, signal)
+    await requester().ask({ family: 'app', path: '/x', query: { a: '1' } }, String, signal)
     expect(received).toMatchObject([{ method: 'GET', url: '/x?project_id=12&a=1', body: '' }])
   })
 
@@ -95,7 +95,7 @@ describe('asking', () => {
       response.statusCode = received.length < 3 ? 503 : 200
       response.end('[1]')
     }
-    const one = asking()
+    const one = requester()
     await one.ask(REQUEST, String, signal)
     expect(one).toMatchObject({ requests: 3, bytes: 3 })
     expect(told.map(({ kind }) => kind)).toEqual(['retry', 'retry'])
@@ -108,14 +108,14 @@ describe('asking', () => {
     ['{"error":"something else"}', 'REQUEST_REFUSED'],
   ])('takes a refusal with status 200 for what it says: %s', async (text, code) => {
     answer = (_, response) => response.end(text)
-    await expect(asking().ask(REQUEST, String, signal)).rejects.toMatchObject({ code })
+    await expect(requester().ask(REQUEST, String, signal)).rejects.toMatchObject({ code })
   })
 
   it.each(['{"annotations":[],"error":false}', '{"results":[{"error":"x"}],"error":""}', '"error"', '["error"]'])(
     'takes no other body for a refusal: %s',
     async (text) => {
       answer = (_, response) => response.end(text)
-      expect(await asking().ask(REQUEST, String, signal)).toBe(text)
+      expect(await requester().ask(REQUEST, String, signal)).toBe(text)
     },
   )
 
@@ -123,14 +123,14 @@ describe('asking', () => {
     const bodies = ['{"error":"Query rate limit exceeded"}', '<html>', '{"error":"Timeout Error."}', '[1', '[1]']
     answer = (_, response) => response.end(bodies[received.length - 1])
     const read = (body: Buffer) => parseAnswer(body, 'The answer')
-    const one = asking()
+    const one = requester()
     expect(await one.ask(REQUEST, read, signal)).toEqual([1])
     expect(one.requests).toBe(bodies.length)
   })
 
   it('asks no more than twice again for an answer that cannot be read', async () => {
     answer = (_, response) => response.end('<html>')
-    const one = asking()
+    const one = requester()
     const answered = one.ask(REQUEST, (body) => parseAnswer(body, 'The answer'), signal)
     await expect(answered).rejects.toMatchObject({ code: 'BODY_UNREADABLE' })
     expect(one.requests).toBe(3)
@@ -141,7 +141,7 @@ describe('asking', () => {
       response.statusCode = 400
       response.end('{"error":"no such thing"}')
     }
-    const failure = asking().ask(REQUEST, String, signal)
+    const failure = requester().ask(REQUEST, String, signal)
     await expect(failure).rejects.toMatchObject({ code: 'REQUEST_REFUSED' })
     const { message } = (await failure.catch((error) => error)) as Error
     expect(message).toContain('POST /api/query/engage (where=a')
@@ -164,7 +164,7 @@ describe('asking', () => {
       if (count > 1) waiting.shift()?.()
       if (count === 7) waiting.shift()?.()
     }
-    const one = asking(2)
+    const one = requester(2)
     const all = await Promise.allSettled(Array.from({ length: 7 }, () => one.ask(REQUEST, String, signal)))
     expect(all.filter(({ status }) => status === 'rejected').length).toBe(2)
     expect(most).toBe(2)

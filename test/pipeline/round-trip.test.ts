@@ -8,10 +8,10 @@ import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import { ColumnRegistry, type ColumnRules } from '../../lib/columns/registry.ts'
 import { Warehouse } from '../../lib/destination/warehouse.ts'
 import { Engine } from '../../lib/engine/engine.ts'
-import { Loader } from '../../lib/load/event-loader.ts'
 import { SpoolDirectory } from '../../lib/spool/spool.ts'
 import { PLAIN_RULES } from '../columns/plain-rules.ts'
 import { runs } from '../runs.ts'
+import { eventInput, eventLoader } from './event-table.ts'
 import { isSame, PropertyReader } from './read-back.ts'
 import { BodySpooler, FileSpooler } from './spool-lines.ts'
 
@@ -164,24 +164,13 @@ async function loadAll(
   const { signal } = new AbortController()
   await destination.open(signal)
   const registry = new ColumnRegistry(EXPORT_COLUMNS, rules)
-  const spooler = new Spooler(spool, registry)
-  const loader = new Loader(
-    {
-      destination,
-      engine,
-      spool,
-      registry,
-      table: 'export',
-      write: 'append',
-      localZone: undefined,
-      tell: () => {},
-    },
-    [],
-  )
+  const input = eventInput(registry, spool, engine)
+  const spooler = new Spooler(spool, input)
+  const loader = eventLoader(input, destination, [])
   const columnsOverTime: string[] = []
   for (const body of bodies) {
     const spooled = await spooler.spool({ firstDay: DAY, lastDay: DAY }, body, blockBytes)
-    if (spooled !== undefined) await loader.load(spooled, signal)
+    if (spooled !== undefined) await loader.load(spooled.tables[0], spooled.slice, signal)
     columnsOverTime.push(JSON.stringify((await destination.columns('export')).map(({ name, type }) => [name, type])))
   }
   const connection = await engine.connect()

@@ -8,11 +8,11 @@ import { ColumnRegistry } from '../../lib/columns/registry.ts'
 import { messageOf } from '../../lib/core/errors.ts'
 import { Warehouse } from '../../lib/destination/warehouse.ts'
 import { Engine } from '../../lib/engine/engine.ts'
-import type { SpooledSlice } from '../../lib/extract/event-extractor.ts'
-import { Loader } from '../../lib/load/event-loader.ts'
 import { SpoolDirectory } from '../../lib/spool/spool.ts'
+import type { SpooledRows } from '../../lib/transform/spooled-rows.ts'
 import { PLAIN_RULES } from '../columns/plain-rules.ts'
 import { expectFailure } from '../conformance/failures.ts'
+import { eventInput, eventLoader } from './event-table.ts'
 import { BodySpooler } from './spool-lines.ts'
 
 const DAY = { firstDay: '2026-08-03', lastDay: '2026-08-03' }
@@ -27,25 +27,16 @@ async function loaderOf(memoryLimit: string) {
   await destination.open(new AbortController().signal)
   const registry = new ColumnRegistry(EXPORT_COLUMNS, PLAIN_RULES)
   const told: string[] = []
-  const loader = new Loader(
-    {
-      destination,
-      engine,
-      spool,
-      registry,
-      table: 'export',
-      write: 'append',
-      localZone: undefined,
-      tell: (event) => event.kind === 'warning' && told.push(event.message),
-    },
-    [],
-  )
+  const input = eventInput(registry, spool, engine, (message) => told.push(message))
+  const loader = eventLoader(input, destination, [])
   return {
     engine,
     memory,
     told,
-    load: (spooled: SpooledSlice) => loader.load(spooled, new AbortController().signal),
-    spooled: (lines: readonly string[]) => new BodySpooler(spool, registry).spool(DAY, Buffer.from(lines.join(''))),
+    load: (rows: SpooledRows) => loader.load(rows, DAY, new AbortController().signal),
+    async spooled(lines: readonly string[]): Promise<SpooledRows> {
+      return (await new BodySpooler(spool, input).spool(DAY, Buffer.from(lines.join('')))).tables[0]
+    },
     async [Symbol.asyncDispose]() {
       await destination[Symbol.asyncDispose]()
       await engine[Symbol.asyncDispose]()
@@ -64,9 +55,9 @@ it('sets aside just the lines that the engine refuses, and loads the others', as
   const spooled = await place.spooled(LINES)
   // What the scanner would never let through: a lone surrogate, and a text where the struct has a number.
   const bad = ['{"event":"E","properties":{"a":"\\ud800"}}', '{"event":"E","properties":{"a":"x"}}']
-  await appendFile(spooled.events[0]?.path ?? '', bad.map((line) => `${line}\n`).join(''))
+  await appendFile(spooled.lines[0]?.path ?? '', bad.map((line) => `${line}\n`).join(''))
   const { summary } = spooled
-  const record = await place.load({ ...spooled, summary: { ...summary, events: summary.events + bad.length } })
+  const record = await place.load({ ...spooled, summary: { ...summary, rows: summary.rows + bad.length } })
   expect(record).toMatchObject({ rowCount: 50, rejectCount: 2 })
   const numbers = place.memory.peek('export')?.rows.map(({ a }) => Number(a))
   expect(numbers?.toSorted((one, other) => one - other)).toEqual(LINES.map((_, at) => at))

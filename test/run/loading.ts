@@ -8,12 +8,14 @@ import { Engine } from '../../lib/engine/engine.ts'
 import { RequestBudget } from '../../lib/mixpanel/budget.ts'
 import { type Credentials, MixpanelClient } from '../../lib/mixpanel/client.ts'
 import { apiHosts } from '../../lib/mixpanel/regions.ts'
-import type { RunEvent } from '../../lib/progress.ts'
-import { type RecordRunOptions, type RecordRunSummary, runRecordStream } from '../../lib/run/run-records.ts'
+import type { ProgressEvent } from '../../lib/progress.ts'
+import { type LoadOptions, loadStream } from '../../lib/run/load-stream.ts'
+import type { StreamPlan } from '../../lib/run/plan.ts'
+import { type StreamSummary, StreamTally } from '../../lib/run/tally.ts'
 import { type RawSettings, resolveSettings } from '../../lib/settings.ts'
-import type { Slice } from '../../lib/slices.ts'
+import { type Slice, type StreamSlice, WHOLE_TABLE } from '../../lib/slices.ts'
 import { SpoolDirectory } from '../../lib/spool/spool.ts'
-import type { RecordBatch, RecordStream } from '../../lib/streams/stream.ts'
+import type { LineBatch, Stream } from '../../lib/streams/stream.ts'
 import { intercepted } from '../destination/intercepted.ts'
 
 /** What runs of streams need, and the warehouse that they load. */
@@ -22,10 +24,10 @@ export interface Workshop extends AsyncDisposable {
   readonly spool: SpoolDirectory
   readonly engine: Engine
   readonly destination: Destination
-  readonly told: RunEvent[]
+  readonly told: ProgressEvent[]
   /** Called before each load is written; what it throws is thrown by the driver. */
   beforeWrite: ((load: Load) => void) | undefined
-  run(stream: RecordStream, more?: RunMore): Promise<RecordRunSummary>
+  run(stream: Stream, more?: RunMore): Promise<StreamSummary>
   /** Rows of a table of the DuckDB destination. */
   rows(sql: string): Promise<readonly Record<string, unknown>[]>
 }
@@ -41,11 +43,11 @@ export interface RunMore {
   readonly zone?: string
   readonly destination?: Destination
   readonly signal?: AbortSignal
-  readonly retry?: RecordRunOptions['retry']
+  readonly retry?: LoadOptions['retry']
 }
 
 /** Never waits long between tries. */
-const QUICK: NonNullable<RecordRunOptions['retry']> = {
+const QUICK: NonNullable<LoadOptions['retry']> = {
   retries: { NETWORK_FAILED: 2, SERVER_FAILED: 2, RATE_LIMITED: 2 },
   firstDelayMs: 1,
   delayMaxMs: 5,
@@ -62,7 +64,7 @@ export async function openWorkshop(): Promise<Workshop> {
   })
   const destination = new Warehouse(driver, { engine })
   await destination.open(new AbortController().signal)
-  const told: RunEvent[] = []
+  const told: ProgressEvent[] = []
   const workshop: Workshop = {
     beforeWrite: undefined,
     directory,
@@ -78,22 +80,21 @@ export async function openWorkshop(): Promise<Workshop> {
         firstByteTimeoutMs: 5000,
         idleTimeoutMs: 5000,
       })
-      return await runRecordStream(
-        stream,
-        {
-          settings: resolveSettings({}, {}, settings),
-          zone: more.zone ?? 'UTC',
-          client,
-          budget: new RequestBudget(directory, 'query', { perHour: 0, perSecond: 0 }),
-          destination: more.destination ?? destination,
-          engine,
-          spool,
-          ...(slices === undefined ? {} : { slices }),
-          retry: retry ?? QUICK,
-          tell: (event) => told.push(event),
-        },
-        signal ?? new AbortController().signal,
-      )
+      const budget = new RequestBudget(directory, 'query', { perHour: 0, perSecond: 0 })
+      const tally = new StreamTally(stream, client)
+      const options: LoadOptions = {
+        settings: resolveSettings({}, {}, settings),
+        zone: more.zone ?? 'UTC',
+        client,
+        budgets: { data: budget, app: budget },
+        destination: more.destination ?? destination,
+        engine,
+        spool,
+        retry: retry ?? QUICK,
+        onProgress: (event) => told.push(event),
+      }
+      await loadStream(planOf(stream, slices), options, tally, signal ?? new AbortController().signal)
+      return tally.summary()
     },
     async rows(sql) {
       const connection = await engine.connect()
@@ -113,13 +114,19 @@ export async function openWorkshop(): Promise<Workshop> {
   return workshop
 }
 
-/** A batch of records, each as its identity and the JSON of its members. */
-export function batch(
-  table: string,
-  records: readonly (readonly [identity: string, properties: string])[],
-): RecordBatch {
-  const lines = records.map(
-    ([identity, properties]) => `{"event":${JSON.stringify(identity)},"properties":${properties}}\n`,
+/** A plan for these days, or for the whole table. */
+export function planOf(stream: Stream, days: readonly Slice[] = []): StreamPlan {
+  const slices: readonly StreamSlice[] = stream.replication === 'full-table' ? [WHOLE_TABLE] : days
+  const clock = { zone: 'UTC', daysAreLocal: false }
+  return { stream, ledger: [], clock, days: undefined, slices, lateSlices: [], requests: undefined }
+}
+
+/** A batch of records, each as its identity, empty where it has none, and the JSON of its properties. */
+export function batch(table: string, records: readonly (readonly [identity: string, properties: string])[]): LineBatch {
+  const lines = records.map(([identity, properties]) =>
+    identity === ''
+      ? `{"properties":${properties}}\n`
+      : `{"$distinct_id":${JSON.stringify(identity)},"$properties":${properties}}\n`,
   )
   return { table, lines: Buffer.from(lines.join('')) }
 }

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { fixed, LOAD_COLUMNS } from '../../lib/columns/catalogue.ts'
+import { PROFILE_LINES } from '../../lib/columns/table.ts'
 import { profilePage } from '../../lib/mixpanel/page-records.ts'
-import type { RecordStream } from '../../lib/streams/stream.ts'
+import type { Stream } from '../../lib/streams/stream.ts'
 import { isSame, PropertyReader } from '../pipeline/read-back.ts'
 import { runs } from '../runs.ts'
 import { openWorkshop, type Workshop } from './loading.ts'
@@ -56,18 +57,21 @@ it('what profiles hold can be read back, whatever the names and kinds, and howev
         return `{"$distinct_id":"p${at}","$properties":{${members.join(',')}}}`
       })
       const pages = isRepeated ? [results.toReversed(), results] : [results]
-      const stream: RecordStream = {
+      const stream: Stream = {
         name: table,
         tables: [
           {
             name: table,
             columns: [fixed('distinct_id', 'text', 'Who'), ...LOAD_COLUMNS],
+            lines: PROFILE_LINES,
             identity: 'distinct_id',
             key: ['distinct_id'],
             properties: {},
+            isSelective: true,
           },
         ],
         replication: 'full-table',
+        family: 'app',
         async *read() {
           for (const page of pages) {
             const body = Buffer.from(`{"results":[${page.join(', ')}]}`)

@@ -37,7 +37,7 @@ describe('a body that was cut', () => {
       if (events === undefined) expect(await desk.failure(cut), `${length}`).toBe('BODY_TRUNCATED')
       else {
         const read = await desk.read(cut)
-        expect([read.summary.events, read.rejects], `${length}`).toEqual([events, []])
+        expect([read.summary.rows, read.rejects], `${length}`).toEqual([events, []])
         expect(full.startsWith(read.events.trimEnd()), `${length}`).toBe(true)
       }
     }
@@ -99,7 +99,7 @@ describe('a body that was cut', () => {
       '{"error":"x","event":"e","properties":{}}',
     ]
     const { summary } = await desk.read(lines.map((line) => `${line}\n`).join(''))
-    expect(summary).toMatchObject({ events: 2, rejects: 0 })
+    expect(summary).toMatchObject({ rows: 2, rejects: 0 })
   })
 
   it('is refused although a blank line follows the cut one', async () => {

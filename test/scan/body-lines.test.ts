@@ -19,7 +19,7 @@ describe('how a body is cut into lines', () => {
     const { events, rejects, summary } = await desk.read(body(...lines))
     expect(events).toBe(body(...lines))
     expect(rejects).toEqual([])
-    expect(summary).toMatchObject({ events: 3, rejects: 0, damaged: 0, undated: 0, outside: 0 })
+    expect(summary).toMatchObject({ rows: 3, rejects: 0, damaged: 0, undated: 0, outside: 0 })
     expect(summary.bytes).toBe(Buffer.byteLength(body(...lines)))
     expect(summary.longestLine).toBe(Math.max(...lines.map((line) => Buffer.byteLength(line))))
   })
@@ -28,13 +28,13 @@ describe('how a body is cut into lines', () => {
     const line = eventLine(1, ',"note":"a\u2028b\u2029c\u0085d"')
     const { events, summary } = await desk.read(body(line, eventLine(2)))
     expect(events).toBe(body(line, eventLine(2)))
-    expect(summary.events).toBe(2)
+    expect(summary.rows).toBe(2)
   })
 
   it('a carriage return before the newline does no harm', async () => {
     const { events, summary, rejects } = await desk.read(`${eventLine(1)}\r\n\r\n${eventLine(2)}\r\n`)
     expect(rejects).toEqual([])
-    expect(summary.events).toBe(2)
+    expect(summary.rows).toBe(2)
     const kept = events.split('\n').filter((line) => line !== '')
     expect(kept.map((line) => JSON.parse(line))).toEqual([eventLine(1), eventLine(2)].map((line) => JSON.parse(line)))
   })
@@ -42,20 +42,20 @@ describe('how a body is cut into lines', () => {
   it('blank lines are nothing', async () => {
     const { events, summary } = await desk.read(`\n \t\n${eventLine(1)}\n\n\r\n${eventLine(2)}\n\n`)
     expect(events).toBe(body(eventLine(1), eventLine(2)))
-    expect(summary).toMatchObject({ events: 2, rejects: 0, damaged: 0 })
+    expect(summary).toMatchObject({ rows: 2, rejects: 0, damaged: 0 })
   })
 
   it('a body of nothing, or of nothing but blank lines, is a day without events', async () => {
     for (const nothing of ['', '\n', ' \n\r\n', '  ']) {
       const { events, rejects, summary } = await desk.read(nothing)
-      expect([events, rejects, summary.events, summary.rejects]).toEqual(['', [], 0, 0])
+      expect([events, rejects, summary.rows, summary.rejects]).toEqual(['', [], 0, 0])
     }
   })
 
   it('the last line may lack its newline', async () => {
     const { events, summary } = await desk.read(`${eventLine(1)}\n${eventLine(2)}`)
     expect(events).toBe(body(eventLine(1), eventLine(2)))
-    expect(summary.events).toBe(2)
+    expect(summary.rows).toBe(2)
   })
 
   it('a byte order mark at the beginning is no part of the first line, however the blocks fall', async () => {
@@ -67,7 +67,7 @@ describe('how a body is cut into lines', () => {
 
   it('a byte order mark anywhere else damages its line', async () => {
     const { rejects, summary } = await desk.read(body(eventLine(1), `\ufeff${eventLine(2)}`))
-    expect(summary).toMatchObject({ events: 1, rejects: 1, damaged: 1 })
+    expect(summary).toMatchObject({ rows: 1, rejects: 1, damaged: 1 })
     expect(rejects[0]?.reason).toBe('not JSON from byte 0 of the line')
   })
 
@@ -114,7 +114,7 @@ describe('how a body is cut into lines', () => {
     async (_, blockBytes, more) => {
       const long = eventLine(2, `,"note":"${'x'.repeat(LINE_BYTES_MAX + more)}"`)
       const { events, rejects, summary } = await desk.read(body(eventLine(1), long, eventLine(3)), blockBytes)
-      expect(summary).toMatchObject({ events: 2, rejects: 1, damaged: 0 })
+      expect(summary).toMatchObject({ rows: 2, rejects: 1, damaged: 0 })
       expect(events).toBe(body(eventLine(1), eventLine(3)))
       expect(rejects).toEqual([
         { reason: `longer than ${LINE_BYTES_MAX} bytes; only its beginning is given`, line: long.slice(0, 1000) },
@@ -125,7 +125,7 @@ describe('how a body is cut into lines', () => {
   it('a line of just under the most bytes is kept', async () => {
     const line = eventLine(2, `,"note":"${'x'.repeat(LINE_BYTES_MAX - 1000)}"`)
     const { summary } = await desk.read(body(line, eventLine(3)), 1 << 20)
-    expect(summary).toMatchObject({ events: 2, rejects: 0, longestLine: line.length })
+    expect(summary).toMatchObject({ rows: 2, rejects: 0, longestLine: line.length })
   })
 })
 
@@ -135,7 +135,7 @@ describe('what is noted of the events of a body', () => {
   it('events whose time is missing or no number are undated', async () => {
     const undated = ['', 'null', '"2026-08-03"', 'true', '{}', '[1]', '9007199254740993', '1e400', '"\\ud800"']
     const { summary } = await desk.read(body(...undated.map(dated), dated(String(NOON))))
-    expect(summary).toMatchObject({ events: undated.length + 1, undated: undated.length, outside: 0 })
+    expect(summary).toMatchObject({ rows: undated.length + 1, undated: undated.length, outside: 0 })
   })
 
   it('events dated outside the days asked for are counted, those at their borders are not', async () => {
@@ -143,7 +143,7 @@ describe('what is noted of the events of a body', () => {
     const inside = [start, start + 0.5, start + 86_399_999, NOON / 1000, start / 1000 + 86_399.999]
     const outside = [start - 1, start + 86_400_000, 0, -1, NOON * 1000, start / 1000 - 1]
     const { summary } = await desk.read(body(...[...inside, ...outside].map((time) => dated(String(time)))))
-    expect(summary).toMatchObject({ events: 11, undated: 0, outside: outside.length })
+    expect(summary).toMatchObject({ rows: 11, undated: 0, outside: outside.length })
   })
 
   it('each name of an event is noted once, in its own characters', async () => {

@@ -50,18 +50,23 @@ export class BodyDesk implements AsyncDisposable {
     const registry = new ColumnRegistry(EXPORT_COLUMNS, PLAIN_RULES)
     const writer = new LineWriter(scanner, registry)
     writer.begin()
-    const events = new ChunkWriter(this.#spool, '.ndjson')
+    const lines = new ChunkWriter(this.#spool, '.ndjson')
     const rejects = new ChunkWriter(this.#spool, '.rejects.ndjson')
     const eventNames = new Set<string>()
+    const identities = {
+      add(from: Buffer, start: number, end: number) {
+        eventNames.add(JSON.parse(from.toString('utf8', start, end)))
+      },
+    }
     try {
-      const sinks = { scanner, writer, events, rejects, eventNames, clock: eventClock(DAY, DAY) }
+      const sinks = { scanner, writer, lines, rejects, identities, clock: eventClock(DAY, DAY) }
       const summary = await readBody(blocksOf(bytes, blockBytes), sinks)
-      const eventText = await contentOf(await events.finish())
+      const eventText = await contentOf(await lines.finish())
       const rejectText = await contentOf(await rejects.finish())
       const rejected = rejectText.split('\n').slice(0, -1)
       return { events: eventText, rejects: rejected.map((line) => JSON.parse(line)), summary, eventNames }
     } finally {
-      await events.discard()
+      await lines.discard()
       await rejects.discard()
     }
   }

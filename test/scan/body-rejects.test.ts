@@ -18,15 +18,15 @@ describe('a line that is no event', () => {
     ['17', 'not a JSON object'],
     ['"event"', 'not a JSON object'],
     ['null', 'not a JSON object'],
-    ['{}', 'an object without event'],
-    ['{"properties":{}}', 'an object without event'],
-    ['{"status":"ok","results":[]}', 'an object without event'],
-    ['{"event":1,"properties":{}}', 'event is not a text'],
-    ['{"event":null,"properties":{}}', 'event is not a text'],
-    ['{"event":"e"}', 'an object without properties'],
-    ['{"event":"e","properties":[]}', 'properties is not an object'],
-    ['{"event":"e","properties":null}', 'properties is not an object'],
-    ['{"event":"e","properties":"{}"}', 'properties is not an object'],
+    ['{}', 'not an event: it has no "event"'],
+    ['{"properties":{}}', 'not an event: it has no "event"'],
+    ['{"status":"ok","results":[]}', 'not an event: it has no "event"'],
+    ['{"event":1,"properties":{}}', 'not an event: its "event" is not a text'],
+    ['{"event":null,"properties":{}}', 'not an event: its "event" is not a text'],
+    ['{"event":"e"}', 'not an event: it has no "properties"'],
+    ['{"event":"e","properties":[]}', 'not an event: its "properties" is not an object'],
+    ['{"event":"e","properties":null}', 'not an event: its "properties" is not an object'],
+    ['{"event":"e","properties":"{}"}', 'not an event: its "properties" is not an object'],
     [`{"event":"e","properties":{"x":${'['.repeat(501)}${']'.repeat(501)}}}`, /^nested deeper than 500 levels$/],
     [
       `{"event":"e","properties":{${Array.from({ length: 65_537 }, (_, at) => `"p${at}":1`).join()}}}`,
@@ -36,7 +36,7 @@ describe('a line that is no event', () => {
     const { events, rejects, summary } = await desk.read(`${FIRST}${line}\n${LAST}`)
     expect(events).toBe(FIRST + LAST)
     expect(rejects).toEqual([{ reason: typeof reason === 'string' ? reason : expect.stringMatching(reason), line }])
-    expect(summary).toMatchObject({ events: 2, rejects: 1, damaged: 0 })
+    expect(summary).toMatchObject({ rows: 2, rejects: 1, damaged: 0 })
   })
 
   it.each([
@@ -50,13 +50,13 @@ describe('a line that is no event', () => {
     const { events, rejects, summary } = await desk.read(`${FIRST}${line}\n${LAST}`)
     expect(events).toBe(FIRST + LAST)
     expect(rejects).toEqual([{ reason: `not JSON from byte ${byte} of the line`, line }])
-    expect(summary).toMatchObject({ events: 2, rejects: 1, damaged: 1 })
+    expect(summary).toMatchObject({ rows: 2, rejects: 1, damaged: 1 })
   })
 
   it('both halves of an event that was broken over two lines are set aside', async () => {
     const { rejects, summary } = await desk.read(`${FIRST}{"event":"e","pro\nperties":{}}\n${LAST}`)
     expect(rejects.map(({ line }) => line)).toEqual(['{"event":"e","pro', 'perties":{}}'])
-    expect(summary).toMatchObject({ events: 2, rejects: 2, damaged: 2 })
+    expect(summary).toMatchObject({ rows: 2, rejects: 2, damaged: 2 })
   })
 
   it('a line that is not UTF-8 is set aside in base64, and the lines around it are kept', async () => {
@@ -66,7 +66,7 @@ describe('a line that is no event', () => {
     expect(events).toBe(FIRST + LAST)
     expect(rejects.map(({ reason }) => reason)).toEqual([expect.stringContaining('not valid UTF-8')])
     expect(Buffer.from(rejects[0]?.line ?? '', 'base64').equals(bad)).toBe(true)
-    expect(summary).toMatchObject({ events: 2, rejects: 1 })
+    expect(summary).toMatchObject({ rows: 2, rejects: 1 })
   })
 
   it.each([
@@ -102,7 +102,7 @@ describe('a body that is no export', () => {
 
   it('is readable as soon as one of its lines is an event', async () => {
     const { summary } = await desk.read(`<html>\n${FIRST}`)
-    expect(summary).toMatchObject({ events: 1, rejects: 1, damaged: 1 })
+    expect(summary).toMatchObject({ rows: 1, rejects: 1, damaged: 1 })
   })
 })
 

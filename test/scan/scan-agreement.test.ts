@@ -39,8 +39,8 @@ describe('the scanner on lines that are events', () => {
             expect(kind & kindsFor(value), value.text).toBe(kind)
             expect(isExtra).toBe(at >= line.properties.length)
           }
-          expect(bytes.toString('utf8', scanner.eventStart, scanner.eventEnd)).toBe(line.event.text)
-          expect(scanner.eventKind).toBe(line.event.lone ? KIND.loneText : KIND.text)
+          expect(bytes.toString('utf8', scanner.identityStart, scanner.identityEnd)).toBe(line.event.text)
+          expect(scanner.identityKind).toBe(line.event.lone ? KIND.loneText : KIND.text)
         }
       }),
       { numRuns: runs(500) },

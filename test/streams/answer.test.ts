@@ -79,7 +79,7 @@ describe('a batch', () => {
         expect(text === '' || text.endsWith('\n')).toBe(true)
         const read = text.split('\n').slice(0, -1)
         expect(read.map((line) => JSON.parse(line))).toEqual(
-          records.map((properties) => JSON.parse(JSON.stringify({ event: '', properties }))),
+          records.map((properties) => JSON.parse(JSON.stringify({ properties }))),
         )
       }),
     )

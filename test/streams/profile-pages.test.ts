@@ -72,7 +72,10 @@ async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
     zone: 'UTC',
     ask: async (request, read) => read(await answer(request)),
     expect: () => {},
-    tell: (event) => event.kind === 'warning' && warnings.push(event.message),
+    stream: () => {
+      throw new TypeError('pages are read whole')
+    },
+    onProgress: (event) => event.kind === 'warning' && warnings.push(event.message),
   }
   const got: string[] = []
   for await (const { lines } of profilePages(
@@ -81,7 +84,7 @@ async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
     new AbortController().signal,
   )) {
     for (const line of lines.toString().split('\n').slice(0, -1))
-      got.push((JSON.parse(line) as { event: string }).event)
+      got.push((JSON.parse(line) as { $distinct_id: string }).$distinct_id)
   }
   const all = Array.from({ length: Math.ceil(server.profiles / size) }, (_, page) => idsOf(page)).flat()
   return { got, all, asked, most, size, warnings }

@@ -36,7 +36,7 @@ export function toUtcMs(time: number): number {
 
 /** Returns the name of the event of a scanned line. */
 export function eventName(scanner: LineScanner, bytes: Buffer): string {
-  const name = bytes.toString('utf8', scanner.eventStart + 1, scanner.eventEnd - 1)
+  const name = bytes.toString('utf8', scanner.identityStart + 1, scanner.identityEnd - 1)
   return name.includes('\\') ? (JSON.parse(`"${name}"`) as string) : name
 }
 

@@ -3,9 +3,10 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { MemoryDriver } from '../../destinations/memory/driver.ts'
 import { fixed, LOAD_COLUMNS } from '../../lib/columns/catalogue.ts'
+import { PROFILE_LINES, RECORD_LINES, type StreamTable } from '../../lib/columns/table.ts'
 import { type ErrorCode, MixloadError } from '../../lib/core/errors.ts'
 import { Warehouse } from '../../lib/destination/warehouse.ts'
-import type { RecordBatch, RecordStream, StreamContext, StreamTable } from '../../lib/streams/stream.ts'
+import type { LineBatch, Stream, StreamContext } from '../../lib/streams/stream.ts'
 import { runs } from '../runs.ts'
 import { batch, openWorkshop, type Workshop } from './loading.ts'
 
@@ -30,19 +31,21 @@ function people(name: string): StreamTable {
   return {
     name,
     columns: [fixed('distinct_id', 'text', 'Who'), ...LOAD_COLUMNS],
+    lines: PROFILE_LINES,
     identity: 'distinct_id',
     key: ['distinct_id'],
     properties: { seats: { type: 'bigint', description: 'Seats' } },
+    isSelective: true,
   }
 }
 
-type Read = (context: StreamContext) => AsyncIterable<RecordBatch>
+type Read = (context: StreamContext) => AsyncIterable<LineBatch>
 
-function streamOf(table: StreamTable, read: Read): RecordStream {
-  return { name: table.name, tables: [table], replication: 'full-table', read }
+function streamOf(table: StreamTable, read: Read): Stream {
+  return { name: table.name, tables: [table], replication: 'full-table', family: 'app', read }
 }
 
-async function* each(...batches: readonly RecordBatch[]): AsyncGenerator<RecordBatch> {
+async function* each(...batches: readonly LineBatch[]): AsyncGenerator<LineBatch> {
   yield* batches
 }
 
@@ -136,8 +139,10 @@ describe('rows of equal keys', () => {
     const table: StreamTable = {
       name,
       columns: [fixed('id', 'bigint', 'Id', 'id'), fixed('day', 'date', 'Day', 'day'), ...LOAD_COLUMNS],
+      lines: RECORD_LINES,
       key: ['id', 'day'],
       properties: {},
+      isSelective: false,
     }
     const records = [
       '{"id":1,"day":"2026-08-01","n":1}',
@@ -189,11 +194,14 @@ describe('a full table', () => {
 
   it('has a row, not a profile of its own, for each record that can be read; the others are set aside', async () => {
     const name = named('rejects')
-    const lines = Buffer.from('{"event":"a","properties":{"x":1}}\n{"$properties":{}}\n7\n')
+    const lines = Buffer.from('{"$distinct_id":"a","$properties":{"x":1}}\n{"$properties":{}}\n7\n')
     const summary = await workshop.run(streamOf(people(name), () => each({ table: name, lines })))
     expect(summary).toMatchObject({ rows: 1, rejects: 2 })
-    const rejects = await workshop.rows(`SELECT line FROM _mixload_rejects WHERE stream = '${name}' ORDER BY 1`)
-    expect(rejects).toEqual([{ line: '7' }, { line: '{"$properties":{}}' }])
+    const rejects = await workshop.rows(`SELECT line, reason FROM _mixload_rejects WHERE stream = '${name}' ORDER BY 1`)
+    expect(rejects).toEqual([
+      { line: '7', reason: 'not a JSON object' },
+      { line: '{"$properties":{}}', reason: 'not a profile: it has no "$distinct_id"' },
+    ])
   })
 
   it('is left as it was where not one record can be read', async () => {
@@ -209,7 +217,7 @@ describe('a full table', () => {
   it('is read once more where a record is no JSON, before that record is set aside', async () => {
     const name = named('damaged')
     let reads = 0
-    const lines = Buffer.from('{"event":"a","properties":{}}\n{"event":"b","properties":{x}}\n')
+    const lines = Buffer.from('{"$distinct_id":"a","$properties":{}}\n{"$distinct_id":"b","$properties":{x}}\n')
     const summary = await workshop.run(
       streamOf(people(name), () => {
         reads++
@@ -245,7 +253,7 @@ describe('reading anew', () => {
   it('does not come after other failures, and no file is left of anything', async () => {
     const name = named('anew')
     await expect(workshop.run(failing('PLAN_REFUSED', 1, name))).rejects.toMatchObject({ code: 'PLAN_REFUSED' })
-    expect(workshop.told.filter(({ kind }) => kind === 'records-anew')).toEqual([])
+    expect(workshop.told.filter(({ kind }) => kind === 'slice-restarted')).toEqual([])
     const left = (await readdir(workshop.spool.path)).filter((file) => file.endsWith('.ndjson'))
     expect(left).toEqual([])
   })
@@ -255,7 +263,7 @@ describe('reading anew', () => {
     let reads = 0
     const stream = streamOf(people(name), async function* (context) {
       reads++
-      context.expect({ table: name, count: 3, isReadAnew: true, name: 'profiles' })
+      context.expect({ table: name, count: 3, isReadAgain: true, name: 'profiles' })
       yield batch(name, [
         ['a', '{}'],
         ['b', '{}'],
@@ -283,9 +291,15 @@ describe('reading anew', () => {
 
 describe('an incremental stream of two tables', () => {
   const DAY_COLUMNS = [fixed('id', 'text', 'Id', 'id'), fixed('_day', 'date', 'Day', '_day'), ...LOAD_COLUMNS]
-  const columns = { columns: DAY_COLUMNS, key: ['id', '_day'], properties: {} }
+  const columns = {
+    columns: DAY_COLUMNS,
+    lines: RECORD_LINES,
+    key: ['id', '_day'],
+    properties: {},
+    isSelective: false,
+  }
 
-  function daily(own: string, steps: string): RecordStream {
+  function daily(own: string, steps: string): Stream {
     return {
       name: own,
       tables: [
@@ -293,6 +307,7 @@ describe('an incremental stream of two tables', () => {
         { name: steps, ...columns },
       ],
       replication: 'incremental',
+      family: 'app',
       async *read(_, slice) {
         for (const day of [slice?.firstDay, slice?.lastDay]) {
           yield batch(own, [['', `{"id":"f","_day":"${day}"}`]])
@@ -313,13 +328,11 @@ describe('an incremental stream of two tables', () => {
     const [own, steps] = [named('daily'), named('daily_steps')]
     const summary = await workshop.run(daily(own, steps), { slices })
     expect(summary).toMatchObject({ rows: 4, slices: 2 })
-    expect(summary.tables.map(({ table, loads }) => [table, loads.map(({ rowCount }) => rowCount)])).toEqual([
-      [own, [2, 2]],
-      [steps, [4, 4]],
-    ])
+    expect(summary.otherRows).toEqual({ [steps]: 8 })
     for (const [at, record] of (await workshop.destination.ledger(own)).entries()) {
       const child = (await workshop.destination.ledger(steps))[at]
       expect(child?.loadedAt.getTime()).toBeLessThan(record.loadedAt.getTime())
+      expect([record.rowCount, child?.rowCount]).toEqual([2, 4])
       expect(record).toMatchObject({ ...slices[at], writeMode: 'append' })
       expect(record.dayRows).toEqual({ [record.firstDay ?? '']: 1, [record.lastDay ?? '']: 1 })
     }
