@@ -51,7 +51,7 @@ function tableOf(tests: readonly Listed[]): string {
   return table(['Where', 'What happens: what comes of it'], rows)
 }
 
-/** From the runner, because only it knows the names of tests that are made from lists. */
+/** Asks the runner, and lets it run the files: only then does it know the names of tests that are made from lists. */
 function listedTests(): readonly Listed[] {
   const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs')
   const directory = mkdtempSync(join(tmpdir(), 'mixload-names-'))
@@ -59,7 +59,7 @@ function listedTests(): readonly Listed[] {
     const file = join(directory, 'names.json')
     // Of a runner that this is a part of, nothing is handed on.
     const environment = Object.entries(process.env).filter(([name]) => !/VITEST|^TEST$|^NODE_ENV$/.test(name))
-    execFileSync(process.execPath, [vitest, 'list', `--json=${file}`, 'test/faults/'], {
+    execFileSync(process.execPath, [vitest, 'list', '--no-static-parse', `--json=${file}`, 'test/faults/'], {
       cwd: ROOT,
       env: Object.fromEntries(environment),
       stdio: ['ignore', 'ignore', 'pipe'],
