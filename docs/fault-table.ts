@@ -4,11 +4,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { table } from './markdown.ts'
+import { section, table } from './markdown.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-const BEGIN = '<!-- faults: written by `node docs/generate.ts` -->'
-const END = '<!-- /faults -->'
 const SEPARATOR = ' > '
 
 /** A test as the runner lists it: the names of its groups and its own, one after the other. */
@@ -19,10 +17,7 @@ interface Listed {
 
 /** The page with the tables in it as the tests are now. */
 export function withFaultTable(page: string): string {
-  const begin = page.indexOf(BEGIN)
-  const end = page.indexOf(END)
-  if (begin < 0 || end < 0) throw new Error(`docs/reliability.md has no ${BEGIN} with ${END} after it`)
-  return `${page.slice(0, begin + BEGIN.length)}\n\n${faultTables()}\n\n${page.slice(end)}`
+  return section(page, 'faults', faultTables())
 }
 
 function faultTables(): string {
