@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: install build lint test soak test-bigquery test-fivetran bigquery-emulator dbt demo bench format clean
+.PHONY: install build lint lint-words test soak test-bigquery test-fivetran bigquery-emulator dbt demo bench format clean
 
 install: node_modules/.installed
 
@@ -17,6 +17,10 @@ build: install
 lint: install
 	biome check --error-on-warnings .
 	tsc --noEmit -p tsconfig.json
+
+# Words to avoid, and comment lines over 100 columns; the words are in lint/words.yml.
+lint-words: install
+	node lint/run.ts
 
 test: build lint bigquery-emulator dbt
 	node test/run.ts

@@ -69,7 +69,7 @@ function listedTests(): readonly Listed[] {
     const file = join(directory, 'names.json')
     // This may run inside a test. The runner that it starts must not inherit that one's settings.
     const environment = Object.entries(process.env).filter(([name]) => !/VITEST|^TEST$|^NODE_ENV$/.test(name))
-    execFileSync(process.execPath, [vitest, 'list', `--json=${file}`, 'test/faults/'], {
+    execFileSync(process.execPath, [vitest, 'list', '--no-static-parse', `--json=${file}`, 'test/faults/'], {
       cwd: ROOT,
       env: Object.fromEntries(environment),
       stdio: ['ignore', 'ignore', 'pipe'],

@@ -9,8 +9,9 @@ import { errorsPage } from './errors-page.ts'
 import { faultTestsPage } from './fault-table.ts'
 import { withLedgerTables } from './ledger-tables.ts'
 import { settingsPage } from './settings-page.ts'
+import { withWordsTable } from './words-table.ts'
 
-/** The generated pages, by file name in docs/. */
+/** The generated pages, by path from docs/. */
 export function generatedPages(): Readonly<Record<string, string>> {
   return {
     'settings.md': settingsPage(),
@@ -18,6 +19,7 @@ export function generatedPages(): Readonly<Record<string, string>> {
     'errors.md': errorsPage(),
     'fault-tests.md': faultTestsPage(),
     'tables.md': withLedgerTables(existing('tables.md')),
+    '../CONTRIBUTING.md': withWordsTable(existing('../CONTRIBUTING.md')),
   }
 }
 

@@ -23,3 +23,13 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
   const [head = [], ...body] = lines
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n')
 }
+
+/** The page with this text between its comments `<!-- NAME: ... -->` and `<!-- /NAME -->`. */
+export function section(page: string, name: string, text: string): string {
+  const begin = `<!-- ${name}: written by \`node docs/generate/index.ts\` -->`
+  const end = `<!-- /${name} -->`
+  const start = page.indexOf(begin)
+  const stop = page.indexOf(end)
+  if (start < 0 || stop < start) throw new Error(`The page has no ${begin} with ${end} after it.`)
+  return `${page.slice(0, start + begin.length)}\n\n${text}\n\n${page.slice(stop)}`
+}
