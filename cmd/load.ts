@@ -39,7 +39,7 @@ export const command: Command = {
   async run(context) {
     const summary = await loadEventFiles(sessionOf(context), context.words, () => process.stdin)
     report(context.output, summary)
-    return summary.givenUp.length > 0 || summary.rejects > 0 ? 3 : 0
+    return summary.skippedSlices.length > 0 || summary.rejects > 0 ? 3 : 0
   },
 }
 
@@ -47,7 +47,8 @@ export const command: Command = {
 const NAMES_SHOWN = 20
 
 function report(output: Output, summary: StreamSummary): void {
-  const { stream, slices, rows, rejects, bytes, undated, outside, ignoredValues, alreadyLoaded, givenUp } = summary
+  const { stream, slices, rows, rejects, bytes, undated, outside, ignoredValues, alreadyLoaded, skippedSlices } =
+    summary
   output.end()
   output.json({
     stream,
@@ -59,7 +60,7 @@ function report(output: Output, summary: StreamSummary): void {
     outside,
     ignored_values: ignoredValues,
     already_loaded: alreadyLoaded.map(sliceName),
-    given_up: givenUp.map(({ slice, error }) => ({ ...slice, code: error.code, message: error.message })),
+    skipped_files: skippedSlices.map(({ slice, error }) => ({ ...slice, code: error.code, message: error.message })),
     seconds: summary.seconds,
   })
   const cost = `${(bytes / 1e6).toFixed(1)} MB, ${summary.seconds.toFixed(1)} s`

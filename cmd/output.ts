@@ -69,7 +69,7 @@ function logEntry(event: ProgressEvent): { level: 'info' | 'warn'; message: stri
   const isWarning = [
     'slice-split',
     'slice-by-event',
-    'slice-given-up',
+    'slice-skipped',
     'slice-restarted',
     'item-skipped',
     'retry',
@@ -180,9 +180,9 @@ function sliceSentence(event: SliceEvent): string {
       return loadedSentence(event)
     case 'slice-already-loaded':
       return 'already loaded'
-    case 'slice-given-up': {
+    case 'slice-skipped': {
       const again = 'file' in event.slice ? '' : '; the next run requests it again'
-      return `given up${again}. ${event.error.message}`
+      return `skipped${again}. ${event.error.message}`
     }
   }
 }

@@ -3,14 +3,14 @@ import { sliceName } from '../lib/slices.ts'
 import type { Output } from './output.ts'
 import { textTable } from './text-table.ts'
 
-/** 1 where a stream failed; 3 where one was skipped, or something of one was given up or rejected; else 0. */
+/** 1 where a stream failed; 3 where one was skipped, or something of one was skipped or rejected; else 0. */
 export function exitCodeOf(results: readonly StreamResult[]): number {
   if (results.some(({ outcome }) => outcome === 'failed')) return 1
   return results.every(isWhole) ? 0 : 3
 }
 
-function isWhole({ outcome, givenUp, skipped, rejects }: StreamResult): boolean {
-  return outcome === 'done' && givenUp.length === 0 && skipped.length === 0 && rejects === 0
+function isWhole({ outcome, skippedSlices, skippedItems, rejects }: StreamResult): boolean {
+  return outcome === 'done' && skippedSlices.length === 0 && skippedItems.length === 0 && rejects === 0
 }
 
 /** Prints what became of a stream. */
@@ -26,7 +26,7 @@ export function printResult(output: Output, result: StreamResult): void {
   for (const [day, count] of late ?? []) {
     output.print(count > 0 ? `  ${day}: +${count} late` : `  ${day}: ${-count} rows fewer than before`)
   }
-  for (const { name, error: why } of result.skipped) output.print(`${stream}: ${name} skipped: ${why.message}`)
+  for (const { name, error: why } of result.skippedItems) output.print(`${stream}: ${name} skipped: ${why.message}`)
   printRemarks(output, result, 'the requested days')
 }
 
@@ -56,8 +56,12 @@ function resultJson(result: StreamResult): unknown {
     undated: result.undated,
     outside: result.outside,
     ignored_values: result.ignoredValues,
-    given_up: result.givenUp.map(({ slice, error: why }) => ({ ...slice, code: why.code, message: why.message })),
-    skipped: result.skipped.map(({ name, error: why }) => ({ name, code: why.code, message: why.message })),
+    skipped_slices: result.skippedSlices.map(({ slice, error: why }) => ({
+      ...slice,
+      code: why.code,
+      message: why.message,
+    })),
+    skipped_items: result.skippedItems.map(({ name, error: why }) => ({ name, code: why.code, message: why.message })),
     seconds: result.seconds,
   }
 }
@@ -88,11 +92,11 @@ export function printSummary(output: Output, results: readonly StreamResult[]): 
 
 /** Prints what is to be said of a stream beside its numbers. `expected`: what dates were expected to lie in. */
 export function printRemarks(output: Output, summary: StreamSummary, expected: string): void {
-  const { stream, undated, outside, ignoredValues, rejects, givenUp } = summary
+  const { stream, undated, outside, ignoredValues, rejects, skippedSlices } = summary
   const print = (text: string) => output.print(`${stream}: ${text}`)
   if (undated > 0) print(`${undated} events have no usable time; they are kept, with time empty`)
   if (outside > 0) print(`${outside} events are dated outside ${expected}; they are kept`)
   if (ignoredValues > 0) print(`${ignoredValues} values belong to excluded properties`)
   if (rejects > 0) print(`${rejects} lines rejected; see _mixload_rejects`)
-  for (const { slice, error } of givenUp) print(`${sliceName(slice)} given up: ${error.message}`)
+  for (const { slice, error } of skippedSlices) print(`${sliceName(slice)} skipped: ${error.message}`)
 }

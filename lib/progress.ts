@@ -54,8 +54,8 @@ export type SliceEvent = {
     }
   /** The ledger has its content: there is nothing to load. */
   | { readonly kind: 'slice-already-loaded' }
-  /** Given up for this run; the next run requests it again. */
-  | { readonly kind: 'slice-given-up'; readonly error: MixloadError }
+  /** It does not come whole in this run; the next run requests it again. */
+  | { readonly kind: 'slice-skipped'; readonly error: MixloadError }
 )
 
 /** Takes what happens in a run. */

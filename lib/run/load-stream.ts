@@ -88,10 +88,10 @@ async function loadLateArrivals(
   }
   const loaded = await destination.ledger(stream.name)
   const slices = slicesOf(settings, destination.supports, loaded, [...found.days].sort(), Date.now())
-  const givenUpBefore = tally.givenUp.length
+  const skippedBefore = tally.skippedSlices.length
   await runStream(open, slices, extractor, signal)
   // Else the next run looks for the same again.
-  if (tally.givenUp.length === givenUpBefore) await found.note(table.loader, signal)
+  if (tally.skippedSlices.length === skippedBefore) await found.note(table.loader, signal)
 }
 
 /** The days that were read whole, so that no request for late arrivals needs to bring their rows. */

@@ -49,7 +49,7 @@ export async function runStream<S extends AnySlice>(
       return await source.extract(slice, signal)
     } catch (error) {
       if (!isFailure(error, ...source.sliceFailures)) throw error
-      onProgress({ kind: 'slice-given-up', stream: name, slice, error })
+      onProgress({ kind: 'slice-skipped', stream: name, slice, error })
       return undefined
     }
   }

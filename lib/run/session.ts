@@ -16,7 +16,7 @@ import { SpoolDirectory } from '../spool/spool.ts'
 /** What every function of the product works with. */
 export interface Session {
   readonly settings: Settings
-  /** Creates the warehouse of a URL. */
+  /** Makes the warehouse that a URL names. */
   readonly createWarehouse: (options: DestinationOptions, retries: Retries) => Promise<Destination>
   readonly onProgress: OnProgress
   /** Ends the work when it is aborted. What is committed stays. */
@@ -123,21 +123,16 @@ export async function openWarehouse(session: Session): Promise<OpenWarehouse> {
     const temporaryDirectory = join(spool.path, 'engine')
     const engine = await Engine.create({ memoryLimit: settings.memoryLimit, temporaryDirectory })
     opened.push(engine)
-    const destination = await createWarehouse(
-      {
-        url: settings.destination,
-        schema: settings.schema,
-        bigqueryEndpoint: settings.bigqueryEndpoint,
-        engine,
-        workDirectory: spool.path,
-        warn: (message) => onProgress({ kind: 'warning', message }),
-      },
-      {
-        policy: DESTINATION_RETRIES,
-        onRetry: (error, delayMs) => onProgress({ kind: 'retry', error, delayMs }),
-        signal,
-      },
-    )
+    const options = {
+      url: settings.destination,
+      schema: settings.schema,
+      bigqueryEndpoint: settings.bigqueryEndpoint,
+      engine,
+      workDirectory: spool.path,
+      warn: (message: string) => onProgress({ kind: 'warning', message }),
+    }
+    const onRetry: Retries['onRetry'] = (error, delayMs) => onProgress({ kind: 'retry', error, delayMs })
+    const destination = await createWarehouse(options, { policy: DESTINATION_RETRIES, onRetry, signal })
     opened.push(destination)
     return { engine, destination, spool, [Symbol.asyncDispose]: close }
   } catch (error) {

@@ -6,8 +6,8 @@ import type { AnySlice } from '../slices.ts'
 import type { Stream } from '../streams/stream.ts'
 import type { Day } from '../time/days.ts'
 
-/** A slice that was given up in a run, and why. The next run requests it again. */
-export interface GivenUpSlice {
+/** A slice that does not come whole in this run, and why. The next run requests it again. */
+export interface SkippedSlice {
   readonly slice: AnySlice
   readonly error: MixloadError
 }
@@ -40,8 +40,8 @@ export interface StreamSummary {
   readonly ignoredValues: number
   /** Slices whose content the ledger had. */
   readonly alreadyLoaded: readonly AnySlice[]
-  readonly givenUp: readonly GivenUpSlice[]
-  readonly skipped: readonly SkippedItem[]
+  readonly skippedSlices: readonly SkippedSlice[]
+  readonly skippedItems: readonly SkippedItem[]
   readonly seconds: number
 }
 
@@ -61,7 +61,7 @@ export interface StreamResult extends StreamSummary {
 export class StreamTally {
   /** What was loaded into the stream's own table. */
   readonly loads: LoadRecord[] = []
-  readonly givenUp: GivenUpSlice[] = []
+  readonly skippedSlices: SkippedSlice[] = []
   readonly #stream: Pick<Stream, 'name' | 'tables'>
   readonly #client: Pick<MixpanelClient, 'requestCount'> | undefined
   readonly #requestsBefore: number
@@ -94,8 +94,8 @@ export class StreamTally {
       case 'slice-already-loaded':
         this.#alreadyLoaded.push(event.slice)
         break
-      case 'slice-given-up':
-        this.givenUp.push({ slice: event.slice, error: event.error })
+      case 'slice-skipped':
+        this.skippedSlices.push({ slice: event.slice, error: event.error })
         break
       case 'item-skipped':
         this.#skip({ name: event.name, error: event.error })
@@ -136,8 +136,8 @@ export class StreamTally {
       ...this.#counts,
       bytes: sumOf(this.loads, ({ byteCount }) => byteCount),
       alreadyLoaded: this.#alreadyLoaded,
-      givenUp: this.givenUp,
-      skipped: this.#skipped,
+      skippedSlices: this.skippedSlices,
+      skippedItems: this.#skipped,
       seconds: (performance.now() - this.#startedAt) / 1000,
     }
   }

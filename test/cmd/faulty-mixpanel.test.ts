@@ -103,7 +103,7 @@ describe('what does not come whole is asked for in parts', () => {
     })
     const ran = await place.run(['backfill', '--from', DAYS[0], '--to', DAYS[3]])
     expect(ran.code).toBe(3)
-    expect(ran.stdout).toContain(`${DAYS[1]} given up`)
+    expect(ran.stdout).toContain(`${DAYS[1]} skipped`)
     expect(await rowsOf(place)).toBe(3 * PER_DAY)
     place.simulator.clearFaults()
     expect(await place.run(['backfill', '--from', DAYS[0], '--to', DAYS[3]])).toMatchObject({ code: 0 })

@@ -216,13 +216,13 @@ describe('what cannot be loaded', () => {
   const many = linesOf(eventsOf(DAY, 3000))
 
   it.each<readonly [name: string, content: string | Buffer | undefined, says: RegExp]>([
-    ['a file that is not there', undefined, /bad given up: The file does not exist\./],
-    ['gzip that breaks off', gzipSync(many).subarray(0, 5000), /bad given up: Its gzip data ends too early/],
-    ['zstd that breaks off', zstdCompressSync(many).subarray(0, 5000), /bad given up: Its zstd data ends too early/],
+    ['a file that is not there', undefined, /bad skipped: The file does not exist\./],
+    ['gzip that breaks off', gzipSync(many).subarray(0, 5000), /bad skipped: Its gzip data ends too early/],
+    ['zstd that breaks off', zstdCompressSync(many).subarray(0, 5000), /bad skipped: Its zstd data ends too early/],
     [
       'zstd whose second frame breaks off',
       Buffer.concat([zstdCompressSync(good), zstdCompressSync(many).subarray(0, 5000)]),
-      /bad given up: Its zstd data ends too early/,
+      /bad skipped: Its zstd data ends too early/,
     ],
     ['gzip with something else behind it', Buffer.concat([gzipSync(good), Buffer.from(good)]), /gzip data is damaged/],
     ['a last line that is cut', `${good}{"event":"E","prop`, /not whole: its last line, after 1 events, is cut off/],
@@ -235,7 +235,7 @@ describe('what cannot be loaded', () => {
     ['a zip archive', Buffer.from(`PK\x03\x04${good}`), /It is a zip archive/],
     ['gzip in gzip', gzipSync(gzipSync(good)), /It is compressed twice/],
     ['a tar archive', gzipSync(`a\0${'0'.repeat(255)}ustar${' '.repeat(250)}${good}`), /It is a tar archive/],
-  ])('%s is given up with the reason, and the other files are loaded', async (_, content, says) => {
+  ])('%s is skipped with the reason, and the other files are loaded', async (_, content, says) => {
     await using place = await Workplace.create()
     await put(place, 'first', linesOf([event('first')]))
     await put(place, 'last', linesOf([event('last')]))
@@ -259,7 +259,7 @@ describe('what cannot be loaded', () => {
     expect(ran.code).toBe(3)
     expect(JSON.parse(ran.stdout)).toMatchObject({
       files: 0,
-      given_up: [
+      skipped_files: [
         { file: 'cut', code: 'BODY_TRUNCATED' },
         { file: 'raw', code: 'FILE_REFUSED', message: expect.stringContaining('raw/*') },
       ],

@@ -151,7 +151,7 @@ class Run implements fc.AsyncCommand<Model, Real> {
         },
       })
       .then(
-        ({ givenUp }) => (givenUp.length === 0 ? undefined : 'given up'),
+        ({ skippedSlices }) => (skippedSlices.length === 0 ? undefined : 'skipped'),
         (error: unknown) => {
           const isExpected = error instanceof MixloadError || error instanceof Killed || abort.signal.aborted
           if (!isExpected) throw error

@@ -64,13 +64,13 @@ describe('what never passes ends the run with nothing loaded, after a minute of 
     await expectNothing(place)
   })
 
-  it.concurrent('a connection cut within every body: the day is given up with exit code 3', async ({ expect }) => {
+  it.concurrent('a connection cut within every body: the day is skipped with exit code 3', async ({ expect }) => {
     await using place = await Workplace.create()
     await using server = await FaultServer.start((asked) =>
       asked.path.endsWith('/names') ? refusal('404 Not Found') : cut(bodyOf(asked.day, PER_DAY), GZIP, 100, 'reset'),
     )
     const ran = await backfill(place, server.url)
-    expect(ran).toMatchObject({ code: 3, stdout: expect.stringContaining(`${dayAt(0)} given up`) })
+    expect(ran).toMatchObject({ code: 3, stdout: expect.stringContaining(`${dayAt(0)} skipped`) })
     await expectNothing(place)
   })
 

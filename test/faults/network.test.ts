@@ -74,7 +74,7 @@ describe('a first answer that is not to be trusted is thrown away, and the next 
     await using pipeline = await Pipeline.create()
     const slices = [sliceAt(0)]
     const summary = await pipeline.run({ url: server.url, slices, ...(steps.includes(SILENCE) ? ENDS_SILENCE : {}) })
-    expect(summary).toMatchObject({ rows: PER_DAY, rejects: 0, requests: 2, givenUp: [] })
+    expect(summary).toMatchObject({ rows: PER_DAY, rejects: 0, requests: 2, skippedSlices: [] })
     expect(pipeline.events.flatMap((event) => (event.kind === 'retry' ? [event.error.code] : []))).toEqual([code])
     const { rows, ledger } = await pipeline.stored()
     expect(rows.map((row) => row.mp_insert_id)).toEqual(idsOf(dayAt(0), PER_DAY))
@@ -149,15 +149,15 @@ describe('a day that never comes whole', () => {
     ['its gzip is damaged', packedAs(withByte(PACKED, -6, 0xaa)), 'BODY_UNREADABLE'],
     ['it is a page of HTML', whole('<html>', PLAIN), 'BODY_UNREADABLE'],
     ['it ends within a line', whole(BODY.slice(0, -20), PLAIN), 'BODY_TRUNCATED'],
-  ])('because %s: is set aside, and the others are loaded', async (_, steps, code) => {
+  ])('because %s: is skipped, and the others are loaded', async (_, steps, code) => {
     await using server = await FaultServer.start(({ day, path }) => {
       if (path.endsWith('/names')) return whole('["Bought","Seen"]', PLAIN)
       return day === dayAt(1) ? steps : whole(bodyOf(day, PER_DAY), GZIP)
     })
     await using pipeline = await Pipeline.create()
-    const { rows, givenUp } = await pipeline.run({ url: server.url, slices: days })
+    const { rows, skippedSlices } = await pipeline.run({ url: server.url, slices: days })
     expect(rows).toBe(2 * PER_DAY)
-    expect(givenUp).toMatchObject([{ slice: sliceAt(1), error: { code } }])
+    expect(skippedSlices).toMatchObject([{ slice: sliceAt(1), error: { code } }])
     const { ledger } = await pipeline.stored()
     expect(ledger.map(({ firstDay }) => firstDay)).toEqual([dayAt(0), dayAt(2)])
   })
@@ -169,9 +169,9 @@ describe('a day that never comes whole', () => {
       return whole(bodyOf(day, PER_DAY), GZIP)
     })
     await using pipeline = await Pipeline.create()
-    const { givenUp } = await pipeline.run({ url: server.url, slices: days })
-    expect(givenUp).toMatchObject([{ slice: sliceAt(1), error: { code: 'BODY_TRUNCATED' } }])
-    expect(givenUp[0]?.error.message).toContain('list of event names')
+    const { skippedSlices } = await pipeline.run({ url: server.url, slices: days })
+    expect(skippedSlices).toMatchObject([{ slice: sliceAt(1), error: { code: 'BODY_TRUNCATED' } }])
+    expect(skippedSlices[0]?.error.message).toContain('list of event names')
     expect((await pipeline.stored()).ledger.map(({ firstDay }) => firstDay)).toEqual([dayAt(0), dayAt(2)])
   })
 })
@@ -199,12 +199,12 @@ describe('an answer that only the end of the connection ends', () => {
     })
   })
 
-  it('and never is the same twice, is given up', async () => {
+  it('and never is the same twice, is skipped', async () => {
     await using server = await FaultServer.start(({ before }) => whole(bodyOf(dayAt(0), before + 1), form))
     await using pipeline = await Pipeline.create()
-    const { rows, givenUp } = await pipeline.run({ url: server.url, slices: [sliceAt(0)] })
+    const { rows, skippedSlices } = await pipeline.run({ url: server.url, slices: [sliceAt(0)] })
     expect(rows).toBe(0)
-    expect(givenUp).toMatchObject([{ error: { code: 'BODY_TRUNCATED' } }])
+    expect(skippedSlices).toMatchObject([{ error: { code: 'BODY_TRUNCATED' } }])
     expect((await pipeline.stored()).ledger).toEqual([])
   })
 
@@ -222,7 +222,7 @@ describe('an answer that only the end of the connection ends', () => {
     expect(await pipeline.run({ url: server.url, slices: [sliceAt(0)] })).toMatchObject({
       rows: 0,
       requests,
-      givenUp: [],
+      skippedSlices: [],
     })
     expect((await pipeline.stored()).ledger).toMatchObject([{ rowCount: 0 }])
   })

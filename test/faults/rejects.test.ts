@@ -82,7 +82,7 @@ describe('lines that are not events', () => {
   })
 })
 
-describe('the most lines that may be given up', () => {
+describe('the most lines that may be rejected', () => {
   const count = fc.integer({ min: 0, max: 1000 })
 
   it('as a number hold for the run, whatever the commits', () => {
