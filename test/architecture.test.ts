@@ -112,6 +112,21 @@ const FILE_IMPORTS: ReadonlyMap<string, ReadonlySet<string>> = new Map(
 /** The files that may stand at the root of `lib/`. Each counts as a folder of its own. */
 const LIB_ROOT = ['lib/index.ts', 'lib/progress.ts', 'lib/settings.ts', 'lib/slices.ts']
 
+/** What a file of a destination may be called; the same name stands for the same part in each. */
+const DESTINATION_FILES = [
+  'connection.ts',
+  'dialect.ts',
+  'driver.ts',
+  'failures.ts',
+  'index.ts',
+  'ledger.ts',
+  'lock.ts',
+  'tables.ts',
+  'url.ts',
+  'views.ts',
+  'write.ts',
+]
+
 /** What each folder imports from other folders. */
 function folderImports(): ReadonlyMap<string, ReadonlySet<string>> {
   const folderOf = (path: string) => (dirname(path) === 'lib' ? path : dirname(path))
@@ -244,6 +259,15 @@ describe('the directions of imports', () => {
   it('the simulator imports only what any program could use, and the line scanner', () => {
     const allowed = /^lib\/(?:core\/|time\/|scan\/line-scanner\.ts$|columns\/value-kinds\.ts$|simulator\/)/
     expect(offences(under('lib/simulator'), ({ target, isFile }) => isFile && !allowed.test(target))).toEqual([])
+  })
+
+  it('the files of a destination have the agreed names; others are in folders within', () => {
+    const files = under('destinations')
+      .map(({ path }) => path.split('/'))
+      .filter((parts) => parts.length === 3)
+    expect(files.length).toBeGreaterThan(30)
+    const wrong = files.filter(([, , file = '']) => !DESTINATION_FILES.includes(file))
+    expect(wrong.map((parts) => parts.join('/'))).toEqual([])
   })
 
   it('help loads no database', () => {

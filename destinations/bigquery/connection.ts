@@ -11,17 +11,17 @@ import type {
   View,
 } from '../../lib/destination/contract.ts'
 import type { Engine, EngineConnection } from '../../lib/engine/engine.ts'
-import type { BigQueryClient } from './client.ts'
-import { addColumns } from './columns.ts'
+import type { BigQueryClient } from './api/client.ts'
+import { queryRows } from './api/query.ts'
+import type { Tables } from './api/tables.ts'
 import { isTableName } from './dialect.ts'
-import type { Jobs } from './jobs.ts'
-import type { Lease } from './lease.ts'
-import type { LoadPlan, Loads } from './loads.ts'
-import type { MetadataCache } from './metadata-cache.ts'
-import { planLoad } from './plan.ts'
-import { queryRows } from './query.ts'
-import type { Tables } from './tables.ts'
+import type { Jobs } from './jobs/jobs.ts'
+import { type LoadPlan, planLoad } from './jobs/plan.ts'
+import type { MetadataCache } from './ledger.ts'
+import type { Lease } from './lock.ts'
+import { addColumns } from './tables.ts'
 import { replaceViews } from './views.ts'
+import type { Loads } from './write.ts'
 
 /** A dataset, and what it is used with. */
 export interface BigQueryPlace {
@@ -88,12 +88,16 @@ export class BigQueryConnection extends BigQueryReader implements DestinationCon
   }
 
   async write(load: Load, signal: AbortSignal): Promise<void> {
-    const directory = join(this.place.workDirectory, `bigquery-${randomUUID()}`)
+    const { cache, workDirectory } = this.place
+    const directory = join(workDirectory, `bigquery-${randomUUID()}`)
     const over = new AbortController()
     const until = AbortSignal.any([signal, over.signal])
     let plan: LoadPlan | undefined
     try {
-      plan = await planLoad({ ...this.place, connection: this.#engine, directory }, load, until)
+      // A replaced table takes the schema of the job, which must have columns that others have added.
+      const isReplaced = load.mode.kind === 'replace-table'
+      const table = await (isReplaced ? cache.reloadTable(load.table, signal) : cache.table(load.table, signal))
+      plan = await planLoad({ ...this.place, connection: this.#engine, directory }, load, table, until)
       await this.#loads.commit(plan, signal)
     } finally {
       over.abort()

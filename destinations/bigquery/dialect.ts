@@ -2,6 +2,7 @@ import type { Column, ColumnType } from '../../lib/columns/column.ts'
 import { foldName } from '../../lib/columns/naming.ts'
 import { MixloadError } from '../../lib/core/errors.ts'
 import type { DestinationCapabilities } from '../../lib/destination/contract.ts'
+import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
 
 /** Numbers from docs.cloud.google.com/bigquery/quotas. */
 export const CAPABILITIES: DestinationCapabilities = {
@@ -32,9 +33,6 @@ export const TYPE_NAMES: Readonly<Record<ColumnType, string>> = {
   bigint: 'INTEGER',
   date: 'DATE',
 }
-
-/** The column that tables are partitioned by, one partition per day. */
-export const DAY_COLUMN = '_day'
 
 /** The columns that tables are clustered by, if they have them. */
 const CLUSTER_COLUMNS = ['event', 'distinct_id']
@@ -144,16 +142,6 @@ function beginning(text: string, bytesMax: number): string {
     end += character.length
   }
   return text.slice(0, end)
-}
-
-/** How jobs name a partition of a table. */
-export function partitionOf(table: string, day: string): string {
-  return `${table}$${day.replaceAll('-', '')}`
-}
-
-/** The text with the characters that a job id may have: letters, digits, `_` and `-`. */
-export function inJobId(text: string): string {
-  return text.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 60)
 }
 
 function refused(what: string): MixloadError {

@@ -1,3 +1,4 @@
+import type { KnownColumn, LoadRecord } from '../../lib/destination/contract.ts'
 import {
   COLUMNS as COLUMNS_TABLE,
   columnsOf,
@@ -5,10 +6,10 @@ import {
   LOADS as LOADS_TABLE,
   REJECTS as REJECTS_TABLE,
 } from '../../lib/destination/ledger.ts'
-import type { LedgerRow } from '../../lib/destination/ledger-row.ts'
+import { columnOf, type LedgerRow, loadsOf } from '../../lib/destination/ledger-row.ts'
+import type { JsonObject } from './api/json.ts'
+import type { ListedRow, Table, Tables } from './api/tables.ts'
 import { TYPE_NAMES } from './dialect.ts'
-import type { JsonObject } from './json.ts'
-import type { ListedRow } from './tables.ts'
 
 export const LOADS = '_mixload_loads'
 export const COLUMNS = '_mixload_columns'
@@ -71,4 +72,112 @@ export function rowOf(table: LedgerTable, listed: ListedRow): LedgerRow {
     if (microseconds !== null) row[name] = new Date(Number(BigInt(microseconds) / 1000n)).toISOString()
   }
   return row
+}
+
+/**
+ * Creates the ledger's tables that are missing, and the columns that an older version did not have.
+ */
+export async function ensureLedger(tables: Tables, isNew: boolean, signal: AbortSignal): Promise<void> {
+  const names = Object.keys(RESOURCES) as LedgerTable[]
+  await Promise.all(
+    names.map(async (name) => {
+      const table = isNew ? undefined : await tables.get(name, signal)
+      if (table === undefined) await tables.create(name, RESOURCES[name], signal)
+      else await addFields(tables, name, table, signal)
+    }),
+  )
+}
+
+async function addFields(tables: Tables, name: LedgerTable, table: Table, signal: AbortSignal): Promise<void> {
+  const missing = SCHEMAS[name].filter((field) => !table.fields.some((existing) => existing.name === field.name))
+  if (missing.length === 0) return
+  const fields = [...table.fields.map(({ resource }) => resource), ...missing]
+  if ((await tables.change(name, table, { schema: { fields } }, signal)) !== undefined) return
+  // Somebody else has changed it at the same time, perhaps in the same way.
+  const current = await tables.get(name, signal)
+  if (current !== undefined) await addFields(tables, name, current, signal)
+}
+
+/**
+ * The ledger and the schemas of the tables. The run that holds the lease reads them once and
+ * updates them with its own changes, because no other run makes any. A run that only reads fetches
+ * them each time. Listing rows needs no query and is free of charge.
+ */
+export class MetadataCache {
+  readonly #tables: Tables
+  readonly #isWriter: boolean
+  #loads: LoadRecord[] | undefined
+  #columns: Map<string, Map<string, KnownColumn>> | undefined
+  readonly #schemas = new Map<string, Table>()
+
+  /** @param isWriter whether this run holds the lease. */
+  constructor(tables: Tables, isWriter: boolean) {
+    this.#tables = tables
+    this.#isWriter = isWriter
+  }
+
+  /** All loads, in the order of their commits. */
+  async loads(signal?: AbortSignal): Promise<readonly LoadRecord[]> {
+    if (this.#loads !== undefined) return this.#loads
+    const loads = [...loadsOf((await this.#tables.rows(LOADS, signal)).map((row) => rowOf(LOADS, row)))]
+    if (this.#isWriter) this.#loads = loads
+    return loads
+  }
+
+  addLoad(record: LoadRecord): void {
+    this.#loads?.push(record)
+  }
+
+  /** The columns of a table that mixload has created and that still exist, in the table's order. */
+  async columns(name: string, signal?: AbortSignal): Promise<readonly KnownColumn[]> {
+    const [recorded, table] = await Promise.all([this.#recordedColumns(signal), this.table(name, signal)])
+    const known = recorded.get(name)
+    return (table?.fields ?? []).flatMap((field) => known?.get(field.name) ?? [])
+  }
+
+  addColumns(name: string, columns: readonly KnownColumn[]): void {
+    if (this.#columns !== undefined) addTo(this.#columns, name, columns)
+  }
+
+  async table(name: string, signal?: AbortSignal): Promise<Table | undefined> {
+    return this.#schemas.get(name) ?? this.reloadTable(name, signal)
+  }
+
+  /** Fetches the table again, with the changes that others have made. */
+  async reloadTable(name: string, signal?: AbortSignal): Promise<Table | undefined> {
+    const table = await this.#tables.get(name, signal)
+    if (table !== undefined) this.putTable(name, table)
+    return table
+  }
+
+  putTable(name: string, table: Table): void {
+    if (this.#isWriter) this.#schemas.set(name, table)
+  }
+
+  /** To be called after a change if it is unknown whether BigQuery made it. */
+  clear(): void {
+    this.#loads = undefined
+    this.#columns = undefined
+    this.#schemas.clear()
+  }
+
+  async #recordedColumns(
+    signal: AbortSignal | undefined,
+  ): Promise<ReadonlyMap<string, ReadonlyMap<string, KnownColumn>>> {
+    if (this.#columns !== undefined) return this.#columns
+    const recorded = (await this.#tables.rows(COLUMNS, signal)).map((row) => columnOf(rowOf(COLUMNS, row)))
+    // A column may be recorded twice: by a run that was killed before it knew, or because somebody
+    // dropped it by hand and it was created again.
+    recorded.sort((a, b) => a.column.firstSeenAt.getTime() - b.column.firstSeenAt.getTime())
+    const columns = new Map<string, Map<string, KnownColumn>>()
+    for (const { table, column } of recorded) addTo(columns, table, [column])
+    if (this.#isWriter) this.#columns = columns
+    return columns
+  }
+}
+
+function addTo(all: Map<string, Map<string, KnownColumn>>, table: string, columns: readonly KnownColumn[]): void {
+  const known = all.get(table) ?? new Map<string, KnownColumn>()
+  for (const column of columns) known.set(column.name, column)
+  all.set(table, known)
 }

@@ -1,136 +1,163 @@
-import type { Dataset, TableMetadata } from '@google-cloud/bigquery'
-import type { BigQueryClient } from './client.ts'
-import { unlessStatus } from './failures.ts'
-import { at, type JsonObject, listOf, objectOf, textOf } from './json.ts'
-import type { Pace } from './pace.ts'
+import { randomUUID } from 'node:crypto'
+import { MixloadError } from '../../lib/core/errors.ts'
+import type { KnownColumn } from '../../lib/destination/contract.ts'
+import { columnRow } from '../../lib/destination/ledger-row.ts'
+import { isStatus } from './api/api-failure.ts'
+import { type JsonObject, textOf } from './api/json.ts'
+import type { Table, Tables } from './api/tables.ts'
+import { assertColumns, assertTableName, descriptionOf, layoutOf, TYPE_NAMES } from './dialect.ts'
+import type { Jobs } from './jobs/jobs.ts'
+import { COLUMNS, type MetadataCache, RESOURCES } from './ledger.ts'
+import { gzipLines } from './uploads/gzip.ts'
+import type { BigQueryAddress } from './url.ts'
 
-/** A column of a table. */
-export interface Field {
-  readonly name: string
-  readonly type: string
-  /** As the API has it, with what mixload does not know; it must go back unchanged. */
-  readonly resource: JsonObject
+/** What adding columns needs. */
+export interface ColumnContext {
+  readonly tables: Tables
+  readonly cache: MetadataCache
+  readonly jobs: Jobs
 }
 
-/** A table or view as it was read. */
-export interface Table {
-  readonly etag: string
-  /** `TABLE`, `VIEW` and so on. */
-  readonly kind: string
-  readonly fields: readonly Field[]
-  readonly description: string
-  /** The column whose days are the partitions; undefined if there are none, or others. */
-  readonly dayColumn: string | undefined
-  /** Partitioning and clustering, as the API has them. */
-  readonly layout: JsonObject
+/** How often a table is read again when somebody else changes it at the same time. */
+const TRIES = 5
+
+/**
+ * Creates columns, and their table if it does not exist. All go into one change, because a table may
+ * be changed only a few times in ten seconds. They are recorded after that, so a column is known only
+ * once it exists.
+ */
+export async function addColumns(context: ColumnContext, name: string, columns: readonly KnownColumn[]): Promise<void> {
+  assertTableName(name)
+  for (let attempt = 0; !(await createColumns(context, name, columns)); attempt++) {
+    if (attempt === TRIES) {
+      throw new MixloadError('DESTINATION_UNAVAILABLE', `Somebody else keeps changing table ${name} in BigQuery.`)
+    }
+  }
+  await record(context, name, columns)
 }
 
-/** A row by the names of its columns, each value the text that the API returns. */
-export type ListedRow = Readonly<Record<string, string | null>>
-
-/** The tables and views of a dataset, and the rows of small ones. None of this costs anything. */
-export class Tables {
-  readonly #client: BigQueryClient
-  readonly #pace: Pace
-  readonly project: string
-  readonly dataset: string
-
-  constructor(client: BigQueryClient, pace: Pace, project: string, dataset: string) {
-    this.#client = client
-    this.#pace = pace
-    this.project = project
-    this.dataset = dataset
+/** Returns false if somebody else has changed the table at the same time. */
+async function createColumns(
+  { tables, cache }: ColumnContext,
+  name: string,
+  missing: readonly KnownColumn[],
+): Promise<boolean> {
+  // A load may have changed the table's etag.
+  const table = await cache.reloadTable(name)
+  const fields = (table?.fields ?? []).map((field) => field.name)
+  // A run that was killed may have created some and recorded none.
+  const added = missing.filter((column) => !fields.includes(column.name))
+  assertColumns(name, fields, added)
+  const schema = { fields: [...(table?.fields ?? []).map(({ resource }) => resource), ...added.map(fieldOf)] }
+  if (table === undefined) {
+    const created = await tables.create(name, { schema, ...layoutOf(added) })
+    if (created !== undefined) cache.putTable(name, created)
+    return created !== undefined
   }
-
-  /** The dataset's resource; undefined if it does not exist. */
-  async getDataset(signal?: AbortSignal): Promise<JsonObject | undefined> {
-    return unlessStatus(404, async () => (await this.#dataset(signal).getMetadata())[0])
+  if (table.kind !== 'TABLE') {
+    throw new MixloadError('DESTINATION_FAILED', `${name} is a ${table.kind} in BigQuery, where a table is needed.`)
   }
+  assertSameTypes(name, table, missing)
+  if (added.length === 0) return true
+  const changed = await tables.change(name, table, { schema })
+  if (changed !== undefined) cache.putTable(name, changed)
+  return changed !== undefined
+}
 
-  /** Returns the resource of the new dataset; undefined if it exists already. */
-  async createDataset(location: string | undefined, signal?: AbortSignal): Promise<JsonObject | undefined> {
-    const resource = { ...(location === undefined ? {} : { location }), description: 'Loaded from Mixpanel by mixload' }
-    return unlessStatus(409, async () => {
-      const [, created] = await this.#client.withSignal(signal).createDataset(this.dataset, resource)
-      return objectOf(created)
+async function record({ tables, cache, jobs }: ColumnContext, name: string, columns: readonly KnownColumn[]) {
+  const lines = columns.map((column) => JSON.stringify(columnRow({ ...column, table: name })))
+  try {
+    await jobs.run({
+      id: `mixload_columns_${randomUUID()}`,
+      purpose: 'columns',
+      writes: COLUMNS,
+      isPartitioned: true,
+      configuration: {
+        load: {
+          destinationTable: tables.reference(COLUMNS),
+          sourceFormat: 'NEWLINE_DELIMITED_JSON',
+          writeDisposition: 'WRITE_APPEND',
+          createDisposition: 'CREATE_NEVER',
+          schema: RESOURCES[COLUMNS].schema,
+        },
+      },
+      content: () => gzipLines(lines),
     })
+  } catch (error) {
+    cache.clear()
+    throw error
   }
+  cache.addColumns(name, columns)
+}
 
-  /** Undefined if it does not exist. */
-  async get(table: string, signal?: AbortSignal): Promise<Table | undefined> {
-    return unlessStatus(404, async () => tableOf((await this.#dataset(signal).table(table).getMetadata())[0]))
+function fieldOf(column: KnownColumn): JsonObject {
+  const description = descriptionOf(column)
+  return {
+    name: column.name,
+    type: TYPE_NAMES[column.type],
+    mode: 'NULLABLE',
+    ...(description === undefined ? {} : { description }),
   }
+}
 
-  /** Undefined if it exists already. */
-  async create(table: string, resource: JsonObject, signal?: AbortSignal): Promise<Table | undefined> {
-    await this.#pace.wait(table, resource.timePartitioning !== undefined, signal)
-    return unlessStatus(409, async () => {
-      const [, created] = await this.#dataset(signal).createTable(table, resource as TableMetadata)
-      return tableOf(created)
-    })
-  }
-
-  /**
-   * Changes what `resource` has; undefined if somebody has changed the table since it was read as
-   * `read`.
-   */
-  async change(table: string, read: Table, resource: JsonObject, signal?: AbortSignal): Promise<Table | undefined> {
-    await this.#pace.wait(table, read.dayColumn !== undefined, signal)
-    return unlessStatus(412, async () => {
-      // Google's client sends the etag of the metadata as If-Match.
-      const metadata = { ...resource, etag: read.etag } as TableMetadata
-      const [changed] = await this.#dataset(signal).table(table).setMetadata(metadata)
-      return tableOf(changed)
-    })
-  }
-
-  /** Does nothing if it does not exist. */
-  async remove(table: string, signal?: AbortSignal): Promise<void> {
-    await unlessStatus(404, () => this.#dataset(signal).table(table).delete())
-  }
-
-  /**
-   * All rows of a small table, in no order; none if it does not exist. The values are the texts that the API returns:
-   * Google's client would turn whole numbers into doubles, and moments before 1970 into others.
-   */
-  async rows(table: string, signal?: AbortSignal): Promise<readonly ListedRow[]> {
-    const listed = this.#dataset(signal).table(table)
-    const rows: readonly unknown[] =
-      (await unlessStatus(404, async () => (await listed.getRows({ skipParsing: true }))[0])) ?? []
-    // The client has fetched the schema to list the rows.
-    const names = listOf(at(listed.metadata, 'schema', 'fields')).map((field) => textOf(objectOf(field).name) ?? '')
-    return rows.map((row) =>
-      Object.fromEntries(
-        listOf(at(row, 'f')).map((cell, column) => [names[column] ?? '', textOf(at(cell, 'v')) ?? null]),
-      ),
+function assertSameTypes(name: string, table: Table, columns: readonly KnownColumn[]): void {
+  for (const column of columns) {
+    const field = table.fields.find((existing) => existing.name === column.name)
+    if (field === undefined || field.type === TYPE_NAMES[column.type]) continue
+    throw new MixloadError(
+      'DESTINATION_FAILED',
+      `${name} has a column ${column.name} that mixload did not create, of type ${field.type}; mixload needs ${TYPE_NAMES[column.type]}.`,
     )
   }
-
-  /** How jobs name a table, or a partition of one. */
-  reference(table: string): { readonly projectId: string; readonly datasetId: string; readonly tableId: string } {
-    return { projectId: this.project, datasetId: this.dataset, tableId: table }
-  }
-
-  #dataset(signal: AbortSignal | undefined): Dataset {
-    return this.#client.withSignal(signal).dataset(this.dataset)
-  }
 }
 
-function tableOf(resource: unknown): Table {
-  const { etag, type, description, timePartitioning, rangePartitioning, clustering } = objectOf(resource)
-  const fields = listOf(at(resource, 'schema', 'fields')).map((value): Field => {
-    const field = objectOf(value)
-    return { name: textOf(field.name) ?? '', type: textOf(field.type) ?? '', resource: field }
-  })
-  const isByDay = at(timePartitioning, 'type') === 'DAY'
-  return {
-    etag: textOf(etag) ?? '',
-    kind: textOf(type) ?? '',
-    fields,
-    description: textOf(description) ?? '',
-    dayColumn: isByDay ? textOf(at(timePartitioning, 'field')) : undefined,
-    layout: Object.fromEntries(
-      Object.entries({ timePartitioning, rangePartitioning, clustering }).filter(([, value]) => value !== undefined),
-    ),
+/** A dataset that exists now. */
+export interface ExistingDataset {
+  readonly isNew: boolean
+  readonly location: string | undefined
+}
+
+/**
+ * Creates the dataset if it does not exist.
+ * @throws MixloadError DESTINATION_FAILED saying which right is missing; CONFIG_INVALID if it is
+ *   kept elsewhere.
+ */
+export async function ensureDataset(
+  tables: Tables,
+  { project, dataset, location }: BigQueryAddress,
+  signal: AbortSignal,
+): Promise<ExistingDataset> {
+  const found = await permitted(
+    tables.getDataset(signal),
+    `The account may not see dataset ${dataset} of ${project}. Grant it roles/bigquery.dataEditor on the dataset.`,
+  )
+  if (found !== undefined) return { isNew: false, location: locationOf(found, location, dataset) }
+  const created = await permitted(
+    tables.createDataset(location, signal),
+    `Project ${project} has no dataset ${dataset}, and the account may not create it. Create it yourself, or grant ` +
+      'the account bigquery.datasets.create, which roles/bigquery.user has.',
+  )
+  if (created !== undefined) return { isNew: true, location: textOf(created.location) ?? location }
+  // Created at the same time by somebody else, or by an attempt whose answer was lost.
+  return { isNew: false, location: locationOf((await tables.getDataset(signal)) ?? {}, location, dataset) }
+}
+
+function locationOf(dataset: JsonObject, wanted: string | undefined, name: string): string | undefined {
+  const location = textOf(dataset.location)
+  if (wanted === undefined || location === undefined || wanted.toLowerCase() === location.toLowerCase()) return location
+  throw new MixloadError(
+    'CONFIG_INVALID',
+    `--destination: dataset ${name} is kept in ${location}, not in ${wanted}, and cannot be moved. Correct the location, or name another dataset.`,
+  )
+}
+
+async function permitted<T>(call: Promise<T>, advice: string): Promise<T> {
+  try {
+    return await call
+  } catch (error) {
+    if (isStatus(error, 403) && error.reason === 'accessDenied') {
+      throw new MixloadError('DESTINATION_FAILED', advice, { cause: error })
+    }
+    throw error
   }
 }

@@ -1,8 +1,8 @@
 import { MixloadError } from '../../lib/core/errors.ts'
 import type { View } from '../../lib/destination/contract.ts'
-import { type BigQueryClient, inLocation } from './client.ts'
+import { type BigQueryClient, inLocation } from './api/client.ts'
+import type { Table, Tables } from './api/tables.ts'
 import { assertTableName } from './dialect.ts'
-import type { Table, Tables } from './tables.ts'
 
 /** How often a view is read again when somebody else changes it at the same time. */
 const TRIES = 5

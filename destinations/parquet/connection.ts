@@ -12,9 +12,10 @@ import type {
   View,
 } from '../../lib/destination/contract.ts'
 import { REJECTS } from '../../lib/destination/ledger.ts'
+import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
 import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine/engine.ts'
 import { moveInto, syncFile } from './files/file-system.ts'
-import { DAY_COLUMN, type Layout, SCHEMA_FILE, tableName } from './files/layout.ts'
+import { type Layout, SCHEMA_FILE, tableName } from './files/layout.ts'
 import { writeEmptyFile } from './files/partitions.ts'
 import { PendingLoad } from './files/pending-load.ts'
 import { ColumnLog, LoadLog } from './ledger.ts'

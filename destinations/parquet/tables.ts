@@ -1,9 +1,10 @@
 import { basename, join } from 'node:path'
 import { MixloadError } from '../../lib/core/errors.ts'
 import type { KnownColumn, Load } from '../../lib/destination/contract.ts'
+import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
 import type { Day } from '../../lib/time/days.ts'
 import { isFileError, namesIn } from './files/file-system.ts'
-import { DAY_COLUMN, dayDirectory, dayOfDirectory, type Layout, tableName } from './files/layout.ts'
+import { dayDirectory, dayOfDirectory, type Layout, tableName } from './files/layout.ts'
 
 /** A data file of a table. */
 export interface DataFile {

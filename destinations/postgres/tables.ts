@@ -3,13 +3,11 @@ import { quoteName, quotePath } from '../../lib/core/sql.ts'
 import type { KnownColumn } from '../../lib/destination/contract.ts'
 import { COLUMNS } from '../../lib/destination/ledger.ts'
 import { columnOf, columnRow } from '../../lib/destination/ledger-row.ts'
+import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
 import type { Day } from '../../lib/time/days.ts'
 import { CAPABILITIES, TYPE_NAMES } from './dialect.ts'
 import { insertRows } from './ledger.ts'
 import type { Session } from './session/session.ts'
-
-/** By which days are replaced. */
-const DAY = '_day'
 
 /** What is noted of a table's columns, of those that the table still has, in its order. */
 export async function knownColumns(session: Session, schema: string, table: string): Promise<readonly KnownColumn[]> {
@@ -82,11 +80,11 @@ export async function deleteDays(session: Session, schema: string, table: string
     `SELECT FROM pg_index AS index
      JOIN pg_attribute AS day ON day.attrelid = index.indrelid AND day.attnum = index.indkey[0]
      WHERE index.indrelid = to_regclass($1) AND index.indisvalid AND index.indpred IS NULL AND day.attname = $2`,
-    [path, DAY],
+    [path, DAY_COLUMN],
   )
   // Readers go on meanwhile, and nobody else writes here.
-  if (found === undefined) await session.run(`CREATE INDEX ON ${path} (${quoteName(DAY)})`)
-  await session.run(`DELETE FROM ${path} WHERE ${quoteName(DAY)} BETWEEN $1 AND $2`, [first, last])
+  if (found === undefined) await session.run(`CREATE INDEX ON ${path} (${quoteName(DAY_COLUMN)})`)
+  await session.run(`DELETE FROM ${path} WHERE ${quoteName(DAY_COLUMN)} BETWEEN $1 AND $2`, [first, last])
 }
 
 async function note(session: Session, schema: string, table: string, columns: readonly KnownColumn[]): Promise<void> {

@@ -1,7 +1,11 @@
 /** What holds for every load and every table, whatever the destination. */
 
 import { MixloadError } from '../core/errors.ts'
-import type { KnownColumn, LoadRecord, NewColumn, Relation } from './contract.ts'
+import { daysBetween } from '../time/days.ts'
+import type { KnownColumn, LoadRecord, NewColumn, Relation, WriteMode } from './contract.ts'
+
+/** The column by whose days the rows of a table are replaced. */
+export const DAY_COLUMN = '_day'
 
 /** What is to be done with a load: write it, or return the row that the ledger has of it already. */
 export type LoadDecision =
@@ -47,6 +51,17 @@ export function assertKnown(relation: Relation, columns: readonly KnownColumn[],
   throw new MixloadError(
     'DESTINATION_FAILED',
     `Table ${table} has no column ${unknown.name}; nothing was committed. Please report this.`,
+  )
+}
+
+/** @throws MixloadError DESTINATION_FAILED if a load replaces more days than one load may. */
+export function assertDays(mode: WriteMode, daysMax: number, table: string): void {
+  if (mode.kind !== 'replace-days') return
+  const days = daysBetween(mode.firstDay, mode.lastDay) + 1
+  if (days <= daysMax) return
+  throw new MixloadError(
+    'DESTINATION_FAILED',
+    `${days} days of ${table} cannot be replaced in one load, which may have ${daysMax}. Please report this.`,
   )
 }
 

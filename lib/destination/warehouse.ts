@@ -18,7 +18,7 @@ import type {
   View,
 } from './contract.ts'
 import { driverFailure, isInDoubt } from './failures.ts'
-import { assertCount, assertKnown, decideLoad, missingColumns } from './load-rules.ts'
+import { assertCount, assertDays, assertKnown, decideLoad, missingColumns } from './load-rules.ts'
 import { OpenConnection } from './open-connection.ts'
 import type { Retries } from './retries.ts'
 
@@ -313,6 +313,7 @@ export class Warehouse implements Destination {
     record: LoadRecord,
     signal: AbortSignal,
   ): Promise<Load> {
+    assertDays(mode, this.supports.daysPerLoadMax, table)
     const columns = await open.knownColumns(table)
     const rows = await this.#rowsOf(relation, table, signal)
     if (rows !== undefined) assertKnown(relation, columns, table)

@@ -3,9 +3,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { inspect } from 'node:util'
 import { PassThroughClient } from 'google-auth-library'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { BigQueryClient } from '../../destinations/bigquery/client.ts'
-import { ApiFailure } from '../../destinations/bigquery/failures.ts'
-import { TIMING, type Timing } from '../../destinations/bigquery/timing.ts'
+import { ApiFailure } from '../../destinations/bigquery/api/api-failure.ts'
+import { BigQueryClient } from '../../destinations/bigquery/api/client.ts'
+import { TIMING, type Timing } from '../../destinations/bigquery/api/timing.ts'
 
 const QUICK: Timing = { ...TIMING, retries: 2, retryDelayMs: 1 }
 const TOKEN = 'hush-hush-token'

@@ -1,21 +1,22 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { ApiFailure } from '../../destinations/bigquery/api/api-failure.ts'
 import {
   assertColumns,
   columnNameFault,
   descriptionOf,
-  inJobId,
   isTableName,
   layoutOf,
 } from '../../destinations/bigquery/dialect.ts'
-import { ApiFailure, explain } from '../../destinations/bigquery/failures.ts'
+import { explain } from '../../destinations/bigquery/failures.ts'
 import {
   daysOf,
   decodePendingLoads,
   encodePendingLoads,
+  inJobId,
   type PendingLoad,
   targetsOf,
-} from '../../destinations/bigquery/pending-loads.ts'
+} from '../../destinations/bigquery/jobs/pending-loads.ts'
 import { endpointOf, parseUrl, placeOf } from '../../destinations/bigquery/url.ts'
 import { companionName, columnName as nameOfProperty } from '../../lib/columns/naming.ts'
 import { MixloadError } from '../../lib/core/errors.ts'

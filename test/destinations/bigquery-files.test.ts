@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { gzipLines, gzipRanges } from '../../destinations/bigquery/gzip.ts'
-import { splitFiles } from '../../destinations/bigquery/split-files.ts'
+import { gzipLines, gzipRanges } from '../../destinations/bigquery/uploads/gzip.ts'
+import { splitFiles } from '../../destinations/bigquery/uploads/split-files.ts'
 
 let directory: string
 beforeAll(async () => {

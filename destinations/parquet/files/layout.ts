@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { DAY_COLUMN } from '../../../lib/destination/load-rules.ts'
 import type { Day } from '../../../lib/time/days.ts'
 
 /** Where everything is in the directory of a Parquet destination. */
@@ -38,9 +39,6 @@ export function layoutOf(directory: string): Layout {
     viewsSql: join(directory, 'views.sql'),
   }
 }
-
-/** The column that a table's files are parted by, where the table has it. */
-export const DAY_COLUMN = '_day'
 
 /** The table's schema, as a Parquet file without rows. It goes by the name that Spark looks for. */
 export const SCHEMA_FILE = '_common_metadata'

@@ -5,10 +5,11 @@ import { messageOf } from '../../../lib/core/errors.ts'
 import { quoteName, quoteText } from '../../../lib/core/sql.ts'
 import type { LoadRecord, Relation } from '../../../lib/destination/contract.ts'
 import { rejectOwner } from '../../../lib/destination/ledger-row.ts'
+import { DAY_COLUMN } from '../../../lib/destination/load-rules.ts'
 import { ENGINE_TYPES } from '../../../lib/engine/dialect.ts'
 import { type EngineConnection, isOutOfMemory } from '../../../lib/engine/engine.ts'
 import { type Day, daysBetween } from '../../../lib/time/days.ts'
-import { DAY_COLUMN, dayOfDirectory } from './layout.ts'
+import { dayOfDirectory } from './layout.ts'
 
 /** A file that the engine has written. */
 export interface WrittenFile {

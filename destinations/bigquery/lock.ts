@@ -1,11 +1,11 @@
 import { MixloadError } from '../../lib/core/errors.ts'
-import type { BigQueryClient } from './client.ts'
-import { type JsonObject, objectOf, textOf } from './json.ts'
-import { isKnownDead, type LeaseOwner, leaseOwnerIn, nameOf } from './lease-owner.ts'
+import type { BigQueryClient } from './api/client.ts'
+import { type JsonObject, objectOf, textOf } from './api/json.ts'
+import type { Table, Tables } from './api/tables.ts'
+import type { Timing } from './api/timing.ts'
+import { decodePendingLoads, encodePendingLoads, type PendingLoad } from './jobs/pending-loads.ts'
+import { isKnownDead, type LeaseOwner, leaseOwnerIn, nameOf } from './lease/lease-owner.ts'
 import { LEASE } from './ledger.ts'
-import { decodePendingLoads, encodePendingLoads, type PendingLoad } from './pending-loads.ts'
-import type { Table, Tables } from './tables.ts'
-import type { Timing } from './timing.ts'
 
 const NOTE = 'Which run of mixload uses this dataset, and what it is loading. Kept by mixload: do not change it.'
 /** docs.cloud.google.com/bigquery/quotas, "Maximum length of a table description". */

@@ -9,10 +9,18 @@ import {
   PluggableAuthClient,
   UserRefreshClient,
 } from 'google-auth-library'
-import { MixloadError, messageOf } from '../../lib/core/errors.ts'
-import { ApiFailure } from './failures.ts'
+import { MixloadError, messageOf } from '../../../lib/core/errors.ts'
+import { ApiFailure } from './api-failure.ts'
 import { objectOf } from './json.ts'
-import type { BigQueryAddress } from './url.ts'
+
+/** Where requests go, and what signs them. */
+export interface CredentialSource {
+  readonly project: string
+  /** Path of a key file; undefined for Application Default Credentials. */
+  readonly keyFile: string | undefined
+  /** Undefined for Google's own. */
+  readonly endpoint: string | undefined
+}
 
 const SCOPES = ['https://www.googleapis.com/auth/bigquery']
 
@@ -23,7 +31,7 @@ const SCOPES = ['https://www.googleapis.com/auth/bigquery']
  * URL names a key file. No credentials are looked for then, because that asks a server which exists
  * only on Google's machines.
  */
-export function credentialsFor(address: BigQueryAddress): AuthClient {
+export function credentialsFor(address: CredentialSource): AuthClient {
   const { keyFile, endpoint } = address
   return endpoint !== undefined && keyFile === undefined ? new PassThroughClient() : new Credentials(address)
 }
@@ -34,10 +42,10 @@ type Signer = Pick<AuthClient, 'getRequestHeaders'>
  * Looks for the credentials when the first request is signed. Its errors say what the user can do.
  */
 class Credentials extends PassThroughClient {
-  readonly #address: BigQueryAddress
+  readonly #address: CredentialSource
   #signer: Promise<Signer> | undefined
 
-  constructor(address: BigQueryAddress) {
+  constructor(address: CredentialSource) {
     super()
     this.#address = address
   }
@@ -54,7 +62,7 @@ class Credentials extends PassThroughClient {
   }
 }
 
-async function signerOf({ project, keyFile }: BigQueryAddress): Promise<Signer> {
+async function signerOf({ project, keyFile }: CredentialSource): Promise<Signer> {
   if (keyFile === undefined) return new GoogleAuth({ projectId: project, scopes: SCOPES })
   const key = keyIn(await readFile(keyFile, 'utf8'))
   if (key.type === 'service_account') {

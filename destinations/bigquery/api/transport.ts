@@ -2,8 +2,8 @@ import { stringify } from 'node:querystring'
 import type { Readable } from 'node:stream'
 import type { common } from '@google-cloud/bigquery'
 import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
-import { MixloadError, messageOf } from '../../lib/core/errors.ts'
-import { ApiFailure, errorIn } from './failures.ts'
+import { MixloadError, messageOf } from '../../../lib/core/errors.ts'
+import { ApiFailure, errorIn } from './api-failure.ts'
 import { type JsonObject, objectOf } from './json.ts'
 
 /** A request as Google's client makes it. */

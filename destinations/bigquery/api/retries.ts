@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ApiFailure } from './failures.ts'
+import { ApiFailure } from './api-failure.ts'
 import type { Timing } from './timing.ts'
 
 /**

@@ -1,14 +1,14 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Column, ColumnType } from '../../lib/columns/column.ts'
-import { MixloadError } from '../../lib/core/errors.ts'
-import { quoteName, quoteText } from '../../lib/core/sql.ts'
-import type { LoadRecord, LoadRows, WriteMode } from '../../lib/destination/contract.ts'
-import { rejectOwner } from '../../lib/destination/ledger-row.ts'
-import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
-import type { EngineConnection } from '../../lib/engine/engine.ts'
-import type { Day } from '../../lib/time/days.ts'
-import { DAY_COLUMN } from './dialect.ts'
+import type { Column, ColumnType } from '../../../lib/columns/column.ts'
+import { MixloadError } from '../../../lib/core/errors.ts'
+import { quoteName, quoteText } from '../../../lib/core/sql.ts'
+import type { LoadRecord, LoadRows, WriteMode } from '../../../lib/destination/contract.ts'
+import { rejectOwner } from '../../../lib/destination/ledger-row.ts'
+import { DAY_COLUMN } from '../../../lib/destination/load-rules.ts'
+import { ENGINE_TYPES } from '../../../lib/engine/dialect.ts'
+import type { EngineConnection } from '../../../lib/engine/engine.ts'
+import type { Day } from '../../../lib/time/days.ts'
 
 export interface UnloadOptions {
   readonly connection: EngineConnection

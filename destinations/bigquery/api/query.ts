@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Job } from '@google-cloud/bigquery'
-import type { TakeRows } from '../../lib/destination/contract.ts'
+import type { TakeRows } from '../../../lib/destination/contract.ts'
+import { isStatus } from './api-failure.ts'
 import { type BigQueryClient, inLocation, isOfCreatedJob } from './client.ts'
-import { isStatus } from './failures.ts'
 import { at, textOf } from './json.ts'
 
 /** What running a query needs. */

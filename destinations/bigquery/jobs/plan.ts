@@ -1,22 +1,33 @@
 import { randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import type { Column } from '../../lib/columns/column.ts'
-import { MixloadError } from '../../lib/core/errors.ts'
-import type { Load, LoadRows } from '../../lib/destination/contract.ts'
-import { type Engine, interruptible } from '../../lib/engine/engine.ts'
-import { type Day, daysBetween } from '../../lib/time/days.ts'
-import { CAPABILITIES, DAY_COLUMN, partitionOf } from './dialect.ts'
-import type { FileRange } from './file-ranges.ts'
-import type { LoadPlan } from './loads.ts'
-import type { MetadataCache } from './metadata-cache.ts'
-import { type PendingLoad, rejectsStage, rowsStage } from './pending-loads.ts'
-import { splitFiles } from './split-files.ts'
-import type { Table } from './tables.ts'
-import { type UnloadOptions, unloadRejects, unloadRows } from './unload.ts'
+import type { Column } from '../../../lib/columns/column.ts'
+import { MixloadError } from '../../../lib/core/errors.ts'
+import type { Load, LoadRows } from '../../../lib/destination/contract.ts'
+import { DAY_COLUMN } from '../../../lib/destination/load-rules.ts'
+import { type Engine, interruptible } from '../../../lib/engine/engine.ts'
+import type { Day } from '../../../lib/time/days.ts'
+import type { Table } from '../api/tables.ts'
+import type { FileRange } from '../uploads/file-ranges.ts'
+import { splitFiles } from '../uploads/split-files.ts'
+import { type UnloadOptions, unloadRejects, unloadRows } from '../uploads/unload.ts'
+import { type PendingLoad, partitionOf, rejectsStage, rowsStage } from './pending-loads.ts'
+
+/** A load whose files are written, or are being written while the first job uploads them. */
+export interface LoadPlan {
+  readonly pending: PendingLoad
+  /** Undefined if no job writes it. */
+  readonly table: Table | undefined
+  /**
+   * What to upload, by the table or partition that it is for; a target without uploads is emptied.
+   */
+  readonly uploads: ReadonlyMap<string, readonly (readonly FileRange[])[]>
+  readonly rejects: readonly FileRange[]
+  /** Resolves when nothing writes files any more, whether or not that has failed. */
+  readonly written: Promise<void>
+}
 
 export interface PlanOptions extends UnloadOptions {
   readonly engine: Engine
-  readonly cache: MetadataCache
   readonly fileBytesMax: number
 }
 
@@ -29,12 +40,14 @@ const ROWS_STREAMED_MIN = 10_000
  * still be being written when this returns.
  * @param signal also stops the writing.
  */
-export async function planLoad(options: PlanOptions, load: Load, signal: AbortSignal): Promise<LoadPlan> {
-  const { cache, connection, engine } = options
+export async function planLoad(
+  options: PlanOptions,
+  load: Load,
+  table: Table | undefined,
+  signal: AbortSignal,
+): Promise<LoadPlan> {
+  const { connection, engine } = options
   const { mode, record, rows } = load
-  // A replaced table takes the schema of the job, which must have columns that others have added.
-  const isReplaced = mode.kind === 'replace-table'
-  const table = await (isReplaced ? cache.reloadTable(load.table, signal) : cache.table(load.table, signal))
   if (mode.kind === 'replace-days') assertReplaceable(load, table)
   await engine.makeRoomFor(rows?.columns.length ?? 0, connection)
   const rejects = await interruptible(connection, signal, () => rejectsOf(options, load))
@@ -99,10 +112,6 @@ function assertReplaceable({ table: name, mode, rows }: Load, table: Table | und
   }
   if (rows !== undefined && !rows.columns.some((column) => column.name === DAY_COLUMN)) {
     throw fail(`the rows have no column ${DAY_COLUMN}.`)
-  }
-  const days = daysBetween(mode.firstDay, mode.lastDay)
-  if (days > CAPABILITIES.daysPerLoadMax) {
-    throw fail(`${days} days are more than the ${CAPABILITIES.daysPerLoadMax} that one load may have.`)
   }
 }
 

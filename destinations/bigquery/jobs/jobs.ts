@@ -1,12 +1,12 @@
 import type { Job as GoogleJob } from '@google-cloud/bigquery'
-import { MixloadError } from '../../lib/core/errors.ts'
-import { type BigQueryClient, inLocation, isOfCreatedJob } from './client.ts'
-import { ApiFailure, isStatus, unlessStatus } from './failures.ts'
-import { gzipLines } from './gzip.ts'
-import { at, type JsonObject, listOf, objectOf, textOf } from './json.ts'
-import type { Pace } from './pace.ts'
-import { backoff, pause } from './retries.ts'
-import type { Timing } from './timing.ts'
+import { MixloadError } from '../../../lib/core/errors.ts'
+import { ApiFailure, isStatus, unlessStatus } from '../api/api-failure.ts'
+import { type BigQueryClient, inLocation, isOfCreatedJob } from '../api/client.ts'
+import { at, type JsonObject, listOf, objectOf, textOf } from '../api/json.ts'
+import type { Pace } from '../api/pace.ts'
+import { backoff, pause } from '../api/retries.ts'
+import type { Timing } from '../api/timing.ts'
+import { gzipLines } from '../uploads/gzip.ts'
 
 /** A job that is to be done once, whatever is lost on the way. */
 export interface Job {

@@ -1,10 +1,9 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
-import type { LoadRecord, WriteMode } from '../../lib/destination/contract.ts'
-import { loadOf, loadRow, untypedRow } from '../../lib/destination/ledger-row.ts'
-import { parseSelection } from '../../lib/destination/selection.ts'
-import { addDays, type Day } from '../../lib/time/days.ts'
-import { inJobId, partitionOf } from './dialect.ts'
-import { at, type JsonObject, listOf, objectOf, textOf } from './json.ts'
+import type { LoadRecord, WriteMode } from '../../../lib/destination/contract.ts'
+import { loadOf, loadRow, untypedRow } from '../../../lib/destination/ledger-row.ts'
+import { parseSelection } from '../../../lib/destination/selection.ts'
+import { addDays, type Day } from '../../../lib/time/days.ts'
+import { at, type JsonObject, listOf, objectOf, textOf } from '../api/json.ts'
 
 /**
  * A load that has begun, as it is noted before its first job is sent. It has all that another run
@@ -40,6 +39,16 @@ export function rowsStage({ token }: Pick<PendingLoad, 'token'>, target: string)
 /** The id of a job, without the number of its attempt. */
 export function jobIdOf({ token, record }: Pick<PendingLoad, 'token' | 'record'>, purpose: string): string {
   return `mixload_${inJobId(record.loadId)}_${token}_${purpose}`
+}
+
+/** How jobs name a partition of a table. */
+export function partitionOf(table: string, day: string): string {
+  return `${table}$${day.replaceAll('-', '')}`
+}
+
+/** The text with the characters that a job id may have: letters, digits, `_` and `-`. */
+export function inJobId(text: string): string {
+  return text.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 60)
 }
 
 /** The purpose in the id of a job that writes rows, or the rows of one partition. */

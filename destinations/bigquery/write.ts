@@ -1,29 +1,16 @@
 import { isFailure } from '../../lib/core/errors.ts'
 import type { LoadRecord } from '../../lib/destination/contract.ts'
 import { loadRow } from '../../lib/destination/ledger-row.ts'
-import { ApiFailure, inDoubt } from './failures.ts'
-import type { FileRange } from './file-ranges.ts'
-import { gzipLines, gzipRanges } from './gzip.ts'
-import type { Job, Jobs } from './jobs.ts'
-import type { Lease } from './lease.ts'
-import { LOADS, REJECTS, RESOURCES } from './ledger.ts'
-import type { MetadataCache } from './metadata-cache.ts'
-import { jobIdOf, type PendingLoad, rejectsStage, rowsPurpose, rowsStage, targetsOf } from './pending-loads.ts'
-import type { Table, Tables } from './tables.ts'
-
-/** A load whose files are written, or are being written while the first job uploads them. */
-export interface LoadPlan {
-  readonly pending: PendingLoad
-  /** Undefined if no job writes it. */
-  readonly table: Table | undefined
-  /**
-   * What to upload, by the table or partition that it is for; a target without uploads is emptied.
-   */
-  readonly uploads: ReadonlyMap<string, readonly (readonly FileRange[])[]>
-  readonly rejects: readonly FileRange[]
-  /** Resolves when nothing writes files any more, whether or not that has failed. */
-  readonly written: Promise<void>
-}
+import { ApiFailure } from './api/api-failure.ts'
+import type { Table, Tables } from './api/tables.ts'
+import { inDoubt } from './failures.ts'
+import type { Job, Jobs } from './jobs/jobs.ts'
+import { copyJob, loadJob, schemaOf } from './jobs/load-jobs.ts'
+import { jobIdOf, type PendingLoad, rejectsStage, rowsPurpose, rowsStage, targetsOf } from './jobs/pending-loads.ts'
+import type { LoadPlan } from './jobs/plan.ts'
+import { LOADS, type MetadataCache, REJECTS, RESOURCES } from './ledger.ts'
+import type { Lease } from './lock.ts'
+import { gzipLines } from './uploads/gzip.ts'
 
 export interface LoadsOptions {
   readonly tables: Tables
@@ -259,59 +246,4 @@ function firstPurposes(pending: PendingLoad): readonly string[] {
   const targets = targetsOf(pending)
   if (targets.length > 0) return targets.map(rowsPurpose)
   return [pending.hasRejects ? 'rejects' : 'ledger']
-}
-
-function schemaOf({ fields }: Table): unknown {
-  return { fields: fields.map(({ resource }) => resource) }
-}
-
-function loadJob(
-  tables: Tables,
-  pending: PendingLoad,
-  purpose: string,
-  target: string,
-  schema: unknown,
-  ranges: readonly FileRange[],
-): Job {
-  return {
-    id: jobIdOf(pending, purpose),
-    purpose: purpose.replace(/_.*/, ''),
-    writes: target,
-    isPartitioned: false,
-    configuration: {
-      load: {
-        destinationTable: tables.reference(target),
-        sourceFormat: 'NEWLINE_DELIMITED_JSON',
-        writeDisposition: 'WRITE_APPEND',
-        createDisposition: 'CREATE_NEVER',
-        schema,
-      },
-    },
-    content: () => gzipRanges(ranges),
-  }
-}
-
-function copyJob(
-  tables: Tables,
-  pending: PendingLoad,
-  purpose: string,
-  source: string,
-  target: string,
-  writeDisposition: string,
-  isPartitioned: boolean,
-): Job {
-  return {
-    id: jobIdOf(pending, purpose),
-    purpose: purpose.replace(/_.*/, ''),
-    writes: target,
-    isPartitioned,
-    configuration: {
-      copy: {
-        sourceTable: tables.reference(source),
-        destinationTable: tables.reference(target),
-        writeDisposition,
-        createDisposition: 'CREATE_NEVER',
-      },
-    },
-  }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { type JsonObject, textOf } from './json.ts'
+import { type JsonObject, textOf } from '../api/json.ts'
 
 /** A run that may hold the lease, as it introduces itself to other runs. */
 export interface LeaseOwner {
