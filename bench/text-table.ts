@@ -1,7 +1,7 @@
-/** A number, also with a range or a unit after it, or what stands where there is none. */
+/** Matches a number, possibly with a range or a unit, or a missing value. */
 const NUMBER = /^[-+]?\d|^(NULL|–)$/
 
-/** Rows of text under their headings, in columns as wide as they need. Columns of numbers are aligned to the right. */
+/** Formats rows as a table. Columns of numbers are right-aligned. */
 export function textTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = headings.map((heading, index) =>
     Math.max(...[heading, ...rows.map((row) => row[index] ?? '')].map(width)),
@@ -18,7 +18,7 @@ export function textTable(headings: readonly string[], rows: readonly (readonly 
   return [line(headings), line(widths.map((count) => '-'.repeat(count))), ...rows.map(line)].join('\n')
 }
 
-/** Characters as a reader counts them. */
+/** Counts characters as a reader does. */
 function width(text: string): number {
   return [...text].length
 }
