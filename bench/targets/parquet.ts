@@ -1,21 +1,21 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { detectingSql, toldSql } from '../baseline-sql.ts'
+import { detectingSql, typedSql } from '../baseline-sql.ts'
 import { query } from '../query.ts'
-import type { OpenPlace, Subject } from './place.ts'
+import type { OpenTarget, Subject } from './target.ts'
 
 const BASELINE = fileURLToPath(new URL('../baseline.ts', import.meta.url))
 
-/** A directory of Parquet files, beside what DuckDB's own `COPY … TO` takes for the same files. */
-export const openParquet: OpenPlace = async ({ paths, directory }) => {
+/** A directory of Parquet files, compared with DuckDB's own `COPY … TO` for the same files. */
+export const openParquet: OpenTarget = async ({ paths, directory }) => {
   const warehouse = join(directory, 'parquet')
   const copy = join(directory, 'copy.parquet')
   const clear = async () => {
     for (const path of [warehouse, copy]) await rm(path, { recursive: true, force: true })
     await mkdir(directory, { recursive: true })
   }
-  const factsOf = async (source: string) => {
+  const sizeOf = async (source: string) => {
     const counted = await query(`SELECT count(*) FROM ${source}`)
     const described = await query(`DESCRIBE SELECT * FROM ${source}`)
     return { rows: Number(counted.rows[0]?.[0]), columns: described.rows.length }
@@ -28,16 +28,16 @@ export const openParquet: OpenPlace = async ({ paths, directory }) => {
       args: [':memory:', `COPY (${select}) TO '${copy}' (FORMAT parquet, COMPRESSION zstd)`],
       cwd: directory,
     },
-    facts: () => factsOf(`read_parquet('${copy}')`),
+    size: () => sizeOf(`read_parquet('${copy}')`),
   })
   return {
     destination: `parquet:${warehouse}`,
     clear,
-    facts: () => factsOf(`read_parquet('${warehouse}/export/*/*.parquet', union_by_name = true)`),
+    size: () => sizeOf(`read_parquet('${warehouse}/export/*/*.parquet', union_by_name = true)`),
     async baselines() {
       return [
-        baseline('A: COPY TO, DuckDB finds the columns', detectingSql(paths)),
-        baseline('B: COPY TO, DuckDB is told the columns', await toldSql(paths)),
+        baseline('A: COPY TO, DuckDB detects the columns', detectingSql(paths)),
+        baseline('B: COPY TO, DuckDB with given columns', await typedSql(paths)),
       ]
     },
     [Symbol.asyncDispose]: clear,

@@ -1,14 +1,14 @@
 import { createServer, type RequestListener } from 'node:http'
 
-/** What Mixpanel says of the project that the benchmarks load. */
+/** Mixpanel's description of the project that the benchmarks load. */
 export const ME = JSON.stringify({
   status: 'ok',
   results: { user_name: 'bench', projects: { 1000: { name: 'bench', timezone: 'UTC', domain: 'mixpanel.com' } } },
 })
 
-/** Serves in the place of Mixpanel until standard input ends. Prints `{"url":…}`. */
-export function standIn(answer: RequestListener): void {
-  const server = createServer(answer)
+/** Serves instead of Mixpanel until standard input ends. Prints `{"url":…}`. */
+export function serveFakeMixpanel(listener: RequestListener): void {
+  const server = createServer(listener)
   server.listen(0, '127.0.0.1', () => {
     const address = server.address()
     const port = typeof address === 'object' ? address?.port : undefined

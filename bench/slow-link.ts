@@ -2,25 +2,25 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** A way to a server that is no faster than a line to it would be. */
-export interface Link extends AsyncDisposable {
-  /** In place of the server's own. */
+/** A connection to a server with limited bandwidth. */
+export interface SlowLink extends AsyncDisposable {
+  /** The URL to use instead of the server's. */
   readonly url: string
 }
 
-/** Timers are late by some of this, which is made up for. */
-const LATE_MS = 20
+/** How much delay of timers is compensated. */
+const TIMER_DELAY_MS = 20
 
-/** A link of so many bits a second to an HTTP server. All connections share it; what comes back is not held up. */
-export async function openLink(serverUrl: string, bitsPerSecond: number): Promise<Link> {
+/** Opens a link to an HTTP server. All connections share its bandwidth. Responses are not limited. */
+export async function openSlowLink(serverUrl: string, bitsPerSecond: number): Promise<SlowLink> {
   const { hostname, port } = new URL(serverUrl)
   const sockets = new Set<Socket>()
-  /** When all that has been sent so far is through. */
-  let throughAt = 0
-  const carry = async (from: Socket, to: Socket) => {
+  /** When everything sent so far has arrived. */
+  let arrivedAt = 0
+  const forward = async (from: Socket, to: Socket) => {
     for await (const data of from as AsyncIterable<Buffer>) {
-      throughAt = Math.max(performance.now() - LATE_MS, throughAt) + (data.length * 8000) / bitsPerSecond
-      const wait = throughAt - performance.now()
+      arrivedAt = Math.max(performance.now() - TIMER_DELAY_MS, arrivedAt) + (data.length * 8000) / bitsPerSecond
+      const wait = arrivedAt - performance.now()
       if (wait > 0) await sleep(wait)
       if (!to.write(data)) await once(to, 'drain')
     }
@@ -34,7 +34,7 @@ export async function openLink(serverUrl: string, bitsPerSecond: number): Promis
       socket.on('error', destroy).on('close', () => sockets.delete(socket))
     }
     server.pipe(client)
-    carry(client, server).catch(destroy)
+    forward(client, server).catch(destroy)
   }).listen(0, '127.0.0.1')
   await once(proxy, 'listening')
   const address = proxy.address()

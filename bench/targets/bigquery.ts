@@ -2,28 +2,28 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startEmulator } from '../../test/bigquery-emulator/server.ts'
-import { openLink } from '../link.ts'
 import { query } from '../query.ts'
-import type { TableFacts } from '../table-facts.ts'
-import type { OpenPlace, Place, Subject } from './place.ts'
+import { openSlowLink } from '../slow-link.ts'
+import type { TableSize } from '../table-size.ts'
+import type { OpenTarget, Subject, Target } from './target.ts'
 
 const UPLOAD = fileURLToPath(new URL('../upload-baseline.ts', import.meta.url))
 const PROJECT = 'proj'
 
-const FAR_BITS_PER_SECOND = 100_000_000
+const REMOTE_BITS_PER_SECOND = 100_000_000
 
-/** BigQuery's emulator, beside what uploading the same rows as a ready gzip file takes there. */
-export const openBigQuery: OpenPlace = (options) => openOver(undefined, options)
+/** BigQuery's emulator, compared with uploading the same rows as a prepared gzip file. */
+export const openBigQuery: OpenTarget = (options) => openWithBandwidth(undefined, options)
 
-/** The same, as far away as the real one is from most. */
-export const openFarBigQuery: OpenPlace = (options) => openOver(FAR_BITS_PER_SECOND, options)
+/** The same over a slow link, as BigQuery usually is. */
+export const openRemoteBigQuery: OpenTarget = (options) => openWithBandwidth(REMOTE_BITS_PER_SECOND, options)
 
-async function openOver(
+async function openWithBandwidth(
   bitsPerSecond: number | undefined,
-  { directory, readyRows }: Parameters<OpenPlace>[0],
-): Promise<Place> {
+  { directory, loadedRows }: Parameters<OpenTarget>[0],
+): Promise<Target> {
   const emulator = await startEmulator()
-  const link = bitsPerSecond === undefined ? undefined : await openLink(emulator.url, bitsPerSecond)
+  const link = bitsPerSecond === undefined ? undefined : await openSlowLink(emulator.url, bitsPerSecond)
   const endpoint = link?.url ?? emulator.url
   const api = `${emulator.url}/bigquery/v2/projects/${PROJECT}/datasets`
   const clear = async () => {
@@ -31,7 +31,7 @@ async function openOver(
       await fetch(`${api}/${dataset}?deleteContents=true`, { method: 'DELETE' })
     }
   }
-  const factsOf = async (table: string): Promise<TableFacts> => {
+  const sizeOf = async (table: string): Promise<TableSize> => {
     const [dataset, name] = table.split('.')
     const response = await fetch(`${api}/${dataset}/tables/${name}`)
     const { numRows, schema } = (await response.json()) as { numRows: string; schema: { fields: unknown[] } }
@@ -40,14 +40,14 @@ async function openOver(
   return {
     destination: `bigquery://${PROJECT}/mixpanel?endpoint=${encodeURIComponent(endpoint)}`,
     clear,
-    facts: () => factsOf('mixpanel.export'),
+    size: () => sizeOf('mixpanel.export'),
     async baselines() {
-      const { file, schema } = await readyFile(directory, await readyRows())
+      const { file, schema } = await prepareFile(directory, await loadedRows())
       const upload: Subject = {
-        name: 'A: upload of ready gzip',
+        name: 'A: upload of prepared gzip',
         prepare: clear,
         program: { script: UPLOAD, args: [endpoint, PROJECT, 'bare', file, schema], cwd: directory },
-        facts: () => factsOf('bare.export'),
+        size: () => sizeOf('bare.export'),
       }
       return [upload]
     },
@@ -58,7 +58,7 @@ async function openOver(
   }
 }
 
-/** What DuckDB calls a type, and BigQuery. Others have one name in both. */
+/** BigQuery's types by DuckDB's. All others have the same name in both. */
 const TYPES: Readonly<Record<string, string>> = {
   VARCHAR: 'STRING',
   DOUBLE: 'FLOAT64',
@@ -67,9 +67,9 @@ const TYPES: Readonly<Record<string, string>> = {
   'TIMESTAMP WITH TIME ZONE': 'TIMESTAMP',
 }
 
-/** The rows of a database file as gzip NDJSON, and their schema as JSON. */
-async function readyFile(directory: string, database: string): Promise<{ file: string; schema: string }> {
-  const file = join(directory, 'ready.ndjson.gz')
+/** Returns the rows of a database file as gzip NDJSON, and their schema as JSON. */
+async function prepareFile(directory: string, database: string): Promise<{ file: string; schema: string }> {
+  const file = join(directory, 'prepared.ndjson.gz')
   if (!existsSync(file)) {
     await query(`COPY mixpanel.export TO '${file}' (FORMAT json, COMPRESSION gzip)`, database)
   }

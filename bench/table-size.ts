@@ -1,12 +1,13 @@
 import { query } from './query.ts'
 
-/** What a load left. */
-export interface TableFacts {
+/** The size of a loaded table. */
+export interface TableSize {
   readonly rows: number
   readonly columns: number
 }
 
-export async function tableFacts(path: string, table: string): Promise<TableFacts> {
+/** Counts the rows and columns of a table in a DuckDB file. */
+export async function tableSize(path: string, table: string): Promise<TableSize> {
   const counted = await query(`SELECT count(*) FROM ${table}`, path)
   const described = await query(`DESCRIBE ${table}`, path)
   return { rows: Number(counted.rows[0]?.[0]), columns: described.rows.length }
