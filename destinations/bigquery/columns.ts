@@ -4,7 +4,7 @@ import { MixloadError } from '../../lib/errors.ts'
 import { columnRow } from '../../lib/ledger-row.ts'
 import { assertColumns, assertTableName, descriptionOf, layoutOf, TYPE_NAMES } from './dialect.ts'
 import { gzipLines } from './gzip.ts'
-import type { Jobs } from './jobs.ts'
+import { appendTo, type Jobs } from './jobs.ts'
 import type { JsonObject } from './json.ts'
 import { COLUMNS, RESOURCES } from './ledger.ts'
 import type { MetadataCache } from './metadata-cache.ts'
@@ -81,15 +81,7 @@ async function record({ tables, cache, jobs }: ColumnContext, name: string, colu
       purpose: 'columns',
       writes: COLUMNS,
       isPartitioned: true,
-      configuration: {
-        load: {
-          destinationTable: tables.reference(COLUMNS),
-          sourceFormat: 'NEWLINE_DELIMITED_JSON',
-          writeDisposition: 'WRITE_APPEND',
-          createDisposition: 'CREATE_NEVER',
-          schema: RESOURCES[COLUMNS].schema,
-        },
-      },
+      configuration: { load: { ...appendTo(tables.reference(COLUMNS)), schema: RESOURCES[COLUMNS].schema } },
       content: () => gzipLines(lines),
     })
   } catch (error) {

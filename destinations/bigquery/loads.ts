@@ -4,7 +4,8 @@ import { ledgerRow } from '../../lib/ledger-row.ts'
 import { ApiFailure, inDoubt, stepFailure } from './failures.ts'
 import type { FileRange } from './file-ranges.ts'
 import { gzipLines, gzipRanges } from './gzip.ts'
-import type { Job, Jobs } from './jobs.ts'
+import { appendTo, type Job, type Jobs } from './jobs.ts'
+import type { JsonObject } from './json.ts'
 import type { Lease } from './lease.ts'
 import { LOADS, REJECTS, RESOURCES } from './ledger.ts'
 import type { MetadataCache } from './metadata-cache.ts'
@@ -134,14 +135,12 @@ export class Loads {
 
   /** Does all that leaves no trace in the tables that others read. */
   async #stage({ pending, table, uploads, rejects }: LoadPlan, signal: AbortSignal): Promise<void> {
-    const { tables } = this.#options
+    const { jobs } = this.#options
     if (pending.hasRejects) {
       const stage = rejectsStage(pending)
-      await this.#createStage(stage, RESOURCES[REJECTS].schema, {}, signal)
-      await this.#options.jobs.run(
-        loadJob(tables, pending, 'stage_rejects', stage, RESOURCES[REJECTS].schema, rejects),
-        signal,
-      )
+      const { schema } = RESOURCES[REJECTS]
+      await this.#createStage(stage, schema, {}, signal)
+      await jobs.run(this.#loadJob(pending, 'stage_rejects', stage, schema, rejects), signal)
     }
     for (const [target, groups] of uploads) {
       if (groups.length < 2 || table === undefined) continue
@@ -150,7 +149,7 @@ export class Loads {
       await this.#createStage(stage, schema, table.layout, signal)
       for (const [index, ranges] of groups.entries()) {
         const purpose = `stage_${rowsPurpose(target)}_${index}`
-        await this.#options.jobs.run(loadJob(tables, pending, purpose, stage, schema, ranges), signal)
+        await jobs.run(this.#loadJob(pending, purpose, stage, schema, ranges), signal)
       }
     }
   }
@@ -229,31 +228,50 @@ export class Loads {
   }
 
   #rowsJob({ pending, uploads }: LoadPlan, table: Table, target: string): Job {
-    const { tables } = this.#options
     const [ranges = [], ...more] = uploads.get(target) ?? []
     const purpose = rowsPurpose(target)
     const isPartition = target !== pending.table
+    const isPartitioned = table.dayColumn !== undefined
     const writeDisposition = pending.mode.kind === 'append' ? 'WRITE_APPEND' : 'WRITE_TRUNCATE'
     if (more.length > 0) {
       const stage = rowsStage(pending, target)
       const source = isPartition ? `${stage}${target.slice(target.indexOf('$'))}` : stage
-      return copyJob(tables, pending, purpose, source, target, writeDisposition, table.dayColumn !== undefined)
+      return { ...this.#copyJob(pending, purpose, source, target, writeDisposition), isPartitioned }
     }
-    const job = loadJob(tables, pending, purpose, target, schemaOf(table), ranges)
     // A whole table that is replaced takes its schema and its layout from the job.
     const layout = writeDisposition === 'WRITE_TRUNCATE' && !isPartition ? table.layout : {}
-    const load = { ...(job.configuration.load as object), writeDisposition, ...layout }
-    return { ...job, isPartitioned: table.dayColumn !== undefined, configuration: { load } }
+    const options = { writeDisposition, ...layout }
+    return { ...this.#loadJob(pending, purpose, target, schemaOf(table), ranges, options), isPartitioned }
   }
 
   #rejectsJob(pending: PendingLoad): Job {
-    return copyJob(this.#options.tables, pending, 'rejects', rejectsStage(pending), REJECTS, 'WRITE_APPEND', false)
+    return this.#copyJob(pending, 'rejects', rejectsStage(pending), REJECTS)
   }
 
   #ledgerJob(pending: PendingLoad): Job {
-    const job = loadJob(this.#options.tables, pending, 'ledger', LOADS, RESOURCES[LOADS].schema, [])
+    const job = this.#loadJob(pending, 'ledger', LOADS, RESOURCES[LOADS].schema, [])
     const line = JSON.stringify(ledgerRow(pending.record))
     return { ...job, isPartitioned: true, content: () => gzipLines([line]) }
+  }
+
+  #loadJob(
+    pending: PendingLoad,
+    purpose: string,
+    target: string,
+    schema: unknown,
+    ranges: readonly FileRange[],
+    options: JsonObject = {},
+  ): Job {
+    const load = { ...appendTo(this.#options.tables.reference(target)), schema, ...options }
+    return { ...jobOf(pending, purpose, target), configuration: { load }, content: () => gzipRanges(ranges) }
+  }
+
+  #copyJob(pending: PendingLoad, purpose: string, source: string, target: string, disposition = 'WRITE_APPEND'): Job {
+    const { tables } = this.#options
+    const [sourceTable, destinationTable] = [tables.reference(source), tables.reference(target)]
+    const dispositions = { writeDisposition: disposition, createDisposition: 'CREATE_NEVER' }
+    const configuration = { copy: { sourceTable, destinationTable, ...dispositions } }
+    return { ...jobOf(pending, purpose, target), configuration }
   }
 }
 
@@ -268,53 +286,6 @@ function schemaOf({ fields }: Table): unknown {
   return { fields: fields.map(({ resource }) => resource) }
 }
 
-function loadJob(
-  tables: Tables,
-  pending: PendingLoad,
-  purpose: string,
-  target: string,
-  schema: unknown,
-  ranges: readonly FileRange[],
-): Job {
-  return {
-    id: jobIdOf(pending, purpose),
-    purpose: purpose.replace(/_.*/, ''),
-    writes: target,
-    isPartitioned: false,
-    configuration: {
-      load: {
-        destinationTable: tables.reference(target),
-        sourceFormat: 'NEWLINE_DELIMITED_JSON',
-        writeDisposition: 'WRITE_APPEND',
-        createDisposition: 'CREATE_NEVER',
-        schema,
-      },
-    },
-    content: () => gzipRanges(ranges),
-  }
-}
-
-function copyJob(
-  tables: Tables,
-  pending: PendingLoad,
-  purpose: string,
-  source: string,
-  target: string,
-  writeDisposition: string,
-  isPartitioned: boolean,
-): Job {
-  return {
-    id: jobIdOf(pending, purpose),
-    purpose: purpose.replace(/_.*/, ''),
-    writes: target,
-    isPartitioned,
-    configuration: {
-      copy: {
-        sourceTable: tables.reference(source),
-        destinationTable: tables.reference(target),
-        writeDisposition,
-        createDisposition: 'CREATE_NEVER',
-      },
-    },
-  }
+function jobOf(pending: PendingLoad, purpose: string, target: string): Omit<Job, 'configuration'> {
+  return { id: jobIdOf(pending, purpose), purpose: purpose.replace(/_.*/, ''), writes: target, isPartitioned: false }
 }
