@@ -6,7 +6,7 @@ import { isStatus } from './api/api-failure.ts'
 import { type JsonObject, textOf } from './api/json.ts'
 import type { Table, Tables } from './api/tables.ts'
 import { assertColumns, assertTableName, descriptionOf, layoutOf, TYPE_NAMES } from './dialect.ts'
-import type { Jobs } from './jobs/jobs.ts'
+import { appendTo, type Jobs } from './jobs/jobs.ts'
 import { COLUMNS, type MetadataCache, RESOURCES } from './ledger.ts'
 import { gzipLines } from './uploads/gzip.ts'
 import type { BigQueryAddress } from './url.ts'
@@ -72,15 +72,7 @@ async function record({ tables, cache, jobs }: ColumnContext, name: string, colu
       purpose: 'columns',
       writes: COLUMNS,
       isPartitioned: true,
-      configuration: {
-        load: {
-          destinationTable: tables.reference(COLUMNS),
-          sourceFormat: 'NEWLINE_DELIMITED_JSON',
-          writeDisposition: 'WRITE_APPEND',
-          createDisposition: 'CREATE_NEVER',
-          schema: RESOURCES[COLUMNS].schema,
-        },
-      },
+      configuration: { load: { ...appendTo(tables.reference(COLUMNS)), schema: RESOURCES[COLUMNS].schema } },
       content: () => gzipLines(lines),
     })
   } catch (error) {

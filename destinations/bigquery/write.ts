@@ -118,14 +118,12 @@ export class Loads {
 
   /** Does all that leaves no trace in the tables that others read. */
   async #stage({ pending, table, uploads, rejects }: LoadPlan, signal: AbortSignal): Promise<void> {
-    const { tables } = this.#options
+    const { jobs } = this.#options
     if (pending.hasRejects) {
       const stage = rejectsStage(pending)
-      await this.#createStage(stage, RESOURCES[REJECTS].schema, {}, signal)
-      await this.#options.jobs.run(
-        loadJob(tables, pending, 'stage_rejects', stage, RESOURCES[REJECTS].schema, rejects),
-        signal,
-      )
+      const { schema } = RESOURCES[REJECTS]
+      await this.#createStage(stage, schema, {}, signal)
+      await jobs.run(loadJob(this.#options.tables, pending, 'stage_rejects', stage, schema, rejects), signal)
     }
     for (const [target, groups] of uploads) {
       if (groups.length < 2 || table === undefined) continue
@@ -134,7 +132,7 @@ export class Loads {
       await this.#createStage(stage, schema, table.layout, signal)
       for (const [index, ranges] of groups.entries()) {
         const purpose = `stage_${rowsPurpose(target)}_${index}`
-        await this.#options.jobs.run(loadJob(tables, pending, purpose, stage, schema, ranges), signal)
+        await jobs.run(loadJob(this.#options.tables, pending, purpose, stage, schema, ranges), signal)
       }
     }
   }
@@ -213,25 +211,27 @@ export class Loads {
   }
 
   #rowsJob({ pending, uploads }: LoadPlan, table: Table, target: string): Job {
-    const { tables } = this.#options
     const [ranges = [], ...more] = uploads.get(target) ?? []
     const purpose = rowsPurpose(target)
     const isPartition = target !== pending.table
+    const isPartitioned = table.dayColumn !== undefined
     const writeDisposition = pending.mode.kind === 'append' ? 'WRITE_APPEND' : 'WRITE_TRUNCATE'
     if (more.length > 0) {
       const stage = rowsStage(pending, target)
       const source = isPartition ? `${stage}${target.slice(target.indexOf('$'))}` : stage
-      return copyJob(tables, pending, purpose, source, target, writeDisposition, table.dayColumn !== undefined)
+      return { ...copyJob(this.#options.tables, pending, purpose, source, target, writeDisposition), isPartitioned }
     }
-    const job = loadJob(tables, pending, purpose, target, schemaOf(table), ranges)
     // A whole table that is replaced takes its schema and its layout from the job.
     const layout = writeDisposition === 'WRITE_TRUNCATE' && !isPartition ? table.layout : {}
-    const load = { ...(job.configuration.load as object), writeDisposition, ...layout }
-    return { ...job, isPartitioned: table.dayColumn !== undefined, configuration: { load } }
+    const options = { writeDisposition, ...layout }
+    return {
+      ...loadJob(this.#options.tables, pending, purpose, target, schemaOf(table), ranges, options),
+      isPartitioned,
+    }
   }
 
   #rejectsJob(pending: PendingLoad): Job {
-    return copyJob(this.#options.tables, pending, 'rejects', rejectsStage(pending), REJECTS, 'WRITE_APPEND', false)
+    return copyJob(this.#options.tables, pending, 'rejects', rejectsStage(pending), REJECTS)
   }
 
   #ledgerJob(pending: PendingLoad): Job {

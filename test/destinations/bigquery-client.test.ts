@@ -16,7 +16,7 @@ class Signed extends PassThroughClient {
   }
 }
 
-/** A request as the server has received it. */
+/** A request that the server has received. */
 interface Received {
   readonly method: string
   readonly url: string
@@ -24,7 +24,7 @@ interface Received {
   readonly body: string
 }
 
-describe('Google’s client over our transport', () => {
+describe('Google’s client with mixload’s transport', () => {
   let server: Server
   let received: Received[]
   let answer: (response: ServerResponse, request: Received) => void
@@ -62,7 +62,7 @@ describe('Google’s client over our transport', () => {
     return address.port
   }
 
-  it('signs each request and says who sends it', async () => {
+  it('signs each request and names mixload as its sender', async () => {
     await client.withSignal().dataset('d').table('größe').getMetadata()
     await client.upload({ job: {}, content: () => lines() })
     expect(received.map(({ method, url }) => `${method} ${url}`)).toEqual([
@@ -82,14 +82,14 @@ describe('Google’s client over our transport', () => {
     expect(received[0]?.headers['if-match']).toBe('abc')
   })
 
-  it('sends what fails again as often as we say, and no oftener', async () => {
+  it('repeats a failing request as often as the timing says, without retries of its own', async () => {
     answer = (response) => json(response, 503, { error: { code: 503, errors: [{ reason: 'backendError' }] } })
     const call = client.withSignal().dataset('d').getMetadata()
     await expect(call).rejects.toMatchObject({ name: 'ApiFailure', status: 503, reason: 'backendError' })
     expect(received).toHaveLength(1 + QUICK.retries)
   })
 
-  it('ends a request when it is aborted, and sends it no more', async () => {
+  it('ends a request when it is aborted, and sends no more', async () => {
     const reason = new Error('enough')
     const abort = new AbortController()
     const closed = Promise.withResolvers<void>()
@@ -116,7 +116,7 @@ describe('Google’s client over our transport', () => {
     }
   })
 
-  it('leaves no connection behind when it is closed, not even of a request that is not answered', async () => {
+  it('ends all connections when it is closed, also that of an unanswered request', async () => {
     await client.withSignal().dataset('d').getMetadata()
     answer = () => {}
     const unanswered = client.withSignal().dataset('d').getMetadata()
@@ -127,11 +127,11 @@ describe('Google’s client over our transport', () => {
   })
 
   it.each([
-    ['a page of a proxy', 'text/html', '<html>Sign in to the network</html>'],
+    ['a proxy’s page', 'text/html', '<html>Sign in to the network</html>'],
     ['an answer that is cut off', 'application/json', '{"jobReference":'],
     ['an answer without what Google’s client expects', 'application/json', '{}'],
     ['a list', 'application/json', '[]'],
-  ])('takes %s for no answer', async (_, type, body) => {
+  ])('treats %s like a lost answer', async (_, type, body) => {
     answer = (response) => void response.writeHead(200, { 'content-type': type }).end(body)
     const google = client.withSignal()
     for (const call of [
@@ -143,7 +143,7 @@ describe('Google’s client over our transport', () => {
     }
   })
 
-  it('goes to the endpoint that it was given, whatever the environment says', async () => {
+  it('sends to its endpoint, and ignores BIGQUERY_EMULATOR_HOST', async () => {
     vi.stubEnv('BIGQUERY_EMULATOR_HOST', 'http://127.0.0.1:1/bigquery/v2')
     const other = clientOf()
     await other.withSignal().dataset('d').getMetadata()
@@ -151,14 +151,14 @@ describe('Google’s client over our transport', () => {
     expect(received).toHaveLength(1)
   })
 
-  it('keeps texts that look like a placeholder of Google’s', async () => {
+  it('does not replace {{projectId}} in texts', async () => {
     answer = (response) => json(response, 200, { tableReference: { tableId: 't' } })
     const description = 'Mixpanel property {{projectId}}'
     await client.withSignal().dataset('d').createTable('t', { description })
     expect(JSON.parse(received[0]?.body ?? '')).toMatchObject({ description })
   })
 
-  it('shows no token in what fails', async () => {
+  it('shows no token in its errors', async () => {
     const failures: unknown[] = []
     for (const broken of [
       (response: ServerResponse) => json(response, 403, { error: { code: 403, errors: [{ reason: 'accessDenied' }] } }),

@@ -56,7 +56,7 @@ describe('credentials for BigQuery', () => {
     await rm(directory, { recursive: true, force: true })
   })
 
-  /** Credentials that are changed for a token at the server here. */
+  /** Credentials that the server above exchanges for a token. */
   async function keyFile(port: number): Promise<string> {
     const subject = join(directory, 'subject')
     await writeFile(subject, 'hush-hush')
@@ -84,11 +84,11 @@ describe('credentials for BigQuery', () => {
     expect(tokensGiven).toBe(1)
   })
 
-  it('are sent to no endpoint of the user’s own, nor looked for', async () => {
+  it('are neither looked for nor sent if the user names an endpoint', async () => {
     expect(await headersOf(credentialsFor({ ...ADDRESS, endpoint: 'http://127.0.0.1:9' }))).toEqual({})
   })
 
-  it('are sent to an endpoint for which a file is named', async () => {
+  it('are sent to an endpoint if a key file is named', async () => {
     const credentials = credentialsFor({
       ...ADDRESS,
       endpoint: 'https://example.com',
@@ -97,7 +97,7 @@ describe('credentials for BigQuery', () => {
     expect(await headersOf(credentials)).toMatchObject({ authorization: 'Bearer token-1' })
   })
 
-  it('that are refused say so, and are not shown', async () => {
+  it('that are refused are reported, and not shown', async () => {
     answer = { status: 400, body: { error: 'invalid_grant', error_description: 'bad subject' } }
     const failure = await expectFailure(
       headersOf(credentialsFor({ ...ADDRESS, keyFile: await keyFile(portOf()) })),
@@ -109,10 +109,10 @@ describe('credentials for BigQuery', () => {
   })
 
   it.each([
-    ['a service account', '{"type":"service_account","client_email":"a@b","private_key":"hush-hush"}'],
-    ['no JSON', '{"type":"service_account","private_key":hush-hush}'],
-    ['no object', '"hush-hush"'],
-  ])('of a file with %s that can’t be used are not shown', async (_, text) => {
+    ['the key of a service account', '{"type":"service_account","client_email":"a@b","private_key":"hush-hush"}'],
+    ['invalid JSON', '{"type":"service_account","private_key":hush-hush}'],
+    ['a string', '"hush-hush"'],
+  ])('of a file with %s that cannot be used are not shown', async (_, text) => {
     const path = join(directory, 'bad.json')
     await writeFile(path, text)
     const warned = vi.spyOn(console, 'warn').mockReturnValue()
@@ -122,7 +122,7 @@ describe('credentials for BigQuery', () => {
     expect(inspect(failure, { depth: null, showHidden: true })).not.toContain('hush-hush')
   })
 
-  it('of a file are used without a word on the console', async () => {
+  it('of a file are used without output to the console', async () => {
     const warned = vi.spyOn(console, 'warn')
     await headersOf(credentialsFor({ ...ADDRESS, keyFile: await keyFile(portOf()) }))
     expect(warned).not.toHaveBeenCalled()
@@ -132,17 +132,17 @@ describe('credentials for BigQuery', () => {
   it.each([
     ['a user', { type: 'authorized_user', client_id: 'id', client_secret: 'hush-hush', refresh_token: 'hush-hush' }],
     ['a service account', { type: 'service_account', client_email: 'a@b', private_key: PRIVATE_KEY }],
-  ])('of %s that can’t be exchanged for a token now are tried again, and are not shown', async (_, key) => {
+  ])('of %s can be tried again if Google cannot be reached, and are not shown', async (_, key) => {
     const path = join(directory, 'key.json')
     await writeFile(path, JSON.stringify(key))
-    // Where nothing listens.
+    // Nothing listens there.
     vi.stubEnv('HTTPS_PROXY', 'http://127.0.0.1:1')
     const failure = await headersOf(credentialsFor({ ...ADDRESS, keyFile: path })).catch((error: unknown) => error)
     expect(failure).toMatchObject({ isTransient: true })
     expect(inspect(failure, { depth: null, showHidden: true })).not.toMatch(/hush-hush|PRIVATE KEY/)
   })
 
-  it('that are nowhere to be found say what to do, and nothing is sent unsigned', async () => {
+  it('that are not found say what to do, and nothing is sent unsigned', async () => {
     for (const name of ['HOME', 'CLOUDSDK_CONFIG']) vi.stubEnv(name, directory)
     vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', '')
     vi.stubEnv('METADATA_SERVER_DETECTION', 'none')
@@ -158,7 +158,7 @@ describe('credentials for BigQuery', () => {
     await client.close()
   })
 
-  it('that can’t be asked for now are asked for later', async () => {
+  it('that could not be exchanged are exchanged later', async () => {
     const path = await keyFile(1)
     const credentials = credentialsFor({ ...ADDRESS, keyFile: path })
     await expect(headersOf(credentials)).rejects.toMatchObject({ isTransient: true })
@@ -166,7 +166,7 @@ describe('credentials for BigQuery', () => {
     expect(await headersOf(credentials)).toMatchObject({ authorization: 'Bearer token-1' })
   })
 
-  it('whose file is missing or no key fail when it is opened', async () => {
+  it('whose file is missing or not a key fail when the destination is opened', async () => {
     await writeFile(join(directory, 'broken.json'), '{"type":')
     const engine = await newEngine(directory)
     for (const name of ['missing.json', 'broken.json']) {

@@ -11,7 +11,7 @@ import { rowsOf } from './bigquery-rows.ts'
 import { kill, startProcess, told } from './child-process.ts'
 import { newEngine } from './engine.ts'
 
-/** For a server that is near and has no limits. */
+/** For a local server without quotas. */
 export const QUICK: Partial<Timing> = {
   retryDelayMs: 20,
   pollMs: 10,
@@ -46,7 +46,7 @@ export function startChild(
   return startProcess('bigquery-child.ts', [mode, project, endpoint ?? '', dataset, directory])
 }
 
-/** A dataset of its own for each store. */
+/** Creates a dataset for each store. */
 export function bigqueryHarness(place: () => Promise<BigQueryPlace>, name: string): DestinationHarness {
   return {
     name,

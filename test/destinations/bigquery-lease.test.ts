@@ -24,7 +24,7 @@ const ELSEWHERE = { id: 'other', pid: 7, host: 'elsewhere', machine: 'another' }
 const inMs = (milliseconds: number) => new Date(Date.now() + milliseconds).toISOString()
 
 describe('the lease', () => {
-  it('keeps a second run out, and says who has it and until when', async () => {
+  it('keeps a second run out, and names its owner and when it expires', async () => {
     await using place = await fakePlace()
     const owner = place.client('one')
     await owner.open(unaborted())
@@ -43,7 +43,7 @@ describe('the lease', () => {
     await place.client('two').open(unaborted())
   })
 
-  it.each(['new', 'known'])('of a %s dataset is given to one of many who ask at once', async (kind) => {
+  it.each(['new', 'known'])('of a %s dataset goes to one of many runs that start at once', async (kind) => {
     await using place = await fakePlace()
     if (kind === 'known') {
       const before = place.client('before')
@@ -58,7 +58,7 @@ describe('the lease', () => {
     }
   })
 
-  it('of a run elsewhere that is no longer heard of ends by itself, by the server’s clock', async () => {
+  it('of a run elsewhere that stops renewing it expires by the server’s clock', async () => {
     await using place = await fakePlace()
     await place.client('one').open(unaborted())
     putNote(place, { holder: ELSEWHERE, expiresAt: inMs(LEASE_MS) })
@@ -78,7 +78,7 @@ describe('the lease', () => {
     await using place = await fakePlace()
     await place.client('one').open(unaborted())
     putNote(place, { holder: { ...(noteIn(place).holder as object), ...change } })
-    // Only where the system says what runs.
+    // Only Linux tells which processes run.
     if (process.platform === 'linux') await place.client('two').open(unaborted())
   })
 
@@ -192,6 +192,6 @@ describe('the lease', () => {
     const reader = place.client('reader')
     await reader.openToRead(unaborted())
     expect(await reader.ledger(TABLE)).toHaveLength(1)
-    expect(place.fake.asked.filter(({ client, method }) => client === 'reader' && method !== 'GET')).toEqual([])
+    expect(place.fake.requests.filter(({ client, method }) => client === 'reader' && method !== 'GET')).toEqual([])
   })
 })

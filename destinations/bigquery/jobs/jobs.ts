@@ -105,12 +105,7 @@ export class Jobs {
 
   /** Occupies an id with a job that appends no rows. Returns the job that has the id. */
   async #occupy(jobId: string, signal: AbortSignal | undefined): Promise<JobState> {
-    const load = {
-      destinationTable: this.#options.placeholderTable,
-      sourceFormat: 'NEWLINE_DELIMITED_JSON',
-      writeDisposition: 'WRITE_APPEND',
-      createDisposition: 'CREATE_NEVER',
-    }
+    const load = appendTo(this.#options.placeholderTable)
     const placeholder = { purpose: PLACEHOLDER, configuration: { load }, content: () => gzipLines([]) }
     return (await this.#send(jobId, placeholder, signal)).state
   }
@@ -162,6 +157,12 @@ export class Jobs {
     }
     return state
   }
+}
+
+/** A load configuration that appends NDJSON to an existing table. */
+export function appendTo(destinationTable: JsonObject): JsonObject {
+  const dispositions = { writeDisposition: 'WRITE_APPEND', createDisposition: 'CREATE_NEVER' }
+  return { destinationTable, sourceFormat: 'NEWLINE_DELIMITED_JSON', ...dispositions }
 }
 
 function attemptId(id: string, attempt: number): string {
