@@ -45,19 +45,23 @@ function typescriptParts(text: string): readonly Part[] {
   const [error] = errors
   if (error !== undefined) throw new Error(error.message)
   const parts: Part[] = comments.map(({ start, end }) => ({ kind: 'comment', start, end }))
-  const modules = new Set<number>()
+  const skipped = new Set<number>()
   const note = (kind: Part['kind'], start: number, end: number) => {
-    if (!modules.has(start)) parts.push({ kind, start, end })
+    if (!skipped.has(start)) parts.push({ kind, start, end })
   }
   // The path of a module is not prose, and the visitor sees the import before its path.
   const skip = ({ source }: { source: { start: number } | null }) => {
-    if (source !== null) modules.add(source.start)
+    if (source !== null) skipped.add(source.start)
   }
   new Visitor({
     ImportDeclaration: skip,
     ExportNamedDeclaration: skip,
     ExportAllDeclaration: skip,
     ImportExpression: skip,
+    // A member is read where it is declared; members of others, such as `some` of arrays, are not ours to name.
+    MemberExpression({ computed, property }) {
+      if (!computed) skipped.add(property.start)
+    },
     Literal(node) {
       if (typeof node.value === 'string') note('string', node.start, node.end)
     },
