@@ -136,10 +136,8 @@ async function execute(command: Command, flags: Readonly<Record<string, unknown>
 }
 
 async function failed(error: unknown, signal: AbortSignal, output: Output): Promise<number> {
-  const { firstFailure, MixloadError } = await import('../lib/core/errors.ts')
-  const failure = signal.aborted
-    ? new MixloadError('INTERRUPTED', 'Stopped. What is committed stays; run again to go on.')
-    : firstFailure(error)
+  const { MixloadError, runFailure } = await import('../lib/core/errors.ts')
+  const failure = runFailure(error, signal)
   output.fail(failure)
   return failure instanceof MixloadError ? failure.exitCode : 1
 }

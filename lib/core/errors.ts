@@ -121,6 +121,12 @@ export function firstFailure(error: unknown): unknown {
   return isBoth ? firstFailure(error.suppressed) : error
 }
 
+/** What a run failed of: INTERRUPTED if it was aborted, else the first error. */
+export function runFailure(error: unknown, signal: AbortSignal): unknown {
+  if (!signal.aborted) return firstFailure(error)
+  return new MixloadError('INTERRUPTED', 'Stopped. What is committed stays; run again to continue.')
+}
+
 /** The message of anything thrown, with those of its causes if they add something. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)

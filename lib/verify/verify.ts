@@ -26,16 +26,12 @@ export interface VerifyResult extends Comparison {
   readonly requests: number
 }
 
-export interface VerifyOptions {
-  /** By which share of Mixpanel's a count may be off, from 0 to 1; 0 where left out. */
-  readonly tolerance?: number
-}
-
 /**
- * Compares the events of each day and name in `export_latest` with what Mixpanel's reports count.
+ * Compares the events of each day and name in `export_latest` with what Mixpanel's reports count. `tolerance`: by which
+ * share of Mixpanel's a count may be off, from 0 to 1.
  * @throws MixloadError CONFIG_INVALID where there are no whole days, or the destination answers no queries.
  */
-export async function verifyCounts(session: Session, { tolerance = 0 }: VerifyOptions = {}): Promise<VerifyResult> {
+export async function verifyCounts(session: Session, tolerance: number): Promise<VerifyResult> {
   const { settings, onProgress, signal } = session
   if (!(tolerance >= 0 && tolerance <= 1)) {
     throw new MixloadError('CONFIG_INVALID', 'The tolerance must be a share from 0 to 1.')
