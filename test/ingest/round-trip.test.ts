@@ -293,6 +293,6 @@ describe('profiles', () => {
         }
       }
     },
-    timeLimitMs(120_000),
+    timeLimitMs(300_000),
   )
 })

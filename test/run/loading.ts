@@ -77,8 +77,8 @@ export async function openWorkshop(): Promise<Workshop> {
         hosts: apiHosts('us', apiUrl),
         credentials: more.credentials ?? { kind: 'service-account', user: 'someone', secret: 'secret' },
         projectId: more.projectId ?? '1',
-        firstByteTimeoutMs: 5000,
-        idleTimeoutMs: 5000,
+        firstByteTimeoutMs: 60_000,
+        idleTimeoutMs: 60_000,
       })
       const budget = new RequestBudget(directory, 'query', { perHour: 0, perSecond: 0 })
       const tally = new StreamTally(stream, client)

@@ -114,7 +114,7 @@ describe('the views of all streams have the same rows', () => {
     ['Postgres', () => postgresHarness(18)],
     ['Parquet', () => PARQUET],
     ['BigQuery', () => bigqueryHarness(bigQuery, 'bigquery')],
-  ])('in %s', { timeout: 120_000 }, async (_, harness) => {
+  ])('in %s', async (_, harness) => {
     expect(await contentsOf(harness())).toEqual(await reference)
   })
 })
