@@ -68,7 +68,7 @@ function print(output: Output, { differences, uncounted, compared, days, request
   for (const { day, event, warehouse, mixpanel } of differences) {
     output.print(`${day}  ${event}: ${warehouse} in the warehouse, ${mixpanel} in Mixpanel`)
   }
-  if (uncounted.length > 0) output.print(`Mixpanel gives no counts of: ${uncounted.join(', ')}`)
+  if (uncounted.length > 0) output.print(`Mixpanel has no counts of: ${uncounted.join(', ')}`)
   output.print(
     `${days.length} days from ${days[0]} to ${days.at(-1)}: ${compared} counts compared in ${requests} requests, ${differences.length} differ`,
   )

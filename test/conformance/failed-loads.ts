@@ -128,7 +128,7 @@ export function failedLoads(harness: DestinationHarness): void {
   })
 
   describe('after a failed load', () => {
-    it('nothing of it appears when the destination is opened anew', async () => {
+    it('nothing of it appears after the destination is reopened', async () => {
       await using store = await openStore(harness)
       await makeTable(store.destination)
       await load(store.destination, 'load-1', relationOf(COLUMNS, [thing('before')]))

@@ -117,7 +117,7 @@ export function interruptedLoads(harness: DestinationHarness): void {
     }
   })
 
-  it('an abort about the time of the commit leaves all of it or nothing, and the ledger tells which', async () => {
+  it('an abort around the commit leaves all of it or nothing, and the ledger agrees', async () => {
     await using store = await openStore(harness)
     const { atomicLedger } = store.destination.supports
     await makeTable(store.destination)

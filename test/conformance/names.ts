@@ -65,12 +65,12 @@ export function names(harness: DestinationHarness): void {
       expect(identifierBytesMax).toBeGreaterThanOrEqual(NAME_BYTES_MAX)
       const longest = nameOfBytes(identifierBytesMax)
       expect(Buffer.byteLength(longest)).toBe(identifierBytesMax)
-      const other = `${longest.slice(0, -1)}${'y'.repeat(Buffer.byteLength(longest.slice(-1)))}`
-      const given = [property(longest), property(other)]
-      const row = { [longest]: 'one', [other]: 'other' }
+      const sibling = `${longest.slice(0, -1)}${'y'.repeat(Buffer.byteLength(longest.slice(-1)))}`
+      const given = [property(longest), property(sibling)]
+      const row = { [longest]: 'one', [sibling]: 'other' }
       await makeTable(store.destination, given)
       await load(store.destination, 'load-1', relationOf(given, [row]))
-      expect((await store.destination.columns(TABLE)).slice(0, 2).map(({ name }) => name)).toEqual([longest, other])
+      expect((await store.destination.columns(TABLE)).slice(0, 2).map(({ name }) => name)).toEqual([longest, sibling])
       expect(values(await store.readRows(TABLE))).toEqual([row])
     })
 

@@ -42,20 +42,20 @@ export function readers(harness: DestinationHarness): void {
       await makeTable(destination)
       await load(destination, 'load-1', relationOf(COLUMNS, [thing('old')]))
       const controller = new AbortController()
-      const { promise: asked, resolve } = Promise.withResolvers<void>()
+      const { promise: requested, resolve } = Promise.withResolvers<void>()
       let hasEnded = false
       const loading = load(destination, 'load-2', whenAsked(LONG, resolve), { mode, signal: controller.signal })
         .catch(() => {})
         .finally(() => {
           hasEnded = true
         })
-      await asked
+      await requested
       const [reading] = await Promise.allSettled([store.readFromOutside(TABLE)])
       expect(hasEnded).toBe(false)
       controller.abort(new Error('enough'))
       await loading
       if (destination.supports.readersDuringLoad) expect(reading?.status).toBe('fulfilled')
-      // Where replacing is no one step, the old rows may be gone already.
+      // If replacing takes several steps, the old rows may already be gone.
       const isOldKept = destination.supports.atomicReplace || mode.kind === 'append'
       if (reading?.status === 'fulfilled' && isOldKept) expect(rowsByLoad(reading.value)).toEqual({ 'load-1': 1 })
     })

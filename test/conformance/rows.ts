@@ -151,7 +151,7 @@ export function sorted(rows: readonly StoredRow[]): readonly StoredRow[] {
       .toSorted()
       .map((name) => `${name}=${typeof row[name]}:${row[name]}`)
       .join('\u001f')
-  return rows.toSorted((one, other) => (key(one) < key(other) ? -1 : 1))
+  return rows.toSorted((a, b) => (key(a) < key(b) ? -1 : 1))
 }
 
 /** The different values of a column. */

@@ -179,7 +179,7 @@ describe('a proxy', () => {
 })
 
 describe('TLS', () => {
-  it('with a certificate that nobody vouches for ends the run at once and says what to do', async () => {
+  it('with an untrusted certificate ends the run at once and says what to do', async () => {
     await using place = await Workplace.create()
     await using server = await FaultServer.start(good, TLS)
     const ran = await backfill(place, `https://localhost:${server.port}`)
@@ -197,7 +197,7 @@ describe('TLS', () => {
     await expectNothing(place)
   })
 
-  it('with a certificate that NODE_EXTRA_CA_CERTS vouches for is like any other', async () => {
+  it('with a certificate that NODE_EXTRA_CA_CERTS trusts is accepted', async () => {
     await using place = await Workplace.create()
     await using server = await FaultServer.start(good, TLS)
     const url = `https://localhost:${server.port}`
