@@ -18,7 +18,7 @@ import { makeViews, type ViewShape } from './run/views.ts'
 import { settingsFromEnvironment as fromEnvironment, settingsFrom } from './settings.ts'
 import { repairDays, type VerifyResult, verifyCounts } from './verify/verify.ts'
 
-export type { Column, ColumnRole, ColumnType } from './columns/column.ts'
+export { COLUMN_TYPES, type Column, type ColumnRole, type ColumnType } from './columns/column.ts'
 export {
   ERROR_CODES,
   type ErrorCode,
@@ -27,9 +27,9 @@ export {
   isFailure,
   MixloadError,
 } from './core/errors.ts'
-export type { KnownColumn, LoadRecord, WriteMode } from './destination/contract.ts'
+export type { KnownColumn, LoadRecord, NewColumn, WriteMode } from './destination/contract.ts'
 export type { Scope, Selection } from './destination/selection.ts'
-export type { Region } from './mixpanel/regions.ts'
+export { REGIONS, type Region } from './mixpanel/regions.ts'
 export type { OnProgress, ProgressEvent, SliceEvent } from './progress.ts'
 export type { Finding } from './run/check.ts'
 export type { PlannedBudget, PlannedStream, RunPlan } from './run/plan-run.ts'
@@ -37,8 +37,8 @@ export type { SettingsInput } from './run/settings-input.ts'
 export type { StreamStatus } from './run/status.ts'
 export type { SkippedItem, SkippedSlice, StreamResult, StreamSummary } from './run/tally.ts'
 export type { ViewShape } from './run/views.ts'
-export type { StreamName } from './settings.ts'
-export type { AnySlice, FileSlice, Slice, WholeTable } from './slices.ts'
+export { STREAMS, type StreamName } from './settings.ts'
+export type { AnySlice, FileSlice, Slice, StreamSlice, WholeTable } from './slices.ts'
 export type { DayRows } from './time/day-tally.ts'
 export type { Day } from './time/days.ts'
 export type { Comparison, Difference } from './verify/compare.ts'
