@@ -39,7 +39,7 @@ export function identities(harness: DestinationHarness): void {
     const { destination } = store
     await destination.addColumns('export', newColumns([...EXPORT_COLUMNS, ...columns]))
     const path = destination.pathInViews('export')
-    await destination.putViews(viewsOf(destination.supports, 'export', path, await destination.columns('export')))
+    await destination.putViews(viewsOf(destination.capabilities, 'export', path, await destination.columns('export')))
     const rows = said.map((one, at): StoredRow => {
       const { mp_distinct_ids: ids, ...texts } = one
       const json = ids === undefined ? {} : { mp_distinct_ids: JSON.stringify(ids) }
