@@ -28,7 +28,7 @@ const CONSUMER = `
 import { isFailure, MixloadError } from 'mixload'
 import { createClient, type DeliveryNotice, type IngestClient } from 'mixload/client'
 import { runDestinationConformance } from 'mixload/conformance'
-import { type CreateDestination, inTurns, quoteName } from 'mixload/destination'
+import { type CreateDriver, type DestinationConnection, ENGINE_CAPABILITIES, quoteName } from 'mixload/destination'
 import { type Fault, type Simulator, startSimulator } from 'mixload/simulator'
 
 const notices: DeliveryNotice[] = []
@@ -44,38 +44,34 @@ export async function send(): Promise<number> {
   return accepted
 }
 
-export const createDestination: CreateDestination = ({ url, engine }) => {
-  const connected = engine.connect()
-  return inTurns({
-    supports: {
-      dialect: 'duckdb',
-      nameQuote: '"',
-      identifierBytesMax: 63,
+export const createDriver: CreateDriver = ({ url, engine }) => {
+  const connect = async (): Promise<DestinationConnection> => {
+    const connection = await engine.connect()
+    return {
+      isLost: false,
+      readLedger: async () => [],
+      readColumns: async () => [],
+      async createColumns() {},
+      async write({ rows }) {
+        rows?.verify((await connection.all(rows.query)).length)
+      },
+      close: async () => connection.close(),
+    }
+  }
+  return {
+    capabilities: {
+      ...ENGINE_CAPABILITIES,
       columnsMax: 1000,
-      valuesPerRowMax: Infinity,
-      loadsPerDayMax: Infinity,
-      daysPerLoadMax: Infinity,
       atomicReplace: true,
       atomicLedger: true,
       readersDuringLoad: true,
       queries: false,
     },
     description: url,
-    async open() {},
-    async openToRead() {},
-    columns: async () => [],
-    async addColumns() {},
-    ledger: async () => [],
-    async load(relation, _target, record) {
-      const rows = await (await connected).all(relation.query)
-      if (rows.length !== relation.rowCount) throw new MixloadError('COUNT_MISMATCH', 'Another number of rows.')
-      return { ...record, loadedAt: new Date() }
-    },
     pathInViews: (table) => quoteName(table),
-    async putViews() {},
-    query: async () => 0,
-    async [Symbol.asyncDispose]() {},
-  })
+    connect,
+    connectToRead: connect,
+  }
 }
 
 export const wasClosed = (error: unknown) => isFailure(error, 'CLOSED')

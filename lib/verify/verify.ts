@@ -1,6 +1,6 @@
 import { MixloadError } from '../core/errors.ts'
 import { DEFAULT_RETRIES } from '../core/retry.ts'
-import type { Destination } from '../destination/contract.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
 import { Requester } from '../mixpanel/requester.ts'
 import { loadStreams } from '../run/load-streams.ts'
 import { wholeDaysOf } from '../run/plan.ts'
@@ -39,7 +39,7 @@ export async function verifyCounts(session: Session, tolerance: number): Promise
   await using client = createClient(settings, onProgress)
   await using warehouse = await openWarehouse(session)
   const { destination } = warehouse
-  if (!destination.supports.queries) {
+  if (!destination.capabilities.queries) {
     throw new MixloadError(
       'CONFIG_INVALID',
       `${destination.description} cannot be asked for counts: it answers no queries. Name another --destination.`,
@@ -79,7 +79,7 @@ async function allNames(
   return [...new Set([...existing, ...listed])].sort()
 }
 
-async function chosenDays(settings: Settings, destination: Destination, clock: DayClock): Promise<readonly Day[]> {
+async function chosenDays(settings: Settings, destination: Warehouse, clock: DayClock): Promise<readonly Day[]> {
   const stream = exportStream(settings)
   const whole = wholeDaysOf(stream, await destination.ledger(stream.name), clock)
   const last = settings.to ?? yesterdayOf(clock.zone, Date.now())

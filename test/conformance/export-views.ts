@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
-import type { Destination } from '../../lib/destination/contract.ts'
+import type { Warehouse } from '../../lib/destination/warehouse.ts'
 import { viewsOf } from '../../lib/views/views.ts'
 import { type Cell, type DestinationHarness, openStore, type StoredRow } from './harness.ts'
 import { load, newColumns, property, relationOf, unaborted } from './rows.ts'
@@ -24,9 +24,9 @@ function event(mark: string, given: StoredRow = {}): StoredRow {
   }
 }
 
-async function putExportViews(destination: Destination): Promise<void> {
+async function putExportViews(destination: Warehouse): Promise<void> {
   await destination.putViews(
-    viewsOf(destination.supports, 'export', destination.pathInViews('export'), await destination.columns('export')),
+    viewsOf(destination.capabilities, 'export', destination.pathInViews('export'), await destination.columns('export')),
   )
 }
 

@@ -27,7 +27,7 @@ export function latestViews(harness: DestinationHarness): void {
     const { destination } = store
     await destination.addColumns(table, newColumns([...GIVEN, ...OWN_COLUMNS]))
     const columns = await destination.columns(table)
-    const views = viewsOf(destination.supports, table, destination.pathInViews(table), columns)
+    const views = viewsOf(destination.capabilities, table, destination.pathInViews(table), columns)
     expect(views.map(({ name }) => name)).toEqual([`${table}_latest`])
     await destination.putViews(views)
     for (const [at, rows] of batches.entries()) {

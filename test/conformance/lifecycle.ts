@@ -12,7 +12,7 @@ export function lifecycle(harness: DestinationHarness): void {
 
     it('promises limits that columns and names fit into', async () => {
       await using store = await newStore(harness)
-      const { identifierBytesMax, columnsMax } = store.destination.supports
+      const { identifierBytesMax, columnsMax } = store.destination.capabilities
       expect(identifierBytesMax).toBeGreaterThanOrEqual(63)
       expect(columnsMax).toBeGreaterThanOrEqual(1000)
     })

@@ -61,7 +61,7 @@ export function names(harness: DestinationHarness): void {
 
     it('of as many bytes as promised are kept apart to the last byte', async () => {
       await using store = await openStore(harness)
-      const { identifierBytesMax } = store.destination.supports
+      const { identifierBytesMax } = store.destination.capabilities
       expect(identifierBytesMax).toBeGreaterThanOrEqual(NAME_BYTES_MAX)
       const longest = nameOfBytes(identifierBytesMax)
       expect(Buffer.byteLength(longest)).toBe(identifierBytesMax)
@@ -76,7 +76,7 @@ export function names(harness: DestinationHarness): void {
 
     it('of one byte more than promised are kept whole or refused, never cut off', async () => {
       await using store = await openStore(harness)
-      const long = property(nameOfBytes(store.destination.supports.identifierBytesMax + 1))
+      const long = property(nameOfBytes(store.destination.capabilities.identifierBytesMax + 1))
       const plain = property('plain')
       await makeTable(store.destination, [plain])
       const accepted = await store.destination.addColumns(TABLE, newColumns([long])).then(

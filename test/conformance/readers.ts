@@ -27,9 +27,9 @@ export function readers(harness: DestinationHarness): void {
       const before = { 'load-1': 1 }
       const after = mode.kind === 'append' ? { 'load-1': 1, 'load-2': 5000 } : { 'load-2': 5000 }
       // Whoever can't be read during a load may refuse to be, but must not show anything in between.
-      if (destination.supports.readersDuringLoad) expect(during?.status).toBe('fulfilled')
+      if (destination.capabilities.readersDuringLoad) expect(during?.status).toBe('fulfilled')
       if (during?.status === 'fulfilled') {
-        const allowed = destination.supports.atomicReplace ? [before, after] : [before, after, {}]
+        const allowed = destination.capabilities.atomicReplace ? [before, after] : [before, after, {}]
         expect(allowed).toContainEqual(rowsByLoad(during.value))
       }
       await destination[Symbol.asyncDispose]()
@@ -42,21 +42,21 @@ export function readers(harness: DestinationHarness): void {
       await makeTable(destination)
       await load(destination, 'load-1', relationOf(COLUMNS, [thing('old')]))
       const controller = new AbortController()
-      const { promise: requested, resolve } = Promise.withResolvers<void>()
+      const { promise: asked, resolve } = Promise.withResolvers<void>()
       let hasEnded = false
       const loading = load(destination, 'load-2', whenAsked(LONG, resolve), { mode, signal: controller.signal })
         .catch(() => {})
         .finally(() => {
           hasEnded = true
         })
-      await requested
+      await asked
       const [reading] = await Promise.allSettled([store.readFromOutside(TABLE)])
       expect(hasEnded).toBe(false)
       controller.abort(new Error('enough'))
       await loading
-      if (destination.supports.readersDuringLoad) expect(reading?.status).toBe('fulfilled')
+      if (destination.capabilities.readersDuringLoad) expect(reading?.status).toBe('fulfilled')
       // If replacing takes several steps, the old rows may already be gone.
-      const isOldKept = destination.supports.atomicReplace || mode.kind === 'append'
+      const isOldKept = destination.capabilities.atomicReplace || mode.kind === 'append'
       if (reading?.status === 'fulfilled' && isOldKept) expect(rowsByLoad(reading.value)).toEqual({ 'load-1': 1 })
     })
   })
@@ -80,7 +80,7 @@ export function readers(harness: DestinationHarness): void {
     for (let at = 0; at < 5; at++) await load(destination, `load-${at}`, manyRows(2000, DAY))
     isLoading = false
     await watching
-    if (destination.supports.readersDuringLoad) expect(looks.length).toBeGreaterThan(0)
+    if (destination.capabilities.readersDuringLoad) expect(looks.length).toBeGreaterThan(0)
     for (const { ledger, rows } of looks) {
       for (const id of ledger) expect(rows[String(id)]).toBe(2000)
       for (const count of Object.values(rows)) expect(count).toBe(2000)

@@ -91,7 +91,7 @@ async function contentsOf(harness: DestinationHarness): Promise<Contents> {
         serviceAccount: serviceAccount.user,
         groups: { company: '-12' },
         engagePageSize: 7,
-        engageHistory: destination.supports.queries,
+        engageHistory: destination.capabilities.queries,
       },
     )
     const budget = new RequestBudget(directory, 'query', { perHour: 0, perSecond: 0 })
@@ -106,7 +106,7 @@ async function contentsOf(harness: DestinationHarness): Promise<Contents> {
     }
     const columns: Record<string, unknown> = {}
     const tables: Record<string, readonly StoredRow[]> = {}
-    const changes = destination.supports.queries ? ['engage_changes'] : []
+    const changes = destination.capabilities.queries ? ['engage_changes'] : []
     for (const table of [...TABLES, ...changes]) {
       const known = await destination.columns(table)
       columns[table] = known.map(({ name, type, role, property, owner }) => ({ name, type, role, property, owner }))

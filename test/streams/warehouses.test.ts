@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import type { Destination } from '../../lib/destination/contract.ts'
+import type { Warehouse } from '../../lib/destination/warehouse.ts'
 import { ANNOTATIONS_STREAM } from '../../lib/streams/annotations.ts'
 import { COHORT_MEMBERS_STREAM } from '../../lib/streams/cohort-members.ts'
 import { COHORTS_STREAM } from '../../lib/streams/cohorts.ts'
@@ -45,7 +45,7 @@ function comparable(cell: unknown): unknown {
 }
 
 /** Profiles and members that come on two pages each, and once more after a change. */
-async function loadProfiles({ simulator, run }: SimulatedProject, destination: Destination): Promise<void> {
+async function loadProfiles({ simulator, run }: SimulatedProject, destination: Warehouse): Promise<void> {
   const paged = { destination, settings: { engagePageSize: 2 } }
   simulator.profiles.set('cem', '{"account":9007199254740993,"plan":"pro","tags":["a",1.50]}')
   simulator.cohorts.set({ id: 9, name: 'All', members: ['ann', 'bob', 'cem'] })
