@@ -8,9 +8,11 @@ interface SourceJson {
 const sourceJson = JSON as unknown as SourceJson
 
 /**
- * Parses JSON so that `JSON.stringify` of the result, or of a part of it, keeps the digits of every number. A number that
- * JavaScript would write differently becomes an object: see {@link numberOfRaw}. Throws a SyntaxError.
- * @param isLost returns whether a number must become an object, given its value and its source text.
+ * Parses JSON so that `JSON.stringify` of the result, or of a part of it, keeps the digits of every
+ * number. A number that JavaScript would write differently becomes an object: see
+ * {@link numberOfRaw}. Throws a SyntaxError.
+ * @param isLost returns whether a number must become an object, given its value and its source
+ *   text.
  */
 export function parseLossless(
   text: string,
@@ -26,7 +28,10 @@ export function rawInteger(text: string): object {
   return sourceJson.rawJSON(BigInt(text).toString())
 }
 
-/** The number of a value from {@link parseLossless}, as exact as a double can be; undefined for other values. */
+/**
+ * The number of a value from {@link parseLossless}, as exact as a double can be; undefined for
+ * other values.
+ */
 export function numberOfRaw(value: unknown): number | undefined {
   if (typeof value === 'number') return value
   return sourceJson.isRawJSON(value) ? Number(value.rawJSON) : undefined

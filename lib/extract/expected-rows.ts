@@ -10,7 +10,8 @@ interface ComparedRows extends ExpectedRows {
 
 /**
  * Compares the rows that came with what Mixpanel counts, and reports differences.
- * @throws MixloadError COUNT_MISMATCH where fewer rows came than there are, unless that is believed by now.
+ * @throws MixloadError COUNT_MISMATCH where fewer rows came than there are, unless that is believed
+ *   by now.
  */
 export async function assertExpected(
   inputs: readonly TableInput[],

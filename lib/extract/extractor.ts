@@ -27,9 +27,14 @@ export interface ExtractOptions {
   readonly onProgress: OnProgress
 }
 
-/** Failures after which a slice is read again from its first request: what came so far is discarded. */
+/**
+ * Failures after which a slice is read again from its first request: what came so far is discarded.
+ */
 const RESTARTS = ['SESSION_LOST', 'COUNT_MISMATCH'] as const
-/** How often: what comes out the same each time will not get better, and each time costs all requests of the slice. */
+/**
+ * How often: what comes out the same each time will not get better, and each time costs all
+ * requests of the slice.
+ */
 const RESTARTS_MAX = 2
 
 /** Responses that nothing shows to be whole, until two in a row are equally long. */
@@ -52,7 +57,10 @@ interface Reading {
 export class Extractor implements SliceSource<StreamSlice> {
   readonly sliceFailures: readonly ErrorCode[]
   readonly #options: ExtractOptions
-  /** Of a streamed stream: identities of the records in the slice's bodies since one of them broke off; undefined before. */
+  /**
+   * Of a streamed stream: identities of the records in the slice's bodies since one of them broke
+   * off; undefined before.
+   */
   #seen: Set<string> | undefined
   #startedAt = new Date()
 
@@ -92,7 +100,10 @@ export class Extractor implements SliceSource<StreamSlice> {
     }
   }
 
-  /** A slice whole; a single day that does not come whole, by the smaller requests that the stream has for it. */
+  /**
+   * A slice whole; a single day that does not come whole, by the smaller requests that the stream
+   * has for it.
+   */
   async #readOrNarrow(slice: StreamSlice, signal: AbortSignal): Promise<TablesRows> {
     const { stream, inputs } = this.#options
     try {
@@ -126,7 +137,9 @@ export class Extractor implements SliceSource<StreamSlice> {
     }
   }
 
-  /** Reads a slice until it comes whole and checked; `isAlone`: it shares its fields with no other. */
+  /**
+   * Reads a slice until it comes whole and checked; `isAlone`: it shares its fields with no other.
+   */
   async #read(slice: StreamSlice, isAlone: boolean, signal: AbortSignal): Promise<TablesRows> {
     const { stream, onProgress } = this.#options
     const believed = new Set<ErrorCode>()
@@ -272,7 +285,10 @@ export class Extractor implements SliceSource<StreamSlice> {
     return isAllOfOneDay(slice) && firstDay !== null ? { ...rows, dayRows: { [firstDay]: rows.summary.rows } } : rows
   }
 
-  /** Lines that are not JSON are requested once more; that none can be read is no reason to empty a table. */
+  /**
+   * Lines that are not JSON are requested once more; that none can be read is no reason to empty a
+   * table.
+   */
   #assertReadable({ name, summary }: SpooledRows, believed: ReadonlySet<ErrorCode>): void {
     const { rows, rejects, damaged } = summary
     if (rows === 0 && rejects > 0 && this.#options.stream.replication === 'full-table') {
@@ -312,7 +328,9 @@ class LinesUnreadable extends MixloadError {
   }
 }
 
-/** Not where the cause is the same: then the stream has started over by itself, and it did not help. */
+/**
+ * Not where the cause is the same: then the stream has started over by itself, and it did not help.
+ */
 function mayRestart(error: unknown): error is MixloadError {
   if (error instanceof LinesUnreadable) return true
   return isFailure(error, ...RESTARTS) && !isFailure(error.cause, error.code)
@@ -335,7 +353,10 @@ function isAllOfOneDay(slice: StreamSlice): boolean {
   return hasDays(slice) && slice.firstDay === slice.lastDay && slice.since === undefined
 }
 
-/** How the times of a slice are read. Rows requested by when they were processed are filed under their own days. */
+/**
+ * How the times of a slice are read. Rows requested by when they were processed are filed under
+ * their own days.
+ */
 function clockOf({ table }: TableInput, slice: StreamSlice): EventClock | undefined {
   if (!table.lines.isTimed || !hasDays(slice)) return undefined
   const clock = eventClock(slice.firstDay, slice.lastDay)

@@ -28,8 +28,8 @@ export interface FileExtractOptions {
 }
 
 /**
- * Reads files of lines to the spool, one after the other. A load's id is made from its file's content, so a file that the
- * ledger has is recognized wherever it lies and whatever it is called.
+ * Reads files of lines to the spool, one after the other. A load's id is made from its file's
+ * content, so a file that the ledger has is recognized wherever it lies and whatever it is called.
  */
 export class FileExtractor implements SliceSource<FileSlice> {
   readonly sliceFailures = [...ANSWER_FAILURES, 'FILE_REFUSED'] as const
@@ -46,15 +46,16 @@ export class FileExtractor implements SliceSource<FileSlice> {
   }
 
   /**
-   * @throws MixloadError FILE_REFUSED, BODY_TRUNCATED or BODY_UNREADABLE, which concern this file alone; CONFIG_INVALID
-   *   where the table takes no more loads today.
+   * @throws MixloadError FILE_REFUSED, BODY_TRUNCATED or BODY_UNREADABLE, which concern this file
+   *   alone; CONFIG_INVALID where the table takes no more loads today.
    */
   async extract(slice: FileSlice, signal: AbortSignal): Promise<Extracted<FileSlice>> {
     const { input, onProgress } = this.#options
     const startedAt = new Date()
     onProgress({ kind: 'slice-started', stream: input.table.name, slice })
     try {
-      // Only a file of a size that was loaded may have been loaded itself: then hashing it first saves the rest.
+      // Only a file of a size that was loaded may have been loaded itself: then hashing it first
+      // saves the rest.
       const size = slice.file === STANDARD_INPUT ? undefined : await sizeOf(slice.file)
       const isLoaded = size !== undefined && this.#sizes.has(size) && (await this.#isLoaded(slice, signal))
       if (isLoaded) return { kind: 'already-loaded' }
@@ -142,13 +143,18 @@ export class FileExtractor implements SliceSource<FileSlice> {
   }
 }
 
-/** Refuses a file of whose lines none is a record: it would count as loaded, and fill the rejects. */
+/**
+ * Refuses a file of whose lines none is a record: it would count as loaded, and fill the rejects.
+ */
 function assertRecords({ summary: { rows, rejects } }: SpooledRows, noun: string): void {
   if (rows > 0 || rejects === 0) return
   throw new MixloadError('BODY_UNREADABLE', `Not a Mixpanel export: none of its ${rejects} lines is a valid ${noun}.`)
 }
 
-/** An id like those of other loads, made from what was loaded: as a UUID of version 8, which is for such uses. */
+/**
+ * An id like those of other loads, made from what was loaded: as a UUID of version 8, which is for
+ * such uses.
+ */
 function loadIdOf(stream: string, sha256: string): string {
   const digest = createHash('sha256').update(`${stream}\n${sha256}`).digest()
   digest[6] = ((digest[6] as number) & 0x0f) | 0x80

@@ -1,7 +1,10 @@
 import type { BodySummary } from '../scan/body-reader.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
 
-/** The rows of several parts of one slice as one, by table. The parts must be in the order in which they came. */
+/**
+ * The rows of several parts of one slice as one, by table. The parts must be in the order in which
+ * they came.
+ */
 export function joinedRows(parts: readonly (readonly SpooledRows[])[]): readonly SpooledRows[] {
   const tables = parts[0] ?? []
   return tables.map((_, at) => joinedParts(parts.flatMap((part) => part[at] ?? [])))

@@ -1,4 +1,7 @@
-/** Slots for keys, of 8 bytes each; half of them are used. Memory that is not touched need not be made. */
+/**
+ * Slots for keys, of 8 bytes each; half of them are used. Memory that is not touched need not be
+ * made.
+ */
 const SLOTS_MIN = 2 ** 17
 const SLOTS_MAX = 2 ** 21
 const GROWTH = 4
@@ -6,8 +9,9 @@ const GROWTH = 4
 const BACKSLASH = 0x5c
 
 /**
- * Tells, in memory that does not grow, whether keys are surely all different. It keeps hashes of 64 bits of up to a
- * million keys, so it may be unsure of keys that are different, but is never sure where two are equal.
+ * Tells, in memory that does not grow, whether keys are surely all different. It keeps hashes of 64
+ * bits of up to a million keys, so it may be unsure of keys that are different, but is never sure
+ * where two are equal.
  */
 export class SeenKeys {
   #slots = new Uint32Array(2 * SLOTS_MIN)

@@ -13,7 +13,10 @@ export interface TableInputOptions extends TableRowsOptions {
   readonly valuesPerRowMax: number
 }
 
-/** Reads the lines of one table during a run. Its columns are numbered and named once for all slices. */
+/**
+ * Reads the lines of one table during a run. Its columns are numbered and named once for all
+ * slices.
+ */
 export class TableInput {
   readonly table: StreamTable
   readonly registry: ColumnRegistry

@@ -34,8 +34,9 @@ const FIRST_DAY = '2000-01-01'
 const DAYS_AHEAD = 3660
 
 /**
- * The annotations, all of them each time, since nothing tells when one was changed or deleted. A service account reads
- * the API that Mixpanel documents; a project secret opens only the one before it.
+ * The annotations, all of them each time, since nothing tells when one was changed or deleted. A
+ * service account reads the API that Mixpanel documents; a project secret opens only the one before
+ * it.
  */
 export const ANNOTATIONS_STREAM: Stream = {
   name: 'annotations',
@@ -61,7 +62,10 @@ export const ANNOTATIONS_STREAM: Stream = {
   },
 }
 
-/** The API that Mixpanel documents; undefined for a project secret. Without filters: it is not sure which names are heeded. */
+/**
+ * The API that Mixpanel documents; undefined for a project secret. Without filters: it is not sure
+ * which names are heeded.
+ */
 export function currentRequest({ serviceAccount, projectId }: Settings): ApiRequest | undefined {
   if (serviceAccount === undefined || projectId === undefined) return undefined
   return { family: 'app', path: `/api/app/projects/${projectId}/annotations`, query: {} }
@@ -87,7 +91,10 @@ async function askOld({ ask }: StreamContext, today: Day, signal: AbortSignal): 
   }
 }
 
-/** An annotation with its moment, by the offset in its text, or by the project's zone where there is none. */
+/**
+ * An annotation with its moment, by the offset in its text, or by the project's zone where there is
+ * none.
+ */
 export function annotationRecord(annotation: JsonObject, zone: string): JsonObject {
   const { date } = annotation
   const moment = typeof date === 'string' ? momentIn(date, zone) : undefined

@@ -12,8 +12,8 @@ export type JsonObject = Readonly<Record<string, unknown>>
 const INEXACT = KIND.longInteger | KIND.bigNumber
 
 /**
- * The JSON of an answer's body. A number that a double does not hold to the digit is kept as it was written, for
- * `JSON.stringify` and {@link numberOf}. `what` is how messages call the answer.
+ * The JSON of an answer's body. A number that a double does not hold to the digit is kept as it was
+ * written, for `JSON.stringify` and {@link numberOf}. `what` is how messages call the answer.
  * @throws MixloadError BODY_UNREADABLE
  */
 export function parseAnswer(body: Buffer, what: string): unknown {
@@ -30,7 +30,10 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRaw(value)
 }
 
-/** The nearest number to a value of {@link parseAnswer}, or to a text that is a number; undefined for anything else. */
+/**
+ * The nearest number to a value of {@link parseAnswer}, or to a text that is a number; undefined
+ * for anything else.
+ */
 export function numberOf(value: unknown): number | undefined {
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : numberOfRaw(value)
   return Number.isFinite(number) ? number : undefined
@@ -38,7 +41,10 @@ export function numberOf(value: unknown): number | undefined {
 
 const INTEGER = /^-?\d+$/
 
-/** A record in which these members, where they are texts of a whole number, are that number, to the digit. */
+/**
+ * A record in which these members, where they are texts of a whole number, are that number, to the
+ * digit.
+ */
 export function withIntegers(record: JsonObject, members: readonly string[]): JsonObject {
   const texts = members.filter((name) => {
     const value = record[name]
@@ -61,7 +67,9 @@ export function objectsOf(answer: unknown, member: string, what: string): readon
   })
 }
 
-/** The failure of an answer that is JSON, but none of the forms that Mixpanel is known to answer in. */
+/**
+ * The failure of an answer that is JSON, but none of the forms that Mixpanel is known to answer in.
+ */
 export function unknownForm(what: string): MixloadError {
   return new MixloadError('BODY_UNREADABLE', `${what} answered in a form that is not known. Please report this.`)
 }

@@ -5,8 +5,8 @@ import { addDays, dayInZone, earlier } from '../time/days.ts'
 import type { StreamContext } from './stream.ts'
 
 /**
- * Asks for days, and where the last ones lie after the project's today, for those before. Gives what `read` makes of the
- * body; undefined where all days lie there.
+ * Asks for days, and where the last ones lie after the project's today, for those before. Gives
+ * what `read` makes of the body; undefined where all days lie there.
  * @throws MixloadError of what the answer means otherwise.
  */
 export async function askDays<T>(

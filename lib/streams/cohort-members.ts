@@ -27,7 +27,8 @@ const COHORT_MEMBERS: StreamTable = {
 const COHORT_TRIES = 3
 
 /**
- * Who is in each saved cohort, as of now: Mixpanel computes a cohort when it is asked for. At least one request a cohort.
+ * Who is in each saved cohort, as of now: Mixpanel computes a cohort when it is asked for. At least
+ * one request a cohort.
  */
 export const COHORT_MEMBERS_STREAM: Stream = {
   name: TABLE,
@@ -97,7 +98,8 @@ async function* membersOf(
       for await (const { lines } of profilePages(context, query, signal)) yield { table: TABLE, lines }
       break
     } catch (error) {
-      // Its members come once more, of which the table's key keeps one each; the other cohorts need not be read again.
+      // Its members come once more, of which the table's key keeps one each; the other cohorts need
+      // not be read again.
       if (!isFailure(error, 'SESSION_LOST')) throw error
       // With its like as the cause, so that not all is read anew after that.
       if (tries === COHORT_TRIES) throw new MixloadError('SESSION_LOST', error.message, { cause: error })

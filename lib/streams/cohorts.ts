@@ -47,7 +47,10 @@ export function cohortsIn(body: Buffer): readonly JsonObject[] {
   return cohorts
 }
 
-/** The saved cohorts. Nothing tells when one was changed or deleted, so all of them are read each time. */
+/**
+ * The saved cohorts. Nothing tells when one was changed or deleted, so all of them are read each
+ * time.
+ */
 export const COHORTS_STREAM: Stream = {
   name: 'cohorts',
   tables: [COHORTS],

@@ -21,7 +21,10 @@ function profileTable(name: string, whose: string): StreamTable {
   }
 }
 
-/** A stream of profiles, all of which are read each time: Mixpanel does not tell which were changed or deleted. */
+/**
+ * A stream of profiles, all of which are read each time: Mixpanel does not tell which were changed
+ * or deleted.
+ */
 function profileStream(table: StreamTable, formOf: (settings: Settings) => Readonly<Record<string, string>>): Stream {
   const { name } = table
   return {
@@ -52,8 +55,8 @@ export const ENGAGE_STREAM: Stream = {
 }
 
 /**
- * The profiles of groups: a stream and a table, `group_NAME`, for each group key of the settings. `engageWhere` and
- * `engageProperties` are about people and do not hold for them.
+ * The profiles of groups: a stream and a table, `group_NAME`, for each group key of the settings.
+ * `engageWhere` and `engageProperties` are about people and do not hold for them.
  */
 export function groupStreams({ groups }: Pick<Settings, 'groups'>): readonly Stream[] {
   const taken = new Set<string>()

@@ -63,7 +63,10 @@ export function exportStream(settings: Pick<Settings, 'legacyTime' | 'events'>):
   }
 }
 
-/** The raw export of a slice. Always with `time_in_ms`: otherwise events that differ in milliseconds would look equal. */
+/**
+ * The raw export of a slice. Always with `time_in_ms`: otherwise events that differ in milliseconds
+ * would look equal.
+ */
 function exportRequest({ firstDay, lastDay, since, only }: Slice, events: readonly string[] | undefined): ApiRequest {
   const names = only ?? events
   return {
@@ -91,9 +94,11 @@ function byEvent(events: readonly string[] | undefined): StreamedReading['narrow
 }
 
 /**
- * The names of a day's events: those that the cut bodies held, and those that Mixpanel lists. Its list ends at 5,000 names,
- * so neither source is certain to have all, and a name in neither would be missed: that is reported.
- * @throws MixloadError of the code of `reason` where there is no list: without one the day cannot come whole.
+ * The names of a day's events: those that the cut bodies held, and those that Mixpanel lists. Its
+ * list ends at 5,000 names, so neither source is certain to have all, and a name in neither would
+ * be missed: that is reported.
+ * @throws MixloadError of the code of `reason` where there is no list: without one the day cannot
+ *   come whole.
  */
 async function eventNames(
   context: StreamContext,

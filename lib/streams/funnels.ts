@@ -61,8 +61,9 @@ const FUNNEL_STEPS: StreamTable = {
 const SLICE_DAYS_MAX = 100
 
 /**
- * The saved funnels, a row a funnel and day. A day's numbers go on changing until the conversion windows of those who
- * entered on it are over, so sync reads all days again that such a window can reach. Their list is read once.
+ * The saved funnels, a row a funnel and day. A day's numbers go on changing until the conversion
+ * windows of those who entered on it are over, so sync reads all days again that such a window can
+ * reach. Their list is read once.
  */
 export function funnelsStream(): Stream {
   let listed: readonly JsonObject[] | undefined
@@ -81,7 +82,8 @@ export function funnelsStream(): Stream {
         try {
           yield* readFunnel(context, funnel, slice, signal)
         } catch (error) {
-          // One may be deleted since it was listed, or have lost an event that it stands on; the others go on.
+          // One may be deleted since it was listed, or have lost an event that it stands on; the
+          // others go on.
           if (!isFailure(error, 'NOT_FOUND', 'REQUEST_REFUSED') || ++refused === listed.length) throw error
           context.onProgress({ kind: 'item-skipped', stream: 'funnels', name: nameOf(funnel), error })
         }
@@ -167,8 +169,8 @@ interface FunnelRecords {
 }
 
 /**
- * The records of a funnel's answer: one a day, and one a step and day. Only days that were asked for count; what else
- * stands among them, such as the total `$overall`, is no day.
+ * The records of a funnel's answer: one a day, and one a step and day. Only days that were asked
+ * for count; what else stands among them, such as the total `$overall`, is no day.
  * @throws MixloadError BODY_UNREADABLE for an answer of another form.
  */
 export function funnelRecords(

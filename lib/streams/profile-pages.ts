@@ -12,7 +12,10 @@ export interface ProfileQuery {
   readonly form: Readonly<Record<string, string>>
   /** As a {@link PageCutter} takes it. */
   readonly insteadOfProperties?: string
-  /** Profiles that are there by another count: a full page is not the last one before so many have come. */
+  /**
+   * Profiles that are there by another count: a full page is not the last one before so many have
+   * come.
+   */
   readonly atLeast?: number
 }
 
@@ -20,14 +23,16 @@ export interface ProfileQuery {
 const AHEAD = 5
 
 /**
- * The pages of a profile query, in order; up to as many as may be asked for at once come ahead, so that a page is read
- * while the next ones are on their way. The first page tells the session, the size of pages and how many profiles there
- * are in all; later ones may lack that. Where the first one lacks it, too, one more is asked for than seems to be
- * needed. The end is a page that is not full, or that brings as many profiles as there are; a page can also be short
- * because profiles went meanwhile, and then the others are asked for all the same.
- * The lines of a page are good until the next one is taken.
+ * The pages of a profile query, in order; up to as many as may be asked for at once come ahead, so
+ * that a page is read while the next ones are on their way. The first page tells the session, the
+ * size of pages and how many profiles there are in all; later ones may lack that. Where the first
+ * one lacks it, too, one more is asked for than seems to be needed. The end is a page that is not
+ * full, or that brings as many profiles as there are; a page can also be short because profiles
+ * went meanwhile, and then the others are asked for all the same. The lines of a page are good
+ * until the next one is taken.
  *
- * @throws MixloadError SESSION_LOST where Mixpanel no longer knows the session: all must be read anew.
+ * @throws MixloadError SESSION_LOST where Mixpanel no longer knows the session: all must be read
+ *   anew.
  */
 export async function* profilePages(
   context: StreamContext,
@@ -88,7 +93,10 @@ function warnOfLongReading({ settings, onProgress }: StreamContext, what: string
   })
 }
 
-/** A page that may be past the last one is none where Mixpanel refuses it; where it counts, the number tells of missing rows. */
+/**
+ * A page that may be past the last one is none where Mixpanel refuses it; where it counts, the
+ * number tells of missing rows.
+ */
 async function inTime(asked: Promise<ProfilePage>, mayBePastTheEnd: boolean): Promise<ProfilePage | undefined> {
   try {
     return await asked
@@ -114,8 +122,8 @@ function pagingOf(first: ProfilePage, asked: number): Paging {
   const total = totalOf(first)
   const told = numberOf(page_size) ?? 0
   const isTold = told > 0
-  // A server that caps the size need not say so, or may say what it was asked for: where there may be more than it gave,
-  // what it gave is a full page.
+  // A server that caps the size need not say so, or may say what it was asked for: where there may
+  // be more than it gave, what it gave is a full page.
   const mayHaveMore = first.count > 0 && (total === undefined ? !isTold : total > first.count)
   const given = mayHaveMore ? first.count : asked
   const pageSize = isTold ? told : given

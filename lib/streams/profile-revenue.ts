@@ -24,8 +24,9 @@ const PAYERS: ProfileQuery = {
 }
 
 /**
- * Reads what the profiles paid. Each page is a request, and most profiles have paid nothing: so after the first page only
- * those that paid are asked for. Where Mixpanel refuses that, or leaves one of them out, all pages are read.
+ * Reads what the profiles paid. Each page is a request, and most profiles have paid nothing: so
+ * after the first page only those that paid are asked for. Where Mixpanel refuses that, or leaves
+ * one of them out, all pages are read.
  * @throws MixloadError as {@link profilePages} does.
  */
 export async function profileRevenue(context: StreamContext, signal: AbortSignal): Promise<ProfileRevenue> {

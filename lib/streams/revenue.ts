@@ -41,8 +41,9 @@ const REFUSALS: readonly ErrorCode[] = [
 ]
 
 /**
- * Revenue by day. Mixpanel's endpoint for it is undocumented and may be gone (its EU host answers 400); then the same
- * figures are summed from the profiles, which are read once for all slices of the run.
+ * Revenue by day. Mixpanel's endpoint for it is undocumented and may be gone (its EU host answers
+ * 400); then the same figures are summed from the profiles, which are read once for all slices of
+ * the run.
  */
 export function revenueStream(): Stream {
   let profiles: ProfileRevenue | undefined
@@ -90,7 +91,8 @@ async function fromEndpoint(
 }
 
 /**
- * The records of the endpoint's answer, one a day that was asked for. `$overall`, the total, is no day.
+ * The records of the endpoint's answer, one a day that was asked for. `$overall`, the total, is no
+ * day.
  * @throws MixloadError BODY_UNREADABLE for an answer of another form.
  */
 export function endpointRecords(answer: unknown, { firstDay, lastDay }: Slice, what: string): readonly JsonObject[] {
@@ -106,7 +108,10 @@ export function endpointRecords(answer: unknown, { firstDay, lastDay }: Slice, w
     })
 }
 
-/** One record for each day of the slice. The count is of all profiles that there are now, the same for every day. */
+/**
+ * One record for each day of the slice. The count is of all profiles that there are now, the same
+ * for every day.
+ */
 export function profileRecords(
   { tally, profiles }: ProfileRevenue,
   { firstDay, lastDay }: Slice,

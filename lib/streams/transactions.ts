@@ -11,13 +11,16 @@ export interface DayRevenue {
 
 const NOTHING: DayRevenue = { amount: 0, paidCount: 0 }
 
-/** Sums are kept in millionths, so that they depend neither on the order nor on what doubles make of cents. */
+/**
+ * Sums are kept in millionths, so that they depend neither on the order nor on what doubles make of
+ * cents.
+ */
 const PARTS = 1e6
 
 /**
- * Sums what profiles paid, by the project's days, from their `$transactions`, the list of `{$amount, $time}` that
- * Mixpanel's libraries keep. A `$time` without a zone is taken to be on the project's clock. A profile counts once, also
- * when it comes again.
+ * Sums what profiles paid, by the project's days, from their `$transactions`, the list of
+ * `{$amount, $time}` that Mixpanel's libraries keep. A `$time` without a zone is taken to be on the
+ * project's clock. A profile counts once, also when it comes again.
  */
 export class RevenueTally {
   readonly #zone: string

@@ -15,7 +15,9 @@ export interface EventInput {
   readonly fixed: ReadonlyMap<string, Column>
 }
 
-/** The columns of events that no single property gives: `event_id`, `time`, `_day` and `_time_raw`. */
+/**
+ * The columns of events that no single property gives: `event_id`, `time`, `_day` and `_time_raw`.
+ */
 export function eventExpressions({ clock, localZone, fixed }: EventInput, forms: Forms): Map<Column, string> {
   const expressions = new Map<Column, string>()
   const put = (name: string, expression: string) => {
@@ -30,8 +32,8 @@ export function eventExpressions({ clock, localZone, fixed }: EventInput, forms:
 }
 
 /**
- * The lines of `source` with the moment of each in milliseconds, as `_ms`: from a number, or from a text that is one; NULL
- * where there is none.
+ * The lines of `source` with the moment of each in milliseconds, as `_ms`: from a number, or from a
+ * text that is one; NULL where there is none.
  */
 export function withMilliseconds(
   { clock }: EventInput,
@@ -59,8 +61,9 @@ const LOCAL_CLOCK = 'make_timestamp(CAST(round(_ms) AS BIGINT) * 1000)'
 const CLOCK_STEPS = ["INTERVAL '1 hour'", "INTERVAL '30 minutes'"]
 
 /**
- * A local clock reading as the moment it means. Where clocks are put back a reading means two moments, and the earlier
- * one is taken (the engine by itself takes the later); one that clocks skip in spring is taken as that much later.
+ * A local clock reading as the moment it means. Where clocks are put back a reading means two
+ * moments, and the earlier one is taken (the engine by itself takes the later); one that clocks
+ * skip in spring is taken as that much later.
  */
 function localTime(zone: string): string {
   const local = LOCAL_CLOCK
@@ -71,7 +74,10 @@ function localTime(zone: string): string {
   return `CASE ${earlier.join(' ')} ELSE ${moment} END`
 }
 
-/** The day in the export's own clock, which is the one `time` is in; kept within the slice, so that a day can be replaced. */
+/**
+ * The day in the export's own clock, which is the one `time` is in; kept within the slice, so that
+ * a day can be replaced.
+ */
 function dayExpression({ filedUnder, from, until }: EventClock): string {
   if (filedUnder === undefined) {
     return `CASE WHEN round(_ms) >= ${from} AND round(_ms) < ${until} THEN CAST(${LOCAL_CLOCK} AS DATE) END`

@@ -27,7 +27,10 @@ export interface FlattenInput {
   readonly events: EventInput | undefined
 }
 
-/** The query that turns spooled lines into rows, but for `_loaded_at` and `_load_id`, which belong to the commit. */
+/**
+ * The query that turns spooled lines into rows, but for `_loaded_at` and `_load_id`, which belong
+ * to the commit.
+ */
 export function flatten(input: FlattenInput): Flattened {
   const { overflowColumn, isNumbered, events, lines } = input
   const expressions = expressionsOf(input)
@@ -39,8 +42,8 @@ export function flatten(input: FlattenInput): Flattened {
 }
 
 /**
- * A query for how many rows have a whole key, and how many keys there are, as `rows` and `keys`; with `column`, one of
- * the key, the same for each of its values, as `value`.
+ * A query for how many rows have a whole key, and how many keys there are, as `rows` and `keys`;
+ * with `column`, one of the key, the same for each of its values, as `value`.
  */
 export function countKeys(input: FlattenInput, column?: Column): string {
   const names = input.key.map(({ name }) => quoteName(name)).join(', ')
@@ -50,7 +53,9 @@ export function countKeys(input: FlattenInput, column?: Column): string {
   return `SELECT ${value}count(*) AS keys, coalesce(sum(n), 0) AS rows FROM (${counts})${by}`
 }
 
-/** The numbers of the rows that stay: the last one of each key, and each that lacks part of its key. */
+/**
+ * The numbers of the rows that stay: the last one of each key, and each that lacks part of its key.
+ */
 function lastRows(input: FlattenInput): string {
   const names = input.key.map(({ name }) => quoteName(name)).join(', ')
   const keys = keysOf(input)
@@ -64,7 +69,10 @@ function hasKey({ key }: FlattenInput): string {
   return key.map(({ name }) => `${quoteName(name)} IS NOT NULL`).join(' AND ')
 }
 
-/** The key of each row, and its number as `_at` where rows are numbered. Reads nothing else of the lines. */
+/**
+ * The key of each row, and its number as `_at` where rows are numbered. Reads nothing else of the
+ * lines.
+ */
 function keysOf(input: FlattenInput): string {
   const fields = input.lines.fields.filter(({ column }) => input.key.includes(column))
   const only = { ...input, lines: { ...input.lines, fields }, overflowColumn: undefined }

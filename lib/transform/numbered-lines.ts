@@ -7,7 +7,10 @@ export const ROW_FIELD = '_row'
 const NEWLINE = 0x0a
 const OPEN_OBJECT = 0x7b
 
-/** The same lines in new files, each with its number among all of them: the engine reads files in any order. */
+/**
+ * The same lines in new files, each with its number among all of them: the engine reads files in
+ * any order.
+ */
 export async function numberLines(chunks: readonly Chunk[], spool: SpoolDirectory): Promise<readonly Chunk[]> {
   const writer = new ChunkWriter(spool, '.numbered.ndjson')
   let row = 0

@@ -2,7 +2,10 @@ import { fixed } from '../columns/catalogue.ts'
 import type { Column } from '../columns/column.ts'
 import { quoteName, quoteText } from '../core/sql.ts'
 
-/** The table of the changes of people's profiles. The view `engage_history` shows them as states and their times. */
+/**
+ * The table of the changes of people's profiles. The view `engage_history` shows them as states and
+ * their times.
+ */
 export const CHANGES_TABLE = 'engage_changes'
 
 /** The columns of a table of changes, before those of the profiles themselves. */
@@ -28,8 +31,9 @@ export interface Profiles {
 const NO_PROFILES = "SELECT '' AS distinct_id WHERE false"
 
 /**
- * A query for the rows of `engage_changes` that lead from profiles as they were to what they are now: a row for each
- * that is new or changed, with its properties, and one without for each that is gone.
+ * A query for the rows of `engage_changes` that lead from profiles as they were to what they are
+ * now: a row for each that is new or changed, with its properties, and one without for each that is
+ * gone.
  * @param before a query for `distinct_id` and `_hash` of the profiles as they were.
  * @param seenAt when the profiles were read.
  */
@@ -55,8 +59,9 @@ WHERE before._hash IS DISTINCT FROM now._hash`,
 }
 
 /**
- * The same for the same values, whatever other columns there are, and in whatever order they came to the table. Where
- * there are none, as in a project without profiles, it is that of a profile without properties.
+ * The same for the same values, whatever other columns there are, and in whatever order they came
+ * to the table. Where there are none, as in a project without profiles, it is that of a profile
+ * without properties.
  */
 function hashOf(properties: readonly Column[]): string {
   const parts = properties

@@ -10,12 +10,14 @@ const NEWLINE = 0x0a
 type Probe = (paths: readonly string[]) => Promise<boolean>
 
 /**
- * What is left of spooled lines that the engine refuses although the scanner took them: the same without the lines that
- * fail by themselves, which become rejects. A chunk is tried in parts, and a part that fails in halves, down to the line.
- * Undefined when the engine reads every line, so that the failure had another cause.
+ * What is left of spooled lines that the engine refuses although the scanner took them: the same
+ * without the lines that fail by themselves, which become rejects. A chunk is tried in parts, and a
+ * part that fails in halves, down to the line. Undefined when the engine reads every line, so that
+ * the failure had another cause.
  *
  * `queryOf` returns the query that the load would run over files.
- * @throws MixloadError ENGINE_FAILED where the engine fails for another reason, such as want of memory, and SPOOL_FAILED.
+ * @throws MixloadError ENGINE_FAILED where the engine fails for another reason, such as want of
+ *   memory, and SPOOL_FAILED.
  */
 export async function salvage(
   spooled: SpooledRows,

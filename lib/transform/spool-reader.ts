@@ -60,7 +60,10 @@ export interface SpooledLines {
   readonly isNumber?: (column: Column) => boolean
 }
 
-/** `read_json` with the exact struct of these fields: columns of the top level, and the struct of the properties. */
+/**
+ * `read_json` with the exact struct of these fields: columns of the top level, and the struct of
+ * the properties.
+ */
 export function readSpooled(lines: SpooledLines): string {
   const { paths, fields, shape, topLevel, longestLine, isNumber = () => false } = lines
   const typeOf = ({ column, form }: SpoolField) => {
@@ -70,13 +73,17 @@ export function readSpooled(lines: SpooledLines): string {
   const struct = fields.map((field) => `${quoteName(field.key)} ${typeOf(field)}`).join(', ')
   const columns = [
     ...topLevel.map((name) => `${quoteName(name)}: 'VARCHAR'`),
-    // Also where nobody asks for them: given a single column, the engine holds 32 MB for each file, and takes longer.
+    // Also where nobody asks for them: given a single column, the engine holds 32 MB for each file,
+    // and takes longer.
     `${quoteName(shape.properties)}: ${struct === '' ? "'JSON'" : quoteText(`STRUCT(${struct})`)}`,
   ]
   return readNdjson(paths, columns, longestLine)
 }
 
-/** The engine's reader for NDJSON files of lines up to `longestLine` bytes, as `name: 'TYPE'` columns. */
+/**
+ * The engine's reader for NDJSON files of lines up to `longestLine` bytes, as `name: 'TYPE'`
+ * columns.
+ */
 export function readNdjson(paths: readonly string[], columns: readonly string[], longestLine: number): string {
   // The engine's buffers are a multiple of this, a thread, so it is no larger than the lines need.
   const objectBytes = Math.max(1 << 20, longestLine + 1024)

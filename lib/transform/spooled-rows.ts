@@ -7,7 +7,10 @@ import type { Day } from '../time/days.ts'
 import type { EventClock } from '../time/event-time.ts'
 import type { LoadedRows } from './loaded-rows.ts'
 
-/** Rows of one table that have come whole, waiting on disk to be loaded in one commit, and what the ledger will say. */
+/**
+ * Rows of one table that have come whole, waiting on disk to be loaded in one commit, and what the
+ * ledger will say.
+ */
 export interface SpooledRows {
   /** How messages call them, such as `funnels of 2026-03-01`. */
   readonly name: string

@@ -22,14 +22,20 @@ export interface TableRowsOptions {
   readonly onWarning: (message: string) => void
 }
 
-/** How many rows there are when those of equal keys are counted once, and the files to take them from. */
+/**
+ * How many rows there are when those of equal keys are counted once, and the files to take them
+ * from.
+ */
 interface DistinctRows {
   readonly count: number
   readonly chunks: readonly Chunk[]
   readonly isNumbered: boolean
 }
 
-/** What the engine makes of the spooled lines of one table: of rows with equal keys, the last one only. */
+/**
+ * What the engine makes of the spooled lines of one table: of rows with equal keys, the last one
+ * only.
+ */
 export class TableRows {
   readonly #options: TableRowsOptions
   /** By the files that were counted: when lines are rejected, other files take their place. */
@@ -39,7 +45,9 @@ export class TableRows {
     this.#options = options
   }
 
-  /** The rows as they are loaded, but for `_loaded_at` and `_load_id`, which belong to the commit. */
+  /**
+   * The rows as they are loaded, but for `_loaded_at` and `_load_id`, which belong to the commit.
+   */
   async relation(spooled: SpooledRows): Promise<Relation> {
     const { kept } = spooled
     if ((kept?.rows ?? spooled.summary.rows) === 0) {
@@ -51,7 +59,9 @@ export class TableRows {
     return { columns: flattened.columns, rowCount: kept.rows, query: withoutLoaded(flattened, kept.loaded) }
   }
 
-  /** Looks at rows before they are loaded: counts them, and rejects lines that the engine refuses. */
+  /**
+   * Looks at rows before they are loaded: counts them, and rejects lines that the engine refuses.
+   */
   async settle(spooled: SpooledRows): Promise<SpooledRows> {
     // Of rows with a time, the scanner has counted all there is to count.
     if (this.#options.table.lines.isTimed) return spooled

@@ -33,7 +33,8 @@ export interface VerifyOptions {
 
 /**
  * Compares the events of each day and name in `export_latest` with what Mixpanel's reports count.
- * @throws MixloadError CONFIG_INVALID where there are no whole days, or the destination answers no queries.
+ * @throws MixloadError CONFIG_INVALID where there are no whole days, or the destination answers no
+ *   queries.
  */
 export async function verifyCounts(session: Session, { tolerance = 0 }: VerifyOptions = {}): Promise<VerifyResult> {
   const { settings, onProgress, signal } = session

@@ -112,7 +112,9 @@ const ENDPOINT = '/api/2.0/engage/revenue'
 const PAGE = 'POST /api/query/engage'
 const ROWS = `SELECT CAST(date AS VARCHAR) AS date, amount, count, paid_count, source FROM revenue_latest ORDER BY date`
 
-/** Ann pays twice on the first day and once on the fifth, Bob once on the first; others pay nothing. */
+/**
+ * Ann pays twice on the first day and once on the fifth, Bob once on the first; others pay nothing.
+ */
 function sell({ simulator }: SimulatedProject, others: number): void {
   const charge = ($amount: number, day: string) => ({ $amount, $time: `${day}T10:00:00` })
   const ann = [charge(49.9, '2026-08-01'), charge(0.2, '2026-08-01'), charge(7, '2026-08-05')]
