@@ -68,7 +68,7 @@ export const ERROR_CODES = {
   DESTINATION_FAILED: FAILED,
   /** The destination cannot be reached, or is overloaded; nothing was committed. */
   DESTINATION_UNAVAILABLE: TRANSIENT,
-  /** The connection broke during a commit: the ledger tells whether it has the load. */
+  /** The connection broke during a commit: the ledger shows whether it has the load. */
   COMMIT_IN_DOUBT: TRANSIENT,
   /** The ledger already has this load. */
   ALREADY_LOADED: FAILED,

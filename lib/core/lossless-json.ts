@@ -48,11 +48,11 @@ export function decimal(number: number): unknown {
   return /^-?\d+$/.test(text) ? sourceJson.rawJSON(`${text}.0`) : number
 }
 
-/** The sum of two numbers, exact for integers; undefined if one of them is not a number. */
-export function sumOfRaw(one: unknown, other: unknown): unknown {
-  const [a, b] = [numberOfRaw(one), numberOfRaw(other)]
+/** The sum of two numbers, exact for integers; undefined if either is not a number. */
+export function sumOfRaw(left: unknown, right: unknown): unknown {
+  const [a, b] = [numberOfRaw(left), numberOfRaw(right)]
   if (a === undefined || b === undefined) return undefined
-  const texts = [JSON.stringify(one), JSON.stringify(other)]
+  const texts = [JSON.stringify(left), JSON.stringify(right)]
   if (!texts.every((text) => /^-?\d+$/.test(text))) return a + b
   const sum = texts.reduce((total, text) => total + BigInt(text), 0n)
   return Number.isSafeInteger(Number(sum)) ? Number(sum) : sourceJson.rawJSON(String(sum))
