@@ -68,7 +68,7 @@ export const ERROR_CODES = {
   DESTINATION_FAILED: FAILED,
   /** The destination cannot be reached, or is overloaded; nothing was committed. */
   DESTINATION_UNAVAILABLE: TRANSIENT,
-  /** The connection broke during a commit: the ledger tells whether it has the load. */
+  /** The connection broke during a commit: the ledger shows whether it has the load. */
   COMMIT_IN_DOUBT: TRANSIENT,
   /** The ledger already has this load. */
   ALREADY_LOADED: FAILED,
@@ -88,7 +88,9 @@ export interface ErrorDetails {
   readonly retryAfterMs?: number
 }
 
-/** An error with a code to act on and a message that says what to do next. It never holds a secret. */
+/**
+ * An error with a code to act on and a message that says what to do next. It never holds a secret.
+ */
 export class MixloadError extends Error {
   override readonly name = 'MixloadError'
   readonly code: ErrorCode

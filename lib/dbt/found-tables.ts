@@ -10,8 +10,8 @@ import type { Lexicon } from './lexicon.ts'
 import { type FoundTable, type Source, sourceOf } from './sources.ts'
 
 /**
- * The tables and views that a destination has now, each with its columns; none where nothing has been loaded. It may be
- * open only to read.
+ * The tables and views that a destination has now, each with its columns; none where nothing has
+ * been loaded. It may be open only to read.
  * @throws MixloadError CONFIG_INVALID where the destination answers no queries.
  */
 export async function foundTables(

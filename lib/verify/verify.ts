@@ -27,9 +27,9 @@ export interface VerifyResult extends Comparison {
 }
 
 /**
- * Compares the events of each day and name in `export_latest` with what Mixpanel's reports count. `tolerance`: by which
- * share of Mixpanel's a count may be off, from 0 to 1.
- * @throws MixloadError CONFIG_INVALID where there are no whole days, or the destination answers no queries.
+ * Compares the events of each day and name in `export_latest` with the counts of Mixpanel's reports.
+ * `tolerance`: the share, from 0 to 1, by which a count may differ from Mixpanel's.
+ * @throws MixloadError CONFIG_INVALID if there are no whole days, or the destination runs no queries.
  */
 export async function verifyCounts(session: Session, tolerance: number): Promise<VerifyResult> {
   const { settings, onProgress, signal } = session

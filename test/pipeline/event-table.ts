@@ -20,7 +20,10 @@ export function eventInput(
   return new TableInput({ table, registry, engine, spool, localZone: undefined, valuesPerRowMax, onWarning })
 }
 
-/** What loads events that such an input has spooled. `existing`: the columns that the destination has. */
+/**
+ * What loads events that such an input has spooled. `existing`: the columns that the destination
+ * has.
+ */
 export function eventLoader(
   input: TableInput,
   destination: Warehouse,

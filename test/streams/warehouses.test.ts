@@ -58,7 +58,10 @@ async function loadProfiles({ simulator, run }: SimulatedProject, destination: W
   for (const stream of [ENGAGE_STREAM, COHORT_MEMBERS_STREAM]) await run(stream, paged)
 }
 
-/** What each view shows after the days were loaded, loaded again after a change, and one of them replaced. */
+/**
+ * What each view shows after the days were loaded, loaded again after a change, and one of them
+ * replaced.
+ */
 async function contentsOf(harness: DestinationHarness): Promise<Readonly<Record<string, readonly unknown[]>>> {
   await using project = await simulatedProject({ timezone: 'Europe/Berlin' })
   await using store = await openStore(harness)
