@@ -78,7 +78,7 @@ async function readThrough(path: string): Promise<number> {
     const { through } = JSON.parse(await readFile(path, 'utf8')) as { readonly through?: unknown }
     return typeof through === 'number' && Number.isSafeInteger(through) && through > 0 ? through : 0
   } catch {
-    // There is no valid state: everything is sent, and Mixpanel drops duplicates.
+    // Without a valid state everything is sent, and Mixpanel drops duplicates.
     return 0
   }
 }

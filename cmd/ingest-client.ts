@@ -22,7 +22,7 @@ export const SPOOL_OPTION = {
 /** How long a command waits for Mixpanel to accept its record. */
 const CLOSE_TIMEOUT_MS = 60_000
 
-/** @throws MixloadError CONFIG_INVALID if there is no token. */
+/** @throws MixloadError CONFIG_INVALID if the token is missing. */
 function tokenOf({ token }: Settings): string {
   if (token !== undefined) return token
   throw new MixloadError(

@@ -23,7 +23,7 @@ interface CsvRow {
 
 /**
  * Yields the events of a CSV file as lists of JSON, and notes each row in `numbers`, counted as
- * spreadsheets do. The delimiter is the one that gives the header a column `event`. A column without
+ * spreadsheets do. The delimiter is the one for which the header has a column `event`. A column without
  * a name is ignored.
  * @throws MixloadError FILE_REFUSED if the file is not valid CSV, or a column is missing or duplicate.
  */
@@ -95,7 +95,7 @@ async function readHeader(blocks: AsyncIterable<Buffer>): Promise<{ header: stri
   return { header: header ?? '', all }
 }
 
-/** Returns the delimiter that gives the header a column `event`. */
+/** Returns the delimiter for which the header has a column `event`. */
 function delimiterOf(header: string): string {
   const names = (delimiter: string) => header.split(delimiter).map((name) => name.trim().replace(/^"(.*)"$/, '$1'))
   return DELIMITERS.find((delimiter) => names(delimiter).includes('event')) ?? ','

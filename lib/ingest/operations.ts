@@ -35,7 +35,7 @@ export function operationValue(operation: Operation, value: unknown): unknown {
   }
 }
 
-/** @throws MixloadError RECORD_INVALID if there is no such operation. */
+/** @throws MixloadError RECORD_INVALID if the operation is not known. */
 export function checkOperation(operation: unknown, isGroup: boolean): Operation {
   const known = isGroup ? OPERATIONS.filter((name) => !USERS_ONLY.includes(name)) : OPERATIONS
   const found = known.find((name) => name === operation)

@@ -46,6 +46,6 @@ function stopListening(): void {
 }
 
 async function closeAll(resources: ReadonlySet<Closable>): Promise<void> {
-  // Failures were reported as notices or warnings. There is no caller left to throw them to.
+  // Failures were reported as notices or warnings. No caller is left to throw them to.
   await Promise.allSettled([...resources].map((resource) => resource.close()))
 }

@@ -26,7 +26,7 @@ const event = (n: number, more: object = {}) => ({
   event: 'Order',
   properties: { time: NOON + n, distinct_id: `p${n % 7}`, $insert_id: `id-${n}`, n, ...more },
 })
-const ndjson = (events: readonly object[]) => events.map((one) => `${JSON.stringify(one)}\n`).join('')
+const ndjson = (events: readonly object[]) => events.map((event) => `${JSON.stringify(event)}\n`).join('')
 
 async function file(name: string, content: string | Buffer): Promise<string> {
   const path = join(place.directory, name)
@@ -35,10 +35,10 @@ async function file(name: string, content: string | Buffer): Promise<string> {
 }
 
 describe('mixload import', () => {
-  it('sends the events of files, packed or not, and of standard input', async () => {
-    const one = await file('one.ndjson', ndjson([event(1), event(2)]))
-    const two = await file('two.json.gz', gzipSync(`\n${ndjson([event(3)])}\r\n`))
-    const ran = await place.run(['import', one, two, '--json'], token)
+  it('imports files, compressed or not, and standard input', async () => {
+    const plain = await file('one.ndjson', ndjson([event(1), event(2)]))
+    const compressed = await file('two.json.gz', gzipSync(`\n${ndjson([event(3)])}\r\n`))
+    const ran = await place.run(['import', plain, compressed, '--json'], token)
     expect(ran.code).toBe(0)
     expect(JSON.parse(ran.stdout)).toMatchObject({ accepted: 3, rejected: 0, skipped: 0, rejects: null })
     const child = place.start(['import', '-'], place.environment(token), 'pipe')
@@ -47,7 +47,7 @@ describe('mixload import', () => {
     expect((await stored()).map(({ properties }) => properties.n).sort()).toEqual([1, 2, 3, 4])
   })
 
-  it('reads CSV: names from the header, values as they look', async () => {
+  it('imports CSV, with names from the header and typed values', async () => {
     const csv = [
       '\ufeffevent,time,distinct_id,$insert_id,amount,zip,tags,"a, b",gift',
       `Order,${NOON},17,id-1,9.5,01234,"[""x"",1]","say ""hi""\nthere",true`,
@@ -71,9 +71,9 @@ describe('mixload import', () => {
     expect((await requestExport(place.simulator, DAY, DAY)).text).toContain('"amount":12345678901234567890')
   })
 
-  it('puts what is refused into a file, with number and reason, and ends with 3', async () => {
+  it('writes rejected events to a file, with number and reason, and ends with 3', async () => {
     const events = [event(1), event(2, { distinct_id: 'null' }), event(3), event(4, { time: undefined }), event(5)]
-    // Lines are those of the file, empty ones included.
+    // Empty lines count.
     const path = await file('some.ndjson', `\ufeff\n${ndjson(events)}\r\n \nnot json`)
     const rejects = join(place.directory, 'refused.ndjson')
     const ran = await place.run(['import', path, '--rejects', rejects], token)
@@ -104,14 +104,14 @@ describe('mixload import', () => {
     ['SIGTERM', 130],
     ['SIGKILL', null],
   ] as const)(
-    'goes on behind what was sent when %s ended it, and forgets that when it is through',
+    'continues after what was sent before %s, and forgets its state when it is complete',
     async (end, code) => {
       const path = await file('many.ndjson', ndjson(Array.from({ length: 40_000 }, (_, n) => event(n))))
-      // Of the eight requests at once the first one is answered, whichever comes first.
+      // Eight requests are concurrent, so the first one has a response before the ninth is sent.
       place.simulator.fault({ kind: 'slow-first-byte', ms: 60_000, skip: 9, times: 1000, match: { path: '/import' } })
       const child = place.start(['import', path], place.environment(token))
       await expect.poll(() => place.simulator.requests.length, { timeout: 20_000 }).toBeGreaterThan(9)
-      // The state is written every half second at most.
+      // The state is written at most every half second.
       await new Promise((resolve) => setTimeout(resolve, 700))
       child.kill(end)
       expect((await ended(child)).code).toBe(code)
@@ -128,11 +128,14 @@ describe('mixload import', () => {
     },
   )
 
-  it('ends when it fails in the middle of a packed file or of a pipe that stays open', async () => {
-    const packed = await file('many.ndjson.gz', gzipSync(ndjson(Array.from({ length: 60_000 }, (_, n) => event(n)))))
-    const refusal = { kind: 'status', status: 401, body: 'Invalid credentials', times: 1000 } as const
-    place.simulator.fault({ ...refusal, match: { path: '/import' } })
-    const ran = await place.run(['import', packed], token)
+  it('ends after a failure in the middle of a compressed file or of an open pipe', async () => {
+    const compressed = await file(
+      'many.ndjson.gz',
+      gzipSync(ndjson(Array.from({ length: 60_000 }, (_, n) => event(n)))),
+    )
+    const unauthorized = { kind: 'status', status: 401, body: 'Invalid credentials', times: 1000 } as const
+    place.simulator.fault({ ...unauthorized, match: { path: '/import' } })
+    const ran = await place.run(['import', compressed], token)
     expect(ran).toMatchObject({ code: 2, stdout: '' })
     expect(ran.stderr).toContain('CREDENTIALS_REFUSED')
     const child = place.start(['import', '-'], place.environment(token), 'pipe')
@@ -141,7 +144,7 @@ describe('mixload import', () => {
     expect((await ended(child)).code).toBe(2)
   })
 
-  it('takes a service account where there is no token, and prefers the token', async () => {
+  it('uses a service account if the token is missing, but prefers the token', async () => {
     const path = await file('one.ndjson', ndjson([event(1)]))
     expect((await place.run(['import', path])).code).toBe(0)
     const other = await startSimulator({ token: TOKEN, projectId: '999' })
@@ -151,7 +154,7 @@ describe('mixload import', () => {
     await other.close()
   })
 
-  it('says what to do with a file of another form', async () => {
+  it('reports what to do with a file of another format', async () => {
     const ran = await place.run(['import', await file('list.json', `[${ndjson([event(1)])}]`)], token)
     expect(ran).toMatchObject({
       code: 1,
@@ -167,7 +170,7 @@ describe('mixload import', () => {
     [['import', 'x', '--query', 'SELECT 1'], 'Name files'],
     [['import', 'nowhere.ndjson'], 'nowhere.ndjson: There is no such file'],
     [['import', '--query', 'SELECT nothing FROM export'], 'query'],
-  ])('%j says what is wrong', async (args, message) => {
+  ])('%j reports what is wrong', async (args, message) => {
     await place.run(['sync', '--from', DAY])
     const ran = await place.run(args, token)
     expect([1, 2]).toContain(ran.code)
@@ -175,7 +178,7 @@ describe('mixload import', () => {
   })
 })
 
-/** What stands before a table's name in a query: a directory of Parquet files has no schemas. */
+/** Returns the prefix of table names in a query. A directory of Parquet files has no schemas. */
 function schemaOf(warehouse: string, url: string): string {
   if (warehouse === 'parquet') return ''
   return warehouse === 'bigquery' ? `${new URL(url).pathname.slice(1)}.` : 'mixpanel.'
@@ -183,12 +186,12 @@ function schemaOf(warehouse: string, url: string): string {
 
 describe('mixload import --query', () => {
   it.each(Object.entries(WAREHOUSES))(
-    'from %s copies events into another project, and twice adds nothing',
+    'from %s copies events to another project, and a second run adds nothing',
     async (name, create) => {
       await using warehouse = await create(place.directory)
       const to = { MIXLOAD_DESTINATION: warehouse.url }
       const events = [
-        // What comes first makes the types of columns.
+        // The first values determine the types of columns.
         event(1, {
           time: NOON - 86_400_000,
           plan: 'pro',
@@ -217,10 +220,10 @@ describe('mixload import --query', () => {
       expect(JSON.parse(ran.stdout)).toMatchObject({ accepted: 5, rejected: 0 })
       expect((await requestExport(other, DAY, DAY)).text).toContain('"amount":12345678901234567890')
       const found = (await stored(other)).sort((a, b) => a.properties.n - b.properties.n)
-      for (const [at, { event, properties }] of events.entries()) {
-        // In a column of texts, a number is a text.
-        const wanted = { ...properties, ...('plan' in properties && properties.plan === 7 ? { plan: '7' } : {}) }
-        expect(found[at]).toMatchObject({ event, properties: wanted })
+      for (const [index, { event, properties }] of events.entries()) {
+        // A number in a text column becomes a text.
+        const expected = { ...properties, ...('plan' in properties && properties.plan === 7 ? { plan: '7' } : {}) }
+        expect(found[index]).toMatchObject({ event, properties: expected })
       }
       await place.run(args, environment)
       const distinct = new Set(
@@ -233,7 +236,7 @@ describe('mixload import --query', () => {
     },
   )
 
-  it('sends the person that an event came with, also after a merge', async () => {
+  it('sends the original id of an event, even after a merge', async () => {
     await place.simulator.ingest([event(1, { distinct_id: 'ann', $distinct_id_before_identity: 'before' })])
     await place.run(['backfill', '--from', DAY, '--to', DAY, '--streams', 'export'])
     await using other = await startSimulator({ token: 'other-token' })

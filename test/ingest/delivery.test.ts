@@ -27,21 +27,21 @@ const failureOf = (work: Promise<unknown>) =>
     },
   )
 
-describe('what fails for a while', () => {
+describe('a temporary failure', () => {
   it.each([
     [{ kind: 'status', status: 503 }, 'SERVER_FAILED'],
     [{ kind: 'rate-limit' }, 'RATE_LIMITED'],
     [{ kind: 'reset' }, 'NETWORK_FAILED'],
-  ] as const)('is sent again after %j', async (fault, code) => {
+  ] as const)('is retried after %j', async (fault, code) => {
     sending.simulator.fault({ ...fault, times: 2 })
     await using client = sending.client()
     await client.track('e', { n: 1 })
     expect((await client.flush()).accepted).toBe(1)
-    expect(sending.notices.map((one) => one.kind === 'retry' && one.error.code)).toEqual([code, code])
+    expect(sending.notices.map((notice) => notice.kind === 'retry' && notice.error.code)).toEqual([code, code])
     expect(await sending.stored()).toHaveLength(1)
   })
 
-  it('is sent again when the server says, and not before', async () => {
+  it('is retried after the time that the server sets', async () => {
     sending.simulator.fault({ kind: 'rate-limit', retryAfter: 1 })
     await using client = sending.client()
     const started = Date.now()
@@ -50,7 +50,7 @@ describe('what fails for a while', () => {
     expect(Date.now() - started).toBeGreaterThanOrEqual(990)
   })
 
-  it('keeps its $insert_id, so that what arrived and was not answered is no second event', async () => {
+  it('does not change $insert_id, so that an event that arrives twice is not counted twice', async () => {
     for (const path of ['/track', '/import']) {
       sending.simulator.fault({ kind: 'cut', atByte: 1, match: { path } })
     }
@@ -60,13 +60,13 @@ describe('what fails for a while', () => {
     await client.import([{ event: 'imported', properties: { time: NOW, distinct_id: 'ann' } }])
     const stored = await sending.stored()
     for (const name of ['tracked', 'imported']) {
-      const ids = stored.filter((one) => one.event === name).map(({ properties }) => properties.$insert_id)
+      const ids = stored.filter(({ event }) => event === name).map(({ properties }) => properties.$insert_id)
       expect(ids).toHaveLength(2)
       expect(new Set(ids).size).toBe(1)
     }
   })
 
-  it('and goes on failing is told of, and the rest goes on', async () => {
+  it('that does not end is reported, and later events are sent', async () => {
     sending.simulator.fault({ kind: 'status', status: 500, times: 4 })
     await using client = sending.client()
     await client.track('lost')
@@ -78,14 +78,14 @@ describe('what fails for a while', () => {
   })
 })
 
-describe('what Mixpanel refuses', () => {
-  it('of an import is reported with its number and the reason, and the rest arrives', async () => {
+describe('a rejection', () => {
+  it('of an event of an import is reported with its number and the reason, and the others arrive', async () => {
     await using client = sending.client({ batchRecords: 4 })
-    const given = events(10)
-    given[3] = event(3, { distinct_id: 'null' })
-    given[7] = event(7, { $insert_id: 'not allowed!' })
-    const notEvents = [...given.slice(0, 5), { event: '', properties: {} }, ...given.slice(5)]
-    const report = await client.import(notEvents)
+    const valid = events(10)
+    valid[3] = event(3, { distinct_id: 'null' })
+    valid[7] = event(7, { $insert_id: 'not allowed!' })
+    const withInvalid = [...valid.slice(0, 5), { event: '', properties: {} }, ...valid.slice(5)]
+    const report = await client.import(withInvalid)
     expect(report).toMatchObject({ accepted: 8, rejected: 3, failed: 0 })
     expect(
       [...report.rejections]
@@ -101,7 +101,7 @@ describe('what Mixpanel refuses', () => {
     expect(await sending.stored()).toHaveLength(8)
   })
 
-  it('of /track and /engage is reported, though the status is 200', async () => {
+  it('by /track and /engage is reported, although the status is 200', async () => {
     for (const path of ['/track', '/engage']) {
       sending.simulator.fault({ kind: 'status', status: 200, body: '{"status":0,"error":"no good"}', match: { path } })
       sending.simulator.fault({ kind: 'status', status: 200, body: '0', match: { path } })
@@ -120,7 +120,7 @@ describe('what Mixpanel refuses', () => {
     ])
   })
 
-  it('for being too much at once goes in halves, and smaller from then on', async () => {
+  it('of a request that is too large halves it, and makes further requests smaller', async () => {
     await sending[Symbol.asyncDispose]()
     sending = await Sending.start({ importBytesMax: 20_000 })
     await using client = sending.client({ requestsAtOnce: 1 })
@@ -135,16 +135,16 @@ describe('what Mixpanel refuses', () => {
     expect(sending.requests('/import')).toBeLessThan(90)
   })
 
-  it('down to one record, which is refused alone', async () => {
+  it('of a request with a single record rejects the record', async () => {
     await sending[Symbol.asyncDispose]()
     sending = await Sending.start({ importBytesMax: 20 })
     await using client = sending.client()
     expect(await client.import(events(5))).toMatchObject({ accepted: 0, rejected: 5 })
-    // Whole, in halves, and each alone.
+    // The whole batch, its halves, and each record alone.
     expect(sending.requests('/import')).toBeLessThanOrEqual(9)
   })
 
-  it('for being gzip goes again without it, and so does all that follows', async () => {
+  it('of gzip repeats the request without it, and sends all further requests without it', async () => {
     sending.simulator.fault({ kind: 'status', status: 415, body: 'what is gzip?', times: 1 })
     await using client = sending.client({ requestsAtOnce: 1 })
     expect(await client.import(events(3))).toMatchObject({ accepted: 3, rejected: 0 })
@@ -154,7 +154,7 @@ describe('what Mixpanel refuses', () => {
     expect((await failureOf(client.import([event(5)]))).message).toContain('what is JSON?')
   })
 
-  it('as an identity event does not take the others with it', async () => {
+  it('of an identity event does not affect the others', async () => {
     await sending[Symbol.asyncDispose]()
     sending = await Sending.start({ identity: 'simplified' })
     await using client = sending.client()
@@ -164,19 +164,19 @@ describe('what Mixpanel refuses', () => {
     expect(report.rejections[0]).toMatchObject({ index: 1, reason: expect.stringContaining('identity events') })
   })
 
-  it('for its credentials ends an import, and no message has a secret', async () => {
+  it('of the credentials ends an import, and no message has a secret', async () => {
     const credentials = { kind: 'service-account', user: 'u', secret: 'hush-hush', projectId: '1' } as const
     await using client = sending.client({ credentials })
     const failure = await failureOf(client.import(events(3)))
     expect(failure.code).toBe('CREDENTIALS_REFUSED')
     sending.simulator.fault({ kind: 'status', status: 400, body: `who is hush-hush with ${TOKEN}?` })
-    const echoed = await failureOf(client.import(events(1)))
-    expect(echoed.message).toContain('who is *** with ***?')
+    const repeated = await failureOf(client.import(events(1)))
+    expect(repeated.message).toContain('who is *** with ***?')
     expect(JSON.stringify(sending.notices)).not.toMatch(/hush|the-project-token/)
   })
 })
 
-describe('a client that is ahead of Mixpanel', () => {
+describe('a client that sends faster than Mixpanel accepts', () => {
   it('makes its callers wait', async () => {
     sending.simulator.fault({ kind: 'slow-first-byte', ms: 2000 })
     await using client = sending.client({ batchRecords: 10, queueRecords: 20, requestsAtOnce: 1, lingerMs: 0 })
@@ -196,19 +196,19 @@ describe('a client that is ahead of Mixpanel', () => {
     )
   })
 
-  it('says so, once, where nobody waits for thousands of calls, and loses none', async () => {
-    const warned: Error[] = []
-    const listener = (warning: Error) => void warned.push(warning)
+  it('warns once if thousands of calls are not awaited, and loses none', async () => {
+    const warnings: Error[] = []
+    const listener = (warning: Error) => void warnings.push(warning)
     process.on('warning', listener)
     await using client = sending.client({ queueRecords: 100 })
     const calls = Array.from({ length: 12_000 }, (_, n) => client.track('e', { n }))
     expect((await client.flush()).accepted).toBe(12_000)
     await Promise.all(calls)
     process.off('warning', listener)
-    expect(warned.map(({ message }) => message)).toEqual([expect.stringContaining('Await each call')])
+    expect(warnings.map(({ message }) => message)).toEqual([expect.stringContaining('Await each call')])
   })
 
-  it('keeps the order of calls that nobody waits for', async () => {
+  it('keeps the order of calls that are not awaited', async () => {
     await using client = sending.client({ queueRecords: 3, batchRecords: 2 })
     const calls = Array.from({ length: 50 }, (_, n) => client.engage('a', '$append', { list: n }))
     await Promise.all(calls)
@@ -216,7 +216,7 @@ describe('a client that is ahead of Mixpanel', () => {
     expect(sending.simulator.profiles.get('a')?.list).toEqual(Array.from({ length: 50 }, (_, n) => n))
   })
 
-  it('gives up when the time to close is over, and says how much is left', async () => {
+  it('stops at the timeout of close, and reports how much is left', async () => {
     sending.simulator.fault({ kind: 'slow-first-byte', ms: 5000, times: Number.POSITIVE_INFINITY })
     const client = sending.client()
     await client.track('e')
@@ -228,7 +228,7 @@ describe('a client that is ahead of Mixpanel', () => {
     expect(Date.now() - started).toBeLessThan(4000)
   })
 
-  it('gives up an import when told to', async () => {
+  it('stops an import on abort', async () => {
     sending.simulator.fault({ kind: 'slow-first-byte', ms: 5000, times: Number.POSITIVE_INFINITY })
     await using client = sending.client({ lingerMs: 0 })
     const stop = new AbortController()
@@ -253,7 +253,7 @@ describe('an import', () => {
       `{"event":"e","properties":{"time":${NOW},"distinct_id":"a","n":1,"big":-98765432109876543210,"x":0.10,"y":1e400}}`,
       `{"event":"e","properties":{"time":"${new Date(NOW).toISOString()}","distinct_id":"a",\n"n":2,"u":"\u2028ü🦆"}}`,
     ]
-    const report = await client.import([...texts, 'no event', '[]', '{"event":"e"}'])
+    const report = await client.import([...texts, 'not JSON', '[]', '{"event":"e"}'])
     expect(report).toMatchObject({ accepted: 3, rejected: 3 })
     await client.import(texts)
     const stored = await sending.stored()
@@ -270,7 +270,7 @@ describe('an import', () => {
 describe('a server that is not Mixpanel', () => {
   let server: Server
   let seen: { path: string; headers: Record<string, unknown>; body: Buffer }[] = []
-  let answer = '1'
+  let responseBody = '1'
 
   beforeEach(async () => {
     seen = []
@@ -278,16 +278,16 @@ describe('a server that is not Mixpanel', () => {
       const parts: Buffer[] = []
       for await (const part of request) parts.push(part)
       seen.push({ path: request.url ?? '', headers: request.headers, body: Buffer.concat(parts) })
-      response.end(answer)
+      response.end(responseBody)
     }).listen(0)
     await new Promise((resolve) => server.once('listening', resolve))
   })
   afterEach(() => void server.close())
 
-  it('shows what is sent: gzip where it is taken, the token where it belongs', async () => {
+  it('gets gzip and the token as Mixpanel expects them', async () => {
     const apiUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/proxy/`
     await using client = sending.client({ apiUrl })
-    answer = '{"status":1,"error":null}'
+    responseBody = '{"status":1,"error":null}'
     await client.track('e', { time: NOW }, { insertId: 'i' })
     await client.engage('a', '$set', { b: 1 })
     await client.flush()
@@ -297,7 +297,7 @@ describe('a server that is not Mixpanel', () => {
       '/proxy/import',
       '/proxy/track',
     ])
-    const by = (path: string) => seen.find((one) => one.path.includes(path))
+    const by = (path: string) => seen.find((request) => request.path.includes(path))
     expect(by('track')?.headers).toMatchObject({ 'content-encoding': 'gzip', 'content-type': 'application/json' })
     expect(by('engage')?.headers).not.toHaveProperty('content-encoding')
     expect(by('engage')?.headers).not.toHaveProperty('authorization')

@@ -18,9 +18,9 @@ afterEach(() => sending[Symbol.asyncDispose]())
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n)
 const arrived = async () => (await sending.stored()).map(({ properties }) => Number(properties.n))
 const left = () => (existsSync(sending.spool) ? readdirSync(sending.spool) : [])
-const down = () => sending.simulator.fault({ kind: 'status', status: 503, times: Number.POSITIVE_INFINITY })
+const failRequests = () => sending.simulator.fault({ kind: 'status', status: 503, times: Number.POSITIVE_INFINITY })
 
-/** Everything that a next start finds in the spool. */
+/** Sends everything that is left in the spool, as the next start does. */
 async function sendRest(): Promise<void> {
   sending.simulator.clearFaults()
   await sending.client({ spool: sending.spool }).close()
@@ -33,28 +33,28 @@ function child(name: string, args: readonly string[], shell = ''): ChildProcess 
   return spawn('sh', ['-c', `${shell}; exec "$@"`, 'sh', ...program], { stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
-const ending = (count: number, mode: string, spool = sending.spool) =>
+const finite = (count: number, mode: string, spool = sending.spool) =>
   child('spool-child.ts', [spool, String(count), mode])
 const endless = (first: number, shell = '') => child('endless-child.ts', [sending.spool, String(first)], shell)
 
-async function outcome(of: ChildProcess) {
-  const streams = [of.stdout, of.stderr].map((stream) => text(stream as NodeJS.ReadableStream))
-  const [code, signal] = await once(of, 'close')
+async function outcome(child: ChildProcess) {
+  const streams = [child.stdout, child.stderr].map((stream) => text(stream as NodeJS.ReadableStream))
+  const [code, signal] = await once(child, 'close')
   const [stdout = '', stderr = ''] = await Promise.all(streams)
   return { code, signal, stdout, stderr }
 }
 
-describe('a process that is killed in the middle of sending', () => {
-  it('again and again, loses nothing that was kept, and what arrives twice has one $insert_id', async () => {
+describe('a process that is killed while it sends', () => {
+  it('loses no record that was in the spool, and duplicates have the same $insert_id', async () => {
     const kept: number[] = []
     for (const round of numbers(6)) {
-      const one = endless(round * 1_000_000)
-      await once(one.stdout as NodeJS.ReadableStream, 'data')
-      const done = outcome(one)
-      // Sooner and later: before the first answer, among answers, and while files are removed.
-      setTimeout(() => one.kill('SIGKILL'), [0, 20, 60, 150, 300, 500][round])
+      const process = endless(round * 1_000_000)
+      await once(process.stdout as NodeJS.ReadableStream, 'data')
+      const done = outcome(process)
+      // At different times: before the first response, between responses, and while files are deleted.
+      setTimeout(() => process.kill('SIGKILL'), [0, 20, 60, 150, 300, 500][round])
       const { stdout } = await done
-      // What was printed first was taken from the pipe above, and goes without saying.
+      // The first line was already read from the pipe above.
       kept.push(round * 1_000_000, ...stdout.trim().split('\n').filter(Boolean).map(Number))
     }
     await sendRest()
@@ -69,14 +69,14 @@ describe('a process that is killed in the middle of sending', () => {
     expect(keys.size).toBe(ids.size)
   })
 
-  it('is taken over by one of those that start at once', async () => {
-    down()
-    const first = ending(40, 'stay')
+  it('leaves its records to exactly one of several processes that start at the same time', async () => {
+    failRequests()
+    const first = finite(40, 'stay')
     await once(first.stdout as NodeJS.ReadableStream, 'data')
     first.kill('SIGKILL')
     await once(first, 'close')
     sending.simulator.clearFaults()
-    const all = await Promise.all(numbers(4).map(() => outcome(ending(0, ''))))
+    const all = await Promise.all(numbers(4).map(() => outcome(finite(0, ''))))
     expect(all.map(({ code }) => code)).toEqual([0, 0, 0, 0])
     expect(await arrived()).toEqual(numbers(40))
     expect(sending.simulator.profiles.get('ann')?.list).toEqual(numbers(40))
@@ -84,69 +84,69 @@ describe('a process that is killed in the middle of sending', () => {
   })
 })
 
-describe('a disk without room', () => {
-  it('fails the call, and what the calls before had kept is sent once there is room', async () => {
-    down()
+describe('a full disk', () => {
+  it('fails the call, and earlier records are sent when there is space again', async () => {
+    failRequests()
     const { code, stdout, stderr } = await outcome(endless(0, 'ulimit -f 40'))
     expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringMatching(/EFBIG|too large|ENOSPC/i) })
     const kept = stdout.trim().split('\n').length
     expect(kept).toBeGreaterThan(10)
     await sendRest()
-    // The one that did not fit is not among them, not even in part.
+    // The record that did not fit is not sent, not even in part.
     expect(await arrived()).toEqual(numbers(kept))
   })
 })
 
-describe('a process that is asked to end', () => {
+describe('a process that gets a signal', () => {
   it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
-    'by %s delivers what is queued, and then ends by it',
+    '%s delivers what is queued, and then ends by the signal',
     async (signal) => {
-      const one = ending(12, 'stay', '')
-      await once(one.stdout as NodeJS.ReadableStream, 'data')
-      one.kill(signal)
-      expect(await outcome(one)).toMatchObject({ code: null, signal })
+      const child = finite(12, 'stay', '')
+      await once(child.stdout as NodeJS.ReadableStream, 'data')
+      child.kill(signal)
+      expect(await outcome(child)).toMatchObject({ code: null, signal })
       expect(await arrived()).toEqual(numbers(12))
     },
   )
 
-  it('ends within a bound where Mixpanel does not answer, and at once when asked again', async () => {
-    down()
-    for (const [asked, most] of [
+  it('ends after the timeout if Mixpanel does not respond, and at once after a second signal', async () => {
+    failRequests()
+    for (const [signals, mostMs] of [
       [1, 20_000],
       [2, 2500],
     ] as const) {
-      const one = ending(3, 'stay')
-      await once(one.stdout as NodeJS.ReadableStream, 'data')
+      const child = finite(3, 'stay')
+      await once(child.stdout as NodeJS.ReadableStream, 'data')
       const started = Date.now()
-      const done = outcome(one)
-      for (const _ of numbers(asked)) {
-        one.kill('SIGTERM')
+      const done = outcome(child)
+      for (const _ of numbers(signals)) {
+        child.kill('SIGTERM')
         await new Promise((resolve) => setTimeout(resolve, 200))
       }
       expect(await done).toMatchObject({ signal: 'SIGTERM' })
-      expect(Date.now() - started).toBeLessThan(most)
+      expect(Date.now() - started).toBeLessThan(mostMs)
     }
     await sendRest()
     expect(await arrived()).toEqual([0, 0, 1, 1, 2, 2])
   })
 
-  it('and listens itself decides how, and what is queued goes meanwhile', async () => {
-    const one = ending(12, 'listen', '')
-    await once(one.stdout as NodeJS.ReadableStream, 'data')
-    const done = outcome(one)
-    one.kill('SIGTERM')
-    expect(await done).toMatchObject({ code: 7, stdout: expect.stringContaining('asked') })
+  it('and has its own listener decides when it ends, and what is queued is delivered meanwhile', async () => {
+    const child = finite(12, 'listen', '')
+    await once(child.stdout as NodeJS.ReadableStream, 'data')
+    const done = outcome(child)
+    child.kill('SIGTERM')
+    expect(await done).toMatchObject({ code: 7, stdout: expect.stringContaining('signal') })
     expect(await arrived()).toEqual(numbers(12))
   })
 })
 
-describe('a process that ends without being asked', () => {
+describe('a process that ends without closing its client', () => {
   it.each([
     ['throw', 1],
     ['exit', 0],
-  ])('by %s leaves what was not sent to the next start', async (mode, code) => {
-    down()
-    expect(await outcome(ending(12, mode))).toMatchObject({ code })
+  ])('by %s leaves its records to the next start', async (mode, code) => {
+    failRequests()
+    expect(await outcome(finite(12, mode))).toMatchObject({ code })
     expect(await arrived()).toEqual([])
     await sendRest()
     expect(await arrived()).toEqual(numbers(12))
@@ -155,7 +155,7 @@ describe('a process that ends without being asked', () => {
 })
 
 describe('a client that is closed', () => {
-  it('while the server takes connections and says nothing ends within the bound', async () => {
+  it('ends after the timeout if the server accepts connections but does not respond', async () => {
     const silent = createServer(() => {}).listen(0, '127.0.0.1')
     await once(silent, 'listening')
     const client = sending.client({
@@ -175,7 +175,7 @@ describe('a client that is closed', () => {
     expect(await arrived()).toEqual(numbers(3))
   })
 
-  it('delivers calls that nobody has waited for, also by way of a spool', async () => {
+  it('delivers calls that were not awaited, with and without a spool', async () => {
     for (const spool of [undefined, sending.spool]) {
       const client = sending.client({ spool })
       const calls = numbers(50).map((n) => client.track('e', { n }))

@@ -1,4 +1,4 @@
-/** Sends what its arguments say and is killed, or ends by itself: `node spool-child.ts URL SPOOL COUNT MODE`. */
+/** Sends events, and ends as MODE says or is killed: `node spool-child.ts URL SPOOL COUNT MODE`. */
 import { createClient } from '../../lib/ingest/named-clients.ts'
 
 const [, , apiUrl = '', spool = '', count = '0', mode = ''] = process.argv
@@ -18,12 +18,12 @@ for (let n = 0; n < Number(count); n++) {
 }
 if (mode === 'listen') {
   process.once('SIGTERM', () => {
-    process.stdout.write('asked\n')
+    process.stdout.write('signal\n')
     setTimeout(() => process.exit(7), 500)
   })
 }
 process.stdout.write('kept\n')
 if (mode === 'throw') throw new Error('nobody catches this')
 if (mode === 'exit') process.exit(0)
-// Otherwise the process has nothing more to do.
+// Otherwise the process ends by itself.
 if (mode === 'stay' || mode === 'listen') setInterval(() => {}, 1000)

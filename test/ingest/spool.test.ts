@@ -15,7 +15,7 @@ beforeEach(async () => {
 })
 afterEach(() => sending[Symbol.asyncDispose]())
 
-const down = () => sending.simulator.fault({ kind: 'status', status: 503, times: Number.POSITIVE_INFINITY })
+const failRequests = () => sending.simulator.fault({ kind: 'status', status: 503, times: Number.POSITIVE_INFINITY })
 const list = () => sending.simulator.profiles.get('ann')?.list
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n)
 const arrived = async () => (await sending.stored()).map(({ properties }) => properties.n)
@@ -27,7 +27,7 @@ function start(count: number, mode: string, spool = sending.spool): ChildProcess
   return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
 }
 
-async function killedAfterKeeping(count: number, until: () => Promise<void> = async () => {}): Promise<void> {
+async function killAfterSpooling(count: number, until: () => Promise<void> = async () => {}): Promise<void> {
   const child = start(count, 'stay')
   await once(child.stdout as NodeJS.ReadableStream, 'data')
   await until()
@@ -36,9 +36,9 @@ async function killedAfterKeeping(count: number, until: () => Promise<void> = as
 }
 
 describe('a spool', () => {
-  it('has what a killed process did not deliver, and the next start sends it once and in order', async () => {
-    down()
-    await killedAfterKeeping(23)
+  it('keeps what a killed process did not deliver, and the next start sends it once and in order', async () => {
+    failRequests()
+    await killAfterSpooling(23)
     expect(await arrived()).toEqual([])
     sending.simulator.clearFaults()
     const client = sending.client({ spool: sending.spool })
@@ -51,12 +51,12 @@ describe('a spool', () => {
     expect(await arrived()).toEqual(numbers(23))
   })
 
-  it('does not send again what was answered before the process was killed', async () => {
+  it('does not repeat what was delivered before the process was killed', async () => {
     sending.simulator.fault({ kind: 'status', status: 503, times: Number.POSITIVE_INFINITY, skip: 7 })
-    const answers = () => sending.simulator.requests.filter(({ status }) => status === 200).length
-    await killedAfterKeeping(50, async () => {
-      await expect.poll(answers).toBe(7)
-      // What was answered has to get to the disk, too.
+    const deliveries = () => sending.simulator.requests.filter(({ status }) => status === 200).length
+    await killAfterSpooling(50, async () => {
+      await expect.poll(deliveries).toBe(7)
+      // The deliveries must be written to the spool, too.
       await new Promise((resolve) => setTimeout(resolve, 300))
     })
     expect(sending.simulator.eventCount()).toBeGreaterThan(0)
@@ -67,8 +67,8 @@ describe('a spool', () => {
     expect(list()).toEqual(numbers(50))
   })
 
-  it('keeps what was given up, also for a next client of the same process', async () => {
-    down()
+  it('keeps failed records, even for another client of the same process', async () => {
+    failRequests()
     const first = sending.client({ spool: sending.spool })
     await first.track('e', { n: 0 })
     await expect(first.flush()).rejects.toMatchObject({ code: 'SERVER_FAILED' })
@@ -81,8 +81,8 @@ describe('a spool', () => {
     expect(await arrived()).toEqual([0])
   })
 
-  it('is not taken from a client that runs', async () => {
-    down()
+  it('is not taken over from a running client', async () => {
+    failRequests()
     const retry = { retries: { SERVER_FAILED: 100 }, firstDelayMs: 300, delayMaxMs: 300 }
     const first = sending.client({ spool: sending.spool, retry })
     await first.track('e', { n: 0 })
@@ -95,9 +95,9 @@ describe('a spool', () => {
     expect(await arrived()).toEqual([0])
   })
 
-  it('of another machine is taken when that has been silent for long', async () => {
-    down()
-    await killedAfterKeeping(3)
+  it('of another machine is taken over if it was not touched for a while', async () => {
+    failRequests()
+    await killAfterSpooling(3)
     const [session = ''] = left()
     const foreign = join(sending.spool, `elsewhere-1-${session.slice(-8)}`)
     await rename(join(sending.spool, session), foreign)
@@ -105,15 +105,15 @@ describe('a spool', () => {
     await utimes(foreign, new Date(), new Date())
     await sending.client({ spool: sending.spool }).close()
     expect(await arrived()).toEqual([])
-    const long = new Date(Date.now() - 120_000)
-    await utimes(foreign, long, long)
+    const longAgo = new Date(Date.now() - 120_000)
+    await utimes(foreign, longAgo, longAgo)
     await sending.client({ spool: sending.spool }).close()
     expect(await arrived()).toEqual(numbers(3))
   })
 
-  it('holds no token, and a line that was cut is no record', async () => {
-    down()
-    await killedAfterKeeping(2)
+  it('does not contain the token, and incomplete lines are skipped', async () => {
+    failRequests()
+    await killAfterSpooling(2)
     const [session = ''] = left()
     const files = readdirSync(join(sending.spool, session)).map((file) => join(sending.spool, session, file))
     for (const file of files) expect(readFileSync(file, 'utf8')).not.toContain(TOKEN)
@@ -124,7 +124,7 @@ describe('a spool', () => {
     expect(await arrived()).toEqual([0, 1])
   })
 
-  it('that cannot be written is an error of the call', async () => {
+  it('that cannot be written fails the call', async () => {
     await mkdir(sending.directory, { recursive: true })
     const file = join(sending.directory, 'file')
     await writeFile(file, '')
@@ -144,13 +144,13 @@ describe('a process that ends', () => {
     expect(list()).toEqual(numbers(12))
   })
 
-  it('ends within a bound where Mixpanel does not answer, and leaves the rest in the spool', async () => {
-    down()
+  it('ends after the timeout if Mixpanel does not respond, and leaves the rest in the spool', async () => {
+    failRequests()
     const started = Date.now()
     const child = start(2, '')
     const [code] = await once(child, 'close')
     expect(code).toBe(0)
-    // Three seconds to close, and what a busy machine takes to start a process.
+    // Three seconds to close, and the time in which a busy machine starts a process.
     expect(Date.now() - started).toBeLessThan(20_000)
     expect(left()).toHaveLength(1)
   })

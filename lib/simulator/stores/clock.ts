@@ -71,7 +71,7 @@ export function dayText(day: number): string {
   return new Date(day * MS_PER_DAY).toISOString().slice(0, 10)
 }
 
-/** Returns the number of a day given as `yyyy-mm-dd`; undefined if there is no such day. */
+/** Returns the number of a day given as `yyyy-mm-dd`; undefined if it does not exist. */
 export function dayNumber(text: string): number | undefined {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return undefined
   const ms = Date.parse(`${text}T00:00:00Z`)

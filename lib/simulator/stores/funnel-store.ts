@@ -58,13 +58,13 @@ export class FunnelStore {
 
   /**
    * Sets the figures of a day. In Mixpanel, too, they change until the day's last conversion window has
-   * ended. Throws a RangeError if there is no such funnel or day.
+   * ended. Throws a RangeError if the funnel or the day does not exist.
    */
   setDay(id: number, day: string, figures: readonly StepFigures[]): void {
     const number = dayNumber(day)
     const funnel = this.#funnels.get(id)
     if (number === undefined || funnel === undefined)
-      throw new RangeError(`There is no funnel ${id}, or ${day} is not a day.`)
+      throw new RangeError(`Funnel ${id} does not exist, or ${day} is not a day.`)
     funnel.days.set(number, figures)
   }
 

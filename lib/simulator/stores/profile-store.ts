@@ -30,7 +30,7 @@ export class ProfileStore {
     this.#lines.set(distinctId, Buffer.from(`{"$distinct_id":${JSON.stringify(distinctId)},"$properties":${text}}`))
   }
 
-  /** Returns a copy of a profile's properties; undefined if there is no profile. */
+  /** Returns a copy of a profile's properties; undefined if it does not exist. */
   get(distinctId: string): ProfileProperties | undefined {
     const line = this.#lines.get(distinctId)
     return line === undefined ? undefined : (JSON.parse(line.toString()) as ProfileLine).$properties

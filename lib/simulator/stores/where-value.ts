@@ -9,7 +9,7 @@ export interface WhereEvent {
   readonly properties: Readonly<Record<string, unknown>>
   /** The exported time in seconds; left out for a profile. */
   readonly seconds?: number | undefined
-  /** What `user["…"]` reads; left out if there is no profile. */
+  /** What `user["…"]` reads; left out without a profile. */
   readonly user?: Readonly<Record<string, unknown>> | undefined
 }
 
