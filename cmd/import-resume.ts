@@ -23,7 +23,7 @@ export class ImportResume {
     this.#through = this.#written = through
   }
 
-  /** `project` distinguishes projects and servers. It may hold a secret, so only a hash of it is stored. */
+  /** `project` distinguishes projects and servers. Only a hash is stored, as it may be secret. */
   static async open(stateDirectory: string, file: string, project: string): Promise<ImportResume> {
     const { size, mtimeMs } = await stat(file)
     const key = JSON.stringify([resolve(file), size, mtimeMs, project])
@@ -44,7 +44,10 @@ export class ImportResume {
     this.#write()
   }
 
-  /** Stores the state, or deletes it if the import is complete. @throws MixloadError SPOOL_FAILED. */
+  /**
+   * Stores the state, or deletes it if the import is complete.
+   * @throws MixloadError SPOOL_FAILED.
+   */
   async end(isComplete: boolean): Promise<void> {
     if (!isComplete && this.#through > this.#written) this.#write()
     try {

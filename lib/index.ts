@@ -1,4 +1,6 @@
-/** What the package exports: the errors that it throws. Its parts are exported under `mixload/…`. */
+/**
+ * What the package exports: the errors that it throws. Its parts are exported under `mixload/…`.
+ */
 export {
   ERROR_CODES,
   type ErrorCode,

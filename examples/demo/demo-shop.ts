@@ -44,9 +44,10 @@ interface DemoEvent {
 }
 
 /**
- * Returns two weeks of a small shop as lines of a raw export, with the problems of real exports: duplicate events, a
- * property whose type varies, two properties that differ only in case, a list, an object, and an integer that is too
- * long for a usual number. Except for the dates, the data is always the same.
+ * Returns two weeks of a small shop as lines of a raw export, with the problems of real exports:
+ * duplicate events, a property whose type varies, two properties that differ only in case, a list,
+ * an object, and an integer that is too long for a usual number. Except for the dates, the data is
+ * always the same.
  */
 export function shopLines(firstDay: string): readonly string[] {
   const random = new Random(14)
@@ -113,7 +114,10 @@ function duplicateOf({ event, properties }: DemoEvent, random: Random): DemoEven
   return { event, properties: { ...properties, mp_processing_time_ms: processed } }
 }
 
-/** Returns JSON with all digits of long integers: they are written as text first, whose quotes are then removed. */
+/**
+ * Returns JSON with all digits of long integers: they are written as text first, whose quotes are
+ * then removed.
+ */
 function toJson(event: DemoEvent): string {
   const json = JSON.stringify(event, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
   return json.replaceAll(/"(\d{17,})n"/g, '$1')

@@ -1,6 +1,7 @@
 /**
- * `node examples/demo/demo.ts`: shows mixload without a Mixpanel account. It starts a local Mixpanel with two weeks of
- * data of a fictional shop, loads them into a new DuckDB file in .tmp/demo, and runs queries on it.
+ * `node examples/demo/demo.ts`: shows mixload without a Mixpanel account. It starts a local
+ * Mixpanel with two weeks of data of a fictional shop, loads them into a new DuckDB file in
+ * .tmp/demo, and runs queries on it.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -20,7 +21,10 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const MIXLOAD = join(ROOT, 'dist/cmd/mixload.js')
 const WORK = join(ROOT, '.tmp/demo')
 const DATA = join(WORK, 'shop.ndjson')
-/** Not named mixpanel, like its schema: DuckDB uses the name of the file as the first part of table names. */
+/**
+ * Not named mixpanel, like its schema: DuckDB uses the name of the file as the first part of table
+ * names.
+ */
 const DATABASE = join(WORK, 'shop.duckdb')
 const DAY_MS = 86_400_000
 

@@ -70,7 +70,7 @@ function verdictOnFailedRecords(failed: readonly unknown[], count: number): Verd
   return { kind: 'processed', errors }
 }
 
-/** Success is `1`, an object with status 1 (`verbose`), or the counts of an import with status OK. */
+/** Success is `1`, an object with status 1 (`verbose`), or one with status OK (an import). */
 function isSuccess(value: unknown): boolean {
   const status = memberOf(value, 'status')
   return value === 1 || status === 1 || status === 'OK' || status === 'ok'
@@ -88,7 +88,7 @@ function memberOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined
 }
 
-/** Returns undefined for a body that is not JSON; the status or the text of the body then decides. */
+/** Returns undefined for a body that is not JSON. */
 function parseJson(body: string): unknown {
   try {
     return JSON.parse(body)

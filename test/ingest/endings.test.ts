@@ -51,7 +51,8 @@ describe('a process that is killed while it sends', () => {
       const process = endless(round * 1_000_000)
       await once(process.stdout as NodeJS.ReadableStream, 'data')
       const done = outcome(process)
-      // At different times: before the first response, between responses, and while files are deleted.
+      // At different times: before the first response, between responses, and while files are
+      // deleted.
       setTimeout(() => process.kill('SIGKILL'), [0, 20, 60, 150, 300, 500][round])
       const { stdout } = await done
       // The first line was already read from the pipe above.

@@ -16,8 +16,8 @@ const RUNS = 2
 const today = () => new Date().toISOString().slice(0, 10)
 
 /**
- * Sends and loads events. Returns the rows of the view `identities`, and for each exported event `seen` its original
- * and its current id.
+ * Sends and loads events. Returns the rows of the view `identities`, and for each exported event
+ * `seen` its original and its current id.
  */
 async function sendAndLoad(options: SimulatorOptions, send: (client: IngestClient) => Promise<void>) {
   await using place = await Workplace.create({ token: TOKEN, ...options })
@@ -65,7 +65,8 @@ describe('in a project with original id merge', () => {
           for (const [program, steps] of programs.entries()) {
             const ids = Array.from({ length: 8 }, (_, id) => (id < 4 ? `p${program}-${id}` : randomUUID()))
             const id = (index: number) => ids[index] ?? ''
-            // Mixpanel ignores `$identify` of an id that is already linked, which is not visible in an export.
+            // Mixpanel ignores `$identify` of an id that is already linked, which is not visible in
+            // an export.
             const linked = new Set<number>()
             for (const { kind, first, ...more } of steps) {
               const second = 'second' in more ? more.second : 0

@@ -1,7 +1,7 @@
 /**
- * Checks for profiles what the test suites of two other clients check: Mixpanel's own for Node, and mixpanel_api_ex for
- * Elixir. Each test compares what is sent, and what the Engage API returns afterwards. Comments note where this client
- * sends something else with the same meaning.
+ * Checks for profiles what the test suites of two other clients check: Mixpanel's own for Node, and
+ * mixpanel_api_ex for Elixir. Each test compares what is sent, and what the Engage API returns
+ * afterwards. Comments note where this client sends something else with the same meaning.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { IngestClient } from '../../lib/ingest/client.ts'
@@ -131,7 +131,8 @@ const CHANGES: readonly [title: string, before: Json | undefined, Change, sent: 
     { $transactions: [{ $amount: 1 }, { $amount: 50, $time: '2012-02-01T00:00:00.000Z', isk: 'isk' }] },
   ],
   [
-    // Node's client sends no time. Here it is the time of the call, even if the charge arrives later.
+    // Node's client sends no time. Here it is the time of the call, even if the charge arrives
+    // later.
     'charge of now',
     undefined,
     (client, options) => client.trackCharge('user1', 50, undefined, options),

@@ -1,7 +1,7 @@
 /**
- * Checks for events what the test suites of two other clients check: Mixpanel's own for Node, and mixpanel_api_ex for
- * Elixir. Each test compares what is sent, and what an export has afterwards. Comments note where this client sends
- * something else with the same meaning.
+ * Checks for events what the test suites of two other clients check: Mixpanel's own for Node, and
+ * mixpanel_api_ex for Elixir. Each test compares what is sent, and what an export has afterwards.
+ * Comments note where this client sends something else with the same meaning.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { IngestOptions } from '../../lib/ingest/client-options.ts'
@@ -71,7 +71,8 @@ describe('an event', () => {
   })
 
   const moments: readonly [title: string, time: NonNullable<TrackOptions['time']>, sent: number][] = [
-    // Elixir's client sends seconds for all of these, Node's milliseconds for a Date. Mixpanel accepts both.
+    // Elixir's client sends seconds for all of these, Node's milliseconds for a Date. Mixpanel
+    // accepts both.
     ['a Date', new Date(SECONDS_2013 * 1000), SECONDS_2013 * 1000],
     ['a text with a zone', '2013-01-15T00:00:00Z', SECONDS_2013 * 1000],
     ['a text without one', '2013-01-15 00:00:00', SECONDS_2013 * 1000],
