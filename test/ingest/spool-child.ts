@@ -19,7 +19,8 @@ for (let n = 0; n < Number(count); n++) {
 if (mode === 'listen') {
   process.once('SIGTERM', () => {
     process.stdout.write('signal\n')
-    setTimeout(() => process.exit(7), 500)
+    // Long enough to deliver what is queued, even on a busy machine.
+    setTimeout(() => process.exit(7), 3000)
   })
 }
 process.stdout.write('kept\n')
