@@ -79,7 +79,7 @@ export const suite = runDestinationConformance
 `
 
 let directory: string
-let packed: {
+let tarball: {
   readonly filename: string
   readonly version: string
   readonly files: readonly { readonly path: string }[]
@@ -97,9 +97,9 @@ beforeAll(async () => {
   directory = await realpath(await mkdtemp(join(tmpdir(), 'mixload-package-')))
   // The sources are built already. Building again would remove files that other tests are using.
   const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', directory]
-  ;[packed] = JSON.parse((await execute('npm', args, { cwd: packagePath() })).stdout)
+  ;[tarball] = JSON.parse((await execute('npm', args, { cwd: packagePath() })).stdout)
   await writeFile(join(directory, 'package.json'), '{"private":true,"type":"module"}')
-  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', join(directory, packed.filename)])
+  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', join(directory, tarball.filename)])
   // What the user of a subpath has besides mixload.
   await mkdir(installed('@types'), { recursive: true })
   for (const name of ['@types/node', 'vitest']) await symlink(packagePath('node_modules', name), installed(name))
@@ -109,18 +109,18 @@ afterAll(() => rm(directory, { recursive: true, force: true }))
 
 describe('the package', () => {
   it('has what was built and the SQL texts, and no sources', async () => {
-    const files = packed.files.map(({ path }) => path)
+    const files = tarball.files.map(({ path }) => path)
     expect(files).toEqual(
       expect.arrayContaining(['dist/cmd/mixload.js', 'sql/common/export_latest.sql', 'README.md', 'LICENSE']),
     )
     expect(files.filter((path) => /^(test|bench|lib|cmd)\//.test(path))).toEqual([])
-    expect(VERSION).toBe(packed.version)
+    expect(VERSION).toBe(tarball.version)
   })
 
   it('installs a command whose help loads no database', async () => {
     const mixload = installed('.bin', 'mixload')
     expect((await run(mixload, ['--help'])).stdout).toContain('mixload backfill')
-    expect((await run(mixload, ['--version'])).stdout.trim()).toBe(packed.version)
+    expect((await run(mixload, ['--version'])).stdout.trim()).toBe(tarball.version)
     const { stderr } = await run(mixload, ['--help'], { ...process.env, NODE_DEBUG: 'esm,module' })
     expect(stderr).not.toMatch(/duckdb/)
     expect(stderr).toMatch(/yargs/)

@@ -30,13 +30,13 @@ import type { DeliveryNotice, DeliveryReport } from './report.ts'
 import { Sender } from './sender.ts'
 import { DeliveryTally, sendingError } from './tally.ts'
 
-/** This many waiting calls mean that the program does not await them. No record is lost, but memory grows. */
+/** With this many waiting calls, the program does not await them, and memory grows. */
 const CALLS_WAITING_WARNED = 10_000
 
 /**
- * Sends events and profile updates to a Mixpanel project. Each call checks its arguments, queues the
- * record and returns. Await it: if the queue is full, the call waits. `flush` and `close` report what
- * happened to the records; `onNotice` reports it as it happens.
+ * Sends events and profile updates to a Mixpanel project. Each call checks its arguments, queues
+ * the record and returns. Await it: if the queue is full, the call waits. `flush` and `close`
+ * report what happened to the records; `onNotice` reports it as it happens.
  */
 export class IngestClient implements AsyncDisposable {
   readonly name: string | undefined
@@ -57,7 +57,10 @@ export class IngestClient implements AsyncDisposable {
   #callsInProgress = 0
   #keepAlive: NodeJS.Timeout | undefined
 
-  /** `onClosed` is called when the client accepts no further calls. @throws MixloadError CONFIG_INVALID. */
+  /**
+   * `onClosed` is called when the client accepts no further calls.
+   * @throws MixloadError CONFIG_INVALID.
+   */
   constructor(options: IngestOptions, onClosed: () => void = () => {}) {
     this.#options = checkClientOptions(options)
     this.#onClosed = onClosed
@@ -71,18 +74,12 @@ export class IngestClient implements AsyncDisposable {
     closeAtExit(this, this.#options.closeOnSignals)
   }
 
-  /**
-   * Queues an event. Events older than five days are sent to /import, because /track drops them.
-   * @throws MixloadError RECORD_INVALID naming what is wrong; SPOOL_FAILED; CLOSED.
-   */
+  /** Queues an event. Events older than five days are sent to /import, as /track drops them. */
   async track(event: string, properties?: Properties, options?: TrackOptions): Promise<void> {
     await this.#addEvent(trackPayload(event, properties, options, this.#defaults()))
   }
 
-  /**
-   * Queues a change of a user profile, or several changes that are sent in one request and applied in
-   * order. `$delete` has no value. Throws the same errors as {@link track}.
-   */
+  /** Queues one or several changes of user profiles, which are applied in order. */
   engage(distinctId: string, operation: Operation, value?: unknown, options?: EngageOptions): Promise<void>
   engage(updates: readonly ProfileUpdate[], options?: EngageOptions): Promise<void>
   async engage(
@@ -91,18 +88,15 @@ export class IngestClient implements AsyncDisposable {
     value?: unknown,
     options?: EngageOptions,
   ): Promise<void> {
-    if (!Array.isArray(target)) {
-      const update = { distinctId: target, operation: operationOrOptions, value }
-      return this.#add('engage', [profilePayload(update, options)])
-    }
-    if (target.length === 0) throw invalidRecord('The list of updates', 'is empty')
-    await this.#add(
-      'engage',
-      target.map((update) => profilePayload(update, operationOrOptions)),
-    )
+    const [updates, chosen] = Array.isArray(target)
+      ? [target, operationOrOptions]
+      : [[{ distinctId: target, operation: operationOrOptions, value }], options]
+    if (updates.length === 0) throw invalidRecord('The list of updates', 'is empty')
+    const records = updates.map((update) => profilePayload(update, chosen))
+    await this.#add('engage', records)
   }
 
-  /** Queues a change of a group profile. Groups have no `$add` and no `$append`. Throws the same errors as {@link track}. */
+  /** Queues a change of a group profile, which supports no `$add` and no `$append`. */
   async engageGroup(
     groupKey: string,
     groupId: string,
@@ -115,8 +109,7 @@ export class IngestClient implements AsyncDisposable {
 
   /**
    * Queues a charge: an item of the profile's list `$transactions`, from which Mixpanel computes
-   * revenue. The property `$time` is the time of the charge; it defaults to now. Throws the same
-   * errors as {@link track}.
+   * revenue. The property `$time` is the time of the charge; it defaults to now.
    */
   async trackCharge(
     distinctId: string,
@@ -128,36 +121,31 @@ export class IngestClient implements AsyncDisposable {
     await this.engage(distinctId, '$append', { [CHARGES_PROPERTY]: charge }, options)
   }
 
-  /** Queues the removal of all charges of a person. Throws the same errors as {@link track}. */
+  /** Queues the removal of all charges of a person. */
   async clearCharges(distinctId: string, options?: EngageOptions): Promise<void> {
     await this.engage(distinctId, '$set', { [CHARGES_PROPERTY]: [] }, options)
   }
 
-  /** Queues an alias: `alias` becomes another id of the person with this id. Throws the same errors as {@link track}. */
+  /** Queues an alias: `alias` becomes another id of the person with this id. */
   async createAlias(alias: string, distinctId: string): Promise<void> {
     await this.#addEvent(aliasPayload(alias, distinctId, this.#defaults()))
   }
 
-  /**
-   * Queues the identification of an anonymous id, a UUID version 4, as the person with `distinctId`.
-   * For projects with original id merge. Throws the same errors as {@link track}.
-   */
+  /** Queues that a UUID belongs to a person. For projects with original id merge. */
   async identify(distinctId: string, anonymousId: string): Promise<void> {
     await this.#addEvent(identifyPayload(distinctId, anonymousId, this.#defaults()))
   }
 
-  /**
-   * Queues the merge of two ids into one person, which cannot be undone. For projects with original id
-   * merge. Throws the same errors as {@link track}.
-   */
+  /** Queues the merge of two ids into one person. For projects with original id merge. */
   async merge(firstId: string, secondId: string): Promise<void> {
     await this.#addEvent(mergePayload(firstId, secondId, this.#defaults()))
   }
 
   /**
-   * Imports events of any age, one by one or in lists, as fast as Mixpanel accepts them, and resolves
-   * when all are accepted or rejected. An event without `$insert_id` gets one that is derived from the
-   * event, so that importing it again adds nothing. An invalid event is reported as rejected.
+   * Imports events of any age, one by one or in lists, as fast as Mixpanel accepts them, and
+   * resolves when all are accepted or rejected. An event without `$insert_id` gets one that is
+   * derived from the event, so that importing it again adds nothing. An invalid event is reported
+   * as rejected.
    * @throws MixloadError if events cannot be delivered; CLOSED; the signal's reason.
    */
   async import(events: ImportEvents, options: ImportOptions = {}): Promise<DeliveryReport> {
@@ -172,8 +160,8 @@ export class IngestClient implements AsyncDisposable {
   }
 
   /**
-   * Sends everything queued before this call, and resolves when Mixpanel has accepted or rejected it.
-   * Reports on all records since the last report.
+   * Sends everything queued before this call, and resolves when Mixpanel has accepted or rejected
+   * it. Reports on all records since the last report.
    * @throws MixloadError why records could not be delivered.
    */
   async flush(): Promise<DeliveryReport> {
@@ -187,7 +175,8 @@ export class IngestClient implements AsyncDisposable {
 
   /**
    * Flushes for at most `timeoutMs`, and ends the client. Calling it again returns the same report.
-   * @throws MixloadError UNDELIVERED with the number of records left; why others could not be delivered.
+   * @throws MixloadError UNDELIVERED with the number of records left; why others could not be
+   *   delivered.
    */
   close(options: { readonly timeoutMs?: number } = {}): Promise<DeliveryReport> {
     this.#closing ??= this.#close(options.timeoutMs ?? this.#options.closeTimeoutMs)

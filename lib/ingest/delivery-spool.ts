@@ -7,7 +7,7 @@ import { makeDirectory } from '../core/make-directory.ts'
 import { isRunning } from '../core/process-alive.ts'
 import { ENDPOINTS, type EndpointName } from './endpoints.ts'
 
-/** The size at which a new file is started, so that files whose records were all sent can be deleted. */
+/** The size of a full file. Files whose records were all sent are deleted. */
 const SEGMENT_BYTES = 8 * 1024 * 1024
 
 /** A session on another machine has ended if its directory was not touched for this long. */
@@ -23,10 +23,7 @@ export interface SpoolPosition {
   readonly line: number
 }
 
-/**
- * A file of records for one endpoint, one per line. A second file, `.sent`, has the ranges of lines that
- * need not be sent again.
- */
+/** A file of records for one endpoint. A second file, `.sent`, has the numbers of sent lines. */
 interface Segment {
   readonly path: string
   readonly endpoint: EndpointName
@@ -48,9 +45,9 @@ export interface SpooledRecord {
 }
 
 /**
- * Keeps records on disk until Mixpanel has accepted or rejected them. Each session has a directory of
- * its own. If its process has ended, exactly one later session takes over the whole directory. Records
- * survive a killed process. They are not synced, so a power failure can lose the last ones.
+ * Keeps records on disk until Mixpanel has accepted or rejected them. Each session has a directory
+ * of its own. If its process has ended, exactly one later session takes over the whole directory.
+ * Records survive a killed process. They are not synced, so a power failure can lose the last ones.
  */
 export class DeliverySpool {
   readonly #parent: string
@@ -143,7 +140,7 @@ export class DeliverySpool {
     })
   }
 
-  /** Removes records that were written in part: their call fails, so they must not be sent later. */
+  /** Removes records that were written in part. Their call fails, so they must not be sent. */
   async #discardIncomplete(segment: Segment): Promise<void> {
     segment.isFull = true
     // Truncating needs no disk space. If it fails as well, recovery skips the incomplete line.
@@ -160,7 +157,7 @@ export class DeliverySpool {
         if (segment.done === segment.lines) await this.#remove(segment)
         else {
           segment.sent ??= await open(`${segment.path}.sent`, 'a', 0o600)
-          await segment.sent.appendFile(rangesOf(ofSegment.map(({ line }) => line)))
+          await segment.sent.appendFile(ofSegment.map(({ line }) => `${line}\n`).join(''))
         }
       }
     })
@@ -232,33 +229,13 @@ async function renamed(from: string, to: string): Promise<boolean> {
   }
 }
 
+/** Returns the lines that need not be sent again. An incomplete last number is ignored. */
 async function sentLines(path: string): Promise<ReadonlySet<number>> {
-  const sent = new Set<number>()
-  let text: string
-  try {
-    text = await readFile(`${path}.sent`, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return sent
+  const text = await readFile(`${path}.sent`, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return ''
     throw spoolError(path, error)
-  }
-  for (const [, first, last] of text.matchAll(/^(\d+)-(\d+)$/gm)) {
-    for (let line = Number(first); line <= Number(last); line++) sent.add(line)
-  }
-  return sent
-}
-
-/** Returns `first-last` for each range of consecutive numbers, one per line. */
-function rangesOf(lines: readonly number[]): string {
-  const sorted = [...lines].sort((a, b) => a - b)
-  let text = ''
-  let first = sorted[0] ?? 0
-  for (const [index, line] of sorted.entries()) {
-    const next = sorted[index + 1]
-    if (next === line + 1) continue
-    text += `${first}-${line}\n`
-    first = next ?? 0
-  }
-  return text
+  })
+  return new Set(text.split('\n').slice(0, -1).map(Number))
 }
 
 async function closeFiles(segment: Segment): Promise<void> {

@@ -1,19 +1,17 @@
+import { rawInteger } from '../core/lossless-json.ts'
 import { invalidRecord } from './checks.ts'
 
-/**
- * Properties by name. A bigint is sent with all its digits and a Date as ISO 8601 text; undefined is
- * left out.
- */
+/** Properties by name. A bigint keeps its digits, a Date becomes text, undefined is left out. */
 export type Properties = Readonly<Record<string, unknown>>
 
-/** What Mixpanel keeps of an event. Values nested deeper, and longer lists, it drops without an error. */
+/** What Mixpanel keeps of an event. It drops deeper and longer values without an error. */
 const DEPTH_MAX = 3
 const MEMBERS_MAX = 255
 
-/** For records that may hold more, or that Mixpanel checks itself. It only stops circular values. */
+/** For records that Mixpanel checks itself. It only stops circular values. */
 const LOOSE_DEPTH_MAX = 50
 
-/** The limits on properties: how deeply they are nested, and how many members each list or object has. */
+/** Limits on nesting, and on the members of each list or object. */
 export interface ValueLimits {
   readonly depthMax: number
   readonly membersMax: number
@@ -86,9 +84,6 @@ export function isPlainObject(value: unknown): value is Readonly<Record<string, 
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-/** TypeScript's own types do not have JSON.rawJSON yet. */
-const rawJson = (JSON as unknown as { rawJSON(text: string): object }).rawJSON
-
 /** Returns the JSON of a checked record. Text that UTF-8 cannot represent stays escaped. */
 export function recordJson(record: object): string {
   try {
@@ -96,6 +91,8 @@ export function recordJson(record: object): string {
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
     // JSON.stringify refuses a bigint, although JSON itself does not limit numbers.
-    return JSON.stringify(record, (_, value: unknown) => (typeof value === 'bigint' ? rawJson(String(value)) : value))
+    return JSON.stringify(record, (_, value: unknown) =>
+      typeof value === 'bigint' ? rawInteger(String(value)) : value,
+    )
   }
 }

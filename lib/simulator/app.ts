@@ -6,7 +6,7 @@ import { faultReply } from './http/fault-reply.ts'
 import {
   familyOf,
   jsonReply,
-  type Reply,
+  type Route,
   requestTarget,
   type SimulatorContext,
   type SimulatorEnvironment,
@@ -35,9 +35,7 @@ const QUERY_METHODS = ['GET', 'POST']
 
 const ANNOTATIONS = '/api/app/projects/:project/annotations'
 
-type Route = (context: SimulatorContext) => Reply | Promise<Reply>
-
-/** Combines routes, faults and log into one HTTP application. A trailing slash in a path is ignored. */
+/** Combines routes, faults and log into one HTTP application. */
 export function simulatorApp(project: Project, faults: FaultQueue, log: RequestLog): Hono<SimulatorEnvironment> {
   const app = new Hono<SimulatorEnvironment>({ strict: false })
   const answer = (route: Route) => async (context: SimulatorContext) => writeReply(context, await route(context))

@@ -40,6 +40,7 @@ export type { Annotation, AnnotationInput, AnnotationStore, AnnotationTag } from
 export type { Cohort, CohortInput, CohortStore } from './stores/cohort-store.ts'
 export type { EngageQueryOptions } from './stores/engage-sessions.ts'
 export type { Funnel, FunnelInput, FunnelStep, FunnelStore, StepFigures } from './stores/funnel-store.ts'
+export type { IdStore } from './stores/id-store.ts'
 export type { IdentityMode } from './stores/identity.ts'
 export type { LexiconEntry } from './stores/lexicon.ts'
 export { PLAN_FEATURES, type PlanFeature, type PlanRefusal, type PricingPlan } from './stores/pricing-plan.ts'
@@ -56,7 +57,7 @@ export interface Simulator extends AsyncDisposable {
   /** Sets a fault for the next matching requests. */
   fault(fault: Fault): void
   clearFaults(): void
-  /** Stores events, given as lines or objects, and returns how many were stored. See also {@link rejectedCount}. */
+  /** Stores events, given as lines or objects, and returns how many were stored. */
   ingest(lines: Iterable<string | object> | AsyncIterable<string | object>): Promise<number>
   eventCount(): number
   /** The number of lines of `data` and {@link ingest} that are not valid events. */
@@ -70,7 +71,7 @@ export interface Simulator extends AsyncDisposable {
   readonly funnels: FunnelStore
   /** The Lexicon. Changes apply to the next response. */
   readonly lexicon: LexiconEntry[]
-  /** Days with fixed revenue. For all other days it is computed from the profiles' `$transactions`. */
+  /** Days with fixed revenue. Other days are computed from the profiles' `$transactions`. */
   readonly revenue: RevenueStore
   /** Ends every Engage session: the next page of each is rejected. */
   forgetSessions(): void
@@ -86,7 +87,7 @@ const SESSION_SECONDS = 3600
 /** The limit of concurrent query requests. */
 const CONCURRENT_QUERIES = 5
 
-/** Event filters and expressions are part of the URL, for which Node's default of 16 KB is too small. */
+/** Event filters and expressions can make the URL longer than Node's default of 16 KB. */
 const HEADER_BYTES_MAX = 256 * 1024
 
 /** Starts a simulator. Resolves when its data is loaded. */

@@ -2,55 +2,47 @@ import { z } from 'zod'
 import type { Fault } from './faults.ts'
 
 const count = z.int().min(0)
-
-const scope = {
-  match: z
-    .strictObject({
-      path: z.string().optional(),
-      exactPath: z.string().optional(),
-      parameters: z.record(z.string(), z.string()).optional(),
-      fromDate: z.string().optional(),
-      toDate: z.string().optional(),
-      event: z.string().optional(),
-      unfiltered: z.boolean().optional(),
-      minDays: count.optional(),
-    })
-    .optional(),
-  // JSON cannot represent Infinity.
-  times: z.union([count, z.literal('always').transform(() => Number.POSITIVE_INFINITY)]).optional(),
-  skip: count.optional(),
-}
-
+const text = z.string().optional()
 const afterLines = count.optional()
 const status = z.int().min(200).max(599)
 
-/** A fault as JSON. `times` may be `"always"`. */
+const match = z.strictObject({
+  path: text,
+  exactPath: text,
+  parameters: z.record(z.string(), z.string()).optional(),
+  fromDate: text,
+  toDate: text,
+  event: text,
+  unfiltered: z.boolean().optional(),
+  minDays: count.optional(),
+})
+
+/** The schema of a fault of this kind. `times` may be `"always"`: JSON cannot represent Infinity. */
+function fault<Kind extends string, Fields extends z.ZodRawShape>(kind: Kind, fields: Fields) {
+  const always = z.literal('always').transform(() => Number.POSITIVE_INFINITY)
+  const scope = { match: match.optional(), times: z.union([count, always]).optional(), skip: count.optional() }
+  return z.strictObject({ kind: z.literal(kind), ...scope, ...fields })
+}
+
 const faultSchema: z.ZodType<Fault> = z.discriminatedUnion('kind', [
-  z.strictObject({ ...scope, kind: z.literal('cut'), atByte: count }),
-  z.strictObject({ ...scope, kind: z.literal('cut-clean'), atByte: count }),
-  z.strictObject({
-    ...scope,
-    kind: z.literal('terminated-early'),
-    text: z.enum(['terminated early', 'export terminated early']).optional(),
-    afterLines,
-  }),
-  z.strictObject({ ...scope, kind: z.literal('error-json'), text: z.string().optional(), afterLines }),
-  z.strictObject({ ...scope, kind: z.literal('rate-limit'), retryAfter: count.optional() }),
-  z.strictObject({ ...scope, kind: z.literal('timeout') }),
-  z.strictObject({ ...scope, kind: z.literal('status'), status, body: z.string().optional() }),
-  z.strictObject({ ...scope, kind: z.literal('payment') }),
-  z.strictObject({ ...scope, kind: z.literal('slow-first-byte'), ms: count }),
-  z.strictObject({ ...scope, kind: z.literal('stall'), atByte: count, ms: count }),
-  z.strictObject({ ...scope, kind: z.literal('reset') }),
-  z.strictObject({ ...scope, kind: z.literal('session-lost') }),
-  z.strictObject({ ...scope, kind: z.literal('repeat'), count }),
-  z.strictObject({ ...scope, kind: z.literal('vanish'), count }),
-  z.strictObject({
-    ...scope,
-    kind: z.literal('body'),
+  fault('cut', { atByte: count }),
+  fault('cut-clean', { atByte: count }),
+  fault('terminated-early', { text: z.enum(['terminated early', 'export terminated early']).optional(), afterLines }),
+  fault('error-json', { text, afterLines }),
+  fault('rate-limit', { retryAfter: count.optional() }),
+  fault('timeout', {}),
+  fault('status', { status, body: text }),
+  fault('payment', {}),
+  fault('slow-first-byte', { ms: count }),
+  fault('stall', { atByte: count, ms: count }),
+  fault('reset', {}),
+  fault('session-lost', {}),
+  fault('repeat', { count }),
+  fault('vanish', { count }),
+  fault('body', {
     body: z.string(),
     status: status.optional(),
-    contentType: z.string().optional(),
+    contentType: text,
     gzip: z.boolean().optional(),
     keepEncodingHeader: z.boolean().optional(),
   }),

@@ -32,7 +32,7 @@ export interface FaultScope {
 
 /** What goes wrong. Byte positions are positions in the body, from 0. */
 export type FaultEffect =
-  /** The connection ends after this many bytes of the body as sent, compressed bytes if it is compressed. */
+  /** The connection ends after this many bytes of the body as sent, possibly compressed. */
   | { readonly kind: 'cut'; readonly atByte: number }
   /** The body ends after this many uncompressed bytes, as if it were complete. */
   | { readonly kind: 'cut-clean'; readonly atByte: number }
@@ -63,10 +63,7 @@ export type FaultEffect =
   | { readonly kind: 'repeat'; readonly count: number }
   /** This many profiles of an Engage page are deleted just before the page is sent. */
   | { readonly kind: 'vanish'; readonly count: number }
-  /**
-   * Another body. `keepEncodingHeader`: whether `Content-Encoding: gzip` is sent. Default: if `gzip` is
-   * true.
-   */
+  /** Another body. `keepEncodingHeader` (default: `gzip`) sends `Content-Encoding: gzip`. */
   | {
       readonly kind: 'body'
       readonly body: string | Buffer
@@ -92,7 +89,7 @@ interface ActiveFault {
   times: number
 }
 
-/** The faults in the order in which they were set. At most one applies to a request: the first that matches. */
+/** The faults, in order. Only the first that matches applies to a request. */
 export class FaultQueue {
   #active: ActiveFault[] = []
 

@@ -26,6 +26,9 @@ export interface Reply {
   readonly mayCompress?: boolean
 }
 
+/** Answers a request. */
+export type Route = (context: SimulatorContext) => Reply | Promise<Reply>
+
 /** Returns a plain text response. */
 export function textReply(status: number, body: string): Reply {
   return { status, headers: { 'Content-Type': 'text/plain; charset=utf-8' }, body }

@@ -1,23 +1,15 @@
 import { DateTime } from 'luxon'
 import { z } from 'zod'
-import type { Reply, SimulatorContext } from '../http/reply.ts'
+import type { Route, SimulatorContext } from '../http/reply.ts'
 import { type Annotation, annotationDate } from '../stores/annotation-store.ts'
 import { type AppResult, appRoute } from './app-route.ts'
 import type { Project } from './project.ts'
 import { RouteError } from './route-error.ts'
 
-type Route = (context: SimulatorContext) => Promise<Reply>
-
 /** The routes of annotations in the app API. */
-export interface AnnotationRoutes {
-  readonly list: Route
-  readonly create: Route
-  readonly read: Route
-  readonly change: Route
-  readonly remove: Route
-  readonly listTags: Route
-  readonly createTag: Route
-}
+export type AnnotationRoutes = Readonly<
+  Record<'list' | 'create' | 'read' | 'change' | 'remove' | 'listTags' | 'createTag', Route>
+>
 
 const tagIds = z.array(z.int()).optional()
 const newAnnotation = z.object({ date: z.string(), description: z.string(), tags: tagIds })
@@ -87,7 +79,7 @@ export function annotationRoutes(project: Project): AnnotationRoutes {
   }
 }
 
-/** As in recorded responses: the date has the project's offset, and `tags` is left out if there are none. */
+/** As in recorded responses: the date has an offset, and empty `tags` are left out. */
 function annotationJson({ id, date, description, tags }: Annotation, project: Project) {
   return {
     id,

@@ -1,6 +1,6 @@
 import { callerOf } from '../http/auth.ts'
 import { planRefusal } from '../http/plan-refusal.ts'
-import { jsonReply, type Reply, type SimulatorContext } from '../http/reply.ts'
+import { jsonReply, type Reply, type Route, type SimulatorContext } from '../http/reply.ts'
 import type { PlanFeature } from '../stores/pricing-plan.ts'
 import type { Project } from './project.ts'
 import { RouteError } from './route-error.ts'
@@ -16,7 +16,7 @@ export function appRoute(
   project: Project,
   feature: PlanFeature,
   answer: (context: SimulatorContext) => AppResult | Promise<AppResult>,
-): (context: SimulatorContext) => Promise<Reply> {
+): Route {
   return async (context) => {
     const { credentials } = project
     if (callerOf(context.req.header('authorization'), credentials) !== 'service-account') {

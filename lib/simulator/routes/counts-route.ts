@@ -1,4 +1,4 @@
-import type { Reply, SimulatorContext } from '../http/reply.ts'
+import type { Route } from '../http/reply.ts'
 import { dayNumber, dayText, MS_PER_DAY } from '../stores/clock.ts'
 import { COUNT_TYPES, type CountQuery, countEvents } from '../stores/event-counts.ts'
 import { type DayBucket, dayBuckets } from './day-buckets.ts'
@@ -28,16 +28,16 @@ const SHORT_UNITS: Readonly<Record<string, ShortUnit>> = {
   minute: { ms: 60_000, length: 16, suffix: ':00' },
 }
 
-/** `GET /api/query/segmentation`, also under `/api/2.0/`: how often one event happened. `on` is not simulated. */
-export function segmentationRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
+/** `GET /api/query/segmentation`: counts of one event. `on` is not simulated. */
+export function segmentationRoute(project: Project): Route {
   return queryRoute(project, 'counts', async (parameters) => {
     if (parameters.event === undefined) throw new RouteError('Missing required parameter: event')
     return counts(project, parameters, [parameters.event], daysParameter(parameters, project.clock))
   })
 }
 
-/** `GET /api/query/events`, also under `/api/2.0/`: the same for a list of events, or for the last units. */
-export function eventsRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
+/** `GET /api/query/events`: counts of several events, possibly for the last units. */
+export function eventsRoute(project: Project): Route {
   return queryRoute(project, 'counts', async (parameters) => {
     const names = listParameter(parameters, 'event')
     if (names === undefined) throw new RouteError('Missing required parameter: event')

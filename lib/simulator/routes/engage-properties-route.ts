@@ -1,11 +1,11 @@
-import type { Reply, SimulatorContext } from '../http/reply.ts'
+import type { Route } from '../http/reply.ts'
 import type { Project } from './project.ts'
 import { countParameter, queryRoute } from './query-route.ts'
 
 const LIMIT_DEFAULT = 2000
 
-/** `GET /api/2.0/engage/properties`: the properties of profiles, how many profiles have each, and its type in the first. */
-export function engagePropertiesRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
+/** `GET /api/2.0/engage/properties`: the properties of profiles, with count and type. */
+export function engagePropertiesRoute(project: Project): Route {
   return queryRoute(project, 'engage', (parameters) => {
     const limit = countParameter(parameters, 'limit', 0, Number.MAX_SAFE_INTEGER) ?? LIMIT_DEFAULT
     const found = new Map<string, { count: number; readonly type: string }>()

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { parseLossless } from '../../core/lossless-json.ts'
-import type { Reply, SimulatorContext } from '../http/reply.ts'
+import type { Route } from '../http/reply.ts'
 import type { EngageSession } from '../stores/engage-sessions.ts'
 import type { PlanFeature } from '../stores/pricing-plan.ts'
 import type { ProfileProperties, ProfileStore } from '../stores/profile-store.ts'
@@ -39,7 +39,7 @@ const QUERY_PARAMETERS = [
 const NO_SESSION = 'request for page in uncached query for params'
 
 /** `POST` and `GET /api/query/engage`, also under `/api/2.0/`: profiles, page by page. */
-export function engageRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
+export function engageRoute(project: Project): Route {
   return queryRoute(project, featureOf, (parameters, context) => {
     if (parameters.behaviors !== undefined) throw new RouteError('Error in behaviors: not simulated')
     const page = countParameter(parameters, 'page', 0, PAGE_MAX) ?? 0
@@ -133,12 +133,12 @@ function includesAll({ filter_by_cohort, include_all_users }: Parameters): boole
   return isGiven(filter_by_cohort) && !/^(?:false|0)$/i.test(include_all_users ?? '')
 }
 
-/** Whether a profile matches an expression, in which `properties["…"]` and `user["…"]` are the same. */
+/** Whether a profile matches; `properties["…"]` and `user["…"]` are the same here. */
 function matches(where: Where, properties: ProfileProperties): boolean {
   return isTrue(where, { event: '', properties, user: properties })
 }
 
-/** Returns the profiles of a page. Profiles deleted since the session started are missing from it. */
+/** Returns the profiles of a page, without those deleted since the session started. */
 function linesOf(ids: readonly string[], profiles: ProfileStore, parameters: Parameters, project: Project): Buffer[] {
   const names = listParameter(parameters, 'output_properties')
   const isAll = names === undefined || (names.length === 0 && project.engage.emptyOutputProperties === 'all')
@@ -170,11 +170,9 @@ function pageReply({ id, pageSize, distinctIds }: EngageSession, page: number, p
     status: 'ok',
     ...(hasTotal ? { total: distinctIds.length } : {}),
   }
-  const parts: Buffer[] = [Buffer.from(`${JSON.stringify(envelope).slice(0, -1)},"results":[`)]
-  for (const [index, line] of lines.entries()) parts.push(index === 0 ? EMPTY : COMMA, line)
-  return bytesReply(Buffer.concat([...parts, END]))
+  const start = Buffer.from(`${JSON.stringify(envelope).slice(0, -1)},"results":[`)
+  const results = lines.flatMap((line, index) => (index === 0 ? [line] : [COMMA, line]))
+  return bytesReply(Buffer.concat([start, ...results, Buffer.from(']}')]))
 }
 
-const EMPTY = Buffer.alloc(0)
 const COMMA = Buffer.from(',')
-const END = Buffer.from(']}')

@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { callerOf, mayRead } from '../http/auth.ts'
 import { planRefusal } from '../http/plan-refusal.ts'
-import { NOT_AUTHENTICATED, type Reply, type SimulatorContext, textReply } from '../http/reply.ts'
+import { NOT_AUTHENTICATED, type Route, textReply } from '../http/reply.ts'
 import { withCurrentIds } from '../stores/current-ids.ts'
 import { exportLines, type Selection } from '../stores/export-lines.ts'
 import { seededRandom } from '../stores/random-order.ts'
-import { parseWhere, WhereError } from '../stores/where.ts'
+import { WhereError } from '../stores/where.ts'
 import { limitReply, type Project } from './project.ts'
-import { daysParameter, type Parameters } from './query-route.ts'
+import { countParameter, daysParameter, jsonParameter, type Parameters, whereParameter } from './query-route.ts'
 import { RouteError } from './route-error.ts'
 
 /** The largest `limit` that Mixpanel accepts. */
@@ -17,7 +17,7 @@ const LIMIT_MAX = 100_000
 const SEED_STEP = 0x9e3779b1
 
 /** `GET /api/2.0/export`: the raw events of a range of days. */
-export function exportRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
+export function exportRoute(project: Project): Route {
   let requestNumber = 0
   return async (context) => {
     const { credentials, clock, store } = project
@@ -52,34 +52,20 @@ export function exportRoute(project: Project): (context: SimulatorContext) => Pr
 const eventNames = z.array(z.string())
 
 function selectionOf(query: Parameters): Selection {
-  const { event, where, limit, time_in_ms } = query
+  const { event, time_in_ms = '' } = query
+  const events =
+    event === undefined ? undefined : jsonParameter(event, 'event', eventNames, 'a JSON list of event names')
   return {
-    events: event === undefined ? undefined : eventFilter(event),
-    where: where === undefined || where.trim() === '' ? undefined : parseWhere(where),
-    limit: limit === undefined ? undefined : limitNumber(limit),
-    timeInMs: time_in_ms !== undefined && ['true', '1'].includes(time_in_ms.toLowerCase()),
+    events: events === undefined ? undefined : new Set(events),
+    where: whereParameter(query),
+    limit: countParameter(query, 'limit', 1, LIMIT_MAX),
+    timeInMs: ['true', '1'].includes(time_in_ms.toLowerCase()),
   }
-}
-
-function eventFilter(text: string): ReadonlySet<string> {
-  try {
-    return new Set(eventNames.parse(JSON.parse(text)))
-  } catch {
-    throw new RouteError('Error in event: expected a JSON list of event names')
-  }
-}
-
-function limitNumber(text: string): number {
-  const limit = Number(text)
-  if (!/^\d+$/.test(text) || limit < 1 || limit > LIMIT_MAX) {
-    throw new RouteError(`Error in limit: expected a number from 1 to ${LIMIT_MAX}`)
-  }
-  return limit
 }
 
 /**
- * Handles errors in evaluating `where`. Before the first line they are a 400. Later the status is already sent, and
- * the body ends like a body that Mixpanel cannot complete.
+ * Handles errors in evaluating `where`. Before the first line they are a 400. Later the status is
+ * already sent, and the body ends like a body that Mixpanel cannot complete.
  */
 async function withWhereErrors(lines: AsyncGenerator<Buffer>): Promise<AsyncIterable<Buffer>> {
   const first = await lines.next()

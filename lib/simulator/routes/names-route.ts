@@ -1,4 +1,4 @@
-import type { Reply, SimulatorContext } from '../http/reply.ts'
+import type { Route } from '../http/reply.ts'
 import type { Project } from './project.ts'
 import { countParameter, queryRoute } from './query-route.ts'
 
@@ -6,7 +6,7 @@ import { countParameter, queryRoute } from './query-route.ts'
 const LIMIT_DEFAULT = 255
 
 /** `GET /api/query/events/names`: the names of the stored events, most frequent first. */
-export function namesRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
+export function namesRoute(project: Project): Route {
   return queryRoute(project, 'counts', (parameters) => {
     const limit = countParameter(parameters, 'limit', 0, Number.MAX_SAFE_INTEGER) ?? LIMIT_DEFAULT
     const names = [...project.store.names].sort(([, a], [, b]) => b - a).map(([name]) => name)

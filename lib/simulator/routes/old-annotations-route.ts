@@ -1,9 +1,9 @@
-import type { Reply, SimulatorContext } from '../http/reply.ts'
+import type { Route } from '../http/reply.ts'
 import type { Project } from './project.ts'
 import { queryRoute } from './query-route.ts'
 
-/** `GET /api/2.0/annotations`: the endpoint before the app API. It also accepts a project secret, and has no tags. */
-export function oldAnnotationsRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
+/** `GET /api/2.0/annotations`: before the app API. It accepts a secret, and has no tags. */
+export function oldAnnotationsRoute(project: Project): Route {
   return queryRoute(project, 'old_annotations', ({ from_date = '', to_date = '9999-12-31' }) => ({
     annotations: project.annotations
       .all()

@@ -1,7 +1,7 @@
 import { numberOfRaw, parseLossless } from '../../core/lossless-json.ts'
 import { parseRecords, RECORDS_MAX, readBody } from '../http/ingest-body.ts'
 import { ingestReply, NO_DATA } from '../http/ingest-reply.ts'
-import type { Reply, SimulatorContext } from '../http/reply.ts'
+import type { Route } from '../http/reply.ts'
 import { toUtcMs } from '../stores/event-line.ts'
 import { isObject } from '../stores/import-rules.ts'
 import {
@@ -20,7 +20,7 @@ const UPDATES_LAST_SEEN: readonly ProfileOperation[] = ['$set', '$set_once', '$a
 
 /** A valid update. */
 interface Update {
-  /** False if the token belongs to another project: the update is accepted but changes nothing here. */
+  /** False for the token of another project: the update is accepted but changes nothing. */
   readonly isOwn: boolean
   readonly store: ProfileStore
   readonly id: string
@@ -28,11 +28,8 @@ interface Update {
   readonly seenAt: number | undefined
 }
 
-/** `POST` and `GET /engage` or `/groups`: applies the valid updates of profiles, one after the other. */
-export function profileWriteRoute(
-  project: Project,
-  kind: 'users' | 'groups',
-): (context: SimulatorContext) => Promise<Reply> {
+/** `POST` and `GET /engage` or `/groups`: applies the valid updates of profiles. */
+export function profileWriteRoute(project: Project, kind: 'users' | 'groups'): Route {
   return async (context) => {
     const body = await readBody(context, project.importBytesMax)
     // Mixpanel does not accept gzip here.

@@ -1,7 +1,14 @@
 import { z } from 'zod'
 import { callerOf, mayRead } from '../http/auth.ts'
 import { planRefusal } from '../http/plan-refusal.ts'
-import { jsonReply, NOT_AUTHENTICATED, queryError, type Reply, type SimulatorContext } from '../http/reply.ts'
+import {
+  jsonReply,
+  NOT_AUTHENTICATED,
+  queryError,
+  type Reply,
+  type Route,
+  type SimulatorContext,
+} from '../http/reply.ts'
 import { dayNumber, type ProjectClock } from '../stores/clock.ts'
 import type { PlanFeature } from '../stores/pricing-plan.ts'
 import { parseWhere, type Where, WhereError } from '../stores/where.ts'
@@ -12,14 +19,14 @@ import { RouteError } from './route-error.ts'
 export type Parameters = Readonly<Record<string, string>>
 
 /**
- * Returns a route of the query family. It checks the credentials, the limits of the family and the plan, and
- * handles errors. `answer` returns a reply, or a value to send as JSON.
+ * Returns a route of the query family. It checks the credentials, the limits of the family and the
+ * plan, and handles errors. `answer` returns a reply, or a value to send as JSON.
  */
 export function queryRoute(
   project: Project,
   featureOf: PlanFeature | ((parameters: Parameters) => PlanFeature),
   answer: (parameters: Parameters, context: SimulatorContext) => unknown,
-): (context: SimulatorContext) => Promise<Reply> {
+): Route {
   return async (context) => {
     const parameters = { ...context.req.query(), ...context.get('form') }
     const caller = callerOf(context.req.header('authorization'), project.credentials)
@@ -77,7 +84,7 @@ export function countParameter(parameters: Parameters, name: string, min: number
   return count
 }
 
-/** Returns a JSON list of texts, in which numbers become texts; undefined if the parameter is missing. */
+/** Returns a JSON list of texts or numbers, as texts; undefined if it is missing. */
 export function listParameter(parameters: Parameters, name: string): readonly string[] | undefined {
   const text = parameters[name]
   if (text === undefined || text === '') return undefined

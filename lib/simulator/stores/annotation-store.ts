@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { MixloadError } from '../../core/errors.ts'
+import { IdStore } from './id-store.ts'
 import { loadNdjson } from './ndjson-file.ts'
 
 /** An annotation to add, from a test or a file. */
@@ -44,14 +45,9 @@ export function annotationDate(text: string): string | undefined {
 }
 
 /** The project's annotations and their tags. */
-export class AnnotationStore {
-  readonly #annotations = new Map<number, Annotation>()
+export class AnnotationStore extends IdStore<Annotation> {
   readonly #tags = new Map<number, AnnotationTag>()
   #nextId = FIRST_ID
-
-  get size(): number {
-    return this.#annotations.size
-  }
 
   /** Adds an annotation, or replaces the one with the same id. */
   set({ id = this.#nextId, date, description, tags = [] }: AnnotationInput): Annotation {
@@ -60,27 +56,14 @@ export class AnnotationStore {
       throw new MixloadError('CONFIG_INVALID', `${date} is not the date of an annotation. Write yyyy-mm-dd hh:mm:ss.`)
     }
     const annotation = { id, date: checkedDate, description, tags: tags.map((name) => this.tag(name)) }
-    this.#annotations.set(id, annotation)
+    this.items.set(id, annotation)
     this.#nextId = Math.max(this.#nextId, id + 1)
     return annotation
   }
 
-  /** Adds the annotations of a file, one {@link AnnotationInput} per line, and returns their number. */
+  /** Adds the annotations of a file, one per line, and returns their number. */
   loadFile(path: string): Promise<number> {
     return loadNdjson(path, annotationSchema, (annotation) => this.set(annotation))
-  }
-
-  get(id: number): Annotation | undefined {
-    return this.#annotations.get(id)
-  }
-
-  /** Returns whether the annotation existed. */
-  delete(id: number): boolean {
-    return this.#annotations.delete(id)
-  }
-
-  all(): readonly Annotation[] {
-    return [...this.#annotations.values()]
   }
 
   /** Returns the tag with this name, and creates it if needed. */

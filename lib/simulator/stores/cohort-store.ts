@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { IdStore } from './id-store.ts'
 import { loadNdjson } from './ndjson-file.ts'
 
 /** A cohort to add, from a test or a file. */
@@ -13,7 +14,7 @@ export interface CohortInput {
   readonly is_visible?: 0 | 1 | undefined
   /** The group key of the members; null for users. */
   readonly data_group_id?: string | null | undefined
-  /** The count in the list of cohorts; Mixpanel's is often outdated. Default: the number of members. */
+  /** The listed count, which may be outdated. Default: the number of members. */
   readonly count?: number | undefined
 }
 
@@ -34,33 +35,14 @@ const cohortSchema: z.ZodType<CohortInput> = z.object({
 })
 
 /** The project's saved cohorts. */
-export class CohortStore {
-  readonly #cohorts = new Map<number, Cohort>()
-
-  get size(): number {
-    return this.#cohorts.size
-  }
-
+export class CohortStore extends IdStore<Cohort> {
   /** Adds a cohort, or replaces the one with the same id. */
   set(cohort: CohortInput): void {
-    this.#cohorts.set(cohort.id, { ...cohort, members: new Set(cohort.members ?? []) })
+    this.items.set(cohort.id, { ...cohort, members: new Set(cohort.members ?? []) })
   }
 
   /** Adds the cohorts of a file, one {@link CohortInput} per line, and returns their number. */
   loadFile(path: string): Promise<number> {
     return loadNdjson(path, cohortSchema, (cohort) => this.set(cohort))
-  }
-
-  get(id: number): Cohort | undefined {
-    return this.#cohorts.get(id)
-  }
-
-  /** Returns whether the cohort existed. */
-  delete(id: number): boolean {
-    return this.#cohorts.delete(id)
-  }
-
-  all(): readonly Cohort[] {
-    return [...this.#cohorts.values()]
   }
 }

@@ -23,9 +23,10 @@ export interface CountQuery {
 }
 
 /**
- * Counts stored events as Mixpanel's reports do: by days in the project's time zone, even if its exports
- * use UTC, and duplicates (same name, user, time and `$insert_id`) once. Returns counts by name and bucket;
- * zeros have no entry. Events without a valid time are not counted. Throws a WhereError.
+ * Counts stored events as Mixpanel's reports do: by days in the project's time zone, even if its
+ * exports use UTC, and duplicates (same name, user, time and `$insert_id`) once. Returns counts by
+ * name and bucket; zeros have no entry. Events without a valid time are not counted. Throws a
+ * WhereError.
  */
 export async function countEvents(
   store: EventStore,
@@ -34,7 +35,8 @@ export async function countEvents(
 ): Promise<ReadonlyMap<string, ReadonlyMap<string, number>>> {
   const tallies = new Map(names.map((name) => [name, new Map<string, Tally>()]))
   const selection = { events: new Set(names), where, timeInMs: true }
-  // A local day overlaps two UTC days, and the store is divided by UTC days unless the project is a legacy one.
+  // A local day overlaps two UTC days, and the store is divided by UTC days unless the project is a
+  // legacy one.
   const margin = clock.legacyTime ? 0 : 1
   for (let day = firstDay - margin; day <= lastDay + margin; day++) {
     // Duplicates have the same time, so they are on the same day of the store.
@@ -58,7 +60,9 @@ export async function countEvents(
       }
     }
   }
-  return new Map([...tallies].map(([name, buckets]) => [name, mapped(buckets, (tally) => countOf(tally, type))]))
+  const counts = (buckets: ReadonlyMap<string, Tally>) =>
+    new Map([...buckets].map(([bucket, tally]) => [bucket, countOf(tally, type)]))
+  return new Map([...tallies].map(([name, buckets]) => [name, counts(buckets)]))
 }
 
 interface Tally {
@@ -78,8 +82,4 @@ function* eventsOf(block: Buffer): Generator<EventLine> {
 function countOf({ events, users }: Tally, type: CountType): number {
   if (type === 'general') return events
   return type === 'unique' ? users.size : events / users.size
-}
-
-function mapped<Key, From, To>(map: ReadonlyMap<Key, From>, change: (value: From) => To): Map<Key, To> {
-  return new Map([...map].map(([key, value]) => [key, change(value)]))
 }

@@ -1,14 +1,15 @@
 import { z } from 'zod'
 import { dayNumber } from './clock.ts'
+import { IdStore } from './id-store.ts'
 import { loadNdjson } from './ndjson-file.ts'
 
-/** A step of a funnel: its event, and any other field of Mixpanel's response (`step_label`, `custom_event_id`, …). */
+/** A step of a funnel: its event, and other fields of the response, such as `step_label`. */
 export interface FunnelStep {
   readonly event: string
   readonly [field: string]: unknown
 }
 
-/** How many users reached a step: a number, or fields that replace fields of the response or add to them. */
+/** How many users reached a step: a number, or fields to set in the response. */
 export type StepFigures = number | { readonly count: number; readonly [field: string]: unknown }
 
 /** A funnel to add, from a test or a file. */
@@ -27,7 +28,8 @@ export interface Funnel {
   readonly id: number
   readonly name: string
   readonly steps: readonly FunnelStep[]
-  readonly days: ReadonlyMap<number, readonly StepFigures[]>
+  /** By days since 1970. */
+  readonly days: Map<number, readonly StepFigures[]>
   readonly overall: boolean
 }
 
@@ -42,52 +44,33 @@ const funnelSchema: z.ZodType<FunnelInput> = z.object({
 })
 
 /** The project's saved funnels. */
-export class FunnelStore {
-  readonly #funnels = new Map<number, Funnel & { readonly days: Map<number, readonly StepFigures[]> }>()
-
-  get size(): number {
-    return this.#funnels.size
-  }
-
+export class FunnelStore extends IdStore<Funnel> {
   /** Adds a funnel, or replaces the one with the same id and all its days. */
   set({ id, name, steps, days = {}, overall = false }: FunnelInput): void {
     const named = steps.map((step) => (typeof step === 'string' ? { event: step } : step))
-    this.#funnels.set(id, { id, name, steps: named, days: new Map(), overall })
+    this.items.set(id, { id, name, steps: named, days: new Map(), overall })
     for (const [day, figures] of Object.entries(days)) this.setDay(id, day, figures)
   }
 
   /**
-   * Sets the figures of a day. In Mixpanel, too, they change until the day's last conversion window has
-   * ended. Throws a RangeError if there is no such funnel or day.
+   * Sets the figures of a day. In Mixpanel, too, they change until the day's last conversion window
+   * has ended. Throws a RangeError if the funnel or the day does not exist.
    */
   setDay(id: number, day: string, figures: readonly StepFigures[]): void {
     const number = dayNumber(day)
-    const funnel = this.#funnels.get(id)
+    const funnel = this.items.get(id)
     if (number === undefined || funnel === undefined)
-      throw new RangeError(`There is no funnel ${id}, or ${day} is not a day.`)
+      throw new RangeError(`Funnel ${id} does not exist, or ${day} is not a day.`)
     funnel.days.set(number, figures)
   }
 
   /** Returns the figures of a day; undefined if it has zeros. */
   day(id: number, day: string): readonly StepFigures[] | undefined {
-    return this.#funnels.get(id)?.days.get(dayNumber(day) ?? Number.NaN)
+    return this.items.get(id)?.days.get(dayNumber(day) ?? Number.NaN)
   }
 
   /** Adds the funnels of a file, one {@link FunnelInput} per line, and returns their number. */
   loadFile(path: string): Promise<number> {
     return loadNdjson(path, funnelSchema, (funnel) => this.set(funnel))
-  }
-
-  get(id: number): Funnel | undefined {
-    return this.#funnels.get(id)
-  }
-
-  /** Returns whether the funnel existed. */
-  delete(id: number): boolean {
-    return this.#funnels.delete(id)
-  }
-
-  all(): readonly Funnel[] {
-    return [...this.#funnels.values()]
   }
 }

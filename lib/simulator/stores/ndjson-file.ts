@@ -3,8 +3,8 @@ import { MixloadError } from '../../core/errors.ts'
 import { linesIn, readFileBytes, toLineBlocks } from './line-blocks.ts'
 
 /**
- * Calls `add` with each object of a file that has one JSON object per line, and returns their number. Empty
- * lines are skipped; `.gz` is decompressed.
+ * Calls `add` with each object of a file that has one JSON object per line, and returns their
+ * number. Empty lines are skipped; `.gz` is decompressed.
  * @throws MixloadError CONFIG_INVALID naming a line that is not valid.
  */
 export async function loadNdjson<Value>(

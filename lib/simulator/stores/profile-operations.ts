@@ -17,14 +17,9 @@ export const PROFILE_OPERATIONS = [
 export type ProfileOperation = (typeof PROFILE_OPERATIONS)[number]
 
 /** The operations on a group profile. Groups have no `$add` and no `$append`. */
-export const GROUP_OPERATIONS: readonly ProfileOperation[] = [
-  '$set',
-  '$set_once',
-  '$union',
-  '$remove',
-  '$unset',
-  '$delete',
-]
+export const GROUP_OPERATIONS: readonly ProfileOperation[] = PROFILE_OPERATIONS.filter(
+  (name) => name !== '$add' && name !== '$append',
+)
 
 /** Returns why a value is not valid for an operation; undefined if it is valid. */
 export function operationError(operation: ProfileOperation, value: unknown): string | undefined {
@@ -43,9 +38,10 @@ export function operationError(operation: ProfileOperation, value: unknown): str
 }
 
 /**
- * Returns a profile after an operation; undefined if there is no profile. `$unset` and `$remove` create no
- * profile. A property whose type does not fit the operation stays unchanged. Values from
- * {@link parseLossless} keep their digits. Throws a TypeError if {@link operationError} rejects the value.
+ * Returns a profile after an operation; undefined if it does not exist. `$unset` and `$remove`
+ * create no profile. A property whose type does not fit the operation stays unchanged. Values from
+ * {@link parseLossless} keep their digits. Throws a TypeError if {@link operationError} rejects the
+ * value.
  */
 export function applyOperation(
   properties: ProfileProperties | undefined,

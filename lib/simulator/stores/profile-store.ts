@@ -6,8 +6,8 @@ import { linesIn, readFileBytes, toLineBlocks, toLineBytes } from './line-blocks
 export type ProfileProperties = Readonly<Record<string, unknown>>
 
 /**
- * The profiles of users, or of the groups of one group key, in the order in which they were added. Each profile
- * is stored as its JSON in an Engage response, so that all digits of numbers are kept.
+ * The profiles of users, or of the groups of one group key, in the order in which they were added.
+ * Each profile is stored as its JSON in an Engage response, so that all digits of numbers are kept.
  */
 export class ProfileStore {
   readonly #lines = new Map<string, Buffer>()
@@ -23,22 +23,22 @@ export class ProfileStore {
     return this.#rejected
   }
 
-  /** Replaces all properties of a profile. A text is their JSON, of which all digits are kept. Throws a SyntaxError. */
+  /** Replaces all properties of a profile. A text is their JSON. Throws a SyntaxError. */
   set(distinctId: string, properties: ProfileProperties | string): void {
     const text = typeof properties === 'string' ? properties : JSON.stringify(properties)
     if (!isObject(JSON.parse(text))) throw new SyntaxError('The properties of a profile must be a JSON object.')
     this.#lines.set(distinctId, Buffer.from(`{"$distinct_id":${JSON.stringify(distinctId)},"$properties":${text}}`))
   }
 
-  /** Returns a copy of a profile's properties; undefined if there is no profile. */
+  /** Returns a copy of a profile's properties; undefined if it does not exist. */
   get(distinctId: string): ProfileProperties | undefined {
     const line = this.#lines.get(distinctId)
     return line === undefined ? undefined : (JSON.parse(line.toString()) as ProfileLine).$properties
   }
 
   /**
-   * Changes a profile. `change` gets its properties and returns new ones; undefined means that there is no
-   * profile. Numbers keep all their digits, as with `parseLossless`.
+   * Changes a profile. `change` gets its properties and returns new ones; undefined means that
+   * there is no profile. Numbers keep all their digits, as with `parseLossless`.
    */
   update(
     distinctId: string,
@@ -85,7 +85,7 @@ export class ProfileStore {
     return this.#lines.get(distinctId)
   }
 
-  /** Adds profiles, `{"$distinct_id":…,"$properties":{…}}` as texts or objects, and returns their number. */
+  /** Adds profiles, `{"$distinct_id":…,"$properties":{…}}`, and returns their number. */
   load(profiles: Iterable<string | object> | AsyncIterable<string | object>): Promise<number> {
     return this.#loadBlocks(toLineBlocks(toLineBytes(profiles)))
   }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { type BinaryOperator, type Comparison, type FunctionName, type Where, WhereError } from './where.ts'
 
 /** A value of an expression: JSON, or undefined. */
@@ -9,7 +10,7 @@ export interface WhereEvent {
   readonly properties: Readonly<Record<string, unknown>>
   /** The exported time in seconds; left out for a profile. */
   readonly seconds?: number | undefined
-  /** What `user["…"]` reads; left out if there is no profile. */
+  /** What `user["…"]` reads; left out without a profile. */
   readonly user?: Readonly<Record<string, unknown>> | undefined
 }
 
@@ -33,7 +34,7 @@ export function evaluate(where: Where, event: WhereEvent): Value {
       return typeof operand === 'number' ? -operand : undefined
     }
     case 'call':
-      return callFunction(where.name, evaluate(where.argument, event))
+      return FUNCTIONS[where.name](evaluate(where.argument, event))
     case 'binary':
       if (where.operator === 'and' || where.operator === 'or') return combineTruth(where, event)
       return applyOperator(where.operator, evaluate(where.left, event), evaluate(where.right, event))
@@ -88,7 +89,7 @@ function calculate(operator: BinaryOperator, left: number, right: number): numbe
   return operator === '/' ? left / right : left % right
 }
 
-/** Compares numbers by value, and texts by code unit, which real connectors rely on for ISO dates. */
+/** Compares numbers by value, and texts by code unit, which works for ISO dates. */
 function compare(operator: Comparison, left: Value, right: Value): boolean | undefined {
   const bothNumbers = typeof left === 'number' && typeof right === 'number'
   const bothTexts = typeof left === 'string' && typeof right === 'string'
@@ -104,15 +105,7 @@ function isIn(left: Value, right: Value): boolean | undefined {
 }
 
 function isEqual(left: Value, right: Value): boolean {
-  if (typeOf(left) !== typeOf(right)) return false
-  if (left === right) return true
-  if (Array.isArray(left) && Array.isArray(right)) {
-    return left.length === right.length && left.every((item, index) => isEqual(item as Value, right[index] as Value))
-  }
-  if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return false
-  const names = Object.keys(left)
-  if (names.length !== Object.keys(right).length) return false
-  return names.every((name) => Object.hasOwn(right, name) && isEqual(member(left, name), member(right, name)))
+  return left === right || isDeepStrictEqual(left, right)
 }
 
 function member(object: object, name: string): Value {
@@ -124,29 +117,15 @@ function typeOf(value: Value): string {
   return Array.isArray(value) ? 'list' : typeof value
 }
 
-function callFunction(name: FunctionName, value: Value): Value {
-  switch (name) {
-    case 'floor':
-      return typeof value === 'number' ? Math.floor(value) : undefined
-    case 'round':
-      return typeof value === 'number' ? Math.round(value) : undefined
-    case 'ceil':
-      return typeof value === 'number' ? Math.ceil(value) : undefined
-    case 'defined':
-      return value !== undefined && value !== null
-    case 'boolean':
-      return !(value === undefined || value === null || value === false || value === 0 || isFalseText(value))
-    case 'string':
-      return textOf(value)
-    case 'number':
-      return numberOf(value)
-    case 'datetime':
-      return secondsOf(value)
-  }
-}
-
-function isFalseText(value: Value): boolean {
-  return value === '' || value === 'false'
+const FUNCTIONS: Readonly<Record<FunctionName, (value: Value) => Value>> = {
+  floor: (value) => (typeof value === 'number' ? Math.floor(value) : undefined),
+  round: (value) => (typeof value === 'number' ? Math.round(value) : undefined),
+  ceil: (value) => (typeof value === 'number' ? Math.ceil(value) : undefined),
+  defined: (value) => value !== undefined && value !== null,
+  boolean: (value) => ![undefined, null, false, 0, '', 'false'].some((falsy) => falsy === value),
+  string: textOf,
+  number: numberOf,
+  datetime: secondsOf,
 }
 
 function textOf(value: Value): Value {
@@ -161,7 +140,7 @@ function numberOf(value: Value): number | undefined {
   return Number(value)
 }
 
-/** Returns seconds since 1970. A date without a time zone is in the time zone of the exported `time`. */
+/** Returns seconds since 1970. A date without a time zone is in that of the exported `time`. */
 function secondsOf(value: Value): number | undefined {
   if (typeof value === 'number') return value
   if (typeof value !== 'string' || !/^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?)?$/.test(value))

@@ -1,7 +1,4 @@
-/**
- * Parses Mixpanel's segmentation expressions, as in the parameter `where` of an export. `where-value.ts`
- * evaluates them.
- */
+/** Parses Mixpanel's segmentation expressions (`where`). `where-value.ts` evaluates them. */
 
 /** A binary operator. */
 export type BinaryOperator = '+' | '-' | '*' | '/' | '%' | Comparison | 'in' | 'and' | 'or'
@@ -26,7 +23,7 @@ export type Where =
   | { readonly type: 'binary'; readonly operator: BinaryOperator; readonly left: Where; readonly right: Where }
   | { readonly type: 'call'; readonly name: FunctionName; readonly argument: Where }
 
-/** An expression that cannot be parsed, or whose `and`, `or` or `not` has an operand that is not a boolean. */
+/** An expression that is not valid, or whose operands have wrong types. */
 export class WhereError extends Error {
   override readonly name = 'WhereError'
 }
@@ -46,7 +43,7 @@ const TOKEN =
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b', f: '\f' }
 
-/** From lowest to highest precedence. Operators of one row are left-associative. `not` is between rows 1 and 2. */
+/** From lowest to highest. Operators are left-associative. `not` is between rows 1 and 2. */
 const PRECEDENCE: readonly (readonly BinaryOperator[])[] = [
   ['or'],
   ['and'],
