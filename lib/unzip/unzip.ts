@@ -9,6 +9,7 @@ import {
   type ZstdDecompress,
 } from 'node:zlib'
 import { MixloadError, messageOf } from '../errors.ts'
+import { ZstdFrames } from './zstd-frames.ts'
 
 /** How bytes are packed. */
 export type Packing = keyof typeof DECOMPRESSORS | 'none'
@@ -47,6 +48,23 @@ export function packingOf(beginning: Buffer): Packing {
  * @throws MixloadError BODY_TRUNCATED where the bytes end too early, BODY_UNREADABLE where they are not what they began as.
  */
 export async function* unzipped(
+  bytes: AsyncIterator<Buffer, void>,
+  packing: Exclude<Packing, 'none'>,
+): AsyncGenerator<Buffer, void, undefined> {
+  yield* everyStream(packing === 'zstd' ? completeFrames(bytes) : bytes, packing)
+}
+
+/** The same bytes. @throws MixloadError BODY_TRUNCATED where they end within a frame of zstd. */
+async function* completeFrames(bytes: AsyncIterator<Buffer, void>): AsyncGenerator<Buffer, void, undefined> {
+  const frames = new ZstdFrames()
+  for (let block = await nextOf(bytes); block !== undefined; block = await nextOf(bytes)) {
+    frames.push(block)
+    yield block
+  }
+  if (!frames.isComplete) throw truncated('zstd')
+}
+
+async function* everyStream(
   bytes: AsyncIterator<Buffer, void>,
   packing: Exclude<Packing, 'none'>,
 ): AsyncGenerator<Buffer, void, undefined> {
@@ -159,14 +177,14 @@ async function nextOf(bytes: AsyncIterator<Buffer, void>): Promise<Buffer | unde
 /** What the decompressor says; a failure of what it reads from stays what it is. */
 function unzipFailure(packing: Packing, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  if (code === 'Z_BUF_ERROR') {
-    return new MixloadError('BODY_TRUNCATED', `Its ${packing} data breaks off: it is not whole.`, {
-      cause: error,
-    })
-  }
+  if (code === 'Z_BUF_ERROR') return truncated(packing, error)
   if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge()
   if (!/^(?:Z|ZSTD)_/.test(code)) return error
   return new MixloadError('BODY_UNREADABLE', `Its ${packing} data is damaged: ${messageOf(error)}.`, { cause: error })
+}
+
+function truncated(packing: Packing, cause?: unknown): MixloadError {
+  return new MixloadError('BODY_TRUNCATED', `Its ${packing} data breaks off: it is not whole.`, { cause })
 }
 
 /** Of an answer that is read as a whole. */
