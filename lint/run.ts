@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { extname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { TextlintKernel, type TextlintKernelOptions } from '@textlint/kernel'
 import type { TextlintPluginCreator } from '@textlint/types'
 import { commentWidthRule, wordsRule } from './rules.ts'
@@ -48,7 +49,7 @@ function blank(text: string): string {
   return text.replaceAll(/[^\n]/g, ' ')
 }
 
-if (import.meta.main) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const files = execFileSync('git', ['ls-files', '-z'], { cwd: ROOT, encoding: 'utf8' })
     .split('\0')
     .filter((file) => EXTENSIONS.includes(extname(file)) && file !== WORDS_FILE)

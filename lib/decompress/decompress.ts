@@ -9,6 +9,7 @@ import {
   type ZstdDecompress,
 } from 'node:zlib'
 import { MixloadError, messageOf } from '../core/errors.ts'
+import { ZstdFrames } from './zstd-frames.ts'
 
 /** How bytes are compressed. */
 export type Compression = keyof typeof DECOMPRESSORS | 'none'
@@ -49,6 +50,23 @@ export function compressionOf(beginning: Buffer): Compression {
  *   damaged.
  */
 export async function* decompressed(
+  bytes: AsyncIterator<Buffer, void>,
+  compression: Exclude<Compression, 'none'>,
+): AsyncGenerator<Buffer, void, undefined> {
+  yield* everyMember(compression === 'zstd' ? completeFrames(bytes) : bytes, compression)
+}
+
+/** The same bytes. @throws MixloadError BODY_TRUNCATED if they end within a zstd frame. */
+async function* completeFrames(bytes: AsyncIterator<Buffer, void>): AsyncGenerator<Buffer, void, undefined> {
+  const frames = new ZstdFrames()
+  for (let block = await nextOf(bytes); block !== undefined; block = await nextOf(bytes)) {
+    frames.push(block)
+    yield block
+  }
+  if (!frames.isComplete) throw truncated('zstd')
+}
+
+async function* everyMember(
   bytes: AsyncIterator<Buffer, void>,
   compression: Exclude<Compression, 'none'>,
 ): AsyncGenerator<Buffer, void, undefined> {
@@ -179,16 +197,16 @@ async function nextOf(bytes: AsyncIterator<Buffer, void>): Promise<Buffer | unde
 /** The MixloadError for an error of a decompressor; any other error as it is. */
 function decompressFailure(compression: Compression, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  if (code === 'Z_BUF_ERROR') {
-    return new MixloadError('BODY_TRUNCATED', `Its ${compression} data ends too early.`, {
-      cause: error,
-    })
-  }
+  if (code === 'Z_BUF_ERROR') return truncated(compression, error)
   if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge()
   if (!/^(?:Z|ZSTD)_/.test(code)) return error
   return new MixloadError('BODY_UNREADABLE', `Its ${compression} data is damaged: ${messageOf(error)}.`, {
     cause: error,
   })
+}
+
+function truncated(compression: Compression, cause?: unknown): MixloadError {
+  return new MixloadError('BODY_TRUNCATED', `Its ${compression} data ends too early.`, { cause })
 }
 
 /** The error for a response that does not fit in memory. */

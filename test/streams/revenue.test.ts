@@ -145,9 +145,7 @@ describe('revenue', () => {
     sell(project, 3)
     await project.run(revenueStream(), { slices: SLICES })
     expect(await project.workshop.rows(ROWS)).toEqual(rowsOf('profiles', 5n))
-    expect(project.warnings()).toEqual([
-      expect.stringMatching(/revenue endpoint failed .* summed from the profiles/),
-    ])
+    expect(project.warnings()).toEqual([expect.stringMatching(/revenue endpoint failed .* summed from the profiles/)])
     // The endpoint is asked once, and one page has all profiles.
     expect([...new Set(project.asked())]).toEqual([expect.stringContaining(ENDPOINT), PAGE])
   })
