@@ -17,7 +17,8 @@ const SCHEMES: Readonly<Record<string, () => Promise<CreateDriver>>> = {
 const KNOWN = 'duckdb:PATH, parquet:DIR, postgres://USER@HOST/DATABASE, bigquery://PROJECT/DATASET or npm-package:NAME'
 
 /**
- * The warehouse that a URL names, not open yet. Without `retries`, failures that may pass are thrown at once.
+ * The warehouse that a URL names, not open yet. Without `retries`, failures that may pass are
+ * thrown at once.
  * @throws MixloadError CONFIG_INVALID for a URL that names none.
  */
 export async function createWarehouse(options: DestinationOptions, retries?: Retries): Promise<Warehouse> {

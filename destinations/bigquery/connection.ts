@@ -94,7 +94,8 @@ export class BigQueryConnection extends BigQueryReader implements DestinationCon
     const until = AbortSignal.any([signal, over.signal])
     let plan: LoadPlan | undefined
     try {
-      // A replaced table takes the schema of the job, which must have columns that others have added.
+      // A replaced table takes the schema of the job, which must have columns that others have
+      // added.
       const isReplaced = load.mode.kind === 'replace-table'
       const table = await (isReplaced ? cache.reloadTable(load.table, signal) : cache.table(load.table, signal))
       plan = await planLoad({ ...this.place, connection: this.#engine, directory }, load, table, until)

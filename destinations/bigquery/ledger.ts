@@ -6,7 +6,7 @@ import {
   LOADS as LOADS_TABLE,
   REJECTS as REJECTS_TABLE,
 } from '../../lib/destination/ledger.ts'
-import { columnOf, type LedgerRow, loadsOf } from '../../lib/destination/ledger-row.ts'
+import { columnOf, type LedgerRow, loadOf } from '../../lib/destination/ledger-row.ts'
 import type { JsonObject } from './api/json.ts'
 import type { ListedRow, Table, Tables } from './api/tables.ts'
 import { TYPE_NAMES } from './dialect.ts'
@@ -63,7 +63,10 @@ export const RESOURCES: Readonly<Record<LedgerTable, JsonObject>> = {
   },
 }
 
-/** A row as the API lists it, with moments, which the API lists as microseconds since 1970, as ISO texts. */
+/**
+ * A row as the API lists it, with moments, which the API lists as microseconds since 1970, as ISO
+ * texts.
+ */
 export function rowOf(table: LedgerTable, listed: ListedRow): LedgerRow {
   const moments = SCHEMAS[table].filter(({ type }) => type === TYPE_NAMES.timestamptz)
   const row: Record<string, string | null> = { ...listed }
@@ -116,10 +119,10 @@ export class MetadataCache {
     this.#isWriter = isWriter
   }
 
-  /** All loads, in the order of their commits. */
+  /** All loads. */
   async loads(signal?: AbortSignal): Promise<readonly LoadRecord[]> {
     if (this.#loads !== undefined) return this.#loads
-    const loads = [...loadsOf((await this.#tables.rows(LOADS, signal)).map((row) => rowOf(LOADS, row)))]
+    const loads = (await this.#tables.rows(LOADS, signal)).map((row) => loadOf(rowOf(LOADS, row)))
     if (this.#isWriter) this.#loads = loads
     return loads
   }

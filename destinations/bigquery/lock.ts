@@ -122,7 +122,7 @@ export class Lease {
     await this.#serialized(() => this.#write(this.#describe(this.#pending), signal))
   }
 
-  /** Gives the lease up. Pending loads stay in the note, for the next run to settle. */
+  /** Releases the lease. Pending loads stay in the note, for the next run to settle. */
   async release(signal?: AbortSignal): Promise<void> {
     clearInterval(this.#timer)
     this.#timer = undefined

@@ -22,9 +22,9 @@ export interface ColumnContext {
 const TRIES = 5
 
 /**
- * Creates columns, and their table if it does not exist. All go into one change, because a table may
- * be changed only a few times in ten seconds. They are recorded after that, so a column is known only
- * once it exists.
+ * Creates columns, and their table if it does not exist. All go into one change, because a table
+ * may be changed only a few times in ten seconds. They are recorded after that, so a column is
+ * known only once it exists.
  */
 export async function addColumns(context: ColumnContext, name: string, columns: readonly KnownColumn[]): Promise<void> {
   assertTableName(name)

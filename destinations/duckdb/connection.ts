@@ -12,7 +12,10 @@ import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '.
 import { columnNames, type LedgerPlace, makeLedger, noteColumns, readColumns, readLoads } from './ledger.ts'
 import { writeLoad } from './write.ts'
 
-/** Under this name the file is attached to the transform engine, so that loading copies nothing in between. */
+/**
+ * Under this name the file is attached to the transform engine, so that loading copies nothing in
+ * between.
+ */
 export const CATALOG = 'warehouse'
 
 /** Rows that DuckDB keeps together. */
@@ -76,8 +79,9 @@ export class DuckDbConnection implements DestinationConnection {
 
   async close(): Promise<void> {
     try {
-      // Detaching writes the file's checkpoint. Merging row groups there pays after small loads; after large ones it
-      // would write again, for a third of the load's time, what is nearly full already.
+      // Detaching writes the file's checkpoint. Merging row groups there pays after small loads;
+      // after large ones it would write again, for a third of the load's time, what is nearly full
+      // already.
       if (this.#hasSmallLoads) await this.#connection.run('RESET max_vacuum_tasks')
       await this.#connection.run('USE memory.main')
       await this.#connection.run(`DETACH ${quoteName(CATALOG)}`)
@@ -91,7 +95,10 @@ export class DuckDbConnection implements DestinationConnection {
     await this.#transaction(() => makeLedger(this.#connection, this.#place))
   }
 
-  /** Lets views name tables without the catalog, which has another name when the file is opened by itself. */
+  /**
+   * Lets views name tables without the catalog, which has another name when the file is opened by
+   * itself.
+   */
   async useSchema(): Promise<void> {
     await this.#connection.run(`USE ${quotePath(CATALOG, this.#place.schema)}`)
   }
@@ -102,8 +109,8 @@ export class DuckDbConnection implements DestinationConnection {
   }
 
   /**
-   * Runs work within a transaction. A signal interrupts the work and nothing else: a commit that is interrupted may be
-   * one all the same, and a rollback that is leaves the connection of no use.
+   * Runs work within a transaction. A signal interrupts the work and nothing else: a commit that is
+   * interrupted may be one all the same, and a rollback that is leaves the connection of no use.
    */
   async #transaction(work: () => Promise<unknown>, signal?: AbortSignal): Promise<void> {
     await this.#connection.run('BEGIN')

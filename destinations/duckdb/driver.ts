@@ -28,7 +28,8 @@ export class DuckDbDriver implements DestinationDriver {
   }
 
   pathInViews(table: string): string {
-    // Without its schema, which the view's own stands for: a file of the schema's name would make that ambiguous.
+    // Without its schema, which the view's own stands for: a file of the schema's name would make
+    // that ambiguous.
     return quoteName(table)
   }
 

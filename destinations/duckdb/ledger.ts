@@ -96,8 +96,8 @@ async function readRows(
 ): Promise<readonly LedgerRow[]> {
   const condition = value === undefined ? 'true' : `${quoteName(column)} = ${quoteText(value)}`
   const rows = await connection.all(
-    // As JSON, because the driver drops a byte order mark at the start of a text, and property names
-    // may have one.
+    // As JSON, because the driver drops a byte order mark at the start of a text, and property
+    // names may have one.
     `SELECT CAST(to_json(known) AS VARCHAR) AS json FROM (
        SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ${pathOf(place, name)} WHERE ${condition}
      ) AS known`,

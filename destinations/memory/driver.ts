@@ -28,7 +28,10 @@ export interface MemoryTable {
   rows: Row[]
 }
 
-/** The reference: the shortest driver that keeps every promise. It holds all rows in memory, for as long as it lives. */
+/**
+ * The reference: the shortest driver that keeps every promise. It holds all rows in memory, for as
+ * long as it lives.
+ */
 export class MemoryDriver implements DestinationDriver {
   readonly capabilities = CAPABILITIES
   readonly description = 'memory:'

@@ -139,7 +139,10 @@ export class ParquetConnection implements DestinationConnection {
     }
   }
 
-  /** What is left to do when a load is committed. If it fails, the load is done all the same, and this is done later. */
+  /**
+   * What is left to do when a load is committed. If it fails, the load is done all the same, and
+   * this is done later.
+   */
   async #tidy(pending: PendingLoad, removed: readonly string[]): Promise<void> {
     try {
       await pending.clear(removed)
@@ -184,7 +187,10 @@ export class ParquetConnection implements DestinationConnection {
     await writeViewsSql(this.#layout, await viewedTables(this.#layout, this.#loads, this.#columns))
   }
 
-  /** Writes a table's schema as a file without rows, for readers that take the columns from one file. */
+  /**
+   * Writes a table's schema as a file without rows, for readers that take the columns from one
+   * file.
+   */
   async #putSchema(table: string, columns: readonly Column[]): Promise<void> {
     const aside = join(this.#layout.state, 'schema.new')
     await writeEmptyFile(this.#engine, columns, aside)

@@ -81,7 +81,10 @@ export async function replacedFiles(
   return { files, isAll: files.length > 0 && files.length === all.length }
 }
 
-/** The names of the data files that a load adds to a directory: its id, and a number from the second one on. */
+/**
+ * The names of the data files that a load adds to a directory: its id, and a number from the second
+ * one on.
+ */
 export function numbered(name: string, at: number): string {
   return at === 0 ? name : `${basename(name, '.parquet')}-${at + 1}.parquet`
 }

@@ -78,7 +78,9 @@ function jsonQuery(directory: string, columns: ViewedTable['columns']): string {
   return `FROM read_json(${path}, format = 'newline_delimited', columns = {\n${types}\n})`
 }
 
-/** Writes `views.sql` where it is not so already: a view for each table, then the views over them. */
+/**
+ * Writes `views.sql` where it is not so already: a view for each table, then the views over them.
+ */
 export async function writeViewsSql(layout: Layout, tables: readonly ViewedTable[]): Promise<void> {
   const text = viewsSql(layout, tables, await readViews(layout))
   const before = await readFile(layout.viewsSql, 'utf8').catch(() => '')
@@ -91,7 +93,7 @@ function viewsSql({ viewsSql: path }: Layout, tables: readonly ViewedTable[], vi
     ...viewStatements(views),
   ]
   return [
-    '-- All tables and views, for DuckDB. Mixload writes this file, and writes it anew when columns or views come.',
+    '-- All tables and views, for DuckDB. Mixload writes this file, and replaces it when columns or views are added.',
     `-- In the shell of DuckDB: .read ${quoteText(path)}`,
     '-- Paths are absolute: when the directory has been moved, run mixload views.',
     '',

@@ -51,7 +51,10 @@ async function stageRejects({ connection, load, directory }: StageOptions): Prom
   return [{ staged, table: REJECTS.name, path, rows, bytes }]
 }
 
-/** A file without rows, for a table that would be left without any: nothing can be read where there is none. */
+/**
+ * A file without rows, for a table that would be left without any: nothing can be read where there
+ * is none.
+ */
 export async function stageEmpty({ connection, load, directory }: StageOptions, last: DataFile): Promise<StagedFile> {
   const staged = join(directory, 'empty')
   const bytes = await writeEmptyFile(connection, load.columns, staged)

@@ -125,7 +125,10 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
     }
   }
 
-  /** Runs statements that are committed together. Once the commit has been sent, nothing aborts it any more. */
+  /**
+   * Runs statements that are committed together. Once the commit has been sent, nothing aborts it
+   * any more.
+   */
   async #transaction(work: () => Promise<void>, signal: AbortSignal = new AbortController().signal): Promise<void> {
     const session = this.session
     try {
@@ -161,7 +164,10 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
     }
   }
 
-  /** Ends what a session that was cut off is still doing, lest a long statement holds locks after we have gone. */
+  /**
+   * Ends what a session that was cut off is still doing, so that a long statement does not hold
+   * locks when this run has ended.
+   */
   async #endOnServer(backend: Backend): Promise<void> {
     const signal = AbortSignal.timeout(CLEAN_UP_MS)
     try {
@@ -173,7 +179,10 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
   }
 }
 
-/** Hands over the rows of a query that may change nothing, as they come, so that no result is held whole. */
+/**
+ * Hands over the rows of a query that may change nothing, as they come, so that no result is held
+ * whole.
+ */
 async function queryRows(session: Session, sql: string, take: TakeRows): Promise<number> {
   let count = 0
   await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')

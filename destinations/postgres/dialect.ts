@@ -7,7 +7,8 @@ export const CAPABILITIES: DestinationCapabilities = {
   // The server cuts longer names off without a word.
   identifierBytesMax: 63,
   columnsMax: 1600,
-  // A row must fit into a page of 8 kB. What is longer than 24 bytes is moved out of it, but not less.
+  // A row must fit into a page of 8 kB. What is longer than 24 bytes is moved out of it, but not
+  // less.
   valuesPerRowMax: 300,
   loadsPerDayMax: Number.POSITIVE_INFINITY,
   daysPerLoadMax: Number.POSITIVE_INFINITY,

@@ -21,9 +21,15 @@ import { parseUrl } from './url.ts'
 
 export interface PostgresOptions extends Pick<DestinationOptions, 'url' | 'schema' | 'engine' | 'workDirectory'> {
   readonly warn?: DestinationOptions['warn']
-  /** How long a table is waited for at a time, milliseconds: for so long at most others queue up behind. */
+  /**
+   * How long a table is waited for at a time, milliseconds: for so long at most others queue up
+   * behind.
+   */
   readonly lockTimeoutMs?: number
-  /** For how long that is tried again and again, and how long a load waits for locks of others, milliseconds. */
+  /**
+   * For how long that is tried again and again, and how long a load waits for locks of others,
+   * milliseconds.
+   */
   readonly lockPatienceMs?: number
   /** Whether rows go through a named pipe where there are any. */
   readonly hasPipes?: boolean
@@ -40,7 +46,7 @@ export class PostgresDriver implements DestinationDriver {
   /** Whether it was opened last to read: then other rights are needed. */
   #isReading = false
   /** The last session that had the run lock. */
-  #lastHolder: Backend | undefined
+  #lastOwner: Backend | undefined
   #hasWarned = false
 
   constructor(options: PostgresOptions) {
@@ -60,8 +66,8 @@ export class PostgresDriver implements DestinationDriver {
     this.#isReading = false
     const { schema, engine, workDirectory, hasPipes } = this.#options
     return this.#connected(signal, async (session) => {
-      await takeRunLock(session, schema, this.description, this.#lastHolder)
-      this.#lastHolder = session.backend
+      await takeRunLock(session, schema, this.description, this.#lastOwner)
+      this.#lastOwner = session.backend
       await makeLedger(session, schema)
       return new PostgresConnection(session, this.#place, await CsvOutlet.open(engine, workDirectory, hasPipes))
     })

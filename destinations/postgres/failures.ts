@@ -7,7 +7,10 @@ const PASSING: Explanation = { code: 'DESTINATION_UNAVAILABLE' }
 const passing = (advice: string): Explanation => ({ ...PASSING, advice })
 const failed = (advice: string): Explanation => ({ code: 'DESTINATION_FAILED', advice })
 
-/** By SQLSTATE, or by its first two characters. What is not here is a failure that speaks for itself. */
+/**
+ * By SQLSTATE, or by its first two characters. What is not here is a failure that speaks for
+ * itself.
+ */
 const MEANINGS: Readonly<Record<string, Explanation>> = {
   // The connection, and a server that starts, stops or is full.
   '08': PASSING,
@@ -30,11 +33,13 @@ const MEANINGS: Readonly<Record<string, Explanation>> = {
   '42501': failed('See the documentation of destinations for the rights that are needed.'),
   '53100': failed('The disk of the server is full. Nothing was committed; make room and run again.'),
   '54000': failed('Fill fewer columns in a row: exclude properties, or lower --max-columns.'),
-  '54011': failed('Lower --max-columns. Columns that were dropped count, too, until the table is made anew.'),
+  '54011': failed('Lower --max-columns. Columns that were dropped count, too, until the table is recreated.'),
   '57014': failed('Somebody, or a time limit outside of mixload, cancelled the statement. Nothing was committed.'),
 }
 
-/** Of the system or of Node: the certificate, or the way it was asked for. Waiting would not help. */
+/**
+ * Of the system or of Node: the certificate, or the way it was asked for. Waiting would not help.
+ */
 const TLS_CODES = /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH)/
 
 /** What an error of a statement, or of connecting, means. */

@@ -31,7 +31,10 @@ export async function makeLedger(session: Session, schema: string): Promise<void
   }
 }
 
-/** Whether a schema has a ledger. A schema that may not be used counts, because it must not read as empty. */
+/**
+ * Whether a schema has a ledger. A schema that may not be used counts, because it must not read as
+ * empty.
+ */
 export async function hasLedger(session: Session, schema: string): Promise<boolean> {
   const found = await session.rows(
     `SELECT FROM pg_namespace AS schema LEFT JOIN pg_class ON relnamespace = schema.oid AND relname = $2

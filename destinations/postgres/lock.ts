@@ -5,7 +5,10 @@ import type { Backend, Row, Session } from './session/session.ts'
 
 /** How long the server may take to let go of what a lost session of ours held. */
 const LET_GO_MS = 10_000
-/** How long another run's session may take: of a run that was killed the server learns a moment later. */
+/**
+ * How long another run's session may take: of a run that was killed the server learns a moment
+ * later.
+ */
 const OTHERS_LET_GO_MS = 1000
 const ASK_AGAIN_MS = 50
 
@@ -20,8 +23,9 @@ function lockKey(schema: string): string {
 }
 
 /**
- * Takes the run lock for as long as the session lasts. Where `before`, a session of this run that was lost, still has
- * it, that one is ended first: so once the lock is here, whatever that session was about to commit is decided.
+ * Takes the run lock for as long as the session lasts. Where `before`, a session of this run that
+ * was lost, still has it, that one is ended first: so once the lock is here, whatever that session
+ * was about to commit is decided.
  * @throws MixloadError DESTINATION_BUSY naming the run that has it.
  */
 export async function takeRunLock(
@@ -36,14 +40,14 @@ export async function takeRunLock(
     if (waited > 0) await sleep(ASK_AGAIN_MS)
     const [answer] = await session.rows('SELECT pg_try_advisory_lock($1) AS taken', [key])
     if (answer?.taken === 't') return
-    const [holder] = await session.rows(
+    const [owner] = await session.rows(
       `SELECT pid, backend_start, application_name, client_addr
        FROM pg_locks AS held JOIN pg_stat_activity USING (pid) WHERE ${IS_RUN_LOCK}`,
       [key],
     )
-    if (holder === undefined) continue
-    if (before !== undefined && isSame(holder, before)) await end(session, before)
-    else if (waited > OTHERS_LET_GO_MS) throw busy(place, schema, holder)
+    if (owner === undefined) continue
+    if (before !== undefined && isSame(owner, before)) await end(session, before)
+    else if (waited > OTHERS_LET_GO_MS) throw busy(place, schema, owner)
   }
   throw new MixloadError(
     'DESTINATION_UNAVAILABLE',
@@ -53,7 +57,8 @@ export async function takeRunLock(
 
 /**
  * Makes sure, within a transaction, that the session that commits it has the run lock.
- * @throws MixloadError DESTINATION_FAILED where something in between deals each transaction to another session.
+ * @throws MixloadError DESTINATION_FAILED where something in between deals each transaction to
+ *   another session.
  */
 export async function assertRunLock(session: Session, schema: string): Promise<void> {
   const held = await session.rows(`SELECT FROM pg_locks AS held WHERE held.pid = pg_backend_pid() AND ${IS_RUN_LOCK}`, [
@@ -81,16 +86,16 @@ export async function end(session: Session, { pid, startedAt }: Backend): Promis
   )
 }
 
-function isSame(holder: Row, { pid, startedAt }: Backend): boolean {
-  return holder.pid === pid && holder.backend_start === startedAt
+function isSame(owner: Row, { pid, startedAt }: Backend): boolean {
+  return owner.pid === pid && owner.backend_start === startedAt
 }
 
-function busy(place: string, schema: string, holder: Row): MixloadError {
-  const from = holder.client_addr == null ? '' : ` from ${holder.client_addr}`
-  const who = holder.application_name || 'another run'
+function busy(place: string, schema: string, owner: Row): MixloadError {
+  const from = owner.client_addr == null ? '' : ` from ${owner.client_addr}`
+  const who = owner.application_name || 'another run'
   return new MixloadError(
     'DESTINATION_BUSY',
-    `Schema ${schema} of ${place} is held by ${who}${from}, process ${holder.pid} of the server. Wait for it to end ` +
+    `Schema ${schema} of ${place} is held by ${who}${from}, process ${owner.pid} of the server. Wait for it to end ` +
       'and run again.',
   )
 }

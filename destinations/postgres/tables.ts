@@ -31,7 +31,9 @@ export function assertFits(what: string, name: string): void {
   )
 }
 
-/** Adds columns, the table itself included, and notes them, within the transaction of the session. */
+/**
+ * Adds columns, the table itself included, and notes them, within the transaction of the session.
+ */
 export async function addMissing(
   session: Session,
   schema: string,
@@ -39,15 +41,15 @@ export async function addMissing(
   missing: readonly KnownColumn[],
 ): Promise<void> {
   const path = quotePath(schema, table)
-  const there = await typesThere(session, path)
+  const existing = await existingTypes(session, path)
   for (const { name, type } of missing) {
-    const found = there?.get(name)
+    const found = existing?.get(name)
     if (found !== undefined && found !== TYPE_NAMES[type]) throw wrongType(table, name, found, TYPE_NAMES[type])
   }
   const definitions = missing
-    .filter(({ name }) => there?.has(name) !== true)
+    .filter(({ name }) => existing?.has(name) !== true)
     .map(({ name, type }) => `${quoteName(name)} ${TYPE_NAMES[type]}`)
-  if (there === undefined) {
+  if (existing === undefined) {
     await session.run(`CREATE TABLE ${path} (${definitions.join(', ')})`)
   } else if (definitions.length > 0) {
     const additions = definitions.map((definition) => `ADD COLUMN IF NOT EXISTS ${definition}`)
@@ -56,8 +58,11 @@ export async function addMissing(
   await note(session, schema, table, missing)
 }
 
-/** The columns that a table has, whoever made them, with their types; undefined where there is no such table. */
-async function typesThere(session: Session, path: string): Promise<ReadonlyMap<string, string> | undefined> {
+/**
+ * The columns that a table has, whoever made them, with their types; undefined where there is no
+ * such table.
+ */
+async function existingTypes(session: Session, path: string): Promise<ReadonlyMap<string, string> | undefined> {
   const [found] = await session.rows('SELECT to_regclass($1) AS oid', [path])
   if (found?.oid == null) return undefined
   const rows = await session.rows(
@@ -69,10 +74,11 @@ async function typesThere(session: Session, path: string): Promise<ReadonlyMap<s
 }
 
 /**
- * Deletes the rows of some days. The first time, the table gets an index for it, without which each further load would
- * read the table to its end. Not earlier: the index makes appending a tenth dearer. It is a btree, since the server
- * only uses a brin once it has gathered statistics (3,000,000 rows of 30 columns: 1.5 s to make, 20 MB; finding a day
- * that is not there takes 0.5 ms with it and 1.4 s without).
+ * Deletes the rows of some days. The first time, the table gets an index for it, without which each
+ * further load would read the table to its end. Not earlier: the index makes appending a tenth
+ * dearer. It is a btree, since the server only uses a brin once it has gathered statistics
+ * (3,000,000 rows of 30 columns: 1.5 s to make, 20 MB; finding a day that is not there takes 0.5 ms
+ * with it and 1.4 s without).
  */
 export async function deleteDays(session: Session, schema: string, table: string, first: Day, last: Day) {
   const path = quotePath(schema, table)

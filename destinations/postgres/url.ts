@@ -22,7 +22,10 @@ const KNOWN = [
   'options',
 ] as const
 
-/** Parameters that libpq accepts and that change nothing here, so that a URL from another tool works as it is. */
+/**
+ * Parameters that libpq accepts and that change nothing here, so that a URL from another tool works
+ * as it is.
+ */
 const WITHOUT_EFFECT: readonly string[] = [
   'application_name',
   'fallback_application_name',
@@ -42,13 +45,16 @@ const WITHOUT_EFFECT: readonly string[] = [
 const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'no-verify', 'verify-ca', 'verify-full'] as const
 type SslMode = (typeof SSL_MODES)[number]
 
-/** Modes of libpq and pg that `pg-connection-string` does not know: TLS without looking at the certificate. */
+/**
+ * Modes of libpq and pg that `pg-connection-string` does not know: TLS without looking at the
+ * certificate.
+ */
 const UNVERIFIED: readonly (SslMode | undefined)[] = ['allow', 'no-verify']
 
 /**
- * Parses a `postgres://` URL with libpq's meaning: `sslmode=require` encrypts and does not check the certificate.
- * The URL and its parameters are checked first, because `pg-connection-string` ignores what it does not know, and a
- * misspelt `sslmode` must not go unnoticed.
+ * Parses a `postgres://` URL with libpq's meaning: `sslmode=require` encrypts and does not check
+ * the certificate. The URL and its parameters are checked first, because `pg-connection-string`
+ * ignores what it does not know, and a misspelt `sslmode` must not go unnoticed.
  * @throws MixloadError CONFIG_INVALID, without the URL in it, which may hold a password.
  */
 export function parseUrl(text: string): PostgresAddress {
@@ -117,7 +123,8 @@ function sslModeOf(parameters: URLSearchParams): SslMode | undefined {
   const mode = given ?? (isImplied ? 'verify-full' : undefined)
   if (root === 'system' && mode !== 'verify-full')
     throw invalid('has sslrootcert=system, which needs sslmode=verify-full')
-  // A public authority issues certificates to anybody, so without a root of one's own this mode would check nothing.
+  // A public authority issues certificates to anybody, so without a root of one's own this mode
+  // would check nothing.
   if (mode === 'verify-ca' && root === null) {
     throw invalid('has sslmode=verify-ca, which needs sslrootcert; otherwise use verify-full')
   }
@@ -148,7 +155,7 @@ function readByLibrary(url: URL, mode: SslMode | undefined): LibraryResult {
 function oneOf<T extends string>(parameters: URLSearchParams, name: string, allowed: readonly T[]): T | undefined {
   const value = parameters.get(name)
   if (value === null) return undefined
-  const found = allowed.find((one) => one === value)
+  const found = allowed.find((candidate) => candidate === value)
   if (found === undefined) throw invalid(`has ${name}=${value}. It can be ${allowed.join(', ')}`)
   return found
 }

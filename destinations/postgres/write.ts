@@ -36,15 +36,18 @@ export async function writeLoad(writing: Writing, load: Load): Promise<void> {
   await writeLedgerRow(session, schema, record)
 }
 
-/** Copies rows into a table. `added`: columns that the rows lack, with the engine's expressions for them. */
+/**
+ * Copies rows into a table. `added`: columns that the rows lack, with the engine's expressions for
+ * them.
+ */
 async function copyRows(
   { session, outlet, schema, signal }: Writing,
   table: string,
   rows: LoadRows,
   added: Readonly<Record<string, string>>,
 ): Promise<void> {
-  // What is added comes first, so that no line ever begins with a text: one that begins with \. ends the rows for
-  // servers before version 17.
+  // What is added comes first, so that no line ever begins with a text: one that begins with \.
+  // ends the rows for servers before version 17.
   const names = [...Object.keys(added), ...rows.columns.map(({ name }) => name)].map((name) => quoteName(name))
   const expressions = Object.entries(added).map(([name, expression]) => `${expression} AS ${quoteName(name)}`)
   const query = `SELECT ${[...expressions, clampedColumns(rows.columns)].join(', ')} FROM (${rows.query})`
@@ -58,7 +61,9 @@ async function copyRows(
   }
 }
 
-/** Sends all that a feed gives. Gives how many rows the engine wrote, and how many the server took. */
+/**
+ * Sends all that a feed gives. Gives how many rows the engine wrote, and how many the server took.
+ */
 async function send(session: Session, feed: CsvFeed, sql: string): Promise<readonly number[]> {
   const copy = session.copyFrom(sql)
   let isOver = false
@@ -70,7 +75,7 @@ async function send(session: Session, feed: CsvFeed, sql: string): Promise<reado
     copy.on('error', (error) => {
       isOver = true
       reject(error)
-      // Lest it writes what it still has when the connection takes it again.
+      // Otherwise it writes what it still has when the connection takes it again.
       copy.destroy()
     })
   })

@@ -26,8 +26,9 @@ const CAPABILITIES: Readonly<Record<keyof DestinationCapabilities, 'string' | 'n
 }
 
 /**
- * The driver of a URL `npm-package:NAME` or `npm-package:NAME?…`, which the package NAME makes. What follows the name is
- * the package's own business, and may be secret. `directory` is where the package is looked for first.
+ * The driver of a URL `npm-package:NAME` or `npm-package:NAME?…`, which the package NAME makes.
+ * What follows the name is the package's own business, and may be secret. `directory` is where the
+ * package is looked for first.
  */
 export async function createDriver(
   options: DestinationOptions,
@@ -60,7 +61,10 @@ async function creatorOf(name: string, directory: string): Promise<CreateDriver>
   )
 }
 
-/** Runs code of the package. What it throws is a failure of the configuration, unless it is one of mixload's own. */
+/**
+ * Runs code of the package. What it throws is a failure of the configuration, unless it is one of
+ * mixload's own.
+ */
 async function attempt<T>(what: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work()

@@ -21,11 +21,15 @@ export interface DestinationCapabilities {
   readonly loadsPerDayMax: number
   /** The most days that one load may hold; Infinity where there is no such limit. */
   readonly daysPerLoadMax: number
-  /** Whether several days or a whole table are replaced in one commit, so that no reader sees them half done. */
+  /**
+   * Whether several days or a whole table are replaced in one commit, so that no reader sees them
+   * half done.
+   */
   readonly atomicReplace: boolean
   /**
-   * Whether rows and ledger row become visible in one moment. Where not, the rows come first, and what a killed run
-   * left between the two is settled when the destination is opened to write: no load is ever there in part or twice.
+   * Whether rows and ledger row become visible in one moment. Where not, the rows come first, and
+   * what a killed run left between the two is settled when the destination is opened to write: no
+   * load is ever there in part or twice.
    */
   readonly atomicLedger: boolean
   /** Whether a reader may go on reading while a load is under way. */
@@ -53,7 +57,7 @@ export interface LoadRecord {
   readonly selection: Selection
   readonly rowCount: number
   readonly rejectCount: number
-  /** Bytes received, unzipped. */
+  /** Bytes received, decompressed. */
   readonly byteCount: number
   readonly requestCount: number
   readonly startedAt: Date
@@ -68,11 +72,17 @@ export interface LoadRecord {
 /** A load that is not committed yet. */
 export type NewLoad = Omit<LoadRecord, 'loadedAt'>
 
-/** A typed result on the transform engine. The destination takes it in the form that it loads fastest. */
+/**
+ * A typed result on the transform engine. The destination takes it in the form that it loads
+ * fastest.
+ */
 export interface Relation {
   /** In the order of the query's columns. */
   readonly columns: readonly Column[]
-  /** How many rows the query must give: the destination refuses the load when it gives another number. */
+  /**
+   * How many rows the query must give: the destination refuses the load when it gives another
+   * number.
+   */
   readonly rowCount: number
   /** A query on the engine that the destination was made with. */
   readonly query: string
@@ -108,15 +118,21 @@ export interface KnownColumn extends NewColumn {
 /** Rows that a driver writes. */
 export interface LoadRows extends Relation {
   /**
-   * Compares the number of rows that arrived with the number that is expected. Call it before the commit.
+   * Compares the number of rows that arrived with the number that is expected. Call it before the
+   * commit.
    * @throws MixloadError COUNT_MISMATCH
    */
   verify(count: number): void
 }
 
-/** A load as a driver gets it. It is not in the ledger yet, and its columns are those of the table. */
+/**
+ * A load as a driver gets it. It is not in the ledger yet, and its columns are those of the table.
+ */
 export interface Load {
-  /** The row to write to the ledger. `loadedAt` is also the `_loaded_at` of each row, and `loadId` its `_load_id`. */
+  /**
+   * The row to write to the ledger. `loadedAt` is also the `_loaded_at` of each row, and `loadId`
+   * its `_load_id`.
+   */
   readonly record: LoadRecord
   readonly table: string
   /** The table's columns, in its order; none if there is no such table. */
@@ -142,15 +158,15 @@ export interface Explanation {
 }
 
 /**
- * A kind of place that rows are loaded into, as its author writes it. The pipeline never uses a driver itself: it uses
- * the class `Warehouse`, which calls the driver. So a driver may assume that
+ * A kind of place that rows are loaded into, as its author writes it. The pipeline never uses a
+ * driver itself: it uses the class `Warehouse`, which calls the driver. So a driver may assume that
  *
  * - its calls come one at a time, and none comes after `close`;
  * - no load comes twice, and its rows have only columns that the table has;
  * - texts hold neither NUL nor lone surrogates, and names are at most `identifierBytesMax` long.
  *
- * A driver throws its errors as they are: `Warehouse` turns them into a MixloadError that names the place and what was
- * being done. A MixloadError is passed on as it is.
+ * A driver throws its errors as they are: `Warehouse` turns them into a MixloadError that names the
+ * place and what was being done. A MixloadError is passed on as it is.
  */
 export interface DestinationDriver {
   readonly capabilities: DestinationCapabilities
@@ -159,10 +175,11 @@ export interface DestinationDriver {
   /** How a query names a table or view: quoted, with its schema. */
   pathInViews(table: string): string
   /**
-   * Connects to load: takes the run lock, creates the schema and the ledger tables that are missing, and settles what a
-   * run that was killed has left. It is called again after a connection was lost; what that one was about to commit
-   * must be decided by then. An aborted signal ends it, with whatever error.
-   * @throws MixloadError DESTINATION_BUSY naming the holder, when another run has the lock.
+   * Connects to load: takes the run lock, creates the schema and the ledger tables that are
+   * missing, and settles what a run that was killed has left. It is called again after a connection
+   * was lost; what that one was about to commit must be decided by then. An aborted signal ends it,
+   * with whatever error.
+   * @throws MixloadError DESTINATION_BUSY naming its owner, if another run has the lock.
    */
   connect(signal: AbortSignal): Promise<DestinationConnection>
   /** Connects to read: creates nothing, and resolves to undefined if there is nothing to read. */
@@ -178,8 +195,9 @@ export interface DestinationReader {
   /** Whether it is of no more use, so that another one must be made. */
   readonly isLost: boolean
   /**
-   * The loads that are committed, in any order: all of them, or at least those of a stream. It is read before the first
-   * load and after a load that failed; a driver that commits in several steps settles here what that load has left.
+   * The loads that are committed, in any order: all of them, or at least those of a stream. It is
+   * read before the first load and after a load that failed; a driver that commits in several steps
+   * settles here what that load has left.
    */
   readLedger(stream?: string): Promise<readonly LoadRecord[]>
   /** The columns of a table that are both in the ledger and in the table, in the table's order. */
@@ -192,11 +210,14 @@ export interface DestinationReader {
 
 /** A connection to load, with the run lock. */
 export interface DestinationConnection extends DestinationReader {
-  /** Adds columns that `readColumns` does not have, and the table itself if it is missing. It may be empty afterwards. */
+  /**
+   * Adds columns that `readColumns` does not have, and the table itself if it is missing. It may be
+   * empty afterwards.
+   */
   createColumns(table: string, columns: readonly KnownColumn[]): Promise<void>
   /**
-   * Writes rows, rejects and the ledger's row in one commit, or nothing of them.
-   * An aborted signal ends it, with whatever error. Once the commit has begun, nothing ends it any more.
+   * Writes rows, rejects and the ledger's row in one commit, or nothing of them. An aborted signal
+   * ends it, with whatever error. Once the commit has begun, nothing ends it any more.
    * @throws MixloadError COMMIT_IN_DOUBT if only the ledger can tell whether it was committed.
    */
   write(load: Load, signal: AbortSignal): Promise<void>
@@ -219,8 +240,8 @@ export interface DestinationOptions {
 }
 
 /**
- * Makes a driver, and connects to nothing yet. A package that is named by `npm-package:NAME` exports one of these as
- * `createDriver`.
+ * Makes a driver, and connects to nothing yet. A package that is named by `npm-package:NAME`
+ * exports one of these as `createDriver`.
  * @throws MixloadError CONFIG_INVALID if the URL is not one of its own.
  */
 export type CreateDriver = (options: DestinationOptions) => DestinationDriver | Promise<DestinationDriver>

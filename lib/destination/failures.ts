@@ -17,8 +17,8 @@ export function driverFailure(what: string, error: unknown, facts: FailureFacts)
   if (own !== undefined && own.code !== 'ENGINE_FAILED') return own
   const { isConnectionLost, explanation = {} } = facts
   const { code = isConnectionLost ? 'DESTINATION_UNAVAILABLE' : 'DESTINATION_FAILED', advice } = explanation
-  const said = `${what}: ${explanation.reason ?? messageOf(error)}`
-  return new MixloadError(code, advice === undefined ? said : `${said.replace(/\.$/, '')}. ${advice}`, {
+  const message = `${what}: ${explanation.reason ?? messageOf(error)}`
+  return new MixloadError(code, advice === undefined ? message : `${message.replace(/\.$/, '')}. ${advice}`, {
     cause: error,
     ...(explanation.retryAfterMs === undefined ? {} : { retryAfterMs: explanation.retryAfterMs }),
   })
@@ -40,7 +40,10 @@ function ownFailure(error: unknown): MixloadError | undefined {
   })
 }
 
-/** Whether this is a MixloadError, but of the class in another copy of mixload, which a package may have. */
+/**
+ * Whether this is a MixloadError, but of the class in another copy of mixload, which a package may
+ * have.
+ */
 function isOfAnotherCopy(error: unknown): error is Error & { code: ErrorCode; retryAfterMs: number | undefined } {
   if (!(error instanceof Error) || error.name !== 'MixloadError' || !('code' in error)) return false
   return Object.hasOwn(ERROR_CODES, String(error.code))

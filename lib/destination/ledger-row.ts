@@ -10,14 +10,12 @@ export function loadRow(record: LoadRecord): LedgerRow {
   return rowOf(LOADS, record)
 }
 
-/** The load in a row of `_mixload_loads`. Columns that an earlier version did not have may be missing. */
+/**
+ * The load in a row of `_mixload_loads`. Columns that an earlier version did not have may be
+ * missing.
+ */
 export function loadOf(row: LedgerRow): LoadRecord {
   return recordOf(LOADS, row)
-}
-
-/** The loads of these rows in the order of their commits. */
-export function loadsOf(rows: readonly LedgerRow[]): readonly LoadRecord[] {
-  return rows.map(loadOf).sort((one, other) => one.loadedAt.getTime() - other.loadedAt.getTime())
 }
 
 /** A column of a table as a row of `_mixload_columns`. */

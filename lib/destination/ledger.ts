@@ -1,6 +1,7 @@
 /**
- * The ledger's tables, with each column declared once. The tables of every destination, the mappings
- * between rows and records, the dbt sources and docs/tables.md are made from these declarations.
+ * The ledger's tables, with each column declared once. The tables of every destination, the
+ * mappings between rows and records, the dbt sources and docs/tables.md are made from these
+ * declarations.
  *
  * To add a column, add a field to the record and a line to its table. Add it at the end and make it
  * nullable: existing tables get the column at their end, and their rows have no value for it.
@@ -19,7 +20,9 @@ export interface LedgerColumn<T = unknown> {
   readonly description: string
   /** The value as a text that keeps every digit; null for no value. */
   toText(value: T): string | null
-  /** The value of such a text. A time may also be as SQL writes it: `2026-08-03 12:00:00.001+00`. */
+  /**
+   * The value of such a text. A time may also be as SQL writes it: `2026-08-03 12:00:00.001+00`.
+   */
   fromText(text: string | null): T
 }
 

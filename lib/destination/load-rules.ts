@@ -7,14 +7,16 @@ import type { KnownColumn, LoadRecord, NewColumn, Relation, WriteMode } from './
 /** The column by whose days the rows of a table are replaced. */
 export const DAY_COLUMN = '_day'
 
-/** What is to be done with a load: write it, or return the row that the ledger has of it already. */
+/**
+ * What is to be done with a load: write it, or return the row that the ledger has of it already.
+ */
 export type LoadDecision =
   | { readonly kind: 'write'; readonly loadedAt: Date }
   | { readonly kind: 'settled'; readonly record: LoadRecord }
 
 /**
- * Decides about a load by the ledger, which is in the order of the commits. `wasInDoubt`: an attempt to commit this
- * load had no answer, so a row in the ledger is the answer.
+ * Decides about a load by the ledger, which is in the order of the commits. `wasInDoubt`: an
+ * attempt to commit this load had no answer, so a row in the ledger is the answer.
  * @throws MixloadError ALREADY_LOADED
  */
 export function decideLoad(ledger: readonly LoadRecord[], loadId: string, wasInDoubt: boolean): LoadDecision {
@@ -24,17 +26,23 @@ export function decideLoad(ledger: readonly LoadRecord[], loadId: string, wasInD
   throw new MixloadError('ALREADY_LOADED', `Load ${loadId} is in the ledger already.`)
 }
 
-/** When a load is committed: later than every load before it, also if the machine's clock was set back. */
+/**
+ * When a load is committed: later than every load before it, also if the machine's clock was set
+ * back.
+ */
 function nextLoadedAt(last: Date | undefined): Date {
   return new Date(Math.max(Date.now(), (last?.getTime() ?? 0) + 1))
 }
 
 /** Loads in the order of their commits. */
 export function inCommitOrder(loads: readonly LoadRecord[]): LoadRecord[] {
-  return loads.toSorted((one, other) => one.loadedAt.getTime() - other.loadedAt.getTime())
+  return loads.toSorted((a, b) => a.loadedAt.getTime() - b.loadedAt.getTime())
 }
 
-/** @throws MixloadError COUNT_MISMATCH if a load brings another number of rows than its relation says. */
+/**
+ * @throws MixloadError COUNT_MISMATCH if a load brings another number of rows than its relation
+ *   says.
+ */
 export function assertCount(expected: number, found: number, table: string): void {
   if (found === expected) return
   throw new MixloadError(

@@ -11,8 +11,8 @@ const NOTHING: DestinationReader = {
 }
 
 /**
- * A connection, with what has been read through it. Under the run lock nobody else writes, so that for loads the ledger
- * is read once. All of it is forgotten with the connection.
+ * A connection, with what has been read through it. Under the run lock nobody else writes, so that
+ * for loads the ledger is read once. All of it is forgotten with the connection.
  */
 export class OpenConnection {
   readonly reader: DestinationReader
@@ -37,7 +37,10 @@ export class OpenConnection {
     return new OpenConnection(reader ?? NOTHING, undefined)
   }
 
-  /** Whether opening again would change nothing. Where there was nothing to read, there may be something by now. */
+  /**
+   * Whether opening again would change nothing. Where there was nothing to read, there may be
+   * something by now.
+   */
   get isUsable(): boolean {
     return this.reader !== NOTHING && !this.reader.isLost && !this.isTakenOver
   }

@@ -2,8 +2,9 @@
 import { isObject, parseJson } from '../core/json.ts'
 
 /**
- * What a request is limited to. An empty scope is the whole stream. To limit requests in another way,
- * add a field here, in {@link exportScope} and in {@link scopeFrom}; no other code reads the fields.
+ * What a request is limited to. An empty scope is the whole stream. To limit requests in another
+ * way, add a field here, in {@link exportScope} and in {@link scopeFrom}; no other code reads the
+ * fields.
  */
 export interface Scope {
   /** Only events of these names, which are sorted. */
@@ -50,8 +51,8 @@ export function scopeOf(selection: Selection): Scope | undefined {
 }
 
 /** Whether two scopes are the same. */
-export function isSameScope(one: Scope, other: Scope): boolean {
-  return JSON.stringify(one) === JSON.stringify(other)
+export function isSameScope(a: Scope, b: Scope): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
 }
 
 /** Whether a load of one scope has every row of another. */
@@ -76,8 +77,8 @@ export function formatSelection(selection: Selection): string {
 }
 
 /**
- * The selection of a text in the ledger. A text is unknown unless this version would write it to the
- * letter, because another version may mean more by it.
+ * The selection of a text in the ledger. A text is unknown unless this version would write it to
+ * the letter, because another version may mean more by it.
  */
 export function parseSelection(text: string): Selection {
   const selection = text === '' ? EVERYTHING : selectionFrom(parseJson(text))

@@ -38,9 +38,11 @@ const NEVER_ABORTED = new AbortController().signal
  * A place that rows are loaded into: what the pipeline uses, over a driver of any kind.
  *
  * - Every failure is a MixloadError that names the place, with the driver's error as its cause.
- * - An aborted signal rejects with its reason and leaves nothing behind. Where the ledger is not part of the commit
- *   (`atomicLedger`), a load that was nearly done may be done all the same, and wholly: the ledger tells.
- * - Failures that may pass are retried, a lost connection is made again, and the ledger settles commits in doubt.
+ * - An aborted signal rejects with its reason and leaves nothing behind. Where the ledger is not
+ *   part of the commit (`atomicLedger`), a load that was nearly done may still be committed: the
+ *   ledger says so.
+ * - Failures that may pass are retried, a lost connection is made again, and the ledger settles
+ *   commits in doubt.
  * - Calls may be made while others are under way; they are done one after the other.
  * - After disposal every call rejects with CLOSED; disposing twice does nothing.
  */
@@ -73,14 +75,18 @@ export class Warehouse implements AsyncDisposable {
   }
 
   /**
-   * Opens it to load: creates what is missing and takes the run lock. Does nothing if it is open to load already.
-   * @throws MixloadError DESTINATION_BUSY naming the holder, when another run has the lock.
+   * Opens it to load: creates what is missing and takes the run lock. Does nothing if it is open to
+   * load already.
+   * @throws MixloadError DESTINATION_BUSY naming its owner, if another run has the lock.
    */
   open(signal: AbortSignal): Promise<void> {
     return this.#openFor('write', signal)
   }
 
-  /** Opens it only to read: creates nothing, refuses writes, and what does not exist reads as empty. `open` may follow. */
+  /**
+   * Opens it only to read: creates nothing, refuses writes, and what does not exist reads as empty.
+   * `open` may follow.
+   */
   openToRead(signal: AbortSignal): Promise<void> {
     return this.#openFor('read', signal)
   }
@@ -90,7 +96,9 @@ export class Warehouse implements AsyncDisposable {
     return this.#read(`cannot read the columns of ${table}`, this.#ownSignal, (open) => open.columns(table))
   }
 
-  /** Creates the columns that are missing, and the table itself. Never drops, renames or retypes. */
+  /**
+   * Creates the columns that are missing, and the table itself. Never drops, renames or retypes.
+   */
   addColumns(table: string, columns: readonly NewColumn[]): Promise<void> {
     return this.#write(`cannot add columns to ${table}`, this.#ownSignal, async (connection, open) => {
       const existing = await open.columns(table)
@@ -111,10 +119,11 @@ export class Warehouse implements AsyncDisposable {
   }
 
   /**
-   * Commits rows, rejects and ledger row together, or nothing of them. Columns that the relation lacks become null;
-   * `_loaded_at` and `_load_id` are set here. Returns the ledger's row.
-   * @throws MixloadError ALREADY_LOADED; COUNT_MISMATCH; DESTINATION_UNAVAILABLE if nothing was committed and the
-   *   same load may be tried again; COMMIT_IN_DOUBT if the ledger must be asked whether it was.
+   * Commits rows, rejects and ledger row together, or nothing of them. Columns that the relation
+   * lacks become null; `_loaded_at` and `_load_id` are set here. Returns the ledger's row.
+   * @throws MixloadError ALREADY_LOADED; COUNT_MISMATCH; DESTINATION_UNAVAILABLE if nothing was
+   *   committed and the same load may be tried again; COMMIT_IN_DOUBT if the ledger must be asked
+   *   whether it was.
    */
   load(relation: Relation, target: LoadTarget, record: NewLoad, signal: AbortSignal): Promise<LoadRecord> {
     const { loadId } = record
@@ -151,11 +160,13 @@ export class Warehouse implements AsyncDisposable {
   }
 
   /**
-   * Runs a query that changes nothing, in the destination's own dialect, with tables and views named as `pathInViews`
-   * does. Hands its rows to `take` as they come, in batches, each row as the text of a JSON object by column name, as
-   * the dialect writes it: moments as texts with their offset, numbers with all their digits. Do not call the
-   * warehouse in `take`. Returns the number of rows; 0 if it was opened to read and nothing is there.
-   * @throws MixloadError CONFIG_INVALID if it cannot run queries; what `take` throws; the signal's reason.
+   * Runs a query that changes nothing, in the destination's own dialect, with tables and views
+   * named as `pathInViews` does. Hands its rows to `take` as they come, in batches, each row as the
+   * text of a JSON object by column name, as the dialect writes it: moments as texts with their
+   * offset, numbers with all their digits. Do not call the warehouse in `take`. Returns the number
+   * of rows; 0 if it was opened to read and nothing is there.
+   * @throws MixloadError CONFIG_INVALID if it cannot run queries; what `take` throws; the signal's
+   *   reason.
    */
   async query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
     const what = 'cannot run the query'
@@ -326,7 +337,10 @@ export class Warehouse implements AsyncDisposable {
     }
   }
 
-  /** Rows to write; undefined for a relation that promises none, whose query need not have the table's columns. */
+  /**
+   * Rows to write; undefined for a relation that promises none, whose query need not have the
+   * table's columns.
+   */
   async #rowsOf(relation: Relation, table: string, signal: AbortSignal): Promise<LoadRows | undefined> {
     const { columns, rowCount } = relation
     const verify = (count: number) => assertCount(rowCount, count, table)

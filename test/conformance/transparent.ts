@@ -14,7 +14,10 @@ function transparent(inner: DestinationDriver, weaker: Partial<DestinationCapabi
   }
 }
 
-/** The same harness with the wrapper around each driver: the suite may lean on nothing but the interface. */
+/**
+ * The same harness with the wrapper around each driver: the suite may lean on nothing but the
+ * interface.
+ */
 export function transparentHarness(
   harness: DestinationHarness,
   weaker: Partial<DestinationCapabilities> = {},

@@ -24,7 +24,10 @@ export type Call =
   | 'close'
   | 'close driver'
 
-/** What happens at a call instead of its usual effect, or before it; `undefined` lets it happen as usual. */
+/**
+ * What happens at a call instead of its usual effect, or before it; `undefined` lets it happen as
+ * usual.
+ */
 type Step = ((call: ScriptedCall) => Promise<void> | void) | undefined
 
 export interface ScriptedCall {
@@ -35,7 +38,10 @@ export interface ScriptedCall {
   readonly signal: AbortSignal | undefined
 }
 
-/** A driver that keeps loads and columns in arrays, notes each call, and does at a call what a test has scripted. */
+/**
+ * A driver that keeps loads and columns in arrays, notes each call, and does at a call what a test
+ * has scripted.
+ */
 export class ScriptedDriver implements DestinationDriver {
   capabilities: DestinationCapabilities = {
     ...ENGINE_CAPABILITIES,

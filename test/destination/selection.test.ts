@@ -52,7 +52,7 @@ describe('a selection in the ledger', () => {
     )
   })
 
-  it('gives back its text whatever it is', () => {
+  it('keeps its text whatever it is', () => {
     const key = fc.constantFrom('events', 'late_since', 'file', 'bytes', 'sha256', 'later', '__proto__')
     const value = fc.oneof(
       fc.constantFrom(null, 1, 1.5, -0, 'x', '', true),

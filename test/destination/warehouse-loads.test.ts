@@ -126,10 +126,10 @@ describe('a warehouse that is loaded into', () => {
       await opened()
       await load(warehouse, 'load-1', relationOf([], []), { rejects: rejectsOf() })
       await load(warehouse, 'load-2', ROWS, { rejects: rejectsOf('x') })
-      const [none, some] = driver.written
-      expect([none?.rows, none?.rejects]).toEqual([undefined, undefined])
-      expect([some?.rows?.rowCount, some?.rejects?.rowCount]).toEqual([10, 1])
-      expect(some?.rows?.query).toBe(ROWS.query)
+      const [empty, filled] = driver.written
+      expect([empty?.rows, empty?.rejects]).toEqual([undefined, undefined])
+      expect([filled?.rows?.rowCount, filled?.rejects?.rowCount]).toEqual([10, 1])
+      expect(filled?.rows?.query).toBe(ROWS.query)
     })
 
     it.each([

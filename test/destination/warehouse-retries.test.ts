@@ -216,8 +216,8 @@ describe('a warehouse with retries', () => {
   it('does not ask a query again whose rows were handed over', async () => {
     driver.queryFailure = away()
     const rows: string[] = []
-    const asking = warehouse.query('2', (batch) => void rows.push(...batch), unaborted())
-    await expectFailure(asking, 'DESTINATION_UNAVAILABLE')
+    const querying = warehouse.query('2', (batch) => void rows.push(...batch), unaborted())
+    await expectFailure(querying, 'DESTINATION_UNAVAILABLE')
     expect(rows).toHaveLength(2)
     expect(reported).toEqual([])
   })

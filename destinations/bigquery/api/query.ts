@@ -17,7 +17,7 @@ const WARNED_BYTES = 1_000_000_000
 const ROWS_PER_PAGE = 20_000
 
 /**
- * Runs a query and hands over its rows, page by page. A dry run, which is free, tells how much it
+ * Runs a query and hands over its rows, page by page. A dry run, which is free, shows how much it
  * will scan.
  */
 export async function queryRows(

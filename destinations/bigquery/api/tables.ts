@@ -90,8 +90,9 @@ export class Tables {
   }
 
   /**
-   * All rows of a small table, in no order; none if it does not exist. The values are the texts that the API returns:
-   * Google's client would turn whole numbers into doubles, and moments before 1970 into others.
+   * All rows of a small table, in no order; none if it does not exist. The values are the texts
+   * that the API returns: Google's client would turn whole numbers into doubles, and moments before
+   * 1970 into others.
    */
   async rows(table: string, signal?: AbortSignal): Promise<readonly ListedRow[]> {
     const listed = this.#dataset(signal).table(table)

@@ -17,7 +17,7 @@ export interface Timing {
   readonly pollMaxMs: number
   /** How long to wait for a job. */
   readonly jobWaitMs: number
-  /** How long to wait for a job that was told to stop. */
+  /** How long to wait for a job that was asked to stop. */
   readonly stopWaitMs: number
   /** Attempts at a job whose failures are transient. Each has its own id. */
   readonly jobAttempts: number

@@ -127,8 +127,8 @@ export class Jobs {
       const upload = { job: { jobReference: { projectId: project, ...reference }, configuration }, content }
       return { state: stateOf(await client.upload(upload, signal)), wasThere: false }
     } catch (error) {
-      // The id is taken by an attempt before. Or the job was created and has errors, and tells them
-      // better.
+      // The id is taken by an attempt before. Or the job was created and has errors, and reports
+      // them better.
       const wasThere = isStatus(error, 409)
       const found = wasThere || isOfCreatedJob(error) ? await this.#find(jobId, signal) : undefined
       if (found === undefined) throw error

@@ -24,7 +24,10 @@ export function loadJob(
   return { ...jobOf(pending, purpose, target), configuration: { load }, content: () => gzipRanges(ranges) }
 }
 
-/** A job that copies a table into another one: it appends the rows, unless `disposition` says otherwise. */
+/**
+ * A job that copies a table into another one: it appends the rows, unless `disposition` says
+ * otherwise.
+ */
 export function copyJob(
   tables: Tables,
   pending: PendingLoad,

@@ -20,7 +20,7 @@ const GROWTH_WAIT_MS = 5
 
 /**
  * Reads ranges one after the other, in chunks. A chunk is valid until `inUse` more have been
- * requested: its memory is used again, because allocating it anew takes a quarter of the time.
+ * requested: its memory is used again, because allocating more takes a quarter of the time.
  * @throws what the end of a growing file rejects with, as soon as it does.
  */
 export async function* readRanges(ranges: readonly FileRange[], inUse: number): AsyncGenerator<Buffer> {

@@ -6,18 +6,21 @@ import type { Day } from '../../../lib/time/days.ts'
 /** Where everything is in the directory of a Parquet destination. */
 export interface Layout {
   readonly directory: string
-  /** What mixload keeps for itself. Readers of tables pass over names that begin with `_` and have no `=`. */
+  /**
+   * What mixload keeps for itself. Readers of tables pass over names that begin with `_` and have
+   * no `=`.
+   */
   readonly state: string
-  /** A file a commit, named in the order of the commits. */
+  /** One file for each commit, named in the order of the commits. */
   readonly loads: string
-  /** A file a table, a line a column. */
+  /** One file for each table, with one line for each column. */
   readonly columns: string
   /** A directory for each load that is under way or was when its run was killed. */
   readonly pending: string
   /** A database without anything in it: the system's lock on it is the run lock. */
   readonly lock: string
   /** Who has the lock, in words. */
-  readonly holder: string
+  readonly lockOwner: string
   /** The views that were asked for. */
   readonly views: string
   /** What DuckDB is to read to have all tables and views. */
@@ -34,7 +37,7 @@ export function layoutOf(directory: string): Layout {
     columns: join(state, 'columns'),
     pending: join(state, 'pending'),
     lock: join(state, 'lock.duckdb'),
-    holder: join(state, 'holder.txt'),
+    lockOwner: join(state, 'lock-owner.txt'),
     views: join(state, 'views.json'),
     viewsSql: join(directory, 'views.sql'),
   }
@@ -45,7 +48,10 @@ export const SCHEMA_FILE = '_common_metadata'
 
 const NAME_CHARACTERS_MAX = 150
 
-/** A text as part of a file's name. Two texts never become one name, and no name is special to a reader of the directory. */
+/**
+ * A text as part of a file's name. Two texts never become one name, and no name is special to a
+ * reader of the directory.
+ */
 export function fileName(text: string): string {
   const encoded = encodeURIComponent(text).replace(
     /[!'()*~]/g,
@@ -68,7 +74,9 @@ export function dataFileName(loadId: string): string {
 }
 
 const DAY_PREFIX = `${DAY_COLUMN}=`
-/** What Hive, and all that follow it, call the directory of rows that have no value to part them by. */
+/**
+ * What Hive, and all that follow it, call the directory of rows that have no value to part them by.
+ */
 const UNDATED = '__HIVE_DEFAULT_PARTITION__'
 
 /** The directory of a day in that of its table. */

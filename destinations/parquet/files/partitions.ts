@@ -20,15 +20,23 @@ export interface WrittenFile {
   readonly bytes: number
 }
 
-/** The most and the fewest rows that a file keeps together. Few at a time take more room and longer to read. */
+/**
+ * The most and the fewest rows that a file keeps together. Few at a time take more room and longer
+ * to read.
+ */
 const ROW_GROUP_ROWS_MAX = 122_880
 const ROW_GROUP_ROWS_MIN = 8192
-/** Between these: the writer holds that many values of all columns for each thread, beside the engine's own memory. */
+/**
+ * Between these: the writer holds that many values of all columns for each thread, beside the
+ * engine's own memory.
+ */
 const ROW_GROUP_VALUES = 2_000_000
 /** And about so many bytes: of long texts fewer rows fit into the engine's memory. */
 const ROW_GROUP_MEGABYTES = 32
 
-/** What a day costs in memory while several are written side by side, for each column and thread. */
+/**
+ * What a day costs in memory while several are written side by side, for each column and thread.
+ */
 const BYTES_PER_DAY_COLUMN_AND_THREAD = 64 * 1024
 /** The part of the engine's memory that days written side by side may take. */
 const MEMORY_SHARE = 0.6
@@ -63,7 +71,7 @@ export async function writeRows(relation: Relation, options: WriteOptions): Prom
     const days = daysBetween(firstDay, lastDay) + 1
     if (days <= (await daysAtOnce(columns, options.connection))) return writeSideBySide(query, 'days', columns, options)
   }
-  return writeInTurns(query, columns, options)
+  return writeInSteps(query, columns, options)
 }
 
 /** Writes what a query gives to one file. */
@@ -96,7 +104,10 @@ async function writeOneDay(
   }
 }
 
-/** How many days of so many columns the engine can write side by side within its memory; at least one. */
+/**
+ * How many days of so many columns the engine can write side by side within its memory; at least
+ * one.
+ */
 async function daysAtOnce(columns: number, connection: EngineConnection): Promise<number> {
   const [settings] = await connection.all(
     `SELECT current_setting('threads') AS threads, current_setting('memory_limit') AS memory`,
@@ -118,10 +129,11 @@ async function writeSideBySide(
 }
 
 /**
- * Writes all rows aside and then picks the days out of them, some at a time, so that many days take no more memory than
- * a few. Where not even a few fit in memory, they are picked one by one, out of smaller files that are made first.
+ * Writes all rows aside and then picks the days out of them, some at a time, so that many days take
+ * no more memory than a few. Where not even a few fit in memory, they are picked one by one, out of
+ * smaller files that are made first.
  */
-async function writeInTurns(query: string, columns: number, options: WriteOptions): Promise<readonly WrittenFile[]> {
+async function writeInSteps(query: string, columns: number, options: WriteOptions): Promise<readonly WrittenFile[]> {
   const { connection, directory } = options
   const atOnce = await daysAtOnce(columns, connection)
   let parts = 0
@@ -134,17 +146,17 @@ async function writeInTurns(query: string, columns: number, options: WriteOption
     const files: WrittenFile[] = []
     const size = Math.max(atOnce, days.length <= FEW_DAYS ? 1 : Math.ceil(Math.sqrt(days.length)))
     for (let at = 0; at < days.length; at += size) {
-      const some = days.slice(at, at + size)
-      const [day = null] = some
-      const condition = `FROM ${source} WHERE ${isAmong(some)}`
+      const group = days.slice(at, at + size)
+      const [day = null] = group
+      const condition = `FROM ${source} WHERE ${isAmong(group)}`
       const name = `part-${++parts}`
-      if (some.length === 1)
+      if (group.length === 1)
         files.push(await writeFile(`SELECT * EXCLUDE (${DAY_COLUMN}) ${condition}`, name, day, columns, options))
-      else if (some.length <= atOnce)
+      else if (group.length <= atOnce)
         files.push(...(await writeSideBySide(`SELECT * ${condition}`, name, columns, options)))
       else {
         const aside = await writeAside(`SELECT * ${condition}`)
-        files.push(...(await pick(aside.rows, some)))
+        files.push(...(await pick(aside.rows, group)))
         await aside.remove()
       }
     }
@@ -218,7 +230,8 @@ export async function writeRejects(
 async function copy(connection: EngineConnection, query: string, path: string, options: string) {
   const files = await copyOnce(connection, query, path, options).catch(async (error) => {
     if (!isOutOfMemory(error)) throw error
-    // Each thread holds rows of its own until there are enough of them. One by itself fits, and is kept for the run.
+    // Each thread holds rows of its own until there are enough of them. One by itself fits, and is
+    // kept for the run.
     await connection.run('SET threads = 1')
     await rm(path, { recursive: true, force: true })
     return copyOnce(connection, query, path, options)

@@ -12,7 +12,10 @@ export interface StagedFile extends AddedFile {
   readonly staged: string
 }
 
-/** A commit that is on its way is called this in its load's directory. Its name among the loads is what commits it. */
+/**
+ * A commit that is on its way is called this in its load's directory. Its name among the loads is
+ * what commits it.
+ */
 const COMMIT = 'commit.json'
 
 /**
@@ -24,8 +27,8 @@ const COMMIT = 'commit.json'
  * 4. The commit goes among the loads. That is one renaming: the load is done.
  * 5. The directory is removed with all that is left in it.
  *
- * A killed run leaves the directory, and what is in it tells how far it came. So readers see old rows or new ones, for a
- * moment neither, but never both.
+ * A killed run leaves the directory, and what is in it shows how far it came. So readers see old
+ * rows or new ones, for a moment neither, but never both.
  */
 export class PendingLoad {
   readonly directory: string
@@ -49,7 +52,10 @@ export class PendingLoad {
     }
   }
 
-  /** Puts files in their places, those of `removed` out of theirs, and commits. `commitPath`: the commit's place. */
+  /**
+   * Puts files in their places, those of `removed` out of theirs, and commits. `commitPath`: the
+   * commit's place.
+   */
   async publish(
     record: LoadRecord,
     files: readonly StagedFile[],
@@ -75,7 +81,10 @@ export class PendingLoad {
     await syncDirectory(dirname(commitPath))
   }
 
-  /** Removes what a committed load has left. What can't be removed now is removed when the directory is opened again. */
+  /**
+   * Removes what a committed load has left. What can't be removed now is removed when the directory
+   * is opened again.
+   */
   async clear(removed: readonly string[]): Promise<void> {
     await rm(this.directory, { recursive: true, force: true })
     for (const directory of new Set(removed.map(dirname))) {

@@ -5,8 +5,9 @@ import { quoteName } from '../../../lib/core/sql.ts'
 const FIRST_DAY = "'4714-11-24 (BC)'"
 
 /**
- * What may be longer than a numeric, which has 131,072 digits before the point and 16,383 behind it: looked for in a
- * whole text, so that next to none is looked at more closely (500,000 rows with three such columns: 0.1 s).
+ * What may be longer than a numeric, which has 131,072 digits before the point and 16,383 behind
+ * it: looked for in a whole text, so that next to none is looked at more closely (500,000 rows with
+ * three such columns: 0.1 s).
  */
 const MANY_DIGITS = "'[0-9]{1000}'"
 const FAR_POINT = "'[0-9][eE][+-]?[0-9]{5}'"
@@ -14,8 +15,9 @@ const FAR_POINT = "'[0-9][eE][+-]?[0-9]{5}'"
 const TEXT_OR_LONG_NUMBER = String.raw`'("(?:[^"\\]|\\.)*")|(-?[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]{5,}|-?[0-9.]*[0-9]{1000,}[0-9.]*(?:[eE][+-]?[0-9]+)?)'`
 
 /**
- * The columns of a query, as the engine is to give them, with those values changed that the server would refuse, and the
- * whole load with them: a moment too early becomes the earliest there is, a number too long within json a text.
+ * The columns of a query, as the engine is to give them, with those values changed that the server
+ * would refuse, and the whole load with them: a moment too early becomes the earliest there is, a
+ * number too long within json a text.
  */
 export function clampedColumns(columns: readonly Column[]): string {
   const changed = columns.flatMap(({ name, type }) => {
@@ -28,7 +30,10 @@ export function clampedColumns(columns: readonly Column[]): string {
   return changed.length === 0 ? '*' : `* REPLACE (${changed.join(', ')})`
 }
 
-/** Control characters cannot stand in JSON as they are, so they can mark what is to be in quotation marks. */
+/**
+ * JSON never contains control characters as they are, so they can mark what is to be in quotation
+ * marks.
+ */
 function clampedJson(column: string): string {
   const marked = `regexp_replace(${column}, ${TEXT_OR_LONG_NUMBER}, '\\1' || chr(2) || '\\2' || chr(2), 'g')`
   // Behind a text there is nothing between the marks.

@@ -12,9 +12,10 @@ import { type Engine, type EngineConnection, interruptible } from '../../../lib/
 import { PipeReader } from './pipe-reader.ts'
 
 /**
- * CSV as engine and server both take it. Control characters hardly occur in texts and never in JSON, so that next to
- * nothing has to be quoted: 10 % less work on either side than with commas and quotation marks. What does hold one is
- * quoted like anything else in CSV. Null is nothing at all; the empty text is quoted.
+ * CSV as engine and server both take it. Control characters hardly occur in texts and never in
+ * JSON, so that next to nothing has to be quoted: 10 % less work on either side than with commas
+ * and quotation marks. What does hold one is quoted like anything else in CSV. Null is nothing at
+ * all; the empty text is quoted.
  */
 export const CSV_CHARACTERS = "DELIMITER E'\\x1f', QUOTE E'\\x01', ESCAPE E'\\x01'"
 
@@ -25,13 +26,19 @@ const ROWS_FOR_THREAD = 10_000
 /** Rows of a query, on their way out of the engine. */
 export interface CsvFeed {
   readonly stream: Readable
-  /** How many rows there were, once the stream has ended. Rejects when the engine fails, whatever becomes of the stream. */
+  /**
+   * How many rows there were, once the stream has ended. Rejects when the engine fails, whatever
+   * becomes of the stream.
+   */
   readonly rows: Promise<number>
   /** Ends it early, too. The engine has let go of the query then. */
   stop(): Promise<void>
 }
 
-/** The way for rows of the engine: a named pipe, so that nothing is kept on disk or in memory, where there are any. */
+/**
+ * The way for rows of the engine: a named pipe, so that nothing is kept on disk or in memory, where
+ * there are any.
+ */
 export class CsvOutlet implements AsyncDisposable {
   readonly #engine: Engine
   readonly #connection: EngineConnection
@@ -56,7 +63,8 @@ export class CsvOutlet implements AsyncDisposable {
     await this.#engine.makeRoomFor(columns, this.#connection)
     const pipe = await this.#pipePath()
     if (pipe === undefined) return feedThroughFile(this.#connection, query, this.#newPath(), signal)
-    // Without waiting for the writer, which is in this process. From here on the writer need not wait either.
+    // Without waiting for the writer, which is in this process. From here on the writer need not
+    // wait either.
     const fd = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
     return feedThroughPipe(this.#connection, query, pipe, this.#read(fd, rows), signal)
   }
@@ -116,7 +124,8 @@ function feedThroughPipe(
     rows,
     async stop() {
       stopped.abort()
-      // The engine does not see that it is to stop while it waits for room in the pipe, or for a reader.
+      // The engine does not see that it is to stop while it waits for room in the pipe, or for a
+      // reader.
       stream.unpipe()
       stream.resume()
       await written.catch(() => {})

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { Worker } from 'node:worker_threads'
 import { workerFile } from '../../../lib/core/worker-file.ts'
 
-/** What the thread is told. */
+/** What is sent to the thread. */
 export type ToPipeWorker =
   | { readonly kind: 'start'; readonly id: number; readonly fd: number; readonly blockBytes: number }
   | { readonly kind: 'more' }
@@ -21,8 +21,9 @@ const AHEAD = 2
 const FILE = workerFile('pipe-worker', import.meta.url)
 
 /**
- * Reads pipes on a thread of its own. A pipe gives 64 kB at a time, and a thread that has other work to do in between,
- * such as scanning the next download, would get at them too seldom to keep engine and server busy.
+ * Reads pipes on a thread of its own. A pipe gives 64 kB at a time, and a thread that has other
+ * work to do in between, such as scanning the next download, would get at them too seldom to keep
+ * engine and server busy.
  */
 export class PipeReader implements AsyncDisposable {
   readonly #worker = new Worker(FILE)
@@ -37,13 +38,15 @@ export class PipeReader implements AsyncDisposable {
     this.#worker.on('error', (error) => this.#stream?.destroy(error))
   }
 
-  /** What comes through a pipe that is open at `fd`, which is closed with the stream. One at a time. */
+  /**
+   * What comes through a pipe that is open at `fd`, which is closed with the stream. One at a time.
+   */
   read(fd: number): Readable {
-    const tell = (message: ToPipeWorker) => this.#worker.postMessage(message)
-    this.#stream = new PipeStream(tell, () => this.#worker.unref())
+    const send = (message: ToPipeWorker) => this.#worker.postMessage(message)
+    this.#stream = new PipeStream(send, () => this.#worker.unref())
     this.#worker.ref()
-    tell({ kind: 'start', id: ++this.#id, fd, blockBytes: BLOCK_BYTES })
-    for (let count = 0; count < AHEAD; count++) tell({ kind: 'more' })
+    send({ kind: 'start', id: ++this.#id, fd, blockBytes: BLOCK_BYTES })
+    for (let count = 0; count < AHEAD; count++) send({ kind: 'more' })
     return this.#stream
   }
 
@@ -54,14 +57,14 @@ export class PipeReader implements AsyncDisposable {
 
 /** A pipe on this side of the thread. */
 class PipeStream extends Readable {
-  readonly #tell: (message: ToPipeWorker) => void
+  readonly #send: (message: ToPipeWorker) => void
   readonly #closed: () => void
   /** Blocks that have come since the thread was asked for more. */
   #owed = 0
 
-  constructor(tell: (message: ToPipeWorker) => void, closed: () => void) {
+  constructor(send: (message: ToPipeWorker) => void, closed: () => void) {
     super({ highWaterMark: BLOCK_BYTES })
-    this.#tell = tell
+    this.#send = send
     this.#closed = closed
   }
 
@@ -75,11 +78,11 @@ class PipeStream extends Readable {
   }
 
   override _read(): void {
-    for (; this.#owed > 0; this.#owed--) this.#tell({ kind: 'more' })
+    for (; this.#owed > 0; this.#owed--) this.#send({ kind: 'more' })
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#tell({ kind: 'close' })
+    this.#send({ kind: 'close' })
     this.#closed()
     callback(error)
   }

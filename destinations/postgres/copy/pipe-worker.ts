@@ -1,4 +1,7 @@
-/** The thread that reads pipes for {@link ./pipe-reader.ts}: one after the other, in blocks as large as are asked for. */
+/**
+ * The thread that reads pipes for {@link ./pipe-reader.ts}: one after the other, in blocks as large
+ * as are asked for.
+ */
 import { Socket } from 'node:net'
 import { parentPort } from 'node:worker_threads'
 import type { FromPipeWorker, ToPipeWorker } from './pipe-reader.ts'
@@ -23,9 +26,9 @@ class Reading {
     this.#socket.on('data', (data: Buffer) => this.#gather(data))
     this.#socket.on('end', () => {
       if (this.#used > 0) this.#hand()
-      tell({ kind: 'end', id })
+      send({ kind: 'end', id })
     })
-    this.#socket.on('error', ({ message }) => tell({ kind: 'failed', id, message }))
+    this.#socket.on('error', ({ message }) => send({ kind: 'failed', id, message }))
     this.#socket.pause()
   }
 
@@ -51,7 +54,7 @@ class Reading {
 
   #hand(): void {
     const { buffer } = this.#block
-    tell({ kind: 'block', id: this.#id, buffer, length: this.#used }, [buffer])
+    send({ kind: 'block', id: this.#id, buffer, length: this.#used }, [buffer])
     this.#block = Buffer.allocUnsafeSlow(this.#blockBytes)
     this.#used = 0
     this.#credit--
@@ -60,7 +63,7 @@ class Reading {
 
 let reading: Reading | undefined
 
-function tell(message: FromPipeWorker, transfer: readonly ArrayBuffer[] = []): void {
+function send(message: FromPipeWorker, transfer: readonly ArrayBuffer[] = []): void {
   port?.postMessage(message, [...transfer])
 }
 

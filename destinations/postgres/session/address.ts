@@ -4,7 +4,10 @@ import type { ConnectionOptions } from 'node:tls'
 import pg from 'pg'
 import { MixloadError, messageOf } from '../../../lib/core/errors.ts'
 
-/** Where a server is and how to connect. Whatever is undefined comes from `PGHOST`, `PGUSER` and so on, as in psql. */
+/**
+ * Where a server is and how to connect. Whatever is undefined comes from `PGHOST`, `PGUSER` and so
+ * on, as in psql.
+ */
 export interface PostgresAddress {
   readonly host: string | undefined
   readonly port: number | undefined
@@ -51,7 +54,8 @@ export function configOf(address: PostgresAddress, tls: PostgresAddress['tls']):
 }
 
 /**
- * Where an address leads, with what it leaves open filled in from the environment. No user and no password is in it.
+ * Where an address leads, with what it leaves open filled in from the environment. No user and no
+ * password is in it.
  * @throws MixloadError CONFIG_INVALID if the environment does not go with it.
  */
 export function placeOf(address: PostgresAddress): string {

@@ -1,7 +1,10 @@
 import { messageOf } from '../../../lib/core/errors.ts'
 import type { Login } from './login.ts'
 
-/** A connection that could not be made, or was lost before it was of use. Its cause is the error behind that. */
+/**
+ * A connection that could not be made, or was lost before it was of use. Its cause is the error
+ * behind that.
+ */
 export class ConnectError extends Error {
   override readonly name = 'ConnectError'
   /** How far the login came; undefined if that is not the reason. */

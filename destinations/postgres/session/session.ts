@@ -8,7 +8,10 @@ import { ConnectError } from './connect-error.ts'
 import { watchLogin } from './login.ts'
 import { endsSession } from './sql-state.ts'
 
-/** Values as the texts that the server sends: pg's own reading of dates and moments goes by the local zone. */
+/**
+ * Values as the texts that the server sends: pg's own reading of dates and moments goes by the
+ * local zone.
+ */
 export type Row = Readonly<Record<string, string | null>>
 
 /** A process of the server that serves one session. Its id alone may be another's later. */
@@ -23,7 +26,9 @@ const FAREWELL_MS = 2000
 /** A way that does not leave this machine. */
 const LOCAL_HOST = /^(?:\/|localhost$|127\.|::1$)/
 
-/** A session on the server. One statement at a time; errors of statements are those of the driver. */
+/**
+ * A session on the server. One statement at a time; errors of statements are those of the driver.
+ */
 export class Session {
   readonly #client: pg.Client
   readonly #socket: Socket
@@ -56,8 +61,8 @@ export class Session {
    * @throws ConnectError; the signal's reason when it is aborted.
    */
   static async connect(address: PostgresAddress, signal: AbortSignal): Promise<Session> {
-    const asked = await Session.#connect(address, address.tls, signal)
-    if (asked !== 'no TLS') return asked
+    const session = await Session.#connect(address, address.tls, signal)
+    if (session !== 'no TLS') return session
     return (await Session.#connect(address, false, signal)) as Session
   }
 
@@ -92,22 +97,28 @@ export class Session {
     return this.#isLost
   }
 
-  /** Runs a statement and gives its rows. */
+  /** Runs a statement and returns its rows. */
   async rows(sql: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
     return (await this.#query(sql, values)).rows
   }
 
-  /** Runs a statement and gives what the server says it did, such as `COMMIT`. */
+  /** Runs a statement and returns what the server says it did, such as `COMMIT`. */
   async run(sql: string, values: readonly unknown[] = []): Promise<string> {
     return (await this.#query(sql, values)).command
   }
 
-  /** Begins a COPY that takes what is written into the stream. Nothing else may run until the stream has ended. */
+  /**
+   * Begins a COPY that takes what is written into the stream. Nothing else may run until the stream
+   * has ended.
+   */
   copyFrom(sql: string): CopyStreamQuery {
     return this.#client.query(copyFrom(sql))
   }
 
-  /** Runs statements. An aborted signal cuts the session off, whatever it is doing, and rejects with its reason. */
+  /**
+   * Runs statements. An aborted signal cuts the session off, whatever it is doing, and rejects with
+   * its reason.
+   */
   async unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     signal.throwIfAborted()
     const stop = () => this.destroy()
@@ -122,7 +133,9 @@ export class Session {
     }
   }
 
-  /** Ends a transaction without effect. False where the session does not answer, which ends it, too. */
+  /**
+   * Ends a transaction without effect. False where the session does not answer, which ends it, too.
+   */
   async rollBack(): Promise<boolean> {
     try {
       await this.run('ROLLBACK')
@@ -144,7 +157,10 @@ export class Session {
     this.destroy()
   }
 
-  /** Cuts the connection. The server rolls back when it learns of it, which a long statement may delay. */
+  /**
+   * Cuts the connection. The server rolls back when it learns of it, which a long statement may
+   * delay.
+   */
   destroy(): void {
     this.#isLost = true
     this.#socket.destroy()
@@ -163,7 +179,8 @@ export class Session {
 /** Makes a session what every session of mixload is. */
 async function prepare(client: pg.Client): Promise<Backend> {
   await client.query(sqlText('postgres', 'session', {}))
-  // Where the server can look whether we are still there, a long statement of a run that was killed ends soon.
+  // Where the server can look whether we are still there, a long statement of a run that was killed
+  // ends soon.
   await client.query("SET client_connection_check_interval = '10s'").catch(() => {})
   const { rows } = await client.query<Row>(
     'SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()',

@@ -9,8 +9,8 @@ import { packagePath } from '../../../lib/core/package-root.ts'
 const CONDITIONS = ['node', 'import', 'module-sync', 'default']
 
 /**
- * The file that a package, or a path of it such as `@me/lake/mixload`, is loaded from: as it is installed for
- * `directory`, or beside mixload.
+ * The file that a package, or a path of it such as `@me/lake/mixload`, is loaded from: as it is
+ * installed for `directory`, or beside mixload.
  * @throws MixloadError CONFIG_INVALID where there is none.
  */
 export function resolvePackage(name: string, directory: string): string {
