@@ -104,7 +104,8 @@ beforeAll(async () => {
   await mkdir(installed('@types'), { recursive: true })
   for (const name of ['@types/node', 'vitest']) await symlink(packagePath('node_modules', name), installed(name))
   exported = JSON.parse(await readFile(installed('mixload', 'package.json'), 'utf8')).exports
-})
+  // The installation takes a while on a busy machine.
+}, 300_000)
 afterAll(() => rm(directory, { recursive: true, force: true }))
 
 describe('the package', () => {

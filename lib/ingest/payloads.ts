@@ -174,10 +174,7 @@ export function isInsertId(id: unknown): boolean {
   return id !== undefined && id !== null && id !== ''
 }
 
-/**
- * Returns the event `$create_alias`: `alias` becomes another id of the person with `distinctId`.
- * @throws MixloadError RECORD_INVALID if an id is not a text, or if both are the same.
- */
+/** Returns `$create_alias`: `alias` becomes another id of the person with `distinctId`. */
 export function aliasPayload(alias: unknown, distinctId: unknown, defaults: Defaults): EventPayload {
   checkId(alias, 'alias')
   checkId(distinctId, 'distinctId')

@@ -44,6 +44,7 @@ export type { IdStore } from './stores/id-store.ts'
 export type { IdentityMode } from './stores/identity.ts'
 export type { LexiconEntry } from './stores/lexicon.ts'
 export { PLAN_FEATURES, type PlanFeature, type PlanRefusal, type PricingPlan } from './stores/pricing-plan.ts'
+export { applyOperation, PROFILE_OPERATIONS, type ProfileOperation } from './stores/profile-operations.ts'
 export type { ProfileProperties, ProfileStore } from './stores/profile-store.ts'
 export type { RevenueFigures, RevenueStore } from './stores/revenue-store.ts'
 
