@@ -75,3 +75,8 @@ export function batchOf(table: string, records: readonly JsonObject[]): LineBatc
   const lines = records.map((properties) => `${JSON.stringify({ properties })}\n`)
   return { table, lines: Buffer.from(lines.join('')) }
 }
+
+/** The digits of an id as Mixpanel wrote them. */
+export function idText(id: unknown): string {
+  return typeof id === 'string' ? id : JSON.stringify(id)
+}
