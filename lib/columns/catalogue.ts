@@ -14,10 +14,7 @@ const boolean = (description: string): CatalogueEntry => ({ type: 'boolean', des
 export const json = (description: string): CatalogueEntry => ({ type: 'json', description })
 export const varying = (description: string): CatalogueEntry => ({ description })
 
-/**
- * Reserved and default event properties by Mixpanel's property reference, with the types of real
- * exports.
- */
+/** Event properties of Mixpanel's property reference, with the types of real exports. */
 export const EVENT_PROPERTIES: Readonly<Record<string, CatalogueEntry>> = {
   $insert_id: text('Id from the sender; with event, person and time it identifies duplicates'),
   mp_processing_time_ms: bigint('When Mixpanel processed the event, UTC, milliseconds since 1970'),

@@ -1,6 +1,4 @@
-/**
- * The longest name in UTF-8 bytes. Postgres's limit, so that names are equal in all destinations.
- */
+/** The longest name in UTF-8 bytes: the limit of Postgres, for all destinations. */
 export const NAME_BYTES_MAX = 63
 
 const NOT_IN_NAMES = /[^\p{L}\p{Nd}]+/gu
@@ -31,10 +29,7 @@ export function latestName(table: string): string {
   return fitName(table, '_latest')
 }
 
-/**
- * `name` if it is free, otherwise `name_2`, `name_3` and so on. `taken` holds names from
- * {@link foldName}.
- */
+/** `name` if it is free, else `name_2` and so on. `taken` holds names from {@link foldName}. */
 export function freeName(name: string, taken: ReadonlySet<string>): string {
   let candidate = name
   for (let count = 2; taken.has(foldName(candidate)); count++) candidate = fitName(name, `_${count}`)

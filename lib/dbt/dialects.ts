@@ -1,10 +1,7 @@
 import type { ColumnType } from '../columns/column.ts'
 import { quoteBigQueryText, quoteText } from '../core/sql.ts'
 
-/**
- * The SQL of the view `event` that depends on the dialect. Arguments are SQL expressions, except
- * names and literals.
- */
+/** The SQL of the view `event` by dialect. Values are SQL expressions, names are not. */
 export interface Dialect {
   readonly types: Readonly<Record<'text' | 'bigint' | 'boolean', string>>
   literal(text: string): string
@@ -18,10 +15,7 @@ export interface Dialect {
   milliseconds(moment: string): string
   /** The MD5 hash in hexadecimal digits. */
   md5(text: string): string
-  /**
-   * The integer at the beginning of a text; null if there is none, or if it has more than nine
-   * digits.
-   */
+  /** The integer of at most nine digits that a text begins with, or null. */
   leadingInteger(text: string): string
   /** A column value as text. A JSON string becomes its content. */
   text(value: string, type: ColumnType): string

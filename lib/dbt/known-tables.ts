@@ -30,9 +30,7 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   revenue: 'Revenue: one row per day and time of reading',
 }
 
-/**
- * The tables of all streams, including the configured groups, and the views of their latest rows.
- */
+/** The tables of all streams and configured groups, and the views of their latest rows. */
 export function knownTables(settings: Settings): readonly KnownTable[] {
   // The column of local times stays when the setting is removed.
   const streams = STREAMS.flatMap((name) => streamsOf(name, { ...settings, legacyTime: true }))

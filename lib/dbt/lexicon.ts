@@ -58,9 +58,7 @@ export function lexiconOf(answer: unknown): Lexicon {
   return { events: joined(events), profiles: joined(profiles) }
 }
 
-/**
- * Properties of a schema with their descriptions, or with their display names if they have none.
- */
+/** Properties of a schema with their descriptions, or else their display names. */
 function describedIn({ properties }: JsonObject): readonly (readonly [string, string])[] {
   if (!isObject(properties)) return []
   return Object.entries(properties).flatMap(([name, property]) => {

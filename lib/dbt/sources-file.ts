@@ -18,9 +18,7 @@ import type { Entry, Source, SourceTable } from './sources.ts'
 export interface MergedFile {
   readonly text: string
   readonly added: readonly string[]
-  /**
-   * Columns, as `table.column`, whose description now comes from the Lexicon instead of mixload.
-   */
+  /** Columns, as `table.column`, whose description now comes from the Lexicon. */
   readonly described: readonly string[]
 }
 
@@ -144,16 +142,10 @@ function isNamed(item: YAMLMap, name: string): boolean {
   return found?.value === name
 }
 
-/**
- * Characters that Python's YAML, which dbt uses, refuses or treats as line breaks, unlike YAML
- * itself.
- */
+/** Characters that dbt's YAML reader, unlike YAML, refuses or treats as line breaks. */
 const NOT_FOR_PYTHON = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g
 
-/**
- * Texts that the `yaml` package writes as a block without an indentation mark, which loses their
- * first spaces.
- */
+/** Texts that the `yaml` package writes as a block that loses their first spaces. */
 const BLANK_LINES = /^[ \t]*\n[ \t\n]*$/
 
 /** Texts that, without quotes, YAML 1.1 may read as a number, a date, a boolean or null. */

@@ -2,10 +2,7 @@ import type { Column, ColumnType } from '../columns/column.ts'
 import type { KnownTable } from './known-tables.ts'
 import type { PropertyDescriptions } from './lexicon.ts'
 
-/**
- * The entry of a column or table in a sources file, in dbt's format. Keys are written in this
- * order.
- */
+/** The entry of a column or table in dbt's format. Keys are written in this order. */
 export type Entry = Readonly<Record<string, unknown>> & { readonly name: string }
 
 export interface SourceTable {

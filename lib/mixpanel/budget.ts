@@ -80,9 +80,7 @@ export class RequestBudget implements AsyncDisposable {
     this.#onWait = onWait
   }
 
-  /**
-   * Waits until a request may be sent, and counts it. Call the result when the request has ended.
-   */
+  /** Waits until a request may be sent, and counts it. Call the result when it has ended. */
   async acquire(signal: AbortSignal): Promise<Release> {
     const { perHour, perSecond, atOnce = 0 } = this.#limits
     const isCounted = perHour > 0 || perSecond > 0

@@ -7,9 +7,7 @@ import type { ApiHosts } from './regions.ts'
 import { ResponseBody } from './response-body.ts'
 import { isRefusal, refusalError } from './response-errors.ts'
 
-/**
- * How to authenticate. Project secrets end on 3 March 2027; Mixpanel recommends service accounts.
- */
+/** How to authenticate. Mixpanel ends project secrets on 3 March 2027. */
 export type Credentials =
   | { readonly kind: 'service-account'; readonly user: string; readonly secret: string }
   | { readonly kind: 'project-secret'; readonly secret: string }
@@ -35,9 +33,7 @@ export interface ApiRequest {
 /** The most bytes of an error response that are read. A longer 200 body is not an error. */
 const REFUSAL_BYTES_MAX = 64 * 1024
 
-/**
- * Sends requests to Mixpanel's query and export APIs. The requester adds retries and the budget.
- */
+/** Sends requests to Mixpanel. The requester adds retries and the request budget. */
 export class MixpanelClient implements AsyncDisposable {
   readonly #options: ClientOptions
   readonly #agent: EnvHttpProxyAgent

@@ -315,10 +315,7 @@ class LineBuffer {
   #end = 0
   #lineStart = 0
 
-  /**
-   * `bytes`: the initial size. `room`: memory to reuse. `mayBreakLines`: whether added bytes may
-   * contain newlines.
-   */
+  /** `bytes`: initial size. `mayBreakLines`: whether added bytes may contain newlines. */
   constructor(bytes: number, mayBreakLines: boolean, room = new ArrayBuffer(0)) {
     this.#bytes = Buffer.from(room)
     this.#mayBreakLines = mayBreakLines

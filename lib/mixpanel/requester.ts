@@ -14,10 +14,7 @@ export interface RequesterOptions {
   readonly onProgress: OnProgress
 }
 
-/**
- * How often a damaged or timed-out response is requested again before smaller slices are
- * requested.
- */
+/** Retries of damaged and timed-out responses, before smaller slices are requested. */
 const ANSWER_RETRIES: RetryPolicy['retries'] = { BODY_TRUNCATED: 2, BODY_UNREADABLE: 2, QUERY_TIMEOUT: 1 }
 
 /** Sends requests to Mixpanel within their budgets, and counts requests and received bytes. */

@@ -18,10 +18,7 @@ interface Rule {
   readonly message: (text: string, request: string) => string
 }
 
-/**
- * The first rule that matches counts. Rules by text come first, because Mixpanel uses 400 for
- * nearly everything.
- */
+/** The first match counts. Texts come first: Mixpanel uses 400 for nearly everything. */
 const RULES: readonly Rule[] = [
   {
     text: /unable to authenticate|invalid (?:service account )?credentials|invalid project secret|invalid parameter: sig/i,

@@ -51,8 +51,7 @@ export interface BodySinks {
   /** Counts the rows of each day, if needed. */
   readonly dayTally?: DayTally | undefined
   /**
-   * Whether a body counts as cut off if its last line is not JSON: an error page may follow the
-   * records.
+   * Whether a last line that is not JSON, such as an error page, means that the body is cut off.
    */
   readonly mustEndInJson?: boolean
   readonly onProgress?: (bytes: number, rows: number) => void
@@ -63,19 +62,13 @@ export interface Identities {
   add(bytes: Buffer, start: number, end: number): void
 }
 
-/**
- * Reads a body of lines into the spool, block by block and in constant memory. Only byte 0x0A ends
- * a line.
- */
+/** Reads a body of lines into the spool in constant memory. Only byte 0x0A ends a line. */
 export class BodyReader {
   readonly #sinks: BodySinks
   /** Bytes that are not scanned yet: at most one incomplete line. */
   #pending = Buffer.allocUnsafe(READ_BYTES)
   #pendingEnd = 0
-  /**
-   * Where the search for the next newline starts, so that no byte of a long line is searched
-   * twice.
-   */
+  /** Where the search for the next newline starts: no byte is searched twice. */
   #searched = 0
   #bytes = 0
   #rows = 0
@@ -88,9 +81,7 @@ export class BodyReader {
   #skippingLine = false
   /** Whether the check for a byte order mark is done. */
   #isBegun = false
-  /**
-   * Whether the last line that is not blank is incomplete JSON, and whether it is not JSON at all.
-   */
+  /** Whether the last line that is not blank is incomplete JSON, or not JSON at all. */
   #lastIsIncomplete = false
   #lastIsDamaged = false
 
@@ -202,10 +193,7 @@ export class BodyReader {
     return false
   }
 
-  /**
-   * Counts undated rows and rows outside the clock's days. Returns false if no warehouse can store
-   * `time`.
-   */
+  /** Counts undated and outside rows. Returns false if no warehouse can store `time`. */
   #noteTime(bytes: Buffer, clock: EventClock): boolean {
     const { scanner, dayTally } = this.#sinks
     const token = scanner.timeToken

@@ -73,10 +73,7 @@ export class LineScanner {
     return this.#values.stoppedAt
   }
 
-  /**
-   * Scans `bytes[start, end)`, one line without its 0x0A. `bytes[end]` must be that 0x0A: it stops
-   * the inner loops.
-   */
+  /** Scans the line `bytes[start, end)`. `bytes[end]` must be 0x0A: it stops the inner loops. */
   scan(bytes: Buffer, start: number, end: number): LineVerdict {
     this.count = 0
     this.identityStart = -1
@@ -251,10 +248,7 @@ export class LineScanner {
     this.kind = kinds
   }
 
-  /**
-   * Whether the line is plain: no key repeats, there are no extra top-level keys, and each column
-   * accepts its value.
-   */
+  /** Plain: no repeated or extra top-level keys, and each column accepts its value. */
   isPlain(): boolean {
     if (!this.hasInsertId || this.hasDuplicate || this.identityKind !== KIND.text) return false
     if (this.topLevelFrom !== this.count || this.count > this.valuesMax) return false

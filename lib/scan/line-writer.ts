@@ -25,18 +25,12 @@ interface Route {
   /** Undefined if the property is left out. */
   readonly column: Column | undefined
   readonly overflow: boolean
-  /**
-   * The key in the spool: the property's own name, if the engine can distinguish it from all
-   * others.
-   */
+  /** The key in the spool: the property's own name, if it is unambiguous for the engine. */
   readonly key: string
   readonly keyBytes: Buffer
 }
 
-/**
- * The first character of generated keys. A property whose name begins with it gets such a key,
- * too.
- */
+/** The first character of generated keys. Properties that begin with it get such keys, too. */
 const OWN_KEY = '~'
 /** Top-level fields of a spooled line beside the record's identity and properties. */
 export const LINE_HASH_FIELD = '_line'
@@ -291,10 +285,7 @@ function textKey(index: number): string {
   return `${OWN_KEY}${index}!`
 }
 
-/**
- * A property name that warehouses can store: with JSON escapes if UTF-8 cannot encode it or if it
- * has NUL.
- */
+/** The name, with JSON escapes if UTF-8 cannot encode it or if it has NUL. */
 export function storableName(name: string): string {
   return name.isWellFormed() && !name.includes('\0') ? name : JSON.stringify(name).slice(1, -1)
 }
@@ -340,10 +331,7 @@ function repaired(literal: Buffer): Buffer {
   return Buffer.from(text)
 }
 
-/**
- * `,"name":value` for the overflow object. A value that UTF-8 cannot encode becomes a text of its
- * JSON.
- */
+/** `,"name":value` for the overflow object. Values that UTF-8 cannot encode are texts of JSON. */
 function overflowEntry(name: string, literal: Buffer, kind: number): Buffer {
   const key = JSON.stringify(storableName(name))
   return Buffer.concat([Buffer.from(`,${key}:`), kind & LONE_KINDS ? asText(literal) : literal])

@@ -15,10 +15,7 @@ export class PropertyTable {
   seenInSlice = new Float64Array(256)
   /** Per property: the property that followed last time. The scanner tries that first. */
   follower = new Int32Array(256)
-  /**
-   * Per property: the position of `"name":` in {@link keys}, and its length; 0 if JSON must escape
-   * the name.
-   */
+  /** Per property: position and length of `"name":` in {@link keys}; 0 if JSON must escape it. */
   keyStart = new Int32Array(256)
   keyLength = new Int32Array(256)
   keys = Buffer.alloc(16_384)
@@ -46,10 +43,7 @@ export class PropertyTable {
     return this.names.length
   }
 
-  /**
-   * The number of the property with these UTF-8 bytes, without escapes. `hash` is their
-   * {@link hashOf}.
-   */
+  /** The number of the property with these unescaped bytes. `hash` is their {@link hashOf}. */
   indexOfBytes(bytes: Buffer, start: number, end: number, hash: number): number {
     const mask = this.#slots.length - 1
     const length = end - start

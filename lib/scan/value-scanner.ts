@@ -18,9 +18,7 @@ import {
 /** Deeper nested lists and objects are unreadable. This is BigQuery's limit for JSON. */
 export const NESTING_MAX = 500
 
-/**
- * Every decimal literal with at most this many digits, without a leading zero, survives a double.
- */
+/** Every decimal literal with at most this many significant digits survives a double. */
 const SAFE_DIGITS = 15
 
 /** Returned instead of a position: the bytes are not JSON. */

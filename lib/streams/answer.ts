@@ -32,9 +32,7 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRaw(value)
 }
 
-/**
- * The nearest double to a value of {@link parseAnswer} or to a numeric text; undefined for others.
- */
+/** The nearest double to a number or a numeric text; undefined for other values. */
 export function numberOf(value: unknown): number | undefined {
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : numberOfRaw(value)
   return Number.isFinite(number) ? number : undefined

@@ -1,10 +1,7 @@
 import type { DayClock } from '../slices.ts'
 import { addDays, type Day, dayAt, daysOf, endOfDayInZone } from '../time/days.ts'
 
-/**
- * The export days that contain events of a project day: the same day if days are local, else up to
- * three.
- */
+/** The export days with events of a project day: that day if days are local, else up to three. */
 export function exportDaysOf(day: Day, { zone, daysAreLocal }: DayClock): readonly Day[] {
   if (daysAreLocal) return [day]
   return daysOf(dayAt(endOfDayInZone(addDays(day, -1), zone)), dayAt(endOfDayInZone(day, zone) - 1))

@@ -45,10 +45,10 @@ const most = fc.oneof(
   fc.integer({ min: EXPORT_COLUMNS.length + 1, max: EXPORT_COLUMNS.length + 10 }),
 )
 
-function take(registry: ColumnRegistry, one: Step): unknown {
-  if (one.act === 'place') return registry.place(one.property, one.kind)
-  if (one.act === 'overflow') return registry.overflowColumn()
-  const column = registry.columns[one.of % registry.columns.length]
+function take(registry: ColumnRegistry, step: Step): unknown {
+  if (step.act === 'place') return registry.place(step.property, step.kind)
+  if (step.act === 'overflow') return registry.overflowColumn()
+  const column = registry.columns[step.of % registry.columns.length]
   return column === undefined ? undefined : registry.companionOf(column)
 }
 

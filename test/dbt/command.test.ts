@@ -38,7 +38,7 @@ describe.each<[string, NewDbtWarehouse]>([
     }
     const { directory, dbt } = await dbtProject(place.directory, warehouse)
     await place.simulator.ingest(eventsOf(DAY, 20, { $browser: 'Firefox', '{{ odd }} {% x': 1, 'a: "b" #c': null }))
-    // A day without events is loaded, too: that is no reason for an alarm.
+    // A day without events is also loaded, so it does not raise an alarm.
     const streams = ['--streams', 'export,cohorts,annotations,funnels']
     await run('backfill', '--from', DAY, '--to', '2026-08-02', ...streams)
     expect(await run('dbt')).toMatch(/added .*export/)
@@ -144,7 +144,7 @@ describe('mixload dbt', () => {
     })
   })
 
-  it('names tables where they are, in the file and for the source that it is told', async () => {
+  it('names tables by their path, in the given file and source', async () => {
     await using place = await Workplace.create()
     await place.simulator.ingest(eventsOf(DAY, 3))
     await place.run(['backfill', '--from', DAY, '--to', DAY, '--streams', 'export', '--schema', 'Raw data'])

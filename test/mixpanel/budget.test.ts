@@ -15,7 +15,7 @@ const limits = fc.record<RateLimits>({ perHour: fc.nat(8), perSecond: fc.nat(3) 
 
 /** Whether any window of this length, open at its beginning, holds more than the limit. */
 function isExceeded(sent: readonly number[], limit: number, ms: number): boolean {
-  return limit > 0 && sent.some((at) => sent.filter((other) => other > at - ms && other <= at).length > limit)
+  return limit > 0 && sent.some((at) => sent.filter((earlier) => earlier > at - ms && earlier <= at).length > limit)
 }
 
 describe('how long a request must wait', () => {
@@ -151,7 +151,7 @@ describe('a budget on disk', () => {
   })
 
   it.each(['', '{', 'null', '[]', '{"sent":1}', '{"sent":["x"]}', '\0\0\0'])(
-    'starts anew from a file that holds %j',
+    'starts empty from a file that contains %j',
     async (content) => {
       await writeFile(join(directory, 'key.json'), content)
       expect(await open(2).remaining()).toBe(2)
@@ -160,7 +160,7 @@ describe('a budget on disk', () => {
     },
   )
 
-  it('of one key is not that of another, and a key is no path', async () => {
+  it('is separate for each key, and a key is not a path', async () => {
     await open(2, undefined, '../../evil/key').acquire(signal)
     await open(2, undefined, 'other').acquire(signal)
     expect((await readdir(directory)).length).toBe(2)

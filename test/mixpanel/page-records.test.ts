@@ -57,7 +57,7 @@ const linesOf = (lines: Buffer) => lines.toString().split('\n').slice(0, -1)
 const compact = (line: string) => line.replace(/("(?:[^"\\]|\\.)*")|\s+/g, (_, kept) => kept ?? '')
 
 describe('a page of profiles', () => {
-  it('becomes a line a profile, each with its id, its properties and all else to the byte', () => {
+  it('becomes one line per profile, with id, properties and everything else unchanged', () => {
     fc.assert(
       fc.property(fc.array(profile, { maxLength: 6 }), envelope, fc.nat(9), space, (profiles, around, at, blank) => {
         const body = spaced(pageOf(profiles.map(sentOf), around, at), blank)

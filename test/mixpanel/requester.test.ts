@@ -73,7 +73,7 @@ const REQUEST = {
 const { signal } = new AbortController()
 
 describe('a requester', () => {
-  it('sends a form by POST, gives the whole body, and counts', async () => {
+  it('sends a form by POST, returns the whole body, and counts', async () => {
     answer = (_, response) => response.end('{"results":[]}')
     const one = requester()
     expect(await one.ask(REQUEST, String, signal)).toBe('{"results":[]}')
@@ -148,7 +148,7 @@ describe('a requester', () => {
     expect(message).not.toMatch(/hidden|very-secret/)
   })
 
-  it('never has more requests under way than may be at once, and gives each place back, whatever came of it', async () => {
+  it('never exceeds the limit of concurrent requests, and releases each slot after success or failure', async () => {
     let running = 0
     let most = 0
     const waiting: (() => void)[] = []

@@ -50,7 +50,7 @@ const LINES = Array.from(
   (_, at) => `{"event":"E","properties":{"time":${1785758400000 + at},"a":${at}}}\n`,
 )
 
-it('sets aside just the lines that the engine refuses, and loads the others', async () => {
+it('rejects only the lines that the engine cannot read, and loads the others', async () => {
   await using place = await loaderOf('500MB')
   const spooled = await place.spooled(LINES)
   // What the scanner would never let through: a lone surrogate, and a text where the struct has a
@@ -61,7 +61,7 @@ it('sets aside just the lines that the engine refuses, and loads the others', as
   const record = await place.load({ ...spooled, summary: { ...summary, rows: summary.rows + bad.length } })
   expect(record).toMatchObject({ rowCount: 50, rejectCount: 2 })
   const numbers = place.memory.peek('export')?.rows.map(({ a }) => Number(a))
-  expect(numbers?.toSorted((one, other) => one - other)).toEqual(LINES.map((_, at) => at))
+  expect(numbers?.toSorted((a, b) => a - b)).toEqual(LINES.map((_, at) => at))
   const rejects = place.memory.peek('_mixload_rejects')?.rows.map(({ line }) => String(line))
   expect(rejects?.toSorted()).toEqual(bad.toSorted())
   expect(place.told).toEqual([expect.stringContaining('cannot read 2 lines')])

@@ -18,7 +18,7 @@ interface Paging {
   readonly sizeMax: number
   readonly tellsTotal: boolean
   readonly tellsSize: boolean
-  /** The size that it tells is the one that was asked for, whatever it gives. */
+  /** It reports the requested size, whatever it returns. */
   readonly tellsAskedSize?: boolean
   /** Numbers come as texts. */
   readonly isInTexts?: boolean
@@ -94,11 +94,11 @@ async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
 }
 
 describe('pages of profiles', () => {
-  it('are all read, in order, whatever of the paging the server tells', async () => {
+  it('are all read, in order, whatever the server reports about paging', async () => {
     await fc.assert(
       fc.asyncProperty(paging, async (server) => {
-        // One that tells a wrong size, and no total or a page that is not full, looks as if it had
-        // come to its end.
+        // One that reports a wrong size, and no total or a page that is not full, looks as if it
+        // had come to its end.
         const tellsWrong = server.tellsSize && server.tellsAskedSize && server.sizeMax < server.askedSize
         fc.pre(!tellsWrong || (server.tellsTotal && server.shortPages.length === 0))
         // One that refuses what is past an end that it does not tell looks as if it had lost the
@@ -111,12 +111,12 @@ describe('pages of profiles', () => {
     )
   })
 
-  it('are asked for once each, no more at once than may be, and none in vain where the server tells how many there are', async () => {
+  it('are requested once each, within the limit of concurrent requests, and none in vain if the server reports the total', async () => {
     await fc.assert(
       fc.asyncProperty(paging, async (some) => {
         const server = { ...some, tellsTotal: true, tellsSize: true, tellsAskedSize: false, shortPages: [] }
         const { asked, most, size } = await read(server)
-        expect(asked.toSorted((one, other) => one - other)).toEqual(
+        expect(asked.toSorted((a, b) => a - b)).toEqual(
           Array.from({ length: Math.max(1, Math.ceil(server.profiles / size)) }, (_, page) => page),
         )
         expect(most).toBeLessThanOrEqual(server.atOnce === 0 ? 5 : server.atOnce)
@@ -151,7 +151,7 @@ describe('pages of profiles', () => {
     expect(asked).toEqual([0, 1, 2, 3])
   })
 
-  it('are one where the server tells nothing and refuses a second one', async () => {
+  it('are one if the server reports no total and refuses a second page', async () => {
     const server = { profiles: 3, askedSize: 10, sizeMax: 10, tellsTotal: false, tellsSize: false, shortPages: [] }
     const { got, all } = await read({ ...server, refusesPastTheEnd: true, atOnce: 1 })
     expect(got).toEqual(all)
