@@ -44,7 +44,7 @@ export interface PageOptions {
  *
  * @param room memory to reuse for the lines, if it is large enough. @throws MixloadError
  * BODY_TRUNCATED if it breaks off; BODY_UNREADABLE if it is not such a response; for an `error` in
- * the response, by its meaning, since some refusals have status 200.
+ *   the response, by its meaning, since some refusals have status 200.
  */
 export function profilePage(body: Buffer, options: PageOptions, room?: ArrayBuffer): ProfilePage {
   return new PageSplitter(body, options, room).page()

@@ -27,9 +27,9 @@ export interface VerifyResult extends Comparison {
 }
 
 /**
- * Compares the events of each day and name in `export_latest` with the counts of Mixpanel's reports.
+ * Compares the event counts of `export_latest`, by day and name, with those of Mixpanel's reports.
  * `tolerance`: the share, from 0 to 1, by which a count may differ from Mixpanel's.
- * @throws MixloadError CONFIG_INVALID if there are no whole days, or the destination runs no queries.
+ * @throws MixloadError CONFIG_INVALID without complete days, or if the destination runs no queries.
  */
 export async function verifyCounts(session: Session, tolerance: number): Promise<VerifyResult> {
   const { settings, onProgress, signal } = session

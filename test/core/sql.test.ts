@@ -41,7 +41,7 @@ describe('quoting', () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(
-          text.filter((one) => one !== ''),
+          text.filter((name) => name !== ''),
           { minLength: 1, maxLength: 10 },
         ),
         async (names) => {

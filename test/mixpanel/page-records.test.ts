@@ -66,8 +66,8 @@ describe('a page of profiles', () => {
         expect(page.envelope).toEqual(JSON.parse(JSON.stringify(around)))
         const lines = linesOf(page.lines)
         expect(lines.length).toBe(profiles.length)
-        for (const [index, one] of profiles.entries()) {
-          const read = { ...one, id: { ...one.id, sent: one.id.read } }
+        for (const [index, profile] of profiles.entries()) {
+          const read = { ...profile, id: { ...profile.id, sent: profile.id.read } }
           expect(compact(lines[index] ?? '')).toBe(compact(Buffer.from(sentOf(read)).toString()))
         }
       }),

@@ -25,7 +25,7 @@ export class PropertyReader {
     if (exact !== null) return exact
     const column = this.#columns.find(({ property, role }) => property === name && role !== 'companion')
     if (column === undefined) return null
-    const companion = this.#columns.find((one) => one.owner === column.name)
+    const companion = this.#columns.find((candidate) => candidate.owner === column.name)
     const misfit = companion === undefined ? null : row[companion.name]
     if (misfit !== null && misfit !== undefined) return { text: String(misfit) }
     const value = row[column.name]

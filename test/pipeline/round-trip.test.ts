@@ -152,7 +152,7 @@ afterAll(async () => {
 })
 
 /**
- * Loads bodies, each as a slice of its own, into an empty database in memory, and gives what is
+ * Loads bodies, each as a slice of its own, into an empty database in memory, and returns what is
  * then there.
  */
 async function loadAll(

@@ -35,8 +35,8 @@ describe('profiles', () => {
     const summary = await project.run(ENGAGE_STREAM, PAGE_OF_TEN)
     expect(summary).toMatchObject({ rows: 95, requests: 10, rejects: 0, newColumns: 2 })
     expect(await loadedIds()).toEqual(idsOf(95))
-    const asked = pages().map(({ method, form }) => [method, form.page ?? '0'])
-    expect(asked.sort()).toEqual(Array.from({ length: 10 }, (_, at) => ['POST', String(at)]))
+    const requests = pages().map(({ method, form }) => [method, form.page ?? '0'])
+    expect(requests.sort()).toEqual(Array.from({ length: 10 }, (_, at) => ['POST', String(at)]))
     expect(
       new Set(
         pages()

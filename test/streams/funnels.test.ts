@@ -208,7 +208,7 @@ describe('funnels', () => {
     const summary = await project.run(funnelsStream(), { slices: [AUGUST] })
     expect(summary).toMatchObject({ slices: 1, rows: 3 })
     const spans = project
-      .asked()
+      .requested()
       .flatMap((text) => /from_date=.*-(\d\d)&to_date=.*-(\d\d)/.exec(text)?.slice(1).join('-') ?? [])
     expect(spans).toEqual(['01-03', '01-03', '01-01', '02-03', '02-03', '02-02', '03-03'])
   })

@@ -43,7 +43,7 @@ const paging = fc.record<Paging>({
 
 /** Reads all pages from such a server, whose answers come in any order. */
 async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
-  const asked: number[] = []
+  const requested: number[] = []
   const warnings: string[] = []
   let running = 0
   let most = 0
@@ -55,7 +55,7 @@ async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
   }
   const answer = async ({ form = {} }: ApiRequest): Promise<Buffer> => {
     const page = Number(form.page ?? 0)
-    asked.push(page)
+    requested.push(page)
     most = Math.max(most, ++running)
     await new Promise((resolve) => setTimeout(resolve, (page * 7) % 3))
     running--
@@ -90,7 +90,7 @@ async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
       got.push((JSON.parse(line) as { $distinct_id: string }).$distinct_id)
   }
   const all = Array.from({ length: Math.ceil(server.profiles / size) }, (_, page) => idsOf(page)).flat()
-  return { got, all, asked, most, size, warnings }
+  return { got, all, requested, most, size, warnings }
 }
 
 describe('pages of profiles', () => {
@@ -113,10 +113,10 @@ describe('pages of profiles', () => {
 
   it('are requested once each, within the limit of concurrent requests, and none in vain if the server reports the total', async () => {
     await fc.assert(
-      fc.asyncProperty(paging, async (some) => {
-        const server = { ...some, tellsTotal: true, tellsSize: true, tellsAskedSize: false, shortPages: [] }
-        const { asked, most, size } = await read(server)
-        expect(asked.toSorted((a, b) => a - b)).toEqual(
+      fc.asyncProperty(paging, async (server) => {
+        const exact = { ...server, tellsTotal: true, tellsSize: true, tellsAskedSize: false, shortPages: [] }
+        const { requested, most, size } = await read(exact)
+        expect(requested.toSorted((a, b) => a - b)).toEqual(
           Array.from({ length: Math.max(1, Math.ceil(server.profiles / size)) }, (_, page) => page),
         )
         expect(most).toBeLessThanOrEqual(server.atOnce === 0 ? 5 : server.atOnce)
@@ -146,9 +146,9 @@ describe('pages of profiles', () => {
 
   it('go on past the total where there are more by another count', async () => {
     const server = { profiles: 30, askedSize: 10, sizeMax: 10, tellsTotal: true, tellsSize: true, shortPages: [] }
-    const { got, asked } = await read({ ...server, refusesPastTheEnd: true, atOnce: 1 }, { atLeast: 45 })
+    const { got, requested } = await read({ ...server, refusesPastTheEnd: true, atOnce: 1 }, { atLeast: 45 })
     expect(got.length).toBe(30)
-    expect(asked).toEqual([0, 1, 2, 3])
+    expect(requested).toEqual([0, 1, 2, 3])
   })
 
   it('are one if the server reports no total and refuses a second page', async () => {

@@ -60,14 +60,14 @@ describe('revenue summed from profiles', () => {
         expect(back).toEqual(forth)
         expect(forth).toHaveLength(daysBetween(SLICE.firstDay, SLICE.lastDay))
         for (const [day, record] of forth.entries()) {
-          const charges = profiles.map((one) => one.filter((item) => item.day === day))
-          const sum = charges.flat().reduce((total, one) => total + one.cents, 0)
+          const charges = profiles.map((list) => list.filter((item) => item.day === day))
+          const sum = charges.flat().reduce((total, charge) => total + charge.cents, 0)
           expect(record).toEqual({
             date: addDays(SLICE.firstDay, day),
             _day: addDays(SLICE.firstDay, day),
             amount: sum / 100,
             count: profiles.length,
-            paid_count: charges.filter((one) => one.length > 0).length,
+            paid_count: charges.filter((list) => list.length > 0).length,
             source: 'profiles',
           })
         }
