@@ -7,17 +7,14 @@ export interface CatalogueEntry {
   readonly description: string
 }
 
-const text = (description: string): CatalogueEntry => ({ type: 'text', description })
+export const text = (description: string): CatalogueEntry => ({ type: 'text', description })
 const bigint = (description: string): CatalogueEntry => ({ type: 'bigint', description })
 const double = (description: string): CatalogueEntry => ({ type: 'double', description })
 const boolean = (description: string): CatalogueEntry => ({ type: 'boolean', description })
-const json = (description: string): CatalogueEntry => ({ type: 'json', description })
-const varying = (description: string): CatalogueEntry => ({ description })
+export const json = (description: string): CatalogueEntry => ({ type: 'json', description })
+export const varying = (description: string): CatalogueEntry => ({ description })
 
-/**
- * Reserved and default event properties. The names are those of Mixpanel's property reference. It
- * has no types, so types are those of real exports.
- */
+/** Event properties of Mixpanel's property reference, with the types of real exports. */
 export const EVENT_PROPERTIES: Readonly<Record<string, CatalogueEntry>> = {
   $insert_id: text('Id from the sender; with event, person and time it identifies duplicates'),
   mp_processing_time_ms: bigint('When Mixpanel processed the event, UTC, milliseconds since 1970'),
@@ -120,10 +117,7 @@ export const LOAD_COLUMNS: readonly FixedColumn[] = [
   fixed('_load_id', 'text', 'Load that brought the row: see _mixload_loads'),
 ]
 
-/**
- * The columns that every `export` table has, in this order, whatever was sent. The views stand on
- * them.
- */
+/** The columns that every `export` table has, in this order. The views depend on them. */
 export const EXPORT_COLUMNS: readonly FixedColumn[] = [
   fixed('event', 'text', 'Name of the event'),
   fixed(
@@ -150,9 +144,7 @@ export const EXPORT_COLUMNS: readonly FixedColumn[] = [
   ...LOAD_COLUMNS,
 ]
 
-/**
- * Only with local times: the number that Mixpanel sent, because two of them can mean one moment.
- */
+/** Only with local times: the number as sent, because two numbers can mean the same moment. */
 export const LOCAL_TIME_COLUMN: FixedColumn = fixed(
   '_time_raw',
   'bigint',

@@ -1,15 +1,9 @@
-/**
- * The longest name, in bytes of UTF-8: the limit of Postgres, so that names are the same in every
- * destination.
- */
+/** The longest name in UTF-8 bytes: the limit of Postgres, for all destinations. */
 export const NAME_BYTES_MAX = 63
 
 const NOT_IN_NAMES = /[^\p{L}\p{Nd}]+/gu
 
-/**
- * Prefixes that BigQuery reserves (see its schema reference). They are avoided in every
- * destination.
- */
+/** Prefixes that BigQuery reserves, avoided in all destinations. */
 const RESERVED_PREFIX =
   /^_(?:table_|file_|partition|row_timestamp|colidentifier|change_sequence_number|change_type|change_timestamp|field_)/
 
@@ -35,10 +29,7 @@ export function latestName(table: string): string {
   return fitName(table, '_latest')
 }
 
-/**
- * `name` if it is free, otherwise `name_2`, `name_3` and so on. `taken` holds names from
- * {@link foldName}.
- */
+/** `name` if it is free, else `name_2` and so on. `taken` holds names from {@link foldName}. */
 export function freeName(name: string, taken: ReadonlySet<string>): string {
   let candidate = name
   for (let count = 2; taken.has(foldName(candidate)); count++) candidate = fitName(name, `_${count}`)
@@ -50,10 +41,7 @@ export function foldName(name: string): string {
   return name.toUpperCase().toLowerCase()
 }
 
-/**
- * `name + suffix`; if that is longer than {@link NAME_BYTES_MAX}, shortened, with a hash of the
- * name before the suffix.
- */
+/** `name + suffix`; if that is too long, the name is shortened and a hash precedes the suffix. */
 function fitName(name: string, suffix = ''): string {
   const whole = name + suffix
   if (utf8Length(whole) <= NAME_BYTES_MAX) return whole
@@ -77,10 +65,7 @@ function utf8Length(text: string): number {
   return bytes
 }
 
-/**
- * FNV-1a, 32 bits, over UTF-16 code units, as 8 hexadecimal digits: short, stable and without a
- * Node module.
- */
+/** FNV-1a, 32 bits, over UTF-16 code units, as 8 hexadecimal digits: short and stable. */
 function hash(text: string): string {
   let value = 0x811c9dc5
   for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193)

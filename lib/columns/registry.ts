@@ -8,9 +8,7 @@ export interface ColumnRules {
   readonly columnsMax: number
   /** What happens to a property without a column. */
   readonly newProperties: 'capture' | 'ignore'
-  /**
-   * The type from the user or the catalogue. If there is none, the property's first value decides.
-   */
+  /** The type from the user or the catalogue. Without one, the first value decides. */
   readonly typeOf: (property: string) => ColumnType | undefined
   /** False for a property that the user excludes. */
   readonly isWanted: (property: string) => boolean
@@ -57,10 +55,7 @@ export class ColumnRegistry {
     return this.#columns
   }
 
-  /**
-   * Where the values of a property go. Adds its column if it has none. `kind`: of its first
-   * non-null value.
-   */
+  /** Where a property's values go. Adds missing columns. `kind`: of the first non-null value. */
   place(property: string, kind: number): Placement {
     const existing = this.#byProperty.get(property)
     if (existing?.role === 'fixed') return { to: 'column', column: existing }
@@ -74,10 +69,7 @@ export class ColumnRegistry {
     return { to: 'column', column }
   }
 
-  /**
-   * The column for values that do not fit `column`; undefined if the table is full and they go to
-   * the overflow.
-   */
+  /** The column for values that do not fit `column`; undefined if the table is full. */
   companionOf(column: Column): Column | undefined {
     const existing = this.#companions.get(column.name)
     if (existing !== undefined) return existing
@@ -110,10 +102,7 @@ export class ColumnRegistry {
   }
 }
 
-/**
- * The type of a column whose first value has this kind. Integers beyond 2^53 become text, so that
- * no digit is lost.
- */
+/** A column's type by its first value. Integers beyond 2^53 become text to keep all digits. */
 export function typeOfKind(kind: number): ColumnType {
   if (kind & (KIND.integer | KIND.double)) return 'double'
   if (kind & KIND.boolean) return 'boolean'
@@ -121,10 +110,7 @@ export function typeOfKind(kind: number): ColumnType {
   return 'text'
 }
 
-/**
- * The kinds of values that a column of this type holds exactly and that the engine reads as they
- * are.
- */
+/** The kinds of values that a column type holds exactly and that the engine reads as they are. */
 export function kindsOf(type: ColumnType): number {
   switch (type) {
     case 'text':

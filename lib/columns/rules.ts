@@ -9,7 +9,7 @@ export interface ColumnChoices {
   readonly newProperties: ColumnRules['newProperties']
   /** Types by property. */
   readonly columns: Readonly<Record<string, ColumnType>>
-  /** Patterns of property names, in which `*` stands for any characters. */
+  /** Patterns of property names, in which `*` matches any characters. */
   readonly includeProperties?: readonly string[] | undefined
   readonly excludeProperties?: readonly string[] | undefined
 }

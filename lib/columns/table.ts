@@ -8,10 +8,7 @@ export interface LineShape {
   readonly identity: string | undefined
   /** The member whose members are the record's properties. */
   readonly properties: string
-  /**
-   * Whether the properties `time` and `$insert_id` say when the record happened and which one it
-   * is.
-   */
+  /** Whether the properties `time` and `$insert_id` identify the record. */
   readonly isTimed: boolean
 }
 
@@ -44,10 +41,7 @@ export interface StreamTable {
   readonly columns: readonly FixedColumn[]
   /** How the lines that fill it are built. */
   readonly lines: LineShape
-  /**
-   * The text column that takes a record's identity (see {@link LineShape}); undefined where records
-   * have none.
-   */
+  /** The text column of a record's identity; undefined if records have none. */
   readonly identity?: string
   /**
    * The columns that identify a row. Of the rows of one load that agree in all of them, the last

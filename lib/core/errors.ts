@@ -88,9 +88,7 @@ export interface ErrorDetails {
   readonly retryAfterMs?: number
 }
 
-/**
- * An error with a code to act on and a message that says what to do next. It never holds a secret.
- */
+/** An error with a code and a message that says what to do. It never contains a secret. */
 export class MixloadError extends Error {
   override readonly name = 'MixloadError'
   readonly code: ErrorCode

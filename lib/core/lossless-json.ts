@@ -28,10 +28,7 @@ export function rawInteger(text: string): object {
   return sourceJson.rawJSON(BigInt(text).toString())
 }
 
-/**
- * The number of a value from {@link parseLossless}, as exact as a double can be; undefined for
- * other values.
- */
+/** The nearest double to a number from {@link parseLossless}; undefined for other values. */
 export function numberOfRaw(value: unknown): number | undefined {
   if (typeof value === 'number') return value
   return sourceJson.isRawJSON(value) ? Number(value.rawJSON) : undefined

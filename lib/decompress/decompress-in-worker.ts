@@ -25,12 +25,12 @@ const BLOCKS_AHEAD_MAX = 16
 
 const FILE = workerFile('decompress-worker', import.meta.url)
 
-/** Workers that wait for a body: starting one takes longer than decompressing a small body. */
+/** Idle workers: starting one takes longer than decompressing a small body. */
 const idle: DecompressWorker[] = []
 
 /**
  * Decompresses bytes as `decompressed` does, but in a worker, so that decompressing and scanning
- * use two cores. Use each block before asking for the next one: its memory is used again.
+ * use two cores. Use each block before requesting the next one: its memory is reused.
  * @throws MixloadError BODY_TRUNCATED, BODY_UNREADABLE; whatever reading `bytes` throws.
  */
 export async function* decompressInWorker(

@@ -1,7 +1,4 @@
-/**
- * The worker behind `decompressInWorker`: it decompresses one body after another into buffers that
- * it is lent.
- */
+/** The worker of `decompressInWorker`. It decompresses one body after another into lent buffers. */
 import { parentPort } from 'node:worker_threads'
 import { MixloadError } from '../core/errors.ts'
 import { type Compression, decompressed } from './decompress.ts'

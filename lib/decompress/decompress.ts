@@ -42,9 +42,8 @@ export function compressionOf(beginning: Buffer): Compression {
 }
 
 /**
- * Decompresses bytes: all gzip members, or all zstd frames, one after another. Node decompresses
- * only the first zstd frame and silently drops what follows, so the rest goes to another
- * decompressor here.
+ * Decompresses bytes: all gzip members, or all zstd frames, one after another. Node silently drops
+ * everything after the first zstd frame, so each frame gets its own decompressor.
  *
  * @throws MixloadError BODY_TRUNCATED if the bytes end too early; BODY_UNREADABLE if they are
  *   damaged.
@@ -88,10 +87,7 @@ async function* everyMember(
   }
 }
 
-/**
- * The most bytes that {@link decompressWhole} returns: a size that Node's buffers and strings can
- * hold.
- */
+/** The most bytes that {@link decompressWhole} returns: Node's strings hold no more. */
 export const DECOMPRESSED_BYTES_MAX = 512 * 1024 * 1024
 
 /** Bounds of the first buffer for a body that is decompressed whole, bytes. */
@@ -99,8 +95,7 @@ const FIRST_BUFFER_MIN = 64 * 1024
 const FIRST_BUFFER_MAX = 8 * 1024 * 1024
 
 /**
- * Decompresses bytes that are all in memory, into one buffer. It costs less than
- * {@link decompressed}.
+ * Decompresses bytes in memory into one buffer, faster than {@link decompressed}.
  * @throws MixloadError as {@link decompressed}; ANSWER_TOO_LARGE above
  *   {@link DECOMPRESSED_BYTES_MAX}.
  */
@@ -134,19 +129,13 @@ function decompressFirst(bytes: Buffer, compression: keyof typeof AT_ONCE): Prom
   return promise
 }
 
-/**
- * A first buffer of the right size avoids copies. The last four bytes of gzip usually are that
- * size.
- */
+/** Guesses the size of the result, to avoid copies. Gzip ends with that size. */
 function firstBufferSize(bytes: Buffer, compression: keyof typeof AT_ONCE): number {
   if (compression !== 'gzip' || bytes.length < 4) return FIRST_BUFFER_MIN
   return Math.min(Math.max(bytes.readUInt32LE(bytes.length - 4) + 1, FIRST_BUFFER_MIN), FIRST_BUFFER_MAX)
 }
 
-/**
- * Writes bytes to a decompressor until it ends. Returns the bytes that it did not take; undefined
- * if it took all.
- */
+/** Writes bytes to a decompressor until it ends. Returns the rest; undefined if there is none. */
 async function feed(
   decompressor: Decompressor,
   first: Buffer,
@@ -168,10 +157,7 @@ function written(decompressor: Decompressor, block: Buffer): Promise<void> {
   return promise
 }
 
-/**
- * Skips zeros after the last gzip member, with which tapes and block devices pad files; gzip itself
- * allows them.
- */
+/** Skips zeros after the last gzip member. Tapes and block devices pad files with them. */
 async function withoutPadding(
   left: Buffer | undefined,
   bytes: AsyncIterator<Buffer, void>,

@@ -8,7 +8,7 @@ import { decompressInWorker } from './decompress-in-worker.ts'
 
 const READ_BYTES = 1024 * 1024
 
-/** How many decompressed bytes the format of a file is found from. */
+/** How many decompressed bytes decide the format of a file. */
 const FORMAT_BYTES = 512
 
 /**
@@ -43,7 +43,7 @@ export class InputFile {
   }
 
   /**
-   * The decompressed bytes, in blocks. Use each block before asking for the next one.
+   * The decompressed bytes, in blocks. Use each block before requesting the next one.
    * @throws MixloadError FILE_REFUSED if the file cannot be read; BODY_TRUNCATED if its compressed
    *   data ends too early; BODY_UNREADABLE if that is damaged, or if the file has a format without
    *   lines of JSON.
@@ -101,7 +101,7 @@ async function* followedBy(head: Buffer, rest: AsyncIterable<Buffer>): AsyncGene
 }
 
 /**
- * The size of a file; undefined for what can be read only once, such as a pipe.
+ * The size of a file; undefined for a pipe.
  * @throws MixloadError FILE_REFUSED if the file does not exist, or is a directory.
  */
 export async function sizeOf(path: string): Promise<number | undefined> {
@@ -125,7 +125,7 @@ interface UnsupportedFormat {
 }
 
 const FORMATS: readonly (readonly [beginning: string, format: UnsupportedFormat])[] = [
-  ['PK\x03\x04', { description: 'a zip archive. Unzip it first' }],
+  ['PK\x03\x04', { description: 'a zip archive. Extract it first' }],
   ['BZh', { description: 'compressed with bzip2. Decompress it first', converter: 'bunzip2 -c FILE' }],
   ['\xfd7zXZ', { description: 'compressed with xz. Decompress it first', converter: 'xz -dc FILE' }],
   ['\xff\xfe', { description: 'in UTF-16. Write it in UTF-8 first' }],
@@ -134,10 +134,7 @@ const FORMATS: readonly (readonly [beginning: string, format: UnsupportedFormat]
   ['\x1f\x8b', { description: 'compressed twice. Decompress it once first', converter: 'gzip -dc < FILE' }],
 ]
 
-/**
- * An array of objects, with or without a byte order mark. Some of its lines could be taken for
- * events.
- */
+/** An array of objects, whose lines could be mistaken for events. */
 const ARRAY_OF_OBJECTS = /^(?:\xef\xbb\xbf)?\s*\[\s*\{/
 
 /** The position of `ustar` in the first header of a tar archive. */
@@ -150,7 +147,7 @@ function unsupportedFormat(beginning: Buffer): UnsupportedFormat | undefined {
   if (format !== undefined) return format[1]
   if (ARRAY_OF_OBJECTS.test(text))
     return { description: 'a JSON array. Write its elements one per line first', converter: 'jq -c ".[]" FILE' }
-  // Most lines of a tar archive could be taken for events; those next to its headers would be lost.
+  // Most lines of a tar archive are valid events; those next to its headers would be lost.
   const isTar = text.startsWith('ustar', TAR_MAGIC_AT) && text.includes('\0')
   return isTar ? { description: 'a tar archive. Extract it first', converter: 'tar -xOf FILE' } : undefined
 }

@@ -52,10 +52,7 @@ interface Reading {
 export class Extractor implements SliceSource<StreamSlice> {
   readonly sliceFailures: readonly ErrorCode[]
   readonly #options: ExtractOptions
-  /**
-   * Identities of the slice's records, collected after a streamed body broke off; undefined
-   * before.
-   */
+  /** Identities of the slice's records, collected once a streamed body has broken off. */
   #seen: Set<string> | undefined
   #startedAt = new Date()
 
@@ -95,10 +92,7 @@ export class Extractor implements SliceSource<StreamSlice> {
     }
   }
 
-  /**
-   * Reads a slice. A single day that stays incomplete is read by smaller requests, if the stream
-   * has them.
-   */
+  /** Reads a slice. A day that stays incomplete is read by smaller requests, if possible. */
   async #readOrNarrow(slice: StreamSlice, signal: AbortSignal): Promise<TablesRows> {
     const { stream, inputs } = this.#options
     try {
@@ -132,10 +126,7 @@ export class Extractor implements SliceSource<StreamSlice> {
     }
   }
 
-  /**
-   * Reads a slice until it is complete and checked. `isAlone`: whether it begins a new list of
-   * fields.
-   */
+  /** Reads a slice until it is complete. `isAlone`: whether it begins a new list of fields. */
   async #read(slice: StreamSlice, isAlone: boolean, signal: AbortSignal): Promise<TablesRows> {
     const { stream, onProgress } = this.#options
     const believed = new Set<ErrorCode>()
@@ -281,10 +272,7 @@ export class Extractor implements SliceSource<StreamSlice> {
     return isAllOfOneDay(slice) && firstDay !== null ? { ...rows, dayRows: { [firstDay]: rows.summary.rows } } : rows
   }
 
-  /**
-   * Lines that are not JSON are requested once more. A full table is not emptied because no line
-   * is readable.
-   */
+  /** Requests damaged lines once more, and never empties a table because no line is readable. */
   #assertReadable({ name, summary }: SpooledRows, believed: ReadonlySet<ErrorCode>): void {
     const { rows, rejects, damaged } = summary
     if (rows === 0 && rejects > 0 && this.#options.stream.replication === 'full-table') {
@@ -324,9 +312,7 @@ class LinesUnreadable extends MixloadError {
   }
 }
 
-/**
- * False if the cause has the same code: then the stream itself has already started over in vain.
- */
+/** False if the cause has the same code: then the stream has already started over in vain. */
 function mayRestart(error: unknown): error is MixloadError {
   if (error instanceof LinesUnreadable) return true
   return isFailure(error, ...RESTARTS) && !isFailure(error.cause, error.code)

@@ -47,7 +47,7 @@ export class FileExtractor implements SliceSource<FileSlice> {
 
   /**
    * @throws MixloadError FILE_REFUSED, BODY_TRUNCATED or BODY_UNREADABLE for this file alone;
-   * CONFIG_INVALID if the table takes no more loads today.
+   *   CONFIG_INVALID if the table takes no more loads today.
    */
   async extract(slice: FileSlice, signal: AbortSignal): Promise<Extracted<FileSlice>> {
     const { input, onProgress } = this.#options

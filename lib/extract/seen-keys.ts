@@ -1,9 +1,9 @@
+import { BACKSLASH } from '../scan/json-bytes.ts'
+
 /** Numbers of slots, of 8 bytes each; at most half of them are used. */
 const SLOTS_MIN = 2 ** 17
 const SLOTS_MAX = 2 ** 21
 const GROWTH = 4
-
-const BACKSLASH = 0x5c
 
 /**
  * Checks in bounded memory whether keys are certainly distinct. It keeps 64-bit hashes of up to a

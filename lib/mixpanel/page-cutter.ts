@@ -6,7 +6,7 @@ import { type PageOptions, type ProfilePage, profilePage } from './page-records.
 export interface ToPageWorker {
   readonly body: Uint8Array
   readonly options: PageOptions
-  /** Memory for the lines, if there is any to spare. */
+  /** Memory to reuse for the lines. */
   readonly room: ArrayBuffer | undefined
 }
 
@@ -22,19 +22,19 @@ interface Waiting {
 }
 
 /**
- * Cuts the pages of a profile query on a thread of its own, so that this one can scan one page
- * while the next one is cut. The first page is cut right here: most queries have no other, and a
- * thread takes longer to start than a page to cut.
+ * Splits the pages of a profile query in a worker, so that this thread can scan one page while the
+ * next one is split. The first page is split in this thread, because most queries have only one and
+ * starting a worker takes longer.
  */
 export class PageCutter implements AsyncDisposable {
   #isFirst = true
   #worker: Worker | undefined
-  /** Pages that are being cut, in order. */
+  /** Pages in the worker, in order. */
   readonly #waiting: Waiting[] = []
   readonly #spare: ArrayBuffer[] = []
 
   /**
-   * A page as {@link profilePage} gives it. The body must not be used any more.
+   * The result of {@link profilePage}. The caller must no longer use the body.
    * @throws MixloadError as {@link profilePage} does.
    */
   async cut(body: Buffer, options: PageOptions): Promise<ProfilePage> {
@@ -47,16 +47,14 @@ export class PageCutter implements AsyncDisposable {
     const { promise, resolve, reject } = Promise.withResolvers<ProfilePage>()
     this.#waiting.push({ resolve, reject })
     this.#worker.postMessage(message, [
-      // Small buffers are parts of a pool, which cannot be given away.
+      // Small buffers are parts of a pool, which cannot be transferred.
       ...(body.length > Buffer.poolSize ? [body.buffer as ArrayBuffer] : []),
       ...(message.room === undefined ? [] : [message.room]),
     ])
     return promise
   }
 
-  /**
-   * Takes back the lines of a page that are no longer needed: the next page is put in their place.
-   */
+  /** Reuses the memory of lines that are no longer needed. */
   reuse({ lines }: ProfilePage): void {
     if (this.#worker !== undefined) this.#spare.push(lines.buffer as ArrayBuffer)
   }
@@ -78,7 +76,7 @@ export class PageCutter implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#worker?.terminate()
-    for (const { reject } of this.#waiting.splice(0)) reject(new MixloadError('CLOSED', 'Cutting pages was given up.'))
+    for (const { reject } of this.#waiting.splice(0)) reject(new MixloadError('CLOSED', 'Reading pages was stopped.'))
   }
 }
 

@@ -1,57 +1,62 @@
 import { MixloadError } from '../core/errors.ts'
-import { BACKSLASH, MINUS, NINE, QUOTE, skipSpace, ZERO } from '../scan/json-bytes.ts'
+import {
+  BACKSLASH,
+  CLOSE_LIST,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  MINUS,
+  NEWLINE,
+  NINE,
+  OPEN_LIST,
+  OPEN_OBJECT,
+  QUOTE,
+  skipSpace,
+  ZERO,
+} from '../scan/json-bytes.ts'
 import { refusalError } from './response-errors.ts'
 
-const NEWLINE = 0x0a
 const SPACE = 0x20
-const COLON = 0x3a
-const COMMA = 0x2c
-const OPEN_OBJECT = 0x7b
-const CLOSE_OBJECT = 0x7d
-const OPEN_LIST = 0x5b
-const CLOSE_LIST = 0x5d
 
 /** A page of profiles. */
 export interface ProfilePage {
-  /**
-   * What stands beside the results: `session_id`, `total`, `page_size` and so on, where they do.
-   */
+  /** The members beside the results, such as `session_id`, `total` and `page_size`. */
   readonly envelope: Readonly<Record<string, unknown>>
-  /** How many results there are. */
+  /** The number of results. */
   readonly count: number
   /** The results, one per line. */
   readonly lines: Buffer
 }
 
 export interface PageOptions {
-  /** How messages call the page. */
+  /** The page's name in messages. */
   readonly what: string
-  /** A member, as JSON (`"name":value`), that every profile gets in the place of its properties. */
+  /** A member, as JSON (`"name":value`), that replaces the properties of every profile. */
   readonly insteadOfProperties?: string
 }
 
 /**
- * Cuts an answer of the profile query, `{"results":[{"$distinct_id":…,"$properties":{…}},…],…}`,
- * into lines, without making values of them: bytes stay as they are, so no digit is lost. An id
- * that is a number becomes a text, and a profile without properties gets empty ones. Everything
- * else is passed on unchanged: the reader of the lines rejects results that are not profiles, and
- * checks that properties are JSON.
+ * Splits a response of the profile query,
+ * `{"results":[{"$distinct_id":…,"$properties":{…}},…],…}`, into lines without parsing values, so
+ * that no digit is lost. A numeric id becomes a text, and a profile without properties gets empty
+ * ones. Everything else is unchanged: the reader of the lines rejects results that are not
+ * profiles, and checks that properties are JSON.
  *
- * @param room memory to put the lines into, as long as it is enough.
- * @throws MixloadError BODY_TRUNCATED where it breaks off; BODY_UNREADABLE where it is not such an
- *   answer; or what the `error` of the answer stands for, since some refusals come with status 200.
+ * @param room memory to reuse for the lines, if it is large enough. @throws MixloadError
+ * BODY_TRUNCATED if it breaks off; BODY_UNREADABLE if it is not such a response; for an `error` in
+ *   the response, by its meaning, since some refusals have status 200.
  */
 export function profilePage(body: Buffer, options: PageOptions, room?: ArrayBuffer): ProfilePage {
   return new PageSplitter(body, options, room).page()
 }
 
-/** A member of a result, as where it stands. */
+/** The position of a member of a result. */
 interface Span {
   readonly from: number
   readonly until: number
 }
 
-/** Bytes that stand in a line in the place of a span. */
+/** Bytes that replace a span in a line. */
 interface Edit extends Span {
   readonly text: Buffer
 }
@@ -133,9 +138,7 @@ class PageSplitter {
     this.#lines.endLine(this.#what)
   }
 
-  /**
-   * Adds a result that is an object, with all of its members; what is not a profile stays as it is.
-   */
+  /** Adds a result that is an object. An object that is not a profile stays unchanged. */
   #profile(result: Span, id: Span | undefined, properties: Span | undefined): void {
     const kind = id === undefined ? 'other' : this.#idKind(id)
     const edits: Edit[] = []
@@ -149,7 +152,7 @@ class PageSplitter {
       else if (this.#bytes[properties.from] === SMALL_N) edits.push({ ...properties, text: NO_PROPERTIES })
     }
     let at = result.from
-    for (const { from, until, text } of edits.sort((one, other) => one.from - other.from)) {
+    for (const { from, until, text } of edits.sort((a, b) => a.from - b.from)) {
       this.#lines.add(this.#bytes, { from: at, until: from })
       this.#lines.put(text)
       at = until
@@ -157,7 +160,7 @@ class PageSplitter {
     this.#lines.add(this.#bytes, { from: at, until: result.until })
   }
 
-  /** Adds a profile of which only the id is wanted. */
+  /** Adds a profile with only its id and these properties. */
   #addMember(id: Span, isNumber: boolean, properties: Buffer): void {
     const lines = this.#lines
     lines.put(OPEN_ID)
@@ -198,7 +201,7 @@ class PageSplitter {
     }
   }
 
-  /** Steps over a value, as far as brackets and texts tell where it ends. */
+  /** Skips a value. Only brackets and quotes are checked. */
   #value(): Span {
     const bytes = this.#bytes
     const from = this.#at
@@ -237,7 +240,7 @@ class PageSplitter {
       const byte = bytes[at++] as number
       if (NESTING[byte] === 0) continue
       if (byte === QUOTE) {
-        // The loop of #afterText, since nearly all bytes of a page are in here.
+        // The loop of #afterText, inlined because nearly all bytes of a page pass here.
         for (;;) {
           if (at >= end) throw this.#cutOff()
           const inner = bytes[at++] as number
@@ -289,7 +292,7 @@ class PageSplitter {
   #cutOff(): MixloadError {
     return new MixloadError(
       'BODY_TRUNCATED',
-      `${this.#what} is not whole: it breaks off after ${this.#count} of its results, at byte ${this.#end}.`,
+      `The response is not complete: ${this.#what} breaks off after ${this.#count} results, at byte ${this.#end}.`,
     )
   }
 
@@ -297,25 +300,22 @@ class PageSplitter {
     const shown = this.#bytes.toString('utf8', this.#at, this.#at + 40)
     return new MixloadError(
       'BODY_UNREADABLE',
-      `${this.#what} is no page of profiles: at byte ${this.#at} comes ${JSON.stringify(shown)}.`,
+      `The response is not valid: expected ${this.#what}, found ${JSON.stringify(shown)} at byte ${this.#at}.`,
     )
   }
 }
 
-/** Up to so many bytes are copied faster one by one than by a call. */
+/** Copying up to this many bytes one by one is faster than a call. */
 const SHORT = 48
 
-/** Lines as they are put together. */
+/** Collects lines. */
 class LineBuffer {
   #bytes: Buffer
   readonly #mayBreakLines: boolean
   #end = 0
   #lineStart = 0
 
-  /**
-   * Of so many bytes at first, in `room` if that is enough. `mayBreakLines`: whether what is added
-   * may hold newlines.
-   */
+  /** `bytes`: initial size. `mayBreakLines`: whether added bytes may contain newlines. */
   constructor(bytes: number, mayBreakLines: boolean, room = new ArrayBuffer(0)) {
     this.#bytes = Buffer.from(room)
     this.#mayBreakLines = mayBreakLines
@@ -348,7 +348,11 @@ class LineBuffer {
       if (byte === QUOTE) isText = !isText
       else if (byte === BACKSLASH && isText) at++
       else if (byte === NEWLINE) {
-        if (isText) throw new MixloadError('BODY_UNREADABLE', `${what} has a line break within a text.`)
+        if (isText)
+          throw new MixloadError(
+            'BODY_UNREADABLE',
+            `The response is not valid: ${what} has a line break within a text.`,
+          )
         this.#bytes[at] = SPACE
       }
     }
@@ -371,7 +375,7 @@ const IN_WORDS = new Uint8Array(256)
 for (const character of '+-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz')
   IN_WORDS[character.charCodeAt(0)] = 1
 
-/** 1 for bytes that tell where a list or an object ends. */
+/** 1 for bytes that open or close lists, objects and texts. */
 const NESTING = new Uint8Array(256)
 for (const byte of [QUOTE, OPEN_OBJECT, CLOSE_OBJECT, OPEN_LIST, CLOSE_LIST]) NESTING[byte] = 1
 

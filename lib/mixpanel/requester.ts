@@ -14,13 +14,10 @@ export interface RequesterOptions {
   readonly onProgress: OnProgress
 }
 
-/**
- * How often a response is requested again that is broken, or that Mixpanel took too long over. A
- * stream that requests days then requests fewer of them.
- */
+/** Retries of damaged and timed-out responses, before smaller slices are requested. */
 const ANSWER_RETRIES: RetryPolicy['retries'] = { BODY_TRUNCATED: 2, BODY_UNREADABLE: 2, QUERY_TIMEOUT: 1 }
 
-/** Sends requests to Mixpanel within their budgets, and counts them and what came. */
+/** Sends requests to Mixpanel within their budgets, and counts requests and received bytes. */
 export class Requester {
   /** Requests sent, failed ones included. */
   requests = 0
@@ -33,9 +30,9 @@ export class Requester {
   }
 
   /**
-   * What `read` makes of the whole body of a 200 response. Requests again after failures that may
-   * pass, and where `read` finds the body broken.
-   * @throws MixloadError of what the response means.
+   * Sends a request and returns the result of `read` on the whole body of the 200 response.
+   * Retries transient failures, also those that `read` throws. @throws MixloadError by the meaning
+   * of the response.
    */
   ask<T>(request: ApiRequest, read: (body: Buffer) => T | Promise<T>, signal: AbortSignal): Promise<T> {
     const attempt = async () => {
@@ -46,9 +43,9 @@ export class Requester {
   }
 
   /**
-   * The body of a 200 response as it comes in, requested once. Calls `onUnknownEnd` at its end if
-   * nothing shows that the body is whole.
-   * @throws MixloadError of what the response means.
+   * Sends a request once and yields the body of the 200 response as it arrives. Calls
+   * `onUnknownEnd` if nothing shows that the body is complete. @throws MixloadError by the meaning
+   * of the response.
    */
   async *stream(request: ApiRequest, onUnknownEnd: () => void, signal: AbortSignal): AsyncGenerator<Buffer, void> {
     const { client, budgets } = this.#options
@@ -66,7 +63,7 @@ export class Requester {
     }
   }
 
-  /** Makes attempts until one succeeds: `retries`, by code, go before those of the policy. */
+  /** Retries `attempt`. `retries`, by error code, take precedence over the policy. */
   withRetries<T>(retries: RetryPolicy['retries'], attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const { retry, onProgress } = this.#options
     const policy = { ...retry, retries: { ...retry.retries, ...retries } }
@@ -74,10 +71,7 @@ export class Requester {
     return retrying(policy, signal, attempt, onRetry)
   }
 
-  /**
-   * What `read` makes of a response. Its failures do not show the client's secret, which a server
-   * may repeat.
-   */
+  /** Runs `read` and masks the client's secret in its errors, since a server may repeat it. */
   withoutSecrets<T>(read: () => T | Promise<T>): Promise<T> {
     return this.#options.client.reading(read)
   }

@@ -1,4 +1,4 @@
-import { MixloadError } from '../core/errors.ts'
+import { type ErrorCode, MixloadError } from '../core/errors.ts'
 import { memberOf, parseJson } from '../core/json.ts'
 
 /** A response with an error. */
@@ -14,100 +14,92 @@ export interface Refusal {
 interface Rule {
   readonly status?: number
   readonly text?: RegExp
-  readonly toError: (text: string, request: string) => MixloadError
+  readonly code: ErrorCode
+  readonly message: (text: string, request: string) => string
 }
 
-/**
- * The first rule that matches counts. Rules by text come first, because Mixpanel uses 400 for
- * nearly everything.
- */
+/** The first match counts. Texts come first: Mixpanel uses 400 for nearly everything. */
 const RULES: readonly Rule[] = [
   {
     text: /unable to authenticate|invalid (?:service account )?credentials|invalid project secret|invalid parameter: sig/i,
-    toError: (text, request) =>
-      new MixloadError(
-        'CREDENTIALS_REFUSED',
-        `Mixpanel does not accept the credentials for ${request} (${text}). Check MIXPANEL_SERVICE_ACCOUNT and ` +
-          'MIXPANEL_SERVICE_ACCOUNT_SECRET (or MIXPANEL_API_SECRET), the project id, the region, and that the account has not expired.',
-      ),
+    code: 'CREDENTIALS_REFUSED',
+    message: (text, request) =>
+      `Mixpanel does not accept the credentials for ${request} (${text}). Check MIXPANEL_SERVICE_ACCOUNT and ` +
+      'MIXPANEL_SERVICE_ACCOUNT_SECRET (or MIXPANEL_API_SECRET), the project id, the region, and that the account has not expired.',
   },
   {
     text: /to_date cannot be later than today/i,
-    toError: (text, request) =>
-      new MixloadError('DAY_IN_FUTURE', `${request}: ${text}. Check --timezone against the project's settings.`),
+    code: 'DAY_IN_FUTURE',
+    message: (text, request) => `${request}: ${text}. Check --timezone against the project's settings.`,
   },
   {
     text: /uncached query|session.{0,40}(?:expired|not found|unknown|invalid)|(?:expired|unknown|invalid) session/i,
-    toError: (text, request) => new MixloadError('SESSION_LOST', `The session of ${request} has expired (${text}).`),
+    code: 'SESSION_LOST',
+    message: (text, request) => `The session of ${request} has expired (${text}).`,
   },
   {
     text: /timeout error/i,
-    toError: (text, request) =>
-      new MixloadError(
-        'QUERY_TIMEOUT',
-        `Mixpanel took too long over ${request} (${text}). If this persists, try at another hour.`,
-      ),
+    code: 'QUERY_TIMEOUT',
+    message: (text, request) =>
+      `Mixpanel took too long over ${request} (${text}). If this persists, try at another hour.`,
   },
   {
     text: /too many export requests|rate limit/i,
-    toError: (text, request) => new MixloadError('RATE_LIMITED', `${request} reached Mixpanel's rate limit: ${text}`),
+    code: 'RATE_LIMITED',
+    message: (text, request) => `${request} reached Mixpanel's rate limit: ${text}`,
   },
   {
     status: 429,
-    toError: (text, request) => new MixloadError('RATE_LIMITED', `${request} reached Mixpanel's rate limit: ${text}`),
+    code: 'RATE_LIMITED',
+    message: (text, request) => `${request} reached Mixpanel's rate limit: ${text}`,
   },
   {
     status: 401,
-    toError: (text, request) =>
-      new MixloadError(
-        'CREDENTIALS_REFUSED',
-        `${request} returned 401 (${text}): Mixpanel does not accept the credentials. Check the credentials and the project id.`,
-      ),
+    code: 'CREDENTIALS_REFUSED',
+    message: (text, request) =>
+      `${request} returned 401 (${text}): Mixpanel does not accept the credentials. Check the credentials and the project id.`,
   },
   {
     status: 402,
-    toError: (text, request) =>
-      new MixloadError('PLAN_REFUSED', `This project's plan does not include it: ${request} returned 402 (${text}).`),
+    code: 'PLAN_REFUSED',
+    message: (text, request) => `This project's plan does not include it: ${request} returned 402 (${text}).`,
   },
   {
     status: 403,
-    toError: (text, request) =>
-      new MixloadError(
-        'PERMISSION_REFUSED',
-        `Not permitted: ${request} returned 403 (${text}). Give the service account access to this data.`,
-      ),
+    code: 'PERMISSION_REFUSED',
+    message: (text, request) =>
+      `Not permitted: ${request} returned 403 (${text}). Give the service account access to this data.`,
   },
   {
     status: 404,
-    toError: (text, request) =>
-      new MixloadError('NOT_FOUND', `${request} returned 404 (${text}). Check the project id and the region.`),
+    code: 'NOT_FOUND',
+    message: (text, request) => `${request} returned 404 (${text}). Check the project id and the region.`,
   },
   {
     status: 408,
-    toError: (text, request) => new MixloadError('SERVER_FAILED', `${request} returned 408 (${text}).`),
+    code: 'SERVER_FAILED',
+    message: (text, request) => `${request} returned 408 (${text}).`,
   },
 ]
 
-/**
- * The error for a response, first by its text: Mixpanel returns 400 for bad credentials, bad dates
- * and slow scans alike.
- */
+const serverError = (status: number): Rule => ({
+  code: 'SERVER_FAILED',
+  message: (text, request) => `Mixpanel failed to answer ${request}: ${status} (${text}).`,
+})
+
+const refused = (status: number): Rule => ({
+  code: 'REQUEST_REFUSED',
+  message: (text, request) =>
+    `Mixpanel refused ${request}: ${status} (${text}). Check the settings behind this request.`,
+})
+
+/** The error for a response, by its text or its status. */
 export function refusalError(refusal: Refusal): MixloadError {
-  const message = errorTextOf(refusal.body)
+  const text = errorTextOf(refusal.body)
   const retryAfterMs = retryAfterMilliseconds(refusal.retryAfter)
-  const rule = RULES.find(({ status, text }) => (text === undefined ? status === refusal.status : text.test(message)))
-  const error =
-    rule?.toError(message, refusal.request) ??
-    (refusal.status >= 500
-      ? new MixloadError(
-          'SERVER_FAILED',
-          `Mixpanel failed to answer ${refusal.request}: ${refusal.status} (${message}).`,
-        )
-      : new MixloadError(
-          'REQUEST_REFUSED',
-          `Mixpanel refused ${refusal.request}: ${refusal.status} (${message}). Check the settings behind this request.`,
-        ))
-  return retryAfterMs === undefined ? error : new MixloadError(error.code, error.message, { retryAfterMs })
+  const rule = RULES.find((each) => (each.text === undefined ? each.status === refusal.status : each.text.test(text)))
+  const { code, message } = rule ?? (refusal.status >= 500 ? serverError : refused)(refusal.status)
+  return new MixloadError(code, message(text, refusal.request), retryAfterMs === undefined ? {} : { retryAfterMs })
 }
 
 /** Whether a body is a JSON object with an `error`. */
@@ -128,9 +120,7 @@ function oneLine(text: string): string {
   return text.trim().replace(/\s+/g, ' ').slice(0, 300) || 'no message'
 }
 
-/**
- * `Retry-After` in milliseconds, from seconds or a date; undefined if it is negative or malformed.
- */
+/** `Retry-After` in milliseconds; undefined if it is negative or malformed. */
 export function retryAfterMilliseconds(header: string | undefined, now: number = Date.now()): number | undefined {
   if (header === undefined || header.trim() === '') return undefined
   const text = header.trim()

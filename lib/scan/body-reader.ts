@@ -7,35 +7,32 @@ import type { ChunkWriter } from '../spool/spool.ts'
 import type { DayTally } from '../time/day-tally.ts'
 import { clockMs, type EventClock, isStorable } from '../time/event-time.ts'
 import { announcesFailure } from './body-end.ts'
+import { NEWLINE } from './json-bytes.ts'
 import { KEYS_PER_LINE_MAX, LINE, type LineScanner } from './line-scanner.ts'
 import type { LineWriter } from './line-writer.ts'
 import { depthOf } from './nesting.ts'
 import { NESTING_MAX } from './value-scanner.ts'
 
-/**
- * A longer line is rejected: Mixpanel's limit is 1 MB per event, and the engine must hold a line
- * whole.
- */
+/** Longer lines are rejected: Mixpanel allows 1 MB per event, and the engine holds a whole line. */
 export const LINE_BYTES_MAX = 16 * 1024 * 1024
 
-const NEWLINE = 0x0a
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 const READ_BYTES = 1024 * 1024
 
-/** What one body held. */
+/** What one body contained. */
 export interface BodySummary {
-  /** Lines that hold a record. */
+  /** Lines that contain a record. */
   readonly rows: number
   readonly rejects: number
   /** Bytes after decompression. */
   readonly bytes: number
-  /** Rejected lines that are not JSON at all: a reason to request the body again. */
+  /** Rejected lines that are not JSON: a reason to request the body again. */
   readonly damaged: number
   /** Rows without a usable time. */
   readonly undated: number
   /** Rows dated outside the clock's days. */
   readonly outside: number
-  /** Bytes of the longest line in the spool, of rows and of rejects. */
+  /** Bytes of the longest spooled line. */
   readonly longestLine: number
   readonly longestReject: number
 }
@@ -47,18 +44,14 @@ export interface BodySinks {
   readonly lines: ChunkWriter
   /** Takes `{"reason","line"}` objects, one per line. */
   readonly rejects: ChunkWriter
-  /**
-   * How `time` is read, and which moments are within the body's days; undefined where lines have no
-   * time.
-   */
+  /** How to read `time`, and the body's days; undefined if lines have no time. */
   readonly clock: EventClock | undefined
-  /** Takes where the identity of each record stands in the bytes, if somebody wants to know. */
+  /** Takes the position of each record's identity, if needed. */
   readonly identities?: Identities | undefined
-  /** Counts the rows of each day, if somebody wants to know. */
+  /** Counts the rows of each day, if needed. */
   readonly dayTally?: DayTally | undefined
   /**
-   * Whether a body whose last line is not JSON counts as one that broke off: an error page may
-   * follow the records.
+   * Whether a last line that is not JSON, such as an error page, means that the body is cut off.
    */
   readonly mustEndInJson?: boolean
   readonly onProgress?: (bytes: number, rows: number) => void
@@ -69,34 +62,13 @@ export interface Identities {
   add(bytes: Buffer, start: number, end: number): void
 }
 
-/**
- * Reads a body of lines to its end into the spool, in constant memory, splitting at byte 0x0A only.
- *
- * @throws MixloadError BODY_TRUNCATED where the body says that it is not whole or breaks off within
- *   a line; BODY_UNREADABLE where none of its lines is a record. The caller discards what was
- *   written until then.
- */
-export async function readBody(body: AsyncIterable<Buffer>, sinks: BodySinks): Promise<BodySummary> {
-  const reader = new BodyReader(sinks)
-  for await (const block of body) {
-    await reader.take(block)
-  }
-  return reader.end()
-}
-
-/**
- * What {@link readBody} does, block by block, for callers that get blocks of several bodies in
- * turn.
- */
+/** Reads a body of lines into the spool in constant memory. Only byte 0x0A ends a line. */
 export class BodyReader {
   readonly #sinks: BodySinks
-  /** Bytes that have come and are not scanned yet: at most one line that has not ended. */
+  /** Bytes that are not scanned yet: at most one incomplete line. */
   #pending = Buffer.allocUnsafe(READ_BYTES)
   #pendingEnd = 0
-  /**
-   * Where to look for the next newline from, so that a long line is not searched again with each
-   * block.
-   */
+  /** Where the search for the next newline starts: no byte is searched twice. */
   #searched = 0
   #bytes = 0
   #rows = 0
@@ -107,12 +79,9 @@ export class BodyReader {
   #longestLine = 0
   #longestReject = 0
   #skippingLine = false
-  /** Whether the first bytes have been looked at for a byte order mark. */
+  /** Whether the check for a byte order mark is done. */
   #isBegun = false
-  /**
-   * Whether the last line so far that is not blank broke off within its JSON, and whether it is not
-   * JSON at all.
-   */
+  /** Whether the last line that is not blank is incomplete JSON, or not JSON at all. */
   #lastIsIncomplete = false
   #lastIsDamaged = false
 
@@ -152,7 +121,7 @@ export class BodyReader {
   }
 
   #hold(block: Buffer): void {
-    // One byte more, for the newline that end() puts after a last line without one.
+    // One more byte for the newline that end() adds to a last line without one.
     const needed = this.#pendingEnd + block.length + 1
     if (needed > this.#pending.length) {
       const grown = Buffer.allocUnsafe(Math.max(needed, this.#pending.length * 2))
@@ -163,16 +132,13 @@ export class BodyReader {
     this.#pendingEnd += block.length
   }
 
-  /**
-   * Scans the lines in `pending[0, until)`, each of which ends in a newline, and keeps the rest.
-   */
+  /** Scans the complete lines in `pending[0, until)` and keeps the rest. */
   #scanLines(until: number): void {
     const bytes = this.#pending
     const { lines } = this.#sinks
     const allUtf8 = isUtf8(bytes.subarray(0, until))
     let start = 0
-    // Lines that stay as they are go on together, from here to the line before the one being looked
-    // at.
+    // Unchanged lines are written together, from here to the line before the current one.
     let runStart = 0
     if (this.#skippingLine) {
       start = runStart = bytes.indexOf(NEWLINE) + 1
@@ -199,10 +165,7 @@ export class BodyReader {
     this.#searched = this.#pendingEnd
   }
 
-  /**
-   * False when the line does not stay as it is: then what came before it since `runStart` has been
-   * handed on.
-   */
+  /** Returns false if the line changes; then the lines since `runStart` have been written. */
   #scanLine(bytes: Buffer, start: number, end: number, runStart: number): boolean {
     const { scanner, writer, lines } = this.#sinks
     const verdict = scanner.scan(bytes, start, end)
@@ -230,10 +193,7 @@ export class BodyReader {
     return false
   }
 
-  /**
-   * Counts undated rows and those outside the clock's days; false when `time` is not a date that a
-   * warehouse can hold.
-   */
+  /** Counts undated and outside rows. Returns false if no warehouse can store `time`. */
   #noteTime(bytes: Buffer, clock: EventClock): boolean {
     const { scanner, dayTally } = this.#sinks
     const token = scanner.timeToken
@@ -273,8 +233,8 @@ export class BodyReader {
     const unlike = reasonAgainst(value, shape)
     if (unlike !== undefined) return `not ${nameOf(shape)}: ${unlike}`
     if (this.#sinks.scanner.hasRepeatedKey)
-      return `not ${nameOf(shape)}: ${membersOf(shape).join(' or ')} stands in the line twice`
-    // What is left of what the scanner does not take. The line itself is a level.
+      return `not ${nameOf(shape)}: ${membersOf(shape).join(' or ')} appears twice`
+    // The other reasons to refuse a line. The line itself is one level.
     return depthOf(text) - 1 > NESTING_MAX
       ? `nested deeper than ${NESTING_MAX} levels`
       : `more than ${KEYS_PER_LINE_MAX} properties`
@@ -308,6 +268,11 @@ export class BodyReader {
     return this.#rows + this.#rejects + 1
   }
 
+  /**
+   * Ends the last line.
+   * @throws MixloadError BODY_TRUNCATED if the body reports a failure or breaks off within a line;
+   *   BODY_UNREADABLE if no line is a record. The caller then discards what was written.
+   */
   async end(): Promise<BodySummary> {
     const summary = this.#ended()
     await this.#sinks.lines.flush()
@@ -333,7 +298,7 @@ export class BodyReader {
     }
   }
 
-  /** A last line may lack its newline, but not its end. */
+  /** A last line may lack its newline, but must be complete. */
   #endLastLine(): void {
     const end = this.#pendingEnd
     this.#pending[end] = NEWLINE
@@ -342,9 +307,9 @@ export class BodyReader {
       : LINE.incomplete
     const text = this.#pending.toString('utf8', 0, end)
     if (announcesFailure(text)) throw truncated(`it ends in ${JSON.stringify(text.slice(0, 200))}`)
-    const isNoJson = verdict === LINE.unreadable && !isJson(text)
-    if (isNoJson && this.#rows === 0) throw this.#noRecords()
-    if (verdict === LINE.incomplete || isNoJson) throw this.#cutOff()
+    const isNotJson = verdict === LINE.unreadable && !isJson(text)
+    if (isNotJson && this.#rows === 0) throw this.#noRecords()
+    if (verdict === LINE.incomplete || isNotJson) throw this.#cutOff()
     this.#pendingEnd = end + 1
     this.#scanLines(this.#pendingEnd)
   }
@@ -360,7 +325,7 @@ export class BodyReader {
   }
 }
 
-/** Bytes that the rejects keep of a line that is too long. */
+/** How many bytes of a too long line the rejects keep. */
 const LONG_LINE_SHOWN = 1000
 
 const NEWLINE_BYTES = Buffer.from([NEWLINE])
@@ -376,7 +341,7 @@ function truncated(how: string): MixloadError {
   return new MixloadError('BODY_TRUNCATED', `The body is not whole: ${how}.`)
 }
 
-/** A record of this shape in a sentence, such as `an event`. */
+/** The noun for a record of this shape, such as `an event`. */
 function nameOf({ noun }: LineShape): string {
   return `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`
 }
@@ -385,10 +350,7 @@ function membersOf({ identity, properties }: LineShape): readonly string[] {
   return (identity === undefined ? [properties] : [identity, properties]).map((name) => JSON.stringify(name))
 }
 
-/**
- * What keeps a JSON object from being a record of this shape; undefined where nothing in its form
- * does.
- */
+/** Why a JSON object is not a record of this shape; undefined if its form is valid. */
 function reasonAgainst(value: object, { identity, properties }: LineShape): string | undefined {
   const members = value as Readonly<Record<string, unknown>>
   if (identity !== undefined) {

@@ -1,11 +1,18 @@
-/** Bytes that JSON is made of, and steps over them. */
+/** The bytes of JSON syntax, and functions that skip them. */
 export const QUOTE = 0x22
 export const BACKSLASH = 0x5c
 export const MINUS = 0x2d
 export const ZERO = 0x30
 export const NINE = 0x39
+export const NEWLINE = 0x0a
+export const COMMA = 0x2c
+export const COLON = 0x3a
+export const OPEN_OBJECT = 0x7b
+export const CLOSE_OBJECT = 0x7d
+export const OPEN_LIST = 0x5b
+export const CLOSE_LIST = 0x5d
 
-/** Where the white space of JSON that begins at `from` ends. */
+/** The end of the JSON white space that begins at `from`. */
 export function skipSpace(bytes: Buffer, from: number, end: number): number {
   let at = from
   while (at < end) {
@@ -16,7 +23,7 @@ export function skipSpace(bytes: Buffer, from: number, end: number): number {
   return at
 }
 
-/** Where the digits that begin at `from` end. */
+/** The end of the digits that begin at `from`. */
 export function skipDigits(bytes: Buffer, from: number, end: number): number {
   let at = from
   while (at < end) {

@@ -1,55 +1,42 @@
 import { KIND, type Kind } from '../columns/value-kinds.ts'
-import { BACKSLASH, QUOTE, skipSpace } from './json-bytes.ts'
+import { BACKSLASH, CLOSE_OBJECT, COLON, COMMA, OPEN_OBJECT, QUOTE, skipSpace } from './json-bytes.ts'
 import { PropertyTable } from './property-table.ts'
 import { INCOMPLETE, UNREADABLE, ValueScanner } from './value-scanner.ts'
 
-/** What a line turned out to be. */
+/** The kinds of lines. */
 export const LINE = {
-  /**
-   * A record whose values are all of kinds that their columns take: it can be passed on byte for
-   * byte.
-   */
+  /** A record whose values all have kinds that their columns accept. It is written unchanged. */
   plain: 0,
   /** A record that must be rewritten before the engine reads it. */
   odd: 1,
   blank: 2,
-  /**
-   * JSON, or the beginning of it, that is not such a record. The scanner stopped where it saw that.
-   */
+  /** Not such a record, or not JSON. `stoppedAt` is where this showed. */
   unreadable: 3,
   /** The line ended before its JSON did. */
   incomplete: 4,
 } as const
 
-/** What a line is: see {@link LINE}. */
+/** One of {@link LINE}. */
 export type LineVerdict = (typeof LINE)[keyof typeof LINE]
 
-const OPEN_OBJECT = 0x7b
-const CLOSE_OBJECT = 0x7d
-const COMMA = 0x2c
-const COLON = 0x3a
-
-/**
- * More keys than this in one line are unreadable; Mixpanel keeps at most 255 properties per event.
- */
+/** A line with more keys is unreadable. Mixpanel keeps at most 255 properties per event. */
 export const KEYS_PER_LINE_MAX = 65_536
 
-/** 1 for each byte that a JSON text may hold as it is, and that needs no second look. */
+/** 1 for each byte that needs no special handling within a JSON text. */
 const PLAIN_TEXT = new Uint8Array(256).fill(1, 0x20)
 PLAIN_TEXT[QUOTE] = 0
 PLAIN_TEXT[BACKSLASH] = 0
 
 /**
- * Reads one line that holds a record and notes where each key and value stands and of what kind it
- * is, without making a JavaScript value of anything. It accepts exactly the JSON grammar (RFC 8259)
- * and expects bytes that are known to be UTF-8. Tokens of the last line are in the arrays until the
- * next call.
+ * Scans one line with a record, and notes the position and kind of each key and value without
+ * creating JavaScript values. It accepts exactly the JSON grammar (RFC 8259) and expects valid
+ * UTF-8. The tokens of the last line stay in the arrays until the next call.
  *
- * It stands in for `JSON.parse`, which takes longer and leaves the values to be looked at.
+ * It replaces `JSON.parse`, which is slower and whose values would need to be examined.
  */
 export class LineScanner {
   readonly properties: PropertyTable
-  /** How many tokens the last line has: its properties in order, then extra top-level keys. */
+  /** The number of tokens in the last line: its properties in order, then extra top-level keys. */
   count = 0
   /** Tokens from this index on are top-level keys beside the record's identity and properties. */
   topLevelFrom = 0
@@ -59,22 +46,18 @@ export class LineScanner {
   kind = new Uint16Array(256)
   identityStart = 0
   identityEnd = 0
-  /** Of records without an identity, that of a text that needs no second look. */
+  /** For records without an identity it stays that of a plain text. */
   identityKind: Kind = KIND.text
-  /**
-   * Whether the line has a usable `$insert_id` (or is of a kind that needs none), and where `time`
-   * is among its tokens (-1: not there).
-   */
+  /** Whether the line has a usable `$insert_id` or needs none. */
   hasInsertId = false
+  /** The token of `time`; -1 if there is none. */
   timeToken = -1
   hasDuplicate = false
-  /**
-   * Whether the last line was given up because its identity or its properties stand in it twice.
-   */
+  /** Whether the last line was refused because its identity or its properties appear twice. */
   hasRepeatedKey = false
-  /** Number of the slice being scanned: plain lines note it for each property they have. */
+  /** The number of the current slice. Plain lines note it for each of their properties. */
   slice = 0
-  /** A line of more values than this is odd. */
+  /** A line with more values than this is odd. */
   valuesMax = Number.POSITIVE_INFINITY
 
   readonly #values = new ValueScanner()
@@ -85,15 +68,12 @@ export class LineScanner {
     this.properties = properties
   }
 
-  /** Where scanning stopped, for messages. */
+  /** The position where scanning stopped, for messages. */
   get stoppedAt(): number {
     return this.#values.stoppedAt
   }
 
-  /**
-   * Scans `bytes[start, end)`, one line without its 0x0A. `bytes[end]` must be that 0x0A: it stops
-   * the inner loops.
-   */
+  /** Scans the line `bytes[start, end)`. `bytes[end]` must be 0x0A: it stops the inner loops. */
   scan(bytes: Buffer, start: number, end: number): LineVerdict {
     this.count = 0
     this.identityStart = -1
@@ -172,9 +152,8 @@ export class LineScanner {
   }
 
   /**
-   * The inner loop. What nearly every line consists of (a key that follows the same key as in the
-   * line before, a text without escapes, a short integer) is read here; everything else is left to
-   * the methods below.
+   * The inner loop. It reads what nearly every line consists of: a key that follows the same key
+   * as before, a text without escapes, a short integer. Other methods read everything else.
    */
   #propertiesObject(bytes: Buffer, from: number, end: number): number {
     let at = skipSpace(bytes, from, end)
@@ -197,7 +176,7 @@ export class LineScanner {
         at = this.#keyAt(bytes, at, end)
         if (at < 0) return at
         property = this.#key
-        // A new property may have made the table's arrays grow, and growing replaces them.
+        // A new property may have replaced the table's arrays by larger ones.
         ;({ follower, keyStart, keyLength, keys } = properties)
         if ((keyLength[property] as number) > 0) follower[previous] = property
       }
@@ -239,7 +218,7 @@ export class LineScanner {
     }
   }
 
-  /** Notes a token; false when the line has too many. */
+  /** Adds a token. Returns false if the line has too many. */
   #push(property: number, valueStart: number, valueEnd: number, kind: number): boolean {
     const token = this.count++
     if (token === this.property.length) {
@@ -269,10 +248,7 @@ export class LineScanner {
     this.kind = kinds
   }
 
-  /**
-   * Plain: nothing repeats, nothing stands beside `properties`, and each value is of a kind its
-   * column takes.
-   */
+  /** Plain: no repeated or extra top-level keys, and each column accepts its value. */
   isPlain(): boolean {
     if (!this.hasInsertId || this.hasDuplicate || this.identityKind !== KIND.text) return false
     if (this.topLevelFrom !== this.count || this.count > this.valuesMax) return false
@@ -286,7 +262,7 @@ export class LineScanner {
     return true
   }
 
-  /** Scans `"key" :`, sets `#key`, and gives the position of the value. */
+  /** Scans `"key" :`, sets `#key`, and returns the position of the value. */
   #keyAt(bytes: Buffer, from: number, end: number): number {
     if (from >= end) return this.#values.fail(end, INCOMPLETE)
     if (bytes[from] !== QUOTE) return this.#values.fail(from, UNREADABLE)

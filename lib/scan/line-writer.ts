@@ -4,9 +4,10 @@ import { foldName } from '../columns/naming.ts'
 import { type ColumnRegistry, kindsOf } from '../columns/registry.ts'
 import { KIND, LONE_KINDS } from '../columns/value-kinds.ts'
 import { isInstant, toInstantText } from '../time/instants.ts'
+import { COMMA } from './json-bytes.ts'
 import type { LineScanner } from './line-scanner.ts'
 
-/** A field of the spooled lines, and what the engine is to make of it. */
+/** A field of the spooled lines, and how the engine reads it. */
 export interface SpoolField {
   /** Key in the spooled line's `properties`. */
   readonly key: string
@@ -19,49 +20,37 @@ export interface SpoolField {
   readonly form: 'value' | 'exact' | 'text'
 }
 
-/** Where a property goes in this run. */
+/** The target of a property in this run. */
 interface Route {
-  /** Undefined where the property is left out. */
+  /** Undefined if the property is left out. */
   readonly column: Column | undefined
   readonly overflow: boolean
-  /**
-   * The key its value stands under in the spool: its own name where the engine can tell that from
-   * all others.
-   */
+  /** The key in the spool: the property's own name, if it is unambiguous for the engine. */
   readonly key: string
   readonly keyBytes: Buffer
 }
 
-/**
- * Keys of mixload's own making in the spool begin with this; a property whose name does gets such a
- * key, too.
- */
+/** The first character of generated keys. Properties that begin with it get such keys, too. */
 const OWN_KEY = '~'
 /** Top-level fields of a spooled line beside the record's identity and properties. */
 export const LINE_HASH_FIELD = '_line'
 export const OVERFLOW_FIELD = '_more'
 
-const COMMA = 0x2c
-
 /**
- * Decides for each scanned line whether it can go to the spool as it stands, and writes it anew
- * when not: so that the engine, which reads the spool with one fixed struct, meets neither two keys
- * that it takes for one, nor a value that the column's type does not hold, nor text that UTF-8
- * can't carry.
+ * Decides whether an odd line can be spooled unchanged, and rewrites it if not. The engine reads
+ * the spool with one fixed struct. Rewriting removes ambiguous keys, values that do not fit the
+ * column's type, and text that UTF-8 cannot encode.
  */
 export class LineWriter {
   readonly #scanner: LineScanner
   readonly #registry: ColumnRegistry
   readonly #identityColumn: Column | undefined
-  /**
-   * What a rewritten line has before the value of the identity, and between it and the first
-   * property.
-   */
+  /** The bytes of a rewritten line before the identity, and between it and the first property. */
   readonly #open: Buffer
   readonly #openProperties: Buffer
   readonly #routes: (Route | undefined)[] = []
   readonly #keysTaken = new Map<string, number>()
-  /** Per property: the slice in which its value, exact or text form was last written. */
+  /** Per property: the slice in which its exact or text form was last written. */
   readonly #exactIn: number[] = []
   readonly #textIn: number[] = []
   #identityTextIn = -1
@@ -70,13 +59,12 @@ export class LineWriter {
   #parts: Buffer[] = []
   readonly #valuesMax: number
   #values = 0
-  /** Values left out in this slice because their property is not wanted. */
+  /** Values left out in this slice because their property is excluded. */
   ignoredValues = 0
 
   /**
-   * `valuesMax`: the most properties of a line that get a value in a column; further ones go to the
-   * overflow. `identityColumn`: the fixed column that takes the identity; null where the table has
-   * none.
+   * `valuesMax`: the most values in columns per line; further ones go to the overflow.
+   * `identityColumn`: the fixed column of the identity; null if the table has none.
    */
   constructor(
     scanner: LineScanner,
@@ -96,7 +84,7 @@ export class LineWriter {
     this.#openProperties = Buffer.from(`${identity === undefined ? '' : ','}${JSON.stringify(properties)}:{`)
   }
 
-  /** Starts a slice: fields are collected anew. */
+  /** Starts a slice with a new list of fields. */
   begin(): void {
     this.#slice++
     this.#scanner.slice = this.#slice
@@ -107,7 +95,7 @@ export class LineWriter {
     return this.#overflowIn === this.#slice
   }
 
-  /** The fields of this slice's spooled lines: the exact struct that the engine is to read. */
+  /** The fields of this slice's spooled lines: the exact struct for the engine. */
   fields(): readonly SpoolField[] {
     const fields: SpoolField[] = []
     const { seenInSlice } = this.#scanner.properties
@@ -130,9 +118,8 @@ export class LineWriter {
   }
 
   /**
-   * Makes up its mind about the line that the scanner has just found odd. Gives the line's new
-   * bytes without 0x0A, or undefined when it can stay as it is, which is what happens once its new
-   * properties have columns.
+   * Rewrites the odd line that was just scanned. Returns its new bytes without 0x0A, or undefined
+   * if it can stay unchanged after all, because its new properties now have columns.
    */
   rewrite(bytes: Buffer, start: number, end: number, timeFits: boolean): Buffer | undefined {
     const { count, property, kind } = this.#scanner
@@ -227,9 +214,7 @@ export class LineWriter {
     this.#addField(Buffer.from(`"${textKey(index)}":`), companionForm(literal, kind))
   }
 
-  /**
-   * Whether the row has as many values as it may have. Fixed columns are few and always get theirs.
-   */
+  /** Whether the row has its maximum of values. Fixed columns are exempt. */
   #isFull(column: Column | undefined): boolean {
     return column !== undefined && column.role !== 'fixed' && this.#values >= this.#valuesMax
   }
@@ -241,10 +226,7 @@ export class LineWriter {
     this.#parts.push(keyBytes, value)
   }
 
-  /**
-   * Tokens whose key stands in the line again: the last one counts, and one in `properties` more
-   * than one beside it.
-   */
+  /** Tokens whose key repeats: the last one wins, and `properties` win over top-level keys. */
   #supersededTokens(): Set<number> {
     const { count, property, topLevelFrom } = this.#scanner
     const winner = new Map<number, number>()
@@ -278,7 +260,7 @@ export class LineWriter {
     else accepts[index] = kindsOf(column.type)
   }
 
-  /** The property's own name, unless the engine might take it for that of a property met before. */
+  /** The property's own name, unless the engine could confuse it with an earlier property. */
   #spoolKey(index: number, name: string): string {
     const isUsable = name !== '' && !name.startsWith(OWN_KEY) && JSON.stringify(name).length === name.length + 2
     if (!isUsable) return `${OWN_KEY}${index}`
@@ -291,10 +273,7 @@ export class LineWriter {
 
 const CLOSE = Buffer.from('}')
 const COMMA_BYTE = Buffer.from([COMMA])
-/**
- * Added, in the overflow, to the name of a property that stands in the line again: there, only the
- * last counts.
- */
+/** The suffix, in the overflow, of a repeated property whose later value counts. */
 const SUPERSEDED = ' (superseded)'
 const IDENTITY_TEXT_KEY = `${OWN_KEY}identity!`
 
@@ -306,23 +285,20 @@ function textKey(index: number): string {
   return `${OWN_KEY}${index}!`
 }
 
-/**
- * A property name as a warehouse can hold it: where UTF-8 can't carry it or it holds NUL, as JSON
- * escapes it.
- */
+/** The name, with JSON escapes if UTF-8 cannot encode it or if it has NUL. */
 export function storableName(name: string): string {
   return name.isWellFormed() && !name.includes('\0') ? name : JSON.stringify(name).slice(1, -1)
 }
 
-/** The bytes of a value in its column's own form; undefined when the column does not hold it. */
+/** The bytes of a value in its column's own form; undefined if the column cannot hold it. */
 function valueForm(column: Column, literal: Buffer, kind: number): Buffer | undefined {
   if (kind & LONE_KINDS)
     return column.type === 'text' || column.type === 'json' ? loneForm(column, literal, kind) : undefined
   if (kind & kindsOf(column.type)) return literal
   if (column.type === 'text') return asText(literal)
   if ((column.type === 'timestamptz' || column.type === 'date') && kind === KIND.text) {
-    const given: string = JSON.parse(literal.toString())
-    return isInstant(given) ? Buffer.from(JSON.stringify(toInstantText(given))) : undefined
+    const text: string = JSON.parse(literal.toString())
+    return isInstant(text) ? Buffer.from(JSON.stringify(toInstantText(text))) : undefined
   }
   return undefined
 }
@@ -336,14 +312,12 @@ function timeForm(literal: Buffer, kind: number): Buffer | undefined {
   return kind & (KIND.integer | KIND.double) ? literal : undefined
 }
 
-/**
- * A text's own characters; the JSON literal of anything else, and of a text that UTF-8 can't carry.
- */
+/** A text as it is; anything else, and text that UTF-8 cannot encode, as a text of its JSON. */
 function companionForm(literal: Buffer, kind: number): Buffer {
   return kind === KIND.text ? literal : asText(literal)
 }
 
-/** A JSON text whose characters are these bytes. */
+/** These bytes as a JSON text. */
 function asText(literal: Buffer): Buffer {
   return Buffer.from(JSON.stringify(literal.toString()))
 }
@@ -351,18 +325,13 @@ function asText(literal: Buffer): Buffer {
 const SURROGATE_ESCAPES =
   /\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u(?:[dD][89a-fA-F][0-9a-fA-F]{2}|0000))|\\./g
 
-/**
- * The literal with U+FFFD for each lone surrogate and each NUL, which can only be there as escapes.
- */
+/** The literal with U+FFFD instead of lone surrogates and NUL, which can only occur as escapes. */
 function repaired(literal: Buffer): Buffer {
   const text = literal.toString().replace(SURROGATE_ESCAPES, (found, lone) => (lone === undefined ? found : '\\ufffd'))
   return Buffer.from(text)
 }
 
-/**
- * `,"name":value` for the overflow object, where a value that UTF-8 can't carry is a text of its
- * JSON.
- */
+/** `,"name":value` for the overflow object. Values that UTF-8 cannot encode are texts of JSON. */
 function overflowEntry(name: string, literal: Buffer, kind: number): Buffer {
   const key = JSON.stringify(storableName(name))
   return Buffer.concat([Buffer.from(`,${key}:`), kind & LONE_KINDS ? asText(literal) : literal])

@@ -1,6 +1,6 @@
 const STRUCTURE = /"(?:[^"\\]|\\.)*"|[[\]{}]/g
 
-/** How deep lists and objects are nested in a JSON text. */
+/** How deeply lists and objects are nested in a JSON text. */
 export function depthOf(json: string): number {
   let depth = 0
   let deepest = 0

@@ -2,32 +2,25 @@ import { EVENT_LINES, type LineShape } from '../columns/table.ts'
 import { KIND } from '../columns/value-kinds.ts'
 
 /**
- * Every property name met in a run, numbered from 0 in the order of meeting. The numbers index the
- * arrays that the scanner reads in its inner loop; what a number means to a table is kept by
- * whoever owns the columns.
+ * All property names of a run, numbered from 0 in order of appearance. The numbers index the
+ * arrays that the scanner reads in its inner loop.
  */
 export class PropertyTable {
   readonly names: string[] = []
-  /**
-   * Per property: the kinds that may stay as they are in a line. A new property takes only null, if
-   * that.
-   */
+  /** Per property: the kinds of values that stay unchanged. A new property accepts at most null. */
   accepts = new Uint16Array(256)
-  /** Per property: the last line that had it, to see duplicates. */
+  /** Per property: the last line that had it, to find duplicates. */
   lastLine = new Float64Array(256)
-  /** Per property: the last slice in which a line that stayed as it was had it. */
+  /** Per property: the last slice in which its own value was written. */
   seenInSlice = new Float64Array(256)
-  /** Per property: which one came after it last time. The scanner tries that one first. */
+  /** Per property: the property that followed last time. The scanner tries that first. */
   follower = new Int32Array(256)
-  /**
-   * Per property: where `"name":` stands in {@link keys}, and its length; 0 where JSON must escape
-   * the name.
-   */
+  /** Per property: position and length of `"name":` in {@link keys}; 0 if JSON must escape it. */
   keyStart = new Int32Array(256)
   keyLength = new Int32Array(256)
   keys = Buffer.alloc(16_384)
   readonly shape: LineShape
-  /** -1, which no property has, where records have no such member. */
+  /** -1 if records have no such member. */
   readonly timeIndex: number
   readonly insertIdIndex: number
   readonly identityIndex: number
@@ -50,10 +43,7 @@ export class PropertyTable {
     return this.names.length
   }
 
-  /**
-   * The number of the property whose name is these UTF-8 bytes, which hold no escape. `hash` is
-   * {@link hashOf} them.
-   */
+  /** The number of the property with these unescaped bytes. `hash` is their {@link hashOf}. */
   indexOfBytes(bytes: Buffer, start: number, end: number, hash: number): number {
     const mask = this.#slots.length - 1
     const length = end - start
@@ -68,7 +58,7 @@ export class PropertyTable {
     }
   }
 
-  /** The number of the property of this name. */
+  /** The number of the property with this name. */
   indexOfName(name: string): number {
     return this.#indexOf.get(name) ?? this.#add(name)
   }
@@ -77,9 +67,9 @@ export class PropertyTable {
     const index = this.names.push(name) - 1
     this.#indexOf.set(name, index)
     if (index === this.accepts.length) this.#growEntries()
-    // The engine can't read a line with a name that UTF-8 can't carry, whatever its value.
+    // The engine cannot read a line with a name that UTF-8 cannot encode, whatever the value.
     this.accepts[index] = name.isWellFormed() ? KIND.null : 0
-    // A name that JSON must escape is only ever met escaped, so it needs no slot.
+    // A name that JSON must escape is never looked up by bytes, so it needs no slot.
     const quoted = JSON.stringify(name)
     const key = Buffer.from(`${quoted}:`)
     if (quoted.length === name.length + 2) {
@@ -138,7 +128,7 @@ export class PropertyTable {
   }
 }
 
-/** The bytes that `"name":` has more than the name. */
+/** The bytes of `"name":` beside the name. */
 const KEY_FRAME = 3
 
 /** The hash that the scanner computes while it reads a key. */

@@ -1,38 +1,43 @@
 import { KIND, type Kind, numberKind } from '../columns/value-kinds.ts'
-import { BACKSLASH, hexUnit, isSimpleEscape, MINUS, NINE, QUOTE, skipDigits, skipSpace, ZERO } from './json-bytes.ts'
+import {
+  BACKSLASH,
+  COLON,
+  COMMA,
+  hexUnit,
+  isSimpleEscape,
+  MINUS,
+  NINE,
+  OPEN_LIST,
+  OPEN_OBJECT,
+  QUOTE,
+  skipDigits,
+  skipSpace,
+  ZERO,
+} from './json-bytes.ts'
 
-const OPEN_OBJECT = 0x7b
-const OPEN_LIST = 0x5b
-const COMMA = 0x2c
-const COLON = 0x3a
-
-/**
- * Lists and objects nested deeper than this are unreadable: BigQuery takes no deeper JSON, no real
- * event is so deep, and a bound keeps the stack flat.
- */
+/** Deeper nested lists and objects are unreadable. This is BigQuery's limit for JSON. */
 export const NESTING_MAX = 500
 
-/** Digits, but for a zero before the point, up to which every decimal literal survives a double. */
+/** Every decimal literal with at most this many significant digits survives a double. */
 const SAFE_DIGITS = 15
 
-/** In the place of a position: the bytes are no JSON. */
+/** Returned instead of a position: the bytes are not JSON. */
 export const UNREADABLE = -1
-/** In the place of a position: the bytes end before their JSON does. */
+/** Returned instead of a position: the bytes end before their JSON does. */
 export const INCOMPLETE = -2
 
 /**
- * Reads JSON values (RFC 8259) without making anything of them: it tells where they end and of what
- * kind they are. Every method gives the position after what it read, or {@link UNREADABLE} or
- * {@link INCOMPLETE}.
+ * Scans JSON values (RFC 8259) for their end and kind, without parsing them. Every method returns
+ * the position after what it scanned, or {@link UNREADABLE} or {@link INCOMPLETE}.
  */
 export class ValueScanner {
-  /** The kind of the value read last. */
+  /** The kind of the last value. */
   kind: Kind = KIND.null
-  /** Where reading stopped when it failed. */
+  /** The position where scanning failed. */
   stoppedAt = 0
   readonly #nesting = new Uint8Array(NESTING_MAX)
 
-  /** Scans one value, sets `kind`, and gives the position after it. */
+  /** Scans one value and sets `kind`. */
   value(bytes: Buffer, from: number, end: number): number {
     if (from >= end) return this.fail(end, INCOMPLETE)
     const byte = bytes[from] as number
@@ -42,7 +47,7 @@ export class ValueScanner {
     return this.#word(bytes, from, end)
   }
 
-  /** Scans what follows an opening quote. */
+  /** Scans a text from after its opening quote. */
   string(bytes: Buffer, from: number, end: number): number {
     let at = from
     let lone = false
@@ -120,7 +125,7 @@ export class ValueScanner {
     return from + word.length
   }
 
-  /** Scans a list or an object of any shape, with a stack of its own. */
+  /** Scans a list or an object, with its own stack. */
   #nested(bytes: Buffer, from: number, end: number): number {
     const nesting = this.#nesting
     let depth = 0
@@ -128,14 +133,14 @@ export class ValueScanner {
     let precise = false
     let at = from
     for (;;) {
-      // Here a value begins.
+      // A value begins here.
       const byte = at < end ? (bytes[at] as number) : 0
       if (byte === OPEN_OBJECT || byte === OPEN_LIST) {
         if (depth === NESTING_MAX) return this.fail(at, UNREADABLE)
         nesting[depth++] = byte
         at = skipSpace(bytes, at + 1, end)
         if (at === end) return this.fail(end, INCOMPLETE)
-        // `[` is 0x5b and `{` is 0x7b; each closes two code points on.
+        // `]` is `[` + 2, and `}` is `{` + 2.
         if (bytes[at] !== byte + 2) {
           if (byte === OPEN_LIST) continue
           at = this.#nestedKey(bytes, at, end)
@@ -149,11 +154,10 @@ export class ValueScanner {
         at = this.value(bytes, at, end)
         if (at < 0) return at
         if (this.kind === KIND.loneText) lone = true
-        // The engine keeps the digits of integers of any length in nested values, but reads
-        // fractions as doubles.
+        // In nested values the engine keeps long integers exact, but reads fractions as doubles.
         else if (this.kind === KIND.bigNumber) precise = true
       }
-      // Here a value has ended: close what ends with it, then step to the next one.
+      // A value has ended here: close the brackets that follow, then go to the next value.
       for (;;) {
         if (depth === 0) {
           this.kind = lone ? KIND.loneJson : precise ? KIND.preciseJson : KIND.json
@@ -179,7 +183,7 @@ export class ValueScanner {
     }
   }
 
-  /** Scans `"key" :` inside a nested object; `kind` tells whether the key is a lone text. */
+  /** Scans `"key" :` inside a nested object. `kind` shows whether the key is a lone text. */
   #nestedKey(bytes: Buffer, from: number, end: number): number {
     if (from >= end) return this.fail(end, INCOMPLETE)
     if (bytes[from] !== QUOTE) return this.fail(from, UNREADABLE)
@@ -191,7 +195,7 @@ export class ValueScanner {
     return skipSpace(bytes, at + 1, end)
   }
 
-  /** Notes where reading stopped, and gives the reason back. */
+  /** Sets `stoppedAt` and returns `code`. */
   fail(at: number, code: typeof UNREADABLE | typeof INCOMPLETE): number {
     this.stoppedAt = at
     return code

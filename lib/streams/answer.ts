@@ -32,9 +32,7 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRaw(value)
 }
 
-/**
- * The nearest double to a value of {@link parseAnswer} or to a numeric text; undefined for others.
- */
+/** The nearest double to a number or a numeric text; undefined for other values. */
 export function numberOf(value: unknown): number | undefined {
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : numberOfRaw(value)
   return Number.isFinite(number) ? number : undefined
@@ -74,4 +72,9 @@ export function unknownForm(what: string): MixloadError {
 export function batchOf(table: string, records: readonly JsonObject[]): LineBatch {
   const lines = records.map((properties) => `${JSON.stringify({ properties })}\n`)
   return { table, lines: Buffer.from(lines.join('')) }
+}
+
+/** The digits of an id as Mixpanel wrote them. */
+export function idText(id: unknown): string {
+  return typeof id === 'string' ? id : JSON.stringify(id)
 }

@@ -2,7 +2,7 @@ import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
 import { PROFILE_LINES, type StreamTable } from '../columns/table.ts'
 import { isFailure, MixloadError } from '../core/errors.ts'
 import { WHOLE_TABLE } from '../slices.ts'
-import { type JsonObject, numberOf } from './answer.ts'
+import { idText, type JsonObject, numberOf } from './answer.ts'
 import { COHORT_LIST, cohortsIn } from './cohorts.ts'
 import { type ProfileQuery, profilePages } from './profile-pages.ts'
 import type { LineBatch, Stream, StreamContext } from './stream.ts'
@@ -66,13 +66,8 @@ function cohortOf({ id, name, count, data_group_id }: JsonObject): Cohort {
     id: text,
     name: typeof name === 'string' ? `cohort ${text} (${name})` : `cohort ${text}`,
     count: numberOf(count),
-    dataGroupId: data_group_id === null || data_group_id === undefined ? undefined : String(numberText(data_group_id)),
+    dataGroupId: data_group_id === null || data_group_id === undefined ? undefined : idText(data_group_id),
   }
-}
-
-/** The digits of a number or text. */
-function numberText(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 async function* membersOf(

@@ -21,9 +21,7 @@ function profileTable(name: string, whose: string): StreamTable {
   }
 }
 
-/**
- * A stream of all profiles, read whole each time: Mixpanel does not report changes or deletions.
- */
+/** A stream of all profiles. Mixpanel does not report changes, so all are read each time. */
 function profileStream(table: StreamTable, formOf: (settings: Settings) => Readonly<Record<string, string>>): Stream {
   const { name } = table
   return {

@@ -63,10 +63,7 @@ export function exportStream(settings: Pick<Settings, 'legacyTime' | 'events'>):
   }
 }
 
-/**
- * The raw export of a slice. Always with `time_in_ms`: otherwise events that differ in milliseconds
- * would look equal.
- */
+/** The raw export of a slice. Without `time_in_ms` it would round times to seconds. */
 function exportRequest({ firstDay, lastDay, since, only }: Slice, events: readonly string[] | undefined): ApiRequest {
   const names = only ?? events
   return {

@@ -4,7 +4,16 @@ import { isFailure } from '../core/errors.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
 import { halves, type Slice, sliceName } from '../slices.ts'
 import { type Day, isDay } from '../time/days.ts'
-import { batchOf, isObject, type JsonObject, objectsOf, parseAnswer, unknownForm, withIntegers } from './answer.ts'
+import {
+  batchOf,
+  idText,
+  isObject,
+  type JsonObject,
+  objectsOf,
+  parseAnswer,
+  unknownForm,
+  withIntegers,
+} from './answer.ts'
 import { askDays } from './ask-days.ts'
 import type { LineBatch, Stream, StreamContext } from './stream.ts'
 
@@ -143,11 +152,6 @@ async function requestOrSplit(
 function funnelRequest({ funnel_id }: JsonObject, { firstDay, lastDay }: Slice): ApiRequest {
   const query = { funnel_id: idText(funnel_id), from_date: firstDay, to_date: lastDay, unit: 'day' }
   return { family: 'app', path: '/api/query/funnels', query }
-}
-
-/** The digits of an id as Mixpanel wrote them. */
-function idText(id: unknown): string {
-  return typeof id === 'string' ? id : JSON.stringify(id)
 }
 
 function nameOf({ funnel_id, name }: JsonObject): string {

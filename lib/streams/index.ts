@@ -19,10 +19,7 @@ const STREAMS_BY_NAME: Readonly<Record<StreamName, (settings: Settings) => reado
   cohort_members: () => [COHORT_MEMBERS_STREAM],
 }
 
-/**
- * The streams of a `--streams` name, created for one run. `groups` has one per configured group
- * key.
- */
+/** New streams for a `--streams` name. `groups` has one per configured group key. */
 export function streamsOf(name: StreamName, settings: Settings): readonly Stream[] {
   return STREAMS_BY_NAME[name](settings)
 }

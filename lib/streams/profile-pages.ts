@@ -12,9 +12,7 @@ export interface ProfileQuery {
   readonly form: Readonly<Record<string, string>>
   /** As a {@link PageCutter} takes it. */
   readonly insteadOfProperties?: string
-  /**
-   * The number of profiles by another count: until so many have come, a full page is not the last.
-   */
+  /** The expected number of profiles: until so many have come, a full page is not the last. */
   readonly atLeast?: number
 }
 

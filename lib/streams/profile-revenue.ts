@@ -47,10 +47,7 @@ export async function profileRevenue(context: StreamContext, signal: AbortSignal
   }
 }
 
-/**
- * What the profiles that paid have paid; undefined if Mixpanel cannot select them. `known` must be
- * among them.
- */
+/** Revenue of the profiles that paid; undefined if Mixpanel refuses or omits a `known` one. */
 async function payersOnly(
   context: StreamContext,
   known: ReadonlySet<string>,

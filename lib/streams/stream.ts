@@ -25,10 +25,7 @@ export interface ExpectedRows {
   readonly count: number
   /** Counts only rows with this value, as text, in a key column. Default: all rows. */
   readonly where?: { readonly column: string; readonly value: string }
-  /**
-   * Whether the slice is read again, once, if fewer rows came. Otherwise a difference is only
-   * reported.
-   */
+  /** Whether missing rows make the slice be read again, once. Else they are only reported. */
   readonly isReadAgain: boolean
   /** Their name in messages, such as `cohort 17`. */
   readonly name: string
@@ -51,9 +48,7 @@ export interface StreamContext {
    * MixloadError by the meaning of the response.
    */
   stream(request: ApiRequest, signal: AbortSignal): AsyncIterable<Buffer>
-  /**
-   * Compares the rows with Mixpanel's count before they are loaded. Rows of equal keys count once.
-   */
+  /** Compares the number of distinct rows with Mixpanel's count before they are loaded. */
   expect(rows: ExpectedRows): void
   readonly onProgress: OnProgress
 }
@@ -111,10 +106,7 @@ export interface Stream {
   readonly requestsPerSlice?: number
   /** How many past days sync reads again. Default: the attribution window. */
   readonly daysReadAgain?: (settings: Settings) => number
-  /**
-   * Whether a slice can be limited to what Mixpanel processed after a moment, to find late
-   * arrivals.
-   */
+  /** Whether a slice can be limited to events processed after a moment, to find late arrivals. */
   readonly hasLateArrivals?: true
   /** For profiles: the table that keeps their changes, if the settings enable it. */
   readonly changesTable?: (settings: Settings) => string | undefined

@@ -29,10 +29,7 @@ export function eventExpressions({ clock, localZone, fixed }: EventInput, forms:
   return expressions
 }
 
-/**
- * The lines of `source` with `_ms`, the moment in milliseconds, from a number or a numeric text;
- * NULL if there is none.
- */
+/** The lines of `source` with `_ms`: a numeric `time` in milliseconds, or NULL. */
 export function withMilliseconds(
   { clock }: EventInput,
   { fields, shape }: { readonly fields: readonly SpoolField[]; readonly shape: LineShape },
@@ -83,10 +80,7 @@ function dayExpression({ filedUnder, from, until }: EventClock): string {
   return `least(greatest(coalesce(CAST(${LOCAL_CLOCK} AS DATE), ${first}), ${first}), DATE ${quoteText(lastDay)})`
 }
 
-/**
- * U+001F, which no name contains, separates the parts, so that different events have different
- * texts.
- */
+/** U+001F, which no name contains, separates the parts. */
 function eventId(forms: Forms, fixed: ReadonlyMap<string, Column>): string {
   const insertId = fixed.get('mp_insert_id')
   const given = insertId === undefined ? undefined : forms.get(insertId)?.value

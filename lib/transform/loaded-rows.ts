@@ -9,18 +9,13 @@ const IDENTITY = ['event_id', PROCESSED] as const
 
 /** Which late arrivals are already loaded. */
 export interface LoadedRows {
-  /**
-   * By day: all events that Mixpanel processed up to this time are loaded. Milliseconds since
-   * 1970.
-   */
+  /** By day: events processed up to this time, in milliseconds since 1970, are loaded. */
   readonly until: ReadonlyMap<Day, number>
   /** NDJSON files with the identities of other loaded rows. */
   readonly identities: readonly string[]
 }
 
-/**
- * The rows of a query on `export` that are not loaded yet. Keeps rows of unknown processing time.
- */
+/** The rows of a query that are not loaded yet. Keeps rows of unknown processing time. */
 export function withoutLoaded({ query, columns }: Flattened, { until, identities }: LoadedRows): string {
   if (!columns.some(({ name }) => name === PROCESSED)) return query
   const days = [...until].map(([day, end]) => `(DATE ${quoteText(day)}, ${BigInt(end)})`)
@@ -39,9 +34,7 @@ function readIdentities(paths: readonly string[]): string {
   return readNdjson(paths, ["event_id: 'VARCHAR'", `${PROCESSED}: 'BIGINT'`], 0)
 }
 
-/**
- * A query that counts the rows of another query by `_day`, as `day` and `count`, ordered by day.
- */
+/** A query that counts rows by `_day`, as `day` and `count`, ordered by day. */
 export function countByDay(query: string): string {
   return `SELECT CAST(_day AS VARCHAR) AS day, count(*) AS count FROM (${query}) GROUP BY 1 ORDER BY 1`
 }

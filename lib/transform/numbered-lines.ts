@@ -1,16 +1,11 @@
+import { NEWLINE, OPEN_OBJECT } from '../scan/json-bytes.ts'
 import { partsOf } from '../spool/chunk-parts.ts'
 import { type Chunk, ChunkWriter, type SpoolDirectory } from '../spool/spool.ts'
 
 /** The member that holds a line's number, as text. */
 export const ROW_FIELD = '_row'
 
-const NEWLINE = 0x0a
-const OPEN_OBJECT = 0x7b
-
-/**
- * Writes the lines to new files, each with its number, because the engine reads files in any
- * order.
- */
+/** Writes numbered lines to new files, because the engine reads files in any order. */
 export async function numberLines(chunks: readonly Chunk[], spool: SpoolDirectory): Promise<readonly Chunk[]> {
   const writer = new ChunkWriter(spool, '.numbered.ndjson')
   let row = 0

@@ -2,9 +2,7 @@ import { fixed } from '../columns/catalogue.ts'
 import type { Column } from '../columns/column.ts'
 import { quoteName, quoteText } from '../core/sql.ts'
 
-/**
- * The table of profile changes. The view `engage_history` shows them as states with their times.
- */
+/** The table of profile changes. The view `engage_history` shows them as states with times. */
 export const CHANGES_TABLE = 'engage_changes'
 
 /** The first columns of the table of changes; those of the profiles follow. */
@@ -17,9 +15,7 @@ export const CHANGE_COLUMNS = [
   fixed('_load_id', 'text', 'Load that brought the row: see _mixload_loads'),
 ] as const
 
-/**
- * Names that no property column of profiles may take, so that the table of changes can use them.
- */
+/** Names that the table of changes needs, so that no property column may take them. */
 export const CHANGE_NAMES: readonly string[] = [...CHANGE_COLUMNS.map(({ name }) => name), 'valid_from', 'valid_to']
 
 /** A query on the engine for the current profiles, each once. */
@@ -58,9 +54,7 @@ WHERE before._hash IS DISTINCT FROM now._hash`,
   }
 }
 
-/**
- * A hash that depends only on the values that are not null, not on the number or order of columns.
- */
+/** A hash of the values that are not null, independent of the number and order of columns. */
 function hashOf(properties: readonly Column[]): string {
   const parts = properties
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))

@@ -1,10 +1,9 @@
 import { type EngineConnection, isDataError } from '../engine/engine.ts'
+import { NEWLINE } from '../scan/json-bytes.ts'
 import { partsOf } from '../spool/chunk-parts.ts'
 import { type Chunk, ChunkWriter, removeChunks, type SpoolDirectory } from '../spool/spool.ts'
 import type { DayRows } from '../time/day-tally.ts'
 import type { SpooledRows } from './spooled-rows.ts'
-
-const NEWLINE = 0x0a
 
 /** Whether the engine can read these files for a load. */
 type Probe = (paths: readonly string[]) => Promise<boolean>

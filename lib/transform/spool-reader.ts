@@ -76,10 +76,7 @@ export function readSpooled(lines: SpooledLines): string {
   return readNdjson(paths, columns, longestLine)
 }
 
-/**
- * A `read_json` of NDJSON files with lines of up to `longestLine` bytes. Columns are `name:
- * 'TYPE'`.
- */
+/** A `read_json` of lines of up to `longestLine` bytes. Columns are `name: 'TYPE'`. */
 export function readNdjson(paths: readonly string[], columns: readonly string[], longestLine: number): string {
   // Each thread's buffers are a multiple of this, so keep it as small as the lines allow.
   const objectBytes = Math.max(1 << 20, longestLine + 1024)

@@ -7,9 +7,7 @@ import type { Day } from '../time/days.ts'
 import type { EventClock } from '../time/event-time.ts'
 import type { LoadedRows } from './loaded-rows.ts'
 
-/**
- * Complete rows of one table in the spool, to be loaded in one commit, with their ledger details.
- */
+/** Spooled rows of one table, to be loaded in one commit, with their ledger details. */
 export interface SpooledRows {
   /** Their name in messages, such as `funnels of 2026-03-01`. */
   readonly name: string

@@ -5,7 +5,7 @@ import { parseAnswer, unknownForm } from '../streams/answer.ts'
 import type { Day } from '../time/days.ts'
 import { countsOf, type EventCounts } from './compare.ts'
 
-/** Bytes of names in one request: they go into its address, for which servers allow about 8 KB. */
+/** The most bytes of names in one request: servers accept URLs of about 8 KB. */
 const NAMES_BYTES_MAX = 6000
 
 const Counts = z.object({ data: z.object({ values: z.record(z.string(), z.record(z.string(), z.number())) }) })
@@ -17,7 +17,7 @@ interface Span {
 
 /**
  * The number of events by name and day as Mixpanel's reports count them: each event once, by days
- * of the project's zone. Takes a request for about a hundred names.
+ * of the project's zone. Each request takes about a hundred names.
  */
 export async function mixpanelCounts(
   requester: Pick<Requester, 'ask'>,
@@ -40,7 +40,7 @@ export async function mixpanelCounts(
     }
     const { data } = await requester.ask(request, countsIn, signal)
     for (const [event, byDay] of Object.entries(data.values)) {
-      // A name without any event is answered for, too.
+      // A name without events also has a count.
       rows.push([span.firstDay, event, 0])
       for (const [day, count] of Object.entries(byDay)) rows.push([day.slice(0, 10), event, count])
     }
@@ -48,18 +48,18 @@ export async function mixpanelCounts(
   return countsOf(rows)
 }
 
-/** Names in lists that take at most so many bytes in an address, each name in one of them. */
+/** Splits names into batches of at most `bytesMax` bytes in a URL. */
 export function batchesOf(names: readonly string[], bytesMax: number): readonly (readonly string[])[] {
   const batches: string[][] = []
   let bytes = 0
   for (const name of names) {
     const size = encodeURIComponent(JSON.stringify(name)).length + 3
-    const open = batches.at(-1)
-    if (open === undefined || bytes + size > bytesMax) {
+    const batch = batches.at(-1)
+    if (batch === undefined || bytes + size > bytesMax) {
       batches.push([name])
       bytes = size
     } else {
-      open.push(name)
+      batch.push(name)
       bytes += size
     }
   }
@@ -67,7 +67,7 @@ export function batchesOf(names: readonly string[], bytesMax: number): readonly 
 }
 
 function countsIn(body: Buffer): z.output<typeof Counts> {
-  const what = 'The counts of events'
+  const what = 'The list of event counts'
   const counts = Counts.safeParse(parseAnswer(body, what))
   if (!counts.success) throw unknownForm(what)
   return counts.data

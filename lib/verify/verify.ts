@@ -16,10 +16,10 @@ import { comparableDays, exportDaysOf } from './export-days.ts'
 import { mixpanelCounts } from './mixpanel-counts.ts'
 import { warehouseCounts } from './warehouse-counts.ts'
 
-/** Days that are compared where the settings name none. */
+/** How many days are compared by default. */
 const DAYS = 30
 
-/** What was compared, and what differs. */
+/** The result of `mixload verify`. */
 export interface VerifyResult extends Comparison {
   /** The days that were compared, in the project's zone. */
   readonly days: readonly Day[]
@@ -27,9 +27,9 @@ export interface VerifyResult extends Comparison {
 }
 
 /**
- * Compares the events of each day and name in `export_latest` with the counts of Mixpanel's reports.
+ * Compares the event counts of `export_latest`, by day and name, with those of Mixpanel's reports.
  * `tolerance`: the share, from 0 to 1, by which a count may differ from Mixpanel's.
- * @throws MixloadError CONFIG_INVALID if there are no whole days, or the destination runs no queries.
+ * @throws MixloadError CONFIG_INVALID without complete days, or if the destination runs no queries.
  */
 export async function verifyCounts(session: Session, tolerance: number): Promise<VerifyResult> {
   const { settings, onProgress, signal } = session
@@ -42,7 +42,7 @@ export async function verifyCounts(session: Session, tolerance: number): Promise
   if (!destination.capabilities.queries) {
     throw new MixloadError(
       'CONFIG_INVALID',
-      `${destination.description} cannot be asked for counts: it answers no queries. Name another --destination.`,
+      `${destination.description} cannot be verified, because it cannot run queries. Use another --destination.`,
     )
   }
   await destination.openToRead(signal)
@@ -52,7 +52,7 @@ export async function verifyCounts(session: Session, tolerance: number): Promise
   if (firstDay === undefined || lastDay === undefined) {
     throw new MixloadError(
       'CONFIG_INVALID',
-      'The ledger has no whole days here, so there is nothing to compare. Run mixload backfill first.',
+      'There is nothing to compare: the ledger has no complete days in this period. Run mixload backfill first.',
     )
   }
   await using budgets = createBudgets(settings, onProgress)
@@ -64,7 +64,7 @@ export async function verifyCounts(session: Session, tolerance: number): Promise
   return { ...compareCounts(existing, mixpanel, days, tolerance), days, requests: requester.requests }
 }
 
-/** The names of the warehouse, and those that Mixpanel lists. */
+/** The event names in the warehouse and those that Mixpanel lists. */
 async function allNames(
   requester: Requester,
   span: { readonly firstDay: Day; readonly lastDay: Day },
@@ -73,7 +73,7 @@ async function allNames(
 ): Promise<readonly string[]> {
   const listed = await requester.ask(eventNamesRequest(span), eventNamesIn, signal)
   if (listed.length >= EVENT_NAMES_MAX) {
-    const message = `Mixpanel lists at most ${EVENT_NAMES_MAX} event names. Events that neither it nor the warehouse names are not compared.`
+    const message = `Mixpanel lists at most ${EVENT_NAMES_MAX} event names. Events whose names are neither there nor in the warehouse are not compared.`
     onProgress({ kind: 'warning', message })
   }
   return [...new Set([...existing, ...listed])].sort()
@@ -86,7 +86,7 @@ async function chosenDays(settings: Settings, destination: Warehouse, clock: Day
   return comparableDays(whole, settings.from ?? addDays(last, 1 - DAYS), last, clock)
 }
 
-/** Reads the days that differ again, and replaces them. */
+/** Reads the days with differences again and replaces them. */
 export async function repairDays(
   session: Session,
   { differences }: Comparison,

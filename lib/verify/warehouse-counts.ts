@@ -8,15 +8,15 @@ import { countsOf, type EventCounts } from './compare.ts'
 const Row = z.object({ day: z.string(), event: z.string(), count: z.coerce.number() })
 
 /**
- * The events of `export_latest` by name and day, days being those of the project's zone.
- * @throws MixloadError CONFIG_INVALID where the destination can't be asked.
+ * The number of events in `export_latest` by name and day of the project's zone. @throws
+ * MixloadError CONFIG_INVALID if the destination cannot run queries.
  */
 export async function warehouseCounts(
   destination: Warehouse,
   span: { readonly firstDay: Day; readonly lastDay: Day; readonly zone: string },
   signal: AbortSignal,
 ): Promise<EventCounts> {
-  // A day in any zone lies within a day before and after the same day in UTC.
+  // A day in any zone lies within one day before and after the same UTC day.
   const moment = (day: Day) => quoteText(`${day} 00:00:00+00`)
   const sql = sqlText(destination.capabilities.dialect, 'event_counts', {
     table: destination.pathInViews('export_latest'),

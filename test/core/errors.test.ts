@@ -29,7 +29,7 @@ describe('the message of what was thrown', () => {
     )
   })
 
-  it('is the text of what is no error', () => {
+  it('is the text of a value that is not an error', () => {
     for (const thrown of ['gone', 7, undefined]) expect(messageOf(thrown)).toBe(String(thrown))
   })
 })

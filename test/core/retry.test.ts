@@ -26,16 +26,16 @@ const TIMER_MAX = 2 ** 31 - 1
 /** Makes these failures one after the other, and then succeeds. */
 async function run(failures: readonly unknown[], policy: RetryPolicy = POLICY, signal = new AbortController().signal) {
   let attempts = 0
-  const told: (readonly [ErrorCode, number])[] = []
+  const reported: (readonly [ErrorCode, number])[] = []
   const attempt = async () => {
     const at = attempts++
     if (at < failures.length) throw failures[at]
     return 'done'
   }
-  const outcome = await retrying(policy, signal, attempt, ({ code }, ms) => told.push([code, ms])).catch(
+  const outcome = await retrying(policy, signal, attempt, ({ code }, ms) => reported.push([code, ms])).catch(
     (error: unknown) => ({ error }),
   )
-  return { outcome, attempts, told }
+  return { outcome, attempts, reported }
 }
 
 const failure = (code: ErrorCode, retryAfterMs?: number) =>
@@ -43,7 +43,7 @@ const failure = (code: ErrorCode, retryAfterMs?: number) =>
 
 describe('an attempt that fails', () => {
   it('is not made again when it succeeds', async () => {
-    expect(await run([])).toEqual({ outcome: 'done', attempts: 1, told: [] })
+    expect(await run([])).toEqual({ outcome: 'done', attempts: 1, reported: [] })
   })
 
   it('is made again as often as its code allows, and then fails with its last error', async () => {
@@ -56,12 +56,12 @@ describe('an attempt that fails', () => {
   it('is made again only for codes that may be and that are listed, each counted on its own', async () => {
     const codes = fc.constantFrom(...(Object.keys(ERROR_CODES) as ErrorCode[]))
     const listed = fc.dictionary(codes, fc.nat(3)) as fc.Arbitrary<Partial<Record<ErrorCode, number>>>
-    const some = fc.array(
+    const failingCodes = fc.array(
       fc.oneof(codes, fc.constantFrom<ErrorCode>('NETWORK_FAILED', 'SERVER_FAILED', 'RATE_LIMITED')),
       { maxLength: 8 },
     )
     await fc.assert(
-      fc.asyncProperty(some, listed, async (failing, retries) => {
+      fc.asyncProperty(failingCodes, listed, async (failing, retries) => {
         const left = new Map<ErrorCode, number>()
         const last = failing.findIndex((code) => {
           const count = (left.get(code) ?? 0) + 1
@@ -69,17 +69,17 @@ describe('an attempt that fails', () => {
           return !ERROR_CODES[code].retry || count > (retries[code] ?? 0)
         })
         const failures = failing.map((code) => failure(code))
-        const { outcome, attempts, told } = await run(failures, { ...POLICY, retries })
+        const { outcome, attempts, reported } = await run(failures, { ...POLICY, retries })
         expect(outcome).toEqual(last < 0 ? 'done' : { error: failures[last] })
         expect(attempts).toBe(last < 0 ? failing.length + 1 : last + 1)
-        expect(told.map(([code]) => code)).toEqual(failing.slice(0, last < 0 ? undefined : last))
+        expect(reported.map(([code]) => code)).toEqual(failing.slice(0, last < 0 ? undefined : last))
       }),
     )
   })
 
   it('with an error that is none of ours fails at once, as it is', async () => {
     for (const error of [new Error('x'), new TypeError('fetch failed')]) {
-      expect(await run([error])).toEqual({ outcome: { error }, attempts: 1, told: [] })
+      expect(await run([error])).toEqual({ outcome: { error }, attempts: 1, reported: [] })
     }
   })
 })
@@ -87,24 +87,28 @@ describe('an attempt that fails', () => {
 describe('the wait before the next attempt', () => {
   it('doubles, up to the most, and is at most a tenth longer', async () => {
     const policy = { ...POLICY, retries: { SERVER_FAILED: 7 } }
-    const { told } = await run(
+    const { reported } = await run(
       Array.from({ length: 7 }, () => failure('SERVER_FAILED')),
       policy,
     )
     for (const [at, least] of [100, 200, 400, 800, 1000, 1000, 1000].entries()) {
-      expect(told[at]?.[1]).toBeGreaterThanOrEqual(least)
-      expect(told[at]?.[1]).toBeLessThanOrEqual(least * 1.1)
+      expect(reported[at]?.[1]).toBeGreaterThanOrEqual(least)
+      expect(reported[at]?.[1]).toBeLessThanOrEqual(least * 1.1)
     }
-    expect(waits.filter((ms) => ms > 0)).toEqual(told.map(([, ms]) => ms))
+    expect(waits.filter((ms) => ms > 0)).toEqual(reported.map(([, ms]) => ms))
   })
 
   it('is the one that the server asked for, where it did, though it be longer or shorter', async () => {
-    const { told } = await run([failure('RATE_LIMITED', 90_000), failure('RATE_LIMITED', 1), failure('RATE_LIMITED')])
-    expect(told.slice(0, 2)).toEqual([
+    const { reported } = await run([
+      failure('RATE_LIMITED', 90_000),
+      failure('RATE_LIMITED', 1),
+      failure('RATE_LIMITED'),
+    ])
+    expect(reported.slice(0, 2)).toEqual([
       ['RATE_LIMITED', 90_000],
       ['RATE_LIMITED', 1],
     ])
-    expect(told[2]?.[1]).toBeGreaterThanOrEqual(400)
+    expect(reported[2]?.[1]).toBeGreaterThanOrEqual(400)
     expect(waits).toContain(90_000)
   })
 

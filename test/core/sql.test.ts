@@ -34,14 +34,14 @@ const hostile = fc.oneof(
     ':a',
   ),
 )
-const text = hostile.filter((one) => !one.includes('\0'))
+const text = hostile.filter((value) => !value.includes('\0'))
 
 describe('quoting', () => {
-  it('a name gives back that very name, as a column of the engine', async () => {
+  it('a quoted name is the name of the column in the engine', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(
-          text.filter((one) => one !== ''),
+          text.filter((name) => name !== ''),
           { minLength: 1, maxLength: 10 },
         ),
         async (names) => {
@@ -54,7 +54,7 @@ describe('quoting', () => {
     )
   })
 
-  it('a text gives back that very text, as a value of the engine', async () => {
+  it('a quoted text is the value in the engine', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(text, { minLength: 1, maxLength: 10 }), async (texts) => {
         const result = await connection.runAndReadAll(`SELECT ${texts.map(quoteText).join(', ')}`)

@@ -206,7 +206,7 @@ describe.each<[string, NewDbtWarehouse]>([
 })
 
 describe('mixload views --shape fivetran', () => {
-  it('says that there is nothing to look at yet, and that times are UTC where it is told no zone', async () => {
+  it('reports that there is nothing to view yet, and that times are UTC without a zone', async () => {
     await using place = await Workplace.create()
     const views = ['views', '--shape', 'fivetran']
     expect(await place.run(views)).toMatchObject({ code: 2, stderr: expect.stringContaining('mixload backfill') })

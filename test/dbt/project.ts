@@ -14,8 +14,8 @@ export const MODELS = 'analytics'
 export interface DbtProject {
   readonly directory: string
   /**
-   * Runs `dbt ARGS` and gives what it printed. Warnings are errors. @throws where it fails, with
-   * what it printed.
+   * Runs `dbt ARGS` and returns its output. Warnings are errors. @throws where it fails, with what
+   * it printed.
    */
   dbt(...args: readonly string[]): Promise<string>
 }

@@ -112,7 +112,7 @@ export async function expectStrangeModels(strange: StrangePlace): Promise<void> 
   expect(await everything(warehouse, names)).toEqual(expected(first, names))
   const counted = await warehouse.query(`SELECT count(*) AS n, count(DISTINCT event_id) AS ids FROM ${MODELS}.events`)
   const [latest] = await warehouse.query(`SELECT count(*) AS n FROM ${quoted}.export_latest`)
-  // By Mixpanel's rule events without an id are told apart by name, time and person.
+  // By Mixpanel's rule events without an id are distinguished by name, time and person.
   expect(latest).toEqual({ n: `${first.length - 3}` })
   // Of two that agree in all that decides it is always the same one.
   const isOne = "event = 'No id' AND mp_insert_id IS NULL"

@@ -8,7 +8,7 @@ const DAY = '2026-08-01'
 const COUNTS = `SELECT (SELECT count(*) FROM ours.events) AS events, (SELECT count(*) FROM ours.latest) AS latest,
   (SELECT count(*) FROM ours.compatible) AS compatible, (SELECT count(*) FROM ours.cohorts) AS cohorts`
 
-it('users’ views on Postgres live through new properties, conflicts, replaced days and whole tables anew, under readers', async () => {
+it('users’ views on Postgres survive new properties, conflicts, replaced days and replaced tables, while they are read', async () => {
   await using place = await Workplace.create()
   await using database = await newDatabase()
   const run = async (...args: readonly string[]) => {

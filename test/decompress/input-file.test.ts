@@ -63,10 +63,10 @@ describe('a file that is read', () => {
 
   it('is never taken for whole when it is gzip or zstd cut off within a member or a frame', async () => {
     const content = Buffer.from(`{"event":"E"}\n`.repeat(20))
-    const other = Buffer.from(`{"event":"F"}\n`.repeat(20))
+    const second = Buffer.from(`{"event":"F"}\n`.repeat(20))
     for (const kind of ['gzip', 'zstd'] as const) {
       const first = PACKINGS[kind](content)
-      const both = Buffer.concat([first, PACKINGS[kind](other)])
+      const both = Buffer.concat([first, PACKINGS[kind](second)])
       for (let length = 4; length < both.length; length++) {
         const input = new InputFile(inBlocks(both.subarray(0, length), 65_536), signal)
         if (length === first.length) expect((await contentOf(input)).equals(content)).toBe(true)
@@ -108,8 +108,7 @@ describe('a file that is read', () => {
 })
 
 /**
- * zstd checks its data only where it was told to when compression; the command line tool does so by
- * default.
+ * zstd only adds a checksum if requested. The command line tool does so by default.
  */
 const CHECKSUM = { params: { [constants.ZSTD_c_checksumFlag]: 1 } }
 

@@ -96,7 +96,7 @@ describe('the limits of a destination', () => {
     const source = extractor({ daysPerLoadMax: 2 })
     const many = await fileOf('many', [NOON, NOON + 1, NOON + DAY_MS, NOON - DAY_MS])
     const failure = await expectFailure(source.extract(many, signal), 'FILE_REFUSED')
-    expect(failure.message).toContain('of 3 days')
+    expect(failure.message).toContain('from 3 days')
     await expectFailure(source.extract(await fileOf('undated', [NOON, null, NOON + DAY_MS]), signal), 'FILE_REFUSED')
     await loadIdOf(source, await fileOf('few', [NOON, NOON + 1, NOON + DAY_MS]))
   })

@@ -18,9 +18,9 @@ describe('keys that were seen', () => {
       maxLength: 12,
     })
     fc.assert(
-      fc.property(keys, (some) => {
-        fc.pre(new Set(some).size < some.length)
-        expect(areDistinct(some)).toBe(false)
+      fc.property(keys, (repeating) => {
+        fc.pre(new Set(repeating).size < repeating.length)
+        expect(areDistinct(repeating)).toBe(false)
       }),
       { numRuns: runs(300) },
     )

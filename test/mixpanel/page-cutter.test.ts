@@ -31,7 +31,7 @@ const body = fc.oneof(
   fc.constantFrom('{"error":"no such session"}', '{"results":[{"$distinct_id":"a"', '<html>', ''),
 )
 
-it('gives each page, and each failure, as cutting here does, also where the memory of a page is used again', async () => {
+it('returns the same pages and failures as this thread would, also when memory is reused', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(body, { minLength: 1, maxLength: 8 }), async (bodies) => {
       await using cutter = new PageCutter()

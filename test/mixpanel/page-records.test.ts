@@ -57,7 +57,7 @@ const linesOf = (lines: Buffer) => lines.toString().split('\n').slice(0, -1)
 const compact = (line: string) => line.replace(/("(?:[^"\\]|\\.)*")|\s+/g, (_, kept) => kept ?? '')
 
 describe('a page of profiles', () => {
-  it('becomes a line a profile, each with its id, its properties and all else to the byte', () => {
+  it('becomes one line per profile, with id, properties and everything else unchanged', () => {
     fc.assert(
       fc.property(fc.array(profile, { maxLength: 6 }), envelope, fc.nat(9), space, (profiles, around, at, blank) => {
         const body = spaced(pageOf(profiles.map(sentOf), around, at), blank)
@@ -66,8 +66,8 @@ describe('a page of profiles', () => {
         expect(page.envelope).toEqual(JSON.parse(JSON.stringify(around)))
         const lines = linesOf(page.lines)
         expect(lines.length).toBe(profiles.length)
-        for (const [index, one] of profiles.entries()) {
-          const read = { ...one, id: { ...one.id, sent: one.id.read } }
+        for (const [index, profile] of profiles.entries()) {
+          const read = { ...profile, id: { ...profile.id, sent: profile.id.read } }
           expect(compact(lines[index] ?? '')).toBe(compact(Buffer.from(sentOf(read)).toString()))
         }
       }),

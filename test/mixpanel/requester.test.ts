@@ -23,18 +23,18 @@ let client: MixpanelClient
 let budget: RequestBudget
 let answer: (request: Received, response: ServerResponse) => void
 let received: Received[]
-let told: ProgressEvent[]
+let progress: ProgressEvent[]
 
 beforeEach(async () => {
   received = []
-  told = []
+  progress = []
   server = createServer(async (request: IncomingMessage, response) => {
     const parts: Buffer[] = []
     for await (const part of request) parts.push(part)
     const { method, url, headers } = request
-    const one = { method, url, type: headers['content-type'], body: Buffer.concat(parts).toString() }
-    received.push(one)
-    answer(one, response)
+    const entry = { method, url, type: headers['content-type'], body: Buffer.concat(parts).toString() }
+    received.push(entry)
+    answer(entry, response)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -60,7 +60,7 @@ function requester(atOnce = 0): Requester {
     client,
     budgets: { data: budget, app: budget },
     retry: { retries: { SERVER_FAILED: 3, RATE_LIMITED: 1 }, firstDelayMs: 1, delayMaxMs: 2 },
-    onProgress: (event) => told.push(event),
+    onProgress: (event) => progress.push(event),
   })
 }
 
@@ -73,15 +73,15 @@ const REQUEST = {
 const { signal } = new AbortController()
 
 describe('a requester', () => {
-  it('sends a form by POST, gives the whole body, and counts', async () => {
+  it('sends a form by POST, returns the whole body, and counts', async () => {
     answer = (_, response) => response.end('{"results":[]}')
-    const one = requester()
-    expect(await one.ask(REQUEST, String, signal)).toBe('{"results":[]}')
+    const sender = requester()
+    expect(await sender.ask(REQUEST, String, signal)).toBe('{"results":[]}')
     const [request] = received
     expect(request).toMatchObject({ method: 'POST', type: 'application/x-www-form-urlencoded' })
     expect(request?.url).toBe('/api/query/engage?project_id=12')
     expect(Object.fromEntries(new URLSearchParams(request?.body))).toEqual(REQUEST.form)
-    expect(one).toMatchObject({ requests: 1, bytes: 14 })
+    expect(sender).toMatchObject({ requests: 1, bytes: 14 })
   })
 
   it('sends no body without a form', async () => {
@@ -95,10 +95,10 @@ describe('a requester', () => {
       response.statusCode = received.length < 3 ? 503 : 200
       response.end('[1]')
     }
-    const one = requester()
-    await one.ask(REQUEST, String, signal)
-    expect(one).toMatchObject({ requests: 3, bytes: 3 })
-    expect(told.map(({ kind }) => kind)).toEqual(['retry', 'retry'])
+    const sender = requester()
+    await sender.ask(REQUEST, String, signal)
+    expect(sender).toMatchObject({ requests: 3, bytes: 3 })
+    expect(progress.map(({ kind }) => kind)).toEqual(['retry', 'retry'])
   })
 
   it.each([
@@ -123,17 +123,17 @@ describe('a requester', () => {
     const bodies = ['{"error":"Query rate limit exceeded"}', '<html>', '{"error":"Timeout Error."}', '[1', '[1]']
     answer = (_, response) => response.end(bodies[received.length - 1])
     const read = (body: Buffer) => parseAnswer(body, 'The answer')
-    const one = requester()
-    expect(await one.ask(REQUEST, read, signal)).toEqual([1])
-    expect(one.requests).toBe(bodies.length)
+    const sender = requester()
+    expect(await sender.ask(REQUEST, read, signal)).toEqual([1])
+    expect(sender.requests).toBe(bodies.length)
   })
 
   it('asks no more than twice again for an answer that cannot be read', async () => {
     answer = (_, response) => response.end('<html>')
-    const one = requester()
-    const answered = one.ask(REQUEST, (body) => parseAnswer(body, 'The answer'), signal)
+    const sender = requester()
+    const answered = sender.ask(REQUEST, (body) => parseAnswer(body, 'The answer'), signal)
     await expect(answered).rejects.toMatchObject({ code: 'BODY_UNREADABLE' })
-    expect(one.requests).toBe(3)
+    expect(sender.requests).toBe(3)
   })
 
   it('says what failed with the form, but neither secrets nor the session', async () => {
@@ -148,7 +148,7 @@ describe('a requester', () => {
     expect(message).not.toMatch(/hidden|very-secret/)
   })
 
-  it('never has more requests under way than may be at once, and gives each place back, whatever came of it', async () => {
+  it('never exceeds the limit of concurrent requests, and releases each slot after success or failure', async () => {
     let running = 0
     let most = 0
     const waiting: (() => void)[] = []
@@ -164,8 +164,8 @@ describe('a requester', () => {
       if (count > 1) waiting.shift()?.()
       if (count === 7) waiting.shift()?.()
     }
-    const one = requester(2)
-    const all = await Promise.allSettled(Array.from({ length: 7 }, () => one.ask(REQUEST, String, signal)))
+    const sender = requester(2)
+    const all = await Promise.allSettled(Array.from({ length: 7 }, () => sender.ask(REQUEST, String, signal)))
     expect(all.filter(({ status }) => status === 'rejected').length).toBe(2)
     expect(most).toBe(2)
     await budget[Symbol.asyncDispose]()

@@ -49,7 +49,7 @@ describe('what an answer that is not 200 means', () => {
     expect(refuse(status, body).code).toBe(code)
   })
 
-  it('is told in the same way in any case that the text is in', () => {
+  it('is recognized whatever the case of its text', () => {
     expect(refuse(400, 'TO_DATE CANNOT BE LATER THAN TODAY').code).toBe('DAY_IN_FUTURE')
     expect(refuse(400, 'unable to Authenticate Request').code).toBe('CREDENTIALS_REFUSED')
   })
@@ -129,7 +129,7 @@ describe('Retry-After', () => {
     },
   )
 
-  it('that is no number of seconds counts for nothing, though JavaScript makes a number of it', () => {
+  it('that is not a number of seconds is ignored, although JavaScript can convert it', () => {
     expect(retryAfterMilliseconds('Infinity', now)).toBeUndefined()
     expect(retryAfterMilliseconds('0x10', now)).toBeUndefined()
     expect(retryAfterMilliseconds('gone till 2099', now)).toBeUndefined()

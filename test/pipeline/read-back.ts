@@ -23,9 +23,9 @@ export class PropertyReader {
     const name = storableName(property)
     const exact = this.#fromOverflow(row, name)
     if (exact !== null) return exact
-    const column = this.#columns.find((one) => one.property === name && one.role !== 'companion')
+    const column = this.#columns.find(({ property, role }) => property === name && role !== 'companion')
     if (column === undefined) return null
-    const companion = this.#columns.find((one) => one.owner === column.name)
+    const companion = this.#columns.find((candidate) => candidate.owner === column.name)
     const misfit = companion === undefined ? null : row[companion.name]
     if (misfit !== null && misfit !== undefined) return { text: String(misfit) }
     const value = row[column.name]
@@ -49,7 +49,7 @@ export class PropertyReader {
     if (more === null || more === undefined) return null
     const parsed = parseExact(String(more))
     if (parsed === null || typeof parsed !== 'object' || !('object' in parsed))
-      throw new TypeError('_more is no object')
+      throw new TypeError('_more is not an object')
     const entry = parsed.object.findLast(([key]) => key === name)
     return entry === undefined ? null : { canonical: canonical(entry[1]) }
   }

@@ -152,7 +152,7 @@ afterAll(async () => {
 })
 
 /**
- * Loads bodies, each as a slice of its own, into an empty database in memory, and gives what is
+ * Loads bodies, each as a slice of its own, into an empty database in memory, and returns what is
  * then there.
  */
 async function loadAll(
@@ -221,10 +221,10 @@ describe('what goes in can be read back', () => {
           expect(columns.length).toBeLessThanOrEqual(columnsMax)
           const reader = new PropertyReader(columns)
           for (const { id, properties, event } of sent) {
-            const row = rows.find((one) => one.distinct_id === id)
+            const row = rows.find(({ distinct_id }) => distinct_id === id)
             if (row === undefined) throw new Error(`${id} is not there`)
             if (event !== '"\\ud83d"') expect(row.event).toBe(JSON.parse(event))
-            else if (columns.some((one) => one.name === 'event__text')) expect(row.event__text).toBe(event)
+            else if (columns.some(({ name }) => name === 'event__text')) expect(row.event__text).toBe(event)
             else expect(JSON.parse(String(row._more))['../event']).toBe(event)
             const last = new Map(properties.map(([key, value]) => [JSON.parse(key) as string, value]))
             for (const [property, value] of last) {

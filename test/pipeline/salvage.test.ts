@@ -26,13 +26,13 @@ async function loaderOf(memoryLimit: string) {
   const destination = new Warehouse(memory, { engine })
   await destination.open(new AbortController().signal)
   const registry = new ColumnRegistry(EXPORT_COLUMNS, PLAIN_RULES)
-  const told: string[] = []
-  const input = eventInput(registry, spool, engine, (message) => told.push(message))
+  const warnings: string[] = []
+  const input = eventInput(registry, spool, engine, (message) => warnings.push(message))
   const loader = eventLoader(input, destination, [])
   return {
     engine,
     memory,
-    told,
+    warnings,
     load: (rows: SpooledRows) => loader.load(rows, DAY, new AbortController().signal),
     async spooled(lines: readonly string[]): Promise<SpooledRows> {
       return (await new BodySpooler(spool, input).spool(DAY, Buffer.from(lines.join('')))).tables[0]
@@ -50,7 +50,7 @@ const LINES = Array.from(
   (_, at) => `{"event":"E","properties":{"time":${1785758400000 + at},"a":${at}}}\n`,
 )
 
-it('sets aside just the lines that the engine refuses, and loads the others', async () => {
+it('rejects only the lines that the engine cannot read, and loads the others', async () => {
   await using place = await loaderOf('500MB')
   const spooled = await place.spooled(LINES)
   // What the scanner would never let through: a lone surrogate, and a text where the struct has a
@@ -61,10 +61,10 @@ it('sets aside just the lines that the engine refuses, and loads the others', as
   const record = await place.load({ ...spooled, summary: { ...summary, rows: summary.rows + bad.length } })
   expect(record).toMatchObject({ rowCount: 50, rejectCount: 2 })
   const numbers = place.memory.peek('export')?.rows.map(({ a }) => Number(a))
-  expect(numbers?.toSorted((one, other) => one - other)).toEqual(LINES.map((_, at) => at))
+  expect(numbers?.toSorted((a, b) => a - b)).toEqual(LINES.map((_, at) => at))
   const rejects = place.memory.peek('_mixload_rejects')?.rows.map(({ line }) => String(line))
   expect(rejects?.toSorted()).toEqual(bad.toSorted())
-  expect(place.told).toEqual([expect.stringContaining('cannot read 2 lines')])
+  expect(place.warnings).toEqual([expect.stringContaining('cannot read 2 lines')])
 })
 
 it('sets no line aside because the engine has no memory to read it', async () => {
@@ -74,7 +74,7 @@ it('sets no line aside because the engine has no memory to read it', async () =>
   await connection.run("SET memory_limit = '300KB'")
   const failure = await expectFailure(place.load(spooled), 'DESTINATION_FAILED')
   expect(messageOf(failure)).toContain('Out of Memory')
-  expect(place.told).toEqual([])
+  expect(place.warnings).toEqual([])
   await connection.run("SET memory_limit = '500MB'")
   connection.close()
   expect(await place.load(spooled)).toMatchObject({ rowCount: 50, rejectCount: 0 })

@@ -25,7 +25,7 @@ describe('a body that was cut', () => {
     const ends = new Map([[0, 0]])
     let at = 0
     for (const [index, line] of lines.entries()) {
-      const events = lines.slice(0, index + 1).filter((one) => one !== '').length
+      const events = lines.slice(0, index + 1).filter((line) => line !== '').length
       for (let end = at + Buffer.byteLength(line.trimEnd()); end <= at + Buffer.byteLength(line) + 1; end++)
         ends.set(end, events)
       at += Buffer.byteLength(line) + 1
@@ -83,7 +83,7 @@ describe('a body that was cut', () => {
     }
   })
 
-  it('is refused when the announcement stands in the middle', async () => {
+  it('is refused when the announcement is in the middle', async () => {
     expect(await desk.failure(`${GOOD}export terminated early\n${GOOD}`)).toBe('BODY_TRUNCATED')
   })
 

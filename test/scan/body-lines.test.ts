@@ -58,7 +58,7 @@ describe('how a body is cut into lines', () => {
     expect(summary.rows).toBe(2)
   })
 
-  it('a byte order mark at the beginning is no part of the first line, however the blocks fall', async () => {
+  it('a byte order mark at the beginning is removed from the first line, wherever blocks end', async () => {
     for (const blockBytes of [65_536, 3, 2, 1]) {
       const { events, rejects } = await desk.read(`\ufeff${body(eventLine(1), eventLine(2))}`, blockBytes)
       expect([events, rejects], `in blocks of ${blockBytes}`).toEqual([body(eventLine(1), eventLine(2)), []])
@@ -110,7 +110,7 @@ describe('how a body is cut into lines', () => {
     ['only just, in small blocks', 1 << 20, 1],
     ['in one block', 64 << 20, 4 << 20],
   ])(
-    'a line that is too long, %s, is set aside with its beginning, and its neighbours are kept',
+    'a line that is too long, %s, is rejected with its beginning, and its neighbours are kept',
     async (_, blockBytes, more) => {
       const long = eventLine(2, `,"note":"${'x'.repeat(LINE_BYTES_MAX + more)}"`)
       const { events, rejects, summary } = await desk.read(body(eventLine(1), long, eventLine(3)), blockBytes)

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import { ColumnRegistry } from '../../lib/columns/registry.ts'
 import { MixloadError } from '../../lib/core/errors.ts'
-import { type BodySummary, readBody } from '../../lib/scan/body-reader.ts'
+import { BodyReader, type BodySummary } from '../../lib/scan/body-reader.ts'
 import { LineScanner } from '../../lib/scan/line-scanner.ts'
 import { LineWriter } from '../../lib/scan/line-writer.ts'
 import { type Chunk, ChunkWriter, removeChunks, SpoolDirectory } from '../../lib/spool/spool.ts'
@@ -60,7 +60,9 @@ export class BodyDesk implements AsyncDisposable {
     }
     try {
       const sinks = { scanner, writer, lines, rejects, identities, clock: eventClock(DAY, DAY) }
-      const summary = await readBody(blocksOf(bytes, blockBytes), sinks)
+      const reader = new BodyReader(sinks)
+      for await (const block of blocksOf(bytes, blockBytes)) await reader.take(block)
+      const summary = await reader.end()
       const eventText = await contentOf(await lines.finish())
       const rejectText = await contentOf(await rejects.finish())
       const rejected = rejectText.split('\n').slice(0, -1)

@@ -11,7 +11,7 @@ afterAll(() => desk[Symbol.asyncDispose]())
 const FIRST = `${eventLine(1)}\n`
 const LAST = `${eventLine(9)}\n`
 
-describe('a line that is no event', () => {
+describe('a line that is not an event', () => {
   it.each([
     ['[]', 'not a JSON object'],
     ['[{"event":"e","properties":{}}]', 'not a JSON object'],
@@ -32,7 +32,7 @@ describe('a line that is no event', () => {
       `{"event":"e","properties":{${Array.from({ length: 65_537 }, (_, at) => `"p${at}":1`).join()}}}`,
       /^more than 65536 properties$/,
     ],
-  ])('%.60s is set aside with its reason, and does not count as damaged', async (line, reason) => {
+  ])('%.60s is rejected with its reason, and does not count as damaged', async (line, reason) => {
     const { events, rejects, summary } = await desk.read(`${FIRST}${line}\n${LAST}`)
     expect(events).toBe(FIRST + LAST)
     expect(rejects).toEqual([{ reason: typeof reason === 'string' ? reason : expect.stringMatching(reason), line }])
@@ -53,13 +53,13 @@ describe('a line that is no event', () => {
     expect(summary).toMatchObject({ rows: 2, rejects: 1, damaged: 1 })
   })
 
-  it('both halves of an event that was broken over two lines are set aside', async () => {
+  it('both halves of an event that was broken over two lines are rejected', async () => {
     const { rejects, summary } = await desk.read(`${FIRST}{"event":"e","pro\nperties":{}}\n${LAST}`)
     expect(rejects.map(({ line }) => line)).toEqual(['{"event":"e","pro', 'perties":{}}'])
     expect(summary).toMatchObject({ rows: 2, rejects: 2, damaged: 2 })
   })
 
-  it('a line that is not UTF-8 is set aside in base64, and the lines around it are kept', async () => {
+  it('a line that is not UTF-8 is rejected in base64, and the lines around it are kept', async () => {
     const bad = Buffer.from('{"event":"caf\xe9","properties":{}}', 'latin1')
     const body = Buffer.concat([Buffer.from(FIRST), bad, Buffer.from(`\n${LAST}`)])
     const { events, rejects, summary } = await desk.read(body)
@@ -88,7 +88,7 @@ describe('a line that is no event', () => {
   })
 })
 
-describe('a body that is no export', () => {
+describe('a body that is not an export', () => {
   it.each(['<html>\n<body>502 Bad Gateway</body>\n</html>\n', 'oops\n', '\n\nupstream connect error\n'])(
     '%j is unreadable',
     async (body) => {

@@ -5,7 +5,7 @@ export interface Spelled {
   readonly text: string
   /** A lone surrogate or NUL is in it somewhere. */
   readonly lone: boolean
-  /** A number that neither a 64-bit integer nor a double gives back is in it somewhere. */
+  /** It contains a number that neither a 64-bit integer nor a double holds exactly. */
   readonly precise: boolean
 }
 
@@ -28,14 +28,14 @@ const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
 /** A decimal literal as an exact fraction. */
 function fraction(literal: string): readonly [bigint, bigint] {
   const match = DECIMAL.exec(literal)
-  if (match === null) throw new SyntaxError(`${literal} is no number`)
+  if (match === null) throw new SyntaxError(`${literal} is not a number`)
   const [, sign, whole = '', decimals = '', exponent = '0'] = match
   const power = BigInt(exponent) - BigInt(decimals.length)
   const digits = BigInt(`${whole}${decimals}`) * (sign === '-' ? -1n : 1n)
   return power < 0n ? [digits, 10n ** -power] : [digits * 10n ** power, 1n]
 }
 
-/** Whether reading the literal as a double and writing that down gives the same number. */
+/** Whether the literal survives conversion to a double and back. */
 export function survivesDouble(literal: string): boolean {
   const value = Number(literal)
   if (!Number.isFinite(value)) return false
@@ -121,8 +121,8 @@ const oddPiece = fc.constantFrom(
   '{\\"event\\":',
 )
 
-const pieces = (...some: readonly fc.Arbitrary<string>[]) =>
-  fc.array(fc.oneof(...some), { maxLength: 5 }).map((all) => `"${all.join('')}"`)
+const pieces = (...arbitraries: readonly fc.Arbitrary<string>[]) =>
+  fc.array(fc.oneof(...arbitraries), { maxLength: 5 }).map((all) => `"${all.join('')}"`)
 
 /** Text literals: raw characters, every escape, halves of surrogate pairs. */
 const textLiteral = fc.oneof(
@@ -246,7 +246,7 @@ export const spelledLine: fc.Arbitrary<SpelledLine> = fc
     extras: fc.oneof(
       fc.constant<SpelledEntry[]>([]),
       fc.array(
-        entry.filter((one) => !isOwnKey(one)),
+        entry.filter((key) => !isOwnKey(key)),
         { maxLength: 2 },
       ),
     ),

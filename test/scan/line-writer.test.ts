@@ -104,7 +104,7 @@ describe('a line in the spool', () => {
     )
   })
 
-  it('holds only values whose keys are among the fields that the engine is told of, and fields have one key each', () => {
+  it('has only values whose keys are among the fields, and each field has one key', () => {
     fc.assert(
       fc.property(lines, columnsMax, (sent, most) => {
         const desk = new Desk({ columnsMax: most })
@@ -129,7 +129,7 @@ describe('a line in the spool', () => {
     expect(scanned(desk.scanner, line)).toBe(LINE.plain)
   })
 
-  it('has the hash of what was sent where no insert id tells it from others', () => {
+  it('has the hash of the line if there is no insert id', () => {
     const desk = new Desk()
     const hashes = ['{"event":"e","properties":{"a":1}}', '{"event":"e","properties":{"a":2}}'].map(
       (line) => parsed(desk.spooled(line))._line,
@@ -202,7 +202,7 @@ describe('values that the columns do not take', () => {
     expect(desk.writer.ignoredValues).toBe(2)
   })
 
-  it('of a time that is no date are kept as text, wherever in the line the time stands', () => {
+  it('of a time that is not a date are kept as text, wherever the time is in the line', () => {
     for (const line of [
       '{"event":"e","properties":{"$insert_id":"1","time":1e300}}',
       '{"event":"e","time":1e300,"properties":{"$insert_id":"1"}}',
@@ -253,7 +253,7 @@ describe('slices', () => {
         const keyed = (all: typeof fields) =>
           all.map(({ key, form, column }) => `${form} ${column.name} ${key}`).toSorted()
         expect(keyed(desk.writer.fields())).toEqual(
-          expect.arrayContaining(keyed(fields).filter((one) => !one.startsWith('value'))),
+          expect.arrayContaining(keyed(fields).filter((field) => !field.startsWith('value'))),
         )
       }),
       { numRuns: runs(150) },

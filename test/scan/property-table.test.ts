@@ -41,7 +41,7 @@ describe('the table of properties', () => {
     )
   })
 
-  it('tells names apart whose hashes are equal', () => {
+  it('distinguishes names with equal hashes', () => {
     // 31 * 'a' + 'B' = 31 * 'b' + '#', so these collide in any number of repetitions.
     const names = ['aBaB', 'aBb#', 'b#aB', 'b#b#']
     expect(new Set(names.map((name) => hashOf(Buffer.from(name)))).size).toBe(1)

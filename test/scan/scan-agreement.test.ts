@@ -150,14 +150,11 @@ describe('the scanner and JSON.parse agree', () => {
     '{"event":"a","event":"b","properties":{}}',
     '{"event":"a","properties":{},"properties":1}',
     '{"event":"a","properties":{"x":1},"properties":{}}',
-  ])(
-    'but for event or properties that stand in a line twice: %s is refused whole, so that nothing of it is lost',
-    (line) => {
-      const scanner = new LineScanner()
-      expect(isAccepted(scanned(scanner, line))).toBe(false)
-      expect(scanner.hasRepeatedKey).toBe(true)
-    },
-  )
+  ])('but refuses a whole line in which event or properties appear twice, so that nothing is lost: %s', (line) => {
+    const scanner = new LineScanner()
+    expect(isAccepted(scanned(scanner, line))).toBe(false)
+    expect(scanner.hasRepeatedKey).toBe(true)
+  })
 
   it.each([
     '{"event":"a","properties":{}}}',
@@ -184,7 +181,7 @@ describe('the scanner and JSON.parse agree', () => {
     '\u00a0{"event":"a","properties":{}}',
     '{"event":"a","properties":{}} {"event":"a","properties":{}}',
     '{"event":"a"\u000b,"properties":{}}',
-  ])('that %s is no event', (line) => {
+  ])('that %s is not an event', (line) => {
     expect(isEventLine(line)).toBe(false)
     expect(scanned(new LineScanner(), line)).toBe(LINE.unreadable)
   })

@@ -48,7 +48,7 @@ describe('an answer', () => {
     expect(JSON.stringify(withIntegers({ id: '-007' }, ['id']))).toBe('{"id":-7}')
   })
 
-  it('that is no JSON is unreadable', async () => {
+  it('that is not JSON is unreadable', async () => {
     const failure = await failureOf(Promise.resolve().then(() => parse('<html>')))
     expect(failure).toMatchObject({ code: 'BODY_UNREADABLE', message: expect.stringContaining('<html>') })
   })

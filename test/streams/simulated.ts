@@ -13,7 +13,7 @@ export interface SimulatedProject extends AsyncDisposable {
   /** What was left out, and why. */
   leftOut(): readonly string[]
   /** Paths and queries of the requests since the last call. */
-  asked(): readonly string[]
+  requested(): readonly string[]
 }
 
 /** Its today is 31 August 2026. */
@@ -40,7 +40,7 @@ export async function simulatedProject(options: SimulatorOptions = {}): Promise<
       workshop.told.flatMap((event) =>
         event.kind === 'item-skipped' ? [`${event.name}: ${event.error.message}`] : [],
       ),
-    asked() {
+    requested() {
       const requests = simulator.requests.slice(seen)
       seen = simulator.requests.length
       return requests.map(({ method, path, query: { project_id: _, ...query } }) => {

@@ -88,7 +88,7 @@ async function contentsOf(harness: DestinationHarness): Promise<Readonly<Record<
         return Object.fromEntries(cells.map(([name, cell]) => [name, comparable(cell)]))
       })
       .map((row) => [[row.date, row.step, row.distinct_id].map(String).join(), row] as const)
-      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([, row]) => row)
   }
   return contents

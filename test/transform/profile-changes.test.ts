@@ -84,6 +84,6 @@ describe('changes of profiles', () => {
   })
 })
 
-function isSame(one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean {
-  return ['plan', 'City', 'x'].every((name) => one[name] === other[name])
+function isSame(left: Readonly<Record<string, string>>, right: Readonly<Record<string, string>>): boolean {
+  return ['plan', 'City', 'x'].every((name) => left[name] === right[name])
 }

@@ -10,8 +10,8 @@ import { WAREHOUSES } from '../cmd/warehouses.ts'
 
 const ZONE = 'America/New_York'
 /**
- * An event an hour over three days, in the middle of which clocks go forward in New York; each is
- * sent twice.
+ * One event per hour over three days, in the middle of which clocks go forward in New York; each
+ * is sent twice.
  */
 const EVENTS = Array.from({ length: 72 }, (_, hour) => ({
   event: hour % 3 === 0 ? "it's" : 'Seen',
