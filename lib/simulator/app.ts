@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { faultsSchema } from './faults/fault-schema.ts'
-import type { FaultQueue } from './faults/faults.ts'
+
+import { type FaultQueue, faultsSchema } from './faults/faults.ts'
 import { faultReply } from './http/fault-reply.ts'
 import {
   familyOf,

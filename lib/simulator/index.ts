@@ -32,7 +32,7 @@ export {
   isFailure,
   MixloadError,
 } from '../core/errors.ts'
-export type { Fault, FaultEffect, FaultMatch, FaultScope } from './faults/faults.ts'
+export type { Fault, FaultMatch } from './faults/faults.ts'
 export type { SimulatorCredentials } from './http/auth.ts'
 export type { RecordedRequest } from './http/request-log.ts'
 export { DEFAULT_CREDENTIALS, type SimulatorOptions } from './options.ts'

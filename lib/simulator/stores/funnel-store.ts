@@ -1,26 +1,28 @@
 import { z } from 'zod'
 import { dayNumber } from './clock.ts'
-import { loadNdjson } from './ndjson-file.ts'
+import { NumberedStore } from './numbered-store.ts'
 
-/** A step of a funnel: its event, and any other field of Mixpanel's response (`step_label`, `custom_event_id`, …). */
-export interface FunnelStep {
-  readonly event: string
-  readonly [field: string]: unknown
-}
+const stepSchema = z.looseObject({ event: z.string() })
+const figuresSchema = z.union([z.number(), z.looseObject({ count: z.number() })])
 
-/** How many users reached a step: a number, or fields that replace fields of the response or add to them. */
-export type StepFigures = number | { readonly count: number; readonly [field: string]: unknown }
+/** A step of a funnel: its event, and any other field of Mixpanel's response. */
+export type FunnelStep = z.infer<typeof stepSchema>
+
+/** How many users reached a step, or fields that replace or extend those of the response. */
+export type StepFigures = z.infer<typeof figuresSchema>
+
+const funnelSchema = z.object({
+  id: z.int(),
+  name: z.string(),
+  steps: z.array(z.union([z.string(), stepSchema])).readonly(),
+  /** The figures of each day, by `yyyy-mm-dd`. Other days have zeros. */
+  days: z.record(z.string(), z.array(figuresSchema).readonly()).optional(),
+  /** Whether the response has `$overall` among its days, which has been observed. */
+  overall: z.boolean().optional(),
+})
 
 /** A funnel to add, from a test or a file. */
-export interface FunnelInput {
-  readonly id: number
-  readonly name: string
-  readonly steps: readonly (string | FunnelStep)[]
-  /** The figures of each day, by `yyyy-mm-dd`. Other days have zeros. */
-  readonly days?: Readonly<Record<string, readonly StepFigures[]>> | undefined
-  /** Whether the response has `$overall` among its days, which has been observed. */
-  readonly overall?: boolean | undefined
-}
+export type FunnelInput = z.infer<typeof funnelSchema>
 
 /** A stored funnel. */
 export interface Funnel {
@@ -31,63 +33,33 @@ export interface Funnel {
   readonly overall: boolean
 }
 
-const stepFiguresSchema: z.ZodType<StepFigures> = z.union([z.number(), z.looseObject({ count: z.number() })])
-
-const funnelSchema: z.ZodType<FunnelInput> = z.object({
-  id: z.int(),
-  name: z.string(),
-  steps: z.array(z.union([z.string(), z.looseObject({ event: z.string() })])),
-  days: z.record(z.string(), z.array(stepFiguresSchema)).optional(),
-  overall: z.boolean().optional(),
-})
-
 /** The project's saved funnels. */
-export class FunnelStore {
-  readonly #funnels = new Map<number, Funnel & { readonly days: Map<number, readonly StepFigures[]> }>()
-
-  get size(): number {
-    return this.#funnels.size
+export class FunnelStore extends NumberedStore<FunnelInput, Funnel> {
+  constructor() {
+    super(funnelSchema)
   }
 
-  /** Adds a funnel, or replaces the one with the same id and all its days. */
-  set({ id, name, steps, days = {}, overall = false }: FunnelInput): void {
+  override set({ id, name, steps, days = {}, overall = false }: FunnelInput): void {
     const named = steps.map((step) => (typeof step === 'string' ? { event: step } : step))
-    this.#funnels.set(id, { id, name, steps: named, days: new Map(), overall })
+    this.items.set(id, { id, name, steps: named, days: new Map(), overall })
     for (const [day, figures] of Object.entries(days)) this.setDay(id, day, figures)
   }
 
   /**
-   * Sets the figures of a day. In Mixpanel, too, they change until the day's last conversion window has
-   * ended. Throws a RangeError if there is no such funnel or day.
+   * Sets the figures of a day. In Mixpanel, too, they change until the day's last conversion window
+   * has ended. Throws a RangeError if there is no such funnel or day.
    */
   setDay(id: number, day: string, figures: readonly StepFigures[]): void {
     const number = dayNumber(day)
-    const funnel = this.#funnels.get(id)
-    if (number === undefined || funnel === undefined)
+    const funnel = this.items.get(id)
+    if (number === undefined || funnel === undefined) {
       throw new RangeError(`There is no funnel ${id}, or ${day} is not a day.`)
-    funnel.days.set(number, figures)
+    }
+    this.items.set(id, { ...funnel, days: new Map([...funnel.days, [number, figures]]) })
   }
 
   /** Returns the figures of a day; undefined if it has zeros. */
   day(id: number, day: string): readonly StepFigures[] | undefined {
-    return this.#funnels.get(id)?.days.get(dayNumber(day) ?? Number.NaN)
-  }
-
-  /** Adds the funnels of a file, one {@link FunnelInput} per line, and returns their number. */
-  loadFile(path: string): Promise<number> {
-    return loadNdjson(path, funnelSchema, (funnel) => this.set(funnel))
-  }
-
-  get(id: number): Funnel | undefined {
-    return this.#funnels.get(id)
-  }
-
-  /** Returns whether the funnel existed. */
-  delete(id: number): boolean {
-    return this.#funnels.delete(id)
-  }
-
-  all(): readonly Funnel[] {
-    return [...this.#funnels.values()]
+    return this.get(id)?.days.get(dayNumber(day) ?? Number.NaN)
   }
 }
