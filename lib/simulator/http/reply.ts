@@ -17,6 +17,20 @@ export interface SimulatorEnvironment {
 /** The context that a route gets. */
 export type SimulatorContext = Context<SimulatorEnvironment>
 
+/** Returns the response to a request. */
+export type Route = (context: SimulatorContext) => Reply | Promise<Reply>
+
+/** A request that the query or the app family answers with an error body. */
+export class RouteError extends Error {
+  override readonly name = 'RouteError'
+  readonly status: number
+
+  constructor(error: string, status = 400) {
+    super(error)
+    this.status = status
+  }
+}
+
 /** A response before faults, compression and sending. */
 export interface Reply {
   readonly status: number
@@ -58,18 +72,18 @@ export function familyOf(path: string): Family {
   return /^\/(?:import|track|engage|groups)\b/.test(path) ? 'import' : 'query'
 }
 
-/** Returns a 429 in the form of the request's family. */
-export function rateLimited(context: SimulatorContext, counts: RateLimitCounts, retryAfter: number | undefined): Reply {
-  const reply = rateLimitReply(context, counts)
-  if (retryAfter === undefined) return reply
-  return { ...reply, headers: { ...reply.headers, 'Retry-After': String(retryAfter) } }
-}
-
 /** The numbers that Mixpanel prints in a 429 of the query family. */
 export interface RateLimitCounts extends Pick<LimitExceeded, 'running' | 'inLastHour'> {
   readonly projectId: string
   readonly concurrent: number
   readonly perHour: number
+}
+
+/** Returns a 429 in the form of the request's family. */
+export function rateLimited(context: SimulatorContext, counts: RateLimitCounts, retryAfter: number | undefined): Reply {
+  const reply = rateLimitReply(context, counts)
+  if (retryAfter === undefined) return reply
+  return { ...reply, headers: { ...reply.headers, 'Retry-After': String(retryAfter) } }
 }
 
 function rateLimitReply(context: SimulatorContext, counts: RateLimitCounts): Reply {

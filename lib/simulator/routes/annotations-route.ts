@@ -1,23 +1,10 @@
 import { DateTime } from 'luxon'
 import { z } from 'zod'
-import type { Reply, SimulatorContext } from '../http/reply.ts'
+import { type Route, RouteError, type SimulatorContext } from '../http/reply.ts'
 import { type Annotation, annotationDate } from '../stores/annotation-store.ts'
 import { type AppResult, appRoute } from './app-route.ts'
 import type { Project } from './project.ts'
-import { RouteError } from './route-error.ts'
-
-type Route = (context: SimulatorContext) => Promise<Reply>
-
-/** The routes of annotations in the app API. */
-export interface AnnotationRoutes {
-  readonly list: Route
-  readonly create: Route
-  readonly read: Route
-  readonly change: Route
-  readonly remove: Route
-  readonly listTags: Route
-  readonly createTag: Route
-}
+import { queryRoute } from './query-route.ts'
 
 const tagIds = z.array(z.int()).optional()
 const newAnnotation = z.object({ date: z.string(), description: z.string(), tags: tagIds })
@@ -25,7 +12,7 @@ const changedAnnotation = z.object({ description: z.string().optional(), tags: t
 const newTag = z.object({ name: z.string().min(1) })
 
 /** `/api/app/projects/{id}/annotations` and the paths below. */
-export function annotationRoutes(project: Project): AnnotationRoutes {
+export function annotationRoutes(project: Project) {
   const { annotations } = project
   const toJson = (annotation: Annotation) => annotationJson(annotation, project)
   const route = (answer: (context: SimulatorContext) => AppResult | Promise<AppResult>) =>
@@ -50,11 +37,10 @@ export function annotationRoutes(project: Project): AnnotationRoutes {
   return {
     list: route((context) => {
       // Only the documented parameters filter; `from_date` and `to_date` are ignored.
-      const { fromDate = '', toDate = '9999-12-31', tags } = context.req.query()
+      const { fromDate, toDate, tags } = context.req.query()
       const tagIds = tags?.split(',').map(Number)
       const results = annotations
-        .all()
-        .filter(({ date }) => date.slice(0, 10) >= fromDate && date.slice(0, 10) <= toDate)
+        .between(fromDate, toDate)
         .filter((annotation) => tagIds === undefined || annotation.tags.some(({ id }) => tagIds.includes(id)))
       return { results: results.map(toJson) }
     }),
@@ -87,7 +73,20 @@ export function annotationRoutes(project: Project): AnnotationRoutes {
   }
 }
 
-/** As in recorded responses: the date has the project's offset, and `tags` is left out if there are none. */
+/**
+ * `GET /api/2.0/annotations`: the endpoint before the app API. It also accepts a project secret, and
+ * has no tags.
+ */
+export function oldAnnotationsRoute(project: Project): Route {
+  const project_id = Number(project.credentials.projectId)
+  return queryRoute(project, 'old_annotations', ({ from_date, to_date }) => ({
+    annotations: project.annotations
+      .between(from_date, to_date)
+      .map(({ id, date, description }) => ({ id, project_id, date, description })),
+  }))
+}
+
+/** As in recorded responses: an empty list of tags is left out. */
 function annotationJson({ id, date, description, tags }: Annotation, project: Project) {
   return {
     id,

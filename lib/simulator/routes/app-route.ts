@@ -1,9 +1,8 @@
 import { callerOf } from '../http/auth.ts'
 import { planRefusal } from '../http/plan-refusal.ts'
-import { jsonReply, type Reply, type SimulatorContext } from '../http/reply.ts'
+import { jsonReply, type Reply, type Route, RouteError, type SimulatorContext } from '../http/reply.ts'
 import type { PlanFeature } from '../stores/pricing-plan.ts'
 import type { Project } from './project.ts'
-import { RouteError } from './route-error.ts'
 
 /** The result of a route of the app API. The status defaults to 200. */
 export interface AppResult {
@@ -16,7 +15,7 @@ export function appRoute(
   project: Project,
   feature: PlanFeature,
   answer: (context: SimulatorContext) => AppResult | Promise<AppResult>,
-): (context: SimulatorContext) => Promise<Reply> {
+): Route {
   return async (context) => {
     const { credentials } = project
     if (callerOf(context.req.header('authorization'), credentials) !== 'service-account') {
@@ -39,4 +38,52 @@ export function appRoute(
 
 function errorReply(status: number, error: string): Reply {
   return jsonReply(status, { error, status: 'error' })
+}
+
+/** `GET /api/app/projects/{id}/schemas` and `…/schemas/{type}`, without pages. */
+export function lexiconRoute(project: Project): Route {
+  return appRoute(project, 'lexicon', (context) => {
+    const type = context.req.param('type')
+    return { results: project.lexicon.filter(({ entityType }) => type === undefined || entityType === type) }
+  })
+}
+
+const ORGANIZATION_ID = 1
+const WORKSPACE_ID = 10
+
+/** `GET /api/app/me`: what a service account can access, with the project's time zone. Undocumented but widely used. */
+export function meRoute(project: Project): Route {
+  return (context) => {
+    const { credentials, clock, name } = project
+    const { user } = credentials.serviceAccount
+    if (callerOf(context.req.header('authorization'), credentials) !== 'service-account') {
+      return errorReply(401, 'Invalid service account credentials')
+    }
+    const organization = { id: ORGANIZATION_ID, name: 'Simulated organization', role: 'admin' }
+    const workspace = {
+      id: WORKSPACE_ID,
+      name: 'All Project Data',
+      project_id: Number(credentials.projectId),
+      is_default: true,
+      is_global: true,
+    }
+    const results = {
+      user_id: 1,
+      user_email: user,
+      user_name: user.split('.')[0],
+      organizations: { [ORGANIZATION_ID]: organization },
+      projects: {
+        [credentials.projectId]: {
+          name,
+          organization_id: ORGANIZATION_ID,
+          timezone: clock.timezone,
+          has_workspaces: true,
+          domain: 'mixpanel.com',
+          type: 'PROJECT',
+        },
+      },
+      workspaces: { [WORKSPACE_ID]: workspace },
+    }
+    return jsonReply(200, { status: 'ok', results })
+  }
 }

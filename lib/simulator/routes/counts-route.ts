@@ -1,4 +1,4 @@
-import type { Reply, SimulatorContext } from '../http/reply.ts'
+import { type Route, RouteError } from '../http/reply.ts'
 import { dayNumber, dayText, MS_PER_DAY } from '../stores/clock.ts'
 import { COUNT_TYPES, type CountQuery, countEvents } from '../stores/event-counts.ts'
 import { type DayBucket, dayBuckets } from './day-buckets.ts'
@@ -11,7 +11,6 @@ import {
   queryRoute,
   whereParameter,
 } from './query-route.ts'
-import { RouteError } from './route-error.ts'
 
 const INTERVAL_MAX = 3660
 
@@ -29,7 +28,7 @@ const SHORT_UNITS: Readonly<Record<string, ShortUnit>> = {
 }
 
 /** `GET /api/query/segmentation`, also under `/api/2.0/`: how often one event happened. `on` is not simulated. */
-export function segmentationRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
+export function segmentationRoute(project: Project): Route {
   return queryRoute(project, 'counts', async (parameters) => {
     if (parameters.event === undefined) throw new RouteError('Missing required parameter: event')
     return counts(project, parameters, [parameters.event], daysParameter(parameters, project.clock))
@@ -37,7 +36,7 @@ export function segmentationRoute(project: Project): (context: SimulatorContext)
 }
 
 /** `GET /api/query/events`, also under `/api/2.0/`: the same for a list of events, or for the last units. */
-export function eventsRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
+export function eventsRoute(project: Project): Route {
   return queryRoute(project, 'counts', async (parameters) => {
     const names = listParameter(parameters, 'event')
     if (names === undefined) throw new RouteError('Missing required parameter: event')
@@ -109,4 +108,16 @@ function lastDays(unit: string | undefined, count: number, today: number): { fir
   const [year = 0, month = 0] = dayText(today).split('-').map(Number)
   const first = new Date(Date.UTC(year, month - count, 1)).toISOString().slice(0, 10)
   return { firstDay: dayNumber(first) ?? today, lastDay: today }
+}
+
+/** The number of names if the request does not set a limit. */
+const NAMES_DEFAULT = 255
+
+/** `GET /api/query/events/names`: the names of the stored events, most frequent first. */
+export function namesRoute(project: Project): Route {
+  return queryRoute(project, 'counts', (parameters) => {
+    const limit = countParameter(parameters, 'limit', 0, Number.MAX_SAFE_INTEGER) ?? NAMES_DEFAULT
+    const names = [...project.store.names].sort(([, a], [, b]) => b - a).map(([name]) => name)
+    return names.slice(0, limit)
+  })
 }

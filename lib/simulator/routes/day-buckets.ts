@@ -1,6 +1,6 @@
+import { RouteError } from '../http/reply.ts'
 import { dayNumber, dayText } from '../stores/clock.ts'
 import { countParameter, type Parameters } from './query-route.ts'
-import { RouteError } from './route-error.ts'
 
 /** Days that a response combines under the name of the first, both inclusive. */
 export interface DayBucket {

@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { parseLossless } from '../../core/lossless-json.ts'
-import type { Reply, SimulatorContext } from '../http/reply.ts'
+import { type Route, RouteError } from '../http/reply.ts'
 import type { EngageSession } from '../stores/engage-sessions.ts'
 import type { PlanFeature } from '../stores/pricing-plan.ts'
 import type { ProfileProperties, ProfileStore } from '../stores/profile-store.ts'
 import { seededRandom, shuffle } from '../stores/random-order.ts'
-import type { Where } from '../stores/where.ts'
+import type { Where } from '../stores/where-value.ts'
 import { isTrue } from '../stores/where-value.ts'
 import type { Project } from './project.ts'
 import {
@@ -17,7 +17,6 @@ import {
   queryRoute,
   whereParameter,
 } from './query-route.ts'
-import { RouteError } from './route-error.ts'
 
 const PAGE_MAX = 1_000_000_000
 
@@ -39,7 +38,7 @@ const QUERY_PARAMETERS = [
 const NO_SESSION = 'request for page in uncached query for params'
 
 /** `POST` and `GET /api/query/engage`, also under `/api/2.0/`: profiles, page by page. */
-export function engageRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
+export function engageRoute(project: Project): Route {
   return queryRoute(project, featureOf, (parameters, context) => {
     if (parameters.behaviors !== undefined) throw new RouteError('Error in behaviors: not simulated')
     const page = countParameter(parameters, 'page', 0, PAGE_MAX) ?? 0
@@ -178,3 +177,28 @@ function pageReply({ id, pageSize, distinctIds }: EngageSession, page: number, p
 const EMPTY = Buffer.alloc(0)
 const COMMA = Buffer.from(',')
 const END = Buffer.from(']}')
+
+const PROPERTIES_DEFAULT = 2000
+
+/** `GET /api/2.0/engage/properties`: the properties of profiles, how many profiles have each, and its type in the first. */
+export function engagePropertiesRoute(project: Project): Route {
+  return queryRoute(project, 'engage', (parameters) => {
+    const limit = countParameter(parameters, 'limit', 0, Number.MAX_SAFE_INTEGER) ?? PROPERTIES_DEFAULT
+    const found = new Map<string, { count: number; readonly type: string }>()
+    for (const id of project.profiles.ids()) {
+      for (const [name, value] of Object.entries(project.profiles.get(id) ?? {})) {
+        const known = found.get(name)
+        if (known === undefined) found.set(name, { count: 1, type: typeOf(value) })
+        else known.count++
+      }
+    }
+    const mostFrequent = [...found].sort(([, a], [, b]) => b.count - a.count).slice(0, limit)
+    return { status: 'ok', results: Object.fromEntries(mostFrequent) }
+  })
+}
+
+function typeOf(value: unknown): string {
+  if (Array.isArray(value)) return 'list'
+  if (typeof value === 'string') return /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}/.test(value) ? 'datetime' : 'string'
+  return value === null ? 'string' : typeof value
+}

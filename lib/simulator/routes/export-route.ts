@@ -1,14 +1,14 @@
 import { z } from 'zod'
 import { callerOf, mayRead } from '../http/auth.ts'
 import { planRefusal } from '../http/plan-refusal.ts'
-import { NOT_AUTHENTICATED, type Reply, type SimulatorContext, textReply } from '../http/reply.ts'
+import { NOT_AUTHENTICATED, type Route, RouteError, textReply } from '../http/reply.ts'
 import { withCurrentIds } from '../stores/current-ids.ts'
 import { exportLines, type Selection } from '../stores/export-lines.ts'
 import { seededRandom } from '../stores/random-order.ts'
-import { parseWhere, WhereError } from '../stores/where.ts'
+import { parseWhere } from '../stores/where.ts'
+import { WhereError } from '../stores/where-value.ts'
 import { limitReply, type Project } from './project.ts'
 import { daysParameter, type Parameters } from './query-route.ts'
-import { RouteError } from './route-error.ts'
 
 /** The largest `limit` that Mixpanel accepts. */
 const LIMIT_MAX = 100_000
@@ -17,7 +17,7 @@ const LIMIT_MAX = 100_000
 const SEED_STEP = 0x9e3779b1
 
 /** `GET /api/2.0/export`: the raw events of a range of days. */
-export function exportRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
+export function exportRoute(project: Project): Route {
   let requestNumber = 0
   return async (context) => {
     const { credentials, clock, store } = project

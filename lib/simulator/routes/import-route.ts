@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { callerOf } from '../http/auth.ts'
 import { RECORDS_MAX, readBody } from '../http/ingest-body.ts'
-import { jsonReply, type Reply, type SimulatorContext } from '../http/reply.ts'
+import { jsonReply, type Reply, type Route, type SimulatorContext } from '../http/reply.ts'
 import { type EnrichedEvent, EventEnricher } from '../stores/event-enricher.ts'
 import { isIdentityEvent } from '../stores/identity.ts'
 import { firstViolation, isObject, type Violation } from '../stores/import-rules.ts'
@@ -15,7 +15,7 @@ export const IMPORT_BYTES_MAX = 2_097_152
 const NO_IDENTITY_EVENTS = 'identity events are not allowed when project is using simplified identity management'
 
 /** `POST /import`: stores the valid events of a batch, and names the others. */
-export function importRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
+export function importRoute(project: Project): Route {
   const enricher = new EventEnricher()
   return async (context) => {
     const unauthorized = unauthorizedReply(context, project)

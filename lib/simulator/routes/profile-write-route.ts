@@ -1,7 +1,7 @@
 import { numberOfRaw, parseLossless } from '../../core/lossless-json.ts'
 import { parseRecords, RECORDS_MAX, readBody } from '../http/ingest-body.ts'
 import { ingestReply, NO_DATA } from '../http/ingest-reply.ts'
-import type { Reply, SimulatorContext } from '../http/reply.ts'
+import type { Route } from '../http/reply.ts'
 import { toUtcMs } from '../stores/event-line.ts'
 import { isObject } from '../stores/import-rules.ts'
 import {
@@ -29,10 +29,7 @@ interface Update {
 }
 
 /** `POST` and `GET /engage` or `/groups`: applies the valid updates of profiles, one after the other. */
-export function profileWriteRoute(
-  project: Project,
-  kind: 'users' | 'groups',
-): (context: SimulatorContext) => Promise<Reply> {
+export function profileWriteRoute(project: Project, kind: 'users' | 'groups'): Route {
   return async (context) => {
     const body = await readBody(context, project.importBytesMax)
     // Mixpanel does not accept gzip here.

@@ -1,12 +1,20 @@
 import { z } from 'zod'
 import { callerOf, mayRead } from '../http/auth.ts'
 import { planRefusal } from '../http/plan-refusal.ts'
-import { jsonReply, NOT_AUTHENTICATED, queryError, type Reply, type SimulatorContext } from '../http/reply.ts'
+import {
+  jsonReply,
+  NOT_AUTHENTICATED,
+  queryError,
+  type Reply,
+  type Route,
+  RouteError,
+  type SimulatorContext,
+} from '../http/reply.ts'
 import { dayNumber, type ProjectClock } from '../stores/clock.ts'
 import type { PlanFeature } from '../stores/pricing-plan.ts'
-import { parseWhere, type Where, WhereError } from '../stores/where.ts'
+import { parseWhere } from '../stores/where.ts'
+import { type Where, WhereError } from '../stores/where-value.ts'
 import { limitReply, type Project } from './project.ts'
-import { RouteError } from './route-error.ts'
 
 /** The parameters of a request, from the query and the form. */
 export type Parameters = Readonly<Record<string, string>>
@@ -19,7 +27,7 @@ export function queryRoute(
   project: Project,
   featureOf: PlanFeature | ((parameters: Parameters) => PlanFeature),
   answer: (parameters: Parameters, context: SimulatorContext) => unknown,
-): (context: SimulatorContext) => Promise<Reply> {
+): Route {
   return async (context) => {
     const parameters = { ...context.req.query(), ...context.get('form') }
     const caller = callerOf(context.req.header('authorization'), project.credentials)

@@ -1,5 +1,5 @@
 import { decimal } from '../../core/lossless-json.ts'
-import type { Reply, SimulatorContext } from '../http/reply.ts'
+import type { Route } from '../http/reply.ts'
 import { chargesByDay, type DayCharges } from '../stores/charges.ts'
 import type { RevenueFigures } from '../stores/revenue-store.ts'
 import { type DayBucket, dayBuckets } from './day-buckets.ts'
@@ -10,7 +10,7 @@ import { daysParameter, queryRoute } from './query-route.ts'
 const AMOUNT_DIGITS = 6
 
 /** `GET /api/2.0/engage/revenue`: charges per day. No longer documented; a plan with `revenue: 404` disables it. */
-export function revenueRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
+export function revenueRoute(project: Project): Route {
   return queryRoute(project, 'revenue', (parameters) => {
     const { firstDay, lastDay } = daysParameter(parameters, project.clock)
     const charges = chargesByDay(project.profiles)

@@ -1,6 +1,6 @@
 import { parseRecords, RECORDS_MAX, readBody } from '../http/ingest-body.ts'
 import { ingestReply, NO_DATA } from '../http/ingest-reply.ts'
-import type { Reply, SimulatorContext } from '../http/reply.ts'
+import type { Route } from '../http/reply.ts'
 import { MS_PER_DAY } from '../stores/clock.ts'
 import { EventEnricher } from '../stores/event-enricher.ts'
 import { toUtcMs } from '../stores/event-line.ts'
@@ -20,7 +20,7 @@ interface TrackedEvent {
  * `POST` and `GET /track`: stores the well-formed events of this project from the last five days, and returns 1 if
  * at least one is well-formed. It does not report which events it drops.
  */
-export function trackRoute(project: Project): (context: SimulatorContext) => Promise<Reply> {
+export function trackRoute(project: Project): Route {
   const enricher = new EventEnricher()
   return async (context) => {
     const body = await readBody(context, project.importBytesMax)

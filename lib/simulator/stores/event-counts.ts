@@ -3,7 +3,7 @@ import type { EventStore } from './event-store.ts'
 import { exportLines } from './export-lines.ts'
 import { linesIn } from './line-blocks.ts'
 import { seededRandom } from './random-order.ts'
-import type { Where } from './where.ts'
+import type { Where } from './where-value.ts'
 
 /** What is counted: events, users, or events per user. */
 export const COUNT_TYPES = ['general', 'unique', 'average'] as const
