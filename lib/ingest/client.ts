@@ -30,12 +30,12 @@ import type { DeliveryNotice, DeliveryReport } from './report.ts'
 import { Sender } from './sender.ts'
 import { DeliveryTally, sendingError } from './tally.ts'
 
-/** This many waiting calls mean that the program does not await them. No record is lost, but memory grows. */
+/** So many waiting calls mean that the program awaits none. No record is lost, but memory grows. */
 const CALLS_WAITING_WARNED = 10_000
 
 /**
- * Sends events and profile updates to a Mixpanel project. Each call checks its arguments, queues the
- * record and returns. Await it: if the queue is full, the call waits. `flush` and `close` report what
+ * Sends events and profile updates to a Mixpanel project. Each call checks its arguments and queues
+ * the record. Await it: if the queue is full, the call waits. `flush` and `close` report what
  * happened to the records; `onNotice` reports it as it happens.
  */
 export class IngestClient implements AsyncDisposable {
@@ -57,7 +57,9 @@ export class IngestClient implements AsyncDisposable {
   #callsInProgress = 0
   #keepAlive: NodeJS.Timeout | undefined
 
-  /** `onClosed` is called when the client accepts no further calls. @throws MixloadError CONFIG_INVALID. */
+  /**
+   * `onClosed` is called when no further calls are accepted. @throws MixloadError CONFIG_INVALID.
+   */
   constructor(options: IngestOptions, onClosed: () => void = () => {}) {
     this.#options = checkClientOptions(options)
     this.#onClosed = onClosed
@@ -80,8 +82,8 @@ export class IngestClient implements AsyncDisposable {
   }
 
   /**
-   * Queues a change of a user profile, or several changes that are sent in one request and applied in
-   * order. `$delete` has no value. Throws the same errors as {@link track}.
+   * Queues one change of a user profile, or several in one request, which are applied in order.
+   * `$delete` has no value. Throws the same errors as {@link track}.
    */
   engage(distinctId: string, operation: Operation, value?: unknown, options?: EngageOptions): Promise<void>
   engage(updates: readonly ProfileUpdate[], options?: EngageOptions): Promise<void>
@@ -102,7 +104,7 @@ export class IngestClient implements AsyncDisposable {
     )
   }
 
-  /** Queues a change of a group profile. Groups have no `$add` and no `$append`. Throws the same errors as {@link track}. */
+  /** Queues a change of a group profile. Groups have no `$add` and no `$append`. */
   async engageGroup(
     groupKey: string,
     groupId: string,
@@ -114,9 +116,8 @@ export class IngestClient implements AsyncDisposable {
   }
 
   /**
-   * Queues a charge: an item of the profile's list `$transactions`, from which Mixpanel computes
-   * revenue. The property `$time` is the time of the charge; it defaults to now. Throws the same
-   * errors as {@link track}.
+   * Queues a charge: an item of the list `$transactions`, from which Mixpanel computes revenue. The
+   * property `$time` is the time of the charge; it defaults to now.
    */
   async trackCharge(
     distinctId: string,
@@ -128,36 +129,30 @@ export class IngestClient implements AsyncDisposable {
     await this.engage(distinctId, '$append', { [CHARGES_PROPERTY]: charge }, options)
   }
 
-  /** Queues the removal of all charges of a person. Throws the same errors as {@link track}. */
+  /** Queues the removal of all charges of a person. */
   async clearCharges(distinctId: string, options?: EngageOptions): Promise<void> {
     await this.engage(distinctId, '$set', { [CHARGES_PROPERTY]: [] }, options)
   }
 
-  /** Queues an alias: `alias` becomes another id of the person with this id. Throws the same errors as {@link track}. */
+  /** Queues an alias: `alias` becomes another id of the person with this id. */
   async createAlias(alias: string, distinctId: string): Promise<void> {
     await this.#addEvent(aliasPayload(alias, distinctId, this.#defaults()))
   }
 
-  /**
-   * Queues the identification of an anonymous id, a UUID version 4, as the person with `distinctId`.
-   * For projects with original id merge. Throws the same errors as {@link track}.
-   */
+  /** Queues the identification of an anonymous id, a UUID version 4. Needs original id merge. */
   async identify(distinctId: string, anonymousId: string): Promise<void> {
     await this.#addEvent(identifyPayload(distinctId, anonymousId, this.#defaults()))
   }
 
-  /**
-   * Queues the merge of two ids into one person, which cannot be undone. For projects with original id
-   * merge. Throws the same errors as {@link track}.
-   */
+  /** Queues the merge of two ids, which cannot be undone. Needs original id merge. */
   async merge(firstId: string, secondId: string): Promise<void> {
     await this.#addEvent(mergePayload(firstId, secondId, this.#defaults()))
   }
 
   /**
-   * Imports events of any age, one by one or in lists, as fast as Mixpanel accepts them, and resolves
-   * when all are accepted or rejected. An event without `$insert_id` gets one that is derived from the
-   * event, so that importing it again adds nothing. An invalid event is reported as rejected.
+   * Imports events of any age, and resolves when all are accepted or rejected. An event without
+   * `$insert_id` gets one derived from the event, so that importing it again adds nothing. An
+   * invalid event is reported as rejected.
    * @throws MixloadError if events cannot be delivered; CLOSED; the signal's reason.
    */
   async import(events: ImportEvents, options: ImportOptions = {}): Promise<DeliveryReport> {
@@ -172,8 +167,7 @@ export class IngestClient implements AsyncDisposable {
   }
 
   /**
-   * Sends everything queued before this call, and resolves when Mixpanel has accepted or rejected it.
-   * Reports on all records since the last report.
+   * Sends everything queued before this call, and reports on all records since the last report.
    * @throws MixloadError why records could not be delivered.
    */
   async flush(): Promise<DeliveryReport> {
@@ -187,7 +181,7 @@ export class IngestClient implements AsyncDisposable {
 
   /**
    * Flushes for at most `timeoutMs`, and ends the client. Calling it again returns the same report.
-   * @throws MixloadError UNDELIVERED with the number of records left; why others could not be delivered.
+   * @throws MixloadError UNDELIVERED with the number of records left; why others failed.
    */
   close(options: { readonly timeoutMs?: number } = {}): Promise<DeliveryReport> {
     this.#closing ??= this.#close(options.timeoutMs ?? this.#options.closeTimeoutMs)

@@ -7,7 +7,9 @@ import { makeDirectory } from '../core/make-directory.ts'
 import { isRunning } from '../core/process-alive.ts'
 import { ENDPOINTS, type EndpointName } from './endpoints.ts'
 
-/** The size at which a new file is started, so that files whose records were all sent can be deleted. */
+/**
+ * The size at which a new file starts, so that files whose records were all sent can be deleted.
+ */
 const SEGMENT_BYTES = 8 * 1024 * 1024
 
 /** A session on another machine has ended if its directory was not touched for this long. */
@@ -24,8 +26,7 @@ export interface SpoolPosition {
 }
 
 /**
- * A file of records for one endpoint, one per line. A second file, `.sent`, has the ranges of lines that
- * need not be sent again.
+ * A file of records for one endpoint, one per line. `.sent` has the ranges of lines that were sent.
  */
 interface Segment {
   readonly path: string
@@ -48,9 +49,9 @@ export interface SpooledRecord {
 }
 
 /**
- * Keeps records on disk until Mixpanel has accepted or rejected them. Each session has a directory of
- * its own. If its process has ended, exactly one later session takes over the whole directory. Records
- * survive a killed process. They are not synced, so a power failure can lose the last ones.
+ * Keeps records on disk until Mixpanel has accepted or rejected them. Each session has its own
+ * directory. If its process has ended, exactly one later session takes over the directory. Records
+ * survive a killed process, but are not synced: a power failure can lose the last ones.
  */
 export class DeliverySpool {
   readonly #parent: string
@@ -143,7 +144,9 @@ export class DeliverySpool {
     })
   }
 
-  /** Removes records that were written in part: their call fails, so they must not be sent later. */
+  /**
+   * Removes records that were written in part. Their call fails, so they must not be sent later.
+   */
   async #discardIncomplete(segment: Segment): Promise<void> {
     segment.isFull = true
     // Truncating needs no disk space. If it fails as well, recovery skips the incomplete line.

@@ -14,7 +14,7 @@ export function formatOf(path: string): EventFileFormat {
 
 /**
  * Yields the events of a file as lists of JSON, in order, and notes the line of each in `numbers`.
- * @throws MixloadError FILE_REFUSED if the file does not have its format; what {@link InputFile.blocks} throws.
+ * @throws MixloadError FILE_REFUSED if the file has another format; what `blocks` throws.
  */
 export function readEvents(
   file: InputFile,

@@ -14,7 +14,7 @@ const TRACK_AGE_MS_MAX = 5 * DAY_MS - 3_600_000
 /** An import needs one of these properties. */
 const PERSON_PROPERTIES = ['distinct_id', '$user_id', '$device_id']
 
-/** Chooses the endpoint that keeps an event of this age, and returns the event as that endpoint expects it. */
+/** Returns the endpoint that keeps an event of this age, and the event in the form it expects. */
 export function routeEvent({ event, properties }: EventPayload, now: number): readonly [EndpointName, EventPayload] {
   const isOld = now - mixpanelTimeMs(properties.time as number) > TRACK_AGE_MS_MAX
   // Mixpanel merges two ids only when they arrive as an import.

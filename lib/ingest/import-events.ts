@@ -24,7 +24,10 @@ export type ImportEvents =
   | Iterable<ImportEvent | readonly ImportEvent[]>
   | AsyncIterable<ImportEvent | readonly ImportEvent[]>
 
-/** Sends events through a queue of their own. @throws MixloadError if they cannot be delivered; the signal's reason. */
+/**
+ * Sends events through a queue of their own.
+ * @throws MixloadError if they cannot be delivered; the signal's reason.
+ */
 export async function importEvents(
   events: ImportEvents,
   { newQueue, notify, signal, onProgress }: ImportContext,
@@ -72,7 +75,7 @@ export async function importEvents(
     onProgress?.(done.through)
     return tally.takeReport()
   } catch (error) {
-    // A failed delivery may have made the source of the events throw. Its cause is the better error.
+    // A failed delivery may have made the source throw. Its cause is the better error.
     throwIfStopped()
     throw error
   } finally {

@@ -1,6 +1,6 @@
-/** Maps each record to its line in the file. Some lines hold no record, and some records span several lines. */
+/** Maps each record to its line: a line may hold no record, and a record may span several lines. */
 export class LineNumbers {
-  /** From record `from` on, a record's line is its number plus `offset`. Only changes are stored. */
+  /** From record `from` on, its line is its number plus `offset`. Only changes are stored. */
   readonly #changes: { readonly from: number; readonly offset: number }[] = []
   #count = 0
   #dropped = 0

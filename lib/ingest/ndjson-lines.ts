@@ -7,8 +7,8 @@ import type { LineNumbers } from './line-numbers.ts'
 const LINE_CHARACTERS_MAX = 16 * 1024 * 1024
 
 /**
- * Yields the lines of UTF-8 text in lists, without empty lines, and notes each in `numbers`. A line ends
- * at a line feed, with or without a carriage return; JSON may contain U+2028 and the like.
+ * Yields the lines of UTF-8 text in lists, without empty lines, and notes each in `numbers`. Lines
+ * end at a line feed, with or without a carriage return; JSON may contain U+2028.
  * @throws MixloadError FILE_REFUSED if a line is longer than any event; what the blocks throw.
  */
 export async function* ndjsonLines(

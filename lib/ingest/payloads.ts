@@ -32,7 +32,7 @@ export interface TrackOptions {
    */
   readonly ip?: IpAddress | undefined
   readonly distinctId?: string | undefined
-  /** The id by which Mixpanel recognizes an event that it has received before. Default: a new one. */
+  /** The id by which Mixpanel recognizes an event that arrives again. Default: a new one. */
   readonly insertId?: string | undefined
 }
 
@@ -185,7 +185,7 @@ export function aliasPayload(alias: unknown, distinctId: unknown, defaults: Defa
   return identityEvent('$create_alias', { distinct_id: distinctId, alias }, defaults)
 }
 
-/** Returns the event `$identify`: the anonymous id, a UUID version 4, belongs to the person with `distinctId`. */
+/** Returns the event `$identify`: the anonymous id, a UUID version 4, belongs to this person. */
 export function identifyPayload(distinctId: unknown, anonymousId: unknown, defaults: Defaults): EventPayload {
   checkId(distinctId, 'distinctId')
   checkId(anonymousId, 'anonymousId')

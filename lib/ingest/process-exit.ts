@@ -32,7 +32,7 @@ export function release(resource: Closable): void {
   if (CLOSE_ON_SIGNALS.size === 0) stopListening()
 }
 
-/** Closes everything, and then ends the process by the same signal. A second signal ends it at once. */
+/** Closes everything, then ends the process by the same signal. A second signal ends it at once. */
 function closeAndEnd(signal: NodeJS.Signals): void {
   // If the program has a listener of its own, the program decides when the process ends.
   const isOnlyListener = process.listenerCount(signal) === 1

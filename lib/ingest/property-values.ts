@@ -1,19 +1,16 @@
 import { invalidRecord } from './checks.ts'
 
-/**
- * Properties by name. A bigint is sent with all its digits and a Date as ISO 8601 text; undefined is
- * left out.
- */
+/** Properties by name. A bigint keeps all its digits, a Date is ISO text, undefined is left out. */
 export type Properties = Readonly<Record<string, unknown>>
 
-/** What Mixpanel keeps of an event. Values nested deeper, and longer lists, it drops without an error. */
+/** What Mixpanel keeps of an event. It drops deeper values and longer lists without an error. */
 const DEPTH_MAX = 3
 const MEMBERS_MAX = 255
 
-/** For records that may hold more, or that Mixpanel checks itself. It only stops circular values. */
+/** For records that may hold more, or that Mixpanel checks. It only stops circular values. */
 const LOOSE_DEPTH_MAX = 50
 
-/** The limits on properties: how deeply they are nested, and how many members each list or object has. */
+/** How deeply properties may be nested, and how many members each list or object may have. */
 export interface ValueLimits {
   readonly depthMax: number
   readonly membersMax: number

@@ -7,7 +7,7 @@ import { VERSION } from '../core/version.ts'
 import { type Endpoint, type OutgoingRecord, requestBody } from './endpoints.ts'
 import type { IngestResponse } from './response.ts'
 
-/** Credentials for imports. Without them the client uses the project token, which Mixpanel accepts, too. */
+/** Credentials for imports. Without them the client uses the project token. */
 export type ImportCredentials =
   | { readonly kind: 'service-account'; readonly user: string; readonly secret: string; readonly projectId: string }
   | { readonly kind: 'project-secret'; readonly secret: string }
@@ -29,8 +29,8 @@ const RESPONSE_BYTES_MAX = 16 * 1024 * 1024
 const compress = promisify(gzip)
 
 /**
- * Level 2 is fast, and events become nearly as small as with the default. Each block of output costs a
- * turn of the event loop, so blocks are large.
+ * Level 2 is fast, and nearly as small as the default. Each block of output costs a turn of the
+ * event loop, so blocks are large.
  */
 const COMPRESSION = { level: 2, chunkSize: 256 * 1024 }
 

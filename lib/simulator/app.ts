@@ -31,7 +31,7 @@ const QUERY_METHODS = ['GET', 'POST']
 
 const ANNOTATIONS = '/api/app/projects/:project/annotations'
 
-/** Combines routes, faults and log into one HTTP application. A trailing slash in a path is ignored. */
+/** Combines routes, faults and log into one application. A trailing slash in a path is ignored. */
 export function simulatorApp(project: Project, faults: FaultQueue, log: RequestLog): Hono<SimulatorEnvironment> {
   const app = new Hono<SimulatorEnvironment>({ strict: false })
   const answer = (route: Route) => async (context: SimulatorContext) => writeReply(context, await route(context))

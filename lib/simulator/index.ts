@@ -56,7 +56,7 @@ export interface Simulator extends AsyncDisposable {
   /** Sets a fault for the next matching requests. */
   fault(fault: Fault): void
   clearFaults(): void
-  /** Stores events, given as lines or objects, and returns how many were stored. See also {@link rejectedCount}. */
+  /** Stores events, as lines or objects, and returns how many were valid. */
   ingest(lines: Iterable<string | object> | AsyncIterable<string | object>): Promise<number>
   eventCount(): number
   /** The number of lines of `data` and {@link ingest} that are not valid events. */
@@ -70,7 +70,7 @@ export interface Simulator extends AsyncDisposable {
   readonly funnels: FunnelStore
   /** The Lexicon. Changes apply to the next response. */
   readonly lexicon: LexiconEntry[]
-  /** Days with fixed revenue. For all other days it is computed from the profiles' `$transactions`. */
+  /** Days with fixed revenue. On other days it is computed from the profiles' `$transactions`. */
   readonly revenue: RevenueStore
   /** Ends every Engage session: the next page of each is rejected. */
   forgetSessions(): void
@@ -86,7 +86,7 @@ const SESSION_SECONDS = 3600
 /** The limit of concurrent query requests. */
 const CONCURRENT_QUERIES = 5
 
-/** Event filters and expressions are part of the URL, for which Node's default of 16 KB is too small. */
+/** Event filters are part of the URL, for which Node's default of 16 KB is too small. */
 const HEADER_BYTES_MAX = 256 * 1024
 
 /** Starts a simulator. Resolves when its data is loaded. */

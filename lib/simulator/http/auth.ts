@@ -23,15 +23,14 @@ export function callerOf(authorization: string | undefined, credentials: Simulat
   return 'unknown'
 }
 
-/** Whether a caller may export and query. A service account must name the project; a secret has only one. */
+/** Whether a caller may export and query. A service account must name the project. */
 export function mayRead(caller: Caller, projectId: string | undefined, credentials: SimulatorCredentials): boolean {
   if (caller === 'service-account') return projectId === credentials.projectId
   return caller === 'secret' && (projectId === undefined || projectId === credentials.projectId)
 }
 
 /**
- * Mixpanel accepts `user:password` after `Basic` both in Base64 and as plain text. A user without a colon
- * has no password.
+ * Mixpanel accepts `user:password` both in Base64 and as plain text. The password may be missing.
  */
 function basicPairs(authorization: string | undefined): { user: string; password: string }[] {
   const value = /^Basic\s+(.*)$/i.exec(authorization ?? '')?.[1]?.trim()

@@ -30,8 +30,8 @@ export async function readBody(context: SimulatorContext, limit: number): Promis
 }
 
 /**
- * Parses a body of /track, /engage or /groups: JSON, lines of JSON, or the field `data` of a form or of
- * the query, which has JSON or its Base64. Returns undefined if it is none of these.
+ * Parses a body of /track, /engage or /groups: JSON, lines of JSON, or the field `data` of a form
+ * or of the query, as JSON or Base64. Returns undefined if it is none of these.
  */
 export function parseRecords(context: SimulatorContext, body: Buffer): ReceivedRecord[] | undefined {
   const type = context.req.header('content-type') ?? ''

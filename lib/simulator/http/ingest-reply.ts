@@ -3,7 +3,7 @@ import { jsonReply, type Reply, type SimulatorContext, textReply } from './reply
 /** A GIF of one pixel, for pages without scripts. */
 const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
 
-/** The response of /track, /engage and /groups: always status 200, in the form that the query asks for. */
+/** The response of /track, /engage and /groups: status 200, in the form that the query asks for. */
 export function ingestReply(context: SimulatorContext, error: string | undefined): Reply {
   const { verbose, img, callback } = context.req.query()
   const status = error === undefined ? 1 : 0

@@ -14,8 +14,8 @@ const COMPRESSION_FROM_BYTES = 1400
 const GZIP_CHUNK_BYTES = 128 * 1024
 
 /**
- * Sends a response: first faults of the body, then compression, then faults of the connection. It writes
- * to Node's own response, because only there a body can stop at a given byte.
+ * Sends a response: first faults of the body, then compression, then faults of the connection. It
+ * uses Node's own response, because only there a body can stop at a given byte.
  */
 export async function writeReply(context: SimulatorContext, reply: Reply): Promise<Response> {
   const { incoming, outgoing } = context.env

@@ -73,10 +73,7 @@ export function annotationRoutes(project: Project) {
   }
 }
 
-/**
- * `GET /api/2.0/annotations`: the endpoint before the app API. It also accepts a project secret, and
- * has no tags.
- */
+/** `GET /api/2.0/annotations`, the old endpoint. It accepts a project secret, and has no tags. */
 export function oldAnnotationsRoute(project: Project): Route {
   const project_id = Number(project.credentials.projectId)
   return queryRoute(project, 'old_annotations', ({ from_date, to_date }) => ({

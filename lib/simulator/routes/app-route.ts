@@ -51,7 +51,7 @@ export function lexiconRoute(project: Project): Route {
 const ORGANIZATION_ID = 1
 const WORKSPACE_ID = 10
 
-/** `GET /api/app/me`: what a service account can access, with the project's time zone. Undocumented but widely used. */
+/** `GET /api/app/me`: what a service account can access, and time zones. Undocumented. */
 export function meRoute(project: Project): Route {
   return (context) => {
     const { credentials, clock, name } = project

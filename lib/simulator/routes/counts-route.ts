@@ -27,7 +27,7 @@ const SHORT_UNITS: Readonly<Record<string, ShortUnit>> = {
   minute: { ms: 60_000, length: 16, suffix: ':00' },
 }
 
-/** `GET /api/query/segmentation`, also under `/api/2.0/`: how often one event happened. `on` is not simulated. */
+/** `GET /api/query/segmentation`: how often an event happened. `on` is not simulated. */
 export function segmentationRoute(project: Project): Route {
   return queryRoute(project, 'counts', async (parameters) => {
     if (parameters.event === undefined) throw new RouteError('Missing required parameter: event')
@@ -35,7 +35,7 @@ export function segmentationRoute(project: Project): Route {
   })
 }
 
-/** `GET /api/query/events`, also under `/api/2.0/`: the same for a list of events, or for the last units. */
+/** `GET /api/query/events`: the same for a list of events, or for the last units. */
 export function eventsRoute(project: Project): Route {
   return queryRoute(project, 'counts', async (parameters) => {
     const names = listParameter(parameters, 'event')

@@ -16,8 +16,9 @@ const INTERVAL_DAYS_MAX = 3660
 const MONDAY_SHIFT = 3
 
 /**
- * Returns the buckets of a range of days, by `unit` (`day`, `week` from Monday, `month`) or by `interval` in
- * days. `unit` wins. A week or month that starts before the range is named after its own first day.
+ * Returns the buckets of a range of days, by `unit` (`day`, `week` from Monday, `month`) or by
+ * `interval` in days. A week or month that starts before the range is named after its own first
+ * day.
  */
 export function dayBuckets(parameters: Parameters, firstDay: number, lastDay: number): DayBucket[] {
   const { unit } = parameters
@@ -31,7 +32,7 @@ export function dayBuckets(parameters: Parameters, firstDay: number, lastDay: nu
   return buckets
 }
 
-/** Returns the first and the last day of the bucket that contains a day. An interval starts with the day. */
+/** Returns the first and last day of the bucket that has a day. An interval starts with it. */
 function boundsOf(day: number, unit: string | undefined, interval: number): readonly [number, number] {
   switch (unit) {
     case undefined:

@@ -132,12 +132,12 @@ function includesAll({ filter_by_cohort, include_all_users }: Parameters): boole
   return isGiven(filter_by_cohort) && !/^(?:false|0)$/i.test(include_all_users ?? '')
 }
 
-/** Whether a profile matches an expression, in which `properties["…"]` and `user["…"]` are the same. */
+/** Whether a profile matches an expression. `properties["…"]` and `user["…"]` are the same. */
 function matches(where: Where, properties: ProfileProperties): boolean {
   return isTrue(where, { event: '', properties, user: properties })
 }
 
-/** Returns the profiles of a page. Profiles deleted since the session started are missing from it. */
+/** Returns the profiles of a page, without those deleted since the session started. */
 function linesOf(ids: readonly string[], profiles: ProfileStore, parameters: Parameters, project: Project): Buffer[] {
   const names = listParameter(parameters, 'output_properties')
   const isAll = names === undefined || (names.length === 0 && project.engage.emptyOutputProperties === 'all')
@@ -180,7 +180,7 @@ const END = Buffer.from(']}')
 
 const PROPERTIES_DEFAULT = 2000
 
-/** `GET /api/2.0/engage/properties`: the properties of profiles, how many profiles have each, and its type in the first. */
+/** `GET /api/2.0/engage/properties`: how many profiles have each property, and its first type. */
 export function engagePropertiesRoute(project: Project): Route {
   return queryRoute(project, 'engage', (parameters) => {
     const limit = countParameter(parameters, 'limit', 0, Number.MAX_SAFE_INTEGER) ?? PROPERTIES_DEFAULT

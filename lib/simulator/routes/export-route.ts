@@ -78,8 +78,8 @@ function limitNumber(text: string): number {
 }
 
 /**
- * Handles errors in evaluating `where`. Before the first line they are a 400. Later the status is already sent, and
- * the body ends like a body that Mixpanel cannot complete.
+ * Handles errors in evaluating `where`. Before the first line they are a 400. Later the status is
+ * already sent, and the body ends like one that Mixpanel cannot complete.
  */
 async function withWhereErrors(lines: AsyncGenerator<Buffer>): Promise<AsyncIterable<Buffer>> {
   const first = await lines.next()

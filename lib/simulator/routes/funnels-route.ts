@@ -8,12 +8,12 @@ const WINDOW_DAYS_MAX = 90
 
 const SECONDS_OF: Readonly<Record<string, number>> = { second: 1, minute: 60, hour: 3600, day: 86_400 }
 
-/** `GET /api/query/funnels/list`, also under `/api/2.0/`: ids and names of the saved funnels. */
+/** `GET /api/query/funnels/list`: ids and names of the saved funnels. */
 export function funnelListRoute(project: Project): Route {
   return queryRoute(project, 'funnels', () => project.funnels.all().map(({ id, name }) => ({ funnel_id: id, name })))
 }
 
-/** `GET /api/query/funnels`, also under `/api/2.0/`: the steps of a funnel, day by day. `where` has no effect. */
+/** `GET /api/query/funnels`: the steps of a funnel, day by day. `where` has no effect. */
 export function funnelsRoute(project: Project): Route {
   return queryRoute(project, 'funnels', (parameters) => {
     const id = countParameter(parameters, 'funnel_id', 0, Number.MAX_SAFE_INTEGER)

@@ -11,7 +11,7 @@ import type { Project } from './project.ts'
 /** Mixpanel's limit for a body. Its documentation also says 10 MB. */
 export const IMPORT_BYTES_MAX = 2_097_152
 
-/** The response to a batch with an identity event, in a project that does not allow these events. */
+/** The response to a batch with identity events, if the project does not allow them. */
 const NO_IDENTITY_EVENTS = 'identity events are not allowed when project is using simplified identity management'
 
 /** `POST /import`: stores the valid events of a batch, and names the others. */

@@ -20,7 +20,7 @@ const UPDATES_LAST_SEEN: readonly ProfileOperation[] = ['$set', '$set_once', '$a
 
 /** A valid update. */
 interface Update {
-  /** False if the token belongs to another project: the update is accepted but changes nothing here. */
+  /** False if the token is another project's: the update is accepted but changes nothing. */
   readonly isOwn: boolean
   readonly store: ProfileStore
   readonly id: string
@@ -28,7 +28,7 @@ interface Update {
   readonly seenAt: number | undefined
 }
 
-/** `POST` and `GET /engage` or `/groups`: applies the valid updates of profiles, one after the other. */
+/** `POST` and `GET /engage` or `/groups`: applies the valid updates of profiles in order. */
 export function profileWriteRoute(project: Project, kind: 'users' | 'groups'): Route {
   return async (context) => {
     const body = await readBody(context, project.importBytesMax)

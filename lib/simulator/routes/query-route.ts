@@ -20,7 +20,7 @@ import { limitReply, type Project } from './project.ts'
 export type Parameters = Readonly<Record<string, string>>
 
 /**
- * Returns a route of the query family. It checks the credentials, the limits of the family and the plan, and
+ * Returns a route of the query family, which checks the credentials, the limits and the plan, and
  * handles errors. `answer` returns a reply, or a value to send as JSON.
  */
 export function queryRoute(
@@ -85,7 +85,7 @@ export function countParameter(parameters: Parameters, name: string, min: number
   return count
 }
 
-/** Returns a JSON list of texts, in which numbers become texts; undefined if the parameter is missing. */
+/** Returns a JSON list of texts or numbers as texts; undefined if the parameter is missing. */
 export function listParameter(parameters: Parameters, name: string): readonly string[] | undefined {
   const text = parameters[name]
   if (text === undefined || text === '') return undefined

@@ -9,7 +9,7 @@ import { daysParameter, queryRoute } from './query-route.ts'
 /** Sums are rounded to this many decimals, which hides the inaccuracy of binary fractions. */
 const AMOUNT_DIGITS = 6
 
-/** `GET /api/2.0/engage/revenue`: charges per day. No longer documented; a plan with `revenue: 404` disables it. */
+/** `GET /api/2.0/engage/revenue`, no longer documented: charges per day. */
 export function revenueRoute(project: Project): Route {
   return queryRoute(project, 'revenue', (parameters) => {
     const { firstDay, lastDay } = daysParameter(parameters, project.clock)

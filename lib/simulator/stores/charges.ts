@@ -10,7 +10,7 @@ export interface DayCharges {
   readonly payers: ReadonlySet<string>
 }
 
-/** Returns the charges of all profiles by day, from the property `$transactions`, which SDKs write. */
+/** Returns all charges by day, from the profile property `$transactions`, which SDKs write. */
 export function chargesByDay(profiles: ProfileStore): ReadonlyMap<number, DayCharges> {
   const days = new Map<number, { amount: number; payers: Set<string> }>()
   for (const id of profiles.ids()) {

@@ -13,7 +13,7 @@ const OFFSET_SPAN_MS = 900_000
 /** How many offsets are cached: those of about thirty years. */
 const OFFSETS_MAX = 1_000_000
 
-/** Mixpanel's time rules for one project. Days are numbers since 1970-01-01, moments are UTC milliseconds. */
+/** Mixpanel's time rules. Days are numbers since 1970-01-01, moments are UTC milliseconds. */
 export interface ProjectClock {
   /** IANA name. */
   readonly timezone: string
@@ -85,7 +85,7 @@ export function isMoment(utcMs: number): boolean {
   return utcMs >= FIRST_MS && utcMs <= LAST_MS
 }
 
-/** Returns a function for the zone's offset in milliseconds. Offsets are cached, because Intl is slow. */
+/** Returns a function for the zone's offset in milliseconds, with a cache, because Intl is slow. */
 function offsetReader(timezone: string): (utcMs: number) => number {
   const zone = IANAZone.create(timezone)
   const known = new Map<number, number>()

@@ -4,8 +4,8 @@ import type { Identity } from './identity.ts'
 import { linesIn } from './line-blocks.ts'
 
 /**
- * Replaces the `distinct_id` of exported lines by the person's current id. The original id is kept in
- * `$distinct_id_before_identity`.
+ * Replaces the `distinct_id` of exported lines by the person's current id, and keeps the original
+ * in `$distinct_id_before_identity`.
  */
 export async function* withCurrentIds(
   blocks: AsyncIterable<Buffer>,

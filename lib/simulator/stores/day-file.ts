@@ -13,7 +13,7 @@ export interface StoredBlock {
   readonly end: number
 }
 
-/** The file of one day. Lines are buffered until they are written; only written lines can be read. */
+/** The file of one day. Lines are buffered; only those already written can be read. */
 export class DayFile {
   readonly path: string
   #buffers: Buffer[] = []
@@ -28,7 +28,9 @@ export class DayFile {
     this.path = path
   }
 
-  /** Appends the line `bytes[start, end)`, which ends in 0x0A. Returns how many bytes of memory it allocated. */
+  /**
+   * Appends the line `bytes[start, end)` with its 0x0A. Returns the bytes of memory it allocated.
+   */
   append(bytes: Buffer, start: number, end: number): number {
     const length = end - start
     let allocated = 0

@@ -25,8 +25,8 @@ export interface IngestCounts {
 }
 
 /**
- * Stores events on disk, one file per day of the export. Lines are stored unchanged, except that a `time` in
- * seconds becomes milliseconds. A line without a valid `time` is stored as an event of today.
+ * Stores events on disk, one file per day of the export. Lines are unchanged, except that a `time`
+ * in seconds becomes milliseconds. A line without a valid `time` is an event of today.
  */
 export class EventStore {
   readonly #directory: string
@@ -111,7 +111,9 @@ export class EventStore {
     return { stored, rejected }
   }
 
-  /** Returns the stored blocks of a range of days, both inclusive, oldest day first and in the order of ingestion. */
+  /**
+   * Returns the blocks of a range of days, both inclusive, by day and in the order of ingestion.
+   */
   blocks(firstDay: number, lastDay: number): StoredBlock[] {
     const days = [...this.#days.keys()].filter((day) => day >= firstDay && day <= lastDay).sort((a, b) => a - b)
     return days.flatMap((day) => this.#days.get(day)?.blocks() ?? [])

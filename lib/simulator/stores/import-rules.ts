@@ -14,7 +14,7 @@ export const ITEMS_MAX = 255
 export const DEPTH_MAX = 3
 const INSERT_ID_BYTES_MAX = 36
 
-/** Texts that senders use for "no id". Accepting them would merge all of these people into one person. */
+/** Texts that senders use for "no id". Accepting them would merge all of these people. */
 const PLACEHOLDERS = new Set(
   '00000000-0000-0000-0000-000000000000 anon anonymous nil none null n/a na undefined unknown <nil> 0 -1 true false [] {}'.split(
     ' ',
@@ -27,10 +27,7 @@ export interface Violation {
   readonly message: string
 }
 
-/**
- * Returns the first rule that a record of an import breaks. `bytes` is the size of its JSON, `strict` the mode
- * of the request, and `now` in UTC milliseconds.
- */
+/** Returns the first rule that a record of an import breaks. `bytes` is the size of its JSON. */
 export function firstViolation(value: unknown, bytes: number, strict: boolean, now: number): Violation | undefined {
   if (!isObject(value)) return { field: '', message: 'event must be a JSON object' }
   if (typeof value.event !== 'string' || value.event.trim() === '') {

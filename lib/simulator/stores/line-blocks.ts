@@ -9,10 +9,12 @@ const READ_BYTES = 256 * 1024
 /** How many characters of single lines are combined into one block. */
 const BATCH_CHARACTERS = 256 * 1024
 
-/** A longer line is not an event: Mixpanel accepts 1 MB. The limit keeps a file without line ends out of memory. */
+/** A longer line is not an event. The limit keeps a file without line ends out of memory. */
 const LINE_BYTES_MAX = 64 * 1024 * 1024
 
-/** Regroups chunks into blocks of complete lines. Each block ends in 0x0A, which is added after the last line. */
+/**
+ * Regroups chunks into blocks of complete lines. Each block ends in 0x0A, if need be an added one.
+ */
 export async function* toLineBlocks(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let incomplete: Buffer[] = []
   let incompleteBytes = 0

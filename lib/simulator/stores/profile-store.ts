@@ -6,8 +6,8 @@ import { linesIn, readFileBytes, toLineBlocks, toLineBytes } from './line-blocks
 export type ProfileProperties = Readonly<Record<string, unknown>>
 
 /**
- * The profiles of users, or of the groups of one group key, in the order in which they were added. Each profile
- * is stored as its JSON in an Engage response, so that all digits of numbers are kept.
+ * The profiles of users, or of the groups of one group key, in the order in which they were added.
+ * Each is stored as its JSON in an Engage response, which keeps all digits of numbers.
  */
 export class ProfileStore {
   readonly #lines = new Map<string, Buffer>()
@@ -23,7 +23,7 @@ export class ProfileStore {
     return this.#rejected
   }
 
-  /** Replaces all properties of a profile. A text is their JSON, of which all digits are kept. Throws a SyntaxError. */
+  /** Replaces all properties of a profile, given as an object or as JSON. Throws a SyntaxError. */
   set(distinctId: string, properties: ProfileProperties | string): void {
     const text = typeof properties === 'string' ? properties : JSON.stringify(properties)
     if (!isObject(JSON.parse(text))) throw new SyntaxError('The properties of a profile must be a JSON object.')
@@ -37,8 +37,8 @@ export class ProfileStore {
   }
 
   /**
-   * Changes a profile. `change` gets its properties and returns new ones; undefined means that there is no
-   * profile. Numbers keep all their digits, as with `parseLossless`.
+   * Changes a profile. `change` gets and returns its properties, undefined for no profile. Numbers
+   * keep all their digits, as with `parseLossless`.
    */
   update(
     distinctId: string,
@@ -85,7 +85,7 @@ export class ProfileStore {
     return this.#lines.get(distinctId)
   }
 
-  /** Adds profiles, `{"$distinct_id":…,"$properties":{…}}` as texts or objects, and returns their number. */
+  /** Adds profiles, each `{"$distinct_id":…,"$properties":{…}}`, and returns their number. */
   load(profiles: Iterable<string | object> | AsyncIterable<string | object>): Promise<number> {
     return this.#loadBlocks(toLineBlocks(toLineBytes(profiles)))
   }

@@ -14,7 +14,9 @@ export interface WhereEvent {
 /** A parsed expression: returns its value for an event, by the rules of Mixpanel's operators. */
 export type Where = (event: WhereEvent) => Value
 
-/** An expression that is not valid, or whose `and`, `or` or `not` has an operand that is not a boolean. */
+/**
+ * An expression that is not valid, or whose `and`, `or` or `not` has an operand of another type.
+ */
 export class WhereError extends Error {
   override readonly name = 'WhereError'
 }
@@ -77,7 +79,7 @@ function combined(combine: (left: boolean, right: boolean) => boolean, operator:
   return (left: Value, right: Value): Value => combine(truth(left, operator), truth(right, operator))
 }
 
-/** Compares numbers by value, and texts by code unit, which real connectors rely on for ISO dates. */
+/** Compares numbers by value, and texts by code unit, which connectors rely on for ISO dates. */
 function comparison(compare: (left: number | string, right: number | string) => boolean) {
   return (left: Value, right: Value): Value => {
     const bothNumbers = typeof left === 'number' && typeof right === 'number'
@@ -152,7 +154,7 @@ function numberOf(value: Value): number | undefined {
   return Number(value)
 }
 
-/** Returns seconds since 1970. A date without a time zone is in the time zone of the exported `time`. */
+/** Returns seconds since 1970. A date without a zone is in the zone of the exported `time`. */
 function secondsOf(value: Value): number | undefined {
   if (typeof value === 'number') return value
   if (typeof value !== 'string' || !/^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?)?$/.test(value))
