@@ -71,9 +71,7 @@ export class BatchQueue {
     return this.#callsWaiting
   }
 
-  /**
-   * Adds records, in one request if they fit. Returns a promise to wait for if the queue is full.
-   */
+  /** Adds records, in one request if they fit. If the queue is full, returns a promise to await. */
   add(records: readonly OutgoingRecord[]): Promise<void> | undefined {
     if (this.#callsWaiting === 0 && !this.#isFull()) {
       this.#enqueue(records)

@@ -1,6 +1,6 @@
 import { MixloadError } from '../core/errors.ts'
 
-/** Returns what is wrong with a value: `must be true or false`; undefined if it is valid. */
+/** Returns what is wrong with a value, such as `must be a text`; undefined if it is valid. */
 export type Check = (value: unknown) => string | undefined
 
 /** The error for a record that cannot be sent. `what` names the argument, option or property. */

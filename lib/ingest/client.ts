@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { MixloadError } from '../core/errors.ts'
 import { ingestionHost } from '../mixpanel/regions.ts'
 import { BatchQueue, type SettledBatch } from './batch-queue.ts'
-import { CHARGES_PROPERTY, chargeItem } from './charge.ts'
 import { invalidRecord } from './checks.ts'
 import { type CheckedOptions, checkClientOptions, type IngestOptions } from './client-options.ts'
 import { deliver } from './delivery.ts'
@@ -13,6 +12,8 @@ import { type ImportEvents, type ImportOptions, importEvents } from './import-ev
 import type { Operation } from './operations.ts'
 import {
   aliasPayload,
+  CHARGES_PROPERTY,
+  chargeItem,
   type Defaults,
   type EngageOptions,
   type EventPayload,
@@ -30,7 +31,7 @@ import type { DeliveryNotice, DeliveryReport } from './report.ts'
 import { Sender } from './sender.ts'
 import { DeliveryTally, sendingError } from './tally.ts'
 
-/** So many waiting calls mean that the program awaits none. No record is lost, but memory grows. */
+/** So many waiting calls mean that the program does not await them, and memory grows. */
 const CALLS_WAITING_WARNED = 10_000
 
 /**
@@ -57,9 +58,7 @@ export class IngestClient implements AsyncDisposable {
   #callsInProgress = 0
   #keepAlive: NodeJS.Timeout | undefined
 
-  /**
-   * `onClosed` is called when no further calls are accepted. @throws MixloadError CONFIG_INVALID.
-   */
+  /** `onClosed` is called when the client starts to close. @throws MixloadError CONFIG_INVALID. */
   constructor(options: IngestOptions, onClosed: () => void = () => {}) {
     this.#options = checkClientOptions(options)
     this.#onClosed = onClosed

@@ -7,9 +7,7 @@ import { makeDirectory } from '../core/make-directory.ts'
 import { isRunning } from '../core/process-alive.ts'
 import { ENDPOINTS, type EndpointName } from './endpoints.ts'
 
-/**
- * The size at which a new file starts, so that files whose records were all sent can be deleted.
- */
+/** The size at which a new file starts. A file is deleted when all of its records were sent. */
 const SEGMENT_BYTES = 8 * 1024 * 1024
 
 /** A session on another machine has ended if its directory was not touched for this long. */
@@ -111,16 +109,8 @@ export class DeliverySpool {
       .slice(0, -1)
     const sent = await sentLines(path)
     const left = lines.flatMap((json, line) => (sent.has(line) ? [] : [{ json, line }]))
-    const segment: Segment = {
-      path,
-      endpoint,
-      lines: lines.length,
-      bytes: Buffer.byteLength(text),
-      done: lines.length - left.length,
-      isFull: true,
-      file: undefined,
-      sent: undefined,
-    }
+    const written = { lines: lines.length, bytes: Buffer.byteLength(text), done: lines.length - left.length }
+    const segment: Segment = { path, endpoint, ...written, isFull: true, file: undefined, sent: undefined }
     if (left.length === 0) await this.#remove(segment)
     for (const { json, line } of left) yield { endpoint, json, position: { segment, line } }
   }
@@ -144,9 +134,7 @@ export class DeliverySpool {
     })
   }
 
-  /**
-   * Removes records that were written in part. Their call fails, so they must not be sent later.
-   */
+  /** Removes partly written records. Their call fails, so they must not be sent later. */
   async #discardIncomplete(segment: Segment): Promise<void> {
     segment.isFull = true
     // Truncating needs no disk space. If it fails as well, recovery skips the incomplete line.
@@ -226,28 +214,24 @@ async function isAbandoned(directory: string, name: string): Promise<boolean> {
 }
 
 async function renamed(from: string, to: string): Promise<boolean> {
-  try {
-    await rename(from, to)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
-    throw spoolError(from, error)
-  }
+  return rename(from, to).then(() => true, unlessMissing(from, false))
 }
 
 async function sentLines(path: string): Promise<ReadonlySet<number>> {
   const sent = new Set<number>()
-  let text: string
-  try {
-    text = await readFile(`${path}.sent`, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return sent
-    throw spoolError(path, error)
-  }
+  const text = await readFile(`${path}.sent`, 'utf8').catch(unlessMissing(path, ''))
   for (const [, first, last] of text.matchAll(/^(\d+)-(\d+)$/gm)) {
     for (let line = Number(first); line <= Number(last); line++) sent.add(line)
   }
   return sent
+}
+
+/** Returns a handler that replaces the error for a missing file by a value. */
+function unlessMissing<Value>(path: string, value: Value): (error: NodeJS.ErrnoException) => Value {
+  return (error) => {
+    if (error.code === 'ENOENT') return value
+    throw spoolError(path, error)
+  }
 }
 
 /** Returns `first-last` for each range of consecutive numbers, one per line. */

@@ -8,7 +8,7 @@ import {
   isText,
   optionProblems,
 } from './checks.ts'
-import { type TimeInput, toMixpanelTime } from './mixpanel-time.ts'
+import { mixpanelTimeMs, type TimeInput, toMixpanelTime } from './mixpanel-time.ts'
 import { checkOperation, operationValue } from './operations.ts'
 import {
   checkMemberCount,
@@ -250,6 +250,22 @@ function changePayload(operation: unknown, value: unknown, options: unknown, isG
     ...(latitude === undefined ? {} : { $latitude: latitude, $longitude: longitude }),
     [name]: operationValue(name, value),
   }
+}
+
+/** The profile property in which Mixpanel's libraries and its revenue report keep charges. */
+export const CHARGES_PROPERTY = '$transactions'
+
+/**
+ * Returns a charge as an item of `$transactions`. `$time` in the properties may have any form that
+ * the time of an event has. It defaults to now, so that a charge that is delivered later still
+ * counts on its own day.
+ * @throws MixloadError RECORD_INVALID naming what is wrong.
+ */
+export function chargeItem(amount: unknown, properties: unknown, now: number): Properties {
+  if (typeof amount !== 'number' || !Number.isFinite(amount)) throw invalidRecord('amount', 'must be a number')
+  const given = checkProperties(properties ?? {}, 'properties', LOOSE_LIMITS)
+  const time = given.$time === undefined ? now : mixpanelTimeMs(toMixpanelTime(given.$time, 'properties.$time'))
+  return { ...given, $time: new Date(time).toISOString(), $amount: amount }
 }
 
 function ipText(ip: IpAddress): string {

@@ -42,15 +42,12 @@ export interface SimulatorOptions {
   readonly cohorts?: readonly string[] | undefined
   /** NDJSON files of annotations: one `AnnotationInput` per line. */
   readonly annotations?: readonly string[] | undefined
-  /** How the app API writes dates: with the project's offset, as observed, or as documented. */
+  /** How the app API writes dates: with the project's offset, as observed, or without it. */
   readonly annotationDates?: 'offset' | 'plain' | undefined
   /** NDJSON files of funnels: one `FunnelInput` per line. */
   readonly funnels?: readonly string[] | undefined
   readonly engage?: EngageQueryOptions | undefined
-  /**
-   * How ids are merged: by identity events (`original`, the default), or by `$device_id` and
-   * `$user_id`.
-   */
+  /** How ids are merged: by identity events, the default, or by `$device_id` and `$user_id`. */
   readonly identity?: IdentityMode | undefined
   /** How long exports still have the old id after a merge, in seconds. Default: 0. */
   readonly rekeySeconds?: number | undefined

@@ -55,12 +55,17 @@ export function queryError(context: SimulatorContext, status: number, error: str
   return jsonReply(status, { request: requestTarget(context), error })
 }
 
+/** Returns an error in the form of the request's family. */
+export function errorReply(context: SimulatorContext, status: number, error: string): Reply {
+  const family = familyOf(context.req.path)
+  if (family === 'export') return textReply(status, error)
+  return family === 'app' ? jsonReply(status, { error, status: 'error' }) : queryError(context, status, error)
+}
+
 /** Returns path and query as they were sent. */
 export function requestTarget(context: SimulatorContext): string {
   return context.env.incoming.url ?? context.req.path
 }
-
-export const NOT_AUTHENTICATED = 'Unable to authenticate request'
 
 /** The API families. Each has its own form of errors. */
 export type Family = 'export' | 'query' | 'import' | 'app'

@@ -1,8 +1,8 @@
 import { callerOf } from '../http/auth.ts'
 import { planRefusal } from '../http/plan-refusal.ts'
-import { jsonReply, type Reply, type Route, RouteError, type SimulatorContext } from '../http/reply.ts'
+import { errorReply, jsonReply, type Route, type SimulatorContext } from '../http/reply.ts'
 import type { PlanFeature } from '../stores/pricing-plan.ts'
-import type { Project } from './project.ts'
+import { type Project, withErrors } from './project.ts'
 
 /** The result of a route of the app API. The status defaults to 200. */
 export interface AppResult {
@@ -19,25 +19,18 @@ export function appRoute(
   return async (context) => {
     const { credentials } = project
     if (callerOf(context.req.header('authorization'), credentials) !== 'service-account') {
-      return errorReply(401, 'Invalid service account credentials')
+      return errorReply(context, 401, 'Invalid service account credentials')
     }
     if (context.req.param('project') !== credentials.projectId) {
-      return errorReply(403, 'User does not have access to this project')
+      return errorReply(context, 403, 'User does not have access to this project')
     }
     const refusal = planRefusal(context, project.plan, feature)
     if (refusal !== undefined) return refusal
-    try {
+    return withErrors(context, async () => {
       const { status = 200, results } = await answer(context)
       return jsonReply(status, { status: 'ok', results })
-    } catch (error) {
-      if (error instanceof RouteError) return errorReply(error.status, error.message)
-      throw error
-    }
+    })
   }
-}
-
-function errorReply(status: number, error: string): Reply {
-  return jsonReply(status, { error, status: 'error' })
 }
 
 /** `GET /api/app/projects/{id}/schemas` and `…/schemas/{type}`, without pages. */
@@ -57,7 +50,7 @@ export function meRoute(project: Project): Route {
     const { credentials, clock, name } = project
     const { user } = credentials.serviceAccount
     if (callerOf(context.req.header('authorization'), credentials) !== 'service-account') {
-      return errorReply(401, 'Invalid service account credentials')
+      return errorReply(context, 401, 'Invalid service account credentials')
     }
     const organization = { id: ORGANIZATION_ID, name: 'Simulated organization', role: 'admin' }
     const workspace = {

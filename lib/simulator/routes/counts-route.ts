@@ -1,5 +1,6 @@
+import { DateTime } from 'luxon'
 import { type Route, RouteError } from '../http/reply.ts'
-import { dayNumber, dayText, MS_PER_DAY } from '../stores/clock.ts'
+import { MS_PER_DAY } from '../stores/clock.ts'
 import { COUNT_TYPES, type CountQuery, countEvents } from '../stores/event-counts.ts'
 import { type DayBucket, dayBuckets } from './day-buckets.ts'
 import type { Project } from './project.ts'
@@ -14,15 +15,8 @@ import {
 
 const INTERVAL_MAX = 3660
 
-interface ShortUnit {
-  readonly ms: number
-  /** How many characters of `yyyy-mm-dd hh:mm:ss` name the unit, and how its name continues. */
-  readonly length: number
-  readonly suffix: string
-}
-
-/** Units shorter than a day. */
-const SHORT_UNITS: Readonly<Record<string, ShortUnit>> = {
+/** Units shorter than a day: how many characters of `yyyy-mm-dd hh:mm:ss` name them, and the rest. */
+const SHORT_UNITS: Readonly<Record<string, { ms: number; length: number; suffix: string }>> = {
   hour: { ms: 3_600_000, length: 13, suffix: ':00:00' },
   minute: { ms: 60_000, length: 16, suffix: ':00' },
 }
@@ -103,11 +97,11 @@ function daysIn({ firstDay, lastDay }: DayBucket): number[] {
 /** Returns the days of the last units, including the current one. */
 function lastDays(unit: string | undefined, count: number, today: number): { firstDay: number; lastDay: number } {
   if (unit === 'week') return { firstDay: today - 7 * count + 1, lastDay: today }
-  if (unit !== 'month')
-    return { firstDay: today - (unit === undefined || unit === 'day' ? count - 1 : 0), lastDay: today }
-  const [year = 0, month = 0] = dayText(today).split('-').map(Number)
-  const first = new Date(Date.UTC(year, month - count, 1)).toISOString().slice(0, 10)
-  return { firstDay: dayNumber(first) ?? today, lastDay: today }
+  if (unit === 'month') {
+    const start = DateTime.fromMillis(today * MS_PER_DAY, { zone: 'utc' }).startOf('month')
+    return { firstDay: start.minus({ months: count - 1 }).toMillis() / MS_PER_DAY, lastDay: today }
+  }
+  return { firstDay: today - (unit === undefined || unit === 'day' ? count - 1 : 0), lastDay: today }
 }
 
 /** The number of names if the request does not set a limit. */

@@ -169,12 +169,11 @@ function pageReply({ id, pageSize, distinctIds }: EngageSession, page: number, p
     status: 'ok',
     ...(hasTotal ? { total: distinctIds.length } : {}),
   }
-  const parts: Buffer[] = [Buffer.from(`${JSON.stringify(envelope).slice(0, -1)},"results":[`)]
-  for (const [index, line] of lines.entries()) parts.push(index === 0 ? EMPTY : COMMA, line)
-  return bytesReply(Buffer.concat([...parts, END]))
+  const start = Buffer.from(`${JSON.stringify(envelope).slice(0, -1)},"results":[`)
+  const results = lines.flatMap((line, index) => (index === 0 ? [line] : [COMMA, line]))
+  return bytesReply(Buffer.concat([start, ...results, END]))
 }
 
-const EMPTY = Buffer.alloc(0)
 const COMMA = Buffer.from(',')
 const END = Buffer.from(']}')
 

@@ -1,10 +1,11 @@
 import { isUtf8 } from 'node:buffer'
+import { isObject } from '../../core/json.ts'
 import { callerOf } from '../http/auth.ts'
-import { RECORDS_MAX, readBody } from '../http/ingest-body.ts'
+import { RECORDS_MAX, readBody } from '../http/ingestion.ts'
 import { jsonReply, type Reply, type Route, type SimulatorContext } from '../http/reply.ts'
 import { type EnrichedEvent, EventEnricher } from '../stores/event-enricher.ts'
 import { isIdentityEvent } from '../stores/identity.ts'
-import { firstViolation, isObject, type Violation } from '../stores/import-rules.ts'
+import { firstViolation, type Violation } from '../stores/import-rules.ts'
 import { parseJsonBody, parseLines, type ReceivedRecord } from '../stores/received-records.ts'
 import type { Project } from './project.ts'
 

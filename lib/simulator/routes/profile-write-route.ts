@@ -1,9 +1,8 @@
+import { isObject } from '../../core/json.ts'
 import { numberOfRaw, parseLossless } from '../../core/lossless-json.ts'
-import { parseRecords, RECORDS_MAX, readBody } from '../http/ingest-body.ts'
-import { ingestReply, NO_DATA } from '../http/ingest-reply.ts'
+import { ingestReply, NO_DATA, parseRecords, RECORDS_MAX, readBody } from '../http/ingestion.ts'
 import type { Route } from '../http/reply.ts'
 import { toUtcMs } from '../stores/event-line.ts'
-import { isObject } from '../stores/import-rules.ts'
 import {
   applyOperation,
   GROUP_OPERATIONS,

@@ -1,20 +1,10 @@
 import { z } from 'zod'
-import { callerOf, mayRead } from '../http/auth.ts'
-import { planRefusal } from '../http/plan-refusal.ts'
-import {
-  jsonReply,
-  NOT_AUTHENTICATED,
-  queryError,
-  type Reply,
-  type Route,
-  RouteError,
-  type SimulatorContext,
-} from '../http/reply.ts'
+import { jsonReply, type Reply, type Route, RouteError, type SimulatorContext } from '../http/reply.ts'
 import { dayNumber, type ProjectClock } from '../stores/clock.ts'
 import type { PlanFeature } from '../stores/pricing-plan.ts'
 import { parseWhere } from '../stores/where.ts'
-import { type Where, WhereError } from '../stores/where-value.ts'
-import { limitReply, type Project } from './project.ts'
+import type { Where } from '../stores/where-value.ts'
+import { type Project, refuseRead, withErrors } from './project.ts'
 
 /** The parameters of a request, from the query and the form. */
 export type Parameters = Readonly<Record<string, string>>
@@ -30,21 +20,13 @@ export function queryRoute(
 ): Route {
   return async (context) => {
     const parameters = { ...context.req.query(), ...context.get('form') }
-    const caller = callerOf(context.req.header('authorization'), project.credentials)
-    if (!mayRead(caller, parameters.project_id, project.credentials)) return queryError(context, 400, NOT_AUTHENTICATED)
-    const limited = limitReply(context, project, project.queryLimiter)
-    if (limited !== undefined) return limited
     const feature = typeof featureOf === 'string' ? featureOf : featureOf(parameters)
-    const refusal = planRefusal(context, project.plan, feature)
+    const refusal = refuseRead(context, project, parameters, project.queryLimiter, feature)
     if (refusal !== undefined) return refusal
-    try {
+    return withErrors(context, async () => {
       const value = await answer(parameters, context)
       return isReply(value) ? value : jsonReply(200, value)
-    } catch (error) {
-      if (error instanceof RouteError) return queryError(context, error.status, error.message)
-      if (error instanceof WhereError) return queryError(context, 400, `Error in where: ${error.message}`)
-      throw error
-    }
+    })
   }
 }
 

@@ -28,9 +28,7 @@ export class DayFile {
     this.path = path
   }
 
-  /**
-   * Appends the line `bytes[start, end)` with its 0x0A. Returns the bytes of memory it allocated.
-   */
+  /** Appends the line `bytes[start, end)` with its 0x0A. Returns how much memory it allocated. */
   append(bytes: Buffer, start: number, end: number): number {
     const length = end - start
     let allocated = 0

@@ -58,7 +58,9 @@ export async function countEvents(
       }
     }
   }
-  return new Map([...tallies].map(([name, buckets]) => [name, mapped(buckets, (tally) => countOf(tally, type))]))
+  const counts = (buckets: ReadonlyMap<string, Tally>) =>
+    new Map([...buckets].map(([bucket, tally]) => [bucket, countOf(tally, type)]))
+  return new Map([...tallies].map(([name, buckets]) => [name, counts(buckets)]))
 }
 
 interface Tally {
@@ -78,8 +80,4 @@ function* eventsOf(block: Buffer): Generator<EventLine> {
 function countOf({ events, users }: Tally, type: CountType): number {
   if (type === 'general') return events
   return type === 'unique' ? users.size : events / users.size
-}
-
-function mapped<Key, From, To>(map: ReadonlyMap<Key, From>, change: (value: From) => To): Map<Key, To> {
-  return new Map([...map].map(([key, value]) => [key, change(value)]))
 }

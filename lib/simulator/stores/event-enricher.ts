@@ -32,10 +32,7 @@ export interface EnrichedEvent {
   readonly utcMs: number
 }
 
-/**
- * Adds to events what Mixpanel adds, and removes what it does not store. Other bytes stay
- * unchanged.
- */
+/** Adds to events what Mixpanel adds, and removes what it does not store. */
 export class EventEnricher {
   readonly #scanner = new LineScanner()
   /** The token of each handled property. Of duplicate properties, the last one counts. */

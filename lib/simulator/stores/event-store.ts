@@ -111,9 +111,7 @@ export class EventStore {
     return { stored, rejected }
   }
 
-  /**
-   * Returns the blocks of a range of days, both inclusive, by day and in the order of ingestion.
-   */
+  /** Returns the blocks of some days, both inclusive, by day and in the order of ingestion. */
   blocks(firstDay: number, lastDay: number): StoredBlock[] {
     const days = [...this.#days.keys()].filter((day) => day >= firstDay && day <= lastDay).sort((a, b) => a - b)
     return days.flatMap((day) => this.#days.get(day)?.blocks() ?? [])

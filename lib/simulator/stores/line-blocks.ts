@@ -12,9 +12,7 @@ const BATCH_CHARACTERS = 256 * 1024
 /** A longer line is not an event. The limit keeps a file without line ends out of memory. */
 const LINE_BYTES_MAX = 64 * 1024 * 1024
 
-/**
- * Regroups chunks into blocks of complete lines. Each block ends in 0x0A, if need be an added one.
- */
+/** Regroups chunks into blocks of complete lines. 0x0A is added to the last line if needed. */
 export async function* toLineBlocks(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let incomplete: Buffer[] = []
   let incompleteBytes = 0

@@ -17,14 +17,9 @@ export const PROFILE_OPERATIONS = [
 export type ProfileOperation = (typeof PROFILE_OPERATIONS)[number]
 
 /** The operations on a group profile. Groups have no `$add` and no `$append`. */
-export const GROUP_OPERATIONS: readonly ProfileOperation[] = [
-  '$set',
-  '$set_once',
-  '$union',
-  '$remove',
-  '$unset',
-  '$delete',
-]
+export const GROUP_OPERATIONS: readonly ProfileOperation[] = PROFILE_OPERATIONS.filter(
+  (name) => name !== '$add' && name !== '$append',
+)
 
 /** Returns why a value is not valid for an operation; undefined if it is valid. */
 export function operationError(operation: ProfileOperation, value: unknown): string | undefined {

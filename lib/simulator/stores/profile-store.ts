@@ -1,5 +1,5 @@
+import { isObject, parseJson } from '../../core/json.ts'
 import { parseLossless } from '../../core/lossless-json.ts'
-import { isObject } from './import-rules.ts'
 import { linesIn, readFileBytes, toLineBlocks, toLineBytes } from './line-blocks.ts'
 
 /** The properties of a profile by name. */
@@ -119,12 +119,7 @@ interface ProfileLine {
 
 /** Returns the id of a profile as text; undefined if the line is not a valid profile. */
 function distinctIdOf(text: string): string | undefined {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return undefined
-  }
+  const value = parseJson(text)
   if (!isObject(value) || !isObject(value.$properties)) return undefined
   const { $distinct_id } = value
   return typeof $distinct_id === 'string' || typeof $distinct_id === 'number' ? String($distinct_id) : undefined

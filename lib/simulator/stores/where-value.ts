@@ -14,9 +14,7 @@ export interface WhereEvent {
 /** A parsed expression: returns its value for an event, by the rules of Mixpanel's operators. */
 export type Where = (event: WhereEvent) => Value
 
-/**
- * An expression that is not valid, or whose `and`, `or` or `not` has an operand of another type.
- */
+/** An expression that is not valid, or applies a boolean operator to something else. */
 export class WhereError extends Error {
   override readonly name = 'WhereError'
 }
