@@ -15,7 +15,7 @@ import {
 
 const INTERVAL_MAX = 3660
 
-/** Units shorter than a day: how many characters of `yyyy-mm-dd hh:mm:ss` name them, and the rest. */
+/** Units below a day: how many characters of `yyyy-mm-dd hh:mm:ss` name them, and the end. */
 const SHORT_UNITS: Readonly<Record<string, { ms: number; length: number; suffix: string }>> = {
   hour: { ms: 3_600_000, length: 13, suffix: ':00:00' },
   minute: { ms: 60_000, length: 16, suffix: ':00' },
