@@ -3,12 +3,18 @@ import { query } from './query.ts'
 /** Makes every property a column, even if there are many and each line has only a few of them. */
 const DETECTION = 'sample_size = -1, map_inference_threshold = -1, field_appearance_threshold = 0'
 
-/** Returns a query for which DuckDB reads the files twice, once to detect the columns and once for the rows. */
+/**
+ * Returns a query for which DuckDB reads the files twice, once to detect the columns and once for
+ * the rows.
+ */
 export function detectingSql(paths: readonly string[]): string {
   return selectFrom(`read_json(${list(paths)}, format = 'newline_delimited', ${DETECTION})`)
 }
 
-/** Returns a query with all columns and types, which is the cheapest way for DuckDB to read the files. */
+/**
+ * Returns a query with all columns and types, which is the cheapest way for DuckDB to read the
+ * files.
+ */
 export async function typedSql(paths: readonly string[]): Promise<string> {
   const struct = quote(await propertiesType(paths))
   return selectFrom(

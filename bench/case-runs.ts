@@ -44,7 +44,10 @@ export async function runCase(loadCase: Case, rounds: number, log: (text: string
   return await runInterleaved(loadCase.name, subjects, loadCase.set.events, rounds, log)
 }
 
-/** Returns a database file with the rows of a data set, as mixload loads them. It is kept for later runs. */
+/**
+ * Returns a database file with the rows of a data set, as mixload loads them. It is kept for later
+ * runs.
+ */
 async function loadedRows({ directory }: DataFiles, program: (destination: string) => NodeProgram): Promise<string> {
   const path = `${directory}.duckdb`
   if (existsSync(path)) return path

@@ -29,7 +29,10 @@ export const DBT: DbtSet = {
   night: { ...ONE_DAY, name: 'night', events: 30_000, firstDay: '2024-03-31', seed: 3 },
 }
 
-/** Measures building and testing all models of the dbt package on DuckDB, and again after another night. */
+/**
+ * Measures building and testing all models of the dbt package on DuckDB, and again after another
+ * night.
+ */
 export async function runDbt(
   { name: caseName, month, night }: DbtSet,
   rounds: number,

@@ -2,7 +2,9 @@ import type { Random } from './random.ts'
 import type { Value } from './values.ts'
 import * as values from './values.ts'
 
-/** Returns one line of a raw export, without its newline, for an event at `time`, in milliseconds. */
+/**
+ * Returns one line of a raw export, without its newline, for an event at `time`, in milliseconds.
+ */
 export type EventMaker = (random: Random, time: number) => string
 
 /** The longest time from an event to its processing, in milliseconds. */
@@ -24,7 +26,10 @@ const EVENT_NAMES = values.textOf(
 
 const CITIES = values.textOf('Berlin', 'Zürich', 'São Paulo', 'Tokyo', '大阪市', 'New York', 'Kraków', 'Łódź', 'Paris')
 
-/** Together with the four of {@link startOfLine} there are 35 properties. A line has about 650 bytes. */
+/**
+ * Together with the four of {@link startOfLine} there are 35 properties. A line has about 650
+ * bytes.
+ */
 const SHOP_PROPERTIES = properties({
   $city: values.sometimesNull(3, CITIES),
   mp_country_code: values.textOf('DE', 'CH', 'BR', 'JP', 'US', 'PL', 'FR'),

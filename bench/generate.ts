@@ -49,7 +49,8 @@ export async function generate(set: DataSet, parent: string): Promise<DataFiles>
   const days = Array.from({ length: set.days }, (_, index) => addDays(set.firstDay, index))
   const files = days.map((day) => `${day}.ndjson.gz`)
   if (!existsSync(directory)) {
-    // The directory is renamed last, so that an interrupted run leaves no directory that looks complete.
+    // The directory is renamed last, so that an interrupted run leaves no directory that looks
+    // complete.
     const unfinished = `${directory}.unfinished`
     await rm(unfinished, { recursive: true, force: true })
     await mkdir(unfinished, { recursive: true })

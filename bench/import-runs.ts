@@ -22,7 +22,8 @@ export const IMPORT: ImportSet = { name: 'import', set: ONE_DAY }
 export const LARGE_IMPORT: ImportSet = { name: 'import-large', set: LARGE }
 
 /**
- * Measures sending to a simulator, from a file and one call after the other. The simulator runs on the same cores.
+ * Measures sending to a simulator, from a file and one call after the other. The simulator runs on
+ * the same cores.
  */
 export async function runImport(
   { name: caseName, set }: ImportSet,

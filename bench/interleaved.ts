@@ -5,8 +5,8 @@ import type { TableSize } from './table-size.ts'
 import type { Subject } from './targets/target.ts'
 
 /**
- * Runs the subjects of a case alternately, so that other load on the machine affects them equally. Each must load
- * `rows` rows.
+ * Runs the subjects of a case alternately, so that other load on the machine affects them equally.
+ * Each must load `rows` rows.
  */
 export async function runInterleaved(
   caseName: string,

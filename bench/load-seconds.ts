@@ -5,8 +5,8 @@ interface LogLine {
 }
 
 /**
- * Returns how long a run of mixload was loading what it had downloaded, from the start of each load to its commit.
- * This is the destination's part of the run. Undefined if the log has no load.
+ * Returns how long a run of mixload was loading what it had downloaded, from the start of each load
+ * to its commit. This is the destination's part of the run. Undefined if the log has no load.
  */
 export function loadSecondsIn(log: string): number | undefined {
   let since: number | undefined

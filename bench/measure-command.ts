@@ -7,13 +7,17 @@ import { plainEnvironment } from './environment.ts'
 import type { Measure } from './measure.ts'
 import type { OtherProgram } from './program.ts'
 
-/** Runs a command, and then prints the CPU time of its processes: `0m1.250s 0m0.100s` on the last line. */
+/**
+ * Runs a command, and then prints the CPU time of its processes: `0m1.250s 0m0.100s` on the last
+ * line.
+ */
 const TIMED = '"$@" >&2; code=$?; times >&3; exit $code'
 const SAMPLE_MS = 50
 
 /**
- * Runs any program and measures it with all processes that it starts. Peak memory is the sum of the peaks of all
- * processes, as reported by the Linux kernel; what they had at the same time may be less.
+ * Runs any program and measures it with all processes that it starts. Peak memory is the sum of the
+ * peaks of all processes, as reported by the Linux kernel; what they had at the same time may be
+ * less.
  * @throws Error with the last lines of its output if it fails.
  */
 export async function measureCommand({ command, args, cwd, environment = {} }: OtherProgram): Promise<Measure> {

@@ -4,7 +4,10 @@ import type { NodeProgram } from './program.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
-/** Returns mixload's command line, run in `work` with the server at `url` and without request limits. */
+/**
+ * Returns mixload's command line, run in `work` with the server at `url` and without request
+ * limits.
+ */
 export function mixloadProgram(work: string, url: string, args: readonly string[]): NodeProgram {
   return {
     script: join(ROOT, 'dist/cmd/mixload.js'),

@@ -47,7 +47,9 @@ const PROPERTIES: Readonly<Record<string, values.Value>> = {
   last_order: values.sometimesNull(40, values.day),
 }
 
-/** Generates the pages of a set under `parent`, unless they exist, and returns their files in order. */
+/**
+ * Generates the pages of a set under `parent`, unless they exist, and returns their files in order.
+ */
 export async function profilePages({ name, profiles }: ProfileSet, parent: string): Promise<readonly string[]> {
   const directory = join(parent, `${name}-v${VERSION}-${profiles}`)
   const files = Array.from(
@@ -55,7 +57,8 @@ export async function profilePages({ name, profiles }: ProfileSet, parent: strin
     (_, page) => `${String(page).padStart(5, '0')}.json.gz`,
   )
   if (!existsSync(directory)) {
-    // The directory is renamed last, so that an interrupted run leaves no directory that looks complete.
+    // The directory is renamed last, so that an interrupted run leaves no directory that looks
+    // complete.
     const unfinished = `${directory}.unfinished`
     await rm(unfinished, { recursive: true, force: true })
     await mkdir(unfinished, { recursive: true })

@@ -1,6 +1,6 @@
 /**
- * Random numbers that are the same in every run and on every machine: a 32-bit xorshift whose output is mixed again.
- * Good enough for realistic data, but not secure.
+ * Random numbers that are the same in every run and on every machine: a 32-bit xorshift whose
+ * output is mixed again. Good enough for realistic data, but not secure.
  */
 export class Random {
   #state: number

@@ -1,6 +1,7 @@
 /**
- * `node bench/serve-pages.ts FILE…`: serves these gzip files as the pages of the profile query. It does nothing else,
- * so that it does not slow down mixload. Prints `{"url":…}` and ends with its standard input.
+ * `node bench/serve-pages.ts FILE…`: serves these gzip files as the pages of the profile query. It
+ * does nothing else, so that it does not slow down mixload. Prints `{"url":…}` and ends with its
+ * standard input.
  */
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'

@@ -1,6 +1,7 @@
 /**
- * `node bench/serve.ts DIRECTORY`: serves exports for `mixload backfill`, from compressed files of one day each. It
- * does nothing else, so that it does not slow down mixload. Prints `{"url":…}` and ends with its standard input.
+ * `node bench/serve.ts DIRECTORY`: serves exports for `mixload backfill`, from compressed files of
+ * one day each. It does nothing else, so that it does not slow down mixload. Prints `{"url":…}` and
+ * ends with its standard input.
  */
 import { createReadStream, existsSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'

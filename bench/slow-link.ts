@@ -11,7 +11,9 @@ export interface SlowLink extends AsyncDisposable {
 /** How much delay of timers is compensated. */
 const TIMER_DELAY_MS = 20
 
-/** Opens a link to an HTTP server. All connections share its bandwidth. Responses are not limited. */
+/**
+ * Opens a link to an HTTP server. All connections share its bandwidth. Responses are not limited.
+ */
 export async function openSlowLink(serverUrl: string, bitsPerSecond: number): Promise<SlowLink> {
   const { hostname, port } = new URL(serverUrl)
   const sockets = new Set<Socket>()

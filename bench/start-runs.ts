@@ -15,7 +15,10 @@ export const START = { name: 'start' }
 /** Starting a process takes a fraction of a second, so each round has several of them. */
 const STARTS_PER_ROUND = 5
 
-/** Imports the module that it is given, and prints the time in seconds and the growth of memory in bytes. */
+/**
+ * Imports the module that it is given, and prints the time in seconds and the growth of memory in
+ * bytes.
+ */
 const IMPORT = `
 const rss = process.memoryUsage().rss
 const started = performance.now()
@@ -24,8 +27,8 @@ const wallSeconds = (performance.now() - started) / 1000
 console.log(JSON.stringify({ wallSeconds, peakRssBytes: process.memoryUsage().rss - rss }))`
 
 /**
- * Measures the import of `mixload/client`, compared with `undici`, which it sends with, and the start of the command
- * line, compared with an empty program.
+ * Measures the import of `mixload/client`, compared with `undici`, which it sends with, and the
+ * start of the command line, compared with an empty program.
  */
 export async function runStart(rounds: number, log: (text: string) => void): Promise<readonly Runs[]> {
   log(`${START.name}: ${rounds * STARTS_PER_ROUND} starts of each`)

@@ -1,4 +1,7 @@
-/** `node bench/track.ts URL COUNT`: sends current events of about 650 bytes, one call of `track` after the other. */
+/**
+ * `node bench/track.ts URL COUNT`: sends current events of about 650 bytes, one call of `track`
+ * after the other.
+ */
 import { createClient } from '../lib/ingest/named-clients.ts'
 
 const [, , apiUrl = '', count = '0'] = process.argv

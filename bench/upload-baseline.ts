@@ -1,6 +1,7 @@
 /**
- * `node bench/upload-baseline.ts ENDPOINT PROJECT DATASET FILE SCHEMA`: only creates a dataset, loads a gzip file of
- * NDJSON into its table `export`, partitioned and clustered like mixload's, and waits for the job.
+ * `node bench/upload-baseline.ts ENDPOINT PROJECT DATASET FILE SCHEMA`: only creates a dataset,
+ * loads a gzip file of NDJSON into its table `export`, partitioned and clustered like mixload's,
+ * and waits for the job.
  */
 import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'

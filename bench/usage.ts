@@ -1,6 +1,6 @@
 /**
- * Preloaded into a measured process (`node --import ./bench/usage.ts …`). When the process ends, it writes its resource
- * usage to file descriptor 3, as one line of JSON.
+ * Preloaded into a measured process (`node --import ./bench/usage.ts …`). When the process ends, it
+ * writes its resource usage to file descriptor 3, as one line of JSON.
  */
 import { readFileSync, writeSync } from 'node:fs'
 
@@ -22,7 +22,10 @@ process.on('exit', () => {
   writeSync(REPORT_FD, `${JSON.stringify(usage)}\n`)
 })
 
-/** On Linux, maxRSS includes the memory of the parent process, so the kernel's own figure is used instead. */
+/**
+ * On Linux, maxRSS includes the memory of the parent process, so the kernel's own figure is used
+ * instead.
+ */
 function ownPeakKilobytes(maxRss: number): number {
   try {
     const highWaterMark = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]

@@ -1,6 +1,8 @@
 import type { Random } from './random.ts'
 
-/** Returns the JSON of a property's value. All values of a property have the same type, except null. */
+/**
+ * Returns the JSON of a property's value. All values of a property have the same type, except null.
+ */
 export type Value = (random: Random) => string
 
 /** Returns one of these texts. */

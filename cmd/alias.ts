@@ -2,7 +2,7 @@ import { MixloadError } from '../lib/core/errors.ts'
 import type { Command } from './command.ts'
 import { INGEST_SETTINGS, SPOOL_OPTION, sendAndReport } from './ingest-client.ts'
 
-/** `mixload alias NEW OLD`: gives a person another id. */
+/** `mixload alias NEW OLD`: adds an id to a person. */
 export const command: Command = {
   settings: INGEST_SETTINGS,
   options: SPOOL_OPTION,

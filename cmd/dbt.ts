@@ -68,14 +68,14 @@ export const command: Command = {
       file,
     )
     if (text !== before) await write(file, text)
-    const news = [...said('added', added), ...said('described', described)]
+    const news = [...named('added', added), ...named('described', described)]
     output.print(`${file}: ${news.length === 0 ? 'nothing new' : news.join('; ')}`)
     output.json({ file, added, described, package: models })
     return 0
   },
 }
 
-const said = (what: string, names: readonly string[]) => (names.length === 0 ? [] : [`${what} ${names.join(', ')}`])
+const named = (what: string, names: readonly string[]) => (names.length === 0 ? [] : [`${what} ${names.join(', ')}`])
 
 async function write(file: string, text: string): Promise<void> {
   await makeDirectory(dirname(file))
@@ -84,7 +84,7 @@ async function write(file: string, text: string): Promise<void> {
 
 /**
  * What the project's Lexicon says; undefined, with a warning, where it cannot be read: the tables can be described without.
- * @throws MixloadError where the credentials are wrong, or are no service account's.
+ * @throws MixloadError if the credentials are wrong, or not those of a service account.
  */
 async function readLexicon({ settings, output: { onProgress }, signal }: CommandContext): Promise<Lexicon | undefined> {
   if (settings.projectId === undefined || settings.serviceAccount === undefined) {

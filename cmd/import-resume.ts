@@ -24,7 +24,7 @@ export class ImportResume {
     this.#through = this.#written = through
   }
 
-  /** `project` tells projects and servers apart; it may hold a secret, of which only a hash is kept. */
+  /** `project` distinguishes projects and servers. Only a hash is stored, as it may be secret. */
   static async open(stateDirectory: string, file: string, project: string): Promise<ImportResume> {
     const { size, mtimeMs } = await stat(file)
     const key = JSON.stringify([resolve(file), size, mtimeMs, project])
@@ -45,12 +45,15 @@ export class ImportResume {
     this.#write()
   }
 
-  /** Keeps the state, or removes it when the import is through. @throws MixloadError SPOOL_FAILED. */
-  async end(isThrough: boolean): Promise<void> {
-    if (!isThrough && this.#through > this.#written) this.#write()
+  /**
+   * Stores the state, or deletes it if the import is complete.
+   * @throws MixloadError SPOOL_FAILED.
+   */
+  async end(isComplete: boolean): Promise<void> {
+    if (!isComplete && this.#through > this.#written) this.#write()
     try {
       await this.#writing
-      if (isThrough) await rm(this.#path, { force: true })
+      if (isComplete) await rm(this.#path, { force: true })
     } catch (error) {
       throw new MixloadError(
         'SPOOL_FAILED',
@@ -77,7 +80,7 @@ async function throughOf(path: string): Promise<number> {
     const { through } = JSON.parse(await readFile(path, 'utf8')) as { readonly through?: unknown }
     return typeof through === 'number' && Number.isSafeInteger(through) && through > 0 ? through : 0
   } catch {
-    // None, or one that was cut: then all is sent, and Mixpanel tells what it has.
+    // Without a valid state everything is sent, and Mixpanel drops duplicates.
     return 0
   }
 }

@@ -22,7 +22,9 @@ const REJECTS_FILE = 'mixload-rejects.ndjson'
 /** The command to suggest for a file that must be decompressed first. */
 const FROM_PIPE = 'mixload import -'
 
-/** `mixload import FILE…` or `--query`: imports events of any age, from files or from the warehouse. */
+/**
+ * `mixload import FILE…` or `--query`: imports events of any age, from files or from the warehouse.
+ */
 export const command: Command = {
   settings: [
     ...INGEST_SETTINGS,
@@ -79,13 +81,11 @@ export const command: Command = {
     try {
       for (const source of query === undefined ? files : [query]) {
         const reading = reporter.startSource(source)
-        const { report, skipped } =
-          query === undefined
-            ? await importFile(context, client, reporter, source, reading)
-            : await importQuery(context, client, reporter, query, reading)
+        const importSource = query === undefined ? importFile : importQuery
+        const report = await importSource(context, client, reporter, source, reading)
         total.accepted += report.accepted
         total.rejected += report.rejected
-        total.skipped += skipped
+        total.skipped += reporter.skipped
         signal.throwIfAborted()
       }
     } finally {
@@ -97,19 +97,16 @@ export const command: Command = {
   },
 }
 
-/** What an import of one source returns. `skipped`: events that an earlier import had sent. */
-interface SourceResult {
-  readonly report: DeliveryReport
-  readonly skipped: number
-}
-
-/** Writes rejected events to their file, and reports everything else that happens during an import. */
+/**
+ * Writes rejected events to their file, and reports everything else that happens during an import.
+ */
 class ImportReporter {
   readonly #context: CommandContext
   readonly #rejects: RejectsFile
   readonly #started: number
+  /** How many events of the source an earlier import had sent. */
+  skipped = 0
   #source = ''
-  #skipped = 0
   #numbers: LineNumbers | undefined
   #reading = new AbortController()
   #eventsBefore = 0
@@ -124,7 +121,7 @@ class ImportReporter {
   /** Starts a file or a query. The signal ends the reading of it. */
   startSource(source: string): AbortSignal {
     this.#source = source
-    this.#skipped = 0
+    this.skipped = 0
     this.#numbers = undefined
     this.#reading = new AbortController()
     return AbortSignal.any([this.#context.signal, this.#reading.signal])
@@ -132,7 +129,7 @@ class ImportReporter {
 
   /** Notes how many events of the file are not sent again, and on which lines the events are. */
   skip(count: number, numbers: LineNumbers): void {
-    this.#skipped = count
+    this.skipped = count
     this.#numbers = numbers
   }
 
@@ -146,7 +143,7 @@ class ImportReporter {
     if (notice.kind === 'retry') output.onProgress({ kind: 'retry', error: notice.error, delayMs: notice.delayMs })
     else if (notice.kind === 'rejected') {
       this.#rejected++
-      const index = this.#skipped + notice.rejection.index
+      const index = this.skipped + notice.rejection.index
       const place = { source: this.#source, number: index + 1, line: this.#numbers?.lineOf(index) }
       this.#rejects.add(place, notice.rejection)
     } else this.stopReading()
@@ -169,7 +166,7 @@ async function importFile(
   reporter: ImportReporter,
   file: string,
   reading: AbortSignal,
-): Promise<SourceResult> {
+): Promise<DeliveryReport> {
   const isPipe = file === STANDARD_INPUT
   try {
     const canResume = !isPipe && (await sizeOf(file)) !== undefined
@@ -197,7 +194,7 @@ async function importFile(
       })
       isComplete = true
       reporter.endSource(report)
-      return { report, skipped }
+      return report
     } finally {
       reporter.stopReading()
       await resume?.end(isComplete)
@@ -225,7 +222,7 @@ async function importQuery(
   reporter: ImportReporter,
   sql: string,
   reading: AbortSignal,
-): Promise<SourceResult> {
+): Promise<DeliveryReport> {
   const { signal } = context
   // Imported here, because an import of files needs no database.
   const [{ openWarehouse }, { sessionOf }] = await Promise.all([
@@ -251,8 +248,7 @@ async function importQuery(
     for await (const row of rows as AsyncIterable<string>) yield converter.convert(row)
   }
   try {
-    const report = await client.import(events(), { signal, onProgress: reporter.onProgress })
-    return { report, skipped: 0 }
+    return await client.import(events(), { signal, onProgress: reporter.onProgress })
   } finally {
     reporter.stopReading()
     await queried

@@ -22,7 +22,7 @@ export const SPOOL_OPTION = {
 /** How long a command waits for Mixpanel to accept its record. */
 const CLOSE_TIMEOUT_MS = 60_000
 
-/** @throws MixloadError CONFIG_INVALID if there is no token. */
+/** @throws MixloadError CONFIG_INVALID if the token is missing. */
 function tokenOf({ token }: Settings): string {
   if (token !== undefined) return token
   throw new MixloadError(
@@ -31,7 +31,7 @@ function tokenOf({ token }: Settings): string {
   )
 }
 
-/** A token takes precedence, so that a service account never writes to the project that it reads. */
+/** A token wins, so that a service account never writes to the project that it reads. */
 function importCredentials(settings: Settings): ImportCredentials | undefined {
   const { token, serviceAccount: user, serviceAccountSecret: secret, projectId, apiSecret } = settings
   if (token !== undefined) return undefined
@@ -66,7 +66,7 @@ export function ingestClient(
   })
 }
 
-/** Sends what `queueRecords` queues, and prints the report. Returns the exit code, which is 3 after a rejection. */
+/** Sends what `queueRecords` queues, prints the report, and returns the exit code. */
 export async function sendAndReport(
   context: CommandContext,
   label: string,

@@ -25,7 +25,7 @@ function yamlOf(file: string): unknown {
   const [wrong] = document.errors
   if (wrong !== undefined) {
     const line = text.slice(0, wrong.pos[0]).split('\n').length
-    throw new MixloadError('CONFIG_INVALID', `${file} is no YAML: ${wrong.code} in line ${line}.`)
+    throw new MixloadError('CONFIG_INVALID', `${file} is not valid YAML: ${wrong.code} at line ${line}.`)
   }
   try {
     return document.toJS()
@@ -36,7 +36,7 @@ function yamlOf(file: string): unknown {
 
 /**
  * The settings in a YAML file; none when no file is named and there is no mixload.yaml here.
- * @throws MixloadError CONFIG_INVALID for a file that is not there or is no YAML mapping.
+ * @throws MixloadError CONFIG_INVALID if the file does not exist or is not a YAML mapping.
  */
 export function readSettingsFile(path: string | undefined, onProgress: OnProgress): RawSettings {
   const file = path ?? DEFAULT_FILE

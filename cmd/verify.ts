@@ -32,8 +32,7 @@ export const command: Command = {
       throw new MixloadError('CONFIG_INVALID', '--tolerance must be a number from 0 to 100.')
     }
     const session = sessionOf(context)
-    const options = { tolerance: percent / 100 }
-    const found = await verifyCounts(session, options)
+    const found = await verifyCounts(session, percent / 100)
     print(output, found)
     if (found.differences.length === 0) return 0
     if (flags.repair !== true) {
@@ -50,7 +49,7 @@ export const command: Command = {
     } finally {
       printSummary(output, results)
     }
-    const left = await verifyCounts(session, options)
+    const left = await verifyCounts(session, percent / 100)
     print(output, left)
     return left.differences.length > 0 ? DRIFT : exitCodeOf(results)
   },
@@ -69,7 +68,7 @@ function print(output: Output, { differences, uncounted, compared, days, request
   for (const { day, event, warehouse, mixpanel } of differences) {
     output.print(`${day}  ${event}: ${warehouse} in the warehouse, ${mixpanel} in Mixpanel`)
   }
-  if (uncounted.length > 0) output.print(`Mixpanel gives no counts of: ${uncounted.join(', ')}`)
+  if (uncounted.length > 0) output.print(`Mixpanel has no counts of: ${uncounted.join(', ')}`)
   output.print(
     `${days.length} days from ${days[0]} to ${days.at(-1)}: ${compared} counts compared in ${requests} requests, ${differences.length} differ`,
   )

@@ -334,13 +334,13 @@ export type RawSettings = Readonly<Record<string, unknown>>
 
 /** The settings in environment variables. An empty variable counts as unset. */
 export function settingsFromEnvironment(environment: Readonly<Record<string, string | undefined>>): RawSettings {
-  const raw: Record<string, unknown> = {}
-  for (const name of NAMES) {
-    const { environment: variable }: Setting = SETTINGS[name]
-    const value = variable === undefined ? undefined : environment[variable]
-    if (value !== undefined && value !== '') raw[name] = value
-  }
-  return raw
+  return Object.fromEntries(
+    NAMES.flatMap((name) => {
+      const { environment: variable = '' }: Setting = SETTINGS[name]
+      const value = environment[variable] ?? ''
+      return value === '' ? [] : [[name, value]]
+    }),
+  )
 }
 
 /**
@@ -348,20 +348,30 @@ export function settingsFromEnvironment(environment: Readonly<Record<string, str
  * @throws MixloadError CONFIG_INVALID with every invalid setting, its value and what is allowed.
  */
 export function resolveSettings(flags: RawSettings, environment: RawSettings, file: RawSettings): Settings {
-  const problems: string[] = []
+  return validated(file, 'mixload.yaml: ', (name) => {
+    if (flags[name] !== undefined) return [flags[name], flagOf(name)]
+    const { environment: variable = name }: Setting = SETTINGS[name]
+    return environment[name] === undefined ? [file[name], `mixload.yaml: ${name}`] : [environment[name], variable]
+  })
+}
+
+/** The settings that a program gives, with defaults for the others. Throws as {@link resolveSettings} does. */
+export function settingsFrom(given: RawSettings): Settings {
+  return validated(given, '', (name) => [given[name], name])
+}
+
+/** `named` may have unknown names. `sourceOf`: a setting's value, and how messages call it. */
+function validated(
+  named: object,
+  prefix: string,
+  sourceOf: (name: SettingName) => readonly [value: unknown, source: string],
+): Settings {
+  const unknown = Object.keys(named).filter((key) => !Object.hasOwn(SETTINGS, key))
+  const problems = unknown.map((key) => `${prefix}unknown setting ${key}. Known settings: ${NAMES.join(', ')}`)
   const settings: Record<string, unknown> = {}
-  for (const key of Object.keys(file)) {
-    if (!Object.hasOwn(SETTINGS, key))
-      problems.push(`mixload.yaml: unknown setting ${key}. Known settings: ${NAMES.join(', ')}`)
-  }
   for (const name of NAMES) {
     const setting: Setting = SETTINGS[name]
-    const [value, source] =
-      flags[name] !== undefined
-        ? [flags[name], flagOf(name)]
-        : environment[name] !== undefined
-          ? [environment[name], setting.environment ?? name]
-          : [file[name], `mixload.yaml: ${name}`]
+    const [value, source] = sourceOf(name)
     const parsed = setting.schema.safeParse(value)
     if (parsed.success) settings[name] = parsed.data
     else problems.push(problemOf(setting, source, value, parsed.error))

@@ -39,7 +39,7 @@ export function hasDays(slice: AnySlice): slice is Slice {
 /** The path that means standard input. */
 export const STANDARD_INPUT = '-'
 
-/** How the project tells its days. */
+/** How the project counts its days. */
 export interface DayClock {
   /** The project's time zone. */
   readonly zone: string

@@ -195,8 +195,14 @@ describe('the reading of imports', () => {
 })
 
 describe('the directions of imports', () => {
-  it('lib knows neither the commands nor the destinations', () => {
-    expect(offences(under('lib'), ({ target }) => /^(?:cmd|destinations)\//.test(target))).toEqual([])
+  it('lib knows neither the commands nor the destinations; only its index puts both together', () => {
+    const found = offences(under('lib'), ({ target }) => /^(?:cmd|destinations)\//.test(target))
+    expect(found).toEqual(['lib/index.ts -> destinations/index.ts'])
+  })
+
+  it('nothing in lib, and no destination, imports the index', () => {
+    const others = [...under('lib'), ...under('destinations')]
+    expect(offences(others, ({ target }) => target === 'lib/index.ts')).toEqual([])
   })
 
   it('destinations know lib, their own files and their own driver, and nothing of the commands or of each other', () => {

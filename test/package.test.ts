@@ -28,7 +28,7 @@ const CONSUMER = `
 import { isFailure, MixloadError } from 'mixload'
 import { createClient, type DeliveryNotice, type IngestClient } from 'mixload/client'
 import { runDestinationConformance } from 'mixload/conformance'
-import { type CreateDestination, inTurns, quoteName } from 'mixload/destination'
+import { type CreateDriver, type DestinationConnection, ENGINE_CAPABILITIES, quoteName } from 'mixload/destination'
 import { type Fault, type Simulator, startSimulator } from 'mixload/simulator'
 
 const notices: DeliveryNotice[] = []
@@ -44,38 +44,34 @@ export async function send(): Promise<number> {
   return accepted
 }
 
-export const createDestination: CreateDestination = ({ url, engine }) => {
-  const connected = engine.connect()
-  return inTurns({
-    supports: {
-      dialect: 'duckdb',
-      nameQuote: '"',
-      identifierBytesMax: 63,
+export const createDriver: CreateDriver = ({ url, engine }) => {
+  const connect = async (): Promise<DestinationConnection> => {
+    const connection = await engine.connect()
+    return {
+      isLost: false,
+      readLedger: async () => [],
+      readColumns: async () => [],
+      async createColumns() {},
+      async write({ rows }) {
+        rows?.verify((await connection.all(rows.query)).length)
+      },
+      close: async () => connection.close(),
+    }
+  }
+  return {
+    capabilities: {
+      ...ENGINE_CAPABILITIES,
       columnsMax: 1000,
-      valuesPerRowMax: Infinity,
-      loadsPerDayMax: Infinity,
-      daysPerLoadMax: Infinity,
       atomicReplace: true,
       atomicLedger: true,
       readersDuringLoad: true,
       queries: false,
     },
     description: url,
-    async open() {},
-    async openToRead() {},
-    columns: async () => [],
-    async addColumns() {},
-    ledger: async () => [],
-    async load(relation, _target, record) {
-      const rows = await (await connected).all(relation.query)
-      if (rows.length !== relation.rowCount) throw new MixloadError('COUNT_MISMATCH', 'Another number of rows.')
-      return { ...record, loadedAt: new Date() }
-    },
     pathInViews: (table) => quoteName(table),
-    async putViews() {},
-    query: async () => 0,
-    async [Symbol.asyncDispose]() {},
-  })
+    connect,
+    connectToRead: connect,
+  }
 }
 
 export const wasClosed = (error: unknown) => isFailure(error, 'CLOSED')
@@ -83,7 +79,7 @@ export const suite = runDestinationConformance
 `
 
 let directory: string
-let packed: {
+let tarball: {
   readonly filename: string
   readonly version: string
   readonly files: readonly { readonly path: string }[]
@@ -101,9 +97,9 @@ beforeAll(async () => {
   directory = await realpath(await mkdtemp(join(tmpdir(), 'mixload-package-')))
   // The sources are built already. Building again would remove files that other tests are using.
   const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', directory]
-  ;[packed] = JSON.parse((await execute('npm', args, { cwd: packagePath() })).stdout)
+  ;[tarball] = JSON.parse((await execute('npm', args, { cwd: packagePath() })).stdout)
   await writeFile(join(directory, 'package.json'), '{"private":true,"type":"module"}')
-  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', join(directory, packed.filename)])
+  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', join(directory, tarball.filename)])
   // What the user of a subpath has besides mixload.
   await mkdir(installed('@types'), { recursive: true })
   for (const name of ['@types/node', 'vitest']) await symlink(packagePath('node_modules', name), installed(name))
@@ -113,18 +109,18 @@ afterAll(() => rm(directory, { recursive: true, force: true }))
 
 describe('the package', () => {
   it('has what was built and the SQL texts, and no sources', async () => {
-    const files = packed.files.map(({ path }) => path)
+    const files = tarball.files.map(({ path }) => path)
     expect(files).toEqual(
       expect.arrayContaining(['dist/cmd/mixload.js', 'sql/common/export_latest.sql', 'README.md', 'LICENSE']),
     )
     expect(files.filter((path) => /^(test|bench|lib|cmd)\//.test(path))).toEqual([])
-    expect(VERSION).toBe(packed.version)
+    expect(VERSION).toBe(tarball.version)
   })
 
   it('installs a command whose help loads no database', async () => {
     const mixload = installed('.bin', 'mixload')
     expect((await run(mixload, ['--help'])).stdout).toContain('mixload backfill')
-    expect((await run(mixload, ['--version'])).stdout.trim()).toBe(packed.version)
+    expect((await run(mixload, ['--version'])).stdout.trim()).toBe(tarball.version)
     const { stderr } = await run(mixload, ['--help'], { ...process.env, NODE_DEBUG: 'esm,module' })
     expect(stderr).not.toMatch(/duckdb/)
     expect(stderr).toMatch(/yargs/)

@@ -10,8 +10,9 @@ const VALUES = SymbolFlags.BlockScopedVariable | SymbolFlags.Function
 const EXPECTED_PACKAGES = ['/node_modules/@types/node/', '/node_modules/undici-types/']
 
 /**
- * Returns what is wrong with the exports of declaration files: names without documentation, and signatures that mention
- * a type that is not exported from the same file. `config` is the tsconfig.json of a project that imports them.
+ * Returns what is wrong with the exports of declaration files: names without documentation, and
+ * signatures that mention a type that is not exported from the same file. `config` is the
+ * tsconfig.json of a project that imports them.
  */
 export function problemsInExports(config: string, files: Readonly<Record<string, string>>): readonly string[] {
   const api = new API({ cwd: dirname(config) })
@@ -43,7 +44,9 @@ function problemsInFile(project: Project, file: string): readonly string[] {
   })
 }
 
-/** Returns the names of types in a declaration that are neither exported nor known to every user. */
+/**
+ * Returns the names of types in a declaration that are neither exported nor known to every user.
+ */
 function mentionedTypes(
   { checker, program }: Project,
   declaration: Node,

@@ -26,7 +26,8 @@ export const openDuckDb: OpenTarget = async ({ paths, directory }) => {
     async baselines() {
       return [
         baseline('A: DuckDB detects the columns', detectingSql(paths)),
-        // Detecting the types reads all files once, so that all subjects find them in the file cache.
+        // Detecting the types reads all files once, so that all subjects find them in the file
+        // cache.
         baseline('B: DuckDB with given columns', await typedSql(paths)),
       ]
     },

@@ -29,7 +29,10 @@ export interface TargetOptions {
   readonly paths: readonly string[]
   /** A directory that only this target uses. */
   readonly directory: string
-  /** Returns a DuckDB file with the same rows as mixload loads, in `mixpanel.export`. Created by the first call. */
+  /**
+   * Returns a DuckDB file with the same rows as mixload loads, in `mixpanel.export`. Created by the
+   * first call.
+   */
   readonly loadedRows: () => Promise<string>
 }
 

@@ -2,14 +2,15 @@ import { DEMO_DAYS } from './demo-shop.ts'
 
 const DAY_MS = 86_400_000
 
-/** A step towards an order, by the name of its event. */
+/** The events of the steps towards an order. */
 const FUNNEL_STEPS = ['Product Viewed', 'Added to Cart', 'Order Completed'] as const
 
-/** One customer in so many has no profile, and one in so many was imported from a CRM, with another spelling of it all. */
+/** One in this many customers has no profile. */
 const NO_PROFILE_EVERY = 17
+/** One in this many customers was imported from a CRM, with other names and types of properties. */
 const IMPORTED_EVERY = 40
 
-/** What is in the shop's project besides events: the lines of the files that `mixload simulate` takes. */
+/** The data of the shop's project besides events, as lines of the files for `mixload simulate`. */
 export interface ShopPeople {
   readonly profiles: readonly string[]
   readonly cohorts: readonly string[]
@@ -28,17 +29,17 @@ interface ShopEvent {
   }
 }
 
-/** Who the shop's events are of: profiles, cohorts, a funnel and annotations that agree with them. */
+/** Returns profiles, cohorts, a funnel and annotations that match the shop's events. */
 export function shopPeople(eventLines: readonly string[], firstDay: string): ShopPeople {
   const sent = eventLines.map((line) => JSON.parse(line) as ShopEvent)
   const events = [...new Map(sent.map((event) => [event.properties.$insert_id, event])).values()]
   events.sort((a, b) => a.properties.time - b.properties.time)
   const customers = Map.groupBy(events, ({ properties }) => properties.distinct_id)
   const ids = [...customers.keys()].sort()
-  const known = ids.filter((id) => numberOf(id) % NO_PROFILE_EVERY !== 0)
+  const withProfile = ids.filter((id) => numberOf(id) % NO_PROFILE_EVERY !== 0)
   const buyers = ids.filter((id) => customers.get(id)?.some(({ event }) => event === 'Order Completed'))
   return {
-    profiles: known.map((id) =>
+    profiles: withProfile.map((id) =>
       JSON.stringify({ $distinct_id: id, $properties: profile(id, customers.get(id) ?? []) }),
     ),
     // Some of the buyers have no profile.
@@ -66,13 +67,13 @@ function profile(id: string, events: readonly ShopEvent[]): object {
   const last = events.at(-1)?.properties
   const orders = events.filter(({ event }) => event === 'Order Completed')
   const common = {
-    $created: moment(first?.time ?? 0),
-    $last_seen: moment(last?.time ?? 0),
+    $created: profileDate(first?.time ?? 0),
+    $last_seen: profileDate(last?.time ?? 0),
     $city: last?.$city,
     $country_code: last?.mp_country_code,
     ...(orders.length > 0 ? { $transactions: orders.map(transaction) } : {}),
   }
-  // The CRM writes numbers as text, and its own names.
+  // The CRM writes numbers as text, and has its own names.
   if (number % IMPORTED_EVERY === 0)
     return { ...common, Email: `kunde${number}@example.com`, orders: String(orders.length) }
   return {
@@ -87,21 +88,21 @@ function profile(id: string, events: readonly ShopEvent[]): object {
 }
 
 function transaction({ properties }: ShopEvent): object {
-  return { $amount: properties.total, $time: moment(properties.time) }
+  return { $amount: properties.total, $time: profileDate(properties.time) }
 }
 
-/** How many customers got how far on each day, all steps on that day. */
+/** Returns how many customers reached each step on each day, with all steps on the same day. */
 function funnelDays(events: readonly ShopEvent[], firstDay: string): Record<string, number[]> {
-  const byDay = Map.groupBy(events, ({ properties }) => moment(properties.time).slice(0, 10))
+  const byDay = Map.groupBy(events, ({ properties }) => profileDate(properties.time).slice(0, 10))
   const days: Record<string, number[]> = {}
   for (let day = 0; day < DEMO_DAYS; day++) {
-    const ofDay = byDay.get(dayAfter(firstDay, day)) ?? []
-    let before: ReadonlySet<string> | undefined
+    const dayEvents = byDay.get(dayAfter(firstDay, day)) ?? []
+    let previous: ReadonlySet<string> | undefined
     days[dayAfter(firstDay, day)] = FUNNEL_STEPS.map((step) => {
-      const users = ofDay.filter(({ event }) => event === step).map(({ properties }) => properties.distinct_id)
-      const earlier = before
+      const users = dayEvents.filter(({ event }) => event === step).map(({ properties }) => properties.distinct_id)
+      const earlier = previous
       const reached = new Set(earlier === undefined ? users : users.filter((user) => earlier.has(user)))
-      before = reached
+      previous = reached
       return reached.size
     })
   }
@@ -116,7 +117,7 @@ function dayAfter(day: string, days: number): string {
   return new Date(Date.parse(day) + days * DAY_MS).toISOString().slice(0, 10)
 }
 
-/** As Mixpanel writes dates of profiles: without zone. */
-function moment(ms: number): string {
+/** Formats a date as Mixpanel does in profiles: without a time zone. */
+function profileDate(ms: number): string {
   return new Date(ms).toISOString().slice(0, 19)
 }

@@ -1,4 +1,4 @@
-/** A question to the loaded table, and what there is to see in the answer. */
+/** A query of the loaded table, and what its result shows. */
 export interface DemoQuery {
   readonly title: string
   readonly sql: string
@@ -6,7 +6,7 @@ export interface DemoQuery {
 
 export const DEMO_QUERIES: readonly DemoQuery[] = [
   {
-    title: 'Events that Mixpanel received twice are all in export; export_latest has each of them once:',
+    title: 'export has all events, even those that Mixpanel received twice; export_latest has each event once:',
     sql: `SELECT (SELECT count(*) FROM mixpanel.export) AS rows_in_export,
        (SELECT count(*) FROM mixpanel.export_latest) AS rows_in_export_latest`,
   },
@@ -18,17 +18,17 @@ export const DEMO_QUERIES: readonly DemoQuery[] = [
 FROM mixpanel.export_latest GROUP BY day ORDER BY day`,
   },
   {
-    title: 'Each property has a column, named and typed by what was sent. Plan and plan stay apart:',
+    title: 'Each property has a column, with a name and a type from the data. Plan and plan have separate columns:',
     sql: `SELECT property, column_name, column_type
 FROM mixpanel._mixload_columns WHERE table_name = 'export' AND property IS NOT NULL ORDER BY lower(property), column_name`,
   },
   {
-    title: 'discount began as a number; texts came later and went to the column beside it, so nothing is lost:',
+    title: 'discount was a number first. Later texts are in a second column, so nothing is lost:',
     sql: `SELECT discount, discount__text, count(*) AS orders
 FROM mixpanel.export_latest WHERE event = 'Order Completed' GROUP BY ALL ORDER BY ALL`,
   },
   {
-    title: 'Long ids keep every digit, as text:',
+    title: 'Long ids are stored as text, with every digit:',
     sql: `SELECT time, order_id, quantity, total
 FROM mixpanel.export_latest WHERE order_id IS NOT NULL ORDER BY time LIMIT 3`,
   },

@@ -5,11 +5,11 @@ const HOUR_MS = 3_600_000
 
 export const DEMO_DAYS = 14
 const LINES = 5000
-/** One line in so many is an event that was sent before. */
+/** One in this many lines is a duplicate of an earlier event. */
 const REPEAT_EVERY = 60
-/** From this day of the sample on, a new version of the app sends some discounts as text. */
+/** From this day on, a new version of the app sends some discounts as text. */
 const TEXT_DISCOUNTS_FROM = 7
-/** Beyond 2^53, so that a program which reads it as a usual number loses its last digits. */
+/** Larger than 2^53, so that a program that reads it as a usual number loses its last digits. */
 const FIRST_ORDER_ID = 7_204_118_933_072_640_001n
 
 const PRODUCTS: readonly [Product, ...Product[]] = [
@@ -44,24 +44,25 @@ interface DemoEvent {
 }
 
 /**
- * Two weeks of a small shop as lines of a raw export, with what real exports are full of: events that were sent twice, a
- * property whose type varies, two that differ in their capitals only, a list, an object, and an integer that is too long
- * for a usual number. Apart from its days it is the same each time.
+ * Returns two weeks of a small shop as lines of a raw export, with the problems of real exports:
+ * duplicate events, a property whose type varies, two properties that differ only in case, a list,
+ * an object, and an integer that is too long for a usual number. Except for the dates, the data is
+ * always the same.
  */
 export function shopLines(firstDay: string): readonly string[] {
   const random = new Random(14)
   const events: DemoEvent[] = []
   while (events.length < LINES) {
     const earlier = events.length % REPEAT_EVERY === REPEAT_EVERY - 1 ? events[random.below(events.length)] : undefined
-    events.push(earlier === undefined ? shopEvent(random, firstDay, events.length) : sentAgain(earlier, random))
+    events.push(earlier === undefined ? shopEvent(random, firstDay, events.length) : duplicateOf(earlier, random))
   }
-  return events.map(spelled)
+  return events.map(toJson)
 }
 
 function shopEvent(random: Random, firstDay: string, index: number): DemoEvent {
-  const day = growingDay(random)
+  const day = randomDay(random)
   const time = Date.parse(`${firstDay}T00:00:00Z`) + day * DAY_MS + random.below(DAY_MS)
-  const { event, properties } = whatHappened(random, day, index)
+  const { event, properties } = randomAction(random, day, index)
   return {
     event,
     properties: {
@@ -76,15 +77,15 @@ function shopEvent(random: Random, firstDay: string, index: number): DemoEvent {
   }
 }
 
-/** Each day of the sample is a little busier than the one before. */
-function growingDay(random: Random): number {
+/** Chooses a day. Each day has slightly more events than the day before. */
+function randomDay(random: Random): number {
   for (;;) {
     const day = random.below(DEMO_DAYS)
     if (random.below(2 * DEMO_DAYS) < DEMO_DAYS + day) return day
   }
 }
 
-function whatHappened(random: Random, day: number, index: number): DemoEvent {
+function randomAction(random: Random, day: number, index: number): DemoEvent {
   const item = random.pick(PRODUCTS)
   const quantity = random.between(1, 3)
   const total = cents(item.price * quantity)
@@ -107,14 +108,17 @@ function discount(random: Random, day: number): number | string | null {
   return random.pick([5, 10, 12.5, null])
 }
 
-/** The same event, processed hours later: Mixpanel's export gives both. */
-function sentAgain({ event, properties }: DemoEvent, random: Random): DemoEvent {
+/** Returns the same event, processed hours later. Mixpanel exports both. */
+function duplicateOf({ event, properties }: DemoEvent, random: Random): DemoEvent {
   const processed = Number(properties.mp_processing_time_ms) + random.between(1, 30) * HOUR_MS
   return { event, properties: { ...properties, mp_processing_time_ms: processed } }
 }
 
-/** JSON, with long integers to the digit: they are put as text first, which then loses its quotes. */
-function spelled(event: DemoEvent): string {
+/**
+ * Returns JSON with all digits of long integers: they are written as text first, whose quotes are
+ * then removed.
+ */
+function toJson(event: DemoEvent): string {
   const json = JSON.stringify(event, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
   return json.replaceAll(/"(\d{17,})n"/g, '$1')
 }

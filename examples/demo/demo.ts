@@ -1,6 +1,7 @@
 /**
- * `node examples/demo/demo.ts`: shows mixload at work, with no Mixpanel account: it starts a local Mixpanel that has two weeks of
- * a made-up shop, loads them into a new DuckDB file in .tmp/demo, and looks at what came.
+ * `node examples/demo/demo.ts`: shows mixload without a Mixpanel account. It starts a local
+ * Mixpanel with two weeks of data of a fictional shop, loads them into a new DuckDB file in
+ * .tmp/demo, and runs queries on it.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -20,11 +21,14 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const MIXLOAD = join(ROOT, 'dist/cmd/mixload.js')
 const WORK = join(ROOT, '.tmp/demo')
 const DATA = join(WORK, 'shop.ndjson')
-/** Not called mixpanel like the schema in it: DuckDB takes a file's name for the first part of a table's name. */
+/**
+ * Not named mixpanel, like its schema: DuckDB uses the name of the file as the first part of table
+ * names.
+ */
 const DATABASE = join(WORK, 'shop.duckdb')
 const DAY_MS = 86_400_000
 
-/** What the simulator lets in; these open nothing else. */
+/** The credentials of the simulator, which are valid for nothing else. */
 const CREDENTIALS = {
   MIXPANEL_PROJECT_ID: '1000',
   MIXPANEL_SERVICE_ACCOUNT: 'simulator.mp-service-account',
@@ -33,8 +37,8 @@ const CREDENTIALS = {
 
 const firstDay = new Date(Date.now() - DEMO_DAYS * DAY_MS).toISOString().slice(0, 10)
 
-say('mixload copies the events of a Mixpanel project into a database. Here it does so with a made-up shop')
-say('and a local stand-in for Mixpanel, so nothing leaves this machine.')
+say('mixload copies the events of a Mixpanel project into a database. This demo uses a fictional shop and a local')
+say('simulator of Mixpanel, so nothing leaves this machine.')
 
 const lines = shopLines(firstDay)
 await mkdir(WORK, { recursive: true })
@@ -48,14 +52,14 @@ for (const [kind, records] of Object.entries(shopPeople(lines, firstDay))) {
 for (const suffix of ['', '.wal']) await rm(DATABASE + suffix, { force: true })
 
 heading(`A local Mixpanel with ${lines.length.toLocaleString('en')} events of the ${DEMO_DAYS} days since ${firstDay}`)
-say(`$ mixload simulate ${files.map((word) => (word.startsWith('--') ? word : shown(word))).join(' ')}`)
+say(`$ mixload simulate ${files.map((word) => (word.startsWith('--') ? word : relativePath(word))).join(' ')}`)
 {
   await using simulator = await startServer({
     script: MIXLOAD,
     args: ['simulate', ...files, '--port', '0', '--requests-per-hour', '0', '--requests-per-second', '0', '--json'],
     cwd: WORK,
   })
-  say(`It answers at ${simulator.url}`)
+  say(`It listens at ${simulator.url}`)
   const environment = {
     ...CREDENTIALS,
     MIXPANEL_API_URL: simulator.url,
@@ -83,13 +87,13 @@ for (const { title, sql } of DEMO_QUERIES) {
   say(indented(textTable(names, rows)))
 }
 
-heading('How to go on')
-say(`Look around:       duckdb ${shown(DATABASE)} "FROM mixpanel.export_latest LIMIT 10"`)
+heading('Next steps')
+say(`Explore the data:  duckdb ${relativePath(DATABASE)} "FROM mixpanel.export_latest LIMIT 10"`)
 say('Your own project:  set MIXPANEL_PROJECT_ID, MIXPANEL_SERVICE_ACCOUNT and MIXPANEL_SERVICE_ACCOUNT_SECRET,')
 say('                   then run  mixload check  and  mixload backfill --from 2024-01-01')
 say('Every night:       mixload sync')
 
-/** Runs a command as a newcomer would type it, and shows its answer; what it logs is shown only when it fails. */
+/** Runs a command and shows its output. The log is shown only if the command fails. */
 async function mixload(args: readonly string[], environment: Readonly<Record<string, string>>): Promise<void> {
   say(`$ mixload ${args.join(' ')}`)
   const child = spawn(process.execPath, [MIXLOAD, ...args], {
@@ -97,8 +101,8 @@ async function mixload(args: readonly string[], environment: Readonly<Record<str
     env: { ...plainEnvironment(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const [answer, log, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
-  say(indented(answer.trimEnd()))
+  const [output, log, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  say(indented(output.trimEnd()))
   if (code !== 0) throw new Error(`mixload ${args[0]} ended with ${code}:\n${log}`)
 }
 
@@ -114,6 +118,6 @@ function indented(block: string): string {
   return block.replaceAll(/^(?=.)/gm, '  ')
 }
 
-function shown(path: string): string {
+function relativePath(path: string): string {
   return relative(process.cwd(), path)
 }

@@ -15,8 +15,8 @@ const json = (description: string): CatalogueEntry => ({ type: 'json', descripti
 const varying = (description: string): CatalogueEntry => ({ description })
 
 /**
- * Reserved and default event properties. The names are those of Mixpanel's property reference. It has no types, so types are
- * those of real exports.
+ * Reserved and default event properties. The names are those of Mixpanel's property reference. It
+ * has no types, so types are those of real exports.
  */
 export const EVENT_PROPERTIES: Readonly<Record<string, CatalogueEntry>> = {
   $insert_id: text('Id from the sender; with event, person and time it identifies duplicates'),
@@ -120,7 +120,10 @@ export const LOAD_COLUMNS: readonly FixedColumn[] = [
   fixed('_load_id', 'text', 'Load that brought the row: see _mixload_loads'),
 ]
 
-/** The columns that every `export` table has, in this order, whatever was sent. The views stand on them. */
+/**
+ * The columns that every `export` table has, in this order, whatever was sent. The views stand on
+ * them.
+ */
 export const EXPORT_COLUMNS: readonly FixedColumn[] = [
   fixed('event', 'text', 'Name of the event'),
   fixed(
@@ -147,7 +150,9 @@ export const EXPORT_COLUMNS: readonly FixedColumn[] = [
   ...LOAD_COLUMNS,
 ]
 
-/** Only with local times: the number that Mixpanel sent, because two of them can mean one moment. */
+/**
+ * Only with local times: the number that Mixpanel sent, because two of them can mean one moment.
+ */
 export const LOCAL_TIME_COLUMN: FixedColumn = fixed(
   '_time_raw',
   'bigint',

@@ -1,16 +1,23 @@
-/** The longest name, in bytes of UTF-8: the limit of Postgres, so that names are the same in every destination. */
+/**
+ * The longest name, in bytes of UTF-8: the limit of Postgres, so that names are the same in every
+ * destination.
+ */
 export const NAME_BYTES_MAX = 63
 
 const NOT_IN_NAMES = /[^\p{L}\p{Nd}]+/gu
 
-/** Prefixes that BigQuery reserves (see its schema reference). They are avoided in every destination. */
+/**
+ * Prefixes that BigQuery reserves (see its schema reference). They are avoided in every
+ * destination.
+ */
 const RESERVED_PREFIX =
   /^_(?:table_|file_|partition|row_timestamp|colidentifier|change_sequence_number|change_type|change_timestamp|field_)/
 
 /**
- * The column name of a property: lower case; `mp_` for a leading `$`, as in Mixpanel's own warehouse exports; one `_` for
- * each run of characters other than letters and digits; `_` before a leading digit and before a prefix that BigQuery
- * reserves; a hash at the end of a name that is too long. Properties may share a name: see {@link freeName}.
+ * The column name of a property: lower case; `mp_` for a leading `$`, as in Mixpanel's own
+ * warehouse exports; one `_` for each run of characters other than letters and digits; `_` before a
+ * leading digit and before a prefix that BigQuery reserves; a hash at the end of a name that is too
+ * long. Properties may share a name: see {@link freeName}.
  */
 export function columnName(property: string): string {
   const spelled = property.startsWith('$') ? `mp_${property.slice(1)}` : property
@@ -28,7 +35,10 @@ export function latestName(table: string): string {
   return fitName(table, '_latest')
 }
 
-/** `name` if it is free, otherwise `name_2`, `name_3` and so on. `taken` holds names from {@link foldName}. */
+/**
+ * `name` if it is free, otherwise `name_2`, `name_3` and so on. `taken` holds names from
+ * {@link foldName}.
+ */
 export function freeName(name: string, taken: ReadonlySet<string>): string {
   let candidate = name
   for (let count = 2; taken.has(foldName(candidate)); count++) candidate = fitName(name, `_${count}`)
@@ -40,7 +50,10 @@ export function foldName(name: string): string {
   return name.toUpperCase().toLowerCase()
 }
 
-/** `name + suffix`; if that is longer than {@link NAME_BYTES_MAX}, shortened, with a hash of the name before the suffix. */
+/**
+ * `name + suffix`; if that is longer than {@link NAME_BYTES_MAX}, shortened, with a hash of the
+ * name before the suffix.
+ */
 function fitName(name: string, suffix = ''): string {
   const whole = name + suffix
   if (utf8Length(whole) <= NAME_BYTES_MAX) return whole
@@ -64,7 +77,10 @@ function utf8Length(text: string): number {
   return bytes
 }
 
-/** FNV-1a, 32 bits, over UTF-16 code units, as 8 hexadecimal digits: short, stable and without a Node module. */
+/**
+ * FNV-1a, 32 bits, over UTF-16 code units, as 8 hexadecimal digits: short, stable and without a
+ * Node module.
+ */
 function hash(text: string): string {
   let value = 0x811c9dc5
   for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193)

@@ -5,8 +5,8 @@ const json = (description: string): CatalogueEntry => ({ type: 'json', descripti
 const varying = (description: string): CatalogueEntry => ({ description })
 
 /**
- * Reserved and default properties of profiles, by Mixpanel's property reference. Dates of profiles are texts without a
- * zone, and it is not known which one they mean, so they stay what they are.
+ * Reserved and default properties of profiles, by Mixpanel's property reference. Dates of profiles
+ * are texts without a zone, and it is not known which one they mean, so they stay what they are.
  */
 export const PROFILE_PROPERTIES: Readonly<Record<string, CatalogueEntry>> = {
   $name: text('Full name'),

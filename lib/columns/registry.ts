@@ -8,7 +8,9 @@ export interface ColumnRules {
   readonly columnsMax: number
   /** What happens to a property without a column. */
   readonly newProperties: 'capture' | 'ignore'
-  /** The type from the user or the catalogue. If there is none, the property's first value decides. */
+  /**
+   * The type from the user or the catalogue. If there is none, the property's first value decides.
+   */
   readonly typeOf: (property: string) => ColumnType | undefined
   /** False for a property that the user excludes. */
   readonly isWanted: (property: string) => boolean
@@ -27,9 +29,10 @@ const NOWHERE: Placement = { to: 'nowhere' }
 export const OVERFLOW_COLUMN = '_more'
 
 /**
- * The columns of one table, existing and new ones. It only decides names and types: the same columns and the same
- * properties in the same order always lead to the same decisions. No decision is ever revoked, even if the lines that led to
- * it are discarded. The warehouse gets a column only when rows need it.
+ * The columns of one table, existing and new ones. It only decides names and types: the same
+ * columns and the same properties in the same order always lead to the same decisions. No decision
+ * is ever revoked, even if the lines that led to it are discarded. The warehouse gets a column only
+ * when rows need it.
  */
 export class ColumnRegistry {
   readonly #rules: ColumnRules
@@ -40,8 +43,8 @@ export class ColumnRegistry {
   #overflow: Column | undefined
 
   /**
-   * `existing`: the columns of the destination's table, or the fixed columns of a new one. `reserved`: names that new
-   * columns must not have.
+   * `existing`: the columns of the destination's table, or the fixed columns of a new one.
+   * `reserved`: names that new columns must not have.
    */
   constructor(existing: readonly Column[], rules: ColumnRules, reserved: readonly string[] = []) {
     this.#rules = rules
@@ -54,7 +57,10 @@ export class ColumnRegistry {
     return this.#columns
   }
 
-  /** Where the values of a property go. Adds its column if it has none. `kind`: of its first non-null value. */
+  /**
+   * Where the values of a property go. Adds its column if it has none. `kind`: of its first
+   * non-null value.
+   */
   place(property: string, kind: number): Placement {
     const existing = this.#byProperty.get(property)
     if (existing?.role === 'fixed') return { to: 'column', column: existing }
@@ -68,7 +74,10 @@ export class ColumnRegistry {
     return { to: 'column', column }
   }
 
-  /** The column for values that do not fit `column`; undefined if the table is full and they go to the overflow. */
+  /**
+   * The column for values that do not fit `column`; undefined if the table is full and they go to
+   * the overflow.
+   */
   companionOf(column: Column): Column | undefined {
     const existing = this.#companions.get(column.name)
     if (existing !== undefined) return existing
@@ -101,7 +110,10 @@ export class ColumnRegistry {
   }
 }
 
-/** The type of a column whose first value has this kind. Integers beyond 2^53 become text, so that no digit is lost. */
+/**
+ * The type of a column whose first value has this kind. Integers beyond 2^53 become text, so that
+ * no digit is lost.
+ */
 export function typeOfKind(kind: number): ColumnType {
   if (kind & (KIND.integer | KIND.double)) return 'double'
   if (kind & KIND.boolean) return 'boolean'
@@ -109,7 +121,10 @@ export function typeOfKind(kind: number): ColumnType {
   return 'text'
 }
 
-/** The kinds of values that a column of this type holds exactly and that the engine reads as they are. */
+/**
+ * The kinds of values that a column of this type holds exactly and that the engine reads as they
+ * are.
+ */
 export function kindsOf(type: ColumnType): number {
   switch (type) {
     case 'text':

@@ -15,8 +15,9 @@ export interface ColumnChoices {
 }
 
 /**
- * Decides which properties of a table get columns, and their types. The user's choice takes precedence over the catalogue.
- * `isSelective`: whether the user may include and exclude properties, which holds for events and profiles.
+ * Decides which properties of a table get columns, and their types. The user's choice takes
+ * precedence over the catalogue. `isSelective`: whether the user may include and exclude
+ * properties, which holds for events and profiles.
  */
 export function columnRules(
   settings: ColumnChoices,

@@ -8,7 +8,10 @@ export interface LineShape {
   readonly identity: string | undefined
   /** The member whose members are the record's properties. */
   readonly properties: string
-  /** Whether the properties `time` and `$insert_id` say when the record happened and which one it is. */
+  /**
+   * Whether the properties `time` and `$insert_id` say when the record happened and which one it
+   * is.
+   */
   readonly isTimed: boolean
 }
 
@@ -35,17 +38,20 @@ export const RECORD_LINES: LineShape = {
 export interface StreamTable {
   readonly name: string
   /**
-   * The columns it always has, in this order, `_loaded_at` and `_load_id` last. One with a `property` takes that property
-   * of the record.
+   * The columns it always has, in this order, `_loaded_at` and `_load_id` last. One with a
+   * `property` takes that property of the record.
    */
   readonly columns: readonly FixedColumn[]
   /** How the lines that fill it are built. */
   readonly lines: LineShape
-  /** The text column that takes a record's identity (see {@link LineShape}); undefined where records have none. */
+  /**
+   * The text column that takes a record's identity (see {@link LineShape}); undefined where records
+   * have none.
+   */
   readonly identity?: string
   /**
-   * The columns that identify a row. Of the rows of one load that agree in all of them, the last one stays. Where there are
-   * none, all rows stay.
+   * The columns that identify a row. Of the rows of one load that agree in all of them, the last
+   * one stays. Where there are none, all rows stay.
    */
   readonly key: readonly string[]
   /** Names that no property's column takes, because views over the table need them. */

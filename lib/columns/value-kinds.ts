@@ -1,6 +1,6 @@
 /**
- * Kinds of JSON values, as bits. They distinguish only what loading needs: whether a column type holds the value exactly,
- * and whether the engine's JSON reader can read it as it is.
+ * Kinds of JSON values, as bits. They distinguish only what loading needs: whether a column type
+ * holds the value exactly, and whether the engine's JSON reader can read it as it is.
  */
 export const KIND = {
   null: 1,
@@ -18,7 +18,10 @@ export const KIND = {
   json: 128,
   /** An array or an object with a fractional number whose digits a double does not keep. */
   preciseJson: 256,
-  /** A text with a lone surrogate, which UTF-8 cannot encode, or with NUL, which Postgres cannot store. */
+  /**
+   * A text with a lone surrogate, which UTF-8 cannot encode, or with NUL, which Postgres cannot
+   * store.
+   */
   loneText: 512,
   /** An array or an object that contains such a text. */
   loneJson: 1024,
@@ -32,7 +35,10 @@ export const LONE_KINDS = KIND.loneText | KIND.loneJson
 
 const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
 
-/** A JSON number as sign, significant digits and power of ten, so that `1.10`, `1.1` and `11e-1` are equal. */
+/**
+ * A JSON number as sign, significant digits and power of ten, so that `1.10`, `1.1` and `11e-1` are
+ * equal.
+ */
 function normalized(literal: string): string {
   const match = DECIMAL.exec(literal)
   if (match === null) return literal

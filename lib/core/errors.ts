@@ -68,7 +68,7 @@ export const ERROR_CODES = {
   DESTINATION_FAILED: FAILED,
   /** The destination cannot be reached, or is overloaded; nothing was committed. */
   DESTINATION_UNAVAILABLE: TRANSIENT,
-  /** The connection broke during a commit: the ledger tells whether it has the load. */
+  /** The connection broke during a commit: the ledger shows whether it has the load. */
   COMMIT_IN_DOUBT: TRANSIENT,
   /** The ledger already has this load. */
   ALREADY_LOADED: FAILED,
@@ -88,7 +88,9 @@ export interface ErrorDetails {
   readonly retryAfterMs?: number
 }
 
-/** An error with a code to act on and a message that says what to do next. It never holds a secret. */
+/**
+ * An error with a code to act on and a message that says what to do next. It never holds a secret.
+ */
 export class MixloadError extends Error {
   override readonly name = 'MixloadError'
   readonly code: ErrorCode
@@ -119,6 +121,12 @@ export function firstFailure(error: unknown): unknown {
   // Only some versions of Node have a class for it.
   const isBoth = error instanceof Error && error.name === 'SuppressedError' && 'suppressed' in error
   return isBoth ? firstFailure(error.suppressed) : error
+}
+
+/** What a run failed of: INTERRUPTED if it was aborted, else the first error. */
+export function runFailure(error: unknown, signal: AbortSignal): unknown {
+  if (!signal.aborted) return firstFailure(error)
+  return new MixloadError('INTERRUPTED', 'Stopped. What is committed stays; run again to continue.')
 }
 
 /** The message of anything thrown, with those of its causes if they add something. */

@@ -1,4 +1,4 @@
-/** The value of a JSON text; undefined if the text is not JSON, which no JSON text is the value of. */
+/** The value of a JSON text; undefined if the text is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -8,9 +8,11 @@ interface SourceJson {
 const sourceJson = JSON as unknown as SourceJson
 
 /**
- * Parses JSON so that `JSON.stringify` of the result, or of a part of it, keeps the digits of every number. A number that
- * JavaScript would write differently becomes an object: see {@link numberOfRaw}. Throws a SyntaxError.
- * @param isLost returns whether a number must become an object, given its value and its source text.
+ * Parses JSON so that `JSON.stringify` of the result, or of a part of it, keeps the digits of every
+ * number. A number that JavaScript would write differently becomes an object: see
+ * {@link numberOfRaw}. Throws a SyntaxError.
+ * @param isLost returns whether a number must become an object, given its value and its source
+ *   text.
  */
 export function parseLossless(
   text: string,
@@ -26,7 +28,10 @@ export function rawInteger(text: string): object {
   return sourceJson.rawJSON(BigInt(text).toString())
 }
 
-/** The number of a value from {@link parseLossless}, as exact as a double can be; undefined for other values. */
+/**
+ * The number of a value from {@link parseLossless}, as exact as a double can be; undefined for
+ * other values.
+ */
 export function numberOfRaw(value: unknown): number | undefined {
   if (typeof value === 'number') return value
   return sourceJson.isRawJSON(value) ? Number(value.rawJSON) : undefined
@@ -43,11 +48,11 @@ export function decimal(number: number): unknown {
   return /^-?\d+$/.test(text) ? sourceJson.rawJSON(`${text}.0`) : number
 }
 
-/** The sum of two numbers, exact for integers; undefined if one of them is not a number. */
-export function sumOfRaw(one: unknown, other: unknown): unknown {
-  const [a, b] = [numberOfRaw(one), numberOfRaw(other)]
+/** The sum of two numbers, exact for integers; undefined if either is not a number. */
+export function sumOfRaw(left: unknown, right: unknown): unknown {
+  const [a, b] = [numberOfRaw(left), numberOfRaw(right)]
   if (a === undefined || b === undefined) return undefined
-  const texts = [JSON.stringify(one), JSON.stringify(other)]
+  const texts = [JSON.stringify(left), JSON.stringify(right)]
   if (!texts.every((text) => /^-?\d+$/.test(text))) return a + b
   const sum = texts.reduce((total, text) => total + BigInt(text), 0n)
   return Number.isSafeInteger(Number(sum)) ? Number(sum) : sourceJson.rawJSON(String(sum))

@@ -1,4 +1,6 @@
-/** The most lines that may be rejected: a number per run, or a share of the lines of each commit. */
+/**
+ * The most lines that may be rejected: a number per run, or a share of the lines of each commit.
+ */
 export type MaxRejects =
   | { readonly kind: 'lines'; readonly most: number }
   | { readonly kind: 'percent'; readonly most: number }
@@ -13,7 +15,10 @@ export function parseMaxRejects(text: string): MaxRejects {
     : { kind: 'lines', most: Number(text) }
 }
 
-/** Whether so many rejects are too many. `lines`: all lines of the commit; `before`: earlier rejects of the run. */
+/**
+ * Whether so many rejects are too many. `lines`: all lines of the commit; `before`: earlier rejects
+ * of the run.
+ */
 export function isPast({ kind, most }: MaxRejects, rejects: number, lines: number, before: number): boolean {
   if (rejects === 0) return false
   return kind === 'lines' ? before + rejects > most : rejects * 100 > most * lines

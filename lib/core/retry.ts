@@ -20,7 +20,10 @@ export const DEFAULT_RETRIES: RetryPolicy = {
   delayMaxMs: 60_000,
 }
 
-/** Runs `attempt` until it succeeds, or fails with an error that the policy does not retry, or retries no more. */
+/**
+ * Runs `attempt` until it succeeds, or fails with an error that the policy does not retry, or
+ * retries no more.
+ */
 export async function retrying<T>(
   policy: RetryPolicy,
   signal: AbortSignal,

@@ -6,12 +6,12 @@ const HIDDEN = '***'
 const AUTHORIZATION = /\b(Basic|Bearer)\s+[\w+/=.~-]{8,}/gi
 
 /**
- * Masks secrets in a text from outside, such as the page of a proxy that repeats the request: as they are, and as URLs, JSON
- * and HTTP Basic authentication encode them.
+ * Masks secrets in a text from outside, such as a proxy's error page that repeats the request.
+ * Finds them as they are, and as URLs, JSON and HTTP Basic authentication encode them.
  */
 export function withoutSecrets(text: string, secrets: readonly (string | undefined)[]): string {
   const forms = secrets.flatMap((secret) => (secret === undefined ? [] : formsOf(secret)))
-  const longestFirst = [...new Set(forms)].toSorted((one, other) => other.length - one.length)
+  const longestFirst = [...new Set(forms)].toSorted((a, b) => b.length - a.length)
   const signed = text.replace(AUTHORIZATION, `$1 ${HIDDEN}`)
   return longestFirst.reduce((shown, form) => shown.replaceAll(form, HIDDEN), signed)
 }
@@ -29,7 +29,7 @@ function formsOf(secret: string): readonly string[] {
   return [...plain, ...encoded.filter(({ length }) => length >= BASE64_LENGTH_MIN)]
 }
 
-/** The Base64 characters of a secret that follows `before` other bytes, modulo three: only those that depend on it alone. */
+/** The Base64 characters that depend on the secret alone when `before` other bytes precede it. */
 function base64Within(secret: string, before: number): string {
   const bytes = Buffer.concat([Buffer.alloc(before), Buffer.from(secret)])
   return bytes.toString('base64').slice(Math.ceil((before * 4) / 3), Math.floor((bytes.length * 4) / 3))

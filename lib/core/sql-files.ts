@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { packagePath } from './package-root.ts'
 
 /**
- * The text of `sql/<dialect>/<name>.sql`, or of `sql/common/<name>.sql` if the dialect has no file of its own, with each
- * `{{key}}` replaced. Values must already be quoted.
+ * The text of `sql/<dialect>/<name>.sql`, or of `sql/common/<name>.sql` if the dialect has no file
+ * of its own, with each `{{key}}` replaced. Values must already be quoted.
  */
 export function sqlText(dialect: string, name: string, values: Readonly<Record<string, string>>): string {
   const own = textPath(dialect, name)

@@ -1,5 +1,6 @@
 /**
- * The file of a worker in the folder of the module at `moduleUrl`: `.ts` when the sources run, `.js` when compiled.
+ * The file of a worker in the folder of the module at `moduleUrl`: `.ts` when the sources run,
+ * `.js` when compiled.
  * @param name without its extension
  */
 export function workerFile(name: string, moduleUrl: string): URL {

@@ -1,7 +1,10 @@
 import type { ColumnType } from '../columns/column.ts'
 import { quoteBigQueryText, quoteText } from '../core/sql.ts'
 
-/** What the view `event` needs said differently in different dialects. Values are SQL expressions, names are not. */
+/**
+ * What the view `event` needs said differently in different dialects. Values are SQL expressions,
+ * names are not.
+ */
 export interface Dialect {
   readonly types: Readonly<Record<'text' | 'bigint' | 'boolean', string>>
   literal(text: string): string
@@ -15,7 +18,10 @@ export interface Dialect {
   milliseconds(moment: string): string
   /** Hexadecimal digits. */
   md5(text: string): string
-  /** The whole number that a text begins with; null where it begins with none, or one of more than nine digits. */
+  /**
+   * The whole number that a text begins with; null where it begins with none, or one of more than
+   * nine digits.
+   */
   leadingInteger(text: string): string
   /** A value of a column as text; a text in json as it is. */
   text(value: string, type: ColumnType): string

@@ -1,4 +1,7 @@
-/** A column of a table of events in the shape that Fivetran's connector gives it, and the property that it takes. */
+/**
+ * A column of a table of events in the shape that Fivetran's connector gives it, and the property
+ * that it takes.
+ */
 export interface EventColumn {
   readonly name: string
   readonly property: string
@@ -15,7 +18,10 @@ const OTHER_PROPERTIES: Readonly<Record<string, string>> = {
 const columns = (type: EventColumn['type'], names: string): readonly EventColumn[] =>
   names.split(/\s+/).map((name) => ({ name, type, property: OTHER_PROPERTIES[name] ?? `$${name}` }))
 
-/** The columns that the package fivetran/dbt_mixpanel takes from properties (its `staging_columns` macro). */
+/**
+ * The columns that the package fivetran/dbt_mixpanel takes from properties (its `staging_columns`
+ * macro).
+ */
 export const EVENT_COLUMNS: readonly EventColumn[] = [
   ...columns('text', 'device_id distinct_id_before_identity ae_session_length app_build_number app_version_string'),
   ...columns('text', 'bluetooth_version brand browser carrier city current_url device google_play_services'),

@@ -8,9 +8,11 @@ import { EVENT_COLUMNS, type EventColumn } from './event-columns.ts'
 const LOCAL_TIME = '_time_raw'
 
 /**
- * The view `event`: events in the shape that Fivetran's connector gives them, for models that were written for it. An event
- * is one row, its time is that of the project's clock, its id and its person are never null, and a value of a wrong
- * type is null. An event from the future is held back until it is due, because such models go by the newest time. `path` is the quoted path of `export_latest`, `columns` are those of `export`.
+ * The view `event`: events in the shape that Fivetran's connector gives them, for models that were
+ * written for it. An event is one row, its time is that of the project's clock, its id and its
+ * person are never null, and a value of a wrong type is null. An event from the future is held back
+ * until it is due, because such models go by the newest time. `path` is the quoted path of
+ * `export_latest`, `columns` are those of `export`.
  * @throws MixloadError CONFIG_INVALID for a dialect that has no such view.
  */
 export function eventView(

@@ -1,7 +1,7 @@
 import { MixloadError } from '../core/errors.ts'
 import { quoteName } from '../core/sql.ts'
-import type { Destination } from '../destination/contract.ts'
 import { COLUMNS, LOADS } from '../destination/ledger.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
 import type { Settings } from '../settings.ts'
 import { allViews } from '../views/all-views.ts'
 import { DATA_TYPES } from './data-types.ts'
@@ -10,12 +10,12 @@ import type { Lexicon } from './lexicon.ts'
 import { type FoundTable, type Source, sourceOf } from './sources.ts'
 
 /**
- * The tables and views that a destination has now, each with its columns; none where nothing has been loaded. It may be
- * open only to read.
+ * The tables and views that a destination has now, each with its columns; none where nothing has
+ * been loaded. It may be open only to read.
  * @throws MixloadError CONFIG_INVALID where the destination answers no queries.
  */
 export async function foundTables(
-  destination: Destination,
+  destination: Warehouse,
   settings: Settings,
   signal: AbortSignal,
   lexicon: Lexicon = { events: {}, profiles: {} },
@@ -44,12 +44,12 @@ export async function foundTables(
  * @throws MixloadError CONFIG_INVALID for a destination that dbt does not read.
  */
 export function sourceFor(
-  destination: Destination,
+  destination: Warehouse,
   settings: Settings,
   name: string,
   tables: readonly FoundTable[],
 ): Source {
-  const { dialect, nameQuote } = destination.supports
+  const { dialect, nameQuote } = destination.capabilities
   const types = Object.hasOwn(DATA_TYPES, dialect) ? DATA_TYPES[dialect] : undefined
   if (types === undefined) {
     throw new MixloadError('CONFIG_INVALID', `dbt is not known to read this destination (${dialect}).`)
@@ -61,7 +61,7 @@ export function sourceFor(
   return sourceOf({ name, schema, database, types, loads }, tables)
 }
 
-async function tableNames(destination: Destination, signal: AbortSignal): Promise<readonly string[]> {
+async function tableNames(destination: Warehouse, signal: AbortSignal): Promise<readonly string[]> {
   const names: string[] = []
   const sql = `SELECT DISTINCT table_name FROM ${destination.pathInViews(COLUMNS.name)} ORDER BY table_name`
   await destination.query(

@@ -29,7 +29,10 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   revenue: 'Revenue, a row a day, each time it was read',
 }
 
-/** The tables of all streams, those of groups as the settings name them, and the views of their latest rows. */
+/**
+ * The tables of all streams, those of groups as the settings name them, and the views of their
+ * latest rows.
+ */
 export function knownTables(settings: Settings): readonly KnownTable[] {
   // Local times leave a column that stays when the setting goes.
   const streams = STREAMS.flatMap((name) => streamsOf(name, { ...settings, legacyTime: true }))

@@ -7,7 +7,10 @@ import { isObject, type JsonObject, unknownForm } from '../streams/answer.ts'
 /** Descriptions of properties, by name. */
 export type PropertyDescriptions = Readonly<Record<string, { readonly description: string }>>
 
-/** What people have written into Mixpanel's Lexicon about the properties of events and of user profiles. */
+/**
+ * What people have written into Mixpanel's Lexicon about the properties of events and of user
+ * profiles.
+ */
 export interface Lexicon {
   readonly events: PropertyDescriptions
   readonly profiles: PropertyDescriptions
@@ -36,9 +39,9 @@ export async function askLexicon(
 }
 
 /**
- * The Lexicon in an answer: a list of entities with their schemas, bare or as `results`. Only what somebody has described is
- * in it. What is of another form than the documentation says is passed over. Where events describe a property differently,
- * each is named with what it says.
+ * The Lexicon in an answer: a list of entities with their schemas, bare or as `results`. Only what
+ * somebody has described is in it. What is of another form than the documentation says is passed
+ * over. Where events describe a property differently, each is named with what it says.
  * @throws MixloadError BODY_UNREADABLE
  */
 export function lexiconOf(answer: unknown): Lexicon {
@@ -58,7 +61,10 @@ export function lexiconOf(answer: unknown): Lexicon {
   return { events: joined(events), profiles: joined(profiles) }
 }
 
-/** Properties of a schema with their descriptions; with the name that is shown for them where they have none. */
+/**
+ * Properties of a schema with their descriptions; with the name that is shown for them where they
+ * have none.
+ */
 function describedIn({ properties }: JsonObject): readonly (readonly [string, string])[] {
   if (!isObject(properties)) return []
   return Object.entries(properties).flatMap(([name, property]) => {

@@ -14,11 +14,17 @@ import {
 import { MixloadError } from '../core/errors.ts'
 import type { Entry, Source, SourceTable } from './sources.ts'
 
-/** A file of sources as it is to be, and what was added to it: tables, and columns as `table.column`. */
+/**
+ * A file of sources as it is to be, and what was added to it: tables, and columns as
+ * `table.column`.
+ */
 export interface MergedFile {
   readonly text: string
   readonly added: readonly string[]
-  /** Columns, as `table.column`, that are now described in the Lexicon's words, and were in mixload's own. */
+  /**
+   * Columns, as `table.column`, that are now described in the Lexicon's words, and were in
+   * mixload's own.
+   */
   readonly described: readonly string[]
 }
 
@@ -26,8 +32,9 @@ export interface MergedFile {
 const MEMORY = ['config', 'meta', 'mixload_tables']
 
 /**
- * Adds to a file what it has never had, and touches nothing else: not what the user has written, changed or taken out.
- * Columns only ever come at a table's end, so the newest one that was written tells which ones are new.
+ * Adds to a file what it has never had, and touches nothing else: not what the user has written,
+ * changed or taken out. Columns only ever come at a table's end, so the newest one that was written
+ * tells which ones are new.
  * @throws MixloadError CONFIG_INVALID for a file that is no file of sources.
  */
 export function mergedFile(text: string | undefined, source: Source, path: string): MergedFile {
@@ -98,7 +105,10 @@ function describeAnew(source: YAMLMap, { entry, columns, plainDescriptions }: So
   return described
 }
 
-/** Those that were made since the one that was the newest then; where that is not known, those that are not there. */
+/**
+ * Those that were made since the one that was the newest then; where that is not known, those that
+ * are not there.
+ */
 function newColumns(table: YAMLMap, columns: readonly Entry[], last: unknown): readonly Entry[] {
   const there = table.get('columns')
   const since = columns.findIndex(({ name }) => name === last) + 1
@@ -143,8 +153,8 @@ function isNamed(item: YAMLMap, name: string): boolean {
 }
 
 /**
- * Characters that Python's YAML, which dbt reads with, takes for the end of a line or refuses, where
- * YAML itself does not.
+ * Characters that Python's YAML, which dbt reads with, takes for the end of a line or refuses,
+ * where YAML itself does not.
  */
 const NOT_FOR_PYTHON = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g
 
@@ -155,8 +165,8 @@ const NOT_FOR_PYTHON = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g
 const BLANK_LINES = /^[ \t]*\n[ \t\n]*$/
 
 /**
- * Texts that Python's YAML, which follows version 1.1, may read as a number, a date, a boolean or null
- * when they have no quotes.
+ * Texts that Python's YAML, which follows version 1.1, may read as a number, a date, a boolean or
+ * null when they have no quotes.
  */
 const OTHER_THAN_TEXT = /^[-+.\d=<~]|^(?:y|n|yes|no|on|off|true|false|null)$/i
 

@@ -2,7 +2,10 @@ import type { Column, ColumnType } from '../columns/column.ts'
 import type { KnownTable } from './known-tables.ts'
 import type { PropertyDescriptions } from './lexicon.ts'
 
-/** What a file of sources says of one column or table, in dbt's own words. Keys are in the order in which they are written. */
+/**
+ * What a file of sources says of one column or table, in dbt's own words. Keys are in the order in
+ * which they are written.
+ */
 export type Entry = Readonly<Record<string, unknown>> & { readonly name: string }
 
 export interface SourceTable {
@@ -41,7 +44,10 @@ export interface SourceOptions {
 const WARN_HOURS = 36
 const ERROR_HOURS = 72
 
-/** A description of tables for dbt: types, tests of keys, and how fresh they are, by the ledger: a night without events is none. */
+/**
+ * A description of tables for dbt: types, tests of keys, and how fresh they are, by the ledger: a
+ * night without events is none.
+ */
 export function sourceOf(options: SourceOptions, tables: readonly FoundTable[]): Source {
   const { name, schema, database } = options
   return {
@@ -115,7 +121,10 @@ function testsOf({ key }: KnownTable, column: string): readonly string[] {
   return key.includes(column) || ALWAYS_SET.includes(column) ? ['not_null'] : []
 }
 
-/** No two rows agree in all of these columns. In plain dbt, which has a test for one column, or one expression. */
+/**
+ * No two rows agree in all of these columns. In plain dbt, which has a test for one column, or one
+ * expression.
+ */
 function uniqueTest({ types }: SourceOptions, key: readonly string[]): unknown {
   const parts = key.map((column) => `cast(${column} as ${types.text})`)
   return { unique: { arguments: { column_name: `(${parts.join(" || '|' || ")})` } } }

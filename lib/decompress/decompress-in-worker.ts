@@ -29,8 +29,8 @@ const FILE = workerFile('decompress-worker', import.meta.url)
 const idle: DecompressWorker[] = []
 
 /**
- * Decompresses bytes as `decompressed` does, but in a worker, so that decompressing and scanning use two cores. Use
- * each block before asking for the next one: its memory is used again.
+ * Decompresses bytes as `decompressed` does, but in a worker, so that decompressing and scanning
+ * use two cores. Use each block before asking for the next one: its memory is used again.
  * @throws MixloadError BODY_TRUNCATED, BODY_UNREADABLE; whatever reading `bytes` throws.
  */
 export async function* decompressInWorker(

@@ -1,4 +1,7 @@
-/** The worker behind `decompressInWorker`: it decompresses one body after another into buffers that it is lent. */
+/**
+ * The worker behind `decompressInWorker`: it decompresses one body after another into buffers that
+ * it is lent.
+ */
 import { parentPort } from 'node:worker_threads'
 import { MixloadError } from '../core/errors.ts'
 import { type Compression, decompressed } from './decompress.ts'

@@ -41,10 +41,12 @@ export function compressionOf(beginning: Buffer): Compression {
 }
 
 /**
- * Decompresses bytes: all gzip members, or all zstd frames, one after another. Node decompresses only the first zstd frame
- * and silently drops what follows, so the rest goes to another decompressor here.
+ * Decompresses bytes: all gzip members, or all zstd frames, one after another. Node decompresses
+ * only the first zstd frame and silently drops what follows, so the rest goes to another
+ * decompressor here.
  *
- * @throws MixloadError BODY_TRUNCATED if the bytes end too early; BODY_UNREADABLE if they are damaged.
+ * @throws MixloadError BODY_TRUNCATED if the bytes end too early; BODY_UNREADABLE if they are
+ *   damaged.
  */
 export async function* decompressed(
   bytes: AsyncIterator<Buffer, void>,
@@ -68,7 +70,10 @@ export async function* decompressed(
   }
 }
 
-/** The most bytes that {@link decompressWhole} returns: a size that Node's buffers and strings can hold. */
+/**
+ * The most bytes that {@link decompressWhole} returns: a size that Node's buffers and strings can
+ * hold.
+ */
 export const DECOMPRESSED_BYTES_MAX = 512 * 1024 * 1024
 
 /** Bounds of the first buffer for a body that is decompressed whole, bytes. */
@@ -76,8 +81,10 @@ const FIRST_BUFFER_MIN = 64 * 1024
 const FIRST_BUFFER_MAX = 8 * 1024 * 1024
 
 /**
- * Decompresses bytes that are all in memory, into one buffer. It costs less than {@link decompressed}.
- * @throws MixloadError as {@link decompressed}; ANSWER_TOO_LARGE above {@link DECOMPRESSED_BYTES_MAX}.
+ * Decompresses bytes that are all in memory, into one buffer. It costs less than
+ * {@link decompressed}.
+ * @throws MixloadError as {@link decompressed}; ANSWER_TOO_LARGE above
+ *   {@link DECOMPRESSED_BYTES_MAX}.
  */
 export async function decompressWhole(bytes: Buffer, compression: keyof typeof AT_ONCE): Promise<Buffer> {
   const parts: Buffer[] = []
@@ -109,13 +116,19 @@ function decompressFirst(bytes: Buffer, compression: keyof typeof AT_ONCE): Prom
   return promise
 }
 
-/** A first buffer of the right size avoids copies. The last four bytes of gzip usually are that size. */
+/**
+ * A first buffer of the right size avoids copies. The last four bytes of gzip usually are that
+ * size.
+ */
 function firstBufferSize(bytes: Buffer, compression: keyof typeof AT_ONCE): number {
   if (compression !== 'gzip' || bytes.length < 4) return FIRST_BUFFER_MIN
   return Math.min(Math.max(bytes.readUInt32LE(bytes.length - 4) + 1, FIRST_BUFFER_MIN), FIRST_BUFFER_MAX)
 }
 
-/** Writes bytes to a decompressor until it ends. Returns the bytes that it did not take; undefined if it took all. */
+/**
+ * Writes bytes to a decompressor until it ends. Returns the bytes that it did not take; undefined
+ * if it took all.
+ */
 async function feed(
   decompressor: Decompressor,
   first: Buffer,
@@ -137,7 +150,10 @@ function written(decompressor: Decompressor, block: Buffer): Promise<void> {
   return promise
 }
 
-/** Skips zeros after the last gzip member, with which tapes and block devices pad files; gzip itself allows them. */
+/**
+ * Skips zeros after the last gzip member, with which tapes and block devices pad files; gzip itself
+ * allows them.
+ */
 async function withoutPadding(
   left: Buffer | undefined,
   bytes: AsyncIterator<Buffer, void>,

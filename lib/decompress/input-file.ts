@@ -12,8 +12,8 @@ const READ_BYTES = 1024 * 1024
 const FORMAT_BYTES = 512
 
 /**
- * The bytes of a file or a pipe, to be read once. gzip and zstd are decompressed; the first bytes decide, not the name. The
- * bytes on disk are counted and hashed on the way.
+ * The bytes of a file or a pipe, to be read once. gzip and zstd are decompressed; the first bytes
+ * decide, not the name. The bytes on disk are counted and hashed on the way.
  */
 export class InputFile {
   /** Bytes read so far, as on disk. */
@@ -44,8 +44,9 @@ export class InputFile {
 
   /**
    * The decompressed bytes, in blocks. Use each block before asking for the next one.
-   * @throws MixloadError FILE_REFUSED if the file cannot be read; BODY_TRUNCATED if its compressed data ends too early;
-   *   BODY_UNREADABLE if that is damaged, or if the file has a format without lines of JSON.
+   * @throws MixloadError FILE_REFUSED if the file cannot be read; BODY_TRUNCATED if its compressed
+   *   data ends too early; BODY_UNREADABLE if that is damaged, or if the file has a format without
+   *   lines of JSON.
    */
   async *blocks(): AsyncGenerator<Buffer, void, undefined> {
     let beginning: Buffer = Buffer.alloc(0)
@@ -133,7 +134,10 @@ const FORMATS: readonly (readonly [beginning: string, format: UnsupportedFormat]
   ['\x1f\x8b', { description: 'compressed twice. Decompress it once first', converter: 'gzip -dc < FILE' }],
 ]
 
-/** An array of objects, with or without a byte order mark. Some of its lines could be taken for events. */
+/**
+ * An array of objects, with or without a byte order mark. Some of its lines could be taken for
+ * events.
+ */
 const ARRAY_OF_OBJECTS = /^(?:\xef\xbb\xbf)?\s*\[\s*\{/
 
 /** The position of `ustar` in the first header of a tar archive. */

@@ -1,4 +1,4 @@
-/** What the pipeline asks of a place that rows are loaded into. Types only: this file has no runtime code. */
+/** What a driver of a destination is, and what it works with. This file has only types. */
 import type { Column } from '../columns/column.ts'
 import type { NameQuote } from '../core/sql.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -30,7 +30,7 @@ export interface DestinationCapabilities {
   readonly atomicLedger: boolean
   /** Whether a reader may go on reading while a load is under way. */
   readonly readersDuringLoad: boolean
-  /** Whether {@link Destination.query} runs queries; where not, it refuses them. */
+  /** Whether it runs queries. */
   readonly queries: boolean
 }
 
@@ -202,55 +202,6 @@ export interface DestinationConnection extends DestinationReader {
   write(load: Load, signal: AbortSignal): Promise<void>
   /** Creates or replaces views. Left out where the place keeps none. */
   replaceViews?(views: readonly View[]): Promise<void>
-}
-
-/**
- * A place that rows are loaded into.
- *
- * - Every failure is a MixloadError with the driver's error as its cause.
- * - An aborted signal rejects with its reason and leaves nothing behind. Where the ledger is no part of the commit
- *   (`atomicLedger`), a load that was nearly done may be done all the same, and wholly: the ledger tells.
- * - After DESTINATION_UNAVAILABLE and COMMIT_IN_DOUBT it connects anew by itself when it is called again.
- * - Calls may be made while others are under way; a destination that can't do two things at once lets them take turns.
- * - Texts hold neither NUL nor lone surrogates; names are at most `identifierBytesMax` long.
- * - After disposal every call rejects with CLOSED; disposing twice does nothing.
- */
-export interface Destination extends AsyncDisposable {
-  readonly supports: DestinationCapabilities
-  /** Where it is, without secrets, for messages. */
-  readonly description: string
-  /**
-   * Creates the schema and the ledger tables and takes the run lock. Idempotent.
-   * @throws MixloadError DESTINATION_BUSY naming the holder, when another run has it.
-   */
-  open(signal: AbortSignal): Promise<void>
-  /** As `open`, but only to read: creates nothing, refuses writes, and what is not there reads as empty. `open` may follow. */
-  openToRead(signal: AbortSignal): Promise<void>
-  /** The table's columns in the order they were made; none when there is no such table. */
-  columns(table: string): Promise<readonly KnownColumn[]>
-  /** Adds what is not there, the table itself included. Idempotent; never drops, renames or retypes. */
-  addColumns(table: string, columns: readonly NewColumn[]): Promise<void>
-  /** The loads of a stream in the order of their commits. */
-  ledger(stream: string): Promise<readonly LoadRecord[]>
-  /**
-   * ONE commit: rows, rejects and ledger row, or nothing of them. Columns that the relation lacks become null;
-   * `_loaded_at` and `_load_id` are set here. Gives the ledger's row.
-   * @throws MixloadError ALREADY_LOADED; COUNT_MISMATCH; DESTINATION_UNAVAILABLE when nothing was committed and the
-   *   same load may be tried again; COMMIT_IN_DOUBT when the ledger must be asked whether it was.
-   */
-  load(relation: Relation, target: LoadTarget, record: NewLoad, signal: AbortSignal): Promise<LoadRecord>
-  /** How the query of a view names a table: quoted, with its schema. */
-  pathInViews(table: string): string
-  /** Creates or replaces the views. */
-  putViews(views: readonly View[]): Promise<void>
-  /**
-   * Runs a query in the destination's own dialect that changes nothing, with tables and views named as
-   * {@link pathInViews} does, and hands its rows to `take` as they come, in batches, each row as the text of a JSON object
-   * by column name, as the dialect writes it: moments as texts with their offset, numbers with all their digits. The
-   * destination is not to be called in `take`. Gives the number of rows; 0 where it was opened to read and nothing is there.
-   * @throws MixloadError CONFIG_INVALID where it doesn't `supports.queries`; the signal's reason.
-   */
-  query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number>
 }
 
 /** What every destination is made from. */

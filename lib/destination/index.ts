@@ -8,6 +8,7 @@ export {
   isFailure,
   MixloadError,
 } from '../core/errors.ts'
+export type { RetryPolicy } from '../core/retry.ts'
 export { type NameQuote, quoteName, quotePath, quoteText } from '../core/sql.ts'
 export {
   Engine,
@@ -40,7 +41,7 @@ export type {
   View,
   WriteMode,
 } from './contract.ts'
-export { loadOf, loadRow } from './ledger-row.ts'
+export { type LedgerRow, loadOf, loadRow } from './ledger-row.ts'
 export { DESTINATION_RETRIES, type Retries } from './retries.ts'
 export { formatSelection, parseSelection, type Scope, type Selection } from './selection.ts'
 export { Warehouse, type WarehouseOptions } from './warehouse.ts'

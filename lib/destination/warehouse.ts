@@ -2,7 +2,6 @@ import { MixloadError } from '../core/errors.ts'
 import { retrying } from '../core/retry.ts'
 import { type Engine, type EngineConnection, interruptible } from '../engine/engine.ts'
 import type {
-  Destination,
   DestinationCapabilities,
   DestinationConnection,
   DestinationDriver,
@@ -45,7 +44,7 @@ const NEVER_ABORTED = new AbortController().signal
  * - Calls may be made while others are under way; they are done one after the other.
  * - After disposal every call rejects with CLOSED; disposing twice does nothing.
  */
-export class Warehouse implements Destination {
+export class Warehouse implements AsyncDisposable {
   readonly #driver: DestinationDriver
   readonly #options: WarehouseOptions
   /** What it was opened for; undefined before that. */
@@ -64,7 +63,7 @@ export class Warehouse implements Destination {
     this.#options = options
   }
 
-  get supports(): DestinationCapabilities {
+  get capabilities(): DestinationCapabilities {
     return this.#driver.capabilities
   }
 
@@ -172,7 +171,7 @@ export class Warehouse implements Destination {
       }
     }
     const outcome = await this.#read(what, signal, async ({ reader }) => {
-      if (!this.supports.queries || reader.query === undefined) throw this.#runsNoQueries()
+      if (!this.capabilities.queries || reader.query === undefined) throw this.#runsNoQueries()
       try {
         return { rows: await reader.query(sql, taking, signal) }
       } catch (error) {
@@ -313,7 +312,7 @@ export class Warehouse implements Destination {
     record: LoadRecord,
     signal: AbortSignal,
   ): Promise<Load> {
-    assertDays(mode, this.supports.daysPerLoadMax, table)
+    assertDays(mode, this.capabilities.daysPerLoadMax, table)
     const columns = await open.knownColumns(table)
     const rows = await this.#rowsOf(relation, table, signal)
     if (rows !== undefined) assertKnown(relation, columns, table)

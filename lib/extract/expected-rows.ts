@@ -3,14 +3,14 @@ import type { ExpectedRows } from '../streams/stream.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
 import type { TableInput } from './table-input.ts'
 
-/** Mixpanel's own count beside what came. */
+/** Mixpanel's own count, and how many rows came. */
 interface ComparedRows extends ExpectedRows {
   readonly found: number
 }
 
 /**
- * Compares the rows that came with what Mixpanel counts, and reports differences.
- * @throws MixloadError COUNT_MISMATCH where fewer rows came than there are, unless that is believed by now.
+ * Compares the rows that came with what Mixpanel counts, and reports differences. @throws
+ * MixloadError COUNT_MISMATCH if rows are missing, unless `believed` says to accept that.
  */
 export async function assertExpected(
   inputs: readonly TableInput[],
@@ -32,8 +32,8 @@ export async function assertExpected(
     )
     if (different.length === 0) continue
     onWarning(
-      `${rows.name}: Mixpanel's own count differs from the rows that came and are loaded: ${listOf(different)}. What ` +
-        'changes while it is read can be counted otherwise. If the difference stays, compare in Mixpanel.',
+      `${rows.name}: Mixpanel's own count differs from the rows that are loaded: ${listOf(different)}. Data that ` +
+        'changes while it is read can cause this. If the difference stays, compare with Mixpanel.',
     )
   }
 }
@@ -46,9 +46,10 @@ async function comparedRows(
   const compared: ComparedRows[] = []
   for (const [column, ofColumn] of Map.groupBy(expected, ({ where }) => where?.column)) {
     const counts = column === undefined ? undefined : await rows.countsBy(spooled, column)
-    for (const one of ofColumn) {
-      const found = one.where === undefined ? await rows.rowCount(spooled) : (counts?.get(one.where.value) ?? 0)
-      compared.push({ ...one, found })
+    for (const rowsExpected of ofColumn) {
+      const { where } = rowsExpected
+      const found = where === undefined ? await rows.rowCount(spooled) : (counts?.get(where.value) ?? 0)
+      compared.push({ ...rowsExpected, found })
     }
   }
   return compared

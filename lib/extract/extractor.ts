@@ -18,7 +18,7 @@ import type { SpooledBody, TableSpool } from './table-spool.ts'
 
 export interface ExtractOptions {
   readonly stream: Stream
-  /** What reads the lines of its tables, in their order. */
+  /** The inputs of the stream's tables, in their order. */
   readonly inputs: readonly TableInput[]
   readonly requester: Requester
   readonly settings: Settings
@@ -27,12 +27,12 @@ export interface ExtractOptions {
   readonly onProgress: OnProgress
 }
 
-/** Failures after which a slice is read again from its first request: what came so far is discarded. */
+/** Failures after which a slice is read again from its first request. */
 const RESTARTS = ['SESSION_LOST', 'COUNT_MISMATCH'] as const
-/** How often: what comes out the same each time will not get better, and each time costs all requests of the slice. */
+/** How often a slice is read again. Each time costs all its requests. */
 const RESTARTS_MAX = 2
 
-/** Responses that nothing shows to be whole, until two in a row are equally long. */
+/** The most responses without a known end to request until two in a row are equally long. */
 const DOUBTFUL_TRIES = 4
 
 /** How often progress is reported. */
@@ -52,7 +52,10 @@ interface Reading {
 export class Extractor implements SliceSource<StreamSlice> {
   readonly sliceFailures: readonly ErrorCode[]
   readonly #options: ExtractOptions
-  /** Of a streamed stream: identities of the records in the slice's bodies since one of them broke off; undefined before. */
+  /**
+   * Identities of the slice's records, collected after a streamed body broke off; undefined
+   * before.
+   */
   #seen: Set<string> | undefined
   #startedAt = new Date()
 
@@ -73,7 +76,7 @@ export class Extractor implements SliceSource<StreamSlice> {
       try {
         const [own, ...others] = await this.#readOrNarrow(slice, signal)
         if (own === undefined) throw new TypeError(`${stream.name} has no table`)
-        // Whatever the reading took is counted once, for the stream's own table.
+        // Bytes and requests are counted once, for the stream's own table.
         const summary = stream.streamed === undefined ? { ...own.summary, bytes: requester.bytes - bytes } : own.summary
         const counted = { ...own, summary, requestCount: requester.requests - requests }
         return { kind: 'spooled', spooled: { slice, tables: [counted, ...others] } }
@@ -92,7 +95,10 @@ export class Extractor implements SliceSource<StreamSlice> {
     }
   }
 
-  /** A slice whole; a single day that does not come whole, by the smaller requests that the stream has for it. */
+  /**
+   * Reads a slice. A single day that stays incomplete is read by smaller requests, if the stream
+   * has them.
+   */
   async #readOrNarrow(slice: StreamSlice, signal: AbortSignal): Promise<TablesRows> {
     const { stream, inputs } = this.#options
     try {
@@ -126,7 +132,10 @@ export class Extractor implements SliceSource<StreamSlice> {
     }
   }
 
-  /** Reads a slice until it comes whole and checked; `isAlone`: it shares its fields with no other. */
+  /**
+   * Reads a slice until it is complete and checked. `isAlone`: whether it begins a new list of
+   * fields.
+   */
   async #read(slice: StreamSlice, isAlone: boolean, signal: AbortSignal): Promise<TablesRows> {
     const { stream, onProgress } = this.#options
     const believed = new Set<ErrorCode>()
@@ -137,7 +146,7 @@ export class Extractor implements SliceSource<StreamSlice> {
       } catch (error) {
         signal.throwIfAborted()
         if (!mayRestart(error) || tries === RESTARTS_MAX) throw error
-        // What comes out the same way twice is believed.
+        // The same result twice is accepted.
         believed.add(error.code)
         onProgress({ kind: 'slice-restarted', stream: stream.name, slice, reason: error.message })
       }
@@ -146,7 +155,7 @@ export class Extractor implements SliceSource<StreamSlice> {
 
   async #readOnce(slice: StreamSlice, believed: ReadonlySet<ErrorCode>, signal: AbortSignal): Promise<TablesRows> {
     const { stream, inputs, requester, onProgress } = this.#options
-    const attempt = () => this.#vouchedFor(slice, signal)
+    const attempt = () => this.#readToEnd(slice, signal)
     const { streamed } = stream
     const reading = await (streamed === undefined
       ? attempt()
@@ -169,8 +178,8 @@ export class Extractor implements SliceSource<StreamSlice> {
     }
   }
 
-  /** A reading whose responses surely came to their end, or two in a row that came to the same. */
-  async #vouchedFor(slice: StreamSlice, signal: AbortSignal): Promise<Reading> {
+  /** A reading whose responses are known to be complete, or that equals the reading before it. */
+  async #readToEnd(slice: StreamSlice, signal: AbortSignal): Promise<Reading> {
     const { stream, onProgress } = this.#options
     let before: BodySummary | undefined
     for (let tries = 0; tries < DOUBTFUL_TRIES; tries++) {
@@ -180,17 +189,17 @@ export class Extractor implements SliceSource<StreamSlice> {
       before = summary
       await this.#discard(reading.bodies)
       if (tries === 0) {
-        const message = `${rowsName(stream.name, slice)}: nothing shows that the response is whole. It is requested until two are alike.`
+        const message = `${rowsName(stream.name, slice)}: the response does not say where it ends. It is requested again until two are equally long.`
         onProgress({ kind: 'warning', message })
       }
     }
     throw new MixloadError(
       'BODY_TRUNCATED',
-      `The response does not say where it ends, and ${DOUBTFUL_TRIES} of them all differ.`,
+      `The response does not say where it ends, and each of ${DOUBTFUL_TRIES} attempts had another length.`,
     )
   }
 
-  /** Takes what the stream reads to the spool. */
+  /** Writes what the stream reads to the spool. */
   async #spool(slice: StreamSlice, signal: AbortSignal): Promise<Reading> {
     const { stream, inputs, requester } = this.#options
     const expected: ExpectedRows[] = []
@@ -233,7 +242,7 @@ export class Extractor implements SliceSource<StreamSlice> {
     signal.throwIfAborted()
   }
 
-  /** Reports how far a slice has come, now and then. */
+  /** Reports the progress of a slice, at intervals. */
   #reporter(slice: StreamSlice): (rows: number) => void {
     const { stream, requester, onProgress } = this.#options
     const before = { requests: requester.requests, bytes: requester.bytes }
@@ -250,7 +259,7 @@ export class Extractor implements SliceSource<StreamSlice> {
   #tableSpool(input: TableInput, slice: StreamSlice): TableSpool {
     return input.spool({
       clock: clockOf(input, slice),
-      // The rows of a single day are all its own.
+      // Of a slice of a single day, all rows count for that day.
       countsDays: !isAllOfOneDay(slice),
       identities: this.#seen === undefined ? undefined : new IdentityTexts(this.#seen),
       mustEndInJson: this.#options.stream.streamed !== undefined,
@@ -272,7 +281,10 @@ export class Extractor implements SliceSource<StreamSlice> {
     return isAllOfOneDay(slice) && firstDay !== null ? { ...rows, dayRows: { [firstDay]: rows.summary.rows } } : rows
   }
 
-  /** Lines that are not JSON are requested once more; that none can be read is no reason to empty a table. */
+  /**
+   * Lines that are not JSON are requested once more. A full table is not emptied because no line
+   * is readable.
+   */
   #assertReadable({ name, summary }: SpooledRows, believed: ReadonlySet<ErrorCode>): void {
     const { rows, rejects, damaged } = summary
     if (rows === 0 && rejects > 0 && this.#options.stream.replication === 'full-table') {
@@ -305,20 +317,22 @@ export class Extractor implements SliceSource<StreamSlice> {
   }
 }
 
-/** Lines that cannot be read, in responses that can. */
+/** Readable responses with unreadable lines. */
 class LinesUnreadable extends MixloadError {
   constructor(message: string) {
     super('BODY_UNREADABLE', message)
   }
 }
 
-/** Not where the cause is the same: then the stream has started over by itself, and it did not help. */
+/**
+ * False if the cause has the same code: then the stream itself has already started over in vain.
+ */
 function mayRestart(error: unknown): error is MixloadError {
   if (error instanceof LinesUnreadable) return true
   return isFailure(error, ...RESTARTS) && !isFailure(error.cause, error.code)
 }
 
-/** Collects identities as the texts that they are. */
+/** Collects identities as texts. */
 class IdentityTexts implements Identities {
   readonly #texts: Set<string>
 
@@ -335,7 +349,7 @@ function isAllOfOneDay(slice: StreamSlice): boolean {
   return hasDays(slice) && slice.firstDay === slice.lastDay && slice.since === undefined
 }
 
-/** How the times of a slice are read. Rows requested by when they were processed are filed under their own days. */
+/** How to read the times of a slice. Late arrivals are filed under their own days. */
 function clockOf({ table }: TableInput, slice: StreamSlice): EventClock | undefined {
   if (!table.lines.isTimed || !hasDays(slice)) return undefined
   const clock = eventClock(slice.firstDay, slice.lastDay)

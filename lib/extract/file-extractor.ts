@@ -14,27 +14,27 @@ import { ANSWER_FAILURES, type Extracted, type SliceSource } from './slice-sourc
 import type { TableInput } from './table-input.ts'
 
 export interface FileExtractOptions {
-  /** What reads the lines of the table that the files hold rows of. */
+  /** The input of the table that the files have rows of. */
   readonly input: TableInput
   /** The table's loads so far. */
   readonly ledger: readonly LoadRecord[]
-  /** The most loads that the table still takes. */
+  /** How many more loads the table can take. */
   readonly loadsMax: number
   /** The most days that one load may hold. */
   readonly daysPerLoadMax: number
-  /** Read for the file that is called `-`. */
+  /** Read for the file named `-`. */
   readonly standardInput: () => Readable
   readonly onProgress: OnProgress
 }
 
 /**
- * Reads files of lines to the spool, one after the other. A load's id is made from its file's content, so a file that the
- * ledger has is recognized wherever it lies and whatever it is called.
+ * Reads files of lines to the spool, one after the other. A load's id depends only on the file's
+ * content, so a loaded file is recognized under any name.
  */
 export class FileExtractor implements SliceSource<FileSlice> {
   readonly sliceFailures = [...ANSWER_FAILURES, 'FILE_REFUSED'] as const
   readonly #options: FileExtractOptions
-  /** What is loaded, or will be in this run: ids, and sizes of the files. */
+  /** Ids and file sizes of the loads in the ledger and in this run. */
   readonly #loadIds: Set<string>
   readonly #sizes: Set<number>
   #loads = 0
@@ -46,15 +46,15 @@ export class FileExtractor implements SliceSource<FileSlice> {
   }
 
   /**
-   * @throws MixloadError FILE_REFUSED, BODY_TRUNCATED or BODY_UNREADABLE, which concern this file alone; CONFIG_INVALID
-   *   where the table takes no more loads today.
+   * @throws MixloadError FILE_REFUSED, BODY_TRUNCATED or BODY_UNREADABLE for this file alone;
+   * CONFIG_INVALID if the table takes no more loads today.
    */
   async extract(slice: FileSlice, signal: AbortSignal): Promise<Extracted<FileSlice>> {
     const { input, onProgress } = this.#options
     const startedAt = new Date()
     onProgress({ kind: 'slice-started', stream: input.table.name, slice })
     try {
-      // Only a file of a size that was loaded may have been loaded itself: then hashing it first saves the rest.
+      // If a file of this size was loaded, hash it first: that is cheaper than reading it in vain.
       const size = slice.file === STANDARD_INPUT ? undefined : await sizeOf(slice.file)
       const isLoaded = size !== undefined && this.#sizes.has(size) && (await this.#isLoaded(slice, signal))
       if (isLoaded) return { kind: 'already-loaded' }
@@ -126,8 +126,8 @@ export class FileExtractor implements SliceSource<FileSlice> {
     if (this.#loads < this.#options.loadsMax) return
     throw new MixloadError(
       'CONFIG_INVALID',
-      'The destination takes no more loads into this table for now, and each file is a load. Run the same command ' +
-        'again tomorrow: it leaves out what is loaded by then. Or join the files to fewer, larger ones.',
+      'The destination takes no more loads into this table today, and each file is one load. Run the same command ' +
+        'again tomorrow: it skips files that are loaded. Or join the files into fewer, larger ones.',
     )
   }
 
@@ -137,18 +137,18 @@ export class FileExtractor implements SliceSource<FileSlice> {
     if (days <= daysPerLoadMax) return
     throw new MixloadError(
       'FILE_REFUSED',
-      `Its events are of ${days} days, and the destination takes ${daysPerLoadMax} in one load. Split it into several files.`,
+      `Its events are from ${days} days, but the destination takes at most ${daysPerLoadMax} days per load. Split it into several files.`,
     )
   }
 }
 
-/** Refuses a file of whose lines none is a record: it would count as loaded, and fill the rejects. */
+/** Refuses a file without any valid line: it would count as loaded, and fill the rejects. */
 function assertRecords({ summary: { rows, rejects } }: SpooledRows, noun: string): void {
   if (rows > 0 || rejects === 0) return
   throw new MixloadError('BODY_UNREADABLE', `Not a Mixpanel export: none of its ${rejects} lines is a valid ${noun}.`)
 }
 
-/** An id like those of other loads, made from what was loaded: as a UUID of version 8, which is for such uses. */
+/** The id of a load, from its content: a UUID of version 8. */
 function loadIdOf(stream: string, sha256: string): string {
   const digest = createHash('sha256').update(`${stream}\n${sha256}`).digest()
   digest[6] = ((digest[6] as number) & 0x0f) | 0x80
@@ -156,7 +156,7 @@ function loadIdOf(stream: string, sha256: string): string {
   return digest.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
-/** The first and the last of these days, which are in order; null where there is none. */
+/** The first and last of these days, which are in order; null if there are none. */
 function spanOf(dayRows: DayRows): { readonly firstDay: Day | null; readonly lastDay: Day | null } {
   const days = Object.keys(dayRows)
   return { firstDay: days[0] ?? null, lastDay: days.at(-1) ?? null }

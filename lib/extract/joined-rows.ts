@@ -1,7 +1,7 @@
 import type { BodySummary } from '../scan/body-reader.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
 
-/** The rows of several parts of one slice as one, by table. The parts must be in the order in which they came. */
+/** Joins the rows of the parts of a slice, by table. The parts must be in the order of arrival. */
 export function joinedRows(parts: readonly (readonly SpooledRows[])[]): readonly SpooledRows[] {
   const tables = parts[0] ?? []
   return tables.map((_, at) => joinedParts(parts.flatMap((part) => part[at] ?? [])))
@@ -9,7 +9,7 @@ export function joinedRows(parts: readonly (readonly SpooledRows[])[]): readonly
 
 function joinedParts(parts: readonly SpooledRows[]): SpooledRows {
   const [first, ...others] = parts
-  // Fields are collected over all parts, so the last one knows them all.
+  // Fields accumulate over the parts, so the last part has all of them.
   const last = others.at(-1)
   if (first === undefined || last === undefined) return first as SpooledRows
   return {
@@ -22,20 +22,20 @@ function joinedParts(parts: readonly SpooledRows[]): SpooledRows {
   }
 }
 
-function joinedSummary(one: BodySummary, other: BodySummary): BodySummary {
+function joinedSummary(left: BodySummary, right: BodySummary): BodySummary {
   return {
-    rows: one.rows + other.rows,
-    rejects: one.rejects + other.rejects,
-    bytes: one.bytes + other.bytes,
-    damaged: one.damaged + other.damaged,
-    undated: one.undated + other.undated,
-    outside: one.outside + other.outside,
-    longestLine: Math.max(one.longestLine, other.longestLine),
-    longestReject: Math.max(one.longestReject, other.longestReject),
+    rows: left.rows + right.rows,
+    rejects: left.rejects + right.rejects,
+    bytes: left.bytes + right.bytes,
+    damaged: left.damaged + right.damaged,
+    undated: left.undated + right.undated,
+    outside: left.outside + right.outside,
+    longestLine: Math.max(left.longestLine, right.longestLine),
+    longestReject: Math.max(left.longestReject, right.longestReject),
   }
 }
 
-/** Null where the days of one part are not known. */
+/** Null if the days of any part are unknown. */
 function joinedDays(parts: readonly SpooledRows[]): SpooledRows['dayRows'] {
   const days: Record<string, number> = {}
   for (const { dayRows } of parts) {

@@ -1,4 +1,4 @@
-/** Slots for keys, of 8 bytes each; half of them are used. Memory that is not touched need not be made. */
+/** Numbers of slots, of 8 bytes each; at most half of them are used. */
 const SLOTS_MIN = 2 ** 17
 const SLOTS_MAX = 2 ** 21
 const GROWTH = 4
@@ -6,8 +6,8 @@ const GROWTH = 4
 const BACKSLASH = 0x5c
 
 /**
- * Tells, in memory that does not grow, whether keys are surely all different. It keeps hashes of 64 bits of up to a
- * million keys, so it may be unsure of keys that are different, but is never sure where two are equal.
+ * Checks in bounded memory whether keys are certainly distinct. It keeps 64-bit hashes of up to a
+ * million keys. It may be uncertain of distinct keys, but is never certain if two are equal.
  */
 export class SeenKeys {
   #slots = new Uint32Array(2 * SLOTS_MIN)
@@ -19,14 +19,14 @@ export class SeenKeys {
     return this.#isSure
   }
 
-  /** Takes the key that is `bytes[start, end)`, a JSON text. */
+  /** Adds the key `bytes[start, end)`, a JSON text. */
   add(bytes: Uint8Array, start: number, end: number): void {
     if (!this.#isSure) return
     let low = 0x811c9dc5
     let high = 0x9747b28c
     for (let at = start; at < end; at++) {
       const byte = bytes[at] as number
-      // The same text can be escaped in several ways.
+      // The same text can have several escaped forms.
       if (byte === BACKSLASH) {
         this.#isSure = false
         return
@@ -36,12 +36,12 @@ export class SeenKeys {
       high ^= high >>> 15
     }
     low ^= low >>> 16
-    // A slot of two zeros is free.
+    // Two zeros mark a free slot.
     if (low === 0 && high === 0) low = 1
     this.#isSure = this.#hasRoom() && this.#isNew(low >>> 0, high >>> 0)
   }
 
-  /** Whether there is a slot for one more key. */
+  /** Makes room for one more key; false if that is not possible. */
   #hasRoom(): boolean {
     const slots = this.#slots
     if (++this.#count <= slots.length / 4) return true

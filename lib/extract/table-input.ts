@@ -9,11 +9,11 @@ import { TableRows, type TableRowsOptions } from '../transform/table-rows.ts'
 import { type SpooledBody, TableSpool, type TableSpoolOptions } from './table-spool.ts'
 
 export interface TableInputOptions extends TableRowsOptions {
-  /** The most columns that are not null in one row. */
+  /** The most values, other than null, in one row. */
   readonly valuesPerRowMax: number
 }
 
-/** Reads the lines of one table during a run. Its columns are numbered and named once for all slices. */
+/** Reads the lines of one table during a run. Columns get their names once, for all slices. */
 export class TableInput {
   readonly table: StreamTable
   readonly registry: ColumnRegistry
@@ -33,17 +33,17 @@ export class TableInput {
     this.#writer = new LineWriter(this.#scanner, registry, valuesPerRowMax, table.identity ?? null)
   }
 
-  /** Begins with a slice: fields are collected from here on. */
+  /** Begins a slice, with a new list of fields. */
   begin(): void {
     this.#writer.begin()
   }
 
-  /** Takes a body of the slice. The body before must have ended. */
+  /** Begins a body of the slice. The previous body must have ended. */
   spool(options: TableSpoolOptions = {}): TableSpool {
     return new TableSpool(this.#directory, this.table, this.#scanner, this.#writer, options)
   }
 
-  /** A body's rows, with what the ledger will say of them. */
+  /** A body's rows, with their details for the ledger. */
   spooled(
     { lines, rejects, summary, dayTally, areKeysDistinct }: SpooledBody,
     about: Pick<SpooledRows, 'name' | 'loadId' | 'firstDay' | 'lastDay' | 'selection' | 'startedAt' | 'clock'>,

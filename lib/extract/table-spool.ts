@@ -7,9 +7,9 @@ import { DayTally } from '../time/day-tally.ts'
 import type { EventClock } from '../time/event-time.ts'
 import { SeenKeys } from './seen-keys.ts'
 
-/** What of a body is to be known beside its rows. */
+/** How to read a body. */
 export interface TableSpoolOptions {
-  /** How times are read; undefined where lines have none. */
+  /** How to read times; undefined if lines have none. */
   readonly clock?: EventClock | undefined
   /** Whether rows are counted by day. */
   readonly countsDays?: boolean
@@ -18,26 +18,26 @@ export interface TableSpoolOptions {
   readonly onProgress?: NonNullable<BodySinks['onProgress']>
 }
 
-/** What a body held, on disk. */
+/** The content of a body, on disk. */
 export interface SpooledBody {
   readonly lines: readonly Chunk[]
   readonly rejects: readonly Chunk[]
   readonly summary: BodySummary
-  /** Its rows by day; undefined where they were not counted. */
+  /** Its rows by day; undefined if they were not counted. */
   readonly dayTally: DayTally | undefined
   readonly areKeysDistinct: boolean
 }
 
-/** Lines of one table on their way to disk: one body, or the batches of a slice. */
+/** Writes lines of one table to disk: one body, or the batches of a slice. */
 export class TableSpool {
   readonly #lines: ChunkWriter
   readonly #rejects: ChunkWriter
   readonly #reader: BodyReader
   readonly #dayTally: DayTally | undefined
-  /** Undefined where a record's identity is not all of its key. */
+  /** Undefined if the key is more than a record's identity. */
   readonly #keys: SeenKeys | undefined
 
-  /** `scanner` and `writer` are those of the table; they serve one spool at a time. */
+  /** `scanner` and `writer` belong to the table and serve one spool at a time. */
   constructor(
     directory: SpoolDirectory,
     { key, identity }: StreamTable,
@@ -66,7 +66,7 @@ export class TableSpool {
     return this.#reader.rows
   }
 
-  /** Takes the next bytes of the lines; resolves when the disk has kept up. */
+  /** Takes the next bytes; resolves when the disk has caught up. */
   take(block: Buffer): Promise<void> {
     return this.#reader.take(block)
   }

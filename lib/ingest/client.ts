@@ -92,15 +92,12 @@ export class IngestClient implements AsyncDisposable {
     value?: unknown,
     options?: EngageOptions,
   ): Promise<void> {
-    if (!Array.isArray(target)) {
-      const update = { distinctId: target, operation: operationOrOptions, value }
-      return this.#add('engage', [profilePayload(update, options)])
-    }
-    if (target.length === 0) throw invalidRecord('The list of updates', 'is empty')
-    await this.#add(
-      'engage',
-      target.map((update) => profilePayload(update, operationOrOptions)),
-    )
+    const [updates, chosen] = Array.isArray(target)
+      ? [target, operationOrOptions]
+      : [[{ distinctId: target, operation: operationOrOptions, value }], options]
+    if (updates.length === 0) throw invalidRecord('The list of updates', 'is empty')
+    const records = updates.map((update) => profilePayload(update, chosen))
+    await this.#add('engage', records)
   }
 
   /** Queues a change of a group profile. Groups have no `$add` and no `$append`. */

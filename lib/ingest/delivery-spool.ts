@@ -24,7 +24,7 @@ export interface SpoolPosition {
 }
 
 /**
- * A file of records for one endpoint, one per line. `.sent` has the ranges of lines that were sent.
+ * A file of records for one endpoint, one per line. `.sent` has the numbers of sent lines.
  */
 interface Segment {
   readonly path: string
@@ -151,7 +151,7 @@ export class DeliverySpool {
         if (segment.done === segment.lines) await this.#remove(segment)
         else {
           segment.sent ??= await open(`${segment.path}.sent`, 'a', 0o600)
-          await segment.sent.appendFile(rangesOf(ofSegment.map(({ line }) => line)))
+          await segment.sent.appendFile(ofSegment.map(({ line }) => `${line}\n`).join(''))
         }
       }
     })
@@ -218,12 +218,8 @@ async function renamed(from: string, to: string): Promise<boolean> {
 }
 
 async function sentLines(path: string): Promise<ReadonlySet<number>> {
-  const sent = new Set<number>()
   const text = await readFile(`${path}.sent`, 'utf8').catch(unlessMissing(path, ''))
-  for (const [, first, last] of text.matchAll(/^(\d+)-(\d+)$/gm)) {
-    for (let line = Number(first); line <= Number(last); line++) sent.add(line)
-  }
-  return sent
+  return new Set(text.split('\n').slice(0, -1).map(Number))
 }
 
 /** Returns a handler that replaces the error for a missing file by a value. */
@@ -232,20 +228,6 @@ function unlessMissing<Value>(path: string, value: Value): (error: NodeJS.ErrnoE
     if (error.code === 'ENOENT') return value
     throw spoolError(path, error)
   }
-}
-
-/** Returns `first-last` for each range of consecutive numbers, one per line. */
-function rangesOf(lines: readonly number[]): string {
-  const sorted = [...lines].sort((a, b) => a - b)
-  let text = ''
-  let first = sorted[0] ?? 0
-  for (const [index, line] of sorted.entries()) {
-    const next = sorted[index + 1]
-    if (next === line + 1) continue
-    text += `${first}-${line}\n`
-    first = next ?? 0
-  }
-  return text
 }
 
 async function closeFiles(segment: Segment): Promise<void> {

@@ -1,3 +1,4 @@
+import { rawInteger } from '../core/lossless-json.ts'
 import { invalidRecord } from './checks.ts'
 
 /** Properties by name. A bigint keeps all its digits, a Date is ISO text, undefined is left out. */
@@ -83,9 +84,6 @@ export function isPlainObject(value: unknown): value is Readonly<Record<string, 
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-/** TypeScript's own types do not have JSON.rawJSON yet. */
-const rawJson = (JSON as unknown as { rawJSON(text: string): object }).rawJSON
-
 /** Returns the JSON of a checked record. Text that UTF-8 cannot represent stays escaped. */
 export function recordJson(record: object): string {
   try {
@@ -93,6 +91,8 @@ export function recordJson(record: object): string {
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
     // JSON.stringify refuses a bigint, although JSON itself does not limit numbers.
-    return JSON.stringify(record, (_, value: unknown) => (typeof value === 'bigint' ? rawJson(String(value)) : value))
+    return JSON.stringify(record, (_, value: unknown) =>
+      typeof value === 'bigint' ? rawInteger(String(value)) : value,
+    )
   }
 }

@@ -1,7 +1,7 @@
 import { ColumnRegistry } from '../columns/registry.ts'
 import { columnRules } from '../columns/rules.ts'
 import type { StreamTable } from '../columns/table.ts'
-import type { Destination } from '../destination/contract.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
 import type { Engine } from '../engine/engine.ts'
 import { TableInput } from '../extract/table-input.ts'
 import type { OnProgress } from '../progress.ts'
@@ -25,7 +25,7 @@ export interface OpenTableOptions {
   /** The project's time zone. */
   readonly zone: string | undefined
   /** Open to write. */
-  readonly destination: Destination
+  readonly destination: Warehouse
   readonly engine: Engine
   readonly spool: SpoolDirectory
   readonly onProgress: OnProgress
@@ -34,7 +34,7 @@ export interface OpenTableOptions {
 /** Opens a table of a stream with the columns that the destination has for it, and recreates its views. */
 export async function openTable(stream: string, table: StreamTable, options: OpenTableOptions): Promise<OpenTable> {
   const { settings, zone, destination, engine, spool, onProgress } = options
-  const { columnsMax, valuesPerRowMax } = destination.supports
+  const { columnsMax, valuesPerRowMax } = destination.capabilities
   const existing = await destination.columns(table.name)
   const fixed = table.columns.filter(({ name }) => !existing.some((column) => column.name === name))
   const rules = columnRules(settings, table.properties, table.isSelective)

@@ -3,8 +3,9 @@ import type { Column } from '../columns/column.ts'
 import { quoteText } from '../core/sql.ts'
 import { sqlText } from '../core/sql-files.ts'
 import { VERSION } from '../core/version.ts'
-import type { Destination, LoadRecord } from '../destination/contract.ts'
+import type { LoadRecord } from '../destination/contract.ts'
 import { EVERYTHING } from '../destination/selection.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
 import type { Engine, EngineConnection } from '../engine/engine.ts'
 import { ChunkWriter, removeChunks, type SpoolDirectory } from '../spool/spool.ts'
 import { CHANGE_COLUMNS, changesQuery, type Profiles } from '../transform/profile-changes.ts'
@@ -12,7 +13,7 @@ import { readNdjson } from '../transform/spool-reader.ts'
 import { viewsOver } from '../views/views.ts'
 
 export interface KeepChangesOptions {
-  readonly destination: Destination
+  readonly destination: Warehouse
   readonly engine: Engine
   readonly spool: SpoolDirectory
   /** The table of the profiles, which has been loaded. */
@@ -90,12 +91,12 @@ export async function keepChanges(
 }
 
 async function readHashes(
-  destination: Destination,
+  destination: Warehouse,
   table: string,
   writer: ChunkWriter,
   signal: AbortSignal,
 ): Promise<void> {
-  const sql = sqlText(destination.supports.dialect, 'profile_hashes', { table: destination.pathInViews(table) })
+  const sql = sqlText(destination.capabilities.dialect, 'profile_hashes', { table: destination.pathInViews(table) })
   await destination.query(
     sql,
     async (rows) => {

@@ -1,7 +1,8 @@
 import type { Column } from '../columns/column.ts'
 import { isFailure } from '../core/errors.ts'
 import { VERSION } from '../core/version.ts'
-import type { Destination, LoadRecord, Relation, WriteMode } from '../destination/contract.ts'
+import type { LoadRecord, Relation, WriteMode } from '../destination/contract.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
 import type { TableInput } from '../extract/table-input.ts'
 import type { OnProgress } from '../progress.ts'
 import { type AnySlice, hasDays } from '../slices.ts'
@@ -11,7 +12,7 @@ import { viewsOver } from '../views/views.ts'
 import type { RejectLimit } from './reject-limit.ts'
 
 export interface TableLoadOptions {
-  readonly destination: Destination
+  readonly destination: Warehouse
   readonly input: TableInput
   /** The stream that the table is of. */
   readonly stream: string

@@ -11,8 +11,8 @@ import { isRunning } from '../core/process-alive.ts'
 import { replaceFile } from '../core/replace-file.ts'
 
 /**
- * How much longer a request may travel than the one after it, as the first one of a connection does. Mixpanel counts
- * requests when they arrive, not when they are sent.
+ * How much longer a request may travel than the one after it, as the first one of a connection
+ * does. Mixpanel counts requests when they arrive, not when they are sent.
  */
 export const TRAVEL_MS_MAX = 200
 
@@ -35,13 +35,18 @@ type Slot = z.output<typeof Slot>
 /** When a slot is free although its request never ended, because its machine went down. */
 const SLOT_MS_MAX = HOUR_MS
 
-/** How long a process keeps a free slot for its next request: releasing and taking one costs milliseconds. */
+/**
+ * How long a process keeps a free slot for its next request: releasing and taking one costs
+ * milliseconds.
+ */
 const KEPT_MS = 500
 
 /** How often a request checks whether a slot is free. */
 const POLL_MS = 100
 
-/** How long a request must wait, given the times of earlier ones. Times are milliseconds since 1970. */
+/**
+ * How long a request must wait, given the times of earlier ones. Times are milliseconds since 1970.
+ */
 export function waitFor(sent: readonly number[], limits: RateLimits, now: number): number {
   const within = (ms: number) => sent.filter((at) => at > now - ms && at <= now).sort((a, b) => a - b)
   const waitOf = (limit: number, ms: number) => {
@@ -59,8 +64,8 @@ type StoredBudget = z.output<typeof StoredBudget>
 export type Release = () => Promise<void>
 
 /**
- * The requests that a project has made in the last hour, in a file that all runs on this machine share: Mixpanel counts
- * per project, not per process.
+ * The requests that a project has made in the last hour, in a file that all runs on this machine
+ * share: Mixpanel counts per project, not per process.
  */
 export class RequestBudget implements AsyncDisposable {
   readonly #directory: string
@@ -80,7 +85,9 @@ export class RequestBudget implements AsyncDisposable {
     this.#onWait = onWait
   }
 
-  /** Waits until a request may be sent, and counts it. Call the returned function when it has ended. */
+  /**
+   * Waits until a request may be sent, and counts it. Call the returned function when it has ended.
+   */
   async acquire(signal: AbortSignal): Promise<Release> {
     const { perHour, perSecond, atOnce = 0 } = this.#limits
     const isCounted = perHour > 0 || perSecond > 0
@@ -97,7 +104,9 @@ export class RequestBudget implements AsyncDisposable {
     }
   }
 
-  /** Keeps a slot for the next request, which usually follows at once, and releases it if none does. */
+  /**
+   * Keeps a slot for the next request, which usually follows at once, and releases it if none does.
+   */
   #keep(slot: Slot): void {
     this.#kept.push(slot)
     if (this.#timer !== undefined) return
@@ -128,10 +137,13 @@ export class RequestBudget implements AsyncDisposable {
     return Math.max(0, perHour - (await this.#read(now)).sent.length)
   }
 
-  /** Takes a slot, or returns the milliseconds until one may be free. `id`: of a kept slot, or new. */
+  /**
+   * Takes a slot, or returns the milliseconds until one may be free. `id`: of a kept slot, or new.
+   */
   #tryTake(id: string, isCounted: boolean): Promise<Slot | number> {
     return this.#withLock(async () => {
-      // Read the clock only now: requests that others sent while they had the lock must not lie in the future.
+      // Read the clock only now: requests that others sent while they had the lock must not lie in
+      // the future.
       const now = Date.now()
       const { sent, running } = await this.#read(now)
       const { atOnce = 0 } = this.#limits

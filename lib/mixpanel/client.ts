@@ -7,7 +7,9 @@ import type { ApiHosts } from './regions.ts'
 import { ResponseBody } from './response-body.ts'
 import { isRefusal, refusalError } from './response-errors.ts'
 
-/** How to authenticate. Mixpanel recommends a service account; project secrets end on 3 March 2027. */
+/**
+ * How to authenticate. Mixpanel recommends a service account; project secrets end on 3 March 2027.
+ */
 export type Credentials =
   | { readonly kind: 'service-account'; readonly user: string; readonly secret: string }
   | { readonly kind: 'project-secret'; readonly secret: string }
@@ -30,14 +32,22 @@ export interface ApiRequest {
   readonly form?: Readonly<Record<string, string>>
 }
 
-/** How many bytes of an error response are read for its message. A longer 200 body is not an error. */
+/**
+ * How many bytes of an error response are read for its message. A longer 200 body is not an error.
+ */
 const REFUSAL_BYTES_MAX = 64 * 1024
 
-/** Sends requests to Mixpanel's query and export APIs. Retries and the request budget are the requester's. */
+/**
+ * Sends requests to Mixpanel's query and export APIs. Retries and the request budget are the
+ * requester's.
+ */
 export class MixpanelClient implements AsyncDisposable {
   readonly #options: ClientOptions
   readonly #agent: EnvHttpProxyAgent
-  /** The server's clock minus ours as of the last response, milliseconds; undefined before the first. */
+  /**
+   * The server's clock minus ours as of the last response, milliseconds; undefined before the
+   * first.
+   */
   clockOffsetMs: number | undefined
   /** Requests sent so far. */
   requestCount = 0
@@ -53,16 +63,17 @@ export class MixpanelClient implements AsyncDisposable {
 
   /**
    * The decompressed body of a 200 response, as it arrives.
-   * @throws MixloadError for any other status, by its meaning; NETWORK_FAILED or CERTIFICATE_REFUSED if there is no
-   *   response. Reading the body throws as {@link ResponseBody} says.
+   * @throws MixloadError for any other status, by its meaning; NETWORK_FAILED or
+   *   CERTIFICATE_REFUSED if there is no response. Reading the body throws as {@link ResponseBody}
+   *   says.
    */
   async stream(apiRequest: ApiRequest, signal: AbortSignal): Promise<ResponseBody> {
     return new ResponseBody(await this.#send(apiRequest, signal), describe(apiRequest), signal)
   }
 
   /**
-   * The whole decompressed body of a 200 response. Throws as {@link stream} does, and also if the body is an error: Mixpanel
-   * sends some errors with status 200.
+   * The whole decompressed body of a 200 response. Throws as {@link stream} does, and also if the
+   * body is an error: Mixpanel sends some errors with status 200.
    */
   async bytes(apiRequest: ApiRequest, signal: AbortSignal): Promise<Buffer> {
     const body = await (await this.stream(apiRequest, signal)).whole()
@@ -91,8 +102,8 @@ export class MixpanelClient implements AsyncDisposable {
   }
 
   /**
-   * Runs a function that reads a response. If it fails, the message does not show this client's secret, which a server or
-   * the page of a proxy may repeat.
+   * Runs a function that reads a response. If it fails, the message does not show this client's
+   * secret, which a server or the page of a proxy may repeat.
    */
   async reading<T>(read: () => T | Promise<T>): Promise<T> {
     try {
@@ -126,7 +137,10 @@ export class MixpanelClient implements AsyncDisposable {
     })
   }
 
-  /** The response, or the one that it redirects to on the same server. Other servers never see the credentials. */
+  /**
+   * The response, or the one that it redirects to on the same server. Other servers never see the
+   * credentials.
+   */
   async #follow(url: URL, apiRequest: ApiRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     let from = url
     for (let count = 0; ; count++) {
@@ -189,7 +203,10 @@ function authorization(credentials: Credentials): string {
 /** How many characters of a form a message shows. */
 const FORM_SHOWN_MAX = 200
 
-/** A request as messages name it. A query never holds a secret; the session id of a form is left out. */
+/**
+ * A request as messages name it. A query never holds a secret; the session id of a form is left
+ * out.
+ */
 function describe(apiRequest: ApiRequest): string {
   const query = new URLSearchParams(apiRequest.query).toString()
   const path = query === '' ? apiRequest.path : `${apiRequest.path}?${query}`

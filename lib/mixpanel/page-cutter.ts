@@ -22,8 +22,9 @@ interface Waiting {
 }
 
 /**
- * Cuts the pages of a profile query on a thread of its own, so that this one can scan one page while the next one is cut.
- * The first page is cut right here: most queries have no other, and a thread takes longer to start than a page to cut.
+ * Cuts the pages of a profile query on a thread of its own, so that this one can scan one page
+ * while the next one is cut. The first page is cut right here: most queries have no other, and a
+ * thread takes longer to start than a page to cut.
  */
 export class PageCutter implements AsyncDisposable {
   #isFirst = true
@@ -53,7 +54,9 @@ export class PageCutter implements AsyncDisposable {
     return promise
   }
 
-  /** Takes back the lines of a page that are no longer needed: the next page is put in their place. */
+  /**
+   * Takes back the lines of a page that are no longer needed: the next page is put in their place.
+   */
   reuse({ lines }: ProfilePage): void {
     if (this.#worker !== undefined) this.#spare.push(lines.buffer as ArrayBuffer)
   }

@@ -13,7 +13,9 @@ const CLOSE_LIST = 0x5d
 
 /** A page of profiles. */
 export interface ProfilePage {
-  /** What stands beside the results: `session_id`, `total`, `page_size` and so on, where they do. */
+  /**
+   * What stands beside the results: `session_id`, `total`, `page_size` and so on, where they do.
+   */
   readonly envelope: Readonly<Record<string, unknown>>
   /** How many results there are. */
   readonly count: number
@@ -29,14 +31,15 @@ export interface PageOptions {
 }
 
 /**
- * Cuts an answer of the profile query, `{"results":[{"$distinct_id":…,"$properties":{…}},…],…}`, into lines, without
- * making values of them: bytes stay as they are, so no digit is lost. An id that is a number becomes a text, and a profile
- * without properties gets empty ones. Everything else is passed on unchanged: the reader of the lines rejects results that
- * are not profiles, and checks that properties are JSON.
+ * Cuts an answer of the profile query, `{"results":[{"$distinct_id":…,"$properties":{…}},…],…}`,
+ * into lines, without making values of them: bytes stay as they are, so no digit is lost. An id
+ * that is a number becomes a text, and a profile without properties gets empty ones. Everything
+ * else is passed on unchanged: the reader of the lines rejects results that are not profiles, and
+ * checks that properties are JSON.
  *
  * @param room memory to put the lines into, as long as it is enough.
- * @throws MixloadError BODY_TRUNCATED where it breaks off; BODY_UNREADABLE where it is not such an answer; or what the
- *   `error` of the answer stands for, since some refusals come with status 200.
+ * @throws MixloadError BODY_TRUNCATED where it breaks off; BODY_UNREADABLE where it is not such an
+ *   answer; or what the `error` of the answer stands for, since some refusals come with status 200.
  */
 export function profilePage(body: Buffer, options: PageOptions, room?: ArrayBuffer): ProfilePage {
   return new PageSplitter(body, options, room).page()
@@ -130,7 +133,9 @@ class PageSplitter {
     this.#lines.endLine(this.#what)
   }
 
-  /** Adds a result that is an object, with all of its members; what is not a profile stays as it is. */
+  /**
+   * Adds a result that is an object, with all of its members; what is not a profile stays as it is.
+   */
   #profile(result: Span, id: Span | undefined, properties: Span | undefined): void {
     const kind = id === undefined ? 'other' : this.#idKind(id)
     const edits: Edit[] = []
@@ -307,7 +312,10 @@ class LineBuffer {
   #end = 0
   #lineStart = 0
 
-  /** Of so many bytes at first, in `room` if that is enough. `mayBreakLines`: whether what is added may hold newlines. */
+  /**
+   * Of so many bytes at first, in `room` if that is enough. `mayBreakLines`: whether what is added
+   * may hold newlines.
+   */
   constructor(bytes: number, mayBreakLines: boolean, room = new ArrayBuffer(0)) {
     this.#bytes = Buffer.from(room)
     this.#mayBreakLines = mayBreakLines

@@ -12,7 +12,10 @@ export type Redirect =
   /** Following it would send the credentials to another server, or drop the form. */
   | { readonly kind: 'unsafe'; readonly to: URL }
 
-/** The redirect in a response to a request for `from`, and whether the client may follow it with its credentials. */
+/**
+ * The redirect in a response to a request for `from`, and whether the client may follow it with its
+ * credentials.
+ */
 export function redirectOf(status: number, location: string | undefined, from: URL, hasForm: boolean): Redirect {
   if (!REDIRECTS.includes(status) || location === undefined || !URL.canParse(location, from.href))
     return { kind: 'none' }
@@ -21,7 +24,9 @@ export function redirectOf(status: number, location: string | undefined, from: U
   return { kind: isSafe ? 'follow' : 'unsafe', to }
 }
 
-/** Whether two URLs have the same origin, or the second is the first over TLS on the default port. */
+/**
+ * Whether two URLs have the same origin, or the second is the first over TLS on the default port.
+ */
 function isSameServer(from: URL, to: URL): boolean {
   if (to.origin === from.origin) return true
   const isUpgrade = from.protocol === 'http:' && to.protocol === 'https:' && from.port === '' && to.port === ''

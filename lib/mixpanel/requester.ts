@@ -15,8 +15,8 @@ export interface RequesterOptions {
 }
 
 /**
- * How often a response is requested again that is broken, or that Mixpanel took too long over. A stream that requests days
- * then requests fewer of them.
+ * How often a response is requested again that is broken, or that Mixpanel took too long over. A
+ * stream that requests days then requests fewer of them.
  */
 const ANSWER_RETRIES: RetryPolicy['retries'] = { BODY_TRUNCATED: 2, BODY_UNREADABLE: 2, QUERY_TIMEOUT: 1 }
 
@@ -33,8 +33,8 @@ export class Requester {
   }
 
   /**
-   * What `read` makes of the whole body of a 200 response. Requests again after failures that may pass, and where `read`
-   * finds the body broken.
+   * What `read` makes of the whole body of a 200 response. Requests again after failures that may
+   * pass, and where `read` finds the body broken.
    * @throws MixloadError of what the response means.
    */
   ask<T>(request: ApiRequest, read: (body: Buffer) => T | Promise<T>, signal: AbortSignal): Promise<T> {
@@ -46,8 +46,8 @@ export class Requester {
   }
 
   /**
-   * The body of a 200 response as it comes in, requested once. Calls `onUnknownEnd` at its end if nothing shows that the
-   * body is whole.
+   * The body of a 200 response as it comes in, requested once. Calls `onUnknownEnd` at its end if
+   * nothing shows that the body is whole.
    * @throws MixloadError of what the response means.
    */
   async *stream(request: ApiRequest, onUnknownEnd: () => void, signal: AbortSignal): AsyncGenerator<Buffer, void> {
@@ -74,7 +74,10 @@ export class Requester {
     return retrying(policy, signal, attempt, onRetry)
   }
 
-  /** What `read` makes of a response. Its failures do not show the client's secret, which a server may repeat. */
+  /**
+   * What `read` makes of a response. Its failures do not show the client's secret, which a server
+   * may repeat.
+   */
   withoutSecrets<T>(read: () => T | Promise<T>): Promise<T> {
     return this.#options.client.reading(read)
   }

@@ -17,7 +17,10 @@ interface Rule {
   readonly toError: (text: string, request: string) => MixloadError
 }
 
-/** The first rule that matches counts. Rules by text come first, because Mixpanel uses 400 for nearly everything. */
+/**
+ * The first rule that matches counts. Rules by text come first, because Mixpanel uses 400 for
+ * nearly everything.
+ */
 const RULES: readonly Rule[] = [
   {
     text: /unable to authenticate|invalid (?:service account )?credentials|invalid project secret|invalid parameter: sig/i,
@@ -85,7 +88,10 @@ const RULES: readonly Rule[] = [
   },
 ]
 
-/** The error for a response, first by its text: Mixpanel returns 400 for bad credentials, bad dates and slow scans alike. */
+/**
+ * The error for a response, first by its text: Mixpanel returns 400 for bad credentials, bad dates
+ * and slow scans alike.
+ */
 export function refusalError(refusal: Refusal): MixloadError {
   const message = errorTextOf(refusal.body)
   const retryAfterMs = retryAfterMilliseconds(refusal.retryAfter)
@@ -122,7 +128,9 @@ function oneLine(text: string): string {
   return text.trim().replace(/\s+/g, ' ').slice(0, 300) || 'no message'
 }
 
-/** `Retry-After` in milliseconds, from seconds or a date; undefined if it is negative or malformed. */
+/**
+ * `Retry-After` in milliseconds, from seconds or a date; undefined if it is negative or malformed.
+ */
 export function retryAfterMilliseconds(header: string | undefined, now: number = Date.now()): number | undefined {
   if (header === undefined || header.trim() === '') return undefined
   const text = header.trim()

@@ -1,4 +1,4 @@
-import type { Destination } from '../destination/contract.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
 import type { Extracted, SliceSource } from '../extract/slice-source.ts'
 import type { TableInput } from '../extract/table-input.ts'
 import type { TableLoader } from '../load/table-loader.ts'
@@ -14,7 +14,7 @@ export interface LateOptions {
   readonly source: SliceSource<StreamSlice>
   /** Of the stream's own table. */
   readonly input: TableInput
-  readonly destination: Destination
+  readonly destination: Warehouse
   readonly spool: SpoolDirectory
   readonly coverage: Coverage
   /** Days that this run has read whole: of these, everything is loaded. */
@@ -55,7 +55,7 @@ export class LateSource implements SliceSource<StreamSlice> {
     const until = new Map([...this.#until].filter(([, end]) => end > since))
     const beyond = await input.rows.withoutLoaded(rows, { until, identities: [] })
     const days = Object.keys(beyond.dayRows ?? {})
-    if (days.length === 0 || !destination.supports.queries) return beyond
+    if (days.length === 0 || !destination.capabilities.queries) return beyond
     const after = new Map(days.map((day) => [day, until.get(day) ?? since]))
     const identities = await this.#identitiesAfter(after, signal)
     return identities.length === 0 ? beyond : input.rows.withoutLoaded(rows, { until, identities })
@@ -66,7 +66,11 @@ export class LateSource implements SliceSource<StreamSlice> {
     const { destination, spool } = this.#options
     const lines = new ChunkWriter(spool, '.identities.ndjson')
     try {
-      const sql = identitiesAfter(destination.pathInViews(this.#options.input.table.name), after, destination.supports)
+      const sql = identitiesAfter(
+        destination.pathInViews(this.#options.input.table.name),
+        after,
+        destination.capabilities,
+      )
       const take = async (rows: readonly string[]) => {
         const block = Buffer.from(rows.map((row) => `${row}\n`).join(''))
         lines.append(block, 0, block.length)

@@ -39,7 +39,7 @@ export async function loadEventFiles(
   onProgress({ kind: 'run-planned', stream: name, unit: 'files', sliceCount: files.length, requestsLeft })
   const options = { ...warehouse, settings, zone: settings.timezone, onProgress }
   const table = await openTable(name, stream.tables[0], options)
-  const { loadsPerDayMax, daysPerLoadMax } = destination.supports
+  const { loadsPerDayMax, daysPerLoadMax } = destination.capabilities
   const ledger = await destination.ledger(name)
   const loadsMax = loadsLeft(ledger, loadsPerDayMax, Date.now())
   const { input } = table

@@ -43,7 +43,7 @@ export async function loadStream(
   const options = { ...given, onProgress: tally.listen(given.onProgress) }
   const { settings, zone, onProgress } = options
   const changes = stream.changesTable?.(settings)
-  if (changes !== undefined && !options.destination.supports.queries) {
+  if (changes !== undefined && !options.destination.capabilities.queries) {
     const message = `${options.destination.description} cannot be asked what profiles were before: leave --engage-history out.`
     throw new MixloadError('CONFIG_INVALID', message)
   }
@@ -87,7 +87,7 @@ async function loadLateArrivals(
     onProgress({ kind: 'warning', message })
   }
   const loaded = await destination.ledger(stream.name)
-  const slices = slicesOf(settings, destination.supports, loaded, [...found.days].sort(), Date.now())
+  const slices = slicesOf(settings, destination.capabilities, loaded, [...found.days].sort(), Date.now())
   const skippedBefore = tally.skippedSlices.length
   await runStream(open, slices, extractor, signal)
   // Else the next run looks for the same again.

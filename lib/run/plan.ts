@@ -1,6 +1,7 @@
 import { MixloadError } from '../core/errors.ts'
-import type { Destination, DestinationCapabilities, LoadRecord } from '../destination/contract.ts'
+import type { DestinationCapabilities, LoadRecord } from '../destination/contract.ts'
 import { WHOLE } from '../destination/selection.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
 import type { Settings } from '../settings.ts'
 import {
   type DayClock,
@@ -76,7 +77,7 @@ export function chooseSyncDays({ name, whole, from, lastDay, daysReadAgain }: Da
 /** All that plans are made of. */
 export interface Planning {
   readonly settings: Settings
-  readonly destination: Pick<Destination, 'supports' | 'ledger'>
+  readonly destination: Pick<Warehouse, 'capabilities' | 'ledger'>
   /** The project's time zone. */
   readonly zone: string
   readonly choose: ChooseDays
@@ -143,7 +144,7 @@ function planStream(
   firstEvents: Day | undefined,
 ): StreamPlan {
   const { settings, destination, zone, choose, now } = planning
-  const { supports } = destination
+  const { capabilities } = destination
   const clock = dayClock(zone, settings)
   const last = ledger.at(-1)
   const common = { stream, ledger, clock, lateSlices: [] }
@@ -154,12 +155,12 @@ function planStream(
   const from = settings.from ?? firstOf(whole) ?? firstEvents
   const daysReadAgain = stream.daysReadAgain?.(settings) ?? settings.attributionWindow
   const days = choose({ name: stream.name, whole, from, lastDay, daysReadAgain, clock })
-  const slices = slicesOf(settings, supports, ledger, days, now, stream.sliceDaysMax?.(settings))
+  const slices = slicesOf(settings, capabilities, ledger, days, now, stream.sliceDaysMax?.(settings))
   const late =
     planning.lateArrivals && stream.hasLateArrivals
       ? lateSlice(coverageOf(ledger, stream.scope ?? WHOLE, clock), new Set(days), settings.from, lastDay)
       : undefined
-  const lateSlices = late === undefined ? [] : cutToFit(late, supports)
+  const lateSlices = late === undefined ? [] : cutToFit(late, capabilities)
   const sliceCount = slices.length + lateSlices.length
   const perSlice = stream.requestsPerSlice ?? last?.requestCount
   const requests = sliceCount === 0 ? 0 : perSlice === undefined ? undefined : perSlice * sliceCount
@@ -173,22 +174,22 @@ function planStream(
  */
 export function slicesOf(
   settings: Settings,
-  supports: DestinationCapabilities,
+  capabilities: DestinationCapabilities,
   ledger: readonly LoadRecord[],
   days: readonly Day[],
   now: number,
   sliceDays?: number,
 ): readonly Slice[] {
-  const left = loadsLeft(ledger, supports.loadsPerDayMax, now)
+  const left = loadsLeft(ledger, capabilities.loadsPerDayMax, now)
   // Replacing takes one load for each day, however they are asked for.
   const fewest = Number.isFinite(left) ? Math.ceil(days.length / Math.max(1, left)) : 1
   const planned = Math.max(planSliceDays(days.length, settings.requestsPerHour), fewest)
-  const slices = planSlices(days, Math.min(sliceDays ?? settings.sliceDays ?? planned, supports.daysPerLoadMax))
+  const slices = planSlices(days, Math.min(sliceDays ?? settings.sliceDays ?? planned, capabilities.daysPerLoadMax))
   const loads = settings.write === 'replace' ? days.length : slices.length
   if (loads > left) {
     throw new MixloadError(
       'CONFIG_INVALID',
-      `This would be ${loads} loads, but the destination takes ${supports.loadsPerDayMax} into one table in 24 hours ` +
+      `This would be ${loads} loads, but the destination takes ${capabilities.loadsPerDayMax} into one table in 24 hours ` +
         `and has room for ${left} now. Load fewer days (--to), or more of them at once (--slice-days).`,
     )
   }

@@ -2,8 +2,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import envPaths from 'env-paths'
 import { MixloadError } from '../core/errors.ts'
-import type { Destination, DestinationOptions } from '../destination/contract.ts'
+import type { DestinationOptions } from '../destination/contract.ts'
 import { DESTINATION_RETRIES, type Retries } from '../destination/retries.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
 import { Engine } from '../engine/engine.ts'
 import { type RateLimits, RequestBudget } from '../mixpanel/budget.ts'
 import { type Credentials, MixpanelClient } from '../mixpanel/client.ts'
@@ -17,7 +18,7 @@ import { SpoolDirectory } from '../spool/spool.ts'
 export interface Session {
   readonly settings: Settings
   /** Makes the warehouse that a URL names. */
-  readonly createWarehouse: (options: DestinationOptions, retries: Retries) => Promise<Destination>
+  readonly createWarehouse: (options: DestinationOptions, retries: Retries) => Promise<Warehouse>
   readonly onProgress: OnProgress
   /** Ends the work when it is aborted. What is committed stays. */
   readonly signal: AbortSignal
@@ -106,7 +107,7 @@ function sharedBudget(
 /** The engine and the destination on it, closed together. */
 export interface OpenWarehouse extends AsyncDisposable {
   readonly engine: Engine
-  readonly destination: Destination
+  readonly destination: Warehouse
   readonly spool: SpoolDirectory
 }
 

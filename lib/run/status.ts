@@ -1,5 +1,6 @@
-import type { Destination, KnownColumn, LoadRecord } from '../destination/contract.ts'
+import type { KnownColumn, LoadRecord } from '../destination/contract.ts'
 import { scopeOf, WHOLE } from '../destination/selection.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
 import type { Settings } from '../settings.ts'
 import { missingDays, planSlices, type Slice, wholeDays } from '../slices.ts'
 import { streamsOf } from '../streams/index.ts'
@@ -36,7 +37,7 @@ export async function streamStatus(session: Session): Promise<readonly StreamSta
 }
 
 async function statusOf(
-  destination: Destination,
+  destination: Warehouse,
   settings: Settings,
   { name, replication }: Stream,
 ): Promise<StreamStatus | undefined> {

@@ -1,6 +1,7 @@
 import { MixloadError } from '../core/errors.ts'
 import { eventView } from '../dbt/event-view.ts'
-import type { Destination, View } from '../destination/contract.ts'
+import type { View } from '../destination/contract.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
 import type { Settings } from '../settings.ts'
 import { exportStream } from '../streams/export.ts'
 import { allViews } from '../views/all-views.ts'
@@ -35,9 +36,9 @@ export async function makeViews(session: Session, shape: ViewShape = 'mixload'):
   return views.map(({ name }) => name)
 }
 
-async function eventViews(destination: Destination, settings: Settings): Promise<readonly View[]> {
+async function eventViews(destination: Warehouse, settings: Settings): Promise<readonly View[]> {
   const columns = await destination.columns(exportStream(settings).name)
   if (columns.length === 0) return []
   const path = destination.pathInViews('export_latest')
-  return [eventView(destination.supports, path, columns, settings.timezone ?? 'UTC')]
+  return [eventView(destination.capabilities, path, columns, settings.timezone ?? 'UTC')]
 }

@@ -1,8 +1,8 @@
 import { isObject, parseJson } from '../core/json.ts'
 
 /**
- * What an export body says when it is not whole. Mixpanel sends the status line before the scan ends, so a scan that
- * fails can only say so inside the body, as the last thing in it.
+ * What an export body says when it is not whole. Mixpanel sends the status line before the scan
+ * ends, so a scan that fails can only say so inside the body, as the last thing in it.
  */
 const TERMINATED = /^\s*"?(?:export )?terminated early/i
 /** Also cut off at any point: `{"error":`, `{"er`. */

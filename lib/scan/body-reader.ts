@@ -12,7 +12,10 @@ import type { LineWriter } from './line-writer.ts'
 import { depthOf } from './nesting.ts'
 import { NESTING_MAX } from './value-scanner.ts'
 
-/** A longer line is rejected: Mixpanel's limit is 1 MB per event, and the engine must hold a line whole. */
+/**
+ * A longer line is rejected: Mixpanel's limit is 1 MB per event, and the engine must hold a line
+ * whole.
+ */
 export const LINE_BYTES_MAX = 16 * 1024 * 1024
 
 const NEWLINE = 0x0a
@@ -44,13 +47,19 @@ export interface BodySinks {
   readonly lines: ChunkWriter
   /** Takes `{"reason","line"}` objects, one per line. */
   readonly rejects: ChunkWriter
-  /** How `time` is read, and which moments are within the body's days; undefined where lines have no time. */
+  /**
+   * How `time` is read, and which moments are within the body's days; undefined where lines have no
+   * time.
+   */
   readonly clock: EventClock | undefined
   /** Takes where the identity of each record stands in the bytes, if somebody wants to know. */
   readonly identities?: Identities | undefined
   /** Counts the rows of each day, if somebody wants to know. */
   readonly dayTally?: DayTally | undefined
-  /** Whether a body whose last line is not JSON counts as one that broke off: an error page may follow the records. */
+  /**
+   * Whether a body whose last line is not JSON counts as one that broke off: an error page may
+   * follow the records.
+   */
   readonly mustEndInJson?: boolean
   readonly onProgress?: (bytes: number, rows: number) => void
 }
@@ -63,8 +72,9 @@ export interface Identities {
 /**
  * Reads a body of lines to its end into the spool, in constant memory, splitting at byte 0x0A only.
  *
- * @throws MixloadError BODY_TRUNCATED where the body says that it is not whole or breaks off within a line;
- *   BODY_UNREADABLE where none of its lines is a record. The caller discards what was written until then.
+ * @throws MixloadError BODY_TRUNCATED where the body says that it is not whole or breaks off within
+ *   a line; BODY_UNREADABLE where none of its lines is a record. The caller discards what was
+ *   written until then.
  */
 export async function readBody(body: AsyncIterable<Buffer>, sinks: BodySinks): Promise<BodySummary> {
   const reader = new BodyReader(sinks)
@@ -74,13 +84,19 @@ export async function readBody(body: AsyncIterable<Buffer>, sinks: BodySinks): P
   return reader.end()
 }
 
-/** What {@link readBody} does, block by block, for callers that get blocks of several bodies in turn. */
+/**
+ * What {@link readBody} does, block by block, for callers that get blocks of several bodies in
+ * turn.
+ */
 export class BodyReader {
   readonly #sinks: BodySinks
   /** Bytes that have come and are not scanned yet: at most one line that has not ended. */
   #pending = Buffer.allocUnsafe(READ_BYTES)
   #pendingEnd = 0
-  /** Where to look for the next newline from, so that a long line is not searched again with each block. */
+  /**
+   * Where to look for the next newline from, so that a long line is not searched again with each
+   * block.
+   */
   #searched = 0
   #bytes = 0
   #rows = 0
@@ -93,7 +109,10 @@ export class BodyReader {
   #skippingLine = false
   /** Whether the first bytes have been looked at for a byte order mark. */
   #isBegun = false
-  /** Whether the last line so far that is not blank broke off within its JSON, and whether it is not JSON at all. */
+  /**
+   * Whether the last line so far that is not blank broke off within its JSON, and whether it is not
+   * JSON at all.
+   */
   #lastIsIncomplete = false
   #lastIsDamaged = false
 
@@ -144,13 +163,16 @@ export class BodyReader {
     this.#pendingEnd += block.length
   }
 
-  /** Scans the lines in `pending[0, until)`, each of which ends in a newline, and keeps the rest. */
+  /**
+   * Scans the lines in `pending[0, until)`, each of which ends in a newline, and keeps the rest.
+   */
   #scanLines(until: number): void {
     const bytes = this.#pending
     const { lines } = this.#sinks
     const allUtf8 = isUtf8(bytes.subarray(0, until))
     let start = 0
-    // Lines that stay as they are go on together, from here to the line before the one being looked at.
+    // Lines that stay as they are go on together, from here to the line before the one being looked
+    // at.
     let runStart = 0
     if (this.#skippingLine) {
       start = runStart = bytes.indexOf(NEWLINE) + 1
@@ -177,7 +199,10 @@ export class BodyReader {
     this.#searched = this.#pendingEnd
   }
 
-  /** False when the line does not stay as it is: then what came before it since `runStart` has been handed on. */
+  /**
+   * False when the line does not stay as it is: then what came before it since `runStart` has been
+   * handed on.
+   */
   #scanLine(bytes: Buffer, start: number, end: number, runStart: number): boolean {
     const { scanner, writer, lines } = this.#sinks
     const verdict = scanner.scan(bytes, start, end)
@@ -205,7 +230,10 @@ export class BodyReader {
     return false
   }
 
-  /** Counts undated rows and those outside the clock's days; false when `time` is not a date that a warehouse can hold. */
+  /**
+   * Counts undated rows and those outside the clock's days; false when `time` is not a date that a
+   * warehouse can hold.
+   */
   #noteTime(bytes: Buffer, clock: EventClock): boolean {
     const { scanner, dayTally } = this.#sinks
     const token = scanner.timeToken
@@ -357,7 +385,10 @@ function membersOf({ identity, properties }: LineShape): readonly string[] {
   return (identity === undefined ? [properties] : [identity, properties]).map((name) => JSON.stringify(name))
 }
 
-/** What keeps a JSON object from being a record of this shape; undefined where nothing in its form does. */
+/**
+ * What keeps a JSON object from being a record of this shape; undefined where nothing in its form
+ * does.
+ */
 function reasonAgainst(value: object, { identity, properties }: LineShape): string | undefined {
   const members = value as Readonly<Record<string, unknown>>
   if (identity !== undefined) {

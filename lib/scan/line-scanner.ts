@@ -5,12 +5,17 @@ import { INCOMPLETE, UNREADABLE, ValueScanner } from './value-scanner.ts'
 
 /** What a line turned out to be. */
 export const LINE = {
-  /** A record whose values are all of kinds that their columns take: it can be passed on byte for byte. */
+  /**
+   * A record whose values are all of kinds that their columns take: it can be passed on byte for
+   * byte.
+   */
   plain: 0,
   /** A record that must be rewritten before the engine reads it. */
   odd: 1,
   blank: 2,
-  /** JSON, or the beginning of it, that is not such a record. The scanner stopped where it saw that. */
+  /**
+   * JSON, or the beginning of it, that is not such a record. The scanner stopped where it saw that.
+   */
   unreadable: 3,
   /** The line ended before its JSON did. */
   incomplete: 4,
@@ -24,7 +29,9 @@ const CLOSE_OBJECT = 0x7d
 const COMMA = 0x2c
 const COLON = 0x3a
 
-/** More keys than this in one line are unreadable; Mixpanel keeps at most 255 properties per event. */
+/**
+ * More keys than this in one line are unreadable; Mixpanel keeps at most 255 properties per event.
+ */
 export const KEYS_PER_LINE_MAX = 65_536
 
 /** 1 for each byte that a JSON text may hold as it is, and that needs no second look. */
@@ -33,9 +40,10 @@ PLAIN_TEXT[QUOTE] = 0
 PLAIN_TEXT[BACKSLASH] = 0
 
 /**
- * Reads one line that holds a record and notes where each key and value stands and of what kind it is, without making a
- * JavaScript value of anything. It accepts exactly the JSON grammar (RFC 8259) and expects bytes that are known to be
- * UTF-8. Tokens of the last line are in the arrays until the next call.
+ * Reads one line that holds a record and notes where each key and value stands and of what kind it
+ * is, without making a JavaScript value of anything. It accepts exactly the JSON grammar (RFC 8259)
+ * and expects bytes that are known to be UTF-8. Tokens of the last line are in the arrays until the
+ * next call.
  *
  * It stands in for `JSON.parse`, which takes longer and leaves the values to be looked at.
  */
@@ -53,11 +61,16 @@ export class LineScanner {
   identityEnd = 0
   /** Of records without an identity, that of a text that needs no second look. */
   identityKind: Kind = KIND.text
-  /** Whether the line has a usable `$insert_id` (or is of a kind that needs none), and where `time` is among its tokens (-1: not there). */
+  /**
+   * Whether the line has a usable `$insert_id` (or is of a kind that needs none), and where `time`
+   * is among its tokens (-1: not there).
+   */
   hasInsertId = false
   timeToken = -1
   hasDuplicate = false
-  /** Whether the last line was given up because its identity or its properties stand in it twice. */
+  /**
+   * Whether the last line was given up because its identity or its properties stand in it twice.
+   */
   hasRepeatedKey = false
   /** Number of the slice being scanned: plain lines note it for each property they have. */
   slice = 0
@@ -77,7 +90,10 @@ export class LineScanner {
     return this.#values.stoppedAt
   }
 
-  /** Scans `bytes[start, end)`, one line without its 0x0A. `bytes[end]` must be that 0x0A: it stops the inner loops. */
+  /**
+   * Scans `bytes[start, end)`, one line without its 0x0A. `bytes[end]` must be that 0x0A: it stops
+   * the inner loops.
+   */
   scan(bytes: Buffer, start: number, end: number): LineVerdict {
     this.count = 0
     this.identityStart = -1
@@ -156,8 +172,9 @@ export class LineScanner {
   }
 
   /**
-   * The inner loop. What nearly every line consists of (a key that follows the same key as in the line before, a text
-   * without escapes, a short integer) is read here; everything else is left to the methods below.
+   * The inner loop. What nearly every line consists of (a key that follows the same key as in the
+   * line before, a text without escapes, a short integer) is read here; everything else is left to
+   * the methods below.
    */
   #propertiesObject(bytes: Buffer, from: number, end: number): number {
     let at = skipSpace(bytes, from, end)
@@ -252,7 +269,10 @@ export class LineScanner {
     this.kind = kinds
   }
 
-  /** Plain: nothing repeats, nothing stands beside `properties`, and each value is of a kind its column takes. */
+  /**
+   * Plain: nothing repeats, nothing stands beside `properties`, and each value is of a kind its
+   * column takes.
+   */
   isPlain(): boolean {
     if (!this.hasInsertId || this.hasDuplicate || this.identityKind !== KIND.text) return false
     if (this.topLevelFrom !== this.count || this.count > this.valuesMax) return false

@@ -24,12 +24,18 @@ interface Route {
   /** Undefined where the property is left out. */
   readonly column: Column | undefined
   readonly overflow: boolean
-  /** The key its value stands under in the spool: its own name where the engine can tell that from all others. */
+  /**
+   * The key its value stands under in the spool: its own name where the engine can tell that from
+   * all others.
+   */
   readonly key: string
   readonly keyBytes: Buffer
 }
 
-/** Keys of mixload's own making in the spool begin with this; a property whose name does gets such a key, too. */
+/**
+ * Keys of mixload's own making in the spool begin with this; a property whose name does gets such a
+ * key, too.
+ */
 const OWN_KEY = '~'
 /** Top-level fields of a spooled line beside the record's identity and properties. */
 export const LINE_HASH_FIELD = '_line'
@@ -38,15 +44,19 @@ export const OVERFLOW_FIELD = '_more'
 const COMMA = 0x2c
 
 /**
- * Decides for each scanned line whether it can go to the spool as it stands, and writes it anew when not: so that the
- * engine, which reads the spool with one fixed struct, meets neither two keys that it takes for one, nor a value that
- * the column's type does not hold, nor text that UTF-8 can't carry.
+ * Decides for each scanned line whether it can go to the spool as it stands, and writes it anew
+ * when not: so that the engine, which reads the spool with one fixed struct, meets neither two keys
+ * that it takes for one, nor a value that the column's type does not hold, nor text that UTF-8
+ * can't carry.
  */
 export class LineWriter {
   readonly #scanner: LineScanner
   readonly #registry: ColumnRegistry
   readonly #identityColumn: Column | undefined
-  /** What a rewritten line has before the value of the identity, and between it and the first property. */
+  /**
+   * What a rewritten line has before the value of the identity, and between it and the first
+   * property.
+   */
   readonly #open: Buffer
   readonly #openProperties: Buffer
   readonly #routes: (Route | undefined)[] = []
@@ -64,8 +74,9 @@ export class LineWriter {
   ignoredValues = 0
 
   /**
-   * `valuesMax`: the most properties of a line that get a value in a column; further ones go to the overflow.
-   * `identityColumn`: the fixed column that takes the identity; null where the table has none.
+   * `valuesMax`: the most properties of a line that get a value in a column; further ones go to the
+   * overflow. `identityColumn`: the fixed column that takes the identity; null where the table has
+   * none.
    */
   constructor(
     scanner: LineScanner,
@@ -119,8 +130,9 @@ export class LineWriter {
   }
 
   /**
-   * Makes up its mind about the line that the scanner has just found odd. Gives the line's new bytes without 0x0A, or
-   * undefined when it can stay as it is, which is what happens once its new properties have columns.
+   * Makes up its mind about the line that the scanner has just found odd. Gives the line's new
+   * bytes without 0x0A, or undefined when it can stay as it is, which is what happens once its new
+   * properties have columns.
    */
   rewrite(bytes: Buffer, start: number, end: number, timeFits: boolean): Buffer | undefined {
     const { count, property, kind } = this.#scanner
@@ -215,7 +227,9 @@ export class LineWriter {
     this.#addField(Buffer.from(`"${textKey(index)}":`), companionForm(literal, kind))
   }
 
-  /** Whether the row has as many values as it may have. Fixed columns are few and always get theirs. */
+  /**
+   * Whether the row has as many values as it may have. Fixed columns are few and always get theirs.
+   */
   #isFull(column: Column | undefined): boolean {
     return column !== undefined && column.role !== 'fixed' && this.#values >= this.#valuesMax
   }
@@ -227,7 +241,10 @@ export class LineWriter {
     this.#parts.push(keyBytes, value)
   }
 
-  /** Tokens whose key stands in the line again: the last one counts, and one in `properties` more than one beside it. */
+  /**
+   * Tokens whose key stands in the line again: the last one counts, and one in `properties` more
+   * than one beside it.
+   */
   #supersededTokens(): Set<number> {
     const { count, property, topLevelFrom } = this.#scanner
     const winner = new Map<number, number>()
@@ -274,7 +291,10 @@ export class LineWriter {
 
 const CLOSE = Buffer.from('}')
 const COMMA_BYTE = Buffer.from([COMMA])
-/** Added, in the overflow, to the name of a property that stands in the line again: there, only the last counts. */
+/**
+ * Added, in the overflow, to the name of a property that stands in the line again: there, only the
+ * last counts.
+ */
 const SUPERSEDED = ' (superseded)'
 const IDENTITY_TEXT_KEY = `${OWN_KEY}identity!`
 
@@ -286,7 +306,10 @@ function textKey(index: number): string {
   return `${OWN_KEY}${index}!`
 }
 
-/** A property name as a warehouse can hold it: where UTF-8 can't carry it or it holds NUL, as JSON escapes it. */
+/**
+ * A property name as a warehouse can hold it: where UTF-8 can't carry it or it holds NUL, as JSON
+ * escapes it.
+ */
 export function storableName(name: string): string {
   return name.isWellFormed() && !name.includes('\0') ? name : JSON.stringify(name).slice(1, -1)
 }
@@ -313,7 +336,9 @@ function timeForm(literal: Buffer, kind: number): Buffer | undefined {
   return kind & (KIND.integer | KIND.double) ? literal : undefined
 }
 
-/** A text's own characters; the JSON literal of anything else, and of a text that UTF-8 can't carry. */
+/**
+ * A text's own characters; the JSON literal of anything else, and of a text that UTF-8 can't carry.
+ */
 function companionForm(literal: Buffer, kind: number): Buffer {
   return kind === KIND.text ? literal : asText(literal)
 }
@@ -326,13 +351,18 @@ function asText(literal: Buffer): Buffer {
 const SURROGATE_ESCAPES =
   /\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u(?:[dD][89a-fA-F][0-9a-fA-F]{2}|0000))|\\./g
 
-/** The literal with U+FFFD for each lone surrogate and each NUL, which can only be there as escapes. */
+/**
+ * The literal with U+FFFD for each lone surrogate and each NUL, which can only be there as escapes.
+ */
 function repaired(literal: Buffer): Buffer {
   const text = literal.toString().replace(SURROGATE_ESCAPES, (found, lone) => (lone === undefined ? found : '\\ufffd'))
   return Buffer.from(text)
 }
 
-/** `,"name":value` for the overflow object, where a value that UTF-8 can't carry is a text of its JSON. */
+/**
+ * `,"name":value` for the overflow object, where a value that UTF-8 can't carry is a text of its
+ * JSON.
+ */
 function overflowEntry(name: string, literal: Buffer, kind: number): Buffer {
   const key = JSON.stringify(storableName(name))
   return Buffer.concat([Buffer.from(`,${key}:`), kind & LONE_KINDS ? asText(literal) : literal])

@@ -2,12 +2,16 @@ import { EVENT_LINES, type LineShape } from '../columns/table.ts'
 import { KIND } from '../columns/value-kinds.ts'
 
 /**
- * Every property name met in a run, numbered from 0 in the order of meeting. The numbers index the arrays that the
- * scanner reads in its inner loop; what a number means to a table is kept by whoever owns the columns.
+ * Every property name met in a run, numbered from 0 in the order of meeting. The numbers index the
+ * arrays that the scanner reads in its inner loop; what a number means to a table is kept by
+ * whoever owns the columns.
  */
 export class PropertyTable {
   readonly names: string[] = []
-  /** Per property: the kinds that may stay as they are in a line. A new property takes only null, if that. */
+  /**
+   * Per property: the kinds that may stay as they are in a line. A new property takes only null, if
+   * that.
+   */
   accepts = new Uint16Array(256)
   /** Per property: the last line that had it, to see duplicates. */
   lastLine = new Float64Array(256)
@@ -15,7 +19,10 @@ export class PropertyTable {
   seenInSlice = new Float64Array(256)
   /** Per property: which one came after it last time. The scanner tries that one first. */
   follower = new Int32Array(256)
-  /** Per property: where `"name":` stands in {@link keys}, and its length; 0 where JSON must escape the name. */
+  /**
+   * Per property: where `"name":` stands in {@link keys}, and its length; 0 where JSON must escape
+   * the name.
+   */
   keyStart = new Int32Array(256)
   keyLength = new Int32Array(256)
   keys = Buffer.alloc(16_384)
@@ -43,7 +50,10 @@ export class PropertyTable {
     return this.names.length
   }
 
-  /** The number of the property whose name is these UTF-8 bytes, which hold no escape. `hash` is {@link hashOf} them. */
+  /**
+   * The number of the property whose name is these UTF-8 bytes, which hold no escape. `hash` is
+   * {@link hashOf} them.
+   */
   indexOfBytes(bytes: Buffer, start: number, end: number, hash: number): number {
     const mask = this.#slots.length - 1
     const length = end - start

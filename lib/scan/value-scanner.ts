@@ -7,8 +7,8 @@ const COMMA = 0x2c
 const COLON = 0x3a
 
 /**
- * Lists and objects nested deeper than this are unreadable: BigQuery takes no deeper JSON, no real event is so deep, and
- * a bound keeps the stack flat.
+ * Lists and objects nested deeper than this are unreadable: BigQuery takes no deeper JSON, no real
+ * event is so deep, and a bound keeps the stack flat.
  */
 export const NESTING_MAX = 500
 
@@ -21,8 +21,9 @@ export const UNREADABLE = -1
 export const INCOMPLETE = -2
 
 /**
- * Reads JSON values (RFC 8259) without making anything of them: it tells where they end and of what kind they are.
- * Every method gives the position after what it read, or {@link UNREADABLE} or {@link INCOMPLETE}.
+ * Reads JSON values (RFC 8259) without making anything of them: it tells where they end and of what
+ * kind they are. Every method gives the position after what it read, or {@link UNREADABLE} or
+ * {@link INCOMPLETE}.
  */
 export class ValueScanner {
   /** The kind of the value read last. */
@@ -148,7 +149,8 @@ export class ValueScanner {
         at = this.value(bytes, at, end)
         if (at < 0) return at
         if (this.kind === KIND.loneText) lone = true
-        // The engine keeps the digits of integers of any length in nested values, but reads fractions as doubles.
+        // The engine keeps the digits of integers of any length in nested values, but reads
+        // fractions as doubles.
         else if (this.kind === KIND.bigNumber) precise = true
       }
       // Here a value has ended: close what ends with it, then step to the next one.

@@ -39,6 +39,7 @@ export type { Annotation, AnnotationInput, AnnotationStore, AnnotationTag } from
 export type { Cohort, CohortInput, CohortStore } from './stores/cohort-store.ts'
 export type { EngageQueryOptions } from './stores/engage-sessions.ts'
 export type { Funnel, FunnelInput, FunnelStep, FunnelStore, StepFigures } from './stores/funnel-store.ts'
+export type { IdStore } from './stores/id-store.ts'
 export type { IdentityMode } from './stores/identity.ts'
 export { PLAN_FEATURES, type PlanFeature, type PlanRefusal, type PricingPlan } from './stores/pricing-plan.ts'
 export type { ProfileProperties, ProfileStore } from './stores/profile-store.ts'

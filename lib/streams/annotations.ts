@@ -11,7 +11,7 @@ import type { Stream, StreamContext } from './stream.ts'
 const ANNOTATIONS: StreamTable = {
   name: 'annotations',
   columns: [
-    // Several annotations may stand at one moment, so their dates do not tell them apart.
+    // Several annotations may have the same date, so the date cannot be the key.
     fixed('id', 'bigint', 'Id of the annotation', 'id'),
     fixed('date', 'timestamptz', 'The moment that is annotated, UTC', 'date'),
     fixed('date_text', 'text', 'The same as Mixpanel writes it', 'date_text'),
@@ -30,12 +30,12 @@ const ANNOTATIONS: StreamTable = {
 /** Older than any project. */
 const FIRST_DAY = '2000-01-01'
 
-/** Annotations may stand in the future. */
+/** Annotations may lie in the future. */
 const DAYS_AHEAD = 3660
 
 /**
- * The annotations, all of them each time, since nothing tells when one was changed or deleted. A service account reads
- * the API that Mixpanel documents; a project secret opens only the one before it.
+ * All annotations, read whole each time: Mixpanel does not report changes or deletions. A service
+ * account uses the documented API; a project secret only works with its predecessor.
  */
 export const ANNOTATIONS_STREAM: Stream = {
   name: 'annotations',
@@ -52,7 +52,7 @@ export const ANNOTATIONS_STREAM: Stream = {
     const current = currentRequest(settings)
     const annotations =
       current === undefined
-        ? await askOld(context, today, signal)
+        ? await requestOld(context, today, signal)
         : await context.ask(current, (body) => annotationsIn(body, 'results'), signal)
     yield batchOf(
       'annotations',
@@ -61,7 +61,10 @@ export const ANNOTATIONS_STREAM: Stream = {
   },
 }
 
-/** The API that Mixpanel documents; undefined for a project secret. Without filters: it is not sure which names are heeded. */
+/**
+ * The documented API; undefined for a project secret. It has no filters, because it is unclear
+ * which ones Mixpanel applies.
+ */
 export function currentRequest({ serviceAccount, projectId }: Settings): ApiRequest | undefined {
   if (serviceAccount === undefined || projectId === undefined) return undefined
   return { family: 'app', path: `/api/app/projects/${projectId}/annotations`, query: {} }
@@ -69,10 +72,10 @@ export function currentRequest({ serviceAccount, projectId }: Settings): ApiRequ
 
 function annotationsIn(body: Buffer, member: string): readonly JsonObject[] {
   const what = 'The list of annotations'
-  return objectsOf(parseAnswer(body, what), member, what).map((one) => withIntegers(one, ['id', 'project_id']))
+  return objectsOf(parseAnswer(body, what), member, what).map((item) => withIntegers(item, ['id', 'project_id']))
 }
 
-async function askOld({ ask }: StreamContext, today: Day, signal: AbortSignal): Promise<readonly JsonObject[]> {
+async function requestOld({ ask }: StreamContext, today: Day, signal: AbortSignal): Promise<readonly JsonObject[]> {
   const read = (body: Buffer) => annotationsIn(body, 'annotations')
   const request = (lastDay: Day): ApiRequest => ({
     family: 'app',
@@ -87,7 +90,7 @@ async function askOld({ ask }: StreamContext, today: Day, signal: AbortSignal): 
   }
 }
 
-/** An annotation with its moment, by the offset in its text, or by the project's zone where there is none. */
+/** An annotation with its moment. A date without an offset is in the project's time zone. */
 export function annotationRecord(annotation: JsonObject, zone: string): JsonObject {
   const { date } = annotation
   const moment = typeof date === 'string' ? momentIn(date, zone) : undefined

@@ -5,19 +5,19 @@ import { addDays, dayInZone, earlier } from '../time/days.ts'
 import type { StreamContext } from './stream.ts'
 
 /**
- * Asks for days, and where the last ones lie after the project's today, for those before. Gives what `read` makes of the
- * body; undefined where all days lie there.
- * @throws MixloadError of what the answer means otherwise.
+ * Requests days, without those that Mixpanel reports to be in the future. Returns the result of
+ * `read`, or undefined if all days are in the future. @throws MixloadError for any other failure
+ * of the request.
  */
 export async function askDays<T>(
   { ask, onProgress, zone }: StreamContext,
   stream: string,
-  asked: Slice,
+  requested: Slice,
   requestOf: (slice: Slice) => ApiRequest,
   read: (body: Buffer) => T,
   signal: AbortSignal,
 ): Promise<T | undefined> {
-  let slice = asked
+  let slice = requested
   for (;;) {
     try {
       return await ask(requestOf(slice), read, signal)

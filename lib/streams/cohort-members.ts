@@ -23,11 +23,12 @@ const COHORT_MEMBERS: StreamTable = {
   isSelective: false,
 }
 
-/** How often a cohort whose session is lost midway is read from its first page. */
+/** How often a cohort is read from its first page when its session is lost. */
 const COHORT_TRIES = 3
 
 /**
- * Who is in each saved cohort, as of now: Mixpanel computes a cohort when it is asked for. At least one request a cohort.
+ * The current members of each saved cohort: Mixpanel computes a cohort when it is requested. Each
+ * cohort takes at least one request.
  */
 export const COHORT_MEMBERS_STREAM: Stream = {
   name: TABLE,
@@ -43,7 +44,7 @@ export const COHORT_MEMBERS_STREAM: Stream = {
       } catch (error) {
         if (!isFailure(error, 'REQUEST_REFUSED', 'NOT_FOUND')) throw error
         gone.push(error)
-        // That all of them are gone at once is no answer to empty the table for.
+        // If all cohorts fail, something else is wrong: do not empty the table.
         if (gone.length === cohorts.length) throw error
         context.onProgress({ kind: 'item-skipped', stream: TABLE, name: cohort.name, error })
       }
@@ -85,7 +86,7 @@ async function* membersOf(
     form: {
       filter_by_cohort: `{"id":${cohort.id}}`,
       include_all_users: String(includeAllUsers),
-      // Of a list that is empty it is not known whether it means none or all.
+      // Not an empty list: whether that means no properties or all is undocumented.
       output_properties: '["$distinct_id"]',
       ...(cohort.dataGroupId === undefined ? {} : { data_group_id: cohort.dataGroupId }),
     },
@@ -97,14 +98,14 @@ async function* membersOf(
       for await (const { lines } of profilePages(context, query, signal)) yield { table: TABLE, lines }
       break
     } catch (error) {
-      // Its members come once more, of which the table's key keeps one each; the other cohorts need not be read again.
+      // Read this cohort again, but not the others: the table's key removes repeated members.
       if (!isFailure(error, 'SESSION_LOST')) throw error
-      // With its like as the cause, so that not all is read anew after that.
+      // A cause of the same code prevents that the whole stream is read again.
       if (tries === COHORT_TRIES) throw new MixloadError('SESSION_LOST', error.message, { cause: error })
       context.onProgress({ kind: 'slice-restarted', stream: cohort.name, slice: WHOLE_TABLE, reason: error.message })
     }
   }
-  // Members without a profile count for Mixpanel, so without them the numbers differ.
+  // Mixpanel's count includes members without a profile: compare only if they were requested.
   if (cohort.count === undefined || !includeAllUsers) return
   context.expect({
     table: TABLE,

@@ -7,7 +7,7 @@ import { CHANGE_NAMES, CHANGES_TABLE } from '../transform/profile-changes.ts'
 import { profilePages, totalOf } from './profile-pages.ts'
 import type { Stream } from './stream.ts'
 
-/** A table of profiles; each property that they have gets a column as it comes. */
+/** A table of profiles. Each property gets a column when it first appears. */
 function profileTable(name: string, whose: string): StreamTable {
   return {
     name,
@@ -21,7 +21,9 @@ function profileTable(name: string, whose: string): StreamTable {
   }
 }
 
-/** A stream of profiles, all of which are read each time: Mixpanel does not tell which were changed or deleted. */
+/**
+ * A stream of all profiles, read whole each time: Mixpanel does not report changes or deletions.
+ */
 function profileStream(table: StreamTable, formOf: (settings: Settings) => Readonly<Record<string, string>>): Stream {
   const { name } = table
   return {
@@ -52,8 +54,8 @@ export const ENGAGE_STREAM: Stream = {
 }
 
 /**
- * The profiles of groups: a stream and a table, `group_NAME`, for each group key of the settings. `engageWhere` and
- * `engageProperties` are about people and do not hold for them.
+ * The profiles of groups: a stream and a table, `group_NAME`, for each group key of the settings.
+ * `engageWhere` and `engageProperties` apply to people only.
  */
 export function groupStreams({ groups }: Pick<Settings, 'groups'>): readonly Stream[] {
   const taken = new Set<string>()

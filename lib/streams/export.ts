@@ -12,7 +12,7 @@ import type { Stream, StreamContext, StreamedReading } from './stream.ts'
 /** The most names that Mixpanel lists. */
 export const EVENT_NAMES_MAX = 5000
 
-/** How often a body is requested again that breaks off, before less is requested. */
+/** How often an incomplete body is requested again before smaller slices are requested. */
 const BODY_RETRIES = 1
 
 /** The table of events. */
@@ -28,7 +28,7 @@ function exportTable({ legacyTime }: Pick<Settings, 'legacyTime'>): StreamTable 
   }
 }
 
-/** The events of the raw export. `--events` narrows it down to some of their names. */
+/** The events of the raw export. `--events` limits them to some names. */
 export function exportStream(settings: Pick<Settings, 'legacyTime' | 'events'>): Stream {
   const { events } = settings
   return {
@@ -63,7 +63,10 @@ export function exportStream(settings: Pick<Settings, 'legacyTime' | 'events'>):
   }
 }
 
-/** The raw export of a slice. Always with `time_in_ms`: otherwise events that differ in milliseconds would look equal. */
+/**
+ * The raw export of a slice. Always with `time_in_ms`: otherwise events that differ in milliseconds
+ * would look equal.
+ */
 function exportRequest({ firstDay, lastDay, since, only }: Slice, events: readonly string[] | undefined): ApiRequest {
   const names = only ?? events
   return {
@@ -79,7 +82,7 @@ function exportRequest({ firstDay, lastDay, since, only }: Slice, events: readon
   }
 }
 
-/** A day that does not come whole is requested by the names of its events. */
+/** Requests an incomplete day by the names of its events. */
 function byEvent(events: readonly string[] | undefined): StreamedReading['narrow'] {
   return async (context, day, reason, seen, signal) => {
     context.onProgress({ kind: 'slice-by-event', stream: 'export', slice: day, reason: reason.message })
@@ -91,9 +94,9 @@ function byEvent(events: readonly string[] | undefined): StreamedReading['narrow
 }
 
 /**
- * The names of a day's events: those that the cut bodies held, and those that Mixpanel lists. Its list ends at 5,000 names,
- * so neither source is certain to have all, and a name in neither would be missed: that is reported.
- * @throws MixloadError of the code of `reason` where there is no list: without one the day cannot come whole.
+ * The names of a day's events: those seen in incomplete bodies and those that Mixpanel lists. The
+ * list ends at 5,000 names, so names can be missing; then a warning says so. @throws MixloadError
+ * with the code of `reason` if the list cannot be read.
  */
 async function eventNames(
   context: StreamContext,
@@ -126,7 +129,7 @@ export function eventNamesRequest({ firstDay, lastDay }: Pick<Slice, 'firstDay' 
 }
 
 /**
- * The names in such an answer.
+ * The names in the response to {@link eventNamesRequest}.
  * @throws MixloadError BODY_UNREADABLE
  */
 export function eventNamesIn(body: Buffer): readonly string[] {

@@ -57,12 +57,13 @@ const FUNNEL_STEPS: StreamTable = {
   isSelective: false,
 }
 
-/** Longer than any conversion window, so that what sync reads again is one request a funnel. */
+/** Longer than any conversion window, so that one sync takes one request per funnel. */
 const SLICE_DAYS_MAX = 100
 
 /**
- * The saved funnels, a row a funnel and day. A day's numbers go on changing until the conversion windows of those who
- * entered on it are over, so sync reads all days again that such a window can reach. Their list is read once.
+ * The saved funnels, one row per funnel and day. A day's numbers change until the conversion
+ * window of the last person who entered on it has passed, so sync reads the days of a whole window
+ * again. The list of funnels is read once per run.
  */
 export function funnelsStream(): Stream {
   let listed: readonly JsonObject[] | undefined
@@ -81,7 +82,7 @@ export function funnelsStream(): Stream {
         try {
           yield* readFunnel(context, funnel, slice, signal)
         } catch (error) {
-          // One may be deleted since it was listed, or have lost an event that it stands on; the others go on.
+          // A funnel may be deleted, or broken by a deleted event. The others are still read.
           if (!isFailure(error, 'NOT_FOUND', 'REQUEST_REFUSED') || ++refused === listed.length) throw error
           context.onProgress({ kind: 'item-skipped', stream: 'funnels', name: nameOf(funnel), error })
         }
@@ -93,14 +94,16 @@ export function funnelsStream(): Stream {
 async function listFunnels({ ask }: StreamContext, signal: AbortSignal): Promise<readonly JsonObject[]> {
   const what = 'The list of funnels'
   const read = (body: Buffer) => {
-    const funnels = objectsOf(parseAnswer(body, what), 'results', what).map((one) => withIntegers(one, ['funnel_id']))
+    const funnels = objectsOf(parseAnswer(body, what), 'results', what).map((funnel) =>
+      withIntegers(funnel, ['funnel_id']),
+    )
     if (funnels.some(({ funnel_id }) => funnel_id === undefined)) throw unknownForm(what)
     return funnels
   }
   return ask({ family: 'app', path: '/api/query/funnels/list', query: {} }, read, signal)
 }
 
-/** Days that Mixpanel takes too long over are asked for in halves. */
+/** Reads a funnel's days. A request that takes Mixpanel too long is split in halves. */
 async function* readFunnel(
   context: StreamContext,
   funnel: JsonObject,
@@ -108,8 +111,8 @@ async function* readFunnel(
   signal: AbortSignal,
 ): AsyncGenerator<LineBatch, void, undefined> {
   const waiting = [slice]
-  for (let some = waiting.shift(); some !== undefined; some = waiting.shift()) {
-    const outcome = await askOrSplit(context, funnel, some, signal)
+  for (let days = waiting.shift(); days !== undefined; days = waiting.shift()) {
+    const outcome = await requestOrSplit(context, funnel, days, signal)
     if (outcome === undefined) continue
     if ('days' in outcome) {
       yield batchOf('funnels', outcome.days)
@@ -118,7 +121,7 @@ async function* readFunnel(
   }
 }
 
-async function askOrSplit(
+async function requestOrSplit(
   context: StreamContext,
   funnel: JsonObject,
   slice: Slice,
@@ -142,7 +145,7 @@ function funnelRequest({ funnel_id }: JsonObject, { firstDay, lastDay }: Slice):
   return { family: 'app', path: '/api/query/funnels', query }
 }
 
-/** Digits as they were written, also where they are too many for a number. */
+/** The digits of an id as Mixpanel wrote them. */
 function idText(id: unknown): string {
   return typeof id === 'string' ? id : JSON.stringify(id)
 }
@@ -152,7 +155,7 @@ function nameOf({ funnel_id, name }: JsonObject): string {
   return typeof name === 'string' ? `Funnel ${id} (${name})` : `Funnel ${id}`
 }
 
-/** Where the members of `analysis` go. One that is not here gets `analysis_` before its name. */
+/** The columns of the members of `analysis`. Any other member gets the prefix `analysis_`. */
 const ANALYSIS_COLUMNS: Readonly<Record<string, string>> = {
   completion: 'completion',
   starting_amount: 'starting_amount',
@@ -160,16 +163,15 @@ const ANALYSIS_COLUMNS: Readonly<Record<string, string>> = {
   worst: 'worst',
 }
 
-/** Of a funnel: a record a day, and one a step and day. */
+/** A funnel's records: one per day, and one per step and day. */
 interface FunnelRecords {
   readonly days: readonly JsonObject[]
   readonly steps: readonly JsonObject[]
 }
 
 /**
- * The records of a funnel's answer: one a day, and one a step and day. Only days that were asked for count; what else
- * stands among them, such as the total `$overall`, is no day.
- * @throws MixloadError BODY_UNREADABLE for an answer of another form.
+ * The records of the requested days in a funnel's response. Other members, such as the total
+ * `$overall`, are left out. @throws MixloadError BODY_UNREADABLE if the response has another form.
  */
 export function funnelRecords(
   funnel: JsonObject,

@@ -19,7 +19,10 @@ const STREAMS_BY_NAME: Readonly<Record<StreamName, (settings: Settings) => reado
   cohort_members: () => [COHORT_MEMBERS_STREAM],
 }
 
-/** The streams behind a name that `--streams` takes, made for one run; for `groups`, one per group key of the settings. */
+/**
+ * The streams of a `--streams` name, created for one run. `groups` has one per configured group
+ * key.
+ */
 export function streamsOf(name: StreamName, settings: Settings): readonly Stream[] {
   return STREAMS_BY_NAME[name](settings)
 }

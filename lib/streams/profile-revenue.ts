@@ -5,7 +5,7 @@ import { type ProfileQuery, profilePages, totalOf } from './profile-pages.ts'
 import type { StreamContext } from './stream.ts'
 import { RevenueTally } from './transactions.ts'
 
-/** Revenue as the profiles tell it. */
+/** Revenue, summed from the profiles. */
 export interface ProfileRevenue {
   readonly tally: RevenueTally
   /** How many profiles there are now. */
@@ -24,8 +24,8 @@ const PAYERS: ProfileQuery = {
 }
 
 /**
- * Reads what the profiles paid. Each page is a request, and most profiles have paid nothing: so after the first page only
- * those that paid are asked for. Where Mixpanel refuses that, or leaves one of them out, all pages are read.
+ * Reads what the profiles paid. Most profiles have paid nothing, so after the first page only
+ * those that paid are requested. If Mixpanel refuses that, or leaves one out, all pages are read.
  * @throws MixloadError as {@link profilePages} does.
  */
 export async function profileRevenue(context: StreamContext, signal: AbortSignal): Promise<ProfileRevenue> {
@@ -47,7 +47,10 @@ export async function profileRevenue(context: StreamContext, signal: AbortSignal
   }
 }
 
-/** Undefined where the profiles that paid can't be had by themselves. `known` are some of them. */
+/**
+ * What the profiles that paid have paid; undefined if Mixpanel cannot select them. `known` must be
+ * among them.
+ */
 async function payersOnly(
   context: StreamContext,
   known: ReadonlySet<string>,
@@ -66,7 +69,7 @@ async function payersOnly(
 /** Returns how many profiles the page has. */
 function addPage(tally: RevenueTally, { lines, count }: ProfilePage): number {
   for (const line of lines.toString().split('\n')) {
-    // Most have none, and need no parsing.
+    // Most profiles have none and need no parsing.
     if (!line.includes(`"${PROPERTY}"`)) continue
     const profile = parseAnswer(Buffer.from(line), 'A profile')
     if (!isObject(profile)) continue
@@ -81,7 +84,7 @@ function reportUnread({ onProgress }: StreamContext, revenue: ProfileRevenue): P
   if (unread > 0) {
     onProgress({
       kind: 'warning',
-      message: `${unread} transactions of profiles have no amount or no day: they count nowhere.`,
+      message: `${unread} transactions of profiles have no valid amount or time. They are not in any sum.`,
     })
   }
   return revenue

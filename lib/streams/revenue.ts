@@ -26,10 +26,10 @@ const REVENUE: StreamTable = {
   isSelective: false,
 }
 
-/** A year costs one request as a day does; what takes too long is summed from the profiles. */
+/** Many days take one request, like one day. If that times out, the profiles are read instead. */
 const SLICE_DAYS_MAX = 100
 
-/** How the old endpoint may show that it answers no more. */
+/** How the undocumented endpoint may fail once it no longer exists. */
 const REFUSALS: readonly ErrorCode[] = [
   'NOT_FOUND',
   'REQUEST_REFUSED',
@@ -41,8 +41,8 @@ const REFUSALS: readonly ErrorCode[] = [
 ]
 
 /**
- * Revenue by day. Mixpanel's endpoint for it is undocumented and may be gone (its EU host answers 400); then the same
- * figures are summed from the profiles, which are read once for all slices of the run.
+ * Revenue by day. Mixpanel's endpoint for it is undocumented and may be gone (its EU host answers
+ * 400). Then the figures are summed from the profiles, which are read once per run.
  */
 export function revenueStream(): Stream {
   let profiles: ProfileRevenue | undefined
@@ -64,7 +64,7 @@ export function revenueStream(): Stream {
   }
 }
 
-/** Undefined where the endpoint does not answer. */
+/** Records from Mixpanel's endpoint; undefined if it fails. */
 async function fromEndpoint(
   context: StreamContext,
   slice: Slice,
@@ -83,15 +83,15 @@ async function fromEndpoint(
     if (!isFailure(error, ...REFUSALS)) throw error
     context.onProgress({
       kind: 'warning',
-      message: `Mixpanel's revenue endpoint does not answer (${error.message}); revenue is summed from the profiles.`,
+      message: `Mixpanel's revenue endpoint failed (${error.message}). Revenue is summed from the profiles instead.`,
     })
     return undefined
   }
 }
 
 /**
- * The records of the endpoint's answer, one a day that was asked for. `$overall`, the total, is no day.
- * @throws MixloadError BODY_UNREADABLE for an answer of another form.
+ * One record per requested day in the endpoint's response. The total, `$overall`, is left out.
+ * @throws MixloadError BODY_UNREADABLE if the response has another form.
  */
 export function endpointRecords(answer: unknown, { firstDay, lastDay }: Slice, what: string): readonly JsonObject[] {
   const results = isObject(answer) ? answer.results : undefined
@@ -106,7 +106,7 @@ export function endpointRecords(answer: unknown, { firstDay, lastDay }: Slice, w
     })
 }
 
-/** One record for each day of the slice. The count is of all profiles that there are now, the same for every day. */
+/** One record per day of the slice. `count` is the present number of profiles, on every day. */
 export function profileRecords(
   { tally, profiles }: ProfileRevenue,
   { firstDay, lastDay }: Slice,

@@ -13,21 +13,24 @@ import type { Day } from '../time/days.ts'
 export interface LineBatch {
   readonly table: string
   /**
-   * Lines of the table's shape, each with 0x0A at its end. A line may begin in one batch and end in the next, except after
-   * the last batch of a read.
+   * Lines of the table's shape, each with 0x0A at its end. A line may begin in one batch and end in
+   * the next, except after the last batch of a read.
    */
   readonly lines: Buffer
 }
 
-/** How many rows Mixpanel itself says that there are. */
+/** Mixpanel's own count of rows. */
 export interface ExpectedRows {
   readonly table: string
   readonly count: number
-  /** Counts the rows that have this value, as text, in a column of the table's key; all rows where left out. */
+  /** Counts only rows with this value, as text, in a key column. Default: all rows. */
   readonly where?: { readonly column: string; readonly value: string }
-  /** Whether fewer rows make the slice be read again, once. Otherwise the difference, either way, is only reported. */
+  /**
+   * Whether the slice is read again, once, if fewer rows came. Otherwise a difference is only
+   * reported.
+   */
   readonly isReadAgain: boolean
-  /** How messages call them, such as `cohort 17`. */
+  /** Their name in messages, such as `cohort 17`. */
   readonly name: string
 }
 
@@ -37,30 +40,35 @@ export interface StreamContext {
   /** The project's time zone. */
   readonly zone: string
   /**
-   * What `read` makes of the whole body of a 200 response. Waits for the request budget, and requests again after failures
-   * that may pass; also where `read` finds the body broken.
-   * @throws MixloadError of what the response means.
+   * Sends a request and returns the result of `read` on the whole body of the 200 response. Waits
+   * for the request budget, and retries transient failures, also those that `read` throws. @throws
+   * MixloadError by the meaning of the response.
    */
   ask<T>(request: ApiRequest, read: (body: Buffer) => T | Promise<T>, signal: AbortSignal): Promise<T>
   /**
-   * The body of a 200 response as it comes in, requested once within the budget. Whatever fails, the slice is read again:
-   * see {@link StreamedReading}.
-   * @throws MixloadError of what the response means.
+   * Sends a request once, within the budget, and yields the body of the 200 response as it
+   * arrives. After a failure the whole slice is read again: see {@link StreamedReading}. @throws
+   * MixloadError by the meaning of the response.
    */
   stream(request: ApiRequest, signal: AbortSignal): AsyncIterable<Buffer>
-  /** Has the rows that came compared with Mixpanel's own count before they are loaded; rows of equal keys count once. */
+  /**
+   * Compares the rows with Mixpanel's count before they are loaded. Rows of equal keys count once.
+   */
   expect(rows: ExpectedRows): void
   readonly onProgress: OnProgress
 }
 
-/** How a stream is read whose responses go to the spool as they come in, so that only their end shows if they are whole. */
+/**
+ * How to read a stream whose responses go to the spool while they arrive, so that only the end
+ * shows whether they are complete.
+ */
 export interface StreamedReading {
-  /** How often a slice is requested again after a failure, by code. Then halves of its days are requested. */
+  /** Retries of a slice by error code. After those the slice is split in halves. */
   readonly retries: RetryPolicy['retries']
   /**
-   * What to request in the place of a single day that does not come whole: slices that make up the day. `seen` are the
-   * identities of the records that did come.
-   * @throws MixloadError of the code of `reason` where nothing smaller can be requested.
+   * Smaller slices to request instead of a single day that stays incomplete. `seen` holds the
+   * identities of the records that came. @throws MixloadError with the code of `reason` if nothing
+   * smaller can be requested.
    */
   narrow(
     context: StreamContext,
@@ -71,7 +79,7 @@ export interface StreamedReading {
   ): Promise<readonly Slice[]>
 }
 
-/** A request that shows whether a part of the API may be used. */
+/** A request that shows whether a part of the API is accessible. */
 export interface Probe {
   /** What it checks. */
   readonly name: string
@@ -79,41 +87,44 @@ export interface Probe {
 }
 
 /**
- * Something that Mixpanel has and mixload copies: events, profiles, cohorts, funnels. A new stream is a file of
- * `lib/streams/`: it says what its tables are, and its `read` sends requests by its context and yields lines. Nothing else
- * needs to know of it but the list of streams. `read` need not care about retries, the budget, columns, rows of equal keys,
- * or what a table has already.
+ * A kind of data that mixload copies, such as events, profiles, cohorts or funnels. To add a
+ * stream, add a file in `lib/streams/` and an entry in its index. The stream names its tables; its
+ * `read` sends requests through the context and yields lines. Retries, the budget, columns,
+ * duplicates and existing rows are handled elsewhere.
  */
 export interface Stream {
-  /** As `--streams` and the ledger have it. */
+  /** Its name in `--streams` and in the ledger. */
   readonly name: string
   /** Its own table first, then those that depend on it, which are committed before it. */
   readonly tables: readonly [StreamTable, ...StreamTable[]]
-  /** A full table is one slice, and its rows are replaced in one commit; an incremental stream is loaded by days. */
+  /** A full table is one slice, replaced in one commit. An incremental stream is loaded by days. */
   readonly replication: 'full-table' | 'incremental'
-  /** The family of the API whose request budget it takes. */
+  /** The API family whose request budget it uses. */
   readonly family: ApiRequest['family']
-  /** What of it is requested; all of it where left out. */
+  /** Which part of it is requested. Default: all of it. */
   readonly scope?: Scope
-  /** Why it cannot be loaded with these settings; undefined where it can. */
+  /** Why it cannot be loaded with these settings; undefined if it can. */
   readonly refusal?: (settings: Settings) => string | undefined
-  /** The most days of a slice, where many days cost one request as one day does. */
+  /** The most days of a slice, if many days take one request. */
   readonly sliceDaysMax?: (settings: Settings) => number
-  /** Requests per slice, where that is known beforehand. */
+  /** Requests per slice, if known in advance. */
   readonly requestsPerSlice?: number
-  /** The days up to the last whole one that sync reads again; the attribution window's where left out. */
+  /** How many past days sync reads again. Default: the attribution window. */
   readonly daysReadAgain?: (settings: Settings) => number
-  /** Whether a slice can be limited to what Mixpanel has processed since a moment, to find what came late. */
+  /**
+   * Whether a slice can be limited to what Mixpanel processed after a moment, to find late
+   * arrivals.
+   */
   readonly hasLateArrivals?: true
-  /** Of a full table of profiles: the table that keeps their changes, where the settings want that. */
+  /** For profiles: the table that keeps their changes, if the settings enable it. */
   readonly changesTable?: (settings: Settings) => string | undefined
-  /** Undefined where each response is read whole before its rows are handed on. */
+  /** Undefined if each response is read whole before its rows are yielded. */
   readonly streamed?: StreamedReading
-  /** The request that shows whether the stream may be read, if there is one; that of the query API where left out. */
+  /** The request that shows whether the stream is accessible. Default: that of the query API. */
   readonly probe?: (settings: Settings, day: Day) => Probe | undefined
   /**
-   * Requests a slice, or all there is where it is undefined, and yields its lines.
-   * @throws MixloadError SESSION_LOST or COUNT_MISMATCH where reading should start over: what it yielded is discarded.
+   * Requests a slice, or everything if it is undefined, and yields its lines. @throws
+   * MixloadError SESSION_LOST or COUNT_MISMATCH to start over: yielded lines are discarded.
    */
   read(context: StreamContext, slice: Slice | undefined, signal: AbortSignal): AsyncIterable<LineBatch>
 }

@@ -38,7 +38,7 @@ export class DayTally {
 
   /** The counts, in the order of the days. */
   dayRows(): DayRows {
-    const entries = [...this.#counts].sort(([one], [other]) => one - other)
+    const entries = [...this.#counts].sort(([a], [b]) => a - b)
     return Object.fromEntries(entries.map(([number, count]) => [dayOfNumber(number), count]))
   }
 }

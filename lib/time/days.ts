@@ -61,5 +61,5 @@ export function dayInZone(ms: number, zone: string): Day {
 export function endOfDayInZone(day: Day, zone: string): number {
   const start = DateTime.fromISO(addDays(day, 1), { zone }).startOf('day')
   // When clocks go back at midnight, midnight comes twice: the day ends at the first.
-  return Math.min(...start.getPossibleOffsets().map((one) => one.toMillis()))
+  return Math.min(...start.getPossibleOffsets().map((moment) => moment.toMillis()))
 }

@@ -14,5 +14,5 @@ export function momentIn(text: string, zone: string): number | undefined {
   // The dashes of a date look like an offset.
   if (iso.length > 10 && HAS_OFFSET.test(iso)) return DateTime.fromISO(iso, { zone: 'UTC' }).toMillis()
   const local = DateTime.fromISO(iso, { zone })
-  return Math.min(...local.getPossibleOffsets().map((one) => one.toMillis()))
+  return Math.min(...local.getPossibleOffsets().map((moment) => moment.toMillis()))
 }

@@ -6,16 +6,16 @@ import { LINE_HASH_FIELD, type SpoolField } from '../scan/line-writer.ts'
 import { type EventClock, INSTANT_MS_MAX } from '../time/event-time.ts'
 import { type Forms, formsByColumn } from './spool-reader.ts'
 
-/** What makes rows of events. */
+/** How to make rows of events. */
 export interface EventInput {
   readonly clock: EventClock
-  /** The project's zone where its times are local clock readings, else undefined. */
+  /** The project's zone if its times are local clock readings, else undefined. */
   readonly localZone: string | undefined
   /** The table's fixed columns, by name. */
   readonly fixed: ReadonlyMap<string, Column>
 }
 
-/** The columns of events that no single property gives: `event_id`, `time`, `_day` and `_time_raw`. */
+/** The computed columns of events: `event_id`, `time`, `_day` and `_time_raw`. */
 export function eventExpressions({ clock, localZone, fixed }: EventInput, forms: Forms): Map<Column, string> {
   const expressions = new Map<Column, string>()
   const put = (name: string, expression: string) => {
@@ -30,8 +30,8 @@ export function eventExpressions({ clock, localZone, fixed }: EventInput, forms:
 }
 
 /**
- * The lines of `source` with the moment of each in milliseconds, as `_ms`: from a number, or from a text that is one; NULL
- * where there is none.
+ * The lines of `source` with `_ms`, the moment in milliseconds, from a number or a numeric text;
+ * NULL if there is none.
  */
 export function withMilliseconds(
   { clock }: EventInput,
@@ -59,8 +59,9 @@ const LOCAL_CLOCK = 'make_timestamp(CAST(round(_ms) AS BIGINT) * 1000)'
 const CLOCK_STEPS = ["INTERVAL '1 hour'", "INTERVAL '30 minutes'"]
 
 /**
- * A local clock reading as the moment it means. Where clocks are put back a reading means two moments, and the earlier
- * one is taken (the engine by itself takes the later); one that clocks skip in spring is taken as that much later.
+ * The moment of a local clock reading. When clocks are put back, a reading means two moments: this
+ * takes the earlier one, the engine alone would take the later. A reading that clocks skip in
+ * spring moves forward by the skipped time.
  */
 function localTime(zone: string): string {
   const local = LOCAL_CLOCK
@@ -71,7 +72,7 @@ function localTime(zone: string): string {
   return `CASE ${earlier.join(' ')} ELSE ${moment} END`
 }
 
-/** The day in the export's own clock, which is the one `time` is in; kept within the slice, so that a day can be replaced. */
+/** The day by the export's clock, kept within the slice so that a day can be replaced. */
 function dayExpression({ filedUnder, from, until }: EventClock): string {
   if (filedUnder === undefined) {
     return `CASE WHEN round(_ms) >= ${from} AND round(_ms) < ${until} THEN CAST(${LOCAL_CLOCK} AS DATE) END`
@@ -82,7 +83,10 @@ function dayExpression({ filedUnder, from, until }: EventClock): string {
   return `least(greatest(coalesce(CAST(${LOCAL_CLOCK} AS DATE), ${first}), ${first}), DATE ${quoteText(lastDay)})`
 }
 
-/** Parts are joined by U+001F, which no name holds, so that no two events have the same text. */
+/**
+ * U+001F, which no name contains, separates the parts, so that different events have different
+ * texts.
+ */
 function eventId(forms: Forms, fixed: ReadonlyMap<string, Column>): string {
   const insertId = fixed.get('mp_insert_id')
   const given = insertId === undefined ? undefined : forms.get(insertId)?.value
@@ -90,7 +94,7 @@ function eventId(forms: Forms, fixed: ReadonlyMap<string, Column>): string {
   return `md5(concat(event, chr(31), CAST(CAST(round(_ms) AS BIGINT) AS VARCHAR), chr(31), ${identity}))`
 }
 
-/** Whether a column takes `time`, which comes as a number, not as ISO text. */
+/** Whether a column takes `time`, which is a number and not ISO text. */
 export function isTime(column: Column): boolean {
   return column.role === 'fixed' && column.name === 'time'
 }

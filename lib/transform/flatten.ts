@@ -15,19 +15,19 @@ export interface FlattenInput {
     readonly shape: LineShape
     readonly longestLine: number
   }
-  /** The column for what has no other; undefined where there is none of it. */
+  /** The column for properties without a column; undefined if there are none. */
   readonly overflowColumn: Column | undefined
-  /** The columns of the table's key; none of them is the overflow. */
+  /** The columns of the table's key, never the overflow column. */
   readonly key: readonly Column[]
   /** The column that takes a record's identity. */
   readonly identity: Column | undefined
-  /** Whether the lines are numbered, because some agree in the key: of those the last one stays. */
+  /** Whether the lines are numbered, because keys repeat and the last row of each key stays. */
   readonly isNumbered: boolean
-  /** What makes events of the records; undefined where they are not events. */
+  /** How to make events; undefined if the records are not events. */
   readonly events: EventInput | undefined
 }
 
-/** The query that turns spooled lines into rows, but for `_loaded_at` and `_load_id`, which belong to the commit. */
+/** The query that turns spooled lines into rows. The commit adds `_loaded_at` and `_load_id`. */
 export function flatten(input: FlattenInput): Flattened {
   const { overflowColumn, isNumbered, events, lines } = input
   const expressions = expressionsOf(input)
@@ -39,8 +39,8 @@ export function flatten(input: FlattenInput): Flattened {
 }
 
 /**
- * A query for how many rows have a whole key, and how many keys there are, as `rows` and `keys`; with `column`, one of
- * the key, the same for each of its values, as `value`.
+ * A query that counts the rows with a complete key and the distinct keys, as `rows` and `keys`.
+ * With `column`, a key column, it counts them for each of its values, as `value`.
  */
 export function countKeys(input: FlattenInput, column?: Column): string {
   const names = input.key.map(({ name }) => quoteName(name)).join(', ')
@@ -50,7 +50,7 @@ export function countKeys(input: FlattenInput, column?: Column): string {
   return `SELECT ${value}count(*) AS keys, coalesce(sum(n), 0) AS rows FROM (${counts})${by}`
 }
 
-/** The numbers of the rows that stay: the last one of each key, and each that lacks part of its key. */
+/** The numbers of the rows that stay: the last of each key, and all with an incomplete key. */
 function lastRows(input: FlattenInput): string {
   const names = input.key.map(({ name }) => quoteName(name)).join(', ')
   const keys = keysOf(input)
@@ -64,7 +64,7 @@ function hasKey({ key }: FlattenInput): string {
   return key.map(({ name }) => `${quoteName(name)} IS NOT NULL`).join(' AND ')
 }
 
-/** The key of each row, and its number as `_at` where rows are numbered. Reads nothing else of the lines. */
+/** The key of each row, and its number as `_at` if rows are numbered. Reads nothing else. */
 function keysOf(input: FlattenInput): string {
   const fields = input.lines.fields.filter(({ column }) => input.key.includes(column))
   const only = { ...input, lines: { ...input.lines, fields }, overflowColumn: undefined }

@@ -4,18 +4,23 @@ import type { Day } from '../time/days.ts'
 import { type Flattened, readNdjson } from './spool-reader.ts'
 
 const PROCESSED = 'mp_processing_time_ms'
-/** What rows have in common that are the same event, processed once. */
+/** The columns that identify one processing of one event. */
 const IDENTITY = ['event_id', PROCESSED] as const
 
-/** What is loaded already of that which may have come late. */
+/** Which late arrivals are already loaded. */
 export interface LoadedRows {
-  /** By day, until when everything that Mixpanel has processed is loaded; in milliseconds since 1970. */
+  /**
+   * By day: all events that Mixpanel processed up to this time are loaded. Milliseconds since
+   * 1970.
+   */
   readonly until: ReadonlyMap<Day, number>
-  /** Files of lines with the identities of single rows that are loaded, too. */
+  /** NDJSON files with the identities of other loaded rows. */
   readonly identities: readonly string[]
 }
 
-/** Rows of a query on `export` that are not loaded yet; rows whose processing time is unknown are kept. */
+/**
+ * The rows of a query on `export` that are not loaded yet. Keeps rows of unknown processing time.
+ */
 export function withoutLoaded({ query, columns }: Flattened, { until, identities }: LoadedRows): string {
   if (!columns.some(({ name }) => name === PROCESSED)) return query
   const days = [...until].map(([day, end]) => `(DATE ${quoteText(day)}, ${BigInt(end)})`)
@@ -34,14 +39,16 @@ function readIdentities(paths: readonly string[]): string {
   return readNdjson(paths, ["event_id: 'VARCHAR'", `${PROCESSED}: 'BIGINT'`], 0)
 }
 
-/** A query for how many rows another query returns for each `_day`, as `day` and `count`, in the order of the days. */
+/**
+ * A query that counts the rows of another query by `_day`, as `day` and `count`, ordered by day.
+ */
 export function countByDay(query: string): string {
   return `SELECT CAST(_day AS VARCHAR) AS day, count(*) AS count FROM (${query}) GROUP BY 1 ORDER BY 1`
 }
 
 /**
- * A query in the destination's own SQL for the identities of the rows of these days that were processed after these
- * moments. `table` is the quoted path of `export`.
+ * A query in the destination's SQL for the identities of rows processed after a moment per day.
+ * `table` is the quoted path of `export`.
  */
 export function identitiesAfter(
   table: string,

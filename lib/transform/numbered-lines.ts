@@ -1,13 +1,16 @@
 import { partsOf } from '../spool/chunk-parts.ts'
 import { type Chunk, ChunkWriter, type SpoolDirectory } from '../spool/spool.ts'
 
-/** The field of a numbered line that holds its number, as a text, beside its own members. */
+/** The member that holds a line's number, as text. */
 export const ROW_FIELD = '_row'
 
 const NEWLINE = 0x0a
 const OPEN_OBJECT = 0x7b
 
-/** The same lines in new files, each with its number among all of them: the engine reads files in any order. */
+/**
+ * Writes the lines to new files, each with its number, because the engine reads files in any
+ * order.
+ */
 export async function numberLines(chunks: readonly Chunk[], spool: SpoolDirectory): Promise<readonly Chunk[]> {
   const writer = new ChunkWriter(spool, '.numbered.ndjson')
   let row = 0

@@ -2,35 +2,39 @@ import { fixed } from '../columns/catalogue.ts'
 import type { Column } from '../columns/column.ts'
 import { quoteName, quoteText } from '../core/sql.ts'
 
-/** The table of the changes of people's profiles. The view `engage_history` shows them as states and their times. */
+/**
+ * The table of profile changes. The view `engage_history` shows them as states with their times.
+ */
 export const CHANGES_TABLE = 'engage_changes'
 
-/** The columns of a table of changes, before those of the profiles themselves. */
+/** The first columns of the table of changes; those of the profiles follow. */
 export const CHANGE_COLUMNS = [
   fixed('distinct_id', 'text', 'Profile that has changed'),
   fixed('_change', 'text', 'new, changed or gone'),
-  fixed('_changed_at', 'timestamptz', 'When mixload saw the change: Mixpanel does not tell when it happened'),
-  fixed('_hash', 'text', 'MD5 of all of its properties; empty where it is gone'),
+  fixed('_changed_at', 'timestamptz', 'When mixload saw the change: Mixpanel does not report when it happened'),
+  fixed('_hash', 'text', 'MD5 of all of its properties; empty if it is gone'),
   fixed('_loaded_at', 'timestamptz', 'When the load was committed'),
   fixed('_load_id', 'text', 'Load that brought the row: see _mixload_loads'),
 ] as const
 
-/** What a table of profiles has no columns for, so that its changes have room for them. */
+/**
+ * Names that no property column of profiles may take, so that the table of changes can use them.
+ */
 export const CHANGE_NAMES: readonly string[] = [...CHANGE_COLUMNS.map(({ name }) => name), 'valid_from', 'valid_to']
 
-/** Profiles as they are now, as a query on the engine, each once. */
+/** A query on the engine for the current profiles, each once. */
 export interface Profiles {
   readonly query: string
-  /** `distinct_id` and the columns of the properties; none at all where there are no profiles. */
+  /** `distinct_id` and the property columns; empty if there are no profiles. */
   readonly columns: readonly Column[]
 }
 
 const NO_PROFILES = "SELECT '' AS distinct_id WHERE false"
 
 /**
- * A query for the rows of `engage_changes` that lead from profiles as they were to what they are now: a row for each
- * that is new or changed, with its properties, and one without for each that is gone.
- * @param before a query for `distinct_id` and `_hash` of the profiles as they were.
+ * A query for the new rows of `engage_changes`: one with properties for each new or changed
+ * profile, and one without for each profile that is gone. @param before a query for `distinct_id`
+ * and `_hash` of the profiles at the previous load.
  * @param seenAt when the profiles were read.
  */
 export function changesQuery(
@@ -55,12 +59,11 @@ WHERE before._hash IS DISTINCT FROM now._hash`,
 }
 
 /**
- * The same for the same values, whatever other columns there are, and in whatever order they came to the table. Where
- * there are none, as in a project without profiles, it is that of a profile without properties.
+ * A hash that depends only on the values that are not null, not on the number or order of columns.
  */
 function hashOf(properties: readonly Column[]): string {
   const parts = properties
-    .toSorted((one, other) => (one.name < other.name ? -1 : 1))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
     .map(({ name }) => `${quoteText(`${name}=`)} || CAST(${quoteName(name)} AS VARCHAR)`)
   return parts.length === 0 ? "md5('')" : `md5(concat_ws(chr(31), ${parts.join(', ')}))`
 }

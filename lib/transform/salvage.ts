@@ -6,16 +6,16 @@ import type { SpooledRows } from './spooled-rows.ts'
 
 const NEWLINE = 0x0a
 
-/** Whether the engine reads these files as it must for a load. */
+/** Whether the engine can read these files for a load. */
 type Probe = (paths: readonly string[]) => Promise<boolean>
 
 /**
- * What is left of spooled lines that the engine refuses although the scanner took them: the same without the lines that
- * fail by themselves, which become rejects. A chunk is tried in parts, and a part that fails in halves, down to the line.
- * Undefined when the engine reads every line, so that the failure had another cause.
+ * Separates the lines that the engine refuses although the scanner accepted them, and makes
+ * rejects of them. Tries a chunk in parts, and a failing part in halves, down to single lines.
+ * Returns undefined if the engine reads every line, so that the failure had another cause.
  *
- * `queryOf` returns the query that the load would run over files.
- * @throws MixloadError ENGINE_FAILED where the engine fails for another reason, such as want of memory, and SPOOL_FAILED.
+ * `queryOf` returns the query that the load would run over files. @throws MixloadError
+ * ENGINE_FAILED if the engine fails for another reason, such as lack of memory; SPOOL_FAILED.
  */
 export async function salvage(
   spooled: SpooledRows,
@@ -65,7 +65,7 @@ export async function salvage(
   }
 }
 
-/** Of which days the refused lines were is known only where there is but one. */
+/** The days of the refused lines are known only if there is a single day. */
 function lessRows({ dayRows, summary }: SpooledRows, refused: number): DayRows | null {
   const [day, another] = Object.keys(dayRows ?? {})
   if (day === undefined || another !== undefined || dayRows?.[day] !== summary.rows) return null

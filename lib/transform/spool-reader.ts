@@ -1,11 +1,11 @@
-/** How the engine reads the lines of the spool, whatever they hold. */
+/** How the engine reads the lines of the spool. */
 import type { Column, ColumnType } from '../columns/column.ts'
 import type { LineShape } from '../columns/table.ts'
 import { quoteName, quoteText } from '../core/sql.ts'
 import { fileList } from '../engine/engine.ts'
 import type { SpoolField } from '../scan/line-writer.ts'
 
-/** What the engine reads a field of each column type as. Moments come as ISO text and are cast. */
+/** The engine's type for fields of each column type. Moments are ISO texts that are cast later. */
 const FIELD_TYPES: Readonly<Record<ColumnType, string>> = {
   text: 'VARCHAR',
   double: 'DOUBLE',
@@ -16,16 +16,16 @@ const FIELD_TYPES: Readonly<Record<ColumnType, string>> = {
   date: 'VARCHAR',
 }
 
-/** A query on the engine and the columns that it gives, in its order. */
+/** A query on the engine, and its columns in order. */
 export interface Flattened {
   readonly query: string
   readonly columns: readonly Column[]
 }
 
-/** The fields of the spool that the values of a column come from, by their form. */
+/** The spool fields of each column, by form. */
 export type Forms = Map<Column, Partial<Record<SpoolField['form'], string>>>
 
-/** Per column, the fields of the spool that its values come from. */
+/** Groups spool fields by column. */
 export function formsByColumn(fields: readonly SpoolField[], { properties }: LineShape): Forms {
   const forms: Forms = new Map()
   for (const { column, form, key } of fields) {
@@ -36,7 +36,7 @@ export function formsByColumn(fields: readonly SpoolField[], { properties }: Lin
   return forms
 }
 
-/** The value of a column, of its own type, from the forms that it stands in. */
+/** The SQL value of a column, in its own type, from its spool fields. */
 export function valueExpression(
   column: Column,
   { value, exact, text }: Partial<Record<SpoolField['form'], string>>,
@@ -48,19 +48,19 @@ export function valueExpression(
   return value === undefined ? `CAST(${exact} AS JSON)` : `coalesce(${value}, CAST(${exact} AS JSON))`
 }
 
-/** Lines of the spool, and what of them is wanted. */
+/** Lines of the spool, and which parts to read. */
 export interface SpooledLines {
   readonly paths: readonly string[]
   readonly fields: readonly SpoolField[]
   readonly shape: LineShape
-  /** Names of the members beside the properties, which are texts. */
+  /** Names of the text members beside the properties. */
   readonly topLevel: readonly string[]
   readonly longestLine: number
-  /** Columns whose own values come as numbers although their type is that of a moment. */
+  /** Columns whose values are numbers although they have a type for moments. */
   readonly isNumber?: (column: Column) => boolean
 }
 
-/** `read_json` with the exact struct of these fields: columns of the top level, and the struct of the properties. */
+/** A `read_json` with the exact struct of these fields. */
 export function readSpooled(lines: SpooledLines): string {
   const { paths, fields, shape, topLevel, longestLine, isNumber = () => false } = lines
   const typeOf = ({ column, form }: SpoolField) => {
@@ -70,15 +70,18 @@ export function readSpooled(lines: SpooledLines): string {
   const struct = fields.map((field) => `${quoteName(field.key)} ${typeOf(field)}`).join(', ')
   const columns = [
     ...topLevel.map((name) => `${quoteName(name)}: 'VARCHAR'`),
-    // Also where nobody asks for them: given a single column, the engine holds 32 MB for each file, and takes longer.
+    // Included even if unused: with a single column the engine holds 32 MB per file and is slower.
     `${quoteName(shape.properties)}: ${struct === '' ? "'JSON'" : quoteText(`STRUCT(${struct})`)}`,
   ]
   return readNdjson(paths, columns, longestLine)
 }
 
-/** The engine's reader for NDJSON files of lines up to `longestLine` bytes, as `name: 'TYPE'` columns. */
+/**
+ * A `read_json` of NDJSON files with lines of up to `longestLine` bytes. Columns are `name:
+ * 'TYPE'`.
+ */
 export function readNdjson(paths: readonly string[], columns: readonly string[], longestLine: number): string {
-  // The engine's buffers are a multiple of this, a thread, so it is no larger than the lines need.
+  // Each thread's buffers are a multiple of this, so keep it as small as the lines allow.
   const objectBytes = Math.max(1 << 20, longestLine + 1024)
   return (
     `read_json(${fileList(paths)}, format = 'newline_delimited', compression = 'uncompressed', ` +

@@ -7,12 +7,14 @@ import type { Day } from '../time/days.ts'
 import type { EventClock } from '../time/event-time.ts'
 import type { LoadedRows } from './loaded-rows.ts'
 
-/** Rows of one table that have come whole, waiting on disk to be loaded in one commit, and what the ledger will say. */
+/**
+ * Complete rows of one table in the spool, to be loaded in one commit, with their ledger details.
+ */
 export interface SpooledRows {
-  /** How messages call them, such as `funnels of 2026-03-01`. */
+  /** Their name in messages, such as `funnels of 2026-03-01`. */
   readonly name: string
   readonly loadId: string
-  /** The days that they are of; null where they have none. */
+  /** The days of the rows; null if they have none. */
   readonly firstDay: Day | null
   readonly lastDay: Day | null
   /** Which part of the stream they are. */
@@ -22,18 +24,18 @@ export interface SpooledRows {
   readonly lines: readonly Chunk[]
   readonly rejects: readonly Chunk[]
   readonly summary: BodySummary
-  /** Rows by the day that they will be filed under; null where that is not known. */
+  /** Rows by the day that they are filed under; null if unknown. */
   readonly dayRows: DayRows | null
   readonly requestCount: number
   readonly fields: readonly SpoolField[]
   readonly hasOverflow: boolean
   /** Values left out because their property is not wanted. */
   readonly ignoredValues: number
-  /** How their times are read; undefined where they have none. */
+  /** How to read their times; undefined if they have none. */
   readonly clock: EventClock | undefined
-  /** Whether it is certain that no two of them agree in the table's key. */
+  /** Whether their keys are certainly distinct. */
   readonly areKeysDistinct: boolean
-  /** Where some are loaded already: how many are not, and which ones are. */
+  /** Set if some rows are already loaded: how many are not, and which ones are. */
   readonly kept?: { readonly rows: number; readonly loaded: LoadedRows }
 }
 

@@ -17,29 +17,29 @@ export interface TableRowsOptions {
   readonly registry: ColumnRegistry
   readonly engine: Engine
   readonly spool: SpoolDirectory
-  /** The project's zone where times are local clock readings, else undefined. */
+  /** The project's zone if times are local clock readings, else undefined. */
   readonly localZone: string | undefined
   readonly onWarning: (message: string) => void
 }
 
-/** How many rows there are when those of equal keys are counted once, and the files to take them from. */
+/** The number of distinct keys, and the files to take the rows from. */
 interface DistinctRows {
   readonly count: number
   readonly chunks: readonly Chunk[]
   readonly isNumbered: boolean
 }
 
-/** What the engine makes of the spooled lines of one table: of rows with equal keys, the last one only. */
+/** The rows of one table's spooled lines. Of rows with equal keys, only the last one stays. */
 export class TableRows {
   readonly #options: TableRowsOptions
-  /** By the files that were counted: when lines are rejected, other files take their place. */
+  /** By counted files: rejecting lines replaces the files. */
   readonly #distinct = new WeakMap<readonly Chunk[], DistinctRows>()
 
   constructor(options: TableRowsOptions) {
     this.#options = options
   }
 
-  /** The rows as they are loaded, but for `_loaded_at` and `_load_id`, which belong to the commit. */
+  /** The rows to load. The commit adds `_loaded_at` and `_load_id`. */
   async relation(spooled: SpooledRows): Promise<Relation> {
     const { kept } = spooled
     if ((kept?.rows ?? spooled.summary.rows) === 0) {
@@ -51,23 +51,23 @@ export class TableRows {
     return { columns: flattened.columns, rowCount: kept.rows, query: withoutLoaded(flattened, kept.loaded) }
   }
 
-  /** Looks at rows before they are loaded: counts them, and rejects lines that the engine refuses. */
+  /** Counts rows by day before they are loaded, and rejects lines that the engine cannot read. */
   async settle(spooled: SpooledRows): Promise<SpooledRows> {
-    // Of rows with a time, the scanner has counted all there is to count.
+    // The scanner has already counted rows with a time.
     if (this.#options.table.lines.isTimed) return spooled
     const settled = async (rows: SpooledRows) => ({ ...rows, dayRows: await this.#dayRows(await this.relation(rows)) })
     return this.#afterSalvage(spooled, settled)
   }
 
-  /** The same rows without those that are loaded already. */
+  /** The rows without those that are already loaded. */
   async withoutLoaded(spooled: SpooledRows, loaded: LoadedRows): Promise<SpooledRows> {
     if (spooled.summary.rows === 0) return { ...spooled, dayRows: {} }
     return this.#afterSalvage({ ...spooled, kept: { rows: 0, loaded } }, (rows) => this.#countKept(rows, loaded))
   }
 
   /**
-   * The rows without the lines that the engine refuses.
-   * @throws `failure` where the engine refuses none, so that it had another cause.
+   * The rows without the lines that the engine cannot read. @throws `failure` if the engine can
+   * read all lines, so that it had another cause.
    */
   async readable(spooled: SpooledRows, failure: unknown): Promise<SpooledRows> {
     const { engine, spool, registry, onWarning } = this.#options
@@ -76,7 +76,7 @@ export class TableRows {
       await engine.makeRoomFor(registry.columns.length, connection)
       const queryOf = (paths: readonly string[]) => this.#flattened(spooled, paths).query
       const readable = await salvage(spooled, spool, connection, queryOf).catch((error) => {
-        // Whatever keeps lines from being tried says nothing about them.
+        // A failure to try the lines says nothing about them.
         throw isFailure(error, 'ENGINE_FAILED', 'SPOOL_FAILED') ? failure : error
       })
       if (readable === undefined) throw failure
@@ -88,12 +88,12 @@ export class TableRows {
     }
   }
 
-  /** How many rows these are. */
+  /** The number of rows, after duplicates are removed. */
   async rowCount(spooled: SpooledRows): Promise<number> {
     return (await this.#distinctRows(spooled)).count
   }
 
-  /** How many rows there are of each value, as text, of a column of the key. */
+  /** The number of rows by the value, as text, of a key column. */
   async countsBy(spooled: SpooledRows, column: string): Promise<ReadonlyMap<string, number>> {
     const input = this.#input(spooled, pathsOf(spooled.lines), false)
     const by = input.key.find(({ name }) => name === column)
@@ -103,13 +103,13 @@ export class TableRows {
     return new Map(rows.map(({ value, keys }) => [String(value), Number(keys)]))
   }
 
-  /** Deletes the files of rows, and those that were made to tell them apart. */
+  /** Deletes the files of rows, and their numbered copies. */
   async discard({ lines, rejects }: Pick<SpooledRows, 'lines' | 'rejects'>): Promise<void> {
     const distinct = this.#distinct.get(lines)
     await removeChunks([...(distinct?.isNumbered ? distinct.chunks : []), ...lines, ...rejects])
   }
 
-  /** What `work` makes of rows; where the engine fails, of those that it reads. */
+  /** Runs `work`; if the engine fails, again with only the rows that it can read. */
   async #afterSalvage(spooled: SpooledRows, work: (rows: SpooledRows) => Promise<SpooledRows>): Promise<SpooledRows> {
     try {
       return await work(spooled)
@@ -166,14 +166,14 @@ export class TableRows {
     return distinct
   }
 
-  /** How many rows have a key that a later row has, too. */
+  /** How many rows have the key of a later row. */
   async #repeatedKeys(spooled: SpooledRows): Promise<number> {
     const query = countKeys(this.#input(spooled, pathsOf(spooled.lines), false))
     const [counts] = await this.#query((connection) => connection.all(query))
     return Number(counts?.rows) - Number(counts?.keys)
   }
 
-  /** The rows of each `_day`; null for a table without days. */
+  /** Rows by `_day`; null for a table without days. */
   async #dayRows({ query, rowCount }: Relation): Promise<DayRows | null> {
     if (!this.#options.table.columns.some(({ name }) => name === '_day')) return null
     return rowCount === 0 ? {} : dayRowsIn(await this.#query((connection) => connection.all(countByDay(query))))

@@ -15,15 +15,17 @@ export interface Difference {
 export interface Comparison {
   /** By day, then by name. */
   readonly differences: readonly Difference[]
-  /** Names in the warehouse of which Mixpanel gives no counts, so that nothing can be said of them. */
+  /**
+   * Names in the warehouse of which Mixpanel gives no counts, so that nothing can be said of them.
+   */
   readonly uncounted: readonly string[]
   /** Days and names that were compared. */
   readonly compared: number
 }
 
 /**
- * Where the counts differ on these days. A name that Mixpanel answers for counts 0 on days it does not mention.
- * `tolerance`: the share of Mixpanel's count by which ours may be off, 0 for none.
+ * Where the counts differ on these days. A name that Mixpanel answers for counts 0 on days it does
+ * not mention. `tolerance`: the share of Mixpanel's count by which ours may be off, 0 for none.
  */
 export function compareCounts(
   warehouse: EventCounts,

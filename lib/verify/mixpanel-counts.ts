@@ -16,8 +16,8 @@ interface Span {
 }
 
 /**
- * The number of events by name and day as Mixpanel's reports count them: each event once, by days of the project's zone.
- * Takes a request for about a hundred names.
+ * The number of events by name and day as Mixpanel's reports count them: each event once, by days
+ * of the project's zone. Takes a request for about a hundred names.
  */
 export async function mixpanelCounts(
   requester: Pick<Requester, 'ask'>,

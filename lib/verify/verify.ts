@@ -1,6 +1,6 @@
 import { MixloadError } from '../core/errors.ts'
 import { DEFAULT_RETRIES } from '../core/retry.ts'
-import type { Destination } from '../destination/contract.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
 import { Requester } from '../mixpanel/requester.ts'
 import { loadStreams } from '../run/load-streams.ts'
 import { wholeDaysOf } from '../run/plan.ts'
@@ -26,16 +26,12 @@ export interface VerifyResult extends Comparison {
   readonly requests: number
 }
 
-export interface VerifyOptions {
-  /** By which share of Mixpanel's a count may be off, from 0 to 1; 0 where left out. */
-  readonly tolerance?: number
-}
-
 /**
- * Compares the events of each day and name in `export_latest` with what Mixpanel's reports count.
- * @throws MixloadError CONFIG_INVALID where there are no whole days, or the destination answers no queries.
+ * Compares the events of each day and name in `export_latest` with the counts of Mixpanel's reports.
+ * `tolerance`: the share, from 0 to 1, by which a count may differ from Mixpanel's.
+ * @throws MixloadError CONFIG_INVALID if there are no whole days, or the destination runs no queries.
  */
-export async function verifyCounts(session: Session, { tolerance = 0 }: VerifyOptions = {}): Promise<VerifyResult> {
+export async function verifyCounts(session: Session, tolerance: number): Promise<VerifyResult> {
   const { settings, onProgress, signal } = session
   if (!(tolerance >= 0 && tolerance <= 1)) {
     throw new MixloadError('CONFIG_INVALID', 'The tolerance must be a share from 0 to 1.')
@@ -43,7 +39,7 @@ export async function verifyCounts(session: Session, { tolerance = 0 }: VerifyOp
   await using client = createClient(settings, onProgress)
   await using warehouse = await openWarehouse(session)
   const { destination } = warehouse
-  if (!destination.supports.queries) {
+  if (!destination.capabilities.queries) {
     throw new MixloadError(
       'CONFIG_INVALID',
       `${destination.description} cannot be asked for counts: it answers no queries. Name another --destination.`,
@@ -83,7 +79,7 @@ async function allNames(
   return [...new Set([...existing, ...listed])].sort()
 }
 
-async function chosenDays(settings: Settings, destination: Destination, clock: DayClock): Promise<readonly Day[]> {
+async function chosenDays(settings: Settings, destination: Warehouse, clock: DayClock): Promise<readonly Day[]> {
   const stream = exportStream(settings)
   const whole = wholeDaysOf(stream, await destination.ledger(stream.name), clock)
   const last = settings.to ?? yesterdayOf(clock.zone, Date.now())

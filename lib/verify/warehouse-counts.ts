@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { quoteText } from '../core/sql.ts'
 import { sqlText } from '../core/sql-files.ts'
-import type { Destination } from '../destination/contract.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
 import { addDays, type Day } from '../time/days.ts'
 import { countsOf, type EventCounts } from './compare.ts'
 
@@ -12,13 +12,13 @@ const Row = z.object({ day: z.string(), event: z.string(), count: z.coerce.numbe
  * @throws MixloadError CONFIG_INVALID where the destination can't be asked.
  */
 export async function warehouseCounts(
-  destination: Destination,
+  destination: Warehouse,
   span: { readonly firstDay: Day; readonly lastDay: Day; readonly zone: string },
   signal: AbortSignal,
 ): Promise<EventCounts> {
   // A day in any zone lies within a day before and after the same day in UTC.
   const moment = (day: Day) => quoteText(`${day} 00:00:00+00`)
-  const sql = sqlText(destination.supports.dialect, 'event_counts', {
+  const sql = sqlText(destination.capabilities.dialect, 'event_counts', {
     table: destination.pathInViews('export_latest'),
     zone: quoteText(span.zone),
     from: moment(addDays(span.firstDay, -1)),

@@ -1,10 +1,11 @@
-import type { Destination, View } from '../destination/contract.ts'
+import type { View } from '../destination/contract.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
 import { type Settings, STREAMS } from '../settings.ts'
 import { streamsOf } from '../streams/index.ts'
 import { viewsOver } from './views.ts'
 
 /** The views over every table of a destination, including those of streams that the settings leave out. */
-export async function allViews(destination: Destination, settings: Settings): Promise<readonly View[]> {
+export async function allViews(destination: Warehouse, settings: Settings): Promise<readonly View[]> {
   const views: View[] = []
   for (const table of tablesOf(settings)) views.push(...(await viewsOver(destination, table)))
   return views

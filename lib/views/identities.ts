@@ -27,7 +27,9 @@ export function identitiesView(
   columns: readonly Column[],
 ): View {
   const column = (property: string | undefined, type: ColumnType) => {
-    const found = columns.find((one) => one.property === property && one.type === type && one.role !== 'companion')
+    const found = columns.find(
+      (candidate) => candidate.property === property && candidate.type === type && candidate.role !== 'companion',
+    )
     return found === undefined ? undefined : quoteName(found.name, nameQuote)
   }
   const links = [sqlText(dialect, 'identity_rekeyed', { table })]

@@ -2,7 +2,8 @@ import type { Column } from '../columns/column.ts'
 import { latestName } from '../columns/naming.ts'
 import { quoteName } from '../core/sql.ts'
 import { sqlText } from '../core/sql-files.ts'
-import type { Destination, DestinationCapabilities, View } from '../destination/contract.ts'
+import type { DestinationCapabilities, View } from '../destination/contract.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
 import { CHANGES_TABLE } from '../transform/profile-changes.ts'
 import { identitiesView } from './identities.ts'
 
@@ -24,27 +25,27 @@ const UNITS: Readonly<Record<string, readonly string[]>> = {
 
 /** The views over a table with these columns. `path` is the table's quoted path in the destination. */
 export function viewsOf(
-  supports: DestinationCapabilities,
+  capabilities: DestinationCapabilities,
   table: string,
   path: string,
   columns: readonly Column[],
 ): readonly View[] {
-  const quote = (name: string) => quoteName(name, supports.nameQuote)
+  const quote = (name: string) => quoteName(name, capabilities.nameQuote)
   const list = columns.map(({ name }) => quote(name)).join(',\n    ')
   const view = (name: string, text: string, unit: readonly string[] = []): View => ({
     name,
-    query: sqlText(supports.dialect, text, { table: path, columns: list, unit: unit.map(quote).join(', ') }),
+    query: sqlText(capabilities.dialect, text, { table: path, columns: list, unit: unit.map(quote).join(', ') }),
   })
   if (table === EVENTS) {
     return [
       view('export_latest', 'export_latest'),
       view('export_latest_by_time', 'export_latest_by_time'),
-      identitiesView(supports, path, columns),
+      identitiesView(capabilities, path, columns),
     ]
   }
   if (table === CHANGES_TABLE) {
     const shown = columns.filter(({ name }) => !CHANGE_STATE.includes(name)).map(({ name }) => quote(name))
-    const query = sqlText(supports.dialect, 'engage_history', { table: path, columns: shown.join(',\n    ') })
+    const query = sqlText(capabilities.dialect, 'engage_history', { table: path, columns: shown.join(',\n    ') })
     return [{ name: 'engage_history', query }]
   }
   const unit = Object.hasOwn(UNITS, table) ? UNITS[table] : undefined
@@ -54,9 +55,9 @@ export function viewsOf(
 
 /** The views over a table with its present columns; none if the table does not exist. */
 export async function viewsOver(
-  destination: Pick<Destination, 'supports' | 'columns' | 'pathInViews'>,
+  destination: Pick<Warehouse, 'capabilities' | 'columns' | 'pathInViews'>,
   table: string,
 ): Promise<readonly View[]> {
   const columns = await destination.columns(table)
-  return columns.length === 0 ? [] : viewsOf(destination.supports, table, destination.pathInViews(table), columns)
+  return columns.length === 0 ? [] : viewsOf(destination.capabilities, table, destination.pathInViews(table), columns)
 }

@@ -1,6 +1,6 @@
--- One row for each state of each profile: valid_from is when mixload first saw it, valid_to is when mixload first saw
--- another state or none. valid_to is null for the present state. The times come first, because Postgres can add columns
--- only at the end of a view.
+-- One row for each state of each profile: valid_from is when mixload first saw it, valid_to is when
+-- mixload first saw another state or none. valid_to is null for the present state. The times come
+-- first, because Postgres can add columns only at the end of a view.
 SELECT _changed_at AS valid_from, valid_to, {{columns}}
 FROM (
   SELECT

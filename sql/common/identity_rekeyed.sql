@@ -1,4 +1,5 @@
-  -- Events that Mixpanel has moved to another person. They come first, because Mixpanel decides which id counts.
+  -- Events that Mixpanel has moved to another person. They come first, because Mixpanel decides
+  -- which id counts.
   SELECT
     mp_distinct_id_before_identity AS original_id,
     distinct_id AS resolved_id,

@@ -1,5 +1,5 @@
--- All rows of the latest load of each {{unit}}. Rows of earlier loads do not remain.
--- No column of a property is called __rank: in these names two underscores come only before digits or `text`.
+-- All rows of the latest load of each {{unit}}. Rows of earlier loads do not remain. No column of a
+-- property is called __rank: in these names two underscores come only before digits or `text`.
 SELECT {{columns}}
 FROM (
   SELECT

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { farFromMidnight } from '../far-from-midnight.ts'
-import { eventsOf, Workplace } from './run-mixload.ts'
+import { ended, eventsOf, Workplace } from './run-mixload.ts'
+import { logged } from './stages.ts'
 
 await farFromMidnight()
 
@@ -111,13 +112,10 @@ describe('mixload backfill', () => {
     await using place = await workplaceWithEvents(40)
     place.simulator.fault({ kind: 'stall', atByte: 100, ms: 60_000, match: { fromDate: DAYS[2] } })
     const child = place.start(SPAN)
-    let told = ''
-    child.stderr?.on('data', (data: Buffer) => {
-      told += data
-      if (told.includes(`"kind":"slice-loaded","first_day":"${DAYS[1]}"`)) child.kill('SIGINT')
-    })
-    const code = await new Promise((resolve) => child.on('close', resolve))
-    expect(code).toBe(130)
+    const end = ended(child)
+    await logged(child, 'slice-loaded', 2)
+    child.kill('SIGINT')
+    expect(await end).toMatchObject({ code: 130 })
     expect(await place.query('SELECT count(*) AS n FROM export')).toEqual([{ n: 80n }])
     place.simulator.clearFaults()
     expect(await place.run(SPAN)).toMatchObject({ code: 0 })

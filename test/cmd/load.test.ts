@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { ended, eventsOf, type Ran, Workplace } from './run-mixload.ts'
-import { durationMs, killAfter, killAt, timedRun } from './stages.ts'
+import { durationMs, killAfter, killAt, logged, timedRun } from './stages.ts'
 
 const DAY = '2026-03-01'
 const NOON = Date.parse(`${DAY}T12:00:00Z`)
@@ -339,10 +339,10 @@ describe('a load of files that is stopped', () => {
     await using place = await Workplace.create()
     const child = place.start(['load', await put(place, 'a', linesOf([event('a')])), '-'], place.environment(), 'pipe')
     child.stdin?.write(linesOf([event('b')]))
-    child.stderr?.on('data', (data: Buffer) => {
-      if (data.includes('slice-loaded')) child.kill('SIGINT')
-    })
-    expect(await ended(child)).toMatchObject({ code: 130 })
+    const end = ended(child)
+    await logged(child, 'slice-loaded')
+    child.kill('SIGINT')
+    expect(await end).toMatchObject({ code: 130 })
     expect(await place.query('SELECT mp_insert_id AS id FROM export')).toEqual([{ id: 'a' }])
   })
 })

@@ -19,7 +19,7 @@ const stored = async () => {
 }
 
 describe('mixload track', () => {
-  it('sends an event with properties of every kind', async () => {
+  it('sends an event with properties of all types', async () => {
     const properties = ['plan=pro', 'amount=9.90', 'zip=01234', 'gift=false', 'big=12345678901234567890', 'note=a=b']
     const flags = properties.flatMap((property) => ['--property', property])
     const ran = await run(
@@ -48,7 +48,7 @@ describe('mixload track', () => {
     expect(line).toContain('"big":12345678901234567890')
   })
 
-  it('takes a time of long ago, an address and an id', async () => {
+  it('accepts an old time, an address and an id', async () => {
     const flags = ['--time', '2013-01-15T00:00:00Z', '--ip', '203.0.113.9', '--insert-id', 'mine', '--json']
     const ran = await run('track', 'Level Complete', ...flags)
     expect(JSON.parse(ran.stdout)).toEqual({ accepted: 1, rejected: 0, rejections: [] })
@@ -74,24 +74,24 @@ describe('mixload track', () => {
     expect(place.simulator.requests).toEqual([])
   })
 
-  it('says which variable to set where there is no token, and shows none', async () => {
+  it('names the variable for a missing token, and never prints a token', async () => {
     const ran = await place.run(['track', 'a'])
     expect(ran).toMatchObject({ code: 2 })
     expect(ran.stderr).toContain('MIXPANEL_TOKEN')
     place.simulator.fault({ kind: 'status', status: 400, body: `what is ${TOKEN}?` })
-    const refused = await run('track', 'a')
-    expect(refused.code).toBe(1)
-    expect(refused.stderr + refused.stdout).not.toContain(TOKEN)
+    const rejected = await run('track', 'a')
+    expect(rejected.code).toBe(1)
+    expect(rejected.stderr + rejected.stdout).not.toContain(TOKEN)
   })
 
-  it('ends with 3 where Mixpanel refuses the event', async () => {
+  it('ends with 3 if Mixpanel rejects the event', async () => {
     place.simulator.fault({ kind: 'status', status: 200, body: '{"status":0,"error":"not today"}' })
     const ran = await run('track', 'a')
     expect(ran).toMatchObject({ code: 3, stdout: 'a: 0 accepted, 1 rejected\n' })
     expect(ran.stderr).toContain('not today')
   })
 
-  it('with a spool sends what a run before could not', async () => {
+  it('with a spool sends what an earlier run could not', async () => {
     place.simulator.fault({ kind: 'status', status: 400, body: 'no', times: 1 })
     const spool = join(place.directory, 'kept')
     expect((await run('track', 'first', '--spool', spool)).code).toBe(1)
@@ -118,7 +118,7 @@ describe('mixload engage and alias', () => {
     expect(profile('13793')).toBeUndefined()
   })
 
-  it('give a person another id', async () => {
+  it('add an id to a person', async () => {
     await run('track', 'a', '--distinct-id', 'ann@example.com')
     expect(await run('alias', 'ann@example.com', 'ann')).toMatchObject({ code: 0 })
     const events = (await stored()).map((line) => JSON.parse(line))

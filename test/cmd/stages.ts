@@ -40,19 +40,23 @@ export function durationMs(moments: readonly Moment[], { begins, ends }: Partial
   return last.atMs - (begins === undefined ? 0 : (moments[from]?.atMs ?? 0))
 }
 
+/** Waits until a run has logged an event of a kind for the `nth` time, or is over. */
+export async function logged(child: ChildProcess, kind: string, nth = 1): Promise<void> {
+  let count = 0
+  for await (const moment of momentsOf(child)) if (moment.kind === kind && ++count === nth) break
+  // What else it logs is for others to read, and must not fill the pipe.
+  child.stderr?.resume()
+}
+
 /**
  * Kills a run a while after it has logged an event of a kind for the `nth` time. Returns whether it was killed, and not
  * over before.
  */
 export async function killAt(child: ChildProcess, kind: string, nth: number, waitMs: number): Promise<boolean> {
   const end = ended(child)
-  let count = 0
-  for await (const moment of momentsOf(child)) {
-    if (moment.kind !== kind || ++count < nth) continue
-    await sleep(waitMs)
-    child.kill('SIGKILL')
-    break
-  }
+  await logged(child, kind, nth)
+  await sleep(waitMs)
+  child.kill('SIGKILL')
   await end
   return child.signalCode === 'SIGKILL'
 }

@@ -7,6 +7,7 @@ import type { SimulatorOptions } from '../../lib/simulator/index.ts'
 import { addDays } from '../../lib/time/days.ts'
 import { farFromMidnight } from '../far-from-midnight.ts'
 import { ended, eventsOf, PROJECT, type Ran, Workplace } from './run-mixload.ts'
+import { logged } from './stages.ts'
 
 await farFromMidnight()
 
@@ -304,14 +305,11 @@ describe('two runs at once', () => {
     await using place = await project()
     place.simulator.fault({ kind: 'stall', atByte: 100, ms: 60_000, match: { path: '/api/2.0/export' } })
     const first = place.start(['backfill', ...SPAN])
-    const begun = new Promise<void>((resolve) => {
-      first.stderr?.on('data', (data: Buffer) => data.includes('slice-started') && resolve())
-    })
-    await begun
+    const over = ended(first)
+    await logged(first, 'slice-started')
     const second = await place.run(['sync', '--from', daysAgo(4)])
     expect(second).toMatchObject({ code: 1, stderr: expect.stringContaining('DESTINATION_BUSY') })
     expect(second.stderr).toContain(`${first.pid}`)
-    const over = ended(first)
     first.kill('SIGINT')
     expect(await over).toMatchObject({ code: 130 })
     const third = await place.run(['sync', '--from', daysAgo(4)])

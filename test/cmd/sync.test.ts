@@ -150,7 +150,7 @@ describe('mixload plan, check and views', () => {
     expect(unheard.stdout).not.toContain('clock')
   })
 
-  it('makes the views anew', async () => {
+  it('recreates the views', async () => {
     await using place = await Workplace.create()
     await place.simulator.ingest(eventsOf('2026-03-01', 3))
     await place.run(['backfill', '--from', '2026-03-01', '--to', '2026-03-01'])

@@ -34,7 +34,7 @@ export interface Store extends Run {
 
 /** A run in another process that has the destination open. */
 export interface Rival {
-  /** What the error that names the holder must have in its message. */
+  /** What the message of the error that names the owner of the lock must contain. */
   readonly name: string
   end(): Promise<void>
 }

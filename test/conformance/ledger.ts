@@ -35,7 +35,7 @@ const RECORDS: Readonly<Record<string, Partial<NewLoad>>> = {
 
 export function ledger(harness: DestinationHarness): void {
   describe('the ledger', () => {
-    it.each(Object.entries(RECORDS))('gives back a load %s as it was recorded', async (_, given) => {
+    it.each(Object.entries(RECORDS))('returns a load %s as it was recorded', async (_, given) => {
       await using store = await openStore(harness)
       const record = newLoad('load-1', given)
       const loaded = await store.destination.load(

@@ -161,7 +161,10 @@ describe.each<[string, NewDbtWarehouse]>([
   })
 })
 
-/** A JSON text in which the order of names, and whether a number or a text of it was sent, do not matter. */
+/**
+ * A JSON text in which the order of names, and whether a number or a text of it was sent, do not
+ * matter.
+ */
 function sorted(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(sorted).join()}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(String(value))

@@ -13,7 +13,10 @@ export const MODELS = 'analytics'
 
 export interface DbtProject {
   readonly directory: string
-  /** Runs `dbt ARGS` and gives what it printed. Warnings are errors. @throws where it fails, with what it printed. */
+  /**
+   * Runs `dbt ARGS` and gives what it printed. Warnings are errors. @throws where it fails, with
+   * what it printed.
+   */
   dbt(...args: readonly string[]): Promise<string>
 }
 
@@ -43,7 +46,10 @@ export async function dbtProject(
   }
 }
 
-/** Runs dbt in a directory that has its project and profiles. @throws where it fails, with what it printed. */
+/**
+ * Runs dbt in a directory that has its project and profiles. @throws where it fails, with what it
+ * printed.
+ */
 export async function runDbt(
   directory: string,
   args: readonly string[],

@@ -22,7 +22,10 @@ const source = (tables: readonly Table[]) => ({
 
 const merged = (text: string | undefined, tables: readonly Table[]) => mergedFile(text, source(tables), 'sources.yml')
 
-/** A table whose columns have these texts as their names, properties and, as `describe` puts it, descriptions. */
+/**
+ * A table whose columns have these texts as their names, properties and, as `describe` puts it,
+ * descriptions.
+ */
 function withDescribed(
   names: readonly string[],
   describe = (name: string) => `Property ${name}`,

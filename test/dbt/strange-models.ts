@@ -16,7 +16,9 @@ export interface StrangePlace {
   /** The schema of the tables, and it as SQL has it. */
   readonly schema: string
   readonly quoted: string
-  /** Names of properties that cannot be asked for while they have no column; none where left out. */
+  /**
+   * Names of properties that cannot be asked for while they have no column; none where left out.
+   */
   readonly except?: RegExp
 }
 
@@ -89,7 +91,9 @@ function comparable(text: string | null): string | null {
   }
 }
 
-/** Models have every value as it was sent, also when columns, companions and properties come later. */
+/**
+ * Models have every value as it was sent, also when columns, companions and properties come later.
+ */
 export async function expectStrangeModels(strange: StrangePlace): Promise<void> {
   const { newWarehouse, schema, quoted } = strange
   await using place = await Workplace.create()

@@ -1,4 +1,7 @@
-/** What the models should have, from the lines that were loaded: plain, slow, and by no means of SQL. */
+/**
+ * What the models should have, from the lines that were loaded: plain, slow, and by no means of
+ * SQL.
+ */
 
 export interface Line {
   readonly event: string

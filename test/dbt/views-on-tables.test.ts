@@ -37,7 +37,8 @@ it('users’ views on Postgres live through new properties, conflicts, replaced 
   await place.simulator.ingest(eventsOf(next, 20, { price: 'much', fresh: true, $browser: 'Firefox' }))
   place.simulator.cohorts.set({ id: 2, name: 'Two', members: [] })
   await run('sync', '--from', DAY, '--to', next, '--attribution-window', '0')
-  // A transaction that stays open does not stop days from being replaced. (Columns can't be added under one: that waits.)
+  // A transaction that stays open does not stop days from being replaced. (Columns can't be added
+  // under one: that waits.)
   await using keeper = await connect(database.url)
   await keeper.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
   const between = await query(keeper, COUNTS)

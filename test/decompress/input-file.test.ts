@@ -107,7 +107,10 @@ describe('a file that is read', () => {
   })
 })
 
-/** zstd checks its data only where it was told to when compression; the command line tool does so by default. */
+/**
+ * zstd checks its data only where it was told to when compression; the command line tool does so by
+ * default.
+ */
 const CHECKSUM = { params: { [constants.ZSTD_c_checksumFlag]: 1 } }
 
 describe('the compression of bytes', () => {

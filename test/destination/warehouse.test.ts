@@ -70,7 +70,7 @@ describe('a warehouse', () => {
 
     it('says what the driver says of itself', () => {
       expect(warehouse.description).toBe('scripted:place')
-      expect(warehouse.supports).toBe(driver.capabilities)
+      expect(warehouse.capabilities).toBe(driver.capabilities)
       expect(warehouse.pathInViews('t')).toBe('<t>')
     })
   })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Destination } from '../../lib/destination/contract.ts'
 import type { Retries } from '../../lib/destination/retries.ts'
+import type { Warehouse } from '../../lib/destination/warehouse.ts'
 import type { Fault, ReceivedRequest } from '../bigquery-fake/server.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import { load, makeTable, manyRows, newColumns, property, rejectsOf, TABLE, unaborted } from '../conformance/rows.ts'
@@ -26,7 +26,7 @@ function first(place: FakePlace, matches: (request: ReceivedRequest) => boolean,
 }
 
 /** The load is there once, and nothing else. */
-async function expectLoaded(place: FakePlace, destination: Destination, ids: readonly string[] = ['load-1']) {
+async function expectLoaded(place: FakePlace, destination: Warehouse, ids: readonly string[] = ['load-1']) {
   expect(place.rows(TABLE)).toHaveLength(10 * ids.length)
   expect(new Set(place.rows(TABLE).map(({ _load_id }) => _load_id))).toEqual(new Set(ids))
   expect((await destination.ledger(TABLE)).map(({ loadId }) => loadId)).toEqual(ids)

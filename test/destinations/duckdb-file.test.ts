@@ -8,7 +8,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { DuckDbDriver } from '../../destinations/duckdb/driver.ts'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import { quoteText } from '../../lib/core/sql.ts'
-import type { Destination } from '../../lib/destination/contract.ts'
 import { Warehouse } from '../../lib/destination/warehouse.ts'
 import type { Engine } from '../../lib/engine/engine.ts'
 import { viewsOf } from '../../lib/views/views.ts'
@@ -37,7 +36,7 @@ describe('a DuckDB file', () => {
   let directory: string
   let path: string
   let engine: Engine
-  let destination: Destination
+  let destination: Warehouse
   let children: ChildProcess[]
   beforeEach(async () => {
     directory = await realpath(await mkdtemp(join(tmpdir(), 'mixload-test-')))
@@ -236,7 +235,12 @@ describe('a DuckDB file', () => {
       await destination.open(unaborted())
       await destination.addColumns('export', newColumns(EXPORT_COLUMNS))
       await destination.putViews(
-        viewsOf(destination.supports, 'export', destination.pathInViews('export'), await destination.columns('export')),
+        viewsOf(
+          destination.capabilities,
+          'export',
+          destination.pathInViews('export'),
+          await destination.columns('export'),
+        ),
       )
       const events = [1, 1, 2, 3].map((second) => ({
         event: 'Order',

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ParquetDriver } from '../../destinations/parquet/driver.ts'
-import type { Destination, WriteMode } from '../../lib/destination/contract.ts'
+import type { WriteMode } from '../../lib/destination/contract.ts'
 import { Warehouse } from '../../lib/destination/warehouse.ts'
 import type { Engine } from '../../lib/engine/engine.ts'
 import type { StoredRow } from '../conformance/harness.ts'
@@ -52,7 +52,7 @@ describe('a directory of Parquet files', () => {
     await rm(parent, { recursive: true, force: true })
   })
 
-  const opened = async (directory: string): Promise<Destination> => {
+  const opened = async (directory: string): Promise<Warehouse> => {
     const destination = new Warehouse(new ParquetDriver({ directory, engine, warn: () => {} }), { engine })
     await destination.open(unaborted())
     return destination

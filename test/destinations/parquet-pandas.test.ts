@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ParquetDriver } from '../../destinations/parquet/driver.ts'
-import type { Destination } from '../../lib/destination/contract.ts'
 import { Warehouse } from '../../lib/destination/warehouse.ts'
 import type { Engine } from '../../lib/engine/engine.ts'
 import {
@@ -26,7 +25,7 @@ const TIMEOUT_MS = 600_000
 describe('pandas', () => {
   let parent: string
   let engine: Engine
-  let destination: Destination
+  let destination: Warehouse
   beforeEach(async () => {
     parent = await realpath(await mkdtemp(join(tmpdir(), 'mixload-test-')))
     engine = await newEngine(parent)

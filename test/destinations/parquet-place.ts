@@ -3,7 +3,6 @@ import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ParquetDriver } from '../../destinations/parquet/driver.ts'
-import type { Destination } from '../../lib/destination/contract.ts'
 import { Warehouse } from '../../lib/destination/warehouse.ts'
 import type { Engine } from '../../lib/engine/engine.ts'
 import type { StoredRow } from '../conformance/harness.ts'
@@ -18,7 +17,7 @@ export class ParquetPlace implements AsyncDisposable {
   readonly parent: string
   readonly directory: string
   readonly engine: Engine
-  readonly destination: Destination
+  readonly destination: Warehouse
   readonly #children: ChildProcess[] = []
 
   private constructor(parent: string, engine: Engine) {
@@ -33,7 +32,7 @@ export class ParquetPlace implements AsyncDisposable {
     return new ParquetPlace(parent, await newEngine(parent))
   }
 
-  destinationOn(directory: string, engine = this.engine): Destination {
+  destinationOn(directory: string, engine = this.engine): Warehouse {
     return new Warehouse(new ParquetDriver({ directory, engine, warn: () => {} }), { engine })
   }
 

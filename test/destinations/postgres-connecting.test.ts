@@ -6,7 +6,7 @@ import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createWarehouse } from '../../destinations/index.ts'
 import { MixloadError } from '../../lib/core/errors.ts'
-import type { Destination } from '../../lib/destination/contract.ts'
+import type { Warehouse } from '../../lib/destination/warehouse.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import { COLUMNS, load, makeTable, manyRows, relationOf, TABLE, thing, unaborted } from '../conformance/rows.ts'
 import { type PostgresServer, startPostgres } from '../postgres/server.ts'
@@ -63,7 +63,7 @@ describe('connecting to Postgres', () => {
     url.hostname = host
     return `${url.href}${parameters}`
   }
-  const to = (url: string): Destination => place.destination({ url, schema: `connecting_${crypto.randomUUID()}` })
+  const to = (url: string): Warehouse => place.destination({ url, schema: `connecting_${crypto.randomUUID()}` })
   /** Whether the session is encrypted, as the server sees it. */
   async function opened(url: string): Promise<boolean> {
     await using destination = to(url)

@@ -189,7 +189,7 @@ describe('the same events make the same tables', () => {
     )
   })
 
-  it.each(Object.entries(HARNESSES))('in %s', { timeout: 300_000 }, async (_, harness) => {
+  it.each(Object.entries(HARNESSES))('in %s', async (_, harness) => {
     const { columns, ledger, tables } = await contentsOf(await harness())
     expect(columns).toEqual(reference.columns)
     expect(ledger).toEqual(reference.ledger)

@@ -13,14 +13,14 @@ export interface Failure {
   readonly nth: number
   /** Before or after the call did what it does. */
   readonly when: 'before' | 'after'
-  /** `killed`: from there on every call fails, as if the process were no more. */
+  /** `killed`: every later call fails, as if the process had ended. */
   readonly code: ErrorCode | 'killed'
 }
 
 /** A process that is killed catches nothing; in a test, something has to be thrown. */
 export class Killed extends Error {}
 
-/** The same driver, whose calls fail as they are told to. */
+/** The same driver, with calls that fail as planned. */
 export function failingDriver(driver: DestinationDriver, failures: readonly Failure[]): DestinationDriver {
   const counts = new Map<DriverCall['name'], number>()
   let isDead = false
@@ -34,7 +34,7 @@ export function failingDriver(driver: DestinationDriver, failures: readonly Fail
     if (isDead) throw new Killed()
     const nth = (counts.get(name) ?? 0) + 1
     counts.set(name, nth)
-    const failure = failures.find((one) => one.call === name && one.nth === nth)
+    const failure = failures.find((failure) => failure.call === name && failure.nth === nth)
     if (failure?.when === 'before') throw thrown(failure)
     const result = await work()
     if (failure?.when === 'after') throw thrown(failure)

@@ -20,7 +20,7 @@ import { SpoolDirectory } from '../../lib/spool/spool.ts'
 import { exportStream } from '../../lib/streams/export.ts'
 import { planOf } from '../run/loading.ts'
 
-/** As patient as a real run, in less time. */
+/** Retries as often as a real run, in less time. */
 const HURRIED: RetryPolicy = { ...DEFAULT_RETRIES, firstDelayMs: 1, delayMaxMs: 2 }
 
 export interface RunOptions {

@@ -16,13 +16,13 @@ export const PASSWORD = 'hush-hush'
 const SLICES = Array.from({ length: DAYS }, (_, at) => sliceAt(at))
 
 /** Waits for a server as long as one takes to come back in a test. */
-export const PATIENT: RetryPolicy = {
+export const MANY_RETRIES: RetryPolicy = {
   retries: { DESTINATION_UNAVAILABLE: 60, COMMIT_IN_DOUBT: 60 },
   firstDelayMs: 20,
   delayMaxMs: 500,
 }
-/** Gives a server up soon. */
-export const IMPATIENT: RetryPolicy = { ...PATIENT, retries: { DESTINATION_UNAVAILABLE: 2, COMMIT_IN_DOUBT: 2 } }
+/** Gives up on a server soon. */
+export const FEW_RETRIES: RetryPolicy = { ...MANY_RETRIES, retries: { DESTINATION_UNAVAILABLE: 2, COMMIT_IN_DOUBT: 2 } }
 
 export interface PostgresLoadsOptions extends Pick<PostgresPlace, 'lockTimeoutMs' | 'lockPatienceMs'> {
   readonly perDay?: number
@@ -87,7 +87,7 @@ export class PostgresLoads implements AsyncDisposable {
   }
 
   /** Loads the days from one of them up to another. */
-  run(destinationRetry = PATIENT, { from = 0, to = DAYS, onEvent }: RunOfDays = {}): Promise<StreamSummary> {
+  run(destinationRetry = MANY_RETRIES, { from = 0, to = DAYS, onEvent }: RunOfDays = {}): Promise<StreamSummary> {
     return this.pipeline.run({
       url: this.#mixpanel.url,
       slices: SLICES.slice(from, to),
@@ -111,7 +111,7 @@ export class PostgresLoads implements AsyncDisposable {
   /** The first days are there and no others, and another run brings these. */
   async expectToHeal(daysBefore: number): Promise<void> {
     await this.expectDays(daysBefore)
-    await this.run(PATIENT, { from: daysBefore })
+    await this.run(MANY_RETRIES, { from: daysBefore })
     await this.expectDays(DAYS)
   }
 

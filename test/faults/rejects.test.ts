@@ -94,7 +94,7 @@ describe('the most lines that may be rejected', () => {
           before += rejects
           return past
         })
-        expect(stopped).toBe(commits.reduce((sum, one) => sum + one, 0) > most)
+        expect(stopped).toBe(commits.reduce((sum, rejects) => sum + rejects, 0) > most)
       }),
     )
   })

@@ -8,7 +8,7 @@ export interface SentEvent {
   readonly line: string
   /** Name, and the JSON of its value. */
   readonly properties: readonly (readonly [name: string, literal: string])[]
-  /** What `time` is to be: milliseconds, or null where it is no date; undefined where the line is an ordinary one. */
+  /** The expected `time`, milliseconds; null if it is not a date; undefined for an ordinary line. */
   readonly time?: number | null
 }
 
@@ -70,7 +70,7 @@ function named(name: string, literal: string): StrangeBody {
   return body(`a property called ${name}`, { events: [event([literal, '"x"']), event([literal, '7'])] })
 }
 
-/** A line that is no event, before one that is. */
+/** A line that is not an event, followed by an event. */
 function rejected(name: string, line: string | Buffer, reason: RegExp): StrangeBody {
   const good = event()
   return body(name, { events: [good], lines: [line, good.line], rejects: [reason] })

@@ -71,7 +71,7 @@ export const TABLES: Readonly<Record<'duckdb' | 'postgres' | 'bigquery', (direct
   bigquery,
 }
 
-/** The columns that `_mixload_columns` tells of for the table `export`. */
+/** The columns of the table `export` in `_mixload_columns`. */
 export async function columnsOf(tables: Tables): Promise<readonly KnownColumn[]> {
   const rows = await tables.rows('_mixload_columns')
   return rows

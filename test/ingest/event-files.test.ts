@@ -6,11 +6,11 @@ import { type EventFileFormat, formatOf, readEvents } from '../../lib/ingest/eve
 import { LineNumbers } from '../../lib/ingest/line-numbers.ts'
 import { runs } from '../runs.ts'
 
-/** What a file of these bytes holds, read in blocks of such a size. */
+/** Reads the events of a file in blocks of the given size. */
 async function read(content: string | Buffer, format: EventFileFormat, blockBytes = 1000) {
   const bytes = Buffer.from(content)
-  const blocks = Array.from({ length: Math.ceil(bytes.length / blockBytes) }, (_, at) =>
-    bytes.subarray(at * blockBytes, (at + 1) * blockBytes),
+  const blocks = Array.from({ length: Math.ceil(bytes.length / blockBytes) }, (_, index) =>
+    bytes.subarray(index * blockBytes, (index + 1) * blockBytes),
   )
   const file = new InputFile(Readable.from(blocks), new AbortController().signal)
   const numbers = new LineNumbers()
@@ -29,7 +29,7 @@ describe('lines of JSON', () => {
     fc.json().filter((json) => json.trim() !== ''),
   )
 
-  it('are what stands between line ends, wherever blocks end, and are known by their lines', async () => {
+  it('are split at line ends, for any blocks, with the right line numbers', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(line),
@@ -37,27 +37,27 @@ describe('lines of JSON', () => {
         mark,
         fc.boolean(),
         blockBytes,
-        async (all, end, bom, isEnded, size) => {
-          // What a file is, its beginning tells.
-          const given = ['{}', ...all]
-          const found = await read(bom + given.join(end) + (isEnded ? end : ''), 'ndjson', size)
-          const full = given.flatMap((text, at) => (text.trim() === '' ? [] : [{ text, line: at + 1 }]))
-          expect(found).toEqual({ texts: full.map(({ text }) => text), lines: full.map(({ line: number }) => number) })
+        async (others, end, bom, isEnded, size) => {
+          // The start of a file decides what it is, so it must be JSON.
+          const written = ['{}', ...others]
+          const found = await read(bom + written.join(end) + (isEnded ? end : ''), 'ndjson', size)
+          const records = written.flatMap((text, index) => (text.trim() === '' ? [] : [{ text, line: index + 1 }]))
+          expect(found).toEqual({ texts: records.map(({ text }) => text), lines: records.map(({ line }) => line) })
         },
       ),
     )
   })
 
-  it('longer than any event may be are refused', async () => {
-    const long = (async function* () {
+  it('longer than any event are an error', async () => {
+    const longLine = (async function* () {
       yield Buffer.from('{}\n')
-      for (let at = 0; at < 20; at++) yield Buffer.alloc(1024 * 1024, 'x')
+      for (let block = 0; block < 20; block++) yield Buffer.alloc(1024 * 1024, 'x')
     })()
-    const file = new InputFile(Readable.from(long), new AbortController().signal)
-    const drained = (async () => {
+    const file = new InputFile(Readable.from(longLine), new AbortController().signal)
+    const reading = (async () => {
       for await (const _ of readEvents(file, 'ndjson', new LineNumbers()));
     })()
-    await expect(drained).rejects.toMatchObject({
+    await expect(reading).rejects.toMatchObject({
       code: 'FILE_REFUSED',
       message: expect.stringMatching(/^A line after line [01] is/),
     })
@@ -69,9 +69,9 @@ describe('CSV', () => {
     fc.constantFrom('', ' ', '"', 'a,b', 'a;b', 'a\tb', 'x\r\ny', 'x\ny', 'ü🦆', '\u2028', '007', '1e5', '=1+1'),
     fc.string({ unit: 'binary', maxLength: 8 }),
   )
-  const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`
+  const quote = (text: string) => `"${text.replaceAll('"', '""')}"`
 
-  it('gives each row as an event, whatever separates cells and ends lines, and wherever blocks end', async () => {
+  it('has an event per row, for any delimiter, line end and blocks', async () => {
     const row = fc.record({ name: cell, note: cell, id: cell })
     await fc.assert(
       fc.asyncProperty(
@@ -83,27 +83,27 @@ describe('CSV', () => {
         async (rows, delimiter, end, bom, size) => {
           const header = ['time', 'event', 'note', '$insert_id', ''].join(delimiter)
           const lines = rows.map(({ name, note, id }) =>
-            ['1767225600', quoted(name), quoted(note), quoted(id), ''].join(delimiter),
+            ['1767225600', quote(name), quote(note), quote(id), ''].join(delimiter),
           )
           const { texts, lines: numbers } = await read(bom + [header, ...lines].join(end), 'csv', size)
           expect(texts.map((text) => JSON.parse(text).event)).toEqual(rows.map(({ name }) => name))
-          for (const [at, { note, id }] of rows.entries()) {
-            const { properties } = JSON.parse(texts[at] ?? '')
+          for (const [index, { note, id }] of rows.entries()) {
+            const { properties } = JSON.parse(texts[index] ?? '')
             expect(properties.time).toBe(1767225600)
             expect(properties.$insert_id ?? '').toBe(id)
-            // A text that looks like a number is one, and JSON is what it says.
+            // Numbers and JSON are parsed, so only other texts are compared.
             expect(String(properties.note ?? '')).toBe(
               /^\s*[[{"]|^-?\d|^null$/.test(note) ? String(properties.note ?? '') : note,
             )
             expect(Object.keys(properties)).not.toContain('')
           }
-          expect(numbers).toEqual(rows.map((_, at) => at + 2))
+          expect(numbers).toEqual(rows.map((_, index) => index + 2))
         },
       ),
     )
   })
 
-  it('keeps the digits of numbers, and texts that only look like them', async () => {
+  it('keeps all digits of numbers, and does not parse texts such as 007', async () => {
     const { texts } = await read('event,time,big,zip,exp\ne,1767225600000,12345678901234567890,007,1e5\n', 'csv')
     expect(texts).toEqual([
       '{"event":"e","properties":{"time":1767225600000,"big":12345678901234567890,"zip":"007","exp":"1e5"}}',
@@ -117,7 +117,7 @@ describe('CSV', () => {
 
   it.each([
     ['event,distinct_id\na,b\n', 'no column time'],
-    ['name;when\na;b\n', 'no column event and none time. Columns: name;when'],
+    ['name;when\na;b\n', 'no column event and no column time. Columns: name;when'],
     ['', undefined],
     ['event,time,plan,plan\n', 'the column plan twice'],
     ['event,time\ne,1\ne\n', 'columns length is 2, got 1 on line 3'],
@@ -130,7 +130,7 @@ describe('CSV', () => {
       await expect(reading).rejects.toMatchObject({ code: 'FILE_REFUSED', message: expect.stringContaining(message) })
   })
 
-  it('is known by its name', () => {
+  it('is recognized by the file name', () => {
     expect(['a.csv', 'A.CSV.gz', 'a.csv.zst', 'a.json', 'csv', '-'].map(formatOf)).toEqual([
       'csv',
       'csv',
@@ -142,8 +142,8 @@ describe('CSV', () => {
   })
 })
 
-describe('the numbers of lines', () => {
-  it('are right for every record, also when those before are forgotten', () => {
+describe('line numbers', () => {
+  it('are right for every record, even after earlier ones were forgotten', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1 }), fc.nat(40_000), (steps, before) => {
         const numbers = new LineNumbers()

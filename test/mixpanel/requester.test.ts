@@ -43,8 +43,8 @@ beforeEach(async () => {
     hosts: { data: url, app: url },
     credentials: { kind: 'service-account', user: 'someone', secret: 'very-secret' },
     projectId: '12',
-    firstByteTimeoutMs: 5000,
-    idleTimeoutMs: 5000,
+    firstByteTimeoutMs: 60_000,
+    idleTimeoutMs: 60_000,
   })
 })
 afterEach(async () => {

@@ -1,6 +1,6 @@
 import type { Column } from '../../lib/columns/column.ts'
 import type { ColumnRegistry } from '../../lib/columns/registry.ts'
-import type { Destination } from '../../lib/destination/contract.ts'
+import type { Warehouse } from '../../lib/destination/warehouse.ts'
 import type { Engine } from '../../lib/engine/engine.ts'
 import { TableInput } from '../../lib/extract/table-input.ts'
 import { TableLoader } from '../../lib/load/table-loader.ts'
@@ -20,10 +20,13 @@ export function eventInput(
   return new TableInput({ table, registry, engine, spool, localZone: undefined, valuesPerRowMax, onWarning })
 }
 
-/** What loads events that such an input has spooled. `existing`: the columns that the destination has. */
+/**
+ * What loads events that such an input has spooled. `existing`: the columns that the destination
+ * has.
+ */
 export function eventLoader(
   input: TableInput,
-  destination: Destination,
+  destination: Warehouse,
   existing: readonly Column[],
   more: { readonly write?: 'append' | 'replace'; readonly onProgress?: OnProgress } = {},
 ): TableLoader {

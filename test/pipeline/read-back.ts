@@ -2,10 +2,15 @@ import type { KnownColumn } from '../../lib/destination/contract.ts'
 import { storableName } from '../../lib/scan/line-writer.ts'
 import { canonical, decimal, parseExact } from '../conformance/exact-json.ts'
 
-/** The property's value as `{json}` of what was sent, or `{text}` where only the characters are kept; null where there is none. */
+/**
+ * The property's value as `{json}` of what was sent, or `{text}` where only the characters are
+ * kept; null where there is none.
+ */
 export type ReadValue = { readonly canonical: string } | { readonly text: string } | null
 
-/** Reads properties back from rows of a table, by nothing but the table and its `_mixload_columns`. */
+/**
+ * Reads properties back from rows of a table, by nothing but the table and its `_mixload_columns`.
+ */
 export class PropertyReader {
   readonly #columns: readonly KnownColumn[]
 

@@ -151,7 +151,10 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-/** Loads bodies, each as a slice of its own, into an empty database in memory, and gives what is then there. */
+/**
+ * Loads bodies, each as a slice of its own, into an empty database in memory, and gives what is
+ * then there.
+ */
 async function loadAll(
   bodies: readonly Buffer[],
   rules: ColumnRules,

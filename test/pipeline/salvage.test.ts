@@ -53,7 +53,8 @@ const LINES = Array.from(
 it('sets aside just the lines that the engine refuses, and loads the others', async () => {
   await using place = await loaderOf('500MB')
   const spooled = await place.spooled(LINES)
-  // What the scanner would never let through: a lone surrogate, and a text where the struct has a number.
+  // What the scanner would never let through: a lone surrogate, and a text where the struct has a
+  // number.
   const bad = ['{"event":"E","properties":{"a":"\\ud800"}}', '{"event":"E","properties":{"a":"x"}}']
   await appendFile(spooled.lines[0]?.path ?? '', bad.map((line) => `${line}\n`).join(''))
   const { summary } = spooled

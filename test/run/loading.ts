@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDbDriver } from '../../destinations/duckdb/driver.ts'
-import type { Destination, Load } from '../../lib/destination/contract.ts'
+import type { Load } from '../../lib/destination/contract.ts'
 import { Warehouse } from '../../lib/destination/warehouse.ts'
 import { Engine } from '../../lib/engine/engine.ts'
 import { RequestBudget } from '../../lib/mixpanel/budget.ts'
@@ -23,7 +23,7 @@ export interface Workshop extends AsyncDisposable {
   readonly directory: string
   readonly spool: SpoolDirectory
   readonly engine: Engine
-  readonly destination: Destination
+  readonly destination: Warehouse
   readonly told: ProgressEvent[]
   /** Called before each load is written; what it throws is thrown by the driver. */
   beforeWrite: ((load: Load) => void) | undefined
@@ -41,7 +41,7 @@ export interface RunMore {
   readonly projectId?: string
   /** Of the project; UTC where left out. */
   readonly zone?: string
-  readonly destination?: Destination
+  readonly destination?: Warehouse
   readonly signal?: AbortSignal
   readonly retry?: LoadOptions['retry']
 }
@@ -77,8 +77,8 @@ export async function openWorkshop(): Promise<Workshop> {
         hosts: apiHosts('us', apiUrl),
         credentials: more.credentials ?? { kind: 'service-account', user: 'someone', secret: 'secret' },
         projectId: more.projectId ?? '1',
-        firstByteTimeoutMs: 5000,
-        idleTimeoutMs: 5000,
+        firstByteTimeoutMs: 60_000,
+        idleTimeoutMs: 60_000,
       })
       const budget = new RequestBudget(directory, 'query', { perHour: 0, perSecond: 0 })
       const tally = new StreamTally(stream, client)

@@ -48,7 +48,8 @@ describe('a body that was cut', () => {
       fc.asyncProperty(spelledLine, fc.nat(), fc.constantFrom('', '\n', '\n\n'), async ({ text }, at, end) => {
         const bytes = Buffer.from(text.trimStart())
         const cut = bytes.subarray(0, 1 + (at % (bytes.length - 1)))
-        // With a newline after it, half a character makes the line one that is not UTF-8, which has a place of its own.
+        // With a newline after it, half a character makes the line one that is not UTF-8, which has
+        // a place of its own.
         fc.pre(end === '' || Buffer.from(cut.toString()).equals(cut))
         expect(await desk.failure(Buffer.concat([Buffer.from(GOOD), cut, Buffer.from(end)]))).toBe('BODY_TRUNCATED')
       }),

@@ -132,7 +132,8 @@ test('a later type error ends the body early', async () => {
   await simulator.ingest([event(3000, 'Page viewed', { ok: 1 })])
   const where = 'properties["ok"] and true'
   const responses = await Promise.all(inOrder(12).map(() => requestExport(simulator, DAY, DAY, { where })))
-  // The order of blocks differs by request: the wrong line can be in the first block or in a later one.
+  // The order of blocks differs by request: the wrong line can be in the first block or in a later
+  // one.
   const late = responses.filter(({ status }) => status === 200)
   expect(late.length).toBeGreaterThan(0)
   for (const { text } of late) expect(text.endsWith('\nexport terminated early\n')).toBe(true)

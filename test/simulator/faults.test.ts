@@ -259,7 +259,8 @@ test('faults apply in order, with their times and skip', async () => {
   simulator.fault({ kind: 'status', status: 503, times: Number.POSITIVE_INFINITY })
   const statuses: number[] = []
   for (let attempt = 0; attempt < 6; attempt++) statuses.push((await get()).status)
-  // Both faults skip the first request. The next two get the first fault, and the others do not see them.
+  // Both faults skip the first request. The next two get the first fault, and the others do not see
+  // them.
   expect(statuses).toEqual([503, 501, 501, 502, 503, 503])
   simulator.clearFaults()
   await expectComplete()

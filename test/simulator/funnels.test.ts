@@ -83,7 +83,7 @@ test('the figures of a day can change, and can have additional fields', async ()
   simulator.funnels.setDay(7, '2026-08-01', [10, { count: 4, avg_time: 12.5, selector: null }])
   expect(await count()).toBe(4)
   expect((await funnel()).body.data['2026-08-01'].steps[1]).toMatchObject({ avg_time: 12.5, selector: null })
-  expect(() => simulator.funnels.setDay(8, '2026-08-01', [])).toThrow('no funnel 8')
+  expect(() => simulator.funnels.setDay(8, '2026-08-01', [])).toThrow('Funnel 8 does not exist')
   expect(() => simulator.funnels.setDay(7, 'today', [])).toThrow('today')
 })
 

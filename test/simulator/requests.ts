@@ -23,7 +23,10 @@ export interface ReceivedResponse {
   readonly failure: Error | undefined
 }
 
-/** Uses a connection per request, so that a fault in one test does not affect the requests of another. */
+/**
+ * Uses a connection per request, so that a fault in one test does not affect the requests of
+ * another.
+ */
 const agent = new Agent({ pipelining: 0 })
 
 export function basic(user: string, password = ''): string {

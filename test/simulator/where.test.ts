@@ -170,7 +170,10 @@ test('only the value true selects an event', () => {
   expect(isTrue(parseWhere('properties["yes"]'), login)).toBe(true)
 })
 
-/** An expression and its value, which is computed while the expression is generated, without a parser. */
+/**
+ * An expression and its value, which is computed while the expression is generated, without a
+ * parser.
+ */
 interface Sample {
   readonly text: string
   readonly expected: unknown

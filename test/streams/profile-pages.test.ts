@@ -7,7 +7,10 @@ import { type ProfileQuery, profilePages } from '../../lib/streams/profile-pages
 import type { StreamContext } from '../../lib/streams/stream.ts'
 import { runs } from '../runs.ts'
 
-/** How a server may page: all of these have been seen, or are not ruled out by Mixpanel's documentation. */
+/**
+ * How a server may page: all of these have been seen, or are not ruled out by Mixpanel's
+ * documentation.
+ */
 interface Paging {
   readonly profiles: number
   readonly askedSize: number
@@ -94,10 +97,12 @@ describe('pages of profiles', () => {
   it('are all read, in order, whatever of the paging the server tells', async () => {
     await fc.assert(
       fc.asyncProperty(paging, async (server) => {
-        // One that tells a wrong size, and no total or a page that is not full, looks as if it had come to its end.
+        // One that tells a wrong size, and no total or a page that is not full, looks as if it had
+        // come to its end.
         const tellsWrong = server.tellsSize && server.tellsAskedSize && server.sizeMax < server.askedSize
         fc.pre(!tellsWrong || (server.tellsTotal && server.shortPages.length === 0))
-        // One that refuses what is past an end that it does not tell looks as if it had lost the session.
+        // One that refuses what is past an end that it does not tell looks as if it had lost the
+        // session.
         fc.pre(server.tellsTotal || !server.refusesPastTheEnd)
         const { got, all } = await read(server)
         expect(got).toEqual(all)

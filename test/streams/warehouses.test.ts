@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import type { Destination } from '../../lib/destination/contract.ts'
+import type { Warehouse } from '../../lib/destination/warehouse.ts'
 import { ANNOTATIONS_STREAM } from '../../lib/streams/annotations.ts'
 import { COHORT_MEMBERS_STREAM } from '../../lib/streams/cohort-members.ts'
 import { COHORTS_STREAM } from '../../lib/streams/cohorts.ts'
@@ -45,7 +45,7 @@ function comparable(cell: unknown): unknown {
 }
 
 /** Profiles and members that come on two pages each, and once more after a change. */
-async function loadProfiles({ simulator, run }: SimulatedProject, destination: Destination): Promise<void> {
+async function loadProfiles({ simulator, run }: SimulatedProject, destination: Warehouse): Promise<void> {
   const paged = { destination, settings: { engagePageSize: 2 } }
   simulator.profiles.set('cem', '{"account":9007199254740993,"plan":"pro","tags":["a",1.50]}')
   simulator.cohorts.set({ id: 9, name: 'All', members: ['ann', 'bob', 'cem'] })
@@ -58,7 +58,10 @@ async function loadProfiles({ simulator, run }: SimulatedProject, destination: D
   for (const stream of [ENGAGE_STREAM, COHORT_MEMBERS_STREAM]) await run(stream, paged)
 }
 
-/** What each view shows after the days were loaded, loaded again after a change, and one of them replaced. */
+/**
+ * What each view shows after the days were loaded, loaded again after a change, and one of them
+ * replaced.
+ */
 async function contentsOf(harness: DestinationHarness): Promise<Readonly<Record<string, readonly unknown[]>>> {
   await using project = await simulatedProject({ timezone: 'Europe/Berlin' })
   await using store = await openStore(harness)
@@ -114,7 +117,7 @@ describe('the views of all streams have the same rows', () => {
     ['Postgres', () => postgresHarness(18)],
     ['Parquet', () => PARQUET],
     ['BigQuery', () => bigqueryHarness(bigQuery, 'bigquery')],
-  ])('in %s', { timeout: 120_000 }, async (_, harness) => {
+  ])('in %s', async (_, harness) => {
     expect(await contentsOf(harness())).toEqual(await reference)
   })
 })

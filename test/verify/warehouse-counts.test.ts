@@ -9,7 +9,10 @@ import { Workplace } from '../cmd/run-mixload.ts'
 import { WAREHOUSES } from '../cmd/warehouses.ts'
 
 const ZONE = 'America/New_York'
-/** An event an hour over three days, in the middle of which clocks go forward in New York; each is sent twice. */
+/**
+ * An event an hour over three days, in the middle of which clocks go forward in New York; each is
+ * sent twice.
+ */
 const EVENTS = Array.from({ length: 72 }, (_, hour) => ({
   event: hour % 3 === 0 ? "it's" : 'Seen',
   properties: { time: Date.UTC(2026, 2, 7, hour), distinct_id: 'p', $insert_id: `id-${hour}` },

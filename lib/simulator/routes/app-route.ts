@@ -41,9 +41,6 @@ export function lexiconRoute(project: Project): Route {
   })
 }
 
-const ORGANIZATION_ID = 1
-const WORKSPACE_ID = 10
-
 /** `GET /api/app/me`: what a service account can access, and time zones. Undocumented. */
 export function meRoute(project: Project): Route {
   return (context) => {
@@ -52,30 +49,24 @@ export function meRoute(project: Project): Route {
     if (callerOf(context.req.header('authorization'), credentials) !== 'service-account') {
       return errorReply(context, 401, 'Invalid service account credentials')
     }
-    const organization = { id: ORGANIZATION_ID, name: 'Simulated organization', role: 'admin' }
-    const workspace = {
-      id: WORKSPACE_ID,
-      name: 'All Project Data',
-      project_id: Number(credentials.projectId),
-      is_default: true,
-      is_global: true,
+    const organization = { id: 1, name: 'Simulated organization', role: 'admin' }
+    const described = {
+      name,
+      organization_id: 1,
+      timezone: clock.timezone,
+      has_workspaces: true,
+      domain: 'mixpanel.com',
+      type: 'PROJECT',
     }
+    const project_id = Number(credentials.projectId)
+    const workspace = { id: 10, name: 'All Project Data', project_id, is_default: true, is_global: true }
     const results = {
       user_id: 1,
       user_email: user,
       user_name: user.split('.')[0],
-      organizations: { [ORGANIZATION_ID]: organization },
-      projects: {
-        [credentials.projectId]: {
-          name,
-          organization_id: ORGANIZATION_ID,
-          timezone: clock.timezone,
-          has_workspaces: true,
-          domain: 'mixpanel.com',
-          type: 'PROJECT',
-        },
-      },
-      workspaces: { [WORKSPACE_ID]: workspace },
+      organizations: { 1: organization },
+      projects: { [credentials.projectId]: described },
+      workspaces: { 10: workspace },
     }
     return jsonReply(200, { status: 'ok', results })
   }

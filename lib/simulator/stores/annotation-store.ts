@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { MixloadError } from '../../core/errors.ts'
-import { NumberedStore } from './numbered-store.ts'
+import { IdStore } from './id-store.ts'
 
 const annotationSchema = z.object({
   /** Default: the next free id. */
@@ -39,7 +39,7 @@ export function annotationDate(text: string): string | undefined {
 }
 
 /** The project's annotations and their tags. */
-export class AnnotationStore extends NumberedStore<AnnotationInput, Annotation> {
+export class AnnotationStore extends IdStore<AnnotationInput, Annotation> {
   readonly #tags = new Map<number, AnnotationTag>()
   #nextId = FIRST_ID
 

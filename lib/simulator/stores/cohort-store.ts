@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { NumberedStore } from './numbered-store.ts'
+import { IdStore } from './id-store.ts'
 
 const cohortSchema = z.object({
   id: z.int(),
@@ -25,7 +25,7 @@ export type CohortInput = CohortFields & { members?: Iterable<string> | undefine
 export type Cohort = Readonly<CohortFields> & { readonly members: ReadonlySet<string> }
 
 /** The project's saved cohorts. */
-export class CohortStore extends NumberedStore<CohortInput, Cohort> {
+export class CohortStore extends IdStore<CohortInput, Cohort> {
   constructor() {
     super(cohortSchema)
   }

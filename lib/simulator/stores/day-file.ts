@@ -3,9 +3,6 @@ import { writeFile } from 'node:fs/promises'
 /** The approximate size of a block. An export holds one block in memory and shuffles its lines. */
 export const BLOCK_BYTES = 1024 * 1024
 
-const FIRST_BUFFER_BYTES = 16 * 1024
-const LARGEST_BUFFER_BYTES = 1024 * 1024
-
 /** Consecutive complete lines in a file. */
 export interface StoredBlock {
   readonly path: string
@@ -13,12 +10,10 @@ export interface StoredBlock {
   readonly end: number
 }
 
-/** The file of one day. Lines are buffered; only those already written can be read. */
+/** The file of one day. Only lines that are written can be read. */
 export class DayFile {
   readonly path: string
-  #buffers: Buffer[] = []
-  /** How much of the last buffer is used. */
-  #used = 0
+  #buffered: Buffer[] = []
   /** Where blocks start, including blocks that are not written yet. */
   readonly #starts = [0]
   #bytes = 0
@@ -28,24 +23,10 @@ export class DayFile {
     this.path = path
   }
 
-  /** Appends the line `bytes[start, end)` with its 0x0A. Returns how much memory it allocated. */
-  append(bytes: Buffer, start: number, end: number): number {
-    const length = end - start
-    let allocated = 0
-    let last = this.#buffers.at(-1)
-    if (last === undefined || last.length - this.#used < length) {
-      const wanted = last === undefined ? FIRST_BUFFER_BYTES : Math.min(last.length * 4, LARGEST_BUFFER_BYTES)
-      allocated = Math.max(wanted, length)
-      if (last !== undefined) this.#buffers[this.#buffers.length - 1] = last.subarray(0, this.#used)
-      // Not from Node's pool, because these buffers are long-lived.
-      last = Buffer.allocUnsafeSlow(allocated)
-      this.#buffers.push(last)
-      this.#used = 0
-    }
-    bytes.copy(last, this.#used, start, end)
-    this.#used += length
-    this.countLine(length)
-    return allocated
+  /** Appends a line with its 0x0A. It is written later, so it must not change. */
+  append(line: Buffer): void {
+    this.#buffered.push(line)
+    this.countLine(line.length)
   }
 
   /** Counts a line of this many bytes. */
@@ -61,13 +42,11 @@ export class DayFile {
 
   /** Writes the buffered lines. Only one call may run at a time. */
   async write(): Promise<void> {
-    const last = this.#buffers.at(-1)
-    if (last === undefined) return
-    const chunks = [...this.#buffers.slice(0, -1), last.subarray(0, this.#used)]
+    if (this.#buffered.length === 0) return
+    const bytes = Buffer.concat(this.#buffered)
     const upTo = this.#bytes
-    this.#buffers = []
-    this.#used = 0
-    await writeFile(this.path, chunks, { flag: 'a' })
+    this.#buffered = []
+    await writeFile(this.path, bytes, { flag: 'a' })
     this.#writtenBytes = upTo
   }
 

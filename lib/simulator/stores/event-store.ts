@@ -102,7 +102,7 @@ export class EventStore {
         continue
       }
       this.#countName(name)
-      this.#append(this.#clock.dayOf(utcMs), line, 0, line.length)
+      this.#append(this.#clock.dayOf(utcMs), line)
     }
     const stored = events.length - rejected
     this.#count += stored
@@ -140,20 +140,20 @@ export class EventStore {
     const time = timeNumber(scanner, block)
     const utcMs = toUtcMs(time)
     const day = Number.isNaN(utcMs) ? this.#clock.today() : this.#clock.dayOf(utcMs)
-    if (Number.isNaN(utcMs) || utcMs === time) this.#append(day, block, start, end)
+    if (Number.isNaN(utcMs) || utcMs === time) this.#append(day, block.subarray(start, end))
     else {
       const token = scanner.timeToken
       const from = scanner.valueStart[token] as number
       const to = scanner.valueEnd[token] as number
-      const line = editLine(block, start, end, [{ start: from, end: to, text: String(utcMs) }])
-      this.#append(day, line, 0, line.length)
+      this.#append(day, editLine(block, start, end, [{ start: from, end: to, text: String(utcMs) }]))
     }
   }
 
-  /** Appends `bytes[start, end)`, a line with its 0x0A, to the file of a day. */
-  #append(day: number, bytes: Buffer, start: number, end: number): void {
+  /** Appends a line, with its 0x0A, to the file of a day. */
+  #append(day: number, line: Buffer): void {
     const file = this.#dayFile(day)
-    this.#bufferedBytes += file.append(bytes, start, end)
+    this.#bufferedBytes += line.length
+    file.append(line)
     this.#unwritten.add(file)
   }
 

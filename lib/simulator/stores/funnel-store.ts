@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { dayNumber } from './clock.ts'
-import { NumberedStore } from './numbered-store.ts'
+import { IdStore } from './id-store.ts'
 
 const stepSchema = z.looseObject({ event: z.string() })
 const figuresSchema = z.union([z.number(), z.looseObject({ count: z.number() })])
@@ -34,7 +34,7 @@ export interface Funnel {
 }
 
 /** The project's saved funnels. */
-export class FunnelStore extends NumberedStore<FunnelInput, Funnel> {
+export class FunnelStore extends IdStore<FunnelInput, Funnel> {
   constructor() {
     super(funnelSchema)
   }
@@ -53,7 +53,7 @@ export class FunnelStore extends NumberedStore<FunnelInput, Funnel> {
     const number = dayNumber(day)
     const funnel = this.items.get(id)
     if (number === undefined || funnel === undefined) {
-      throw new RangeError(`There is no funnel ${id}, or ${day} is not a day.`)
+      throw new RangeError(`Funnel ${id} does not exist, or ${day} is not a day.`)
     }
     this.items.set(id, { ...funnel, days: new Map([...funnel.days, [number, figures]]) })
   }

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util'
+
 /** A value of an expression: JSON, or undefined. */
 export type Value = undefined | null | boolean | number | string | readonly unknown[] | object
 
@@ -102,15 +104,7 @@ function isIn(left: Value, right: Value): boolean | undefined {
 }
 
 function isEqual(left: Value, right: Value): boolean {
-  if (typeOf(left) !== typeOf(right)) return false
-  if (left === right) return true
-  if (Array.isArray(left) && Array.isArray(right)) {
-    return left.length === right.length && left.every((item, index) => isEqual(item as Value, right[index] as Value))
-  }
-  if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return false
-  const names = Object.keys(left)
-  if (names.length !== Object.keys(right).length) return false
-  return names.every((name) => Object.hasOwn(right, name) && isEqual(member(left, name), member(right, name)))
+  return left === right || isDeepStrictEqual(left, right)
 }
 
 function member(object: object, name: string): Value {

@@ -4,7 +4,7 @@ import { parseJson } from '../../core/json.ts'
 import { linesIn, readFileBytes, toLineBlocks } from './line-blocks.ts'
 
 /** Items with an id, from tests and from files that have one item per line. */
-export abstract class NumberedStore<Input, Item> {
+export abstract class IdStore<Input, Item> {
   protected readonly items = new Map<number, Item>()
   readonly #schema: z.ZodType<Input>
 
