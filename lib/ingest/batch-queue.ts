@@ -16,7 +16,7 @@ export interface BatchQueueOptions {
   /** How many bytes may be undelivered before `add` waits. */
   readonly queueBytes: number
   readonly deliver: (records: readonly OutgoingRecord[], signal: AbortSignal) => Promise<Delivered>
-  /** Called for each batch that has ended. After a failure, no record is known to be accepted. */
+  /** Called for each batch that has ended. */
   readonly onSettled: (batch: SettledBatch) => void
 }
 
@@ -33,7 +33,7 @@ interface Group {
   readonly bytes: number
 }
 
-/** The queue of one endpoint. It sends batches, and makes callers that add too fast wait. */
+/** The queue of one endpoint: makes batches, sends them, and slows down fast callers. */
 export class BatchQueue {
   readonly #options: BatchQueueOptions
   readonly #stop = new AbortController()
@@ -71,7 +71,7 @@ export class BatchQueue {
     return this.#callsWaiting
   }
 
-  /** Adds records, in one request if they fit. If the queue is full, returns a promise to await. */
+  /** Adds records to send together. Returns a promise to wait for if the queue is full. */
   add(records: readonly OutgoingRecord[]): Promise<void> | undefined {
     if (this.#callsWaiting === 0 && !this.#isFull()) {
       this.#enqueue(records)
@@ -153,7 +153,8 @@ export class BatchQueue {
         this.#dueUntil = this.#added
         this.#startRequests()
       }, this.#options.lingerMs)
-      // process-exit.ts closes the client when only this timer is left.
+      // The timer does not keep the process alive: process-exit.ts closes the client when nothing
+      // else does.
       this.#linger.unref()
     }
   }

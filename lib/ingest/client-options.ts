@@ -8,7 +8,7 @@ import { checkProperties, EVENT_LIMITS, type Properties } from './property-value
 import type { DeliveryNotice } from './report.ts'
 import type { ImportCredentials } from './sender.ts'
 
-/** Options of a client. It needs a `token`, or `credentials` if it only imports. */
+/** Options of a client. Only `token` is required, or `credentials` to only import. */
 export interface IngestOptions {
   /** The name by which `clientNamed` finds this client. */
   readonly name?: string | undefined
@@ -23,15 +23,15 @@ export interface IngestOptions {
   /** Properties of every tracked event. Properties of the call win. */
   readonly superProperties?: Properties | undefined
   /**
-   * Lets Mixpanel derive city and country from the address of the request, for records without an
-   * address. For programs that run where the person is, not for servers.
+   * Lets Mixpanel derive city and country from the address that requests come from, for records
+   * that have no address. Use it in programs that run where the person is, not on servers.
    */
   readonly geolocate?: boolean | undefined
   /** The most records in one request. Default and maximum: 2,000. */
   readonly batchRecords?: number | undefined
   /** The most bytes in one request, before compression. Default: 2 MB. */
   readonly batchBytes?: number | undefined
-  /** Concurrent requests for events. Profile updates are sent one at a time. Default: 4. */
+  /** Concurrent requests for events; profile updates are sent one by one. Default: 4. */
   readonly requestsAtOnce?: number | undefined
   /** How long a record waits for others to share its request, in milliseconds. Default: 1,000. */
   readonly lingerMs?: number | undefined
@@ -41,18 +41,18 @@ export interface IngestOptions {
   readonly queueBytes?: number | undefined
   /** How long to wait for a response, in milliseconds. Default: 60,000. */
   readonly timeoutMs?: number | undefined
-  /** How long `close` and the end of the process wait, in milliseconds. Default: 10,000. */
+  /** How long `close` or the end of the process waits, in milliseconds. Default: 10,000. */
   readonly closeTimeoutMs?: number | undefined
   /**
    * Whether SIGTERM, SIGINT and SIGHUP close this client before the process ends. If the program
-   * listens for the signal itself, it decides when the process ends. Default: true.
+   * has its own listener for the signal, the program decides when the process ends. Default: true.
    */
   readonly closeOnSignals?: boolean | undefined
   /** How often, and after which delay, failed requests are repeated. */
   readonly retry?: RetryPolicy | undefined
-  /** A directory that keeps records until they are accepted. The next start sends what is left. */
+  /** A directory that keeps records until Mixpanel accepts them, also for the next start. */
   readonly spool?: string | undefined
-  /** Called for rejections, failures and retries. Default: process warnings, without retries. */
+  /** Called for rejections, failures and retries. Default: process warnings, except retries. */
   readonly onNotice?: ((notice: DeliveryNotice) => void) | undefined
 }
 
@@ -103,7 +103,10 @@ const OPTIONS: Readonly<Record<keyof IngestOptions, Check>> = {
   onNotice: (value) => (typeof value === 'function' ? undefined : 'must be a function'),
 }
 
-/** @throws MixloadError CONFIG_INVALID naming each wrong option, without its value. */
+/**
+ * @throws MixloadError CONFIG_INVALID naming each option that is unknown or wrong; values are not
+ *   repeated.
+ */
 export function checkClientOptions(options: unknown): CheckedOptions {
   const problems = optionProblems(options ?? {}, OPTIONS)
   if (problems.length > 0) throw new MixloadError('CONFIG_INVALID', `Options of the client: ${problems.join('; ')}.`)

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { MixloadError } from '../core/errors.ts'
 import { ingestionHost } from '../mixpanel/regions.ts'
 import { BatchQueue, type SettledBatch } from './batch-queue.ts'
+import { CHARGES_PROPERTY, chargeItem } from './charge.ts'
 import { invalidRecord } from './checks.ts'
 import { type CheckedOptions, checkClientOptions, type IngestOptions } from './client-options.ts'
 import { deliver } from './delivery.ts'
@@ -12,8 +13,6 @@ import { type ImportEvents, type ImportOptions, importEvents } from './import-ev
 import type { Operation } from './operations.ts'
 import {
   aliasPayload,
-  CHARGES_PROPERTY,
-  chargeItem,
   type Defaults,
   type EngageOptions,
   type EventPayload,
@@ -31,13 +30,13 @@ import type { DeliveryNotice, DeliveryReport } from './report.ts'
 import { Sender } from './sender.ts'
 import { DeliveryTally, sendingError } from './tally.ts'
 
-/** So many waiting calls mean that the program does not await them, and memory grows. */
+/** With this many waiting calls, the program does not await them, and memory grows. */
 const CALLS_WAITING_WARNED = 10_000
 
 /**
- * Sends events and profile updates to a Mixpanel project. Each call checks its arguments and queues
- * the record. Await it: if the queue is full, the call waits. `flush` and `close` report what
- * happened to the records; `onNotice` reports it as it happens.
+ * Sends events and profile updates to a Mixpanel project. Each call checks its arguments, queues
+ * the record and returns. Await it: if the queue is full, the call waits. `flush` and `close`
+ * report what happened to the records; `onNotice` reports it as it happens.
  */
 export class IngestClient implements AsyncDisposable {
   readonly name: string | undefined
@@ -58,7 +57,10 @@ export class IngestClient implements AsyncDisposable {
   #callsInProgress = 0
   #keepAlive: NodeJS.Timeout | undefined
 
-  /** `onClosed` is called when the client starts to close. @throws MixloadError CONFIG_INVALID. */
+  /**
+   * `onClosed` is called when the client accepts no further calls.
+   * @throws MixloadError CONFIG_INVALID.
+   */
   constructor(options: IngestOptions, onClosed: () => void = () => {}) {
     this.#options = checkClientOptions(options)
     this.#onClosed = onClosed
@@ -72,18 +74,12 @@ export class IngestClient implements AsyncDisposable {
     closeAtExit(this, this.#options.closeOnSignals)
   }
 
-  /**
-   * Queues an event. Events older than five days are sent to /import, because /track drops them.
-   * @throws MixloadError RECORD_INVALID naming what is wrong; SPOOL_FAILED; CLOSED.
-   */
+  /** Queues an event. Events older than five days are sent to /import, as /track drops them. */
   async track(event: string, properties?: Properties, options?: TrackOptions): Promise<void> {
     await this.#addEvent(trackPayload(event, properties, options, this.#defaults()))
   }
 
-  /**
-   * Queues one change of a user profile, or several in one request, which are applied in order.
-   * `$delete` has no value. Throws the same errors as {@link track}.
-   */
+  /** Queues one or several changes of user profiles, which are applied in order. */
   engage(distinctId: string, operation: Operation, value?: unknown, options?: EngageOptions): Promise<void>
   engage(updates: readonly ProfileUpdate[], options?: EngageOptions): Promise<void>
   async engage(
@@ -100,7 +96,7 @@ export class IngestClient implements AsyncDisposable {
     await this.#add('engage', records)
   }
 
-  /** Queues a change of a group profile. Groups have no `$add` and no `$append`. */
+  /** Queues a change of a group profile, which supports no `$add` and no `$append`. */
   async engageGroup(
     groupKey: string,
     groupId: string,
@@ -112,8 +108,8 @@ export class IngestClient implements AsyncDisposable {
   }
 
   /**
-   * Queues a charge: an item of the list `$transactions`, from which Mixpanel computes revenue. The
-   * property `$time` is the time of the charge; it defaults to now.
+   * Queues a charge: an item of the profile's list `$transactions`, from which Mixpanel computes
+   * revenue. The property `$time` is the time of the charge; it defaults to now.
    */
   async trackCharge(
     distinctId: string,
@@ -135,20 +131,21 @@ export class IngestClient implements AsyncDisposable {
     await this.#addEvent(aliasPayload(alias, distinctId, this.#defaults()))
   }
 
-  /** Queues the identification of an anonymous id, a UUID version 4. Needs original id merge. */
+  /** Queues that a UUID belongs to a person. For projects with original id merge. */
   async identify(distinctId: string, anonymousId: string): Promise<void> {
     await this.#addEvent(identifyPayload(distinctId, anonymousId, this.#defaults()))
   }
 
-  /** Queues the merge of two ids, which cannot be undone. Needs original id merge. */
+  /** Queues the merge of two ids into one person. For projects with original id merge. */
   async merge(firstId: string, secondId: string): Promise<void> {
     await this.#addEvent(mergePayload(firstId, secondId, this.#defaults()))
   }
 
   /**
-   * Imports events of any age, and resolves when all are accepted or rejected. An event without
-   * `$insert_id` gets one derived from the event, so that importing it again adds nothing. An
-   * invalid event is reported as rejected.
+   * Imports events of any age, one by one or in lists, as fast as Mixpanel accepts them, and
+   * resolves when all are accepted or rejected. An event without `$insert_id` gets one that is
+   * derived from the event, so that importing it again adds nothing. An invalid event is reported
+   * as rejected.
    * @throws MixloadError if events cannot be delivered; CLOSED; the signal's reason.
    */
   async import(events: ImportEvents, options: ImportOptions = {}): Promise<DeliveryReport> {
@@ -163,7 +160,8 @@ export class IngestClient implements AsyncDisposable {
   }
 
   /**
-   * Sends everything queued before this call, and reports on all records since the last report.
+   * Sends everything queued before this call, and resolves when Mixpanel has accepted or rejected
+   * it. Reports on all records since the last report.
    * @throws MixloadError why records could not be delivered.
    */
   async flush(): Promise<DeliveryReport> {
@@ -177,7 +175,8 @@ export class IngestClient implements AsyncDisposable {
 
   /**
    * Flushes for at most `timeoutMs`, and ends the client. Calling it again returns the same report.
-   * @throws MixloadError UNDELIVERED with the number of records left; why others failed.
+   * @throws MixloadError UNDELIVERED with the number of records left; why others could not be
+   *   delivered.
    */
   close(options: { readonly timeoutMs?: number } = {}): Promise<DeliveryReport> {
     this.#closing ??= this.#close(options.timeoutMs ?? this.#options.closeTimeoutMs)

@@ -9,7 +9,7 @@ const DELIMITERS = [',', ';', '\t', '|']
 
 const ROW_ENDS = ['\r\n', '\n', '\r']
 
-/** The header must end within this many bytes, so that other files are not read into memory. */
+/** The longest header. It keeps a file that is not CSV out of memory. */
 const HEADER_BYTES_MAX = 1024 * 1024
 
 const REQUIRED_COLUMNS = ['event', 'time']
@@ -23,8 +23,10 @@ interface CsvRow {
 
 /**
  * Yields the events of a CSV file as lists of JSON, and notes each row in `numbers`, counted as
- * spreadsheets do. A column without a name is ignored.
- * @throws MixloadError FILE_REFUSED if it is not valid CSV, or a column is missing or duplicate.
+ * spreadsheets do. The delimiter is the one for which the header has a column `event`. A column
+ * without a name is ignored.
+ * @throws MixloadError FILE_REFUSED if the file is not valid CSV, or a column is missing or
+ *   duplicate.
  */
 export async function* csvEvents(
   blocks: AsyncIterable<Buffer>,
@@ -64,8 +66,8 @@ export async function* csvEvents(
 }
 
 /**
- * Returns the first line that is not empty, and the whole file again. Blocks are copied, because
- * each is valid only until the next one is read, and streams read ahead.
+ * Returns the first line that is not empty, and the whole file again. Blocks are copied: each is
+ * valid only until the next one is read, and streams read ahead.
  */
 async function readHeader(blocks: AsyncIterable<Buffer>): Promise<{ header: string; all: AsyncIterable<Buffer> }> {
   const iterator = blocks[Symbol.asyncIterator]()
@@ -94,7 +96,7 @@ async function readHeader(blocks: AsyncIterable<Buffer>): Promise<{ header: stri
   return { header: header ?? '', all }
 }
 
-/** Returns the delimiter with which the header has a column `event`. */
+/** Returns the delimiter for which the header has a column `event`. */
 function delimiterOf(header: string): string {
   const names = (delimiter: string) => header.split(delimiter).map((name) => name.trim().replace(/^"(.*)"$/, '$1'))
   return DELIMITERS.find((delimiter) => names(delimiter).includes('event')) ?? ','

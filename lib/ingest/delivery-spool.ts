@@ -7,7 +7,7 @@ import { makeDirectory } from '../core/make-directory.ts'
 import { isRunning } from '../core/process-alive.ts'
 import { ENDPOINTS, type EndpointName } from './endpoints.ts'
 
-/** The size at which a new file starts. A file is deleted when all of its records were sent. */
+/** The size of a full file. Files whose records were all sent are deleted. */
 const SEGMENT_BYTES = 8 * 1024 * 1024
 
 /** A session on another machine has ended if its directory was not touched for this long. */
@@ -23,9 +23,7 @@ export interface SpoolPosition {
   readonly line: number
 }
 
-/**
- * A file of records for one endpoint, one per line. `.sent` has the numbers of sent lines.
- */
+/** A file of records for one endpoint. A second file, `.sent`, has the numbers of sent lines. */
 interface Segment {
   readonly path: string
   readonly endpoint: EndpointName
@@ -47,9 +45,9 @@ export interface SpooledRecord {
 }
 
 /**
- * Keeps records on disk until Mixpanel has accepted or rejected them. Each session has its own
- * directory. If its process has ended, exactly one later session takes over the directory. Records
- * survive a killed process, but are not synced: a power failure can lose the last ones.
+ * Keeps records on disk until Mixpanel has accepted or rejected them. Each session has a directory
+ * of its own. If its process has ended, exactly one later session takes over the whole directory.
+ * Records survive a killed process. They are not synced, so a power failure can lose the last ones.
  */
 export class DeliverySpool {
   readonly #parent: string
@@ -109,8 +107,16 @@ export class DeliverySpool {
       .slice(0, -1)
     const sent = await sentLines(path)
     const left = lines.flatMap((json, line) => (sent.has(line) ? [] : [{ json, line }]))
-    const written = { lines: lines.length, bytes: Buffer.byteLength(text), done: lines.length - left.length }
-    const segment: Segment = { path, endpoint, ...written, isFull: true, file: undefined, sent: undefined }
+    const segment: Segment = {
+      path,
+      endpoint,
+      lines: lines.length,
+      bytes: Buffer.byteLength(text),
+      done: lines.length - left.length,
+      isFull: true,
+      file: undefined,
+      sent: undefined,
+    }
     if (left.length === 0) await this.#remove(segment)
     for (const { json, line } of left) yield { endpoint, json, position: { segment, line } }
   }
@@ -134,7 +140,7 @@ export class DeliverySpool {
     })
   }
 
-  /** Removes partly written records. Their call fails, so they must not be sent later. */
+  /** Removes records that were written in part. Their call fails, so they must not be sent. */
   async #discardIncomplete(segment: Segment): Promise<void> {
     segment.isFull = true
     // Truncating needs no disk space. If it fails as well, recovery skips the incomplete line.
@@ -214,20 +220,22 @@ async function isAbandoned(directory: string, name: string): Promise<boolean> {
 }
 
 async function renamed(from: string, to: string): Promise<boolean> {
-  return rename(from, to).then(() => true, unlessMissing(from, false))
-}
-
-async function sentLines(path: string): Promise<ReadonlySet<number>> {
-  const text = await readFile(`${path}.sent`, 'utf8').catch(unlessMissing(path, ''))
-  return new Set(text.split('\n').slice(0, -1).map(Number))
-}
-
-/** Returns a handler that replaces the error for a missing file by a value. */
-function unlessMissing<Value>(path: string, value: Value): (error: NodeJS.ErrnoException) => Value {
-  return (error) => {
-    if (error.code === 'ENOENT') return value
-    throw spoolError(path, error)
+  try {
+    await rename(from, to)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw spoolError(from, error)
   }
+}
+
+/** Returns the lines that need not be sent again. An incomplete last number is ignored. */
+async function sentLines(path: string): Promise<ReadonlySet<number>> {
+  const text = await readFile(`${path}.sent`, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return ''
+    throw spoolError(path, error)
+  })
+  return new Set(text.split('\n').slice(0, -1).map(Number))
 }
 
 async function closeFiles(segment: Segment): Promise<void> {

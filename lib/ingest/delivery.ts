@@ -15,7 +15,7 @@ export interface DeliveryContext {
   readonly sender: Pick<Sender, 'post' | 'disableCompression'>
   readonly retry: RetryPolicy
   readonly onRetry: (error: MixloadError, delayMs: number) => void
-  /** Called with the bytes of a request that was too large: make further requests smaller. */
+  /** Called with the bytes of a request that was too large, to make further ones smaller. */
   readonly onTooLarge: (bytes: number) => void
 }
 

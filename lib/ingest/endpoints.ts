@@ -11,10 +11,7 @@ export interface Endpoint {
   readonly gzip: boolean
   /** Whether the order of records matters, so that only one request is sent at a time. */
   readonly ordered: boolean
-  /**
-   * The form of the body, which also decides where the token goes: into each event or update. An
-   * import is authorized by its header instead.
-   */
+  /** The form of the body. In `lines`, an import, the token is in a header instead. */
   readonly body: 'lines' | 'events' | 'updates'
 }
 

@@ -5,16 +5,13 @@ import type { Properties } from './property-values.ts'
 
 const DAY_MS = 86_400_000
 
-/**
- * /track silently drops events older than five days, although it reports success. The hour less
- * leaves time for queueing and retries.
- */
+/** /track drops events older than five days. One hour is for queueing and retries. */
 const TRACK_AGE_MS_MAX = 5 * DAY_MS - 3_600_000
 
 /** An import needs one of these properties. */
 const PERSON_PROPERTIES = ['distinct_id', '$user_id', '$device_id']
 
-/** Returns the endpoint that keeps an event of this age, and the event in the form it expects. */
+/** Chooses the endpoint for an event, and returns the event as the endpoint expects it. */
 export function routeEvent({ event, properties }: EventPayload, now: number): readonly [EndpointName, EventPayload] {
   const isOld = now - mixpanelTimeMs(properties.time as number) > TRACK_AGE_MS_MAX
   // Mixpanel merges two ids only when they arrive as an import.

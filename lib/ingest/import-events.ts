@@ -75,7 +75,8 @@ export async function importEvents(
     onProgress?.(done.through)
     return tally.takeReport()
   } catch (error) {
-    // A failed delivery may have made the source throw. Its cause is the better error.
+    // A failed delivery may have made the source of the events throw. Its cause is the better
+    // error.
     throwIfStopped()
     throw error
   } finally {

@@ -1,6 +1,6 @@
-/** Maps each record to its line: a line may hold no record, and a record may span several lines. */
+/** Maps records to lines of a file. Lines can be empty, and records can span several lines. */
 export class LineNumbers {
-  /** From record `from` on, its line is its number plus `offset`. Only changes are stored. */
+  /** From record `from` on, a record's line is its number plus `offset`. */
   readonly #changes: { readonly from: number; readonly offset: number }[] = []
   #count = 0
   #dropped = 0

@@ -4,10 +4,7 @@ import { invalidRecord } from './checks.ts'
 /** A moment in any form that {@link toMixpanelTime} accepts. */
 export type TimeInput = Date | string | number
 
-/**
- * Mixpanel accepts seconds and milliseconds. Numbers below this one are seconds: as milliseconds
- * they would be before March 1973.
- */
+/** Numbers below this are seconds: as milliseconds they would be before March 1973. */
 const SECONDS_BELOW = 1e11
 
 /** The last moment that a Date can hold. */

@@ -6,9 +6,10 @@ import type { DeliveryReport } from './report.ts'
 const CLIENTS_BY_NAME = new Map<string, IngestClient>()
 
 /**
- * Creates a client, which runs until it is closed. A client with a name can be found by that name
- * anywhere in the process.
- * @throws MixloadError CONFIG_INVALID naming the option; ALREADY_STARTED if the name is in use.
+ * Creates a client, which runs until it is closed. A program can have several. A client with a name
+ * can be found by that name anywhere in the process.
+ * @throws MixloadError CONFIG_INVALID naming the wrong option; ALREADY_STARTED if the name is in
+ *   use.
  */
 export function createClient(options: IngestOptions): IngestClient {
   const name = options?.name

@@ -11,8 +11,9 @@ export type Operation = (typeof OPERATIONS)[number]
 const USERS_ONLY: readonly Operation[] = ['$add', '$append']
 
 /**
- * Returns the value of an operation as Mixpanel expects it: properties by name, which are numbers
- * for `$add`, lists for `$union` and single values for `$remove`; for `$unset` a list of names.
+ * Returns the value of an operation as Mixpanel expects it: properties by name. For `$add` these
+ * are numbers; for `$union` lists, and a single value becomes a list of one; for `$remove` single
+ * values. `$unset` has a list of names, and `$delete` has no value.
  * @throws MixloadError RECORD_INVALID naming the operation and the property.
  */
 export function operationValue(operation: Operation, value: unknown): unknown {
@@ -34,7 +35,7 @@ export function operationValue(operation: Operation, value: unknown): unknown {
   }
 }
 
-/** @throws MixloadError RECORD_INVALID if there is no such operation. */
+/** @throws MixloadError RECORD_INVALID if the operation is not known. */
 export function checkOperation(operation: unknown, isGroup: boolean): Operation {
   const known = isGroup ? OPERATIONS.filter((name) => !USERS_ONLY.includes(name)) : OPERATIONS
   const found = known.find((name) => name === operation)

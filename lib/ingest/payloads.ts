@@ -8,7 +8,7 @@ import {
   isText,
   optionProblems,
 } from './checks.ts'
-import { mixpanelTimeMs, type TimeInput, toMixpanelTime } from './mixpanel-time.ts'
+import { type TimeInput, toMixpanelTime } from './mixpanel-time.ts'
 import { checkOperation, operationValue } from './operations.ts'
 import {
   checkMemberCount,
@@ -32,7 +32,7 @@ export interface TrackOptions {
    */
   readonly ip?: IpAddress | undefined
   readonly distinctId?: string | undefined
-  /** The id by which Mixpanel recognizes an event that arrives again. Default: a new one. */
+  /** The id by which Mixpanel recognizes a duplicate event. Default: a new one. */
   readonly insertId?: string | undefined
 }
 
@@ -182,7 +182,7 @@ export function aliasPayload(alias: unknown, distinctId: unknown, defaults: Defa
   return identityEvent('$create_alias', { distinct_id: distinctId, alias }, defaults)
 }
 
-/** Returns the event `$identify`: the anonymous id, a UUID version 4, belongs to this person. */
+/** Returns `$identify`: the anonymous id, a UUID version 4, belongs to `distinctId`. */
 export function identifyPayload(distinctId: unknown, anonymousId: unknown, defaults: Defaults): EventPayload {
   checkId(distinctId, 'distinctId')
   checkId(anonymousId, 'anonymousId')
@@ -247,22 +247,6 @@ function changePayload(operation: unknown, value: unknown, options: unknown, isG
     ...(latitude === undefined ? {} : { $latitude: latitude, $longitude: longitude }),
     [name]: operationValue(name, value),
   }
-}
-
-/** The profile property in which Mixpanel's libraries and its revenue report keep charges. */
-export const CHARGES_PROPERTY = '$transactions'
-
-/**
- * Returns a charge as an item of `$transactions`. `$time` in the properties may have any form that
- * the time of an event has. It defaults to now, so that a charge that is delivered later still
- * counts on its own day.
- * @throws MixloadError RECORD_INVALID naming what is wrong.
- */
-export function chargeItem(amount: unknown, properties: unknown, now: number): Properties {
-  if (typeof amount !== 'number' || !Number.isFinite(amount)) throw invalidRecord('amount', 'must be a number')
-  const given = checkProperties(properties ?? {}, 'properties', LOOSE_LIMITS)
-  const time = given.$time === undefined ? now : mixpanelTimeMs(toMixpanelTime(given.$time, 'properties.$time'))
-  return { ...given, $time: new Date(time).toISOString(), $amount: amount }
 }
 
 function ipText(ip: IpAddress): string {

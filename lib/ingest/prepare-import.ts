@@ -10,7 +10,7 @@ export type ImportEvent = EventPayload | string
 /** The JSON to send for an event, or the reason why it cannot be sent. */
 export type PreparedEvent = { readonly json: string } | { readonly reason: string }
 
-/** Matches JSON that may have a number with more digits or a larger exponent than a double has. */
+/** Matches JSON that may have a number that JavaScript does not represent exactly. */
 const INEXACT = /\d{16}|\d[eE]\+?\d{3}/
 
 /** The length of an id that is made from an event. Mixpanel accepts 36 characters. */
@@ -33,7 +33,8 @@ export function prepareImport(event: ImportEvent): PreparedEvent {
 
 function completeText(text: string): string {
   const value: unknown = JSON.parse(text)
-  // The body has one record per line. In texts, line ends are escaped.
+  // The body has one record per line. Raw line ends can only be between tokens: in texts they are
+  // escaped.
   if (isComplete(value)) return text.includes('\n') || text.includes('\r') ? text.replace(/[\n\r]/g, ' ') : text
   if (!INEXACT.test(text)) return completePayload(value as EventPayload, true)
   const exact = parseLossless(text)

@@ -32,7 +32,7 @@ export function release(resource: Closable): void {
   if (CLOSE_ON_SIGNALS.size === 0) stopListening()
 }
 
-/** Closes everything, then ends the process by the same signal. A second signal ends it at once. */
+/** Closes everything, then ends the process by the signal. A second one ends it at once. */
 function closeAndEnd(signal: NodeJS.Signals): void {
   // If the program has a listener of its own, the program decides when the process ends.
   const isOnlyListener = process.listenerCount(signal) === 1
@@ -46,6 +46,6 @@ function stopListening(): void {
 }
 
 async function closeAll(resources: ReadonlySet<Closable>): Promise<void> {
-  // Failures were reported as notices or warnings. There is no caller left to throw them to.
+  // Failures were reported as notices or warnings. No caller is left to throw them to.
   await Promise.allSettled([...resources].map((resource) => resource.close()))
 }

@@ -1,17 +1,17 @@
 import { rawInteger } from '../core/lossless-json.ts'
 import { invalidRecord } from './checks.ts'
 
-/** Properties by name. A bigint keeps all its digits, a Date is ISO text, undefined is left out. */
+/** Properties by name. A bigint keeps its digits, a Date becomes text, undefined is left out. */
 export type Properties = Readonly<Record<string, unknown>>
 
-/** What Mixpanel keeps of an event. It drops deeper values and longer lists without an error. */
+/** What Mixpanel keeps of an event. It drops deeper and longer values without an error. */
 const DEPTH_MAX = 3
 const MEMBERS_MAX = 255
 
-/** For records that may hold more, or that Mixpanel checks. It only stops circular values. */
+/** For records that Mixpanel checks itself. It only stops circular values. */
 const LOOSE_DEPTH_MAX = 50
 
-/** How deeply properties may be nested, and how many members each list or object may have. */
+/** Limits on nesting, and on the members of each list or object. */
 export interface ValueLimits {
   readonly depthMax: number
   readonly membersMax: number

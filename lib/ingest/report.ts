@@ -4,7 +4,7 @@ import type { EndpointName } from './endpoints.ts'
 /** A record that Mixpanel rejected. It is not sent again. */
 export interface RejectedRecord {
   readonly endpoint: EndpointName
-  /** Its number, from 0, among the events of its import, or the records of this endpoint. */
+  /** Its number, from 0, in the import or among the records sent to this endpoint. */
   readonly index: number
   readonly reason: string
   /** The property at fault, if Mixpanel names one. */

@@ -71,7 +71,7 @@ function verdictOnFailedRecords(failed: readonly unknown[], count: number): Verd
   return { kind: 'processed', errors }
 }
 
-/** Success is `1`, an object with status 1 (`verbose`), or the counts of an import. */
+/** Success is `1`, an object with status 1 (`verbose`), or one with status OK (an import). */
 function isSuccess(value: unknown): boolean {
   const status = memberOf(value, 'status')
   return value === 1 || status === 1 || status === 'OK' || status === 'ok'

@@ -22,7 +22,7 @@ const ADDED_BY_MIXPANEL = new Set([
 /** Matches whole numbers that may have more digits than JavaScript keeps. */
 const LONG_NUMBER = /\d{16}/
 
-/** Converts rows of the table `export`, or of its views, back to their original events. */
+/** Converts rows of the table `export`, or of its views, back to events. */
 export class RowToEvent {
   readonly #columns: ReadonlyMap<string, Column>
 
@@ -32,10 +32,10 @@ export class RowToEvent {
   }
 
   /**
-   * Returns the JSON of a row's event; the row is a JSON object by column name. Properties get
-   * their original names, with the values of companion columns and of `_more`. A column that the
-   * table does not have becomes a property. `distinct_id` is the id that the event was sent with,
-   * so that the result does not depend on later merges of ids.
+   * Returns the JSON of a row's event; the row is the JSON of an object by column name. Properties
+   * get their original names, with the values of companion columns and of `_more`. A column that
+   * the table does not have becomes a property of its own name. `distinct_id` is the id that the
+   * event was sent with, so that the result does not depend on later merges of ids.
    */
   convert(row: string): string {
     const values = (LONG_NUMBER.test(row) ? parseLossless(row) : JSON.parse(row)) as Readonly<Record<string, unknown>>
@@ -65,7 +65,7 @@ export class RowToEvent {
     return recordJson({ event: event ?? '', properties: Object.fromEntries(properties) })
   }
 
-  /** A companion has the characters of a text or the JSON of another value, by its owner's type. */
+  /** A companion holds a text or the JSON of another value, depending on its owner's type. */
   #companionValue(column: Column, value: unknown): unknown {
     if (typeof value !== 'string') return value
     const parsed = parseJson(value)

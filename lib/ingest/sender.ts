@@ -7,7 +7,7 @@ import { VERSION } from '../core/version.ts'
 import { type Endpoint, type OutgoingRecord, requestBody } from './endpoints.ts'
 import type { IngestResponse } from './response.ts'
 
-/** Credentials for imports. Without them the client uses the project token. */
+/** Credentials for imports. Without them, the client uses the project token. */
 export type ImportCredentials =
   | { readonly kind: 'service-account'; readonly user: string; readonly secret: string; readonly projectId: string }
   | { readonly kind: 'project-secret'; readonly secret: string }
@@ -28,10 +28,7 @@ const RESPONSE_BYTES_MAX = 16 * 1024 * 1024
 
 const compress = promisify(gzip)
 
-/**
- * Level 2 is fast, and nearly as small as the default. Each block of output costs a turn of the
- * event loop, so blocks are large.
- */
+/** Fast, and nearly as small as the default. Large blocks need few turns of the event loop. */
 const COMPRESSION = { level: 2, chunkSize: 256 * 1024 }
 
 /** Posts records to Mixpanel, once. delivery.ts interprets the response and repeats requests. */

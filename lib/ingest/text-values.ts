@@ -14,12 +14,12 @@ export function valueJson(text: string): string {
   return JSON.stringify(text)
 }
 
-/** Columns with ids. Their values are always texts, even if they look like numbers. */
+/** Columns of a CSV file with ids. Their values are always texts, even if they look like numbers. */
 const TEXT_COLUMNS = new Set(['distinct_id', '$insert_id', '$user_id', '$device_id'])
 
 /**
- * Returns the JSON of an event from a CSV row. The column `event` is its name, the others are its
- * properties. A property whose cell is empty is left out.
+ * Returns the JSON of an event from a row of a CSV file. The column `event` is its name, the others
+ * are its properties. An empty cell means that the event does not have the property.
  */
 export function csvEvent(row: Readonly<Record<string, string>>): string {
   const properties: string[] = []

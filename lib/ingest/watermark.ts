@@ -1,4 +1,4 @@
-/** Tracks how far numbers, from 0, are done without a gap, if they are done in any order. */
+/** Tracks up to which number, from 0, all numbers are done, if they are done in any order. */
 export class Watermark {
   #through = 0
   readonly #ahead = new Map<number, number>()

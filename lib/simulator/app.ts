@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-
-import { type FaultQueue, faultsSchema } from './faults/faults.ts'
+import { faultsSchema } from './faults/fault-schema.ts'
+import type { FaultQueue } from './faults/faults.ts'
 import { faultReply } from './http/fault-reply.ts'
 import {
   familyOf,
@@ -13,14 +13,18 @@ import {
 } from './http/reply.ts'
 import type { RequestLog } from './http/request-log.ts'
 import { delay, resetConnection, writeReply } from './http/write-reply.ts'
-import { annotationRoutes, oldAnnotationsRoute } from './routes/annotations-route.ts'
-import { lexiconRoute, meRoute } from './routes/app-route.ts'
+import { annotationRoutes } from './routes/annotations-route.ts'
 import { cohortsRoute } from './routes/cohorts-route.ts'
-import { eventsRoute, namesRoute, segmentationRoute } from './routes/counts-route.ts'
-import { engagePropertiesRoute, engageRoute } from './routes/engage-route.ts'
+import { eventsRoute, segmentationRoute } from './routes/counts-route.ts'
+import { engagePropertiesRoute } from './routes/engage-properties-route.ts'
+import { engageRoute } from './routes/engage-route.ts'
 import { exportRoute } from './routes/export-route.ts'
 import { funnelListRoute, funnelsRoute } from './routes/funnels-route.ts'
 import { importRoute } from './routes/import-route.ts'
+import { lexiconRoute } from './routes/lexicon-route.ts'
+import { meRoute } from './routes/me-route.ts'
+import { namesRoute } from './routes/names-route.ts'
+import { oldAnnotationsRoute } from './routes/old-annotations-route.ts'
 import { profileWriteRoute } from './routes/profile-write-route.ts'
 import { limitCounts, type Project } from './routes/project.ts'
 import { revenueRoute } from './routes/revenue-route.ts'
@@ -31,7 +35,7 @@ const QUERY_METHODS = ['GET', 'POST']
 
 const ANNOTATIONS = '/api/app/projects/:project/annotations'
 
-/** Combines routes, faults and log into one application. A trailing slash in a path is ignored. */
+/** Combines routes, faults and log into one HTTP application. */
 export function simulatorApp(project: Project, faults: FaultQueue, log: RequestLog): Hono<SimulatorEnvironment> {
   const app = new Hono<SimulatorEnvironment>({ strict: false })
   const answer = (route: Route) => async (context: SimulatorContext) => writeReply(context, await route(context))
@@ -78,7 +82,9 @@ export function simulatorApp(project: Project, faults: FaultQueue, log: RequestL
   app.patch(`${ANNOTATIONS}/:id`, answer(annotations.change))
   app.delete(`${ANNOTATIONS}/:id`, answer(annotations.remove))
   app.get('/api/app/projects/:project/schemas/:type?', answer(lexiconRoute(project)))
-  app.on('GET', bothPaths('/events/names'), answer(namesRoute(project)))
+  const names = answer(namesRoute(project))
+  app.get('/api/query/events/names', names)
+  app.get('/api/2.0/events/names', names)
 
   const notFound: Route = (context) => jsonReply(404, { request: requestTarget(context), error: 'Not Found' })
   app.notFound(answer(notFound))

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import { simulatorApp } from './app.ts'
 import { type Fault, FaultQueue } from './faults/faults.ts'
+import type { SimulatorCredentials } from './http/auth.ts'
 import { RateLimiter } from './http/rate-limits.ts'
 import { type RecordedRequest, RequestLog } from './http/request-log.ts'
 import { DEFAULT_CREDENTIALS, type SimulatorOptions } from './options.ts'
@@ -17,6 +18,7 @@ import { EngageSessions } from './stores/engage-sessions.ts'
 import { EventStore } from './stores/event-store.ts'
 import { FunnelStore } from './stores/funnel-store.ts'
 import { Identity } from './stores/identity.ts'
+import type { LexiconEntry } from './stores/lexicon.ts'
 import { readFileBytes, toLineBlocks, toLineBytes } from './stores/line-blocks.ts'
 import type { PlanFeature, PlanRefusal } from './stores/pricing-plan.ts'
 import { ProfileStore } from './stores/profile-store.ts'
@@ -30,47 +32,48 @@ export {
   isFailure,
   MixloadError,
 } from '../core/errors.ts'
-export type { Fault, FaultMatch } from './faults/faults.ts'
+export type { Fault, FaultEffect, FaultMatch, FaultScope } from './faults/faults.ts'
 export type { SimulatorCredentials } from './http/auth.ts'
 export type { RecordedRequest } from './http/request-log.ts'
 export { DEFAULT_CREDENTIALS, type SimulatorOptions } from './options.ts'
-export type { LexiconEntry } from './routes/project.ts'
 export type { Annotation, AnnotationInput, AnnotationStore, AnnotationTag } from './stores/annotation-store.ts'
 export type { Cohort, CohortInput, CohortStore } from './stores/cohort-store.ts'
 export type { EngageQueryOptions } from './stores/engage-sessions.ts'
 export type { Funnel, FunnelInput, FunnelStep, FunnelStore, StepFigures } from './stores/funnel-store.ts'
 export type { IdStore } from './stores/id-store.ts'
 export type { IdentityMode } from './stores/identity.ts'
+export type { LexiconEntry } from './stores/lexicon.ts'
 export { PLAN_FEATURES, type PlanFeature, type PlanRefusal, type PricingPlan } from './stores/pricing-plan.ts'
 export { applyOperation, PROFILE_OPERATIONS, type ProfileOperation } from './stores/profile-operations.ts'
 export type { ProfileProperties, ProfileStore } from './stores/profile-store.ts'
 export type { RevenueFigures, RevenueStore } from './stores/revenue-store.ts'
 
-/** What a test can read and change directly. Changes apply to the next response. */
-type Exposed =
-  | 'credentials'
-  | 'profiles'
-  | 'groupProfiles'
-  | 'cohorts'
-  | 'annotations'
-  | 'funnels'
-  | 'lexicon'
-  | 'revenue'
-
 /** A local Mixpanel project with an HTTP API. */
-export interface Simulator extends AsyncDisposable, Pick<Project, Exposed> {
+export interface Simulator extends AsyncDisposable {
   /** The URL to use instead of all of Mixpanel's hosts, without a trailing slash. */
   readonly url: string
+  readonly credentials: SimulatorCredentials
   /** The latest requests, oldest first. */
   readonly requests: readonly RecordedRequest[]
   /** Sets a fault for the next matching requests. */
   fault(fault: Fault): void
   clearFaults(): void
-  /** Stores events, as lines or objects, and returns how many were valid. */
+  /** Stores events, given as lines or objects, and returns how many were stored. */
   ingest(lines: Iterable<string | object> | AsyncIterable<string | object>): Promise<number>
   eventCount(): number
   /** The number of lines of `data` and {@link ingest} that are not valid events. */
   rejectedCount(): number
+  /** The user profiles. Changes apply to the next response. */
+  readonly profiles: ProfileStore
+  /** Returns the profiles of a group key, by its `data_group_id`. */
+  groupProfiles(dataGroupId: string): ProfileStore
+  readonly cohorts: CohortStore
+  readonly annotations: AnnotationStore
+  readonly funnels: FunnelStore
+  /** The Lexicon. Changes apply to the next response. */
+  readonly lexicon: LexiconEntry[]
+  /** Days with fixed revenue. Other days are computed from the profiles' `$transactions`. */
+  readonly revenue: RevenueStore
   /** Ends every Engage session: the next page of each is rejected. */
   forgetSessions(): void
   /** Removes a feature from the plan; with undefined, adds it again. */
@@ -85,7 +88,7 @@ const SESSION_SECONDS = 3600
 /** The limit of concurrent query requests. */
 const CONCURRENT_QUERIES = 5
 
-/** Event filters are part of the URL, for which Node's default of 16 KB is too small. */
+/** Event filters and expressions can make the URL longer than Node's default of 16 KB. */
 const HEADER_BYTES_MAX = 256 * 1024
 
 /** Starts a simulator. Resolves when its data is loaded. */

@@ -30,7 +30,7 @@ export interface SimulatorOptions {
   readonly port?: number | undefined
   /** Default: 127.0.0.1. */
   readonly host?: string | undefined
-  /** Where events are stored. Default: a temporary directory, deleted with the simulator. */
+  /** Where events are stored. Default: a temporary directory, which is deleted on close. */
   readonly dataDirectory?: string | undefined
   /** NDJSON files of events, plain or `.gz`. Their times are UTC, even for a legacy project. */
   readonly data?: readonly string[] | undefined
@@ -42,12 +42,15 @@ export interface SimulatorOptions {
   readonly cohorts?: readonly string[] | undefined
   /** NDJSON files of annotations: one `AnnotationInput` per line. */
   readonly annotations?: readonly string[] | undefined
-  /** How the app API writes dates: with the project's offset, as observed, or without it. */
+  /** Dates of annotations: with the project's offset, as observed, or as documented. */
   readonly annotationDates?: 'offset' | 'plain' | undefined
   /** NDJSON files of funnels: one `FunnelInput` per line. */
   readonly funnels?: readonly string[] | undefined
   readonly engage?: EngageQueryOptions | undefined
-  /** How ids are merged: by identity events, the default, or by `$device_id` and `$user_id`. */
+  /**
+   * How ids are merged: `original`, by the events `$identify`, `$create_alias` and `$merge`, or
+   * `simplified`, by `$device_id` and `$user_id`. Default: `original`.
+   */
   readonly identity?: IdentityMode | undefined
   /** How long exports still have the old id after a merge, in seconds. Default: 0. */
   readonly rekeySeconds?: number | undefined

@@ -125,7 +125,7 @@ describe('a redirect', () => {
       refusal('302 Found', '', { location: `${stranger.url}/api/2.0/export?${query}` }),
     )
     const ran = await backfill(place, server.url)
-    expect(ran).toMatchObject({ code: 1, stdout: expect.stringContaining(`go on at ${stranger.url}. Credentials`) })
+    expect(ran).toMatchObject({ code: 1, stdout: expect.stringContaining(`to ${stranger.url}. Credentials`) })
     expect(stranger.asked).toEqual([])
     expect(server.asked).toHaveLength(1)
     await expectNothing(place)

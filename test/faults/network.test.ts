@@ -221,7 +221,7 @@ describe('an answer that only the end of the connection ends', () => {
     expect(await pipeline.run({ url: server.url, slices: [sliceAt(0)] })).toMatchObject({ rows: PER_DAY, requests: 4 })
     expect(pipeline.events).toContainEqual({
       kind: 'warning',
-      message: expect.stringContaining('nothing tells whether'),
+      message: expect.stringContaining('does not say where it ends'),
     })
   })
 

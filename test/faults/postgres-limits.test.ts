@@ -117,7 +117,7 @@ describe('max_connections of a Postgres server used up', () => {
     await others[Symbol.asyncDispose]()
     await run
     await loads.expectDays(DAYS)
-    expect(loads.pipeline.events[0]).toMatchObject({ kind: 'retry', error: { cause: { code: '53300' } } })
+    expect(loads.pipeline.events[0]).toMatchObject({ kind: 'retry', error: { cause: { cause: { code: '53300' } } } })
   })
 
   it('for good ends the run, which says so; the next one goes on', async () => {
@@ -126,7 +126,7 @@ describe('max_connections of a Postgres server used up', () => {
     {
       await using _ = await takeAll(loads)
       const failure = await expectFailure(loads.run(FEW_RETRIES, { from: 2 }), 'DESTINATION_UNAVAILABLE')
-      expect(failure.message).toMatch(/^Cannot connect to .*: .*connection.* max_connections/)
+      expect(failure.message).toMatch(/^Cannot open .*: .*connection.* max_connections/)
     }
     await loads.expectToHeal(2)
   })

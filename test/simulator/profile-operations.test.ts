@@ -102,10 +102,10 @@ describe('any profile', () => {
         (amounts) => {
           const profiles = new ProfileStore()
           profiles.set('ann', '{"n":0}')
-          const operandStore = new ProfileStore()
+          const other = new ProfileStore()
           for (const amount of amounts) {
-            operandStore.set('amount', `{"n":${amount}}`)
-            operandStore.update('amount', (operand) => {
+            other.set('amount', `{"n":${amount}}`)
+            other.update('amount', (operand) => {
               profiles.update('ann', (properties) => applyOperation(properties, '$add', operand))
               return operand
             })

@@ -1,96 +1,80 @@
-import { z } from 'zod'
-import { parseJson } from '../../core/json.ts'
 import { dayNumber } from '../stores/clock.ts'
 
-const count = z.int().min(0)
-const status = z.int().min(200).max(599)
-
-const matchSchema = z.strictObject({
+/** Which requests a fault applies to. A request must meet every condition that is given. */
+export interface FaultMatch {
   /** The start of the path, such as `/api/2.0/export`. */
-  path: z.string().optional(),
+  readonly path?: string | undefined
   /** The whole path. `/api/2.0/engage`, for example, is also the start of other paths. */
-  exactPath: z.string().optional(),
+  readonly exactPath?: string | undefined
   /** Parameters of the query or the form, such as `{ page: '2' }`. */
-  parameters: z.record(z.string(), z.string()).optional(),
+  readonly parameters?: Readonly<Record<string, string>> | undefined
   /** The request's `from_date`. */
-  fromDate: z.string().optional(),
+  readonly fromDate?: string | undefined
   /** The request's `to_date`. */
-  toDate: z.string().optional(),
+  readonly toDate?: string | undefined
   /** A name in the request's event filter. */
-  event: z.string().optional(),
+  readonly event?: string | undefined
   /** Only requests without an event filter. */
-  unfiltered: z.boolean().optional(),
+  readonly unfiltered?: boolean | undefined
   /** Only requests for at least this many days. */
-  minDays: count.optional(),
-})
-
-const scope = {
-  /** Default: every request. */
-  match: matchSchema.optional(),
-  /** How many requests it applies to. Infinity is allowed, in JSON as `"always"`. Default: 1. */
-  times: z.union([count, z.literal('always').transform(() => Number.POSITIVE_INFINITY)]).optional(),
-  /** How many matching requests it skips first. */
-  skip: count.optional(),
+  readonly minDays?: number | undefined
 }
 
-function fault<Kind extends string, Shape extends z.ZodRawShape>(kind: Kind, shape: Shape) {
-  return z.strictObject({ ...scope, kind: z.literal(kind), ...shape })
+/** When a fault applies. */
+export interface FaultScope {
+  /** Default: every request. */
+  readonly match?: FaultMatch | undefined
+  /** How many requests it applies to; Infinity is allowed. Default: 1. */
+  readonly times?: number | undefined
+  /** How many matching requests it skips first. */
+  readonly skip?: number | undefined
 }
 
 /** What goes wrong. Byte positions are positions in the body, from 0. */
-const faultSchema = z.discriminatedUnion('kind', [
-  /** The connection ends after this many bytes of the body as sent, compressed or not. */
-  fault('cut', { atByte: count }),
+export type FaultEffect =
+  /** The connection ends after this many bytes of the body as sent, possibly compressed. */
+  | { readonly kind: 'cut'; readonly atByte: number }
   /** The body ends after this many uncompressed bytes, as if it were complete. */
-  fault('cut-clean', { atByte: count }),
+  | { readonly kind: 'cut-clean'; readonly atByte: number }
   /** The text is the last line of a 200, after this many lines or after all of them. */
-  fault('terminated-early', {
-    text: z.enum(['terminated early', 'export terminated early']).optional(),
-    afterLines: count.optional(),
-  }),
+  | {
+      readonly kind: 'terminated-early'
+      readonly text?: 'terminated early' | 'export terminated early' | undefined
+      readonly afterLines?: number | undefined
+    }
   /** The start of an error object, without a line end, is the last line of a 200. */
-  fault('error-json', { text: z.string().optional(), afterLines: count.optional() }),
+  | { readonly kind: 'error-json'; readonly afterLines?: number | undefined; readonly text?: string | undefined }
   /** 429, regardless of the limits. `retryAfter` is in seconds. */
-  fault('rate-limit', { retryAfter: count.optional() }),
+  | { readonly kind: 'rate-limit'; readonly retryAfter?: number | undefined }
   /** 400 `Timeout Error.`, which Mixpanel sends if a scan takes too long. */
-  fault('timeout', {}),
-  fault('status', { status, body: z.string().optional() }),
+  | { readonly kind: 'timeout' }
+  | { readonly kind: 'status'; readonly status: number; readonly body?: string | undefined }
   /** 402. */
-  fault('payment', {}),
+  | { readonly kind: 'payment' }
   /** Nothing is sent for this long, not even headers. */
-  fault('slow-first-byte', { ms: count }),
+  | { readonly kind: 'slow-first-byte'; readonly ms: number }
   /** A pause in the middle of the body as sent. */
-  fault('stall', { atByte: count, ms: count }),
+  | { readonly kind: 'stall'; readonly atByte: number; readonly ms: number }
   /** The connection is reset before any byte is sent. */
-  fault('reset', {}),
+  | { readonly kind: 'reset' }
   /** The Engage session has ended: this page and all later pages are rejected. */
-  fault('session-lost', {}),
+  | { readonly kind: 'session-lost' }
   /** An Engage page starts with this many profiles of the page before, in addition to its own. */
-  fault('repeat', { count }),
+  | { readonly kind: 'repeat'; readonly count: number }
   /** This many profiles of an Engage page are deleted just before the page is sent. */
-  fault('vanish', { count }),
-  /** Another body. */
-  fault('body', {
-    body: z.union([z.string(), z.instanceof(Buffer)]),
-    status: status.optional(),
-    contentType: z.string().optional(),
-    gzip: z.boolean().optional(),
-    /** Whether `Content-Encoding: gzip` is sent. Default: if `gzip` is true. */
-    keepEncodingHeader: z.boolean().optional(),
-  }),
-])
-
-/** Which requests a fault applies to. A request must meet every condition that is given. */
-export type FaultMatch = z.output<typeof matchSchema>
+  | { readonly kind: 'vanish'; readonly count: number }
+  /** Another body. `keepEncodingHeader` (default: `gzip`) sends `Content-Encoding: gzip`. */
+  | {
+      readonly kind: 'body'
+      readonly body: string | Buffer
+      readonly status?: number | undefined
+      readonly contentType?: string | undefined
+      readonly gzip?: boolean | undefined
+      readonly keepEncodingHeader?: boolean | undefined
+    }
 
 /** A failure that the simulator produces. */
-export type Fault = z.output<typeof faultSchema>
-
-/** The body of `POST /_simulator/faults`: one fault or a list. */
-export const faultsSchema: z.ZodType<Fault[]> = z.union([
-  z.array(faultSchema),
-  faultSchema.transform((fault) => [fault]),
-])
+export type Fault = FaultScope & FaultEffect
 
 /** The parts of a request that {@link FaultMatch} can refer to. */
 export interface MatchableRequest {
@@ -105,7 +89,7 @@ interface ActiveFault {
   times: number
 }
 
-/** The faults in the order in which they were set. The first that matches applies to a request. */
+/** The faults, in order. Only the first that matches applies to a request. */
 export class FaultQueue {
   #active: ActiveFault[] = []
 
@@ -121,7 +105,10 @@ export class FaultQueue {
   take(request: MatchableRequest): Fault | undefined {
     for (const active of this.#active) {
       if (active.times <= 0 || !matches(active.fault.match ?? {}, request)) continue
-      if (active.skip-- > 0) continue
+      if (active.skip > 0) {
+        active.skip--
+        continue
+      }
       active.times--
       return active.fault
     }
@@ -136,10 +123,19 @@ function matches(match: FaultMatch, { path, query }: MatchableRequest): boolean 
   if (match.fromDate !== undefined && query.from_date !== match.fromDate) return false
   if (match.toDate !== undefined && query.to_date !== match.toDate) return false
   if (match.unfiltered === true && query.event !== undefined) return false
-  // The route rejects an event filter that is not a JSON list.
-  const names: unknown = parseJson(query.event ?? '[]')
-  if (match.event !== undefined && !(Array.isArray(names) && names.includes(match.event))) return false
+  if (match.event !== undefined && !filterNames(query.event).includes(match.event)) return false
   return match.minDays === undefined || daysOf(query) >= match.minDays
+}
+
+/** Returns the names in an event filter, which is a JSON list. */
+function filterNames(filter: string | undefined): readonly unknown[] {
+  try {
+    const names: unknown = JSON.parse(filter ?? '[]')
+    return Array.isArray(names) ? names : []
+  } catch {
+    // The route rejects an invalid filter.
+    return []
+  }
 }
 
 function daysOf(query: MatchableRequest['query']): number {

@@ -29,9 +29,7 @@ export function mayRead(caller: Caller, projectId: string | undefined, credentia
   return caller === 'secret' && (projectId === undefined || projectId === credentials.projectId)
 }
 
-/**
- * Mixpanel accepts `user:password` both in Base64 and as plain text. The password may be missing.
- */
+/** Mixpanel accepts `user:password` in Base64 and as plain text; `user` has no password. */
 function basicPairs(authorization: string | undefined): { user: string; password: string }[] {
   const value = /^Basic\s+(.*)$/i.exec(authorization ?? '')?.[1]?.trim()
   if (value === undefined || value === '') return []

@@ -5,7 +5,7 @@ import { queryError, type RateLimitCounts, type Reply, rateLimited, type Simulat
 
 const NEWLINE = 0x0a
 
-/** Returns the response that a fault sends instead of the route's; undefined if it changes that. */
+/** Returns the response of a fault; undefined if the fault changes the route's response. */
 export function faultReply(context: SimulatorContext, fault: Fault, counts: RateLimitCounts): Reply | undefined {
   switch (fault.kind) {
     case 'rate-limit':

@@ -1,5 +1,5 @@
 import type { PlanFeature, PlanRefusal, PricingPlan } from '../stores/pricing-plan.ts'
-import { errorReply, familyOf, type Reply, type SimulatorContext } from './reply.ts'
+import { familyOf, jsonReply, type Reply, requestTarget, type SimulatorContext, textReply } from './reply.ts'
 
 /** Features that are also missing if another one is. */
 const PART_OF: Readonly<Partial<Record<PlanFeature, PlanFeature>>> = {
@@ -23,8 +23,12 @@ export function paymentRequired(context: SimulatorContext): Reply {
 }
 
 function refusalReply(context: SimulatorContext, refusal: PlanRefusal): Reply {
-  if (typeof refusal !== 'number') return errorReply(context, refusal.status, refusal.error)
-  return errorReply(context, refusal, textOf(refusal, familyOf(context.req.path) === 'export'))
+  const family = familyOf(context.req.path)
+  const status = typeof refusal === 'number' ? refusal : refusal.status
+  const error = typeof refusal === 'number' ? textOf(refusal, family === 'export') : refusal.error
+  if (family === 'export') return textReply(status, error)
+  if (family === 'app') return jsonReply(status, { status: 'error', error })
+  return jsonReply(status, { request: requestTarget(context), error })
 }
 
 /** The texts of 402 were observed; those of 403 and 404 are guesses. */

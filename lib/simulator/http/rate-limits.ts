@@ -8,7 +8,7 @@ export interface RateLimits {
   readonly concurrent: number
 }
 
-/** A request that exceeds a limit. The counts, which Mixpanel prints, include the request. */
+/** A request that exceeds a limit, with the counts that Mixpanel prints. */
 export interface LimitExceeded {
   readonly running: number
   readonly inLastHour: number
@@ -16,7 +16,7 @@ export interface LimitExceeded {
   readonly retryAfter: number
 }
 
-/** Limits the requests of one API family, in rolling windows. Rejected requests do not count. */
+/** Limits the requests of an API family. Windows are rolling; rejected requests do not count. */
 export class RateLimiter {
   readonly limits: RateLimits
   /** When the requests started that still count, oldest first. */
@@ -27,10 +27,11 @@ export class RateLimiter {
     this.limits = limits
   }
 
-  /** Starts a request, which needs one {@link end}, or returns which limit it exceeds. */
+  /** Starts a request, to be followed by {@link end}, or returns which limit it exceeds. */
   start(now: number): LimitExceeded | undefined {
     const { perHour, perSecond, concurrent } = this.limits
-    // Without an hourly limit, only the last second of perhaps very many requests matters.
+    // Without an hourly limit there may be very many requests, of which only the last second
+    // matters.
     const windowStart = now - (perHour > 0 ? HOUR_MS : SECOND_MS)
     const first = this.#starts.findIndex((at) => at > windowStart)
     const starts = first < 0 ? [] : this.#starts.slice(first)

@@ -17,20 +17,6 @@ export interface SimulatorEnvironment {
 /** The context that a route gets. */
 export type SimulatorContext = Context<SimulatorEnvironment>
 
-/** Returns the response to a request. */
-export type Route = (context: SimulatorContext) => Reply | Promise<Reply>
-
-/** A request that the query or the app family answers with an error body. */
-export class RouteError extends Error {
-  override readonly name = 'RouteError'
-  readonly status: number
-
-  constructor(error: string, status = 400) {
-    super(error)
-    this.status = status
-  }
-}
-
 /** A response before faults, compression and sending. */
 export interface Reply {
   readonly status: number
@@ -39,6 +25,9 @@ export interface Reply {
   /** Whether the body may be compressed. Mixpanel compresses exports only. */
   readonly mayCompress?: boolean
 }
+
+/** Answers a request. */
+export type Route = (context: SimulatorContext) => Reply | Promise<Reply>
 
 /** Returns a plain text response. */
 export function textReply(status: number, body: string): Reply {
@@ -55,17 +44,12 @@ export function queryError(context: SimulatorContext, status: number, error: str
   return jsonReply(status, { request: requestTarget(context), error })
 }
 
-/** Returns an error in the form of the request's family. */
-export function errorReply(context: SimulatorContext, status: number, error: string): Reply {
-  const family = familyOf(context.req.path)
-  if (family === 'export') return textReply(status, error)
-  return family === 'app' ? jsonReply(status, { error, status: 'error' }) : queryError(context, status, error)
-}
-
 /** Returns path and query as they were sent. */
 export function requestTarget(context: SimulatorContext): string {
   return context.env.incoming.url ?? context.req.path
 }
+
+export const NOT_AUTHENTICATED = 'Unable to authenticate request'
 
 /** The API families. Each has its own form of errors. */
 export type Family = 'export' | 'query' | 'import' | 'app'
@@ -77,18 +61,18 @@ export function familyOf(path: string): Family {
   return /^\/(?:import|track|engage|groups)\b/.test(path) ? 'import' : 'query'
 }
 
-/** The numbers that Mixpanel prints in a 429 of the query family. */
-export interface RateLimitCounts extends Pick<LimitExceeded, 'running' | 'inLastHour'> {
-  readonly projectId: string
-  readonly concurrent: number
-  readonly perHour: number
-}
-
 /** Returns a 429 in the form of the request's family. */
 export function rateLimited(context: SimulatorContext, counts: RateLimitCounts, retryAfter: number | undefined): Reply {
   const reply = rateLimitReply(context, counts)
   if (retryAfter === undefined) return reply
   return { ...reply, headers: { ...reply.headers, 'Retry-After': String(retryAfter) } }
+}
+
+/** The numbers that Mixpanel prints in a 429 of the query family. */
+export interface RateLimitCounts extends Pick<LimitExceeded, 'running' | 'inLastHour'> {
+  readonly projectId: string
+  readonly concurrent: number
+  readonly perHour: number
 }
 
 function rateLimitReply(context: SimulatorContext, counts: RateLimitCounts): Reply {

@@ -14,7 +14,7 @@ export interface RecordedRequest {
 /** When the log is full, its older half is removed. */
 const ENTRIES_MAX = 10_000
 
-/** The latest requests. `entries` is always the same array, so that a test can keep it. */
+/** The latest requests. `entries` is always the same array. */
 export class RequestLog {
   readonly entries: RecordedRequest[] = []
   #listeners: ((request: RecordedRequest) => void)[] = []

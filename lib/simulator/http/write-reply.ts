@@ -15,7 +15,7 @@ const GZIP_CHUNK_BYTES = 128 * 1024
 
 /**
  * Sends a response: first faults of the body, then compression, then faults of the connection. It
- * uses Node's own response, because only there a body can stop at a given byte.
+ * writes to Node's own response, because only there a body can stop at a given byte.
  */
 export async function writeReply(context: SimulatorContext, reply: Reply): Promise<Response> {
   const { incoming, outgoing } = context.env
@@ -49,9 +49,16 @@ export function resetConnection(context: SimulatorContext): Response {
 /** Waits, until the client disconnects at the latest. */
 export async function delay(context: SimulatorContext, ms: number): Promise<void> {
   const disconnected = new AbortController()
-  context.env.outgoing.once('close', () => disconnected.abort())
-  // The response to a disconnected client is handled in writeReply.
-  await sleep(ms, undefined, { signal: disconnected.signal }).catch(() => {})
+  const abort = () => disconnected.abort()
+  context.env.outgoing.once('close', abort)
+  try {
+    await sleep(ms, undefined, { signal: disconnected.signal })
+  } catch (error) {
+    // The response to a disconnected client is handled in writeReply.
+    if (!disconnected.signal.aborted) throw error
+  } finally {
+    context.env.outgoing.off('close', abort)
+  }
 }
 
 function acceptsGzip(context: SimulatorContext): boolean {

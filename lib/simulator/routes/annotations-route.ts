@@ -1,10 +1,15 @@
 import { DateTime } from 'luxon'
 import { z } from 'zod'
-import { type Route, RouteError, type SimulatorContext } from '../http/reply.ts'
+import type { Route, SimulatorContext } from '../http/reply.ts'
 import { type Annotation, annotationDate } from '../stores/annotation-store.ts'
 import { type AppResult, appRoute } from './app-route.ts'
 import type { Project } from './project.ts'
-import { queryRoute } from './query-route.ts'
+import { RouteError } from './route-error.ts'
+
+/** The routes of annotations in the app API. */
+export type AnnotationRoutes = Readonly<
+  Record<'list' | 'create' | 'read' | 'change' | 'remove' | 'listTags' | 'createTag', Route>
+>
 
 const tagIds = z.array(z.int()).optional()
 const newAnnotation = z.object({ date: z.string(), description: z.string(), tags: tagIds })
@@ -12,7 +17,7 @@ const changedAnnotation = z.object({ description: z.string().optional(), tags: t
 const newTag = z.object({ name: z.string().min(1) })
 
 /** `/api/app/projects/{id}/annotations` and the paths below. */
-export function annotationRoutes(project: Project) {
+export function annotationRoutes(project: Project): AnnotationRoutes {
   const { annotations } = project
   const toJson = (annotation: Annotation) => annotationJson(annotation, project)
   const route = (answer: (context: SimulatorContext) => AppResult | Promise<AppResult>) =>
@@ -37,10 +42,11 @@ export function annotationRoutes(project: Project) {
   return {
     list: route((context) => {
       // Only the documented parameters filter; `from_date` and `to_date` are ignored.
-      const { fromDate, toDate, tags } = context.req.query()
+      const { fromDate = '', toDate = '9999-12-31', tags } = context.req.query()
       const tagIds = tags?.split(',').map(Number)
       const results = annotations
-        .between(fromDate, toDate)
+        .all()
+        .filter(({ date }) => date.slice(0, 10) >= fromDate && date.slice(0, 10) <= toDate)
         .filter((annotation) => tagIds === undefined || annotation.tags.some(({ id }) => tagIds.includes(id)))
       return { results: results.map(toJson) }
     }),
@@ -73,17 +79,7 @@ export function annotationRoutes(project: Project) {
   }
 }
 
-/** `GET /api/2.0/annotations`, the old endpoint. It accepts a project secret, and has no tags. */
-export function oldAnnotationsRoute(project: Project): Route {
-  const project_id = Number(project.credentials.projectId)
-  return queryRoute(project, 'old_annotations', ({ from_date, to_date }) => ({
-    annotations: project.annotations
-      .between(from_date, to_date)
-      .map(({ id, date, description }) => ({ id, project_id, date, description })),
-  }))
-}
-
-/** As in recorded responses: an empty list of tags is left out. */
+/** As in recorded responses: the date has an offset, and empty `tags` are left out. */
 function annotationJson({ id, date, description, tags }: Annotation, project: Project) {
   return {
     id,

@@ -1,6 +1,5 @@
-import { DateTime } from 'luxon'
-import { type Route, RouteError } from '../http/reply.ts'
-import { MS_PER_DAY } from '../stores/clock.ts'
+import type { Route } from '../http/reply.ts'
+import { dayNumber, dayText, MS_PER_DAY } from '../stores/clock.ts'
 import { COUNT_TYPES, type CountQuery, countEvents } from '../stores/event-counts.ts'
 import { type DayBucket, dayBuckets } from './day-buckets.ts'
 import type { Project } from './project.ts'
@@ -12,16 +11,24 @@ import {
   queryRoute,
   whereParameter,
 } from './query-route.ts'
+import { RouteError } from './route-error.ts'
 
 const INTERVAL_MAX = 3660
 
-/** Units below a day: how many characters of `yyyy-mm-dd hh:mm:ss` name them, and the end. */
-const SHORT_UNITS: Readonly<Record<string, { ms: number; length: number; suffix: string }>> = {
+interface ShortUnit {
+  readonly ms: number
+  /** How many characters of `yyyy-mm-dd hh:mm:ss` name the unit, and how its name continues. */
+  readonly length: number
+  readonly suffix: string
+}
+
+/** Units shorter than a day. */
+const SHORT_UNITS: Readonly<Record<string, ShortUnit>> = {
   hour: { ms: 3_600_000, length: 13, suffix: ':00:00' },
   minute: { ms: 60_000, length: 16, suffix: ':00' },
 }
 
-/** `GET /api/query/segmentation`: how often an event happened. `on` is not simulated. */
+/** `GET /api/query/segmentation`: counts of one event. `on` is not simulated. */
 export function segmentationRoute(project: Project): Route {
   return queryRoute(project, 'counts', async (parameters) => {
     if (parameters.event === undefined) throw new RouteError('Missing required parameter: event')
@@ -29,7 +36,7 @@ export function segmentationRoute(project: Project): Route {
   })
 }
 
-/** `GET /api/query/events`: the same for a list of events, or for the last units. */
+/** `GET /api/query/events`: counts of several events, possibly for the last units. */
 export function eventsRoute(project: Project): Route {
   return queryRoute(project, 'counts', async (parameters) => {
     const names = listParameter(parameters, 'event')
@@ -97,21 +104,9 @@ function daysIn({ firstDay, lastDay }: DayBucket): number[] {
 /** Returns the days of the last units, including the current one. */
 function lastDays(unit: string | undefined, count: number, today: number): { firstDay: number; lastDay: number } {
   if (unit === 'week') return { firstDay: today - 7 * count + 1, lastDay: today }
-  if (unit === 'month') {
-    const start = DateTime.fromMillis(today * MS_PER_DAY, { zone: 'utc' }).startOf('month')
-    return { firstDay: start.minus({ months: count - 1 }).toMillis() / MS_PER_DAY, lastDay: today }
-  }
-  return { firstDay: today - (unit === undefined || unit === 'day' ? count - 1 : 0), lastDay: today }
-}
-
-/** The number of names if the request does not set a limit. */
-const NAMES_DEFAULT = 255
-
-/** `GET /api/query/events/names`: the names of the stored events, most frequent first. */
-export function namesRoute(project: Project): Route {
-  return queryRoute(project, 'counts', (parameters) => {
-    const limit = countParameter(parameters, 'limit', 0, Number.MAX_SAFE_INTEGER) ?? NAMES_DEFAULT
-    const names = [...project.store.names].sort(([, a], [, b]) => b - a).map(([name]) => name)
-    return names.slice(0, limit)
-  })
+  if (unit !== 'month')
+    return { firstDay: today - (unit === undefined || unit === 'day' ? count - 1 : 0), lastDay: today }
+  const [year = 0, month = 0] = dayText(today).split('-').map(Number)
+  const first = new Date(Date.UTC(year, month - count, 1)).toISOString().slice(0, 10)
+  return { firstDay: dayNumber(first) ?? today, lastDay: today }
 }

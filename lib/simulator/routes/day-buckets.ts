@@ -1,7 +1,6 @@
-import { DateTime } from 'luxon'
-import { RouteError } from '../http/reply.ts'
-import { dayText, MS_PER_DAY } from '../stores/clock.ts'
+import { dayNumber, dayText } from '../stores/clock.ts'
 import { countParameter, type Parameters } from './query-route.ts'
+import { RouteError } from './route-error.ts'
 
 /** Days that a response combines under the name of the first, both inclusive. */
 export interface DayBucket {
@@ -13,9 +12,13 @@ export interface DayBucket {
 /** The most days that an interval can have. */
 const INTERVAL_DAYS_MAX = 3660
 
+/** 1970-01-01 was a Thursday, and weeks start on Monday. */
+const MONDAY_SHIFT = 3
+
 /**
  * Returns the buckets of a range of days, by `unit` (`day`, `week` from Monday, `month`) or by
- * `interval` in days. A week or month that starts earlier is named after its own first day.
+ * `interval` in days. `unit` wins. A week or month that starts before the range is named after its
+ * own first day.
  */
 export function dayBuckets(parameters: Parameters, firstDay: number, lastDay: number): DayBucket[] {
   const { unit } = parameters
@@ -29,13 +32,28 @@ export function dayBuckets(parameters: Parameters, firstDay: number, lastDay: nu
   return buckets
 }
 
-/** Returns the first and last day of the bucket that has a day. An interval starts with it. */
+/** Returns the first and the last day of a day's bucket. An interval starts with the day. */
 function boundsOf(day: number, unit: string | undefined, interval: number): readonly [number, number] {
-  if (unit === undefined) return [day, day + interval - 1]
-  if (unit !== 'day' && unit !== 'week' && unit !== 'month') {
-    throw new RouteError('Error in unit: expected day, week or month')
+  switch (unit) {
+    case undefined:
+      return [day, day + interval - 1]
+    case 'day':
+      return [day, day]
+    case 'week': {
+      const monday = day - ((day + MONDAY_SHIFT) % 7)
+      return [monday, monday + 6]
+    }
+    case 'month': {
+      const first = dayNumber(`${dayText(day).slice(0, 7)}-01`) ?? day
+      return [first, firstOfNextMonth(first) - 1]
+    }
+    default:
+      throw new RouteError('Error in unit: expected day, week or month')
   }
-  const start = DateTime.fromMillis(day * MS_PER_DAY, { zone: 'utc' }).startOf(unit)
-  const next = start.plus({ [unit]: 1 })
-  return [start.toMillis() / MS_PER_DAY, next.toMillis() / MS_PER_DAY - 1]
+}
+
+function firstOfNextMonth(first: number): number {
+  // 31 days after the first of a month is early in the next month.
+  const inNext = first + 31
+  return dayNumber(`${dayText(inNext).slice(0, 7)}-01`) ?? inNext
 }

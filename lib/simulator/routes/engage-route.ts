@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { parseLossless } from '../../core/lossless-json.ts'
-import { type Route, RouteError } from '../http/reply.ts'
+import type { Route } from '../http/reply.ts'
 import type { EngageSession } from '../stores/engage-sessions.ts'
 import type { PlanFeature } from '../stores/pricing-plan.ts'
 import type { ProfileProperties, ProfileStore } from '../stores/profile-store.ts'
 import { seededRandom, shuffle } from '../stores/random-order.ts'
-import type { Where } from '../stores/where-value.ts'
+import type { Where } from '../stores/where.ts'
 import { isTrue } from '../stores/where-value.ts'
 import type { Project } from './project.ts'
 import {
@@ -17,6 +17,7 @@ import {
   queryRoute,
   whereParameter,
 } from './query-route.ts'
+import { RouteError } from './route-error.ts'
 
 const PAGE_MAX = 1_000_000_000
 
@@ -132,7 +133,7 @@ function includesAll({ filter_by_cohort, include_all_users }: Parameters): boole
   return isGiven(filter_by_cohort) && !/^(?:false|0)$/i.test(include_all_users ?? '')
 }
 
-/** Whether a profile matches an expression. `properties["…"]` and `user["…"]` are the same. */
+/** Whether a profile matches; `properties["…"]` and `user["…"]` are the same here. */
 function matches(where: Where, properties: ProfileProperties): boolean {
   return isTrue(where, { event: '', properties, user: properties })
 }
@@ -171,33 +172,7 @@ function pageReply({ id, pageSize, distinctIds }: EngageSession, page: number, p
   }
   const start = Buffer.from(`${JSON.stringify(envelope).slice(0, -1)},"results":[`)
   const results = lines.flatMap((line, index) => (index === 0 ? [line] : [COMMA, line]))
-  return bytesReply(Buffer.concat([start, ...results, END]))
+  return bytesReply(Buffer.concat([start, ...results, Buffer.from(']}')]))
 }
 
 const COMMA = Buffer.from(',')
-const END = Buffer.from(']}')
-
-const PROPERTIES_DEFAULT = 2000
-
-/** `GET /api/2.0/engage/properties`: how many profiles have each property, and its first type. */
-export function engagePropertiesRoute(project: Project): Route {
-  return queryRoute(project, 'engage', (parameters) => {
-    const limit = countParameter(parameters, 'limit', 0, Number.MAX_SAFE_INTEGER) ?? PROPERTIES_DEFAULT
-    const found = new Map<string, { count: number; readonly type: string }>()
-    for (const id of project.profiles.ids()) {
-      for (const [name, value] of Object.entries(project.profiles.get(id) ?? {})) {
-        const known = found.get(name)
-        if (known === undefined) found.set(name, { count: 1, type: typeOf(value) })
-        else known.count++
-      }
-    }
-    const mostFrequent = [...found].sort(([, a], [, b]) => b.count - a.count).slice(0, limit)
-    return { status: 'ok', results: Object.fromEntries(mostFrequent) }
-  })
-}
-
-function typeOf(value: unknown): string {
-  if (Array.isArray(value)) return 'list'
-  if (typeof value === 'string') return /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}/.test(value) ? 'datetime' : 'string'
-  return value === null ? 'string' : typeof value
-}

@@ -1,11 +1,14 @@
 import { z } from 'zod'
-import { type Route, RouteError } from '../http/reply.ts'
+import { callerOf, mayRead } from '../http/auth.ts'
+import { planRefusal } from '../http/plan-refusal.ts'
+import { NOT_AUTHENTICATED, type Route, textReply } from '../http/reply.ts'
 import { withCurrentIds } from '../stores/current-ids.ts'
 import { exportLines, type Selection } from '../stores/export-lines.ts'
 import { seededRandom } from '../stores/random-order.ts'
-import { WhereError } from '../stores/where-value.ts'
-import { type Project, refuseRead, withErrors } from './project.ts'
+import { WhereError } from '../stores/where.ts'
+import { limitReply, type Project } from './project.ts'
 import { countParameter, daysParameter, jsonParameter, type Parameters, whereParameter } from './query-route.ts'
+import { RouteError } from './route-error.ts'
 
 /** The largest `limit` that Mixpanel accepts. */
 const LIMIT_MAX = 100_000
@@ -17,42 +20,52 @@ const SEED_STEP = 0x9e3779b1
 export function exportRoute(project: Project): Route {
   let requestNumber = 0
   return async (context) => {
-    const { clock, store } = project
+    const { credentials, clock, store } = project
     const query = context.req.query()
-    const refusal = refuseRead(context, project, query, project.exportLimiter, 'export')
+    const caller = callerOf(context.req.header('authorization'), credentials)
+    if (!mayRead(caller, query.project_id, credentials)) return textReply(400, NOT_AUTHENTICATED)
+    const limited = limitReply(context, project, project.exportLimiter)
+    if (limited !== undefined) return limited
+    const refusal = planRefusal(context, project.plan, 'export')
     if (refusal !== undefined) return refusal
     requestNumber++
     const random = seededRandom(project.seed + Math.imul(requestNumber, SEED_STEP))
-    return withErrors(context, async () => {
+    try {
       const { firstDay, lastDay } = daysParameter(query, clock)
       const selection = selectionOf(query)
       const stored = exportLines(store.blocks(firstDay, lastDay), selection, clock, random)
       const lines = withCurrentIds(stored, project.identity, clock.now())
-      const body = selection.where === undefined ? lines : await withWhereErrors(lines)
-      return { status: 200, headers: { 'Content-Type': 'text/plain' }, body, mayCompress: true }
-    })
+      return {
+        status: 200,
+        headers: { 'Content-Type': 'text/plain' },
+        body: selection.where === undefined ? lines : await withWhereErrors(lines),
+        mayCompress: true,
+      }
+    } catch (error) {
+      if (error instanceof RouteError) return textReply(error.status, error.message)
+      if (error instanceof WhereError) return textReply(400, `Error in where: ${error.message}`)
+      throw error
+    }
   }
 }
 
 const eventNames = z.array(z.string())
 
 function selectionOf(query: Parameters): Selection {
-  const { event, limit, time_in_ms } = query
-  if (limit === '') throw new RouteError(`Error in limit: expected a number from 1 to ${LIMIT_MAX}`)
+  const { event, time_in_ms = '' } = query
+  const events =
+    event === undefined ? undefined : jsonParameter(event, 'event', eventNames, 'a JSON list of event names')
   return {
-    events:
-      event === undefined
-        ? undefined
-        : new Set(jsonParameter(event, 'event', eventNames, 'a JSON list of event names')),
+    events: events === undefined ? undefined : new Set(events),
     where: whereParameter(query),
     limit: countParameter(query, 'limit', 1, LIMIT_MAX),
-    timeInMs: time_in_ms !== undefined && ['true', '1'].includes(time_in_ms.toLowerCase()),
+    timeInMs: ['true', '1'].includes(time_in_ms.toLowerCase()),
   }
 }
 
 /**
  * Handles errors in evaluating `where`. Before the first line they are a 400. Later the status is
- * already sent, and the body ends like one that Mixpanel cannot complete.
+ * already sent, and the body ends like a body that Mixpanel cannot complete.
  */
 async function withWhereErrors(lines: AsyncGenerator<Buffer>): Promise<AsyncIterable<Buffer>> {
   const first = await lines.next()

@@ -1,14 +1,15 @@
-import { type Route, RouteError } from '../http/reply.ts'
+import type { Route } from '../http/reply.ts'
 import { funnelResult } from '../stores/funnel-figures.ts'
 import { dayBuckets } from './day-buckets.ts'
 import type { Project } from './project.ts'
 import { countParameter, daysParameter, type Parameters, queryRoute } from './query-route.ts'
+import { RouteError } from './route-error.ts'
 
 const WINDOW_DAYS_MAX = 90
 
 const SECONDS_OF: Readonly<Record<string, number>> = { second: 1, minute: 60, hour: 3600, day: 86_400 }
 
-/** `GET /api/query/funnels/list`: ids and names of the saved funnels. */
+/** `GET /api/query/funnels/list`, also under `/api/2.0/`: ids and names of the saved funnels. */
 export function funnelListRoute(project: Project): Route {
   return queryRoute(project, 'funnels', () => project.funnels.all().map(({ id, name }) => ({ funnel_id: id, name })))
 }

@@ -1,18 +1,17 @@
 import { isUtf8 } from 'node:buffer'
-import { isObject } from '../../core/json.ts'
 import { callerOf } from '../http/auth.ts'
-import { RECORDS_MAX, readBody } from '../http/ingestion.ts'
+import { RECORDS_MAX, readBody } from '../http/ingest-body.ts'
 import { jsonReply, type Reply, type Route, type SimulatorContext } from '../http/reply.ts'
 import { type EnrichedEvent, EventEnricher } from '../stores/event-enricher.ts'
 import { isIdentityEvent } from '../stores/identity.ts'
-import { firstViolation, type Violation } from '../stores/import-rules.ts'
+import { firstViolation, isObject, type Violation } from '../stores/import-rules.ts'
 import { parseJsonBody, parseLines, type ReceivedRecord } from '../stores/received-records.ts'
 import type { Project } from './project.ts'
 
 /** Mixpanel's limit for a body. Its documentation also says 10 MB. */
 export const IMPORT_BYTES_MAX = 2_097_152
 
-/** The response to a batch with identity events, if the project does not allow them. */
+/** The response to a batch with an identity event in a simplified project. */
 const NO_IDENTITY_EVENTS = 'identity events are not allowed when project is using simplified identity management'
 
 /** `POST /import`: stores the valid events of a batch, and names the others. */

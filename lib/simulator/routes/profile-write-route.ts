@@ -1,8 +1,9 @@
-import { isObject } from '../../core/json.ts'
 import { numberOfRaw, parseLossless } from '../../core/lossless-json.ts'
-import { ingestReply, NO_DATA, parseRecords, RECORDS_MAX, readBody } from '../http/ingestion.ts'
+import { parseRecords, RECORDS_MAX, readBody } from '../http/ingest-body.ts'
+import { ingestReply, NO_DATA } from '../http/ingest-reply.ts'
 import type { Route } from '../http/reply.ts'
 import { toUtcMs } from '../stores/event-line.ts'
+import { isObject } from '../stores/import-rules.ts'
 import {
   applyOperation,
   GROUP_OPERATIONS,
@@ -19,7 +20,7 @@ const UPDATES_LAST_SEEN: readonly ProfileOperation[] = ['$set', '$set_once', '$a
 
 /** A valid update. */
 interface Update {
-  /** False if the token is another project's: the update is accepted but changes nothing. */
+  /** False for the token of another project: the update is accepted but changes nothing. */
   readonly isOwn: boolean
   readonly store: ProfileStore
   readonly id: string
@@ -27,7 +28,7 @@ interface Update {
   readonly seenAt: number | undefined
 }
 
-/** `POST` and `GET /engage` or `/groups`: applies the valid updates of profiles in order. */
+/** `POST` and `GET /engage` or `/groups`: applies the valid updates of profiles. */
 export function profileWriteRoute(project: Project, kind: 'users' | 'groups'): Route {
   return async (context) => {
     const body = await readBody(context, project.importBytesMax)

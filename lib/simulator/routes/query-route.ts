@@ -1,17 +1,26 @@
 import { z } from 'zod'
-import { jsonReply, type Reply, type Route, RouteError, type SimulatorContext } from '../http/reply.ts'
+import { callerOf, mayRead } from '../http/auth.ts'
+import { planRefusal } from '../http/plan-refusal.ts'
+import {
+  jsonReply,
+  NOT_AUTHENTICATED,
+  queryError,
+  type Reply,
+  type Route,
+  type SimulatorContext,
+} from '../http/reply.ts'
 import { dayNumber, type ProjectClock } from '../stores/clock.ts'
 import type { PlanFeature } from '../stores/pricing-plan.ts'
-import { parseWhere } from '../stores/where.ts'
-import type { Where } from '../stores/where-value.ts'
-import { type Project, refuseRead, withErrors } from './project.ts'
+import { parseWhere, type Where, WhereError } from '../stores/where.ts'
+import { limitReply, type Project } from './project.ts'
+import { RouteError } from './route-error.ts'
 
 /** The parameters of a request, from the query and the form. */
 export type Parameters = Readonly<Record<string, string>>
 
 /**
- * Returns a route of the query family, which checks the credentials, the limits and the plan, and
- * handles errors. `answer` returns a reply, or a value to send as JSON.
+ * Returns a route of the query family. It checks the credentials, the limits of the family and the
+ * plan, and handles errors. `answer` returns a reply, or a value to send as JSON.
  */
 export function queryRoute(
   project: Project,
@@ -20,13 +29,21 @@ export function queryRoute(
 ): Route {
   return async (context) => {
     const parameters = { ...context.req.query(), ...context.get('form') }
+    const caller = callerOf(context.req.header('authorization'), project.credentials)
+    if (!mayRead(caller, parameters.project_id, project.credentials)) return queryError(context, 400, NOT_AUTHENTICATED)
+    const limited = limitReply(context, project, project.queryLimiter)
+    if (limited !== undefined) return limited
     const feature = typeof featureOf === 'string' ? featureOf : featureOf(parameters)
-    const refusal = refuseRead(context, project, parameters, project.queryLimiter, feature)
+    const refusal = planRefusal(context, project.plan, feature)
     if (refusal !== undefined) return refusal
-    return withErrors(context, async () => {
+    try {
       const value = await answer(parameters, context)
       return isReply(value) ? value : jsonReply(200, value)
-    })
+    } catch (error) {
+      if (error instanceof RouteError) return queryError(context, error.status, error.message)
+      if (error instanceof WhereError) return queryError(context, 400, `Error in where: ${error.message}`)
+      throw error
+    }
   }
 }
 
@@ -67,7 +84,7 @@ export function countParameter(parameters: Parameters, name: string, min: number
   return count
 }
 
-/** Returns a JSON list of texts or numbers as texts; undefined if the parameter is missing. */
+/** Returns a JSON list of texts or numbers, as texts; undefined if it is missing. */
 export function listParameter(parameters: Parameters, name: string): readonly string[] | undefined {
   const text = parameters[name]
   if (text === undefined || text === '') return undefined

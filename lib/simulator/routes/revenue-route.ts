@@ -9,16 +9,13 @@ import { daysParameter, queryRoute } from './query-route.ts'
 /** Sums are rounded to this many decimals, which hides the inaccuracy of binary fractions. */
 const AMOUNT_DIGITS = 6
 
-/** `GET /api/2.0/engage/revenue`, no longer documented: charges per day. */
+/** `GET /api/2.0/engage/revenue`: charges per day. No longer documented by Mixpanel. */
 export function revenueRoute(project: Project): Route {
   return queryRoute(project, 'revenue', (parameters) => {
     const { firstDay, lastDay } = daysParameter(parameters, project.clock)
     const charges = chargesByDay(project.profiles)
-    const figures = (bucket: Pick<DayBucket, 'firstDay' | 'lastDay'>) => {
-      const { amount, count, paid_count } = figuresOf(bucket, charges, project)
-      // Amounts always have a decimal point.
-      return { amount: decimal(amount), count, paid_count }
-    }
+    const figures = (bucket: Pick<DayBucket, 'firstDay' | 'lastDay'>) =>
+      figuresJson(figuresOf(bucket, charges, project))
     const results: Record<string, unknown> = { $overall: figures({ firstDay, lastDay }) }
     for (const bucket of dayBuckets(parameters, firstDay, lastDay)) results[bucket.name] = figures(bucket)
     return {
@@ -48,4 +45,9 @@ function figuresOf(
   }
   const single = firstDay === lastDay ? project.revenue.get(firstDay) : undefined
   return single ?? { amount: Number(amount.toFixed(AMOUNT_DIGITS)), count, paid_count: payers.size + paidCount }
+}
+
+/** Amounts always have a decimal point. */
+function figuresJson({ amount, count, paid_count }: RevenueFigures) {
+  return { amount: decimal(amount), count, paid_count }
 }

@@ -1,10 +1,10 @@
-import { isObject } from '../../core/json.ts'
-import { ingestReply, NO_DATA, parseRecords, RECORDS_MAX, readBody } from '../http/ingestion.ts'
+import { parseRecords, RECORDS_MAX, readBody } from '../http/ingest-body.ts'
+import { ingestReply, NO_DATA } from '../http/ingest-reply.ts'
 import type { Route } from '../http/reply.ts'
 import { MS_PER_DAY } from '../stores/clock.ts'
 import { EventEnricher } from '../stores/event-enricher.ts'
 import { toUtcMs } from '../stores/event-line.ts'
-import { shapeViolation } from '../stores/import-rules.ts'
+import { isObject, shapeViolation } from '../stores/import-rules.ts'
 import type { ReceivedRecord } from '../stores/received-records.ts'
 import type { Project } from './project.ts'
 

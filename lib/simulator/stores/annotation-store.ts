@@ -1,19 +1,18 @@
 import { z } from 'zod'
 import { MixloadError } from '../../core/errors.ts'
 import { IdStore } from './id-store.ts'
-
-const annotationSchema = z.object({
-  /** Default: the next free id. */
-  id: z.int().optional(),
-  /** `yyyy-mm-dd` or `yyyy-mm-dd hh:mm:ss`, in the time zone of the project. */
-  date: z.string(),
-  description: z.string(),
-  /** Names of tags. A new name creates a tag. */
-  tags: z.array(z.string()).readonly().optional(),
-})
+import { loadNdjson } from './ndjson-file.ts'
 
 /** An annotation to add, from a test or a file. */
-export type AnnotationInput = z.infer<typeof annotationSchema>
+export interface AnnotationInput {
+  /** Default: the next free id. */
+  readonly id?: number | undefined
+  /** `yyyy-mm-dd` or `yyyy-mm-dd hh:mm:ss`, in the time zone of the project. */
+  readonly date: string
+  readonly description: string
+  /** Names of tags. A new name creates a tag. */
+  readonly tags?: readonly string[] | undefined
+}
 
 /** A stored annotation. */
 export interface Annotation {
@@ -32,6 +31,13 @@ export interface AnnotationTag {
 
 const FIRST_ID = 1001
 
+const annotationSchema: z.ZodType<AnnotationInput> = z.object({
+  id: z.int().optional(),
+  date: z.string(),
+  description: z.string(),
+  tags: z.array(z.string()).optional(),
+})
+
 /** Returns a date as `yyyy-mm-dd hh:mm:ss`; undefined if it is not valid. */
 export function annotationDate(text: string): string | undefined {
   const [, day, time = '00:00:00'] = /^(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2}:\d{2}))?$/.exec(text) ?? []
@@ -39,15 +45,12 @@ export function annotationDate(text: string): string | undefined {
 }
 
 /** The project's annotations and their tags. */
-export class AnnotationStore extends IdStore<AnnotationInput, Annotation> {
+export class AnnotationStore extends IdStore<Annotation> {
   readonly #tags = new Map<number, AnnotationTag>()
   #nextId = FIRST_ID
 
-  constructor() {
-    super(annotationSchema)
-  }
-
-  override set({ id = this.#nextId, date, description, tags = [] }: AnnotationInput): Annotation {
+  /** Adds an annotation, or replaces the one with the same id. */
+  set({ id = this.#nextId, date, description, tags = [] }: AnnotationInput): Annotation {
     const checkedDate = annotationDate(date)
     if (checkedDate === undefined) {
       throw new MixloadError('CONFIG_INVALID', `${date} is not the date of an annotation. Write yyyy-mm-dd hh:mm:ss.`)
@@ -58,9 +61,9 @@ export class AnnotationStore extends IdStore<AnnotationInput, Annotation> {
     return annotation
   }
 
-  /** Returns the annotations of some days, both `yyyy-mm-dd` and inclusive. */
-  between(first = '', last = '9999-12-31'): readonly Annotation[] {
-    return this.all().filter(({ date }) => date.slice(0, 10) >= first && date.slice(0, 10) <= last)
+  /** Adds the annotations of a file, one per line, and returns their number. */
+  loadFile(path: string): Promise<number> {
+    return loadNdjson(path, annotationSchema, (annotation) => this.set(annotation))
   }
 
   /** Returns the tag with this name, and creates it if needed. */

@@ -1,4 +1,3 @@
-import { memberOf } from '../../core/json.ts'
 import { dayNumber } from './clock.ts'
 import type { ProfileStore } from './profile-store.ts'
 
@@ -11,7 +10,7 @@ export interface DayCharges {
   readonly payers: ReadonlySet<string>
 }
 
-/** Returns all charges by day, from the profile property `$transactions`, which SDKs write. */
+/** Returns the charges of all profiles by day, from the property `$transactions`. */
 export function chargesByDay(profiles: ProfileStore): ReadonlyMap<number, DayCharges> {
   const days = new Map<number, { amount: number; payers: Set<string> }>()
   for (const id of profiles.ids()) {
@@ -30,7 +29,8 @@ export function chargesByDay(profiles: ProfileStore): ReadonlyMap<number, DayCha
 
 /** Returns the day and the amount of a transaction, if it has both. */
 function charge(transaction: unknown): { day: number; amount: number }[] {
-  const [$amount, $time] = [memberOf(transaction, '$amount'), memberOf(transaction, '$time')]
+  if (typeof transaction !== 'object' || transaction === null) return []
+  const { $amount, $time } = transaction as { $amount?: unknown; $time?: unknown }
   const day = typeof $time === 'string' ? dayNumber($time.slice(0, 10)) : undefined
   return typeof $amount === 'number' && day !== undefined ? [{ day, amount: $amount }] : []
 }

@@ -13,7 +13,7 @@ const OFFSET_SPAN_MS = 900_000
 /** How many offsets are cached: those of about thirty years. */
 const OFFSETS_MAX = 1_000_000
 
-/** Mixpanel's time rules. Days are numbers since 1970-01-01, moments are UTC milliseconds. */
+/** The time rules of a project. Days are numbers since 1970-01-01, moments UTC milliseconds. */
 export interface ProjectClock {
   /** IANA name. */
   readonly timezone: string
@@ -71,7 +71,7 @@ export function dayText(day: number): string {
   return new Date(day * MS_PER_DAY).toISOString().slice(0, 10)
 }
 
-/** Returns the number of a day given as `yyyy-mm-dd`; undefined if there is no such day. */
+/** Returns the number of a day given as `yyyy-mm-dd`; undefined if it does not exist. */
 export function dayNumber(text: string): number | undefined {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return undefined
   const ms = Date.parse(`${text}T00:00:00Z`)
@@ -85,7 +85,7 @@ export function isMoment(utcMs: number): boolean {
   return utcMs >= FIRST_MS && utcMs <= LAST_MS
 }
 
-/** Returns a function for the zone's offset in milliseconds, with a cache, because Intl is slow. */
+/** Returns a function for the zone's offset in milliseconds, with a cache: Intl is slow. */
 function offsetReader(timezone: string): (utcMs: number) => number {
   const zone = IANAZone.create(timezone)
   const known = new Map<number, number>()

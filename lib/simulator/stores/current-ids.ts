@@ -3,10 +3,7 @@ import { editLine } from './event-line.ts'
 import type { Identity } from './identity.ts'
 import { linesIn } from './line-blocks.ts'
 
-/**
- * Replaces the `distinct_id` of exported lines by the person's current id, and keeps the original
- * in `$distinct_id_before_identity`.
- */
+/** Replaces exported ids by current ids. `$distinct_id_before_identity` keeps the original. */
 export async function* withCurrentIds(
   blocks: AsyncIterable<Buffer>,
   identity: Identity,

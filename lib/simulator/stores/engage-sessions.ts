@@ -17,7 +17,7 @@ export interface EngageQueryOptions {
 /** How many sessions are kept. The oldest is removed first. */
 const SESSIONS_MAX = 100
 
-/** A query. The first page fixes its profiles; their properties are read page by page. */
+/** A query. Its list of profiles is fixed, and their properties are read page by page. */
 export interface EngageSession {
   readonly id: string
   /** The parameters, as a text to compare. */

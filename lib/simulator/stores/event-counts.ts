@@ -3,7 +3,7 @@ import type { EventStore } from './event-store.ts'
 import { exportLines } from './export-lines.ts'
 import { linesIn } from './line-blocks.ts'
 import { seededRandom } from './random-order.ts'
-import type { Where } from './where-value.ts'
+import type { Where } from './where.ts'
 
 /** What is counted: events, users, or events per user. */
 export const COUNT_TYPES = ['general', 'unique', 'average'] as const
@@ -23,9 +23,10 @@ export interface CountQuery {
 }
 
 /**
- * Counts events by name and bucket as Mixpanel's reports do: by days in the project's time zone,
- * duplicates (same name, user, time and `$insert_id`) once, and without events that have no valid
- * time. Zeros have no entry. Throws a WhereError.
+ * Counts stored events as Mixpanel's reports do: by days in the project's time zone, even if its
+ * exports use UTC, and duplicates (same name, user, time and `$insert_id`) once. Returns counts by
+ * name and bucket; zeros have no entry. Events without a valid time are not counted. Throws a
+ * WhereError.
  */
 export async function countEvents(
   store: EventStore,
@@ -34,7 +35,8 @@ export async function countEvents(
 ): Promise<ReadonlyMap<string, ReadonlyMap<string, number>>> {
   const tallies = new Map(names.map((name) => [name, new Map<string, Tally>()]))
   const selection = { events: new Set(names), where, timeInMs: true }
-  // A local day overlaps two UTC days, by which the store is divided unless the project is legacy.
+  // A local day overlaps two UTC days, and the store is divided by UTC days unless the project is a
+  // legacy one.
   const margin = clock.legacyTime ? 0 : 1
   for (let day = firstDay - margin; day <= lastDay + margin; day++) {
     // Duplicates have the same time, so they are on the same day of the store.

@@ -11,7 +11,7 @@ const SPACE = 0x20
 /** Properties that Mixpanel does not store. */
 const NOT_STORED = ['token', 'ip'] as const
 
-/** Properties that Mixpanel adds, changes or removes, or that an import checks. */
+/** Properties that Mixpanel adds, changes, removes or checks. */
 const HANDLED: ReadonlySet<string> = new Set([
   ...NOT_STORED,
   '$import',
@@ -32,14 +32,14 @@ export interface EnrichedEvent {
   readonly utcMs: number
 }
 
-/** Adds to events what Mixpanel adds, and removes what it does not store. */
+/** Adds to events what Mixpanel adds, and removes what it does not store. Other bytes stay. */
 export class EventEnricher {
   readonly #scanner = new LineScanner()
   /** The token of each handled property. Of duplicate properties, the last one counts. */
   readonly #tokens = new Map<string, number>()
 
   /**
-   * Enriches the line, with its 0x0A, of a valid event with this name. `added` has the JSON of
+   * Enriches a line that ends in 0x0A and is a valid event with this name. `added` has the JSON of
    * further properties, which must be among {@link HANDLED}.
    */
   enrich(name: string, line: Buffer, now: number, added: Readonly<Record<string, string>>): EnrichedEvent {
@@ -112,7 +112,8 @@ export class EventEnricher {
     while (keys.has(firstKept)) firstKept++
     return [...keys].map(([token, start]) => {
       const end = this.#end(token)
-      // Before the first kept property, the comma after it goes, otherwise the one before it.
+      // Before the first kept property the comma after it is removed, otherwise the comma before
+      // it.
       if (token > firstKept) return { start: commaBefore(line, start), end, text: '' }
       return { start, end: token === count - 1 ? end : commaAfter(line, end), text: '' }
     })

@@ -2,7 +2,7 @@ import { KIND } from '../../columns/value-kinds.ts'
 import type { LineScanner } from '../../scan/line-scanner.ts'
 import { isMoment } from './clock.ts'
 
-/** Numbers below this are seconds, others milliseconds: these would be before March 1973. */
+/** Numbers below this are seconds: as milliseconds they would be before March 1973. */
 const SECONDS_BELOW = 1e11
 
 /** Replaces `bytes[start, end)` of a line; inserts if both are equal. */
@@ -28,7 +28,7 @@ export function timeNumber(scanner: LineScanner, bytes: Buffer): number {
   return Number(bytes.toString('latin1', start, end))
 }
 
-/** Converts a `time` in seconds or milliseconds to UTC milliseconds; NaN if it is not valid. */
+/** Converts a `time` in seconds or milliseconds to UTC milliseconds; NaN if not valid. */
 export function toUtcMs(time: number): number {
   const utcMs = Math.abs(time) < SECONDS_BELOW ? Math.round(time * 1000) : time
   return isMoment(utcMs) ? utcMs : Number.NaN
@@ -44,7 +44,7 @@ const LEADING_EVENT = Buffer.from('{"event":"')
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
-/** Returns an event's name without a scan, if the line starts with it and it has no escapes. */
+/** Returns the event's name without a scan, if the line starts with it and has no escapes. */
 export function leadingName(bytes: Buffer, start: number): string | undefined {
   for (let offset = 0; offset < LEADING_EVENT.length; offset++) {
     if (bytes[start + offset] !== LEADING_EVENT[offset]) return undefined

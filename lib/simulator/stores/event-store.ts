@@ -25,8 +25,9 @@ export interface IngestCounts {
 }
 
 /**
- * Stores events on disk, one file per day of the export. Lines are unchanged, except that a `time`
- * in seconds becomes milliseconds. A line without a valid `time` is an event of today.
+ * Stores events on disk, one file per day of the export. Lines are stored unchanged, except that a
+ * `time` in seconds becomes milliseconds. A line without a valid `time` is stored as an event of
+ * today.
  */
 export class EventStore {
   readonly #directory: string
@@ -111,7 +112,7 @@ export class EventStore {
     return { stored, rejected }
   }
 
-  /** Returns the blocks of some days, both inclusive, by day and in the order of ingestion. */
+  /** Returns the blocks of a range of days, both inclusive, by day and order of ingestion. */
   blocks(firstDay: number, lastDay: number): StoredBlock[] {
     const days = [...this.#days.keys()].filter((day) => day >= firstDay && day <= lastDay).sort((a, b) => a - b)
     return days.flatMap((day) => this.#days.get(day)?.blocks() ?? [])
@@ -149,7 +150,7 @@ export class EventStore {
     }
   }
 
-  /** Appends a line, with its 0x0A, to the file of a day. */
+  /** Appends a line with its 0x0A to the file of a day. */
   #append(day: number, line: Buffer): void {
     const file = this.#dayFile(day)
     this.#bufferedBytes += line.length

@@ -5,7 +5,7 @@ import type { StoredBlock } from './day-file.ts'
 import { eventName, leadingName, timeNumber } from './event-line.ts'
 import { linesIn } from './line-blocks.ts'
 import { type Random, shuffle } from './random-order.ts'
-import type { Where } from './where-value.ts'
+import type { Where } from './where.ts'
 import { isTrue, type WhereEvent } from './where-value.ts'
 
 const NEWLINE = 0x0a
@@ -28,9 +28,9 @@ export interface Selection {
 }
 
 /**
- * Yields the lines of stored blocks. Mixpanel does not guarantee an order, so blocks, and lines
- * within each block, are in random order. One block is in memory at a time. Lines are parsed only
- * if `time` changes or a filter needs it.
+ * Yields the lines of stored blocks. Mixpanel does not guarantee an order, so blocks are in random
+ * order, and the lines within each block, too. One block is in memory at a time. Lines are parsed
+ * only if `time` changes or a filter needs it.
  */
 export async function* exportLines(
   blocks: readonly StoredBlock[],

@@ -17,7 +17,7 @@ const OPEN_OBJECT = 0x7b
 
 const NESTED = KIND.json | KIND.preciseJson | KIND.loneJson
 
-/** Shorter lists and objects cannot have too many members: each has a byte and a comma. */
+/** Shorter lists and objects cannot have too many members, which have at least two bytes. */
 const SHORT_BYTES = 2 * ITEMS_MAX
 
 /** A scanned line, with the tokens of the properties that have rules. */
@@ -29,8 +29,8 @@ interface ScannedLine {
 }
 
 /**
- * Whether an import accepts this line, decided without parsing it. Nearly all valid lines pass;
- * {@link firstViolation} decides about all others.
+ * Whether an import accepts this line, decided without parsing it. Nearly all valid lines pass. For
+ * all others, {@link firstViolation} has to decide.
  */
 export function passesFastCheck(line: ScannedLine, now: number): boolean {
   const { bytes, scanner, verdict } = line
@@ -57,7 +57,7 @@ function plainText({ bytes, scanner, tokens }: ScannedLine, name: string): strin
   return bytes.toString('utf8', start, end)
 }
 
-/** Whether a value is certainly neither too long nor too deep. Brackets in texts count as well. */
+/** Whether a value is certainly neither too long nor too deep. Brackets in texts count. */
 function isSmall({ bytes, scanner }: ScannedLine, token: number): boolean {
   const [start, end] = [scanner.valueStart[token] as number, scanner.valueEnd[token] as number]
   if (end - start > SHORT_BYTES) return false

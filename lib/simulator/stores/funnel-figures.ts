@@ -26,7 +26,7 @@ export interface FunnelResult {
   }
 }
 
-/** Returns the result for days, both inclusive. Custom fields are kept for single days only. */
+/** Returns the result for a range of days, both inclusive. Single days keep custom fields. */
 export function funnelResult(funnel: Funnel, firstDay: number, lastDay: number): FunnelResult {
   const days: (readonly StepFigures[])[] = []
   for (let day = firstDay; day <= lastDay; day++) {

@@ -1,4 +1,4 @@
-/** How a project merges ids into persons. Legacy id management is not simulated. */
+/** How a project merges ids. Legacy id management, by aliases alone, is not simulated. */
 export type IdentityMode = 'original' | 'simplified'
 
 const IDENTITY_EVENTS = ['$identify', '$create_alias', '$merge']
@@ -23,8 +23,9 @@ interface Link {
 export type IdentityProperties = Readonly<Record<string, unknown>>
 
 /**
- * The ids of a project and the persons that they belong to. Links apply to exports after a delay.
- * Like Mixpanel, it accepts events that break a rule, and links nothing.
+ * The ids of a project and the persons that they belong to. Links apply to exports after a delay,
+ * as in Mixpanel. Like Mixpanel, it accepts events that break a rule without an error, and links
+ * nothing.
  */
 export class Identity {
   readonly mode: IdentityMode
@@ -44,7 +45,7 @@ export class Identity {
     return this.#links.size === 0
   }
 
-  /** Makes the links of an event. Returns the ids that it is stored with instead of its own. */
+  /** Makes the links of an event. Returns the id properties that it is stored with. */
   linkIds(event: string, properties: IdentityProperties, now: number): Readonly<Record<string, string>> {
     if (this.mode === 'simplified') return this.#simplifiedIds(properties, now)
     const { $identified_id, $anon_id, distinct_id, alias, $distinct_ids } = properties

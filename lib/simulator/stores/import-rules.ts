@@ -1,4 +1,3 @@
-import { isObject } from '../../core/json.ts'
 import { MS_PER_DAY } from './clock.ts'
 import { toUtcMs } from './event-line.ts'
 
@@ -15,7 +14,7 @@ export const ITEMS_MAX = 255
 export const DEPTH_MAX = 3
 const INSERT_ID_BYTES_MAX = 36
 
-/** Texts that senders use for "no id". Accepting them would merge all of these people. */
+/** Texts that senders use for "no id". As ids they would merge all these people into one. */
 const PLACEHOLDERS = new Set(
   '00000000-0000-0000-0000-000000000000 anon anonymous nil none null n/a na undefined unknown <nil> 0 -1 true false [] {}'.split(
     ' ',
@@ -28,7 +27,10 @@ export interface Violation {
   readonly message: string
 }
 
-/** Returns the first rule that a record of an import breaks. `bytes` is the size of its JSON. */
+/**
+ * Returns the first rule that a record of an import breaks. `bytes` is the size of its JSON,
+ * `strict` the mode of the request, and `now` in UTC milliseconds.
+ */
 export function firstViolation(value: unknown, bytes: number, strict: boolean, now: number): Violation | undefined {
   if (!isObject(value)) return { field: '', message: 'event must be a JSON object' }
   if (typeof value.event !== 'string' || value.event.trim() === '') {
@@ -68,7 +70,7 @@ function timeViolation(time: unknown, strict: boolean, now: number): Violation |
   return strict && isInFuture(utcMs, now) ? invalid(field, 'must not be in the future') : undefined
 }
 
-function distinctIdViolation(properties: Readonly<Record<string, unknown>>, strict: boolean): Violation | undefined {
+function distinctIdViolation(properties: Record<string, unknown>, strict: boolean): Violation | undefined {
   const field = 'properties.distinct_id'
   const id = properties.distinct_id
   if (id === undefined || id === null) {
@@ -94,7 +96,7 @@ function insertIdViolation(id: unknown, strict: boolean): Violation | undefined 
 }
 
 /** Returns the first limit on properties that is exceeded. */
-export function shapeViolation(properties: Readonly<Record<string, unknown>>): Violation | undefined {
+export function shapeViolation(properties: Record<string, unknown>): Violation | undefined {
   const names = Object.keys(properties)
   if (names.length > PROPERTIES_MAX) return invalid('properties', `must not have more than ${PROPERTIES_MAX} keys`)
   for (const name of names) {
@@ -120,4 +122,9 @@ function nestedViolation(value: unknown, depth: number): string | undefined {
 
 function invalid(field: string, rule: string): Violation {
   return { field, message: `'${field}' is invalid: ${rule}` }
+}
+
+/** Whether a JSON value is an object. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -9,10 +9,10 @@ const READ_BYTES = 256 * 1024
 /** How many characters of single lines are combined into one block. */
 const BATCH_CHARACTERS = 256 * 1024
 
-/** A longer line is not an event. The limit keeps a file without line ends out of memory. */
+/** The longest line. It keeps a file without line ends out of memory. */
 const LINE_BYTES_MAX = 64 * 1024 * 1024
 
-/** Regroups chunks into blocks of complete lines. 0x0A is added to the last line if needed. */
+/** Regroups chunks into blocks of complete lines, each of which ends in 0x0A. */
 export async function* toLineBlocks(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let incomplete: Buffer[] = []
   let incompleteBytes = 0

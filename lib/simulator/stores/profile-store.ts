@@ -1,5 +1,5 @@
-import { isObject, parseJson } from '../../core/json.ts'
 import { parseLossless } from '../../core/lossless-json.ts'
+import { isObject } from './import-rules.ts'
 import { linesIn, readFileBytes, toLineBlocks, toLineBytes } from './line-blocks.ts'
 
 /** The properties of a profile by name. */
@@ -7,7 +7,7 @@ export type ProfileProperties = Readonly<Record<string, unknown>>
 
 /**
  * The profiles of users, or of the groups of one group key, in the order in which they were added.
- * Each is stored as its JSON in an Engage response, which keeps all digits of numbers.
+ * Each profile is stored as its JSON in an Engage response, so that all digits of numbers are kept.
  */
 export class ProfileStore {
   readonly #lines = new Map<string, Buffer>()
@@ -23,22 +23,22 @@ export class ProfileStore {
     return this.#rejected
   }
 
-  /** Replaces all properties of a profile, given as an object or as JSON. Throws a SyntaxError. */
+  /** Replaces all properties of a profile. A text is their JSON. Throws a SyntaxError. */
   set(distinctId: string, properties: ProfileProperties | string): void {
     const text = typeof properties === 'string' ? properties : JSON.stringify(properties)
     if (!isObject(JSON.parse(text))) throw new SyntaxError('The properties of a profile must be a JSON object.')
     this.#lines.set(distinctId, Buffer.from(`{"$distinct_id":${JSON.stringify(distinctId)},"$properties":${text}}`))
   }
 
-  /** Returns a copy of a profile's properties; undefined if there is no profile. */
+  /** Returns a copy of a profile's properties; undefined if it does not exist. */
   get(distinctId: string): ProfileProperties | undefined {
     const line = this.#lines.get(distinctId)
     return line === undefined ? undefined : (JSON.parse(line.toString()) as ProfileLine).$properties
   }
 
   /**
-   * Changes a profile. `change` gets and returns its properties, undefined for no profile. Numbers
-   * keep all their digits, as with `parseLossless`.
+   * Changes a profile. `change` gets its properties and returns new ones; undefined means that
+   * there is no profile. Numbers keep all their digits, as with `parseLossless`.
    */
   update(
     distinctId: string,
@@ -85,7 +85,7 @@ export class ProfileStore {
     return this.#lines.get(distinctId)
   }
 
-  /** Adds profiles, each `{"$distinct_id":…,"$properties":{…}}`, and returns their number. */
+  /** Adds profiles, `{"$distinct_id":…,"$properties":{…}}`, and returns their number. */
   load(profiles: Iterable<string | object> | AsyncIterable<string | object>): Promise<number> {
     return this.#loadBlocks(toLineBlocks(toLineBytes(profiles)))
   }
@@ -119,7 +119,12 @@ interface ProfileLine {
 
 /** Returns the id of a profile as text; undefined if the line is not a valid profile. */
 function distinctIdOf(text: string): string | undefined {
-  const value = parseJson(text)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
   if (!isObject(value) || !isObject(value.$properties)) return undefined
   const { $distinct_id } = value
   return typeof $distinct_id === 'string' || typeof $distinct_id === 'number' ? String($distinct_id) : undefined

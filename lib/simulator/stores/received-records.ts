@@ -6,7 +6,7 @@ const COMMA = 0x2c
 const BACKSLASH = 0x5c
 const LINE_END = Buffer.of(NEWLINE)
 
-/** A record of a body: its value, and its bytes, which keep all digits of its numbers. */
+/** A record of a request body: its value, and its bytes, with all digits of its numbers. */
 export interface ReceivedRecord {
   readonly value: unknown
   /** One line that ends in 0x0A. Line ends between tokens were replaced by spaces. */
@@ -22,8 +22,8 @@ export function parseJsonBody(body: Buffer): ReceivedRecord[] {
 }
 
 /**
- * Parses lines of JSON, and skips empty lines. What `parseFast` returns for a line, if anything, is
- * its result. Throws a SyntaxError.
+ * Parses lines of JSON, and skips empty lines. If `parseFast` returns something for a line, that is
+ * the result for this line. Throws a SyntaxError.
  */
 export function parseLines<Fast = never>(
   body: Buffer,

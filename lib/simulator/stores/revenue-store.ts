@@ -7,7 +7,7 @@ export interface RevenueFigures {
   readonly paid_count: number
 }
 
-/** Days with fixed revenue. On other days it is computed from the profiles' `$transactions`. */
+/** Days with fixed revenue. Other days are computed from the profiles' `$transactions`. */
 export class RevenueStore {
   readonly #days = new Map<number, RevenueFigures>()
 

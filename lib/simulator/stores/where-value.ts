@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { type BinaryOperator, type Comparison, type FunctionName, type Where, WhereError } from './where.ts'
 
 /** A value of an expression: JSON, or undefined. */
 export type Value = undefined | null | boolean | number | string | readonly unknown[] | object
@@ -9,93 +10,93 @@ export interface WhereEvent {
   readonly properties: Readonly<Record<string, unknown>>
   /** The exported time in seconds; left out for a profile. */
   readonly seconds?: number | undefined
-  /** What `user["…"]` reads; left out if there is no profile. */
+  /** What `user["…"]` reads; left out without a profile. */
   readonly user?: Readonly<Record<string, unknown>> | undefined
 }
 
-/** A parsed expression: returns its value for an event, by the rules of Mixpanel's operators. */
-export type Where = (event: WhereEvent) => Value
-
-/** An expression that is not valid, or applies a boolean operator to something else. */
-export class WhereError extends Error {
-  override readonly name = 'WhereError'
-}
-
-/** Where an expression looks up a name. */
-export const SOURCES = ['properties', 'user', 'event'] as const
-
 /** Whether an expression is true for an event. Throws a {@link WhereError} if types do not fit. */
 export function isTrue(where: Where, event: WhereEvent): boolean {
-  return where(event) === true
+  return evaluate(where, event) === true
 }
 
-/** Returns what `source["name"]` is for an event. */
-export function propertyOf(source: (typeof SOURCES)[number], name: string, event: WhereEvent): Value {
+/** Returns the value of an expression for an event, by the rules of Mixpanel's operators. */
+export function evaluate(where: Where, event: WhereEvent): Value {
+  switch (where.type) {
+    case 'literal':
+      return where.value
+    case 'list':
+      return where.items.map((item) => evaluate(item, event))
+    case 'property':
+      return propertyOf(where.source, where.name, event)
+    case 'unary': {
+      const operand = evaluate(where.operand, event)
+      if (where.operator === 'not') return !truth(operand, 'not')
+      return typeof operand === 'number' ? -operand : undefined
+    }
+    case 'call':
+      return FUNCTIONS[where.name](evaluate(where.argument, event))
+    case 'binary':
+      if (where.operator === 'and' || where.operator === 'or') return combineTruth(where, event)
+      return applyOperator(where.operator, evaluate(where.left, event), evaluate(where.right, event))
+  }
+}
+
+function propertyOf(source: 'properties' | 'user' | 'event', name: string, event: WhereEvent): Value {
   if (source === 'user') return member(event.user ?? {}, name)
   if ('seconds' in event && (name === '$time' || (source === 'properties' && name === 'time'))) return event.seconds
   if (source === 'event') return name === '$event_name' ? event.event : undefined
   return member(event.properties, name)
 }
 
-/** Returns the operand of a boolean operator. Null and unset values count as false. */
-export function truth(value: Value, operator: string): boolean {
+function combineTruth(where: Where & { type: 'binary' }, event: WhereEvent): boolean {
+  const left = truth(evaluate(where.left, event), where.operator)
+  // The right side is always evaluated, so that its type errors do not depend on the left side.
+  const right = truth(evaluate(where.right, event), where.operator)
+  return where.operator === 'and' ? left && right : left || right
+}
+
+/** Null and unset values count as false. */
+function truth(value: Value, operator: string): boolean {
   if (value === undefined || value === null) return false
   if (typeof value === 'boolean') return value
   throw new WhereError(`${operator} takes booleans, not a ${typeOf(value)}`)
 }
 
-/** Returns the value of `-value`. */
-export function negative(value: Value): Value {
-  return typeof value === 'number' ? -value : undefined
-}
-
-/** The binary operators. If types do not fit, most of them return undefined. */
-const OPERATORS = {
-  // Both sides are always evaluated, so that the type errors of one do not depend on the other.
-  or: combined((left, right) => left || right, 'or'),
-  and: combined((left, right) => left && right, 'and'),
-  '==': isEqual,
-  '!=': (left: Value, right: Value) => !isEqual(left, right),
-  in: isIn,
-  '>': comparison((left, right) => left > right),
-  '>=': comparison((left, right) => left >= right),
-  '<': comparison((left, right) => left < right),
-  '<=': comparison((left, right) => left <= right),
-  '+': add,
-  '-': calculation((left, right) => left - right),
-  '*': calculation((left, right) => left * right),
-  '/': calculation((left, right) => (right === 0 ? undefined : left / right)),
-  '%': calculation((left, right) => (right === 0 ? undefined : left % right)),
-}
-
-export type BinaryOperator = keyof typeof OPERATORS
-
-/** Returns the expression `left operator right`. */
-export function binary(operator: BinaryOperator, left: Where, right: Where): Where {
-  return (event) => OPERATORS[operator](left(event), right(event))
-}
-
-function combined(combine: (left: boolean, right: boolean) => boolean, operator: string) {
-  return (left: Value, right: Value): Value => combine(truth(left, operator), truth(right, operator))
-}
-
-/** Compares numbers by value, and texts by code unit, which connectors rely on for ISO dates. */
-function comparison(compare: (left: number | string, right: number | string) => boolean) {
-  return (left: Value, right: Value): Value => {
-    const bothNumbers = typeof left === 'number' && typeof right === 'number'
-    const bothTexts = typeof left === 'string' && typeof right === 'string'
-    return bothNumbers || bothTexts ? compare(left, right) : undefined
+function applyOperator(operator: BinaryOperator, left: Value, right: Value): Value {
+  switch (operator) {
+    case '==':
+      return isEqual(left, right)
+    case '!=':
+      return !isEqual(left, right)
+    case 'in':
+      return isIn(left, right)
+    case '>':
+    case '>=':
+    case '<':
+    case '<=':
+      return compare(operator, left, right)
+    default:
+      if (operator === '+' && typeof left === 'string' && typeof right === 'string') return left + right
+      return typeof left === 'number' && typeof right === 'number' ? calculate(operator, left, right) : undefined
   }
 }
 
-function add(left: Value, right: Value): Value {
-  if (typeof left === 'string' && typeof right === 'string') return left + right
-  return typeof left === 'number' && typeof right === 'number' ? left + right : undefined
+function calculate(operator: BinaryOperator, left: number, right: number): number | undefined {
+  if (operator === '+') return left + right
+  if (operator === '-') return left - right
+  if (operator === '*') return left * right
+  if (right === 0) return undefined
+  return operator === '/' ? left / right : left % right
 }
 
-function calculation(calculate: (left: number, right: number) => number | undefined) {
-  return (left: Value, right: Value): Value =>
-    typeof left === 'number' && typeof right === 'number' ? calculate(left, right) : undefined
+/** Compares numbers by value, and texts by code unit, which works for ISO dates. */
+function compare(operator: Comparison, left: Value, right: Value): boolean | undefined {
+  const bothNumbers = typeof left === 'number' && typeof right === 'number'
+  const bothTexts = typeof left === 'string' && typeof right === 'string'
+  if (!bothNumbers && !bothTexts) return undefined
+  if (operator === '>') return left > right
+  if (operator === '>=') return left >= right
+  return operator === '<' ? left < right : left <= right
 }
 
 function isIn(left: Value, right: Value): boolean | undefined {
@@ -116,22 +117,15 @@ function typeOf(value: Value): string {
   return Array.isArray(value) ? 'list' : typeof value
 }
 
-/** The functions that expressions can call. */
-export const FUNCTIONS: ReadonlyMap<string, (value: Value) => Value> = new Map(
-  Object.entries({
-    floor: rounded(Math.floor),
-    round: rounded(Math.round),
-    ceil: rounded(Math.ceil),
-    defined: (value: Value) => value !== undefined && value !== null,
-    boolean: (value: Value) => ![undefined, null, false, 0, '', 'false'].includes(value as string),
-    string: textOf,
-    number: numberOf,
-    datetime: secondsOf,
-  }),
-)
-
-function rounded(round: (value: number) => number) {
-  return (value: Value): Value => (typeof value === 'number' ? round(value) : undefined)
+const FUNCTIONS: Readonly<Record<FunctionName, (value: Value) => Value>> = {
+  floor: (value) => (typeof value === 'number' ? Math.floor(value) : undefined),
+  round: (value) => (typeof value === 'number' ? Math.round(value) : undefined),
+  ceil: (value) => (typeof value === 'number' ? Math.ceil(value) : undefined),
+  defined: (value) => value !== undefined && value !== null,
+  boolean: (value) => ![undefined, null, false, 0, '', 'false'].some((falsy) => falsy === value),
+  string: textOf,
+  number: numberOf,
+  datetime: secondsOf,
 }
 
 function textOf(value: Value): Value {
@@ -146,7 +140,7 @@ function numberOf(value: Value): number | undefined {
   return Number(value)
 }
 
-/** Returns seconds since 1970. A date without a zone is in the zone of the exported `time`. */
+/** Returns seconds since 1970. A date without a time zone is in that of the exported `time`. */
 function secondsOf(value: Value): number | undefined {
   if (typeof value === 'number') return value
   if (typeof value !== 'string' || !/^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?)?$/.test(value))

@@ -1,14 +1,32 @@
-import {
-  type BinaryOperator,
-  binary,
-  FUNCTIONS,
-  negative,
-  propertyOf,
-  SOURCES,
-  truth,
-  type Where,
-  WhereError,
-} from './where-value.ts'
+/** Parses Mixpanel's segmentation expressions (`where`). `where-value.ts` evaluates them. */
+
+/** A binary operator. */
+export type BinaryOperator = '+' | '-' | '*' | '/' | '%' | Comparison | 'in' | 'and' | 'or'
+export type Comparison = '==' | '!=' | '>' | '>=' | '<' | '<='
+/** A unary operator. */
+export type UnaryOperator = '-' | 'not'
+
+const FUNCTIONS = ['floor', 'round', 'ceil', 'boolean', 'number', 'string', 'defined', 'datetime'] as const
+/** A function that expressions can call. */
+export type FunctionName = (typeof FUNCTIONS)[number]
+
+const SOURCES = ['properties', 'user', 'event'] as const
+/** Where an expression looks up a name. */
+export type Source = (typeof SOURCES)[number]
+
+/** A parsed expression. */
+export type Where =
+  | { readonly type: 'literal'; readonly value: string | number | boolean }
+  | { readonly type: 'list'; readonly items: readonly Where[] }
+  | { readonly type: 'property'; readonly source: Source; readonly name: string }
+  | { readonly type: 'unary'; readonly operator: UnaryOperator; readonly operand: Where }
+  | { readonly type: 'binary'; readonly operator: BinaryOperator; readonly left: Where; readonly right: Where }
+  | { readonly type: 'call'; readonly name: FunctionName; readonly argument: Where }
+
+/** An expression that is not valid, or whose operands have wrong types. */
+export class WhereError extends Error {
+  override readonly name = 'WhereError'
+}
 
 /** Limits on expressions, which also limit the recursion here and in the evaluation. */
 const TOKENS_MAX = 4000
@@ -25,7 +43,7 @@ const TOKEN =
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b', f: '\f' }
 
-/** From lowest to highest precedence, each row left-associative. `not` is between rows 1 and 2. */
+/** From lowest to highest. Operators are left-associative. `not` is between rows 1 and 2. */
 const PRECEDENCE: readonly (readonly BinaryOperator[])[] = [
   ['or'],
   ['and'],
@@ -35,7 +53,7 @@ const PRECEDENCE: readonly (readonly BinaryOperator[])[] = [
 ]
 const NOT_LEVEL = 2
 
-/** Parses a segmentation expression. Throws a {@link WhereError} if it is not valid. */
+/** Parses an expression. Throws a {@link WhereError} if it is not valid. */
 export function parseWhere(text: string): Where {
   return new Parser(tokenize(text)).parse()
 }
@@ -85,21 +103,19 @@ class Parser {
     const operators = PRECEDENCE[level]
     if (operators === undefined) return this.#negated()
     if (level === NOT_LEVEL && this.#skip('not')) {
-      const operand = this.#nested(() => this.#level(NOT_LEVEL))
-      return (event) => !truth(operand(event), 'not')
+      return this.#nested(() => ({ type: 'unary', operator: 'not', operand: this.#level(NOT_LEVEL) }))
     }
     let left = this.#level(level + 1)
     for (;;) {
       const operator = operators.find((candidate) => this.#skip(candidate))
       if (operator === undefined) return left
-      left = binary(operator, left, this.#level(level + 1))
+      left = { type: 'binary', operator, left, right: this.#level(level + 1) }
     }
   }
 
   #negated(): Where {
     if (!this.#skip('-')) return this.#primary()
-    const operand = this.#nested(() => this.#negated())
-    return (event) => negative(operand(event))
+    return this.#nested(() => ({ type: 'unary', operator: '-', operand: this.#negated() }))
   }
 
   #primary(): Where {
@@ -115,8 +131,8 @@ class Parser {
     if (this.#skip('[')) return this.#list()
     if (token.type === 'sign') throw this.#unexpected()
     this.#at++
-    if (token.type !== 'word') return () => token.value
-    if (token.value === 'true' || token.value === 'false') return () => token.value === 'true'
+    if (token.type !== 'word') return { type: 'literal', value: token.value }
+    if (token.value === 'true' || token.value === 'false') return { type: 'literal', value: token.value === 'true' }
     return this.#named(token.value)
   }
 
@@ -127,26 +143,26 @@ class Parser {
       const name = this.#tokens[this.#at++]
       if (name?.type !== 'text') throw new WhereError(`${word}[…] needs a name in quotes`)
       this.#expect(']')
-      return (event) => propertyOf(source, name.value, event)
+      return { type: 'property', source, name: name.value }
     }
-    const called = FUNCTIONS.get(word)
+    const called = FUNCTIONS.find((name) => name === word)
     if (called === undefined) throw new WhereError(`unknown name ${word}`)
     this.#expect('(')
     return this.#nested(() => {
       const argument = this.#level(0)
       this.#expect(')')
-      return (event) => called(argument(event))
+      return { type: 'call', name: called, argument }
     })
   }
 
   #list(): Where {
     return this.#nested(() => {
       const items: Where[] = []
-      if (this.#skip(']')) return () => []
+      if (this.#skip(']')) return { type: 'list', items }
       do items.push(this.#level(0))
       while (this.#skip(','))
       this.#expect(']')
-      return (event) => items.map((item) => item(event))
+      return { type: 'list', items }
     })
   }
 

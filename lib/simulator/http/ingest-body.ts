@@ -1,7 +1,7 @@
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { parseJsonBody, parseLines, type ReceivedRecord } from '../stores/received-records.ts'
-import { jsonReply, type Reply, type SimulatorContext, textReply } from './reply.ts'
+import type { SimulatorContext } from './reply.ts'
 
 const decompress = promisify(gunzip)
 
@@ -31,7 +31,7 @@ export async function readBody(context: SimulatorContext, limit: number): Promis
 
 /**
  * Parses a body of /track, /engage or /groups: JSON, lines of JSON, or the field `data` of a form
- * or of the query, as JSON or Base64. Returns undefined if it is none of these.
+ * or of the query, which has JSON or its Base64. Returns undefined if it is none of these.
  */
 export function parseRecords(context: SimulatorContext, body: Buffer): ReceivedRecord[] | undefined {
   const type = context.req.header('content-type') ?? ''
@@ -56,21 +56,3 @@ function parseDataField(form: string): ReceivedRecord[] {
   if (/^\s*[[{]/.test(spaced)) return parseJsonBody(Buffer.from(spaced))
   return parseJsonBody(Buffer.from(data.replaceAll(' ', '+'), 'base64'))
 }
-
-/** A GIF of one pixel, for pages without scripts. */
-const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
-
-/** The response of /track, /engage and /groups: status 200, in the form that the query asks for. */
-export function ingestReply(context: SimulatorContext, error: string | undefined): Reply {
-  const { verbose, img, callback } = context.req.query()
-  const status = error === undefined ? 1 : 0
-  if (img === '1') return { status: 200, headers: { 'Content-Type': 'image/gif' }, body: PIXEL }
-  if (callback !== undefined) {
-    return { status: 200, headers: { 'Content-Type': 'text/javascript' }, body: `${callback}(${status});` }
-  }
-  if (verbose === '1' || verbose === '2') return jsonReply(200, { status, error: error ?? null })
-  return textReply(200, String(status))
-}
-
-/** The error for a body without records. */
-export const NO_DATA = 'data, missing or empty'
