@@ -1,9 +1,6 @@
 import { type CatalogueEntry, json, text, varying } from './catalogue.ts'
 
-/**
- * Reserved and default properties of profiles, by Mixpanel's property reference. Dates of profiles
- * stay texts, because their time zone is undocumented.
- */
+/** Profile properties of Mixpanel's reference. Dates stay texts, as their zone is undocumented. */
 export const PROFILE_PROPERTIES: Readonly<Record<string, CatalogueEntry>> = {
   $name: text('Full name'),
   $first_name: text('First name'),

@@ -41,8 +41,7 @@ export class ColumnRegistry {
   #overflow: Column | undefined
 
   /**
-   * `existing`: the columns of the destination's table, or the fixed columns of a new one.
-   * `reserved`: names that new columns must not have.
+   * `existing`: the table's columns, or the fixed ones of a new table. `reserved`: names to avoid.
    */
   constructor(existing: readonly Column[], rules: ColumnRules, reserved: readonly string[] = []) {
     this.#rules = rules

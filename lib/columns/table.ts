@@ -34,19 +34,13 @@ export const RECORD_LINES: LineShape = {
 /** A table that a stream fills. Properties that have no fixed column get columns as they come. */
 export interface StreamTable {
   readonly name: string
-  /**
-   * The columns it always has, in this order, `_loaded_at` and `_load_id` last. One with a
-   * `property` takes that property of the record.
-   */
+  /** The columns it always has, in this order, `_loaded_at` and `_load_id` last. */
   readonly columns: readonly FixedColumn[]
   /** How the lines that fill it are built. */
   readonly lines: LineShape
   /** The text column of a record's identity; undefined if records have none. */
   readonly identity?: string
-  /**
-   * The columns that identify a row. Of the rows of one load that agree in all of them, the last
-   * one stays. Where there are none, all rows stay.
-   */
+  /** The columns that identify a row; of equal rows in a load the last stays. Empty: all stay. */
   readonly key: readonly string[]
   /** Names that no property's column takes, because views over the table need them. */
   readonly reserved?: readonly string[]

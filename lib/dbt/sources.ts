@@ -41,10 +41,7 @@ export interface SourceOptions {
 const WARN_HOURS = 36
 const ERROR_HOURS = 72
 
-/**
- * Describes tables for dbt: types, key tests, and freshness by the ledger, so that a night without
- * events does not count as a delay.
- */
+/** Describes tables for dbt. Freshness is by the ledger, so a night without events is fine. */
 export function sourceOf(options: SourceOptions, tables: readonly FoundTable[]): Source {
   const { name, schema, database } = options
   return {

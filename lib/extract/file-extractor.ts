@@ -27,10 +27,7 @@ export interface FileExtractOptions {
   readonly onProgress: OnProgress
 }
 
-/**
- * Reads files of lines to the spool, one after the other. A load's id depends only on the file's
- * content, so a loaded file is recognized under any name.
- */
+/** Spools files. A load's id depends only on content, so a loaded file is known under any name. */
 export class FileExtractor implements SliceSource<FileSlice> {
   readonly sliceFailures = [...ANSWER_FAILURES, 'FILE_REFUSED'] as const
   readonly #options: FileExtractOptions

@@ -10,10 +10,7 @@ import { makeDirectory } from '../core/make-directory.ts'
 import { isRunning } from '../core/process-alive.ts'
 import { replaceFile } from '../core/replace-file.ts'
 
-/**
- * How much longer one request may travel than the next, such as the first of a connection.
- * Mixpanel counts requests when they arrive.
- */
+/** How much longer one request may travel than the next: Mixpanel counts arrivals. */
 export const TRAVEL_MS_MAX = 200
 
 /** The windows of the limits, with the time that requests travel. */
@@ -58,10 +55,7 @@ type StoredBudget = z.output<typeof StoredBudget>
 /** Releases the slot of a request that has ended, successfully or not. */
 export type Release = () => Promise<void>
 
-/**
- * The requests that a project has made in the last hour, in a file that all runs on this machine
- * share: Mixpanel counts per project, not per process.
- */
+/** A project's requests of the last hour, in a file that all runs on this machine share. */
 export class RequestBudget implements AsyncDisposable {
   readonly #directory: string
   readonly #path: string

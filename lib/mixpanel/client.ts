@@ -89,10 +89,7 @@ export class MixpanelClient implements AsyncDisposable {
     }
   }
 
-  /**
-   * Runs a function that reads a response, and masks this client's secret in its errors: a server
-   * or a proxy may repeat it.
-   */
+  /** Runs `read` and masks the secret in its errors, since a server or a proxy may repeat it. */
   async reading<T>(read: () => T | Promise<T>): Promise<T> {
     try {
       return await read()

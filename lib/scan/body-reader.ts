@@ -50,9 +50,7 @@ export interface BodySinks {
   readonly identities?: Identities | undefined
   /** Counts the rows of each day, if needed. */
   readonly dayTally?: DayTally | undefined
-  /**
-   * Whether a last line that is not JSON, such as an error page, means that the body is cut off.
-   */
+  /** Whether a last line that is not JSON, such as an error page, means a cut off body. */
   readonly mustEndInJson?: boolean
   readonly onProgress?: (bytes: number, rows: number) => void
 }

@@ -1,10 +1,7 @@
 import { EVENT_LINES, type LineShape } from '../columns/table.ts'
 import { KIND } from '../columns/value-kinds.ts'
 
-/**
- * All property names of a run, numbered from 0 in order of appearance. The numbers index the
- * arrays that the scanner reads in its inner loop.
- */
+/** All property names of a run. Their numbers index the arrays of the scanner's inner loop. */
 export class PropertyTable {
   readonly names: string[] = []
   /** Per property: the kinds of values that stay unchanged. A new property accepts at most null. */

@@ -33,10 +33,7 @@ const FIRST_DAY = '2000-01-01'
 /** Annotations may lie in the future. */
 const DAYS_AHEAD = 3660
 
-/**
- * All annotations, read whole each time: Mixpanel does not report changes or deletions. A service
- * account uses the documented API; a project secret only works with its predecessor.
- */
+/** All annotations. Mixpanel does not report changes, so all are read each time. */
 export const ANNOTATIONS_STREAM: Stream = {
   name: 'annotations',
   tables: [ANNOTATIONS],
@@ -61,10 +58,7 @@ export const ANNOTATIONS_STREAM: Stream = {
   },
 }
 
-/**
- * The documented API; undefined for a project secret. It has no filters, because it is unclear
- * which ones Mixpanel applies.
- */
+/** The documented API, without filters; undefined for a project secret. */
 export function currentRequest({ serviceAccount, projectId }: Settings): ApiRequest | undefined {
   if (serviceAccount === undefined || projectId === undefined) return undefined
   return { family: 'app', path: `/api/app/projects/${projectId}/annotations`, query: {} }

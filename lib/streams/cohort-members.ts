@@ -26,10 +26,7 @@ const COHORT_MEMBERS: StreamTable = {
 /** How often a cohort is read from its first page when its session is lost. */
 const COHORT_TRIES = 3
 
-/**
- * The current members of each saved cohort: Mixpanel computes a cohort when it is requested. Each
- * cohort takes at least one request.
- */
+/** The current members of each saved cohort. Each cohort takes at least one request. */
 export const COHORT_MEMBERS_STREAM: Stream = {
   name: TABLE,
   tables: [COHORT_MEMBERS],

@@ -87,10 +87,7 @@ function warnOfLongReading({ settings, onProgress }: StreamContext, what: string
   })
 }
 
-/**
- * The page; undefined if it may be past the end and Mixpanel refuses it. Should rows be missing
- * after all, comparing them with Mixpanel's count shows it.
- */
+/** The page; undefined if it may be past the end and Mixpanel refuses it. */
 async function pageBeforeEnd(page: Promise<ProfilePage>, mayBePastTheEnd: boolean): Promise<ProfilePage | undefined> {
   try {
     return await page

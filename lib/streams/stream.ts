@@ -53,10 +53,7 @@ export interface StreamContext {
   readonly onProgress: OnProgress
 }
 
-/**
- * How to read a stream whose responses go to the spool while they arrive, so that only the end
- * shows whether they are complete.
- */
+/** How to read a stream whose responses are spooled before their end is known. */
 export interface StreamedReading {
   /** Retries of a slice by error code. After those the slice is split in halves. */
   readonly retries: RetryPolicy['retries']

@@ -39,10 +39,7 @@ export function countByDay(query: string): string {
   return `SELECT CAST(_day AS VARCHAR) AS day, count(*) AS count FROM (${query}) GROUP BY 1 ORDER BY 1`
 }
 
-/**
- * A query in the destination's SQL for the identities of rows processed after a moment per day.
- * `table` is the quoted path of `export`.
- */
+/** A query in the destination's SQL for the identities of rows processed after these times. */
 export function identitiesAfter(
   table: string,
   after: ReadonlyMap<Day, number>,

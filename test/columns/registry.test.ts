@@ -94,9 +94,9 @@ describe('the columns of a table, whatever is asked of them', () => {
       fc.property(steps, most, (all, columnsMax) => {
         const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...PLAIN_RULES, columnsMax })
         const placed = new Map<string, unknown>()
-        for (const one of all) {
-          const answer = take(registry, one)
-          if (one.act === 'place' && !placed.has(one.property)) placed.set(one.property, answer)
+        for (const step of all) {
+          const answer = take(registry, step)
+          if (step.act === 'place' && !placed.has(step.property)) placed.set(step.property, answer)
         }
         for (const [property, answer] of placed) expect(registry.place(property, KIND.text)).toEqual(answer)
       }),
@@ -108,11 +108,11 @@ describe('the columns of a table, whatever is asked of them', () => {
       fc.property(steps, most, (all, columnsMax) => {
         const rules = { ...PLAIN_RULES, columnsMax }
         const first = new ColumnRegistry(EXPORT_COLUMNS, rules)
-        for (const one of all) take(first, one)
+        for (const step of all) take(first, step)
         const later = new ColumnRegistry(structuredClone(first.columns), rules)
-        for (const one of all) {
-          if (one.act === 'place')
-            expect(later.place(one.property, one.kind)).toEqual(first.place(one.property, one.kind))
+        for (const step of all) {
+          if (step.act === 'place')
+            expect(later.place(step.property, step.kind)).toEqual(first.place(step.property, step.kind))
         }
         for (const column of [...first.columns]) {
           if (first.columns.some(({ owner }) => owner === column.name)) {
