@@ -2,13 +2,25 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: install build lint test soak test-bigquery test-fivetran bigquery-emulator dbt demo bench format clean
+# `make test NODE=22.15.0` runs everything on that version of Node instead, which also comes from npm.
+ifdef NODE
+NODE_DIRECTORY := .tmp/node-$(NODE)
+export PATH := $(CURDIR)/$(NODE_DIRECTORY)/node_modules/node/bin:$(PATH)
+# Before 22.18 Node runs TypeScript only with this option.
+export NODE_OPTIONS := --experimental-strip-types --disable-warning=ExperimentalWarning
+endif
 
-install: node_modules/.installed
+.PHONY: install build lint lint-words test soak test-bigquery test-fivetran bigquery-emulator dbt package demo bench format clean
+
+install: node_modules/.installed $(NODE:%=.tmp/node-%/.installed)
 
 node_modules/.installed: package.json package-lock.json
 	# Not `npm ci`: it refuses a lock file in which a registry mirror left out the packages of other platforms.
 	npm install --no-save --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.tmp/node-%/.installed:
+	env -u NODE_OPTIONS npm install --prefix $(@D) --no-audit --no-fund --loglevel=error node@$*
 	@touch $@
 
 build: install
@@ -17,6 +29,10 @@ build: install
 lint: install
 	biome check --error-on-warnings .
 	tsc --noEmit -p tsconfig.json
+
+# Words to avoid, and comment lines over 100 columns; the words are in lint/words.yml.
+lint-words: install
+	node lint/run.ts
 
 test: build lint bigquery-emulator dbt
 	node test/run.ts
@@ -51,8 +67,12 @@ dbt: .tmp/dbt/.installed
 	test/python/install.sh $(@D)
 	@touch $@
 
+# The tarball that is published, and that Containerfile builds from.
+package: build
+	npm pack --ignore-scripts
+
 demo: build
-	node bench/demo.ts
+	node examples/demo/demo.ts
 
 bench: build
 	node bench/run.ts

@@ -1,6 +1,6 @@
 /**
- * `node bench/baseline.ts DATABASE SQL`: runs one statement on a new database file and closes it. DuckDB itself, in the
- * same version and the same runtime as mixload, is what mixload is compared with.
+ * `node bench/baseline.ts DATABASE SQL`: runs one statement on a new database file and closes it.
+ * mixload is compared with DuckDB itself, in the same version and the same runtime.
  */
 import { DuckDBInstance } from '@duckdb/node-api'
 

@@ -1,44 +1,46 @@
 import { type DataSet, LARGE, MONTH, ONE_DAY, WIDE } from './generate.ts'
-import type { OpenPlace } from './places/place.ts'
+import type { OpenTarget } from './targets/target.ts'
 
-/** Something that is measured: a data set, where it goes, and the ways in which mixload loads it. */
+/** A data set, the target to load it into, and the flags to load it with. */
 export interface Case {
   readonly name: string
   readonly set: DataSet
-  readonly open: OpenPlace
+  readonly openTarget: OpenTarget
   readonly loads: readonly MixloadLoad[]
 }
 
+/** A load to measure. */
 export interface MixloadLoad {
   readonly label: string
-  /** Flags beyond those that every load has. */
+  /** Additional flags. */
   readonly flags: readonly string[]
 }
 
-/** Loaded only when their cases are run: a server of one need not be there for another. */
-const DUCKDB: OpenPlace = async (options) => (await import('./places/duckdb.ts')).openDuckDb(options)
-const POSTGRES: OpenPlace = async (options) => (await import('./places/postgres.ts')).openPostgres(options)
-const BIGQUERY: OpenPlace = async (options) => (await import('./places/bigquery.ts')).openBigQuery(options)
-const BIGQUERY_100_MBIT: OpenPlace = async (options) => (await import('./places/bigquery.ts')).openFarBigQuery(options)
-const PARQUET: OpenPlace = async (options) => (await import('./places/parquet.ts')).openParquet(options)
+/** Imported only when needed: a case does not need the servers of other cases. */
+const DUCKDB: OpenTarget = async (options) => (await import('./targets/duckdb.ts')).openDuckDb(options)
+const POSTGRES: OpenTarget = async (options) => (await import('./targets/postgres.ts')).openPostgres(options)
+const BIGQUERY: OpenTarget = async (options) => (await import('./targets/bigquery.ts')).openBigQuery(options)
+const BIGQUERY_100_MBIT: OpenTarget = async (options) =>
+  (await import('./targets/bigquery.ts')).openRemoteBigQuery(options)
+const PARQUET: OpenTarget = async (options) => (await import('./targets/parquet.ts')).openParquet(options)
 
 const DEFAULTS: MixloadLoad = { label: 'mixload', flags: [] }
 
 export const CASES: readonly Case[] = [
-  { name: 'one-day', set: ONE_DAY, open: DUCKDB, loads: [DEFAULTS] },
-  { name: 'month', set: MONTH, open: DUCKDB, loads: [DEFAULTS] },
+  { name: 'one-day', set: ONE_DAY, openTarget: DUCKDB, loads: [DEFAULTS] },
+  { name: 'month', set: MONTH, openTarget: DUCKDB, loads: [DEFAULTS] },
   {
     name: 'wide',
     set: WIDE,
-    open: DUCKDB,
-    // With the default of 1,000 columns a third of the properties goes to one json column.
+    openTarget: DUCKDB,
+    // With the default of 1,000 columns, a third of the properties is stored in one json column.
     loads: [DEFAULTS, { label: 'mixload --max-columns 2000', flags: ['--max-columns', '2000'] }],
   },
-  { name: 'postgres', set: ONE_DAY, open: POSTGRES, loads: [DEFAULTS] },
-  { name: 'bigquery', set: ONE_DAY, open: BIGQUERY, loads: [DEFAULTS] },
-  { name: 'bigquery-100mbit', set: ONE_DAY, open: BIGQUERY_100_MBIT, loads: [DEFAULTS] },
-  { name: 'parquet', set: ONE_DAY, open: PARQUET, loads: [DEFAULTS] },
+  { name: 'postgres', set: ONE_DAY, openTarget: POSTGRES, loads: [DEFAULTS] },
+  { name: 'bigquery', set: ONE_DAY, openTarget: BIGQUERY, loads: [DEFAULTS] },
+  { name: 'bigquery-100mbit', set: ONE_DAY, openTarget: BIGQUERY_100_MBIT, loads: [DEFAULTS] },
+  { name: 'parquet', set: ONE_DAY, openTarget: PARQUET, loads: [DEFAULTS] },
 ]
 
-/** Only made when asked for: it shows whether memory grows with the day. */
-export const LARGE_CASE: Case = { name: 'large', set: LARGE, open: DUCKDB, loads: [DEFAULTS] }
+/** Only with `--large`. It shows whether memory grows with the size of the day. */
+export const LARGE_CASE: Case = { name: 'large', set: LARGE, openTarget: DUCKDB, loads: [DEFAULTS] }

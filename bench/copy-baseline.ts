@@ -1,4 +1,4 @@
-/** `node bench/copy-baseline.ts URL TABLE CSV`: copies a CSV file into a Postgres table and does nothing else. */
+/** `node bench/copy-baseline.ts URL TABLE CSV`: only copies a CSV file into a Postgres table. */
 import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import pg from 'pg'

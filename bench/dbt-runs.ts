@@ -4,19 +4,19 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Runs } from './figures.ts'
 import { type DataSet, generate, ONE_DAY } from './generate.ts'
+import { runInterleaved } from './interleaved.ts'
 import { measure } from './measure.ts'
 import { measureCommand } from './measure-command.ts'
 import { backfillProgram } from './mixload-program.ts'
-import type { Subject } from './places/place.ts'
 import type { OtherProgram } from './program.ts'
 import { startServer } from './server-process.ts'
-import { tableFacts } from './table-facts.ts'
-import { runInTurns } from './turns.ts'
+import { tableSize } from './table-size.ts'
+import type { Subject } from './targets/target.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const WORK = join(ROOT, '.tmp/bench')
 
-/** What the models are built from: a month, and the night after it. */
+/** The data of the models: a month, and the night after it. */
 export interface DbtSet {
   readonly name: string
   readonly month: DataSet
@@ -29,18 +29,21 @@ export const DBT: DbtSet = {
   night: { ...ONE_DAY, name: 'night', events: 30_000, firstDay: '2024-03-31', seed: 3 },
 }
 
-/** Builds and tests all models of the dbt package on DuckDB, and again when a night's events have come. */
+/**
+ * Measures building and testing all models of the dbt package on DuckDB, and again after another
+ * night.
+ */
 export async function runDbt(
   { name: caseName, month, night }: DbtSet,
   rounds: number,
-  tell: (text: string) => void,
+  log: (text: string) => void,
 ): Promise<readonly Runs[]> {
   const program = join(ROOT, '.tmp/dbt/dbt')
   if (!existsSync(program)) throw new Error('dbt is not installed: run `make dbt`.')
   const directory = join(WORK, caseName)
   await rm(directory, { recursive: true, force: true })
   await mkdir(directory, { recursive: true })
-  tell(`${caseName}: ${month.events.toLocaleString('en')} events, and ${night.events.toLocaleString('en')} of a night`)
+  log(`${caseName}: ${month.events.toLocaleString('en')} events, then ${night.events.toLocaleString('en')} of a night`)
   const loaded = join(directory, 'loaded.duckdb')
   const later = join(directory, 'later.duckdb')
   const database = join(directory, 'warehouse.duckdb')
@@ -60,11 +63,11 @@ export async function runDbt(
     name,
     prepare: () => copyFile(from, database),
     program: build,
-    facts: () => tableFacts(database, 'analytics.events'),
+    size: () => tableSize(database, 'analytics.events'),
   })
-  const months = await runInTurns(caseName, [subject('dbt build', loaded)], month.events, rounds, tell)
+  const months = await runInterleaved(caseName, [subject('dbt build', loaded)], month.events, rounds, log)
   const rows = month.events + night.events
-  const nights = await runInTurns(caseName, [subject('dbt build, a night later', later)], rows, rounds, tell)
+  const nights = await runInterleaved(caseName, [subject('dbt build, a night later', later)], rows, rounds, log)
   return [...months, ...nights]
 }
 
@@ -75,7 +78,7 @@ async function load(set: DataSet, database: string): Promise<void> {
   await measure(backfillProgram(WORK, server.url, days, `duckdb:${database}`))
 }
 
-/** A dbt project with nothing but the package, as `dbt deps` would lay it out. */
+/** Writes a dbt project with only the package, in the layout of `dbt deps`. */
 async function writeProject(directory: string, database: string): Promise<void> {
   const output = { type: 'duckdb', path: database, schema: 'analytics', threads: 2 }
   const files = {

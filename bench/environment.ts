@@ -1,4 +1,7 @@
-/** This process's environment without what would change how mixload works, and with no proxy before local servers. */
+/**
+ * Returns this process's environment without settings of mixload, and without a proxy for local
+ * servers.
+ */
 export function plainEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(MIXLOAD|MIXPANEL)_/i.test(name))
   return { ...Object.fromEntries(kept), NO_PROXY: '127.0.0.1', no_proxy: '127.0.0.1' }

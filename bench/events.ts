@@ -2,13 +2,15 @@ import type { Random } from './random.ts'
 import type { Value } from './values.ts'
 import * as values from './values.ts'
 
-/** Makes one line of a raw export, without its newline, for an event of `time`, in milliseconds. */
+/**
+ * Returns one line of a raw export, without its newline, for an event at `time`, in milliseconds.
+ */
 export type EventMaker = (random: Random, time: number) => string
 
-/** Longest time from an event to its processing, milliseconds. */
+/** The longest time from an event to its processing, in milliseconds. */
 const PROCESSING_MS_MAX = 90_000
 
-/** A property's name as the beginning of its JSON, with its value. */
+/** The start of a property's JSON, which has its name, and its value. */
 type Property = readonly [key: string, value: Value]
 
 const EVENT_NAMES = values.textOf(
@@ -24,7 +26,10 @@ const EVENT_NAMES = values.textOf(
 
 const CITIES = values.textOf('Berlin', 'Zürich', 'São Paulo', 'Tokyo', '大阪市', 'New York', 'Kraków', 'Łódź', 'Paris')
 
-/** With the four of {@link startOfLine} there are 35 properties, and a line has about 650 bytes. */
+/**
+ * Together with the four of {@link startOfLine} there are 35 properties. A line has about 650
+ * bytes.
+ */
 const SHOP_PROPERTIES = properties({
   $city: values.sometimesNull(3, CITIES),
   mp_country_code: values.textOf('DE', 'CH', 'BR', 'JP', 'US', 'PL', 'FR'),
@@ -59,7 +64,7 @@ const SHOP_PROPERTIES = properties({
   rank: values.integer(1, 500),
 })
 
-/** Events of a web shop: each has all of the same properties. */
+/** Events of a web shop. All have the same properties. */
 export const shopEvent: EventMaker = (random, time) => {
   let line = startOfLine(random, time)
   for (const [key, value] of SHOP_PROPERTIES) line += key + value(random)
@@ -153,7 +158,7 @@ const ASPECTS = [
 
 const WIDE_NAMES = 1500
 const WIDE_PROPERTIES_PER_EVENT = 40
-/** Properties that {@link startOfLine} puts. */
+/** How many properties {@link startOfLine} writes. */
 const PROPERTIES_AT_START = 4
 
 const WIDE_KINDS: readonly [Value, ...Value[]] = [
@@ -173,7 +178,7 @@ const WIDE_PROPERTIES = AREAS.flatMap((area) => ASPECTS.map((aspect) => `${area}
   .slice(0, WIDE_NAMES - PROPERTIES_AT_START)
   .map((name, index): Property => [keyOf(name), WIDE_KINDS[index % WIDE_KINDS.length] ?? values.boolean])
 
-/** Events of a company where every team invents properties: each has 40 of 1,500, any of them equally likely. */
+/** Events of a company in which each team adds properties: each has 40 random ones of 1,500. */
 export const wideEvent: EventMaker = (random, time) => {
   let line = startOfLine(random, time)
   const chosen = new Set<number>()

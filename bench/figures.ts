@@ -1,24 +1,24 @@
 import type { Measure } from './measure.ts'
-import type { TableFacts } from './table-facts.ts'
+import type { TableSize } from './table-size.ts'
 
 /** All runs of one subject in one case. */
 export interface Runs {
   readonly case: string
   readonly subject: string
-  readonly facts: TableFacts
+  readonly size: TableSize
   readonly measures: readonly Measure[]
-  /** Why it could not be measured; undefined where it was. */
+  /** Why it could not be measured. */
   readonly failure: string | undefined
 }
 
-/** The middle of several runs, and how far they lay apart. */
+/** The median of several runs, with the smallest and the largest. */
 export interface Spread {
   readonly median: number
   readonly min: number
   readonly max: number
 }
 
-/** What is reported of a subject in a case. */
+/** The reported figures of a subject in a case. */
 export interface Figures {
   readonly case: string
   readonly subject: string
@@ -26,46 +26,54 @@ export interface Figures {
   readonly columns: number
   readonly rowsPerSecond: number
   readonly wallSeconds: Spread
-  /** What of it mixload spent on loads; undefined for a baseline. */
+  /** The part that mixload spent on loads; undefined for a baseline. */
   readonly loadSeconds: Spread | undefined
   readonly cpuSeconds: Spread
   readonly peakRssMegabytes: Spread
-  /** Its median time over that of the case's baseline A and of its B: below 1 it is faster. */
+  /** Its median time divided by that of baseline A: below 1 it is faster. */
   readonly timeToA: number | undefined
+  /** Its median time divided by that of baseline B. */
   readonly timeToB: number | undefined
-  /** The median time of its loads alone over that of the baseline A, which downloads nothing either. */
+  /** The median time of its loads divided by that of baseline A, which does not download either. */
   readonly loadToA: number | undefined
+  /** Its median peak memory divided by that of baseline A. */
+  readonly memoryToA: number | undefined
 }
 
+/** Computes the figures of all subjects that could be measured. */
 export function figuresOf(all: readonly Runs[]): readonly Figures[] {
   const measured = all.filter(({ failure }) => failure === undefined)
   const wall = ({ measures }: Runs) => spread(measures.map(({ wallSeconds }) => wallSeconds))
+  const memory = ({ measures }: Runs) => spread(measures.map(({ peakRssBytes }) => peakRssBytes / 1e6))
   return measured.map((runs) => {
     const wallSeconds = wall(runs)
     const loads = runs.measures.flatMap(({ loadSeconds }) => loadSeconds ?? [])
     const loadSeconds = loads.length === 0 ? undefined : spread(loads)
-    const to = (seconds: Spread | undefined, baseline: 'A' | 'B') => {
-      const other = measured.find((one) => one.case === runs.case && one.subject.startsWith(`${baseline}: `))
-      return other === undefined || seconds === undefined ? undefined : seconds.median / wall(other).median
+    const ratio = (value: Spread | undefined, baseline: 'A' | 'B', spreadOf = wall) => {
+      const other = measured.find(
+        ({ case: name, subject }) => name === runs.case && subject.startsWith(`${baseline}: `),
+      )
+      return other === undefined || value === undefined ? undefined : value.median / spreadOf(other).median
     }
     return {
       case: runs.case,
       subject: runs.subject,
-      rows: runs.facts.rows,
-      columns: runs.facts.columns,
-      rowsPerSecond: runs.facts.rows / wallSeconds.median,
+      rows: runs.size.rows,
+      columns: runs.size.columns,
+      rowsPerSecond: runs.size.rows / wallSeconds.median,
       wallSeconds,
       loadSeconds,
       cpuSeconds: spread(runs.measures.map(({ cpuSeconds }) => cpuSeconds)),
-      peakRssMegabytes: spread(runs.measures.map(({ peakRssBytes }) => peakRssBytes / 1e6)),
-      timeToA: to(wallSeconds, 'A'),
-      timeToB: to(wallSeconds, 'B'),
-      loadToA: to(loadSeconds, 'A'),
+      peakRssMegabytes: memory(runs),
+      timeToA: ratio(wallSeconds, 'A'),
+      timeToB: ratio(wallSeconds, 'B'),
+      loadToA: ratio(loadSeconds, 'A'),
+      memoryToA: ratio(memory(runs), 'A', memory),
     }
   })
 }
 
-/** What could not be measured, in words. */
+/** Returns which subjects could not be measured, and why. */
 export function failuresOf(all: readonly Runs[]): readonly string[] {
   return all.flatMap(({ case: name, subject, failure }) =>
     failure === undefined ? [] : [`${name}, ${subject}: ${failure}`],

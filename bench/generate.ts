@@ -7,20 +7,20 @@ import { createGzip } from 'node:zlib'
 import { type EventMaker, shopEvent, wideEvent } from './events.ts'
 import { Random } from './random.ts'
 
-/** Raise this when the lines change: it is part of the names of the files, so that old ones are not taken for new ones. */
+/** Part of the file names. Increase it when the lines change, so that old files are not used. */
 const VERSION = 1
 
 const DAY_MS = 86_400_000
 const BLOCK_CHARACTERS = 256 * 1024
 
-/** A made-up export, spread evenly over its days. */
+/** A generated export, spread evenly over its days. */
 export interface DataSet {
   readonly name: string
   readonly events: number
   readonly firstDay: string
   readonly days: number
   readonly seed: number
-  readonly event: EventMaker
+  readonly makeEvent: EventMaker
 }
 
 export const ONE_DAY: DataSet = {
@@ -29,27 +29,28 @@ export const ONE_DAY: DataSet = {
   firstDay: '2024-03-15',
   days: 1,
   seed: 1,
-  event: shopEvent,
+  makeEvent: shopEvent,
 }
-/** The same events as {@link ONE_DAY}, but for their times. */
+/** The same events as {@link ONE_DAY} with other times. */
 export const MONTH: DataSet = { ...ONE_DAY, name: 'month', firstDay: '2024-03-01', days: 30 }
 export const LARGE: DataSet = { ...ONE_DAY, name: 'large', events: 2_000_000 }
-export const WIDE: DataSet = { ...ONE_DAY, name: 'wide', events: 100_000, seed: 2, event: wideEvent }
+export const WIDE: DataSet = { ...ONE_DAY, name: 'wide', events: 100_000, seed: 2, makeEvent: wideEvent }
 
-/** Where a data set's files are: one a day, `2024-03-15.ndjson.gz`. */
+/** The files of a data set: one per day, `2024-03-15.ndjson.gz`. */
 export interface DataFiles {
   readonly directory: string
   readonly paths: readonly string[]
   readonly lastDay: string
 }
 
-/** Makes a data set's files under `parent` unless they are there. */
+/** Generates the files of a data set under `parent`, unless they exist. */
 export async function generate(set: DataSet, parent: string): Promise<DataFiles> {
   const directory = join(parent, `${set.name}-v${VERSION}-${set.events}-${set.days}-${set.seed}`)
   const days = Array.from({ length: set.days }, (_, index) => addDays(set.firstDay, index))
   const files = days.map((day) => `${day}.ndjson.gz`)
   if (!existsSync(directory)) {
-    // The directory gets its name last, so that a run that was stopped leaves nothing that looks whole.
+    // The directory is renamed last, so that an interrupted run leaves no directory that looks
+    // complete.
     const unfinished = `${directory}.unfinished`
     await rm(unfinished, { recursive: true, force: true })
     await mkdir(unfinished, { recursive: true })
@@ -57,7 +58,7 @@ export async function generate(set: DataSet, parent: string): Promise<DataFiles>
     for (const [index, day] of days.entries()) {
       const count = Math.floor(((index + 1) * set.events) / set.days) - Math.floor((index * set.events) / set.days)
       await pipeline(
-        Readable.from(blocks(set.event, random, day, count)),
+        Readable.from(blocks(set.makeEvent, random, day, count)),
         createGzip(),
         createWriteStream(join(unfinished, `${day}.ndjson.gz`)),
       )
@@ -67,12 +68,12 @@ export async function generate(set: DataSet, parent: string): Promise<DataFiles>
   return { directory, paths: files.map((file) => join(directory, file)), lastDay: days.at(-1) ?? set.firstDay }
 }
 
-/** The lines of a day, many at a time. Times are in no order, as in a real export. */
-function* blocks(event: EventMaker, random: Random, day: string, count: number): Generator<string> {
+/** Yields blocks of lines of a day. Times are in random order, as in a real export. */
+function* blocks(makeEvent: EventMaker, random: Random, day: string, count: number): Generator<string> {
   const start = Date.parse(`${day}T00:00:00Z`)
   let block = ''
   for (let made = 0; made < count; made++) {
-    block += `${event(random, start + random.below(DAY_MS))}\n`
+    block += `${makeEvent(random, start + random.below(DAY_MS))}\n`
     if (block.length < BLOCK_CHARACTERS) continue
     yield block
     block = ''

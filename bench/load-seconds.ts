@@ -1,17 +1,17 @@
-/** A line of mixload's log, as far as it matters here. */
-interface Line {
+/** The relevant part of a line of mixload's log. */
+interface LogLine {
   readonly kind?: string
   readonly time?: string
 }
 
 /**
- * How long a run of mixload was busy loading what it had downloaded, from the beginning of each load to its commit: the
- * destination's own part. Undefined where a log tells of no load.
+ * Returns how long a run of mixload was loading what it had downloaded, from the start of each load
+ * to its commit. This is the destination's part of the run. Undefined if the log has no load.
  */
 export function loadSecondsIn(log: string): number | undefined {
   let since: number | undefined
   let milliseconds: number | undefined
-  for (const { kind, time } of log.split('\n').map(lineOf)) {
+  for (const { kind, time } of log.split('\n').map(parseLine)) {
     if (kind === 'slice-loading') since = Date.parse(time ?? '')
     if (kind !== 'slice-loaded' || since === undefined) continue
     milliseconds = (milliseconds ?? 0) + Date.parse(time ?? '') - since
@@ -20,11 +20,11 @@ export function loadSecondsIn(log: string): number | undefined {
   return milliseconds === undefined ? undefined : milliseconds / 1000
 }
 
-function lineOf(text: string): Line {
+function parseLine(text: string): LogLine {
   try {
-    return JSON.parse(text) as Line
+    return JSON.parse(text) as LogLine
   } catch {
-    // Something that is no event of the log.
+    // Not a line of the log.
     return {}
   }
 }

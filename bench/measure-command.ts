@@ -7,14 +7,18 @@ import { plainEnvironment } from './environment.ts'
 import type { Measure } from './measure.ts'
 import type { OtherProgram } from './program.ts'
 
-/** Runs a command, and afterwards says what its processes used: `0m1.250s 0m0.100s` on the last line. */
+/**
+ * Runs a command, and then prints the CPU time of its processes: `0m1.250s 0m0.100s` on the last
+ * line.
+ */
 const TIMED = '"$@" >&2; code=$?; times >&3; exit $code'
-const LOOK_MS = 50
+const SAMPLE_MS = 50
 
 /**
- * Runs any program to its end and measures it with all the processes that it starts. Peak memory is the sum of what each
- * of them had at its own peak, as the kernel (Linux) tells it: not less than what they had together.
- * @throws Error with the last that it printed when it fails.
+ * Runs any program and measures it with all processes that it starts. Peak memory is the sum of the
+ * peaks of all processes, as reported by the Linux kernel; what they had at the same time may be
+ * less.
+ * @throws Error with the last lines of its output if it fails.
  */
 export async function measureCommand({ command, args, cwd, environment = {} }: OtherProgram): Promise<Measure> {
   const started = performance.now()
@@ -24,7 +28,7 @@ export async function measureCommand({ command, args, cwd, environment = {} }: O
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   })
   const peaks = new Map<number, number>()
-  const looking = setInterval(() => noteMemory(child.pid, peaks), LOOK_MS)
+  const sampling = setInterval(() => noteMemory(child.pid, peaks), SAMPLE_MS)
   try {
     const printed = text(child.stderr as Readable)
     const times = text(child.stdio[3] as Readable)
@@ -35,11 +39,11 @@ export async function measureCommand({ command, args, cwd, environment = {} }: O
     const peakRssBytes = [...peaks.values()].reduce((total, bytes) => total + bytes, 0)
     return { wallSeconds, cpuSeconds: cpuSecondsIn(await times), peakRssBytes, loadSeconds: undefined }
   } finally {
-    clearInterval(looking)
+    clearInterval(sampling)
   }
 }
 
-/** The second line of bash's `times` is of all processes that have ended under it. */
+/** The second line of bash's `times` has the times of all child processes. */
 function cpuSecondsIn(times: string): number {
   const [, ofChildren = ''] = times.trim().split('\n')
   return [...ofChildren.matchAll(/(\d+)m([\d.]+)s/g)].reduce(
@@ -50,18 +54,18 @@ function cpuSecondsIn(times: string): number {
 
 function noteMemory(pid: number | undefined, peaks: Map<number, number>): void {
   if (pid === undefined) return
-  const kilobytes = /^VmHWM:\s*(\d+) kB$/m.exec(readIfThere(`/proc/${pid}/status`))?.[1]
+  const kilobytes = /^VmHWM:\s*(\d+) kB$/m.exec(readIfPresent(`/proc/${pid}/status`))?.[1]
   if (kilobytes !== undefined) peaks.set(pid, Number(kilobytes) * 1024)
-  for (const child of readIfThere(`/proc/${pid}/task/${pid}/children`).split(' ')) {
+  for (const child of readIfPresent(`/proc/${pid}/task/${pid}/children`).split(' ')) {
     if (child.trim() !== '') noteMemory(Number(child), peaks)
   }
 }
 
-function readIfThere(path: string): string {
+function readIfPresent(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch {
-    // A process that has ended meanwhile.
+    // The process has ended meanwhile.
     return ''
   }
 }

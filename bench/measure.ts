@@ -7,19 +7,19 @@ import { loadSecondsIn } from './load-seconds.ts'
 import type { NodeProgram } from './program.ts'
 import type { ProcessUsage } from './usage.ts'
 
-/** What one run of a process cost. */
+/** The cost of one run of a process. */
 export interface Measure extends ProcessUsage {
-  /** From starting the process to its end. */
+  /** From the start to the end of the process. */
   readonly wallSeconds: number
-  /** What of it mixload spent on loads; undefined where it is not mixload that was measured. */
+  /** The part that mixload spent on loads; undefined for other programs. */
   readonly loadSeconds: number | undefined
 }
 
 const PRELOAD = new URL('./usage.ts', import.meta.url).href
 
 /**
- * Runs a Node program to its end and measures it.
- * @throws Error with the last that it said on standard error when it fails.
+ * Runs a Node program and measures it.
+ * @throws Error with the last line of its standard error if it fails.
  */
 export async function measure({ script, args, cwd, environment = {} }: NodeProgram): Promise<Measure> {
   const started = performance.now()
@@ -28,17 +28,17 @@ export async function measure({ script, args, cwd, environment = {} }: NodeProgr
     env: { ...plainEnvironment(), ...environment },
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   })
-  const complaints = text(child.stderr as Readable)
+  const errors = text(child.stderr as Readable)
   const report = text(child.stdio[3] as Readable)
   const [code, signal] = await once(child, 'exit')
   const wallSeconds = (performance.now() - started) / 1000
-  if (code !== 0) throw new Error(`ended with ${signal ?? code}: ${reasonIn(await complaints)}`)
+  if (code !== 0) throw new Error(`ended with ${signal ?? code}: ${lastMessage(await errors)}`)
   const usage = JSON.parse(await report) as ProcessUsage
-  return { ...usage, wallSeconds, loadSeconds: loadSecondsIn(await complaints) }
+  return { ...usage, wallSeconds, loadSeconds: loadSecondsIn(await errors) }
 }
 
-/** The last line of a log; of a line of JSON, the first line of its message. */
-function reasonIn(log: string): string {
+/** Returns the last line of a log; if it is JSON, the first line of its message. */
+function lastMessage(log: string): string {
   const last = log.trim().split('\n').at(-1) ?? ''
   try {
     return String((JSON.parse(last) as { msg?: unknown }).msg)

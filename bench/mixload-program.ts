@@ -4,7 +4,10 @@ import type { NodeProgram } from './program.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
-/** mixload's command line, run in `work` against the server at `url`, without limits on requests. */
+/**
+ * Returns mixload's command line, run in `work` with the server at `url` and without request
+ * limits.
+ */
 export function mixloadProgram(work: string, url: string, args: readonly string[]): NodeProgram {
   return {
     script: join(ROOT, 'dist/cmd/mixload.js'),
@@ -24,7 +27,7 @@ export function mixloadProgram(work: string, url: string, args: readonly string[
   }
 }
 
-/** The backfill of all days of an export. */
+/** Returns the backfill of all days of an export. */
 export function backfillProgram(
   work: string,
   url: string,
@@ -32,6 +35,6 @@ export function backfillProgram(
   destination: string,
   flags: readonly string[] = [],
 ): NodeProgram {
-  const span = ['--streams', 'export', '--from', firstDay, '--to', lastDay]
-  return mixloadProgram(work, url, ['backfill', ...span, '--destination', destination, ...flags])
+  const range = ['--streams', 'export', '--from', firstDay, '--to', lastDay]
+  return mixloadProgram(work, url, ['backfill', ...range, '--destination', destination, ...flags])
 }

@@ -1,27 +1,27 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { profilesSql, toldProfilesSql } from './baseline-sql.ts'
+import { profilesSql, typedProfilesSql } from './baseline-sql.ts'
 import type { Runs } from './figures.ts'
+import { runInterleaved } from './interleaved.ts'
 import { mixloadProgram } from './mixload-program.ts'
-import type { Subject } from './places/place.ts'
 import { type ProfileSet, profilePages } from './profiles.ts'
 import { startServer } from './server-process.ts'
-import { tableFacts } from './table-facts.ts'
-import { runInTurns } from './turns.ts'
+import { tableSize } from './table-size.ts'
+import type { Subject } from './targets/target.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const WORK = join(ROOT, '.tmp/bench')
 
-/** Loads profiles into DuckDB, beside what DuckDB's own reader takes for the same pages. */
+/** Measures loading profiles into DuckDB, compared with DuckDB's own reader for the same pages. */
 export async function runProfiles(
   set: ProfileSet,
   rounds: number,
-  tell: (text: string) => void,
+  log: (text: string) => void,
 ): Promise<readonly Runs[]> {
   const directory = join(WORK, set.name)
   await mkdir(directory, { recursive: true })
-  tell(`${set.name}: ${set.profiles.toLocaleString('en')} profiles`)
+  log(`${set.name}: ${set.profiles.toLocaleString('en')} profiles`)
   const files = await profilePages(set, WORK)
   await using server = await startServer({ script: join(ROOT, 'bench/serve-pages.ts'), args: files, cwd: WORK })
   const database = join(directory, 'load.duckdb')
@@ -32,7 +32,7 @@ export async function runProfiles(
     name: 'mixload',
     prepare,
     program: mixloadProgram(WORK, server.url, ['sync', '--streams', 'engage', '--destination', `duckdb:${database}`]),
-    facts: () => tableFacts(database, 'mixpanel.engage'),
+    size: () => tableSize(database, 'mixpanel.engage'),
   }
   const baseline = (name: string, select: string): Subject => ({
     name,
@@ -42,14 +42,14 @@ export async function runProfiles(
       args: [database, `CREATE TABLE t AS ${select}`],
       cwd: directory,
     },
-    facts: () => tableFacts(database, 't'),
+    size: () => tableSize(database, 't'),
   })
   const subjects = [
     mixload,
-    baseline('A: DuckDB finds the columns', profilesSql(files)),
-    baseline('B: DuckDB is told the columns', await toldProfilesSql(files)),
+    baseline('A: DuckDB detects the columns', profilesSql(files)),
+    baseline('B: DuckDB with given columns', await typedProfilesSql(files)),
   ]
-  const runs = await runInTurns(set.name, subjects, set.profiles, rounds, tell)
+  const runs = await runInterleaved(set.name, subjects, set.profiles, rounds, log)
   await prepare()
   return runs
 }

@@ -5,23 +5,23 @@ import { gzipSync } from 'node:zlib'
 import { Random } from './random.ts'
 import * as values from './values.ts'
 
-/** Raise this when the pages change: it is part of the names of the files, so that old ones are not taken for new ones. */
+/** Part of the file names. Increase it when the pages change, so that old files are not used. */
 const VERSION = 1
 
-/** As many as Mixpanel gives at once. */
+/** The size of Mixpanel's pages. */
 const PAGE_SIZE = 1000
 
-/** Made-up profiles. */
+/** A set of generated profiles. */
 export interface ProfileSet {
   readonly name: string
   readonly profiles: number
 }
 
 export const PROFILES: ProfileSet = { name: 'engage', profiles: 200_000 }
-/** Four times as many: it shows whether memory grows with them. */
+/** Only with `--large`. It shows whether memory grows with the number of profiles. */
 export const MANY_PROFILES: ProfileSet = { name: 'engage-large', profiles: 800_000 }
 
-/** Profiles of a web shop, of about 650 bytes. */
+/** Profiles of a web shop, of about 650 bytes each. */
 const PROPERTIES: Readonly<Record<string, values.Value>> = {
   $email: values.token(18),
   $first_name: values.textOf('Ada', 'Zoë', 'João', '花子', 'Jan', 'Łucja'),
@@ -47,7 +47,9 @@ const PROPERTIES: Readonly<Record<string, values.Value>> = {
   last_order: values.sometimesNull(40, values.day),
 }
 
-/** Makes the pages of a set under `parent` unless they are there, and gives their files, in order. */
+/**
+ * Generates the pages of a set under `parent`, unless they exist, and returns their files in order.
+ */
 export async function profilePages({ name, profiles }: ProfileSet, parent: string): Promise<readonly string[]> {
   const directory = join(parent, `${name}-v${VERSION}-${profiles}`)
   const files = Array.from(
@@ -55,7 +57,8 @@ export async function profilePages({ name, profiles }: ProfileSet, parent: strin
     (_, page) => `${String(page).padStart(5, '0')}.json.gz`,
   )
   if (!existsSync(directory)) {
-    // The directory gets its name last, so that a run that was stopped leaves nothing that looks whole.
+    // The directory is renamed last, so that an interrupted run leaves no directory that looks
+    // complete.
     const unfinished = `${directory}.unfinished`
     await rm(unfinished, { recursive: true, force: true })
     await mkdir(unfinished, { recursive: true })
@@ -68,11 +71,11 @@ export async function profilePages({ name, profiles }: ProfileSet, parent: strin
   return files.map((file) => join(directory, file))
 }
 
-/** As Mixpanel has it, the first page alone says how many there are. */
+/** As in Mixpanel, only the first page has the total. */
 function pageText(page: number, profiles: number, random: Random): string {
   const first = page * PAGE_SIZE
   const count = Math.min(PAGE_SIZE, profiles - first)
-  const results = Array.from({ length: count }, (_, at) => profileText(first + at, random))
+  const results = Array.from({ length: count }, (_, index) => profileText(first + index, random))
   const envelope = {
     page,
     session_id: 'bench',

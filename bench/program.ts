@@ -1,17 +1,17 @@
-/** Any other program. */
+/** A program that is not a Node script. */
 export interface OtherProgram {
   readonly command: string
   readonly args: readonly string[]
   readonly cwd: string
-  /** Beyond what this process's own environment gives. */
+  /** In addition to the environment of this process. */
   readonly environment?: Readonly<Record<string, string>>
 }
 
-/** A Node program to run as a process of its own. */
+/** A Node script to run in a process of its own. */
 export interface NodeProgram {
   readonly script: string
   readonly args: readonly string[]
   readonly cwd: string
-  /** Beyond what this process's own environment gives. */
+  /** In addition to the environment of this process. */
   readonly environment?: Readonly<Record<string, string>>
 }

@@ -1,21 +1,21 @@
 import { DuckDBInstance } from '@duckdb/node-api'
 
-/** A query's answer, all of it as text. */
-export interface Answer {
+/** The result of a query, as text. */
+export interface QueryResult {
   readonly names: readonly string[]
   readonly rows: readonly (readonly string[])[]
 }
 
-/** Asks a database file that nobody writes to, or, with no file, DuckDB itself. */
-export async function query(sql: string, path?: string): Promise<Answer> {
+/** Runs a query on a database file that is not being written, or without a file. */
+export async function query(sql: string, path?: string): Promise<QueryResult> {
   const instance = await (path === undefined
     ? DuckDBInstance.create()
     : DuckDBInstance.create(path, { access_mode: 'READ_ONLY' }))
   const connection = await instance.connect()
   try {
-    const answer = await connection.runAndReadAll(sql)
-    const rows = answer.getRowsJson().map((row) => row.map((value) => (value === null ? 'NULL' : String(value))))
-    return { names: answer.columnNames(), rows }
+    const result = await connection.runAndReadAll(sql)
+    const rows = result.getRowsJson().map((row) => row.map((value) => (value === null ? 'NULL' : String(value))))
+    return { names: result.columnNames(), rows }
   } finally {
     connection.closeSync()
     instance.closeSync()

@@ -1,12 +1,12 @@
 /**
- * Random numbers that are the same in every run, on every machine: a 32-bit xorshift whose output is mixed once more.
- * Good enough to make data look natural; not for anything that must not be guessed.
+ * Random numbers that are the same in every run and on every machine: a 32-bit xorshift whose
+ * output is mixed again. Good enough for realistic data, but not secure.
  */
 export class Random {
   #state: number
 
   constructor(seed: number) {
-    // Zero is the one state that xorshift never leaves.
+    // A xorshift with the state zero only returns zeros.
     this.#state = Math.imul(seed + 1, 0x9e37_79b1) | 0 || 1
   }
 
@@ -39,7 +39,7 @@ export class Random {
     return from[this.below(from.length)] as T
   }
 
-  /** So many characters of `0-9a-z`. */
+  /** A text of this many characters of `0-9a-z`. */
   token(length: number): string {
     let text = ''
     while (text.length < length) text += this.below(0x7fff_ffff).toString(36).padStart(6, '0').slice(-6)

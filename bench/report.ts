@@ -1,7 +1,7 @@
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { version as duckdbVersion } from '@duckdb/node-api'
+import { textTable } from '../cmd/text-table.ts'
 import { type Figures, failuresOf, figuresOf, type Runs, type Spread } from './figures.ts'
-import { textTable } from './text-table.ts'
 
 const HEADINGS = [
   'case',
@@ -14,14 +14,18 @@ const HEADINGS = [
   'time to A',
   'time to B',
   'load to A',
+  'RSS to A',
   'columns',
 ]
 
 const BIGQUERY_NOTE =
-  'BigQuery’s emulator takes its part of these cores, for both that are compared; the real one takes none. In ' +
-  'bigquery-100mbit all goes to it through a link of 100 Mbit/s.'
+  'BigQuery’s emulator runs on the same cores, for both that are compared. In bigquery-100mbit, everything is sent ' +
+  'to it through a link of 100 Mbit/s.'
 
-/** One table of all figures: medians, with the least and the greatest in brackets. */
+const START_NOTE =
+  'The case import has the time and the growth of memory of the import alone, without the start of Node.'
+
+/** Returns a table of all figures: medians, with the smallest and the largest in parentheses. */
 export function textReport(runs: readonly Runs[], rounds: number): string {
   const figures = figuresOf(runs)
   const { cores, model, memoryGigabytes, node, duckdb } = machine()
@@ -36,25 +40,27 @@ export function textReport(runs: readonly Runs[], rounds: number): string {
     ratioText(one.timeToA),
     ratioText(one.timeToB),
     ratioText(one.loadToA),
+    ratioText(one.memoryToA),
     String(one.columns),
   ])
   return [
-    `${cores} cores of ${model}, ${memoryGigabytes} GB, Node ${node}, DuckDB ${duckdb}; median of ${rounds} rounds (least–greatest)`,
+    `${cores} cores of ${model}, ${memoryGigabytes} GB, Node ${node}, DuckDB ${duckdb}; median of ${rounds} rounds (min–max)`,
     '',
     textTable(HEADINGS, rows),
     '',
     ...failuresOf(runs).map((failure) => `Failed: ${failure}`),
     ...memoryGrowth(figures).map(
       ({ case: large, subject, ratio }) =>
-        `Peak RSS of four times as much, ${large}, ${subject}: ${ratio.toFixed(2)} times as much`,
+        `Peak RSS with four times as much data, ${large}, ${subject}: ${ratio.toFixed(2)} times as much`,
     ),
-    `A and B are what the destination itself takes for the same data, made ready: see bench/places. mixload gets it over HTTP. Below 1, mixload takes less time.`,
-    `load s is the destination’s own part of mixload’s time: from the end of the download to the commit.`,
+    'A and B load the same data with the destination’s own reader, from local files: see bench/targets. mixload gets it over HTTP. Below 1, mixload needs less.',
+    'load s is the destination’s part of mixload’s time: from the end of the download to the commit.',
     ...(figures.some((one) => one.case.startsWith('bigquery')) ? [BIGQUERY_NOTE] : []),
+    ...(figures.some((one) => one.case === 'import') ? [START_NOTE] : []),
   ].join('\n')
 }
 
-/** All figures as JSON. */
+/** Returns all figures as JSON. */
 export function jsonReport(runs: readonly Runs[], rounds: number): string {
   const figures = figuresOf(runs)
   const report = {
@@ -67,10 +73,10 @@ export function jsonReport(runs: readonly Runs[], rounds: number): string {
   return JSON.stringify(report, null, 2)
 }
 
-/** Cases, by those that are four times as large. */
+/** The cases by the name of those with four times as much data. */
 const USUAL: Readonly<Record<string, string>> = { large: 'one-day', 'engage-large': 'engage' }
 
-/** Peak memory for a large case over that for the usual one, where both were measured. */
+/** Returns the peak memory of each large case divided by that of the usual case. */
 function memoryGrowth(
   figures: readonly Figures[],
 ): readonly { readonly case: string; readonly subject: string; readonly ratio: number }[] {
@@ -92,9 +98,9 @@ function machine() {
 }
 
 function spreadText({ median, min, max }: Spread, digits: number): string {
-  return `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`
+  return Number.isNaN(median) ? '–' : `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`
 }
 
 function ratioText(ratio: number | undefined): string {
-  return ratio === undefined ? '–' : ratio.toFixed(2)
+  return ratio === undefined || Number.isNaN(ratio) ? '–' : ratio.toFixed(2)
 }

@@ -1,8 +1,9 @@
 /**
- * `node bench/run.ts [--rounds N] [--only CASE]… [--large] [--json]`: how fast mixload loads made-up exports and profiles,
- * beside what DuckDB's own reader takes for the same files, and how fast it sends events. `--large` adds four times as
- * much of one day's events, of profiles and of what is sent. `--only dbt`, which needs `make dbt`, builds the models of the
- * dbt package on a million events, and again after a night. Data and databases are kept in .tmp/bench.
+ * `node bench/run.ts [--rounds N] [--only CASE]… [--large] [--json]`: measures how fast mixload
+ * loads generated exports and profiles, compared with the destination's own reader, how fast it
+ * sends events, and how fast it starts. `--large` adds cases with four times as much data. `--only
+ * dbt`, which needs `make dbt`, builds the models of the dbt package on a million events, and again
+ * after another night. Data and databases are kept in .tmp/bench.
  */
 import { parseArgs } from 'node:util'
 import { runCase } from './case-runs.ts'
@@ -13,6 +14,7 @@ import { IMPORT, LARGE_IMPORT, runImport } from './import-runs.ts'
 import { runProfiles } from './profile-runs.ts'
 import { MANY_PROFILES, PROFILES } from './profiles.ts'
 import { jsonReport, textReport } from './report.ts'
+import { runStart, START } from './start-runs.ts'
 
 const { values } = parseArgs({
   options: {
@@ -24,23 +26,24 @@ const { values } = parseArgs({
 })
 const rounds = Number(values.rounds)
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds must be 1 or more, not ${values.rounds}`)
-const names = [...CASES, PROFILES, IMPORT, DBT].map(({ name }) => name)
+const names = [...CASES, PROFILES, IMPORT, START, DBT].map(({ name }) => name)
 const unknown = values.only.find((name) => !names.includes(name))
 if (unknown !== undefined) throw new Error(`--only must be one of ${names.join(', ')}, not ${unknown}`)
 
 const isChosen = ({ name }: { readonly name: string }) => values.only.length === 0 || values.only.includes(name)
-const tell = (text: string) => process.stderr.write(`${text}\n`)
+const log = (text: string) => process.stderr.write(`${text}\n`)
 const runs: Runs[] = []
-for (const one of CASES.filter(isChosen)) runs.push(...(await runCase(one, rounds, tell)))
-if (isChosen(PROFILES)) runs.push(...(await runProfiles(PROFILES, rounds, tell)))
-if (isChosen(IMPORT)) runs.push(...(await runImport(IMPORT, rounds, tell)))
-// By name only: it needs dbt.
-if (values.only.includes(DBT.name)) runs.push(...(await runDbt(DBT, rounds, tell)))
+for (const loadCase of CASES.filter(isChosen)) runs.push(...(await runCase(loadCase, rounds, log)))
+if (isChosen(PROFILES)) runs.push(...(await runProfiles(PROFILES, rounds, log)))
+if (isChosen(IMPORT)) runs.push(...(await runImport(IMPORT, rounds, log)))
+if (isChosen(START)) runs.push(...(await runStart(rounds, log)))
+// Only by name, because it needs dbt.
+if (values.only.includes(DBT.name)) runs.push(...(await runDbt(DBT, rounds, log)))
 if (values.large) {
   if (values.only.length === 0 || values.only.includes('one-day'))
-    runs.push(...(await runCase(LARGE_CASE, rounds, tell)))
-  if (isChosen(PROFILES)) runs.push(...(await runProfiles(MANY_PROFILES, rounds, tell)))
-  if (isChosen(IMPORT)) runs.push(...(await runImport(LARGE_IMPORT, rounds, tell)))
+    runs.push(...(await runCase(LARGE_CASE, rounds, log)))
+  if (isChosen(PROFILES)) runs.push(...(await runProfiles(MANY_PROFILES, rounds, log)))
+  if (isChosen(IMPORT)) runs.push(...(await runImport(LARGE_IMPORT, rounds, log)))
 }
 const report = values.json ? jsonReport : textReport
 process.stdout.write(`${report(runs, rounds)}\n`)

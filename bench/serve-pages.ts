@@ -1,14 +1,15 @@
 /**
- * `node bench/serve-pages.ts FILE…`: answers the profile query with these gzip files, one a page. It does nothing else, so
- * that what is measured is mixload. Prints `{"url":…}` and ends when its standard input does.
+ * `node bench/serve-pages.ts FILE…`: serves these gzip files as the pages of the profile query. It
+ * does nothing else, so that it does not slow down mixload. Prints `{"url":…}` and ends with its
+ * standard input.
  */
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
-import { ME, standIn } from './stand-in.ts'
+import { ME, serveFakeMixpanel } from './fake-mixpanel.ts'
 
 const files = process.argv.slice(2)
 
-standIn(async (request, response) => {
+serveFakeMixpanel(async (request, response) => {
   const form = new URLSearchParams(await text(request))
   const { pathname } = new URL(request.url ?? '/', 'http://localhost')
   response.setHeader('content-type', 'application/json')

@@ -1,4 +1,7 @@
-/** `node bench/serve-simulator.ts`: a simulator to send to. Prints `{"url":…}` and ends when its standard input does. */
+/**
+ * `node bench/serve-simulator.ts`: a simulator to send to. Prints `{"url":…}` and ends with its
+ * standard input.
+ */
 import { startSimulator } from '../lib/simulator/index.ts'
 
 const simulator = await startSimulator({ token: 'bench' })

@@ -1,21 +1,21 @@
 /**
- * `node bench/serve.ts DIRECTORY`: answers as Mixpanel does where `mixload backfill` asks, from files of one day each
- * that are gzipped already. It does nothing else, so that what is measured is mixload. Prints `{"url":…}` and ends when
- * its standard input does.
+ * `node bench/serve.ts DIRECTORY`: serves exports for `mixload backfill`, from compressed files of
+ * one day each. It does nothing else, so that it does not slow down mixload. Prints `{"url":…}` and
+ * ends with its standard input.
  */
 import { createReadStream, existsSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { ME, standIn } from './stand-in.ts'
+import { ME, serveFakeMixpanel } from './fake-mixpanel.ts'
 
 const DAY_MS = 86_400_000
 const READ_BYTES = 1024 * 1024
 
 const directory = process.argv[2]
-if (directory === undefined) throw new Error('Which directory? node bench/serve.ts DIRECTORY')
+if (directory === undefined) throw new Error('Usage: node bench/serve.ts DIRECTORY')
 
-standIn(async (request, response) => {
+serveFakeMixpanel(async (request, response) => {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
   if (pathname === '/api/app/me') response.setHeader('content-type', 'application/json').end(ME)
   else if (pathname === '/api/2.0/export') {
@@ -24,7 +24,7 @@ standIn(async (request, response) => {
   } else response.writeHead(404).end()
 })
 
-/** The files of these days that there are, in order. */
+/** Returns the existing files of these days, in order. */
 function filesOf(directory: string, from: string, to: string): readonly string[] {
   const files: string[] = []
   for (let ms = Date.parse(`${from}T00:00:00Z`); ms <= Date.parse(`${to}T00:00:00Z`); ms += DAY_MS) {
@@ -34,7 +34,7 @@ function filesOf(directory: string, from: string, to: string): readonly string[]
   return files
 }
 
-/** Gzip files one after the other are a gzip file. */
+/** Sends gzip files one after the other, which together are a valid gzip file. */
 async function sendExport(files: readonly string[], response: ServerResponse): Promise<void> {
   response.setHeader('content-type', 'text/plain')
   if (files.length > 0) response.setHeader('content-encoding', 'gzip')
@@ -44,7 +44,7 @@ async function sendExport(files: readonly string[], response: ServerResponse): P
     }
     response.end()
   } catch {
-    // The client went away, or a file is gone: a body that breaks off is what the client has to notice.
+    // The client has disconnected, or a file is missing. The client sees an incomplete body.
     response.destroy()
   }
 }

@@ -4,28 +4,28 @@ import { createInterface } from 'node:readline'
 import { plainEnvironment } from './environment.ts'
 import type { NodeProgram } from './program.ts'
 
-/** A program that serves until it is disposed of. */
+/** A server that runs until it is disposed. */
 export interface ServerProcess extends AsyncDisposable {
   readonly url: string
 }
 
 /**
- * Starts a program that prints one line of JSON with its `url` once it serves.
- * @throws Error when it ends before that.
+ * Starts a server, which prints one line of JSON with its `url` when it is ready.
+ * @throws Error if it ends before that.
  */
 export async function startServer({ script, args, cwd, environment = {} }: NodeProgram): Promise<ServerProcess> {
   const child = spawn(process.execPath, [script, ...args], {
     cwd,
     env: { ...plainEnvironment(), ...environment },
-    // Its standard input ends with this process, however that ends.
+    // Its standard input is closed when this process ends, even if it is killed.
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const ended = once(child, 'exit')
   const line = once(createInterface(child.stdout), 'line').then(([first]) => String(first))
   const failed = ended.then(() => {
-    throw new Error(`${script} ended before it served.`)
+    throw new Error(`${script} ended before it was ready.`)
   })
-  // That it ends after having served is no failure.
+  // Later, its end is not a failure.
   failed.catch(() => {})
   const { url } = JSON.parse(await Promise.race([line, failed])) as { url: string }
   return {

@@ -1,5 +1,8 @@
-/** `node bench/track.ts URL COUNT`: so many events of now, of about 650 bytes, one call of `track` after the other. */
-import { createClient } from '../lib/ingest/clients.ts'
+/**
+ * `node bench/track.ts URL COUNT`: sends current events of about 650 bytes, one call of `track`
+ * after the other.
+ */
+import { createClient } from '../lib/ingest/named-clients.ts'
 
 const [, , apiUrl = '', count = '0'] = process.argv
 
@@ -28,4 +31,4 @@ for (let number = 0; number < Number(count); number++) {
   )
 }
 const { accepted } = await client.flush()
-if (accepted !== Number(count)) throw new Error(`${accepted} of ${count} events were taken`)
+if (accepted !== Number(count)) throw new Error(`${accepted} of ${count} events were accepted`)

@@ -1,6 +1,7 @@
 /**
- * `node bench/upload-baseline.ts ENDPOINT PROJECT DATASET FILE SCHEMA`: makes a dataset, loads a gzip file of NDJSON into
- * its table `export`, partitioned and clustered as mixload has it, waits for the job's end, and does nothing else.
+ * `node bench/upload-baseline.ts ENDPOINT PROJECT DATASET FILE SCHEMA`: only creates a dataset,
+ * loads a gzip file of NDJSON into its table `export`, partitioned and clustered like mixload's,
+ * and waits for the job.
  */
 import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
@@ -48,13 +49,13 @@ async function send(
   headers: Readonly<Record<string, string>> = {},
   body: string | Readable | null = null,
 ): Promise<Job> {
-  const answer = await request(endpoint + path, {
+  const response = await request(endpoint + path, {
     method: body === null ? 'GET' : 'POST',
     headers,
     body,
     headersTimeout: 600_000,
   })
-  const text = await answer.body.text()
-  if (answer.statusCode >= 300) throw new Error(`${path}: ${answer.statusCode} ${text}`)
+  const text = await response.body.text()
+  if (response.statusCode >= 300) throw new Error(`${path}: ${response.statusCode} ${text}`)
   return JSON.parse(text)
 }

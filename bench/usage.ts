@@ -1,12 +1,12 @@
 /**
- * Preloaded into a process that is measured (`node --import ./bench/usage.ts …`): when it ends, what it used goes to
- * its file descriptor 3 as one line of JSON.
+ * Preloaded into a measured process (`node --import ./bench/usage.ts …`). When the process ends, it
+ * writes its resource usage to file descriptor 3, as one line of JSON.
  */
 import { readFileSync, writeSync } from 'node:fs'
 
-/** What a process used, as it says itself. */
+/** The resource usage of a process. */
 export interface ProcessUsage {
-  /** User and system time of all its threads. */
+  /** User and system time of all threads. */
   readonly cpuSeconds: number
   readonly peakRssBytes: number
 }
@@ -22,11 +22,14 @@ process.on('exit', () => {
   writeSync(REPORT_FD, `${JSON.stringify(usage)}\n`)
 })
 
-/** On Linux maxRSS begins with that of the process that started this one, so the kernel's own mark is read instead. */
+/**
+ * On Linux, maxRSS includes the memory of the parent process, so the kernel's own figure is used
+ * instead.
+ */
 function ownPeakKilobytes(maxRss: number): number {
   try {
-    const mark = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
-    return mark === undefined ? maxRss : Number(mark)
+    const highWaterMark = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
+    return highWaterMark === undefined ? maxRss : Number(highWaterMark)
   } catch {
     return maxRss
   }

@@ -22,6 +22,6 @@ export interface Command {
   readonly options?: Readonly<Record<string, Options>>
   /** Where it takes words after its name: how they are written, what they are, and, where there must be one, what to say when there is none. */
   readonly words?: { readonly usage: string; readonly describe: string; readonly missing?: string }
-  /** Does the work and gives the exit code. */
+  /** Does the work. Returns the exit code. */
   run(context: CommandContext): Promise<number>
 }

@@ -1,14 +1,16 @@
 import { existsSync } from 'node:fs'
-import { readFile, rename, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { isFailure, MixloadError, messageOf } from '../lib/core/errors.ts'
+import { makeDirectory } from '../lib/core/make-directory.ts'
+import { packagePath } from '../lib/core/package-root.ts'
+import { replaceFile } from '../lib/core/replace-file.ts'
 import { foundTables, sourceFor } from '../lib/dbt/found-tables.ts'
 import { askLexicon, type Lexicon } from '../lib/dbt/lexicon.ts'
 import { mergedFile } from '../lib/dbt/sources-file.ts'
-import { isFailure, MixloadError, messageOf } from '../lib/errors.ts'
-import { makeDirectory } from '../lib/make-directory.ts'
-import { packagePath } from '../lib/package-root.ts'
+import { createClient, openWarehouse } from '../lib/run/session.ts'
 import type { Command, CommandContext } from './command.ts'
-import { createClient, openWarehouse } from './session.ts'
+import { sessionOf } from './session.ts'
 
 const DEFAULT_FILE = 'models/mixpanel/sources.yml'
 
@@ -49,7 +51,7 @@ export const command: Command = {
       )
     }
     const lexicon = flags.lexicon === true ? await readLexicon(context) : undefined
-    await using warehouse = await openWarehouse(settings, output.tell, signal)
+    await using warehouse = await openWarehouse(sessionOf(context))
     const { destination } = warehouse
     await destination.openToRead(signal)
     const tables = await foundTables(destination, settings, signal, lexicon)
@@ -66,39 +68,37 @@ export const command: Command = {
       file,
     )
     if (text !== before) await write(file, text)
-    const news = [...said('added', added), ...said('described', described)]
+    const news = [...named('added', added), ...named('described', described)]
     output.print(`${file}: ${news.length === 0 ? 'nothing new' : news.join('; ')}`)
     output.json({ file, added, described, package: models })
     return 0
   },
 }
 
-const said = (what: string, names: readonly string[]) => (names.length === 0 ? [] : [`${what} ${names.join(', ')}`])
+const named = (what: string, names: readonly string[]) => (names.length === 0 ? [] : [`${what} ${names.join(', ')}`])
 
 async function write(file: string, text: string): Promise<void> {
   await makeDirectory(dirname(file))
-  const unfinished = join(dirname(file), `.${process.pid}.unfinished`)
-  await writeFile(unfinished, text)
-  await rename(unfinished, file)
+  await replaceFile(file, text)
 }
 
 /**
  * What the project's Lexicon says; undefined, with a warning, where it cannot be read: the tables can be described without.
- * @throws MixloadError where the credentials are wrong, or are no service account's.
+ * @throws MixloadError if the credentials are wrong, or not those of a service account.
  */
-async function readLexicon({ settings, output: { tell }, signal }: CommandContext): Promise<Lexicon | undefined> {
+async function readLexicon({ settings, output: { onProgress }, signal }: CommandContext): Promise<Lexicon | undefined> {
   if (settings.projectId === undefined || settings.serviceAccount === undefined) {
     throw new MixloadError(
       'CONFIG_INVALID',
       '--lexicon asks Mixpanel, and needs a service account: set MIXPANEL_SERVICE_ACCOUNT, MIXPANEL_SERVICE_ACCOUNT_SECRET and MIXPANEL_PROJECT_ID.',
     )
   }
-  await using client = createClient(settings, tell)
+  await using client = createClient(settings, onProgress)
   try {
-    return await askLexicon(client, settings.projectId, tell, signal)
+    return await askLexicon(client, settings.projectId, onProgress, signal)
   } catch (error) {
     if (!(error instanceof MixloadError) || isFailure(error, 'CREDENTIALS_REFUSED')) throw error
-    tell({ kind: 'warning', message: `The Lexicon is left out: ${messageOf(error)}` })
+    onProgress({ kind: 'warning', message: `The Lexicon is left out: ${messageOf(error)}` })
     return undefined
   }
 }

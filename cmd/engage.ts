@@ -1,4 +1,4 @@
-import { MixloadError } from '../lib/errors.ts'
+import { MixloadError } from '../lib/core/errors.ts'
 import { OPERATIONS, type Operation } from '../lib/ingest/operations.ts'
 import type { Command } from './command.ts'
 import { INGEST_SETTINGS, SPOOL_OPTION, sendAndReport } from './ingest-client.ts'
@@ -8,26 +8,31 @@ import { PROPERTY_OPTION, propertiesOf, textsOf, timeOf } from './property-flags
 export const command: Command = {
   settings: INGEST_SETTINGS,
   options: {
-    property: { ...PROPERTY_OPTION, describe: `${PROPERTY_OPTION.describe}. For $unset, only the NAME` },
-    group: { type: 'string', requiresArg: true, describe: 'Group key: the id is that of a group, not of a person' },
+    property: { ...PROPERTY_OPTION, describe: `${PROPERTY_OPTION.describe}. For $unset, use the NAME alone` },
+    group: {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Group key; the id is then the id of a group, not of a person',
+    },
     time: { type: 'string', requiresArg: true, describe: 'When it happened, as for track', defaultDescription: 'now' },
-    ip: { type: 'string', requiresArg: true, describe: 'Address of the person, for city and country' },
-    'ignore-time': { type: 'boolean', default: false, describe: 'Leave Last Seen as it is' },
+    ip: {
+      type: 'string',
+      requiresArg: true,
+      describe: 'IP address of the person, from which Mixpanel derives city and country',
+    },
+    'ignore-time': { type: 'boolean', default: false, describe: 'Leave Last Seen unchanged' },
     ...SPOOL_OPTION,
   },
   words: {
     usage: 'DISTINCT_ID OPERATION',
-    describe: `OPERATION is one of ${OPERATIONS.join(' ')}: in quotes, because of the shell.`,
-    missing: 'Name the profile and the operation.',
+    describe: `OPERATION is one of ${OPERATIONS.join(' ')}. Quote it: $ is special in the shell.`,
+    missing: 'Name a profile and an operation.',
   },
   run(context) {
     const { words, flags } = context
-    const [id = '', operation = '', ...others] = words
-    if (operation === '' || others.length > 0) {
-      throw new MixloadError(
-        'CONFIG_INVALID',
-        `Name one profile and one operation, such as: mixload engage ann '$set'.`,
-      )
+    const [id = '', operation = '', ...extra] = words
+    if (operation === '' || extra.length > 0) {
+      throw new MixloadError('CONFIG_INVALID', `Name one profile and one operation: mixload engage ann '$set'.`)
     }
     const texts = textsOf(flags.property)
     const value = operation === '$unset' ? texts : operation === '$delete' ? undefined : propertiesOf(texts)

@@ -1,19 +1,19 @@
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
-import { MixloadError, messageOf } from '../lib/errors.ts'
-import type { Rejection } from '../lib/ingest/report.ts'
+import { MixloadError, messageOf } from '../lib/core/errors.ts'
+import type { RejectedRecord } from '../lib/ingest/report.ts'
 
-/** Where an event comes from. */
+/** Where an event was read. */
 interface EventPlace {
   /** The file or the query. */
   readonly source: string
-  /** Its number there, from 1. */
+  /** The number of the event in the source, from 1. */
   readonly number: number
-  /** In a file, the line on which it stands, from 1; in CSV the row, the header being the first. */
+  /** In a file: the line of the event, from 1. In CSV, the row; the header is row 1. */
   readonly line: number | undefined
 }
 
-/** The file that takes events that were refused, a line each, made with the first of them. */
+/** The file for rejected events, one per line. It is created when the first event is rejected. */
 export class RejectsFile {
   readonly path: string
   #stream: WriteStream | undefined
@@ -24,14 +24,14 @@ export class RejectsFile {
   }
 
   /** Adds an event. */
-  add(place: EventPlace, { reason, field, record }: Rejection): void {
+  add(place: EventPlace, { reason, field, record }: RejectedRecord): void {
     this.#stream ??= createWriteStream(this.path, { flags: 'a' }).on('error', (error) => {
       this.#failure ??= error
     })
-    this.#stream.write(`${JSON.stringify({ ...place, reason, field, event: eventOf(record) })}\n`)
+    this.#stream.write(`${JSON.stringify({ ...place, reason, field, event: eventValue(record) })}\n`)
   }
 
-  /** @throws MixloadError FILE_REFUSED where not all could be written. */
+  /** @throws MixloadError FILE_REFUSED if not all events could be written. */
   async end(): Promise<void> {
     if (this.#stream === undefined) return
     this.#stream.end()
@@ -46,11 +46,11 @@ export class RejectsFile {
   }
 }
 
-/** The event itself, so that it can be mended and imported; its text where it is no JSON. */
-function eventOf(record: string): unknown {
+/** Returns the event, so that it can be fixed and imported; its text if it is not JSON. */
+function eventValue(record: string): unknown {
   try {
     const value: unknown = JSON.parse(record)
-    // Digits that JSON.parse would lose stay in a text.
+    // The text keeps digits that JSON.parse would lose.
     return /\d{16}/.test(record) ? record : value
   } catch {
     return record

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { readFile, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { MixloadError, messageOf } from '../lib/errors.ts'
-import { makeDirectory } from '../lib/make-directory.ts'
+import { MixloadError, messageOf } from '../lib/core/errors.ts'
+import { makeDirectory } from '../lib/core/make-directory.ts'
+import { replaceFile } from '../lib/core/replace-file.ts'
 
 /** How often the state is written, so that it costs nothing. */
 const WRITE_EVERY_MS = 500
@@ -23,7 +24,7 @@ export class ImportResume {
     this.#through = this.#written = through
   }
 
-  /** `project` tells projects and servers apart; it may hold a secret, of which only a hash is kept. */
+  /** `project` distinguishes projects and servers. Only a hash is stored, as it may be secret. */
   static async open(stateDirectory: string, file: string, project: string): Promise<ImportResume> {
     const { size, mtimeMs } = await stat(file)
     const key = JSON.stringify([resolve(file), size, mtimeMs, project])
@@ -44,12 +45,15 @@ export class ImportResume {
     this.#write()
   }
 
-  /** Keeps the state, or removes it when the import is through. @throws MixloadError SPOOL_FAILED. */
-  async end(isThrough: boolean): Promise<void> {
-    if (!isThrough && this.#through > this.#written) this.#write()
+  /**
+   * Stores the state, or deletes it if the import is complete.
+   * @throws MixloadError SPOOL_FAILED.
+   */
+  async end(isComplete: boolean): Promise<void> {
+    if (!isComplete && this.#through > this.#written) this.#write()
     try {
       await this.#writing
-      if (isThrough) await rm(this.#path, { force: true })
+      if (isComplete) await rm(this.#path, { force: true })
     } catch (error) {
       throw new MixloadError(
         'SPOOL_FAILED',
@@ -65,9 +69,7 @@ export class ImportResume {
     this.#written = through
     this.#writing = this.#writing.then(async () => {
       await makeDirectory(dirname(this.#path), 0o700)
-      const aside = `${this.#path}.${process.pid}.new`
-      await writeFile(aside, JSON.stringify({ through }), { mode: 0o600 })
-      await rename(aside, this.#path)
+      await replaceFile(this.#path, JSON.stringify({ through }), { mode: 0o600 })
     })
     this.#writing.catch(() => {})
   }
@@ -78,7 +80,7 @@ async function throughOf(path: string): Promise<number> {
     const { through } = JSON.parse(await readFile(path, 'utf8')) as { readonly through?: unknown }
     return typeof through === 'number' && Number.isSafeInteger(through) && through > 0 ? through : 0
   } catch {
-    // None, or one that was cut: then all is sent, and Mixpanel tells what it has.
+    // Without a valid state everything is sent, and Mixpanel drops duplicates.
     return 0
   }
 }

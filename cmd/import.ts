@@ -2,27 +2,29 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import envPaths from 'env-paths'
-import { isFailure, MixloadError } from '../lib/errors.ts'
+import { isFailure, MixloadError } from '../lib/core/errors.ts'
+import { InputFile, sizeOf } from '../lib/decompress/input-file.ts'
 import type { IngestClient } from '../lib/ingest/client.ts'
+import { EVENT_FILE_FORMATS, type EventFileFormat, formatOf, readEvents } from '../lib/ingest/event-files.ts'
 import { LineNumbers } from '../lib/ingest/line-numbers.ts'
-import { Replay } from '../lib/ingest/replayed-event.ts'
-import type { IngestEvent, Report } from '../lib/ingest/report.ts'
-import { eventTexts, FORMATS, type Format, formatOf } from '../lib/ingest/sources.ts'
+import type { DeliveryNotice, DeliveryReport } from '../lib/ingest/report.ts'
+import { RowToEvent } from '../lib/ingest/row-to-event.ts'
 import { ingestionHost } from '../lib/mixpanel/regions.ts'
 import type { Settings } from '../lib/settings.ts'
 import { STANDARD_INPUT } from '../lib/slices.ts'
-import { InputFile, sizeOf } from '../lib/unzip/input-file.ts'
 import type { Command, CommandContext } from './command.ts'
 import { RejectsFile } from './import-rejects.ts'
 import { ImportResume } from './import-resume.ts'
-import { countsOf, INGEST_SETTINGS, ingestClient } from './ingest-client.ts'
+import { countsText, INGEST_SETTINGS, ingestClient } from './ingest-client.ts'
 
-const REJECTS = 'mixload-rejects.ndjson'
+const REJECTS_FILE = 'mixload-rejects.ndjson'
 
-/** What takes a file that had to be unpacked first. */
+/** The command to suggest for a file that must be decompressed first. */
 const FROM_PIPE = 'mixload import -'
 
-/** `mixload import FILE…` or `--query`: events of any age, from files or from the warehouse. */
+/**
+ * `mixload import FILE…` or `--query`: imports events of any age, from files or from the warehouse.
+ */
 export const command: Command = {
   settings: [
     ...INGEST_SETTINGS,
@@ -38,76 +40,76 @@ export const command: Command = {
     query: {
       type: 'string',
       requiresArg: true,
-      describe: 'Import what this query on the warehouse gives: rows of export or its views, as events again',
+      describe: 'Import the rows of this warehouse query; rows of export and of its views become events again',
     },
     format: {
       type: 'string',
       requiresArg: true,
-      choices: FORMATS,
-      describe: 'What the files hold',
+      choices: EVENT_FILE_FORMATS,
+      describe: 'Format of the files',
       defaultDescription: 'csv for names that end in .csv, else ndjson',
     },
     rejects: {
       type: 'string',
       requiresArg: true,
-      default: REJECTS,
-      describe: 'File that takes the events that are refused, with the reason of each',
+      default: REJECTS_FILE,
+      describe: 'File for rejected events, each with the reason',
     },
     resume: {
       type: 'boolean',
       default: true,
-      describe: 'Go on where an import of the same file was killed; --no-resume begins anew',
+      describe: 'Continue an interrupted import of the same file; --no-resume starts from the beginning',
     },
   },
   words: {
     usage: '[FILE...]',
     describe:
-      'Each FILE holds an event a line, {"event":…,"properties":{"time":…,…}}, or CSV with a header; also as gzip or\n' +
-      'zstd; - is standard input.',
+      'Each FILE has one event per line, {"event":…,"properties":{"time":…,…}}, or is CSV with a header. It may be\n' +
+      'compressed with gzip or zstd. Use - for standard input.',
   },
   async run(context) {
     const { flags, words: files, output, signal } = context
     const query = flags.query as string | undefined
     if ((query === undefined) === (files.length === 0)) {
-      throw new MixloadError('CONFIG_INVALID', 'Name files to import, or - for standard input, or give one --query.')
+      throw new MixloadError('CONFIG_INVALID', 'Name files to import, or - for standard input, or use --query.')
     }
     const started = performance.now()
     const total = { accepted: 0, rejected: 0, skipped: 0 }
     const rejects = new RejectsFile(flags.rejects as string)
-    const listener = new ImportListener(context, rejects, started)
-    await using client = ingestClient(context, listener.take, true)
+    const reporter = new ImportReporter(context, rejects, started)
+    await using client = ingestClient(context, reporter.onNotice, true)
     try {
       for (const source of query === undefined ? files : [query]) {
-        const reading = listener.begin(source)
-        const add = ({ accepted, rejected }: Report, skipped: number) => {
-          total.accepted += accepted
-          total.rejected += rejected
-          total.skipped += skipped
-        }
-        if (query !== undefined) add(await importQuery(context, client, listener, query, reading), 0)
-        else await importFile(context, client, listener, source, reading, add)
+        const reading = reporter.startSource(source)
+        const importSource = query === undefined ? importFile : importQuery
+        const report = await importSource(context, client, reporter, source, reading)
+        total.accepted += report.accepted
+        total.rejected += report.rejected
+        total.skipped += reporter.skipped
         signal.throwIfAborted()
       }
     } finally {
       output.end()
       await rejects.end()
     }
-    const seconds = (performance.now() - started) / 1000
-    report(output, total, rejects.path, seconds)
+    printTotal(output, total, rejects.path, (performance.now() - started) / 1000)
     return total.rejected > 0 ? 3 : 0
   },
 }
 
-/** Passes on what happens in an import: refusals to their file, the rest to people. */
-class ImportListener {
+/**
+ * Writes rejected events to their file, and reports everything else that happens during an import.
+ */
+class ImportReporter {
   readonly #context: CommandContext
   readonly #rejects: RejectsFile
   readonly #started: number
+  /** How many events of the source an earlier import had sent. */
+  skipped = 0
   #source = ''
-  #offset = 0
   #numbers: LineNumbers | undefined
-  #stop = new AbortController()
-  #before = 0
+  #reading = new AbortController()
+  #eventsBefore = 0
   #rejected = 0
 
   constructor(context: CommandContext, rejects: RejectsFile, started: number) {
@@ -116,89 +118,86 @@ class ImportListener {
     this.#started = started
   }
 
-  /** Begins a file or a query; events are read from it for as long as the signal says. */
-  begin(source: string): AbortSignal {
+  /** Starts a file or a query. The signal ends the reading of it. */
+  startSource(source: string): AbortSignal {
     this.#source = source
-    this.#offset = 0
+    this.skipped = 0
     this.#numbers = undefined
-    this.#stop = new AbortController()
-    return AbortSignal.any([this.#context.signal, this.#stop.signal])
+    this.#reading = new AbortController()
+    return AbortSignal.any([this.#context.signal, this.#reading.signal])
   }
 
-  /** Events of the file that are not sent again, and where the others stand in it. */
+  /** Notes how many events of the file are not sent again, and on which lines the events are. */
   skip(count: number, numbers: LineNumbers): void {
-    this.#offset = count
+    this.skipped = count
     this.#numbers = numbers
   }
 
-  /** Ends the reading: a file that is half read, a terminal or a pipe would keep the process. */
-  end(): void {
-    this.#stop.abort()
+  /** Ends the reading: an open file, terminal or pipe would keep the process alive. */
+  stopReading(): void {
+    this.#reading.abort()
   }
 
-  readonly take = (event: IngestEvent): void => {
+  readonly onNotice = (notice: DeliveryNotice): void => {
     const { output } = this.#context
-    if (event.kind === 'retry') output.tell({ kind: 'retry', error: event.error, delayMs: event.delayMs })
-    else if (event.kind === 'rejected') {
+    if (notice.kind === 'retry') output.onProgress({ kind: 'retry', error: notice.error, delayMs: notice.delayMs })
+    else if (notice.kind === 'rejected') {
       this.#rejected++
-      const number = this.#offset + event.rejection.index
-      const place = { source: this.#source, number: number + 1, line: this.#numbers?.lineOf(number) }
-      this.#rejects.add(place, event.rejection)
-    } else this.#stop.abort()
+      const index = this.skipped + notice.rejection.index
+      const place = { source: this.#source, number: index + 1, line: this.#numbers?.lineOf(index) }
+      this.#rejects.add(place, notice.rejection)
+    } else this.stopReading()
   }
 
-  progress(through: number): void {
+  readonly onProgress = (through: number): void => {
     const seconds = (performance.now() - this.#started) / 1000
-    const events = this.#before + through
-    this.#context.output.tell({ kind: 'import-progress', events, rejected: this.#rejected, seconds })
+    const events = this.#eventsBefore + through
+    this.#context.output.onProgress({ kind: 'import-progress', events, rejected: this.#rejected, seconds })
   }
 
-  ended(events: number): void {
-    this.#before += events
+  endSource({ accepted, rejected }: DeliveryReport): void {
+    this.#eventsBefore += accepted + rejected
   }
 }
 
 async function importFile(
   { settings, flags, output, signal }: CommandContext,
   client: IngestClient,
-  listener: ImportListener,
+  reporter: ImportReporter,
   file: string,
   reading: AbortSignal,
-  add: (report: Report, skipped: number) => void,
-): Promise<void> {
+): Promise<DeliveryReport> {
   const isPipe = file === STANDARD_INPUT
   try {
     const canResume = !isPipe && (await sizeOf(file)) !== undefined
-    const resume = canResume ? await ImportResume.open(stateDirectory(settings), file, projectOf(settings)) : undefined
+    const resume = canResume ? await ImportResume.open(stateDirectory(settings), file, projectKey(settings)) : undefined
     const skipped = flags.resume === true ? (resume?.through ?? 0) : 0
     if (skipped > 0) {
-      output.tell({
-        kind: 'warning',
-        message: `${file}: ${skipped} events were imported before; going on behind them.`,
-      })
+      const message = `${file}: ${skipped} events were imported before. Continuing after them.`
+      output.onProgress({ kind: 'warning', message })
     }
     const numbers = new LineNumbers()
-    listener.skip(skipped, numbers)
+    reporter.skip(skipped, numbers)
     const input = isPipe
       ? new InputFile(process.stdin, reading, FROM_PIPE)
       : InputFile.fromPath(file, reading, FROM_PIPE)
-    const format = (flags.format as Format | undefined) ?? formatOf(file)
-    let isThrough = false
+    const format = (flags.format as EventFileFormat | undefined) ?? formatOf(file)
+    let isComplete = false
     try {
-      const report = await client.import(without(skipped, eventTexts(input, format, numbers)), {
+      const report = await client.import(skipFirst(skipped, readEvents(input, format, numbers)), {
         signal,
         onProgress(through) {
           resume?.note(skipped + through)
           numbers.forget(skipped + through)
-          listener.progress(through)
+          reporter.onProgress(through)
         },
       })
-      isThrough = true
-      listener.ended(report.accepted + report.rejected)
-      add(report, skipped)
+      isComplete = true
+      reporter.endSource(report)
+      return report
     } finally {
-      listener.end()
-      await resume?.end(isThrough)
+      reporter.stopReading()
+      await resume?.end(isComplete)
     }
   } catch (error) {
     if (!isFailure(error, 'FILE_REFUSED', 'BODY_UNREADABLE', 'BODY_TRUNCATED')) throw error
@@ -206,7 +205,7 @@ async function importFile(
   }
 }
 
-async function* without(
+async function* skipFirst(
   count: number,
   lists: AsyncIterable<readonly string[]>,
 ): AsyncGenerator<readonly string[], void, undefined> {
@@ -220,41 +219,44 @@ async function* without(
 async function importQuery(
   context: CommandContext,
   client: IngestClient,
-  listener: ImportListener,
+  reporter: ImportReporter,
   sql: string,
   reading: AbortSignal,
-): Promise<Report> {
-  const { settings, output, signal } = context
-  // Files need no database.
-  const { openWarehouse } = await import('./session.ts')
-  await using warehouse = await openWarehouse(settings, output.tell, signal)
+): Promise<DeliveryReport> {
+  const { signal } = context
+  // Imported here, because an import of files needs no database.
+  const [{ openWarehouse }, { sessionOf }] = await Promise.all([
+    import('../lib/run/session.ts'),
+    import('./session.ts'),
+  ])
+  await using warehouse = await openWarehouse(sessionOf(context))
   const { destination } = warehouse
   await destination.openToRead(signal)
-  const replay = new Replay(await destination.columns('export'))
-  // What is read waits here until it is sent, and then the query waits.
+  const converter = new RowToEvent(await destination.columns('export'))
+  // Rows are buffered here until they are sent. If the buffer is full, the query waits.
   const rows = new PassThrough({ objectMode: true, highWaterMark: 5000 })
-  const take = async (texts: readonly string[]) => {
-    let hasRoom = true
-    for (const text of texts) hasRoom = rows.write(text)
-    if (!hasRoom) await once(rows, 'drain', { signal: reading })
+  const bufferRows = async (texts: readonly string[]) => {
+    let hasSpace = true
+    for (const text of texts) hasSpace = rows.write(text)
+    if (!hasSpace) await once(rows, 'drain', { signal: reading })
   }
-  const asked = destination.query(sql, take, reading).then(
+  const queried = destination.query(sql, bufferRows, reading).then(
     () => void rows.end(),
     (error: Error) => void rows.destroy(error),
   )
   const events = async function* () {
-    for await (const row of rows as AsyncIterable<string>) yield replay.event(row)
+    for await (const row of rows as AsyncIterable<string>) yield converter.convert(row)
   }
   try {
-    return await client.import(events(), { signal, onProgress: (through) => listener.progress(through) })
+    return await client.import(events(), { signal, onProgress: reporter.onProgress })
   } finally {
-    listener.end()
-    await asked
+    reporter.stopReading()
+    await queried
   }
 }
 
-/** Of what tells projects and servers apart, nothing is kept but a hash. */
-function projectOf(settings: Settings): string {
+/** Distinguishes projects and servers. It may hold a secret: only its hash may be stored. */
+function projectKey(settings: Settings): string {
   const { token, projectId, apiSecret, region, apiUrl } = settings
   return [ingestionHost(region, apiUrl), token ?? projectId ?? apiSecret].join(' ')
 }
@@ -263,7 +265,7 @@ function stateDirectory(settings: Settings): string {
   return settings.stateDir ?? envPaths('mixload', { suffix: '' }).log
 }
 
-function report(
+function printTotal(
   output: CommandContext['output'],
   total: { readonly accepted: number; readonly rejected: number; readonly skipped: number },
   rejectsPath: string,
@@ -272,7 +274,7 @@ function report(
   const rejects = total.rejected > 0 && existsSync(rejectsPath) ? rejectsPath : null
   output.json({ ...total, rejects, seconds })
   const rate = Math.round(total.accepted / Math.max(seconds, 0.001))
-  output.print(`${countsOf(total)}, ${seconds.toFixed(1)} s, ${rate} events/s`)
-  if (total.skipped > 0) output.print(`${total.skipped} events had been imported before`)
-  if (rejects !== null) output.print(`Refused events and the reason of each: ${rejects}`)
+  output.print(`${countsText(total)}, ${seconds.toFixed(1)} s, ${rate} events/s`)
+  if (total.skipped > 0) output.print(`${total.skipped} events were imported before`)
+  if (rejects !== null) output.print(`Rejected events and their reasons: ${rejects}`)
 }

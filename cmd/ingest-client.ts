@@ -1,28 +1,28 @@
 import type { Options } from 'yargs'
-import { MixloadError } from '../lib/errors.ts'
+import { MixloadError } from '../lib/core/errors.ts'
 import type { IngestClient } from '../lib/ingest/client.ts'
-import { createClient } from '../lib/ingest/clients.ts'
-import type { IngestEvent, Report } from '../lib/ingest/report.ts'
+import { createClient } from '../lib/ingest/named-clients.ts'
+import type { DeliveryNotice, DeliveryReport } from '../lib/ingest/report.ts'
 import type { ImportCredentials } from '../lib/ingest/sender.ts'
 import type { FlagName, Settings } from '../lib/settings.ts'
 import type { CommandContext } from './command.ts'
 import type { Output } from './output.ts'
 
-/** The settings of every command that sends. */
+/** The settings of all commands that send records. */
 export const INGEST_SETTINGS: readonly FlagName[] = ['region', 'apiUrl']
 
 export const SPOOL_OPTION = {
   spool: {
     type: 'string',
     requiresArg: true,
-    describe: 'Directory that keeps records until Mixpanel has taken them; the next start sends what is left there',
+    describe: 'Directory that keeps records until Mixpanel accepts them; the next start sends what is left',
   },
 } as const satisfies Record<string, Options>
 
-/** How long a command that sends a record waits for Mixpanel to take it. */
+/** How long a command waits for Mixpanel to accept its record. */
 const CLOSE_TIMEOUT_MS = 60_000
 
-/** @throws MixloadError CONFIG_INVALID where there is no token. */
+/** @throws MixloadError CONFIG_INVALID if the token is missing. */
 function tokenOf({ token }: Settings): string {
   if (token !== undefined) return token
   throw new MixloadError(
@@ -31,7 +31,7 @@ function tokenOf({ token }: Settings): string {
   )
 }
 
-/** Who imports: the token, so that a service account that reads one project does not write to it by mistake. */
+/** A token wins, so that a service account never writes to the project that it reads. */
 function importCredentials(settings: Settings): ImportCredentials | undefined {
   const { token, serviceAccount: user, serviceAccountSecret: secret, projectId, apiSecret } = settings
   if (token !== undefined) return undefined
@@ -41,10 +41,10 @@ function importCredentials(settings: Settings): ImportCredentials | undefined {
   return apiSecret === undefined ? undefined : { kind: 'project-secret', secret: apiSecret }
 }
 
-/** A client for a command. `isImport`: who has no token may import with other credentials. */
+/** Creates the client of a command. `isImport`: without a token, other credentials may be used. */
 export function ingestClient(
   { settings, flags, output }: CommandContext,
-  tell: (event: IngestEvent) => void = teller(output),
+  onNotice: (notice: DeliveryNotice) => void = printNotices(output),
   isImport = false,
 ): IngestClient {
   const { region, apiUrl } = settings
@@ -55,33 +55,33 @@ export function ingestClient(
     region,
     apiUrl,
     spool,
-    tell,
-    // One record need not wait for others, but those of a file that is read slowly should go together.
+    onNotice,
+    // A single record does not wait for others. Records of a slow file should share requests.
     lingerMs: isImport ? 1000 : 0,
-    // Mixpanel's advice is 10 to 20 senders; these keep a slow connection full.
+    // Mixpanel advises 10 to 20 concurrent senders. Eight keep a slow connection busy.
     requestsAtOnce: isImport ? 8 : 1,
     closeTimeoutMs: CLOSE_TIMEOUT_MS,
-    // The command ends in an orderly way by itself.
+    // The command handles signals itself.
     closeOnSignals: false,
   })
 }
 
-/** Sends what `send` queues, reports, and gives the exit code: 3 where Mixpanel refused something. */
+/** Sends what `queueRecords` queues, prints the report, and returns the exit code. */
 export async function sendAndReport(
   context: CommandContext,
-  what: string,
-  send: (client: IngestClient) => Promise<void>,
+  label: string,
+  queueRecords: (client: IngestClient) => Promise<void>,
 ): Promise<number> {
   const { output, signal } = context
   const client = ingestClient(context)
-  // The first ^C gives what is queued another second.
+  // After the first ^C, queued records have one more second.
   const stop = () => void client.close({ timeoutMs: 1000 }).catch(() => {})
   signal.addEventListener('abort', stop)
   try {
-    await send(client)
+    await queueRecords(client)
     const report = await client.close()
-    output.json(jsonOf(report))
-    output.print(`${what}: ${countsOf(report)}`)
+    output.json(reportJson(report))
+    output.print(`${label}: ${countsText(report)}`)
     return report.rejected > 0 ? 3 : 0
   } finally {
     signal.removeEventListener('abort', stop)
@@ -89,7 +89,7 @@ export async function sendAndReport(
   }
 }
 
-function jsonOf({ accepted, rejected, rejections }: Report) {
+function reportJson({ accepted, rejected, rejections }: DeliveryReport) {
   return {
     accepted,
     rejected,
@@ -97,18 +97,18 @@ function jsonOf({ accepted, rejected, rejections }: Report) {
   }
 }
 
-/** What became of records, in words. */
-export function countsOf({ accepted, rejected }: Pick<Report, 'accepted' | 'rejected'>): string {
-  return `${accepted} taken${rejected === 0 ? '' : `, ${rejected} refused`}`
+/** Returns the counts of a report in words. */
+export function countsText({ accepted, rejected }: Pick<DeliveryReport, 'accepted' | 'rejected'>): string {
+  return `${accepted} accepted${rejected === 0 ? '' : `, ${rejected} rejected`}`
 }
 
-/** Tells of retries and refusals as of what happens in a run. */
-function teller(output: Output): (event: IngestEvent) => void {
-  return (event) => {
-    if (event.kind === 'retry') output.tell({ kind: 'retry', error: event.error, delayMs: event.delayMs })
-    else if (event.kind === 'rejected') {
-      const { endpoint, reason } = event.rejection
-      output.tell({ kind: 'warning', message: `Mixpanel refused a record of /${endpoint}: ${reason}` })
+/** Prints retries and rejections. Failures are thrown when the client is closed. */
+function printNotices(output: Output): (notice: DeliveryNotice) => void {
+  return (notice) => {
+    if (notice.kind === 'retry') output.onProgress({ kind: 'retry', error: notice.error, delayMs: notice.delayMs })
+    else if (notice.kind === 'rejected') {
+      const { endpoint, reason } = notice.rejection
+      output.onProgress({ kind: 'warning', message: `Mixpanel rejected a record of /${endpoint}: ${reason}` })
     }
   }
 }

@@ -1,13 +1,12 @@
-import { MixloadError } from '../lib/errors.ts'
-import type { RunSummary } from '../lib/run.ts'
-import { STANDARD_INPUT, sliceName } from '../lib/slices.ts'
+import { loadEventFiles } from '../lib/run/load-files.ts'
+import type { StreamSummary } from '../lib/run/tally.ts'
+import { sliceName } from '../lib/slices.ts'
 import type { Command } from './command.ts'
 import type { Output } from './output.ts'
-import { runFiles } from './run-files.ts'
-import { openWarehouse } from './session.ts'
+import { sessionOf } from './session.ts'
 import { printRemarks } from './stream-report.ts'
 
-/** `mixload load FILE…`: events that are on disk already, in the form of the raw export. Asks Mixpanel nothing. */
+/** `mixload load FILE…`: events that are on disk already, in the form of the raw export. */
 export const command: Command = {
   settings: [
     'destination',
@@ -34,45 +33,26 @@ export const command: Command = {
   },
   words: {
     usage: 'FILE...',
-    describe: 'Each FILE holds an event a line, as in the raw export, also as gzip or zstd; - is standard input.',
-    missing: 'Name one file or more, or - for standard input.',
+    describe: 'Each FILE holds one event per line, as in the raw export, also as gzip or zstd; - is standard input.',
+    missing: 'Name one or more files, or - for standard input.',
   },
-  async run({ settings, words: files, output, signal }) {
-    if (settings.legacyTime && settings.timezone === undefined) {
-      throw new MixloadError(
-        'CONFIG_INVALID',
-        "With --legacy-time, set --timezone to the project's time zone: without it the times mean nothing.",
-      )
-    }
-    if (files.filter((file) => file === STANDARD_INPUT).length > 1) {
-      throw new MixloadError('CONFIG_INVALID', 'Standard input (-) can be read only once.')
-    }
-    const started = performance.now()
-    await using warehouse = await openWarehouse(settings, output.tell, signal)
-    await warehouse.destination.open(signal)
-    output.tell({
-      kind: 'run-planned',
-      stream: 'export',
-      unit: 'files',
-      sliceCount: files.length,
-      requestsLeft: Number.POSITIVE_INFINITY,
-    })
-    const standardInput = () => process.stdin
-    const summary = await runFiles({ settings, warehouse, files, standardInput, tell: output.tell }, signal)
-    report(output, summary, (performance.now() - started) / 1000)
-    return summary.setAside.length > 0 || summary.rejects > 0 ? 3 : 0
+  async run(context) {
+    const summary = await loadEventFiles(sessionOf(context), context.words, () => process.stdin)
+    report(context.output, summary)
+    return summary.skippedSlices.length > 0 || summary.rejects > 0 ? 3 : 0
   },
 }
 
 /** Names that are listed in one line of the report. */
 const NAMES_SHOWN = 20
 
-function report(output: Output, summary: RunSummary, seconds: number): void {
-  const { loads, rows, rejects, bytes, undated, outside, ignoredValues, alreadyLoaded, setAside } = summary
+function report(output: Output, summary: StreamSummary): void {
+  const { stream, slices, rows, rejects, bytes, undated, outside, ignoredValues, alreadyLoaded, skippedSlices } =
+    summary
   output.end()
   output.json({
-    stream: 'export',
-    files: loads.length,
+    stream,
+    files: slices,
     rows,
     rejects,
     bytes,
@@ -80,16 +60,17 @@ function report(output: Output, summary: RunSummary, seconds: number): void {
     outside,
     ignored_values: ignoredValues,
     already_loaded: alreadyLoaded.map(sliceName),
-    set_aside: setAside.map(({ slice, error }) => ({ ...slice, code: error.code, message: error.message })),
-    seconds,
+    skipped_files: skippedSlices.map(({ slice, error }) => ({ ...slice, code: error.code, message: error.message })),
+    seconds: summary.seconds,
   })
-  output.print(
-    `export: ${rows} rows from ${loads.length} files, ${(bytes / 1e6).toFixed(1)} MB, ${seconds.toFixed(1)} s`,
-  )
+  const cost = `${(bytes / 1e6).toFixed(1)} MB, ${summary.seconds.toFixed(1)} s`
+  output.print(`${stream}: ${rows} rows from ${slices} files, ${cost}`)
   if (alreadyLoaded.length > 0) {
     const names = alreadyLoaded.slice(0, NAMES_SHOWN).map(sliceName).join(', ')
     const more = alreadyLoaded.length - NAMES_SHOWN
-    output.print(`export: ${alreadyLoaded.length} files already loaded: ${names}${more > 0 ? ` and ${more} more` : ''}`)
+    output.print(
+      `${stream}: ${alreadyLoaded.length} files already loaded: ${names}${more > 0 ? ` and ${more} more` : ''}`,
+    )
   }
-  printRemarks(output, 'export', summary, 'the years 1 to 9999')
+  printRemarks(output, summary, 'the years 1 to 9999')
 }

@@ -16,7 +16,7 @@ const COMMANDS: Readonly<
     describe: 'Compare the events of each day with what Mixpanel counts',
     load: () => import('./verify.ts'),
   },
-  views: { describe: 'Make the views anew', load: () => import('./views.ts') },
+  views: { describe: 'Recreate the views', load: () => import('./views.ts') },
   dbt: { describe: 'Describe the tables for dbt', load: () => import('./dbt.ts') },
   track: { describe: 'Send an event', load: () => import('./track.ts') },
   engage: { describe: 'Change a profile', load: () => import('./engage.ts') },
@@ -33,10 +33,10 @@ const USAGE = 2
 const EPILOGUE =
   'Settings also come from the environment and from mixload.yaml: see docs/settings.md. Secrets only from there.'
 
-/** Runs the command line with these arguments and gives the exit code. */
+/** Runs the command line with these arguments and returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   if (argv.length === 1 && argv[0] === '--version') {
-    const { VERSION } = await import('../lib/version.ts')
+    const { VERSION } = await import('../lib/core/version.ts')
     process.stdout.write(`${VERSION}\n`)
     return 0
   }
@@ -123,7 +123,7 @@ async function execute(command: Command, flags: Readonly<Record<string, unknown>
   // Where the system limits the length of files, a write past it fails then, instead of ending the process unheard.
   process.on('SIGXFSZ', () => {})
   try {
-    const file = readSettingsFile(flags.config as string | undefined, output.tell)
+    const file = readSettingsFile(flags.config as string | undefined, output.onProgress)
     const settings = resolveSettings(givenFlags(command, flags), settingsFromEnvironment(process.env), file)
     const [, ...words] = flags._ as string[]
     return await command.run({ settings, flags, words, output, signal: abort.signal })
@@ -136,10 +136,8 @@ async function execute(command: Command, flags: Readonly<Record<string, unknown>
 }
 
 async function failed(error: unknown, signal: AbortSignal, output: Output): Promise<number> {
-  const { firstFailure, MixloadError } = await import('../lib/errors.ts')
-  const failure = signal.aborted
-    ? new MixloadError('INTERRUPTED', 'Stopped. What is committed stays; run again to go on.')
-    : firstFailure(error)
+  const { MixloadError, runFailure } = await import('../lib/core/errors.ts')
+  const failure = runFailure(error, signal)
   output.fail(failure)
   return failure instanceof MixloadError ? failure.exitCode : 1
 }

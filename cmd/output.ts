@@ -1,17 +1,17 @@
 import { createLogUpdate } from 'log-update'
 import pino from 'pino'
-import { MixloadError, messageOf } from '../lib/errors.ts'
-import type { RunEvent } from '../lib/events.ts'
-import { type AnySlice, recordsName, sliceName } from '../lib/slices.ts'
+import { MixloadError, messageOf } from '../lib/core/errors.ts'
+import type { ProgressEvent, SliceEvent } from '../lib/progress.ts'
+import { type AnySlice, hasDays, rowsName, sliceName } from '../lib/slices.ts'
 import { Progress, requestsInWords } from './progress.ts'
 
-/** Results go to stdout; everything else goes to stderr: a progress display on a terminal, else one JSON line an event. */
+/** Results go to stdout; everything else goes to stderr: a progress display on a terminal, else one JSON line per event. */
 export interface Output {
   /** A result for people; nothing with `--json`. */
   print(text: string): void
   /** A result for machines; nothing without `--json`. */
   json(value: unknown): void
-  tell(event: RunEvent): void
+  onProgress(event: ProgressEvent): void
   fail(error: unknown): void
   /** Leaves the terminal as it was found. */
   end(): void
@@ -36,13 +36,13 @@ export function createOutput({ json, isTerminal }: OutputOptions): Output {
   }
 }
 
-type Events = Pick<Output, 'tell' | 'fail' | 'end'>
+type Events = Pick<Output, 'onProgress' | 'fail' | 'end'>
 
 function logEvents(): Events {
   const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }))
   return {
-    tell(event) {
-      if (['slice-progress', 'records-progress', 'import-progress'].includes(event.kind)) return
+    onProgress(event) {
+      if (['slice-progress', 'import-progress'].includes(event.kind)) return
       const { level, message, ...fields } = logEntry(event)
       log[level]({ kind: event.kind, ...fields }, message)
     },
@@ -64,21 +64,27 @@ function asSentence(text: string): string {
   return /[.!?)]$/.test(text) ? text : `${text}.`
 }
 
-function logEntry(event: RunEvent): { level: 'info' | 'warn'; message: string } & Record<string, unknown> {
+function logEntry(event: ProgressEvent): { level: 'info' | 'warn'; message: string } & Record<string, unknown> {
   const slice = 'slice' in event ? sliceFields(event.slice) : {}
   const isWarning = [
     'slice-split',
     'slice-by-event',
-    'slice-set-aside',
-    'records-anew',
-    'records-left-out',
+    'slice-skipped',
+    'slice-restarted',
+    'item-skipped',
     'retry',
     'warning',
-    'rejects',
   ].includes(event.kind)
   const numbers =
     event.kind === 'slice-loaded'
-      ? { rows: event.record.rowCount, rejects: event.record.rejectCount, load_id: event.record.loadId }
+      ? {
+          table: event.table,
+          rows: event.record.rowCount,
+          rejects: event.record.rejectCount,
+          undated: event.undated,
+          outside: event.outside,
+          load_id: event.record.loadId,
+        }
       : event.kind === 'columns-added'
         ? { table: event.table, count: event.columns.length }
         : {}
@@ -86,7 +92,8 @@ function logEntry(event: RunEvent): { level: 'info' | 'warn'; message: string } 
 }
 
 function sliceFields(slice: AnySlice) {
-  return 'file' in slice ? { file: slice.file } : { first_day: slice.firstDay, last_day: slice.lastDay }
+  if ('file' in slice) return { file: slice.file }
+  return hasDays(slice) ? { first_day: slice.firstDay, last_day: slice.lastDay } : {}
 }
 
 const REDRAW_MS = 100
@@ -100,7 +107,7 @@ function terminalEvents(): Events {
     display(progress.lines(shownAt).join('\n'))
   }
   return {
-    tell(event) {
+    onProgress(event) {
       if (event.kind === 'run-planned') progress = new Progress(performance.now())
       const isProgress = progress.take(event)
       if (!isProgress) {
@@ -131,58 +138,61 @@ function someNames(columns: readonly { readonly name: string }[]): string {
 }
 
 /** An event in words. */
-function sentence(event: RunEvent): string {
+function sentence(event: ProgressEvent): string {
   switch (event.kind) {
     case 'run-planned':
       return `${event.stream}: ${event.sliceCount} ${event.unit} to load${requestsInWords(event.requestsLeft)}`
-    case 'slice-started':
-      return `${sliceName(event.slice)}: ${'file' in event.slice ? 'reading' : 'downloading'}`
-    case 'slice-progress':
-      return `${sliceName(event.slice)}: ${event.events} events so far`
-    case 'slice-loading':
-      return `${sliceName(event.slice)}: loading ${event.events} events`
-    case 'slice-loaded':
-      return `${sliceName(event.slice)}: ${event.record.rowCount} rows loaded in ${event.seconds.toFixed(1)} s`
-    case 'slice-split':
-      return `${sliceName(event.slice)}: ${event.reason} Asking for ${event.into.map(sliceName).join(' and ')} instead.`
-    case 'slice-by-event':
-      return `${sliceName(event.slice)}: ${event.reason} Asking event by event instead.`
-    case 'slice-already-loaded':
-      return `${sliceName(event.slice)}: already loaded, left out`
-    case 'slice-clamped':
-      return `${sliceName(event.slice)}: its last day is not over in the project; asking for less. ${event.reason}`
-    case 'slice-set-aside':
-      return 'file' in event.slice
-        ? `${sliceName(event.slice)}: set aside. ${event.error.message}`
-        : `${sliceName(event.slice)}: set aside, the next run will ask again. ${event.error.message}`
-    case 'records-started':
-      return `${recordsName(event.stream, event.days)}: asking`
-    case 'records-progress':
-      return `${recordsName(event.stream, event.days)}: ${event.records} records so far, ${event.requests} requests`
-    case 'records-anew':
-      return `${recordsName(event.stream, event.days)}: reading begins anew. ${event.reason}`
-    case 'records-left-out':
-      return `${event.name} is left out. ${event.error.message}`
-    case 'records-loading':
-      return `${recordsName(event.table, event.days)}: loading ${event.rows} rows`
-    case 'records-loaded':
-      return `${recordsName(event.table, event.days)}: ${event.record.rowCount} rows loaded in ${event.seconds.toFixed(1)} s`
+    case 'item-skipped':
+      return `${event.name} is skipped. ${event.error.message}`
     case 'columns-added':
       return `${event.table}: ${event.columns.length} new columns: ${someNames(event.columns)}`
     case 'retry':
       return `${asSentence(event.error.message)} Trying again in ${(event.delayMs / 1000).toFixed(1)} s.`
     case 'waiting-for-budget':
       return `The request budget is used up; the next request may go in ${Math.ceil(event.ms / 1000)} s.`
-    case 'rejects':
-      return `${sliceName(event.slice)}: ${event.count} lines set aside in _mixload_rejects`
-    case 'dates':
-      return (
-        `${sliceName(event.slice)}: ${event.undated} events without a usable time, ${event.outside} dated outside ` +
-        `${'file' in event.slice ? 'the years 1 to 9999' : 'these days'}; all are kept`
-      )
     case 'import-progress':
       return `${event.events} events so far, ${event.rejected} refused`
     case 'warning':
       return event.message
+    default:
+      return `${rowsName('table' in event ? event.table : event.stream, event.slice)}: ${sliceSentence(event)}`
   }
+}
+
+/** What happens to a slice, in words. */
+function sliceSentence(event: SliceEvent): string {
+  switch (event.kind) {
+    case 'slice-started':
+      return 'file' in event.slice ? 'reading' : 'downloading'
+    case 'slice-progress':
+      return `${event.rows} rows so far`
+    case 'slice-restarted':
+      return `starting over. ${event.reason}`
+    case 'slice-split':
+      return `${event.reason} Requesting ${event.into.map(sliceName).join(' and ')} instead.`
+    case 'slice-by-event':
+      return `${event.reason} Requesting it event by event instead.`
+    case 'slice-shortened':
+      return `its last day is not over in the project; requesting less. ${event.reason}`
+    case 'slice-loading':
+      return `loading ${event.rows} rows`
+    case 'slice-loaded':
+      return loadedSentence(event)
+    case 'slice-already-loaded':
+      return 'already loaded'
+    case 'slice-skipped': {
+      const again = 'file' in event.slice ? '' : '; the next run requests it again'
+      return `skipped${again}. ${event.error.message}`
+    }
+  }
+}
+
+function loadedSentence({ slice, record, seconds, ...event }: Extract<SliceEvent, { kind: 'slice-loaded' }>): string {
+  const expected = 'file' in slice ? 'the years 1 to 9999' : 'these days'
+  const remarks = [
+    ...(record.rejectCount > 0 ? [`${record.rejectCount} lines rejected`] : []),
+    ...(event.undated > 0 ? [`${event.undated} without a usable time`] : []),
+    ...(event.outside > 0 ? [`${event.outside} dated outside ${expected}`] : []),
+  ]
+  return [`${record.rowCount} rows loaded in ${seconds.toFixed(1)} s`, ...remarks].join(', ')
 }

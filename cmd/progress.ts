@@ -1,5 +1,5 @@
-import type { RunEvent } from '../lib/events.ts'
-import { recordsName, sliceName } from '../lib/slices.ts'
+import type { ProgressEvent } from '../lib/progress.ts'
+import { rowsName } from '../lib/slices.ts'
 
 /** How far a run has come with a stream, as the lines of a display. Knows no terminal; times are milliseconds of any one clock. */
 export class Progress {
@@ -9,7 +9,6 @@ export class Progress {
   #loaded = 0
   #rows = 0
   #requestsLeft = Number.POSITIVE_INFINITY
-  #stream = ''
   #downloading = ''
   #loading = ''
   #importing = ''
@@ -19,44 +18,27 @@ export class Progress {
   }
 
   /** Takes an event in. False when it is worth a line of its own, which stays. */
-  take(event: RunEvent): boolean {
+  take(event: ProgressEvent): boolean {
     switch (event.kind) {
       case 'run-planned':
-        this.#stream = event.stream
         this.#slices = event.sliceCount
         this.#unit = event.unit
         this.#requestsLeft = event.requestsLeft
         return true
       case 'slice-started':
         this.#requestsLeft--
-        this.#downloading = `${sliceName(event.slice)}: ${'file' in event.slice ? 'reading' : 'asking'}`
+        this.#downloading = `${rowsName(event.stream, event.slice)}: ${'file' in event.slice ? 'reading' : 'requested'}`
         return true
       case 'slice-progress':
-        this.#downloading = `${sliceName(event.slice)}: ${count(event.events)} events, ${megabytes(event.bytes)} MB`
+        this.#downloading = `${rowsName(event.stream, event.slice)}: ${amountOf(event)}`
         return true
       case 'slice-loading':
-        this.#loading = `${sliceName(event.slice)}: loading`
+        this.#loading = `${rowsName(event.table, event.slice)}: loading`
         return true
       case 'slice-loaded':
         this.#rows += event.record.rowCount
-        this.#loaded++
-        this.#loading = ''
-        return false
-      case 'records-started':
-        this.#downloading = `${recordsName(event.stream, event.days)}: asking`
-        return true
-      case 'records-progress': {
-        const far = `${count(event.records)} records, ${count(event.requests)} requests`
-        this.#downloading = `${recordsName(event.stream, event.days)}: ${far}`
-        return true
-      }
-      case 'records-loading':
-        this.#loading = `${recordsName(event.table, event.days)}: loading`
-        return true
-      case 'records-loaded':
-        this.#rows += event.record.rowCount
         // The stream's own table is the last of its tables.
-        if (event.table === this.#stream) this.#loaded++
+        if (event.table === event.stream) this.#loaded++
         this.#loading = ''
         return false
       case 'slice-split':
@@ -99,6 +81,12 @@ export class Progress {
 /** `, N requests left this hour`, or nothing where there is no limit. */
 export function requestsInWords(left: number): string {
   return Number.isFinite(left) ? `, ${left} requests left this hour` : ''
+}
+
+/** How far a slice has come, such as `4,321 rows, 2.5 MB, 3 requests`. */
+function amountOf({ rows, bytes, requests }: Extract<ProgressEvent, { kind: 'slice-progress' }>): string {
+  const sent = requests > 1 ? [`${count(requests)} requests`] : []
+  return [`${count(rows)} rows`, `${megabytes(bytes)} MB`, ...sent].join(', ')
 }
 
 function count(value: number): string {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { parseDocument } from 'yaml'
-import { MixloadError, messageOf } from '../lib/errors.ts'
-import type { Tell } from '../lib/events.ts'
+import { MixloadError, messageOf } from '../lib/core/errors.ts'
+import type { OnProgress } from '../lib/progress.ts'
 import type { RawSettings } from '../lib/settings.ts'
 
 const DEFAULT_FILE = 'mixload.yaml'
@@ -25,7 +25,7 @@ function yamlOf(file: string): unknown {
   const [wrong] = document.errors
   if (wrong !== undefined) {
     const line = text.slice(0, wrong.pos[0]).split('\n').length
-    throw new MixloadError('CONFIG_INVALID', `${file} is no YAML: ${wrong.code} in line ${line}.`)
+    throw new MixloadError('CONFIG_INVALID', `${file} is not valid YAML: ${wrong.code} at line ${line}.`)
   }
   try {
     return document.toJS()
@@ -36,9 +36,9 @@ function yamlOf(file: string): unknown {
 
 /**
  * The settings in a YAML file; none when no file is named and there is no mixload.yaml here.
- * @throws MixloadError CONFIG_INVALID for a file that is not there or is no YAML mapping.
+ * @throws MixloadError CONFIG_INVALID if the file does not exist or is not a YAML mapping.
  */
-export function readSettingsFile(path: string | undefined, tell: Tell): RawSettings {
+export function readSettingsFile(path: string | undefined, onProgress: OnProgress): RawSettings {
   const file = path ?? DEFAULT_FILE
   if (path === undefined && !existsSync(file)) return {}
   const content = yamlOf(file)
@@ -48,7 +48,7 @@ export function readSettingsFile(path: string | undefined, tell: Tell): RawSetti
   }
   const others = statSync(file).mode & 0o044
   if (others !== 0 && holdsSecret(content)) {
-    tell({ kind: 'warning', message: `${file} holds a secret and others may read it. Run: chmod 600 ${file}` })
+    onProgress({ kind: 'warning', message: `${file} holds a secret and others may read it. Run: chmod 600 ${file}` })
   }
   return content as RawSettings
 }

@@ -1,37 +1,37 @@
 import { once } from 'node:events'
-import { MixloadError } from '../lib/errors.ts'
-import { PLAN_PARTS, type Plan, type PlanRefusal, startSimulator } from '../lib/simulator/index.ts'
+import { MixloadError } from '../lib/core/errors.ts'
+import { PLAN_FEATURES, type PlanRefusal, type PricingPlan, startSimulator } from '../lib/simulator/index.ts'
 import type { Command } from './command.ts'
 
-/** `mixload simulate`: a local Mixpanel over NDJSON files, until it is stopped. */
+/** `mixload simulate`: serves NDJSON files as a local Mixpanel, until it is stopped. */
 export const command: Command = {
   settings: ['timezone', 'legacyTime'],
   options: {
-    data: files('NDJSON files of events, also gzipped'),
+    data: files('NDJSON files of events, plain or .gz'),
     profiles: files('NDJSON files of user profiles'),
-    'group-profiles': files('NDJSON files of group profiles, each as DATA_GROUP_ID=FILE'),
-    cohorts: files('NDJSON files of cohorts with their members'),
+    'group-profiles': files('NDJSON files of group profiles, as DATA_GROUP_ID=FILE'),
+    cohorts: files('NDJSON files of cohorts and their members'),
     annotations: files('NDJSON files of annotations'),
-    funnels: files('NDJSON files of funnels with their days'),
-    refuse: files('Streams that the plan does not have, each as STREAM=402, 403 or 404'),
+    funnels: files('NDJSON files of funnels and their days'),
+    refuse: files('Streams that the plan lacks, as STREAM=402, 403 or 404'),
     port: { type: 'number', describe: 'Port to listen on', default: 8600 },
     host: { type: 'string', describe: 'Address to listen on', default: '127.0.0.1' },
-    'project-id': { type: 'string', describe: 'Project id that it answers to', default: '1000' },
+    'project-id': { type: 'string', describe: 'Project id', default: '1000' },
     identity: {
       type: 'string',
       requiresArg: true,
       choices: ['original', 'simplified'],
-      describe: 'How ids become one person: by identity events, or by $device_id and $user_id',
+      describe: 'How ids are merged: by identity events, or by $device_id and $user_id',
       default: 'original',
     },
     'requests-per-hour': {
       type: 'number',
-      describe: 'Exports it allows an hour, and as many queries; 0 for no limit',
+      describe: 'Limit of exports per hour, and of queries per hour; 0 for no limit',
       default: 60,
     },
     'requests-per-second': {
       type: 'number',
-      describe: 'Exports it allows a second; 0 for no limit',
+      describe: 'Limit of exports per second; 0 for no limit',
       default: 3,
     },
   },
@@ -39,11 +39,11 @@ export const command: Command = {
     await using simulator = await startSimulator({
       data: flags.data as string[],
       profiles: flags.profiles as string[],
-      groupProfiles: groupFiles(flags['group-profiles'] as string[]),
+      groupProfiles: parseGroupFiles(flags['group-profiles'] as string[]),
       cohorts: flags.cohorts as string[],
       annotations: flags.annotations as string[],
       funnels: flags.funnels as string[],
-      plan: planOf(flags.refuse as string[]),
+      plan: parsePlan(flags.refuse as string[]),
       port: flags.port as number,
       host: flags.host as string,
       projectId: String(flags['project-id']),
@@ -69,7 +69,7 @@ export const command: Command = {
   },
 }
 
-/** No secrets: they open the simulator only. */
+/** Not secret: they are valid for the simulator only. */
 const SIMULATOR_TOKEN = 'simulator'
 const SIMULATOR_ACCOUNT = { user: 'simulator.mp-service-account', secret: 'simulator' } as const
 
@@ -77,12 +77,12 @@ function files(describe: string) {
   return { type: 'array', string: true, describe, default: [] } as const
 }
 
-/** `ID=FILE` texts as the files of each id; ids may be negative, and files may have `=` in their names. */
-function groupFiles(texts: readonly string[]): Record<string, string[]> {
+/** Parses `ID=FILE` texts. Ids may be negative, and names of files may contain `=`. */
+function parseGroupFiles(texts: readonly string[]): Record<string, string[]> {
   const found: Record<string, string[]> = {}
   for (const text of texts) {
     const [, id, file] = /^(-?\d+)=(.+)$/.exec(text) ?? []
-    if (id === undefined || file === undefined) throw badFlag('group-profiles', text, 'DATA_GROUP_ID=FILE')
+    if (id === undefined || file === undefined) throw flagError('group-profiles', text, 'DATA_GROUP_ID=FILE')
     found[id] = [...(found[id] ?? []), file]
   }
   return found
@@ -90,20 +90,20 @@ function groupFiles(texts: readonly string[]): Record<string, string[]> {
 
 const REFUSALS: Readonly<Record<string, PlanRefusal>> = { 402: 402, 403: 403, 404: 404 }
 
-/** `STREAM=STATUS` texts as a plan. */
-function planOf(texts: readonly string[]): Plan {
+/** Parses `STREAM=STATUS` texts. */
+function parsePlan(texts: readonly string[]): PricingPlan {
   const entries = texts.map((text) => {
     const [name, status] = text.split('=')
-    const part = PLAN_PARTS.find((known) => known === name)
+    const feature = PLAN_FEATURES.find((known) => known === name)
     const refusal = REFUSALS[status ?? '']
-    if (part === undefined || refusal === undefined) {
-      throw badFlag('refuse', text, `STREAM=STATUS with 402, 403 or 404 and one of ${PLAN_PARTS.join(', ')}`)
+    if (feature === undefined || refusal === undefined) {
+      throw flagError('refuse', text, `STREAM=STATUS with 402, 403 or 404 and one of ${PLAN_FEATURES.join(', ')}`)
     }
-    return [part, refusal] as const
+    return [feature, refusal] as const
   })
   return Object.fromEntries(entries)
 }
 
-function badFlag(flag: string, text: string, form: string): MixloadError {
-  return new MixloadError('CONFIG_INVALID', `--${flag} ${text}: write ${form}`)
+function flagError(flag: string, text: string, format: string): MixloadError {
+  return new MixloadError('CONFIG_INVALID', `--${flag} ${text}: write ${format}`)
 }

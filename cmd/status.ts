@@ -1,15 +1,11 @@
-import type { Destination, KnownColumn, LoadRecord } from '../lib/destination.ts'
-import { dayClock } from '../lib/project.ts'
-import type { Settings } from '../lib/settings.ts'
-import { missingDays, planSlices, type Slice, sliceName, wholeDays } from '../lib/slices.ts'
-import { lateSince, loadedFile } from '../lib/streams/export.ts'
-import { recordStreams } from '../lib/streams/index.ts'
-import type { Day } from '../lib/time/days.ts'
+import type { LoadRecord } from '../lib/destination/contract.ts'
+import { type StreamStatus, streamStatus } from '../lib/run/status.ts'
+import { sliceName } from '../lib/slices.ts'
 import type { Command } from './command.ts'
 import type { Output } from './output.ts'
-import { openWarehouse } from './session.ts'
+import { sessionOf } from './session.ts'
 
-/** `mixload status`: what the warehouse has of each stream, from its ledger alone. Asks Mixpanel nothing. */
+/** `mixload status`: what the warehouse has of each stream, from its ledger alone. */
 export const command: Command = {
   settings: [
     'destination',
@@ -21,15 +17,9 @@ export const command: Command = {
     'memoryLimit',
     'spoolDir',
   ],
-  async run({ settings, output, signal }) {
-    await using warehouse = await openWarehouse(settings, output.tell, signal)
-    const { destination } = warehouse
-    await destination.openToRead(signal)
-    const found: StreamStatus[] = []
-    for (const { name, hasDays } of streamsOf(settings)) {
-      const status = await statusOf(destination, settings, name, hasDays)
-      if (status !== undefined) found.push(status)
-    }
+  async run(context) {
+    const { settings, output } = context
+    const found = await streamStatus(sessionOf(context))
     for (const status of found) printStatus(output, status)
     if (found.length === 0) {
       const names = settings.streams.join(', ')
@@ -40,65 +30,9 @@ export const command: Command = {
   },
 }
 
-/** What the ledger says of a stream that has been loaded. */
-interface StreamStatus {
-  readonly name: string
-  /** Undefined where the table is copied whole each time. */
-  readonly days: { readonly lastWhole: Day | undefined; readonly gaps: readonly Slice[] } | undefined
-  readonly loads: number
-  readonly rows: number
-  readonly rejects: number
-  readonly last: LoadRecord
-  readonly newColumns: readonly KnownColumn[]
-}
-
-function streamsOf(settings: Settings): readonly { readonly name: string; readonly hasDays: boolean }[] {
-  return settings.streams.flatMap((name) =>
-    name === 'export'
-      ? [{ name, hasDays: true }]
-      : recordStreams(name, settings).map((stream) => ({
-          name: stream.name,
-          hasDays: stream.replication === 'incremental',
-        })),
-  )
-}
-
-async function statusOf(
-  destination: Destination,
-  settings: Settings,
-  name: string,
-  hasDays: boolean,
-): Promise<StreamStatus | undefined> {
-  const ledger = await destination.ledger(name)
-  const last = ledger.at(-1)
-  if (last === undefined) return undefined
-  const columns = await destination.columns(name)
-  return {
-    name,
-    days: hasDays ? daysIn(ledger, settings) : undefined,
-    loads: ledger.length,
-    rows: ledger.reduce((total, { rowCount }) => total + rowCount, 0),
-    rejects: ledger.reduce((total, { rejectCount }) => total + rejectCount, 0),
-    last,
-    newColumns: columns.filter(({ firstLoadId, role }) => firstLoadId === last.loadId && role !== 'fixed'),
-  }
-}
-
-/** The last whole day, and the days missing between it and the first one. */
-function daysIn(ledger: readonly LoadRecord[], settings: Settings): StreamStatus['days'] {
-  const asked = ledger.findLast(({ selection }) => loadedFile(selection) === undefined)?.selection ?? ''
-  const selection = lateSince(asked)?.selection ?? asked
-  const whole = wholeDays(ledger, selection, dayClock(settings.timezone ?? 'UTC', settings))
-  const days = [...whole].sort()
-  const [first] = days
-  const lastWhole = days.at(-1)
-  if (first === undefined || lastWhole === undefined) return { lastWhole: undefined, gaps: [] }
-  return { lastWhole, gaps: planSlices(missingDays(first, lastWhole, whole), Number.POSITIVE_INFINITY) }
-}
-
-function printStatus(output: Output, { name, days, loads, rows, rejects, last, newColumns }: StreamStatus): void {
+function printStatus(output: Output, { stream, days, loads, rows, rejects, last, newColumns }: StreamStatus): void {
   output.json({
-    stream: name,
+    stream,
     ...(days === undefined
       ? { rows: last.rowCount }
       : {
@@ -111,11 +45,11 @@ function printStatus(output: Output, { name, days, loads, rows, rejects, last, n
     last_loaded_at: last.loadedAt.toISOString(),
     new_columns: newColumns.map((column) => column.name),
   })
-  const much =
+  const amount =
     days === undefined
       ? `${last.rowCount} rows, copied whole ${loads} times`
       : `${rows} rows in ${loads} loads, whole to ${days.lastWhole ?? 'no day yet'}`
-  output.print(`${name}: ${much}, ${rejects} lines set aside`)
+  output.print(`${stream}: ${amount}, ${rejects} lines rejected`)
   if (days !== undefined) {
     output.print(days.gaps.length === 0 ? '  no gaps' : `  gaps: ${days.gaps.map(sliceName).join(', ')}`)
   }
@@ -124,10 +58,16 @@ function printStatus(output: Output, { name, days, loads, rows, rejects, last, n
   output.print(`  new columns then: ${newColumns.map((column) => column.name).join(', ') || 'none'}`)
 }
 
-/** What a load brought: the days that were asked for, what came late to them, or a file. */
+/** What a load brought: the requested days, what came late to them, or a file. */
 function contentOf({ selection, firstDay, lastDay }: LoadRecord): string {
-  const file = loadedFile(selection)
-  if (file !== undefined) return sliceName(file)
-  const since = lateSince(selection)?.since
-  return sliceName({ firstDay: `${firstDay}`, lastDay: `${lastDay}`, ...(since === undefined ? {} : { since }) })
+  const days = { firstDay: `${firstDay}`, lastDay: `${lastDay}` }
+  switch (selection.kind) {
+    case 'complete':
+    case 'unknown':
+      return sliceName(days)
+    case 'late':
+      return sliceName({ ...days, since: selection.since })
+    case 'file':
+      return sliceName(selection)
+  }
 }

@@ -1,10 +1,19 @@
-import type { RunSummary } from '../lib/run.ts'
+import type { StreamResult, StreamSummary } from '../lib/run/tally.ts'
 import { sliceName } from '../lib/slices.ts'
 import type { Output } from './output.ts'
-import type { StreamResult } from './stream-result.ts'
 import { textTable } from './text-table.ts'
 
-/** Says what became of a stream, as soon as that is known. */
+/** 1 where a stream failed; 3 where one was skipped, or something of one was skipped or rejected; else 0. */
+export function exitCodeOf(results: readonly StreamResult[]): number {
+  if (results.some(({ outcome }) => outcome === 'failed')) return 1
+  return results.every(isWhole) ? 0 : 3
+}
+
+function isWhole({ outcome, skippedSlices, skippedItems, rejects }: StreamResult): boolean {
+  return outcome === 'done' && skippedSlices.length === 0 && skippedItems.length === 0 && rejects === 0
+}
+
+/** Prints what became of a stream. */
 export function printResult(output: Output, result: StreamResult): void {
   const { stream, outcome, error, late } = result
   output.end()
@@ -17,8 +26,8 @@ export function printResult(output: Output, result: StreamResult): void {
   for (const [day, count] of late ?? []) {
     output.print(count > 0 ? `  ${day}: +${count} late` : `  ${day}: ${-count} rows fewer than before`)
   }
-  for (const [name, why] of result.leftOut) output.print(`${stream}: ${name} left out: ${why.message}`)
-  printRemarks(output, stream, result, 'the days asked for')
+  for (const { name, error: why } of result.skippedItems) output.print(`${stream}: ${name} skipped: ${why.message}`)
+  printRemarks(output, result, 'the requested days')
 }
 
 function doneSentence({ days, slices, rows, otherRows, requests, bytes, seconds }: StreamResult): string {
@@ -47,8 +56,12 @@ function resultJson(result: StreamResult): unknown {
     undated: result.undated,
     outside: result.outside,
     ignored_values: result.ignoredValues,
-    set_aside: result.setAside.map(({ slice, error: why }) => ({ ...slice, code: why.code, message: why.message })),
-    left_out: [...result.leftOut].map(([name, why]) => ({ name, code: why.code, message: why.message })),
+    skipped_slices: result.skippedSlices.map(({ slice, error: why }) => ({
+      ...slice,
+      code: why.code,
+      message: why.message,
+    })),
+    skipped_items: result.skippedItems.map(({ name, error: why }) => ({ name, code: why.code, message: why.message })),
     seconds: result.seconds,
   }
 }
@@ -74,21 +87,16 @@ export function printSummary(output: Output, results: readonly StreamResult[]): 
     result.seconds.toFixed(1),
     result.outcome === 'done' ? '' : result.outcome,
   ])
-  output.print(`\n${textTable([HEADINGS, ...rows])}`)
+  output.print(`\n${textTable(HEADINGS, rows)}`)
 }
 
-/** What there is to say of a run beside its numbers. `expected`: what dates were expected to lie in. */
-export function printRemarks(
-  output: Output,
-  stream: string,
-  result: Pick<RunSummary, 'undated' | 'outside' | 'ignoredValues' | 'rejects' | 'setAside'>,
-  expected: string,
-): void {
-  const { undated, outside, ignoredValues, rejects, setAside } = result
-  if (undated > 0) output.print(`${stream}: ${undated} events have no usable time; they are kept, with time empty`)
-  if (outside > 0) output.print(`${stream}: ${outside} events are dated outside ${expected}; they are kept`)
-  if (ignoredValues > 0) output.print(`${stream}: ${ignoredValues} values of properties that are left out`)
-  const what = stream === 'export' ? 'events' : 'records'
-  if (rejects > 0) output.print(`${stream}: ${rejects} lines are no ${what}; see _mixload_rejects`)
-  for (const { slice, error } of setAside) output.print(`${stream}: ${sliceName(slice)} set aside: ${error.message}`)
+/** Prints what is to be said of a stream beside its numbers. `expected`: what dates were expected to lie in. */
+export function printRemarks(output: Output, summary: StreamSummary, expected: string): void {
+  const { stream, undated, outside, ignoredValues, rejects, skippedSlices } = summary
+  const print = (text: string) => output.print(`${stream}: ${text}`)
+  if (undated > 0) print(`${undated} events have no usable time; they are kept, with time empty`)
+  if (outside > 0) print(`${outside} events are dated outside ${expected}; they are kept`)
+  if (ignoredValues > 0) print(`${ignoredValues} values belong to excluded properties`)
+  if (rejects > 0) print(`${rejects} lines rejected; see _mixload_rejects`)
+  for (const { slice, error } of skippedSlices) print(`${sliceName(slice)} skipped: ${error.message}`)
 }

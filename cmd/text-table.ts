@@ -1,9 +1,28 @@
-/** Cells under each other: texts to the left, numbers and their headings to the right. */
-export function textTable(lines: readonly (readonly (string | number)[])[]): string {
-  const widths = (lines[0] ?? []).map((_, at) => Math.max(...lines.map((cells) => String(cells[at] ?? '').length)))
-  const padded = (cell: string | number, at: number) => {
-    const width = widths[at] ?? 0
-    return at === 0 ? String(cell).padEnd(width) : String(cell).padStart(width)
-  }
-  return lines.map((cells) => cells.map(padded).join('  ').trimEnd()).join('\n')
+/** A number, also with a range or a unit after it, or the mark of a missing one. */
+const NUMBER = /^[-+]?\d|^(NULL|–)?$/
+
+/**
+ * Lines of cells as aligned columns, the headings first. A column of numbers is aligned to the right, all others to the
+ * left.
+ */
+export function textTable(headings: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const lines = [headings, ...rows.map((row) => headings.map((_, column) => String(row[column] ?? '')))]
+  const widths = headings.map((_, column) => Math.max(...lines.map((cells) => width(cells[column] ?? ''))))
+  const areNumbers = headings.map((_, column) => rows.every((row) => NUMBER.test(String(row[column] ?? ''))))
+  return lines
+    .map((cells) =>
+      cells
+        .map((cell, column) => {
+          const space = ' '.repeat((widths[column] ?? 0) - width(cell))
+          return areNumbers[column] ? space + cell : cell + space
+        })
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+/** Characters as a reader counts them. */
+function width(text: string): number {
+  return [...text].length
 }

@@ -1,4 +1,4 @@
-import { MixloadError } from '../lib/errors.ts'
+import { MixloadError } from '../lib/core/errors.ts'
 import type { Command } from './command.ts'
 import { INGEST_SETTINGS, SPOOL_OPTION, sendAndReport } from './ingest-client.ts'
 import { PROPERTY_OPTION, propertiesOf, textsOf, timeOf } from './property-flags.ts'
@@ -7,24 +7,32 @@ import { PROPERTY_OPTION, propertiesOf, textsOf, timeOf } from './property-flags
 export const command: Command = {
   settings: INGEST_SETTINGS,
   options: {
-    'distinct-id': { type: 'string', requiresArg: true, describe: 'Person that the event belongs to' },
+    'distinct-id': { type: 'string', requiresArg: true, describe: 'Person who did it' },
     property: PROPERTY_OPTION,
     time: {
       type: 'string',
       requiresArg: true,
-      describe: 'When it happened: ISO 8601 (UTC where it names no zone), or seconds or milliseconds since 1970',
+      describe: 'When it happened: ISO 8601 (UTC if it has no zone), or seconds or milliseconds since 1970',
       defaultDescription: 'now',
     },
-    ip: { type: 'string', requiresArg: true, describe: 'Address of the person, for city and country' },
-    'insert-id': { type: 'string', requiresArg: true, describe: 'Id by which Mixpanel tells a repeated event' },
+    ip: {
+      type: 'string',
+      requiresArg: true,
+      describe: 'IP address of the person, from which Mixpanel derives city and country',
+    },
+    'insert-id': {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Id by which Mixpanel recognizes an event that it has received before',
+    },
     ...SPOOL_OPTION,
   },
   words: { usage: 'EVENT', describe: 'EVENT is the name of the event.', missing: 'Name the event.' },
   run(context) {
     const { words, flags } = context
-    const [event = '', ...others] = words
-    if (others.length > 0) {
-      throw new MixloadError('CONFIG_INVALID', `One event at a time: put a name with blanks into quotes.`)
+    const [event = '', ...extra] = words
+    if (extra.length > 0) {
+      throw new MixloadError('CONFIG_INVALID', 'Name one event. Put a name with spaces in quotes.')
     }
     const properties = propertiesOf(textsOf(flags.property))
     const options = {

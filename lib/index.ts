@@ -1,41 +1,213 @@
-/** What the package exports: the pieces that a program, a test or a destination of one's own is made with. */
-export type { Column, ColumnRole, ColumnType } from './columns/column.ts'
-export type {
-  CreateDestination,
-  Destination,
-  DestinationOptions,
-  DestinationSupports,
-  KnownColumn,
-  LoadRecord,
-  LoadTarget,
-  NewColumn,
-  NewLoad,
-  Relation,
-  View,
-  WriteMode,
-} from './destination.ts'
-export { Engine, EngineConnection, type EngineOptions, interruptible } from './engine.ts'
-export { ERROR_CODES, type ErrorCode, isFailure, MixloadError } from './errors.ts'
-export { inTurns } from './in-turns.ts'
-export type { IngestClient } from './ingest/client.ts'
-export type { IngestOptions } from './ingest/client-options.ts'
-export { clientNamed, createClient, stopClient } from './ingest/clients.ts'
-export type { EndpointName } from './ingest/endpoints.ts'
-export type { Time } from './ingest/event-time.ts'
-export type { ImportEvent } from './ingest/import-record.ts'
-export type { Operation } from './ingest/operations.ts'
-export type { EngageOptions, EventPayload, Ip, ProfileUpdate, TrackOptions } from './ingest/payloads.ts'
-export type { Properties } from './ingest/property-values.ts'
-export type { IngestEvent, Rejection, Report } from './ingest/report.ts'
-export type { ImportCredentials } from './ingest/sender.ts'
+/**
+ * The product as functions: what the commands do, for programs. Settings are those of the documentation, as one object, in
+ * which an AbortSignal and a receiver of progress may stand, too.
+ */
+import { createWarehouse } from '../destinations/index.ts'
+import { MixloadError, runFailure } from './core/errors.ts'
+import type { OnProgress } from './progress.ts'
+import { checkSetup, type Finding } from './run/check.ts'
+import { loadEventFiles } from './run/load-files.ts'
+import { loadStreams } from './run/load-streams.ts'
+import { chooseBackfillDays, chooseSyncDays } from './run/plan.ts'
+import { planNextRun, type RunPlan } from './run/plan-run.ts'
+import type { Session } from './run/session.ts'
+import type { SettingsInput } from './run/settings-input.ts'
+import { type StreamStatus, streamStatus } from './run/status.ts'
+import type { StreamResult, StreamSummary } from './run/tally.ts'
+import { makeViews, type ViewShape } from './run/views.ts'
+import { settingsFromEnvironment as fromEnvironment, settingsFrom } from './settings.ts'
+import { repairDays, type VerifyResult, verifyCounts } from './verify/verify.ts'
+
+export { COLUMN_TYPES, type Column, type ColumnRole, type ColumnType } from './columns/column.ts'
 export {
-  type AnnotationInput,
-  type CohortInput,
-  type Fault,
-  type FunnelInput,
-  type Plan,
-  type Simulator,
-  type SimulatorOptions,
-  startSimulator,
-} from './simulator/index.ts'
-export { quoteName, quotePath, quoteText } from './sql.ts'
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorDetails,
+  type ErrorHandling,
+  isFailure,
+  MixloadError,
+} from './core/errors.ts'
+export type { KnownColumn, LoadRecord, NewColumn, WriteMode } from './destination/contract.ts'
+export type { Scope, Selection } from './destination/selection.ts'
+export { REGIONS, type Region } from './mixpanel/regions.ts'
+export type { OnProgress, ProgressEvent, SliceEvent } from './progress.ts'
+export type { Finding } from './run/check.ts'
+export type { PlannedBudget, PlannedStream, RunPlan } from './run/plan-run.ts'
+export type { SettingsInput } from './run/settings-input.ts'
+export type { StreamStatus } from './run/status.ts'
+export type { SkippedItem, SkippedSlice, StreamResult, StreamSummary } from './run/tally.ts'
+export type { ViewShape } from './run/views.ts'
+export { STREAMS, type StreamName } from './settings.ts'
+export type { AnySlice, FileSlice, Slice, StreamSlice, WholeTable } from './slices.ts'
+export type { DayRows } from './time/day-tally.ts'
+export type { Day } from './time/days.ts'
+export type { Comparison, Difference } from './verify/compare.ts'
+export type { VerifyResult } from './verify/verify.ts'
+
+/**
+ * What every function takes: settings, by the names that they have in mixload.yaml, and how to follow and to end the work.
+ * Neither environment variables nor mixload.yaml are read.
+ * @example { destination: 'duckdb:warehouse.duckdb', projectId: '123', serviceAccount: 'me', serviceAccountSecret: 's' }
+ */
+export interface RunOptions extends SettingsInput {
+  /** Ends the work when it is aborted. What is committed stays, and the function throws INTERRUPTED. */
+  readonly signal?: AbortSignal | undefined
+  /** Receives what happens while it happens. */
+  readonly onProgress?: OnProgress | undefined
+}
+
+/**
+ * What {@link verify} takes.
+ * @example { destination: 'duckdb:warehouse.duckdb', tolerance: 0.01, repair: true }
+ */
+export interface VerifyOptions extends RunOptions {
+  /** By which share of Mixpanel's a count may be off, from 0 to 1; 0 where left out. */
+  readonly tolerance?: number | undefined
+  /** Whether days that differ are read again and replaced, and then compared once more. */
+  readonly repair?: boolean | undefined
+}
+
+/**
+ * What {@link views} takes.
+ * @example { destination: 'duckdb:warehouse.duckdb', shape: 'fivetran' }
+ */
+export interface ViewOptions extends RunOptions {
+  /** `mixload` where left out. */
+  readonly shape?: ViewShape | undefined
+}
+
+/**
+ * Loads every day from `from` to `to`, or to yesterday, that the warehouse does not have. Run again, it continues where it
+ * stopped. Returns what became of each stream: one that fails by itself has the outcome `failed`, and the others are loaded.
+ *
+ * @example
+ * const results = await backfill({ ...settings, from: '2026-01-01', streams: ['export'] })
+ * for (const { stream, outcome, rows } of results) console.log(stream, outcome, rows)
+ * @throws MixloadError of what concerns all streams, such as settings, credentials or the destination.
+ */
+export function backfill(options: RunOptions): Promise<readonly StreamResult[]> {
+  return run(options, (session) =>
+    loadStreams(session, { choose: chooseBackfillDays(session.settings.from), lateArrivals: false }),
+  )
+}
+
+/**
+ * Loads what is new since the last whole day of each stream, and the days of the attribution window again.
+ *
+ * @example
+ * const results = await sync({ ...settings, attributionWindow: 7, signal: AbortSignal.timeout(3_600_000) })
+ * @throws MixloadError as {@link backfill} does.
+ */
+export function sync(options: RunOptions): Promise<readonly StreamResult[]> {
+  return run(options, (session) => {
+    const { lateArrivals } = session.settings
+    return loadStreams(session, { choose: chooseSyncDays, lateArrivals })
+  })
+}
+
+/**
+ * Loads files of events in the form of the raw export, plain, gzip or zstd, each in one commit. Files that are loaded
+ * already are left out, and a file that fails by itself is in `skippedSlices`. Requests nothing from Mixpanel.
+ *
+ * @example
+ * const { rows, skippedSlices } = await loadFiles(['2026-01.ndjson.gz'], { destination: 'duckdb:warehouse.duckdb' })
+ * @throws MixloadError of what concerns all files.
+ */
+export function loadFiles(files: readonly string[], options: RunOptions): Promise<StreamSummary> {
+  return run(options, (session) =>
+    loadEventFiles(session, files, () => {
+      throw new MixloadError('CONFIG_INVALID', 'loadFiles takes the paths of files: standard input is not one of them.')
+    }),
+  )
+}
+
+/**
+ * What {@link backfill}, if there is a `from`, or {@link sync} would request, and how long the request limits make it take.
+ * Asks Mixpanel for the time zone alone, and writes nothing.
+ *
+ * @example
+ * const { streams } = await plan({ ...settings, from: '2026-01-01' })
+ * console.log(streams.map(({ stream, requests }) => `${stream}: ${requests ?? 'not known'}`))
+ * @throws MixloadError
+ */
+export function plan(options: RunOptions): Promise<RunPlan> {
+  return run(options, planNextRun)
+}
+
+/**
+ * Compares the events of each day and name in the warehouse with what Mixpanel's reports count. With `repair`, days that
+ * differ are read again and replaced; the result is then that of the second comparison.
+ *
+ * @example
+ * const { differences } = await verify({ ...settings, tolerance: 0.01 })
+ * for (const { day, event, warehouse, mixpanel } of differences) console.log(day, event, warehouse, mixpanel)
+ * @throws MixloadError CONFIG_INVALID where there are no whole days, or the destination answers no queries.
+ */
+export function verify(options: VerifyOptions): Promise<VerifyResult> {
+  const { tolerance = 0, repair = false, ...others } = options
+  return run(others, async (session) => {
+    const found = await verifyCounts(session, tolerance)
+    if (!repair || found.differences.length === 0) return found
+    const failed = (await repairDays(session, found)).find(({ error }) => error !== undefined)
+    if (failed?.error !== undefined) throw failed.error
+    return verifyCounts(session, tolerance)
+  })
+}
+
+/**
+ * What the warehouse has of each stream, from its ledger alone. Streams that were never loaded are left out.
+ *
+ * @example
+ * const [events] = await status({ destination: 'duckdb:warehouse.duckdb', streams: ['export'] })
+ * console.log(events?.days?.lastWhole, events?.days?.gaps)
+ * @throws MixloadError
+ */
+export function status(options: RunOptions): Promise<readonly StreamStatus[]> {
+  return run(options, streamStatus)
+}
+
+/**
+ * Checks everything that a load needs: credentials, plan, time zone, clock, destination. A finding that is not `ok` says
+ * what to do.
+ *
+ * @example
+ * const problems = (await check(settings)).filter(({ ok }) => !ok)
+ * @throws MixloadError
+ */
+export function check(options: RunOptions): Promise<readonly Finding[]> {
+  return run(options, async (session) => {
+    const findings: Finding[] = []
+    for await (const finding of checkSetup(session)) findings.push(finding)
+    return findings
+  })
+}
+
+/**
+ * Recreates the views over all tables, and returns their names. Loading does this by itself whenever columns come.
+ *
+ * @example
+ * await views({ destination: 'duckdb:warehouse.duckdb' })
+ * @throws MixloadError CONFIG_INVALID where there are no tables yet.
+ */
+export function views(options: ViewOptions): Promise<readonly string[]> {
+  const { shape = 'mixload', ...others } = options
+  return run(others, (session) => makeViews(session, shape))
+}
+
+/**
+ * The settings that environment variables give, by the names of docs/settings.md, to be spread into options.
+ * @example await sync({ ...settingsFromEnvironment(process.env), destination: 'duckdb:warehouse.duckdb' })
+ */
+export function settingsFromEnvironment(environment: Readonly<Record<string, string | undefined>>): SettingsInput {
+  return fromEnvironment(environment)
+}
+
+async function run<T>(options: RunOptions, work: (session: Session) => Promise<T>): Promise<T> {
+  const { signal = new AbortController().signal, onProgress = () => {}, ...settings } = options
+  try {
+    if (signal.aborted) throw signal.reason
+    return await work({ settings: settingsFrom({ ...settings }), createWarehouse, onProgress, signal })
+  } catch (error) {
+    throw runFailure(error, signal)
+  }
+}

@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import { COLUMN_TYPES } from './columns/column.ts'
-import { MixloadError } from './errors.ts'
-import { MAX_REJECTS, parseMaxRejects } from './max-rejects.ts'
+import { MixloadError } from './core/errors.ts'
+import { MAX_REJECTS, parseMaxRejects } from './core/max-rejects.ts'
+import { withoutLogins } from './core/secrets.ts'
 import { REGIONS } from './mixpanel/regions.ts'
-import { withoutLogins } from './secrets.ts'
 import { isDay, isZone } from './time/days.ts'
 
-/** Streams that can be loaded, in the order in which they are: the cheap ones first, because they share a rate limit. */
+/** The streams, in the order in which they are loaded: cheap ones first, because they share a rate limit. */
 export const STREAMS = [
   'export',
   'cohorts',
@@ -22,7 +22,7 @@ export type StreamName = (typeof STREAMS)[number]
 
 const list = z
   .union([z.array(z.string()), z.string().transform((text) => text.split(','))], {
-    error: 'must be a list, or names with commas between them',
+    error: 'must be a list, or names separated by commas',
   })
   .transform((items) => items.map((item) => item.trim()).filter((item) => item !== ''))
 
@@ -45,20 +45,20 @@ const zone = z.string().refine(isZone, { error: 'must be an IANA time zone such 
 const size = z.string().regex(/^\d+\s*(?:KB|MB|GB|KiB|MiB|GiB)$/i, 'must be a size such as 400MB')
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' })
 
-/** A setting: where it may come from, and what it means. `flag` is also the key in mixload.yaml, in camel case. */
+/** A setting: its sources and its meaning. Its name is the key in mixload.yaml, and in kebab case its flag. */
 interface Setting {
   readonly schema: z.ZodType
   readonly describe: string
   readonly environment?: string
-  /** False for secrets, which have no business on a command line. */
+  /** False for settings without a flag, such as secrets, which do not belong on a command line. */
   readonly flag?: false
-  /** What help shows as the default where it is not a constant. */
+  /** The default that help shows. */
   readonly default?: string
-  /** A switch: `--legacy-time` without a value means true. */
+  /** Whether the flag needs no value: `--legacy-time` means true. */
   readonly isSwitch?: true
 }
 
-/** Every setting, in the order that help shows them. The reference in docs/ is generated from this. */
+/** Every setting, in the order of the help. docs/settings.md is generated from this. */
 export const SETTINGS = {
   destination: {
     schema: z.string().min(1).default('duckdb:warehouse.duckdb'),
@@ -76,7 +76,7 @@ export const SETTINGS = {
   bigqueryEndpoint: {
     schema: httpUrl.optional(),
     environment: 'MIXLOAD_BIGQUERY_ENDPOINT',
-    describe: "Address of an emulator in the place of BigQuery's",
+    describe: 'URL of a BigQuery emulator',
   },
   streams: {
     schema: list
@@ -98,12 +98,12 @@ export const SETTINGS = {
   apiUrl: {
     schema: httpUrl.optional(),
     environment: 'MIXPANEL_API_URL',
-    describe: "Address in the place of every one of Mixpanel's hosts",
+    describe: "URL to use instead of Mixpanel's hosts",
   },
   projectId: {
     schema: z.coerce.string().regex(/^\d+$/, 'must be a number').optional(),
     environment: 'MIXPANEL_PROJECT_ID',
-    describe: 'Project id, needed with a service account',
+    describe: 'Project id; required with a service account',
   },
   serviceAccount: {
     schema: z.string().min(1).optional(),
@@ -115,13 +115,13 @@ export const SETTINGS = {
     schema: z.string().min(1).optional(),
     environment: 'MIXPANEL_SERVICE_ACCOUNT_SECRET',
     flag: false,
-    describe: 'Its secret',
+    describe: 'Secret of the service account',
   },
   apiSecret: {
     schema: z.string().min(1).optional(),
     environment: 'MIXPANEL_API_SECRET',
     flag: false,
-    describe: 'Project secret, instead of a service account; Mixpanel ends it on 3 March 2027',
+    describe: 'Project secret, instead of a service account; Mixpanel ends project secrets on 3 March 2027',
   },
   token: {
     schema: z.string().min(1).optional(),
@@ -133,33 +133,33 @@ export const SETTINGS = {
     schema: zone.optional(),
     environment: 'MIXPANEL_TIMEZONE',
     describe: "The project's time zone",
-    default: 'asked from Mixpanel, else UTC',
+    default: 'from Mixpanel, else UTC',
   },
   legacyTime: {
     schema: flag.default(false),
     environment: 'MIXPANEL_LEGACY_TIME',
     isSwitch: true,
-    describe: 'Times are on the local clock: for projects older than 2023',
+    describe: 'Times are local: for projects older than 2023',
     default: 'off',
   },
   attributionWindow: {
     schema: count(0).default(5),
     environment: 'MIXLOAD_ATTRIBUTION_WINDOW',
-    describe: 'Days that sync reads again, because events come late',
+    describe: 'Days that sync reads again, because events arrive late',
     default: '5',
   },
   funnelWindow: {
     schema: count(0).default(90),
     environment: 'MIXLOAD_FUNNEL_WINDOW',
     describe:
-      'Days of funnels that sync reads again, because people go on completing them: the longest conversion window',
+      'Days of funnels that sync reads again, because people still complete them: the longest conversion window',
     default: '90',
   },
   lateArrivals: {
     schema: flag.default(false),
     environment: 'MIXLOAD_LATE_ARRIVALS',
     isSwitch: true,
-    describe: 'Also load events of older days that Mixpanel has processed since: one more request',
+    describe: 'Also load events of older days that arrived late; costs one more request',
     default: 'off',
   },
   events: {
@@ -171,18 +171,18 @@ export const SETTINGS = {
   includeProperties: {
     schema: list.optional(),
     environment: 'MIXLOAD_INCLUDE_PROPERTIES',
-    describe: 'Only these properties of events and profiles, comma-separated; * stands for anything',
+    describe: 'Only these properties of events and profiles, comma-separated; * matches any characters',
     default: 'all',
   },
   excludeProperties: {
     schema: list.optional(),
     environment: 'MIXLOAD_EXCLUDE_PROPERTIES',
-    describe: 'Not these properties of events and profiles, comma-separated; * stands for anything',
+    describe: 'Not these properties of events and profiles, comma-separated; * matches any characters',
   },
   newProperties: {
     schema: z.enum(['capture', 'ignore']).default('capture'),
     environment: 'MIXLOAD_NEW_PROPERTIES',
-    describe: 'What to do with properties that have no column yet: capture or ignore',
+    describe: 'What to do with new properties: capture or ignore',
     default: 'capture',
   },
   maxRejects: {
@@ -192,13 +192,13 @@ export const SETTINGS = {
       .transform(parseMaxRejects)
       .optional(),
     environment: 'MIXLOAD_MAX_REJECTS',
-    describe: 'Stop when more lines than this are no events: N of a run, or P% of what one commit loads',
+    describe: 'Fail if more than N lines of a run, or P% of the lines of a commit, are rejected',
     default: 'no limit',
   },
   maxColumns: {
     schema: count(20).default(1000),
     environment: 'MIXLOAD_MAX_COLUMNS',
-    describe: 'Most columns a table may have; further properties go to the json column _more',
+    describe: 'The most columns per table; further properties go to the JSON column _more',
     default: '1000',
   },
   columns: {
@@ -209,37 +209,37 @@ export const SETTINGS = {
   write: {
     schema: z.enum(['append', 'replace']).default('append'),
     environment: 'MIXLOAD_WRITE',
-    describe: 'append rows, or replace each day that is read',
+    describe: 'append: add rows; replace: replace each day that is read',
     default: 'append',
   },
   sliceDays: {
     schema: count(1).optional(),
     environment: 'MIXLOAD_SLICE_DAYS',
     describe: 'Days per request',
-    default: 'planned from the rate budget, 1 where it allows',
+    default: 'as few as the request budget allows',
   },
   requestsPerHour: {
     schema: count(0).default(60),
     environment: 'MIXLOAD_REQUESTS_PER_HOUR',
-    describe: 'Requests per hour; 0 for no limit',
+    describe: 'Export requests per hour; 0 for no limit',
     default: '60',
   },
   requestsPerSecond: {
     schema: count(0).default(3),
     environment: 'MIXLOAD_REQUESTS_PER_SECOND',
-    describe: 'Requests per second; 0 for no limit',
+    describe: 'Export requests per second; 0 for no limit',
     default: '3',
   },
   queryRequestsPerHour: {
     schema: count(0).default(60),
     environment: 'MIXLOAD_QUERY_REQUESTS_PER_HOUR',
-    describe: 'Requests per hour of all streams but export; 0 for no limit',
+    describe: 'Requests per hour for all other streams; 0 for no limit',
     default: '60',
   },
   queryRequestsAtOnce: {
     schema: count(0).default(5),
     environment: 'MIXLOAD_QUERY_REQUESTS_AT_ONCE',
-    describe: 'Requests at once of all streams but export; 0 for no limit',
+    describe: 'Concurrent requests for all other streams; 0 for no limit',
     default: '5',
   },
   engagePageSize: {
@@ -257,20 +257,20 @@ export const SETTINGS = {
   engageProperties: {
     schema: list.pipe(z.array(z.string()).min(1)).optional(),
     environment: 'MIXLOAD_ENGAGE_PROPERTIES',
-    describe: 'Ask for these properties of profiles only, comma-separated, which is much faster',
+    describe: 'Request only these properties of profiles, comma-separated; much faster',
     default: 'all',
   },
   engageHistory: {
     schema: flag.default(false),
     environment: 'MIXLOAD_ENGAGE_HISTORY',
     isSwitch: true,
-    describe: 'Keep what profiles were before they changed, in engage_history',
+    describe: 'Keep earlier states of profiles in the view engage_history',
     default: 'off',
   },
   includeAllUsers: {
     schema: flag.default(true),
     environment: 'MIXLOAD_INCLUDE_ALL_USERS',
-    describe: 'Whether cohort_members has members without a profile, too',
+    describe: 'Include cohort members without a profile',
     default: 'true',
   },
   groups: {
@@ -278,30 +278,30 @@ export const SETTINGS = {
       .record(z.string().min(1), z.coerce.string().regex(/^-?\d+$/, 'must be the data group id, a number'))
       .default({}),
     flag: false,
-    describe: 'Group keys whose profiles to load, each with its data group id; in quotes, since it is a long number',
+    describe: 'Group keys whose profiles to load, each with its data group id in quotes, because it is a long number',
   },
   idleTimeout: {
     schema: count(1).default(300),
     environment: 'MIXLOAD_IDLE_TIMEOUT',
-    describe: 'Seconds of silence within an answer after which it is given up',
+    describe: 'Fail a response after so many seconds of silence',
     default: '300',
   },
   firstByteTimeout: {
     schema: count(1).default(1200),
     environment: 'MIXLOAD_FIRST_BYTE_TIMEOUT',
-    describe: 'Seconds to wait for an answer to begin: a big day takes Mixpanel minutes',
+    describe: 'Seconds to wait for the first byte of a response; a big day takes minutes',
     default: '1200',
   },
   memoryLimit: {
     schema: size.optional(),
     environment: 'MIXLOAD_MEMORY_LIMIT',
-    describe: 'Memory of the transform engine; past it, it uses the disk',
-    default: '200MB, and 1MB for each column and thread',
+    describe: 'Memory limit of the transform engine, which then uses the disk',
+    default: '200MB plus 1MB per column and thread',
   },
   spoolDir: {
     schema: z.string().min(1).optional(),
     environment: 'MIXLOAD_SPOOL_DIR',
-    describe: 'Directory for what is downloaded and not loaded yet',
+    describe: 'Directory for downloaded data that is not loaded yet',
     default: "mixload in the system's temporary directory",
   },
   stateDir: {
@@ -312,14 +312,14 @@ export const SETTINGS = {
   },
 } as const satisfies Record<string, Setting>
 
-/** The name of a setting, as it stands in mixload.yaml. */
+/** The name of a setting: its key in mixload.yaml. */
 export type SettingName = keyof typeof SETTINGS
-/** The settings that a command may take as flags: not secrets, nor what is written in the file only. */
+/** The settings that have a flag. */
 export type FlagName = {
   [Name in SettingName]: (typeof SETTINGS)[Name] extends { readonly flag: false } ? never : Name
 }[SettingName]
 
-/** All settings, checked. */
+/** All settings, validated. */
 export type Settings = { readonly [Name in SettingName]: z.output<(typeof SETTINGS)[Name]['schema']> }
 
 const NAMES = Object.keys(SETTINGS) as SettingName[]
@@ -329,50 +329,60 @@ export function flagOf(name: SettingName): string {
   return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }
 
-/** Values before they are checked, by setting, from one source. */
+/** Values from one source, by setting, not yet validated. */
 export type RawSettings = Readonly<Record<string, unknown>>
 
-/** The settings that environment variables give. An empty variable counts as not set. */
+/** The settings in environment variables. An empty variable counts as unset. */
 export function settingsFromEnvironment(environment: Readonly<Record<string, string | undefined>>): RawSettings {
-  const raw: Record<string, unknown> = {}
-  for (const name of NAMES) {
-    const { environment: variable }: Setting = SETTINGS[name]
-    const value = variable === undefined ? undefined : environment[variable]
-    if (value !== undefined && value !== '') raw[name] = value
-  }
-  return raw
+  return Object.fromEntries(
+    NAMES.flatMap((name) => {
+      const { environment: variable = '' }: Setting = SETTINGS[name]
+      const value = environment[variable] ?? ''
+      return value === '' ? [] : [[name, value]]
+    }),
+  )
 }
 
 /**
- * Checks and joins the sources: flags over environment over file.
- * @throws MixloadError CONFIG_INVALID naming every setting that is wrong, its value, and what is allowed.
+ * Validates and merges the sources. Flags take precedence over the environment, and that over the file.
+ * @throws MixloadError CONFIG_INVALID with every invalid setting, its value and what is allowed.
  */
 export function resolveSettings(flags: RawSettings, environment: RawSettings, file: RawSettings): Settings {
-  const complaints: string[] = []
+  return validated(file, 'mixload.yaml: ', (name) => {
+    if (flags[name] !== undefined) return [flags[name], flagOf(name)]
+    const { environment: variable = name }: Setting = SETTINGS[name]
+    return environment[name] === undefined ? [file[name], `mixload.yaml: ${name}`] : [environment[name], variable]
+  })
+}
+
+/** The settings that a program gives, with defaults for the others. Throws as {@link resolveSettings} does. */
+export function settingsFrom(given: RawSettings): Settings {
+  return validated(given, '', (name) => [given[name], name])
+}
+
+/** `named` may have unknown names. `sourceOf`: a setting's value, and how messages call it. */
+function validated(
+  named: object,
+  prefix: string,
+  sourceOf: (name: SettingName) => readonly [value: unknown, source: string],
+): Settings {
+  const unknown = Object.keys(named).filter((key) => !Object.hasOwn(SETTINGS, key))
+  const problems = unknown.map((key) => `${prefix}unknown setting ${key}. Known settings: ${NAMES.join(', ')}`)
   const settings: Record<string, unknown> = {}
-  for (const key of Object.keys(file)) {
-    if (!Object.hasOwn(SETTINGS, key))
-      complaints.push(`mixload.yaml: ${key} is not a setting. Known: ${NAMES.join(', ')}`)
-  }
   for (const name of NAMES) {
     const setting: Setting = SETTINGS[name]
-    const [value, source] =
-      flags[name] !== undefined
-        ? [flags[name], flagOf(name)]
-        : environment[name] !== undefined
-          ? [environment[name], setting.environment ?? name]
-          : [file[name], `mixload.yaml: ${name}`]
+    const [value, source] = sourceOf(name)
     const parsed = setting.schema.safeParse(value)
     if (parsed.success) settings[name] = parsed.data
-    else complaints.push(complaintOf(setting, source, value, parsed.error))
+    else problems.push(problemOf(setting, source, value, parsed.error))
   }
-  if (complaints.length > 0) throw new MixloadError('CONFIG_INVALID', complaints.join('\n'))
+  if (problems.length > 0) throw new MixloadError('CONFIG_INVALID', problems.join('\n'))
   return settings as Settings
 }
 
-function complaintOf(setting: Setting, source: string, value: unknown, error: z.ZodError): string {
+function problemOf(setting: Setting, source: string, value: unknown, error: z.ZodError): string {
   const wrong = error.issues.map((issue) => issue.message).join('; ')
-  // A setting without a flag is a secret or is written in the file only: its value is not repeated.
+  // A setting without a flag may be a secret, so its value is not shown.
   const shown = setting.flag === false ? 'the given value' : withoutLogins(JSON.stringify(value))
-  return `${source}: ${shown} is not valid: ${wrong}. It is: ${setting.describe}.`
+  return `${source}: ${shown} is not valid: ${wrong}. Meaning: ${setting.describe}.`
 }

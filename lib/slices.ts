@@ -1,26 +1,45 @@
-import type { LoadRecord } from './destination.ts'
+import type { LoadRecord } from './destination/contract.ts'
+import { coversScope, type Scope, type Selection } from './destination/selection.ts'
 import { addDays, type Day, daysBetween, daysOf, earlier, endOfDayInZone, later } from './time/days.ts'
 
-/** The unit of work: a span of days of one stream, loaded in one commit. */
+/** A span of days of one stream, loaded in one commit. */
 export interface Slice {
   readonly firstDay: Day
   readonly lastDay: Day
-  /** Where set, only of rows that Mixpanel processed after this moment, in milliseconds since 1970. */
+  /** Where set, only rows that Mixpanel processed after this moment, in milliseconds since 1970. */
   readonly since?: number
+  /** Where set, only records of these names. */
+  readonly only?: readonly string[]
 }
 
-/** A file's path, or {@link STANDARD_INPUT}: in the place of a span of days, what one commit loads. */
+/** All of a table that has no days, loaded in one commit. */
+export interface WholeTable {
+  readonly isWhole: true
+}
+
+/** The path of a file that is loaded in one commit, or {@link STANDARD_INPUT}. */
 export interface FileSlice {
   readonly file: string
 }
 
-/** What a run takes one after the other: spans of days, or files. */
-export type AnySlice = Slice | FileSlice
+/** What is requested from Mixpanel and loaded as one: days, or a whole table. */
+export type StreamSlice = Slice | WholeTable
 
-/** What stands for standard input among paths. */
+/** The unit of work of a run: what is loaded in one commit per table. */
+export type AnySlice = StreamSlice | FileSlice
+
+/** The slice of a stream without days. */
+export const WHOLE_TABLE: WholeTable = { isWhole: true }
+
+/** Whether a slice is a span of days. */
+export function hasDays(slice: AnySlice): slice is Slice {
+  return 'firstDay' in slice
+}
+
+/** The path that means standard input. */
 export const STANDARD_INPUT = '-'
 
-/** How the project tells its days. */
+/** How the project counts its days. */
 export interface DayClock {
   /** The project's time zone. */
   readonly zone: string
@@ -60,16 +79,27 @@ export function isWholeIn(
   return startedAt.getTime() >= endOfDay(day, clock)
 }
 
-/** The days that the ledger has whole: covered by a load of everything selected that began after the day was over. */
-export function wholeDays(ledger: readonly LoadRecord[], selection: string, clock: DayClock): ReadonlySet<Day> {
+/** The days that the ledger has whole: a load of all rows of the scope began after they were over. */
+export function wholeDays(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): ReadonlySet<Day> {
   const days = new Set<Day>()
   for (const load of ledger) {
-    const { firstDay, lastDay, selection: loaded } = load
-    if (firstDay === null || lastDay === null) continue
-    if (loaded !== selection && loaded !== '') continue
+    const { firstDay, lastDay, selection } = load
+    if (firstDay === null || lastDay === null || !holdsAll(selection, scope)) continue
     for (const day of daysOf(firstDay, lastDay)) if (isWholeIn(load, day, clock)) days.add(day)
   }
   return days
+}
+
+/** Whether a load has every row of a scope, on its days. */
+function holdsAll(selection: Selection, scope: Scope): boolean {
+  switch (selection.kind) {
+    case 'complete':
+      return coversScope(selection.scope, scope)
+    case 'late':
+    case 'file':
+    case 'unknown':
+      return false
+  }
 }
 
 /** The days from `first` to `last` that are not among `done`. */
@@ -103,9 +133,17 @@ export function planSlices(days: readonly Day[], sliceDays: number): readonly Sl
   return slices
 }
 
-/** The two halves of a slice of more than one day. */
-export function halves(slice: Slice): readonly [Slice, Slice] {
-  const { firstDay, lastDay } = slice
+/** The two halves of a slice: of its days, else of its names; undefined where it has but one of each. */
+export function halves(slice: Slice): readonly [Slice, Slice] | undefined {
+  const { firstDay, lastDay, only = [] } = slice
+  if (firstDay === lastDay) {
+    const middle = Math.ceil(only.length / 2)
+    if (only.length < 2) return undefined
+    return [
+      { ...slice, only: only.slice(0, middle) },
+      { ...slice, only: only.slice(middle) },
+    ]
+  }
   const middle = addDays(firstDay, Math.floor(daysBetween(firstDay, lastDay) / 2) - 1)
   return [
     { ...slice, lastDay: middle },
@@ -142,13 +180,15 @@ export function syncDays(
   return [...reread].sort()
 }
 
-/** How records of a stream or table are named in messages: all of them, or those of some days. */
-export function recordsName(name: string, days: Slice | undefined): string {
-  return days === undefined ? name : `${name} of ${sliceName(days)}`
+/** How messages call the rows of a stream or table that a slice has, such as `funnels of 2026-03-01`. */
+export function rowsName(name: string, slice: AnySlice): string {
+  if ('isWhole' in slice) return name
+  return 'file' in slice ? sliceName(slice) : `${name} of ${sliceName(slice)}`
 }
 
-/** How a slice is named in messages. */
+/** How messages call a slice. */
 export function sliceName(slice: AnySlice): string {
+  if ('isWhole' in slice) return 'the whole table'
   if ('file' in slice) return slice.file === STANDARD_INPUT ? 'standard input' : slice.file
   const { firstDay, lastDay, since } = slice
   const days = firstDay === lastDay ? firstDay : `${firstDay} to ${lastDay}`

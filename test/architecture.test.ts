@@ -6,16 +6,18 @@ const ROOT = join(import.meta.dirname, '..')
 const LINES_MAX = 400
 /** Files and folders of `lib/` that decide and compute, and touch nothing: where days begin, what an answer means. */
 const PURE = [
-  ...['ledger-row', 'lossless-json', 'max-rejects', 'slices', 'sql'],
+  ...['core/lossless-json', 'core/max-rejects', 'core/sql', 'slices'],
+  ...['destination/failures', 'destination/ledger', 'destination/ledger-row', 'destination/ledger-tables'],
+  ...['destination/load-rules', 'destination/selection'],
   ...['columns/', 'time/'],
   ...['dbt/data-types', 'dbt/dialects', 'dbt/event-columns', 'dbt/sources'],
-  'history/changes',
-  ...['infer/body-end', 'infer/kinds'],
-  ...['ingest/answers', 'ingest/endpoints', 'ingest/event-route', 'ingest/event-time', 'ingest/operations'],
-  ...['ingest/payloads', 'ingest/property-values', 'ingest/refusal', 'ingest/text-values', 'ingest/watermark'],
-  ...['late/coverage', 'late/rows'],
+  ...['ingest/checks', 'ingest/endpoints', 'ingest/event-route', 'ingest/mixpanel-time', 'ingest/operations'],
+  ...['ingest/payloads', 'ingest/property-values', 'ingest/response', 'ingest/text-values', 'ingest/watermark'],
   ...['mixpanel/redirect', 'mixpanel/regions', 'mixpanel/response-errors'],
+  ...['run/late-coverage', 'run/late-rows'],
+  'scan/body-end',
   'streams/transactions',
+  'transform/profile-changes',
   ...['verify/compare', 'verify/export-days'],
 ]
 
@@ -99,22 +101,60 @@ function closureOf(path: string): ReadonlySet<string> {
   return seen
 }
 
-/** The first circle of imports, types included; undefined where there is none. */
-function circle(): readonly string[] | undefined {
+/** What each file imports when it is loaded, types included. */
+const FILE_IMPORTS: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+  SOURCES.map(({ path, imports }) => [
+    path,
+    new Set(imports.filter(({ isFile, isDynamic }) => isFile && !isDynamic).map(({ target }) => target)),
+  ]),
+)
+
+/** The files that may stand at the root of `lib/`. Each counts as a folder of its own. */
+const LIB_ROOT = ['lib/index.ts', 'lib/progress.ts', 'lib/settings.ts', 'lib/slices.ts']
+
+/** What a file of a destination may be called; the same name stands for the same part in each. */
+const DESTINATION_FILES = [
+  'connection.ts',
+  'dialect.ts',
+  'driver.ts',
+  'failures.ts',
+  'index.ts',
+  'ledger.ts',
+  'lock.ts',
+  'tables.ts',
+  'url.ts',
+  'views.ts',
+  'write.ts',
+]
+
+/** What each folder imports from other folders. */
+function folderImports(): ReadonlyMap<string, ReadonlySet<string>> {
+  const folderOf = (path: string) => (dirname(path) === 'lib' ? path : dirname(path))
+  const folders = new Map<string, Set<string>>()
+  for (const [path, targets] of FILE_IMPORTS) {
+    const folder = folderOf(path)
+    const others = [...targets].map(folderOf).filter((other) => other !== folder)
+    folders.set(folder, new Set([...(folders.get(folder) ?? []), ...others]))
+  }
+  return folders
+}
+
+/** The first cycle in a graph, as the names along it; undefined if there is none. */
+function cycleIn(graph: ReadonlyMap<string, ReadonlySet<string>>): readonly string[] | undefined {
   const done = new Set<string>()
-  const visit = (path: string, way: readonly string[]): readonly string[] | undefined => {
-    const at = way.indexOf(path)
-    if (at >= 0) return [...way.slice(at), path]
-    if (done.has(path)) return undefined
-    for (const { target, isFile, isDynamic } of BY_PATH.get(path)?.imports ?? []) {
-      const found = isFile && !isDynamic ? visit(target, [...way, path]) : undefined
+  const visit = (name: string, path: readonly string[]): readonly string[] | undefined => {
+    const start = path.indexOf(name)
+    if (start >= 0) return [...path.slice(start), name]
+    if (done.has(name)) return undefined
+    for (const target of graph.get(name) ?? []) {
+      const found = visit(target, [...path, name])
       if (found !== undefined) return found
     }
-    done.add(path)
+    done.add(name)
     return undefined
   }
-  for (const { path } of SOURCES) {
-    const found = visit(path, [])
+  for (const name of graph.keys()) {
+    const found = visit(name, [])
     if (found !== undefined) return found
   }
   return undefined
@@ -155,8 +195,14 @@ describe('the reading of imports', () => {
 })
 
 describe('the directions of imports', () => {
-  it('lib knows neither the commands nor the destinations', () => {
-    expect(offences(under('lib'), ({ target }) => /^(?:cmd|destinations)\//.test(target))).toEqual([])
+  it('lib knows neither the commands nor the destinations; only its index puts both together', () => {
+    const found = offences(under('lib'), ({ target }) => /^(?:cmd|destinations)\//.test(target))
+    expect(found).toEqual(['lib/index.ts -> destinations/index.ts'])
+  })
+
+  it('nothing in lib, and no destination, imports the index', () => {
+    const others = [...under('lib'), ...under('destinations')]
+    expect(offences(others, ({ target }) => target === 'lib/index.ts')).toEqual([])
   })
 
   it('destinations know lib, their own files and their own driver, and nothing of the commands or of each other', () => {
@@ -193,8 +239,41 @@ describe('the directions of imports', () => {
     expect(offences(others, ({ target, isFile }) => !isFile && shell.includes(packageOf(target)))).toEqual([])
   })
 
-  it('nothing goes round in a circle', () => {
-    expect(circle()).toBeUndefined()
+  it('no files import each other in a cycle', () => {
+    expect(cycleIn(FILE_IMPORTS)).toBeUndefined()
+  })
+
+  it('no folders import each other in a cycle', () => {
+    expect(cycleIn(folderImports())).toBeUndefined()
+  })
+
+  it('finds a cycle where there is one', () => {
+    const graph = new Map(Object.entries({ a: ['b'], b: ['c', 'd'], c: [], d: ['b'] }).map(([k, v]) => [k, new Set(v)]))
+    expect(cycleIn(graph)).toEqual(['b', 'd', 'b'])
+  })
+
+  it('the root of lib has only the files that are allowed there', () => {
+    const found = under('lib').filter(({ path }) => dirname(path) === 'lib')
+    expect(found.map(({ path }) => path).sort()).toEqual(LIB_ROOT)
+  })
+
+  it('a program that sends loads neither the engine nor an HTTP server', () => {
+    const packages = [...closureOf('lib/ingest/index.ts')].filter((target) => !/^(?:lib\/|node:)/.test(target))
+    expect(packages.sort()).toEqual(['p-retry', 'undici'])
+  })
+
+  it('the simulator imports only what any program could use, and the line scanner', () => {
+    const allowed = /^lib\/(?:core\/|time\/|scan\/line-scanner\.ts$|columns\/value-kinds\.ts$|simulator\/)/
+    expect(offences(under('lib/simulator'), ({ target, isFile }) => isFile && !allowed.test(target))).toEqual([])
+  })
+
+  it('the files of a destination have the agreed names; others are in folders within', () => {
+    const files = under('destinations')
+      .map(({ path }) => path.split('/'))
+      .filter((parts) => parts.length === 3)
+    expect(files.length).toBeGreaterThan(30)
+    const wrong = files.filter(([, , file = '']) => !DESTINATION_FILES.includes(file))
+    expect(wrong.map((parts) => parts.join('/'))).toEqual([])
   })
 
   it('help loads no database', () => {
@@ -256,7 +335,7 @@ describe('what is exported', () => {
 
 describe('files', () => {
   it(`have at most ${LINES_MAX} lines, those of tests, too`, () => {
-    const long = ['cmd', 'lib', 'destinations', 'sql', 'test', 'bench', 'docs'].flatMap((folder) =>
+    const long = ['cmd', 'lib', 'destinations', 'sql', 'test', 'bench', 'docs', 'examples'].flatMap((folder) =>
       readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
         .filter((name) => /\.(?:ts|sql|sh|py)$/.test(name))
         .map(

@@ -4,11 +4,11 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { generatedPages } from '../docs/generate.ts'
-import { LINE_BYTES_MAX } from '../lib/infer/body-reader.ts'
-import { KEYS_PER_LINE_MAX } from '../lib/infer/scan.ts'
-import { NESTING_MAX } from '../lib/infer/scan-value.ts'
-import { packagePath } from '../lib/package-root.ts'
+import { generatedPages } from '../docs/generate/index.ts'
+import { packagePath } from '../lib/core/package-root.ts'
+import { LINE_BYTES_MAX } from '../lib/scan/body-reader.ts'
+import { KEYS_PER_LINE_MAX } from '../lib/scan/line-scanner.ts'
+import { NESTING_MAX } from '../lib/scan/value-scanner.ts'
 import { resolveSettings, SETTINGS } from '../lib/settings.ts'
 
 const ROOT = packagePath()
@@ -57,7 +57,7 @@ async function helpOf(...words: readonly string[]): Promise<string> {
 
 describe('the generated pages', () => {
   it.each(Object.entries(generatedPages()))(
-    'docs/%s is up to date; if not, run node docs/generate.ts',
+    'docs/%s is up to date; if not, run node docs/generate/index.ts',
     (name, text) => {
       expect(readFileSync(join(ROOT, 'docs', name), 'utf8')).toBe(text)
     },

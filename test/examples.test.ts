@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { packagePath } from '../lib/package-root.ts'
+import { packagePath } from '../lib/core/package-root.ts'
 import { type Simulator, startSimulator } from '../lib/simulator/index.ts'
 
 const execute = promisify(execFile)
@@ -132,35 +132,5 @@ describe('the examples', () => {
       'import ast, sys; ast.parse(open(sys.argv[1]).read())',
       packagePath('docs', 'examples', 'airflow.py'),
     ])
-  })
-
-  it('Containerfile: its steps leave a command that syncs with its own arguments', async () => {
-    const there = await place('container')
-    const text = await example('Containerfile')
-    const { version } = JSON.parse(await readFile(packagePath('package.json'), 'utf8'))
-    const step = /^RUN (.*)$/m.exec(text)?.[1] ?? ''
-    expect(step).toContain(`mixload-${version}.tgz`)
-    const [packed] = JSON.parse(
-      (
-        await execute('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', there.directory], {
-          cwd: packagePath(),
-        })
-      ).stdout,
-    )
-    expect(packed.filename).toBe(`mixload-${version}.tgz`)
-    const prefix = join(there.directory, 'image')
-    await execute('bash', ['-c', `${step.replace('/tmp/', `${there.directory}/`)} --prefer-offline`], {
-      env: { ...process.env, npm_config_prefix: prefix },
-    })
-    const entrypoint: string[] = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(text)?.[1] ?? '[]')
-    const command: string[] = JSON.parse(/^CMD (.*)$/m.exec(text)?.[1] ?? '[]')
-    const [program = '', ...words] = [
-      ...entrypoint,
-      ...command,
-      '--from',
-      new Date(Date.now() - 3 * DAY).toISOString().slice(0, 10),
-    ]
-    await execute(join(prefix, 'bin', program), words, { env: there.environment, cwd: there.directory })
-    expect((await loads(there)).rows_loaded).toBeGreaterThanOrEqual(3)
   })
 })

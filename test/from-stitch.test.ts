@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { DRY_RUN, SYNC_SETTINGS } from '../cmd/load-settings.ts'
-import { packagePath } from '../lib/package-root.ts'
+import { packagePath } from '../lib/core/package-root.ts'
 import { flagOf, resolveSettings, SETTINGS, type SettingName, settingsFromEnvironment } from '../lib/settings.ts'
 
 const PAGE = readFileSync(join(packagePath(), 'docs', 'from-stitch.md'), 'utf8')

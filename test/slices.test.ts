@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { LoadRecord } from '../lib/destination.ts'
+import type { LoadRecord } from '../lib/destination/contract.ts'
+import { EVERYTHING, exportScope, requestSelection, type Selection, WHOLE } from '../lib/destination/selection.ts'
 import {
   type DayClock,
   endOfDay,
@@ -21,7 +22,20 @@ const dayOf = (count: number): Day => addDays(ORIGIN, count)
 const daysOf = (first: Day, last: Day) => missingDays(first, last, new Set())
 const days = fc.uniqueArray(fc.nat(60), { maxLength: 40 }).map((counts) => counts.sort((a, b) => a - b).map(dayOf))
 
-function loaded(firstDay: Day, lastDay: Day, startedAt: number, selection = ''): LoadRecord {
+const A = exportScope(['A'])
+const B = exportScope(['B'])
+/** Only the first two can make a day whole for events A. */
+const SELECTIONS: readonly Selection[] = [
+  EVERYTHING,
+  requestSelection(A),
+  requestSelection(B),
+  requestSelection(WHOLE, 0),
+  requestSelection(A, 0),
+  { kind: 'file', file: 'a', bytes: 1, sha256: 'x' },
+  { kind: 'unknown', text: '{"events":["A"],"later":1}' },
+]
+
+function loaded(firstDay: Day, lastDay: Day, startedAt: number, selection = EVERYTHING): LoadRecord {
   return {
     loadId: 'load',
     stream: 'export',
@@ -92,7 +106,7 @@ describe('slices', () => {
     fc.assert(
       fc.property(fc.nat(400), fc.integer({ min: 1, max: 100 }), (start, more) => {
         const slice = { firstDay: dayOf(start), lastDay: dayOf(start + more) }
-        const [first, second] = halves(slice)
+        const [first = slice, second = slice] = halves(slice) ?? []
         expect([...daysOf(first.firstDay, first.lastDay), ...daysOf(second.firstDay, second.lastDay)]).toEqual(
           daysOf(slice.firstDay, slice.lastDay),
         )
@@ -112,29 +126,31 @@ describe('a day is whole', () => {
   const end = (day: Day) => endOfDay(day, UTC)
 
   it('when a load of it began after it was over, and not a moment before', () => {
-    expect([...wholeDays([loaded(ORIGIN, ORIGIN, end(ORIGIN))], '', UTC)]).toEqual([ORIGIN])
-    expect([...wholeDays([loaded(ORIGIN, ORIGIN, end(ORIGIN) - 1)], '', UTC)]).toEqual([])
+    expect([...wholeDays([loaded(ORIGIN, ORIGIN, end(ORIGIN))], WHOLE, UTC)]).toEqual([ORIGIN])
+    expect([...wholeDays([loaded(ORIGIN, ORIGIN, end(ORIGIN) - 1)], WHOLE, UTC)]).toEqual([])
   })
 
   it('on its own, even where the load spans days that were not over', () => {
     const last = addDays(ORIGIN, 2)
-    const whole = wholeDays([loaded(ORIGIN, last, end(addDays(ORIGIN, 1)))], '', UTC)
+    const whole = wholeDays([loaded(ORIGIN, last, end(addDays(ORIGIN, 1)))], WHOLE, UTC)
     expect([...whole]).toEqual([ORIGIN, addDays(ORIGIN, 1)])
   })
 
   it('for what was selected, or when all was loaded, and not by a load of something else', () => {
     const late = end(dayOf(10))
     const ledger = [
-      loaded(dayOf(0), dayOf(0), late, 'a'),
-      loaded(dayOf(1), dayOf(1), late, 'b'),
+      loaded(dayOf(0), dayOf(0), late, requestSelection(A)),
+      loaded(dayOf(1), dayOf(1), late, requestSelection(B)),
       loaded(dayOf(2), dayOf(2), late),
     ]
-    expect([...wholeDays(ledger, 'a', UTC)]).toEqual([dayOf(0), dayOf(2)])
-    expect([...wholeDays(ledger, '', UTC)]).toEqual([dayOf(2)])
+    expect([...wholeDays(ledger, A, UTC)]).toEqual([dayOf(0), dayOf(2)])
+    expect([...wholeDays(ledger, WHOLE, UTC)]).toEqual([dayOf(2)])
   })
 
   it('never by a load that has no days', () => {
-    expect(wholeDays([{ ...loaded(ORIGIN, ORIGIN, end(ORIGIN)), firstDay: null, lastDay: null }], '', UTC).size).toBe(0)
+    expect(
+      wholeDays([{ ...loaded(ORIGIN, ORIGIN, end(ORIGIN)), firstDay: null, lastDay: null }], WHOLE, UTC).size,
+    ).toBe(0)
   })
 
   it('only when it is over in the zone of the project, and in UTC too where days are cut there', () => {
@@ -150,10 +166,10 @@ describe('a day is whole', () => {
       first: fc.nat(20),
       more: fc.nat(5),
       startedOn: fc.nat(25),
-      selection: fc.constantFrom('', 'a', 'b'),
+      selection: fc.constantFrom(...SELECTIONS),
     })
     fc.assert(
-      fc.property(fc.array(load, { maxLength: 12 }), fc.constantFrom('', 'a'), (loads, selection) => {
+      fc.property(fc.array(load, { maxLength: 12 }), fc.constantFrom(WHOLE, A), (loads, scope) => {
         const ledger = loads.map((one) =>
           loaded(dayOf(one.first), dayOf(one.first + one.more), end(dayOf(one.startedOn)), one.selection),
         )
@@ -163,10 +179,10 @@ describe('a day is whole', () => {
               one.first <= count &&
               count <= one.first + one.more &&
               count <= one.startedOn &&
-              (one.selection === '' || one.selection === selection),
+              (one.selection === EVERYTHING || (one.selection === SELECTIONS[1] && scope === A)),
           ),
         )
-        expect([...wholeDays(ledger, selection, UTC)].sort()).toEqual(expected)
+        expect([...wholeDays(ledger, scope, UTC)].sort()).toEqual(expected)
       }),
     )
   })

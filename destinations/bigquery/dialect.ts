@@ -1,28 +1,29 @@
 import type { Column, ColumnType } from '../../lib/columns/column.ts'
 import { foldName } from '../../lib/columns/naming.ts'
-import type { DestinationSupports } from '../../lib/destination.ts'
-import { MixloadError } from '../../lib/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
+import type { DestinationCapabilities } from '../../lib/destination/contract.ts'
+import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
 
 /** Numbers from docs.cloud.google.com/bigquery/quotas. */
-export const SUPPORTS: DestinationSupports = {
+export const CAPABILITIES: DestinationCapabilities = {
   dialect: 'bigquery',
   nameQuote: '`',
-  // Names may have 300 characters, which are never more than their bytes.
+  // Names may have 300 characters, and a name has at least as many bytes.
   identifierBytesMax: 300,
   columnsMax: 10_000,
   valuesPerRowMax: Number.POSITIVE_INFINITY,
-  // Load and copy jobs that write one table, failed ones counted. It cannot be raised.
+  // Load and copy jobs that write one table, failed ones included. It cannot be raised.
   loadsPerDayMax: 1500,
   // Partitions that one job may change.
   daysPerLoadMax: 4000,
-  // Days are replaced one by one, each in one step.
+  // Days are replaced one after the other, each in one step.
   atomicReplace: false,
   atomicLedger: false,
   readersDuringLoad: true,
   queries: true,
 }
 
-/** As the API itself spells them: it takes FLOAT64 as well, but answers with FLOAT. */
+/** As the API returns them: it accepts FLOAT64 too, but returns FLOAT. */
 export const TYPE_NAMES: Readonly<Record<ColumnType, string>> = {
   text: 'STRING',
   double: 'FLOAT',
@@ -33,13 +34,10 @@ export const TYPE_NAMES: Readonly<Record<ColumnType, string>> = {
   date: 'DATE',
 }
 
-/** The column that tables are partitioned by, a day a partition. */
-export const DAY_COLUMN = '_day'
-
-/** The columns by which rows of a partition are kept together, where a table has them. */
+/** The columns that tables are clustered by, if they have them. */
 const CLUSTER_COLUMNS = ['event', 'distinct_id']
 
-/** How a table of these columns is laid out: what can't be changed after it has been made. */
+/** Partitioning and clustering of a table with these columns, which cannot be changed later. */
 export function layoutOf(columns: readonly Column[]): {
   readonly timePartitioning?: { readonly type: 'DAY'; readonly field: string }
   readonly clustering?: { readonly fields: readonly string[] }
@@ -54,7 +52,7 @@ export function layoutOf(columns: readonly Column[]): {
   }
 }
 
-/** docs.cloud.google.com/bigquery/docs/schemas, "Column names"; upper and lower case are one. */
+/** docs.cloud.google.com/bigquery/docs/schemas, "Column names". Case does not matter. */
 const RESERVED_PREFIXES = [
   '_TABLE_',
   '_FILE_',
@@ -67,13 +65,14 @@ const RESERVED_PREFIXES = [
   '_CHANGE_TIMESTAMP',
 ]
 const NAME_CHARACTERS_MAX = 300
-/** Google's page says characters, and not of what kind: bytes are never fewer. */
+/** Google's page says characters. A text has at least as many bytes, so counting bytes is safe. */
 const DESCRIPTION_BYTES_MAX = 1024
 const TABLE_BYTES_MAX = 1024
 
 /**
- * Why BigQuery would not take a column of this name; undefined where it would. The same page's "flexible column names"
- * allow more signs (`&`, `%`, spaces …), which no property leads to and which later tools stumble over.
+ * Why BigQuery refuses a column with this name; undefined if it accepts it. The "flexible column
+ * names" of the same page allow more characters (`&`, `%`, spaces …), which mixload never needs and
+ * other tools do not handle.
  */
 export function columnNameFault(name: string): string | undefined {
   if (name === '') return 'it is empty'
@@ -81,43 +80,49 @@ export function columnNameFault(name: string): string | undefined {
   if (!/^[\p{L}\p{M}\p{N}_]+$/u.test(name)) return 'it has characters other than letters, digits and _'
   if (/^\p{N}/u.test(name)) return 'it begins with a digit'
   const reserved = RESERVED_PREFIXES.find((prefix) => name.toUpperCase().startsWith(prefix))
-  return reserved === undefined ? undefined : `BigQuery keeps names that begin with ${reserved} for itself`
+  return reserved === undefined ? undefined : `BigQuery reserves names that begin with ${reserved}`
 }
 
 /**
- * Refuses columns that BigQuery would not take beside those that are there.
+ * Refuses columns that BigQuery would not accept beside the existing ones.
  * @throws MixloadError DESTINATION_FAILED naming the column.
  */
-export function assertColumns(table: string, there: readonly string[], added: readonly Column[]): void {
-  const taken = new Map(there.map((name) => [foldName(name), name]))
+export function assertColumns(table: string, existing: readonly string[], added: readonly Column[]): void {
+  const taken = new Map(existing.map((name) => [foldName(name), name]))
   for (const { name } of added) {
     const fault = columnNameFault(name)
-    if (fault !== undefined) throw refused(`column ${name} of ${table} cannot be made: ${fault}.`)
-    const other = taken.get(foldName(name))
-    if (other !== undefined) {
-      throw refused(`column ${name} of ${table} cannot be made: to BigQuery it is ${other}, which is there.`)
+    if (fault !== undefined) throw refused(`column ${name} of ${table} cannot be created: ${fault}.`)
+    const same = taken.get(foldName(name))
+    if (same !== undefined) {
+      throw refused(`column ${name} of ${table} cannot be created: to BigQuery it is the same as column ${same}.`)
     }
     taken.set(foldName(name), name)
   }
-  const count = there.length + added.length
-  if (count > SUPPORTS.columnsMax) {
-    throw refused(`${table} would have ${count} columns; BigQuery allows ${SUPPORTS.columnsMax}.`)
+  const count = existing.length + added.length
+  if (count > CAPABILITIES.columnsMax) {
+    throw refused(`${table} would have ${count} columns; BigQuery allows ${CAPABILITIES.columnsMax}.`)
   }
 }
 
-/** Whether a table may have this name: docs.cloud.google.com/bigquery/docs/tables, "Table naming", and no spaces or dashes. */
+/**
+ * docs.cloud.google.com/bigquery/docs/tables, "Table naming", without the spaces and dashes that it
+ * allows.
+ */
 export function isTableName(name: string): boolean {
   return /^[\p{L}\p{M}\p{N}\p{Pc}]+$/u.test(name) && Buffer.byteLength(name) <= TABLE_BYTES_MAX
 }
 
-/** @throws MixloadError DESTINATION_FAILED where no table may have this name. */
+/** @throws MixloadError DESTINATION_FAILED if no table may have this name. */
 export function assertTableName(name: string): void {
   if (!isTableName(name)) {
-    throw refused(`${JSON.stringify(name)} is no name for a table: it may have letters, digits and _.`)
+    throw refused(`${JSON.stringify(name)} is not a valid table name: use letters, digits and _.`)
   }
 }
 
-/** What the warehouse shows of a column: the property as Mixpanel spells it, which the column's name may not. */
+/**
+ * The description of a column: the property as Mixpanel spells it, which the column's name may not
+ * do.
+ */
 export function descriptionOf({ role, property, owner }: Column): string | undefined {
   const text = {
     fixed: property === null ? undefined : `Mixpanel property ${property}`,
@@ -137,16 +142,6 @@ function beginning(text: string, bytesMax: number): string {
     end += character.length
   }
   return text.slice(0, end)
-}
-
-/** A partition of a table, as jobs name it. */
-export function partitionOf(table: string, day: string): string {
-  return `${table}$${day.replaceAll('-', '')}`
-}
-
-/** Letters, digits, `_` and `-` are what the id of a job may have. */
-export function inJobId(text: string): string {
-  return text.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 60)
 }
 
 function refused(what: string): MixloadError {

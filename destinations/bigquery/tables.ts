@@ -1,157 +1,155 @@
-import { type Answer, at, listOf, objectOf, textOf } from './answers.ts'
-import { type BigQueryClient, pathOf } from './client.ts'
-import { isStatus } from './failures.ts'
-import type { Pace } from './pace.ts'
+import { randomUUID } from 'node:crypto'
+import { MixloadError } from '../../lib/core/errors.ts'
+import type { KnownColumn } from '../../lib/destination/contract.ts'
+import { columnRow } from '../../lib/destination/ledger-row.ts'
+import { isStatus } from './api/api-failure.ts'
+import { type JsonObject, textOf } from './api/json.ts'
+import type { Table, Tables } from './api/tables.ts'
+import { assertColumns, assertTableName, descriptionOf, layoutOf, TYPE_NAMES } from './dialect.ts'
+import { appendTo, type Jobs } from './jobs/jobs.ts'
+import { COLUMNS, type MetadataCache, RESOURCES } from './ledger.ts'
+import { gzipLines } from './uploads/gzip.ts'
+import type { BigQueryAddress } from './url.ts'
 
-/** A column as the API has it. What mixload does not know of it goes back as it came. */
-export interface Field {
-  readonly name: string
-  readonly type: string
-  readonly all: Answer
+/** What adding columns needs. */
+export interface ColumnContext {
+  readonly tables: Tables
+  readonly cache: MetadataCache
+  readonly jobs: Jobs
 }
 
-/** A table or view as it is. */
-export interface Table {
-  readonly etag: string
-  /** `TABLE`, `VIEW` and so on. */
-  readonly kind: string
-  readonly fields: readonly Field[]
-  readonly description: string
-  /** The column whose days are its partitions; undefined where it is laid out in another way. */
-  readonly dayColumn: string | undefined
-  /** How it is laid out, as the API has it. */
-  readonly layout: Answer
-}
+/** How often a table is read again when somebody else changes it at the same time. */
+const TRIES = 5
 
-/** A row as it is listed: every value a text. */
-export type ListedRow = Readonly<Record<string, string | null>>
-
-/** The most rows in an answer; BigQuery ends one at 10 MB, too. */
-const ROWS_PER_ANSWER = 10_000
-
-/** The tables and views of a dataset, and the rows of small ones. None of it costs anything. */
-export class Tables {
-  readonly #client: BigQueryClient
-  readonly #pace: Pace
-  readonly project: string
-  readonly dataset: string
-
-  constructor(client: BigQueryClient, pace: Pace, project: string, dataset: string) {
-    this.#client = client
-    this.#pace = pace
-    this.project = project
-    this.dataset = dataset
-  }
-
-  /** The dataset's resource; undefined where there is none. */
-  async getDataset(signal?: AbortSignal): Promise<Answer | undefined> {
-    const path = pathOf(this.project, 'datasets', this.dataset)
-    return orMissing(this.#client.call({ method: 'GET', path }, signal))
-  }
-
-  /** Gives its resource; undefined where there is one already. */
-  async createDataset(location: string | undefined, signal?: AbortSignal): Promise<Answer | undefined> {
-    const body = {
-      datasetReference: { projectId: this.project, datasetId: this.dataset },
-      location,
-      description: 'Loaded from Mixpanel by mixload',
+/**
+ * Creates columns, and their table if it does not exist. All go into one change, because a table
+ * may be changed only a few times in ten seconds. They are recorded after that, so a column is
+ * known only once it exists.
+ */
+export async function addColumns(context: ColumnContext, name: string, columns: readonly KnownColumn[]): Promise<void> {
+  assertTableName(name)
+  for (let attempt = 0; !(await createColumns(context, name, columns)); attempt++) {
+    if (attempt === TRIES) {
+      throw new MixloadError('DESTINATION_UNAVAILABLE', `Somebody else keeps changing table ${name} in BigQuery.`)
     }
-    return unlessThere(this.#client.call({ method: 'POST', path: pathOf(this.project, 'datasets'), body }, signal))
   }
-
-  async get(table: string, signal?: AbortSignal): Promise<Table | undefined> {
-    const answer = await orMissing(this.#client.call({ method: 'GET', path: this.#path(table) }, signal))
-    return answer === undefined ? undefined : tableOf(answer)
-  }
-
-  /** Undefined where there is one already. */
-  async create(table: string, resource: Answer, signal?: AbortSignal): Promise<Table | undefined> {
-    await this.#pace.wait(table, resource.timePartitioning !== undefined, signal)
-    const path = pathOf(this.project, 'datasets', this.dataset, 'tables')
-    const body = { ...resource, tableReference: this.reference(table) }
-    const answer = await unlessThere(this.#client.call({ method: 'POST', path, body }, signal))
-    return answer === undefined ? undefined : tableOf(answer)
-  }
-
-  /** Changes what `resource` has, where the table still has this etag: else fails with status 412. */
-  async change(table: string, { etag, dayColumn }: Table, resource: Answer, signal?: AbortSignal): Promise<Table> {
-    await this.#pace.wait(table, dayColumn !== undefined, signal)
-    const path = this.#path(table)
-    return tableOf(await this.#client.call({ method: 'PATCH', path, body: resource, ifMatch: etag }, signal))
-  }
-
-  /** Does nothing where there is none. */
-  async remove(table: string, signal?: AbortSignal): Promise<void> {
-    await orMissing(this.#client.call({ method: 'DELETE', path: this.#path(table) }, signal))
-  }
-
-  /** All rows of a small table, in no order, by the names of its first columns; none where there is no such table. */
-  async rows(table: string, names: readonly string[], signal?: AbortSignal): Promise<readonly ListedRow[]> {
-    const rows: ListedRow[] = []
-    let pageToken: string | undefined
-    do {
-      const query = {
-        maxResults: String(ROWS_PER_ANSWER),
-        // Microseconds as whole numbers, instead of seconds as decimals.
-        'formatOptions.useInt64Timestamp': 'true',
-        ...(pageToken === undefined ? {} : { pageToken }),
-      }
-      const path = `${this.#path(table)}/data`
-      const answer: Answer | undefined = await orMissing(this.#client.call({ method: 'GET', path, query }, signal))
-      for (const row of listOf(answer?.rows)) rows.push(listedRow(row, names))
-      pageToken = textOf(answer?.pageToken)
-    } while (pageToken !== undefined)
-    return rows
-  }
-
-  /** As jobs name a table, or a partition of one. */
-  reference(table: string): Answer {
-    return { projectId: this.project, datasetId: this.dataset, tableId: table }
-  }
-
-  #path(table: string): string {
-    return pathOf(this.project, 'datasets', this.dataset, 'tables', table)
-  }
+  await record(context, name, columns)
 }
 
-function tableOf(answer: Answer): Table {
-  const fields = listOf(at(answer, 'schema', 'fields')).map((field): Field => {
-    const all = objectOf(field)
-    return { name: textOf(all.name) ?? '', type: textOf(all.type) ?? '', all }
-  })
-  const { timePartitioning, rangePartitioning, clustering } = answer
-  const isByDay = at(timePartitioning, 'type') === 'DAY'
-  return {
-    etag: textOf(answer.etag) ?? '',
-    kind: textOf(answer.type) ?? '',
-    fields,
-    description: textOf(answer.description) ?? '',
-    dayColumn: isByDay ? textOf(at(timePartitioning, 'field')) : undefined,
-    layout: Object.fromEntries(
-      Object.entries({ timePartitioning, rangePartitioning, clustering }).filter(([, value]) => value !== undefined),
-    ),
+/** Returns false if somebody else has changed the table at the same time. */
+async function createColumns(
+  { tables, cache }: ColumnContext,
+  name: string,
+  missing: readonly KnownColumn[],
+): Promise<boolean> {
+  // A load may have changed the table's etag.
+  const table = await cache.reloadTable(name)
+  const fields = (table?.fields ?? []).map((field) => field.name)
+  // A run that was killed may have created some and recorded none.
+  const added = missing.filter((column) => !fields.includes(column.name))
+  assertColumns(name, fields, added)
+  const schema = { fields: [...(table?.fields ?? []).map(({ resource }) => resource), ...added.map(fieldOf)] }
+  if (table === undefined) {
+    const created = await tables.create(name, { schema, ...layoutOf(added) })
+    if (created !== undefined) cache.putTable(name, created)
+    return created !== undefined
   }
+  if (table.kind !== 'TABLE') {
+    throw new MixloadError('DESTINATION_FAILED', `${name} is a ${table.kind} in BigQuery, where a table is needed.`)
+  }
+  assertSameTypes(name, table, missing)
+  if (added.length === 0) return true
+  const changed = await tables.change(name, table, { schema })
+  if (changed !== undefined) cache.putTable(name, changed)
+  return changed !== undefined
 }
 
-function listedRow(row: unknown, names: readonly string[]): ListedRow {
-  const cells = listOf(at(row, 'f'))
-  return Object.fromEntries(names.map((name, index) => [name, textOf(objectOf(cells[index]).v) ?? null]))
-}
-
-async function orMissing(call: Promise<Answer>): Promise<Answer | undefined> {
+async function record({ tables, cache, jobs }: ColumnContext, name: string, columns: readonly KnownColumn[]) {
+  const lines = columns.map((column) => JSON.stringify(columnRow({ ...column, table: name })))
   try {
-    return await call
+    await jobs.run({
+      id: `mixload_columns_${randomUUID()}`,
+      purpose: 'columns',
+      writes: COLUMNS,
+      isPartitioned: true,
+      configuration: { load: { ...appendTo(tables.reference(COLUMNS)), schema: RESOURCES[COLUMNS].schema } },
+      content: () => gzipLines(lines),
+    })
   } catch (error) {
-    if (isStatus(error, 404)) return undefined
+    cache.clear()
     throw error
   }
+  cache.addColumns(name, columns)
 }
 
-async function unlessThere(call: Promise<Answer>): Promise<Answer | undefined> {
+function fieldOf(column: KnownColumn): JsonObject {
+  const description = descriptionOf(column)
+  return {
+    name: column.name,
+    type: TYPE_NAMES[column.type],
+    mode: 'NULLABLE',
+    ...(description === undefined ? {} : { description }),
+  }
+}
+
+function assertSameTypes(name: string, table: Table, columns: readonly KnownColumn[]): void {
+  for (const column of columns) {
+    const field = table.fields.find((existing) => existing.name === column.name)
+    if (field === undefined || field.type === TYPE_NAMES[column.type]) continue
+    throw new MixloadError(
+      'DESTINATION_FAILED',
+      `${name} has a column ${column.name} that mixload did not create, of type ${field.type}; mixload needs ${TYPE_NAMES[column.type]}.`,
+    )
+  }
+}
+
+/** A dataset that exists now. */
+export interface ExistingDataset {
+  readonly isNew: boolean
+  readonly location: string | undefined
+}
+
+/**
+ * Creates the dataset if it does not exist.
+ * @throws MixloadError DESTINATION_FAILED saying which right is missing; CONFIG_INVALID if it is
+ *   kept elsewhere.
+ */
+export async function ensureDataset(
+  tables: Tables,
+  { project, dataset, location }: BigQueryAddress,
+  signal: AbortSignal,
+): Promise<ExistingDataset> {
+  const found = await permitted(
+    tables.getDataset(signal),
+    `The account may not see dataset ${dataset} of ${project}. Grant it roles/bigquery.dataEditor on the dataset.`,
+  )
+  if (found !== undefined) return { isNew: false, location: locationOf(found, location, dataset) }
+  const created = await permitted(
+    tables.createDataset(location, signal),
+    `Project ${project} has no dataset ${dataset}, and the account may not create it. Create it yourself, or grant ` +
+      'the account bigquery.datasets.create, which roles/bigquery.user has.',
+  )
+  if (created !== undefined) return { isNew: true, location: textOf(created.location) ?? location }
+  // Created at the same time by somebody else, or by an attempt whose answer was lost.
+  return { isNew: false, location: locationOf((await tables.getDataset(signal)) ?? {}, location, dataset) }
+}
+
+function locationOf(dataset: JsonObject, wanted: string | undefined, name: string): string | undefined {
+  const location = textOf(dataset.location)
+  if (wanted === undefined || location === undefined || wanted.toLowerCase() === location.toLowerCase()) return location
+  throw new MixloadError(
+    'CONFIG_INVALID',
+    `--destination: dataset ${name} is kept in ${location}, not in ${wanted}, and cannot be moved. Correct the location, or name another dataset.`,
+  )
+}
+
+async function permitted<T>(call: Promise<T>, advice: string): Promise<T> {
   try {
     return await call
   } catch (error) {
-    if (isStatus(error, 409)) return undefined
+    if (isStatus(error, 403) && error.reason === 'accessDenied') {
+      throw new MixloadError('DESTINATION_FAILED', advice, { cause: error })
+    }
     throw error
   }
 }

@@ -1,62 +1,67 @@
-import type { DestinationOptions } from '../../lib/destination.ts'
-import { MixloadError } from '../../lib/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
+import type { DestinationOptions } from '../../lib/destination/contract.ts'
 
 /** What a `bigquery://` URL says. */
 export interface BigQueryAddress {
   readonly project: string
   readonly dataset: string
-  /** Where a dataset that has to be made is kept; undefined: where Google keeps those that do not say. */
+  /** Where a new dataset is kept; undefined for Google's default. */
   readonly location: string | undefined
-  /** The JSON key of a service account, or any other credentials file; undefined: Application Default Credentials. */
+  /**
+   * A service account's JSON key or another credentials file; undefined for Application Default
+   * Credentials.
+   */
   readonly keyFile: string | undefined
-  /** In place of Google's own: an emulator, or a private endpoint. */
+  /** An emulator or a private endpoint; undefined for Google's own. */
   readonly endpoint: string | undefined
 }
 
 const GOOGLE = 'https://bigquery.googleapis.com'
 const KNOWN = ['location', 'key_file', 'endpoint']
-/** Ids as cloud.google.com/resource-manager/docs/creating-managing-projects has them, old ones with a domain before them. */
+/**
+ * cloud.google.com/resource-manager/docs/creating-managing-projects. Old ids begin with a domain.
+ */
 const PROJECT = /^(?:[a-z0-9.-]+:)?[a-z0-9][a-z0-9-]*$/
 /** docs.cloud.google.com/bigquery/docs/datasets, "Name datasets". */
 const DATASET = /^[A-Za-z0-9_]{1,1024}$/
 const LOCATION = /^[A-Za-z0-9-]+$/
 
 /**
- * Where a URL points.
- * @throws MixloadError CONFIG_INVALID, saying what is wrong and what to write.
+ * Parses a URL.
+ * @throws MixloadError CONFIG_INVALID saying what is wrong and what to write.
  */
 export function parseUrl({
   url,
   schema,
   bigqueryEndpoint,
 }: Pick<DestinationOptions, 'url' | 'schema' | 'bigqueryEndpoint'>): BigQueryAddress {
-  // Not by URL: the ids of old projects have a colon, which it takes for the beginning of a port.
+  // Not with URL, which takes the colon in the id of an old project for the start of a port.
   const [, project = '', path = '', query = ''] = /^bigquery:\/\/([^/?#]*)\/?([^?#]*)(?:\?([^#]*))?$/.exec(url) ?? []
-  if (!PROJECT.test(project)) throw invalid('needs the id of a project')
+  if (!PROJECT.test(project)) throw invalid('needs a project id')
   const dataset = path === '' ? schema : decoded(path)
   if (!DATASET.test(dataset)) {
     throw path === ''
-      ? new MixloadError('CONFIG_INVALID', '--schema: a dataset of BigQuery has letters, digits and _ in its name.')
-      : invalid('needs a dataset of letters, digits and _')
+      ? new MixloadError('CONFIG_INVALID', '--schema: the name of a BigQuery dataset has letters, digits and _ only.')
+      : invalid('needs a dataset with letters, digits and _ only')
   }
   const parameters = new Map(new URLSearchParams(query))
   const unknown = [...parameters.keys()].find((name) => !KNOWN.includes(name))
-  if (unknown !== undefined) throw invalid(`has an unknown parameter ${unknown}; there are ${KNOWN.join(', ')}`)
+  if (unknown !== undefined) throw invalid(`has an unknown parameter ${unknown}; known are ${KNOWN.join(', ')}`)
   const given = (name: string) => parameters.get(name) || undefined
   const location = given('location')
-  if (location !== undefined && !LOCATION.test(location)) throw invalid('has a location that is none, as EU is one')
+  if (location !== undefined && !LOCATION.test(location)) throw invalid('has an invalid location; write one such as EU')
   const keyFile = given('key_file')
   const endpoint = given('endpoint') ?? bigqueryEndpoint
   if (endpoint !== undefined) assertEndpoint(endpoint, keyFile !== undefined)
   return { project, dataset, location, keyFile, endpoint: endpoint?.replace(/\/+$/, '') }
 }
 
-/** Where requests go. */
-export function baseOf({ endpoint }: BigQueryAddress): string {
+/** Where requests are sent. */
+export function endpointOf({ endpoint }: BigQueryAddress): string {
   return endpoint ?? GOOGLE
 }
 
-/** An address for messages, without the path of a key. */
+/** The address for messages, without the path of the key. */
 export function placeOf({ project, dataset, endpoint }: BigQueryAddress): string {
   return `bigquery://${project}/${dataset}${endpoint === undefined ? '' : ` at ${new URL(endpoint).host}`}`
 }
@@ -69,7 +74,7 @@ function assertEndpoint(endpoint: string, hasKey: boolean): void {
   if (hasKey && url.protocol === 'http:') {
     throw new MixloadError(
       'CONFIG_INVALID',
-      'A key is sent to no endpoint without TLS: leave key_file out, or use https.',
+      'mixload does not sign requests to an endpoint without TLS: leave key_file out, or use https.',
     )
   }
 }
@@ -78,7 +83,7 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {
-    throw invalid('has a % that stands for nothing')
+    throw invalid('has a % that is not followed by two hexadecimal digits')
   }
 }
 

@@ -1,31 +1,12 @@
-import type { DestinationSupports } from '../../lib/destination.ts'
-import { isHeldElsewhere } from '../../lib/engine.ts'
-import { ENGINE_SUPPORTS } from '../../lib/engine-dialect.ts'
-import { MixloadError, messageOf } from '../../lib/errors.ts'
+import { ENGINE_CAPABILITIES } from '../../lib/destination/capabilities.ts'
+import type { DestinationCapabilities } from '../../lib/destination/contract.ts'
 
 /** What a database file of DuckDB's can and can't do. */
-export const SUPPORTS: DestinationSupports = {
-  ...ENGINE_SUPPORTS,
+export const CAPABILITIES: DestinationCapabilities = {
+  ...ENGINE_CAPABILITIES,
   atomicReplace: true,
   atomicLedger: true,
   // One process at a time may have the file open for writing, and then no other reads it.
   readersDuringLoad: false,
   queries: true,
-}
-
-/** What opening a database file failed of. */
-export function openFailure(path: string, error: unknown): MixloadError {
-  const says = messageOf(error)
-  const holder = /PID (\d+)/.exec(says)?.[1]
-  if (isHeldElsewhere(error)) {
-    const who = holder === undefined ? 'another process' : `process ${holder}`
-    return new MixloadError(
-      'DESTINATION_BUSY',
-      `${path} is held by ${who}. Wait for it to end, or close it, and run again.`,
-      {
-        cause: error,
-      },
-    )
-  }
-  return new MixloadError('DESTINATION_FAILED', `Cannot open ${path} as a DuckDB database: ${says}`, { cause: error })
 }

@@ -1,19 +1,20 @@
 import { constants, existsSync } from 'node:fs'
 import { copyFile, link, readFile, realpath, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { type EngineConnection, isHeldElsewhere } from '../../lib/engine.ts'
-import { MixloadError, messageOf } from '../../lib/errors.ts'
-import { quoteName, quoteText } from '../../lib/sql.ts'
-import { isFileError, replaceFile } from './files.ts'
-import type { Layout } from './layout.ts'
+import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import { replaceFile } from '../../lib/core/replace-file.ts'
+import { quoteName, quoteText } from '../../lib/core/sql.ts'
+import { type EngineConnection, isLockedByOther } from '../../lib/engine/engine.ts'
+import { isFileError } from './files/file-system.ts'
+import type { Layout } from './files/layout.ts'
 
 /** The system's lock keeps other processes out, but not this one. */
 const heldHere = new Set<string>()
 let locks = 0
 
 /**
- * The right to write into a directory: the system's lock on a database file that has nothing in it. The system lifts it
- * however the process ends, so no lock is ever left behind.
+ * The right to write into a directory: the system's lock on a database file that has nothing in it.
+ * The system lifts it however the process ends, so no lock is ever left behind.
  */
 export class RunLock {
   readonly #layout: Layout
@@ -28,7 +29,7 @@ export class RunLock {
     this.#path = path
   }
 
-  /** @throws MixloadError DESTINATION_BUSY naming the holder. */
+  /** @throws MixloadError DESTINATION_BUSY naming the owner. */
   static async take(layout: Layout, connection: EngineConnection, description: string): Promise<RunLock> {
     await makeLockFile(layout, connection)
     const path = await realpath(layout.lock)
@@ -39,12 +40,12 @@ export class RunLock {
       await connection.run(`ATTACH ${quoteText(path)} AS ${catalog} (READ_WRITE)`)
     } catch (error) {
       heldHere.delete(path)
-      if (isHeldElsewhere(error)) throw busy(description, await holderOf(layout, error), error)
+      if (isLockedByOther(error)) throw busy(description, await ownerOf(layout, error), error)
       throw error
     }
     const lock = new RunLock(layout, connection, catalog, path)
     try {
-      await replaceFile(layout.holder, `process ${process.pid} on ${hostname()}`)
+      await replaceFile(layout.lockOwner, `process ${process.pid} on ${hostname()}`, { isDurable: true })
     } catch (error) {
       await lock.release()
       throw error
@@ -53,13 +54,15 @@ export class RunLock {
   }
 
   async release(): Promise<void> {
-    await rm(this.#layout.holder, { force: true }).catch(() => {})
+    await rm(this.#layout.lockOwner, { force: true }).catch(() => {})
     await this.#connection.run(`DETACH ${this.#catalog}`)
     heldHere.delete(this.#path)
   }
 }
 
-/** Makes the file aside first, so that a run that is killed here leaves none that is no database. */
+/**
+ * Makes the file aside first, so that a run that is killed here leaves only a whole one.
+ */
 async function makeLockFile({ lock }: Layout, connection: EngineConnection): Promise<void> {
   // Not by opening it: closing it again would lift this process's own lock.
   if (existsSync(lock)) return
@@ -79,17 +82,17 @@ async function makeLockFile({ lock }: Layout, connection: EngineConnection): Pro
   }
 }
 
-async function holderOf({ holder }: Layout, error: unknown): Promise<string> {
-  const named = await readFile(holder, 'utf8').catch(() => '')
+async function ownerOf({ lockOwner }: Layout, error: unknown): Promise<string> {
+  const named = await readFile(lockOwner, 'utf8').catch(() => '')
   if (named !== '') return named
   const process = /PID (\d+)/.exec(messageOf(error))?.[1]
   return process === undefined ? 'another process' : `process ${process}`
 }
 
-function busy(description: string, holder: string, cause: unknown): MixloadError {
+function busy(description: string, owner: string, cause: unknown): MixloadError {
   return new MixloadError(
     'DESTINATION_BUSY',
-    `${description} is held by ${holder}. Wait for it to end, or stop it, and run again.`,
+    `${description} is held by ${owner}. Wait for it to end, or stop it, and run again.`,
     { cause },
   )
 }

@@ -1,9 +1,10 @@
 import { basename, join } from 'node:path'
-import type { KnownColumn, LoadTarget } from '../../lib/destination.ts'
-import { MixloadError } from '../../lib/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
+import type { KnownColumn, Load } from '../../lib/destination/contract.ts'
+import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
 import type { Day } from '../../lib/time/days.ts'
-import { isFileError, namesIn } from './files.ts'
-import { DAY_COLUMN, dayDirectory, dayOfDirectory, type Layout, tableName } from './layout.ts'
+import { isFileError, namesIn } from './files/file-system.ts'
+import { dayDirectory, dayOfDirectory, type Layout, tableName } from './files/layout.ts'
 
 /** A data file of a table. */
 export interface DataFile {
@@ -62,12 +63,11 @@ export interface ReplacedFiles {
 /** The files that a load takes the place of. */
 export async function replacedFiles(
   layout: Layout,
-  { table, mode }: LoadTarget,
-  columns: readonly KnownColumn[],
+  { table, mode, columns }: Pick<Load, 'table' | 'mode' | 'columns'>,
 ): Promise<ReplacedFiles> {
   if (mode.kind === 'append') return { files: [], isAll: false }
   const isParted = isDated(columns)
-  if (mode.kind === 'replace-days' && !isParted && columns.length > 0)
+  if (mode.kind === 'replace-days' && !isParted)
     throw new MixloadError(
       'DESTINATION_FAILED',
       `${table} has no column ${DAY_COLUMN}, so no days of it can be replaced.`,
@@ -81,7 +81,10 @@ export async function replacedFiles(
   return { files, isAll: files.length > 0 && files.length === all.length }
 }
 
-/** The names of the data files that a load adds to a directory: its id, and a number from the second one on. */
+/**
+ * The names of the data files that a load adds to a directory: its id, and a number from the second
+ * one on.
+ */
 export function numbered(name: string, at: number): string {
   return at === 0 ? name : `${basename(name, '.parquet')}-${at + 1}.parquet`
 }

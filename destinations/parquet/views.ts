@@ -1,14 +1,19 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Column } from '../../lib/columns/column.ts'
-import type { View } from '../../lib/destination.ts'
-import type { EngineConnection } from '../../lib/engine.ts'
-import { ENGINE_TYPES } from '../../lib/engine-dialect.ts'
-import { MixloadError } from '../../lib/errors.ts'
-import { quoteName, quoteText } from '../../lib/sql.ts'
-import { isFileError } from './files.ts'
-import { DAY_COLUMN, type Layout, tableName } from './layout.ts'
-import { globbed } from './rows.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
+import { replaceFile } from '../../lib/core/replace-file.ts'
+import { quoteName, quoteText } from '../../lib/core/sql.ts'
+import type { View } from '../../lib/destination/contract.ts'
+import { COLUMNS, columnsOf, type LedgerTable, LOADS, REJECTS } from '../../lib/destination/ledger.ts'
+import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
+import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
+import type { EngineConnection } from '../../lib/engine/engine.ts'
+import { isFileError } from './files/file-system.ts'
+import { type Layout, tableName } from './files/layout.ts'
+import { globbed } from './files/partitions.ts'
+import type { ColumnLog, LoadLog } from './ledger.ts'
+import { hasFiles, isDated } from './tables.ts'
 
 /** A table as its view needs it. */
 export interface ViewedTable {
@@ -18,45 +23,40 @@ export interface ViewedTable {
   readonly query: string | undefined
 }
 
-const column = (name: string, type: Column['type']) => ({ name, type })
+/** A table of the ledger, as its view and its files have it. */
+export function ledgerColumns(table: LedgerTable): readonly Column[] {
+  return columnsOf(table).map(({ name, type }) => ({ name, type, role: 'fixed', property: null }))
+}
 
-export const LOADS_COLUMNS = [
-  column('load_id', 'text'),
-  column('stream', 'text'),
-  column('first_day', 'date'),
-  column('last_day', 'date'),
-  column('selection', 'text'),
-  column('row_count', 'bigint'),
-  column('reject_count', 'bigint'),
-  column('byte_count', 'bigint'),
-  column('request_count', 'bigint'),
-  column('started_at', 'timestamptz'),
-  column('loaded_at', 'timestamptz'),
-  column('write_mode', 'text'),
-  column('mixload_version', 'text'),
-  column('day_rows', 'text'),
-] as const
-
-export const COLUMNS_COLUMNS = [
-  column('table_name', 'text'),
-  column('property', 'text'),
-  column('column_name', 'text'),
-  column('column_type', 'text'),
-  column('column_role', 'text'),
-  column('owner_column', 'text'),
-  column('first_load_id', 'text'),
-  column('first_seen_at', 'timestamptz'),
-] as const
-
-export const REJECTS_COLUMNS: readonly Column[] = ['load_id', 'stream', 'reason', 'line'].map((name) => ({
-  name,
-  type: 'text',
-  role: 'fixed',
-  property: null,
-}))
+/** All tables, the ledger's included, as their views show them. */
+export async function viewedTables(
+  layout: Layout,
+  loads: LoadLog,
+  columnLog: ColumnLog,
+): Promise<readonly ViewedTable[]> {
+  const parquetTable = async (name: string, columns: ViewedTable['columns'], isParted: boolean) => {
+    const isFilled = await hasFiles(layout, name, isParted)
+    return { name, columns, query: isFilled ? parquetQuery(layout, name, columns, isParted) : undefined }
+  }
+  const names = await columnLog.tables()
+  const jsonTable = (table: LedgerTable, directory: string, isEmpty: boolean) => {
+    const columns = ledgerColumns(table)
+    return { name: table.name, columns, query: isEmpty ? undefined : jsonQuery(directory, columns) }
+  }
+  const tables: ViewedTable[] = [
+    jsonTable(LOADS, layout.loads, await loads.isEmpty()),
+    jsonTable(COLUMNS, layout.columns, names.length === 0),
+    await parquetTable(REJECTS.name, ledgerColumns(REJECTS), false),
+  ]
+  for (const name of names) {
+    const columns = await columnLog.of(name)
+    tables.push(await parquetTable(name, columns, isDated(columns)))
+  }
+  return tables
+}
 
 /** All Parquet files of a table as one table, whatever columns each of them has. */
-export function parquetQuery(
+function parquetQuery(
   { directory }: Layout,
   table: string,
   columns: ViewedTable['columns'],
@@ -72,20 +72,28 @@ export function parquetQuery(
 }
 
 /** Files of lines of JSON as one table. */
-export function jsonQuery(directory: string, columns: ViewedTable['columns']): string {
+function jsonQuery(directory: string, columns: ViewedTable['columns']): string {
   const types = columns.map(({ name, type }) => `  ${name}: ${quoteText(ENGINE_TYPES[type])}`).join(',\n')
   const path = quoteText(`${globbed(directory)}/*.json`)
   return `FROM read_json(${path}, format = 'newline_delimited', columns = {\n${types}\n})`
 }
 
-/** The statements of `views.sql`: a view for each table, then the views over them. */
-export function viewsSql({ viewsSql: path }: Layout, tables: readonly ViewedTable[], views: readonly View[]): string {
+/**
+ * Writes `views.sql` where it is not so already: a view for each table, then the views over them.
+ */
+export async function writeViewsSql(layout: Layout, tables: readonly ViewedTable[]): Promise<void> {
+  const text = viewsSql(layout, tables, await readViews(layout))
+  const before = await readFile(layout.viewsSql, 'utf8').catch(() => '')
+  if (text !== before) await replaceFile(layout.viewsSql, text, { isDurable: true })
+}
+
+function viewsSql({ viewsSql: path }: Layout, tables: readonly ViewedTable[], views: readonly View[]): string {
   const statements = [
     ...tables.map(({ name, columns, query }) => statement(name, query ?? emptyQuery(columns))),
     ...viewStatements(views),
   ]
   return [
-    '-- All tables and views, for DuckDB. Mixload writes this file, and writes it anew when columns or views come.',
+    '-- All tables and views, for DuckDB. Mixload writes this file, and replaces it when columns or views are added.',
     `-- In the shell of DuckDB: .read ${quoteText(path)}`,
     '-- Paths are absolute: when the directory has been moved, run mixload views.',
     '',

@@ -1,13 +1,14 @@
 import type { ColumnType } from '../../lib/columns/column.ts'
-import type { DestinationSupports } from '../../lib/destination.ts'
+import type { DestinationCapabilities } from '../../lib/destination/contract.ts'
 
-export const SUPPORTS: DestinationSupports = {
+export const CAPABILITIES: DestinationCapabilities = {
   dialect: 'postgres',
   nameQuote: '"',
   // The server cuts longer names off without a word.
   identifierBytesMax: 63,
   columnsMax: 1600,
-  // A row must fit into a page of 8 kB. What is longer than 24 bytes is moved out of it, but not less.
+  // A row must fit into a page of 8 kB. What is longer than 24 bytes is moved out of it, but not
+  // less.
   valuesPerRowMax: 300,
   loadsPerDayMax: Number.POSITIVE_INFINITY,
   daysPerLoadMax: Number.POSITIVE_INFINITY,

@@ -1,60 +1,81 @@
-import { alreadyLoaded, nextLoadedAt } from '../../lib/commit-rules.ts'
-import type { LoadRecord, NewLoad, WriteMode } from '../../lib/destination.ts'
-import { ledgerRow } from '../../lib/ledger-row.ts'
-import { quotePath } from '../../lib/sql.ts'
-import { dayRowsOf } from '../../lib/time/day-tally.ts'
-import type { Session } from './session.ts'
+import { quoteName, quotePath } from '../../lib/core/sql.ts'
+import type { LoadRecord } from '../../lib/destination/contract.ts'
+import { columnsOf, LEDGER_TABLES, type LedgerTable, LOADS } from '../../lib/destination/ledger.ts'
+import { type LedgerRow, loadOf, loadRow } from '../../lib/destination/ledger-row.ts'
+import { ledgerStatements } from '../../lib/destination/ledger-tables.ts'
+import { TYPE_NAMES } from './dialect.ts'
+import type { Session } from './session/session.ts'
 
-/** The loads of a stream in the order of their commits. */
-export async function readLoads(session: Session, schema: string, stream: string): Promise<readonly LoadRecord[]> {
+/**
+ * Creates the schema and the ledger's tables, and adds columns that these lack. Runs only what is
+ * needed, so that a role whose schema somebody else created needs no further rights.
+ */
+export async function makeLedger(session: Session, schema: string): Promise<void> {
+  const [found] = await session.rows('SELECT to_regnamespace($1) IS NOT NULL AS made', [quoteName(schema)])
+  if (found?.made !== 't') await session.run(`CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`)
   const rows = await session.rows(
-    `SELECT * FROM ${quotePath(schema, '_mixload_loads')} WHERE stream = $1 ORDER BY loaded_at`,
-    [stream],
+    `SELECT relation.relname AS table, attribute.attname AS column
+     FROM pg_class AS relation JOIN pg_attribute AS attribute ON attribute.attrelid = relation.oid
+     WHERE relation.relnamespace = to_regnamespace($1) AND relation.relname = ANY ($2::text[])
+       AND attribute.attnum > 0 AND NOT attribute.attisdropped`,
+    [quoteName(schema), LEDGER_TABLES.map(({ name }) => name)],
   )
-  return rows.map((row) => ({
-    loadId: String(row.load_id),
-    stream: String(row.stream),
-    firstDay: row.first_day ?? null,
-    lastDay: row.last_day ?? null,
-    selection: String(row.selection),
-    rowCount: Number(row.row_count),
-    rejectCount: Number(row.reject_count),
-    byteCount: Number(row.byte_count),
-    requestCount: Number(row.request_count),
-    startedAt: momentOf(row.started_at),
-    loadedAt: momentOf(row.loaded_at),
-    writeMode: row.write_mode as WriteMode['kind'],
-    mixloadVersion: String(row.mixload_version),
-    dayRows: dayRowsOf(row.day_rows),
-  }))
+  const existing = new Map<string, Set<string>>()
+  for (const { table, column } of rows) {
+    const names = existing.get(`${table}`) ?? new Set<string>()
+    existing.set(`${table}`, names.add(`${column}`))
+  }
+  const path = (table: string) => quotePath(schema, table)
+  for (const statement of ledgerStatements(existing, { typeNames: TYPE_NAMES, path, primaryKeys: true })) {
+    await session.run(statement)
+  }
 }
 
 /**
- * The moment for a load that is about to be committed: later than that of every load before it, also where the
- * machine's clock went back.
- * @throws MixloadError ALREADY_LOADED
+ * Whether a schema has a ledger. A schema that may not be used counts, because it must not read as
+ * empty.
  */
-export async function nextMoment(session: Session, schema: string, { loadId }: NewLoad): Promise<Date> {
-  const loads = quotePath(schema, '_mixload_loads')
-  const [before] = await session.rows(
-    `SELECT (SELECT max(loaded_at) FROM ${loads}) AS last, EXISTS (SELECT FROM ${loads} WHERE load_id = $1) AS loaded`,
-    [loadId],
+export async function hasLedger(session: Session, schema: string): Promise<boolean> {
+  const found = await session.rows(
+    `SELECT FROM pg_namespace AS schema LEFT JOIN pg_class ON relnamespace = schema.oid AND relname = $2
+     WHERE nspname = $1 AND (relname IS NOT NULL OR NOT has_schema_privilege(schema.oid, 'USAGE'))`,
+    [schema, LOADS.name],
   )
-  if (before?.loaded === 't') throw alreadyLoaded(loadId)
-  return nextLoadedAt(before?.last == null ? undefined : momentOf(before.last))
+  return found.length > 0
+}
+
+/** The loads of the ledger: all of them, or those of a stream. */
+export async function readLoads(
+  session: Session,
+  schema: string,
+  stream: string | undefined,
+): Promise<readonly LoadRecord[]> {
+  const loads = quotePath(schema, LOADS.name)
+  const rows =
+    stream === undefined
+      ? await session.rows(`SELECT * FROM ${loads}`)
+      : await session.rows(`SELECT * FROM ${loads} WHERE stream = $1`, [stream])
+  return rows.map(loadOf)
 }
 
 /** Writes the row of a load, within its transaction. */
-export async function writeLoad(session: Session, schema: string, record: LoadRecord): Promise<void> {
-  const values = ledgerRow(record)
-  const places = Object.keys(values).map((_, at) => `$${at + 1}`)
-  await session.run(
-    `INSERT INTO ${quotePath(schema, '_mixload_loads')} (${Object.keys(values).join(', ')}) VALUES (${places.join(', ')})`,
-    Object.values(values),
-  )
+export async function writeLedgerRow(session: Session, schema: string, record: LoadRecord): Promise<void> {
+  await insertRows(session, schema, LOADS, [loadRow(record)])
 }
 
-/** A timestamptz as the server writes it to a session whose zone is UTC and whose style is ISO. */
-export function momentOf(text: string | null | undefined): Date {
-  return new Date(`${text}`.replace(' ', 'T').replace(/\+00$/, 'Z'))
+/** Adds rows to a table of the ledger. The server reads each text as the type of its column. */
+export async function insertRows<R>(
+  session: Session,
+  schema: string,
+  table: LedgerTable<R>,
+  rows: readonly LedgerRow[],
+): Promise<void> {
+  const path = quotePath(schema, table.name)
+  const names = columnsOf(table)
+    .map(({ name }) => quoteName(name))
+    .join(', ')
+  await session.run(
+    `INSERT INTO ${path} (${names}) SELECT ${names} FROM json_populate_recordset(NULL::${path}, $1::json)`,
+    [JSON.stringify(rows)],
+  )
 }

@@ -1,62 +1,55 @@
-import type { ColumnRole, ColumnType } from '../../lib/columns/column.ts'
-import type { KnownColumn, NewColumn } from '../../lib/destination.ts'
-import { MixloadError } from '../../lib/errors.ts'
-import { quoteName, quotePath } from '../../lib/sql.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
+import { quoteName, quotePath } from '../../lib/core/sql.ts'
+import type { KnownColumn } from '../../lib/destination/contract.ts'
+import { COLUMNS } from '../../lib/destination/ledger.ts'
+import { columnOf, columnRow } from '../../lib/destination/ledger-row.ts'
+import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
 import type { Day } from '../../lib/time/days.ts'
-import { SUPPORTS, TYPE_NAMES } from './dialect.ts'
-import { momentOf } from './ledger.ts'
-import type { Session } from './session.ts'
-
-/** By which days are replaced. */
-const DAY = '_day'
+import { CAPABILITIES, TYPE_NAMES } from './dialect.ts'
+import { insertRows } from './ledger.ts'
+import type { Session } from './session/session.ts'
 
 /** What is noted of a table's columns, of those that the table still has, in its order. */
 export async function knownColumns(session: Session, schema: string, table: string): Promise<readonly KnownColumn[]> {
   const rows = await session.rows(
-    `SELECT known.* FROM ${quotePath(schema, '_mixload_columns')} AS known
+    `SELECT known.* FROM ${quotePath(schema, COLUMNS.name)} AS known
      JOIN pg_attribute AS there
        ON there.attrelid = to_regclass($1) AND there.attname = known.column_name
       AND there.attnum > 0 AND NOT there.attisdropped
      WHERE known.table_name = $2 ORDER BY there.attnum`,
     [quotePath(schema, table), table],
   )
-  return rows.map((row) => ({
-    name: String(row.column_name),
-    type: row.column_type as ColumnType,
-    role: row.column_role as ColumnRole,
-    property: row.property ?? null,
-    ...(row.owner_column == null ? {} : { owner: row.owner_column }),
-    firstLoadId: String(row.first_load_id),
-    firstSeenAt: momentOf(row.first_seen_at),
-  }))
+  return rows.map((row) => columnOf(row).column)
 }
 
 /** Refuses a name that the server would cut off. */
 export function assertFits(what: string, name: string): void {
-  if (Buffer.byteLength(name) <= SUPPORTS.identifierBytesMax) return
+  if (Buffer.byteLength(name) <= CAPABILITIES.identifierBytesMax) return
   throw new MixloadError(
     'DESTINATION_FAILED',
-    `The ${what} ${JSON.stringify(name)} is longer than ${SUPPORTS.identifierBytesMax} bytes, the most that Postgres keeps.`,
+    `The ${what} ${JSON.stringify(name)} is longer than ${CAPABILITIES.identifierBytesMax} bytes, the most that Postgres keeps.`,
   )
 }
 
-/** Adds columns, the table itself included, and notes them, within the transaction of the session. */
+/**
+ * Adds columns, the table itself included, and notes them, within the transaction of the session.
+ */
 export async function addMissing(
   session: Session,
   schema: string,
   table: string,
-  missing: readonly NewColumn[],
+  missing: readonly KnownColumn[],
 ): Promise<void> {
   const path = quotePath(schema, table)
-  const there = await typesThere(session, path)
+  const existing = await existingTypes(session, path)
   for (const { name, type } of missing) {
-    const found = there?.get(name)
+    const found = existing?.get(name)
     if (found !== undefined && found !== TYPE_NAMES[type]) throw wrongType(table, name, found, TYPE_NAMES[type])
   }
   const definitions = missing
-    .filter(({ name }) => there?.has(name) !== true)
+    .filter(({ name }) => existing?.has(name) !== true)
     .map(({ name, type }) => `${quoteName(name)} ${TYPE_NAMES[type]}`)
-  if (there === undefined) {
+  if (existing === undefined) {
     await session.run(`CREATE TABLE ${path} (${definitions.join(', ')})`)
   } else if (definitions.length > 0) {
     const additions = definitions.map((definition) => `ADD COLUMN IF NOT EXISTS ${definition}`)
@@ -65,8 +58,11 @@ export async function addMissing(
   await note(session, schema, table, missing)
 }
 
-/** The columns that a table has, whoever made them, with their types; undefined where there is no such table. */
-async function typesThere(session: Session, path: string): Promise<ReadonlyMap<string, string> | undefined> {
+/**
+ * The columns that a table has, whoever made them, with their types; undefined where there is no
+ * such table.
+ */
+async function existingTypes(session: Session, path: string): Promise<ReadonlyMap<string, string> | undefined> {
   const [found] = await session.rows('SELECT to_regclass($1) AS oid', [path])
   if (found?.oid == null) return undefined
   const rows = await session.rows(
@@ -78,10 +74,11 @@ async function typesThere(session: Session, path: string): Promise<ReadonlyMap<s
 }
 
 /**
- * Deletes the rows of some days. The first time, the table gets an index for it, without which each further load would
- * read the table to its end. Not earlier: the index makes appending a tenth dearer. It is a btree, since the server
- * only uses a brin once it has gathered statistics (3,000,000 rows of 30 columns: 1.5 s to make, 20 MB; finding a day
- * that is not there takes 0.5 ms with it and 1.4 s without).
+ * Deletes the rows of some days. The first time, the table gets an index for it, without which each
+ * further load would read the table to its end. Not earlier: the index makes appending a tenth
+ * dearer. It is a btree, since the server only uses a brin once it has gathered statistics
+ * (3,000,000 rows of 30 columns: 1.5 s to make, 20 MB; finding a day that is not there takes 0.5 ms
+ * with it and 1.4 s without).
  */
 export async function deleteDays(session: Session, schema: string, table: string, first: Day, last: Day) {
   const path = quotePath(schema, table)
@@ -89,36 +86,22 @@ export async function deleteDays(session: Session, schema: string, table: string
     `SELECT FROM pg_index AS index
      JOIN pg_attribute AS day ON day.attrelid = index.indrelid AND day.attnum = index.indkey[0]
      WHERE index.indrelid = to_regclass($1) AND index.indisvalid AND index.indpred IS NULL AND day.attname = $2`,
-    [path, DAY],
+    [path, DAY_COLUMN],
   )
   // Readers go on meanwhile, and nobody else writes here.
-  if (found === undefined) await session.run(`CREATE INDEX ON ${path} (${quoteName(DAY)})`)
-  await session.run(`DELETE FROM ${path} WHERE ${quoteName(DAY)} BETWEEN $1 AND $2`, [first, last])
+  if (found === undefined) await session.run(`CREATE INDEX ON ${path} (${quoteName(DAY_COLUMN)})`)
+  await session.run(`DELETE FROM ${path} WHERE ${quoteName(DAY_COLUMN)} BETWEEN $1 AND $2`, [first, last])
 }
 
-async function note(session: Session, schema: string, table: string, columns: readonly NewColumn[]): Promise<void> {
-  const known = quotePath(schema, '_mixload_columns')
+async function note(session: Session, schema: string, table: string, columns: readonly KnownColumn[]): Promise<void> {
+  const known = quotePath(schema, COLUMNS.name)
   // A column that somebody dropped by hand is still noted from its first time.
   await session.run(`DELETE FROM ${known} WHERE table_name = $1 AND column_name = ANY ($2::text[])`, [
     table,
     columns.map(({ name }) => name),
   ])
-  const rows = columns.map(({ name, type, role, property, owner, firstLoadId }) => ({
-    property,
-    column_name: name,
-    column_type: type,
-    column_role: role,
-    owner_column: owner ?? null,
-    first_load_id: firstLoadId,
-  }))
-  await session.run(
-    `INSERT INTO ${known}
-       (table_name, property, column_name, column_type, column_role, owner_column, first_load_id, first_seen_at)
-     SELECT $1, given.*, now() FROM json_to_recordset($2::json) AS given (
-       property text, column_name text, column_type text, column_role text, owner_column text, first_load_id text
-     )`,
-    [table, JSON.stringify(rows)],
-  )
+  const rows = columns.map((column) => columnRow({ ...column, table }))
+  await insertRows(session, schema, COLUMNS, rows)
 }
 
 function wrongType(table: string, name: string, found: string, wanted: string): MixloadError {

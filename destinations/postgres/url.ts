@@ -1,27 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
-import { MixloadError } from '../../lib/errors.ts'
-
-/** Where a server is and how to talk to it. What is undefined comes from `PGHOST`, `PGUSER` and so on, as with psql. */
-export interface PostgresAddress {
-  readonly host: string | undefined
-  readonly port: number | undefined
-  readonly user: string | undefined
-  readonly password: string | undefined
-  readonly database: string | undefined
-  /** False for none; undefined leaves it to `PGSSLMODE`. */
-  readonly tls: ConnectionOptions | false | undefined
-  /** Goes on without TLS where the server has none. */
-  readonly isTlsOptional: boolean
-  /** TLS from the first byte on, which servers know since version 17. */
-  readonly isTlsDirect: boolean
-  /** Whether the login is tied to the server's certificate: as `channel_binding` says. */
-  readonly channelBinding: 'disable' | 'prefer' | 'require'
-  readonly connectTimeoutMs: number
-  /** Settings for the server, as in `PGOPTIONS`. */
-  readonly options: string | undefined
-}
+import { parse } from 'pg-connection-string'
+import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import type { PostgresAddress } from './session/address.ts'
 
 const CONNECT_TIMEOUT_SECONDS = '30'
 
@@ -42,7 +22,10 @@ const KNOWN = [
   'options',
 ] as const
 
-/** Parameters that libpq takes and that change nothing here, so that a URL that others use need not be rewritten. */
+/**
+ * Parameters that libpq accepts and that change nothing here, so that a URL from another tool works
+ * as it is.
+ */
 const WITHOUT_EFFECT: readonly string[] = [
   'application_name',
   'fallback_application_name',
@@ -59,56 +42,67 @@ const WITHOUT_EFFECT: readonly string[] = [
   'uselibpqcompat',
 ]
 
-type Parameters = ReadonlyMap<string, string>
+const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'no-verify', 'verify-ca', 'verify-full'] as const
+type SslMode = (typeof SSL_MODES)[number]
 
 /**
- * What a `postgres://` URL says, in libpq's words. Where pg's own reading of a URL differs from psql's, psql's is taken:
- * `sslmode=require` encrypts and asks for no certificate.
+ * Modes of libpq and pg that `pg-connection-string` does not know: TLS without looking at the
+ * certificate.
+ */
+const UNVERIFIED: readonly (SslMode | undefined)[] = ['allow', 'no-verify']
+
+/**
+ * Parses a `postgres://` URL with libpq's meaning: `sslmode=require` encrypts and does not check
+ * the certificate. The URL and its parameters are checked first, because `pg-connection-string`
+ * ignores what it does not know, and a misspelt `sslmode` must not go unnoticed.
  * @throws MixloadError CONFIG_INVALID, without the URL in it, which may hold a password.
  */
 export function parseUrl(text: string): PostgresAddress {
-  const url = parsed(text)
-  const parameters = parametersOf(url)
-  const given = (name: (typeof KNOWN)[number], fromPath: string) => parameters.get(name) ?? (fromPath || undefined)
-  const host = given('host', decoded(url.hostname.replace(/^\[(.*)\]$/, '$1')))
-  if (host?.includes(',')) throw invalid('names several hosts; it can name one')
-  const port = given('port', url.port)
-  const tls = tlsOf(parameters)
+  const url = validUrl(text)
+  const { searchParams: parameters } = url
+  for (const name of WITHOUT_EFFECT) parameters.delete(name)
+  if ([...parameters.keys()].some((name) => !(KNOWN as readonly string[]).includes(name))) {
+    // What follows a ? may be a piece of a password, so the message does not show it.
+    throw invalid(`has a parameter that is not one of ${KNOWN.join(', ')}`)
+  }
+  const mode = sslModeOf(parameters)
+  const isTlsOptional = mode === 'allow' || mode === 'prefer'
   const isTlsDirect = oneOf(parameters, 'sslnegotiation', ['postgres', 'direct']) === 'direct'
-  if (isTlsDirect && (!tls.tls || tls.isTlsOptional))
+  if (isTlsDirect && (mode === undefined || mode === 'disable' || isTlsOptional)) {
     throw invalid('has sslnegotiation=direct, which needs sslmode=require')
+  }
+  const port = parameters.get('port') ?? url.port
+  const timeout = parameters.get('connect_timeout') ?? CONNECT_TIMEOUT_SECONDS
+  const connectTimeoutMs = 1000 * wholeNumber('connect_timeout', timeout, 86_400)
+  const { host, user, password, ssl } = readByLibrary(url, mode)
+  if (host?.includes(',')) throw invalid('names several hosts; it can name one')
+  const passphrase = parameters.get('sslpassword')
   return {
-    host,
-    port: port === undefined ? undefined : wholeNumber('port', port, 65_535),
-    user: given('user', decoded(url.username)),
-    password: given('password', decoded(url.password)),
-    database: given('dbname', decoded(url.pathname.slice(1))),
-    ...tls,
+    host: host || undefined,
+    port: port === '' ? undefined : wholeNumber('port', port, 65_535),
+    user: user || undefined,
+    password: password || undefined,
+    database: parameters.get('dbname') ?? (decoded(url.pathname.slice(1)) || undefined),
+    tls: typeof ssl === 'object' && passphrase !== null ? { ...ssl, passphrase } : ssl,
+    isTlsOptional,
     isTlsDirect,
-    // Not unless asked for: pg cannot do it with every kind of certificate.
+    // Off by default: pg does not support it with every kind of certificate.
     channelBinding: oneOf(parameters, 'channel_binding', ['disable', 'prefer', 'require']) ?? 'disable',
-    connectTimeoutMs:
-      1000 * wholeNumber('connect_timeout', parameters.get('connect_timeout') ?? CONNECT_TIMEOUT_SECONDS, 86_400),
-    options: parameters.get('options'),
+    connectTimeoutMs,
+    options: parameters.get('options') ?? undefined,
   }
 }
 
-/** A server's place for messages: no user, no secret. */
-export function describeAddress(host: string, port: number, database: string | undefined): string {
-  const name = database === undefined ? '' : `/${database}`
-  if (host.startsWith('/')) return `postgres://${name}?host=${host}&port=${port}`
-  return `postgres://${isIP(host) === 6 ? `[${host}]` : host}:${port}${name}`
-}
-
-function parsed(text: string): URL {
+function validUrl(text: string): URL {
   // Without the cause, which quotes the URL.
   const url = URL.parse(text)
   if (url === null || url.hash !== '') {
     throw invalid(
-      'must be such as postgres://USER:PASSWORD@HOST:5432/DATABASE. Characters like @ / : # ? % in a password are ' +
-        'written in percent encoding, or leave the password out and set PGPASSWORD',
+      'must look like postgres://USER:PASSWORD@HOST:5432/DATABASE. Write characters such as @ / : # ? % in a password ' +
+        'in percent encoding, or leave the password out and set PGPASSWORD',
     )
   }
+  for (const part of [url.hostname, url.username, url.password, url.pathname]) decoded(part)
   return url
 }
 
@@ -116,88 +110,59 @@ function decoded(part: string): string {
   try {
     return decodeURIComponent(part)
   } catch {
-    throw invalid('has a % that begins no percent encoding: write %25 for it')
+    throw invalid('has a % that does not begin a percent encoding: write %25 instead')
   }
 }
 
-function parametersOf(url: URL): Parameters {
-  const parameters = new Map<string, string>()
-  for (const [name, value] of url.searchParams) {
-    if (WITHOUT_EFFECT.includes(name)) continue
-    if (!(KNOWN as readonly string[]).includes(name)) {
-      // A misspelt sslmode must not go unnoticed. What follows a ? may be a piece of a password, so it is not shown.
-      throw invalid(`has a parameter that is not one of ${KNOWN.join(', ')}`)
-    }
-    parameters.set(name, value)
-  }
-  return parameters
-}
-
-const MODES = ['disable', 'allow', 'prefer', 'require', 'no-verify', 'verify-ca', 'verify-full'] as const
-
-function tlsOf(parameters: Parameters): Pick<PostgresAddress, 'tls' | 'isTlsOptional'> {
-  const certificates = certificatesOf(parameters)
+/** The mode to connect with: that of the URL, or the one that its certificates imply. */
+function sslModeOf(parameters: URLSearchParams): SslMode | undefined {
+  const given = oneOf(parameters, 'sslmode', SSL_MODES)
   const root = parameters.get('sslrootcert')
-  const isSystem = root === 'system'
-  // Who names certificates without a mode means them to be looked at.
-  const implied = isSystem || Object.keys(certificates).length > 0 ? 'verify-full' : undefined
-  const mode = oneOf(parameters, 'sslmode', MODES) ?? implied
-  if (isSystem && mode !== 'verify-full') throw invalid('has sslrootcert=system, which needs sslmode=verify-full')
-  const unverified = { ...certificates, rejectUnauthorized: false }
-  const anyName = { ...certificates, checkServerIdentity: () => undefined }
-  switch (mode) {
-    case undefined:
-      return { tls: undefined, isTlsOptional: false }
-    case 'disable':
-      return { tls: false, isTlsOptional: false }
-    case 'allow':
-    case 'prefer':
-      return { tls: unverified, isTlsOptional: true }
-    case 'no-verify':
-      return { tls: unverified, isTlsOptional: false }
-    case 'require':
-      return { tls: root === undefined ? unverified : anyName, isTlsOptional: false }
-    case 'verify-ca':
-      // Anybody can get a certificate of a public authority for another name.
-      if (root === undefined) throw invalid('has sslmode=verify-ca, which needs sslrootcert; else use verify-full')
-      return { tls: anyName, isTlsOptional: false }
-    case 'verify-full':
-      return { tls: certificates, isTlsOptional: false }
+  // Naming certificates without a mode means that they are to be checked.
+  const isImplied = ['sslrootcert', 'sslcert', 'sslkey', 'sslpassword'].some((name) => parameters.has(name))
+  const mode = given ?? (isImplied ? 'verify-full' : undefined)
+  if (root === 'system' && mode !== 'verify-full')
+    throw invalid('has sslrootcert=system, which needs sslmode=verify-full')
+  // A public authority issues certificates to anybody, so without a root of one's own this mode
+  // would check nothing.
+  if (mode === 'verify-ca' && root === null) {
+    throw invalid('has sslmode=verify-ca, which needs sslrootcert; otherwise use verify-full')
+  }
+  return mode
+}
+
+interface LibraryResult {
+  readonly host: string | null
+  readonly user?: string
+  readonly password?: string
+  readonly ssl: ConnectionOptions | false | undefined
+}
+
+function readByLibrary(url: URL, mode: SslMode | undefined): LibraryResult {
+  const given = new URL(url)
+  if (mode !== undefined) given.searchParams.set('sslmode', UNVERIFIED.includes(mode) ? 'prefer' : mode)
+  // Node's own list of authorities, which is what no root at all means to it.
+  if (given.searchParams.get('sslrootcert') === 'system') given.searchParams.delete('sslrootcert')
+  try {
+    const config = parse(given.href, { useLibpqCompat: true })
+    return { ...config, ssl: config.ssl as LibraryResult['ssl'] }
+  } catch (error) {
+    const message = `--destination: cannot read a certificate or key that the URL names: ${messageOf(error)}.`
+    throw new MixloadError('CONFIG_INVALID', message, { cause: error })
   }
 }
 
-function certificatesOf(parameters: Parameters): ConnectionOptions {
-  const file = (name: 'sslrootcert' | 'sslcert' | 'sslkey') => {
-    const path = parameters.get(name)
-    if (path === undefined || path === 'system') return undefined
-    try {
-      return readFileSync(path)
-    } catch (error) {
-      throw new MixloadError('CONFIG_INVALID', `--destination: the file of ${name}, ${path}, cannot be read.`, {
-        cause: error,
-      })
-    }
-  }
-  const [ca, cert, key] = [file('sslrootcert'), file('sslcert'), file('sslkey')]
-  const passphrase = parameters.get('sslpassword')
-  return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-    ...(passphrase === undefined ? {} : { passphrase }),
-  }
-}
-
-function oneOf<T extends string>(parameters: Parameters, name: string, allowed: readonly T[]): T | undefined {
+function oneOf<T extends string>(parameters: URLSearchParams, name: string, allowed: readonly T[]): T | undefined {
   const value = parameters.get(name)
-  if (value === undefined) return undefined
-  const found = allowed.find((one) => one === value)
+  if (value === null) return undefined
+  const found = allowed.find((candidate) => candidate === value)
   if (found === undefined) throw invalid(`has ${name}=${value}. It can be ${allowed.join(', ')}`)
   return found
 }
 
-function wholeNumber(name: string, text: string, most: number): number {
-  if (!/^\d{1,9}$/.test(text) || Number(text) > most) throw invalid(`has a ${name} that is no number up to ${most}`)
+function wholeNumber(name: string, text: string, max: number): number {
+  if (!/^\d{1,9}$/.test(text) || Number(text) > max)
+    throw invalid(`has a ${name} that is not a whole number up to ${max}`)
   return Number(text)
 }
 

@@ -1,18 +1,21 @@
-import type { View } from '../../lib/destination.ts'
-import { MixloadError, messageOf } from '../../lib/errors.ts'
-import { quotePath } from '../../lib/sql.ts'
-import { sqlStateOf } from './failures.ts'
-import type { Session } from './session.ts'
+import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import { quotePath } from '../../lib/core/sql.ts'
+import type { View } from '../../lib/destination/contract.ts'
+import type { Session } from './session/session.ts'
+import { sqlStateOf } from './session/sql-state.ts'
 
-/** A view is made under this name first and taken back at once, to see what the server makes of its query. */
+/**
+ * A view is made under this name first and taken back at once, to see what the server makes of its
+ * query.
+ */
 const TRIAL = '_mixload_trial'
 
 /** Of `CREATE OR REPLACE VIEW` where columns would go, or change name, type or order. */
 const COLUMNS_CHANGE = '42P16'
 
 /**
- * Makes the views what they are to be, within the transaction of the session. A view that is so already is not touched:
- * replacing it would wait for whoever reads it, and make others wait.
+ * Makes the views what they are to be, within the transaction of the session. A view that is so
+ * already is not touched: replacing it would wait for whoever reads it, and make others wait.
  */
 export async function replaceViews(session: Session, schema: string, views: readonly View[]): Promise<void> {
   for (const view of views) {
@@ -60,7 +63,9 @@ async function dependentsOf(session: Session, path: string): Promise<readonly st
   return rows.map(({ name }) => String(name))
 }
 
-/** The view stays as it is: dropping it would take the rights on it, and what stands on it, with it. */
+/**
+ * The view stays as it is: dropping it would take the rights on it, and what stands on it, with it.
+ */
 function columnsChange(path: string, dependents: readonly string[], error: unknown): MixloadError {
   const others = dependents.length === 0 ? '' : ` and what stands on it: ${dependents.join(', ')}`
   return new MixloadError(

@@ -1,23 +1,17 @@
 import { pathToFileURL } from 'node:url'
-import type { CreateDestination, Destination, DestinationOptions, DestinationSupports } from '../../lib/destination.ts'
-import { MixloadError, messageOf } from '../../lib/errors.ts'
-import { adapted } from './adapted.ts'
-import { resolvePackage } from './resolve.ts'
+import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import type {
+  CreateDriver,
+  DestinationCapabilities,
+  DestinationDriver,
+  DestinationOptions,
+} from '../../lib/destination/contract.ts'
+import { resolvePackage } from './packages/resolve.ts'
 
-const METHODS = [
-  'open',
-  'openToRead',
-  'columns',
-  'addColumns',
-  'ledger',
-  'load',
-  'pathInViews',
-  'putViews',
-  'query',
-] as const
+const METHODS = ['connect', 'connectToRead', 'pathInViews'] as const
 
-/** What each part of `supports` is. */
-const SUPPORTS: Readonly<Record<keyof DestinationSupports, 'string' | 'number' | 'boolean'>> = {
+/** What each of the capabilities is. */
+const CAPABILITIES: Readonly<Record<keyof DestinationCapabilities, 'string' | 'number' | 'boolean'>> = {
   dialect: 'string',
   nameQuote: 'string',
   identifierBytesMax: 'number',
@@ -32,13 +26,14 @@ const SUPPORTS: Readonly<Record<keyof DestinationSupports, 'string' | 'number' |
 }
 
 /**
- * The destination of a URL `npm-package:NAME` or `npm-package:NAME?…`, which the package NAME makes. What follows the
- * name is the package's own business, and may be secret. `directory` is where the package is looked for first.
+ * The driver of a URL `npm-package:NAME` or `npm-package:NAME?…`, which the package NAME makes.
+ * What follows the name is the package's own business, and may be secret. `directory` is where the
+ * package is looked for first.
  */
-export async function fromOptions(
+export async function createDriver(
   options: DestinationOptions,
   directory: string = process.cwd(),
-): Promise<Destination> {
+): Promise<DestinationDriver> {
   const [name = ''] = options.url.slice('npm-package:'.length).split('?')
   if (name === '')
     throw new MixloadError(
@@ -46,30 +41,30 @@ export async function fromOptions(
       '--destination: npm-package: needs the name of a package: npm-package:NAME.',
     )
   const create = await creatorOf(name, directory)
-  const made = await attempt(`The package ${name} could not make a destination`, () => create(options))
+  const made = await attempt(`The package ${name} could not make a driver`, () => create(options))
   const lacking = lackingIn(made)
   if (lacking.length > 0) {
     const lacks = lacking.join(', ')
-    throw new MixloadError(
-      'CONFIG_INVALID',
-      `What createDestination of ${name} gives is no destination: it lacks ${lacks}.`,
-    )
+    throw new MixloadError('CONFIG_INVALID', `What createDriver of ${name} returns is not a driver: it lacks ${lacks}.`)
   }
-  return adapted(made as Destination)
+  return made as DestinationDriver
 }
 
-async function creatorOf(name: string, directory: string): Promise<CreateDestination> {
+async function creatorOf(name: string, directory: string): Promise<CreateDriver> {
   const path = resolvePackage(name, directory)
   const loaded = await attempt(`The package ${name} could not be loaded`, () => import(pathToFileURL(path).href))
-  const create: unknown = loaded.createDestination ?? loaded.default?.createDestination
-  if (typeof create === 'function') return create as CreateDestination
+  const create: unknown = loaded.createDriver ?? loaded.default?.createDriver
+  if (typeof create === 'function') return create as CreateDriver
   throw new MixloadError(
     'CONFIG_INVALID',
-    `The package ${name} exports no function createDestination, so it is no destination for mixload (${path}).`,
+    `The package ${name} exports no function createDriver, so it is not a destination for mixload (${path}).`,
   )
 }
 
-/** Runs code of the package. What it throws is a failure of the configuration, unless it is one of mixload's own. */
+/**
+ * Runs code of the package. What it throws is a failure of the configuration, unless it is one of
+ * mixload's own.
+ */
 async function attempt<T>(what: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work()
@@ -79,17 +74,16 @@ async function attempt<T>(what: string, work: () => T | Promise<T>): Promise<T> 
   }
 }
 
-/** The names of all that a destination must have and this one has not. */
+/** The names of all that a driver must have and this one lacks. */
 function lackingIn(made: unknown): readonly string[] {
-  if (typeof made !== 'object' || made === null) return ['everything: it is no object']
+  if (typeof made !== 'object' || made === null) return ['everything: it is not an object']
   const given = made as Readonly<Record<PropertyKey, unknown>>
-  const supports = (given.supports ?? {}) as Readonly<Record<string, unknown>>
+  const capabilities = (given.capabilities ?? {}) as Readonly<Record<string, unknown>>
   return [
     ...(typeof given.description === 'string' ? [] : ['description']),
-    ...Object.entries(SUPPORTS)
-      .filter(([name, type]) => typeof supports[name] !== type)
-      .map(([name]) => `supports.${name}`),
+    ...Object.entries(CAPABILITIES)
+      .filter(([name, type]) => typeof capabilities[name] !== type)
+      .map(([name]) => `capabilities.${name}`),
     ...METHODS.filter((name) => typeof given[name] !== 'function').map((name) => `${name}()`),
-    ...(typeof given[Symbol.asyncDispose] === 'function' ? [] : ['[Symbol.asyncDispose]()']),
   ]
 }

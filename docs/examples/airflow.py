@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG
 
-# 3 is done, but for something that was set aside and is listed in the log.
+# 3: done, but something was rejected or skipped. The log lists it.
 SYNC = """
 code=0
 mixload sync --from 2026-01-01 --config "${MIXLOAD_CONFIG:-mixload.yaml}" || code=$?
-if [ "$code" -eq 3 ]; then echo 'mixload set something aside'; code=0; fi
+if [ "$code" -eq 3 ]; then echo 'mixload rejected or skipped something'; code=0; fi
 exit "$code"
 """
 
@@ -17,14 +17,14 @@ with DAG(
     dag_id="mixload",
     schedule="30 4 * * *",
     start_date=datetime(2026, 1, 1),
-    catchup=False,  # One run closes all gaps, so missed ones need not be caught up.
+    catchup=False,  # One run closes all gaps, so missed runs need no catch-up.
     max_active_runs=1,
 ):
     BashOperator(
         task_id="sync",
         bash_command=SYNC,
         append_env=True,
-        # A run that is tried again goes on where the one before stopped.
+        # A retry continues where the run before stopped.
         retries=2,
         retry_delay=timedelta(minutes=30),
     )

@@ -1,34 +1,31 @@
 import type { Column, ColumnType } from './column.ts'
 
-/** What is known of a reserved or default property before any value of it has been seen. */
+/** What is known about a property before its first value. */
 export interface CatalogueEntry {
-  /** Left out where Mixpanel's own libraries send more than one kind: then the first value decides. */
+  /** Left out if Mixpanel's own libraries send several types: then the first value decides. */
   readonly type?: ColumnType
   readonly description: string
 }
 
-const text = (description: string): CatalogueEntry => ({ type: 'text', description })
+export const text = (description: string): CatalogueEntry => ({ type: 'text', description })
 const bigint = (description: string): CatalogueEntry => ({ type: 'bigint', description })
 const double = (description: string): CatalogueEntry => ({ type: 'double', description })
 const boolean = (description: string): CatalogueEntry => ({ type: 'boolean', description })
-const json = (description: string): CatalogueEntry => ({ type: 'json', description })
-const varying = (description: string): CatalogueEntry => ({ description })
+export const json = (description: string): CatalogueEntry => ({ type: 'json', description })
+export const varying = (description: string): CatalogueEntry => ({ description })
 
-/**
- * Reserved and default event properties. Names from Mixpanel's property reference (default properties, reserved
- * properties); that reference gives no types, so types are those seen in real exports.
- */
+/** Event properties of Mixpanel's property reference, with the types of real exports. */
 export const EVENT_PROPERTIES: Readonly<Record<string, CatalogueEntry>> = {
-  $insert_id: text('Id given by the sender; with event, person and time it tells duplicates apart'),
+  $insert_id: text('Id from the sender; with event, person and time it identifies duplicates'),
   mp_processing_time_ms: bigint('When Mixpanel processed the event, UTC, milliseconds since 1970'),
   $mp_api_timestamp_ms: bigint('When the API received the event, UTC, milliseconds since 1970'),
   $mp_api_endpoint: text('Host that received the event'),
   $mp_event_size: bigint('Size of the event as received, bytes'),
   $mp_is_forwarded: boolean('True when the event reached another region first and was forwarded'),
   $import: boolean('True when the event came through the import API'),
-  $user_id: text('Identified id that the client sent'),
-  $device_id: text('Anonymous id of the device that the client sent'),
-  $distinct_id_before_identity: text('distinct_id as first ingested, where merging has changed it since'),
+  $user_id: text('Identified user id, as sent by the client'),
+  $device_id: text('Anonymous device id, as sent by the client'),
+  $distinct_id_before_identity: text('distinct_id as first ingested, if a merge has changed it since'),
   $is_reshuffled: boolean('True when a merge has moved the event to another person'),
   $preshuffle_distinct_id: text('Id that the person had before being identified'),
   $identity_failure_reason: text('Why a merge was not made (simplified id merge)'),
@@ -95,12 +92,12 @@ export const EVENT_PROPERTIES: Readonly<Record<string, CatalogueEntry>> = {
   $duration: double('Seconds between time_event and the event'),
 }
 
-/** A fixed column with what it holds. */
+/** A fixed column and its description. */
 export interface FixedColumn extends Column {
   readonly description: string
 }
 
-/** A fixed column; with a `property` it takes that property's values. */
+/** A fixed column. With a `property` it holds that property's values. */
 export function fixed(
   name: string,
   type: ColumnType,
@@ -112,21 +109,25 @@ export function fixed(
 
 /** The columns that every table ends with. */
 export const LOAD_COLUMNS: readonly FixedColumn[] = [
-  fixed('_loaded_at', 'timestamptz', 'When the load was committed; one value a load, growing in the order of commits'),
+  fixed(
+    '_loaded_at',
+    'timestamptz',
+    'When the load was committed; one value per load, growing in the order of commits',
+  ),
   fixed('_load_id', 'text', 'Load that brought the row: see _mixload_loads'),
 ]
 
-/** The columns that every `export` table has, in this order, whatever was sent. The views stand on them. */
+/** The columns that every `export` table has, in this order. The views depend on them. */
 export const EXPORT_COLUMNS: readonly FixedColumn[] = [
   fixed('event', 'text', 'Name of the event'),
-  fixed('event_id', 'text', 'MD5 of event, time and $insert_id (of the whole line where that is missing)'),
+  fixed(
+    'event_id',
+    'text',
+    'MD5 of event, time and $insert_id; without an $insert_id, of event, time and the whole line',
+  ),
   fixed('distinct_id', 'text', 'Person the event belongs to', 'distinct_id'),
   fixed('time', 'timestamptz', 'When the event happened, UTC, to the millisecond', 'time'),
-  fixed(
-    '_day',
-    'date',
-    "Day of the export the event came in, in the project's clock; from a file, the event's own day",
-  ),
+  fixed('_day', 'date', 'Day of the export that contained the event; for an event from a file, its own day'),
   fixed('mp_insert_id', 'text', EVENT_PROPERTIES.$insert_id?.description ?? '', '$insert_id'),
   fixed(
     'mp_processing_time_ms',
@@ -143,9 +144,9 @@ export const EXPORT_COLUMNS: readonly FixedColumn[] = [
   ...LOAD_COLUMNS,
 ]
 
-/** Only where times are local: the number that Mixpanel sent, since two of them can mean one moment. */
+/** Only with local times: the number as sent, because two numbers can mean the same moment. */
 export const LOCAL_TIME_COLUMN: FixedColumn = fixed(
   '_time_raw',
   'bigint',
-  'time as exported: milliseconds since 1970 on the local clock of the project',
+  "time as exported: milliseconds since 1970, in local time of the project's time zone",
 )

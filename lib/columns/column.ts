@@ -1,15 +1,15 @@
-/** The types a column can have; each destination says what it calls them. */
+/** The types of columns. Each destination maps them to its own. */
 export const COLUMN_TYPES = ['text', 'double', 'boolean', 'json', 'timestamptz', 'bigint', 'date'] as const
 
-/** What a column can hold, by the same name in every destination. */
+/** The type of a column, with the same name in every destination. */
 export type ColumnType = (typeof COLUMN_TYPES)[number]
 
 /**
- * Why a column is there:
- * - `fixed`: mixload makes it with the table;
- * - `property`: it holds a property's values of its own type;
+ * What a column is for:
+ * - `fixed`: every table of its stream has it;
+ * - `property`: it holds the values of a property that have the column's type;
  * - `companion`: it holds, as text, the values of a property that do not fit the property's column;
- * - `overflow`: it holds the properties that have no column, as one json object.
+ * - `overflow`: it holds the properties without a column, as one JSON object.
  */
 export type ColumnRole = 'fixed' | 'property' | 'companion' | 'overflow'
 
@@ -18,8 +18,8 @@ export interface Column {
   readonly name: string
   readonly type: ColumnType
   readonly role: ColumnRole
-  /** The property whose values it holds, as Mixpanel spells it; null for columns of mixload's own. */
+  /** The property whose values it holds, as Mixpanel spells it; null if it belongs to none. */
   readonly property: string | null
-  /** Of a companion: the name of the column whose misfits it takes. */
+  /** Of a companion: the column whose other values it holds. */
   readonly owner?: string
 }

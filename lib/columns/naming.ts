@@ -1,16 +1,17 @@
-/** Names are at most this many bytes in UTF-8, the limit of Postgres, so that they are the same everywhere. */
+/** The longest name in UTF-8 bytes: the limit of Postgres, for all destinations. */
 export const NAME_BYTES_MAX = 63
 
 const NOT_IN_NAMES = /[^\p{L}\p{Nd}]+/gu
 
-/** Beginnings that BigQuery keeps for itself (its schema reference), so that names are the same everywhere. */
+/** Prefixes that BigQuery reserves, avoided in all destinations. */
 const RESERVED_PREFIX =
   /^_(?:table_|file_|partition|row_timestamp|colidentifier|change_sequence_number|change_type|change_timestamp|field_)/
 
 /**
- * The column name that a property asks for: lower case; a leading `$` is `mp_`, as in Mixpanel's own warehouse
- * exports; each run of anything but letters and digits is one `_`; `_` before a leading digit and before what BigQuery
- * reserves; too long a name ends in a hash. Different properties may ask for one name: see {@link freeName}.
+ * The column name of a property: lower case; `mp_` for a leading `$`, as in Mixpanel's own
+ * warehouse exports; one `_` for each run of characters other than letters and digits; `_` before a
+ * leading digit and before a prefix that BigQuery reserves; a hash at the end of a name that is too
+ * long. Properties may share a name: see {@link freeName}.
  */
 export function columnName(property: string): string {
   const spelled = property.startsWith('$') ? `mp_${property.slice(1)}` : property
@@ -18,29 +19,29 @@ export function columnName(property: string): string {
   return fitName(/^\p{Nd}/u.test(cleaned) || RESERVED_PREFIX.test(cleaned) ? `_${cleaned}` : cleaned)
 }
 
-/** The name of the column that takes, as text, what does not fit into `column`. */
+/** The name of the column for values that do not fit `column`, as text. */
 export function companionName(column: string): string {
   return fitName(`${column}__text`)
 }
 
-/** The name of the view that has a table's rows as they are now. */
+/** The name of the view with the current rows of a table. */
 export function latestName(table: string): string {
   return fitName(table, '_latest')
 }
 
-/** `name` itself if it is free, else `name_2`, `name_3` and so on. `taken` holds names as {@link foldName} gives them. */
+/** `name` if it is free, else `name_2` and so on. `taken` holds names from {@link foldName}. */
 export function freeName(name: string, taken: ReadonlySet<string>): string {
   let candidate = name
   for (let count = 2; taken.has(foldName(candidate)); count++) candidate = fitName(name, `_${count}`)
   return candidate
 }
 
-/** The form in which two names are one name to a warehouse that ignores case. */
+/** A form that is equal for two names if a warehouse that ignores case treats them as one. */
 export function foldName(name: string): string {
   return name.toUpperCase().toLowerCase()
 }
 
-/** `name + suffix`, shortened to {@link NAME_BYTES_MAX} with a hash of the whole in the middle where it is too long. */
+/** `name + suffix`; if that is too long, the name is shortened and a hash precedes the suffix. */
 function fitName(name: string, suffix = ''): string {
   const whole = name + suffix
   if (utf8Length(whole) <= NAME_BYTES_MAX) return whole
@@ -64,7 +65,7 @@ function utf8Length(text: string): number {
   return bytes
 }
 
-/** FNV-1a, 32 bits, over UTF-16 code units, as 8 hexadecimal digits: short, stable and without a Node module. */
+/** FNV-1a, 32 bits, over UTF-16 code units, as 8 hexadecimal digits: short and stable. */
 function hash(text: string): string {
   let value = 0x811c9dc5
   for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193)

@@ -1,12 +1,8 @@
-import type { CatalogueEntry } from './catalogue.ts'
-
-const text = (description: string): CatalogueEntry => ({ type: 'text', description })
-const json = (description: string): CatalogueEntry => ({ type: 'json', description })
-const varying = (description: string): CatalogueEntry => ({ description })
+import { type CatalogueEntry, json, text, varying } from './catalogue.ts'
 
 /**
- * Reserved and default properties of profiles, by Mixpanel's property reference. Dates of profiles are texts without a
- * zone, and it is not known which one they mean, so they stay what they are.
+ * Reserved and default properties of profiles, by Mixpanel's property reference. Dates of profiles
+ * stay texts, because their time zone is undocumented.
  */
 export const PROFILE_PROPERTIES: Readonly<Record<string, CatalogueEntry>> = {
   $name: text('Full name'),

@@ -1,16 +1,16 @@
-import { KIND } from '../infer/kinds.ts'
 import type { Column, ColumnType } from './column.ts'
 import { columnName, companionName, foldName, freeName } from './naming.ts'
+import { KIND } from './value-kinds.ts'
 
 /** Which properties get columns. */
 export interface ColumnRules {
   /** The most columns that a table may have, all roles counted. */
   readonly columnsMax: number
-  /** What becomes of a property that has no column yet. */
+  /** What happens to a property without a column. */
   readonly newProperties: 'capture' | 'ignore'
-  /** Types that the user or the catalogue gives; a property not named here takes the type of its first value. */
+  /** The type from the user or the catalogue. Without one, the first value decides. */
   readonly typeOf: (property: string) => ColumnType | undefined
-  /** False for a property that the user does not want. */
+  /** False for a property that the user excludes. */
   readonly isWanted: (property: string) => boolean
 }
 
@@ -23,13 +23,14 @@ export type Placement =
 const OVERFLOW: Placement = { to: 'overflow' }
 const NOWHERE: Placement = { to: 'nowhere' }
 
-/** The name of the json column that takes the properties without a column. */
+/** The name of the JSON column for properties without a column. */
 export const OVERFLOW_COLUMN = '_more'
 
 /**
- * The columns of one table as they are and as a run makes them grow. Purely a matter of names and types: the same
- * columns and the same properties in the same order always give the same answers, and no answer is ever taken back, not
- * even where the lines that asked for it are thrown away: a column is made in the warehouse only when rows need it.
+ * The columns of one table, existing and new ones. It only decides names and types: the same
+ * columns and the same properties in the same order always lead to the same decisions. No decision
+ * is ever revoked, even if the lines that led to it are discarded. The warehouse gets a column only
+ * when rows need it.
  */
 export class ColumnRegistry {
   readonly #rules: ColumnRules
@@ -40,8 +41,8 @@ export class ColumnRegistry {
   #overflow: Column | undefined
 
   /**
-   * `existing`: what the destination's table has, or for a new table its fixed columns. `reserved`: names that no new
-   * column takes.
+   * `existing`: the columns of the destination's table, or the fixed columns of a new one.
+   * `reserved`: names that new columns must not have.
    */
   constructor(existing: readonly Column[], rules: ColumnRules, reserved: readonly string[] = []) {
     this.#rules = rules
@@ -54,7 +55,7 @@ export class ColumnRegistry {
     return this.#columns
   }
 
-  /** The place of a property whose first non-null value is of this kind. Makes its column when it has none. */
+  /** Where a property's values go. Adds missing columns. `kind`: of the first non-null value. */
   place(property: string, kind: number): Placement {
     const existing = this.#byProperty.get(property)
     if (existing?.role === 'fixed') return { to: 'column', column: existing }
@@ -68,7 +69,7 @@ export class ColumnRegistry {
     return { to: 'column', column }
   }
 
-  /** The column for values that do not fit into `column`; undefined when the table is full and they go to the overflow. */
+  /** The column for values that do not fit `column`; undefined if the table is full. */
   companionOf(column: Column): Column | undefined {
     const existing = this.#companions.get(column.name)
     if (existing !== undefined) return existing
@@ -79,7 +80,7 @@ export class ColumnRegistry {
     return companion
   }
 
-  /** The json column for everything that has no other place. */
+  /** The JSON column for everything without a column. */
   overflowColumn(): Column {
     if (this.#overflow === undefined) {
       this.#keep({ name: OVERFLOW_COLUMN, type: 'json', role: 'overflow', property: null })
@@ -87,7 +88,7 @@ export class ColumnRegistry {
     return this.#overflow as Column
   }
 
-  /** One place is always left for the overflow column. */
+  /** Whether another column fits, with one left for the overflow column. */
   #hasRoom(): boolean {
     return this.#columns.length + (this.#overflow === undefined ? 1 : 0) < this.#rules.columnsMax
   }
@@ -101,7 +102,7 @@ export class ColumnRegistry {
   }
 }
 
-/** The type of a column whose first value is of this kind. Integers beyond 2^53 are text, so that no digit is lost. */
+/** A column's type by its first value. Integers beyond 2^53 become text to keep all digits. */
 export function typeOfKind(kind: number): ColumnType {
   if (kind & (KIND.integer | KIND.double)) return 'double'
   if (kind & KIND.boolean) return 'boolean'
@@ -109,7 +110,7 @@ export function typeOfKind(kind: number): ColumnType {
   return 'text'
 }
 
-/** The kinds of value that a column of this type holds exactly and the engine reads as they stand in a line. */
+/** The kinds of values that a column type holds exactly and that the engine reads as they are. */
 export function kindsOf(type: ColumnType): number {
   switch (type) {
     case 'text':
@@ -122,7 +123,7 @@ export function kindsOf(type: ColumnType): number {
       return KIND.null | KIND.boolean
     case 'json':
       return KIND.null | KIND.text | KIND.integer | KIND.longInteger | KIND.double | KIND.boolean | KIND.json
-    // Texts must be looked at one by one.
+    // Each text must be checked.
     case 'timestamptz':
     case 'date':
       return KIND.null

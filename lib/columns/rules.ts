@@ -1,19 +1,26 @@
-import type { Settings } from '../settings.ts'
 import type { CatalogueEntry } from './catalogue.ts'
 import type { ColumnType } from './column.ts'
 import type { ColumnRules } from './registry.ts'
 
-type RuleSettings = Pick<
-  Settings,
-  'maxColumns' | 'newProperties' | 'columns' | 'includeProperties' | 'excludeProperties'
->
+/** The user's choices about columns. */
+export interface ColumnChoices {
+  /** The most columns that a table may have. */
+  readonly maxColumns: number
+  readonly newProperties: ColumnRules['newProperties']
+  /** Types by property. */
+  readonly columns: Readonly<Record<string, ColumnType>>
+  /** Patterns of property names, in which `*` matches any characters. */
+  readonly includeProperties?: readonly string[] | undefined
+  readonly excludeProperties?: readonly string[] | undefined
+}
 
 /**
- * Which properties of a table get columns, and of what type. The user's word comes before the catalogue's. Including and
- * excluding is for properties that users name, so for events and profiles: `isSelective` is false for other tables.
+ * Decides which properties of a table get columns, and their types. The user's choice takes
+ * precedence over the catalogue. `isSelective`: whether the user may include and exclude
+ * properties, which holds for events and profiles.
  */
 export function columnRules(
-  settings: RuleSettings,
+  settings: ColumnChoices,
   properties: Readonly<Record<string, CatalogueEntry>>,
   isSelective: boolean,
 ): ColumnRules {
@@ -27,13 +34,13 @@ export function columnRules(
   }
 }
 
-function selection({ includeProperties, excludeProperties = [] }: RuleSettings): (property: string) => boolean {
+function selection({ includeProperties, excludeProperties = [] }: ColumnChoices): (property: string) => boolean {
   const isIncluded = includeProperties === undefined ? () => true : matcher(includeProperties)
   const isExcluded = matcher(excludeProperties)
   return (property) => isIncluded(property) && !isExcluded(property)
 }
 
-/** Whether a name is one of these patterns, in which `*` stands for any characters. */
+/** Matches names against patterns in which `*` means any characters. */
 function matcher(patterns: readonly string[]): (name: string) => boolean {
   const expressions = patterns.map((pattern) => {
     const literal = pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))

@@ -1,6 +1,6 @@
 import type { ColumnType } from '../columns/column.ts'
 
-/** What the types of columns are called in the SQL of a dialect, as documentation has it. */
+/** The documented names of the column types in each SQL dialect. */
 export const DATA_TYPES: Readonly<Record<string, Readonly<Record<ColumnType, string>>>> = {
   duckdb: {
     text: 'varchar',

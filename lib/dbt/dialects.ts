@@ -1,35 +1,35 @@
 import type { ColumnType } from '../columns/column.ts'
-import { quoteBigQueryText, quoteText } from '../sql.ts'
+import { quoteBigQueryText, quoteText } from '../core/sql.ts'
 
-/** What the view `event` needs said differently in different dialects. Values are SQL expressions, names are not. */
+/** The SQL of the view `event` by dialect. Values are SQL expressions, names are not. */
 export interface Dialect {
   readonly types: Readonly<Record<'text' | 'bigint' | 'boolean', string>>
   literal(text: string): string
-  /** A moment as the clock of a zone shows it, without a zone. */
+  /** A moment as local time in a zone, without a zone. */
   wallClock(moment: string, zone: string): string
-  /** The same of milliseconds since 1970 that are on that clock already. */
+  /** Milliseconds since 1970 that are already local, as such a time. */
   wallClockOf(milliseconds: string): string
-  /** The moment in a day. */
+  /** The moment 24 hours from now. */
   readonly tomorrow: string
-  /** Milliseconds since 1970 of a moment. */
+  /** A moment as milliseconds since 1970. */
   milliseconds(moment: string): string
-  /** Hexadecimal digits. */
+  /** The MD5 hash in hexadecimal digits. */
   md5(text: string): string
-  /** The whole number that a text begins with; null where it begins with none, or one of more than nine digits. */
+  /** The integer of at most nine digits that a text begins with, or null. */
   leadingInteger(text: string): string
-  /** A value of a column as text; a text in json as it is. */
+  /** A column value as text. A JSON string becomes its content. */
   text(value: string, type: ColumnType): string
-  /** A value of a column as the text of a JSON value. */
+  /** A column value as JSON text. */
   json(value: string, type: ColumnType): string
-  /** A member of a json object as text; null where it is not there. */
+  /** A member of a JSON object as text; null if it does not exist. */
   member(object: string, name: string): string
   /** The texts that are not null, with commas between them. */
   joined(texts: readonly string[]): string
-  /** A text of JSON in the type that the column `properties` has. */
+  /** A JSON text in the type of the column `properties`. */
   properties(text: string): string
 }
 
-/** Postgres takes so many arguments at most, the separator among them. */
+/** Postgres functions take at most 100 arguments. */
 const ARGUMENTS_MAX = 90
 
 function concatenated(texts: readonly string[]): string {
@@ -57,7 +57,7 @@ const duckdb: Dialect = {
     return `CAST(${value} AS VARCHAR)`
   },
   json: (value, type) => `CAST(${type === 'json' ? value : `to_json(${value})`} AS VARCHAR)`,
-  // As a pointer, because a name may begin with what opens a path.
+  // A JSON pointer, because a name may begin like a path.
   member: (object, name) =>
     `json_extract_string(${object}, ${quoteText(`/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`)})`,
   joined: concatenated,
@@ -106,5 +106,5 @@ const bigquery: Dialect = {
   properties: (text) => text,
 }
 
-/** By the names that destinations give their dialects. */
+/** The dialects by name, as destinations name them. */
 export const DIALECTS: Readonly<Record<string, Dialect>> = { duckdb, postgres, bigquery }

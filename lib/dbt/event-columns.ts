@@ -1,11 +1,11 @@
-/** A column of a table of events in the shape that Fivetran's connector gives it, and the property that it takes. */
+/** A column of Fivetran's event table, and the property that it holds. */
 export interface EventColumn {
   readonly name: string
   readonly property: string
   readonly type: 'text' | 'bigint' | 'boolean'
 }
 
-/** Where the property is not `$` and the column's name. */
+/** Properties whose names are not `$` and the column's name. */
 const OTHER_PROPERTIES: Readonly<Record<string, string>> = {
   mp_country_code: 'mp_country_code',
   mp_keyword: 'mp_keyword',
@@ -15,7 +15,7 @@ const OTHER_PROPERTIES: Readonly<Record<string, string>> = {
 const columns = (type: EventColumn['type'], names: string): readonly EventColumn[] =>
   names.split(/\s+/).map((name) => ({ name, type, property: OTHER_PROPERTIES[name] ?? `$${name}` }))
 
-/** The columns that the package fivetran/dbt_mixpanel takes from properties (its `staging_columns` macro). */
+/** The property columns of the package fivetran/dbt_mixpanel (its `staging_columns` macro). */
 export const EVENT_COLUMNS: readonly EventColumn[] = [
   ...columns('text', 'device_id distinct_id_before_identity ae_session_length app_build_number app_version_string'),
   ...columns('text', 'bluetooth_version brand browser carrier city current_url device google_play_services'),

@@ -1,34 +1,38 @@
 import type { Column } from '../columns/column.ts'
-import type { DestinationSupports, View } from '../destination.ts'
-import { MixloadError } from '../errors.ts'
-import { type NameQuote, quoteName } from '../sql.ts'
+import { MixloadError } from '../core/errors.ts'
+import { type NameQuote, quoteName } from '../core/sql.ts'
+import type { DestinationCapabilities, View } from '../destination/contract.ts'
 import { DIALECTS, type Dialect } from './dialects.ts'
 import { EVENT_COLUMNS, type EventColumn } from './event-columns.ts'
 
 const LOCAL_TIME = '_time_raw'
 
 /**
- * The view `event`: events in the shape that Fivetran's connector gives them, for models that were written for it. An event
- * is one row, its time is that of the project's clock, its id and its person are never null, and a value of a wrong
- * type is null. An event from the future is held back until it is due, because such models go by the newest time. `path` is the quoted path of `export_latest`, `columns` are those of `export`.
- * @throws MixloadError CONFIG_INVALID for a dialect that has no such view.
+ * The view `event`: events in the shape of Fivetran's connector, for models that were written for
+ * it. Each event is one row, with local time in the project's zone. Ids and persons are never null;
+ * a value of the wrong type is null. Events of the future are hidden until they are due, because
+ * such models depend on the newest time. `path` is the quoted path of `export_latest`; `columns`
+ * are those of `export`. @throws MixloadError CONFIG_INVALID if the dialect is not supported.
  */
 export function eventView(
-  { dialect: name, nameQuote }: DestinationSupports,
+  { dialect: name, nameQuote }: DestinationCapabilities,
   path: string,
   columns: readonly Column[],
   zone: string,
 ): View {
   const dialect = Object.hasOwn(DIALECTS, name) ? DIALECTS[name] : undefined
   if (dialect === undefined) {
-    throw new MixloadError('CONFIG_INVALID', `There is no view event in the SQL of this destination (${name}).`)
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      `The view event is not available in this destination (${name}). Use DuckDB, Postgres or BigQuery.`,
+    )
   }
   const table = new TableColumns(columns, dialect, nameQuote)
   const column = (fixed: string) => quoteName(fixed, nameQuote)
   const id = `coalesce(nullif(${column('mp_insert_id')}, ''), ${column('event_id')})`
   const person = `coalesce(${column('distinct_id')}, '')`
   const time = dialect.wallClock(column('time'), zone)
-  const isLocal = columns.some((one) => one.name === LOCAL_TIME)
+  const isLocal = columns.some((existing) => existing.name === LOCAL_TIME)
   const entries: readonly (readonly [string, string])[] = [
     ['_fivetran_id', dialect.md5(`${id} || '|' || ${person} || '|' || ${column('event')}`)],
     ['name', column('event')],
@@ -38,14 +42,14 @@ export function eventView(
     ['mp_processing_time_ms', column('mp_processing_time_ms')],
     ['properties', dialect.properties(table.properties())],
     ['_fivetran_synced', dialect.wallClock(column('_loaded_at'), 'UTC')],
-    ...EVENT_COLUMNS.map((one) => [one.name, table.value(one)] as const),
+    ...EVENT_COLUMNS.map((wanted) => [wanted.name, table.value(wanted)] as const),
   ]
   const list = entries.map(([alias, value]) => `  ${value} AS ${quoteName(alias, nameQuote)}`)
   const isDue = `${column('time')} IS NULL OR ${column('time')} < ${dialect.tomorrow}`
   return { name: 'event', query: `SELECT\n${list.join(',\n')}\nFROM ${path}\nWHERE ${isDue}` }
 }
 
-/** Values of properties, wherever the columns of a table have them. */
+/** SQL for the values of properties in the columns of a table. */
 class TableColumns {
   readonly #columns: readonly Column[]
   readonly #dialect: Dialect
@@ -57,11 +61,11 @@ class TableColumns {
     this.#quote = (name) => quoteName(name, nameQuote)
   }
 
-  /** A property as a value of this type. */
+  /** The value of a property in this type. */
   value({ property, type }: EventColumn): string {
     const dialect = this.#dialect
     const texts = [
-      ...this.#places(property).map((place) => dialect.text(this.#quote(place.name), place.type)),
+      ...this.#columnsOf(property).map((place) => dialect.text(this.#quote(place.name), place.type)),
       ...this.#overflow().map(({ name }) => dialect.member(this.#quote(name), property)),
     ]
     const typeName = dialect.types[type]
@@ -77,7 +81,7 @@ class TableColumns {
     const dialect = this.#dialect
     const properties = new Set(this.#columns.flatMap(({ property }) => property ?? []))
     const members = [...properties].map((property) => {
-      const values = this.#places(property).map(({ name, type }) => this.#member(name, type, property))
+      const values = this.#columnsOf(property).map(({ name, type }) => this.#member(name, type, property))
       return values.length === 1 ? (values[0] ?? '') : `coalesce(${values.join(', ')})`
     })
     const others = this.#overflow().map((column) => {
@@ -88,7 +92,7 @@ class TableColumns {
     return `'{' || ${dialect.joined([...members, ...others])} || '}'`
   }
 
-  /** `"name":value`, or null where there is none. */
+  /** `"name":value`, or null if there is no value. */
   #member(column: string, type: Column['type'], property: string): string {
     const name = this.#quote(column)
     const value = column === 'time' ? this.#dialect.milliseconds(name) : name
@@ -96,8 +100,8 @@ class TableColumns {
     return `CASE WHEN ${name} IS NOT NULL THEN ${this.#dialect.literal(`${JSON.stringify(property)}:`)} || ${json} END`
   }
 
-  /** Where the values of a property are: its column first, then what does not fit into it. */
-  #places(property: string): readonly Column[] {
+  /** The columns with a property's values: its own column first, then its companion. */
+  #columnsOf(property: string): readonly Column[] {
     const own = this.#columns.filter((column) => column.property === property && column.role !== 'companion')
     return own.flatMap((column) => [
       column,

@@ -1,22 +1,21 @@
-import type { Destination } from '../destination.ts'
-import { MixloadError } from '../errors.ts'
+import { MixloadError } from '../core/errors.ts'
+import { quoteName } from '../core/sql.ts'
+import { COLUMNS, LOADS } from '../destination/ledger.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
 import type { Settings } from '../settings.ts'
-import { quoteName } from '../sql.ts'
 import { allViews } from '../views/all-views.ts'
 import { DATA_TYPES } from './data-types.ts'
 import { EVENT_VIEWS, type KnownTable, knownTables, LEDGER_TABLES } from './known-tables.ts'
 import type { Lexicon } from './lexicon.ts'
 import { type FoundTable, type Source, sourceOf } from './sources.ts'
 
-const LOADS = '_mixload_loads'
-
 /**
- * The tables and views that a destination has now, each with its columns; none where nothing has been loaded. It may be
- * open only to read.
- * @throws MixloadError CONFIG_INVALID where the destination answers no queries.
+ * The tables and views of a destination, with their columns; none if nothing has been loaded. The
+ * destination may be open for reading only. @throws MixloadError CONFIG_INVALID if the destination
+ * cannot run queries.
  */
 export async function foundTables(
-  destination: Destination,
+  destination: Warehouse,
   settings: Settings,
   signal: AbortSignal,
   lexicon: Lexicon = { events: {}, profiles: {} },
@@ -28,7 +27,7 @@ export async function foundTables(
   const lexiconOf = (name: string) => (name === 'export' ? lexicon.events : name === 'engage' ? lexicon.profiles : {})
   const tables: FoundTable[] = []
   for (const name of names) {
-    const table = known.find((one) => one.name === name) ?? otherTable(name)
+    const table = known.find((candidate) => candidate.name === name) ?? otherTable(name)
     tables.push({ known: table, columns: await destination.columns(name), lexicon: lexiconOf(name) })
   }
   return [
@@ -41,30 +40,33 @@ export async function foundTables(
 }
 
 /**
- * What dbt is to know of them.
- * @throws MixloadError CONFIG_INVALID for a destination that dbt does not read.
+ * The dbt source for these tables. @throws MixloadError CONFIG_INVALID if dbt does not support
+ * the destination.
  */
 export function sourceFor(
-  destination: Destination,
+  destination: Warehouse,
   settings: Settings,
   name: string,
   tables: readonly FoundTable[],
 ): Source {
-  const { dialect, nameQuote } = destination.supports
+  const { dialect, nameQuote } = destination.capabilities
   const types = Object.hasOwn(DATA_TYPES, dialect) ? DATA_TYPES[dialect] : undefined
   if (types === undefined) {
-    throw new MixloadError('CONFIG_INVALID', `dbt is not known to read this destination (${dialect}).`)
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      `mixload dbt does not support this destination (${dialect}). Use DuckDB, Postgres or BigQuery.`,
+    )
   }
-  const path = destination.pathInViews(LOADS).slice(1, -1).split(`${nameQuote}.${nameQuote}`)
+  const path = destination.pathInViews(LOADS.name).slice(1, -1).split(`${nameQuote}.${nameQuote}`)
   const [schema = settings.schema, database] = path.slice(0, -1).reverse()
-  const parts = [...(database === undefined ? [] : [database]), schema, LOADS]
+  const parts = [...(database === undefined ? [] : [database]), schema, LOADS.name]
   const loads = parts.map((part) => quoteName(part, nameQuote)).join('.')
   return sourceOf({ name, schema, database, types, loads }, tables)
 }
 
-async function tableNames(destination: Destination, signal: AbortSignal): Promise<readonly string[]> {
+async function tableNames(destination: Warehouse, signal: AbortSignal): Promise<readonly string[]> {
   const names: string[] = []
-  const sql = `SELECT DISTINCT table_name FROM ${destination.pathInViews('_mixload_columns')} ORDER BY table_name`
+  const sql = `SELECT DISTINCT table_name FROM ${destination.pathInViews(COLUMNS.name)} ORDER BY table_name`
   await destination.query(
     sql,
     (rows) => {
@@ -75,7 +77,7 @@ async function tableNames(destination: Destination, signal: AbortSignal): Promis
   return names
 }
 
-/** A table of groups that the settings do not name any more, or one that a newer version made. */
+/** A table of a group key that is no longer configured, or of a newer version. */
 function otherTable(name: string): KnownTable {
   return { name, description: 'Loaded by mixload', columns: [], properties: {}, key: [], streams: [name] }
 }

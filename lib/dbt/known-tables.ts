@@ -1,137 +1,75 @@
-import { EVENT_PROPERTIES, EXPORT_COLUMNS, type FixedColumn, fixed, LOCAL_TIME_COLUMN } from '../columns/catalogue.ts'
+import { type FixedColumn, fixed } from '../columns/catalogue.ts'
 import { latestName } from '../columns/naming.ts'
+import { columnsOf, LEDGER_TABLES as LEDGER } from '../destination/ledger.ts'
 import { type Settings, STREAMS } from '../settings.ts'
-import { recordStreams } from '../streams/index.ts'
+import { streamsOf } from '../streams/index.ts'
+import type { PropertyDescriptions } from './lexicon.ts'
 
-/** What is known of a table before any column of it is. */
+/** What is known about a table, whether or not it exists. */
 export interface KnownTable {
   readonly name: string
   readonly description: string
   readonly columns: readonly FixedColumn[]
   /** Descriptions of properties, by name. */
-  readonly properties: Readonly<Record<string, { readonly description: string }>>
-  /** The columns that tell its rows apart; none where nothing does. */
+  readonly properties: PropertyDescriptions
+  /** The columns that identify a row; empty if none do. */
   readonly key: readonly string[]
-  /** As the ledger names its loads; none where it has no loads of its own. */
+  /** The streams of its loads in the ledger; empty if it has no loads of its own. */
   readonly streams: readonly string[]
 }
 
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
-  engage: 'Profiles of people, as they were read last',
-  cohorts: 'Saved cohorts, as they were read last',
-  cohort_members: 'Members of the saved cohorts, as they were read last',
-  annotations: 'Annotations, as they were read last',
-  funnels: 'Saved funnels, a row a funnel and day, each time they were read',
-  funnel_steps: 'Steps of the saved funnels, a row a funnel, day and step, each time they were read',
-  revenue: 'Revenue, a row a day, each time it was read',
+  export:
+    'Rows of the raw export, with each event as often as it was loaded. Models should read export_latest, or events of the package mixload',
+  engage: 'Profiles of people, as last read',
+  cohorts: 'Saved cohorts, as last read',
+  cohort_members: 'Members of the saved cohorts, as last read',
+  annotations: 'Annotations, as last read',
+  funnels: 'Saved funnels: one row per funnel, day and time of reading',
+  funnel_steps: 'Steps of the saved funnels: one row per funnel, day, step and time of reading',
+  revenue: 'Revenue: one row per day and time of reading',
 }
 
-const EXPORT: KnownTable = {
-  name: 'export',
-  description:
-    'Rows of the raw export: an event as often as it was loaded. Models read export_latest, or events of the package mixload',
-  columns: [...EXPORT_COLUMNS, LOCAL_TIME_COLUMN],
-  properties: EVENT_PROPERTIES,
-  key: [],
-  streams: ['export'],
-}
-
-/** The tables of all streams, those of groups as the settings name them. */
+/** The tables of all streams and configured groups, and the views of their latest rows. */
 export function knownTables(settings: Settings): readonly KnownTable[] {
-  return STREAMS.flatMap((name) => (name === 'export' ? [EXPORT] : recordTables(name, settings)))
-}
-
-function recordTables(name: Exclude<(typeof STREAMS)[number], 'export'>, settings: Settings): readonly KnownTable[] {
-  return recordStreams(name, settings).flatMap((stream) =>
+  // The column of local times stays when the setting is removed.
+  const streams = STREAMS.flatMap((name) => streamsOf(name, { ...settings, legacyTime: true }))
+  return streams.flatMap((stream) =>
     stream.tables.flatMap((table): readonly KnownTable[] => {
       const isReplaced = stream.replication === 'full-table'
       const known = {
         name: table.name,
-        description: DESCRIPTIONS[table.name] ?? 'Profiles of groups, as they were read last',
+        description: DESCRIPTIONS[table.name] ?? 'Profiles of groups, as last read',
         columns: table.columns,
         properties: table.properties,
         key: isReplaced ? table.key : [],
         streams: [...new Set([table.name, stream.name])],
       }
+      // Rows without a key have views of their own: see EVENT_VIEWS.
+      if (table.key.length === 0) return [known]
       const latest = { name: latestName(table.name), columns: [], properties: {}, key: table.key, streams: [] }
-      const description = `Rows of ${table.name} that were loaded last`
-      return [known, { ...latest, description }]
+      return [known, { ...latest, description: `The latest rows of ${table.name}` }]
     }),
   )
 }
 
 /** The views over events. */
 export const EVENT_VIEWS: readonly KnownTable[] = [
-  { name: 'export_latest', description: "Events, once each by Mixpanel's own rule" },
-  { name: 'export_latest_by_time', description: 'Events, once each by person, name and time' },
+  { name: 'export_latest', description: "Each event once, by Mixpanel's own rule" },
+  { name: 'export_latest_by_time', description: 'Each event once, by person, name and time' },
   {
     name: 'identities',
-    description: 'From each id that Mixpanel has joined to another to the id that stands for the person now',
+    description: 'Maps each id that Mixpanel has linked to another one to the id that represents the person now',
     key: ['original_id'],
   },
 ].map((view) => ({ key: [], columns: [], properties: {}, streams: [], ...view }))
 
-const ledger = (
-  name: string,
-  description: string,
-  key: readonly string[],
-  columns: readonly FixedColumn[],
-): KnownTable => ({
-  name,
-  description,
-  columns,
-  properties: {},
-  key,
-  streams: [],
-})
-
 /** The tables of the ledger. */
-export const LEDGER_TABLES: readonly KnownTable[] = [
-  ledger(
-    '_mixload_loads',
-    'Loads: a row is written in the same commit as the rows that it tells of',
-    ['load_id'],
-    [
-      fixed('load_id', 'text', 'Id of the load'),
-      fixed('stream', 'text', 'What was loaded'),
-      fixed('first_day', 'date', 'First day that was asked for'),
-      fixed('last_day', 'date', 'Last day that was asked for'),
-      fixed('selection', 'text', 'What of the stream was asked for, as JSON; empty for all of it'),
-      fixed('row_count', 'bigint', 'Rows'),
-      fixed('reject_count', 'bigint', 'Lines that were set aside'),
-      fixed('byte_count', 'bigint', 'Bytes received, unzipped'),
-      fixed('request_count', 'bigint', 'Requests that it took'),
-      fixed('started_at', 'timestamptz', 'When the download began'),
-      fixed('loaded_at', 'timestamptz', 'When it was committed'),
-      fixed('write_mode', 'text', 'append, replace-days or replace-table'),
-      fixed('mixload_version', 'text', 'Version that loaded it'),
-      fixed('day_rows', 'text', 'Rows by day, as JSON'),
-    ],
-  ),
-  ledger(
-    '_mixload_columns',
-    'Columns, and the properties whose values they hold',
-    [],
-    [
-      fixed('table_name', 'text', 'Table'),
-      fixed('property', 'text', 'Property, as Mixpanel spells it; null where the column has none'),
-      fixed('column_name', 'text', 'Column'),
-      fixed('column_type', 'text', 'Type, in words that are the same in every warehouse'),
-      fixed('column_role', 'text', 'fixed, property, companion or overflow'),
-      fixed('owner_column', 'text', 'Of a companion: the column whose misfits it takes'),
-      fixed('first_load_id', 'text', 'Load that needed it first'),
-      fixed('first_seen_at', 'timestamptz', 'When it was made'),
-    ],
-  ),
-  ledger(
-    '_mixload_rejects',
-    'Lines that are no records, with the reason',
-    [],
-    [
-      fixed('load_id', 'text', 'Load'),
-      fixed('stream', 'text', 'What was loaded'),
-      fixed('reason', 'text', 'Why it is none'),
-      fixed('line', 'text', 'The line'),
-    ],
-  ),
-]
+export const LEDGER_TABLES: readonly KnownTable[] = LEDGER.map((table) => ({
+  name: table.name,
+  description: table.description,
+  columns: columnsOf(table).map(({ name, type, description }) => fixed(name, type, description)),
+  properties: {},
+  key: table.key === undefined ? [] : [table.key],
+  streams: [],
+}))

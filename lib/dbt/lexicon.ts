@@ -1,44 +1,44 @@
-import type { MixloadError } from '../errors.ts'
-import type { Tell } from '../events.ts'
+import type { MixloadError } from '../core/errors.ts'
+import { type RetryPolicy, retrying } from '../core/retry.ts'
 import type { MixpanelClient } from '../mixpanel/client.ts'
-import { type RetryPolicy, retrying } from '../retry.ts'
+import type { OnProgress } from '../progress.ts'
 import { isObject, type JsonObject, unknownForm } from '../streams/answer.ts'
 
 /** Descriptions of properties, by name. */
 export type PropertyDescriptions = Readonly<Record<string, { readonly description: string }>>
 
-/** What people have written into Mixpanel's Lexicon about the properties of events and of user profiles. */
+/** The descriptions of event and profile properties in Mixpanel's Lexicon. */
 export interface Lexicon {
   readonly events: PropertyDescriptions
   readonly profiles: PropertyDescriptions
 }
 
-/** Mixpanel takes five such requests a minute of an organisation. */
-const ASKING: RetryPolicy = {
+/** Mixpanel allows an organisation five such requests per minute. */
+const LEXICON_RETRIES: RetryPolicy = {
   retries: { NETWORK_FAILED: 2, CONNECTION_CUT: 2, SERVER_FAILED: 2, RATE_LIMITED: 2, BODY_TRUNCATED: 2 },
   firstDelayMs: 1000,
   delayMaxMs: 60_000,
 }
 
 /**
- * Asks Mixpanel for the Lexicon of a project.
- * @throws MixloadError of what the answer means; BODY_UNREADABLE where it is in no known form.
+ * Reads the Lexicon of a project. @throws MixloadError by the meaning of the response;
+ * BODY_UNREADABLE if its form is unknown.
  */
 export async function askLexicon(
   client: MixpanelClient,
   projectId: string,
-  tell: Tell,
+  onProgress: OnProgress,
   signal: AbortSignal,
 ): Promise<Lexicon> {
   const ask = () => client.json({ family: 'app', path: `/api/app/projects/${projectId}/schemas`, query: {} }, signal)
-  const onRetry = (error: MixloadError, delayMs: number) => tell({ kind: 'retry', error, delayMs })
-  return lexiconOf(await retrying(ASKING, signal, ask, onRetry))
+  const onRetry = (error: MixloadError, delayMs: number) => onProgress({ kind: 'retry', error, delayMs })
+  return lexiconOf(await retrying(LEXICON_RETRIES, signal, ask, onRetry))
 }
 
 /**
- * The Lexicon in an answer: a list of entities with their schemas, bare or as `results`. Only what somebody has described is
- * in it. What is of another form than the documentation says is passed over. Where events describe a property differently,
- * each is named with what it says.
+ * The Lexicon in a response: a list of entities with their schemas, bare or as `results`. Entries
+ * of an undocumented form are ignored. If events describe a property differently, the result names
+ * each event with its description.
  * @throws MixloadError BODY_UNREADABLE
  */
 export function lexiconOf(answer: unknown): Lexicon {
@@ -58,7 +58,7 @@ export function lexiconOf(answer: unknown): Lexicon {
   return { events: joined(events), profiles: joined(profiles) }
 }
 
-/** Properties of a schema with their descriptions; with the name that is shown for them where they have none. */
+/** Properties of a schema with their descriptions, or else their display names. */
 function describedIn({ properties }: JsonObject): readonly (readonly [string, string])[] {
   if (!isObject(properties)) return []
   return Object.entries(properties).flatMap(([name, property]) => {
@@ -66,7 +66,7 @@ function describedIn({ properties }: JsonObject): readonly (readonly [string, st
     const { description, metadata } = property
     const own = isObject(metadata) ? metadata['com.mixpanel'] : undefined
     const text = [description, isObject(own) ? own.displayName : undefined].find(
-      (given) => typeof given === 'string' && given.trim() !== '',
+      (candidate) => typeof candidate === 'string' && candidate.trim() !== '',
     )
     return typeof text === 'string' ? [[name, text.trim()] as const] : []
   })

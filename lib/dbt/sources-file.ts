@@ -11,31 +11,31 @@ import {
   YAMLMap,
   YAMLSeq,
 } from 'yaml'
-import { MixloadError } from '../errors.ts'
+import { MixloadError } from '../core/errors.ts'
 import type { Entry, Source, SourceTable } from './sources.ts'
 
-/** A file of sources as it is to be, and what was added to it: tables, and columns as `table.column`. */
+/** The new text of a sources file, and what was added: tables, and columns as `table.column`. */
 export interface MergedFile {
   readonly text: string
   readonly added: readonly string[]
-  /** Columns, as `table.column`, that are now described in the Lexicon's words, and were in mixload's own. */
+  /** Columns, as `table.column`, whose description now comes from the Lexicon. */
   readonly described: readonly string[]
 }
 
-/** Where the source remembers, for each table that was ever written, its newest column then. */
+/** Where the source records the newest column of each table that was ever written. */
 const MEMORY = ['config', 'meta', 'mixload_tables']
 
 /**
- * Adds to a file what it has never had, and touches nothing else: not what the user has written, changed or taken out.
- * Columns only ever come at a table's end, so the newest one that was written tells which ones are new.
- * @throws MixloadError CONFIG_INVALID for a file that is no file of sources.
+ * Adds to a file what it has never had, and changes nothing that the user has written, changed or
+ * removed. Columns are only added at a table's end, so the newest written one shows which are new.
+ * @throws MixloadError CONFIG_INVALID if the file is not a sources file.
  */
 export function mergedFile(text: string | undefined, source: Source, path: string): MergedFile {
   const document = parseDocument(text ?? 'sources: []\n')
   const [error] = document.errors
   if (error !== undefined) throw unreadable(path, error.message)
   const sources = document.get('sources')
-  if (!isSeq(sources)) throw unreadable(path, 'it has no list `sources`')
+  if (!isSeq(sources)) throw unreadable(path, 'it has no list named sources')
   sources.flow = false
   const added: string[] = []
   const described: string[] = []
@@ -43,12 +43,12 @@ export function mergedFile(text: string | undefined, source: Source, path: strin
   const node = found ?? (nodeOf(document, { ...source.entry, tables: [] }) as YAMLMap)
   if (found === undefined) sources.add(node)
   const isAdded = addTables(document, node, source.tables, path, added)
-  for (const table of source.tables) described.push(...describeAnew(node, table))
+  for (const table of source.tables) described.push(...updateDescriptions(node, table))
   const isChanged = isAdded || described.length > 0
   return { text: isChanged ? textOf(document, styleOf(text)) : (text ?? ''), added, described }
 }
 
-/** Whether there was anything to write. */
+/** Returns whether anything was added. */
 function addTables(
   document: Document,
   source: YAMLMap,
@@ -80,16 +80,16 @@ function addTables(
   return isChanged || added.length > 0
 }
 
-/** Puts the Lexicon's words where mixload's own still stand. */
-function describeAnew(source: YAMLMap, { entry, columns, plainDescriptions }: SourceTable): readonly string[] {
+/** Replaces mixload's own descriptions with those of the Lexicon. */
+function updateDescriptions(source: YAMLMap, { entry, columns, plainDescriptions }: SourceTable): readonly string[] {
   const tables = source.get('tables')
   const table = isSeq(tables) ? childNamed(tables, entry.name) : undefined
-  const there = table?.get('columns')
-  if (!isSeq(there)) return []
+  const existing = table?.get('columns')
+  if (!isSeq(existing)) return []
   const described: string[] = []
   for (const { name, description } of columns) {
     const plain = plainDescriptions.get(name)
-    const node = childNamed(there, name)?.get('description', true)
+    const node = childNamed(existing, name)?.get('description', true)
     if (plain === undefined || plain === description || !isScalar(node) || node.value !== plain) continue
     node.value = description
     quoteNew(node)
@@ -98,23 +98,23 @@ function describeAnew(source: YAMLMap, { entry, columns, plainDescriptions }: So
   return described
 }
 
-/** Those that were made since the one that was the newest then; where that is not known, those that are not there. */
+/** The columns after `last`; if that is unknown, those that the file does not have. */
 function newColumns(table: YAMLMap, columns: readonly Entry[], last: unknown): readonly Entry[] {
-  const there = table.get('columns')
+  const existing = table.get('columns')
   const since = columns.findIndex(({ name }) => name === last) + 1
-  return columns.slice(since).filter(({ name }) => !isSeq(there) || childNamed(there, name) === undefined)
+  return columns.slice(since).filter(({ name }) => !isSeq(existing) || childNamed(existing, name) === undefined)
 }
 
 function addColumns(document: Document, table: YAMLMap, columns: readonly Entry[], path: string): void {
-  const there = listIn(table, 'columns', path)
-  for (const column of columns) there.add(nodeOf(document, column))
+  const existing = listIn(table, 'columns', path)
+  for (const column of columns) existing.add(nodeOf(document, column))
 }
 
-/** A list that is to be added to, made where there is none. */
+/** The list to add to, created if it does not exist. */
 function listIn(map: YAMLMap, key: string, path: string): YAMLSeq {
   if (map.get(key) == null) map.set(key, new YAMLSeq())
   const list = map.get(key)
-  if (!isSeq(list)) throw unreadable(path, `the ${key} of ${map.get('name')} are no list`)
+  if (!isSeq(list)) throw unreadable(path, `${key} of ${map.get('name')} is not a list`)
   list.flow = false
   return list
 }
@@ -142,25 +142,16 @@ function isNamed(item: YAMLMap, name: string): boolean {
   return found?.value === name
 }
 
-/**
- * Characters that Python's YAML, which dbt reads with, takes for the end of a line or refuses, where
- * YAML itself does not.
- */
+/** Characters that dbt's YAML reader, unlike YAML, refuses or treats as line breaks. */
 const NOT_FOR_PYTHON = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g
 
-/**
- * Texts that the `yaml` package writes as a block without saying how far it is indented. The first
- * spaces of such a text are lost when it is read.
- */
+/** Texts that the `yaml` package writes as a block that loses their first spaces. */
 const BLANK_LINES = /^[ \t]*\n[ \t\n]*$/
 
-/**
- * Texts that Python's YAML, which follows version 1.1, may read as a number, a date, a boolean or null
- * when they have no quotes.
- */
+/** Texts that, without quotes, YAML 1.1 may read as a number, a date, a boolean or null. */
 const OTHER_THAN_TEXT = /^[-+.\d=<~]|^(?:y|n|yes|no|on|off|true|false|null)$/i
 
-/** A new node. Its texts are in quotes where dbt would read them as something else without. */
+/** A new node. Texts that dbt would misread are quoted. */
 function nodeOf(document: Document, value: unknown): Node {
   const node = document.createNode(value) as Node
   visit(node, { Scalar: (_, scalar) => quoteNew(scalar) })
@@ -174,7 +165,7 @@ function quoteNew(scalar: Scalar): void {
   if (OTHER_THAN_TEXT.test(value) || BLANK_LINES.test(value) || value.includes('\t')) scalar.type = Scalar.QUOTE_DOUBLE
 }
 
-/** The text of the file, in which escapes stand for the characters that Python does not read. */
+/** The text of the file, with escapes for characters that Python does not read. */
 function textOf(document: Document, style: ToStringOptions): string {
   visit(document, {
     Scalar(_, scalar) {
@@ -186,16 +177,16 @@ function textOf(document: Document, style: ToStringOptions): string {
   return document.toString(style).replace(NOT_FOR_PYTHON, escaped)
 }
 
-/** How a file is written, as far as it can be written in more than one way. */
+/** The style of a file, to keep it. */
 function styleOf(text = ''): ToStringOptions {
   return {
     lineWidth: 0,
     indentSeq: !/^(\s*)\w+:\n\1- /m.test(text),
-    // Two braces are a template's.
+    // Two braces begin a template.
     flowCollectionPadding: /\[ \S|(?<!\{)\{ \S/.test(text),
   }
 }
 
 function unreadable(path: string, what: string): MixloadError {
-  return new MixloadError('CONFIG_INVALID', `${path}: ${what}. Mend it, or name another file: --file.`)
+  return new MixloadError('CONFIG_INVALID', `${path}: ${what}. Fix it, or use another file with --file.`)
 }

@@ -2,46 +2,49 @@ import type { Column, ColumnType } from '../columns/column.ts'
 import type { KnownTable } from './known-tables.ts'
 import type { PropertyDescriptions } from './lexicon.ts'
 
-/** What a file of sources says of one column or table, in dbt's own words. Keys are in the order in which they are written. */
+/** The entry of a column or table in dbt's format. Keys are written in this order. */
 export type Entry = Readonly<Record<string, unknown>> & { readonly name: string }
 
 export interface SourceTable {
   readonly entry: Entry
   readonly columns: readonly Entry[]
-  /** What the columns would be described as without the Lexicon, by name. */
+  /** The descriptions of the columns without the Lexicon, by name. */
   readonly plainDescriptions: ReadonlyMap<string, string>
 }
 
-/** The tables of a schema as dbt takes them. */
+/** The tables of a schema, as a dbt source. */
 export interface Source {
   readonly entry: Entry
   readonly tables: readonly SourceTable[]
 }
 
-/** A table, or a view, that there is. */
+/** An existing table or view. */
 export interface FoundTable {
   readonly known: KnownTable
-  /** In the order in which they were made; of a view those that are told of. */
+  /** In the order in which they were added; empty for a view. */
   readonly columns: readonly Column[]
-  /** What the Lexicon says of its properties. */
+  /** The Lexicon's descriptions of its properties. */
   readonly lexicon: PropertyDescriptions
 }
 
 export interface SourceOptions {
   readonly name: string
   readonly schema: string
-  /** Undefined: the target's own. */
+  /** Default: the target's own. */
   readonly database: string | undefined
   readonly types: Readonly<Record<ColumnType, string>>
   /** The quoted path of `_mixload_loads`. */
   readonly loads: string
 }
 
-/** After so many hours without a load there is a warning, and an error. */
+/** dbt warns, and then fails, after this many hours without a load. */
 const WARN_HOURS = 36
 const ERROR_HOURS = 72
 
-/** A description of tables for dbt: types, tests of keys, and how fresh they are, by the ledger: a night without events is none. */
+/**
+ * Describes tables for dbt: types, key tests, and freshness by the ledger, so that a night without
+ * events does not count as a delay.
+ */
 export function sourceOf(options: SourceOptions, tables: readonly FoundTable[]): Source {
   const { name, schema, database } = options
   return {
@@ -68,7 +71,7 @@ function tableOf(options: SourceOptions, { known, columns, lexicon }: FoundTable
     },
     columns: [
       ...columns.map((column) => columnOf(options, known, column, lexicon)),
-      // Of a view only the key is told, to be tested.
+      // For a view, list only the key, to test it.
       ...(columns.length > 0 ? [] : key.map((part) => ({ name: part, data_tests: testsOf(known, part) }))),
     ],
     plainDescriptions: new Map(columns.map((column) => [column.name, asText(descriptionOf(known, column, {}))])),
@@ -87,7 +90,7 @@ function columnOf({ types }: SourceOptions, known: KnownTable, column: Column, l
   }
 }
 
-/** What there is to say of a column: what it is known to hold, else where its values come from. */
+/** The description of a column: the known one, else where its values come from. */
 function descriptionOf(
   { columns, properties }: KnownTable,
   { name, role, property, owner }: Column,
@@ -103,7 +106,7 @@ function descriptionOf(
   return property === null ? 'Made by mixload' : `Property ${property}`
 }
 
-/** A text that dbt, which takes such files for templates, reads as it is. */
+/** Escapes a text, because dbt treats these files as templates. */
 function asText(text: string): string {
   return /\{[{%#]/.test(text) ? text.replaceAll('{', "{{ '{' }}") : text
 }
@@ -115,7 +118,7 @@ function testsOf({ key }: KnownTable, column: string): readonly string[] {
   return key.includes(column) || ALWAYS_SET.includes(column) ? ['not_null'] : []
 }
 
-/** No two rows agree in all of these columns. In plain dbt, which has a test for one column, or one expression. */
+/** Tests that these columns are unique together. dbt itself tests one column or one expression. */
 function uniqueTest({ types }: SourceOptions, key: readonly string[]): unknown {
   const parts = key.map((column) => `cast(${column} as ${types.text})`)
   return { unique: { arguments: { column_name: `(${parts.join(" || '|' || ")})` } } }

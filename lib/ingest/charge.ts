@@ -1,19 +1,19 @@
-import { momentMs, sentTime } from './event-time.ts'
+import { invalidRecord } from './checks.ts'
+import { mixpanelTimeMs, toMixpanelTime } from './mixpanel-time.ts'
 import { checkProperties, LOOSE_LIMITS, type Properties } from './property-values.ts'
-import { invalid } from './refusal.ts'
 
-/** The property of a profile in which Mixpanel's libraries, and its revenue report, keep what a person has paid. */
-export const CHARGES = '$transactions'
+/** The profile property in which Mixpanel's libraries and its revenue report keep charges. */
+export const CHARGES_PROPERTY = '$transactions'
 
 /**
- * A charge as an item of `$transactions`: the amount, when it was, and whatever else is known of it. `$time` among the
- * properties may be any time that an event takes; it is now where left out, so that a charge that is delivered later
- * stays one of its own day.
+ * Returns a charge as an item of `$transactions`. `$time` in the properties may have any form that
+ * the time of an event has. It defaults to now, so that a charge that is delivered later still
+ * counts on its own day.
  * @throws MixloadError RECORD_INVALID naming what is wrong.
  */
 export function chargeItem(amount: unknown, properties: unknown, now: number): Properties {
-  if (typeof amount !== 'number' || !Number.isFinite(amount)) throw invalid('amount', 'must be a number')
+  if (typeof amount !== 'number' || !Number.isFinite(amount)) throw invalidRecord('amount', 'must be a number')
   const given = checkProperties(properties ?? {}, 'properties', LOOSE_LIMITS)
-  const time = given.$time === undefined ? now : momentMs(sentTime(given.$time, 'properties.$time'))
+  const time = given.$time === undefined ? now : mixpanelTimeMs(toMixpanelTime(given.$time, 'properties.$time'))
   return { ...given, $time: new Date(time).toISOString(), $amount: amount }
 }

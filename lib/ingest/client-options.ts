@@ -1,116 +1,144 @@
-import { z } from 'zod'
-import { MixloadError } from '../errors.ts'
+import { MixloadError } from '../core/errors.ts'
+import type { RetryPolicy } from '../core/retry.ts'
 import { REGIONS, type Region } from '../mixpanel/regions.ts'
-import type { RetryPolicy } from '../retry.ts'
+import { type Check, isBoolean, isNonEmptyText, isOneOf, isText, isWholeNumber, optionProblems } from './checks.ts'
 import { INGEST_RETRIES } from './delivery.ts'
 import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX } from './endpoints.ts'
 import { checkProperties, EVENT_LIMITS, type Properties } from './property-values.ts'
-import type { Tell } from './report.ts'
+import type { DeliveryNotice } from './report.ts'
 import type { ImportCredentials } from './sender.ts'
 
-/** How a client is set up. Only the token is needed, or credentials for an import. */
+/** Options of a client. Only `token` is required, or `credentials` to only import. */
 export interface IngestOptions {
-  /** Under which `clientNamed` finds it; a client without a name is known to nobody else. */
+  /** The name by which `clientNamed` finds this client. */
   readonly name?: string | undefined
-  /** The project token. A client that has none can only import. */
+  /** The project token. A client without one can only import. */
   readonly token?: string | undefined
-  /** Where the project's data lives; `us` where left out. */
+  /** Where Mixpanel stores the project's data. Default: `us`. */
   readonly region?: Region | undefined
-  /** Address in the place of Mixpanel's host. */
+  /** A URL to use instead of Mixpanel's host. */
   readonly apiUrl?: string | undefined
-  /** Who imports, where that is not to be the token. */
+  /** The credentials for imports. Default: the token. */
   readonly credentials?: ImportCredentials | undefined
-  /** Properties of every event that is tracked; those of a call count more. */
+  /** Properties of every tracked event. Properties of the call win. */
   readonly superProperties?: Properties | undefined
   /**
-   * True has Mixpanel look up the place of the address that requests come from, for records that name none: for programs
-   * that run where the person is, and not for servers.
+   * Lets Mixpanel derive city and country from the address that requests come from, for records
+   * that have no address. Use it in programs that run where the person is, not on servers.
    */
   readonly geolocate?: boolean | undefined
-  /** The most records of one request, 2,000, and the most bytes, 2 MB. */
+  /** The most records in one request. Default and maximum: 2,000. */
   readonly batchRecords?: number | undefined
+  /** The most bytes in one request, before compression. Default: 2 MB. */
   readonly batchBytes?: number | undefined
-  /** Requests at once for events; profile updates always go one after the other. 4 where left out. */
+  /** Concurrent requests for events; profile updates are sent one by one. Default: 4. */
   readonly requestsAtOnce?: number | undefined
-  /** How long a record waits for others to go with it, milliseconds; 1,000 where left out. */
+  /** How long a record waits for others to share its request, in milliseconds. Default: 1,000. */
   readonly lingerMs?: number | undefined
-  /** The most records (20,000) and bytes (32 MB) that may be on their way to one endpoint before calls wait. */
+  /** How many records one endpoint's queue may hold before calls wait. Default: 20,000. */
   readonly queueRecords?: number | undefined
+  /** How many bytes one endpoint's queue may hold before calls wait. Default: 32 MB. */
   readonly queueBytes?: number | undefined
-  /** Longest wait for an answer, milliseconds; 60,000 where left out. */
+  /** How long to wait for a response, in milliseconds. Default: 60,000. */
   readonly timeoutMs?: number | undefined
-  /** How long `close`, and the end of the process, go on delivering, milliseconds; 10,000 where left out. */
+  /** How long `close` or the end of the process waits, in milliseconds. Default: 10,000. */
   readonly closeTimeoutMs?: number | undefined
   /**
-   * Whether a process that is asked to end (SIGTERM, SIGINT, SIGHUP) closes this client first; true where left out. Where
-   * the program listens to the signal itself, it decides when the process ends.
+   * Whether SIGTERM, SIGINT and SIGHUP close this client before the process ends. If the program
+   * has its own listener for the signal, the program decides when the process ends. Default: true.
    */
   readonly closeOnSignals?: boolean | undefined
+  /** How often, and after which delay, failed requests are repeated. */
   readonly retry?: RetryPolicy | undefined
-  /** A directory where records are kept until Mixpanel has answered, for the next start to send what is left. */
+  /** A directory that keeps records until Mixpanel accepts them, also for the next start. */
   readonly spool?: string | undefined
-  /** Told of refusals, failures and retries; where left out, refusals and failures are warnings of the process. */
-  readonly tell?: Tell | undefined
+  /** Called for rejections, failures and retries. Default: process warnings, except retries. */
+  readonly onNotice?: ((notice: DeliveryNotice) => void) | undefined
 }
 
-const count = (least: number, most = Number.MAX_SAFE_INTEGER) => z.int().min(least).max(most)
-const text = z.string().min(1)
+const DEFAULTS = {
+  region: 'us',
+  geolocate: false,
+  batchRecords: BATCH_RECORDS_MAX,
+  batchBytes: BATCH_BYTES_MAX,
+  requestsAtOnce: 4,
+  lingerMs: 1000,
+  queueRecords: 20_000,
+  queueBytes: 32_000_000,
+  timeoutMs: 60_000,
+  closeTimeoutMs: 10_000,
+  closeOnSignals: true,
+  retry: INGEST_RETRIES,
+} as const satisfies IngestOptions
 
-/** Every event has its own. */
-const OWN = ['time', '$insert_id']
+type Defaulted = { readonly [Name in keyof typeof DEFAULTS]: NonNullable<IngestOptions[Name]> }
 
-function areSuperProperties(given: unknown): boolean {
+/** The options with all defaults. */
+export type CheckedOptions = Omit<IngestOptions, keyof Defaulted> & Defaulted
+
+const REQUESTS_AT_ONCE_MAX = 20
+
+const OPTIONS: Readonly<Record<keyof IngestOptions, Check>> = {
+  name: isNonEmptyText,
+  token: isNonEmptyText,
+  region: isOneOf(REGIONS),
+  apiUrl: (value) =>
+    typeof value === 'string' && URL.canParse(value) && /^https?:/i.test(value)
+      ? undefined
+      : 'must be an http or https URL',
+  credentials: credentialsProblem,
+  superProperties: superPropertiesProblem,
+  geolocate: isBoolean,
+  batchRecords: isWholeNumber(1, BATCH_RECORDS_MAX),
+  batchBytes: isWholeNumber(1),
+  requestsAtOnce: isWholeNumber(1, REQUESTS_AT_ONCE_MAX),
+  lingerMs: isWholeNumber(0),
+  queueRecords: isWholeNumber(1),
+  queueBytes: isWholeNumber(1),
+  timeoutMs: isWholeNumber(1),
+  closeTimeoutMs: isWholeNumber(0),
+  closeOnSignals: isBoolean,
+  retry: (value) => (typeof value === 'object' && value !== null ? undefined : 'must be a retry policy'),
+  spool: isNonEmptyText,
+  onNotice: (value) => (typeof value === 'function' ? undefined : 'must be a function'),
+}
+
+/**
+ * @throws MixloadError CONFIG_INVALID naming each option that is unknown or wrong; values are not
+ *   repeated.
+ */
+export function checkClientOptions(options: unknown): CheckedOptions {
+  const problems = optionProblems(options ?? {}, OPTIONS)
+  if (problems.length > 0) throw new MixloadError('CONFIG_INVALID', `Options of the client: ${problems.join('; ')}.`)
+  const given = Object.entries(options ?? {}).filter(([, value]) => value !== undefined)
+  const checked: CheckedOptions = { ...DEFAULTS, ...Object.fromEntries(given) }
+  if (checked.token !== undefined || checked.credentials !== undefined) return checked
+  throw new MixloadError('CONFIG_INVALID', 'Options of the client: token is missing.')
+}
+
+const CREDENTIALS: ReadonlyMap<unknown, Readonly<Record<string, Check>>> = new Map([
+  ['service-account', { kind: isText, user: isNonEmptyText, secret: isNonEmptyText, projectId: isNonEmptyText }],
+  ['project-secret', { kind: isText, secret: isNonEmptyText }],
+])
+
+function credentialsProblem(value: unknown): string | undefined {
+  const { kind } = Object(value) as { readonly kind?: unknown }
+  const checks = CREDENTIALS.get(kind)
+  if (checks === undefined) return `must have a kind: ${[...CREDENTIALS.keys()].join(' or ')}`
+  const missing = Object.keys(checks).filter((name) => Object(value)[name] === undefined)
+  const problems = [...missing.map((name) => `${name} is missing`), ...optionProblems(value, checks)]
+  return problems.length === 0 ? undefined : `of kind ${kind}: ${problems.join(', ')}`
+}
+
+/** Each event needs a value of its own for these. */
+const NOT_SHARED = ['time', '$insert_id']
+
+function superPropertiesProblem(value: unknown): string | undefined {
+  const problem = `must be properties as of an event, without ${NOT_SHARED.join(' and ')}`
   try {
-    const properties = checkProperties(given, 'superProperties', EVENT_LIMITS)
-    return !OWN.some((name) => Object.hasOwn(properties, name))
+    const properties = checkProperties(value, 'superProperties', EVENT_LIMITS)
+    return NOT_SHARED.some((name) => Object.hasOwn(properties, name)) ? problem : undefined
   } catch {
-    // What is wrong is said of all in one.
-    return false
+    return problem
   }
-}
-
-const OPTIONS = z.strictObject({
-  name: text.optional(),
-  token: text.optional(),
-  region: z.enum(REGIONS).default('us'),
-  apiUrl: z.url({ protocol: /^https?$/ }).optional(),
-  credentials: z
-    .discriminatedUnion('kind', [
-      z.strictObject({ kind: z.literal('service-account'), user: text, secret: text, projectId: text }),
-      z.strictObject({ kind: z.literal('project-secret'), secret: text }),
-    ])
-    .optional(),
-  superProperties: z
-    .custom<Properties>(areSuperProperties, `must be properties as of an event, without ${OWN.join(' and ')}`)
-    .optional(),
-  geolocate: z.boolean().default(false),
-  batchRecords: count(1, BATCH_RECORDS_MAX).default(BATCH_RECORDS_MAX),
-  batchBytes: count(1).default(BATCH_BYTES_MAX),
-  requestsAtOnce: count(1, 20).default(4),
-  lingerMs: count(0).default(1000),
-  queueRecords: count(1).default(20_000),
-  queueBytes: count(1).default(32_000_000),
-  timeoutMs: count(1).default(60_000),
-  closeTimeoutMs: count(0).default(10_000),
-  closeOnSignals: z.boolean().default(true),
-  retry: z.custom<RetryPolicy>((value) => typeof value === 'object' && value !== null).default(INGEST_RETRIES),
-  spool: text.optional(),
-  tell: z.custom<Tell>((value) => typeof value === 'function', 'must be a function').optional(),
-})
-
-export type CheckedOptions = z.output<typeof OPTIONS>
-
-/** @throws MixloadError CONFIG_INVALID naming each option that is unknown or wrong; values are not repeated. */
-export function checkedClientOptions(options: unknown): CheckedOptions {
-  const parsed = OPTIONS.safeParse(options ?? {})
-  if (parsed.success) {
-    const { token, credentials } = parsed.data
-    if (token !== undefined || credentials !== undefined) return parsed.data
-    throw new MixloadError('CONFIG_INVALID', 'Options of the client: token is missing.')
-  }
-  const wrong = parsed.error.issues.map((issue) => {
-    if (issue.code !== 'unrecognized_keys') return `${issue.path.map(String).join('.')}: ${issue.message}`
-    return `${issue.keys.join(', ')} is not an option. Known: ${Object.keys(OPTIONS.shape).join(', ')}`
-  })
-  throw new MixloadError('CONFIG_INVALID', `Options of the client: ${wrong.join('; ')}.`)
 }

@@ -1,17 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import { MixloadError } from '../errors.ts'
+import { MixloadError } from '../core/errors.ts'
 import { ingestionHost } from '../mixpanel/regions.ts'
-import { CHARGES, chargeItem } from './charge.ts'
-import { type CheckedOptions, checkedClientOptions, type IngestOptions } from './client-options.ts'
+import { BatchQueue, type SettledBatch } from './batch-queue.ts'
+import { CHARGES_PROPERTY, chargeItem } from './charge.ts'
+import { invalidRecord } from './checks.ts'
+import { type CheckedOptions, checkClientOptions, type IngestOptions } from './client-options.ts'
 import { deliver } from './delivery.ts'
-import { closeAtEnd, forget } from './end-of-process.ts'
-import { ENDPOINTS, type EndpointName, eventJson, type Outgoing, RECORD_BYTES_MAX } from './endpoints.ts'
-import { routeOf } from './event-route.ts'
-import { type ImportEvents, importEvents } from './import-events.ts'
-import { Journal, type Place } from './journal.ts'
-import { Lane, type SettledBatch } from './lane.ts'
+import { DeliverySpool, type SpoolPosition } from './delivery-spool.ts'
+import { ENDPOINTS, type EndpointName, eventJson, type OutgoingRecord, RECORD_BYTES_MAX } from './endpoints.ts'
+import { routeEvent } from './event-route.ts'
+import { type ImportEvents, type ImportOptions, importEvents } from './import-events.ts'
 import type { Operation } from './operations.ts'
-import { failureOf, rejectionsOf } from './outcomes.ts'
 import {
   aliasPayload,
   type Defaults,
@@ -25,82 +24,79 @@ import {
   type TrackOptions,
   trackPayload,
 } from './payloads.ts'
+import { closeAtExit, release } from './process-exit.ts'
 import { type Properties, recordJson } from './property-values.ts'
-import { invalid } from './refusal.ts'
-import { type IngestEvent, type Report, Tally } from './report.ts'
+import type { DeliveryNotice, DeliveryReport } from './report.ts'
 import { Sender } from './sender.ts'
+import { DeliveryTally, sendingError } from './tally.ts'
 
-/** So many calls at once are not awaited, but forgotten: nothing is lost, and people are told. */
+/** With this many waiting calls, the program does not await them, and memory grows. */
 const CALLS_WAITING_WARNED = 10_000
 
 /**
- * Sends events and profile updates to a Mixpanel project. Calls check what they are given, queue it and return; what
- * they return is to be awaited by who sends faster than Mixpanel takes. What becomes of the records, `flush` and `close`
- * say, and `tell` at once.
+ * Sends events and profile updates to a Mixpanel project. Each call checks its arguments, queues
+ * the record and returns. Await it: if the queue is full, the call waits. `flush` and `close`
+ * report what happened to the records; `onNotice` reports it as it happens.
  */
 export class IngestClient implements AsyncDisposable {
   readonly name: string | undefined
   readonly #options: CheckedOptions
   readonly #sender: Sender
-  readonly #lanes = new Map<EndpointName, Lane>()
-  readonly #counts = new Map<EndpointName, number>()
-  readonly #tally = new Tally()
-  readonly #journal: Promise<Journal> | undefined
+  readonly #queues = new Map<EndpointName, BatchQueue>()
+  readonly #recordCounts = new Map<EndpointName, number>()
+  readonly #tally = new DeliveryTally((notice) => this.#notify(notice))
+  readonly #spool: Promise<DeliverySpool> | undefined
+  /** Resolves when the records of earlier sessions are queued. */
   readonly #recovery: Promise<void>
   readonly #onClosed: () => void
-  #settling: Promise<unknown> = Promise.resolve()
-  /** The latest call whose records are on their way into the spool; they get there one after the other. */
-  #keeping: Promise<unknown> = Promise.resolve()
-  #closing: Promise<Report> | undefined
-  #holds = 0
-  #hold: NodeJS.Timeout | undefined
+  /** Resolves when all delivered records are marked as done in the spool. */
+  #markingDone: Promise<unknown> = Promise.resolve()
+  /** Resolves when the records of the latest call are in the spool and in the queue. */
+  #spooling: Promise<unknown> = Promise.resolve()
+  #closing: Promise<DeliveryReport> | undefined
+  #callsInProgress = 0
+  #keepAlive: NodeJS.Timeout | undefined
 
-  /** `onClosed` is told when it takes no further calls. @throws MixloadError CONFIG_INVALID. */
+  /**
+   * `onClosed` is called when the client accepts no further calls.
+   * @throws MixloadError CONFIG_INVALID.
+   */
   constructor(options: IngestOptions, onClosed: () => void = () => {}) {
-    this.#options = checkedClientOptions(options)
+    this.#options = checkClientOptions(options)
     this.#onClosed = onClosed
     const { name, token, region, apiUrl, credentials, geolocate, timeoutMs, spool } = this.#options
     this.name = name
     this.#sender = new Sender({ host: ingestionHost(region, apiUrl), token, credentials, geolocate, timeoutMs })
-    this.#journal = spool === undefined ? undefined : Journal.open(spool)
+    this.#spool = spool === undefined ? undefined : DeliverySpool.open(spool)
     this.#recovery = this.#recover()
-    // Who calls next is told; until then it must not count as unhandled.
+    // The next call throws this error. Until then it must not count as unhandled.
     this.#recovery.catch(() => {})
-    closeAtEnd(this, this.#options.closeOnSignals)
+    closeAtExit(this, this.#options.closeOnSignals)
   }
 
-  /**
-   * Queues an event. One that is older than /track keeps goes by /import.
-   * @throws MixloadError RECORD_INVALID naming what is wrong; SPOOL_FAILED; CLOSED.
-   */
+  /** Queues an event. Events older than five days are sent to /import, as /track drops them. */
   async track(event: string, properties?: Properties, options?: TrackOptions): Promise<void> {
     await this.#addEvent(trackPayload(event, properties, options, this.#defaults()))
   }
 
-  /**
-   * Queues a change of a user's profile, or several that go in one request and happen in their order. `$delete` takes no
-   * value. Throws as {@link track} does.
-   */
+  /** Queues one or several changes of user profiles, which are applied in order. */
   engage(distinctId: string, operation: Operation, value?: unknown, options?: EngageOptions): Promise<void>
   engage(updates: readonly ProfileUpdate[], options?: EngageOptions): Promise<void>
   async engage(
-    who: string | readonly ProfileUpdate[],
+    target: string | readonly ProfileUpdate[],
     operationOrOptions?: Operation | EngageOptions,
     value?: unknown,
     options?: EngageOptions,
   ): Promise<void> {
-    if (!Array.isArray(who)) {
-      const update = { distinctId: who, operation: operationOrOptions, value }
-      return this.#add('engage', [profilePayload(update, options)])
-    }
-    if (who.length === 0) throw invalid('The list of updates', 'is empty')
-    await this.#add(
-      'engage',
-      who.map((update) => profilePayload(update, operationOrOptions)),
-    )
+    const [updates, chosen] = Array.isArray(target)
+      ? [target, operationOrOptions]
+      : [[{ distinctId: target, operation: operationOrOptions, value }], options]
+    if (updates.length === 0) throw invalidRecord('The list of updates', 'is empty')
+    const records = updates.map((update) => profilePayload(update, chosen))
+    await this.#add('engage', records)
   }
 
-  /** Queues a change of a group's profile; there is no `$add` and no `$append` of groups. Throws as {@link track} does. */
+  /** Queues a change of a group profile, which supports no `$add` and no `$append`. */
   async engageGroup(
     groupKey: string,
     groupId: string,
@@ -112,8 +108,8 @@ export class IngestClient implements AsyncDisposable {
   }
 
   /**
-   * Queues that a person paid an amount: an item of the list `$transactions` of the profile, of which Mixpanel makes
-   * revenue. `$time` among the properties says when; now where left out. Throws as {@link track} does.
+   * Queues a charge: an item of the profile's list `$transactions`, from which Mixpanel computes
+   * revenue. The property `$time` is the time of the charge; it defaults to now.
    */
   async trackCharge(
     distinctId: string,
@@ -121,71 +117,68 @@ export class IngestClient implements AsyncDisposable {
     properties?: Properties,
     options?: EngageOptions,
   ): Promise<void> {
-    await this.engage(distinctId, '$append', { [CHARGES]: chargeItem(amount, properties, Date.now()) }, options)
+    const charge = chargeItem(amount, properties, Date.now())
+    await this.engage(distinctId, '$append', { [CHARGES_PROPERTY]: charge }, options)
   }
 
-  /** Queues that a person has paid nothing after all: empties `$transactions`. Throws as {@link track} does. */
+  /** Queues the removal of all charges of a person. */
   async clearCharges(distinctId: string, options?: EngageOptions): Promise<void> {
-    await this.engage(distinctId, '$set', { [CHARGES]: [] }, options)
+    await this.engage(distinctId, '$set', { [CHARGES_PROPERTY]: [] }, options)
   }
 
-  /** Queues that `alias` is from now on another name of the person with this id. Throws as {@link track} does. */
+  /** Queues an alias: `alias` becomes another id of the person with this id. */
   async createAlias(alias: string, distinctId: string): Promise<void> {
     await this.#addEvent(aliasPayload(alias, distinctId, this.#defaults()))
   }
 
-  /**
-   * Queues that the anonymous id, a UUID of version 4, is the person with this id. For projects with original id merge.
-   * Throws as {@link track} does.
-   */
+  /** Queues that a UUID belongs to a person. For projects with original id merge. */
   async identify(distinctId: string, anonymousId: string): Promise<void> {
     await this.#addEvent(identifyPayload(distinctId, anonymousId, this.#defaults()))
   }
 
-  /** Queues that two ids are one person, for good. For projects with original id merge. Throws as {@link track} does. */
-  async merge(one: string, other: string): Promise<void> {
-    await this.#addEvent(mergePayload(one, other, this.#defaults()))
+  /** Queues the merge of two ids into one person. For projects with original id merge. */
+  async merge(firstId: string, secondId: string): Promise<void> {
+    await this.#addEvent(mergePayload(firstId, secondId, this.#defaults()))
   }
 
   /**
-   * Imports events of any age, one by one or in lists, as fast as Mixpanel takes them, and gives what became of them when all have ended. An event
-   * without `$insert_id` gets one from what is in it, so that importing it again adds nothing. An event that is no event
-   * at all is reported as rejected.
-   * @throws MixloadError where events can't be delivered; CLOSED; the signal's reason.
+   * Imports events of any age, one by one or in lists, as fast as Mixpanel accepts them, and
+   * resolves when all are accepted or rejected. An event without `$insert_id` gets one that is
+   * derived from the event, so that importing it again adds nothing. An invalid event is reported
+   * as rejected.
+   * @throws MixloadError if events cannot be delivered; CLOSED; the signal's reason.
    */
-  async import(
-    events: ImportEvents,
-    options: { readonly signal?: AbortSignal; readonly onProgress?: (through: number) => void } = {},
-  ): Promise<Report> {
+  async import(events: ImportEvents, options: ImportOptions = {}): Promise<DeliveryReport> {
     this.#assertOpen()
-    return this.#held(() =>
+    return this.#keepingAlive(() =>
       importEvents(events, {
-        lane: (onSettled) => this.#newLane('import', onSettled),
-        tell: (event) => this.#tell(event),
+        newQueue: (onSettled) => this.#newQueue('import', onSettled),
+        notify: (notice) => this.#notify(notice),
         ...options,
       }),
     )
   }
 
   /**
-   * Sends everything that was queued before this call and waits until Mixpanel has answered for it. Gives what became
-   * of all records since the last report.
+   * Sends everything queued before this call, and resolves when Mixpanel has accepted or rejected
+   * it. Reports on all records since the last report.
    * @throws MixloadError why records could not be delivered.
    */
-  async flush(): Promise<Report> {
+  async flush(): Promise<DeliveryReport> {
     this.#assertOpen()
-    return this.#held(async () => {
+    return this.#keepingAlive(async () => {
       await this.#recovery
-      await this.#flushLanes()
-      return this.#report()
+      await this.#flushQueues()
+      return this.#tally.takeReport()
     })
   }
 
   /**
-   * Flushes for as long as `timeoutMs` allows, and ends the client. Further calls give the same report.
-   * @throws MixloadError UNDELIVERED saying how many records were left; why others could not be delivered.
+   * Flushes for at most `timeoutMs`, and ends the client. Calling it again returns the same report.
+   * @throws MixloadError UNDELIVERED with the number of records left; why others could not be
+   *   delivered.
    */
-  close(options: { readonly timeoutMs?: number } = {}): Promise<Report> {
+  close(options: { readonly timeoutMs?: number } = {}): Promise<DeliveryReport> {
     this.#closing ??= this.#close(options.timeoutMs ?? this.#options.closeTimeoutMs)
     return this.#closing
   }
@@ -194,46 +187,38 @@ export class IngestClient implements AsyncDisposable {
     await this.close()
   }
 
-  async #close(timeoutMs: number): Promise<Report> {
-    forget(this)
+  async #close(timeoutMs: number): Promise<DeliveryReport> {
+    release(this)
     this.#onClosed()
     const { promise: timeout, resolve: timeUp } = Promise.withResolvers<void>()
-    // This one holds the process, and nothing that is under way does so for longer.
+    // This timer keeps the process alive until everything is closed.
     const timer = setTimeout(timeUp, timeoutMs)
     try {
-      await Promise.race([this.#recovery.then(() => this.#flushLanes()), timeout])
-      const left = [...this.#lanes.values()].reduce((sum, lane) => sum + lane.undelivered, 0)
-      for (const lane of this.#lanes.values()) lane.stop()
-      await this.#settling
-      if (left > 0) throw this.#undelivered(left, timeoutMs)
-      return this.#report()
+      await Promise.race([this.#recovery.then(() => this.#flushQueues()), timeout])
+      const left = [...this.#queues.values()].reduce((sum, queue) => sum + queue.undelivered, 0)
+      for (const queue of this.#queues.values()) queue.stop()
+      await this.#markingDone
+      if (left > 0) throw this.#undeliveredError(left, timeoutMs)
+      return this.#tally.takeReport()
     } finally {
       clearTimeout(timer)
-      await (await this.#journal?.catch(() => undefined))?.close()
+      await (await this.#spool?.catch(() => undefined))?.close()
       await this.#sender[Symbol.asyncDispose]()
     }
   }
 
-  #undelivered(count: number, timeoutMs: number): MixloadError {
+  #undeliveredError(count: number, timeoutMs: number): MixloadError {
     const { spool } = this.#options
-    const what = spool === undefined ? 'They are lost' : `They are in ${spool} and are sent at the next start`
-    return new MixloadError(
-      'UNDELIVERED',
-      `Mixpanel had not answered for ${count} records after ${timeoutMs / 1000} s. ${what}.`,
-    )
+    const fate = spool === undefined ? 'They are lost' : `They are in ${spool} and are sent at the next start`
+    const message = `Mixpanel had not accepted ${count} records after ${timeoutMs / 1000} s. ${fate}.`
+    return new MixloadError('UNDELIVERED', message)
   }
 
-  #report(): Report {
-    const { report, failure } = this.#tally.take()
-    if (failure !== undefined) throw failure
-    return report
-  }
-
-  async #flushLanes(): Promise<void> {
-    // Calls that nobody waits for count, too.
-    await this.#keeping
-    await Promise.all([...this.#lanes.values()].map((lane) => lane.flush()))
-    await this.#settling
+  async #flushQueues(): Promise<void> {
+    // Calls that the program does not await count as well.
+    await this.#spooling
+    await Promise.all([...this.#queues.values()].map((queue) => queue.flush()))
+    await this.#markingDone
   }
 
   #defaults(): Defaults {
@@ -242,7 +227,7 @@ export class IngestClient implements AsyncDisposable {
   }
 
   async #addEvent(payload: EventPayload): Promise<void> {
-    const [endpoint, { event, properties }] = routeOf(payload, Date.now())
+    const [endpoint, { event, properties }] = routeEvent(payload, Date.now())
     await this.#addJson(endpoint, [eventJson(recordJson(properties), event)], properties.token !== undefined)
   }
 
@@ -250,71 +235,80 @@ export class IngestClient implements AsyncDisposable {
     await this.#addJson(endpoint, records.map(recordJson), false)
   }
 
-  async #addJson(endpoint: EndpointName, records: readonly string[], ownToken: boolean): Promise<void> {
+  async #addJson(endpoint: EndpointName, records: readonly string[], hasOwnToken: boolean): Promise<void> {
     this.#assertOpen()
-    if (this.#options.token === undefined && !ownToken && endpoint !== 'import') {
-      throw new MixloadError('CONFIG_INVALID', 'A client without a token can only import: give it the project token.')
+    if (this.#options.token === undefined && !hasOwnToken && endpoint !== 'import') {
+      const message = 'A client without a token can only import. Set the option token to the project token.'
+      throw new MixloadError('CONFIG_INVALID', message)
     }
     for (const json of records) {
       if (json.length > RECORD_BYTES_MAX)
-        throw invalid('The record', `has ${json.length} characters, and Mixpanel takes ${RECORD_BYTES_MAX}`)
+        throw invalidRecord('The record', `has ${json.length} characters, and Mixpanel accepts ${RECORD_BYTES_MAX}`)
     }
-    const queue = (places: readonly Place[]) =>
-      this.#lane(endpoint).add(records.map((json, at) => this.#outgoing(endpoint, json, ownToken, places[at])))
+    const enqueue = (positions: readonly SpoolPosition[]) =>
+      this.#queue(endpoint).add(
+        records.map((json, index) => this.#outgoing(endpoint, json, hasOwnToken, positions[index])),
+      )
     let waiting: Promise<void> | undefined
-    if (this.#journal === undefined) waiting = queue([])
+    if (this.#spool === undefined) waiting = enqueue([])
     else {
-      const kept = this.#keep(endpoint, records)
-      const queued = kept.then((places) => ({ waiting: queue(places) }))
-      this.#keeping = queued.catch(() => {})
+      const queued = this.#keep(endpoint, records).then((positions) => ({ waiting: enqueue(positions) }))
+      this.#spooling = queued.catch(() => {})
       ;({ waiting } = await queued)
     }
     if (waiting === undefined) return
-    if (this.#lane(endpoint).callsWaiting === CALLS_WAITING_WARNED) {
-      const message = `${CALLS_WAITING_WARNED} calls wait until Mixpanel has taken earlier records. Await each call: memory grows with those that wait.`
+    if (this.#queue(endpoint).callsWaiting === CALLS_WAITING_WARNED) {
+      const message =
+        `${CALLS_WAITING_WARNED} calls are waiting until Mixpanel has accepted earlier records. ` +
+        'Await each call: waiting calls use memory.'
       process.emitWarning(message, 'MixloadWarning')
     }
-    await this.#held(() => waiting)
+    await this.#keepingAlive(() => waiting)
   }
 
-  /** Puts records into the spool, behind what earlier sessions left. */
-  async #keep(endpoint: EndpointName, records: readonly string[]): Promise<readonly Place[]> {
+  /** Writes records to the spool, after the records of earlier sessions are queued. */
+  async #keep(endpoint: EndpointName, records: readonly string[]): Promise<readonly SpoolPosition[]> {
     await this.#recovery
-    return (await this.#journal)?.append(endpoint, records) ?? []
+    return (await this.#spool)?.append(endpoint, records) ?? []
   }
 
-  #outgoing(endpoint: EndpointName, json: string, ownToken: boolean, place: Place | undefined): Outgoing {
-    const index = this.#counts.get(endpoint) ?? 0
-    this.#counts.set(endpoint, index + 1)
+  #outgoing(
+    endpoint: EndpointName,
+    json: string,
+    hasOwnToken: boolean,
+    spoolPosition: SpoolPosition | undefined,
+  ): OutgoingRecord {
+    const index = this.#recordCounts.get(endpoint) ?? 0
+    this.#recordCounts.set(endpoint, index + 1)
     const tokenBytes = (this.#options.token ?? '').length + 16
-    return { json, bytes: Buffer.byteLength(json) + tokenBytes, ownToken, index, place }
+    return { json, bytes: Buffer.byteLength(json) + tokenBytes, hasOwnToken, index, spoolPosition }
   }
 
-  /** Sends what earlier sessions left in the spool. */
+  /** Queues the records that earlier sessions left in the spool. */
   async #recover(): Promise<void> {
-    const journal = await this.#journal
-    if (journal === undefined) return
-    for await (const { endpoint, json, place } of journal.recovered()) {
-      const ownToken = endpoint === 'track' && ownTokenOf(json)
-      await this.#lane(endpoint).add([this.#outgoing(endpoint, json, ownToken, place)])
+    const spool = await this.#spool
+    if (spool === undefined) return
+    for await (const { endpoint, json, position } of spool.recover()) {
+      const hasOwnToken = endpoint === 'track' && hasToken(json)
+      await this.#queue(endpoint).add([this.#outgoing(endpoint, json, hasOwnToken, position)])
     }
   }
 
-  #lane(endpoint: EndpointName): Lane {
-    let lane = this.#lanes.get(endpoint)
-    if (lane === undefined) {
-      lane = this.#newLane(endpoint, (batch) => this.#settled(endpoint, batch))
-      this.#lanes.set(endpoint, lane)
+  #queue(endpoint: EndpointName): BatchQueue {
+    let queue = this.#queues.get(endpoint)
+    if (queue === undefined) {
+      queue = this.#newQueue(endpoint, (batch) => this.#settle(endpoint, batch))
+      this.#queues.set(endpoint, queue)
     }
-    return lane
+    return queue
   }
 
-  #newLane(name: EndpointName, onSettled: (batch: SettledBatch) => void): Lane {
+  #newQueue(name: EndpointName, onSettled: (batch: SettledBatch) => void): BatchQueue {
     const endpoint = ENDPOINTS[name]
     const { requestsAtOnce, retry, ...options } = this.#options
-    const lane: Lane = new Lane({
+    const queue: BatchQueue = new BatchQueue({
       ...options,
-      atOnce: endpoint.ordered ? 1 : requestsAtOnce,
+      requestsAtOnce: endpoint.ordered ? 1 : requestsAtOnce,
       onSettled,
       deliver: (records, signal) =>
         deliver(
@@ -322,51 +316,39 @@ export class IngestClient implements AsyncDisposable {
           records,
           {
             sender: this.#sender,
-            // What must be waited for, `held` waits for; a process that has nothing else to do may end.
+            // Calls that must wait keep the process alive themselves; a retry alone does not.
             retry: { ...retry, keepsProcessAlive: false },
-            onRetry: (error, delayMs) => this.#tell({ kind: 'retry', endpoint: name, error, delayMs }),
-            onTooLarge: (bytes) => lane.shrink(bytes),
+            onRetry: (error, delayMs) => this.#notify({ kind: 'retry', endpoint: name, error, delayMs }),
+            onTooLarge: (bytes) => queue.shrink(bytes),
           },
           signal,
         ),
     })
-    return lane
+    return queue
   }
 
-  #settled(endpoint: EndpointName, { records, faults, failure }: SettledBatch): void {
-    if (failure !== undefined) {
-      const error = failureOf(failure)
-      this.#tally.fail(records.length, error)
-      const kept = this.#journal !== undefined
-      this.#tell({ kind: 'failed', endpoint, error, count: records.length, kept })
-      return
+  #settle(endpoint: EndpointName, batch: SettledBatch): void {
+    this.#tally.add(endpoint, batch, this.#spool !== undefined)
+    if (batch.failure !== undefined || this.#spool === undefined) return
+    const positions = batch.records.map(({ spoolPosition }) => spoolPosition as SpoolPosition)
+    const previous = this.#markingDone
+    const markDone = async () => {
+      await previous
+      await (await this.#spool)?.markDone(positions)
     }
-    const rejections = rejectionsOf(endpoint, records, faults)
-    this.#tally.accept(records.length - rejections.length)
-    for (const rejection of rejections) {
-      this.#tally.reject(rejection)
-      this.#tell({ kind: 'rejected', rejection })
-    }
-    if (this.#journal === undefined) return
-    const places = records.map(({ place }) => place as Place)
-    const before = this.#settling
-    const settle = async () => {
-      await before
-      await (await this.#journal)?.settle(places)
-    }
-    this.#settling = settle().catch((error: unknown) => {
-      this.#tell({ kind: 'failed', endpoint, error: failureOf(error), count: 0, kept: true })
+    this.#markingDone = markDone().catch((error: unknown) => {
+      this.#notify({ kind: 'failed', endpoint, error: sendingError(error), count: 0, kept: true })
     })
   }
 
-  #tell(event: IngestEvent): void {
-    if (this.#options.tell !== undefined) {
-      this.#options.tell(event)
-    } else if (event.kind === 'rejected') {
-      const { endpoint, index, reason } = event.rejection
-      process.emitWarning(`Mixpanel refused record ${index} of /${endpoint}: ${reason}`, 'MixloadWarning')
-    } else if (event.kind === 'failed') {
-      process.emitWarning(`${event.count} records of /${event.endpoint}: ${event.error.message}`, 'MixloadWarning')
+  #notify(notice: DeliveryNotice): void {
+    if (this.#options.onNotice !== undefined) {
+      this.#options.onNotice(notice)
+    } else if (notice.kind === 'rejected') {
+      const { endpoint, index, reason } = notice.rejection
+      process.emitWarning(`Mixpanel rejected record ${index} of /${endpoint}: ${reason}`, 'MixloadWarning')
+    } else if (notice.kind === 'failed') {
+      process.emitWarning(`${notice.count} records of /${notice.endpoint}: ${notice.error.message}`, 'MixloadWarning')
     }
   }
 
@@ -374,22 +356,22 @@ export class IngestClient implements AsyncDisposable {
     if (this.#closing !== undefined) throw new MixloadError('CLOSED', 'The client has been closed.')
   }
 
-  /** Keeps the process alive while the caller waits: by themselves, neither queue nor retries do. */
-  async #held<T>(work: () => Promise<T>): Promise<T> {
-    this.#holds++
-    this.#hold ??= setInterval(() => {}, 2 ** 30)
+  /** Keeps the process alive while a caller waits. Queues and retries alone do not. */
+  async #keepingAlive<T>(work: () => Promise<T>): Promise<T> {
+    this.#callsInProgress++
+    this.#keepAlive ??= setInterval(() => {}, 2 ** 30)
     try {
       return await work()
     } finally {
-      this.#holds--
-      if (this.#holds === 0) {
-        clearInterval(this.#hold)
-        this.#hold = undefined
+      this.#callsInProgress--
+      if (this.#callsInProgress === 0) {
+        clearInterval(this.#keepAlive)
+        this.#keepAlive = undefined
       }
     }
   }
 }
 
-function ownTokenOf(json: string): boolean {
+function hasToken(json: string): boolean {
   return (JSON.parse(json) as EventPayload).properties?.token !== undefined
 }

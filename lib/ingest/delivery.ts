@@ -1,10 +1,10 @@
-import type { MixloadError } from '../errors.ts'
-import { type RetryPolicy, retrying } from '../retry.ts'
-import { type RecordFault, readAnswer, type Verdict } from './answers.ts'
-import { type Endpoint, eventNameOf, type Outgoing } from './endpoints.ts'
+import type { MixloadError } from '../core/errors.ts'
+import { type RetryPolicy, retrying } from '../core/retry.ts'
+import { type Endpoint, eventNameOf, type OutgoingRecord } from './endpoints.ts'
+import { interpretResponse, type RecordError, type Verdict } from './response.ts'
 import type { Sender } from './sender.ts'
 
-/** Mixpanel's advice for sending: two seconds, doubled up to a minute. */
+/** Mixpanel's advice for sending: wait two seconds, and double the wait up to a minute. */
 export const INGEST_RETRIES: RetryPolicy = {
   retries: { NETWORK_FAILED: 10, SERVER_FAILED: 10, RATE_LIMITED: 60 },
   firstDelayMs: 2000,
@@ -12,75 +12,75 @@ export const INGEST_RETRIES: RetryPolicy = {
 }
 
 export interface DeliveryContext {
-  readonly sender: Pick<Sender, 'post' | 'packNoMore'>
+  readonly sender: Pick<Sender, 'post' | 'disableCompression'>
   readonly retry: RetryPolicy
   readonly onRetry: (error: MixloadError, delayMs: number) => void
-  /** Told the bytes of a request that was too large, so that the next ones are smaller from the start. */
+  /** Called with the bytes of a request that was too large, to make further ones smaller. */
   readonly onTooLarge: (bytes: number) => void
 }
 
-/** What became of a batch: every record without a fault was taken. */
+/** A batch that was delivered: Mixpanel accepted every record that has no error. */
 export interface Delivered {
-  readonly faults: readonly RecordFault[]
+  readonly errors: readonly RecordError[]
 }
 
 const IDENTITY_EVENTS = ['$identify', '$create_alias', '$merge']
 
 /**
- * Sends a batch, again where that may help, and in halves where it is too large. The records stay as they are over all
- * tries, so that an event that arrives twice has one `$insert_id`.
- * @throws MixloadError where it can't be delivered; the signal's reason.
+ * Sends a batch, again if that may help, and in halves if it is too large. Records stay the same
+ * over all attempts, so that an event that arrives twice has the same `$insert_id`.
+ * @throws MixloadError if it cannot be delivered; the signal's reason.
  */
 export async function deliver(
   endpoint: Endpoint,
-  records: readonly Outgoing[],
+  records: readonly OutgoingRecord[],
   context: DeliveryContext,
   signal: AbortSignal,
 ): Promise<Delivered> {
   const { sender, retry, onRetry } = context
   const attempt = async (): Promise<Verdict> =>
-    readAnswer(endpoint, await sender.post(endpoint, records, signal), records.length)
+    interpretResponse(endpoint, await sender.post(endpoint, records, signal), records.length)
   const verdict = await retrying(retry, signal, attempt, onRetry)
   switch (verdict.kind) {
-    case 'taken':
-      return { faults: verdict.faults }
+    case 'processed':
+      return { errors: verdict.errors }
     case 'too-large': {
-      if (records.length === 1) return { faults: [{ position: 0, reason: verdict.reason }] }
+      if (records.length === 1) return { errors: [{ position: 0, reason: verdict.reason }] }
       context.onTooLarge(records.reduce((sum, { bytes }) => sum + bytes, 0))
       const middle = Math.ceil(records.length / 2)
       const first = await deliver(endpoint, records.slice(0, middle), context, signal)
       const second = await deliver(endpoint, records.slice(middle), context, signal)
-      return { faults: [...first.faults, ...moved(second.faults, (position) => position + middle)] }
+      return { errors: [...first.errors, ...mapPositions(second.errors, (position) => position + middle)] }
     }
-    case 'gzip-refused':
-      sender.packNoMore()
+    case 'gzip-rejected':
+      sender.disableCompression()
       return deliver(endpoint, records, context, signal)
-    case 'verbs-refused':
-      return withoutVerbs(endpoint, records, verdict.reason, context, signal)
+    case 'identity-events-rejected':
+      return deliverWithoutIdentityEvents(endpoint, records, verdict.reason, context, signal)
   }
 }
 
-/** Sends a batch again without its identity events, for which none of it was taken. */
-async function withoutVerbs(
+/** Sends a batch again without its identity events, because of which all of it was rejected. */
+async function deliverWithoutIdentityEvents(
   endpoint: Endpoint,
-  records: readonly Outgoing[],
+  records: readonly OutgoingRecord[],
   reason: string,
   context: DeliveryContext,
   signal: AbortSignal,
 ): Promise<Delivered> {
-  const positions = records.map((_, position) => position)
-  const isVerb = (position: number) => IDENTITY_EVENTS.includes(eventNameOf(records[position] as Outgoing))
-  const others = positions.filter((position) => !isVerb(position))
-  const verbs = positions.filter(isVerb)
-  // Where there is none to leave out, sending the same again would go on for ever.
-  const refused = verbs.length === 0 ? positions : verbs
-  const faults = refused.map((position) => ({ position, reason }))
-  if (verbs.length === 0 || others.length === 0) return { faults }
-  const rest = others.map((position) => records[position] as Outgoing)
-  const delivered = await deliver(endpoint, rest, context, signal)
-  return { faults: [...faults, ...moved(delivered.faults, (position) => others[position] as number)] }
+  const positions = [...records.keys()]
+  const isIdentityEvent = (position: number) =>
+    IDENTITY_EVENTS.includes(eventNameOf(records[position] as OutgoingRecord))
+  const kept = positions.filter((position) => !isIdentityEvent(position))
+  // Without an identity event to leave out, sending the same batch again would never end.
+  const rejected = kept.length === records.length ? positions : positions.filter(isIdentityEvent)
+  const errors = rejected.map((position) => ({ position, reason }))
+  if (rejected.length === records.length) return { errors }
+  const remaining = kept.map((position) => records[position] as OutgoingRecord)
+  const delivered = await deliver(endpoint, remaining, context, signal)
+  return { errors: [...errors, ...mapPositions(delivered.errors, (position) => kept[position] as number)] }
 }
 
-function moved(faults: readonly RecordFault[], to: (position: number) => number): readonly RecordFault[] {
-  return faults.map((fault) => ({ ...fault, position: to(fault.position) }))
+function mapPositions(errors: readonly RecordError[], map: (position: number) => number): readonly RecordError[] {
+  return errors.map((error) => ({ ...error, position: map(error.position) }))
 }

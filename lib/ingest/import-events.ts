@@ -1,92 +1,87 @@
-import type { EndpointName, Outgoing } from './endpoints.ts'
-import { type ImportEvent, importRecord } from './import-record.ts'
-import type { Lane, SettledBatch } from './lane.ts'
-import { failureOf, rejectionsOf } from './outcomes.ts'
-import { type IngestEvent, type Rejection, type Report, Tally } from './report.ts'
+import type { BatchQueue, SettledBatch } from './batch-queue.ts'
+import type { EndpointName, OutgoingRecord } from './endpoints.ts'
+import { type ImportEvent, prepareImport } from './prepare-import.ts'
+import type { DeliveryNotice, DeliveryReport } from './report.ts'
+import { DeliveryTally } from './tally.ts'
 import { Watermark } from './watermark.ts'
 
 const ENDPOINT: EndpointName = 'import'
 
-export interface ImportContext {
-  readonly lane: (onSettled: (batch: SettledBatch) => void) => Lane
-  readonly tell: (event: IngestEvent) => void
+/** Options of `import`. */
+export interface ImportOptions {
   readonly signal?: AbortSignal
-  /** Told how many events, from the first, have all ended, well or not: an import may go on from there. */
+  /** Called with the number of events, from the first, that have all been accepted or rejected. */
   readonly onProgress?: (through: number) => void
 }
 
-/** Events one by one, or in lists, which are faster where there are millions. */
+export interface ImportContext extends ImportOptions {
+  readonly newQueue: (onSettled: (batch: SettledBatch) => void) => BatchQueue
+  readonly notify: (notice: DeliveryNotice) => void
+}
+
+/** Events one by one or in lists. Lists are faster if there are millions of events. */
 export type ImportEvents =
   | Iterable<ImportEvent | readonly ImportEvent[]>
   | AsyncIterable<ImportEvent | readonly ImportEvent[]>
 
-/** Sends events through a lane of their own. @throws MixloadError where they can't be delivered; the signal's reason. */
+/**
+ * Sends events through a queue of their own.
+ * @throws MixloadError if they cannot be delivered; the signal's reason.
+ */
 export async function importEvents(
   events: ImportEvents,
-  { lane: newLane, tell, signal, onProgress }: ImportContext,
-): Promise<Report> {
-  const tally = new Tally()
-  const ended = new Watermark()
-  let failure: unknown
-  const reject = (rejection: Rejection) => {
-    tally.reject(rejection)
-    tell({ kind: 'rejected', rejection })
-  }
-  const lane = newLane((batch) => {
-    if (batch.failure !== undefined) {
-      failure ??= batch.failure
-      // Who gives the events may have to be woken, to end what it waits for.
-      const error = failureOf(batch.failure)
-      tell({ kind: 'failed', endpoint: ENDPOINT, error, count: batch.records.length, kept: false })
-      return
-    }
-    const rejections = rejectionsOf(ENDPOINT, batch.records, batch.faults)
-    tally.accept(batch.records.length - rejections.length)
-    rejections.forEach(reject)
-    for (const [from, until] of runsOf(batch.records)) ended.done(from, until)
-    onProgress?.(ended.through)
+  { newQueue, notify, signal, onProgress }: ImportContext,
+): Promise<DeliveryReport> {
+  const tally = new DeliveryTally(notify)
+  const done = new Watermark()
+  const queue = newQueue((batch) => {
+    tally.add(ENDPOINT, batch, false)
+    if (batch.failure !== undefined) return
+    for (const [from, until] of consecutiveRanges(batch.records)) done.markDone(from, until)
+    onProgress?.(done.through)
   })
-  const assertGoing = () => {
+  const throwIfStopped = () => {
     signal?.throwIfAborted()
-    if (failure !== undefined) throw failureOf(failure)
+    if (tally.failure !== undefined) throw tally.failure
   }
-  const stop = () => lane.stop()
+  const stop = () => queue.stop()
   signal?.addEventListener('abort', stop)
-  let index = 0
-  /** Gives what to wait for, where the queue is full. */
+  let count = 0
+  /** Returns a promise to wait for if the queue is full. */
   const add = (event: ImportEvent): Promise<void> | undefined => {
-    const record = importRecord(event)
-    const number = index++
-    if ('reason' in record) {
-      const text = typeof event === 'string' ? event : String(JSON.stringify(event))
-      reject({ endpoint: ENDPOINT, index: number, reason: record.reason, record: text })
-      ended.done(number, number + 1)
+    const prepared = prepareImport(event)
+    const index = count++
+    if ('reason' in prepared) {
+      const record = typeof event === 'string' ? event : String(JSON.stringify(event))
+      tally.reject({ endpoint: ENDPOINT, index, reason: prepared.reason, record })
+      done.markDone(index, index + 1)
       return undefined
     }
-    const { json } = record
-    return lane.add([{ json, bytes: Buffer.byteLength(json) + 1, ownToken: true, index: number }])
+    const { json } = prepared
+    return queue.add([{ json, bytes: Buffer.byteLength(json) + 1, hasOwnToken: true, index }])
   }
   try {
-    for await (const some of events) {
-      for (const event of isList(some) ? some : [some]) {
+    for await (const batch of events) {
+      for (const event of isList(batch) ? batch : [batch]) {
         const waiting = add(event)
         if (waiting === undefined) continue
         await waiting
-        assertGoing()
+        throwIfStopped()
       }
-      assertGoing()
+      throwIfStopped()
     }
-    await lane.flush()
-    assertGoing()
-    onProgress?.(ended.through)
-    return tally.take().report
+    await queue.flush()
+    throwIfStopped()
+    onProgress?.(done.through)
+    return tally.takeReport()
   } catch (error) {
-    // That the events ended in an error may only be what their giver made of the failure.
-    assertGoing()
+    // A failed delivery may have made the source of the events throw. Its cause is the better
+    // error.
+    throwIfStopped()
     throw error
   } finally {
     signal?.removeEventListener('abort', stop)
-    lane.stop()
+    queue.stop()
   }
 }
 
@@ -94,8 +89,8 @@ function isList(events: ImportEvent | readonly ImportEvent[]): events is readonl
   return Array.isArray(events)
 }
 
-/** The numbers of records as ranges `[from, until)`. */
-function* runsOf(records: readonly Outgoing[]): Generator<readonly [number, number]> {
+/** Yields the numbers of records as ranges `[from, until)`. */
+function* consecutiveRanges(records: readonly OutgoingRecord[]): Generator<readonly [number, number]> {
   let from = records[0]?.index ?? 0
   let until = from
   for (const { index } of records) {

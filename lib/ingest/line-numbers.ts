@@ -1,26 +1,26 @@
-/** On which line of its file each record stands, where some lines hold none and some records take several. */
+/** Maps records to lines of a file. Lines can be empty, and records can span several lines. */
 export class LineNumbers {
-  /** From this record on, lines are so many ahead of records; only where that changes. */
-  readonly #changes: { readonly from: number; readonly ahead: number }[] = []
+  /** From record `from` on, a record's line is its number plus `offset`. */
+  readonly #changes: { readonly from: number; readonly offset: number }[] = []
   #count = 0
   #dropped = 0
 
-  /** Notes the line, from 1, on which the next record stands. */
+  /** Notes the line, from 1, of the next record. */
   note(line: number): void {
-    const ahead = line - this.#count
-    if (this.#changes.at(-1)?.ahead !== ahead) this.#changes.push({ from: this.#count, ahead })
+    const offset = line - this.#count
+    if (this.#changes.at(-1)?.offset !== offset) this.#changes.push({ from: this.#count, offset })
     this.#count++
   }
 
-  /** The line, from 1, of a record that was noted; its number is from 0. */
+  /** Returns the line, from 1, of a noted record; its number is from 0. */
   lineOf(record: number): number {
     const change = this.#changes.findLast(({ from }) => from <= record)
-    return record + (change?.ahead ?? 1)
+    return record + (change?.offset ?? 1)
   }
 
-  /** Nobody will ask for records before this one. */
+  /** Frees memory: `lineOf` is not called for records before this one. */
   forget(before: number): void {
-    // Seldom, and of many at once: it moves what is left.
+    // Dropping changes moves the rest, so many are dropped at once.
     if (before - this.#dropped < 10_000) return
     this.#dropped = before
     const keep = this.#changes.findLastIndex(({ from }) => from <= before)

@@ -1,6 +1,15 @@
-import { z } from 'zod'
-import { sentTime, type Time } from './event-time.ts'
-import { checkedOperation, operationValue } from './operations.ts'
+import {
+  anything,
+  type Check,
+  invalidRecord,
+  isBoolean,
+  isNonEmptyText,
+  isNumber,
+  isText,
+  optionProblems,
+} from './checks.ts'
+import { type TimeInput, toMixpanelTime } from './mixpanel-time.ts'
+import { checkOperation, operationValue } from './operations.ts'
 import {
   checkMemberCount,
   checkProperties,
@@ -9,86 +18,103 @@ import {
   LOOSE_LIMITS,
   type Properties,
 } from './property-values.ts'
-import { checkedOptions, invalid } from './refusal.ts'
 
-/** An address, as text or as four numbers. */
-export type Ip = string | readonly [number, number, number, number]
+/** An IP address, as text or as four numbers. */
+export type IpAddress = string | readonly [number, number, number, number]
 
+/** Options of `track`. */
 export interface TrackOptions {
-  /** When it happened; now where left out. */
-  readonly time?: Time | undefined
-  /** Where the person is; without it Mixpanel looks up no place, not even that of the sender. */
-  readonly ip?: Ip | undefined
+  /** When the event happened. Default: now. */
+  readonly time?: TimeInput | undefined
+  /**
+   * The address of the person, from which Mixpanel derives city and country. Without it Mixpanel
+   * derives neither, and never uses the address of the sender.
+   */
+  readonly ip?: IpAddress | undefined
   readonly distinctId?: string | undefined
-  /** The id by which Mixpanel tells a repeated event; a new one where left out. */
+  /** The id by which Mixpanel recognizes a duplicate event. Default: a new one. */
   readonly insertId?: string | undefined
 }
 
+/** Options of `engage` and `engageGroup`. */
 export interface EngageOptions {
-  readonly time?: Time | undefined
-  /** As of an event. */
-  readonly ip?: Ip | undefined
-  /** True leaves `$last_seen` as it is. */
+  readonly time?: TimeInput | undefined
+  /** The address of the person, as for `track`. */
+  readonly ip?: IpAddress | undefined
+  /** Leaves `$last_seen` unchanged. */
   readonly ignoreTime?: boolean | undefined
-  /** True, with `$delete`, deletes the profile of this very id, even where the id is an alias of another. */
+  /** With `$delete`: deletes the profile of exactly this id, even if the id is an alias. */
   readonly ignoreAlias?: boolean | undefined
-  /** Both or none: a place, in degrees, in the stead of the address. */
+  /** The place of the person in degrees, instead of an address. Needs `longitude`, too. */
   readonly latitude?: number | undefined
   readonly longitude?: number | undefined
 }
 
-/** A change of a profile. */
+/** A change of one user profile. */
 export interface ProfileUpdate {
   readonly distinctId: string
+  /** One of {@link Operation}. */
   readonly operation: string
   readonly value?: unknown
 }
 
-/** An event as Mixpanel takes it. */
+/** An event as Mixpanel expects it. */
 export interface EventPayload {
   readonly event: string
   readonly properties: Properties
 }
 
-const IP_ERROR = { error: 'must be an address such as "203.0.113.9", or its four numbers' }
-const byte = z.int().min(0).max(255)
-// Mixpanel itself understands 0 as no address.
-const ip = z.union(
-  [z.ipv4(), z.ipv6(), z.literal('0'), z.tuple([byte, byte, byte, byte]).transform((parts) => parts.join('.'))],
-  IP_ERROR,
-)
-const yesNo = z.boolean({ error: 'must be true or false' })
-const degrees = (max: number) => z.number({ error: 'must be a number' }).min(-max).max(max)
-const text = z.string({ error: 'must be a text' })
+const isIpAddress: Check = (value) => {
+  const text = Array.isArray(value) ? value.join('.') : value
+  const isIpv4 = (text: string) => text.split('.').length === 4 && text.split('.').every(isByte)
+  const isIpv6 = (text: string) => text.includes(':') && URL.canParse(`http://[${text}]/`)
+  // Mixpanel itself reads 0 as "no address".
+  const isValid = typeof text === 'string' && (text === '0' || isIpv4(text) || isIpv6(text))
+  return isValid ? undefined : 'must be an address such as "203.0.113.9", or its four numbers'
+}
 
-const TRACK_OPTIONS = z.strictObject({
-  time: z.unknown().optional(),
-  ip: ip.optional(),
-  distinctId: text.optional(),
-  insertId: text.min(1, { error: 'must not be empty' }).optional(),
-})
+function isByte(text: string): boolean {
+  return /^(?:0|[1-9]\d{0,2})$/.test(text) && Number(text) <= 255
+}
 
-const ENGAGE_OPTIONS = z.strictObject({
-  time: z.unknown().optional(),
-  ip: ip.optional(),
-  ignoreTime: yesNo.optional(),
-  ignoreAlias: yesNo.optional(),
-  latitude: degrees(90).optional(),
-  longitude: degrees(180).optional(),
-})
+const TRACK_OPTIONS: Readonly<Record<keyof TrackOptions, Check>> = {
+  time: anything,
+  ip: isIpAddress,
+  distinctId: isText,
+  insertId: isNonEmptyText,
+}
 
-/** What a record gets where the caller gives none. */
+const ENGAGE_OPTIONS: Readonly<Record<keyof EngageOptions, Check>> = {
+  time: anything,
+  ip: isIpAddress,
+  ignoreTime: isBoolean,
+  ignoreAlias: isBoolean,
+  latitude: isNumber(-90, 90),
+  longitude: isNumber(-180, 180),
+}
+
+function checkOptions<Options>(
+  options: unknown,
+  checks: Readonly<Record<keyof Options & string, Check>>,
+  method: string,
+): Options {
+  const problems = optionProblems(options ?? {}, checks)
+  if (problems.length > 0) throw invalidRecord(`Options of ${method}:`, problems.join('; '))
+  return (options ?? {}) as Options
+}
+
+/** What a record gets if the caller does not provide it. */
 export interface Defaults {
   /** Milliseconds since 1970. */
   readonly now: number
   readonly insertId: () => string
-  /** What every event has that is tracked; properties of the call count more. */
+  /** Properties of every tracked event. Properties of the call win. */
   readonly superProperties?: Properties | undefined
 }
 
 /**
- * The event that a call to track sends. Options count more than properties of the same meaning (`time`, `distinct_id`,
- * `ip`, `$insert_id`), which are allowed too.
+ * Returns the event that a call of `track` sends. `time`, `distinct_id`, `ip` and `$insert_id` may
+ * also be properties; options win.
  * @throws MixloadError RECORD_INVALID naming what is wrong.
  */
 export function trackPayload(
@@ -99,101 +125,98 @@ export function trackPayload(
 ): EventPayload {
   checkEventName(event)
   const own = checkProperties(properties ?? {}, 'properties', EVENT_LIMITS)
-  const given = superProperties === undefined ? own : withSuperProperties(superProperties, own)
-  const chosen = checkedOptions(TRACK_OPTIONS, options, 'track')
-  const time = chosen.time ?? given.time
-  const id = chosen.distinctId ?? given.distinct_id
-  const address = chosen.ip ?? given.ip
+  const all = superProperties === undefined ? own : withSuperProperties(superProperties, own)
+  const chosen = checkOptions<TrackOptions>(options, TRACK_OPTIONS, 'track')
+  const time = chosen.time ?? all.time
+  const id = chosen.distinctId ?? all.distinct_id
+  const ip = chosen.ip === undefined ? all.ip : ipText(chosen.ip)
   return {
     event,
     properties: {
-      ...given,
-      time: time === undefined || time === null ? now : sentTime(time, 'time'),
+      ...all,
+      time: time === undefined || time === null ? now : toMixpanelTime(time, 'time'),
       ...(id === undefined ? {} : { distinct_id: id }),
-      ...(address === undefined ? {} : { ip: address }),
-      $insert_id: chosen.insertId ?? given.$insert_id ?? insertId(),
+      ...(ip === undefined ? {} : { ip }),
+      $insert_id: chosen.insertId ?? all.$insert_id ?? insertId(),
     },
   }
 }
 
 function withSuperProperties(superProperties: Properties, own: Properties): Properties {
   const all = { ...superProperties, ...own }
-  checkMemberCount(all, 'properties, with the super properties,', EVENT_LIMITS)
+  checkMemberCount(all, 'properties, together with the super properties,', EVENT_LIMITS)
   return all
 }
 
 /**
- * An event of an import is sent as it is given, but for a `time` that is no number and a missing `$insert_id`. What is
- * `isFromJson` needs no check whether JSON can hold it.
+ * Returns an event of an import. It is sent as given, except that `time` becomes a number and a
+ * missing `$insert_id` is added. With `isFromJson` the values are not checked again.
  */
 export function importPayload(event: unknown, insertId: () => string, isFromJson = false): EventPayload {
-  if (typeof event !== 'object' || event === null) throw invalid('An event', 'must be an object')
+  if (typeof event !== 'object' || event === null) throw invalidRecord('An event', 'must be an object')
   const { event: name, properties } = event as Partial<EventPayload>
   checkEventName(name)
-  if (!isPlainObject(properties)) throw invalid('properties', 'must be an object of properties')
-  // What is too large or too deep is Mixpanel's to refuse, which it does by record.
-  const given = isFromJson ? properties : checkProperties(properties, 'properties', LOOSE_LIMITS)
+  if (!isPlainObject(properties)) throw invalidRecord('properties', 'must be an object of properties')
+  // Mixpanel itself rejects records that are too large or too deeply nested, one by one.
+  const checked = isFromJson ? properties : checkProperties(properties, 'properties', LOOSE_LIMITS)
   return {
     event: name,
     properties: {
-      ...given,
-      time: sentTime(given.time, 'time'),
-      $insert_id: isGiven(given.$insert_id) ? given.$insert_id : insertId(),
+      ...checked,
+      time: toMixpanelTime(checked.time, 'time'),
+      $insert_id: isInsertId(checked.$insert_id) ? checked.$insert_id : insertId(),
     },
   }
 }
 
-/** Whether an `$insert_id` is there. */
-export function isGiven(id: unknown): boolean {
+/** Whether an event has an `$insert_id`. Mixpanel decides whether it is valid. */
+export function isInsertId(id: unknown): boolean {
   return id !== undefined && id !== null && id !== ''
 }
 
-/**
- * `$create_alias`: `alias` becomes another name of the person that `distinctId` names.
- * @throws MixloadError RECORD_INVALID for an id that is no text, or is the same.
- */
+/** Returns `$create_alias`: `alias` becomes another id of the person with `distinctId`. */
 export function aliasPayload(alias: unknown, distinctId: unknown, defaults: Defaults): EventPayload {
   checkId(alias, 'alias')
   checkId(distinctId, 'distinctId')
-  if (alias === distinctId) throw invalid('alias', 'is the distinct id itself')
-  return verb('$create_alias', { distinct_id: distinctId, alias }, defaults)
+  if (alias === distinctId) throw invalidRecord('alias', 'is the distinct id itself')
+  return identityEvent('$create_alias', { distinct_id: distinctId, alias }, defaults)
 }
 
-/** `$identify`: the anonymous id, which must be a UUID of version 4, belongs to the person with this id. */
+/** Returns `$identify`: the anonymous id, a UUID version 4, belongs to `distinctId`. */
 export function identifyPayload(distinctId: unknown, anonymousId: unknown, defaults: Defaults): EventPayload {
   checkId(distinctId, 'distinctId')
   checkId(anonymousId, 'anonymousId')
-  // Mixpanel takes any other at the door, and then makes no link.
+  // Mixpanel accepts an event with any other id, but then links nothing.
   if (!/^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/i.test(anonymousId)) {
-    throw invalid('anonymousId', 'must be a UUID of version 4')
+    throw invalidRecord('anonymousId', 'must be a UUID version 4')
   }
   const properties = { distinct_id: distinctId, $identified_id: distinctId, $anon_id: anonymousId }
-  return verb('$identify', properties, defaults)
+  return identityEvent('$identify', properties, defaults)
 }
 
-/** `$merge`: both ids are one person, for good. */
-export function mergePayload(one: unknown, other: unknown, defaults: Defaults): EventPayload {
-  checkId(one, 'the first id')
-  checkId(other, 'the second id')
-  if (one === other) throw invalid('the second id', 'is the first id again')
-  return verb('$merge', { distinct_id: one, $distinct_ids: [one, other] }, defaults)
+/** Returns the event `$merge`: both ids are one person from now on. This cannot be undone. */
+export function mergePayload(firstId: unknown, secondId: unknown, defaults: Defaults): EventPayload {
+  checkId(firstId, 'the first id')
+  checkId(secondId, 'the second id')
+  if (firstId === secondId) throw invalidRecord('the second id', 'is the same as the first id')
+  return identityEvent('$merge', { distinct_id: firstId, $distinct_ids: [firstId, secondId] }, defaults)
 }
 
-function verb(event: string, properties: Properties, { now, insertId }: Defaults): EventPayload {
+function identityEvent(event: string, properties: Properties, { now, insertId }: Defaults): EventPayload {
   return { event, properties: { ...properties, time: now, $insert_id: insertId() } }
 }
 
-/** A change of a user's profile. The token is added when it is sent. */
+/** Returns a change of a user profile. The token is added when it is sent. */
 export function profilePayload(update: unknown, options: unknown): object {
-  if (typeof update !== 'object' || update === null) throw invalid('An update', 'must be an object')
-  const { distinctId, operation, value, ...others } = update as Partial<ProfileUpdate>
-  const unknown = Object.keys(others)
-  if (unknown.length > 0) throw invalid(unknown.join(', '), 'is not known. Known: distinctId, operation, value')
+  if (typeof update !== 'object' || update === null) throw invalidRecord('An update', 'must be an object')
+  const { distinctId, operation, value, ...unknown } = update as Partial<ProfileUpdate>
+  const names = Object.keys(unknown)
+  if (names.length > 0) throw invalidRecord(names.join(', '), 'is not known. Known: distinctId, operation, value')
   checkId(distinctId, 'distinctId')
-  return { $distinct_id: distinctId, ...envelope(operation, value, options, false) }
+  return { $distinct_id: distinctId, ...changePayload(operation, value, options, false) }
 }
 
-/** A change of a group's profile. */
+/** Returns a change of a group profile. */
 export function groupPayload(
   groupKey: unknown,
   groupId: unknown,
@@ -203,18 +226,22 @@ export function groupPayload(
 ): object {
   checkId(groupKey, 'groupKey')
   checkId(groupId, 'groupId')
-  return { $group_key: groupKey, $group_id: groupId, ...envelope(operation, value, options, true) }
+  return { $group_key: groupKey, $group_id: groupId, ...changePayload(operation, value, options, true) }
 }
 
-function envelope(operation: unknown, value: unknown, options: unknown, isGroup: boolean): object {
-  const name = checkedOperation(operation, isGroup)
-  const { time, ip, ignoreTime, ignoreAlias, latitude, longitude } = checkedOptions(ENGAGE_OPTIONS, options, 'engage')
+function changePayload(operation: unknown, value: unknown, options: unknown, isGroup: boolean): object {
+  const name = checkOperation(operation, isGroup)
+  const { time, ip, ignoreTime, ignoreAlias, latitude, longitude } = checkOptions<EngageOptions>(
+    options,
+    ENGAGE_OPTIONS,
+    'engage',
+  )
   if ((latitude === undefined) !== (longitude === undefined)) {
-    throw invalid('latitude and longitude', 'are given both or not at all')
+    throw invalidRecord('latitude and longitude', 'must be given together')
   }
   return {
-    ...(ip === undefined ? {} : { $ip: ip }),
-    ...(time === undefined ? {} : { $time: sentTime(time, 'time') }),
+    ...(ip === undefined ? {} : { $ip: ipText(ip) }),
+    ...(time === undefined ? {} : { $time: toMixpanelTime(time, 'time') }),
     ...(ignoreTime === true ? { $ignore_time: true } : {}),
     ...(ignoreAlias === true ? { $ignore_alias: true } : {}),
     ...(latitude === undefined ? {} : { $latitude: latitude, $longitude: longitude }),
@@ -222,10 +249,14 @@ function envelope(operation: unknown, value: unknown, options: unknown, isGroup:
   }
 }
 
+function ipText(ip: IpAddress): string {
+  return typeof ip === 'string' ? ip : ip.join('.')
+}
+
 function checkEventName(event: unknown): asserts event is string {
-  if (typeof event !== 'string' || event.trim() === '') throw invalid('event', 'must be a name that is not blank')
+  if (typeof event !== 'string' || event.trim() === '') throw invalidRecord('event', 'must be a name that is not blank')
 }
 
 function checkId(id: unknown, what: string): asserts id is string {
-  if (typeof id !== 'string' || id === '') throw invalid(what, 'must be a text that is not empty')
+  if (typeof id !== 'string' || id === '') throw invalidRecord(what, 'must be a text that is not empty')
 }

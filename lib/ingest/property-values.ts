@@ -1,15 +1,17 @@
-import { invalid } from './refusal.ts'
+import { rawInteger } from '../core/lossless-json.ts'
+import { invalidRecord } from './checks.ts'
 
-/** Properties by name. A bigint is sent with all its digits, a Date as ISO text; undefined is left out. */
+/** Properties by name. A bigint keeps its digits, a Date becomes text, undefined is left out. */
 export type Properties = Readonly<Record<string, unknown>>
 
-/** What Mixpanel takes in the properties of an event; values nested deeper, and longer lists, it drops without a word. */
+/** What Mixpanel keeps of an event. It drops deeper and longer values without an error. */
 const DEPTH_MAX = 3
 const MEMBERS_MAX = 255
 
-/** For what may hold more, or whose records Mixpanel refuses one by one: it only ends values that contain themselves. */
+/** For records that Mixpanel checks itself. It only stops circular values. */
 const LOOSE_DEPTH_MAX = 50
 
+/** Limits on nesting, and on the members of each list or object. */
 export interface ValueLimits {
   readonly depthMax: number
   readonly membersMax: number
@@ -19,20 +21,20 @@ export const EVENT_LIMITS: ValueLimits = { depthMax: DEPTH_MAX, membersMax: MEMB
 export const LOOSE_LIMITS: ValueLimits = { depthMax: LOOSE_DEPTH_MAX, membersMax: Number.POSITIVE_INFINITY }
 
 /**
- * Checks that JSON can hold the properties and that Mixpanel takes them.
+ * Checks that JSON can represent the properties and that Mixpanel accepts them.
  * @throws MixloadError RECORD_INVALID naming the property.
  */
 export function checkProperties(given: unknown, what: string, limits: ValueLimits): Properties {
-  if (!isPlainObject(given)) throw invalid(what, 'must be an object of properties')
+  if (!isPlainObject(given)) throw invalidRecord(what, 'must be an object of properties')
   checkMemberCount(given, what, limits)
   for (const name of Object.keys(given)) checkValue(given[name], `${what}.${name}`, 1, limits)
   return given
 }
 
-/** @throws MixloadError RECORD_INVALID where there are more properties than Mixpanel takes. */
+/** @throws MixloadError RECORD_INVALID if there are more properties than Mixpanel accepts. */
 export function checkMemberCount(given: Properties, what: string, { membersMax }: ValueLimits): void {
   const count = Object.keys(given).length
-  if (count > membersMax) throw invalid(what, `has ${count} properties, and Mixpanel takes ${membersMax}`)
+  if (count > membersMax) throw invalidRecord(what, `has ${count} properties, and Mixpanel accepts ${membersMax}`)
 }
 
 /** Checks one value, `depth` levels below the properties. */
@@ -44,52 +46,53 @@ export function checkValue(value: unknown, what: string, depth: number, limits: 
     case 'undefined':
       return
     case 'number':
-      if (!Number.isFinite(value)) throw invalid(what, `is ${value}, which JSON can't hold`)
+      if (!Number.isFinite(value)) throw invalidRecord(what, `is ${value}, which JSON cannot represent`)
       return
     case 'object':
       checkNested(value, what, depth, limits)
       return
     default:
-      throw invalid(what, `is a ${typeof value}, which JSON can't hold`)
+      throw invalidRecord(what, `is a ${typeof value}, which JSON cannot represent`)
   }
 }
 
 function checkNested(value: object | null, what: string, depth: number, limits: ValueLimits): void {
   if (value === null) return
   if (value instanceof Date) {
-    if (Number.isNaN(value.getTime())) throw invalid(what, 'is an invalid Date')
+    if (Number.isNaN(value.getTime())) throw invalidRecord(what, 'is an invalid Date')
     return
   }
   if ('toJSON' in value && typeof value.toJSON === 'function') return
   if (!Array.isArray(value) && !isPlainObject(value)) {
-    throw invalid(what, `is a ${value.constructor?.name ?? 'value'}: give a list or a plain object`)
+    throw invalidRecord(what, `is a ${value.constructor?.name ?? 'value'}: use a list or a plain object`)
   }
-  if (depth > limits.depthMax) throw invalid(what, `is nested deeper than ${limits.depthMax}, and Mixpanel drops that`)
+  if (depth > limits.depthMax) {
+    throw invalidRecord(what, `is nested deeper than ${limits.depthMax} levels, which Mixpanel drops`)
+  }
   const keys = Object.keys(value)
   if (keys.length > limits.membersMax) {
-    throw invalid(what, `has ${keys.length} members, and Mixpanel takes ${limits.membersMax}`)
+    throw invalidRecord(what, `has ${keys.length} members, and Mixpanel accepts ${limits.membersMax}`)
   }
   for (const key of keys) checkValue((value as Properties)[key], `${what}.${key}`, depth + 1, limits)
 }
 
-/** Whether this is an object as JSON has them: no list, no Date, no instance of a class. */
+/** Whether a value is an object such as JSON has: not a list, a Date or an instance of a class. */
 export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
   const prototype: unknown = Object.getPrototypeOf(value)
-  // Objects of another realm, such as those of a test runner's, have an Object.prototype of their own.
+  // Objects of another realm, such as a test runner's, have an Object.prototype of their own.
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-/** JSON as newer engines have it; TypeScript's own types do not know this part yet. */
-const rawJson = (JSON as unknown as { rawJSON(text: string): object }).rawJSON
-
-/** The JSON of a record that was checked. Texts that UTF-8 can't carry stay as escapes. */
+/** Returns the JSON of a checked record. Text that UTF-8 cannot represent stays escaped. */
 export function recordJson(record: object): string {
   try {
     return JSON.stringify(record)
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
-    // A bigint, which JSON.stringify refuses although JSON itself has no limit.
-    return JSON.stringify(record, (_, value: unknown) => (typeof value === 'bigint' ? rawJson(String(value)) : value))
+    // JSON.stringify refuses a bigint, although JSON itself does not limit numbers.
+    return JSON.stringify(record, (_, value: unknown) =>
+      typeof value === 'bigint' ? rawInteger(String(value)) : value,
+    )
   }
 }

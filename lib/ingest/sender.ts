@@ -1,41 +1,41 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { EnvHttpProxyAgent, request } from 'undici'
-import { MixloadError, messageOf } from '../errors.ts'
-import { withoutSecrets } from '../secrets.ts'
-import { VERSION } from '../version.ts'
-import type { IngestAnswer } from './answers.ts'
-import { bodyOf, type Endpoint, type Outgoing } from './endpoints.ts'
+import { MixloadError, messageOf } from '../core/errors.ts'
+import { withoutSecrets } from '../core/secrets.ts'
+import { VERSION } from '../core/version.ts'
+import { type Endpoint, type OutgoingRecord, requestBody } from './endpoints.ts'
+import type { IngestResponse } from './response.ts'
 
-/** Who imports. Without either, the token serves, which is enough for Mixpanel. */
+/** Credentials for imports. Without them, the client uses the project token. */
 export type ImportCredentials =
   | { readonly kind: 'service-account'; readonly user: string; readonly secret: string; readonly projectId: string }
   | { readonly kind: 'project-secret'; readonly secret: string }
 
 export interface SenderOptions {
-  /** Without a slash at its end. */
+  /** Without a trailing slash. */
   readonly host: string
   readonly token: string | undefined
   readonly credentials?: ImportCredentials | undefined
-  /** Whether Mixpanel is to look up where requests come from. */
+  /** Whether Mixpanel derives city and country from the address of the request. */
   readonly geolocate?: boolean
-  /** Longest wait for an answer, milliseconds. */
+  /** How long to wait for a response, in milliseconds. */
   readonly timeoutMs: number
 }
 
-/** A batch with 2,000 refused records is answered with some hundred kilobytes. */
-const ANSWER_BYTES_MAX = 16 * 1024 * 1024
+/** The response to a batch with 2,000 rejected records has a few hundred kilobytes. */
+const RESPONSE_BYTES_MAX = 16 * 1024 * 1024
 
-const zip = promisify(gzip)
+const compress = promisify(gzip)
 
-/** Fast, and on events nearly as small as the default; blocks are few, because each costs a turn of the event loop. */
-const PACKING = { level: 2, chunkSize: 256 * 1024 }
+/** Fast, and nearly as small as the default. Large blocks need few turns of the event loop. */
+const COMPRESSION = { level: 2, chunkSize: 256 * 1024 }
 
-/** Posts records to Mixpanel, once; see delivery.ts for what becomes of the answer. */
+/** Posts records to Mixpanel, once. delivery.ts interprets the response and repeats requests. */
 export class Sender implements AsyncDisposable {
   readonly #options: SenderOptions
   readonly #agent: EnvHttpProxyAgent
-  #packs = true
+  #isCompressing = true
 
   constructor(options: SenderOptions) {
     this.#options = options
@@ -46,13 +46,13 @@ export class Sender implements AsyncDisposable {
     })
   }
 
-  /** From now on requests go without gzip. */
-  packNoMore(): void {
-    this.#packs = false
+  /** Sends all further requests uncompressed. */
+  disableCompression(): void {
+    this.#isCompressing = false
   }
 
-  /** @throws MixloadError NETWORK_FAILED where no whole answer came; the signal's reason. */
-  async post(endpoint: Endpoint, records: readonly Outgoing[], signal: AbortSignal): Promise<IngestAnswer> {
+  /** @throws MixloadError NETWORK_FAILED if no complete response arrived; the signal's reason. */
+  async post(endpoint: Endpoint, records: readonly OutgoingRecord[], signal: AbortSignal): Promise<IngestResponse> {
     const { host, token, credentials, geolocate } = this.#options
     const url = new URL(host + endpoint.path)
     for (const [name, value] of Object.entries(endpoint.query)) url.searchParams.set(name, value)
@@ -63,29 +63,29 @@ export class Sender implements AsyncDisposable {
       'user-agent': `mixload/${VERSION}`,
     }
     if (endpoint.body === 'lines') {
-      headers.authorization = basic(credentials, token)
+      headers.authorization = basicAuthorization(credentials, token)
       if (credentials?.kind === 'service-account') url.searchParams.set('project_id', credentials.projectId)
     }
-    let body = Buffer.from(bodyOf(endpoint, records, token ?? ''))
-    const isPacked = endpoint.gzip && this.#packs
-    if (isPacked) {
+    let body = Buffer.from(requestBody(endpoint, records, token ?? ''))
+    const isCompressed = endpoint.gzip && this.#isCompressing
+    if (isCompressed) {
       headers['content-encoding'] = 'gzip'
-      body = await zip(body, PACKING)
+      body = await compress(body, COMPRESSION)
     }
     try {
-      const answer = await request(url, { dispatcher: this.#agent, signal, method: 'POST', headers, body })
-      const parts: Buffer[] = []
+      const response = await request(url, { dispatcher: this.#agent, signal, method: 'POST', headers, body })
+      const chunks: Buffer[] = []
       let bytes = 0
-      for await (const part of answer.body as AsyncIterable<Buffer>) {
-        bytes += part.length
-        if (bytes > ANSWER_BYTES_MAX) throw new Error(`the answer is longer than ${ANSWER_BYTES_MAX} bytes`)
-        parts.push(part)
+      for await (const chunk of response.body as AsyncIterable<Buffer>) {
+        bytes += chunk.length
+        if (bytes > RESPONSE_BYTES_MAX) throw new Error(`the response is longer than ${RESPONSE_BYTES_MAX} bytes`)
+        chunks.push(chunk)
       }
       return {
-        status: answer.statusCode,
-        body: this.#withoutSecrets(Buffer.concat(parts).toString()),
-        retryAfter: answer.headers['retry-after']?.toString(),
-        wasPacked: isPacked,
+        status: response.statusCode,
+        body: this.#withoutSecrets(Buffer.concat(chunks).toString()),
+        retryAfter: response.headers['retry-after']?.toString(),
+        wasCompressed: isCompressed,
       }
     } catch (error) {
       signal.throwIfAborted()
@@ -94,7 +94,7 @@ export class Sender implements AsyncDisposable {
     }
   }
 
-  /** A server, or a proxy's page, may repeat what it was sent. */
+  /** A server or a proxy may repeat the request in its response. */
   #withoutSecrets(text: string): string {
     const { token, credentials } = this.#options
     return withoutSecrets(text, [token, credentials?.secret])
@@ -105,8 +105,8 @@ export class Sender implements AsyncDisposable {
   }
 }
 
-function basic(credentials: ImportCredentials | undefined, token: string | undefined): string {
-  const alone = credentials?.secret ?? token ?? ''
-  const pair = credentials?.kind === 'service-account' ? `${credentials.user}:${credentials.secret}` : `${alone}:`
+function basicAuthorization(credentials: ImportCredentials | undefined, token: string | undefined): string {
+  const secret = credentials?.secret ?? token ?? ''
+  const pair = credentials?.kind === 'service-account' ? `${credentials.user}:${secret}` : `${secret}:`
   return `Basic ${Buffer.from(pair).toString('base64')}`
 }

@@ -1,15 +1,15 @@
-/** How far a row of numbers, counted from 0, is done without a gap, when parts of it end in any order. */
+/** Tracks up to which number, from 0, all numbers are done, if they are done in any order. */
 export class Watermark {
   #through = 0
   readonly #ahead = new Map<number, number>()
 
-  /** All numbers below this are done. */
+  /** All numbers below this one are done. */
   get through(): number {
     return this.#through
   }
 
-  /** Notes `[from, until)`, which must not be done yet, as done. */
-  done(from: number, until: number): void {
+  /** Marks `[from, until)` as done. None of these numbers may be done already. */
+  markDone(from: number, until: number): void {
     this.#ahead.set(from, until)
     for (;;) {
       const next = this.#ahead.get(this.#through)

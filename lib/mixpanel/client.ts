@@ -1,13 +1,13 @@
 import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
-import { MixloadError, messageOf } from '../errors.ts'
-import { withoutSecrets } from '../secrets.ts'
-import { VERSION } from '../version.ts'
-import { AnswerBody } from './answer-body.ts'
+import { MixloadError, messageOf } from '../core/errors.ts'
+import { withoutSecrets } from '../core/secrets.ts'
+import { VERSION } from '../core/version.ts'
 import { REDIRECTS_MAX, redirectOf } from './redirect.ts'
 import type { ApiHosts } from './regions.ts'
+import { ResponseBody } from './response-body.ts'
 import { isRefusal, refusalError } from './response-errors.ts'
 
-/** How to sign in. A service account is what Mixpanel recommends; project secrets end on 3 March 2027. */
+/** How to authenticate. Mixpanel ends project secrets on 3 March 2027. */
 export type Credentials =
   | { readonly kind: 'service-account'; readonly user: string; readonly secret: string }
   | { readonly kind: 'project-secret'; readonly secret: string }
@@ -16,9 +16,9 @@ export interface ClientOptions {
   readonly hosts: ApiHosts
   readonly credentials: Credentials
   readonly projectId: string | undefined
-  /** Longest wait for the first byte of an answer: a big day takes Mixpanel minutes. */
+  /** The longest wait for the first byte of a response: a big day takes Mixpanel minutes. */
   readonly firstByteTimeoutMs: number
-  /** Longest silence within an answer. There is no limit on the whole. */
+  /** The longest silence within a response. The whole response may take any time. */
   readonly idleTimeoutMs: number
 }
 
@@ -26,18 +26,18 @@ export interface ApiRequest {
   readonly family: keyof ApiHosts
   readonly path: string
   readonly query: Readonly<Record<string, string>>
-  /** Sent as a form, by POST; without one, the request is a GET. */
+  /** Sent as a form by POST. A request without one is a GET. */
   readonly form?: Readonly<Record<string, string>>
 }
 
-/** How much of a refusal's body is read for its message. Longer ones are none. */
+/** The most bytes of an error response that are read. A longer 200 body is not an error. */
 const REFUSAL_BYTES_MAX = 64 * 1024
 
-/** Asks Mixpanel's reading APIs. It does not retry, and it does not count requests: see retry.ts and budget.ts. */
+/** Sends requests to Mixpanel. The requester adds retries and the request budget. */
 export class MixpanelClient implements AsyncDisposable {
   readonly #options: ClientOptions
   readonly #agent: EnvHttpProxyAgent
-  /** The server's clock less ours, milliseconds, as of the last answer; undefined before the first. */
+  /** The server's clock minus ours at the last response, in milliseconds; undefined before that. */
   clockOffsetMs: number | undefined
   /** Requests sent so far. */
   requestCount = 0
@@ -52,50 +52,54 @@ export class MixpanelClient implements AsyncDisposable {
   }
 
   /**
-   * The unzipped body of a 200 answer, as it comes in.
-   * @throws MixloadError what the answer means; NETWORK_FAILED or CERTIFICATE_REFUSED where there is none. While
-   *   reading, as {@link AnswerBody} says.
+   * The decompressed body of a 200 response, as it arrives. @throws MixloadError for any other
+   * status, by its meaning; NETWORK_FAILED or CERTIFICATE_REFUSED if there is no response.
    */
-  async stream(ask: ApiRequest, signal: AbortSignal): Promise<AnswerBody> {
-    return new AnswerBody(await this.#send(ask, signal), describe(ask), signal)
+  async stream(apiRequest: ApiRequest, signal: AbortSignal): Promise<ResponseBody> {
+    return new ResponseBody(await this.#send(apiRequest, signal), describe(apiRequest), signal)
   }
 
   /**
-   * The whole body of a 200 answer, unzipped. Throws as {@link stream} does, and what the `error` of the body stands for:
-   * some refusals come with status 200.
+   * The whole decompressed body of a 200 response. Throws as {@link stream} does, and also if the
+   * body is an error: Mixpanel sends some errors with status 200.
    */
-  async bytes(ask: ApiRequest, signal: AbortSignal): Promise<Buffer> {
-    const body = await (await this.stream(ask, signal)).whole()
+  async bytes(apiRequest: ApiRequest, signal: AbortSignal): Promise<Buffer> {
+    const body = await (await this.stream(apiRequest, signal)).whole()
     if (body.length > REFUSAL_BYTES_MAX || !body.includes('"error"')) return body
     const text = body.toString()
     if (!isRefusal(text)) return body
-    throw refusalError({ status: 200, body: this.#withoutSecrets(text), request: describe(ask), retryAfter: undefined })
+    throw refusalError({
+      status: 200,
+      body: this.#withoutSecrets(text),
+      request: describe(apiRequest),
+      retryAfter: undefined,
+    })
   }
 
-  /** The JSON of a 200 answer. */
-  async json(ask: ApiRequest, signal: AbortSignal): Promise<unknown> {
-    const text = (await this.bytes(ask, signal)).toString()
+  /** The JSON value of a 200 response. */
+  async json(apiRequest: ApiRequest, signal: AbortSignal): Promise<unknown> {
+    const text = (await this.bytes(apiRequest, signal)).toString()
     try {
       return JSON.parse(text)
     } catch (error) {
       const shown = this.#withoutSecrets(text.slice(0, 1000)).slice(0, 200)
-      throw new MixloadError('BODY_UNREADABLE', `${describe(ask)} did not answer with JSON: ${shown}`, {
+      throw new MixloadError('BODY_UNREADABLE', `${describe(apiRequest)} did not return JSON: ${shown}`, {
         cause: error,
       })
     }
   }
 
   /**
-   * What `read` makes of an answer. What it fails of does not show this client's secret, which a server, or a proxy's page,
-   * may repeat.
+   * Runs a function that reads a response, and masks this client's secret in its errors: a server
+   * or a proxy may repeat it.
    */
   async reading<T>(read: () => T | Promise<T>): Promise<T> {
     try {
       return await read()
     } catch (error) {
-      const says = messageOf(error)
-      const shown = this.#withoutSecrets(says)
-      throw error instanceof MixloadError && shown !== says ? new MixloadError(error.code, shown) : error
+      const message = messageOf(error)
+      const shown = this.#withoutSecrets(message)
+      throw error instanceof MixloadError && shown !== message ? new MixloadError(error.code, shown) : error
     }
   }
 
@@ -103,32 +107,37 @@ export class MixpanelClient implements AsyncDisposable {
     return withoutSecrets(text, [this.#options.credentials.secret])
   }
 
-  async #send(ask: ApiRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  async #send(apiRequest: ApiRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     const { hosts, credentials, projectId } = this.#options
-    const url = new URL(hosts[ask.family] + ask.path)
+    const url = new URL(hosts[apiRequest.family] + apiRequest.path)
     if (credentials.kind === 'service-account' && projectId !== undefined) url.searchParams.set('project_id', projectId)
-    for (const [name, value] of Object.entries(ask.query)) url.searchParams.set(name, value)
+    for (const [name, value] of Object.entries(apiRequest.query)) url.searchParams.set(name, value)
     this.requestCount++
-    const answer = await this.#follow(url, ask, signal)
-    const date = Date.parse(String(answer.headers.date))
+    const response = await this.#follow(url, apiRequest, signal)
+    const date = Date.parse(String(response.headers.date))
     if (!Number.isNaN(date)) this.clockOffsetMs = date - Date.now()
-    if (answer.statusCode === 200) return answer
+    if (response.statusCode === 200) return response
     throw refusalError({
-      status: answer.statusCode,
-      body: this.#withoutSecrets(await beginningOf(new AnswerBody(answer, describe(ask), signal))),
-      request: describe(ask),
-      retryAfter: answer.headers['retry-after']?.toString(),
+      status: response.statusCode,
+      body: this.#withoutSecrets(await beginningOf(new ResponseBody(response, describe(apiRequest), signal))),
+      request: describe(apiRequest),
+      retryAfter: response.headers['retry-after']?.toString(),
     })
   }
 
-  /** The answer, or the one that it redirects to on the same server: credentials are shown to no other. */
-  async #follow(url: URL, ask: ApiRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  /** The response, after redirects on the same server. Other servers never see the credentials. */
+  async #follow(url: URL, apiRequest: ApiRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     let from = url
     for (let count = 0; ; count++) {
-      const answer = await this.#request(from, ask, signal)
-      const redirect = redirectOf(answer.statusCode, answer.headers.location?.toString(), from, ask.form !== undefined)
-      if (redirect.kind === 'none') return answer
-      await answer.body.dump()
+      const response = await this.#request(from, apiRequest, signal)
+      const redirect = redirectOf(
+        response.statusCode,
+        response.headers.location?.toString(),
+        from,
+        apiRequest.form !== undefined,
+      )
+      if (redirect.kind === 'none') return response
+      await response.body.dump()
       if (redirect.kind === 'unsafe' || count === REDIRECTS_MAX) {
         const why =
           redirect.kind === 'follow'
@@ -136,21 +145,23 @@ export class MixpanelClient implements AsyncDisposable {
             : 'Credentials are not sent there.'
         throw new MixloadError(
           'REQUEST_REFUSED',
-          `${describe(ask)} answered ${answer.statusCode}, to go on at ${redirect.to.origin}. ${why} Check --region, --api-url and the proxy.`,
+          `${describe(apiRequest)} redirected (${response.statusCode}) to ${redirect.to.origin}. ${why} Check --region, --api-url and the proxy.`,
         )
       }
       from = redirect.to
     }
   }
 
-  async #request(url: URL, ask: ApiRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  async #request(url: URL, apiRequest: ApiRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     try {
       return await request(url, {
         dispatcher: this.#agent,
         signal,
-        ...(ask.form === undefined ? {} : { method: 'POST', body: new URLSearchParams(ask.form).toString() }),
+        ...(apiRequest.form === undefined
+          ? {}
+          : { method: 'POST', body: new URLSearchParams(apiRequest.form).toString() }),
         headers: {
-          ...(ask.form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+          ...(apiRequest.form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
           authorization: authorization(this.#options.credentials),
           accept: 'application/json, text/plain',
           'accept-encoding': 'gzip',
@@ -159,7 +170,7 @@ export class MixpanelClient implements AsyncDisposable {
       })
     } catch (error) {
       signal.throwIfAborted()
-      throw networkFailure(describe(ask), error)
+      throw networkFailure(describe(apiRequest), error)
     }
   }
 
@@ -174,20 +185,20 @@ function authorization(credentials: Credentials): string {
   return `Basic ${Buffer.from(pair).toString('base64')}`
 }
 
-/** Of a form, how much a message shows. */
-const FORM_SHOWN = 200
+/** How many characters of a form a message shows. */
+const FORM_SHOWN_MAX = 200
 
-/** A request as messages name it. No secret is ever in a query; of a form, the session is left out. */
-function describe(ask: ApiRequest): string {
-  const query = new URLSearchParams(ask.query).toString()
-  const path = query === '' ? ask.path : `${ask.path}?${query}`
-  if (ask.form === undefined) return `GET ${path}`
-  const { session_id: _, ...shown } = ask.form
-  const form = new URLSearchParams(shown).toString().slice(0, FORM_SHOWN)
+/** A request in messages. The query holds no secret; the session id of a form is left out. */
+function describe(apiRequest: ApiRequest): string {
+  const query = new URLSearchParams(apiRequest.query).toString()
+  const path = query === '' ? apiRequest.path : `${apiRequest.path}?${query}`
+  if (apiRequest.form === undefined) return `GET ${path}`
+  const { session_id: _, ...shown } = apiRequest.form
+  const form = new URLSearchParams(shown).toString().slice(0, FORM_SHOWN_MAX)
   return form === '' ? `POST ${path}` : `POST ${path} (${form})`
 }
 
-/** A refusal's body may itself be cut: then what came of it has to do. */
+/** The beginning of an error response. If the connection breaks, it is what has arrived. */
 async function beginningOf(body: AsyncIterable<Buffer>): Promise<string> {
   const parts: Buffer[] = []
   let bytes = 0
@@ -203,19 +214,19 @@ async function beginningOf(body: AsyncIterable<Buffer>): Promise<string> {
   return Buffer.concat(parts).toString()
 }
 
-/** What TLS and OpenSSL call a certificate that does not prove whose it is. Asking again does not change that. */
+/** Error codes of TLS and OpenSSL for a certificate that is not trusted. Retrying does not help. */
 const BAD_CERTIFICATE = /^(?:ERR_TLS_CERT_|CERT_|DEPTH_ZERO_SELF_SIGNED_CERT$|SELF_SIGNED_CERT_|UNABLE_TO_)/
 
 function networkFailure(request: string, error: unknown): MixloadError {
   if (!BAD_CERTIFICATE.test(codeOf(error))) {
-    return new MixloadError('NETWORK_FAILED', `The connection failed at ${request}: ${messageOf(error)}.`, {
+    return new MixloadError('NETWORK_FAILED', `Cannot connect for ${request}: ${messageOf(error)}.`, {
       cause: error,
     })
   }
   return new MixloadError(
     'CERTIFICATE_REFUSED',
-    `The server's certificate is not accepted at ${request}: ${messageOf(error)}. If a proxy of your own signs it, name the ` +
-      "file with that proxy's certificate in NODE_EXTRA_CA_CERTS; else check --api-url and this machine's clock.",
+    `The server's certificate is not trusted for ${request}: ${messageOf(error)}. If your own proxy signs it, set ` +
+      "NODE_EXTRA_CA_CERTS to the file with the proxy's certificate; otherwise check --api-url and this machine's clock.",
     { cause: error },
   )
 }

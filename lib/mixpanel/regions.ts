@@ -1,9 +1,10 @@
+/** The regions in which Mixpanel stores data. */
 export const REGIONS = ['us', 'eu', 'in'] as const
 
 /** Where a project's data lives. */
 export type Region = (typeof REGIONS)[number]
 
-/** Base addresses of the families of Mixpanel's API, without a slash at the end. */
+/** Base URLs of the families of Mixpanel's API, without a slash at the end. */
 export interface ApiHosts {
   /** Raw event export. */
   readonly data: string
@@ -11,7 +12,7 @@ export interface ApiHosts {
   readonly app: string
 }
 
-/** The hosts of a region, or `apiUrl` in the place of every one of them. */
+/** The hosts of a region; with `apiUrl`, that URL instead of each of them. */
 export function apiHosts(region: Region, apiUrl?: string): ApiHosts {
   if (apiUrl !== undefined) {
     const base = apiUrl.replace(/\/+$/, '')
@@ -21,7 +22,7 @@ export function apiHosts(region: Region, apiUrl?: string): ApiHosts {
   return { data: `https://data-${region}.mixpanel.com`, app: `https://${region}.mixpanel.com` }
 }
 
-/** The host that takes events and profile updates of a region, or `apiUrl` in its place. */
+/** The host of a region's ingestion API; with `apiUrl`, that URL instead. */
 export function ingestionHost(region: Region, apiUrl?: string): string {
   if (apiUrl !== undefined) return apiUrl.replace(/\/+$/, '')
   return region === 'us' ? 'https://api.mixpanel.com' : `https://api-${region}.mixpanel.com`

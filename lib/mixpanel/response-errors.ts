@@ -1,6 +1,7 @@
-import { MixloadError } from '../errors.ts'
+import { type ErrorCode, MixloadError } from '../core/errors.ts'
+import { memberOf, parseJson } from '../core/json.ts'
 
-/** What is known of an answer that is not 200. */
+/** A response with an error. */
 export interface Refusal {
   readonly status: number
   /** The beginning of the body. */
@@ -13,131 +14,113 @@ export interface Refusal {
 interface Rule {
   readonly status?: number
   readonly text?: RegExp
-  readonly make: (says: string, request: string) => MixloadError
+  readonly code: ErrorCode
+  readonly message: (text: string, request: string) => string
 }
 
-/** The first rule that fits counts. Texts come first, because Mixpanel uses 400 for nearly everything. */
+/** The first match counts. Texts come first: Mixpanel uses 400 for nearly everything. */
 const RULES: readonly Rule[] = [
   {
     text: /unable to authenticate|invalid (?:service account )?credentials|invalid project secret|invalid parameter: sig/i,
-    make: (says, request) =>
-      new MixloadError(
-        'CREDENTIALS_REFUSED',
-        `Mixpanel does not accept the credentials for ${request} (${says}). Check MIXPANEL_SERVICE_ACCOUNT and ` +
-          'MIXPANEL_SERVICE_ACCOUNT_SECRET (or MIXPANEL_API_SECRET), the project id, the region, and that the account has not expired.',
-      ),
+    code: 'CREDENTIALS_REFUSED',
+    message: (text, request) =>
+      `Mixpanel does not accept the credentials for ${request} (${text}). Check MIXPANEL_SERVICE_ACCOUNT and ` +
+      'MIXPANEL_SERVICE_ACCOUNT_SECRET (or MIXPANEL_API_SECRET), the project id, the region, and that the account has not expired.',
   },
   {
     text: /to_date cannot be later than today/i,
-    make: (says, request) =>
-      new MixloadError('DAY_IN_FUTURE', `${request}: ${says}. Check --timezone against the project's settings.`),
+    code: 'DAY_IN_FUTURE',
+    message: (text, request) => `${request}: ${text}. Check --timezone against the project's settings.`,
   },
   {
     text: /uncached query|session.{0,40}(?:expired|not found|unknown|invalid)|(?:expired|unknown|invalid) session/i,
-    make: (says, request) =>
-      new MixloadError('SESSION_LOST', `Mixpanel has forgotten the session of ${request} (${says}).`),
+    code: 'SESSION_LOST',
+    message: (text, request) => `The session of ${request} has expired (${text}).`,
   },
   {
     text: /timeout error/i,
-    make: (says, request) =>
-      new MixloadError(
-        'QUERY_TIMEOUT',
-        `Mixpanel took too long over ${request} (${says}). If it stays so, try at another hour.`,
-      ),
+    code: 'QUERY_TIMEOUT',
+    message: (text, request) =>
+      `Mixpanel took too long over ${request} (${text}). If this persists, try at another hour.`,
   },
   {
     text: /too many export requests|rate limit/i,
-    make: (says, request) =>
-      new MixloadError('RATE_LIMITED', `Mixpanel's rate limit was reached at ${request}: ${says}`),
+    code: 'RATE_LIMITED',
+    message: (text, request) => `${request} reached Mixpanel's rate limit: ${text}`,
   },
   {
     status: 429,
-    make: (says, request) =>
-      new MixloadError('RATE_LIMITED', `Mixpanel's rate limit was reached at ${request}: ${says}`),
+    code: 'RATE_LIMITED',
+    message: (text, request) => `${request} reached Mixpanel's rate limit: ${text}`,
   },
   {
     status: 401,
-    make: (says, request) =>
-      new MixloadError(
-        'CREDENTIALS_REFUSED',
-        `Mixpanel answered 401 to ${request} (${says}). Check the credentials and the project id.`,
-      ),
+    code: 'CREDENTIALS_REFUSED',
+    message: (text, request) =>
+      `${request} returned 401 (${text}): Mixpanel does not accept the credentials. Check the credentials and the project id.`,
   },
   {
     status: 402,
-    make: (says, request) =>
-      new MixloadError('PLAN_REFUSED', `Not on this project's plan: ${request} answered 402 (${says}).`),
+    code: 'PLAN_REFUSED',
+    message: (text, request) => `This project's plan does not include it: ${request} returned 402 (${text}).`,
   },
   {
     status: 403,
-    make: (says, request) =>
-      new MixloadError(
-        'PERMISSION_REFUSED',
-        `Not permitted: ${request} answered 403 (${says}). Give the service account access to this data.`,
-      ),
+    code: 'PERMISSION_REFUSED',
+    message: (text, request) =>
+      `Not permitted: ${request} returned 403 (${text}). Give the service account access to this data.`,
   },
   {
     status: 404,
-    make: (says, request) =>
-      new MixloadError('NOT_FOUND', `${request} answered 404 (${says}). Check the project id and the region.`),
+    code: 'NOT_FOUND',
+    message: (text, request) => `${request} returned 404 (${text}). Check the project id and the region.`,
   },
   {
     status: 408,
-    make: (says, request) => new MixloadError('SERVER_FAILED', `${request} answered 408 (${says}).`),
+    code: 'SERVER_FAILED',
+    message: (text, request) => `${request} returned 408 (${text}).`,
   },
 ]
 
-/** The error that an answer stands for. By text first: Mixpanel answers 400 to bad credentials, dates and slow scans alike. */
+const serverError = (status: number): Rule => ({
+  code: 'SERVER_FAILED',
+  message: (text, request) => `Mixpanel failed to answer ${request}: ${status} (${text}).`,
+})
+
+const refused = (status: number): Rule => ({
+  code: 'REQUEST_REFUSED',
+  message: (text, request) =>
+    `Mixpanel refused ${request}: ${status} (${text}). Check the settings behind this request.`,
+})
+
+/** The error for a response, by its text or its status. */
 export function refusalError(refusal: Refusal): MixloadError {
-  const says = complaint(refusal.body)
+  const text = errorTextOf(refusal.body)
   const retryAfterMs = retryAfterMilliseconds(refusal.retryAfter)
-  const rule = RULES.find(({ status, text }) => (text === undefined ? status === refusal.status : text.test(says)))
-  const error =
-    rule?.make(says, refusal.request) ??
-    (refusal.status >= 500
-      ? new MixloadError('SERVER_FAILED', `Mixpanel failed at ${refusal.request}: ${refusal.status} (${says}).`)
-      : new MixloadError(
-          'REQUEST_REFUSED',
-          `Mixpanel refused ${refusal.request}: ${refusal.status} (${says}). Check the settings that it was asked with.`,
-        ))
-  return retryAfterMs === undefined ? error : new MixloadError(error.code, error.message, { retryAfterMs })
+  const rule = RULES.find((each) => (each.text === undefined ? each.status === refusal.status : each.text.test(text)))
+  const { code, message } = rule ?? (refusal.status >= 500 ? serverError : refused)(refusal.status)
+  return new MixloadError(code, message(text, refusal.request), retryAfterMs === undefined ? {} : { retryAfterMs })
 }
 
-/** Whether a body is JSON that says in its `error` that something failed. */
+/** Whether a body is a JSON object with an `error`. */
 export function isRefusal(body: string): boolean {
-  try {
-    const value: unknown = JSON.parse(body)
-    return (
-      typeof value === 'object' &&
-      value !== null &&
-      'error' in value &&
-      typeof value.error === 'string' &&
-      value.error !== ''
-    )
-  } catch {
-    return false
-  }
+  const error = memberOf(parseJson(body), 'error')
+  return typeof error === 'string' && error !== ''
 }
 
-/** What a body complains of: the `error` or `message` of a JSON body, or the body itself. */
-export function complaint(body: string): string {
-  try {
-    const value: unknown = JSON.parse(body)
-    if (typeof value === 'object' && value !== null) {
-      if ('error' in value && typeof value.error === 'string') return oneLine(value.error)
-      if ('message' in value && typeof value.message === 'string') return oneLine(value.message)
-    }
-  } catch {
-    // Export answers are often bare text.
-  }
-  return oneLine(body)
+/** The error text of a body: the `error` or `message` of a JSON object, or the body itself. */
+export function errorTextOf(body: string): string {
+  const value = parseJson(body)
+  const text = [memberOf(value, 'error'), memberOf(value, 'message')].find((member) => typeof member === 'string')
+  // Errors of the export API are often plain text.
+  return oneLine(text ?? body)
 }
 
 function oneLine(text: string): string {
   return text.trim().replace(/\s+/g, ' ').slice(0, 300) || 'no message'
 }
 
-/** `Retry-After` in milliseconds, from seconds or from a date; a negative or odd one counts for nothing. */
+/** `Retry-After` in milliseconds; undefined if it is negative or malformed. */
 export function retryAfterMilliseconds(header: string | undefined, now: number = Date.now()): number | undefined {
   if (header === undefined || header.trim() === '') return undefined
   const text = header.trim()

@@ -1,46 +1,44 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { annotationRoutes } from './annotations-route.ts'
-import { cohortsRoute } from './cohorts-route.ts'
-import { eventsRoute, segmentationRoute } from './counts-route.ts'
-import { engagePropertiesRoute } from './engage-properties-route.ts'
-import { engageRoute } from './engage-route.ts'
-import { exportRoute } from './export-route.ts'
-import { replacement } from './fault-reply.ts'
-import { faultsSchema } from './fault-schema.ts'
-import type { FaultQueue } from './faults.ts'
-import { funnelListRoute, funnelsRoute } from './funnels-route.ts'
-import { importRoute } from './import-route.ts'
-import { lexiconRoute } from './lexicon-route.ts'
-import { meRoute } from './me-route.ts'
-import { namesRoute } from './names-route.ts'
-import { oldAnnotationsRoute } from './old-annotations-route.ts'
-import { profileWriteRoute } from './profile-write-route.ts'
-import { type Project, refusalText } from './project.ts'
+import { faultsSchema } from './faults/fault-schema.ts'
+import type { FaultQueue } from './faults/faults.ts'
+import { faultReply } from './http/fault-reply.ts'
 import {
   familyOf,
   jsonReply,
-  type Reply,
+  type Route,
   requestTarget,
   type SimulatorContext,
   type SimulatorEnvironment,
-} from './reply.ts'
-import type { RequestLog } from './request-log.ts'
-import { revenueRoute } from './revenue-route.ts'
-import { reset, send, wait } from './send.ts'
-import { trackRoute } from './track-route.ts'
+} from './http/reply.ts'
+import type { RequestLog } from './http/request-log.ts'
+import { delay, resetConnection, writeReply } from './http/write-reply.ts'
+import { annotationRoutes } from './routes/annotations-route.ts'
+import { cohortsRoute } from './routes/cohorts-route.ts'
+import { eventsRoute, segmentationRoute } from './routes/counts-route.ts'
+import { engagePropertiesRoute } from './routes/engage-properties-route.ts'
+import { engageRoute } from './routes/engage-route.ts'
+import { exportRoute } from './routes/export-route.ts'
+import { funnelListRoute, funnelsRoute } from './routes/funnels-route.ts'
+import { importRoute } from './routes/import-route.ts'
+import { lexiconRoute } from './routes/lexicon-route.ts'
+import { meRoute } from './routes/me-route.ts'
+import { namesRoute } from './routes/names-route.ts'
+import { oldAnnotationsRoute } from './routes/old-annotations-route.ts'
+import { profileWriteRoute } from './routes/profile-write-route.ts'
+import { limitCounts, type Project } from './routes/project.ts'
+import { revenueRoute } from './routes/revenue-route.ts'
+import { trackRoute } from './routes/track-route.ts'
 
-/** Mixpanel takes its queries by either. */
-const READS = ['GET', 'POST']
+/** Mixpanel accepts queries by both methods. */
+const QUERY_METHODS = ['GET', 'POST']
 
 const ANNOTATIONS = '/api/app/projects/:project/annotations'
 
-type Route = (context: SimulatorContext) => Reply | Promise<Reply>
-
-/** Joins routes, faults and log into one HTTP application. Paths with a slash at the end are the same paths. */
+/** Combines routes, faults and log into one HTTP application. */
 export function simulatorApp(project: Project, faults: FaultQueue, log: RequestLog): Hono<SimulatorEnvironment> {
   const app = new Hono<SimulatorEnvironment>({ strict: false })
-  const answer = (route: Route) => async (context: SimulatorContext) => send(context, await route(context))
+  const answer = (route: Route) => async (context: SimulatorContext) => writeReply(context, await route(context))
 
   controlRoutes(app, faults, log)
 
@@ -54,25 +52,25 @@ export function simulatorApp(project: Project, faults: FaultQueue, log: RequestL
     context.set('entry', entry)
     const fault = faults.take({ path, query: { ...query, ...form } })
     context.set('fault', fault)
-    if (fault?.kind === 'reset') return reset(context)
-    if (fault?.kind === 'slow-first-byte') await wait(context, fault.ms)
-    const replaced = fault === undefined ? undefined : replacement(context, fault, invented(project, path))
-    return replaced === undefined ? next() : send(context, replaced)
+    if (fault?.kind === 'reset') return resetConnection(context)
+    if (fault?.kind === 'slow-first-byte') await delay(context, fault.ms)
+    const reply = fault === undefined ? undefined : faultReply(context, fault, countsOverLimit(project, path))
+    return reply === undefined ? next() : writeReply(context, reply)
   })
 
   app.get('/api/2.0/export', answer(exportRoute(project)))
   app.get('/api/app/me', answer(meRoute(project)))
   app.post('/import', answer(importRoute(project)))
-  app.on(READS, '/track', answer(trackRoute(project)))
-  app.on(READS, '/engage', answer(profileWriteRoute(project, 'users')))
-  app.on(READS, '/groups', answer(profileWriteRoute(project, 'groups')))
-  app.on(READS, bothPaths('/engage'), answer(engageRoute(project)))
-  app.on(READS, bothPaths('/cohorts/list'), answer(cohortsRoute(project)))
-  app.on(READS, bothPaths('/funnels/list'), answer(funnelListRoute(project)))
-  app.on(READS, bothPaths('/funnels'), answer(funnelsRoute(project)))
-  app.on(READS, bothPaths('/segmentation'), answer(segmentationRoute(project)))
-  app.on(READS, bothPaths('/events'), answer(eventsRoute(project)))
-  app.on(READS, bothPaths('/engage/properties'), answer(engagePropertiesRoute(project)))
+  app.on(QUERY_METHODS, '/track', answer(trackRoute(project)))
+  app.on(QUERY_METHODS, '/engage', answer(profileWriteRoute(project, 'users')))
+  app.on(QUERY_METHODS, '/groups', answer(profileWriteRoute(project, 'groups')))
+  app.on(QUERY_METHODS, bothPaths('/engage'), answer(engageRoute(project)))
+  app.on(QUERY_METHODS, bothPaths('/cohorts/list'), answer(cohortsRoute(project)))
+  app.on(QUERY_METHODS, bothPaths('/funnels/list'), answer(funnelListRoute(project)))
+  app.on(QUERY_METHODS, bothPaths('/funnels'), answer(funnelsRoute(project)))
+  app.on(QUERY_METHODS, bothPaths('/segmentation'), answer(segmentationRoute(project)))
+  app.on(QUERY_METHODS, bothPaths('/events'), answer(eventsRoute(project)))
+  app.on(QUERY_METHODS, bothPaths('/engage/properties'), answer(engagePropertiesRoute(project)))
   app.get('/api/2.0/engage/revenue', answer(revenueRoute(project)))
   app.get('/api/2.0/annotations', answer(oldAnnotationsRoute(project)))
   const annotations = annotationRoutes(project)
@@ -90,23 +88,23 @@ export function simulatorApp(project: Project, faults: FaultQueue, log: RequestL
 
   const notFound: Route = (context) => jsonReply(404, { request: requestTarget(context), error: 'Not Found' })
   app.notFound(answer(notFound))
-  app.onError((error, context) => send(context, jsonReply(500, { error: error.message })))
+  app.onError((error, context) => writeReply(context, jsonReply(500, { error: error.message })))
   return app
 }
 
-/** A path of the query family: today's, and the old one that still answers. */
+/** Returns a path of the query family, and the old path that Mixpanel still supports. */
 function bothPaths(path: string): string[] {
   return [`/api/query${path}`, `/api/2.0${path}`]
 }
 
-/** The fields of a body that is a form; the bodies of ingestion are their routes' own. */
+/** Returns the fields of a form body. The ingestion routes read their bodies themselves. */
 async function formOf(context: SimulatorContext): Promise<Record<string, string>> {
   const type = context.req.header('content-type') ?? ''
   if (!context.req.path.startsWith('/api/') || !type.startsWith('application/x-www-form-urlencoded')) return {}
   return Object.fromEntries(new URLSearchParams(await context.req.text()))
 }
 
-/** The simulator's own switches; faults and the log pass them by. */
+/** The simulator's own routes. Faults do not apply to them, and they are not logged. */
 function controlRoutes(app: Hono<SimulatorEnvironment>, faults: FaultQueue, log: RequestLog): void {
   app.post('/_simulator/faults', async (context) => {
     const body: unknown = await context.req.json().catch(() => undefined)
@@ -122,8 +120,8 @@ function controlRoutes(app: Hono<SimulatorEnvironment>, faults: FaultQueue, log:
   app.get('/_simulator/requests', (context) => context.json(log.entries))
 }
 
-/** The counts of a refusal that no budget asked for: just over the hour's limit. */
-function invented(project: Project, path: string) {
-  const budget = familyOf(path) === 'export' ? project.exportBudget : project.queryBudget
-  return refusalText(project, budget, { running: 1, inLastHour: budget.options.perHour + 1 })
+/** Returns the counts of a 429 that a fault produces: just over the hourly limit. */
+function countsOverLimit(project: Project, path: string) {
+  const limiter = familyOf(path) === 'export' ? project.exportLimiter : project.queryLimiter
+  return limitCounts(project, limiter, { running: 1, inLastHour: limiter.limits.perHour + 1 })
 }

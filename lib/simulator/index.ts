@@ -3,83 +3,95 @@ import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
-import { AnnotationStore } from './annotation-store.ts'
 import { simulatorApp } from './app.ts'
-import type { Credentials } from './auth.ts'
-import { projectClock } from './clock.ts'
-import { CohortStore } from './cohort-store.ts'
-import { EngageSessions } from './engage-sessions.ts'
-import { type Fault, FaultQueue } from './faults.ts'
-import { FunnelStore } from './funnel-store.ts'
-import { Identity } from './identity.ts'
-import { IMPORT_BYTES_MAX } from './import-route.ts'
-import type { LexiconEntry } from './lexicon.ts'
-import { Budget } from './limits.ts'
+import { type Fault, FaultQueue } from './faults/faults.ts'
+import type { SimulatorCredentials } from './http/auth.ts'
+import { RateLimiter } from './http/rate-limits.ts'
+import { type RecordedRequest, RequestLog } from './http/request-log.ts'
 import { DEFAULT_CREDENTIALS, type SimulatorOptions } from './options.ts'
-import type { PlanPart, PlanRefusal } from './plan.ts'
-import { ProfileStore } from './profile-store.ts'
-import type { Project } from './project.ts'
-import type { RecordedRequest } from './reply.ts'
-import { RequestLog } from './request-log.ts'
-import { RevenueStore } from './revenue-store.ts'
-import { EventStore } from './store.ts'
-import { fileBytes, lineBytes, wholeLines } from './whole-lines.ts'
+import { IMPORT_BYTES_MAX } from './routes/import-route.ts'
+import type { Project } from './routes/project.ts'
+import { AnnotationStore } from './stores/annotation-store.ts'
+import { projectClock } from './stores/clock.ts'
+import { CohortStore } from './stores/cohort-store.ts'
+import { EngageSessions } from './stores/engage-sessions.ts'
+import { EventStore } from './stores/event-store.ts'
+import { FunnelStore } from './stores/funnel-store.ts'
+import { Identity } from './stores/identity.ts'
+import type { LexiconEntry } from './stores/lexicon.ts'
+import { readFileBytes, toLineBlocks, toLineBytes } from './stores/line-blocks.ts'
+import type { PlanFeature, PlanRefusal } from './stores/pricing-plan.ts'
+import { ProfileStore } from './stores/profile-store.ts'
+import { RevenueStore } from './stores/revenue-store.ts'
 
-export type { Annotation, AnnotationInput, AnnotationStore, AnnotationTag } from './annotation-store.ts'
-export type { Cohort, CohortInput, CohortStore } from './cohort-store.ts'
-export type { EngageOptions } from './engage-sessions.ts'
-export type { Fault, FaultEffect, FaultMatch, FaultScope } from './faults.ts'
-export type { Funnel, FunnelInput, FunnelStep, FunnelStore, StepFigures } from './funnel-store.ts'
-export type { LexiconEntry } from './lexicon.ts'
+export {
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorDetails,
+  type ErrorHandling,
+  isFailure,
+  MixloadError,
+} from '../core/errors.ts'
+export type { Fault, FaultEffect, FaultMatch, FaultScope } from './faults/faults.ts'
+export type { SimulatorCredentials } from './http/auth.ts'
+export type { RecordedRequest } from './http/request-log.ts'
 export { DEFAULT_CREDENTIALS, type SimulatorOptions } from './options.ts'
-export { PLAN_PARTS, type Plan, type PlanPart, type PlanRefusal } from './plan.ts'
-export type { ProfileProperties, ProfileStore } from './profile-store.ts'
-export type { RecordedRequest } from './reply.ts'
-export type { RevenueFigures, RevenueStore } from './revenue-store.ts'
+export type { Annotation, AnnotationInput, AnnotationStore, AnnotationTag } from './stores/annotation-store.ts'
+export type { Cohort, CohortInput, CohortStore } from './stores/cohort-store.ts'
+export type { EngageQueryOptions } from './stores/engage-sessions.ts'
+export type { Funnel, FunnelInput, FunnelStep, FunnelStore, StepFigures } from './stores/funnel-store.ts'
+export type { IdStore } from './stores/id-store.ts'
+export type { IdentityMode } from './stores/identity.ts'
+export type { LexiconEntry } from './stores/lexicon.ts'
+export { PLAN_FEATURES, type PlanFeature, type PlanRefusal, type PricingPlan } from './stores/pricing-plan.ts'
+export { applyOperation, PROFILE_OPERATIONS, type ProfileOperation } from './stores/profile-operations.ts'
+export type { ProfileProperties, ProfileStore } from './stores/profile-store.ts'
+export type { RevenueFigures, RevenueStore } from './stores/revenue-store.ts'
 
-/** A local Mixpanel project that answers over HTTP. */
+/** A local Mixpanel project with an HTTP API. */
 export interface Simulator extends AsyncDisposable {
-  /** Without a slash at its end; stands for all of Mixpanel's hosts. */
+  /** The URL to use instead of all of Mixpanel's hosts, without a trailing slash. */
   readonly url: string
-  readonly credentials: Credentials
+  readonly credentials: SimulatorCredentials
   /** The latest requests, oldest first. */
   readonly requests: readonly RecordedRequest[]
+  /** Sets a fault for the next matching requests. */
   fault(fault: Fault): void
   clearFaults(): void
-  /** Stores events, given as lines or objects, and gives the number stored; see {@link refusedCount} for the rest. */
+  /** Stores events, given as lines or objects, and returns how many were stored. */
   ingest(lines: Iterable<string | object> | AsyncIterable<string | object>): Promise<number>
   eventCount(): number
-  /** Lines of `data` and {@link ingest} that are no events. */
-  refusedCount(): number
-  /** The user profiles; what is set here, the next answer has. */
+  /** The number of lines of `data` and {@link ingest} that are not valid events. */
+  rejectedCount(): number
+  /** The user profiles. Changes apply to the next response. */
   readonly profiles: ProfileStore
-  /** The profiles of a group key, by its `data_group_id`. */
+  /** Returns the profiles of a group key, by its `data_group_id`. */
   groupProfiles(dataGroupId: string): ProfileStore
   readonly cohorts: CohortStore
   readonly annotations: AnnotationStore
   readonly funnels: FunnelStore
-  /** The Lexicon; what is put here, the next answer has. */
+  /** The Lexicon. Changes apply to the next response. */
   readonly lexicon: LexiconEntry[]
-  /** Days whose revenue is said here; all others follow from the profiles' `$transactions`. */
+  /** Days with fixed revenue. Other days are computed from the profiles' `$transactions`. */
   readonly revenue: RevenueStore
-  /** Loses every Engage session: the next page of each is refused. */
+  /** Ends every Engage session: the next page of each is rejected. */
   forgetSessions(): void
-  /** From now on refuses a part of the API, or with undefined no longer. */
-  refuse(part: PlanPart, refusal: PlanRefusal | undefined): void
-  /** Calls a listener with each request that comes, before it is answered: to change something between two pages. */
+  /** Removes a feature from the plan; with undefined, adds it again. */
+  refuse(feature: PlanFeature, refusal: PlanRefusal | undefined): void
+  /** Calls a listener before each response, for example to change something between two pages. */
   onRequest(listener: (request: RecordedRequest) => void): void
   close(): Promise<void>
 }
 
 const SESSION_SECONDS = 3600
 
-/** Query API requests that may run at once. */
+/** The limit of concurrent query requests. */
 const CONCURRENT_QUERIES = 5
 
-/** Event filters and expressions travel in the URL, and Node's own 16 KB are soon full. */
+/** Event filters and expressions can make the URL longer than Node's default of 16 KB. */
 const HEADER_BYTES_MAX = 256 * 1024
 
-/** Starts a simulator, and loads its data before it answers. */
+/** Starts a simulator. Resolves when its data is loaded. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const clock = projectClock({
     timezone: options.timezone ?? 'UTC',
@@ -92,13 +104,13 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   }
   try {
     const store = await EventStore.open(directory, clock)
-    for (const file of options.data ?? []) await store.add(wholeLines(fileBytes(file)))
+    for (const file of options.data ?? []) await store.add(toLineBlocks(readFileBytes(file)))
     const project = projectOf(options, clock, store)
     await loadFiles(project, options)
     const faults = new FaultQueue()
     const log = new RequestLog()
     const app = simulatorApp(project, faults, log)
-    // Without this the adapter would replace the process's own Request and Response.
+    // Otherwise the adapter replaces the global Request and Response.
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
     const server = createServer({ maxHeaderSize: HEADER_BYTES_MAX }, listener)
     const url = await listen(server, options.host ?? '127.0.0.1', options.port ?? 0)
@@ -110,9 +122,9 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       requests: log.entries,
       fault: (fault) => faults.set(fault),
       clearFaults: () => faults.clear(),
-      ingest: async (lines) => (await store.add(wholeLines(lineBytes(lines)))).stored,
+      ingest: async (lines) => (await store.add(toLineBlocks(toLineBytes(lines)))).stored,
       eventCount: () => store.count,
-      refusedCount: () => store.refused,
+      rejectedCount: () => store.rejected,
       profiles: project.profiles,
       groupProfiles: project.groupProfiles,
       cohorts: project.cohorts,
@@ -121,9 +133,9 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       lexicon: project.lexicon,
       revenue: project.revenue,
       forgetSessions: () => project.sessions.clear(),
-      refuse: (part, refusal) => {
-        const { [part]: _, ...others } = project.plan
-        project.plan = refusal === undefined ? others : { ...others, [part]: refusal }
+      refuse: (feature, refusal) => {
+        const { [feature]: _, ...others } = project.plan
+        project.plan = refusal === undefined ? others : { ...others, [feature]: refusal }
       },
       onRequest: (listener) => log.onRequest(listener),
       close,
@@ -152,7 +164,7 @@ function projectOf(options: SimulatorOptions, clock: Project['clock'], store: Ev
     profiles,
     groupProfiles: storesByName(),
     groupKeys: options.groupKeys ?? {},
-    identity: new Identity(options.identity ?? 'original', lagMs, (from, to) => profiles.join(from, to)),
+    identity: new Identity(options.identity ?? 'original', lagMs, (from, to) => profiles.merge(from, to)),
     cohorts: new CohortStore(),
     annotations: new AnnotationStore(),
     funnels: new FunnelStore(),
@@ -163,12 +175,12 @@ function projectOf(options: SimulatorOptions, clock: Project['clock'], store: Ev
     sessions: new EngageSessions((options.engage?.sessionSeconds ?? SESSION_SECONDS) * 1000),
     plan: options.plan ?? {},
     retryAfter: options.retryAfter ?? true,
-    exportBudget: new Budget({
+    exportLimiter: new RateLimiter({
       perHour,
       perSecond: options.requestsPerSecond ?? 3,
       concurrent: options.concurrentExports ?? 100,
     }),
-    queryBudget: new Budget({ perHour, perSecond: 0, concurrent: CONCURRENT_QUERIES }),
+    queryLimiter: new RateLimiter({ perHour, perSecond: 0, concurrent: CONCURRENT_QUERIES }),
     importBytesMax: options.importBytesMax ?? IMPORT_BYTES_MAX,
     seed: options.seed ?? 1,
   }

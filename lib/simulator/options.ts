@@ -1,66 +1,69 @@
-import type { Credentials } from './auth.ts'
-import type { EngageOptions } from './engage-sessions.ts'
-import type { IdentityVariant } from './identity.ts'
-import type { Plan } from './plan.ts'
+import type { SimulatorCredentials } from './http/auth.ts'
+import type { EngageQueryOptions } from './stores/engage-sessions.ts'
+import type { IdentityMode } from './stores/identity.ts'
+import type { PricingPlan } from './stores/pricing-plan.ts'
 
-/** How a simulator is set up. */
+/** Options of a simulator. */
 export interface SimulatorOptions {
   readonly projectId?: string | undefined
-  readonly serviceAccount?: Credentials['serviceAccount'] | undefined
+  readonly serviceAccount?: SimulatorCredentials['serviceAccount'] | undefined
   readonly apiSecret?: string | undefined
   readonly token?: string | undefined
-  /** IANA name; UTC when left out. */
+  /** IANA name. Default: UTC. */
   readonly timezone?: string | undefined
-  /** A project made before 2023: days and `time` of an export are local. */
+  /** Simulates a project created before 2023: days and `time` of exports are local. */
   readonly legacyTime?: boolean | undefined
   readonly projectName?: string | undefined
-  /** What is refused, and how; nothing when left out. */
-  readonly plan?: Plan | undefined
-  /** Of each API family; 60 when left out, 0 for no limit. */
+  /** The features that the project's plan lacks. Default: none. */
+  readonly plan?: PricingPlan | undefined
+  /** The hourly limit of each API family; 0 for no limit. Default: 60. */
   readonly requestsPerHour?: number | undefined
-  /** Of exports; 3 when left out, 0 for no limit. */
+  /** The limit of exports per second; 0 for no limit. Default: 3. */
   readonly requestsPerSecond?: number | undefined
-  /** 100 when left out, 0 for no limit. */
+  /** The limit of concurrent exports; 0 for no limit. Default: 100. */
   readonly concurrentExports?: number | undefined
-  /** Whether a 429 carries `Retry-After`, which Mixpanel does not promise; true when left out. */
+  /** Whether a 429 has `Retry-After`, which Mixpanel does not guarantee. Default: true. */
   readonly retryAfter?: boolean | undefined
-  /** The project's day, `yyyy-mm-dd`; the real one when left out. */
+  /** The current day in the project, `yyyy-mm-dd`. Default: the real day. */
   readonly today?: string | undefined
-  /** Any free one when left out. */
+  /** Default: any free port. */
   readonly port?: number | undefined
-  /** 127.0.0.1 when left out. */
+  /** Default: 127.0.0.1. */
   readonly host?: string | undefined
-  /** Where events are kept. When left out, a temporary directory that goes with the simulator. */
+  /** Where events are stored. Default: a temporary directory, which is deleted on close. */
   readonly dataDirectory?: string | undefined
-  /** NDJSON files to begin with, `.gz` too; their times are true UTC, also for a legacy project. */
+  /** NDJSON files of events, plain or `.gz`. Their times are UTC, even for a legacy project. */
   readonly data?: readonly string[] | undefined
-  /** NDJSON files of user profiles, each `{"$distinct_id":…,"$properties":{…}}`. */
+  /** NDJSON files of user profiles: `{"$distinct_id":…,"$properties":{…}}` per line. */
   readonly profiles?: readonly string[] | undefined
-  /** Likewise for groups, by the `data_group_id` of their key. */
+  /** NDJSON files of group profiles, by the `data_group_id` of their key. */
   readonly groupProfiles?: Readonly<Record<string, readonly string[]>> | undefined
-  /** NDJSON files of saved cohorts, each in the form of `CohortInput`. */
+  /** NDJSON files of cohorts: one `CohortInput` per line. */
   readonly cohorts?: readonly string[] | undefined
-  /** NDJSON files of annotations, each in the form of `AnnotationInput`. */
+  /** NDJSON files of annotations: one `AnnotationInput` per line. */
   readonly annotations?: readonly string[] | undefined
-  /** How the app API writes dates of annotations: with the project's offset, as has been seen, or without, as documented. */
+  /** Dates of annotations: with the project's offset, as observed, or as documented. */
   readonly annotationDates?: 'offset' | 'plain' | undefined
-  /** NDJSON files of saved funnels, each in the form of `FunnelInput`. */
+  /** NDJSON files of funnels: one `FunnelInput` per line. */
   readonly funnels?: readonly string[] | undefined
-  readonly engage?: EngageOptions | undefined
-  /** How ids become one person: by the events `$identify`, `$create_alias` and `$merge` (when left out), or by `$device_id` and `$user_id`. */
-  readonly identity?: IdentityVariant | undefined
-  /** How long after ids have become one an export still has the old one; 0 when left out. */
+  readonly engage?: EngageQueryOptions | undefined
+  /**
+   * How ids are merged: `original`, by the events `$identify`, `$create_alias` and `$merge`, or
+   * `simplified`, by `$device_id` and `$user_id`. Default: `original`.
+   */
+  readonly identity?: IdentityMode | undefined
+  /** How long exports still have the old id after a merge, in seconds. Default: 0. */
   readonly rekeySeconds?: number | undefined
-  /** The `data_group_id` under which profiles that are sent for a group key are found; the key itself when left out. */
+  /** The `data_group_id` of each group key. Default: the key itself. */
   readonly groupKeys?: Readonly<Record<string, string>> | undefined
-  /** The largest body of `POST /import`, unpacked; 2 MiB when left out. */
+  /** The largest decompressed body of `POST /import`, in bytes. Default: 2 MiB. */
   readonly importBytesMax?: number | undefined
-  /** Fixes the order of export lines. */
+  /** Determines the order of exported lines. Default: 1. */
   readonly seed?: number | undefined
 }
 
-/** The credentials of a simulator that was given none. */
-export const DEFAULT_CREDENTIALS: Credentials = {
+/** The default credentials. */
+export const DEFAULT_CREDENTIALS: SimulatorCredentials = {
   projectId: '1000001',
   serviceAccount: { user: 'simulator.local.mp-service-account', secret: 'simulator-service-account-secret' },
   apiSecret: 'simulator-project-secret',

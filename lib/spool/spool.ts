@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MixloadError, messageOf } from '../errors.ts'
-import { makeDirectory } from '../make-directory.ts'
-import { isRunning } from '../process-alive.ts'
+import { MixloadError, messageOf } from '../core/errors.ts'
+import { makeDirectory } from '../core/make-directory.ts'
+import { isRunning } from '../core/process-alive.ts'
 
-/** Bytes after which a chunk file ends at the next block: large enough to read fast, small enough to try again alone. */
+/** A chunk file ends with the block that reaches this size: large enough to read fast, small enough to retry alone. */
 export const CHUNK_BYTES = 64 * 1024 * 1024
 
 const WRITE_BYTES = 1024 * 1024
 
-/** A run's directory of chunk files. Its name carries the process id, so that a later run clears up after a killed one. */
+/** A run's directory of chunk files. Its name has the process id, so that a later run cleans up after a killed one. */
 export class SpoolDirectory implements AsyncDisposable {
   readonly path: string
   #files = 0
@@ -19,7 +19,7 @@ export class SpoolDirectory implements AsyncDisposable {
     this.path = path
   }
 
-  /** Makes a directory of its own under `parent`, readable for this user only, after removing those of dead processes. */
+  /** Creates a directory under `parent` that only this user can read. Removes the directories of dead processes. */
   static async create(parent: string): Promise<SpoolDirectory> {
     try {
       await makeDirectory(parent, 0o700)
@@ -57,8 +57,8 @@ export interface Chunk {
 }
 
 /**
- * Writes lines to chunk files. `append` copies and returns at once; `flush` waits until the disk has kept up, which is
- * the pipeline's backpressure.
+ * Writes lines to chunk files. `append` copies and returns at once. `flush` waits for the disk: that is the pipeline's
+ * backpressure.
  */
 export class ChunkWriter {
   readonly chunks: Chunk[] = []
@@ -71,7 +71,7 @@ export class ChunkWriter {
   #chunkBytes = 0
   #writing: Promise<void> = Promise.resolve()
   #full: Buffer[] = []
-  /** Buffers that have been written, to be filled again: allocating each anew costs a tenth of the download's CPU. */
+  /** Written buffers, for reuse: allocating new ones takes a tenth of the CPU time of a download. */
   readonly #spare: Buffer[] = []
 
   constructor(directory: SpoolDirectory, suffix: string) {
@@ -83,7 +83,7 @@ export class ChunkWriter {
     return this.chunks.length === 0 && this.#chunkBytes === 0 && this.#used === 0 && this.#full.length === 0
   }
 
-  /** Takes `bytes[start, end)`, which must be whole lines or be followed by the rest of the line. */
+  /** Appends `bytes[start, end)`: whole lines, or the beginning of a line whose rest follows. */
   append(bytes: Buffer, start: number, end: number): void {
     let from = start
     while (from < end) {
@@ -91,37 +91,37 @@ export class ChunkWriter {
       bytes.copy(this.#buffer, this.#used, from, from + length)
       this.#used += length
       from += length
-      if (this.#used === WRITE_BYTES) this.#turnOver()
+      if (this.#used === WRITE_BYTES) this.#startBuffer()
     }
   }
 
-  #turnOver(): void {
+  #startBuffer(): void {
     this.#full.push(this.#buffer.subarray(0, this.#used))
     this.#buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(WRITE_BYTES)
     this.#used = 0
   }
 
-  /** Call between lines: hands full buffers to the disk, keeping at most one write under way. */
+  /** Writes full buffers to disk, with at most one write at a time. Call it between lines. */
   async flush(): Promise<void> {
     if (this.#full.length === 0) return
     await this.#writing
     const full = this.#full
     this.#full = []
     this.#writing = this.#write(full)
-    // The next flush or finish awaits it; until then its failure must not count as unhandled.
+    // The next flush or finish awaits it; until then its error must not count as unhandled.
     this.#writing.catch(() => {})
     if (this.#chunkBytes >= CHUNK_BYTES) await this.#endChunk()
   }
 
-  /** Writes what is left and gives the chunk files. */
+  /** Writes the rest. Returns the chunk files. */
   async finish(): Promise<readonly Chunk[]> {
-    if (this.#used > 0) this.#turnOver()
+    if (this.#used > 0) this.#startBuffer()
     await this.flush()
     await this.#endChunk()
     return this.chunks
   }
 
-  /** Closes and deletes everything written. */
+  /** Deletes everything that was written. */
   async discard(): Promise<void> {
     await this.#writing.catch(() => {})
     await this.#file?.close()
@@ -130,8 +130,8 @@ export class ChunkWriter {
   }
 
   async #endChunk(): Promise<void> {
-    // A chunk must end where a line does, so what the buffer still holds of it goes along.
-    if (this.#used > 0) this.#turnOver()
+    // A chunk ends with a whole line, so the rest of the buffer belongs to it.
+    if (this.#used > 0) this.#startBuffer()
     const rest = this.#full
     this.#full = []
     await this.#writing
@@ -160,7 +160,7 @@ export class ChunkWriter {
   }
 }
 
-/** Removes the files of chunks that are there. */
+/** Deletes the files of chunks, those that exist. */
 export async function removeChunks(chunks: readonly Chunk[]): Promise<void> {
   for (const { path } of chunks) if (path !== '') await rm(path, { force: true })
 }

@@ -1,16 +1,17 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
-import { isFailure } from '../errors.ts'
+import { RECORD_LINES, type StreamTable } from '../columns/table.ts'
+import { isFailure } from '../core/errors.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
 import type { Settings } from '../settings.ts'
 import { addDays, type Day, dayInZone } from '../time/days.ts'
 import { momentIn } from '../time/local-moment.ts'
 import { batchOf, type JsonObject, objectsOf, parseAnswer, withIntegers } from './answer.ts'
-import type { RecordStream, StreamContext, StreamTable } from './stream.ts'
+import type { Stream, StreamContext } from './stream.ts'
 
 const ANNOTATIONS: StreamTable = {
   name: 'annotations',
   columns: [
-    // Several annotations may stand at one moment, so their dates do not tell them apart.
+    // Several annotations may have the same date, so the date cannot be the key.
     fixed('id', 'bigint', 'Id of the annotation', 'id'),
     fixed('date', 'timestamptz', 'The moment that is annotated, UTC', 'date'),
     fixed('date_text', 'text', 'The same as Mixpanel writes it', 'date_text'),
@@ -20,31 +21,38 @@ const ANNOTATIONS: StreamTable = {
     fixed('project_id', 'bigint', 'Id of the project', 'project_id'),
     ...LOAD_COLUMNS,
   ],
+  lines: RECORD_LINES,
   key: ['id'],
   properties: {},
+  isSelective: false,
 }
 
 /** Older than any project. */
 const FIRST_DAY = '2000-01-01'
 
-/** Annotations may stand in the future. */
+/** Annotations may lie in the future. */
 const DAYS_AHEAD = 3660
 
 /**
- * The annotations, all of them each time, since nothing tells when one was changed or deleted. A service account reads
- * the API that Mixpanel documents; a project secret opens only the one before it.
+ * All annotations, read whole each time: Mixpanel does not report changes or deletions. A service
+ * account uses the documented API; a project secret only works with its predecessor.
  */
-export const ANNOTATIONS_STREAM: RecordStream = {
+export const ANNOTATIONS_STREAM: Stream = {
   name: 'annotations',
   tables: [ANNOTATIONS],
   replication: 'full-table',
+  family: 'app',
+  probe: (settings) => {
+    const request = currentRequest(settings)
+    return request === undefined ? undefined : { name: 'annotations', request }
+  },
   async *read(context, _, signal) {
     const { settings, zone } = context
     const today = dayInZone(Date.now(), zone)
     const current = currentRequest(settings)
     const annotations =
       current === undefined
-        ? await askOld(context, today, signal)
+        ? await requestOld(context, today, signal)
         : await context.ask(current, (body) => annotationsIn(body, 'results'), signal)
     yield batchOf(
       'annotations',
@@ -53,7 +61,10 @@ export const ANNOTATIONS_STREAM: RecordStream = {
   },
 }
 
-/** The API that Mixpanel documents; undefined for a project secret. Without filters: it is not sure which names are heeded. */
+/**
+ * The documented API; undefined for a project secret. It has no filters, because it is unclear
+ * which ones Mixpanel applies.
+ */
 export function currentRequest({ serviceAccount, projectId }: Settings): ApiRequest | undefined {
   if (serviceAccount === undefined || projectId === undefined) return undefined
   return { family: 'app', path: `/api/app/projects/${projectId}/annotations`, query: {} }
@@ -61,10 +72,10 @@ export function currentRequest({ serviceAccount, projectId }: Settings): ApiRequ
 
 function annotationsIn(body: Buffer, member: string): readonly JsonObject[] {
   const what = 'The list of annotations'
-  return objectsOf(parseAnswer(body, what), member, what).map((one) => withIntegers(one, ['id', 'project_id']))
+  return objectsOf(parseAnswer(body, what), member, what).map((item) => withIntegers(item, ['id', 'project_id']))
 }
 
-async function askOld({ ask }: StreamContext, today: Day, signal: AbortSignal): Promise<readonly JsonObject[]> {
+async function requestOld({ ask }: StreamContext, today: Day, signal: AbortSignal): Promise<readonly JsonObject[]> {
   const read = (body: Buffer) => annotationsIn(body, 'annotations')
   const request = (lastDay: Day): ApiRequest => ({
     family: 'app',
@@ -79,7 +90,7 @@ async function askOld({ ask }: StreamContext, today: Day, signal: AbortSignal): 
   }
 }
 
-/** An annotation with its moment, by the offset in its text, or by the project's zone where there is none. */
+/** An annotation with its moment. A date without an offset is in the project's time zone. */
 export function annotationRecord(annotation: JsonObject, zone: string): JsonObject {
   const { date } = annotation
   const moment = typeof date === 'string' ? momentIn(date, zone) : undefined

@@ -1,18 +1,19 @@
-/** From the body of an answer to records, and from records to lines, with every digit kept. */
-import { MixloadError } from '../errors.ts'
-import { KIND, numberKind } from '../infer/kinds.ts'
-import { isRaw, numberOfRaw, parseLossless, rawInteger } from '../lossless-json.ts'
-import type { RecordBatch } from './stream.ts'
+/** Turns response bodies into records and records into lines, and keeps every digit. */
+
+import { KIND, numberKind } from '../columns/value-kinds.ts'
+import { MixloadError } from '../core/errors.ts'
+import { isRaw, numberOfRaw, parseLossless, rawInteger } from '../core/lossless-json.ts'
+import type { LineBatch } from './stream.ts'
 
 /** A JSON object. Its numbers are as {@link parseAnswer} leaves them. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
-/** Kinds of number that JavaScript's own do not hold to the digit. */
+/** Kinds of numbers that a JavaScript number does not hold exactly. */
 const INEXACT = KIND.longInteger | KIND.bigNumber
 
 /**
- * The JSON of an answer's body. A number that a double does not hold to the digit is kept as it was written, for
- * `JSON.stringify` and {@link numberOf}. `what` is how messages call the answer.
+ * Parses a response body. A number that a double does not hold exactly keeps its digits: see
+ * {@link numberOf}. `what` names the response in messages.
  * @throws MixloadError BODY_UNREADABLE
  */
 export function parseAnswer(body: Buffer, what: string): unknown {
@@ -20,16 +21,18 @@ export function parseAnswer(body: Buffer, what: string): unknown {
   try {
     return parseLossless(text, (_, source) => (numberKind(source) & INEXACT) !== 0)
   } catch (error) {
-    throw new MixloadError('BODY_UNREADABLE', `${what}: the answer is no JSON: ${text.slice(0, 200)}`, { cause: error })
+    throw new MixloadError('BODY_UNREADABLE', `${what}: the response is not valid JSON: ${text.slice(0, 200)}`, {
+      cause: error,
+    })
   }
 }
 
-/** Whether a value is a JSON object, and neither a list nor a number that was kept as written. */
+/** Whether a value is a JSON object: not a list, and not a number kept as written. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRaw(value)
 }
 
-/** The nearest number to a value of {@link parseAnswer}, or to a text that is a number; undefined for anything else. */
+/** The nearest double to a number or a numeric text; undefined for other values. */
 export function numberOf(value: unknown): number | undefined {
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : numberOfRaw(value)
   return Number.isFinite(number) ? number : undefined
@@ -37,7 +40,7 @@ export function numberOf(value: unknown): number | undefined {
 
 const INTEGER = /^-?\d+$/
 
-/** A record in which these members, where they are texts of a whole number, are that number, to the digit. */
+/** The record with these members as exact integers where they are texts of integers. */
 export function withIntegers(record: JsonObject, members: readonly string[]): JsonObject {
   const texts = members.filter((name) => {
     const value = record[name]
@@ -50,7 +53,7 @@ export function withIntegers(record: JsonObject, members: readonly string[]): Js
   }
 }
 
-/** The objects of a list that an answer is, or that it has as one of its members. */
+/** The objects of a list. The response is the list, or has it as this member. */
 export function objectsOf(answer: unknown, member: string, what: string): readonly JsonObject[] {
   const list = isObject(answer) ? answer[member] : answer
   if (!Array.isArray(list)) throw unknownForm(what)
@@ -60,13 +63,18 @@ export function objectsOf(answer: unknown, member: string, what: string): readon
   })
 }
 
-/** The failure of an answer that is JSON, but none of the forms that Mixpanel is known to answer in. */
+/** The error for a JSON response that is not in a known form. */
 export function unknownForm(what: string): MixloadError {
-  return new MixloadError('BODY_UNREADABLE', `${what} answered in a form that is not known. Please report this.`)
+  return new MixloadError('BODY_UNREADABLE', `${what} has an unexpected form. Please report this.`)
 }
 
 /** Records as a batch of lines. */
-export function batchOf(table: string, records: readonly JsonObject[]): RecordBatch {
-  const lines = records.map((record) => `${JSON.stringify({ event: '', properties: record })}\n`)
+export function batchOf(table: string, records: readonly JsonObject[]): LineBatch {
+  const lines = records.map((properties) => `${JSON.stringify({ properties })}\n`)
   return { table, lines: Buffer.from(lines.join('')) }
+}
+
+/** The digits of an id as Mixpanel wrote them. */
+export function idText(id: unknown): string {
+  return typeof id === 'string' ? id : JSON.stringify(id)
 }

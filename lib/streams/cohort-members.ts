@@ -1,9 +1,11 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
-import { isFailure, MixloadError } from '../errors.ts'
-import { type JsonObject, numberOf } from './answer.ts'
+import { PROFILE_LINES, type StreamTable } from '../columns/table.ts'
+import { isFailure, MixloadError } from '../core/errors.ts'
+import { WHOLE_TABLE } from '../slices.ts'
+import { idText, type JsonObject, numberOf } from './answer.ts'
 import { COHORT_LIST, cohortsIn } from './cohorts.ts'
 import { type ProfileQuery, profilePages } from './profile-pages.ts'
-import type { RecordBatch, RecordStream, StreamContext, StreamTable } from './stream.ts'
+import type { LineBatch, Stream, StreamContext } from './stream.ts'
 
 const TABLE = 'cohort_members'
 
@@ -14,21 +16,25 @@ const COHORT_MEMBERS: StreamTable = {
     fixed('distinct_id', 'text', 'Member of the cohort'),
     ...LOAD_COLUMNS,
   ],
+  lines: PROFILE_LINES,
   identity: 'distinct_id',
   key: ['cohort_id', 'distinct_id'],
   properties: {},
+  isSelective: false,
 }
 
-/** How often a cohort whose session is lost midway is read from its first page. */
+/** How often a cohort is read from its first page when its session is lost. */
 const COHORT_TRIES = 3
 
 /**
- * Who is in each saved cohort, as of now: Mixpanel computes a cohort when it is asked for. At least one request a cohort.
+ * The current members of each saved cohort: Mixpanel computes a cohort when it is requested. Each
+ * cohort takes at least one request.
  */
-export const COHORT_MEMBERS_STREAM: RecordStream = {
+export const COHORT_MEMBERS_STREAM: Stream = {
   name: TABLE,
   tables: [COHORT_MEMBERS],
   replication: 'full-table',
+  family: 'app',
   async *read(context, _, signal) {
     const cohorts = (await context.ask(COHORT_LIST, cohortsIn, signal)).map(cohortOf)
     const gone: MixloadError[] = []
@@ -38,9 +44,9 @@ export const COHORT_MEMBERS_STREAM: RecordStream = {
       } catch (error) {
         if (!isFailure(error, 'REQUEST_REFUSED', 'NOT_FOUND')) throw error
         gone.push(error)
-        // That all of them are gone at once is no answer to empty the table for.
+        // If all cohorts fail, something else is wrong: do not empty the table.
         if (gone.length === cohorts.length) throw error
-        context.tell({ kind: 'records-left-out', name: cohort.name, error })
+        context.onProgress({ kind: 'item-skipped', stream: TABLE, name: cohort.name, error })
       }
     }
   },
@@ -60,27 +66,22 @@ function cohortOf({ id, name, count, data_group_id }: JsonObject): Cohort {
     id: text,
     name: typeof name === 'string' ? `cohort ${text} (${name})` : `cohort ${text}`,
     count: numberOf(count),
-    dataGroupId: data_group_id === null || data_group_id === undefined ? undefined : String(numberText(data_group_id)),
+    dataGroupId: data_group_id === null || data_group_id === undefined ? undefined : idText(data_group_id),
   }
-}
-
-/** The digits of a number or text. */
-function numberText(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 async function* membersOf(
   context: StreamContext,
   cohort: Cohort,
   signal: AbortSignal,
-): AsyncGenerator<RecordBatch, void, undefined> {
+): AsyncGenerator<LineBatch, void, undefined> {
   const { includeAllUsers } = context.settings
   const query: ProfileQuery = {
     what: cohort.name,
     form: {
       filter_by_cohort: `{"id":${cohort.id}}`,
       include_all_users: String(includeAllUsers),
-      // Of a list that is empty it is not known whether it means none or all.
+      // Not an empty list: whether that means no properties or all is undocumented.
       output_properties: '["$distinct_id"]',
       ...(cohort.dataGroupId === undefined ? {} : { data_group_id: cohort.dataGroupId }),
     },
@@ -92,20 +93,20 @@ async function* membersOf(
       for await (const { lines } of profilePages(context, query, signal)) yield { table: TABLE, lines }
       break
     } catch (error) {
-      // Its members come once more, of which the table's key keeps one each; the other cohorts need not be read again.
+      // Read this cohort again, but not the others: the table's key removes repeated members.
       if (!isFailure(error, 'SESSION_LOST')) throw error
-      // With its like as the cause, so that not all is read anew after that.
+      // A cause of the same code prevents that the whole stream is read again.
       if (tries === COHORT_TRIES) throw new MixloadError('SESSION_LOST', error.message, { cause: error })
-      context.tell({ kind: 'records-anew', stream: cohort.name, days: undefined, reason: error.message })
+      context.onProgress({ kind: 'slice-restarted', stream: cohort.name, slice: WHOLE_TABLE, reason: error.message })
     }
   }
-  // Members without a profile count for Mixpanel, so without them the numbers differ.
+  // Mixpanel's count includes members without a profile: compare only if they were requested.
   if (cohort.count === undefined || !includeAllUsers) return
   context.expect({
     table: TABLE,
     count: cohort.count,
     where: { column: 'cohort_id', value: cohort.id },
-    isReadAnew: false,
+    isReadAgain: false,
     name: cohort.name,
   })
 }

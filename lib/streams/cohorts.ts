@@ -1,7 +1,8 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
+import { RECORD_LINES, type StreamTable } from '../columns/table.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
 import { batchOf, type JsonObject, numberOf, objectsOf, parseAnswer, unknownForm, withIntegers } from './answer.ts'
-import type { RecordStream, StreamTable } from './stream.ts'
+import type { Stream } from './stream.ts'
 
 const COHORTS: StreamTable = {
   name: 'cohorts',
@@ -11,7 +12,7 @@ const COHORTS: StreamTable = {
     fixed('description', 'text', 'Description of the cohort', 'description'),
     fixed('count', 'bigint', 'Members, as Mixpanel counts them', 'count'),
     fixed('is_visible', 'bigint', '1 where the cohort is shown to all, 0 where it is hidden', 'is_visible'),
-    // Mixpanel writes no zone beside it and does not say which it is in.
+    // Mixpanel writes no zone and does not document which one it uses.
     fixed('created', 'text', 'When the cohort was made, as Mixpanel writes it, without a zone', 'created'),
     fixed('project_id', 'bigint', 'Id of the project', 'project_id'),
     // Ids of group keys may have more digits than a double holds, and a sign.
@@ -23,18 +24,20 @@ const COHORTS: StreamTable = {
     ),
     ...LOAD_COLUMNS,
   ],
+  lines: RECORD_LINES,
   key: ['id'],
   properties: {},
+  isSelective: false,
 }
 
-/** Asks for the saved cohorts. */
+/** Lists the saved cohorts. */
 export const COHORT_LIST: ApiRequest = { family: 'app', path: '/api/query/cohorts/list', query: {}, form: {} }
 
-/** What the table has as numbers. */
+/** Members that the table has as numbers. */
 const INTEGERS = ['id', 'count', 'is_visible', 'project_id']
 
 /**
- * The cohorts of such an answer.
+ * The cohorts in the response to {@link COHORT_LIST}.
  * @throws MixloadError BODY_UNREADABLE
  */
 export function cohortsIn(body: Buffer): readonly JsonObject[] {
@@ -44,11 +47,12 @@ export function cohortsIn(body: Buffer): readonly JsonObject[] {
   return cohorts
 }
 
-/** The saved cohorts. Nothing tells when one was changed or deleted, so all of them are read each time. */
-export const COHORTS_STREAM: RecordStream = {
+/** All saved cohorts, read whole each time: Mixpanel does not report changes or deletions. */
+export const COHORTS_STREAM: Stream = {
   name: 'cohorts',
   tables: [COHORTS],
   replication: 'full-table',
+  family: 'app',
   async *read({ ask }, _, signal) {
     yield batchOf('cohorts', await ask(COHORT_LIST, cohortsIn, signal))
   },

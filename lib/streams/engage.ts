@@ -1,40 +1,41 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
 import { columnName, foldName, freeName } from '../columns/naming.ts'
 import { PROFILE_PROPERTIES } from '../columns/profile-catalogue.ts'
-import { CHANGE_NAMES, CHANGES_TABLE } from '../history/changes.ts'
+import { PROFILE_LINES, type StreamTable } from '../columns/table.ts'
 import type { Settings } from '../settings.ts'
+import { CHANGE_NAMES, CHANGES_TABLE } from '../transform/profile-changes.ts'
 import { profilePages, totalOf } from './profile-pages.ts'
-import type { RecordStream, StreamTable } from './stream.ts'
+import type { Stream } from './stream.ts'
 
-/** A table of profiles; each property that they have gets a column as it comes. */
+/** A table of profiles. Each property gets a column when it first appears. */
 function profileTable(name: string, whose: string): StreamTable {
   return {
     name,
     columns: [fixed('distinct_id', 'text', whose), ...LOAD_COLUMNS],
+    lines: PROFILE_LINES,
     identity: 'distinct_id',
     reserved: CHANGE_NAMES,
     key: ['distinct_id'],
     properties: PROFILE_PROPERTIES,
+    isSelective: true,
   }
 }
 
-/** A stream of profiles, all of which are read each time: Mixpanel does not tell which were changed or deleted. */
-function profileStream(
-  table: StreamTable,
-  formOf: (settings: Settings) => Readonly<Record<string, string>>,
-): RecordStream {
+/** A stream of all profiles. Mixpanel does not report changes, so all are read each time. */
+function profileStream(table: StreamTable, formOf: (settings: Settings) => Readonly<Record<string, string>>): Stream {
   const { name } = table
   return {
     name,
     tables: [table],
     replication: 'full-table',
+    family: 'app',
     async *read(context, _, signal) {
       const form = formOf(context.settings)
       let isFirst = true
       for await (const page of profilePages(context, { what: name, form }, signal)) {
         const total = isFirst ? totalOf(page) : undefined
         isFirst = false
-        if (total !== undefined) context.expect({ table: name, count: total, isReadAnew: true, name: 'profiles' })
+        if (total !== undefined) context.expect({ table: name, count: total, isReadAgain: true, name: 'profiles' })
         yield { table: name, lines: page.lines }
       }
     },
@@ -42,7 +43,7 @@ function profileStream(
 }
 
 /** The profiles of people. */
-export const ENGAGE_STREAM: RecordStream = {
+export const ENGAGE_STREAM: Stream = {
   ...profileStream(profileTable('engage', 'Person that the profile is of'), ({ engageWhere, engageProperties }) => ({
     ...(engageWhere === undefined ? {} : { where: engageWhere }),
     ...(engageProperties === undefined ? {} : { output_properties: JSON.stringify(engageProperties) }),
@@ -51,10 +52,10 @@ export const ENGAGE_STREAM: RecordStream = {
 }
 
 /**
- * The profiles of groups: a stream and a table, `group_NAME`, for each group key of the settings. `engageWhere` and
- * `engageProperties` are about people and do not hold for them.
+ * The profiles of groups: a stream and a table, `group_NAME`, for each group key of the settings.
+ * `engageWhere` and `engageProperties` apply to people only.
  */
-export function groupStreams({ groups }: Pick<Settings, 'groups'>): readonly RecordStream[] {
+export function groupStreams({ groups }: Pick<Settings, 'groups'>): readonly Stream[] {
   const taken = new Set<string>()
   return Object.entries(groups).map(([key, dataGroupId]) => {
     const name = freeName(columnName(`group_${key}`), taken)

@@ -1,12 +1,71 @@
-import { EVENT_PROPERTIES, EXPORT_COLUMNS, type FixedColumn, LOCAL_TIME_COLUMN } from '../columns/catalogue.ts'
-import type { ColumnRules } from '../columns/registry.ts'
-import { columnRules } from '../columns/rules.ts'
+import { EVENT_PROPERTIES, EXPORT_COLUMNS, LOCAL_TIME_COLUMN } from '../columns/catalogue.ts'
+import { EVENT_LINES, type StreamTable } from '../columns/table.ts'
+import { MixloadError } from '../core/errors.ts'
+import { DEFAULT_RETRIES } from '../core/retry.ts'
+import { exportScope } from '../destination/selection.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
 import type { Settings } from '../settings.ts'
-import type { Slice } from '../slices.ts'
+import { halves, type Slice, sliceName } from '../slices.ts'
+import { parseAnswer } from './answer.ts'
+import type { Stream, StreamContext, StreamedReading } from './stream.ts'
 
-/** The raw export of a slice. `time_in_ms` always: else events that differ in milliseconds only would look equal. */
-export function exportRequest({ firstDay, lastDay, since }: Slice, events: readonly string[] | undefined): ApiRequest {
+/** The most names that Mixpanel lists. */
+export const EVENT_NAMES_MAX = 5000
+
+/** How often an incomplete body is requested again before smaller slices are requested. */
+const BODY_RETRIES = 1
+
+/** The table of events. */
+function exportTable({ legacyTime }: Pick<Settings, 'legacyTime'>): StreamTable {
+  return {
+    name: 'export',
+    columns: legacyTime ? [...EXPORT_COLUMNS, LOCAL_TIME_COLUMN] : EXPORT_COLUMNS,
+    lines: EVENT_LINES,
+    identity: 'event',
+    key: [],
+    properties: EVENT_PROPERTIES,
+    isSelective: true,
+  }
+}
+
+/** The events of the raw export. `--events` limits them to some names. */
+export function exportStream(settings: Pick<Settings, 'legacyTime' | 'events'>): Stream {
+  const { events } = settings
+  return {
+    name: 'export',
+    tables: [exportTable(settings)],
+    replication: 'incremental',
+    family: 'data',
+    requestsPerSlice: 1,
+    hasLateArrivals: true,
+    streamed: {
+      retries: {
+        ...DEFAULT_RETRIES.retries,
+        BODY_TRUNCATED: BODY_RETRIES,
+        QUERY_TIMEOUT: BODY_RETRIES,
+        BODY_UNREADABLE: BODY_RETRIES,
+      },
+      narrow: byEvent(events),
+    },
+    scope: exportScope(events),
+    refusal: ({ write }) =>
+      write === 'replace' && events !== undefined
+        ? '--write replace would remove the events that --events leaves out. Use one of the two.'
+        : undefined,
+    probe: (_, day) => {
+      const request = exportRequest({ firstDay: day, lastDay: day }, events)
+      return { name: 'export', request: { ...request, query: { ...request.query, limit: '1' } } }
+    },
+    async *read(context, slice, signal) {
+      if (slice === undefined) throw new TypeError('export is read by days')
+      for await (const lines of context.stream(exportRequest(slice, events), signal)) yield { table: 'export', lines }
+    },
+  }
+}
+
+/** The raw export of a slice. Without `time_in_ms` it would round times to seconds. */
+function exportRequest({ firstDay, lastDay, since, only }: Slice, events: readonly string[] | undefined): ApiRequest {
+  const names = only ?? events
   return {
     family: 'data',
     path: '/api/2.0/export',
@@ -14,57 +73,64 @@ export function exportRequest({ firstDay, lastDay, since }: Slice, events: reado
       from_date: firstDay,
       to_date: lastDay,
       time_in_ms: 'true',
-      ...(events === undefined ? {} : { event: JSON.stringify(events) }),
+      ...(names === undefined ? {} : { event: JSON.stringify(names) }),
       ...(since === undefined ? {} : { where: `properties["mp_processing_time_ms"] > ${since}` }),
     },
   }
 }
 
-/** What of the stream is asked for, as the ledger keeps it; empty for all of it. `since` as of a slice. */
-export function exportSelection(events: readonly string[] | undefined, since?: number): string {
-  const selected = {
-    ...(events === undefined ? {} : { events: [...events].sort() }),
-    ...(since === undefined ? {} : { [LATE_SINCE]: since }),
+/** Requests an incomplete day by the names of its events. */
+function byEvent(events: readonly string[] | undefined): StreamedReading['narrow'] {
+  return async (context, day, reason, seen, signal) => {
+    context.onProgress({ kind: 'slice-by-event', stream: 'export', slice: day, reason: reason.message })
+    const only = events ?? (await eventNames(context, day, reason, seen, signal))
+    if (only.length === 0) throw reason
+    const all = { ...day, only }
+    return halves(all) ?? [all]
   }
-  return Object.keys(selected).length === 0 ? '' : JSON.stringify(selected)
 }
 
-/** The `since` of a selection and the selection that it would be without; undefined where it has none. */
-export function lateSince(selection: string): { readonly since: number; readonly selection: string } | undefined {
-  if (loadedFile(selection) !== undefined || !selection.includes(`"${LATE_SINCE}":`)) return undefined
-  const selected: { readonly events?: readonly string[]; readonly [LATE_SINCE]?: number } = JSON.parse(selection)
-  const since = selected[LATE_SINCE]
-  return since === undefined ? undefined : { since, selection: exportSelection(selected.events) }
+/**
+ * The names of a day's events: those seen in incomplete bodies and those that Mixpanel lists. The
+ * list ends at 5,000 names, so names can be missing; then a warning says so. @throws MixloadError
+ * with the code of `reason` if the list cannot be read.
+ */
+async function eventNames(
+  context: StreamContext,
+  day: Slice,
+  reason: MixloadError,
+  seen: Iterable<string>,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  try {
+    const listed = await context.ask(eventNamesRequest(day), eventNamesIn, signal)
+    if (listed.length >= EVENT_NAMES_MAX) {
+      const message = `${sliceName(day)}: Mixpanel lists at most ${EVENT_NAMES_MAX} event names. Events with other names could be missing.`
+      context.onProgress({ kind: 'warning', message })
+    }
+    return [...new Set([...seen, ...listed])].sort()
+  } catch (error) {
+    if (!(error instanceof MixloadError) || error.code === 'CREDENTIALS_REFUSED') throw error
+    const unlisted = "To request less than the day, Mixpanel's list of event names is needed, and it cannot be read"
+    throw new MixloadError(reason.code, `${reason.message} ${unlisted}: ${error.message}`, { cause: error })
+  }
 }
 
-const LATE_SINCE = 'late_since'
-
-/** A file that was loaded, as the ledger keeps it in the place of what was asked for. */
-export interface LoadedFile {
-  /** Its name, without its directory. */
-  readonly file: string
-  /** Its bytes as it lay on disk, and their hash. */
-  readonly bytes: number
-  readonly sha256: string
+/** Lists the names of the events of some days: at most {@link EVENT_NAMES_MAX} of them. */
+export function eventNamesRequest({ firstDay, lastDay }: Pick<Slice, 'firstDay' | 'lastDay'>): ApiRequest {
+  return {
+    family: 'app',
+    path: '/api/query/events/names',
+    query: { type: 'general', limit: String(EVENT_NAMES_MAX), from_date: firstDay, to_date: lastDay },
+  }
 }
 
-/** The `selection` of a file's load. It equals that of no request, so that a file never makes a day whole. */
-export function fileSelection({ file, bytes, sha256 }: LoadedFile): string {
-  return JSON.stringify({ file, bytes, sha256 })
-}
-
-/** The file that a ledger's row is of; undefined where the row is of a request. */
-export function loadedFile(selection: string): LoadedFile | undefined {
-  if (!selection.startsWith('{"file":')) return undefined
-  return JSON.parse(selection)
-}
-
-/** The columns that the table has from the start. */
-export function exportColumns(localTime: boolean): readonly FixedColumn[] {
-  return localTime ? [...EXPORT_COLUMNS, LOCAL_TIME_COLUMN] : EXPORT_COLUMNS
-}
-
-/** Which properties get columns, and of what type. */
-export function exportColumnRules(settings: Settings): ColumnRules {
-  return columnRules(settings, EVENT_PROPERTIES, true)
+/**
+ * The names in the response to {@link eventNamesRequest}.
+ * @throws MixloadError BODY_UNREADABLE
+ */
+export function eventNamesIn(body: Buffer): readonly string[] {
+  const listed = parseAnswer(body, 'The list of event names')
+  if (!Array.isArray(listed)) throw new MixloadError('BODY_UNREADABLE', 'Expected a JSON array of event names.')
+  return listed.filter((name) => typeof name === 'string')
 }

@@ -1,11 +1,21 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
-import { isFailure, type MixloadError } from '../errors.ts'
+import { RECORD_LINES, type StreamTable } from '../columns/table.ts'
+import { isFailure } from '../core/errors.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
 import { halves, type Slice, sliceName } from '../slices.ts'
 import { type Day, isDay } from '../time/days.ts'
-import { batchOf, isObject, type JsonObject, objectsOf, parseAnswer, unknownForm, withIntegers } from './answer.ts'
+import {
+  batchOf,
+  idText,
+  isObject,
+  type JsonObject,
+  objectsOf,
+  parseAnswer,
+  unknownForm,
+  withIntegers,
+} from './answer.ts'
 import { askDays } from './ask-days.ts'
-import type { RecordBatch, RecordStream, StreamContext, StreamTable } from './stream.ts'
+import type { LineBatch, Stream, StreamContext } from './stream.ts'
 
 const DAY_OF_RECORD = [
   fixed('date', 'date', "Day on which people entered the funnel, in the project's time zone", 'date'),
@@ -25,8 +35,10 @@ const FUNNELS: StreamTable = {
     fixed('worst', 'bigint', 'Index of the step that most people did not get to', 'worst'),
     ...LOAD_COLUMNS,
   ],
+  lines: RECORD_LINES,
   key: ['funnel_id', 'date'],
   properties: {},
+  isSelective: false,
 }
 
 const FUNNEL_STEPS: StreamTable = {
@@ -45,26 +57,30 @@ const FUNNEL_STEPS: StreamTable = {
     fixed('overall_conv_ratio', 'double', 'Share of those of the first step', 'overall_conv_ratio'),
     ...LOAD_COLUMNS,
   ],
+  lines: RECORD_LINES,
   key: ['funnel_id', 'date', 'step'],
   properties: {
     custom_event: { type: 'boolean', description: 'True where the step is a custom event' },
     custom_event_id: { type: 'bigint', description: 'Id of the custom event' },
   },
+  isSelective: false,
 }
 
-/** Longer than any conversion window, so that what sync reads again is one request a funnel. */
+/** Longer than any conversion window, so that one sync takes one request per funnel. */
 const SLICE_DAYS_MAX = 100
 
 /**
- * The saved funnels, a row a funnel and day. A day's numbers go on changing until the conversion windows of those who
- * entered on it are over, so sync reads all days again that such a window can reach. Their list is read once.
+ * The saved funnels, one row per funnel and day. A day's numbers change until the conversion
+ * window of the last person who entered on it has passed, so sync reads the days of a whole window
+ * again. The list of funnels is read once per run.
  */
-export function funnelsStream(): RecordStream {
+export function funnelsStream(): Stream {
   let listed: readonly JsonObject[] | undefined
   return {
     name: 'funnels',
     tables: [FUNNELS, FUNNEL_STEPS],
     replication: 'incremental',
+    family: 'app',
     sliceDaysMax: ({ funnelWindow }) => Math.max(SLICE_DAYS_MAX, funnelWindow + 1),
     daysReadAgain: ({ funnelWindow }) => funnelWindow,
     async *read(context, slice, signal) {
@@ -75,9 +91,9 @@ export function funnelsStream(): RecordStream {
         try {
           yield* readFunnel(context, funnel, slice, signal)
         } catch (error) {
-          // One may be deleted since it was listed, or have lost an event that it stands on; the others go on.
+          // A funnel may be deleted, or broken by a deleted event. The others are still read.
           if (!isFailure(error, 'NOT_FOUND', 'REQUEST_REFUSED') || ++refused === listed.length) throw error
-          context.tell({ kind: 'records-left-out', name: nameOf(funnel), error })
+          context.onProgress({ kind: 'item-skipped', stream: 'funnels', name: nameOf(funnel), error })
         }
       }
     },
@@ -87,23 +103,25 @@ export function funnelsStream(): RecordStream {
 async function listFunnels({ ask }: StreamContext, signal: AbortSignal): Promise<readonly JsonObject[]> {
   const what = 'The list of funnels'
   const read = (body: Buffer) => {
-    const funnels = objectsOf(parseAnswer(body, what), 'results', what).map((one) => withIntegers(one, ['funnel_id']))
+    const funnels = objectsOf(parseAnswer(body, what), 'results', what).map((funnel) =>
+      withIntegers(funnel, ['funnel_id']),
+    )
     if (funnels.some(({ funnel_id }) => funnel_id === undefined)) throw unknownForm(what)
     return funnels
   }
   return ask({ family: 'app', path: '/api/query/funnels/list', query: {} }, read, signal)
 }
 
-/** Days that Mixpanel takes too long over are asked for in halves. */
+/** Reads a funnel's days. A request that takes Mixpanel too long is split in halves. */
 async function* readFunnel(
   context: StreamContext,
   funnel: JsonObject,
   slice: Slice,
   signal: AbortSignal,
-): AsyncGenerator<RecordBatch, void, undefined> {
+): AsyncGenerator<LineBatch, void, undefined> {
   const waiting = [slice]
-  for (let some = waiting.shift(); some !== undefined; some = waiting.shift()) {
-    const outcome = await askOrSplit(context, funnel, some, signal)
+  for (let days = waiting.shift(); days !== undefined; days = waiting.shift()) {
+    const outcome = await requestOrSplit(context, funnel, days, signal)
     if (outcome === undefined) continue
     if ('days' in outcome) {
       yield batchOf('funnels', outcome.days)
@@ -112,7 +130,7 @@ async function* readFunnel(
   }
 }
 
-async function askOrSplit(
+async function requestOrSplit(
   context: StreamContext,
   funnel: JsonObject,
   slice: Slice,
@@ -121,11 +139,12 @@ async function askOrSplit(
   const what = `${nameOf(funnel)}, ${sliceName(slice)}`
   const read = (body: Buffer) => funnelRecords(funnel, parseAnswer(body, what), slice, what)
   try {
-    return await askDays(context, slice, (days) => funnelRequest(funnel, days), read, signal)
+    return await askDays(context, 'funnels', slice, (days) => funnelRequest(funnel, days), read, signal)
   } catch (error) {
-    if (!isFailure(error, 'QUERY_TIMEOUT') || slice.firstDay === slice.lastDay) throw error
     const into = halves(slice)
-    context.tell({ kind: 'slice-split', slice, into, reason: `${nameOf(funnel)}: ${(error as MixloadError).message}` })
+    if (!isFailure(error, 'QUERY_TIMEOUT') || into === undefined) throw error
+    const reason = `${nameOf(funnel)}: ${error.message}`
+    context.onProgress({ kind: 'slice-split', stream: 'funnels', slice, into, reason })
     return into
   }
 }
@@ -135,17 +154,12 @@ function funnelRequest({ funnel_id }: JsonObject, { firstDay, lastDay }: Slice):
   return { family: 'app', path: '/api/query/funnels', query }
 }
 
-/** Digits as they were written, also where they are too many for a number. */
-function idText(id: unknown): string {
-  return typeof id === 'string' ? id : JSON.stringify(id)
-}
-
 function nameOf({ funnel_id, name }: JsonObject): string {
   const id = idText(funnel_id)
   return typeof name === 'string' ? `Funnel ${id} (${name})` : `Funnel ${id}`
 }
 
-/** Where the members of `analysis` go. One that is not here gets `analysis_` before its name. */
+/** The columns of the members of `analysis`. Any other member gets the prefix `analysis_`. */
 const ANALYSIS_COLUMNS: Readonly<Record<string, string>> = {
   completion: 'completion',
   starting_amount: 'starting_amount',
@@ -153,16 +167,15 @@ const ANALYSIS_COLUMNS: Readonly<Record<string, string>> = {
   worst: 'worst',
 }
 
-/** Of a funnel: a record a day, and one a step and day. */
+/** A funnel's records: one per day, and one per step and day. */
 interface FunnelRecords {
   readonly days: readonly JsonObject[]
   readonly steps: readonly JsonObject[]
 }
 
 /**
- * The records of a funnel's answer: one a day, and one a step and day. Only days that were asked for count; what else
- * stands among them, such as the total `$overall`, is no day.
- * @throws MixloadError BODY_UNREADABLE for an answer of another form.
+ * The records of the requested days in a funnel's response. Other members, such as the total
+ * `$overall`, are left out. @throws MixloadError BODY_UNREADABLE if the response has another form.
  */
 export function funnelRecords(
   funnel: JsonObject,

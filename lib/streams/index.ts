@@ -3,15 +3,13 @@ import { ANNOTATIONS_STREAM } from './annotations.ts'
 import { COHORT_MEMBERS_STREAM } from './cohort-members.ts'
 import { COHORTS_STREAM } from './cohorts.ts'
 import { ENGAGE_STREAM, groupStreams } from './engage.ts'
+import { exportStream } from './export.ts'
 import { funnelsStream } from './funnels.ts'
 import { revenueStream } from './revenue.ts'
-import type { RecordStream } from './stream.ts'
+import type { Stream } from './stream.ts'
 
-/** A name of the setting `streams` that stands for streams of records. */
-export type RecordStreamName = Exclude<StreamName, 'export'>
-
-/** The streams of records behind each name that `--streams` takes. `export` is none: its events go another way. */
-const RECORD_STREAMS: Readonly<Record<RecordStreamName, (settings: Settings) => readonly RecordStream[]>> = {
+const STREAMS_BY_NAME: Readonly<Record<StreamName, (settings: Settings) => readonly Stream[]>> = {
+  export: (settings) => [exportStream(settings)],
   cohorts: () => [COHORTS_STREAM],
   annotations: () => [ANNOTATIONS_STREAM],
   funnels: () => [funnelsStream()],
@@ -21,7 +19,7 @@ const RECORD_STREAMS: Readonly<Record<RecordStreamName, (settings: Settings) => 
   cohort_members: () => [COHORT_MEMBERS_STREAM],
 }
 
-/** The streams of records that a name stands for with these settings, made for one run; none of `groups` without groups. */
-export function recordStreams(name: RecordStreamName, settings: Settings): readonly RecordStream[] {
-  return RECORD_STREAMS[name](settings)
+/** New streams for a `--streams` name. `groups` has one per configured group key. */
+export function streamsOf(name: StreamName, settings: Settings): readonly Stream[] {
+  return STREAMS_BY_NAME[name](settings)
 }

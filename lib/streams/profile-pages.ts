@@ -1,33 +1,32 @@
-import { isFailure, MixloadError } from '../errors.ts'
-import { PageCutter } from '../records/page-cutter.ts'
-import type { ProfilePage } from '../records/page-records.ts'
+import { isFailure, MixloadError } from '../core/errors.ts'
+import { PageCutter } from '../mixpanel/page-cutter.ts'
+import type { ProfilePage } from '../mixpanel/page-records.ts'
 import { numberOf } from './answer.ts'
 import type { StreamContext } from './stream.ts'
 
-/** What to ask the profile query for. */
+/** A profile query. */
 export interface ProfileQuery {
-  /** How messages call it, such as `engage`. */
+  /** Its name in messages, such as `engage`. */
   readonly what: string
-  /** The form's fields, but for those of paging. */
+  /** The form's fields, without those of paging. */
   readonly form: Readonly<Record<string, string>>
   /** As a {@link PageCutter} takes it. */
   readonly insteadOfProperties?: string
-  /** Profiles that are there by another count: a full page is not the last one before so many have come. */
+  /** The expected number of profiles: until so many have come, a full page is not the last. */
   readonly atLeast?: number
 }
 
-/** Pages that are asked for at once where the number of requests at once has no limit. */
+/** How many pages are requested at once if there is no limit on concurrent requests. */
 const AHEAD = 5
 
 /**
- * The pages of a profile query, in order; up to as many as may be asked for at once come ahead, so that a page is read
- * while the next ones are on their way. The first page tells the session, the size of pages and how many profiles there
- * are in all; later ones may lack that. Where the first one lacks it, too, one more is asked for than seems to be
- * needed. The end is a page that is not full, or that brings as many profiles as there are; a page can also be short
- * because profiles went meanwhile, and then the others are asked for all the same.
- * The lines of a page are good until the next one is taken.
+ * The pages of a profile query, in order. The next pages are requested while one is read. The
+ * first page has the session, the page size and the total; if it has no total, one page more than
+ * necessary may be requested. Reading ends at a page that is not full, or when all profiles have
+ * come. A page within the total can also be short, because profiles were deleted meanwhile: then
+ * reading goes on. The lines of a page are valid until the next page is taken.
  *
- * @throws MixloadError SESSION_LOST where Mixpanel no longer knows the session: all must be read anew.
+ * @throws MixloadError SESSION_LOST if the session has expired: all pages must be read again.
  */
 export async function* profilePages(
   context: StreamContext,
@@ -35,7 +34,7 @@ export async function* profilePages(
   signal: AbortSignal,
 ): AsyncGenerator<ProfilePage, void, undefined> {
   await using cutter = new PageCutter()
-  const first = await askPage(context, query, {}, 0, cutter, signal)
+  const first = await requestPage(context, query, {}, 0, cutter, signal)
   yield first
   const paging = pagingOf(first, context.settings.engagePageSize)
   const { pageSize, full, total, session, mayHaveEnded } = paging
@@ -45,24 +44,24 @@ export async function* profilePages(
   const stop = new AbortController()
   const either = AbortSignal.any([signal, stop.signal])
   const ahead: Promise<ProfilePage>[] = []
-  const askAhead = (page: number) => {
-    const asked = askPage(context, query, session, page, cutter, either)
-    // It is awaited when its turn comes; until then its failure must not count as unhandled.
-    asked.catch(() => {})
-    ahead.push(asked)
+  const requestAhead = (page: number) => {
+    const request = requestPage(context, query, session, page, cutter, either)
+    // It is awaited later; until then its failure must not count as unhandled.
+    request.catch(() => {})
+    ahead.push(request)
   }
   const aheadMax = context.settings.queryRequestsAtOnce || AHEAD
   try {
     let received = first.count
     let last = first
-    let asked = 0
+    let lastRequested = 0
     for (let page = 1; ; page++) {
       const isEnd = last.count === 0 || last.count < full || received >= enough
       if (page > lastKnown && isEnd) return
-      while (asked < lastKnown && ahead.length < aheadMax) askAhead(++asked)
-      if (ahead.length === 0) askAhead(++asked)
+      while (lastRequested < lastKnown && ahead.length < aheadMax) requestAhead(++lastRequested)
+      if (ahead.length === 0) requestAhead(++lastRequested)
       const mayBePastTheEnd = page > lastKnown && (total !== undefined || (mayHaveEnded && page === 1))
-      const next = await inTime(ahead.shift() as Promise<ProfilePage>, mayBePastTheEnd)
+      const next = await pageBeforeEnd(ahead.shift() as Promise<ProfilePage>, mayBePastTheEnd)
       if (next === undefined) return
       last = next
       received += last.count
@@ -75,23 +74,26 @@ export async function* profilePages(
   }
 }
 
-/** How long Mixpanel keeps a session is not known; the fewer hours it takes to read, the better. */
-function warnOfLongReading({ settings, tell }: StreamContext, what: string, pages: number): void {
+/** How long Mixpanel keeps a session is undocumented, so reading for hours is risky. */
+function warnOfLongReading({ settings, onProgress }: StreamContext, what: string, pages: number): void {
   const { queryRequestsPerHour: perHour, engagePageSize } = settings
   if (perHour === 0 || pages <= perHour) return
-  tell({
+  onProgress({
     kind: 'warning',
     message:
-      `${what}: there are ${pages} pages of profiles, and ${perHour} requests an hour may be sent: it takes about ` +
-      `${Math.ceil(pages / perHour)} hours, and Mixpanel may forget the session before. With more profiles a page than ` +
-      `--engage-page-size ${engagePageSize} it takes fewer requests, as far as Mixpanel gives more.`,
+      `${what}: reading ${pages} pages of profiles at ${perHour} requests per hour takes about ` +
+      `${Math.ceil(pages / perHour)} hours, and Mixpanel may end the session before that. Fewer, larger pages are faster: raise ` +
+      `--engage-page-size (now ${engagePageSize}), as far as Mixpanel allows.`,
   })
 }
 
-/** A page that may be past the last one is none where Mixpanel refuses it; where it counts, the number tells of missing rows. */
-async function inTime(asked: Promise<ProfilePage>, mayBePastTheEnd: boolean): Promise<ProfilePage | undefined> {
+/**
+ * The page; undefined if it may be past the end and Mixpanel refuses it. Should rows be missing
+ * after all, comparing them with Mixpanel's count shows it.
+ */
+async function pageBeforeEnd(page: Promise<ProfilePage>, mayBePastTheEnd: boolean): Promise<ProfilePage | undefined> {
   try {
-    return await asked
+    return await page
   } catch (error) {
     if (mayBePastTheEnd && isFailure(error, 'SESSION_LOST')) return undefined
     throw error
@@ -101,34 +103,34 @@ async function inTime(asked: Promise<ProfilePage>, mayBePastTheEnd: boolean): Pr
 interface Paging {
   readonly session: Readonly<Record<string, string>>
   readonly pageSize: number
-  /** A page of fewer is the last one, if nothing says that there are more. */
+  /** A page with fewer profiles is the last one, unless the total says otherwise. */
   readonly full: number
-  /** Nothing tells whether the first page is the last one. */
+  /** Whether the first page may be the last one: Mixpanel does not say. */
   readonly mayHaveEnded: boolean
   /** How many profiles there are; undefined where Mixpanel does not say. */
   readonly total: number | undefined
 }
 
-function pagingOf(first: ProfilePage, asked: number): Paging {
+function pagingOf(first: ProfilePage, requestedSize: number): Paging {
   const { session_id, page_size } = first.envelope
   const total = totalOf(first)
-  const told = numberOf(page_size) ?? 0
-  const isTold = told > 0
-  // A server that caps the size need not say so, or may say what it was asked for: where there may be more than it gave,
-  // what it gave is a full page.
-  const mayHaveMore = first.count > 0 && (total === undefined ? !isTold : total > first.count)
-  const given = mayHaveMore ? first.count : asked
-  const pageSize = isTold ? told : given
+  const statedSize = numberOf(page_size) ?? 0
+  const isStated = statedSize > 0
+  // A server that limits the size may not say so, or may repeat the requested size. If there may
+  // be more profiles, what the first page has is a full page.
+  const mayHaveMore = first.count > 0 && (total === undefined ? !isStated : total > first.count)
+  const actualSize = mayHaveMore ? first.count : requestedSize
+  const pageSize = isStated ? statedSize : actualSize
   return {
     session: session_id === undefined || session_id === null ? {} : { session_id: String(session_id) },
     pageSize,
-    full: Math.min(pageSize, given),
+    full: Math.min(pageSize, actualSize),
     total,
-    mayHaveEnded: !isTold && total === undefined && first.count < asked,
+    mayHaveEnded: !isStated && total === undefined && first.count < requestedSize,
   }
 }
 
-async function askPage(
+async function requestPage(
   { ask, settings }: StreamContext,
   { form, what, insteadOfProperties }: ProfileQuery,
   session: Readonly<Record<string, string>>,
@@ -142,21 +144,25 @@ async function askPage(
   }
   const request = { family: 'app', path: '/api/query/engage', query: {}, form: { ...form, ...paging } } as const
   const options = {
-    what: `Page ${page} of ${what}`,
+    what: `page ${page} of ${what}`,
     ...(insteadOfProperties === undefined ? {} : { insteadOfProperties }),
   }
   try {
     return await ask(request, (body) => cutter.cut(body, options), signal)
   } catch (error) {
     if (page === 0 || !isFailure(error, 'REQUEST_REFUSED', 'NOT_FOUND')) throw error
-    // The same query was answered before, so what is wrong with it now is its session.
-    throw new MixloadError('SESSION_LOST', `${options.what} is refused, unlike the first one. ${error.message}`, {
-      cause: error,
-    })
+    // The first page of the same query succeeded, so the session must be the cause.
+    throw new MixloadError(
+      'SESSION_LOST',
+      `Mixpanel refused ${options.what}, although it accepted the first page. ${error.message}`,
+      {
+        cause: error,
+      },
+    )
   }
 }
 
-/** How many profiles a query has, as its first page says; undefined where it does not. */
+/** How many profiles the query has, by its first page; undefined if the page does not say. */
 export function totalOf({ envelope }: ProfilePage): number | undefined {
   const total = numberOf(envelope.total)
   return total !== undefined && total >= 0 ? total : undefined

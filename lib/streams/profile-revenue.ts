@@ -1,11 +1,11 @@
-import { isFailure } from '../errors.ts'
-import type { ProfilePage } from '../records/page-records.ts'
+import { isFailure } from '../core/errors.ts'
+import type { ProfilePage } from '../mixpanel/page-records.ts'
 import { isObject, parseAnswer } from './answer.ts'
 import { type ProfileQuery, profilePages, totalOf } from './profile-pages.ts'
 import type { StreamContext } from './stream.ts'
 import { RevenueTally } from './transactions.ts'
 
-/** Revenue as the profiles tell it. */
+/** Revenue, summed from the profiles. */
 export interface ProfileRevenue {
   readonly tally: RevenueTally
   /** How many profiles there are now. */
@@ -24,8 +24,8 @@ const PAYERS: ProfileQuery = {
 }
 
 /**
- * Reads what the profiles paid. Each page is a request, and most profiles have paid nothing: so after the first page only
- * those that paid are asked for. Where Mixpanel refuses that, or leaves one of them out, all pages are read.
+ * Reads what the profiles paid. Most profiles have paid nothing, so after the first page only
+ * those that paid are requested. If Mixpanel refuses that, or leaves one out, all pages are read.
  * @throws MixloadError as {@link profilePages} does.
  */
 export async function profileRevenue(context: StreamContext, signal: AbortSignal): Promise<ProfileRevenue> {
@@ -38,16 +38,16 @@ export async function profileRevenue(context: StreamContext, signal: AbortSignal
     const total = totalOf(first.value)
     if (total !== undefined && total > received) {
       const paid = await payersOnly(context, tally.payers, signal)
-      if (paid !== undefined) return toldOf(context, { tally: paid, profiles: total })
+      if (paid !== undefined) return reportUnread(context, { tally: paid, profiles: total })
     }
     for await (const page of pages) received += addPage(tally, page)
-    return toldOf(context, { tally, profiles: total ?? received })
+    return reportUnread(context, { tally, profiles: total ?? received })
   } finally {
     await pages.return()
   }
 }
 
-/** Undefined where the profiles that paid can't be had by themselves. `known` are some of them. */
+/** Revenue of the profiles that paid; undefined if Mixpanel refuses or omits a `known` one. */
 async function payersOnly(
   context: StreamContext,
   known: ReadonlySet<string>,
@@ -63,24 +63,25 @@ async function payersOnly(
   return [...known].every((id) => tally.payers.has(id)) ? tally : undefined
 }
 
-/** Gives how many profiles the page has. */
+/** Returns how many profiles the page has. */
 function addPage(tally: RevenueTally, { lines, count }: ProfilePage): number {
   for (const line of lines.toString().split('\n')) {
-    // Most have none, and need no parsing.
+    // Most profiles have none and need no parsing.
     if (!line.includes(`"${PROPERTY}"`)) continue
-    const record = parseAnswer(Buffer.from(line), 'A profile')
-    if (!isObject(record) || typeof record.event !== 'string' || !isObject(record.properties)) continue
-    tally.add(record.event, record.properties[PROPERTY])
+    const profile = parseAnswer(Buffer.from(line), 'A profile')
+    if (!isObject(profile)) continue
+    const { $distinct_id: id, $properties: properties } = profile
+    if (typeof id === 'string' && isObject(properties)) tally.add(id, properties[PROPERTY])
   }
   return count
 }
 
-function toldOf({ tell }: StreamContext, revenue: ProfileRevenue): ProfileRevenue {
+function reportUnread({ onProgress }: StreamContext, revenue: ProfileRevenue): ProfileRevenue {
   const { unread } = revenue.tally
   if (unread > 0) {
-    tell({
+    onProgress({
       kind: 'warning',
-      message: `${unread} transactions of profiles have no amount or no day: they count nowhere.`,
+      message: `${unread} transactions of profiles have no valid amount or time. They are not in any sum.`,
     })
   }
   return revenue

@@ -1,12 +1,13 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
-import { type ErrorCode, isFailure } from '../errors.ts'
+import { RECORD_LINES, type StreamTable } from '../columns/table.ts'
+import { type ErrorCode, isFailure } from '../core/errors.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
 import { missingDays, type Slice, sliceName } from '../slices.ts'
 import { type Day, isDay } from '../time/days.ts'
 import { batchOf, isObject, type JsonObject, parseAnswer, unknownForm } from './answer.ts'
 import { askDays } from './ask-days.ts'
 import { type ProfileRevenue, profileRevenue } from './profile-revenue.ts'
-import type { RecordStream, StreamContext, StreamTable } from './stream.ts'
+import type { Stream, StreamContext } from './stream.ts'
 
 const REVENUE: StreamTable = {
   name: 'revenue',
@@ -19,14 +20,16 @@ const REVENUE: StreamTable = {
     fixed('source', 'text', "endpoint: Mixpanel's own figures; profiles: summed from their $transactions", 'source'),
     ...LOAD_COLUMNS,
   ],
+  lines: RECORD_LINES,
   key: ['date'],
   properties: {},
+  isSelective: false,
 }
 
-/** A year costs one request as a day does; what takes too long is summed from the profiles. */
+/** Many days take one request, like one day. If that times out, the profiles are read instead. */
 const SLICE_DAYS_MAX = 100
 
-/** How the old endpoint may show that it answers no more. */
+/** How the undocumented endpoint may fail once it no longer exists. */
 const REFUSALS: readonly ErrorCode[] = [
   'NOT_FOUND',
   'REQUEST_REFUSED',
@@ -38,20 +41,21 @@ const REFUSALS: readonly ErrorCode[] = [
 ]
 
 /**
- * Revenue by day. Mixpanel's endpoint for it is undocumented and may be gone (its EU host answers 400); then the same
- * figures are summed from the profiles, which are read once for all slices of the run.
+ * Revenue by day. Mixpanel's endpoint for it is undocumented and may be gone (its EU host answers
+ * 400). Then the figures are summed from the profiles, which are read once per run.
  */
-export function revenueStream(): RecordStream {
+export function revenueStream(): Stream {
   let profiles: ProfileRevenue | undefined
   return {
     name: 'revenue',
     tables: [REVENUE],
     replication: 'incremental',
+    family: 'app',
     sliceDaysMax: () => SLICE_DAYS_MAX,
     async *read(context, slice, signal) {
       if (slice === undefined) throw new TypeError('revenue is read by days')
-      const told = profiles === undefined ? await fromEndpoint(context, slice, signal) : undefined
-      if (told !== undefined) yield batchOf('revenue', told)
+      const days = profiles === undefined ? await fromEndpoint(context, slice, signal) : undefined
+      if (days !== undefined) yield batchOf('revenue', days)
       else {
         profiles ??= await profileRevenue(context, signal)
         yield batchOf('revenue', profileRecords(profiles, slice))
@@ -60,7 +64,7 @@ export function revenueStream(): RecordStream {
   }
 }
 
-/** Undefined where the endpoint does not answer. */
+/** Records from Mixpanel's endpoint; undefined if it fails. */
 async function fromEndpoint(
   context: StreamContext,
   slice: Slice,
@@ -74,20 +78,20 @@ async function fromEndpoint(
   try {
     const what = `Revenue of ${sliceName(slice)}`
     const read = (body: Buffer) => endpointRecords(parseAnswer(body, what), slice, what)
-    return (await askDays(context, slice, requestOf, read, signal)) ?? []
+    return (await askDays(context, 'revenue', slice, requestOf, read, signal)) ?? []
   } catch (error) {
     if (!isFailure(error, ...REFUSALS)) throw error
-    context.tell({
+    context.onProgress({
       kind: 'warning',
-      message: `Mixpanel's revenue endpoint does not answer (${error.message}); revenue is summed from the profiles.`,
+      message: `Mixpanel's revenue endpoint failed (${error.message}). Revenue is summed from the profiles instead.`,
     })
     return undefined
   }
 }
 
 /**
- * The records of the endpoint's answer, one a day that was asked for. `$overall`, the total, is no day.
- * @throws MixloadError BODY_UNREADABLE for an answer of another form.
+ * One record per requested day in the endpoint's response. The total, `$overall`, is left out.
+ * @throws MixloadError BODY_UNREADABLE if the response has another form.
  */
 export function endpointRecords(answer: unknown, { firstDay, lastDay }: Slice, what: string): readonly JsonObject[] {
   const results = isObject(answer) ? answer.results : undefined
@@ -102,7 +106,7 @@ export function endpointRecords(answer: unknown, { firstDay, lastDay }: Slice, w
     })
 }
 
-/** One record for each day of the slice. The count is of all profiles that there are now, the same for every day. */
+/** One record per day of the slice. `count` is the present number of profiles, on every day. */
 export function profileRecords(
   { tally, profiles }: ProfileRevenue,
   { firstDay, lastDay }: Slice,

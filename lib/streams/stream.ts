@@ -1,44 +1,33 @@
-/** What a stream of records, that is of anything but events, is made of. Types only: this file has no runtime code. */
-import type { CatalogueEntry, FixedColumn } from '../columns/catalogue.ts'
-import type { Tell } from '../events.ts'
+/** What a stream is made of. Types only: this file has no runtime code. */
+import type { StreamTable } from '../columns/table.ts'
+import type { MixloadError } from '../core/errors.ts'
+import type { RetryPolicy } from '../core/retry.ts'
+import type { Scope } from '../destination/selection.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
+import type { OnProgress } from '../progress.ts'
 import type { Settings } from '../settings.ts'
 import type { Slice } from '../slices.ts'
+import type { Day } from '../time/days.ts'
 
-/** A table that a stream fills. Members of its records that have no fixed column get columns as they come. */
-export interface StreamTable {
-  readonly name: string
-  /**
-   * The columns it always has, in this order, `_loaded_at` and `_load_id` last. One with a `property` takes that member of
-   * the record.
-   */
-  readonly columns: readonly FixedColumn[]
-  /** The text column that takes a record's `event` (see {@link RecordBatch}); undefined where records have none. */
-  readonly identity?: string
-  /** The columns that tell its rows apart. Of rows of one load that agree in all of them, the last one stays. */
-  readonly key: readonly string[]
-  /** Names that no property's column takes, because views over the table need them. */
-  readonly reserved?: readonly string[]
-  /** Members that are known before one has been seen, by name. */
-  readonly properties: Readonly<Record<string, CatalogueEntry>>
-}
-
-/** Records of one table, in the order they came. */
-export interface RecordBatch {
+/** Lines of one table, in the order they came. */
+export interface LineBatch {
   readonly table: string
-  /** Whole lines, each `{"event":"…","properties":{…}}` and 0x0A; `event` is the record's identity, or empty. */
+  /**
+   * Lines of the table's shape, each with 0x0A at its end. A line may begin in one batch and end in
+   * the next, except after the last batch of a read.
+   */
   readonly lines: Buffer
 }
 
-/** How many rows Mixpanel itself says that there are. */
+/** Mixpanel's own count of rows. */
 export interface ExpectedRows {
   readonly table: string
   readonly count: number
-  /** Counts the rows that have this value, as text, in a column of the table's key; all rows where left out. */
+  /** Counts only rows with this value, as text, in a key column. Default: all rows. */
   readonly where?: { readonly column: string; readonly value: string }
-  /** Fewer rows make the slice be read anew, once. Else the difference, either way, is told only. */
-  readonly isReadAnew: boolean
-  /** How a message calls them, such as `cohort 17`. */
+  /** Whether missing rows make the slice be read again, once. Else they are only reported. */
+  readonly isReadAgain: boolean
+  /** Their name in messages, such as `cohort 17`. */
   readonly name: string
 }
 
@@ -48,33 +37,86 @@ export interface StreamContext {
   /** The project's time zone. */
   readonly zone: string
   /**
-   * What `read` makes of the whole body of a 200 answer. It waits for the family's request budget, and asks again after
-   * what may pass; also for a body that `read` finds to be broken.
-   * @throws MixloadError of what the answer means.
+   * Sends a request and returns the result of `read` on the whole body of the 200 response. Waits
+   * for the request budget, and retries transient failures, also those that `read` throws. @throws
+   * MixloadError by the meaning of the response.
    */
   ask<T>(request: ApiRequest, read: (body: Buffer) => T | Promise<T>, signal: AbortSignal): Promise<T>
-  /** Has what came compared with Mixpanel's own count, rows of equal keys counted once, before it is loaded. */
+  /**
+   * Sends a request once, within the budget, and yields the body of the 200 response as it
+   * arrives. After a failure the whole slice is read again: see {@link StreamedReading}. @throws
+   * MixloadError by the meaning of the response.
+   */
+  stream(request: ApiRequest, signal: AbortSignal): AsyncIterable<Buffer>
+  /** Compares the number of distinct rows with Mixpanel's count before they are loaded. */
   expect(rows: ExpectedRows): void
-  readonly tell: Tell
+  readonly onProgress: OnProgress
 }
 
-/** Profiles, cohorts, annotations, funnels, revenue: whatever comes as JSON objects over few requests. */
-export interface RecordStream {
-  /** As `--streams` and the ledger have it. */
-  readonly name: string
-  /** Its own table first, then those that hang on it, which are committed before it. */
-  readonly tables: readonly [StreamTable, ...StreamTable[]]
-  /** A full table is one slice, and its rows are replaced in one commit; else days are loaded as those of events are. */
-  readonly replication: 'full-table' | 'incremental'
-  /** Of an incremental stream: the most days that a slice may span, where many days cost one request as one does. */
-  readonly sliceDaysMax?: (settings: Settings) => number
-  /** Of an incremental stream: the days up to the last whole one that sync reads again; else the attribution window's. */
-  readonly daysReadAgain?: (settings: Settings) => number
-  /** Of a full table of profiles: the table that keeps their changes, where the settings want that. */
-  readonly changesTable?: (settings: Settings) => string | undefined
+/**
+ * How to read a stream whose responses go to the spool while they arrive, so that only the end
+ * shows whether they are complete.
+ */
+export interface StreamedReading {
+  /** Retries of a slice by error code. After those the slice is split in halves. */
+  readonly retries: RetryPolicy['retries']
   /**
-   * Asks Mixpanel for a slice, or for all there is where it is undefined, and gives its records.
-   * @throws MixloadError SESSION_LOST or COUNT_MISMATCH where reading should begin anew: what it gave so far is thrown away.
+   * Smaller slices to request instead of a single day that stays incomplete. `seen` holds the
+   * identities of the records that came. @throws MixloadError with the code of `reason` if nothing
+   * smaller can be requested.
    */
-  read(context: StreamContext, slice: Slice | undefined, signal: AbortSignal): AsyncIterable<RecordBatch>
+  narrow(
+    context: StreamContext,
+    day: Slice,
+    reason: MixloadError,
+    seen: Iterable<string>,
+    signal: AbortSignal,
+  ): Promise<readonly Slice[]>
+}
+
+/** A request that shows whether a part of the API is accessible. */
+export interface Probe {
+  /** What it checks. */
+  readonly name: string
+  readonly request: ApiRequest
+}
+
+/**
+ * A kind of data that mixload copies, such as events, profiles, cohorts or funnels. To add a
+ * stream, add a file in `lib/streams/` and an entry in its index. The stream names its tables; its
+ * `read` sends requests through the context and yields lines. Retries, the budget, columns,
+ * duplicates and existing rows are handled elsewhere.
+ */
+export interface Stream {
+  /** Its name in `--streams` and in the ledger. */
+  readonly name: string
+  /** Its own table first, then those that depend on it, which are committed before it. */
+  readonly tables: readonly [StreamTable, ...StreamTable[]]
+  /** A full table is one slice, replaced in one commit. An incremental stream is loaded by days. */
+  readonly replication: 'full-table' | 'incremental'
+  /** The API family whose request budget it uses. */
+  readonly family: ApiRequest['family']
+  /** Which part of it is requested. Default: all of it. */
+  readonly scope?: Scope
+  /** Why it cannot be loaded with these settings; undefined if it can. */
+  readonly refusal?: (settings: Settings) => string | undefined
+  /** The most days of a slice, if many days take one request. */
+  readonly sliceDaysMax?: (settings: Settings) => number
+  /** Requests per slice, if known in advance. */
+  readonly requestsPerSlice?: number
+  /** How many past days sync reads again. Default: the attribution window. */
+  readonly daysReadAgain?: (settings: Settings) => number
+  /** Whether a slice can be limited to events processed after a moment, to find late arrivals. */
+  readonly hasLateArrivals?: true
+  /** For profiles: the table that keeps their changes, if the settings enable it. */
+  readonly changesTable?: (settings: Settings) => string | undefined
+  /** Undefined if each response is read whole before its rows are yielded. */
+  readonly streamed?: StreamedReading
+  /** The request that shows whether the stream is accessible. Default: that of the query API. */
+  readonly probe?: (settings: Settings, day: Day) => Probe | undefined
+  /**
+   * Requests a slice, or everything if it is undefined, and yields its lines. @throws
+   * MixloadError SESSION_LOST or COUNT_MISMATCH to start over: yielded lines are discarded.
+   */
+  read(context: StreamContext, slice: Slice | undefined, signal: AbortSignal): AsyncIterable<LineBatch>
 }

@@ -11,13 +11,13 @@ export interface DayRevenue {
 
 const NOTHING: DayRevenue = { amount: 0, paidCount: 0 }
 
-/** Sums are kept in millionths, so that they depend neither on the order nor on what doubles make of cents. */
+/** Sums are integers, in millionths, so that they are exact and independent of the order. */
 const PARTS = 1e6
 
 /**
- * Sums what profiles paid, by the project's days, from their `$transactions`, the list of `{$amount, $time}` that
- * Mixpanel's libraries keep. A `$time` without a zone is taken to be on the project's clock. A profile counts once, also
- * when it comes again.
+ * Sums what profiles paid, by day of the project's zone. `$transactions` is the list of `{$amount,
+ * $time}` that Mixpanel's libraries keep. A `$time` without a zone is in the project's zone. A
+ * profile that comes twice counts once.
  */
 export class RevenueTally {
   readonly #zone: string
@@ -34,12 +34,12 @@ export class RevenueTally {
     return this.#payers
   }
 
-  /** How many transactions have no amount or no day, and so are in no sum. */
+  /** How many transactions are in no sum, because they have no valid amount or time. */
   get unread(): number {
     return this.#unread
   }
 
-  /** Adds a profile with its `$transactions`; what is no list holds none. */
+  /** Adds a profile with its `$transactions`, if those are a list. */
   add(id: string, transactions: unknown): void {
     if (!Array.isArray(transactions) || transactions.length === 0 || this.#payers.has(id)) return
     this.#payers.add(id)

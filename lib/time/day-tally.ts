@@ -1,20 +1,10 @@
 import type { Day } from './days.ts'
 import { dayNumber, dayOfNumber, type EventClock, INSTANT_MS_MAX } from './event-time.ts'
 
-/** How many rows each day has, by the `_day` they are filed under. Rows that are filed under no day are not in it. */
+/** Rows by their `_day`. Rows without one are not counted. */
 export type DayRows = Readonly<Record<Day, number>>
 
-/** As the ledger's column `day_rows` has it; null where it is null, or where an older ledger has no such column. */
-export function dayRowsOf(text: unknown): DayRows | null {
-  return typeof text === 'string' ? JSON.parse(text) : null
-}
-
-/** For the ledger's column `day_rows`. */
-export function dayRowsText(dayRows: DayRows | null | undefined): string | null {
-  return dayRows === null || dayRows === undefined ? null : JSON.stringify(dayRows)
-}
-
-/** Counts the events of a body by the day that they will be filed under, by the rule that `_day` itself is made by. */
+/** Counts the events of a body by their `_day`, by the rule that the column itself follows. */
 export class DayTally {
   readonly #clock: EventClock
   readonly #firstNumber: number
@@ -27,7 +17,7 @@ export class DayTally {
     this.#lastNumber = dayNumber(clock.until) - 1
   }
 
-  /** Counts an event of this moment, in milliseconds on the clock of the export; NaN where it has none. */
+  /** Counts an event. `ms`: its time in milliseconds on the clock of the export; NaN if it has none. */
   note(ms: number): void {
     const number = this.#numberOf(Math.round(ms))
     if (number !== undefined) this.#counts.set(number, (this.#counts.get(number) ?? 0) + 1)
@@ -41,14 +31,14 @@ export class DayTally {
     return isMoment ? Math.min(Math.max(dayNumber(ms), this.#firstNumber), this.#lastNumber) : this.#firstNumber
   }
 
-  /** How many days have events. */
+  /** The number of days with events. */
   get size(): number {
     return this.#counts.size
   }
 
-  /** In the order of the days. */
+  /** The counts, in the order of the days. */
   dayRows(): DayRows {
-    const entries = [...this.#counts].sort(([one], [other]) => one - other)
+    const entries = [...this.#counts].sort(([a], [b]) => a - b)
     return Object.fromEntries(entries.map(([number, count]) => [dayOfNumber(number), count]))
   }
 }

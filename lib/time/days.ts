@@ -20,12 +20,12 @@ export function startOfDay(day: Day): number {
   return Date.parse(`${day}T00:00:00Z`)
 }
 
-/** The day so many days later; earlier where the number is negative. */
+/** The day so many days later; earlier if the number is negative. */
 export function addDays(day: Day, count: number): Day {
   return dayAt(startOfDay(day) + count * DAY_MS)
 }
 
-/** Days from `first` to `last`, both counted; 0 when `last` is before `first`. */
+/** The number of days from `first` to `last`, both included; 0 if `last` is before `first`. */
 export function daysBetween(first: Day, last: Day): number {
   return Math.max(0, Math.round((startOfDay(last) - startOfDay(first)) / DAY_MS) + 1)
 }
@@ -47,19 +47,19 @@ export function later(a: Day, b: Day): Day {
   return a > b ? a : b
 }
 
-/** Whether this is the name of a time zone that is known here. */
+/** Whether a text is the name of a known time zone. */
 export function isZone(zone: string): boolean {
   return IANAZone.isValidZone(zone)
 }
 
-/** The day that a moment falls on in a zone. */
+/** The day of a moment in a time zone. */
 export function dayInZone(ms: number, zone: string): Day {
   return DateTime.fromMillis(ms, { zone }).toISODate() as Day
 }
 
-/** The moment at which a day is over in a zone, in milliseconds since 1970. */
+/** The moment at which a day ends in a time zone, in milliseconds since 1970. */
 export function endOfDayInZone(day: Day, zone: string): number {
   const start = DateTime.fromISO(addDays(day, 1), { zone }).startOf('day')
-  // Where clocks are put back at midnight it comes twice: the day is over at the first.
-  return Math.min(...start.getPossibleOffsets().map((one) => one.toMillis()))
+  // When clocks go back at midnight, midnight comes twice: the day ends at the first.
+  return Math.min(...start.getPossibleOffsets().map((moment) => moment.toMillis()))
 }

@@ -1,16 +1,16 @@
-/** `yyyy-mm-dd`, or that with a time and perhaps a zone, as Mixpanel writes dates. */
+/** `yyyy-mm-dd`, optionally with a time and an offset, as Mixpanel writes dates. */
 const INSTANT = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-]\d{2}:?\d{2})?)?$/
 
-/** Whether a text is a date or a moment that Mixpanel's date convention allows. */
+/** Whether a text is a date or a moment in Mixpanel's format. */
 export function isInstant(text: string): boolean {
   if (!INSTANT.test(text)) return false
   const parsed = Date.parse(toInstantText(text))
   if (Number.isNaN(parsed)) return false
-  // Date.parse turns February 30 into March 2; a date that is none must not become another one.
+  // Date.parse turns February 30 into March 2; an invalid date must not become another one.
   return new Date(`${text.slice(0, 10)}T00:00:00Z`).toISOString().startsWith(text.slice(0, 10))
 }
 
-/** The same moment as ISO 8601 with a zone; without one in the text, it is UTC. */
+/** The moment as ISO 8601 with an offset. A text without one is UTC. */
 export function toInstantText(text: string): string {
   const iso = text.replace(' ', 'T')
   if (iso.length === 10) return `${iso}T00:00:00Z`

@@ -1,9 +1,9 @@
 import type { Day } from '../time/days.ts'
 
-/** How many events of a name a day has, by day, by name. */
+/** Numbers of events by name and day. */
 export type EventCounts = ReadonlyMap<string, ReadonlyMap<Day, number>>
 
-/** A day and name of which the warehouse and Mixpanel count different numbers of events. */
+/** A day and event name with different counts in the warehouse and in Mixpanel. */
 export interface Difference {
   readonly day: Day
   readonly event: string
@@ -11,19 +11,19 @@ export interface Difference {
   readonly mixpanel: number
 }
 
-/** What the comparison of two sides has found. */
+/** The result of a comparison. */
 export interface Comparison {
-  /** By day, then by name. */
+  /** Ordered by day, then by name. */
   readonly differences: readonly Difference[]
-  /** Names in the warehouse of which Mixpanel gives no counts, so that nothing can be said of them. */
+  /** Event names in the warehouse for which Mixpanel returns no counts. */
   readonly uncounted: readonly string[]
-  /** Days and names that were compared. */
+  /** How many pairs of day and name were compared. */
   readonly compared: number
 }
 
 /**
- * Where the counts differ on these days. A name that Mixpanel answers for counts 0 on days it does not mention.
- * `tolerance`: the share of Mixpanel's count by which ours may be off, 0 for none.
+ * Compares counts on these days. A day missing from Mixpanel's response counts 0. `tolerance`: the
+ * share of Mixpanel's count by which ours may differ.
  */
 export function compareCounts(
   warehouse: EventCounts,
@@ -52,7 +52,7 @@ export function compareCounts(
   return { differences, uncounted, compared }
 }
 
-/** Counts from rows of day, name and number. */
+/** Sums counts by name and day. */
 export function countsOf(rows: Iterable<readonly [day: Day, event: string, count: number]>): EventCounts {
   const counts = new Map<string, Map<Day, number>>()
   for (const [day, event, count] of rows) {

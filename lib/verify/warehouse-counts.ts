@@ -1,24 +1,24 @@
 import { z } from 'zod'
-import type { Destination } from '../destination.ts'
-import { quoteText } from '../sql.ts'
-import { sqlText } from '../sql-files.ts'
+import { quoteText } from '../core/sql.ts'
+import { sqlText } from '../core/sql-files.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
 import { addDays, type Day } from '../time/days.ts'
 import { countsOf, type EventCounts } from './compare.ts'
 
 const Row = z.object({ day: z.string(), event: z.string(), count: z.coerce.number() })
 
 /**
- * The events of `export_latest` by name and day, days being those of the project's zone.
- * @throws MixloadError CONFIG_INVALID where the destination can't be asked.
+ * The number of events in `export_latest` by name and day of the project's zone. @throws
+ * MixloadError CONFIG_INVALID if the destination cannot run queries.
  */
 export async function warehouseCounts(
-  destination: Destination,
+  destination: Warehouse,
   span: { readonly firstDay: Day; readonly lastDay: Day; readonly zone: string },
   signal: AbortSignal,
 ): Promise<EventCounts> {
-  // A day in any zone lies within a day before and after the same day in UTC.
+  // A day in any zone lies within one day before and after the same UTC day.
   const moment = (day: Day) => quoteText(`${day} 00:00:00+00`)
-  const sql = sqlText(destination.supports.dialect, 'event_counts', {
+  const sql = sqlText(destination.capabilities.dialect, 'event_counts', {
     table: destination.pathInViews('export_latest'),
     zone: quoteText(span.zone),
     from: moment(addDays(span.firstDay, -1)),

@@ -1,50 +1,51 @@
 import type { Column } from '../columns/column.ts'
 import { latestName } from '../columns/naming.ts'
-import type { Destination, DestinationSupports, View } from '../destination.ts'
-import { CHANGES_TABLE } from '../history/changes.ts'
-import { quoteName } from '../sql.ts'
-import { sqlText } from '../sql-files.ts'
+import { quoteName } from '../core/sql.ts'
+import { sqlText } from '../core/sql-files.ts'
+import type { DestinationCapabilities, View } from '../destination/contract.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
+import { CHANGES_TABLE } from '../transform/profile-changes.ts'
 import { identitiesView } from './identities.ts'
 
 /** The table of events. */
 const EVENTS = 'export'
 
-/** Columns of the table of changes that its view turns into times. */
+/** Columns of the table of changes that its view replaces with times. */
 const CHANGE_STATE: readonly string[] = ['_change', '_changed_at', '_hash']
 
 /**
- * What is told anew as a whole when a day is read again, by table. A table that is not here is replaced whole each time.
+ * The columns of the unit that is replaced as a whole when a day is read again, by table. Other tables are replaced whole.
  */
 const UNITS: Readonly<Record<string, readonly string[]>> = {
   funnels: ['funnel_id', 'date'],
-  // A funnel that has lost steps must not keep them.
+  // Steps that a funnel no longer has must disappear.
   funnel_steps: ['funnel_id', 'date'],
   revenue: ['date'],
 }
 
 /** The views over a table with these columns. `path` is the table's quoted path in the destination. */
 export function viewsOf(
-  supports: DestinationSupports,
+  capabilities: DestinationCapabilities,
   table: string,
   path: string,
   columns: readonly Column[],
 ): readonly View[] {
-  const quote = (name: string) => quoteName(name, supports.nameQuote)
+  const quote = (name: string) => quoteName(name, capabilities.nameQuote)
   const list = columns.map(({ name }) => quote(name)).join(',\n    ')
   const view = (name: string, text: string, unit: readonly string[] = []): View => ({
     name,
-    query: sqlText(supports.dialect, text, { table: path, columns: list, unit: unit.map(quote).join(', ') }),
+    query: sqlText(capabilities.dialect, text, { table: path, columns: list, unit: unit.map(quote).join(', ') }),
   })
   if (table === EVENTS) {
     return [
       view('export_latest', 'export_latest'),
       view('export_latest_by_time', 'export_latest_by_time'),
-      identitiesView(supports, path, columns),
+      identitiesView(capabilities, path, columns),
     ]
   }
   if (table === CHANGES_TABLE) {
     const shown = columns.filter(({ name }) => !CHANGE_STATE.includes(name)).map(({ name }) => quote(name))
-    const query = sqlText(supports.dialect, 'engage_history', { table: path, columns: shown.join(',\n    ') })
+    const query = sqlText(capabilities.dialect, 'engage_history', { table: path, columns: shown.join(',\n    ') })
     return [{ name: 'engage_history', query }]
   }
   const unit = Object.hasOwn(UNITS, table) ? UNITS[table] : undefined
@@ -52,11 +53,11 @@ export function viewsOf(
   return [unit === undefined ? view(name, 'latest_rows') : view(name, 'latest_load', unit)]
 }
 
-/** The views over a table with the columns that it has now; none where there is no such table. */
+/** The views over a table with its present columns; none if the table does not exist. */
 export async function viewsOver(
-  destination: Pick<Destination, 'supports' | 'columns' | 'pathInViews'>,
+  destination: Pick<Warehouse, 'capabilities' | 'columns' | 'pathInViews'>,
   table: string,
 ): Promise<readonly View[]> {
   const columns = await destination.columns(table)
-  return columns.length === 0 ? [] : viewsOf(destination.supports, table, destination.pathInViews(table), columns)
+  return columns.length === 0 ? [] : viewsOf(destination.capabilities, table, destination.pathInViews(table), columns)
 }

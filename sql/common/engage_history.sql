@@ -1,6 +1,6 @@
--- A row for each profile and each state that it was in: from when mixload first saw it so to when it first saw it
--- otherwise or gone. valid_to is null where it still is so. The times come first, because Postgres lets columns be added
--- to a view at its end only.
+-- One row for each state of each profile: valid_from is when mixload first saw it, valid_to is when
+-- mixload first saw another state or none. valid_to is null for the present state. The times come
+-- first, because Postgres can add columns only at the end of a view.
 SELECT _changed_at AS valid_from, valid_to, {{columns}}
 FROM (
   SELECT

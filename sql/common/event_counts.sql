@@ -1,5 +1,5 @@
--- Events a day and name, each once, by the days of the project's zone: as Mixpanel's reports count them. The filter on
--- time reaches the table itself.
+-- Events per day and name, each event once, by days of the project's time zone, as Mixpanel's
+-- reports count them. The filter on time reaches the table itself.
 SELECT CAST(time AT TIME ZONE {{zone}} AS DATE) AS day, event, count(*) AS count
 FROM {{table}}
 WHERE time >= TIMESTAMP WITH TIME ZONE {{from}} AND time < TIMESTAMP WITH TIME ZONE {{until}}

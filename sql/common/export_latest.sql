@@ -1,7 +1,8 @@
--- One row an event, by Mixpanel's own rule: rows that agree in event, person, time and $insert_id are one event, and
--- the one processed last counts. The person is the one first ingested, because merging re-keys rows later.
--- Keys that are null compare equal. A filter on event or time reaches the table itself.
--- No property's column is called __rank: in their names two underscores stand only before digits or `text`.
+-- One row per event, by Mixpanel's own rule: rows with the same event, person, time and $insert_id
+-- are one event, and the row that was processed last counts. The person is the original one,
+-- because merging changes distinct_id later. Null keys compare equal. A filter on event or time
+-- reaches the table itself. No column of a property is called __rank: in these names two
+-- underscores come only before digits or `text`.
 SELECT {{columns}}
 FROM (
   SELECT

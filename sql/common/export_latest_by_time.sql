@@ -1,6 +1,7 @@
--- One row for each person, event and time, the rule that other integrations document. It merges honest events that one
--- person made within the same millisecond: prefer export_latest where $insert_id is sent.
--- No property's column is called __rank: in their names two underscores stand only before digits or `text`.
+-- One row per person, event and time: the rule that other integrations document. It also merges
+-- different events of one person within the same millisecond, so prefer export_latest if events
+-- have $insert_id. No column of a property is called __rank: in these names two underscores come
+-- only before digits or `text`.
 SELECT {{columns}}
 FROM (
   SELECT

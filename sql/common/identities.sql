@@ -1,27 +1,28 @@
--- From each id that Mixpanel has joined to another one to the id that stands for the person now. Ids that were never
--- joined to another are not in it. What is said follows only from what was exported: see docs/tables.md.
-WITH RECURSIVE said AS (
-{{said}}
+-- Maps each id that Mixpanel has linked to another one to the id that represents the person now.
+-- Ids that were never linked are not in it. The links come from exported events only: see
+-- docs/tables.md.
+WITH RECURSIVE all_links AS (
+{{links}}
 ),
--- Of what was said about an id, one thing counts: the strongest, and of those the latest.
+-- One link counts per id: the strongest, and among those the latest.
 links AS (
-  SELECT original_id, resolved_id, weakness, said_at
+  SELECT original_id, resolved_id, weakness, linked_at
   FROM (
     SELECT
       original_id,
       resolved_id,
       weakness,
-      said_at,
+      linked_at,
       row_number() OVER (
         PARTITION BY original_id
-        ORDER BY weakness, said_at DESC NULLS LAST, resolved_id
+        ORDER BY weakness, linked_at DESC NULLS LAST, resolved_id
       ) AS __rank
-    FROM said
+    FROM all_links
     WHERE original_id <> '' AND resolved_id <> '' AND original_id <> resolved_id
   ) AS ranked
   WHERE __rank = 1
 ),
--- From link to link. A chain ends where no link goes on, or where it comes back to its beginning.
+-- Follows the links. A chain ends at an id without a link, or when it comes back to its beginning.
 chains AS (
   SELECT original_id, resolved_id AS reached_id, 1 AS steps
   FROM links
@@ -31,19 +32,19 @@ chains AS (
   JOIN links ON links.original_id = chains.reached_id
   WHERE chains.reached_id <> chains.original_id AND chains.steps < 32
 ),
--- The ids that a chain may end at: one without a link, or those of a circle.
+-- The ids at which chains end: an id without a link, or every id of a cycle.
 ends AS (
-  SELECT DISTINCT chains.reached_id AS end_id, 3 AS weakness, CAST(NULL AS BIGINT) AS said_at
+  SELECT DISTINCT chains.reached_id AS end_id, 3 AS weakness, CAST(NULL AS BIGINT) AS linked_at
   FROM chains
   LEFT JOIN links ON links.original_id = chains.reached_id
   WHERE links.original_id IS NULL
   UNION ALL
-  SELECT links.original_id AS end_id, links.weakness, links.said_at
+  SELECT links.original_id AS end_id, links.weakness, links.linked_at
   FROM chains
   JOIN links ON links.original_id = chains.original_id
   WHERE chains.reached_id = chains.original_id
 )
--- A circle ends where its weakest link begins.
+-- A cycle ends where its weakest link begins.
 SELECT original_id, resolved_id
 FROM (
   SELECT
@@ -51,7 +52,7 @@ FROM (
     ends.end_id AS resolved_id,
     row_number() OVER (
       PARTITION BY chains.original_id
-      ORDER BY ends.weakness DESC, ends.said_at NULLS FIRST, ends.end_id
+      ORDER BY ends.weakness DESC, ends.linked_at NULLS FIRST, ends.end_id
     ) AS __rank
   FROM chains
   JOIN ends ON ends.end_id = chains.reached_id

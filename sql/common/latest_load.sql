@@ -1,5 +1,5 @@
--- Of each {{unit}} the rows that were loaded last, all of them: what is no longer told does not stay on from a load before.
--- No property's column is called __rank: in their names two underscores stand only before digits or `text`.
+-- All rows of the latest load of each {{unit}}. Rows of earlier loads do not remain. No column of a
+-- property is called __rank: in these names two underscores come only before digits or `text`.
 SELECT {{columns}}
 FROM (
   SELECT

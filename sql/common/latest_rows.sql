@@ -1,3 +1,3 @@
--- The rows as they are: whenever the table is read, all of its rows are replaced.
+-- The rows of the table: each run replaces all of them.
 SELECT {{columns}}
 FROM {{table}}

@@ -1,4 +1,4 @@
--- What the newest change of each profile says, but for profiles that are gone.
+-- The newest hash of each profile that is not gone.
 SELECT distinct_id, _hash
 FROM (
   SELECT

@@ -1,14 +1,14 @@
 import { duplicate, notFound, Refusal } from './refusal.ts'
 import type { FakeStore, JobConfiguration, Resource } from './store.ts'
 
-/** How a job goes on after it was accepted. */
+/** What happens to a job after it was accepted. */
 export type Course =
   | 'at-once'
-  /** It is seen running so often before it is done. */
+  /** It is done after so many look-ups. */
   | { readonly polls: number }
   /** It runs until it is cancelled. */
   | 'stuck'
-  /** It runs until it is cancelled, but then it is too late to stop it. */
+  /** It runs until it is cancelled, and is then done, because it is too late to stop it. */
   | 'done-when-cancelled'
   | { readonly failsWith: string }
 
@@ -22,7 +22,7 @@ export interface FakeJob {
   error: { readonly reason: string; readonly message: string } | undefined
 }
 
-/** Jobs of a project, by their ids, each of which is known once. */
+/** The jobs of a project. It accepts each id only once. */
 export class FakeJobs {
   readonly #store: FakeStore
   readonly all = new Map<string, FakeJob>()

@@ -1,4 +1,4 @@
-/** An answer that is no success, as BigQuery gives it. */
+/** An error response of BigQuery. */
 export class Refusal extends Error {
   readonly status: number
   readonly reason: string

@@ -28,7 +28,7 @@ export function checkSchema(fields: readonly Field[]): void {
   }
 }
 
-/** A schema may get new columns that may be null; nothing else is allowed here. */
+/** The only change allowed here is to add nullable columns. */
 export function checkChange(before: readonly Field[], after: readonly Field[]): void {
   for (const field of before) {
     const found = after.find(({ name }) => name.toLowerCase() === field.name.toLowerCase())
@@ -71,7 +71,7 @@ export function readRows(text: string, fields: readonly Field[]): readonly Row[]
     })
 }
 
-/** A value as rows are listed, with moments as whole microseconds. */
+/** A value as it is listed, with timestamps as integer microseconds. */
 export function listed(value: unknown, { type }: Field): string | null {
   if (value === undefined || value === null) return null
   if (type === 'JSON') return JSON.stringify(value)

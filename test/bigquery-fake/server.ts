@@ -5,17 +5,17 @@ import { FakeJobs } from './jobs.ts'
 import { invalid, notFound, Refusal } from './refusal.ts'
 import { FakeStore, type JobConfiguration, LIMITS, type Limits, type Resource, shown } from './store.ts'
 
-/** A request as tests look at it. */
-export interface Asked {
-  /** Which of the clients asked: each has an address of its own. */
+/** A request that the server has received. */
+export interface ReceivedRequest {
+  /** Which client sent it; each has its own address. */
   readonly client: string
   readonly method: string
-  /** From the project on, without the client. */
+  /** From the project on, decoded. */
   readonly path: string
   readonly job: { readonly id: string; readonly configuration: JobConfiguration } | undefined
 }
 
-/** What happens to a request instead of being answered. */
+/** What happens to a request instead of a regular answer. */
 export type Fault =
   | undefined
   /** The connection breaks and nothing is done. */
@@ -29,10 +29,10 @@ export type Fault =
 export interface FakeBigQuery {
   readonly store: FakeStore
   readonly jobs: FakeJobs
-  readonly asked: readonly Asked[]
-  /** Decides about each request as it comes; `index` counts those of the same client. */
-  fault: (asked: Asked, index: number) => Fault
-  /** Whether the connection breaks while the request comes in. */
+  readonly requests: readonly ReceivedRequest[]
+  /** Decides about each request as it arrives; `index` counts those of the same client. */
+  fault: (request: ReceivedRequest, index: number) => Fault
+  /** Whether the connection breaks while the request arrives. */
   cuts: (client: string, index: number) => boolean
   /** The address for a client. */
   url(client: string): string
@@ -41,13 +41,13 @@ export interface FakeBigQuery {
   stop(): Promise<void>
 }
 
-/** BigQuery's API in this process, with the service's own rules, and with faults as tests want them. */
+/** BigQuery's API in this process, with the rules of the service and the faults that tests choose. */
 export async function startFakeBigQuery(limits: Partial<Limits> = {}): Promise<FakeBigQuery> {
   let ahead = 0
   const now = () => Date.now() + ahead
   const store = new FakeStore({ ...LIMITS, ...limits }, now)
   const jobs = new FakeJobs(store)
-  const asked: Asked[] = []
+  const requests: ReceivedRequest[] = []
   const counts = new Map<string, number>()
 
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
@@ -57,15 +57,15 @@ export async function startFakeBigQuery(limits: Partial<Limits> = {}): Promise<F
     counts.set(client, index + 1)
     const about = { client, method: request.method ?? '', path: decodeURIComponent(path) }
     if (fake.cuts(client, index)) {
-      asked.push({ ...about, job: undefined })
+      requests.push({ ...about, job: undefined })
       request.once('data', () => request.socket.destroy())
       return
     }
     const body = await bodyOf(request)
-    const one: Asked = { ...about, job: jobIn(body.json, about) }
-    asked.push(one)
-    const fault = fake.fault(one, index)
-    const act = () => perform(store, jobs, one, url, body, request.headers['if-match'])
+    const received: ReceivedRequest = { ...about, job: jobIn(body.json, about) }
+    requests.push(received)
+    const fault = fake.fault(received, index)
+    const act = () => perform(store, jobs, received, url, body, request.headers['if-match'])
     if (fault === 'lost') return void request.socket.destroy()
     if (typeof fault === 'object' && 'late' in fault) {
       request.socket.destroy()
@@ -93,7 +93,7 @@ export async function startFakeBigQuery(limits: Partial<Limits> = {}): Promise<F
   const fake: FakeBigQuery = {
     store,
     jobs,
-    asked,
+    requests,
     fault: () => undefined,
     cuts: () => false,
     url: (client) => `http://127.0.0.1:${address.port}/${client}`,
@@ -137,7 +137,10 @@ function partsOf(bytes: Buffer, boundary: string): readonly Buffer[] {
   }
 }
 
-function jobIn(json: Resource, { method, path }: { readonly method: string; readonly path: string }): Asked['job'] {
+function jobIn(
+  json: Resource,
+  { method, path }: { readonly method: string; readonly path: string },
+): ReceivedRequest['job'] {
   if (method !== 'POST' || !path.endsWith('/jobs')) return undefined
   const { jobId = '' } = json.jobReference as { readonly jobId?: string }
   return { id: jobId, configuration: json.configuration as JobConfiguration }
@@ -152,16 +155,20 @@ function attempted(act: () => unknown): { readonly status: number; readonly resu
   }
 }
 
+function dryRun({ id, configuration }: NonNullable<ReceivedRequest['job']>): Resource {
+  return { jobReference: { jobId: id }, configuration, status: { state: 'DONE' }, statistics: {} }
+}
+
 function perform(
   store: FakeStore,
   jobs: FakeJobs,
-  { method, path, job }: Asked,
+  { method, path, job }: ReceivedRequest,
   url: URL,
   { json, content }: Body,
   ifMatch: string | undefined,
 ): unknown {
   if (job !== undefined) {
-    if (job.configuration.dryRun === true) return {}
+    if (job.configuration.dryRun === true) return dryRun(job)
     return jobs.insert(job.id, job.configuration, content)
   }
   const [, kind, id = '', part, table = '', data] = path.split('/')

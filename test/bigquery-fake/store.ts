@@ -4,7 +4,7 @@ import { checkChange, checkSchema, type Field, listed, type Row, readRows } from
 
 export type { Row }
 
-/** docs.cloud.google.com/bigquery/quotas. Tests set their own where the real one takes too long to reach. */
+/** docs.cloud.google.com/bigquery/quotas. Tests set lower ones that they can reach. */
 export interface Limits {
   readonly loadsPerDay: number
   readonly updatesPerTenSeconds: number
@@ -25,7 +25,7 @@ export interface FakeTable {
   resource: Resource
   rows: readonly Row[]
   etag: string
-  /** Moments of its changes, and of the jobs that were to write it. */
+  /** When it was changed, and when jobs that write it were started. */
   readonly updates: number[]
   readonly jobs: number[]
 }
@@ -55,7 +55,7 @@ interface Reference {
 const TEN_SECONDS_MS = 10_000
 const DAY_MS = 86_400_000
 
-/** Datasets and their tables, with the rules of BigQuery that no emulator has. */
+/** Datasets and tables, with the rules of BigQuery that the emulators lack. */
 export class FakeStore {
   readonly #limits: Limits
   readonly #now: () => number
@@ -127,7 +127,7 @@ export class FakeStore {
     }
   }
 
-  /** What a job does. It does all of it or fails. */
+  /** Runs a job, which does all of it or fails. */
   run({ load, copy }: JobConfiguration, content: string | undefined): void {
     const transfer = load ?? copy
     if (transfer === undefined) throw invalid('A job without a configuration')
@@ -202,7 +202,7 @@ function fieldsOf(resource: Resource): readonly Field[] {
   return (resource.schema as { fields?: readonly Field[] } | undefined)?.fields ?? []
 }
 
-/** The partition that a row is in, as jobs name it. */
+/** The partition of a row, as jobs name it. */
 function dayOf(table: FakeTable, row: Row): string {
   const { field } = table.resource.timePartitioning as { field: string }
   return String(row[field] ?? '')

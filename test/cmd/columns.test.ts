@@ -131,7 +131,7 @@ describe('columns', () => {
       '--new-properties',
       'ignore',
     ])
-    expect(ran.stdout).toContain('1 values of properties that are left out')
+    expect(ran.stdout).toContain('1 values belong to excluded properties')
     expect(await place.query(`SELECT count(*) AS n FROM _mixload_columns WHERE property = 'b'`)).toEqual([{ n: 0n }])
     expect(await place.query('SELECT sum(a) AS s FROM export')).toEqual([{ s: 3 }])
   })
@@ -155,7 +155,7 @@ describe('columns', () => {
   })
 })
 
-describe('lines that are no events', () => {
+describe('lines that are not events', () => {
   it('go to the rejects with their reason, and the run says so', async () => {
     await using place = await Workplace.create()
     const odd = ['{"foo":1}', '[1]', '{"event":"x"}', '{"event":1,"properties":{}}', '{"event":"x","properties":[]}']
@@ -163,20 +163,20 @@ describe('lines that are no events', () => {
       place,
       `${linesOf('"a":1')}\n${odd.join('\n')}\r\n${linesOf('"b":2').replaceAll('p0', 'q')}`,
     )
-    expect(ran).toMatchObject({ code: 3, stdout: expect.stringContaining('5 lines are no events') })
+    expect(ran).toMatchObject({ code: 3, stdout: expect.stringContaining('5 lines rejected') })
     expect(await place.query('SELECT reason, line FROM _mixload_rejects ORDER BY line')).toEqual([
       { reason: 'not a JSON object', line: '[1]' },
-      { reason: 'properties is not an object', line: '{"event":"x","properties":[]}\r' },
-      { reason: 'an object without properties', line: '{"event":"x"}' },
-      { reason: 'event is not a text', line: '{"event":1,"properties":{}}' },
-      { reason: 'an object without event', line: '{"foo":1}' },
+      { reason: 'not an event: its "properties" is not an object', line: '{"event":"x","properties":[]}\r' },
+      { reason: 'not an event: it has no "properties"', line: '{"event":"x"}' },
+      { reason: 'not an event: its "event" is not a text', line: '{"event":1,"properties":{}}' },
+      { reason: 'not an event: it has no "event"', line: '{"foo":1}' },
     ])
     expect(await place.query('SELECT row_count, reject_count FROM _mixload_loads')).toEqual([
       { row_count: 2n, reject_count: 5n },
     ])
   })
 
-  it('are asked for once more when they are not JSON, and then set aside', async () => {
+  it('are asked for once more when they are not JSON, and then rejected', async () => {
     await using place = await Workplace.create()
     const body = `${linesOf('"a":1')}{"event":"x","properties":{"v":NaN}}\n${linesOf('"b":2').replaceAll('p0', 'q')}`
     place.simulator.fault({ kind: 'body', body, times: 2, match: { path: '/api/2.0/export' } })

@@ -103,7 +103,7 @@ describe('what does not come whole is asked for in parts', () => {
     })
     const ran = await place.run(['backfill', '--from', DAYS[0], '--to', DAYS[3]])
     expect(ran.code).toBe(3)
-    expect(ran.stdout).toContain(`${DAYS[1]} set aside`)
+    expect(ran.stdout).toContain(`${DAYS[1]} skipped`)
     expect(await rowsOf(place)).toBe(3 * PER_DAY)
     place.simulator.clearFaults()
     expect(await place.run(['backfill', '--from', DAYS[0], '--to', DAYS[3]])).toMatchObject({ code: 0 })
@@ -123,7 +123,7 @@ describe('what asking again does not mend', () => {
     await using place = await workplaceWithEvents()
     place.simulator.fault({ kind: 'payment', match: { path: '/api/2.0/export' } })
     const ran = await place.run(ONE_DAY)
-    expect(ran).toMatchObject({ code: 3, stdout: expect.stringContaining('skipped. Not on this project') })
+    expect(ran).toMatchObject({ code: 3, stdout: expect.stringContaining('skipped. This project') })
     expect(exports(place)).toBe(1)
   })
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startSimulator } from '../../lib/simulator/index.ts'
-import { exported, lines } from '../simulator/asking.ts'
+import { lines, requestExport } from '../simulator/requests.ts'
 import { ended, Workplace } from './run-mixload.ts'
 import { WAREHOUSES } from './warehouses.ts'
 
@@ -21,7 +21,7 @@ afterEach(() => place[Symbol.asyncDispose]())
 const token = { MIXPANEL_TOKEN: TOKEN }
 const DAY_BEFORE = '2026-08-02'
 const stored = async (simulator = place.simulator) =>
-  lines((await exported(simulator, DAY_BEFORE, DAY)).text).map((line) => JSON.parse(line))
+  lines((await requestExport(simulator, DAY_BEFORE, DAY)).text).map((line) => JSON.parse(line))
 const event = (n: number, more: object = {}) => ({
   event: 'Order',
   properties: { time: NOON + n, distinct_id: `p${n % 7}`, $insert_id: `id-${n}`, n, ...more },
@@ -35,7 +35,7 @@ async function file(name: string, content: string | Buffer): Promise<string> {
 }
 
 describe('mixload import', () => {
-  it('sends the events of files, packed or not, and of standard input', async () => {
+  it('sends the events of files, compressed or not, and of standard input', async () => {
     const one = await file('one.ndjson', ndjson([event(1), event(2)]))
     const two = await file('two.json.gz', gzipSync(`\n${ndjson([event(3)])}\r\n`))
     const ran = await place.run(['import', one, two, '--json'], token)
@@ -43,7 +43,7 @@ describe('mixload import', () => {
     expect(JSON.parse(ran.stdout)).toMatchObject({ accepted: 3, rejected: 0, skipped: 0, rejects: null })
     const child = place.start(['import', '-'], place.environment(token), 'pipe')
     child.stdin?.end(ndjson([event(4, { text: 'a\u2028b' })]))
-    expect((await ended(child)).stdout).toMatch(/^1 taken/)
+    expect((await ended(child)).stdout).toMatch(/^1 accepted/)
     expect((await stored()).map(({ properties }) => properties.n).sort()).toEqual([1, 2, 3, 4])
   })
 
@@ -68,7 +68,7 @@ describe('mixload import', () => {
     })
     expect(Object.keys(found[1].properties)).not.toContain('amount')
     expect(found.map(({ properties }) => properties.time)).toEqual([NOON, NOON, NOON])
-    expect((await exported(place.simulator, DAY, DAY)).text).toContain('"amount":12345678901234567890')
+    expect((await requestExport(place.simulator, DAY, DAY)).text).toContain('"amount":12345678901234567890')
   })
 
   it('puts what is refused into a file, with number and reason, and ends with 3', async () => {
@@ -78,7 +78,7 @@ describe('mixload import', () => {
     const rejects = join(place.directory, 'refused.ndjson')
     const ran = await place.run(['import', path, '--rejects', rejects], token)
     expect(ran.code).toBe(3)
-    expect(ran.stdout).toContain('3 taken, 3 refused')
+    expect(ran.stdout).toContain('3 accepted, 3 rejected')
     const found = lines(readFileSync(rejects, 'utf8')).map((line) => JSON.parse(line))
     expect(found.sort((a, b) => a.number - b.number)).toEqual([
       {
@@ -123,7 +123,7 @@ describe('mixload import', () => {
       expect(again).toMatchObject({ code: 0 })
       const [, before] = /(\d+) events were imported before/.exec(again.stderr) ?? []
       expect(Number(before)).toBeGreaterThan(0)
-      expect(again.stdout).toContain(`${40_000 - Number(before)} taken`)
+      expect(again.stdout).toContain(`${40_000 - Number(before)} accepted`)
       const ids = new Set((await stored()).map(({ properties }) => properties.$insert_id))
       expect(ids.size).toBe(40_000)
       const third = await place.run(['import', path, '--json'], token)
@@ -131,11 +131,14 @@ describe('mixload import', () => {
     },
   )
 
-  it('ends when it fails in the middle of a packed file or of a pipe that stays open', async () => {
-    const packed = await file('many.ndjson.gz', gzipSync(ndjson(Array.from({ length: 60_000 }, (_, n) => event(n)))))
+  it('ends when it fails in the middle of a compressed file or of a pipe that stays open', async () => {
+    const compressed = await file(
+      'many.ndjson.gz',
+      gzipSync(ndjson(Array.from({ length: 60_000 }, (_, n) => event(n)))),
+    )
     const refusal = { kind: 'status', status: 401, body: 'Invalid credentials', times: 1000 } as const
     place.simulator.fault({ ...refusal, match: { path: '/import' } })
-    const ran = await place.run(['import', packed], token)
+    const ran = await place.run(['import', compressed], token)
     expect(ran).toMatchObject({ code: 2, stdout: '' })
     expect(ran.stderr).toContain('CREDENTIALS_REFUSED')
     const child = place.start(['import', '-'], place.environment(token), 'pipe')
@@ -158,7 +161,7 @@ describe('mixload import', () => {
     const ran = await place.run(['import', await file('list.json', `[${ndjson([event(1)])}]`)], token)
     expect(ran).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/list\.json: It is a JSON list.*mixload import -/),
+      stderr: expect.stringMatching(/list\.json: It is a JSON array.*mixload import -/),
     })
     const csv = await place.run(['import', await file('some.csv', 'event;when\na;1\n')], token)
     expect(csv).toMatchObject({ code: 1, stderr: expect.stringMatching(/some\.csv: The header.*no column time/) })
@@ -168,7 +171,7 @@ describe('mixload import', () => {
   it.each([
     [['import'], 'Name files'],
     [['import', 'x', '--query', 'SELECT 1'], 'Name files'],
-    [['import', 'nowhere.ndjson'], 'nowhere.ndjson: There is no such file'],
+    [['import', 'nowhere.ndjson'], 'nowhere.ndjson: The file does not exist'],
     [['import', '--query', 'SELECT nothing FROM export'], 'query'],
   ])('%j says what is wrong', async (args, message) => {
     await place.run(['sync', '--from', DAY])
@@ -218,7 +221,7 @@ describe('mixload import --query', () => {
       const ran = await place.run(args, environment)
       expect(ran.stderr).toBe('')
       expect(JSON.parse(ran.stdout)).toMatchObject({ accepted: 5, rejected: 0 })
-      expect((await exported(other, DAY, DAY)).text).toContain('"amount":12345678901234567890')
+      expect((await requestExport(other, DAY, DAY)).text).toContain('"amount":12345678901234567890')
       const found = (await stored(other)).sort((a, b) => a.properties.n - b.properties.n)
       for (const [at, { event, properties }] of events.entries()) {
         // In a column of texts, a number is a text.

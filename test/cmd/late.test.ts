@@ -235,7 +235,7 @@ describe('--late-arrivals', () => {
     await place.simulator.ingest([...arriving(daysAgo(9), 1), ...arriving(daysAgo(7), 1)])
     place.simulator.fault({ kind: 'timeout', match: { minDays: 3 }, times: Number.POSITIVE_INFINITY })
     const ran = await place.run(['sync', '--late-arrivals', '--to', daysAgo(2), '--json'])
-    expect(JSON.parse(ran.stdout)).toMatchObject({ late: { [daysAgo(9)]: 1, [daysAgo(7)]: 1 }, set_aside: [] })
+    expect(JSON.parse(ran.stdout)).toMatchObject({ late: { [daysAgo(9)]: 1, [daysAgo(7)]: 1 }, skipped_slices: [] })
   })
 })
 

@@ -145,7 +145,7 @@ describe('mixload load', () => {
     const three = await put(place, 'three', linesOf([event('3', { size: 41, weight: 2 })]))
     expect(await load(place, three, '--exclude-properties', 'weight')).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('1 values of properties that are left out'),
+      stdout: expect.stringContaining('1 values belong to excluded properties'),
     })
   })
 })
@@ -216,26 +216,26 @@ describe('what cannot be loaded', () => {
   const many = linesOf(eventsOf(DAY, 3000))
 
   it.each<readonly [name: string, content: string | Buffer | undefined, says: RegExp]>([
-    ['a file that is not there', undefined, /bad set aside: There is no such file\./],
-    ['gzip that breaks off', gzipSync(many).subarray(0, 5000), /bad set aside: Its gzip data breaks off/],
-    ['zstd that breaks off', zstdCompressSync(many).subarray(0, 5000), /bad set aside: Its zstd data breaks off/],
+    ['a file that is not there', undefined, /bad skipped: The file does not exist\./],
+    ['gzip that breaks off', gzipSync(many).subarray(0, 5000), /bad skipped: Its gzip data ends too early/],
+    ['zstd that breaks off', zstdCompressSync(many).subarray(0, 5000), /bad skipped: Its zstd data ends too early/],
     [
       'zstd whose second frame breaks off',
       Buffer.concat([zstdCompressSync(good), zstdCompressSync(many).subarray(0, 5000)]),
-      /bad set aside: Its zstd data breaks off/,
+      /bad skipped: Its zstd data ends too early/,
     ],
     ['gzip with something else behind it', Buffer.concat([gzipSync(good), Buffer.from(good)]), /gzip data is damaged/],
     ['a last line that is cut', `${good}{"event":"E","prop`, /not whole: its last line, after 1 events, is cut off/],
     ['an answer that Mixpanel ended early', `${good}terminated early\n`, /its line 2 says "terminated early"/],
-    ['no JSON', 'hello\nworld\n', /This is no export: not one line of it is an event/],
-    ['JSON of something else', '{"a":1}\n{"b":2}\n', /This is no export: not one of its 2 lines is an event/],
-    ['a JSON list on one line', `[${good.trim()}]`, /It is a JSON list\. Take it apart first/],
-    ['a JSON list on several lines', `[\n${good.trim()}\n]\n`, /It is a JSON list/],
+    ['no JSON', 'hello\nworld\n', /None of the lines is an event/],
+    ['JSON of something else', '{"a":1}\n{"b":2}\n', /Not a Mixpanel export: none of its 2 lines is a valid event/],
+    ['a JSON list on one line', `[${good.trim()}]`, /It is a JSON array\. Write its elements one per line first/],
+    ['a JSON list on several lines', `[\n${good.trim()}\n]\n`, /It is a JSON array/],
     ['UTF-16', Buffer.from(`\ufeff${good}`, 'utf16le'), /It is in UTF-16/],
     ['a zip archive', Buffer.from(`PK\x03\x04${good}`), /It is a zip archive/],
-    ['gzip in gzip', gzipSync(gzipSync(good)), /It is packed twice/],
+    ['gzip in gzip', gzipSync(gzipSync(good)), /It is compressed twice/],
     ['a tar archive', gzipSync(`a\0${'0'.repeat(255)}ustar${' '.repeat(250)}${good}`), /It is a tar archive/],
-  ])('%s is set aside with the reason, and the other files are loaded', async (_, content, says) => {
+  ])('%s is skipped with the reason, and the other files are loaded', async (_, content, says) => {
     await using place = await Workplace.create()
     await put(place, 'first', linesOf([event('first')]))
     await put(place, 'last', linesOf([event('last')]))
@@ -259,7 +259,7 @@ describe('what cannot be loaded', () => {
     expect(ran.code).toBe(3)
     expect(JSON.parse(ran.stdout)).toMatchObject({
       files: 0,
-      set_aside: [
+      skipped_files: [
         { file: 'cut', code: 'BODY_TRUNCATED' },
         { file: 'raw', code: 'FILE_REFUSED', message: expect.stringContaining('raw/*') },
       ],
@@ -272,7 +272,7 @@ describe('what cannot be loaded', () => {
     const name = await put(place, 'a', `${good}{"event":1}\nnonsense\n${linesOf([event('2')])}`)
     expect(await load(place, name)).toMatchObject({
       code: 3,
-      stdout: expect.stringContaining('2 lines are no events; see _mixload_rejects'),
+      stdout: expect.stringContaining('2 lines rejected; see _mixload_rejects'),
     })
     expect(await countOf(place)).toEqual([{ n: 2n, d: 2n }])
     expect(
@@ -296,7 +296,7 @@ describe('what cannot be loaded', () => {
 
   it('is refused as wrong usage where no file, a wrong stream or standard input twice is given', async () => {
     await using place = await Workplace.create()
-    expect(await load(place)).toMatchObject({ code: 2, stderr: expect.stringContaining('Name one file or more') })
+    expect(await load(place)).toMatchObject({ code: 2, stderr: expect.stringContaining('Name one or more files') })
     expect(await load(place, 'a', '--stream', 'revenue')).toMatchObject({ code: 2 })
     expect(await load(place, 'a', '--write', 'replace')).toMatchObject({ code: 2 })
     expect(await load(place, '-', '-')).toMatchObject({ code: 2, stderr: expect.stringContaining('only once') })

@@ -1,13 +1,14 @@
 import { expect, it } from 'vitest'
 import { Progress } from '../../cmd/progress.ts'
-import type { LoadRecord } from '../../lib/destination.ts'
+import type { LoadRecord } from '../../lib/destination/contract.ts'
+import { EVERYTHING } from '../../lib/destination/selection.ts'
 
 const slice = { firstDay: '2026-03-01', lastDay: '2026-03-01' }
 const record: LoadRecord = {
   loadId: 'a',
   stream: 'export',
   ...slice,
-  selection: '',
+  selection: EVERYTHING,
   rowCount: 5000,
   rejectCount: 0,
   byteCount: 1,
@@ -19,20 +20,22 @@ const record: LoadRecord = {
   dayRows: null,
 }
 
+const loaded = { kind: 'slice-loaded', slice, record, seconds: 1, undated: 0, outside: 0, ignoredValues: 0 } as const
+
 it('shows slices, rows, speed, time to go and the requests that are left', () => {
   const progress = new Progress(0)
   expect(
     progress.take({ kind: 'run-planned', stream: 'export', unit: 'slices', sliceCount: 3, requestsLeft: 60 }),
   ).toBe(true)
-  progress.take({ kind: 'slice-started', slice })
-  progress.take({ kind: 'slice-progress', slice, bytes: 2_500_000, events: 4321 })
+  progress.take({ kind: 'slice-started', stream: 'export', slice })
+  progress.take({ kind: 'slice-progress', stream: 'export', slice, bytes: 2_500_000, rows: 4321, requests: 1 })
   expect(progress.lines(1000)).toEqual([
-    '2026-03-01: 4,321 events, 2.5 MB',
+    'export of 2026-03-01: 4,321 rows, 2.5 MB',
     '0 of 3 slices, 0 rows, 0 rows/s, 59 requests left this hour',
   ])
-  progress.take({ kind: 'slice-loading', slice, events: 5000 })
-  expect(progress.lines(1000)).toContain('2026-03-01: loading')
-  expect(progress.take({ kind: 'slice-loaded', slice, record, seconds: 1 })).toBe(false)
+  progress.take({ kind: 'slice-loading', stream: 'export', table: 'export', slice, rows: 5000 })
+  expect(progress.lines(1000)).toContain('export of 2026-03-01: loading')
+  expect(progress.take({ ...loaded, stream: 'export', table: 'export' })).toBe(false)
   expect(progress.lines(2000).at(-1)).toBe(
     '1 of 3 slices, 5,000 rows, 2,500 rows/s, about 4 s to go, 59 requests left this hour',
   )
@@ -47,7 +50,9 @@ it('counts the halves of a slice that was split, and says nothing of requests wh
     sliceCount: 1,
     requestsLeft: Number.POSITIVE_INFINITY,
   })
-  expect(progress.take({ kind: 'slice-split', slice, into: [slice, slice], reason: 'cut' })).toBe(false)
+  expect(progress.take({ kind: 'slice-split', stream: 'export', slice, into: [slice, slice], reason: 'cut' })).toBe(
+    false,
+  )
   expect(progress.lines(1000)).toEqual(['0 of 2 slices, 0 rows, 0 rows/s'])
 })
 
@@ -61,25 +66,24 @@ it('counts files by that name, and leaves out those that were loaded before', ()
     sliceCount: 3,
     requestsLeft: Number.POSITIVE_INFINITY,
   })
-  progress.take({ kind: 'slice-started', slice: file })
+  progress.take({ kind: 'slice-started', stream: 'export', slice: file })
   expect(progress.lines(1000)).toEqual(['raw/a.gz: reading', '0 of 3 files, 0 rows, 0 rows/s'])
-  expect(progress.take({ kind: 'slice-already-loaded', slice: file })).toBe(true)
+  expect(progress.take({ kind: 'slice-already-loaded', stream: 'export', slice: file })).toBe(true)
   expect(progress.lines(1000).at(-1)).toBe('0 of 2 files, 0 rows, 0 rows/s')
 })
 
-it('shows how far the records of a stream have come, and counts a slice when the stream’s own table has it', () => {
+it('counts a slice when the stream’s own table has it, the last of its tables', () => {
   const progress = new Progress(0)
-  const loaded = (table: string) =>
-    progress.take({ kind: 'records-loaded', table, days: slice, record: { ...record, stream: table }, seconds: 1 })
+  const load = (table: string) => progress.take({ ...loaded, stream: 'funnels', table })
   progress.take({ kind: 'run-planned', stream: 'funnels', unit: 'slices', sliceCount: 2, requestsLeft: 60 })
-  progress.take({ kind: 'records-started', stream: 'funnels', days: slice })
-  expect(progress.lines(1000)[0]).toBe('funnels of 2026-03-01: asking')
-  progress.take({ kind: 'records-progress', stream: 'funnels', days: slice, records: 1200, requests: 3 })
-  expect(progress.lines(1000)[0]).toBe('funnels of 2026-03-01: 1,200 records, 3 requests')
-  progress.take({ kind: 'records-loading', table: 'funnel_steps', days: slice, rows: 9 })
+  progress.take({ kind: 'slice-started', stream: 'funnels', slice })
+  expect(progress.lines(1000)[0]).toBe('funnels of 2026-03-01: requested')
+  progress.take({ kind: 'slice-progress', stream: 'funnels', slice, rows: 1200, bytes: 1_000_000, requests: 3 })
+  expect(progress.lines(1000)[0]).toBe('funnels of 2026-03-01: 1,200 rows, 1.0 MB, 3 requests')
+  progress.take({ kind: 'slice-loading', stream: 'funnels', table: 'funnel_steps', slice, rows: 9 })
   expect(progress.lines(1000)[1]).toBe('funnel_steps of 2026-03-01: loading')
-  expect(loaded('funnel_steps')).toBe(false)
+  expect(load('funnel_steps')).toBe(false)
   expect(progress.lines(1000).at(-1)).toMatch(/^0 of 2 slices, 5,000 rows/)
-  loaded('funnels')
+  load('funnels')
   expect(progress.lines(1000).at(-1)).toMatch(/^1 of 2 slices, 10,000 rows/)
 })

@@ -77,7 +77,7 @@ describe('funnels and revenue, night after night', () => {
     expect(await place.query('SELECT count(*) AS n FROM revenue_latest')).toEqual([{ n: 2n }])
   })
 
-  it('a funnel that is refused is left out and listed, with exit code 3, and the others are loaded', async () => {
+  it('a funnel that is refused is skipped and listed, with exit code 3, and the others are loaded', async () => {
     await using place = await Workplace.create()
     place.simulator.funnels.set(SIGNUP)
     place.simulator.funnels.set({ ...SIGNUP, id: 9070, name: 'Broken' })
@@ -90,7 +90,7 @@ describe('funnels and revenue, night after night', () => {
     })
     const ran = await place.run(['backfill', '--from', '2026-08-01', '--to', '2026-08-02'], STREAMS)
     expect(ran.code).toBe(3)
-    expect(ran.stdout).toMatch(/^funnels: Funnel 9070 \(Broken\) left out: .*no such event/m)
+    expect(ran.stdout).toMatch(/^funnels: Funnel 9070 \(Broken\) skipped: .*no such event/m)
     expect(await place.query('SELECT DISTINCT funnel_id FROM funnels_latest')).toEqual([{ funnel_id: 7509n }])
   })
 

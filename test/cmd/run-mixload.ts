@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { packagePath } from '../../lib/package-root.ts'
+import { packagePath } from '../../lib/core/package-root.ts'
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../lib/simulator/index.ts'
 
 /** What a run of the command line left. */

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { exported, lines } from '../simulator/asking.ts'
+import { lines, requestExport } from '../simulator/requests.ts'
 import { Workplace } from './run-mixload.ts'
 
 const TOKEN = 'a-project-token'
@@ -15,11 +15,11 @@ afterEach(() => place[Symbol.asyncDispose]())
 const run = (...args: string[]) => place.run(args, { MIXPANEL_TOKEN: TOKEN })
 const stored = async () => {
   const today = new Date().toISOString().slice(0, 10)
-  return lines((await exported(place.simulator, '2010-01-01', today)).text)
+  return lines((await requestExport(place.simulator, '2010-01-01', today)).text)
 }
 
 describe('mixload track', () => {
-  it('sends an event with properties of every kind', async () => {
+  it('sends an event with properties of all types', async () => {
     const properties = ['plan=pro', 'amount=9.90', 'zip=01234', 'gift=false', 'big=12345678901234567890', 'note=a=b']
     const flags = properties.flatMap((property) => ['--property', property])
     const ran = await run(
@@ -31,7 +31,7 @@ describe('mixload track', () => {
       '--property',
       'list=["x",{"y":null}]',
     )
-    expect(ran).toMatchObject({ code: 0, stdout: 'Signed up: 1 taken\n', stderr: '' })
+    expect(ran).toMatchObject({ code: 0, stdout: 'Signed up: 1 accepted\n', stderr: '' })
     const [line = ''] = await stored()
     expect(JSON.parse(line)).toMatchObject({
       event: 'Signed up',
@@ -48,7 +48,7 @@ describe('mixload track', () => {
     expect(line).toContain('"big":12345678901234567890')
   })
 
-  it('takes a time of long ago, an address and an id', async () => {
+  it('accepts an old time, an address and an id', async () => {
     const flags = ['--time', '2013-01-15T00:00:00Z', '--ip', '203.0.113.9', '--insert-id', 'mine', '--json']
     const ran = await run('track', 'Level Complete', ...flags)
     expect(JSON.parse(ran.stdout)).toEqual({ accepted: 1, rejected: 0, rejections: [] })
@@ -74,29 +74,29 @@ describe('mixload track', () => {
     expect(place.simulator.requests).toEqual([])
   })
 
-  it('says which variable to set where there is no token, and shows none', async () => {
+  it('names the variable for a missing token, and never prints a token', async () => {
     const ran = await place.run(['track', 'a'])
     expect(ran).toMatchObject({ code: 2 })
     expect(ran.stderr).toContain('MIXPANEL_TOKEN')
     place.simulator.fault({ kind: 'status', status: 400, body: `what is ${TOKEN}?` })
-    const refused = await run('track', 'a')
-    expect(refused.code).toBe(1)
-    expect(refused.stderr + refused.stdout).not.toContain(TOKEN)
+    const rejected = await run('track', 'a')
+    expect(rejected.code).toBe(1)
+    expect(rejected.stderr + rejected.stdout).not.toContain(TOKEN)
   })
 
-  it('ends with 3 where Mixpanel refuses the event', async () => {
+  it('ends with 3 if Mixpanel rejects the event', async () => {
     place.simulator.fault({ kind: 'status', status: 200, body: '{"status":0,"error":"not today"}' })
     const ran = await run('track', 'a')
-    expect(ran).toMatchObject({ code: 3, stdout: 'a: 0 taken, 1 refused\n' })
+    expect(ran).toMatchObject({ code: 3, stdout: 'a: 0 accepted, 1 rejected\n' })
     expect(ran.stderr).toContain('not today')
   })
 
-  it('with a spool sends what a run before could not', async () => {
+  it('with a spool sends what an earlier run could not', async () => {
     place.simulator.fault({ kind: 'status', status: 400, body: 'no', times: 1 })
     const spool = join(place.directory, 'kept')
     expect((await run('track', 'first', '--spool', spool)).code).toBe(1)
     expect(readdirSync(spool)).toHaveLength(1)
-    expect(await run('track', 'second', '--spool', spool)).toMatchObject({ code: 0, stdout: 'second: 2 taken\n' })
+    expect(await run('track', 'second', '--spool', spool)).toMatchObject({ code: 0, stdout: 'second: 2 accepted\n' })
     expect((await stored()).map((line) => JSON.parse(line).event).sort()).toEqual(['first', 'second'])
     expect(readdirSync(spool)).toEqual([])
   })
@@ -114,11 +114,11 @@ describe('mixload engage and alias', () => {
     expect((await run('engage', 'acme', '$set', '--group', 'company', '--property', 'seats=3')).code).toBe(0)
     expect(place.simulator.groupProfiles('company').get('acme')).toEqual({ seats: 3 })
     const ran = await run('engage', '13793', '$delete')
-    expect(ran).toMatchObject({ code: 0, stdout: '$delete of 13793: 1 taken\n' })
+    expect(ran).toMatchObject({ code: 0, stdout: '$delete of 13793: 1 accepted\n' })
     expect(profile('13793')).toBeUndefined()
   })
 
-  it('give a person another id', async () => {
+  it('add an id to a person', async () => {
     await run('track', 'a', '--distinct-id', 'ann@example.com')
     expect(await run('alias', 'ann@example.com', 'ann')).toMatchObject({ code: 0 })
     const events = (await stored()).map((line) => JSON.parse(line))

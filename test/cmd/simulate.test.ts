@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { packagePath } from '../../lib/package-root.ts'
+import { packagePath } from '../../lib/core/package-root.ts'
 import { ended } from './run-mixload.ts'
 
 let directory: string
@@ -38,7 +38,7 @@ async function file(name: string, ...records: object[]): Promise<string> {
   return path
 }
 
-test('files of every kind are served, and refused streams are not', async () => {
+test('files of all kinds are served, except the streams of --refuse', async () => {
   const profile = (id: string) => ({ $distinct_id: id, $properties: { seats: 4 } })
   const { stdout } = simulate(
     ...['--json', '--refuse', 'revenue=404', 'groups=403'],
@@ -54,19 +54,19 @@ test('files of every kind are served, and refused streams are not', async () => 
   const { url, ...counts } = JSON.parse(String(line))
   expect(counts).toEqual({ events: 1, profiles: 2 })
   const authorization = 'Basic simulator.mp-service-account:simulator'
-  const told = async (path: string, query: Record<string, string> = {}) => {
+  const get = async (path: string, query: Record<string, string> = {}) => {
     const search = new URLSearchParams({ project_id: '1000', ...query })
     const response = await fetch(`${url}${path}?${search}`, { headers: { authorization } })
     return { status: response.status, body: JSON.parse(await response.text()) }
   }
-  expect(await told('/api/query/engage')).toMatchObject({ body: { total: 2 } })
-  expect((await told('/api/query/engage', { data_group_id: '-12' })).status).toBe(403)
-  expect(await told('/api/query/cohorts/list')).toMatchObject({ body: [{ id: 7, count: 1 }] })
-  expect(await told('/api/app/projects/1000/annotations')).toMatchObject({ body: { results: [{ id: 3 }] } })
+  expect(await get('/api/query/engage')).toMatchObject({ body: { total: 2 } })
+  expect((await get('/api/query/engage', { data_group_id: '-12' })).status).toBe(403)
+  expect(await get('/api/query/cohorts/list')).toMatchObject({ body: [{ id: 7, count: 1 }] })
+  expect(await get('/api/app/projects/1000/annotations')).toMatchObject({ body: { results: [{ id: 3 }] } })
   const august = { from_date: '2026-08-01', to_date: '2026-08-01' }
-  const funnel = await told('/api/query/funnels', { funnel_id: '9', ...august })
+  const funnel = await get('/api/query/funnels', { funnel_id: '9', ...august })
   expect(funnel.body.data['2026-08-01'].steps).toMatchObject([{ event: 'A', count: 4 }])
-  expect((await told('/api/2.0/engage/revenue', august)).status).toBe(404)
+  expect((await get('/api/2.0/engage/revenue', august)).status).toBe(404)
 })
 
 test.each([
@@ -74,13 +74,13 @@ test.each([
   ['--refuse', 'nothing=402'],
   ['--refuse', 'engage=500'],
   ['--group-profiles', 'companies.ndjson'],
-])('%s %s is explained', async (...flags) => {
+])('%s %s is rejected with the expected format', async (...flags) => {
   const { code, stderr } = await ended(simulate(...flags))
   expect(code).toBe(2)
   expect(stderr).toContain(`${flags.join(' ')}: write `)
 })
 
-test('a line that is no cohort is named', async () => {
+test('the error names an invalid line', async () => {
   const path = await file('c', { id: 7, name: 'Pros' }, { id: 'eight' })
   const { code, stderr } = await ended(simulate('--cohorts', path))
   expect(code).toBe(2)

@@ -177,7 +177,7 @@ describe('a stream that fails', () => {
     place.simulator.refuse('export', 402)
     const ran = await place.run(['backfill', '--streams', 'export,cohorts', ...SPAN])
     expect(ran.code).toBe(3)
-    expect(ran.stdout).toMatch(/^export: skipped\. Not on this project's plan: .*$/m)
+    expect(ran.stdout).toMatch(/^export: skipped\. This project's plan does not include it: .*$/m)
     expect(ran.stdout).toMatch(/^export .* skipped$/m)
     expect(await rowsOf(place, 'cohorts')).toBe(1)
   })
@@ -258,7 +258,7 @@ describe('what looks at all streams', () => {
       { stream: 'engage', rows: 2, loads: 1 },
     ])
     const { stdout } = await place.run(['status'], ALL)
-    expect(stdout).toMatch(/^engage: 2 rows, copied whole 1 times, 0 lines set aside$/m)
+    expect(stdout).toMatch(/^engage: 2 rows, copied whole 1 times, 0 lines rejected$/m)
     expect(await place.run(['status', '--streams', 'revenue'])).toMatchObject({
       stdout: expect.stringContaining('revenue: nothing loaded yet'),
     })
@@ -287,7 +287,7 @@ describe('what looks at all streams', () => {
     place.simulator.refuse('query', 402)
     const refused = await place.run(['check'], ALL)
     expect(refused.code).toBe(1)
-    expect(refused.stdout).toMatch(/^NO {2}query API: Not on this project's plan.*--streams\.$/m)
+    expect(refused.stdout).toMatch(/^NO {2}query API: This project's plan does not include it.*--streams\.$/m)
     expect(refused.stdout).toMatch(/^ok {2}export: /m)
   })
 })

@@ -140,17 +140,17 @@ describe('mixload plan, check and views', () => {
     const ran = await place.run(['check', '--timezone', 'Asia/Tokyo'])
     expect(ran.code).toBe(1)
     expect(ran.stdout).toMatch(/NO {2}timezone: .*Mixpanel says UTC/)
-    expect(ran.stdout).toMatch(/NO {2}export: Not on this project's plan/)
+    expect(ran.stdout).toMatch(/NO {2}export: This project's plan does not include it/)
     const refused = await place.run(['check'], { MIXPANEL_SERVICE_ACCOUNT_SECRET: 'no' })
     expect(refused.stdout).toMatch(/NO {2}credentials: .*does not accept/)
     expect(refused.stdout).not.toContain('--streams')
     const unheard = await place.run(['check'], { MIXPANEL_API_URL: 'http://127.0.0.1:1' })
     expect(unheard.code).toBe(1)
-    expect(unheard.stdout).toMatch(/NO {2}export: The connection failed/)
+    expect(unheard.stdout).toMatch(/NO {2}export: Cannot connect/)
     expect(unheard.stdout).not.toContain('clock')
   })
 
-  it('makes the views anew', async () => {
+  it('recreates the views', async () => {
     await using place = await Workplace.create()
     await place.simulator.ingest(eventsOf('2026-03-01', 3))
     await place.run(['backfill', '--from', '2026-03-01', '--to', '2026-03-01'])

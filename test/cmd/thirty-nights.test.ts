@@ -62,7 +62,7 @@ class Warehouse {
     const output: Output = {
       print() {},
       json: (value) => results.push(value as Record<string, unknown>),
-      tell() {},
+      onProgress() {},
       fail(error) {
         throw error
       },

@@ -81,9 +81,9 @@ describe('the column name of a property', () => {
     const letters = (least: number, most: number) =>
       fc.string({ unit: fc.constantFrom('a', 'é', '日'), minLength: least, maxLength: most })
     fc.assert(
-      fc.property(letters(64, 64), letters(1, 20), letters(1, 20), (head, one, other) => {
-        fc.pre(one !== other)
-        const [first, second] = [columnName(head + one), columnName(head + other)]
+      fc.property(letters(64, 64), letters(1, 20), letters(1, 20), (head, left, right) => {
+        fc.pre(left !== right)
+        const [first, second] = [columnName(head + left), columnName(head + right)]
         expect(first).not.toBe(second)
         expect(columnName(head)).not.toBe(first)
         expect(head.startsWith(first.slice(0, 15))).toBe(true)

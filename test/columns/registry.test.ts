@@ -4,7 +4,7 @@ import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import { COLUMN_TYPES, type ColumnType } from '../../lib/columns/column.ts'
 import { foldName } from '../../lib/columns/naming.ts'
 import { ColumnRegistry, type ColumnRules, kindsOf, OVERFLOW_COLUMN, typeOfKind } from '../../lib/columns/registry.ts'
-import { KIND, LONE_KINDS } from '../../lib/infer/kinds.ts'
+import { KIND, LONE_KINDS } from '../../lib/columns/value-kinds.ts'
 import { PLAIN_RULES } from './plain-rules.ts'
 
 const VALUE_KINDS = Object.values(KIND).filter((kind) => kind !== KIND.null)
@@ -45,10 +45,10 @@ const most = fc.oneof(
   fc.integer({ min: EXPORT_COLUMNS.length + 1, max: EXPORT_COLUMNS.length + 10 }),
 )
 
-function take(registry: ColumnRegistry, one: Step): unknown {
-  if (one.act === 'place') return registry.place(one.property, one.kind)
-  if (one.act === 'overflow') return registry.overflowColumn()
-  const column = registry.columns[one.of % registry.columns.length]
+function take(registry: ColumnRegistry, step: Step): unknown {
+  if (step.act === 'place') return registry.place(step.property, step.kind)
+  if (step.act === 'overflow') return registry.overflowColumn()
+  const column = registry.columns[step.of % registry.columns.length]
   return column === undefined ? undefined : registry.companionOf(column)
 }
 
@@ -58,8 +58,8 @@ describe('the columns of a table, whatever is asked of them', () => {
       fc.property(steps, most, (all, columnsMax) => {
         const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...PLAIN_RULES, columnsMax })
         let before = [...registry.columns]
-        for (const one of all) {
-          take(registry, one)
+        for (const step of all) {
+          take(registry, step)
           expect(registry.columns.slice(0, before.length)).toEqual(before)
           before = [...registry.columns]
         }
@@ -71,7 +71,7 @@ describe('the columns of a table, whatever is asked of them', () => {
     fc.assert(
       fc.property(steps, (all) => {
         const registry = new ColumnRegistry(EXPORT_COLUMNS, PLAIN_RULES)
-        for (const one of all) take(registry, one)
+        for (const step of all) take(registry, step)
         const names = registry.columns.map((column) => foldName(column.name))
         expect(new Set(names).size).toBe(names.length)
       }),
@@ -82,7 +82,7 @@ describe('the columns of a table, whatever is asked of them', () => {
     fc.assert(
       fc.property(steps, most, (all, columnsMax) => {
         const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...PLAIN_RULES, columnsMax })
-        for (const one of all) take(registry, one)
+        for (const step of all) take(registry, step)
         registry.overflowColumn()
         expect(registry.columns.length).toBeLessThanOrEqual(columnsMax)
       }),

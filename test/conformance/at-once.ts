@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { LoadRecord } from '../../lib/destination.ts'
+import type { LoadRecord } from '../../lib/destination/contract.ts'
 import { failureOf } from './failures.ts'
 import { type DestinationHarness, openStore } from './harness.ts'
 import {
@@ -39,8 +39,7 @@ export function atOnce(harness: DestinationHarness): void {
       expect(await store.readRows('others')).toHaveLength(1000)
       expect(await store.readRows('_mixload_rejects')).toHaveLength(1)
       const ledger = [...(await destination.ledger(TABLE)), ...(await destination.ledger('others'))]
-      const inOrder = (records: readonly LoadRecord[]) =>
-        records.toSorted((one, other) => (one.loadId < other.loadId ? -1 : 1))
+      const inOrder = (records: readonly LoadRecord[]) => records.toSorted((a, b) => (a.loadId < b.loadId ? -1 : 1))
       expect(inOrder(ledger)).toEqual(inOrder(loaded))
       expect(new Set(loaded.map(({ loadedAt }) => loadedAt.getTime())).size).toBe(loaded.length)
     })

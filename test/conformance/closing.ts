@@ -1,11 +1,11 @@
 import { describe, it } from 'vitest'
-import type { Destination } from '../../lib/destination.ts'
+import type { Warehouse } from '../../lib/destination/warehouse.ts'
 import { expectFailure } from './failures.ts'
 import { type DestinationHarness, newStore } from './harness.ts'
 import { COLUMNS, load, makeTable, newColumns, relationOf, TABLE, thing, unaborted } from './rows.ts'
 
 /** Every call that can wait. */
-const CALLS: Readonly<Record<string, (destination: Destination) => Promise<unknown>>> = {
+const CALLS: Readonly<Record<string, (destination: Warehouse) => Promise<unknown>>> = {
   open: (destination) => destination.open(unaborted()),
   openToRead: (destination) => destination.openToRead(unaborted()),
   columns: (destination) => destination.columns(TABLE),
@@ -16,7 +16,7 @@ const CALLS: Readonly<Record<string, (destination: Destination) => Promise<unkno
 }
 
 /** What may have been done with a destination before it is closed. */
-const LIVES: Readonly<Record<string, (destination: Destination) => Promise<void>>> = {
+const LIVES: Readonly<Record<string, (destination: Warehouse) => Promise<void>>> = {
   'never opened': async () => {},
   'opened and filled': async (destination) => {
     await destination.open(unaborted())

@@ -126,7 +126,7 @@ export function columns(harness: DestinationHarness): void {
 
     it('may be as many as the destination promises', async () => {
       await using store = await openStore(harness)
-      const { columnsMax, valuesPerRowMax } = store.destination.supports
+      const { columnsMax, valuesPerRowMax } = store.destination.capabilities
       const count = Math.min(columnsMax, MANY_COLUMNS)
       const given = manyColumns(count - OWN_COLUMNS.length)
       const half = given.slice(0, given.length / 2)
@@ -148,7 +148,7 @@ export function columns(harness: DestinationHarness): void {
 
     it('may hold wide values in as many of them as a row may fill', async () => {
       await using store = await openStore(harness)
-      const { valuesPerRowMax, columnsMax } = store.destination.supports
+      const { valuesPerRowMax, columnsMax } = store.destination.capabilities
       const given = manyColumns(Math.min(valuesPerRowMax, columnsMax, 1000) - OWN_COLUMNS.length)
       const row = Object.fromEntries(given.map(({ name }, at) => [name, `${at} `.repeat(at % 3 === 0 ? 300 : 9)]))
       await makeTable(store.destination, given)
@@ -158,7 +158,7 @@ export function columns(harness: DestinationHarness): void {
 
     it('of one more than promised are all made or refused, and the table goes on working', async () => {
       await using store = await openStore(harness)
-      const { columnsMax } = store.destination.supports
+      const { columnsMax } = store.destination.capabilities
       const count = columnsMax <= MANY_COLUMNS ? columnsMax : 50
       const given = manyColumns(count - OWN_COLUMNS.length)
       await makeTable(store.destination, given)

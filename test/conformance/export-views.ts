@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
-import type { Destination } from '../../lib/destination.ts'
+import type { Warehouse } from '../../lib/destination/warehouse.ts'
 import { viewsOf } from '../../lib/views/views.ts'
 import { type Cell, type DestinationHarness, openStore, type StoredRow } from './harness.ts'
 import { load, newColumns, property, relationOf, unaborted } from './rows.ts'
@@ -9,7 +9,7 @@ const MARK = property('mark')
 const GIVEN = [...EXPORT_COLUMNS.filter(({ name }) => !['_loaded_at', '_load_id'].includes(name)), MARK]
 const BOTH = ['export_latest', 'export_latest_by_time'] as const
 
-/** An event as it may be exported more than once; `mark` tells the rows apart. */
+/** An event as it may be exported more than once; `mark` identifies the row. */
 function event(mark: string, given: StoredRow = {}): StoredRow {
   return {
     event: 'Order',
@@ -24,14 +24,14 @@ function event(mark: string, given: StoredRow = {}): StoredRow {
   }
 }
 
-async function putExportViews(destination: Destination): Promise<void> {
+async function putExportViews(destination: Warehouse): Promise<void> {
   await destination.putViews(
-    viewsOf(destination.supports, 'export', destination.pathInViews('export'), await destination.columns('export')),
+    viewsOf(destination.capabilities, 'export', destination.pathInViews('export'), await destination.columns('export')),
   )
 }
 
 export function exportViews(harness: DestinationHarness): void {
-  /** Loads each list of events by itself and gives the marks that each view is left with. */
+  /** Loads each list of events separately. Returns the marks of the rows in each view. */
   async function marks(...batches: readonly (readonly StoredRow[])[]) {
     await using store = await openStore(harness)
     const { destination } = store
@@ -124,8 +124,8 @@ export function exportViews(harness: DestinationHarness): void {
       ['event', 'Refund'],
       ['distinct_id', 'bob'],
       ['time', '2026-08-03T12:00:00.002Z'],
-    ])('keep two events that differ in %s', async (name, other) => {
-      same(await marks([event('a'), event('b', { [name]: other })]), inBoth('a', 'b'))
+    ])('keep two events that differ in %s', async (name, different) => {
+      same(await marks([event('a'), event('b', { [name]: different })]), inBoth('a', 'b'))
     })
 
     it('by time take person, event and time for the whole key', async () => {
@@ -135,7 +135,7 @@ export function exportViews(harness: DestinationHarness): void {
       same(await marks([event('a')], [event('b', merged)]), { export_latest_by_time: ['a', 'b'] })
     })
 
-    it('follow a day that is loaded anew', async () => {
+    it('follow a day that is loaded again', async () => {
       await using store = await openStore(harness)
       const { destination } = store
       await destination.addColumns('export', newColumns([...EXPORT_COLUMNS, MARK]))

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { Destination, Relation } from '../../lib/destination.ts'
-import type { ErrorCode } from '../../lib/errors.ts'
+import type { ErrorCode } from '../../lib/core/errors.ts'
+import type { Relation } from '../../lib/destination/contract.ts'
+import type { Warehouse } from '../../lib/destination/warehouse.ts'
 import { expectFailure, failureOf } from './failures.ts'
 import { type DestinationHarness, type OpenStore, openStore } from './harness.ts'
 import {
@@ -99,7 +100,7 @@ const FAILING: Readonly<Record<string, FailingLoad>> = {
 }
 
 /** Everything that can be seen of a destination's tables and ledger. */
-export async function seen({ destination, readRows }: OpenStore, from: Destination = destination) {
+export async function seen({ destination, readRows }: OpenStore, from: Warehouse = destination) {
   return {
     rows: values(await readRows(TABLE)),
     rejects: await readRows('_mixload_rejects'),
@@ -128,7 +129,7 @@ export function failedLoads(harness: DestinationHarness): void {
   })
 
   describe('after a failed load', () => {
-    it('nothing of it appears when the destination is opened anew', async () => {
+    it('nothing of it appears after the destination is reopened', async () => {
       await using store = await openStore(harness)
       await makeTable(store.destination)
       await load(store.destination, 'load-1', relationOf(COLUMNS, [thing('before')]))

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { type ErrorCode, MixloadError } from '../../lib/errors.ts'
+import { type ErrorCode, MixloadError } from '../../lib/core/errors.ts'
 
 /** The failure of what must fail, as every failure is: a MixloadError. */
 export async function failureOf(work: Promise<unknown>): Promise<MixloadError> {

@@ -1,23 +1,29 @@
-import type { Destination } from '../../lib/destination.ts'
-import type { Engine } from '../../lib/engine.ts'
+import type { DestinationDriver } from '../../lib/destination/contract.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
+import type { Engine } from '../../lib/engine/engine.ts'
 
 /**
  * A stored value in a form that can be compared: timestamptz as `2026-08-03T12:00:00.001Z`, date as `2026-08-03`, json
  * as its text, bigint as a bigint.
  */
 export type Cell = null | boolean | string | number | bigint
+
+/** A stored row, by column name. */
 export type StoredRow = Readonly<Record<string, Cell>>
 
-/** An empty place to load into, with a destination on it that is not open yet. */
-export interface Store {
-  readonly destination: Destination
-  /** The one that the destination was made with. */
+/** A driver that has not connected yet, and the engine that it was made with. */
+export interface Run {
+  readonly driver: DestinationDriver
   readonly engine: Engine
-  /** Closes `destination` and gives another on the same data, as a new process would have it. Left out where the data goes with the process. */
-  reopen?(): Promise<Destination>
-  /** What is committed to a table or view, by another way than the destination. Nothing where there is no such table. */
+}
+
+/** An empty place to load into, with a first run on it. The suite closes the driver of a run before it asks for another. */
+export interface Store extends Run {
+  /** Another run on the same data, as a new process would have it. Left out where the data goes with the process. */
+  reopen?(): Promise<Run>
+  /** What is committed to a table or view, by another way than the driver. Nothing where there is no such table. */
   readRows(table: string): Promise<readonly StoredRow[]>
-  /** As `readRows`, but as some other program reads, which may be refused. Works after the destination is closed, too. */
+  /** As `readRows`, but as some other program reads, which may be refused. Works after the driver is closed, too. */
   readFromOutside(table: string): Promise<readonly StoredRow[]>
   /** Whether nothing at all has been created yet. */
   isUntouched(): Promise<boolean>
@@ -28,7 +34,7 @@ export interface Store {
 
 /** A run in another process that has the destination open. */
 export interface Rival {
-  /** What the error that names the holder must have in its message. */
+  /** What the message of the error that names the owner of the lock must contain. */
   readonly name: string
   end(): Promise<void>
 }
@@ -41,15 +47,39 @@ export interface DestinationHarness {
   create(): Promise<Store>
 }
 
-export interface OpenStore extends Store, AsyncDisposable {}
-
-/** A new store, as it is. Closed at the end of the block. */
-export async function newStore(harness: DestinationHarness): Promise<OpenStore> {
-  const store = await harness.create()
-  return { ...store, [Symbol.asyncDispose]: () => store.close() }
+/** A store with a warehouse over its driver. */
+export interface OpenStore extends Omit<Store, 'driver' | 'reopen' | 'close'>, AsyncDisposable {
+  readonly destination: Warehouse
+  /** Closes the warehouse and returns that of another run. */
+  reopen?(): Promise<Warehouse>
 }
 
-/** A new store with its destination opened. */
+/** A new store, whose warehouse is not open yet. Closed at the end of the block. */
+export async function newStore(harness: DestinationHarness): Promise<OpenStore> {
+  const { reopen, ...store } = await harness.create()
+  const warehouseOf = ({ driver, engine }: Run) => new Warehouse(driver, { engine })
+  const destination = warehouseOf(store)
+  let last = destination
+  return {
+    ...store,
+    destination,
+    ...(reopen === undefined
+      ? {}
+      : {
+          async reopen() {
+            await last[Symbol.asyncDispose]()
+            last = warehouseOf(await reopen())
+            return last
+          },
+        }),
+    async [Symbol.asyncDispose]() {
+      await last[Symbol.asyncDispose]()
+      await store.close()
+    },
+  }
+}
+
+/** A new store with its warehouse opened. */
 export async function openStore(harness: DestinationHarness): Promise<OpenStore> {
   const store = await newStore(harness)
   await store.destination.open(new AbortController().signal)

@@ -39,7 +39,7 @@ export function identities(harness: DestinationHarness): void {
     const { destination } = store
     await destination.addColumns('export', newColumns([...EXPORT_COLUMNS, ...columns]))
     const path = destination.pathInViews('export')
-    await destination.putViews(viewsOf(destination.supports, 'export', path, await destination.columns('export')))
+    await destination.putViews(viewsOf(destination.capabilities, 'export', path, await destination.columns('export')))
     const rows = said.map((one, at): StoredRow => {
       const { mp_distinct_ids: ids, ...texts } = one
       const json = ids === undefined ? {} : { mp_distinct_ids: JSON.stringify(ids) }
@@ -118,7 +118,7 @@ export function identities(harness: DestinationHarness): void {
       same(await resolved(said), { ann: 'anon', 'anon-2': 'anon' })
     })
 
-    it('gives all ids of a circle one end', async () => {
+    it('maps all ids of a cycle to one id', async () => {
       const said = [identify('a', 'b'), identify('b', 'c'), identify('c', 'a'), identify('x', 'b')]
       same(await resolved(said), { b: 'a', c: 'a', x: 'a' })
     })
@@ -128,7 +128,7 @@ export function identities(harness: DestinationHarness): void {
       same(await resolved(nothing), {})
     })
 
-    it('passes over a $merge whose ids are no list', async () => {
+    it('ignores a $merge whose ids are not an array', async () => {
       const odd = { event: '$merge', distinct_id: 'ann', mp_distinct_ids: { a: 1 } as unknown as readonly string[] }
       const text = { ...odd, mp_distinct_ids: 'ann' }
       same(await resolved([odd, text, merge('cem', 'cem', 'dan')]), { dan: 'cem' })

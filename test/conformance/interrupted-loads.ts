@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Destination } from '../../lib/destination.ts'
-import type { Engine } from '../../lib/engine.ts'
+import type { Warehouse } from '../../lib/destination/warehouse.ts'
+import type { Engine } from '../../lib/engine/engine.ts'
 import { seen } from './failed-loads.ts'
 import { type DestinationHarness, openStore } from './harness.ts'
 import {
@@ -117,9 +117,9 @@ export function interruptedLoads(harness: DestinationHarness): void {
     }
   })
 
-  it('an abort about the time of the commit leaves all of it or nothing, and the ledger tells which', async () => {
+  it('an abort around the commit leaves all of it or nothing, and the ledger agrees', async () => {
     await using store = await openStore(harness)
-    const { atomicLedger } = store.destination.supports
+    const { atomicLedger } = store.destination.capabilities
     await makeTable(store.destination)
     const ids: string[] = []
     const begin = performance.now()
@@ -156,7 +156,7 @@ export function interruptedLoads(harness: DestinationHarness): void {
 }
 
 /** What becomes of a load: `committed`, or why not. An early rejection is not taken for one that nobody meets. */
-function outcomeOfLoad(destination: Destination, id: string, signal: AbortSignal): Promise<unknown> {
+function outcomeOfLoad(destination: Warehouse, id: string, signal: AbortSignal): Promise<unknown> {
   return load(destination, id, manyRows(100, DAY), { rejects: rejectsOf('x'), signal }).then(
     () => 'committed',
     (error: unknown) => error,

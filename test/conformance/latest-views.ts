@@ -21,13 +21,13 @@ const row = (funnel: bigint, date: string, step: bigint, mark: string): StoredRo
 })
 
 export function latestViews(harness: DestinationHarness): void {
-  /** Loads each list of rows by itself, and gives the marks of the rows that the table's view is left with. */
+  /** Loads each list of rows separately. Returns the marks of the rows in the table's view. */
   async function marks(table: string, ...batches: readonly (readonly StoredRow[])[]) {
     await using store = await openStore(harness)
     const { destination } = store
     await destination.addColumns(table, newColumns([...GIVEN, ...OWN_COLUMNS]))
     const columns = await destination.columns(table)
-    const views = viewsOf(destination.supports, table, destination.pathInViews(table), columns)
+    const views = viewsOf(destination.capabilities, table, destination.pathInViews(table), columns)
     expect(views.map(({ name }) => name)).toEqual([`${table}_latest`])
     await destination.putViews(views)
     for (const [at, rows] of batches.entries()) {
@@ -35,7 +35,7 @@ export function latestViews(harness: DestinationHarness): void {
     }
     if (!harness.queriesViews) return undefined
     const found = await store.readRows(`${table}_latest`)
-    for (const one of found) expect(Object.keys(one)).toEqual(columns.map(({ name }) => name))
+    for (const row of found) expect(Object.keys(row)).toEqual(columns.map(({ name }) => name))
     return found.map(({ mark }) => String(mark)).toSorted()
   }
   const same = (found: readonly string[] | undefined, ...expected: readonly string[]) => {

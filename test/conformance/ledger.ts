@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { NewLoad } from '../../lib/destination.ts'
+import type { NewLoad } from '../../lib/destination/contract.ts'
+import { exportScope } from '../../lib/destination/selection.ts'
 import { type DestinationHarness, openStore } from './harness.ts'
 import { load, makeTable, newLoad, relationOf, TABLE, unaborted } from './rows.ts'
 
@@ -16,7 +17,16 @@ const RECORDS: Readonly<Record<string, Partial<NewLoad>>> = {
     rejectCount: 4_294_967_296,
   },
   'with a moment to the millisecond': { startedAt: new Date('1999-12-31T23:59:59.999Z') },
-  'of a part of the stream': { selection: '["Signed Up","it\'s \\"so\\"","\u2028😀"]' },
+  'of some events': {
+    selection: { kind: 'complete', scope: exportScope(['Signed Up', 'it\'s "so"', '\u2028😀']) },
+  },
+  'of late arrivals': { selection: { kind: 'late', scope: exportScope(['Signed Up']), since: 1_785_000_000_000 } },
+  'of a file': {
+    selection: { kind: 'file', file: 'it\'s "so" \u2028😀.ndjson', bytes: Number.MAX_SAFE_INTEGER, sha256: 'ab12' },
+  },
+  'of what another version selected': {
+    selection: { kind: 'unknown', text: '["Signed Up","it\'s \\"so\\"","\u2028😀"]' },
+  },
   'with days replaced': { writeMode: 'replace-days' },
   'with its rows by day': { dayRows: { '2026-08-03': 1234, '2026-08-05': 1 } },
   'with no rows on any day': { dayRows: {} },
@@ -25,7 +35,7 @@ const RECORDS: Readonly<Record<string, Partial<NewLoad>>> = {
 
 export function ledger(harness: DestinationHarness): void {
   describe('the ledger', () => {
-    it.each(Object.entries(RECORDS))('gives back a load %s as it was recorded', async (_, given) => {
+    it.each(Object.entries(RECORDS))('returns a load %s as it was recorded', async (_, given) => {
       await using store = await openStore(harness)
       const record = newLoad('load-1', given)
       const loaded = await store.destination.load(

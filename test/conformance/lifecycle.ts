@@ -12,7 +12,7 @@ export function lifecycle(harness: DestinationHarness): void {
 
     it('promises limits that columns and names fit into', async () => {
       await using store = await newStore(harness)
-      const { identifierBytesMax, columnsMax } = store.destination.supports
+      const { identifierBytesMax, columnsMax } = store.destination.capabilities
       expect(identifierBytesMax).toBeGreaterThanOrEqual(63)
       expect(columnsMax).toBeGreaterThanOrEqual(1000)
     })
@@ -58,8 +58,8 @@ export function lifecycle(harness: DestinationHarness): void {
       await using store = await newStore(harness)
       if (store.startRival === undefined) {
         // Then what one run has is its own, and no other can get into it.
-        await using other = await openStore(harness)
-        await makeTable(other.destination)
+        await using second = await openStore(harness)
+        await makeTable(second.destination)
         await store.destination.open(unaborted())
         expect(await store.destination.columns(TABLE)).toEqual([])
         return
@@ -132,7 +132,7 @@ export function lifecycle(harness: DestinationHarness): void {
     })
   })
 
-  it('goes on where it left off when opened anew', async () => {
+  it('continues after it is reopened', async () => {
     await using store = await openStore(harness)
     await makeTable(store.destination)
     const first = await load(store.destination, 'load-1', relationOf(COLUMNS, [thing('a')]))

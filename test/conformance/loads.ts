@@ -22,7 +22,7 @@ export function loads(harness: DestinationHarness): void {
       vi.useRealTimers()
     })
 
-    it('gives the ledger row that it wrote', async () => {
+    it('returns the ledger row that it wrote', async () => {
       await using store = await openStore(harness)
       await makeTable(store.destination)
       const loaded = await load(store.destination, 'load-1', relationOf(COLUMNS, [thing('a'), thing('b')]))
@@ -101,7 +101,7 @@ export function loads(harness: DestinationHarness): void {
         })
         moments.push(loaded.loadedAt.getTime())
       }
-      expect(moments).toEqual([...new Set(moments)].toSorted((one, other) => one - other))
+      expect(moments).toEqual([...new Set(moments)].toSorted((a, b) => a - b))
       const rows = await store.readRows(TABLE)
       expect(distinct(rows, '_loaded_at')).toEqual(moments.map((moment) => new Date(moment).toISOString()))
     })

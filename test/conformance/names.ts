@@ -61,22 +61,22 @@ export function names(harness: DestinationHarness): void {
 
     it('of as many bytes as promised are kept apart to the last byte', async () => {
       await using store = await openStore(harness)
-      const { identifierBytesMax } = store.destination.supports
+      const { identifierBytesMax } = store.destination.capabilities
       expect(identifierBytesMax).toBeGreaterThanOrEqual(NAME_BYTES_MAX)
       const longest = nameOfBytes(identifierBytesMax)
       expect(Buffer.byteLength(longest)).toBe(identifierBytesMax)
-      const other = `${longest.slice(0, -1)}${'y'.repeat(Buffer.byteLength(longest.slice(-1)))}`
-      const given = [property(longest), property(other)]
-      const row = { [longest]: 'one', [other]: 'other' }
+      const sibling = `${longest.slice(0, -1)}${'y'.repeat(Buffer.byteLength(longest.slice(-1)))}`
+      const given = [property(longest), property(sibling)]
+      const row = { [longest]: 'one', [sibling]: 'other' }
       await makeTable(store.destination, given)
       await load(store.destination, 'load-1', relationOf(given, [row]))
-      expect((await store.destination.columns(TABLE)).slice(0, 2).map(({ name }) => name)).toEqual([longest, other])
+      expect((await store.destination.columns(TABLE)).slice(0, 2).map(({ name }) => name)).toEqual([longest, sibling])
       expect(values(await store.readRows(TABLE))).toEqual([row])
     })
 
     it('of one byte more than promised are kept whole or refused, never cut off', async () => {
       await using store = await openStore(harness)
-      const long = property(nameOfBytes(store.destination.supports.identifierBytesMax + 1))
+      const long = property(nameOfBytes(store.destination.capabilities.identifierBytesMax + 1))
       const plain = property('plain')
       await makeTable(store.destination, [plain])
       const accepted = await store.destination.addColumns(TABLE, newColumns([long])).then(
@@ -109,10 +109,10 @@ export function names(harness: DestinationHarness): void {
       await using store = await openStore(harness)
       const awkward = `it's "so"; -- \\ é`
       const loaded = await load(store.destination, awkward, relationOf([], []), {
-        record: { stream: awkward, selection: awkward },
+        record: { stream: awkward, selection: { kind: 'unknown', text: awkward } },
       })
       expect(await store.destination.ledger(awkward)).toEqual([loaded])
-      expect(loaded).toMatchObject({ loadId: awkward, stream: awkward, selection: awkward })
+      expect(loaded).toMatchObject({ loadId: awkward, stream: awkward, selection: { text: awkward } })
       expect(await store.destination.columns(awkward)).toEqual([])
     })
 

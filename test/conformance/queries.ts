@@ -36,7 +36,7 @@ export function queries(harness: DestinationHarness): void {
     it('give rows as JSON, or are refused where they are not supported', async () => {
       await using store = await filled(['a', 'b "quoted"\n', 'ü🦆'])
       const asking = ask(store, (table) => `SELECT name, amount FROM ${table} ORDER BY name`)
-      if (!store.destination.supports.queries) {
+      if (!store.destination.capabilities.queries) {
         expect((await failureOf(asking)).code).toBe('CONFIG_INVALID')
         return
       }
@@ -46,7 +46,7 @@ export function queries(harness: DestinationHarness): void {
 
     it('give every row of a large result, and none of an empty one', async () => {
       await using store = await filled(['a', 'b', 'c'])
-      if (!store.destination.supports.queries) return
+      if (!store.destination.capabilities.queries) return
       const base = '(SELECT 0 AS digit UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4)'
       const digits = Array.from({ length: 6 }, (_, place) => `${base} AS d${place}`).join(' CROSS JOIN ')
       const rows = await ask(store, (table) => `SELECT name FROM ${table} CROSS JOIN ${digits}`)
@@ -58,7 +58,7 @@ export function queries(harness: DestinationHarness): void {
     it('see views, and what later loads bring', async () => {
       await using store = await filled(['a'])
       const { destination } = store
-      if (!destination.supports.queries) return
+      if (!destination.capabilities.queries) return
       const path = destination.pathInViews(TABLE)
       await destination.putViews([{ name: 'all_things', query: `SELECT name FROM ${path}` }])
       await load(destination, 'load-2', relationOf([property('name')], [{ name: 'b' }]))
@@ -70,7 +70,7 @@ export function queries(harness: DestinationHarness): void {
 
     it('that fail leave the destination usable', async () => {
       await using store = await filled(['a'])
-      if (!store.destination.supports.queries) return
+      if (!store.destination.capabilities.queries) return
       const failure = await failureOf(ask(store, (table) => `SELECT nothing FROM ${table}`))
       expect(failure.code).toBe('DESTINATION_FAILED')
       expect(failure.cause).toBeInstanceOf(Error)
@@ -89,7 +89,7 @@ export function queries(harness: DestinationHarness): void {
 
     it('work on a destination that is opened to read', async () => {
       await using store = await filled(['a'])
-      if (!store.destination.supports.queries || store.reopen === undefined) return
+      if (!store.destination.capabilities.queries || store.reopen === undefined) return
       const reader = await store.reopen()
       await reader.openToRead(unaborted())
       const names: string[] = []
@@ -102,7 +102,7 @@ export function queries(harness: DestinationHarness): void {
     it('give no rows where nothing has been made yet', async () => {
       await using store = await newStore(harness)
       const { destination } = store
-      if (!destination.supports.queries) return
+      if (!destination.capabilities.queries) return
       await destination.openToRead(unaborted())
       const sql = `SELECT load_id FROM ${destination.pathInViews('_mixload_loads')}`
       expect(await destination.query(sql, () => expect.unreachable(), unaborted())).toBe(0)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { WriteMode } from '../../lib/destination.ts'
+import type { WriteMode } from '../../lib/destination/contract.ts'
 import { type DestinationHarness, openStore, type StoredRow } from './harness.ts'
 import { COLUMNS, LONG, load, makeTable, manyRows, relationOf, TABLE, thing, turns, whenAsked } from './rows.ts'
 
@@ -27,9 +27,9 @@ export function readers(harness: DestinationHarness): void {
       const before = { 'load-1': 1 }
       const after = mode.kind === 'append' ? { 'load-1': 1, 'load-2': 5000 } : { 'load-2': 5000 }
       // Whoever can't be read during a load may refuse to be, but must not show anything in between.
-      if (destination.supports.readersDuringLoad) expect(during?.status).toBe('fulfilled')
+      if (destination.capabilities.readersDuringLoad) expect(during?.status).toBe('fulfilled')
       if (during?.status === 'fulfilled') {
-        const allowed = destination.supports.atomicReplace ? [before, after] : [before, after, {}]
+        const allowed = destination.capabilities.atomicReplace ? [before, after] : [before, after, {}]
         expect(allowed).toContainEqual(rowsByLoad(during.value))
       }
       await destination[Symbol.asyncDispose]()
@@ -54,9 +54,9 @@ export function readers(harness: DestinationHarness): void {
       expect(hasEnded).toBe(false)
       controller.abort(new Error('enough'))
       await loading
-      if (destination.supports.readersDuringLoad) expect(reading?.status).toBe('fulfilled')
-      // Where replacing is no one step, the old rows may be gone already.
-      const isOldKept = destination.supports.atomicReplace || mode.kind === 'append'
+      if (destination.capabilities.readersDuringLoad) expect(reading?.status).toBe('fulfilled')
+      // If replacing takes several steps, the old rows may already be gone.
+      const isOldKept = destination.capabilities.atomicReplace || mode.kind === 'append'
       if (reading?.status === 'fulfilled' && isOldKept) expect(rowsByLoad(reading.value)).toEqual({ 'load-1': 1 })
     })
   })
@@ -80,7 +80,7 @@ export function readers(harness: DestinationHarness): void {
     for (let at = 0; at < 5; at++) await load(destination, `load-${at}`, manyRows(2000, DAY))
     isLoading = false
     await watching
-    if (destination.supports.readersDuringLoad) expect(looks.length).toBeGreaterThan(0)
+    if (destination.capabilities.readersDuringLoad) expect(looks.length).toBeGreaterThan(0)
     for (const { ledger, rows } of looks) {
       for (const id of ledger) expect(rows[String(id)]).toBe(2000)
       for (const count of Object.values(rows)) expect(count).toBe(2000)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { WriteMode } from '../../lib/destination.ts'
+import type { WriteMode } from '../../lib/destination/contract.ts'
 import { expectFailure, failureOf } from './failures.ts'
 import { type DestinationHarness, openStore, type StoredRow } from './harness.ts'
 import { COLUMNS, load, makeTable, manyRows, rejectsOf, relationOf, TABLE, thing, values, whenAsked } from './rows.ts'
@@ -124,7 +124,7 @@ export function replacing(harness: DestinationHarness): void {
       const { destination } = store
       await failureOf(load(destination, 'load-2', relation, { mode, rejects }))
       const rows = values(await store.readRows(TABLE))
-      if (destination.supports.atomicReplace) expect(rows).toEqual(values(OLD))
+      if (destination.capabilities.atomicReplace) expect(rows).toEqual(values(OLD))
       else {
         // Old rows may be gone for the time being, but none of those that were not to be replaced, and no new one came.
         const kept = mode.kind === 'replace-table' ? [] : outside(OLD, '2026-08-01', '2026-08-03')
@@ -152,7 +152,7 @@ export function replacing(harness: DestinationHarness): void {
         'enough',
       )
       expect((await store.destination.ledger(TABLE)).map(({ loadId }) => loadId)).toEqual(['load-1'])
-      if (store.destination.supports.atomicReplace) expect(values(await store.readRows(TABLE))).toEqual(values(OLD))
+      if (store.destination.capabilities.atomicReplace) expect(values(await store.readRows(TABLE))).toEqual(values(OLD))
       await load(store.destination, 'load-2', relationOf(COLUMNS, NEW), { mode })
       expect(values(await store.readRows(TABLE))).toEqual(values(expected))
     })

@@ -1,7 +1,9 @@
 import type { Column, ColumnType } from '../../lib/columns/column.ts'
-import type { Destination, LoadRecord, LoadTarget, NewColumn, NewLoad, Relation } from '../../lib/destination.ts'
-import { ENGINE_TYPES } from '../../lib/engine-dialect.ts'
-import { quoteName, quoteText } from '../../lib/sql.ts'
+import { quoteName, quoteText } from '../../lib/core/sql.ts'
+import type { LoadRecord, LoadTarget, NewColumn, NewLoad, Relation } from '../../lib/destination/contract.ts'
+import { EVERYTHING } from '../../lib/destination/selection.ts'
+import type { Warehouse } from '../../lib/destination/warehouse.ts'
+import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
 import type { Cell, StoredRow } from './harness.ts'
 
 export const TABLE = 'things'
@@ -83,7 +85,7 @@ export function newLoad(loadId: string, given: Partial<NewLoad> = {}): NewLoad {
     stream: TABLE,
     firstDay: '2026-08-03',
     lastDay: '2026-08-03',
-    selection: '',
+    selection: EVERYTHING,
     rowCount: 0,
     rejectCount: 0,
     byteCount: 1234,
@@ -104,7 +106,7 @@ export interface LoadOptions extends Partial<Omit<LoadTarget, 'rejects'>> {
 
 /** Loads a relation, by default by appending to `things`. */
 export function load(
-  destination: Destination,
+  destination: Warehouse,
   loadId: string,
   relation: Relation,
   { table = TABLE, mode = { kind: 'append' }, rejects, record, signal }: LoadOptions = {},
@@ -119,11 +121,7 @@ export function load(
 }
 
 /** Makes the table with these columns and the ones that the destination fills in. */
-export function makeTable(
-  destination: Destination,
-  columns: readonly Column[] = COLUMNS,
-  table = TABLE,
-): Promise<void> {
+export function makeTable(destination: Warehouse, columns: readonly Column[] = COLUMNS, table = TABLE): Promise<void> {
   return destination.addColumns(table, newColumns([...columns, ...OWN_COLUMNS]))
 }
 
@@ -143,7 +141,7 @@ export function sorted(rows: readonly StoredRow[]): readonly StoredRow[] {
       .toSorted()
       .map((name) => `${name}=${typeof row[name]}:${row[name]}`)
       .join('\u001f')
-  return rows.toSorted((one, other) => (key(one) < key(other) ? -1 : 1))
+  return rows.toSorted((a, b) => (key(a) < key(b) ? -1 : 1))
 }
 
 /** The different values of a column. */

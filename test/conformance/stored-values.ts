@@ -85,7 +85,7 @@ const JSON_VALUES = [
   `${'['.repeat(50)}1${']'.repeat(50)}`,
 ]
 
-/** Loads one row for each value and null, and gives what is stored, by the row's number. */
+/** Loads one row for each value and null. Returns what is stored, by the row's number. */
 async function storedOf(harness: DestinationHarness, type: ColumnType, cells: readonly Cell[]) {
   await using store = await openStore(harness)
   const columns = [property('row', 'double'), property('value', type)]
@@ -102,7 +102,7 @@ function inKeyOrder(value: Exact): Exact {
   if (value === null || typeof value !== 'object' || 'number' in value) return value
   if ('list' in value) return { list: value.list.map(inKeyOrder) }
   const entries = value.object.map(([key, item]) => [key, inKeyOrder(item)] as const)
-  return { object: entries.toSorted(([one], [other]) => (one < other ? -1 : 1)) }
+  return { object: entries.toSorted(([a], [b]) => (a < b ? -1 : 1)) }
 }
 
 export function storedValues(harness: DestinationHarness): void {

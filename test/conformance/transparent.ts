@@ -1,30 +1,29 @@
-import type { Destination, DestinationSupports } from '../../lib/destination.ts'
-import type { DestinationHarness } from './harness.ts'
+import type { DestinationCapabilities, DestinationDriver } from '../../lib/destination/contract.ts'
+import type { DestinationHarness, Run } from './harness.ts'
 
-/** Another object that is the same destination. It may promise less. */
-export function transparent(inner: Destination, weaker: Partial<DestinationSupports> = {}): Destination {
+/** Another object that is the same driver. It may promise less. */
+function transparent(inner: DestinationDriver, weaker: Partial<DestinationCapabilities>): DestinationDriver {
   return {
-    supports: { ...inner.supports, ...weaker },
+    capabilities: { ...inner.capabilities, ...weaker },
     description: inner.description,
-    open: (signal) => inner.open(signal),
-    openToRead: (signal) => inner.openToRead(signal),
-    columns: (table) => inner.columns(table),
-    addColumns: (table, columns) => inner.addColumns(table, columns),
-    ledger: (stream) => inner.ledger(stream),
-    load: (relation, target, record, signal) => inner.load(relation, target, record, signal),
     pathInViews: (table) => inner.pathInViews(table),
-    putViews: (views) => inner.putViews(views),
-    query: (sql, take, signal) => inner.query(sql, take, signal),
-    [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
+    connect: (signal) => inner.connect(signal),
+    connectToRead: (signal) => inner.connectToRead(signal),
+    explain: (error) => inner.explain?.(error),
+    close: async () => inner.close?.(),
   }
 }
 
-/** The same harness with the wrapper around each destination: the suite may lean on nothing but the interface. */
+/**
+ * The same harness with the wrapper around each driver: the suite may lean on nothing but the
+ * interface.
+ */
 export function transparentHarness(
   harness: DestinationHarness,
-  weaker: Partial<DestinationSupports> = {},
+  weaker: Partial<DestinationCapabilities> = {},
 ): DestinationHarness {
   const promises = Object.entries(weaker).map(([name, value]) => `${name} ${value}`)
+  const wrapped = ({ driver, engine }: Run): Run => ({ driver: transparent(driver, weaker), engine })
   return {
     ...harness,
     name: `${harness.name} through a wrapper${promises.length === 0 ? '' : ` with ${promises.join(', ')}`}`,
@@ -32,8 +31,8 @@ export function transparentHarness(
       const { reopen, ...store } = await harness.create()
       return {
         ...store,
-        destination: transparent(store.destination, weaker),
-        ...(reopen === undefined ? {} : { reopen: async () => transparent(await reopen(), weaker) }),
+        ...wrapped(store),
+        ...(reopen === undefined ? {} : { reopen: async () => wrapped(await reopen()) }),
       }
     },
   }

@@ -41,7 +41,7 @@ export function views(harness: DestinationHarness): void {
       ])
     })
 
-    it('still work when the destination is opened anew', async () => {
+    it('still work after the destination is reopened', async () => {
       const { store, path } = await filled()
       await using _ = store
       await store.destination.putViews([{ name: 'all_things', query: `SELECT * FROM ${path}` }])
@@ -52,7 +52,7 @@ export function views(harness: DestinationHarness): void {
       if (harness.queriesViews) expect(await store.readRows('all_things')).toHaveLength(3)
     })
 
-    it('stand in nobody’s way: loads, columns and replacing go on', async () => {
+    it('block neither loads nor columns nor replacing', async () => {
       const { store, path } = await filled()
       await using _ = store
       await store.destination.putViews([{ name: 'all_things', query: `SELECT name, amount FROM ${path}` }])
@@ -91,9 +91,9 @@ export function views(harness: DestinationHarness): void {
     it('never take the place of a table', async () => {
       const { store, path } = await filled()
       await using _ = store
-      const asking = store.destination.putViews([{ name: TABLE, query: `SELECT name FROM ${path}` }])
-      if (harness.queriesViews) await failureOf(asking)
-      else await asking
+      const putting = store.destination.putViews([{ name: TABLE, query: `SELECT name FROM ${path}` }])
+      if (harness.queriesViews) await failureOf(putting)
+      else await putting
       expect(values(await store.readRows(TABLE))).toEqual([thing('a'), thing('b')])
     })
   })

@@ -38,7 +38,7 @@ describe.each<[string, NewDbtWarehouse]>([
     }
     const { directory, dbt } = await dbtProject(place.directory, warehouse)
     await place.simulator.ingest(eventsOf(DAY, 20, { $browser: 'Firefox', '{{ odd }} {% x': 1, 'a: "b" #c': null }))
-    // A day without events is loaded, too: that is no reason for an alarm.
+    // A day without events is also loaded, so it does not raise an alarm.
     const streams = ['--streams', 'export,cohorts,annotations,funnels']
     await run('backfill', '--from', DAY, '--to', '2026-08-02', ...streams)
     expect(await run('dbt')).toMatch(/added .*export/)
@@ -101,11 +101,11 @@ describe('mixload dbt', () => {
     const dbt = async (...args: readonly string[]) => {
       const ran = await place.run(['dbt', '--file', file, ...args])
       const tables = ran.code === 0 ? tablesOf(await readFile(file, 'utf8')) : new Map<string, readonly Column[]>()
-      const said = (table: string, column: string) =>
+      const descriptionOf = (table: string, column: string) =>
         tables.get(table)?.find(({ name }) => name === column)?.description
-      return { ...ran, said }
+      return { ...ran, descriptionOf }
     }
-    expect((await dbt()).said('export', 'plan')).toBe('Property plan')
+    expect((await dbt()).descriptionOf('export', 'plan')).toBe('Property plan')
     await writeFile(file, (await readFile(file, 'utf8')).replace('Property own', 'Our own'))
     const properties = {
       plan: { type: 'string', description: ' What they pay for {{ now }} ' },
@@ -122,13 +122,13 @@ describe('mixload dbt', () => {
     expect(refused).toMatchObject({ code: 0, stderr: expect.stringContaining('The Lexicon is left out') })
     expect(refused.stdout).toContain('nothing new')
     place.simulator.refuse('lexicon', undefined)
-    const { stdout, said } = await dbt('--lexicon')
+    const { stdout, descriptionOf } = await dbt('--lexicon')
     expect(stdout).toMatch(/: described .*export\.plan/)
-    expect(said('export', 'plan')).toContain('What they pay for')
-    expect(said('export', 'price')).toBe('Price in EUR')
-    expect(said('export', 'mp_browser')).toBe('The browser, says Ada')
-    expect(said('export', 'own')).toBe('Our own')
-    expect(said('engage', 'plan')).toBe('Their plan')
+    expect(descriptionOf('export', 'plan')).toContain('What they pay for')
+    expect(descriptionOf('export', 'price')).toBe('Price in EUR')
+    expect(descriptionOf('export', 'mp_browser')).toBe('The browser, says Ada')
+    expect(descriptionOf('export', 'own')).toBe('Our own')
+    expect(descriptionOf('engage', 'plan')).toBe('Their plan')
     expect((await dbt('--lexicon')).stdout).toContain('nothing new')
     const without = await place.run(['dbt', '--file', file, '--lexicon'], { MIXPANEL_SERVICE_ACCOUNT: undefined })
     expect(without).toMatchObject({ code: 2, stderr: expect.stringContaining('--lexicon') })
@@ -144,7 +144,7 @@ describe('mixload dbt', () => {
     })
   })
 
-  it('names tables where they are, in the file and for the source that it is told', async () => {
+  it('names tables by their path, in the given file and source', async () => {
     await using place = await Workplace.create()
     await place.simulator.ingest(eventsOf(DAY, 3))
     await place.run(['backfill', '--from', DAY, '--to', DAY, '--streams', 'export', '--schema', 'Raw data'])

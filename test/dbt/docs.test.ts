@@ -3,7 +3,7 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
-import { packagePath } from '../../lib/package-root.ts'
+import { packagePath } from '../../lib/core/package-root.ts'
 import { eventsOf, Workplace } from '../cmd/run-mixload.ts'
 
 /** Every command of a section of docs/dbt.md, in order. */

@@ -161,7 +161,10 @@ describe.each<[string, NewDbtWarehouse]>([
   })
 })
 
-/** A JSON text in which the order of names, and whether a number or a text of it was sent, do not matter. */
+/**
+ * A JSON text in which the order of names, and whether a number or a text of it was sent, do not
+ * matter.
+ */
 function sorted(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(sorted).join()}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(String(value))
@@ -203,7 +206,7 @@ describe.each<[string, NewDbtWarehouse]>([
 })
 
 describe('mixload views --shape fivetran', () => {
-  it('says that there is nothing to look at yet, and that times are UTC where it is told no zone', async () => {
+  it('reports that there is nothing to view yet, and that times are UTC without a zone', async () => {
     await using place = await Workplace.create()
     const views = ['views', '--shape', 'fivetran']
     expect(await place.run(views)).toMatchObject({ code: 2, stderr: expect.stringContaining('mixload backfill') })

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# install.sh PYTHON DIRECTORY: dbt with its adapters, of PyPI's packages in requirements.lock, for the Python that
-# test/python/install.sh has put into PYTHON; `dbt` in DIRECTORY runs it. About 40 s and 600 MB. DIRECTORY is made anew.
+# install.sh PYTHON DIRECTORY: dbt with its adapters, of PyPI's packages in requirements.lock, for
+# the Python that test/python/install.sh has put into PYTHON; `dbt` in DIRECTORY runs it. About 40 s
+# and 600 MB. DIRECTORY is created again.
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")

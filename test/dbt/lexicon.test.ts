@@ -19,7 +19,7 @@ it('has the descriptions of properties, and names the events where they differ',
   expect(lexiconOf(entries)).toEqual(expected)
 })
 
-it('passes over what is of a form that nobody has told of', () => {
+it('ignores entries of an undocumented form', () => {
   fc.assert(
     fc.property(fc.array(fc.jsonValue()), fc.jsonValue(), (entries, properties) => {
       const odd = [...entries, event('Odd', { odd: properties }), { ...event('x', {}), schemaJson: properties }]

@@ -48,7 +48,10 @@ function moved(line: Line, person: string): Line {
   return copy(line, { distinct_id: person, $distinct_id_before_identity: before ?? distinct_id })
 }
 
-/** What the days have when they are read again: a year-old event, people that became one, a clock of the year 2090. */
+/**
+ * What the days have when they are read again: a year-old event, people that became one, a clock of
+ * the year 2090.
+ */
 export function secondLoad(first: readonly Line[]): readonly Line[] {
   const late = (time: number, id: string): Line => ({
     event: 'View',
@@ -62,7 +65,10 @@ export function secondLoad(first: readonly Line[]): readonly Line[] {
   ]
 }
 
-/** After the event of 2090 there are others; a chain of merges; a row that Mixpanel had processed before. */
+/**
+ * After the event of 2090 there are others; a chain of merges; a row that Mixpanel had processed
+ * before.
+ */
 export function thirdLoad(second: readonly Line[]): readonly Line[] {
   return [
     ...second.filter(({ properties }) => properties.distinct_id === 'p6').map((line) => moved(line, 'p7')),

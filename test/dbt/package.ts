@@ -92,7 +92,10 @@ async function expectModels(warehouse: DbtWarehouse, loads: readonly (readonly L
 
 const text = (value: unknown) => (value === undefined ? null : String(value))
 
-/** Loads, builds, and again after late, double, moved, future and replaced rows; each time all is what a plain model has. */
+/**
+ * Loads, builds, and again after late, double, moved, future and replaced rows; each time all is
+ * what a plain model has.
+ */
 export async function expectPackage(newWarehouse: NewDbtWarehouse, nights: 'all' | 'few' = 'all'): Promise<void> {
   await using place = await Workplace.create()
   await using warehouse = await newWarehouse(place.directory)

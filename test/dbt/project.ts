@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { packagePath } from '../../lib/package-root.ts'
+import { packagePath } from '../../lib/core/package-root.ts'
 import type { DbtWarehouse } from './warehouses.ts'
 
 const DBT = packagePath('.tmp', 'dbt', 'dbt')
@@ -13,7 +13,10 @@ export const MODELS = 'analytics'
 
 export interface DbtProject {
   readonly directory: string
-  /** Runs `dbt ARGS` and gives what it printed. Warnings are errors. @throws where it fails, with what it printed. */
+  /**
+   * Runs `dbt ARGS` and returns its output. Warnings are errors. @throws where it fails, with what
+   * it printed.
+   */
   dbt(...args: readonly string[]): Promise<string>
 }
 
@@ -43,7 +46,10 @@ export async function dbtProject(
   }
 }
 
-/** Runs dbt in a directory that has its project and profiles. @throws where it fails, with what it printed. */
+/**
+ * Runs dbt in a directory that has its project and profiles. @throws where it fails, with what it
+ * printed.
+ */
 export async function runDbt(
   directory: string,
   args: readonly string[],

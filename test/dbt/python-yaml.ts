@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { packagePath } from '../../lib/package-root.ts'
+import { packagePath } from '../../lib/core/package-root.ts'
 
 const READ = 'import json, sys, yaml; json.dump([yaml.safe_load(text) for text in json.load(sys.stdin)], sys.stdout)'
 

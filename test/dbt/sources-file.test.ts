@@ -22,7 +22,10 @@ const source = (tables: readonly Table[]) => ({
 
 const merged = (text: string | undefined, tables: readonly Table[]) => mergedFile(text, source(tables), 'sources.yml')
 
-/** A table whose columns have these texts as their names, properties and, as `describe` puts it, descriptions. */
+/**
+ * A table whose columns have these texts as their names, properties and, as `describe` puts it,
+ * descriptions.
+ */
 function withDescribed(
   names: readonly string[],
   describe = (name: string) => `Property ${name}`,
@@ -193,9 +196,9 @@ describe('a file of sources', () => {
   })
 
   it('may have other sources, and lists that are not indented', () => {
-    const other = 'sources:\n- name: crm\n  tables:\n  - name: people\n'
-    const { text } = merged(other, [{ name: 'export', columns: ['event'] }])
-    expect(text.startsWith(other)).toBe(true)
+    const existing = 'sources:\n- name: crm\n  tables:\n  - name: people\n'
+    const { text } = merged(existing, [{ name: 'export', columns: ['event'] }])
+    expect(text.startsWith(existing)).toBe(true)
     expect(parse(text).sources).toHaveLength(2)
   })
 

@@ -16,7 +16,9 @@ export interface StrangePlace {
   /** The schema of the tables, and it as SQL has it. */
   readonly schema: string
   readonly quoted: string
-  /** Names of properties that cannot be asked for while they have no column; none where left out. */
+  /**
+   * Names of properties that cannot be asked for while they have no column; none where left out.
+   */
   readonly except?: RegExp
 }
 
@@ -89,7 +91,9 @@ function comparable(text: string | null): string | null {
   }
 }
 
-/** Models have every value as it was sent, also when columns, companions and properties come later. */
+/**
+ * Models have every value as it was sent, also when columns, companions and properties come later.
+ */
 export async function expectStrangeModels(strange: StrangePlace): Promise<void> {
   const { newWarehouse, schema, quoted } = strange
   await using place = await Workplace.create()
@@ -108,7 +112,7 @@ export async function expectStrangeModels(strange: StrangePlace): Promise<void> 
   expect(await everything(warehouse, names)).toEqual(expected(first, names))
   const counted = await warehouse.query(`SELECT count(*) AS n, count(DISTINCT event_id) AS ids FROM ${MODELS}.events`)
   const [latest] = await warehouse.query(`SELECT count(*) AS n FROM ${quoted}.export_latest`)
-  // By Mixpanel's rule events without an id are told apart by name, time and person.
+  // By Mixpanel's rule events without an id are distinguished by name, time and person.
   expect(latest).toEqual({ n: `${first.length - 3}` })
   // Of two that agree in all that decides it is always the same one.
   const isOne = "event = 'No id' AND mp_insert_id IS NULL"

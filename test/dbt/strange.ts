@@ -3,7 +3,9 @@
 export const STRANGE_DAY = '2026-05-04'
 const START = Date.parse(`${STRANGE_DAY}T00:00:00Z`)
 
-/** Names that mean something to SQL, to templates, to models or to mixload, or nothing to anybody. */
+/**
+ * Names that mean something to SQL, to templates, to models or to mixload, or nothing to anybody.
+ */
 export const STRANGE_NAMES: readonly string[] = [
   ...[
     'select',
@@ -34,7 +36,10 @@ export interface StrangeLine {
   readonly properties: Readonly<Record<string, unknown>>
 }
 
-/** What a property has in an event: of every kind in turn, so that hardly a column has one type only. */
+/**
+ * What a property has in an event: of every kind in turn, so that hardly a column has one type
+ * only.
+ */
 function strangeValue(name: number, line: number): unknown {
   const values = [
     `text ${line}`,
@@ -95,7 +100,10 @@ export function strangeLines(): readonly StrangeLine[] {
   return [...lines, ...again(lines[0], {}), ...again(lines[1], { mp_processing_time_ms: START + 2e8, plan: 'team' })]
 }
 
-/** What comes a night later: properties whose values are of another kind now, and ones that nobody had. */
+/**
+ * What comes a night later: properties whose values are of another kind now, and ones that nobody
+ * had.
+ */
 export function laterStrangeLines(): readonly StrangeLine[] {
   return Array.from({ length: 6 }, (_, at) => ({
     event: 'Everything',

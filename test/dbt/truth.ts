@@ -1,4 +1,7 @@
-/** What the models should have, from the lines that were loaded: plain, slow, and by no means of SQL. */
+/**
+ * What the models should have, from the lines that were loaded: plain, slow, and by no means of
+ * SQL.
+ */
 
 export interface Line {
   readonly event: string
@@ -23,35 +26,35 @@ export function eventsOf(loads: readonly (readonly Line[])[]): readonly Loaded[]
   const latest = new Map<string, Loaded>()
   for (const [load, lines] of loads.entries()) {
     for (const line of lines) {
-      const one = { ...line, load }
+      const event = { ...line, load }
       const { time = null, $insert_id } = line.properties
       const key = JSON.stringify($insert_id === undefined ? line : [line.event, time, $insert_id])
-      const other = latest.get(key)
-      if (other === undefined || beats(one, other)) latest.set(key, one)
+      const existing = latest.get(key)
+      if (existing === undefined || beats(event, existing)) latest.set(key, event)
     }
   }
   const events = [...latest.values()]
-  return events.filter((event) => !events.some((other) => isMoved(event, other)))
+  return events.filter((event) => !events.some((candidate) => isMoved(event, candidate)))
 }
 
-function beats(one: Loaded, other: Loaded): boolean {
+function beats(event: Loaded, existing: Loaded): boolean {
   const processed = ({ properties }: Loaded) => properties.mp_processing_time_ms ?? -1
-  if (processed(one) !== processed(other)) return processed(one) > processed(other)
-  if (one.load !== other.load) return one.load > other.load
-  return one.properties.$distinct_id_before_identity !== undefined
+  if (processed(event) !== processed(existing)) return processed(event) > processed(existing)
+  if (event.load !== existing.load) return event.load > existing.load
+  return event.properties.$distinct_id_before_identity !== undefined
 }
 
 /** Whether `other` is an event without an id that was moved to another person since. */
-function isMoved(event: Loaded, other: Loaded): boolean {
-  const [one, two] = [event.properties, other.properties]
-  if (one.$insert_id !== undefined || two.$insert_id !== undefined) return false
+function isMoved(event: Loaded, existing: Loaded): boolean {
+  const [before, after] = [event.properties, existing.properties]
+  if (before.$insert_id !== undefined || after.$insert_id !== undefined) return false
   return (
-    event.event === other.event &&
-    one.time !== undefined &&
-    one.time === two.time &&
-    (one.$distinct_id_before_identity ?? one.distinct_id) === two.$distinct_id_before_identity &&
-    two.distinct_id !== one.distinct_id &&
-    other.load > event.load
+    event.event === existing.event &&
+    before.time !== undefined &&
+    before.time === after.time &&
+    (before.$distinct_id_before_identity ?? before.distinct_id) === after.$distinct_id_before_identity &&
+    after.distinct_id !== before.distinct_id &&
+    existing.load > event.load
   )
 }
 

@@ -8,7 +8,7 @@ const DAY = '2026-08-01'
 const COUNTS = `SELECT (SELECT count(*) FROM ours.events) AS events, (SELECT count(*) FROM ours.latest) AS latest,
   (SELECT count(*) FROM ours.compatible) AS compatible, (SELECT count(*) FROM ours.cohorts) AS cohorts`
 
-it('users’ views on Postgres live through new properties, conflicts, replaced days and whole tables anew, under readers', async () => {
+it('users’ views on Postgres survive new properties, conflicts, replaced days and replaced tables, while they are read', async () => {
   await using place = await Workplace.create()
   await using database = await newDatabase()
   const run = async (...args: readonly string[]) => {
@@ -37,7 +37,8 @@ it('users’ views on Postgres live through new properties, conflicts, replaced 
   await place.simulator.ingest(eventsOf(next, 20, { price: 'much', fresh: true, $browser: 'Firefox' }))
   place.simulator.cohorts.set({ id: 2, name: 'Two', members: [] })
   await run('sync', '--from', DAY, '--to', next, '--attribution-window', '0')
-  // A transaction that stays open does not stop days from being replaced. (Columns can't be added under one: that waits.)
+  // A transaction that stays open does not stop days from being replaced. (Columns can't be added
+  // under one: that waits.)
   await using keeper = await connect(database.url)
   await keeper.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
   const between = await query(keeper, COUNTS)

@@ -1,8 +1,9 @@
 /**
- * Another process that has a dataset open: `bigquery-child.ts hold|load PROJECT ENDPOINT DATASET DIRECTORY`. With `load`
- * it loads day after day until it is killed, and tells of each.
+ * A process that has a dataset open: `bigquery-child.ts hold|load PROJECT ENDPOINT DATASET DIRECTORY`.
+ * With `load` it loads day after day until it is killed, and reports each load.
  */
-import { createBigQueryDestination } from '../../destinations/bigquery/index.ts'
+import { BigQueryDriver } from '../../destinations/bigquery/driver.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
 import { load, manyRows, rejectsOf, unaborted } from '../conformance/rows.ts'
 import { optionsFor } from './bigquery-harness.ts'
 import { stayAlive, tell, tellFailure } from './child-work.ts'
@@ -13,7 +14,7 @@ const [mode = '', project = '', endpoint = '', dataset = '', directory = ''] = p
 try {
   const engine = await newEngine(`${directory}/child-${process.pid}`)
   const place = { project, endpoint: endpoint === '' ? undefined : endpoint }
-  const destination = createBigQueryDestination(optionsFor(place, dataset, engine, directory))
+  const destination = new Warehouse(new BigQueryDriver(optionsFor(place, dataset, engine, directory)), { engine })
   await destination.open(unaborted())
   stayAlive()
   await tell('open')

@@ -1,18 +1,27 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { ApiFailure } from '../../destinations/bigquery/api/api-failure.ts'
 import {
   assertColumns,
   columnNameFault,
   descriptionOf,
-  inJobId,
   isTableName,
   layoutOf,
 } from '../../destinations/bigquery/dialect.ts'
-import { ApiFailure, stepFailure } from '../../destinations/bigquery/failures.ts'
-import { daysOf, type Intent, notedIntents, readIntents, targetsOf } from '../../destinations/bigquery/intents.ts'
-import { baseOf, parseUrl, placeOf } from '../../destinations/bigquery/url.ts'
+import { explain } from '../../destinations/bigquery/failures.ts'
+import {
+  daysOf,
+  decodePendingLoads,
+  encodePendingLoads,
+  inJobId,
+  type PendingLoad,
+  targetsOf,
+} from '../../destinations/bigquery/jobs/pending-loads.ts'
+import { endpointOf, parseUrl, placeOf } from '../../destinations/bigquery/url.ts'
 import { companionName, columnName as nameOfProperty } from '../../lib/columns/naming.ts'
-import { MixloadError } from '../../lib/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
+import { driverFailure } from '../../lib/destination/failures.ts'
+import { parseSelection } from '../../lib/destination/selection.ts'
 import { property } from '../conformance/rows.ts'
 
 describe('names of columns for BigQuery', () => {
@@ -36,7 +45,7 @@ describe('names of columns for BigQuery', () => {
     '__root__',
     '_colidentifier_1',
     '_change_type',
-  ])('such as %s are BigQuery’s own', (name) => expect(columnNameFault(name)).toContain('BigQuery keeps'))
+  ])('such as %s are BigQuery’s own', (name) => expect(columnNameFault(name)).toContain('BigQuery reserves'))
 
   it.each(['', 'a b', 'a-b', '$os', 'a.b', '1st', 'a`b', '😀', 'a\nb', 'x'.repeat(301), 'a\0'])(
     'such as %j are refused',
@@ -111,7 +120,7 @@ describe('a BigQuery URL', () => {
   })
 
   it('goes to Google, or to the endpoint that it or the setting names', () => {
-    const base = (...given: Parameters<typeof parse>) => baseOf(parse(...given))
+    const base = (...given: Parameters<typeof parse>) => endpointOf(parse(...given))
     expect(base('bigquery://p/d')).toBe('https://bigquery.googleapis.com')
     expect(base('bigquery://p/d?endpoint=http://127.0.0.1:9050/')).toBe('http://127.0.0.1:9050')
     expect(base('bigquery://p/d', 'http://localhost:1')).toBe('http://localhost:1')
@@ -171,27 +180,30 @@ describe('a failure of BigQuery', () => {
     [{ status: 404, reason: 'notFound' }, 'DESTINATION_FAILED'],
   ])('%j is %s, whatever its message says', (facts, code) => {
     for (const message of ['x', 'rateLimitExceeded 503 ECONNRESET', 'accessDenied 403']) {
-      expect(stepFailure('loading', new ApiFailure(message, facts)).code).toBe(code)
+      expect(failureOf(new ApiFailure(message, facts)).code).toBe(code)
     }
   })
 
   it('keeps its cause, and an error that was told already is told once', () => {
     const cause = new ApiFailure('x', { status: 400 })
-    const failure = stepFailure('loading', cause)
+    const failure = failureOf(cause)
     expect(failure.cause).toBe(cause)
-    expect(stepFailure('more', failure)).toBe(failure)
+    expect(failureOf(failure)).toBe(failure)
   })
 })
 
-describe('intents', () => {
-  const intent = (selection: string): Intent => ({
+const failureOf = (error: unknown) =>
+  driverFailure('loading', error, { isConnectionLost: false, explanation: explain(error) })
+
+describe('pending loads', () => {
+  const pending = (selection: string): PendingLoad => ({
     token: 'abcd1234',
     record: {
       loadId: 'l',
       stream: 's',
       firstDay: '2026-02-27',
       lastDay: '2026-03-01',
-      selection,
+      selection: parseSelection(selection),
       rowCount: 1,
       rejectCount: 0,
       byteCount: 1,
@@ -210,20 +222,28 @@ describe('intents', () => {
   })
 
   it.each(['', 'é"\\\u2028', 'an event, '.repeat(5000)])('come back from a note as they were', (selection) => {
-    expect(readIntents(JSON.parse(JSON.stringify(notedIntents([intent(selection)]))))).toEqual([intent(selection)])
+    expect(decodePendingLoads(JSON.parse(JSON.stringify(encodePendingLoads([pending(selection)]))))).toEqual([
+      pending(selection),
+    ])
+  })
+
+  it('come back from a note of an earlier version, which has the record as it was', () => {
+    const { record, ...others } = pending('{"events":["A"]}')
+    const noted = { ...others, record: { ...record, selection: '{"events":["A"]}' } }
+    expect(decodePendingLoads(JSON.parse(JSON.stringify([noted])))).toEqual([pending('{"events":["A"]}')])
   })
 
   it('leave out the rows by day where these are too many to be noted', () => {
     const days = daysOf('2015-01-01', '2025-12-01')
     const dayRows = Object.fromEntries(days.map((day, at) => [day, (at * 2_654_435_761) % 1_000_003]))
-    const { record, ...others } = intent('')
-    const noted = notedIntents([{ ...others, record: { ...record, dayRows } }])
+    const { record, ...others } = pending('')
+    const noted = encodePendingLoads([{ ...others, record: { ...record, dayRows } }])
     expect(JSON.stringify(noted).length).toBeLessThan(16_384)
-    expect(readIntents(noted)).toEqual([{ ...others, record: { ...record, dayRows: null } }])
+    expect(decodePendingLoads(noted)).toEqual([{ ...others, record: { ...record, dayRows: null } }])
   })
 
   it('say which partitions they write, the days without rows included', () => {
-    expect(targetsOf(intent(''))).toEqual(['export$20260227', 'export$20260228', 'export$20260301'])
-    expect(targetsOf({ ...intent(''), hasRows: false })).toEqual([])
+    expect(targetsOf(pending(''))).toEqual(['export$20260227', 'export$20260228', 'export$20260301'])
+    expect(targetsOf({ ...pending(''), hasRows: false })).toEqual([])
   })
 })

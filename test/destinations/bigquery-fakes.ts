@@ -1,11 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type BigQueryOptions, createBigQueryDestination } from '../../destinations/bigquery/index.ts'
-import type { Timing } from '../../destinations/bigquery/timing.ts'
-import type { Destination } from '../../lib/destination.ts'
-import type { Engine } from '../../lib/engine.ts'
-import { type Asked, type FakeBigQuery, startFakeBigQuery } from '../bigquery-fake/server.ts'
+import type { Timing } from '../../destinations/bigquery/api/timing.ts'
+import { BigQueryDriver, type BigQueryOptions } from '../../destinations/bigquery/driver.ts'
+import type { Retries } from '../../lib/destination/retries.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
+import type { Engine } from '../../lib/engine/engine.ts'
+import { type FakeBigQuery, type ReceivedRequest, startFakeBigQuery } from '../bigquery-fake/server.ts'
 import type { Limits, Row } from '../bigquery-fake/store.ts'
 import { newEngine } from './engine.ts'
 
@@ -14,7 +15,7 @@ export const UNLIMITED: Partial<Limits> = {
   partitionedUpdatesPerTenSeconds: Number.POSITIVE_INFINITY,
 }
 
-/** Waits as short as they can be, and few tries. */
+/** Short waits and few attempts. */
 export const SHORT: Partial<Timing> = {
   retries: 2,
   retryDelayMs: 1,
@@ -26,20 +27,20 @@ export const SHORT: Partial<Timing> = {
 
 export const DATASET = 'mixpanel'
 
-/** A fake BigQuery with its clients, each of which is a run of its own. */
+/** A fake BigQuery with its clients, each of which is a separate run. */
 export interface FakePlace extends AsyncDisposable {
   readonly fake: FakeBigQuery
   readonly engine: Engine
   readonly warnings: readonly string[]
-  /** A run. Of one client there can be several, one after the other. */
-  client(name: string, options?: Partial<BigQueryOptions>): Destination
+  /** A run. A client can have several, one after the other. */
+  client(name: string, options?: Partial<BigQueryOptions>, retries?: Retries): Warehouse
   rows(table: string): readonly Row[]
-  /** The jobs that were asked for, without those that only take up an id. */
-  jobsAsked(client?: string): readonly JobAsked[]
+  /** The jobs that were sent, without placeholders. */
+  jobsSent(client?: string): readonly SentJob[]
   stages(): readonly string[]
 }
 
-export interface JobAsked {
+export interface SentJob {
   readonly id: string
   readonly purpose: string
   readonly kind: 'load' | 'copy' | 'query'
@@ -51,29 +52,32 @@ export async function fakePlace(limits: Partial<Limits> = UNLIMITED): Promise<Fa
   const fake = await startFakeBigQuery(limits)
   const directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
   const engine = await newEngine(directory)
-  const opened: Destination[] = []
+  const opened: Warehouse[] = []
   const warnings: string[] = []
   return {
     fake,
     engine,
     warnings,
-    client(name, options = {}) {
-      const destination = createBigQueryDestination({
-        url: `bigquery://proj/${DATASET}`,
-        bigqueryEndpoint: fake.url(name),
-        schema: 'mixpanel',
-        engine,
-        workDirectory: directory,
-        warn: (message) => warnings.push(message),
-        ...options,
-        timing: { ...SHORT, ...options.timing },
-      })
+    client(name, options = {}, retries = undefined) {
+      const destination = new Warehouse(
+        new BigQueryDriver({
+          url: `bigquery://proj/${DATASET}`,
+          bigqueryEndpoint: fake.url(name),
+          schema: 'mixpanel',
+          engine,
+          workDirectory: directory,
+          warn: (message) => warnings.push(message),
+          ...options,
+          timing: { ...SHORT, ...options.timing },
+        }),
+        { engine, retries },
+      )
       opened.push(destination)
       return destination
     },
     rows: (table) => fake.store.datasets.get(DATASET)?.tables.get(table)?.rows ?? [],
-    jobsAsked: (client) =>
-      fake.asked.filter((asked) => client === undefined || asked.client === client).flatMap(jobAsked),
+    jobsSent: (client) =>
+      fake.requests.filter((request) => client === undefined || request.client === client).flatMap(sentJobIn),
     stages: () =>
       [...(fake.store.datasets.get(DATASET)?.tables.keys() ?? [])].filter((name) => name.startsWith('_mixload_stage_')),
     async [Symbol.asyncDispose]() {
@@ -86,7 +90,7 @@ export async function fakePlace(limits: Partial<Limits> = UNLIMITED): Promise<Fa
   }
 }
 
-function jobAsked({ job }: Asked): readonly JobAsked[] {
+function sentJobIn({ job }: ReceivedRequest): readonly SentJob[] {
   if (job === undefined || job.configuration.labels?.mixload === 'burnt') return []
   const { load, copy, labels = {} } = job.configuration
   const transfer = load ?? copy

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { Destination } from '../../lib/destination.ts'
-import { patientDestination } from '../../lib/patient-destination.ts'
-import type { Asked, Fault } from '../bigquery-fake/server.ts'
+import type { Retries } from '../../lib/destination/retries.ts'
+import type { Warehouse } from '../../lib/destination/warehouse.ts'
+import type { Fault, ReceivedRequest } from '../bigquery-fake/server.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import { load, makeTable, manyRows, newColumns, property, rejectsOf, TABLE, unaborted } from '../conformance/rows.ts'
 import { type FakePlace, fakePlace, UNLIMITED } from './bigquery-fakes.ts'
@@ -9,24 +9,24 @@ import { type FakePlace, fakePlace, UNLIMITED } from './bigquery-fakes.ts'
 const DAY = '2026-08-03'
 const TEN = manyRows(10, DAY)
 
-async function opened(place: FakePlace, options: Parameters<FakePlace['client']>[1] = {}) {
-  const destination = place.client('run', options)
+async function opened(place: FakePlace, options: Parameters<FakePlace['client']>[1] = {}, retries?: Retries) {
+  const destination = place.client('run', options, retries)
   await destination.open(unaborted())
   await makeTable(destination)
   return destination
 }
 
-const isJob = (purpose: string) => (asked: Asked) =>
-  asked.job?.configuration.labels?.mixload === purpose && asked.method === 'POST'
+const isJob = (purpose: string) => (request: ReceivedRequest) =>
+  request.job?.configuration.labels?.mixload === purpose && request.method === 'POST'
 
-/** Does something to the first requests of a kind. */
-function first(place: FakePlace, matches: (asked: Asked) => boolean, fault: Fault, times = 1): void {
+/** Applies a fault to the first requests of a kind. */
+function first(place: FakePlace, matches: (request: ReceivedRequest) => boolean, fault: Fault, times = 1): void {
   let left = times
-  place.fake.fault = (asked) => (matches(asked) && left-- > 0 ? fault : undefined)
+  place.fake.fault = (request) => (matches(request) && left-- > 0 ? fault : undefined)
 }
 
 /** The load is there once, and nothing else. */
-async function expectLoaded(place: FakePlace, destination: Destination, ids: readonly string[] = ['load-1']) {
+async function expectLoaded(place: FakePlace, destination: Warehouse, ids: readonly string[] = ['load-1']) {
   expect(place.rows(TABLE)).toHaveLength(10 * ids.length)
   expect(new Set(place.rows(TABLE).map(({ _load_id }) => _load_id))).toEqual(new Set(ids))
   expect((await destination.ledger(TABLE)).map(({ loadId }) => loadId)).toEqual(ids)
@@ -44,7 +44,7 @@ describe('an answer that is lost', () => {
       await load(destination, 'load-1', TEN, { rejects: rejectsOf('x') })
       await expectLoaded(place, destination)
       expect(place.rows('_mixload_rejects')).toHaveLength(1)
-      const ids = place.jobsAsked().flatMap((job) => (job.purpose === purpose ? [job.id] : []))
+      const ids = place.jobsSent().flatMap((job) => (job.purpose === purpose ? [job.id] : []))
       expect(ids).toHaveLength(2)
       expect(new Set(ids).size).toBe(1)
     },
@@ -63,8 +63,8 @@ describe('an answer that is lost', () => {
     await using place = await fakePlace()
     const destination = await opened(place)
     for (const matches of [
-      ({ method, path }: Asked) => method === 'PATCH' && path.endsWith(`/${TABLE}`),
-      ({ method, path }: Asked) => method === 'POST' && path.endsWith('/tables'),
+      ({ method, path }: ReceivedRequest) => method === 'PATCH' && path.endsWith(`/${TABLE}`),
+      ({ method, path }: ReceivedRequest) => method === 'POST' && path.endsWith('/tables'),
       isJob('columns'),
     ]) {
       first(place, matches, 'unanswered')
@@ -99,11 +99,11 @@ describe('an answer that is lost', () => {
 })
 
 describe('an upload that breaks off', () => {
-  it('is begun anew', async () => {
+  it('starts again', async () => {
     await using place = await fakePlace()
     const destination = await opened(place)
-    const before = place.fake.asked.length
-    // After the intent was noted comes the upload.
+    const before = place.fake.requests.length
+    // After the pending load was noted comes the upload.
     place.fake.cuts = (_, index) => index === before + 1
     await load(destination, 'load-1', TEN)
     await expectLoaded(place, destination)
@@ -136,12 +136,23 @@ describe('a refusal that passes', () => {
       place.fake.jobs.courseOf = ({ id }) => (/_rows_1$/.test(id) ? { failsWith: reason } : 'at-once')
       await load(destination, 'load-1', TEN)
       await expectLoaded(place, destination)
-      const ids = place.jobsAsked().flatMap(({ id, purpose }) => (purpose === 'rows' ? [id.slice(-7)] : []))
+      const ids = place.jobsSent().flatMap(({ id, purpose }) => (purpose === 'rows' ? [id.slice(-7)] : []))
       expect(ids).toEqual(['_rows_1', '_rows_2'])
     },
   )
 
-  it('that does not pass leaves nothing, and the load can be done later', async () => {
+  it('of a copy job is met by another attempt, too', async () => {
+    await using place = await fakePlace()
+    const destination = await opened(place)
+    place.fake.jobs.courseOf = ({ id }) => (/_rejects_1$/.test(id) ? { failsWith: 'backendError' } : 'at-once')
+    await load(destination, 'load-1', TEN, { rejects: rejectsOf('x') })
+    await expectLoaded(place, destination)
+    expect(place.rows('_mixload_rejects')).toHaveLength(1)
+    const ids = place.jobsSent().flatMap(({ id, kind }) => (kind === 'copy' ? [id.slice(-10)] : []))
+    expect(ids).toEqual(['_rejects_1', '_rejects_2'])
+  })
+
+  it('that persists leaves nothing, and the load can be done later', async () => {
     await using place = await fakePlace()
     const destination = await opened(place)
     place.fake.jobs.courseOf = ({ id }) => (/_rows_\d$/.test(id) ? { failsWith: 'backendError' } : 'at-once')
@@ -161,7 +172,7 @@ describe('a refusal that passes', () => {
     const failure = await expectFailure(load(destination, 'load-3', TEN), 'DESTINATION_UNAVAILABLE')
     expect(failure.retryAfterMs).toBe(600_000)
     place.fake.advance(86_400_000)
-    // A day later others could have taken the lease; nobody has.
+    // A day later another run could have taken the lease. None has.
     await load(destination, 'load-3', TEN)
     await expectLoaded(place, destination, ['load-1', 'load-2', 'load-3'])
   })
@@ -245,7 +256,7 @@ describe('an abort', () => {
     for (let at = 0, isOver = false; !isOver; at++) {
       await using place = await fakePlace()
       const destination = await opened(place, { fileBytesMax: 300 })
-      const before = place.fake.asked.length
+      const before = place.fake.requests.length
       const controller = new AbortController()
       place.fake.fault = (_, index) => {
         if (index === before + at) controller.abort(REASON)
@@ -288,9 +299,9 @@ describe('BigQuery out of reach', () => {
       await using place = await fakePlace()
       const destination = await opened(place)
       let isAway = false
-      place.fake.fault = (asked) => {
+      place.fake.fault = (request) => {
         if (isAway) return 'lost'
-        isAway = isJob(purpose)(asked)
+        isAway = isJob(purpose)(request)
         return isAway ? 'unanswered' : undefined
       }
       await expectFailure(load(destination, 'load-1', TEN, { rejects: rejectsOf('x') }), 'COMMIT_IN_DOUBT')
@@ -323,8 +334,8 @@ describe('BigQuery out of reach', () => {
     await using place = await fakePlace()
     const destination = await opened(place)
     let isAway = false
-    place.fake.fault = (asked) => {
-      isAway ||= isJob('rows')(asked)
+    place.fake.fault = (request) => {
+      isAway ||= isJob('rows')(request)
       return isAway ? 'unanswered' : undefined
     }
     await expectFailure(load(destination, 'load-1', TEN), 'COMMIT_IN_DOUBT')
@@ -337,7 +348,7 @@ describe('BigQuery out of reach', () => {
     await using place = await fakePlace()
     const destination = await opened(place)
     const { promise: late, resolve: deliver } = Promise.withResolvers<void>()
-    place.fake.fault = (asked) => (isJob('rows')(asked) ? { late } : undefined)
+    place.fake.fault = (request) => (isJob('rows')(request) ? { late } : undefined)
     await expectFailure(load(destination, 'load-1', TEN), 'DESTINATION_UNAVAILABLE')
     place.fake.fault = () => undefined
     await load(destination, 'load-1', TEN)
@@ -346,11 +357,10 @@ describe('BigQuery out of reach', () => {
     await expectLoaded(place, destination)
   })
 
-  it('again and again: a patient run gets through, each load once', async () => {
+  it('again and again: a run with retries commits each load once', async () => {
     await using place = await fakePlace()
-    const inner = await opened(place)
     const policy = { retries: { DESTINATION_UNAVAILABLE: 50, COMMIT_IN_DOUBT: 50 }, firstDelayMs: 1, delayMaxMs: 5 }
-    const destination = patientDestination(inner, { policy, tell: () => {}, signal: unaborted() })
+    const destination = await opened(place, {}, { policy, onRetry: () => {}, signal: unaborted() })
     // Requests in a fixed, uneven pattern: lost before, lost after, refused.
     const faults: readonly Fault[] = [
       'lost',
@@ -364,7 +374,7 @@ describe('BigQuery out of reach', () => {
     place.fake.fault = () => undefined
     await expectLoaded(
       place,
-      inner,
+      destination,
       Array.from({ length: 10 }, (_, at) => `load-${at}`),
     )
     expect(place.rows('_mixload_rejects')).toHaveLength(10)

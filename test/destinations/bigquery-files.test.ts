@@ -5,9 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { gzippedLines, gzippedParts } from '../../destinations/bigquery/gzip.ts'
-import { partsOf } from '../../destinations/bigquery/parts.ts'
-import { runs } from '../runs.ts'
+import { gzipLines, gzipRanges } from '../../destinations/bigquery/uploads/gzip.ts'
+import { splitFiles } from '../../destinations/bigquery/uploads/split-files.ts'
 
 let directory: string
 beforeAll(async () => {
@@ -21,8 +20,8 @@ async function unzipped(content: AsyncIterable<Buffer>): Promise<string> {
   return gunzipSync(Buffer.concat(chunks)).toString()
 }
 
-describe('files that are cut into parts', () => {
-  it('lose no line and cut none in two, and no part is larger than asked for but for a longer line', async () => {
+describe('files that are split for several uploads', () => {
+  it('lose no line and cut none in two, and no group is larger than allowed except for a longer line', async () => {
     const line = fc
       .string({ unit: fc.constantFrom('a', 'é', '😀', '"'), maxLength: 40 })
       .map((text) => `{"x":${JSON.stringify(text)}}`)
@@ -33,8 +32,8 @@ describe('files that are cut into parts', () => {
         for (const [at, lines] of lists.entries()) {
           await writeFile(paths[at] ?? '', lines.map((text) => `${text}\n`).join(''))
         }
-        const parts = await partsOf(paths, bytesMax)
-        const texts = await Promise.all(parts.map((list) => unzipped(gzippedParts(list))))
+        const groups = await splitFiles(paths, bytesMax)
+        const texts = await Promise.all(groups.map((ranges) => unzipped(gzipRanges(ranges))))
         expect(texts.join('')).toBe(lists.flatMap((lines) => lines.map((text) => `${text}\n`)).join(''))
         const longest = Math.max(0, ...lists.flat().map((text) => Buffer.byteLength(text) + 1))
         for (const text of texts) {
@@ -49,14 +48,14 @@ describe('files that are cut into parts', () => {
     const path = join(directory, 'long')
     const lines = ['a'.repeat(200_000), 'b'.repeat(70_000), 'c']
     await writeFile(path, lines.map((line) => `${line}\n`).join(''))
-    const parts = await partsOf([path], 100_000)
-    const texts = await Promise.all(parts.map((list) => unzipped(gzippedParts(list))))
+    const groups = await splitFiles([path], 100_000)
+    const texts = await Promise.all(groups.map((ranges) => unzipped(gzipRanges(ranges))))
     expect(texts).toEqual([`${lines[0]}\n`, `${lines[1]}\n${lines[2]}\n`])
   })
 })
 
 describe('a file that is still being written', () => {
-  /** Its end, which is told once the pieces are written, one after the other. */
+  /** Writes the pieces one after the other, and resolves to the end of the file. */
   const growing = (path: string, pieces: readonly string[]) =>
     (async () => {
       for (const piece of pieces) {
@@ -73,9 +72,9 @@ describe('a file that is still being written', () => {
       fc.asyncProperty(pieces, async (list) => {
         const path = join(directory, 'growing')
         await writeFile(path, '')
-        expect(await unzipped(gzippedParts([{ path, start: 0, end: growing(path, list) }]))).toBe(list.join(''))
+        expect(await unzipped(gzipRanges([{ path, start: 0, end: growing(path, list) }]))).toBe(list.join(''))
       }),
-      { numRuns: runs(30) },
+      { numRuns: 30 },
     )
   })
 
@@ -83,9 +82,9 @@ describe('a file that is still being written', () => {
     const path = join(directory, 'growing')
     await writeFile(path, '')
     const pieces = Array.from({ length: 40 }, (_, at) => `${at} `.repeat(50_000))
-    const parts = [{ path, start: 0, end: growing(path, pieces) }]
-    expect(await unzipped(gzippedParts(parts))).toBe(pieces.join(''))
-    expect(await unzipped(gzippedParts(parts))).toBe(pieces.join(''))
+    const ranges = [{ path, start: 0, end: growing(path, pieces) }]
+    expect(await unzipped(gzipRanges(ranges))).toBe(pieces.join(''))
+    expect(await unzipped(gzipRanges(ranges))).toBe(pieces.join(''))
   })
 
   it('gives no end of a gzip file where its own does not come', async () => {
@@ -94,36 +93,36 @@ describe('a file that is still being written', () => {
     const end = sleep(20).then(() => Promise.reject(new Error('the engine failed')))
     const chunks: Buffer[] = []
     const reading = (async () => {
-      for await (const chunk of gzippedParts([{ path, start: 0, end }])) chunks.push(chunk)
+      for await (const chunk of gzipRanges([{ path, start: 0, end }])) chunks.push(chunk)
     })()
     await expect(reading).rejects.toThrow('the engine failed')
     expect(() => gunzipSync(Buffer.concat(chunks))).toThrow()
   })
 })
 
-describe('what is packed', () => {
+describe('what is compressed', () => {
   it('may be nothing, which is a gzip file all the same', async () => {
-    expect(await unzipped(gzippedLines([]))).toBe('')
-    expect(await unzipped(gzippedParts([]))).toBe('')
+    expect(await unzipped(gzipLines([]))).toBe('')
+    expect(await unzipped(gzipRanges([]))).toBe('')
   })
 
-  it('is one gzip file, however many pieces it is made of', async () => {
+  it('is one gzip file, however many ranges it is made of', async () => {
     const path = join(directory, 'large')
     const text = Array.from({ length: 200_000 }, (_, at) => `{"number":${at},"text":"value ${at % 977}"}\n`).join('')
     await writeFile(path, text)
     const size = Buffer.byteLength(text)
-    const parts = [
+    const ranges = [
       { path, start: 0, end: 3_000_001 },
       { path, start: 3_000_001, end: size },
     ]
-    expect(await unzipped(gzippedParts(parts))).toBe(text)
+    expect(await unzipped(gzipRanges(ranges))).toBe(text)
     const chunks: Buffer[] = []
-    for await (const chunk of gzippedParts(parts)) chunks.push(chunk)
+    for await (const chunk of gzipRanges(ranges)) chunks.push(chunk)
     expect(Buffer.concat(chunks).length).toBeLessThan(size / 5)
   })
 
   it('fails where its file is gone', async () => {
-    const gone = gzippedParts([{ path: join(directory, 'gone'), start: 0, end: 5 }])
+    const gone = gzipRanges([{ path: join(directory, 'gone'), start: 0, end: 5 }])
     await expect(unzipped(gone)).rejects.toThrow(/ENOENT/)
   })
 })

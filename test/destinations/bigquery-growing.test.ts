@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import type { Relation, WriteMode } from '../../lib/destination.ts'
-import type { ErrorCode } from '../../lib/errors.ts'
+import type { ErrorCode } from '../../lib/core/errors.ts'
+import type { Relation, WriteMode } from '../../lib/destination/contract.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import { LONG, load, makeTable, manyRows, rejectsOf, TABLE, unaborted } from '../conformance/rows.ts'
 import { type FakePlace, fakePlace } from './bigquery-fakes.ts'
 
 const DAY = '2026-08-03'
-/** So many that they are sent while the engine still writes them. */
+/** So many that they are sent while the engine writes them. */
 const COUNT = 20_000
 const MODES: readonly WriteMode[] = [
   { kind: 'append' },
@@ -39,7 +39,7 @@ describe.each(MODES)('rows that are sent while they are written ($kind)', (mode)
     await load(destination, 'load-1', manyRows(COUNT, DAY), { mode, rejects: rejectsOf('x') })
     await expectRows(place, both)
     expect(new Set(place.rows(TABLE).map(({ name }) => name)).size).toBe(COUNT)
-    expect(place.jobsAsked().filter(({ id }) => /_load-1_.*_rows/.test(id))).toHaveLength(1)
+    expect(place.jobsSent().filter(({ id }) => /_load-1_.*_rows/.test(id))).toHaveLength(1)
   })
 
   it.each<[string, Relation, ErrorCode]>([
@@ -50,8 +50,8 @@ describe.each(MODES)('rows that are sent while they are written ($kind)', (mode)
     await using place = await fakePlace()
     const destination = await filled(place)
     await expectFailure(load(destination, 'load-1', relation, { mode, rejects: rejectsOf('x') }), code)
-    // Not even a job that fails: the request never came to its end.
-    expect(place.jobsAsked().filter(({ purpose, id }) => purpose === 'rows' && /_load-1_/.test(id))).toEqual([])
+    // Not even a failed job, because the request was never complete.
+    expect(place.jobsSent().filter(({ purpose, id }) => purpose === 'rows' && /_load-1_/.test(id))).toEqual([])
     await expectRows(place, { 'load-0': 10 })
     expect(place.rows('_mixload_rejects')).toEqual([])
     await load(destination, 'load-1', manyRows(COUNT, DAY), { mode })
@@ -63,8 +63,8 @@ describe.each(MODES)('rows that are sent while they are written ($kind)', (mode)
     const destination = await filled(place)
     const enough = new Error('enough')
     const controller = new AbortController()
-    const before = place.fake.asked.length
-    // First the intent is noted. The next request brings the rows, of which the engine has given none yet.
+    const before = place.fake.requests.length
+    // First the pending load is noted. The next request brings the rows, of which the engine has given none yet.
     place.fake.cuts = (_, index) => {
       if (index === before + 1) controller.abort(enough)
       return false
@@ -82,7 +82,7 @@ describe.each(MODES)('rows that are sent while they are written ($kind)', (mode)
   it('are sent again from the first where the connection breaks', async () => {
     await using place = await fakePlace()
     const destination = await filled(place)
-    const before = place.fake.asked.length
+    const before = place.fake.requests.length
     place.fake.cuts = (_, index) => index === before + 1
     await load(destination, 'load-1', manyRows(COUNT, DAY), { mode })
     await expectRows(place, both)

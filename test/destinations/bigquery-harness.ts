@@ -2,17 +2,16 @@ import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type BigQueryOptions, createBigQueryDestination } from '../../destinations/bigquery/index.ts'
-import type { Timing } from '../../destinations/bigquery/timing.ts'
-import type { Destination } from '../../lib/destination.ts'
-import type { Engine } from '../../lib/engine.ts'
+import type { Timing } from '../../destinations/bigquery/api/timing.ts'
+import { BigQueryDriver, type BigQueryOptions } from '../../destinations/bigquery/driver.ts'
+import type { Engine } from '../../lib/engine/engine.ts'
 import type { DestinationHarness } from '../conformance/harness.ts'
 import type { BigQueryPlace } from './bigquery-places.ts'
 import { rowsOf } from './bigquery-rows.ts'
 import { kill, startProcess, told } from './child-process.ts'
 import { newEngine } from './engine.ts'
 
-/** For a server that is near and has no limits. */
+/** For a local server without quotas. */
 export const QUICK: Partial<Timing> = {
   retryDelayMs: 20,
   pollMs: 10,
@@ -47,7 +46,7 @@ export function startChild(
   return startProcess('bigquery-child.ts', [mode, project, endpoint ?? '', dataset, directory])
 }
 
-/** A dataset of its own for each store. */
+/** Creates a dataset for each store. */
 export function bigqueryHarness(place: () => Promise<BigQueryPlace>, name: string): DestinationHarness {
   return {
     name,
@@ -58,16 +57,10 @@ export function bigqueryHarness(place: () => Promise<BigQueryPlace>, name: strin
       const dataset = bigquery.newDataset()
       const engine = await newEngine(directory)
       const children: ChildProcess[] = []
-      const open = () => createBigQueryDestination(optionsFor(bigquery, dataset, engine, directory))
-      let destination: Destination = open()
+      const open = () => ({ engine, driver: new BigQueryDriver(optionsFor(bigquery, dataset, engine, directory)) })
       return {
-        destination,
-        engine,
-        async reopen() {
-          await destination[Symbol.asyncDispose]()
-          destination = open()
-          return destination
-        },
+        ...open(),
+        reopen: async () => open(),
         readRows: (table) => rowsOf(bigquery, dataset, table),
         readFromOutside: (table) => rowsOf(bigquery, dataset, table),
         isUntouched: async () => (await bigquery.ask('GET', `${bigquery.project}/datasets/${dataset}`)) === undefined,
@@ -80,7 +73,6 @@ export function bigqueryHarness(place: () => Promise<BigQueryPlace>, name: strin
         },
         async close() {
           for (const child of children) await kill(child)
-          await destination[Symbol.asyncDispose]()
           await engine[Symbol.asyncDispose]()
           await bigquery.ask('DELETE', `${bigquery.project}/datasets/${dataset}?deleteContents=true`)
           await rm(directory, { recursive: true, force: true })

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { exportScope, requestSelection } from '../../lib/destination/selection.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import { load, makeTable, manyRows, newColumns, property, TABLE, unaborted } from '../conformance/rows.ts'
 import { DATASET, type FakePlace, fakePlace } from './bigquery-fakes.ts'
@@ -13,7 +14,7 @@ function noteIn(place: FakePlace): Record<string, unknown> {
   return JSON.parse(String(place.fake.store.table(DATASET, '_mixload_lease').resource.description))
 }
 
-/** Writes another holder into the note, as a run elsewhere would have. */
+/** Writes another owner into the note, as a run elsewhere would have. */
 function putNote(place: FakePlace, change: Record<string, unknown>): void {
   const description = JSON.stringify({ ...noteIn(place), ...change })
   place.fake.store.changeTable(DATASET, '_mixload_lease', { description }, undefined)
@@ -23,10 +24,10 @@ const ELSEWHERE = { id: 'other', pid: 7, host: 'elsewhere', machine: 'another' }
 const inMs = (milliseconds: number) => new Date(Date.now() + milliseconds).toISOString()
 
 describe('the lease', () => {
-  it('keeps a second run out, and says who has it and until when', async () => {
+  it('keeps a second run out, and names its owner and when it expires', async () => {
     await using place = await fakePlace()
-    const holder = place.client('one')
-    await holder.open(unaborted())
+    const owner = place.client('one')
+    await owner.open(unaborted())
     const failure = await expectFailure(place.client('two').open(unaborted()), 'DESTINATION_BUSY')
     expect(failure.message).toContain(`process ${process.pid}@${hostname()}`)
     expect(failure.message).toContain(String(noteIn(place).since))
@@ -42,7 +43,7 @@ describe('the lease', () => {
     await place.client('two').open(unaborted())
   })
 
-  it.each(['new', 'known'])('of a %s dataset is given to one of many who ask at once', async (kind) => {
+  it.each(['new', 'known'])('of a %s dataset goes to one of many runs that start at once', async (kind) => {
     await using place = await fakePlace()
     if (kind === 'known') {
       const before = place.client('before')
@@ -57,7 +58,7 @@ describe('the lease', () => {
     }
   })
 
-  it('of a run elsewhere that is no longer heard of ends by itself, by the server’s clock', async () => {
+  it('of a run elsewhere that stops renewing it expires by the server’s clock', async () => {
     await using place = await fakePlace()
     await place.client('one').open(unaborted())
     putNote(place, { holder: ELSEWHERE, expiresAt: inMs(LEASE_MS) })
@@ -77,7 +78,7 @@ describe('the lease', () => {
     await using place = await fakePlace()
     await place.client('one').open(unaborted())
     putNote(place, { holder: { ...(noteIn(place).holder as object), ...change } })
-    // Only where the system says what runs.
+    // Only Linux tells which processes run.
     if (process.platform === 'linux') await place.client('two').open(unaborted())
   })
 
@@ -173,15 +174,13 @@ describe('the lease', () => {
     const one = place.client('one')
     await one.open(unaborted())
     await makeTable(one)
-    const events = (count: number) => JSON.stringify(Array.from({ length: count }, (_, at) => `Event of kind ${at}`))
-    await load(one, 'load-1', TEN, { record: { selection: events(1500) } })
+    const select = (...events: readonly string[]) => ({ selection: requestSelection(exportScope(events)) })
+    const many = select(...Array.from({ length: 1500 }, (_, at) => `Event of kind ${at}`))
+    await load(one, 'load-1', TEN, { record: many })
     const random = Array.from({ length: 40_000 }, () => Math.random().toString(36).slice(2)).join()
-    const failure = await expectFailure(
-      load(one, 'load-2', TEN, { record: { selection: random } }),
-      'DESTINATION_FAILED',
-    )
+    const failure = await expectFailure(load(one, 'load-2', TEN, { record: select(random) }), 'DESTINATION_FAILED')
     expect(failure.message).toContain('ask for fewer')
-    expect((await one.ledger(TABLE))[0]?.selection).toBe(events(1500))
+    expect((await one.ledger(TABLE))[0]).toMatchObject(many)
   })
 
   it('is not taken by a run that only reads', async () => {
@@ -193,6 +192,6 @@ describe('the lease', () => {
     const reader = place.client('reader')
     await reader.openToRead(unaborted())
     expect(await reader.ledger(TABLE)).toHaveLength(1)
-    expect(place.fake.asked.filter(({ client, method }) => client === 'reader' && method !== 'GET')).toEqual([])
+    expect(place.fake.requests.filter(({ client, method }) => client === 'reader' && method !== 'GET')).toEqual([])
   })
 })

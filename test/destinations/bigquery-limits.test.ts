@@ -34,10 +34,10 @@ describe('BigQuery’s limits', () => {
     expect(place.fake.store.table(DATASET, 'plain').updates).toHaveLength(6)
   })
 
-  it('of names and columns are found before anything is asked', async () => {
+  it('of names and columns are checked before the first request', async () => {
     await using place = await fakePlace()
     const destination = await opened(place)
-    const before = place.fake.asked.length
+    const before = place.fake.requests.length
     const many = Array.from({ length: 10_001 }, (_, at) => property(`p${at}`))
     const refused: readonly (readonly [ReturnType<typeof property>[], RegExp])[] = [
       [[property('_TABLE_suffix')], /_TABLE_/],
@@ -53,11 +53,11 @@ describe('BigQuery’s limits', () => {
       expect(failure.message).toMatch(says)
     }
     await expectFailure(destination.addColumns('no table', newColumns([property('a')])), 'DESTINATION_FAILED')
-    const changes = place.fake.asked.slice(before).filter(({ method }) => method !== 'GET')
+    const changes = place.fake.requests.slice(before).filter(({ method }) => method !== 'GET')
     expect(changes).toEqual([])
   })
 
-  it('of days in a job are BigQuery’s to keep: a load of more is refused whole', async () => {
+  it('of days in a job are checked by BigQuery, which refuses the whole load', async () => {
     await using place = await fakePlace({ ...UNLIMITED, partitionsPerJob: 3 })
     const destination = await opened(place)
     const rows = ['2026-08-01', '2026-08-02', '2026-08-03', '2026-08-04'].map((day) => thing('a', day))
@@ -67,7 +67,7 @@ describe('BigQuery’s limits', () => {
 })
 
 describe('a dataset', () => {
-  it('that may not be made is asked for', async () => {
+  it('that may not be created leads to a message that says what to grant', async () => {
     await using place = await fakePlace()
     place.fake.fault = ({ method }) => (method === 'POST' ? { status: 403, reason: 'accessDenied' } : undefined)
     const failure = await expectFailure(place.client('run').open(unaborted()), 'DESTINATION_FAILED')
@@ -75,14 +75,14 @@ describe('a dataset', () => {
     expect(failure.cause).toMatchObject({ reason: 'accessDenied' })
   })
 
-  it('that may not be seen is asked for', async () => {
+  it('that may not be seen leads to a message that says what to grant', async () => {
     await using place = await fakePlace()
     place.fake.fault = () => ({ status: 403, reason: 'accessDenied' })
     const failure = await expectFailure(place.client('run').open(unaborted()), 'DESTINATION_FAILED')
     expect(failure.message).toContain('roles/bigquery.dataEditor')
   })
 
-  it('is made where the URL says, and never looked for elsewhere', async () => {
+  it('is created in the location of the URL, and is not accepted elsewhere', async () => {
     await using place = await fakePlace()
     const url = (location: string) => ({ url: `bigquery://proj/${DATASET}?location=${location}` })
     await (await opened(place, url('EU')))[Symbol.asyncDispose]()
@@ -92,7 +92,7 @@ describe('a dataset', () => {
     expect(failure.message).toContain('kept in EU')
   })
 
-  it('that somebody else makes in the same moment is used', async () => {
+  it('that somebody else creates at the same time is used', async () => {
     await using place = await fakePlace()
     place.fake.fault = ({ method, path }) => {
       if (method === 'POST' && path === 'proj/datasets' && !place.fake.store.datasets.has(DATASET)) {

@@ -7,9 +7,9 @@ export interface BigQueryPlace {
   readonly project: string
   /** Undefined for Google's own. */
   readonly endpoint: string | undefined
-  /** A dataset that is not there yet. */
+  /** The name of a dataset that does not exist yet. */
   newDataset(): string
-  /** Asks the API itself; undefined where it answers 404. */
+  /** Calls the API directly; undefined if it answers 404. */
   ask(method: string, path: string, body?: unknown): Promise<unknown>
   stop(): Promise<void>
 }
@@ -26,7 +26,7 @@ export async function emulatedBigQuery(): Promise<BigQueryPlace> {
   }
 }
 
-/** Google's own, with Application Default Credentials. `named` is `PROJECT/DATASET`; datasets get endings of their own. */
+/** Google's own, with Application Default Credentials. `named` is `PROJECT/DATASET`; each dataset gets a suffix. */
 export async function realBigQuery(named: string): Promise<BigQueryPlace> {
   const [project = '', dataset = ''] = named.split('/')
   if (project === '' || dataset === '') throw new Error('MIXLOAD_TEST_BIGQUERY must be PROJECT/DATASET.')

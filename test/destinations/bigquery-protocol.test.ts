@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Column } from '../../lib/columns/column.ts'
-import type { WriteMode } from '../../lib/destination.ts'
+import type { WriteMode } from '../../lib/destination/contract.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import {
   COLUMNS,
@@ -20,7 +20,7 @@ import { DATASET, type FakePlace, fakePlace } from './bigquery-fakes.ts'
 const DAY = '2026-08-03'
 const TWO_DAYS: WriteMode = { kind: 'replace-days', firstDay: '2026-08-02', lastDay: DAY }
 
-/** What became of the dataset's tables, by their names. */
+/** The resource of a table. */
 function tableOf({ fake }: FakePlace, table: string) {
   return fake.store.table(DATASET, table).resource
 }
@@ -33,7 +33,7 @@ async function opened(place: FakePlace, options: Parameters<FakePlace['client']>
 }
 
 describe('a run on BigQuery', () => {
-  it('asks no query and streams nothing in: it sends load and copy jobs only', async () => {
+  it('runs no queries and streams nothing: it sends load and copy jobs only', async () => {
     await using place = await fakePlace()
     const destination = await opened(place)
     await load(destination, 'load-1', manyRows(100, DAY), { rejects: rejectsOf('x') })
@@ -42,34 +42,34 @@ describe('a run on BigQuery', () => {
     await destination.ledger(TABLE)
     await destination.columns(TABLE)
     await destination[Symbol.asyncDispose]()
-    expect(place.jobsAsked().map(({ kind }) => kind)).not.toContain('query')
-    expect(place.fake.asked.filter(({ path }) => /insertAll|\/queries/.test(path))).toEqual([])
+    expect(place.jobsSent().map(({ kind }) => kind)).not.toContain('query')
+    expect(place.fake.requests.filter(({ path }) => /insertAll|\/queries/.test(path))).toEqual([])
   })
 
-  it('tries views by dry runs, which cost nothing', async () => {
+  it('tries views by dry runs, which are free', async () => {
     await using place = await fakePlace()
     const destination = await opened(place)
     await destination.putViews([{ name: 'v', query: 'SELECT 1 AS one' }])
-    const queries = place.fake.asked.flatMap(({ job }) => (job?.configuration.query === undefined ? [] : [job]))
+    const queries = place.fake.requests.flatMap(({ job }) => (job?.configuration.query === undefined ? [] : [job]))
     expect(queries.map(({ configuration }) => configuration)).toEqual([
       { dryRun: true, query: { query: 'SELECT 1 AS one', useLegacySql: false } },
     ])
   })
 
-  it('asks little: what it has read once it knows while it holds the lease', async () => {
+  it('sends few requests: while it holds the lease it keeps what it has read', async () => {
     await using place = await fakePlace()
     const destination = await opened(place)
     await load(destination, 'load-1', manyRows(10, DAY))
-    const before = place.fake.asked.length
+    const before = place.fake.requests.length
     await load(destination, 'load-2', manyRows(10, DAY))
-    expect(place.fake.asked.slice(before).map(({ method, path }) => `${method} ${path}`)).toEqual([
+    expect(place.fake.requests.slice(before).map(({ method, path }) => `${method} ${path}`)).toEqual([
       `PATCH proj/datasets/${DATASET}/tables/_mixload_lease`,
       'POST proj/jobs',
       'POST proj/jobs',
     ])
   })
 
-  it('makes events a table of day partitions, clustered, with the property’s name in each column', async () => {
+  it('creates a clustered table with day partitions for events, and describes each column by its property', async () => {
     await using place = await fakePlace()
     const destination = await opened(place)
     const fixed = (name: string, type: Column['type']): Column => ({ name, type, role: 'fixed', property: null })
@@ -101,14 +101,14 @@ describe('a run on BigQuery', () => {
     await destination.addColumns(TABLE, newColumns(Array.from({ length: 500 }, (_, at) => property(`p${at}`))))
     expect(tableOf(place, TABLE)).toMatchObject({ description: 'ours' })
     expect(await destination.columns(TABLE)).toHaveLength(505)
-    expect(place.jobsAsked().filter(({ purpose }) => purpose === 'columns')).toHaveLength(2)
+    expect(place.jobsSent().filter(({ purpose }) => purpose === 'columns')).toHaveLength(2)
   })
 })
 
 describe('the jobs of a load', () => {
   const jobsOf = (place: FakePlace) =>
     place
-      .jobsAsked()
+      .jobsSent()
       .flatMap(({ purpose, target, disposition }) =>
         purpose === 'columns' ? [] : [`${purpose}: ${disposition} ${target.replace(/stage_[0-9a-f]{8}/, 'stage')}`],
       )
@@ -128,18 +128,18 @@ describe('the jobs of a load', () => {
     expect(jobsOf(place)).toEqual([...jobs, 'ledger: WRITE_APPEND _mixload_loads'])
   })
 
-  it('have ids made of the load’s id, the try and the attempt', async () => {
+  it('have ids made of the load’s id, a token and the number of the attempt', async () => {
     await using place = await fakePlace()
     const destination = await opened(place)
     await load(destination, 'an odd id/1', manyRows(10, DAY))
-    const ids = place.jobsAsked().flatMap(({ id, purpose }) => (purpose === 'columns' ? [] : [id]))
+    const ids = place.jobsSent().flatMap(({ id, purpose }) => (purpose === 'columns' ? [] : [id]))
     expect(ids.map((id) => id.replace(/_[0-9a-f]{8}_/, '_TOKEN_'))).toEqual([
       'mixload_an_odd_id_1_TOKEN_rows_1',
       'mixload_an_odd_id_1_TOKEN_ledger_1',
     ])
   })
 
-  it('put rejects aside first, and publish them after the rows', async () => {
+  it('stage rejects first, and publish them after the rows', async () => {
     await using place = await fakePlace()
     const destination = await opened(place)
     await load(destination, 'load-1', manyRows(10, DAY), { rejects: rejectsOf('x') })
@@ -162,11 +162,11 @@ describe('the jobs of a load', () => {
     const destination = await opened(place, { fileBytesMax: 3000 })
     await load(destination, 'load-0', relationOf(COLUMNS, [thing('old'), thing('old', '2026-01-01')]))
     await load(destination, 'load-1', manyRows(100, DAY), { mode })
-    const jobs = place.jobsAsked().slice(-7)
+    const jobs = place.jobsSent().slice(-7)
     const stage = jobs.filter(({ purpose }) => purpose === 'stage')
     expect(stage.length).toBeGreaterThan(2)
     expect(new Set(stage.map(({ target }) => target)).size).toBe(1)
-    const rows = place.jobsAsked().filter(({ purpose, kind }) => purpose === 'rows' && kind === 'copy')
+    const rows = place.jobsSent().filter(({ purpose, kind }) => purpose === 'rows' && kind === 'copy')
     expect(rows).toHaveLength(1)
     const old = { append: 2, 'replace-table': 0, 'replace-days': 1 }[mode.kind]
     expect(place.rows(TABLE)).toHaveLength(100 + old)
@@ -188,7 +188,7 @@ describe('the jobs of a load', () => {
     expect(tableOf(place, TABLE)).toEqual({ ...before, clustering: undefined })
   })
 
-  it('leave a JSON text a text and JSON objects objects', async () => {
+  it('keep JSON strings as strings and JSON objects as objects', async () => {
     await using place = await fakePlace()
     const destination = await opened(place)
     const columns = [property('j', 'json'), property('n', 'bigint')]
@@ -203,7 +203,7 @@ describe('the jobs of a load', () => {
       ),
     )
     expect(place.rows(TABLE).map(({ j }) => j ?? null)).toEqual(['text', { a: [1, { b: null }] }, 12, true, '{}', null])
-    // A number would lose digits where it is read as JavaScript reads it.
+    // As a number it would lose digits in JavaScript.
     expect(place.rows(TABLE)[0]?.n).toBe('9223372036854775807')
   })
 
@@ -214,7 +214,7 @@ describe('the jobs of a load', () => {
     expect(Object.keys(place.rows(TABLE)[0] ?? {}).toSorted()).toEqual(['_day', '_load_id', '_loaded_at'])
   })
 
-  it('give what is no number, and warn of moments beyond BigQuery’s calendar', async () => {
+  it('write non-finite numbers, and warn of times outside BigQuery’s calendar', async () => {
     await using place = await fakePlace()
     const destination = await opened(place)
     const columns = [property('d', 'double'), property('t', 'timestamptz'), property('day', 'date')]
@@ -245,7 +245,7 @@ describe('replacing days on BigQuery', () => {
       const relation = { columns: COLUMNS.slice(0, 2), rowCount: 1, query }
       await expectFailure(load(destination, 'load-1', relation, { mode }), 'DESTINATION_FAILED')
     }
-    expect(place.jobsAsked().filter(({ purpose }) => purpose !== 'columns')).toEqual([])
+    expect(place.jobsSent().filter(({ purpose }) => purpose !== 'columns')).toEqual([])
   })
 
   it('is refused where the table has no partitions', async () => {

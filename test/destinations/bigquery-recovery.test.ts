@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { WriteMode } from '../../lib/destination.ts'
+import type { WriteMode } from '../../lib/destination/contract.ts'
 import {
   COLUMNS,
   load,
@@ -19,7 +19,7 @@ const LEASE_MS = 300_000
 
 interface KilledLoad {
   readonly mode: WriteMode
-  /** Rows of a day before, by `load-0`, that stay. */
+  /** Rows of `load-0` that stay. */
   readonly kept: number
   readonly fileBytesMax?: number
   readonly rejects?: boolean
@@ -40,7 +40,7 @@ const LOADS: Readonly<Record<string, KilledLoad>> = {
   'has nothing in it': { mode: { kind: 'append' }, kept: 2, rows: 0 },
 }
 
-/** A table with a load in it, and a run that then does another one until its end or until it is killed. */
+/** Runs a load on a table that has one, until it is committed or the run is killed. */
 async function run(place: FakePlace, one: KilledLoad, client: string, loadId: string): Promise<boolean> {
   const { mode, fileBytesMax, rejects, rows = ROWS } = one
   const destination = place.client(client, fileBytesMax === undefined ? {} : { fileBytesMax })
@@ -63,7 +63,7 @@ async function fill(place: FakePlace): Promise<void> {
   await destination[Symbol.asyncDispose]()
 }
 
-/** Every row is of a load in the ledger, and each of these is there whole and once. */
+/** Every row belongs to a load in the ledger, and each of those is there completely and once. */
 async function expectWhole(place: FakePlace, { kept, rejects, rows = ROWS }: KilledLoad, loadId: string) {
   const reader = place.client('reader')
   await reader.openToRead(unaborted())
@@ -87,7 +87,7 @@ describe.each(Object.entries(LOADS))('a load that %s', (_, one) => {
       for (let at = 0, isOver = false; !isOver; at++) {
         await using place = await fakePlace()
         await fill(place)
-        // Every other job takes a while, so that there are some under way.
+        // Every other job takes a while, so that some are running.
         place.fake.jobs.courseOf = ({ id }) => (/[02468a-e]_/.test(id) ? { polls: 2 } : 'at-once')
         place.fake.fault = ({ client }, index) => {
           if (client !== 'killed' || index < at) return undefined

@@ -12,7 +12,7 @@ interface Listing {
   readonly jobComplete?: boolean
 }
 
-/** All rows of a table or view, as BigQuery's API gives them to anybody. None where there is nothing of that name. */
+/** All rows of a table or view, read with BigQuery's API; none if it does not exist. */
 export async function rowsOf(place: BigQueryPlace, dataset: string, table: string): Promise<readonly StoredRow[]> {
   const path = `${place.project}/datasets/${dataset}/tables/${encodeURIComponent(table)}`
   const found = (await place.ask('GET', path)) as { type: string; schema?: Schema } | undefined

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, it } from 'vitest'
-import { createBigQueryDestination } from '../../destinations/bigquery/index.ts'
-import type { WriteMode } from '../../lib/destination.ts'
+import { BigQueryDriver } from '../../destinations/bigquery/driver.ts'
+import type { WriteMode } from '../../lib/destination/contract.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
 import {
   COLUMNS,
   distinct,
@@ -48,10 +49,13 @@ describe('on BigQuery', () => {
     const dataset = place.newDataset()
     const directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
     await using engine = await newEngine(directory)
-    await using destination = createBigQueryDestination({
-      ...optionsFor(place, dataset, engine, directory),
-      fileBytesMax: 20_000,
-    })
+    await using destination = new Warehouse(
+      new BigQueryDriver({
+        ...optionsFor(place, dataset, engine, directory),
+        fileBytesMax: 20_000,
+      }),
+      { engine },
+    )
     await destination.open(unaborted())
     await makeTable(destination)
     await load(destination, 'load-1', relationOf(COLUMNS, [thing('old', '2026-08-02'), thing('old', '2026-08-04')]))
@@ -73,7 +77,7 @@ describe('on BigQuery', () => {
     const directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
     await using engine = await newEngine(directory)
     const open = async () => {
-      const destination = createBigQueryDestination(optionsFor(place, dataset, engine, directory))
+      const destination = new Warehouse(new BigQueryDriver(optionsFor(place, dataset, engine, directory)), { engine })
       await destination.open(unaborted())
       return destination
     }

@@ -1,6 +1,7 @@
 /** What the processes have in common that `startProcess` starts. */
-import type { Destination } from '../../lib/destination.ts'
-import { MixloadError, messageOf } from '../../lib/errors.ts'
+
+import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import type { Warehouse } from '../../lib/destination/warehouse.ts'
 
 /** Tells the parent, wholly before going on: a message still under way is lost when the channel closes. */
 export function tell(message: unknown): Promise<unknown> {
@@ -19,14 +20,14 @@ export function stayAlive(): void {
 }
 
 /** Opens a destination and keeps it, as a run that goes on. */
-export async function hold(open: () => Promise<Destination>): Promise<void> {
+export async function hold(open: () => Promise<Warehouse>): Promise<void> {
   await open()
   stayAlive()
   await tell('open')
 }
 
 /** Opens a destination and closes it again. */
-export async function openAndClose(open: () => Promise<Destination>): Promise<void> {
+export async function openAndClose(open: () => Promise<Warehouse>): Promise<void> {
   const destination = await open()
   await destination[Symbol.asyncDispose]()
   await tell('open')

@@ -3,8 +3,9 @@
  * `duckdb-child.ts read|open|hold|load|load-and-die FILE [TABLE] [DIRECTORY]`.
  */
 import { DuckDBInstance } from '@duckdb/node-api'
-import { createDuckDbDestination } from '../../destinations/duckdb/index.ts'
-import { Engine } from '../../lib/engine.ts'
+import { DuckDbDriver } from '../../destinations/duckdb/driver.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
+import { Engine } from '../../lib/engine/engine.ts'
 import { COLUMNS, load, makeTable, manyRows, relationOf, thing, unaborted, whenAsked } from '../conformance/rows.ts'
 import { storedRows } from './cells.ts'
 import { hold, openAndClose, tell, tellFailure } from './child-work.ts'
@@ -22,7 +23,7 @@ async function read(): Promise<void> {
 
 async function open() {
   const engine = await Engine.create({ memoryLimit: '500MB', temporaryDirectory })
-  const destination = createDuckDbDestination({ path, schema: 'mixpanel', engine })
+  const destination = new Warehouse(new DuckDbDriver({ path, schema: 'mixpanel', engine }), { engine })
   await destination.open(unaborted())
   return destination
 }

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createDuckDbDestination } from '../../destinations/duckdb/index.ts'
+import { DuckDbDriver } from '../../destinations/duckdb/driver.ts'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
-import type { Destination } from '../../lib/destination.ts'
-import type { Engine } from '../../lib/engine.ts'
-import { quoteText } from '../../lib/sql.ts'
+import { quoteText } from '../../lib/core/sql.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
+import type { Engine } from '../../lib/engine/engine.ts'
 import { viewsOf } from '../../lib/views/views.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import {
@@ -36,7 +36,7 @@ describe('a DuckDB file', () => {
   let directory: string
   let path: string
   let engine: Engine
-  let destination: Destination
+  let destination: Warehouse
   let children: ChildProcess[]
   beforeEach(async () => {
     directory = await realpath(await mkdtemp(join(tmpdir(), 'mixload-test-')))
@@ -52,7 +52,8 @@ describe('a DuckDB file', () => {
     await rm(directory, { recursive: true, force: true })
   })
 
-  const destinationOn = (file: string, schema = 'mixpanel') => createDuckDbDestination({ path: file, schema, engine })
+  const destinationOn = (file: string, schema = 'mixpanel') =>
+    new Warehouse(new DuckDbDriver({ path: file, schema, engine }), { engine })
   const child = (...args: Parameters<typeof startChild>) => {
     const started = startChild(...args)
     children.push(started)
@@ -234,7 +235,12 @@ describe('a DuckDB file', () => {
       await destination.open(unaborted())
       await destination.addColumns('export', newColumns(EXPORT_COLUMNS))
       await destination.putViews(
-        viewsOf(destination.supports, 'export', destination.pathInViews('export'), await destination.columns('export')),
+        viewsOf(
+          destination.capabilities,
+          'export',
+          destination.pathInViews('export'),
+          await destination.columns('export'),
+        ),
       )
       const events = [1, 1, 2, 3].map((second) => ({
         event: 'Order',

@@ -4,11 +4,10 @@ import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { createDuckDbDestination } from '../../destinations/duckdb/index.ts'
-import type { Destination } from '../../lib/destination.ts'
-import type { Engine } from '../../lib/engine.ts'
-import { quotePath } from '../../lib/sql.ts'
-import type { DestinationHarness, StoredRow } from '../conformance/harness.ts'
+import { DuckDbDriver } from '../../destinations/duckdb/driver.ts'
+import { quotePath } from '../../lib/core/sql.ts'
+import type { Engine } from '../../lib/engine/engine.ts'
+import type { DestinationHarness, Run, StoredRow } from '../conformance/harness.ts'
 import { storedRow, storedRows } from './cells.ts'
 import { kill, startProcess, told } from './child-process.ts'
 import { newEngine } from './engine.ts'
@@ -63,19 +62,15 @@ export const DUCKDB: DestinationHarness = {
     const children: ChildProcess[] = []
     const open = async () => {
       const engine = await newEngine(directory)
-      return { engine, destination: createDuckDbDestination({ path, schema: 'mixpanel', engine }) }
+      return { engine, driver: new DuckDbDriver({ path, schema: 'mixpanel', engine }) }
     }
-    let current: { engine: Engine; destination: Destination } = await open()
-    const closeCurrent = async () => {
-      await current.destination[Symbol.asyncDispose]()
-      await current.engine[Symbol.asyncDispose]()
-    }
+    let current: Run = await open()
     return {
       ...current,
       async reopen() {
-        await closeCurrent()
+        await current.engine[Symbol.asyncDispose]()
         current = await open()
-        return current.destination
+        return current
       },
       async readRows(table) {
         const attached = await readAttached(current.engine, path, table)
@@ -99,7 +94,7 @@ export const DUCKDB: DestinationHarness = {
       },
       async close() {
         for (const child of children) await kill(child)
-        await closeCurrent()
+        await current.engine[Symbol.asyncDispose]()
         await rm(directory, { recursive: true, force: true })
       },
     }

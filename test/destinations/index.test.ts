@@ -2,8 +2,8 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createDestination } from '../../destinations/index.ts'
-import type { Engine } from '../../lib/engine.ts'
+import { createWarehouse } from '../../destinations/index.ts'
+import type { Engine } from '../../lib/engine/engine.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import { unaborted } from '../conformance/rows.ts'
 import { newEngine } from './engine.ts'
@@ -23,7 +23,7 @@ describe('a destination’s URL', () => {
   const optionsOf = (url: string) => ({ url, schema: 'mixpanel', engine, workDirectory: directory, warn: () => {} })
 
   it('of DuckDB names a file, which is not made before it is opened', async () => {
-    await using destination = await createDestination(optionsOf(`duckdb:${join(directory, 'a b:c.duckdb')}`))
+    await using destination = await createWarehouse(optionsOf(`duckdb:${join(directory, 'a b:c.duckdb')}`))
     expect(destination.description).toBe(`duckdb:${join(directory, 'a b:c.duckdb')}`)
     expect(await readdir(directory)).not.toContain('a b:c.duckdb')
     await destination.open(unaborted())
@@ -31,7 +31,7 @@ describe('a destination’s URL', () => {
   })
 
   it.each(['duckdb::memory:', 'memory:'])('%s keeps nothing on disk', async (url) => {
-    await using destination = await createDestination(optionsOf(url))
+    await using destination = await createWarehouse(optionsOf(url))
     await destination.open(unaborted())
     expect(await destination.ledger('export')).toEqual([])
     expect((await readdir(directory)).filter((name) => name !== 'engine')).toEqual([])
@@ -53,14 +53,14 @@ describe('a destination’s URL', () => {
     '__proto__:x',
     'oracle://host/x',
   ])('such as %j is refused with what to write instead', async (url) => {
-    const failure = await expectFailure(createDestination(optionsOf(url)), 'CONFIG_INVALID')
+    const failure = await expectFailure(createWarehouse(optionsOf(url)), 'CONFIG_INVALID')
     expect(failure.message).toContain('duckdb:')
     expect(failure.exitCode).toBe(2)
   })
 
   it('does not show a password in what it is refused with', async () => {
     const url = 'oracle://me:hush-hush@host/x'
-    const failure = await expectFailure(createDestination(optionsOf(url)), 'CONFIG_INVALID')
+    const failure = await expectFailure(createWarehouse(optionsOf(url)), 'CONFIG_INVALID')
     expect(failure.message).not.toContain('hush-hush')
   })
 })

@@ -5,9 +5,10 @@
 import fs from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { createParquetDestination } from '../../destinations/parquet/index.ts'
-import { Engine } from '../../lib/engine.ts'
-import { MixloadError, messageOf } from '../../lib/errors.ts'
+import { ParquetDriver } from '../../destinations/parquet/driver.ts'
+import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
+import { Engine } from '../../lib/engine/engine.ts'
 import { COLUMNS, load, makeTable, manyRows, rejectsOf, relationOf, thing, unaborted } from '../conformance/rows.ts'
 import { hold, openAndClose, tell, tellFailure } from './child-work.ts'
 import { readView } from './parquet-reading.ts'
@@ -17,7 +18,7 @@ const work = given === '' ? `${directory}.engine-${process.pid}` : given
 
 async function open() {
   const engine = await Engine.create({ memoryLimit: '500MB', temporaryDirectory: work })
-  const destination = createParquetDestination({ directory, engine, warn: () => {} })
+  const destination = new Warehouse(new ParquetDriver({ directory, engine, warn: () => {} }), { engine })
   await destination.open(unaborted())
   return destination
 }

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { Engine } from '../../lib/engine.ts'
+import { Engine } from '../../lib/engine/engine.ts'
 import { expectFailure, failureOf } from '../conformance/failures.ts'
 import {
   COLUMNS,

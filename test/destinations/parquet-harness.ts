@@ -3,10 +3,8 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createParquetDestination } from '../../destinations/parquet/index.ts'
-import type { Destination } from '../../lib/destination.ts'
-import type { Engine } from '../../lib/engine.ts'
-import type { DestinationHarness, StoredRow } from '../conformance/harness.ts'
+import { ParquetDriver } from '../../destinations/parquet/driver.ts'
+import type { DestinationHarness, Run, StoredRow } from '../conformance/harness.ts'
 import { kill, startProcess, told } from './child-process.ts'
 import { newEngine } from './engine.ts'
 import { readView } from './parquet-reading.ts'
@@ -31,19 +29,15 @@ export const PARQUET: DestinationHarness = {
     }
     const open = async () => {
       const engine = await newEngine(parent)
-      return { engine, destination: createParquetDestination({ directory, engine, warn: () => {} }) }
+      return { engine, driver: new ParquetDriver({ directory, engine, warn: () => {} }) }
     }
-    let current: { engine: Engine; destination: Destination } = await open()
-    const closeCurrent = async () => {
-      await current.destination[Symbol.asyncDispose]()
-      await current.engine[Symbol.asyncDispose]()
-    }
+    let current: Run = await open()
     return {
       ...current,
       async reopen() {
-        await closeCurrent()
+        await current.engine[Symbol.asyncDispose]()
         current = await open()
-        return current.destination
+        return current
       },
       readRows: (table) => readView(directory, table),
       async readFromOutside(table) {
@@ -62,7 +56,7 @@ export const PARQUET: DestinationHarness = {
       },
       async close() {
         for (const one of children) await kill(one)
-        await closeCurrent()
+        await current.engine[Symbol.asyncDispose]()
         await rm(parent, { recursive: true, force: true })
       },
     }

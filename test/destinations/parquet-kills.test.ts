@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createParquetDestination } from '../../destinations/parquet/index.ts'
-import type { Destination, WriteMode } from '../../lib/destination.ts'
-import type { Engine } from '../../lib/engine.ts'
+import { ParquetDriver } from '../../destinations/parquet/driver.ts'
+import type { WriteMode } from '../../lib/destination/contract.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
+import type { Engine } from '../../lib/engine/engine.ts'
 import type { StoredRow } from '../conformance/harness.ts'
 import {
   COLUMNS,
@@ -51,8 +52,8 @@ describe('a directory of Parquet files', () => {
     await rm(parent, { recursive: true, force: true })
   })
 
-  const opened = async (directory: string): Promise<Destination> => {
-    const destination = createParquetDestination({ directory, engine, warn: () => {} })
+  const opened = async (directory: string): Promise<Warehouse> => {
+    const destination = new Warehouse(new ParquetDriver({ directory, engine, warn: () => {} }), { engine })
     await destination.open(unaborted())
     return destination
   }

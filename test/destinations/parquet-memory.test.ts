@@ -2,9 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { createParquetDestination } from '../../destinations/parquet/index.ts'
-import { Engine } from '../../lib/engine.ts'
-import { readNdjson } from '../../lib/spool/spool-reader.ts'
+import { ParquetDriver } from '../../destinations/parquet/driver.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
+import { Engine } from '../../lib/engine/engine.ts'
+import { readNdjson } from '../../lib/transform/spool-reader.ts'
 import { load, makeTable, manyRows, TABLE, unaborted } from '../conformance/rows.ts'
 import { newEngine } from './engine.ts'
 
@@ -26,7 +27,10 @@ it('texts that are too long for the memory of several threads are written by one
       temporaryDirectory: join(directory, 'engine'),
       threads: 4,
     })
-    await using destination = createParquetDestination({ directory: join(directory, 'lake'), engine, warn: () => {} })
+    await using destination = new Warehouse(
+      new ParquetDriver({ directory: join(directory, 'lake'), engine, warn: () => {} }),
+      { engine },
+    )
     await destination.open(unaborted())
     await makeTable(destination)
     // Unlike a query that makes rows, a file is read by all threads.

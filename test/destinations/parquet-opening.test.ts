@@ -2,7 +2,7 @@ import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createDestination } from '../../destinations/index.ts'
+import { createWarehouse } from '../../destinations/index.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import { COLUMNS, load, makeTable, relationOf, thing, unaborted } from '../conformance/rows.ts'
 import { kill, told } from './child-process.ts'
@@ -20,7 +20,7 @@ describe('a directory of Parquet files', () => {
   afterEach(() => place[Symbol.asyncDispose]())
 
   it.each(['parquet:', 'parquet:s3://bucket/lake', 'parquet:file:///tmp/x'])('is not named by %s', async (url) => {
-    const making = createDestination({
+    const making = createWarehouse({
       url,
       schema: 'mixpanel',
       engine: place.engine,

@@ -2,9 +2,9 @@ import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createParquetDestination } from '../../destinations/parquet/index.ts'
-import type { Destination } from '../../lib/destination.ts'
-import type { Engine } from '../../lib/engine.ts'
+import { ParquetDriver } from '../../destinations/parquet/driver.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
+import type { Engine } from '../../lib/engine/engine.ts'
 import {
   COLUMNS,
   load,
@@ -25,11 +25,13 @@ const TIMEOUT_MS = 600_000
 describe('pandas', () => {
   let parent: string
   let engine: Engine
-  let destination: Destination
+  let destination: Warehouse
   beforeEach(async () => {
     parent = await realpath(await mkdtemp(join(tmpdir(), 'mixload-test-')))
     engine = await newEngine(parent)
-    destination = createParquetDestination({ directory: join(parent, 'lake'), engine, warn: () => {} })
+    destination = new Warehouse(new ParquetDriver({ directory: join(parent, 'lake'), engine, warn: () => {} }), {
+      engine,
+    })
     await destination.open(unaborted())
     await makeTable(destination)
   })

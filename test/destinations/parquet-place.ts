@@ -2,9 +2,9 @@ import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createParquetDestination } from '../../destinations/parquet/index.ts'
-import type { Destination } from '../../lib/destination.ts'
-import type { Engine } from '../../lib/engine.ts'
+import { ParquetDriver } from '../../destinations/parquet/driver.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
+import type { Engine } from '../../lib/engine/engine.ts'
 import type { StoredRow } from '../conformance/harness.ts'
 import { kill } from './child-process.ts'
 import { newEngine } from './engine.ts'
@@ -17,7 +17,7 @@ export class ParquetPlace implements AsyncDisposable {
   readonly parent: string
   readonly directory: string
   readonly engine: Engine
-  readonly destination: Destination
+  readonly destination: Warehouse
   readonly #children: ChildProcess[] = []
 
   private constructor(parent: string, engine: Engine) {
@@ -32,8 +32,8 @@ export class ParquetPlace implements AsyncDisposable {
     return new ParquetPlace(parent, await newEngine(parent))
   }
 
-  destinationOn(directory: string, engine = this.engine): Destination {
-    return createParquetDestination({ directory, engine, warn: () => {} })
+  destinationOn(directory: string, engine = this.engine): Warehouse {
+    return new Warehouse(new ParquetDriver({ directory, engine, warn: () => {} }), { engine })
   }
 
   child(...args: Parameters<typeof startParquetChild>): ChildProcess {

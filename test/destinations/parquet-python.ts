@@ -5,7 +5,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { packagePath } from '../../lib/package-root.ts'
+import { packagePath } from '../../lib/core/package-root.ts'
 
 const run = promisify(execFile)
 const REQUIREMENTS = fileURLToPath(new URL('parquet-requirements.txt', import.meta.url))

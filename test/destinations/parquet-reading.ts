@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { quoteName } from '../../lib/sql.ts'
+import { quoteName } from '../../lib/core/sql.ts'
 import type { StoredRow } from '../conformance/harness.ts'
 import { storedRows } from './cells.ts'
 

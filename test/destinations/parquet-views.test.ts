@@ -31,7 +31,7 @@ describe('the views.sql of a directory of Parquet files', () => {
     await place.destination.addColumns('export', newColumns(EXPORT_COLUMNS))
     const path = place.destination.pathInViews('export')
     await place.destination.putViews(
-      viewsOf(place.destination.supports, 'export', path, await place.destination.columns('export')),
+      viewsOf(place.destination.capabilities, 'export', path, await place.destination.columns('export')),
     )
     expect((await query(place.directory, views)).map(({ view_name }) => view_name)).toEqual([
       ...ledger,
@@ -98,7 +98,7 @@ describe('the views.sql of a directory of Parquet files', () => {
       await place.destination.addColumns('export', newColumns(EXPORT_COLUMNS))
       const path = place.destination.pathInViews('export')
       await place.destination.putViews(
-        viewsOf(place.destination.supports, 'export', path, await place.destination.columns('export')),
+        viewsOf(place.destination.capabilities, 'export', path, await place.destination.columns('export')),
       )
       const given = EXPORT_COLUMNS.filter(({ name }) => !OWN_COLUMNS.some((own) => own.name === name))
       const events = ['12:00:01', '12:00:03'].map((time) => ({

@@ -1,6 +1,7 @@
 /** Another process that has a Postgres destination open, and tells its parent: `postgres-child.ts hold|load URL SCHEMA DIRECTORY`. */
-import { createPostgresDestination } from '../../destinations/postgres/index.ts'
-import { Engine } from '../../lib/engine.ts'
+import { PostgresDriver } from '../../destinations/postgres/driver.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
+import { Engine } from '../../lib/engine/engine.ts'
 import { COLUMNS, load, makeTable, manyRows, relationOf, thing, unaborted, whenAsked } from '../conformance/rows.ts'
 import { stayAlive, tell, tellFailure } from './child-work.ts'
 
@@ -8,7 +9,7 @@ const [mode = '', url = '', schema = '', workDirectory = ''] = process.argv.slic
 
 try {
   const engine = await Engine.create({ memoryLimit: '500MB', temporaryDirectory: `${workDirectory}/engine` })
-  const destination = createPostgresDestination({ url, schema, engine, workDirectory })
+  const destination = new Warehouse(new PostgresDriver({ url, schema, engine, workDirectory }), { engine })
   await destination.open(unaborted())
   stayAlive()
   if (mode === 'hold') await tell('open')

@@ -4,9 +4,9 @@ import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createDestination } from '../../destinations/index.ts'
-import type { Destination } from '../../lib/destination.ts'
-import { MixloadError } from '../../lib/errors.ts'
+import { createWarehouse } from '../../destinations/index.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
+import type { Warehouse } from '../../lib/destination/warehouse.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import { COLUMNS, load, makeTable, manyRows, relationOf, TABLE, thing, unaborted } from '../conformance/rows.ts'
 import { type PostgresServer, startPostgres } from '../postgres/server.ts'
@@ -63,7 +63,7 @@ describe('connecting to Postgres', () => {
     url.hostname = host
     return `${url.href}${parameters}`
   }
-  const to = (url: string): Destination => place.destination({ url, schema: `connecting_${crypto.randomUUID()}` })
+  const to = (url: string): Warehouse => place.destination({ url, schema: `connecting_${crypto.randomUUID()}` })
   /** Whether the session is encrypted, as the server sees it. */
   async function opened(url: string): Promise<boolean> {
     await using destination = to(url)
@@ -293,7 +293,10 @@ describe('connecting to Postgres', () => {
     const port = typeof address === 'object' ? address?.port : undefined
     const destination = to(`postgres://u@127.0.0.1:${port}/d`)
     const reason = new Error('enough')
-    for (const open of [destination.open, destination.openToRead]) {
+    for (const open of [
+      (signal: AbortSignal) => destination.open(signal),
+      (signal: AbortSignal) => destination.openToRead(signal),
+    ]) {
       const controller = new AbortController()
       setTimeout(() => controller.abort(reason), 20)
       await expect(open(controller.signal)).rejects.toBe(reason)
@@ -304,7 +307,7 @@ describe('connecting to Postgres', () => {
   it.each(['postgres', 'postgresql'])('goes by the scheme %s', async (scheme) => {
     const url = place.database.url.replace('postgres', scheme)
     const { engine, directory } = place
-    await using destination = await createDestination({
+    await using destination = await createWarehouse({
       url,
       schema: 'x',
       engine,

@@ -2,8 +2,8 @@ import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createPostgresDestination, type PostgresOptions } from '../../destinations/postgres/index.ts'
-import { quotePath, quoteText } from '../../lib/sql.ts'
+import { PostgresDriver, type PostgresOptions } from '../../destinations/postgres/driver.ts'
+import { quotePath, quoteText } from '../../lib/core/sql.ts'
 import type { DestinationHarness } from '../conformance/harness.ts'
 import type { PostgresVersion } from '../postgres/server.ts'
 import { connect, query, sharedPostgres } from '../postgres/shared.ts'
@@ -29,8 +29,10 @@ export function postgresHarness(
       const reader = await connect(url)
       const schema = `store_${crypto.randomUUID()}`
       const engine = await newEngine(directory)
-      const open = () => createPostgresDestination({ url, schema, engine, workDirectory: directory, ...options })
-      let current = open()
+      const open = () => ({
+        engine,
+        driver: new PostgresDriver({ url, schema, engine, workDirectory: directory, ...options }),
+      })
       const children: ChildProcess[] = []
       const read = async (client: typeof reader, table: string) => {
         const path = quotePath(schema, table)
@@ -38,13 +40,8 @@ export function postgresHarness(
         return found?.oid === null ? [] : query(client, `SELECT * FROM ${path}`)
       }
       return {
-        destination: current,
-        engine,
-        async reopen() {
-          await current[Symbol.asyncDispose]()
-          current = open()
-          return current
-        },
+        ...open(),
+        reopen: async () => open(),
         readRows: (table) => read(reader, table),
         async readFromOutside(table) {
           await using client = await connect(url)
@@ -61,7 +58,6 @@ export function postgresHarness(
         },
         async close() {
           for (const child of children) await kill(child)
-          await current[Symbol.asyncDispose]()
           await reader.end()
           await engine[Symbol.asyncDispose]()
           await rm(directory, { recursive: true, force: true })

@@ -2,12 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createPostgresDestination } from '../../destinations/postgres/index.ts'
-import type { Destination } from '../../lib/destination.ts'
-import type { Engine } from '../../lib/engine.ts'
-import type { ErrorCode } from '../../lib/errors.ts'
-import { patientDestination } from '../../lib/patient-destination.ts'
-import { quotePath } from '../../lib/sql.ts'
+import { PostgresDriver } from '../../destinations/postgres/driver.ts'
+import type { ErrorCode } from '../../lib/core/errors.ts'
+import { quotePath } from '../../lib/core/sql.ts'
+import type { Retries } from '../../lib/destination/retries.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
+import type { Engine } from '../../lib/engine/engine.ts'
 import { expectFailure, failureOf } from '../conformance/failures.ts'
 import {
   COLUMNS,
@@ -30,9 +30,9 @@ import { newEngine } from './engine.ts'
 const DAY = '2026-08-03'
 const ROWS = manyRows(100, DAY)
 const REJECTS = rejectsOf('one', 'two')
-const AGAIN = {
+const AGAIN: Retries = {
   policy: { retries: { DESTINATION_UNAVAILABLE: 5, COMMIT_IN_DOUBT: 5 }, firstDelayMs: 1, delayMaxMs: 5 },
-  tell: () => {},
+  onRetry: () => {},
   signal: unaborted(),
 }
 
@@ -50,14 +50,14 @@ describe('a connection to Postgres that is lost', () => {
   let url: string
   let schema: string
   let proxy: LossyProxy
-  let destination: Destination
+  let destination: Warehouse
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
     engine = await newEngine(directory)
     url = await sharedPostgres()
     schema = `lost_${crypto.randomUUID()}`
     proxy = await LossyProxy.start(url)
-    destination = createPostgresDestination({ url: proxy.url, schema, engine, workDirectory: directory })
+    destination = warehouse(proxy.url)
     await destination.open(unaborted())
     await makeTable(destination)
   })
@@ -68,6 +68,14 @@ describe('a connection to Postgres that is lost', () => {
     await rm(directory, { recursive: true, force: true })
   })
 
+  const warehouse = (at: string, retries?: Retries) =>
+    new Warehouse(new PostgresDriver({ url: at, schema, engine, workDirectory: directory }), { engine, retries })
+  /** Lets all that follows be tried again, by a new run. */
+  const beginPatientRun = async () => {
+    await destination[Symbol.asyncDispose]()
+    destination = warehouse(proxy.url, AGAIN)
+    await destination.open(unaborted())
+  }
   const sql = (text: string) => withClient(url, (client) => query(client, text))
   const path = (table: string) => quotePath(schema, table)
   /** What is committed: rows of the table, rejects, loads. */
@@ -120,10 +128,10 @@ describe('a connection to Postgres that is lost', () => {
     })
 
     it('is made up for, so that each load ends exactly once', async () => {
-      const patient = patientDestination(destination, AGAIN)
+      await beginPatientRun()
       await atEachMessage(
         { when },
-        (at) => load(patient, `load-${at}`, ROWS, { rejects: REJECTS }),
+        (at) => load(destination, `load-${at}`, ROWS, { rejects: REJECTS }),
         async (loaded, at) => {
           expect(await counts()).toEqual([at * 100, at * 2, at])
           expect((await destination.ledger(TABLE)).at(-1)).toEqual(loaded)
@@ -132,23 +140,23 @@ describe('a connection to Postgres that is lost', () => {
     })
 
     it('is made up for when days are replaced', async () => {
-      const patient = patientDestination(destination, AGAIN)
+      await beginPatientRun()
       const mode = { kind: 'replace-days', firstDay: DAY, lastDay: DAY } as const
       await atEachMessage(
         { when },
-        (at) => load(patient, `load-${at}`, manyRows(100 + at, DAY), { mode }),
+        (at) => load(destination, `load-${at}`, manyRows(100 + at, DAY), { mode }),
         async (_, at) => expect(await counts()).toEqual([100 + at, 0, at]),
       )
     })
 
     it('is made up for when columns are added', async () => {
-      const patient = patientDestination(destination, AGAIN)
+      await beginPatientRun()
       const names = (await destination.columns(TABLE)).map(({ name }) => name)
       await atEachMessage(
         { when },
         async (at) => {
           const added = [property(`one_${at}`), property(`other_${at}`, 'json')]
-          await patient.addColumns(TABLE, newColumns(added))
+          await destination.addColumns(TABLE, newColumns(added))
           names.push(...added.map(({ name }) => name))
         },
         async () => expect((await destination.columns(TABLE)).map(({ name }) => name)).toEqual(names),
@@ -156,7 +164,7 @@ describe('a connection to Postgres that is lost', () => {
     })
 
     it('is made up for when views are made', async () => {
-      const patient = patientDestination(destination, AGAIN)
+      await beginPatientRun()
       await load(destination, 'load-1', relationOf(COLUMNS, [thing('a')]))
       const viewsOf = (at: number) =>
         ['one', 'other'].map((name) => ({
@@ -165,7 +173,7 @@ describe('a connection to Postgres that is lost', () => {
         }))
       await atEachMessage(
         { when },
-        (at) => patient.putViews(viewsOf(at)),
+        (at) => destination.putViews(viewsOf(at)),
         async (_, at) => expect(await sql(`SELECT round FROM ${path('other')}`)).toEqual([{ round: at }]),
       )
     })
@@ -180,7 +188,7 @@ describe('a connection to Postgres that is lost', () => {
             engine,
             workDirectory: directory,
           }
-          const other = createPostgresDestination(options)
+          const other = new Warehouse(new PostgresDriver(options), { engine })
           return { other, outcome: await outcomeOf(other.open(unaborted())) }
         },
         async ({ other, outcome }, _, hasCut) => {
@@ -211,11 +219,11 @@ describe('a connection to Postgres that is lost', () => {
   })
 
   it('on its side only is ended on the server’s, with what it held, before anything else is done', async () => {
-    const patient = patientDestination(destination, AGAIN)
+    await beginPatientRun()
     for (const when of ['before', 'after'] as const) {
       await atEachMessage(
         { when, leavesServer: true },
-        (at) => load(patient, `load-${when}-${at}`, ROWS, { mode: { kind: 'replace-table' } }),
+        (at) => load(destination, `load-${when}-${at}`, ROWS, { mode: { kind: 'replace-table' } }),
         async ({ loadId }) => {
           expect((await destination.ledger(TABLE)).filter((record) => record.loadId === loadId)).toHaveLength(1)
         },
@@ -225,14 +233,15 @@ describe('a connection to Postgres that is lost', () => {
   })
 
   it('while nothing is asked is made anew at the next call', async () => {
+    await beginPatientRun()
     await load(destination, 'load-1', ROWS)
     await sql(`SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
       WHERE locktype = 'advisory' AND application_name LIKE 'mixload ${process.pid}@%'`)
-    await load(patientDestination(destination, AGAIN), 'load-2', ROWS)
+    await load(destination, 'load-2', ROWS)
     expect(await counts()).toEqual([200, 0, 2])
     proxy.refuse(true)
     proxy.refuse(false)
-    await load(patientDestination(destination, AGAIN), 'load-3', ROWS)
+    await load(destination, 'load-3', ROWS)
     expect(await counts()).toEqual([300, 0, 3])
   })
 
@@ -252,7 +261,7 @@ describe('a connection to Postgres that is lost', () => {
     proxy.refuse(true)
     await expectFailure(destination.ledger(TABLE), 'DESTINATION_UNAVAILABLE')
     proxy.refuse(false)
-    await using other = createPostgresDestination({ url, schema, engine, workDirectory: directory })
+    await using other = warehouse(url)
     await other.open(unaborted())
     await load(other, 'load-1', ROWS)
     for (const call of [destination.ledger(TABLE), load(destination, 'load-2', ROWS)]) {
@@ -277,18 +286,20 @@ describe('a Postgres server that is restarted', () => {
     // What the server has said is committed is then on its way to the disk.
     const server = await startPostgres({ settings: { synchronous_commit: 'on' } })
     try {
-      await using destination = createPostgresDestination({
-        url: server.url,
-        schema: 'mixpanel',
-        engine,
-        workDirectory: directory,
-      })
+      const warehouse = (retries?: Retries) => {
+        const options = { url: server.url, schema: 'mixpanel', engine, workDirectory: directory }
+        return new Warehouse(new PostgresDriver(options), { engine, retries })
+      }
+      {
+        await using patient = warehouse(AGAIN)
+        await patient.open(unaborted())
+        await makeTable(patient)
+        await load(patient, 'load-1', ROWS)
+        await server.restart()
+        await load(patient, 'load-2', ROWS)
+      }
+      await using destination = warehouse()
       await destination.open(unaborted())
-      await makeTable(destination)
-      await load(destination, 'load-1', ROWS)
-      await server.restart()
-      await load(patientDestination(destination, AGAIN), 'load-2', ROWS)
-
       const loading = failureOf(load(destination, 'load-3', manyRows(3_000_000, DAY)))
       await new Promise((resolve) => setTimeout(resolve, 100))
       await server.restart()

@@ -1,9 +1,9 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createPostgresDestination, type PostgresOptions } from '../../destinations/postgres/index.ts'
-import type { Destination } from '../../lib/destination.ts'
-import type { Engine } from '../../lib/engine.ts'
+import { PostgresDriver, type PostgresOptions } from '../../destinations/postgres/driver.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
+import type { Engine } from '../../lib/engine/engine.ts'
 import type { StoredRow } from '../conformance/harness.ts'
 import { type Database, newDatabase } from '../postgres/shared.ts'
 import { newEngine } from './engine.ts'
@@ -13,7 +13,7 @@ export class PostgresPlace implements AsyncDisposable {
   readonly database: Database
   readonly directory: string
   readonly engine: Engine
-  readonly #destinations: Destination[] = []
+  readonly #destinations: Warehouse[] = []
 
   private constructor(database: Database, directory: string, engine: Engine) {
     this.database = database
@@ -26,14 +26,17 @@ export class PostgresPlace implements AsyncDisposable {
     return new PostgresPlace(await newDatabase(), directory, await newEngine(directory))
   }
 
-  destination(options: Partial<PostgresOptions> = {}): Destination {
-    const destination = createPostgresDestination({
-      url: this.database.url,
-      schema: 'mixpanel',
-      engine: this.engine,
-      workDirectory: this.directory,
-      ...options,
-    })
+  destination(options: Partial<PostgresOptions> = {}): Warehouse {
+    const destination = new Warehouse(
+      new PostgresDriver({
+        url: this.database.url,
+        schema: 'mixpanel',
+        engine: this.engine,
+        workDirectory: this.directory,
+        ...options,
+      }),
+      { engine: this.engine },
+    )
     this.#destinations.push(destination)
     return destination
   }

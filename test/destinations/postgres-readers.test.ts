@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
-import type { Destination } from '../../lib/destination.ts'
+import type { Warehouse } from '../../lib/destination/warehouse.ts'
 import { viewsOf } from '../../lib/views/views.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import {
@@ -28,7 +28,7 @@ const LOCKS = { lockTimeoutMs: 150, lockPatienceMs: 60_000 }
 
 describe('in Postgres', () => {
   let place: PostgresPlace
-  let destination: Destination
+  let destination: Warehouse
   let others: (pg.Client & AsyncDisposable)[]
   beforeEach(async () => {
     others = []
@@ -59,7 +59,12 @@ describe('in Postgres', () => {
     const VIEWS = ['plain', 'narrow', 'on_view', 'on_ours', 'on_both', 'materialized'] as const
     const putViews = async () =>
       destination.putViews(
-        viewsOf(destination.supports, 'export', destination.pathInViews('export'), await destination.columns('export')),
+        viewsOf(
+          destination.capabilities,
+          'export',
+          destination.pathInViews('export'),
+          await destination.columns('export'),
+        ),
       )
     /** How many rows each shows. */
     const shown = async () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Destination } from '../../lib/destination.ts'
+import type { Warehouse } from '../../lib/destination/warehouse.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import {
   COLUMNS,
@@ -36,12 +36,12 @@ describe('rights in Postgres', () => {
     await place[Symbol.asyncDispose]()
   })
   const urlOf = (role: string) => asUser(place.database.url, role, 'hush-hush')
-  const as = (role: string): Destination => place.destination({ url: urlOf(role) })
+  const as = (role: string): Warehouse => place.destination({ url: urlOf(role) })
   const grantAsDocumented = () =>
     place.query(`CREATE SCHEMA mixpanel; GRANT USAGE, CREATE ON SCHEMA mixpanel TO "${loader}"`)
 
   /** All that a run does. */
-  async function runEverything(destination: Destination): Promise<void> {
+  async function runEverything(destination: Warehouse): Promise<void> {
     await destination.open(unaborted())
     await makeTable(destination)
     const view = { name: 'all_things', query: `SELECT name FROM ${destination.pathInViews(TABLE)}` }

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { assertRunLock, releaseRunLock, takeRunLock } from '../../destinations/postgres/run-lock.ts'
-import { Session } from '../../destinations/postgres/session.ts'
+import { assertRunLock, releaseRunLock, takeRunLock } from '../../destinations/postgres/lock.ts'
+import { Session } from '../../destinations/postgres/session/session.ts'
 import { parseUrl } from '../../destinations/postgres/url.ts'
-import type { Destination } from '../../lib/destination.ts'
+import type { Warehouse } from '../../lib/destination/warehouse.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import {
   COLUMNS,
@@ -29,7 +29,7 @@ const DAYS = { kind: 'replace-days', firstDay: DAY, lastDay: DAY } as const
 
 describe('a Postgres database', () => {
   let place: PostgresPlace
-  let destination: Destination
+  let destination: Warehouse
   beforeEach(async () => {
     place = await PostgresPlace.create()
     destination = place.destination()
@@ -239,7 +239,7 @@ describe('a Postgres database', () => {
   })
 
   describe('without named pipes', () => {
-    let plain: Destination
+    let plain: Warehouse
     beforeEach(async () => {
       await destination[Symbol.asyncDispose]()
       plain = place.destination({ hasPipes: false })

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { parseUrl } from '../../destinations/postgres/url.ts'
-import { MixloadError } from '../../lib/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
 
 const tls = (name: string) => `${import.meta.dirname}/../postgres/tls/${name}`
 
@@ -43,20 +43,20 @@ describe('a Postgres URL', () => {
     ['sslmode=no-verify', { rejectUnauthorized: false }, false],
     [
       `sslmode=require&sslrootcert=${tls('ca.pem')}`,
-      { ca: expect.any(Buffer), checkServerIdentity: expect.any(Function) },
+      { ca: expect.any(String), checkServerIdentity: expect.any(Function) },
       false,
     ],
     [
       `sslmode=verify-ca&sslrootcert=${tls('ca.pem')}`,
-      { ca: expect.any(Buffer), checkServerIdentity: expect.any(Function) },
+      { ca: expect.any(String), checkServerIdentity: expect.any(Function) },
       false,
     ],
     ['sslmode=verify-full', {}, false],
     ['sslrootcert=system', {}, false],
-    [`sslrootcert=${tls('ca.pem')}`, { ca: expect.any(Buffer) }, false],
+    [`sslrootcert=${tls('ca.pem')}`, { ca: expect.any(String) }, false],
     [
       `sslmode=verify-full&sslcert=${tls('client.pem')}&sslkey=${tls('client.key')}&sslpassword=x`,
-      { cert: expect.any(Buffer), key: expect.any(Buffer), passphrase: 'x' },
+      { cert: expect.any(String), key: expect.any(String), passphrase: 'x' },
       false,
     ],
   ])('with %j asks for the encryption that psql would', (parameters, expected, isTlsOptional) => {

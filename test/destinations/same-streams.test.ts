@@ -6,13 +6,15 @@ import { latestName } from '../../lib/columns/naming.ts'
 import { RequestBudget } from '../../lib/mixpanel/budget.ts'
 import { MixpanelClient } from '../../lib/mixpanel/client.ts'
 import { apiHosts } from '../../lib/mixpanel/regions.ts'
-import { runRecordStream } from '../../lib/records/run.ts'
+import { loadStream } from '../../lib/run/load-stream.ts'
+import { StreamTally } from '../../lib/run/tally.ts'
 import { resolveSettings } from '../../lib/settings.ts'
 import { type Simulator, startSimulator } from '../../lib/simulator/index.ts'
 import { SpoolDirectory } from '../../lib/spool/spool.ts'
-import { recordStreams } from '../../lib/streams/index.ts'
+import { streamsOf } from '../../lib/streams/index.ts'
 import { type DestinationHarness, openStore, type StoredRow } from '../conformance/harness.ts'
 import { unaborted } from '../conformance/rows.ts'
+import { planOf } from '../run/loading.ts'
 import { comparable } from './comparable-rows.ts'
 import { HARNESSES, stopPlaces } from './every-destination.ts'
 
@@ -89,21 +91,22 @@ async function contentsOf(harness: DestinationHarness): Promise<Contents> {
         serviceAccount: serviceAccount.user,
         groups: { company: '-12' },
         engagePageSize: 7,
-        engageHistory: destination.supports.queries,
+        engageHistory: destination.capabilities.queries,
       },
     )
     const budget = new RequestBudget(directory, 'query', { perHour: 0, perSecond: 0 })
-    const common = { settings, zone: 'Europe/Berlin', client, budget, destination, engine, spool, tell: () => {} }
+    const budgets = { data: budget, app: budget }
+    const zone = 'Europe/Berlin'
+    const options = { settings, zone, client, budgets, destination, engine, spool, onProgress: () => {} }
     for (const night of [1, 2]) {
       if (night === 2) change(simulator)
-      for (const stream of NAMES.flatMap((name) => recordStreams(name, settings))) {
-        const slices = stream.replication === 'incremental' ? [DAYS] : []
-        await runRecordStream(stream, { ...common, slices }, unaborted())
+      for (const stream of NAMES.flatMap((name) => streamsOf(name, settings))) {
+        await loadStream(planOf(stream, [DAYS]), options, new StreamTally(stream), unaborted())
       }
     }
     const columns: Record<string, unknown> = {}
     const tables: Record<string, readonly StoredRow[]> = {}
-    const changes = destination.supports.queries ? ['engage_changes'] : []
+    const changes = destination.capabilities.queries ? ['engage_changes'] : []
     for (const table of [...TABLES, ...changes]) {
       const known = await destination.columns(table)
       columns[table] = known.map(({ name, type, role, property, owner }) => ({ name, type, role, property, owner }))

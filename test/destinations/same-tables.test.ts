@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import { COLUMN_TYPES, type Column } from '../../lib/columns/column.ts'
 import { ColumnRegistry } from '../../lib/columns/registry.ts'
-import { Loader } from '../../lib/load.ts'
 import { SpoolDirectory } from '../../lib/spool/spool.ts'
 import { type DestinationHarness, openStore, type StoredRow } from '../conformance/harness.ts'
 import { unaborted } from '../conformance/rows.ts'
+import { eventInput, eventLoader } from '../pipeline/event-table.ts'
 import { BodySpooler } from '../pipeline/spool-lines.ts'
 import { comparable } from './comparable-rows.ts'
 import { HARNESSES, stopPlaces } from './every-destination.ts'
@@ -132,7 +132,8 @@ async function contentsOf(harness: DestinationHarness): Promise<Contents> {
         property === 'mp_processing_time_ms' || property === '$screen_height' ? 'bigint' : undefined,
       isWanted: () => true,
     })
-    const spooler = new BodySpooler(spool, registry)
+    const input = eventInput(registry, spool, engine)
+    const spooler = new BodySpooler(spool, input)
     const slices = [
       { firstDay: '2026-08-03', lastDay: '2026-08-05', lines: FIRST, write: 'append' },
       { firstDay: '2026-08-03', lastDay: '2026-08-03', lines: SECOND, write: 'append' },
@@ -140,19 +141,9 @@ async function contentsOf(harness: DestinationHarness): Promise<Contents> {
       { firstDay: '2026-08-06', lastDay: '2026-08-06', lines: [], write: 'append' },
     ] as const
     for (const { firstDay, lastDay, lines, write } of slices) {
-      const options = {
-        destination,
-        engine,
-        spool,
-        registry,
-        table: 'export',
-        write,
-        localZone: undefined,
-        tell: () => {},
-      }
-      const loader = new Loader(options, await destination.columns('export'))
-      const spooled = await spooler.spool({ firstDay, lastDay }, Buffer.from(lines.join('')))
-      await loader.load(spooled, unaborted())
+      const loader = eventLoader(input, destination, await destination.columns('export'), { write })
+      const { slice, tables } = await spooler.spool({ firstDay, lastDay }, Buffer.from(lines.join('')))
+      await loader.load(tables[0], slice, unaborted())
     }
     const columns = await destination.columns('export')
     const names = ['export', '_mixload_rejects', ...(harness.queriesViews ? VIEWS : [])]

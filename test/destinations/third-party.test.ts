@@ -1,34 +1,17 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createDestination } from '../../destinations/index.ts'
-import { createMemoryDestination } from '../../destinations/memory/index.ts'
-import { fromOptions } from '../../destinations/third-party/index.ts'
-import type { KnownColumn } from '../../lib/destination.ts'
-import type { Engine } from '../../lib/engine.ts'
-import { isFailure } from '../../lib/errors.ts'
-import { packagePath } from '../../lib/package-root.ts'
-import { quoteName, quoteText } from '../../lib/sql.ts'
+import { createWarehouse } from '../../destinations/index.ts'
+import { MemoryDriver } from '../../destinations/memory/driver.ts'
+import { createDriver } from '../../destinations/third-party/index.ts'
+import { isFailure } from '../../lib/core/errors.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
+import type { Engine } from '../../lib/engine/engine.ts'
 import { expectFailure, failureOf } from '../conformance/failures.ts'
-import type { DestinationHarness, StoredRow } from '../conformance/harness.ts'
 import { load, relationOf, unaborted } from '../conformance/rows.ts'
-import { runDestinationConformance } from '../conformance/suite.ts'
 import { newEngine } from './engine.ts'
-import { query } from './parquet-reading.ts'
-
-/** Pages that may have the example. */
-const PAGES = ['destinations.md', 'writing-a-destination.md'].map((name) => packagePath('docs', name))
-
-/** The code of the documented example, as it stands there. */
-function documented(file: string): string {
-  const texts = PAGES.filter((path) => existsSync(path)).map((path) => readFileSync(path, 'utf8'))
-  const blocks = texts.flatMap((text) => [...text.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, block = '']) => block))
-  const block = blocks.find((text) => text.startsWith(`// ${file}`))
-  if (block === undefined) throw new Error(`no page has the code of ${file}`)
-  return block
-}
+import { installMixload } from './install-mixload.ts'
 
 type Files = Readonly<Record<string, string>>
 
@@ -41,12 +24,6 @@ async function install(directory: string, name: string, files: Files): Promise<v
   }
 }
 
-/** Mixload itself, as it is built, for packages that ask for it: another copy than the one that the tests run. */
-async function installMixload(directory: string): Promise<void> {
-  await mkdir(join(directory, 'node_modules'), { recursive: true })
-  await symlink(packagePath(), join(directory, 'node_modules', 'mixload'), 'dir')
-}
-
 const MANIFEST = JSON.stringify({ name: 'x', version: '1.0.0', type: 'module', exports: './index.js' })
 
 describe('a destination from a package', () => {
@@ -55,8 +32,8 @@ describe('a destination from a package', () => {
   beforeEach(async () => {
     directory = await realpath(await mkdtemp(join(tmpdir(), 'mixload-test-')))
     engine = await newEngine(directory)
-    // What fixture packages make their destinations from.
-    Object.assign(globalThis, { mixloadTest: () => createMemoryDestination({ engine }) })
+    // What fixture packages make their drivers from.
+    Object.assign(globalThis, { mixloadTest: () => new MemoryDriver(engine) })
   })
   afterEach(async () => {
     await engine[Symbol.asyncDispose]()
@@ -64,32 +41,33 @@ describe('a destination from a package', () => {
   })
 
   const optionsOf = (url: string) => ({ url, schema: 'mixpanel', engine, workDirectory: directory, warn: () => {} })
-  const made = (url: string) => fromOptions(optionsOf(url), directory)
-  /** A destination whose description says how it was made. */
+  const made = (url: string) => createDriver(optionsOf(url), directory)
+  const warehouse = async (url: string) => new Warehouse(await made(url), { engine })
+  /** A driver whose description says how it was made. */
   const saying = (what: string) => `Object.assign(globalThis.mixloadTest(), { description: ${what} })`
 
   it.each<readonly [what: string, name: string, files: Files]>([
     [
       'an ES module',
       'plain',
-      { 'package.json': MANIFEST, 'index.js': `export const createDestination = () => ${saying("'made'")}` },
+      { 'package.json': MANIFEST, 'index.js': `export const createDriver = () => ${saying("'made'")}` },
     ],
     [
       'a CommonJS module',
       'common',
-      { 'package.json': '{"main":"./lib.js"}', 'lib.js': `exports.createDestination = () => ${saying("'made'")}` },
+      { 'package.json': '{"main":"./lib.js"}', 'lib.js': `exports.createDriver = () => ${saying("'made'")}` },
     ],
     [
       'a CommonJS module that exports an object',
       'object',
-      { 'index.js': `const all = { createDestination: () => ${saying("'made'")} }; module.exports = all` },
+      { 'index.js': `const all = { createDriver: () => ${saying("'made'")} }; module.exports = all` },
     ],
     [
       'a package with a scope',
       '@me/lake',
       {
         'package.json': MANIFEST,
-        'index.js': `export async function createDestination() { return ${saying("'made'")} }`,
+        'index.js': `export async function createDriver() { return ${saying("'made'")} }`,
       },
     ],
     [
@@ -98,7 +76,7 @@ describe('a destination from a package', () => {
       {
         '../../package.json':
           '{"type":"module","exports":{"./deep/mixload":{"import":{"types":"./x.d.ts","default":"./m.js"}}}}',
-        '../../m.js': `export const createDestination = () => ${saying("'made'")}`,
+        '../../m.js': `export const createDriver = () => ${saying("'made'")}`,
       },
     ],
     [
@@ -106,7 +84,7 @@ describe('a destination from a package', () => {
       'modern',
       {
         'package.json': '{"type":"module","exports":{"import":"./m.js"}}',
-        'm.js': `export const createDestination = () => ${saying("'made'")}`,
+        'm.js': `export const createDriver = () => ${saying("'made'")}`,
       },
     ],
     [
@@ -114,42 +92,41 @@ describe('a destination from a package', () => {
       'both',
       {
         'package.json': '{"exports":{".":{"import":"./m.mjs","require":"./m.cjs"}}}',
-        'm.mjs': `export const createDestination = () => ${saying("'made'")}`,
-        'm.cjs': `exports.createDestination = () => ${saying("'made'")}`,
+        'm.mjs': `export const createDriver = () => ${saying("'made'")}`,
+        'm.cjs': `exports.createDriver = () => ${saying("'made'")}`,
       },
     ],
   ])('can be %s', async (_, name, files) => {
     await install(directory, name, files)
-    await using destination = await made(`npm-package:${name}`)
-    expect(destination.description).toBe('made')
+    expect((await made(`npm-package:${name}`)).description).toBe('made')
   })
 
   it('gets all that any destination is made from, with its whole URL', async () => {
     await install(directory, 'asking', {
       'package.json': MANIFEST,
-      'index.js': `export const createDestination = (options) => ${saying('Object.keys(options).sort() + options.url')}`,
+      'index.js': `export const createDriver = (options) => ${saying('Object.keys(options).sort() + options.url')}`,
     })
-    await using destination = await made('npm-package:asking?to=there&password=x')
-    expect(destination.description).toBe('engine,schema,url,warn,workDirectorynpm-package:asking?to=there&password=x')
+    const { description } = await made('npm-package:asking?to=there&password=x')
+    expect(description).toBe('engine,schema,url,warn,workDirectorynpm-package:asking?to=there&password=x')
   })
 
   it('is found for the working directory before it is found beside mixload', async () => {
     await install(directory, 'zod', {
       'package.json': MANIFEST,
-      'index.js': `export const createDestination = () => ${saying("'made here'")}`,
+      'index.js': `export const createDriver = () => ${saying("'made here'")}`,
     })
     expect((await made('npm-package:zod')).description).toBe('made here')
     const elsewhere = join(directory, 'elsewhere')
-    const failure = await expectFailure(fromOptions(optionsOf('npm-package:yaml'), elsewhere), 'CONFIG_INVALID')
-    expect(failure.message).toContain('exports no function createDestination')
+    const failure = await expectFailure(createDriver(optionsOf('npm-package:yaml'), elsewhere), 'CONFIG_INVALID')
+    expect(failure.message).toContain('exports no function createDriver')
   })
 
   it('loads and works like one of mixload’s own', async () => {
     await install(directory, 'plain', {
       'package.json': MANIFEST,
-      'index.js': 'export const createDestination = () => globalThis.mixloadTest()',
+      'index.js': 'export const createDriver = () => globalThis.mixloadTest()',
     })
-    await using destination = await made('npm-package:plain')
+    await using destination = await warehouse('npm-package:plain')
     await destination.open(unaborted())
     const loaded = await load(destination, 'load-1', relationOf([], []))
     expect(await destination.ledger('things')).toEqual([loaded])
@@ -169,7 +146,7 @@ describe('a destination from a package', () => {
 
     it('when it is not installed, with what to type and where', async () => {
       expect(await refused('@nobody/has-this/deep')).toContain(`npm install @nobody/has-this in ${directory}`)
-      const through = createDestination(optionsOf('npm-package:nobody-has-this'))
+      const through = createWarehouse(optionsOf('npm-package:nobody-has-this'))
       expect((await expectFailure(through, 'CONFIG_INVALID')).message).toContain(`in ${process.cwd()}`)
     })
 
@@ -178,32 +155,29 @@ describe('a destination from a package', () => {
       expect(await refused('unbuilt', files)).toMatch(/unbuilt is installed in .*no file to load/)
     })
 
-    it('when it exports no createDestination', async () => {
-      const files = { 'package.json': MANIFEST, 'index.js': 'export const createDestinations = () => {}' }
-      expect(await refused('other', files)).toContain('exports no function createDestination')
+    it('when it exports no createDriver', async () => {
+      const files = { 'package.json': MANIFEST, 'index.js': 'export const createDrivers = () => {}' }
+      expect(await refused('other', files)).toContain('exports no function createDriver')
     })
 
     it.each([
       ['when it is loaded', 'throw new Error("no driver")'],
-      ['when it is asked', 'export const createDestination = () => { throw new Error("no driver") }'],
-      ['when it is asked, later', 'export const createDestination = async () => { throw new Error("no driver") }'],
+      ['when it is asked', 'export const createDriver = () => { throw new Error("no driver") }'],
+      ['when it is asked, later', 'export const createDriver = async () => { throw new Error("no driver") }'],
     ])('when it throws %s', async (_, code) => {
       expect(await refused('throwing', { 'package.json': MANIFEST, 'index.js': code })).toMatch(/throwing .*no driver/)
     })
 
-    it('when it is no destination, with the names of what it lacks', async () => {
+    it('when it is not a driver, with the names of what it lacks', async () => {
       const code = (given: string) => ({
         'package.json': MANIFEST,
-        'index.js': `export const createDestination = () => (${given})`,
+        'index.js': `export const createDriver = () => (${given})`,
       })
-      expect(await refused('nothing', code('undefined'))).toContain('no object')
-      const message = await refused(
-        'half',
-        code("{ supports: { dialect: 'x' }, open() {}, load() {}, description: 'x' }"),
-      )
-      for (const name of ['supports.columnsMax', 'openToRead()', 'putViews()', 'Symbol.asyncDispose'])
+      expect(await refused('nothing', code('undefined'))).toContain('not an object')
+      const message = await refused('half', code("{ capabilities: { dialect: 'x' }, connect() {}, description: 'x' }"))
+      for (const name of ['capabilities.columnsMax', 'connectToRead()', 'pathInViews()'])
         expect(message).toContain(name)
-      for (const name of ['supports.dialect', 'open()', 'load()', 'description'])
+      for (const name of ['capabilities.dialect', 'connect()', 'description'])
         expect(message).not.toContain(` ${name},`)
     })
   })
@@ -212,10 +186,11 @@ describe('a destination from a package', () => {
     const failing = async (code: string) => {
       await install(directory, 'failing', {
         'package.json': MANIFEST,
-        'index.js': `export const createDestination = () => ({ ...globalThis.mixloadTest(), ledger: async () => { ${code} } })`,
+        'index.js': `export const createDriver = () =>
+          Object.assign(globalThis.mixloadTest(), { connect: async () => { ${code} } })`,
       })
-      await using destination = await made('npm-package:failing')
-      return failureOf(destination.ledger('things'))
+      await using destination = await warehouse('npm-package:failing')
+      return failureOf(destination.open(unaborted()))
     }
 
     it('when they are of another copy of mixload', async () => {
@@ -233,80 +208,3 @@ describe('a destination from a package', () => {
     })
   })
 })
-
-const ENGINE_TYPES = {
-  text: 'VARCHAR',
-  double: 'DOUBLE',
-  boolean: 'BOOLEAN',
-  json: 'JSON',
-  timestamptz: 'TIMESTAMPTZ',
-  bigint: 'BIGINT',
-  date: 'DATE',
-}
-
-interface ExampleState {
-  readonly tables: Readonly<
-    Record<string, { readonly columns: readonly KnownColumn[]; readonly files: readonly string[] }>
-  >
-  readonly loads: readonly Readonly<Record<string, unknown>>[]
-}
-
-/** The rows of a table of the example, by its state and plain DuckDB. */
-async function readExample(directory: string, table: string): Promise<readonly StoredRow[]> {
-  const text = await readFile(join(directory, 'state.json'), 'utf8').catch(() => '{"tables":{},"loads":[]}')
-  const { tables, loads } = JSON.parse(text) as ExampleState
-  if (table === '_mixload_loads') return loads.map(({ loadId }) => ({ load_id: String(loadId) }))
-  const { columns = [], files = [] } = tables[table] ?? {}
-  if (files.length === 0) return []
-  const paths = files.map((name) => quoteText(join(directory, name))).join(', ')
-  const empty = columns.map(({ name, type }) => `CAST(NULL AS ${ENGINE_TYPES[type]}) AS ${quoteName(name)}`).join(', ')
-  const rows = `SELECT * FROM read_parquet([${paths}], union_by_name = true)`
-  return query(directory, columns.length === 0 ? rows : `SELECT ${empty} WHERE false UNION ALL BY NAME ${rows}`)
-}
-
-/** The documented example, installed as a package. */
-const EXAMPLE: DestinationHarness = {
-  name: 'of the documentation’s example',
-  queriesViews: false,
-  async create() {
-    const parent = await realpath(await mkdtemp(join(tmpdir(), 'mixload-test-')))
-    const directory = join(parent, 'warehouse')
-    await installMixload(parent)
-    await install(parent, 'mixload-files', { 'package.json': MANIFEST, 'index.js': documented('index.js') })
-    const newRun = async () => {
-      const engine = await newEngine(parent)
-      const url = `npm-package:mixload-files?directory=${encodeURIComponent(directory)}`
-      const options = { url, schema: 'mixpanel', engine, workDirectory: parent, warn: () => {} }
-      const destination = await fromOptions(options, parent)
-      const close = async () => {
-        await destination[Symbol.asyncDispose]()
-        await engine[Symbol.asyncDispose]()
-      }
-      return { engine, destination, close }
-    }
-    let run = await newRun()
-    return {
-      destination: run.destination,
-      engine: run.engine,
-      async reopen() {
-        await run.close()
-        run = await newRun()
-        return run.destination
-      },
-      readRows: (table) => readExample(directory, table),
-      readFromOutside: (table) => readExample(directory, table),
-      isUntouched: async () => !existsSync(directory),
-      async startRival() {
-        const rival = await newRun()
-        await rival.destination.open(unaborted())
-        return { name: `process ${process.pid}`, end: rival.close }
-      },
-      async close() {
-        await run.close()
-        await rm(parent, { recursive: true, force: true })
-      },
-    }
-  },
-}
-
-runDestinationConformance(EXAMPLE)

@@ -105,6 +105,6 @@ describe.each([
     expect(loaded.rowCount).toBe(bodies.reduce((sum, { events }) => sum + events.length, 0))
     expect(loaded.rows.size).toBe(loaded.rowCount)
     const rejects = bodies.reduce((sum, body) => sum + body.rejects.length, 0)
-    expect(loaded.ran.stdout).toContain(`export: ${rejects} lines are no events`)
+    expect(loaded.ran.stdout).toContain(`export: ${rejects} lines rejected`)
   })
 })

@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { MixloadError } from '../../lib/errors.ts'
-import type { RetryPolicy } from '../../lib/retry.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
+import type { RetryPolicy } from '../../lib/core/retry.ts'
+import { WHOLE } from '../../lib/destination/selection.ts'
 import { missingDays, wholeDays } from '../../lib/slices.ts'
 import { isSame, PropertyReader } from '../pipeline/read-back.ts'
 import { newDatabase } from '../postgres/shared.ts'
 import { dayAt } from './day-events.ts'
-import { CALLS, type Failure, failingDestination, Killed } from './failing-destination.ts'
+import { CALLS, type Failure, failingDriver, Killed } from './failing-driver.ts'
 import { cut, FaultServer, refusal, type Step, whole } from './fault-server.ts'
 import { Pipeline, type Stored } from './pipeline.ts'
 
@@ -106,15 +107,15 @@ interface RunWhat {
   readonly failures: readonly Failure[]
   readonly stopAfter: number | null
   /** Whether calls of the destination that fail for a while are made again. */
-  readonly isPatient: boolean
+  readonly hasRetries: boolean
 }
 
-const PATIENT: RetryPolicy = {
+const RETRIES: RetryPolicy = {
   retries: { DESTINATION_UNAVAILABLE: 3, COMMIT_IN_DOUBT: 3 },
   firstDelayMs: 1,
   delayMaxMs: 2,
 }
-const IMPATIENT: RetryPolicy = { ...PATIENT, retries: {} }
+const IMPATIENT: RetryPolicy = { ...RETRIES, retries: {} }
 
 /** A run of the pipeline: of all days, or of those that the ledger does not have. */
 class Run implements fc.AsyncCommand<Model, Real> {
@@ -129,28 +130,29 @@ class Run implements fc.AsyncCommand<Model, Real> {
   }
 
   async run(model: Model, { pipeline, faults, server }: Real): Promise<void> {
-    const { days, write, failures, stopAfter, isPatient } = this.#what
+    const { days, write, failures, stopAfter, hasRetries } = this.#what
     const before = await pipeline.stored()
     const all = Array.from({ length: DAYS }, (_, at) => dayAt(at))
-    const asked = days === 'all' ? all : missingDays(dayAt(0), dayAt(DAYS - 1), wholeDays(before.ledger, '', CLOCK))
-    const slices = asked.map((day) => ({ firstDay: day, lastDay: day }))
+    const requested =
+      days === 'all' ? all : missingDays(dayAt(0), dayAt(DAYS - 1), wholeDays(before.ledger, WHOLE, CLOCK))
+    const slices = requested.map((day) => ({ firstDay: day, lastDay: day }))
     faults.splice(0, faults.length, ...this.#what.faults)
     const abort = new AbortController()
-    let told = 0
+    let retries = 0
     const failed = await pipeline
       .run({
         url: server.url,
         slices,
         write,
         signal: abort.signal,
-        destinationRetry: isPatient ? PATIENT : IMPATIENT,
-        around: (destination) => failingDestination(destination, failures),
+        destinationRetry: hasRetries ? RETRIES : IMPATIENT,
+        around: (driver) => failingDriver(driver, failures),
         onEvent: () => {
-          if (++told === stopAfter) abort.abort()
+          if (++retries === stopAfter) abort.abort()
         },
       })
       .then(
-        ({ setAside }) => (setAside.length === 0 ? undefined : 'set aside'),
+        ({ skippedSlices }) => (skippedSlices.length === 0 ? undefined : 'skipped'),
         (error: unknown) => {
           const isExpected = error instanceof MixloadError || error instanceof Killed || abort.signal.aborted
           if (!isExpected) throw error
@@ -160,7 +162,7 @@ class Run implements fc.AsyncCommand<Model, Real> {
     faults.length = 0
     const after = await pipeline.stored()
     note(model, before, after)
-    if (failed === undefined) expect(after.ledger.length - before.ledger.length).toBe(asked.length)
+    if (failed === undefined) expect(after.ledger.length - before.ledger.length).toBe(requested.length)
     check(model, after)
   }
 
@@ -250,10 +252,10 @@ const failure: fc.Arbitrary<Failure> = fc
   })
   // A load that was committed is never said not to have been.
   .map(
-    (one): Failure =>
-      one.call === 'load' && one.when === 'after' && one.code !== 'killed'
-        ? { ...one, code: 'COMMIT_IN_DOUBT' }
-        : (one as Failure),
+    (fields): Failure =>
+      fields.call === 'write' && fields.when === 'after' && fields.code !== 'killed'
+        ? { ...fields, code: 'COMMIT_IN_DOUBT' }
+        : (fields as Failure),
   )
 const fault = fc.constantFrom<Fault>('fine', 'fine', 'cut', 'reset', '500', '429', 'terminated early', 'no gzip')
 
@@ -265,10 +267,10 @@ const run = fc
     faults: fc.array(fault, { maxLength: 5 }),
     failures: fc.array(failure, { maxLength: 2 }),
     stopAfter: fc.option(fc.integer({ min: 1, max: 15 }), { freq: 3 }),
-    isPatient: fc.boolean(),
+    hasRetries: fc.boolean(),
   })
   .map((what) => new Run(what))
-const calmRun = { write: 'append', faults: [], failures: [], stopAfter: null, isPatient: false } as const
+const calmRun = { write: 'append', faults: [], failures: [], stopAfter: null, hasRetries: false } as const
 
 it.each(['memory', 'duckdb', 'postgres'] as const)(
   'after any program of events, runs, faults and kills, %s holds exactly what its ledger says',
@@ -286,7 +288,7 @@ it.each(['memory', 'duckdb', 'postgres'] as const)(
         const real = { server, pipeline, faults }
         await fc.asyncModelRun(() => ({ model, real }), program)
 
-        // What is missing comes with a run that nothing disturbs; and once it is there, nothing more is asked for.
+        // What is missing comes with a run that nothing disturbs; and once it is there, nothing more is requested for.
         await new Run({ ...calmRun, days: 'missing' }).run(model, real)
         const done = await pipeline.stored()
         const requests = server.asked.length

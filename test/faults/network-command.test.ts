@@ -63,13 +63,13 @@ describe('what never passes ends the run with nothing loaded, after a minute of 
     await expectNothing(place)
   })
 
-  it.concurrent('a connection cut within every body: the day is set aside with exit code 3', async ({ expect }) => {
+  it.concurrent('a connection cut within every body: the day is skipped with exit code 3', async ({ expect }) => {
     await using place = await Workplace.create()
     await using server = await FaultServer.start((asked) =>
       asked.path.endsWith('/names') ? refusal('404 Not Found') : cut(bodyOf(asked.day, PER_DAY), GZIP, 100, 'reset'),
     )
     const ran = await backfill(place, server.url)
-    expect(ran).toMatchObject({ code: 3, stdout: expect.stringContaining(`${dayAt(0)} set aside`) })
+    expect(ran).toMatchObject({ code: 3, stdout: expect.stringContaining(`${dayAt(0)} skipped`) })
     await expectNothing(place)
   })
 
@@ -179,7 +179,7 @@ describe('a proxy', () => {
 })
 
 describe('TLS', () => {
-  it('with a certificate that nobody vouches for ends the run at once and says what to do', async () => {
+  it('with an untrusted certificate ends the run at once and says what to do', async () => {
     await using place = await Workplace.create()
     await using server = await FaultServer.start(good, TLS)
     const ran = await backfill(place, `https://localhost:${server.port}`)
@@ -197,7 +197,7 @@ describe('TLS', () => {
     await expectNothing(place)
   })
 
-  it('with a certificate that NODE_EXTRA_CA_CERTS vouches for is like any other', async () => {
+  it('with a certificate that NODE_EXTRA_CA_CERTS trusts is accepted', async () => {
     await using place = await Workplace.create()
     await using server = await FaultServer.start(good, TLS)
     const url = `https://localhost:${server.port}`

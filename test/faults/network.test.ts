@@ -1,13 +1,13 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import type { ErrorCode } from '../../lib/errors.ts'
+import type { ErrorCode } from '../../lib/core/errors.ts'
 import { bodyOf, dayAt, idsOf, sliceAt } from './day-events.ts'
 import { type Closing, chunked, cut, FaultServer, headOf, refusal, type Step, whole } from './fault-server.ts'
 import { Pipeline } from './pipeline.ts'
 
 const PER_DAY = 40
 const BODY = bodyOf(dayAt(0), PER_DAY)
-const PACKED = gzipSync(BODY)
+const COMPRESSED = gzipSync(BODY)
 const PLAIN = { framing: 'length', gzip: false } as const
 const GZIP = { framing: 'length', gzip: true } as const
 const IN_CHUNKS = { framing: 'chunked', gzip: true } as const
@@ -19,7 +19,7 @@ const SILENCE: Step = { hang: true }
 const ENDS_SILENCE = { idleTimeoutMs: 2500 }
 
 /** A gzip answer of these bytes, whole as far as HTTP can tell. */
-function packedAs(bytes: Buffer): readonly Step[] {
+function compressedAs(bytes: Buffer): readonly Step[] {
   return [headOf(GZIP, bytes.length), bytes]
 }
 
@@ -37,25 +37,45 @@ const FIRST_ANSWERS: readonly (readonly [name: string, steps: readonly Step[], c
   ['a head that never ends', ['HTTP/1.1 200 OK\r\n', SILENCE], 'NETWORK_FAILED'],
   ['a head of a megabyte', [headOf({ ...PLAIN, headers: { x: 'x'.repeat(1e6) } }, 0)], 'NETWORK_FAILED'],
   ['silence instead of an answer', [SILENCE], 'NETWORK_FAILED'],
-  ['a head and then silence', [headOf(GZIP, PACKED.length), SILENCE], 'CONNECTION_CUT'],
-  ['half a body and then silence', [headOf(GZIP, PACKED.length), PACKED.subarray(0, 99), SILENCE], 'CONNECTION_CUT'],
+  ['a head and then silence', [headOf(GZIP, COMPRESSED.length), SILENCE], 'CONNECTION_CUT'],
+  [
+    'half a body and then silence',
+    [headOf(GZIP, COMPRESSED.length), COMPRESSED.subarray(0, 99), SILENCE],
+    'CONNECTION_CUT',
+  ],
   ['a body cut by the end of the connection', cut(BODY, GZIP, 200, 'end'), 'CONNECTION_CUT'],
   ['a body cut by a reset', cut(BODY, IN_CHUNKS, 200, 'reset'), 'CONNECTION_CUT'],
   ['a content-length that is too long', [headOf(PLAIN, BODY.length + 9), BODY, END], 'CONNECTION_CUT'],
   ['a content-length that ends within a line', [headOf(PLAIN, BODY.length - 9), BODY], 'BODY_TRUNCATED'],
-  ['a content-length that ends within gzip', [headOf(GZIP, PACKED.length - 9), PACKED], 'BODY_TRUNCATED'],
-  ['chunks without the last one', [headOf(IN_CHUNKS, 0), chunked(PACKED, 64).subarray(0, -5), END], 'CONNECTION_CUT'],
-  ['a chunk whose length is no number', [headOf(IN_CHUNKS, 0), 'zz\r\n', PACKED], 'CONNECTION_CUT'],
-  ['gzip with a bad checksum', packedAs(withByte(PACKED, -6, 0xaa)), 'BODY_UNREADABLE'],
-  ['gzip with a wrong length in its end', packedAs(withByte(PACKED, -1, 0x7f)), 'BODY_UNREADABLE'],
-  ['gzip with a bad block in its middle', packedAs(withByte(PACKED, 60, PACKED[60] === 0 ? 1 : 0)), 'BODY_UNREADABLE'],
-  ['gzip whose end is missing', packedAs(PACKED.subarray(0, -8)), 'BODY_TRUNCATED'],
-  ['gzip with something else after it', packedAs(Buffer.concat([PACKED, Buffer.from('oops')])), 'BODY_UNREADABLE'],
-  ['a second gzip member that is cut', packedAs(Buffer.concat([PACKED, PACKED.subarray(0, 50)])), 'BODY_TRUNCATED'],
-  ['a plain body that is said to be gzip', packedAs(Buffer.from(BODY)), 'BODY_UNREADABLE'],
-  ['gzip that is not said to be gzip', [headOf(PLAIN, PACKED.length), PACKED], 'BODY_TRUNCATED'],
+  ['a content-length that ends within gzip', [headOf(GZIP, COMPRESSED.length - 9), COMPRESSED], 'BODY_TRUNCATED'],
   [
-    'a packing that was not asked for',
+    'chunks without the last one',
+    [headOf(IN_CHUNKS, 0), chunked(COMPRESSED, 64).subarray(0, -5), END],
+    'CONNECTION_CUT',
+  ],
+  ['a chunk whose length is not a number', [headOf(IN_CHUNKS, 0), 'zz\r\n', COMPRESSED], 'CONNECTION_CUT'],
+  ['gzip with a bad checksum', compressedAs(withByte(COMPRESSED, -6, 0xaa)), 'BODY_UNREADABLE'],
+  ['gzip with a wrong length in its end', compressedAs(withByte(COMPRESSED, -1, 0x7f)), 'BODY_UNREADABLE'],
+  [
+    'gzip with a bad block in its middle',
+    compressedAs(withByte(COMPRESSED, 60, COMPRESSED[60] === 0 ? 1 : 0)),
+    'BODY_UNREADABLE',
+  ],
+  ['gzip whose end is missing', compressedAs(COMPRESSED.subarray(0, -8)), 'BODY_TRUNCATED'],
+  [
+    'gzip with something else after it',
+    compressedAs(Buffer.concat([COMPRESSED, Buffer.from('oops')])),
+    'BODY_UNREADABLE',
+  ],
+  [
+    'a second gzip member that is cut',
+    compressedAs(Buffer.concat([COMPRESSED, COMPRESSED.subarray(0, 50)])),
+    'BODY_TRUNCATED',
+  ],
+  ['a plain body that is said to be gzip', compressedAs(Buffer.from(BODY)), 'BODY_UNREADABLE'],
+  ['gzip that is not said to be gzip', [headOf(PLAIN, COMPRESSED.length), COMPRESSED], 'BODY_TRUNCATED'],
+  [
+    'a compression that was not requested',
     [headOf({ ...PLAIN, headers: { 'content-encoding': 'br' } }, BODY.length), BODY],
     'BODY_UNREADABLE',
   ],
@@ -74,7 +94,7 @@ describe('a first answer that is not to be trusted is thrown away, and the next 
     await using pipeline = await Pipeline.create()
     const slices = [sliceAt(0)]
     const summary = await pipeline.run({ url: server.url, slices, ...(steps.includes(SILENCE) ? ENDS_SILENCE : {}) })
-    expect(summary).toMatchObject({ rows: PER_DAY, rejects: 0, requests: 2, setAside: [] })
+    expect(summary).toMatchObject({ rows: PER_DAY, rejects: 0, requests: 2, skippedSlices: [] })
     expect(pipeline.events.flatMap((event) => (event.kind === 'retry' ? [event.error.code] : []))).toEqual([code])
     const { rows, ledger } = await pipeline.stored()
     expect(rows.map((row) => row.mp_insert_id)).toEqual(idsOf(dayAt(0), PER_DAY))
@@ -83,28 +103,34 @@ describe('a first answer that is not to be trusted is thrown away, and the next 
 })
 
 const ODD_ANSWERS: readonly (readonly [name: string, steps: readonly Step[]])[] = [
-  ['two gzip members', packedAs(Buffer.concat([gzipSync(BODY.slice(0, 500)), gzipSync(BODY.slice(500))]))],
+  ['two gzip members', compressedAs(Buffer.concat([gzipSync(BODY.slice(0, 500)), gzipSync(BODY.slice(500))]))],
   [
     'a gzip member for each byte',
-    packedAs(Buffer.concat([...Buffer.from(BODY)].map((byte) => gzipSync(Buffer.of(byte))))),
+    compressedAs(Buffer.concat([...Buffer.from(BODY)].map((byte) => gzipSync(Buffer.of(byte))))),
   ],
-  ['gzip padded with zeros', packedAs(Buffer.concat([PACKED, Buffer.alloc(600)]))],
-  ['chunks of one byte', [headOf(IN_CHUNKS, 0), chunked(PACKED, 1)]],
+  ['gzip padded with zeros', compressedAs(Buffer.concat([COMPRESSED, Buffer.alloc(600)]))],
+  ['chunks of one byte', [headOf(IN_CHUNKS, 0), chunked(COMPRESSED, 1)]],
   [
     'bytes that come in one by one',
-    [headOf(GZIP, PACKED.length), ...[...PACKED].flatMap((byte): readonly Step[] => [Buffer.of(byte), { pause: 2 }])],
+    [
+      headOf(GZIP, COMPRESSED.length),
+      ...[...COMPRESSED].flatMap((byte): readonly Step[] => [Buffer.of(byte), { pause: 2 }]),
+    ],
   ],
   [
     'a body that takes longer than the longest silence allowed',
     [
-      headOf(GZIP, PACKED.length),
+      headOf(GZIP, COMPRESSED.length),
       ...Array.from(
         { length: 8 },
-        (_, at): Step => PACKED.subarray((at * PACKED.length) / 8, ((at + 1) * PACKED.length) / 8),
+        (_, at): Step => COMPRESSED.subarray((at * COMPRESSED.length) / 8, ((at + 1) * COMPRESSED.length) / 8),
       ).flatMap((part): readonly Step[] => [part, { pause: 400 }]),
     ],
   ],
-  ['an encoding in capitals', [headOf({ ...PLAIN, headers: { 'Content-Encoding': 'GZIP' } }, PACKED.length), PACKED]],
+  [
+    'an encoding in capitals',
+    [headOf({ ...PLAIN, headers: { 'Content-Encoding': 'GZIP' } }, COMPRESSED.length), COMPRESSED],
+  ],
   ['a last line without newline', whole(BODY.slice(0, -1), GZIP)],
   ['103 Early Hints first', ['HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n', ...whole(BODY, GZIP)]],
 ]
@@ -146,18 +172,18 @@ describe('a day that never comes whole', () => {
 
   it.each<[string, readonly Step[], ErrorCode]>([
     ['its connection breaks', cut(BODY, GZIP, 200, 'reset'), 'CONNECTION_CUT'],
-    ['its gzip is damaged', packedAs(withByte(PACKED, -6, 0xaa)), 'BODY_UNREADABLE'],
+    ['its gzip is damaged', compressedAs(withByte(COMPRESSED, -6, 0xaa)), 'BODY_UNREADABLE'],
     ['it is a page of HTML', whole('<html>', PLAIN), 'BODY_UNREADABLE'],
     ['it ends within a line', whole(BODY.slice(0, -20), PLAIN), 'BODY_TRUNCATED'],
-  ])('because %s: is set aside, and the others are loaded', async (_, steps, code) => {
+  ])('because %s: is skipped, and the others are loaded', async (_, steps, code) => {
     await using server = await FaultServer.start(({ day, path }) => {
       if (path.endsWith('/names')) return whole('["Bought","Seen"]', PLAIN)
       return day === dayAt(1) ? steps : whole(bodyOf(day, PER_DAY), GZIP)
     })
     await using pipeline = await Pipeline.create()
-    const { rows, setAside } = await pipeline.run({ url: server.url, slices: days })
+    const { rows, skippedSlices } = await pipeline.run({ url: server.url, slices: days })
     expect(rows).toBe(2 * PER_DAY)
-    expect(setAside).toMatchObject([{ slice: sliceAt(1), error: { code } }])
+    expect(skippedSlices).toMatchObject([{ slice: sliceAt(1), error: { code } }])
     const { ledger } = await pipeline.stored()
     expect(ledger.map(({ firstDay }) => firstDay)).toEqual([dayAt(0), dayAt(2)])
   })
@@ -169,9 +195,9 @@ describe('a day that never comes whole', () => {
       return whole(bodyOf(day, PER_DAY), GZIP)
     })
     await using pipeline = await Pipeline.create()
-    const { setAside } = await pipeline.run({ url: server.url, slices: days })
-    expect(setAside).toMatchObject([{ slice: sliceAt(1), error: { code: 'BODY_TRUNCATED' } }])
-    expect(setAside[0]?.error.message).toContain('list of event names')
+    const { skippedSlices } = await pipeline.run({ url: server.url, slices: days })
+    expect(skippedSlices).toMatchObject([{ slice: sliceAt(1), error: { code: 'BODY_TRUNCATED' } }])
+    expect(skippedSlices[0]?.error.message).toContain('list of event names')
     expect((await pipeline.stored()).ledger.map(({ firstDay }) => firstDay)).toEqual([dayAt(0), dayAt(2)])
   })
 })
@@ -199,12 +225,12 @@ describe('an answer that only the end of the connection ends', () => {
     })
   })
 
-  it('and never is the same twice, is set aside', async () => {
+  it('and never is the same twice, is skipped', async () => {
     await using server = await FaultServer.start(({ before }) => whole(bodyOf(dayAt(0), before + 1), form))
     await using pipeline = await Pipeline.create()
-    const { rows, setAside } = await pipeline.run({ url: server.url, slices: [sliceAt(0)] })
+    const { rows, skippedSlices } = await pipeline.run({ url: server.url, slices: [sliceAt(0)] })
     expect(rows).toBe(0)
-    expect(setAside).toMatchObject([{ error: { code: 'BODY_TRUNCATED' } }])
+    expect(skippedSlices).toMatchObject([{ error: { code: 'BODY_TRUNCATED' } }])
     expect((await pipeline.stored()).ledger).toEqual([])
   })
 
@@ -222,7 +248,7 @@ describe('an answer that only the end of the connection ends', () => {
     expect(await pipeline.run({ url: server.url, slices: [sliceAt(0)] })).toMatchObject({
       rows: 0,
       requests,
-      setAside: [],
+      skippedSlices: [],
     })
     expect((await pipeline.stored()).ledger).toMatchObject([{ rowCount: 0 }])
   })

@@ -1,27 +1,26 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createDestination } from '../../destinations/index.ts'
-import { createMemoryDestination, type MemoryDestination } from '../../destinations/memory/index.ts'
-import { createPostgresDestination, type PostgresOptions } from '../../destinations/postgres/index.ts'
-import { ColumnRegistry, type ColumnRules } from '../../lib/columns/registry.ts'
-import type { Destination, KnownColumn, LoadRecord } from '../../lib/destination.ts'
-import { Engine } from '../../lib/engine.ts'
-import type { RunEvent } from '../../lib/events.ts'
-import { Extractor } from '../../lib/extract.ts'
-import { Loader } from '../../lib/load.ts'
+import { DuckDbDriver } from '../../destinations/duckdb/driver.ts'
+import { MemoryDriver } from '../../destinations/memory/driver.ts'
+import { PostgresDriver, type PostgresOptions } from '../../destinations/postgres/driver.ts'
+import { DEFAULT_RETRIES, type RetryPolicy } from '../../lib/core/retry.ts'
+import type { DestinationDriver, KnownColumn, LoadRecord } from '../../lib/destination/contract.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
+import { Engine } from '../../lib/engine/engine.ts'
 import { RequestBudget } from '../../lib/mixpanel/budget.ts'
 import { MixpanelClient } from '../../lib/mixpanel/client.ts'
 import { apiHosts } from '../../lib/mixpanel/regions.ts'
-import { patientDestination } from '../../lib/patient-destination.ts'
-import { DEFAULT_RETRIES, type RetryPolicy } from '../../lib/retry.ts'
-import { type RunSummary, runSlices } from '../../lib/run.ts'
+import type { ProgressEvent } from '../../lib/progress.ts'
+import { type LoadOptions, loadStream } from '../../lib/run/load-stream.ts'
+import { type StreamSummary, StreamTally } from '../../lib/run/tally.ts'
+import { resolveSettings } from '../../lib/settings.ts'
 import type { Slice } from '../../lib/slices.ts'
 import { SpoolDirectory } from '../../lib/spool/spool.ts'
-import { exportColumns } from '../../lib/streams/export.ts'
-import { PLAIN_RULES } from '../columns/plain-rules.ts'
+import { exportStream } from '../../lib/streams/export.ts'
+import { planOf } from '../run/loading.ts'
 
-/** As patient as a real run, in less time. */
+/** Retries as often as a real run, in less time. */
 const HURRIED: RetryPolicy = { ...DEFAULT_RETRIES, firstDelayMs: 1, delayMaxMs: 2 }
 
 export interface RunOptions {
@@ -32,11 +31,10 @@ export interface RunOptions {
   readonly retry?: RetryPolicy
   readonly destinationRetry?: RetryPolicy
   readonly idleTimeoutMs?: number
-  readonly rules?: Partial<ColumnRules>
   readonly signal?: AbortSignal
-  /** Puts something around the destination. */
-  readonly around?: (destination: Destination) => Destination
-  readonly onEvent?: (event: RunEvent) => void
+  /** Puts something around the driver. */
+  readonly around?: (driver: DestinationDriver) => DestinationDriver
+  readonly onEvent?: (event: ProgressEvent) => void
 }
 
 /** What is in a warehouse. */
@@ -50,7 +48,7 @@ export interface Stored {
 }
 
 interface Memory {
-  readonly destination: MemoryDestination
+  readonly driver: MemoryDriver
   readonly engine: Engine
 }
 
@@ -63,7 +61,7 @@ export interface PostgresPlace extends Pick<PostgresOptions, 'lockTimeoutMs' | '
 /** The whole pipeline of the event export, put together as the command line does, in this process. */
 export class Pipeline implements AsyncDisposable {
   readonly directory: string
-  readonly events: RunEvent[] = []
+  readonly events: ProgressEvent[] = []
   /** Where rows go to memory: what outlives the runs. */
   readonly #memory: Memory | undefined
   readonly #postgres: PostgresPlace | undefined
@@ -79,13 +77,13 @@ export class Pipeline implements AsyncDisposable {
     if (into === 'duckdb') return new Pipeline(directory, {})
     if (into !== 'memory') return new Pipeline(directory, { postgres: into })
     const engine = await Engine.create({ memoryLimit: '500MB', temporaryDirectory: join(directory, 'engine') })
-    return new Pipeline(directory, { memory: { destination: createMemoryDestination({ engine }), engine } })
+    return new Pipeline(directory, { memory: { driver: new MemoryDriver(engine), engine } })
   }
 
   /** A run of its own, as a new process would make it. */
-  async run(options: RunOptions): Promise<RunSummary> {
+  async run(options: RunOptions): Promise<StreamSummary> {
     const { url, slices, retry = HURRIED, signal = new AbortController().signal } = options
-    const tell = (event: RunEvent) => {
+    const onProgress = (event: ProgressEvent) => {
       this.events.push(event)
       options.onEvent?.(event)
     }
@@ -98,52 +96,36 @@ export class Pipeline implements AsyncDisposable {
       firstByteTimeoutMs: options.idleTimeoutMs ?? 60_000,
       idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
     })
-    await using made = await this.#destination(engine)
-    const inner = options.around?.(made) ?? made
-    const destination = patientDestination(inner, { policy: options.destinationRetry ?? HURRIED, tell, signal })
-    await destination.open(signal)
-    const there = await destination.columns('export')
-    const fixed = exportColumns(false).filter(({ name }) => !there.some((column) => column.name === name))
-    const registry = new ColumnRegistry([...there, ...fixed], { ...PLAIN_RULES, ...options.rules })
-    const loader = new Loader(
-      {
-        destination,
-        engine,
-        spool,
-        registry,
-        table: 'export',
-        write: options.write ?? 'append',
-        localZone: undefined,
-        tell,
+    const driver = this.#driver(engine)
+    await using destination = new Warehouse(options.around?.(driver) ?? driver, {
+      engine,
+      retries: {
+        policy: options.destinationRetry ?? HURRIED,
+        onRetry: (error, delayMs) => onProgress({ kind: 'retry', error, delayMs }),
+        signal,
       },
-      there,
-    )
-    await loader.putViews()
-    const budget = new RequestBudget(join(this.directory, 'budget'), 'export', { perHour: 0, perSecond: 0 })
-    const { valuesPerRowMax } = destination.supports
-    const extractor = new Extractor({
-      client,
-      budget,
-      retry,
-      spool,
-      registry,
-      events: undefined,
-      valuesPerRowMax,
-      tell,
     })
-    return await runSlices(slices, extractor, loader, tell, signal)
+    await destination.open(signal)
+    const budget = new RequestBudget(join(this.directory, 'budget'), 'export', { perHour: 0, perSecond: 0 })
+    const settings = resolveSettings({}, {}, { write: options.write ?? 'append' })
+    const stream = exportStream(settings)
+    const tally = new StreamTally(stream, client)
+    const budgets = { data: budget, app: budget }
+    const given: LoadOptions = { settings, zone: 'UTC', client, budgets, destination, engine, spool, retry, onProgress }
+    await loadStream(planOf(stream, slices), given, tally, signal)
+    return tally.summary()
   }
 
   /** What is committed, in the order of `time`. */
   async stored(): Promise<Stored> {
     await using spool = await SpoolDirectory.create(join(this.directory, 'spool'))
     await using engine = await Engine.create({ memoryLimit: '500MB', temporaryDirectory: join(spool.path, 'engine') })
-    await using destination = await this.#destination(engine)
+    await using destination = new Warehouse(this.#driver(engine), { engine })
     await destination.open(new AbortController().signal)
     const columns = await destination.columns('export')
     const ledger = await destination.ledger('export')
     if (this.#memory !== undefined) {
-      const rows = (table: string) => this.#memory?.destination.peek(table)?.rows ?? []
+      const rows = (table: string) => this.#memory?.driver.peek(table)?.rows ?? []
       return { rows: rows('export'), rejects: rows('_mixload_rejects'), latest: undefined, columns, ledger }
     }
     const ask = await this.#reader(engine, columns)
@@ -179,23 +161,16 @@ export class Pipeline implements AsyncDisposable {
     return async (sql) => (await postgres.query(sql)).map(withDates)
   }
 
-  async #destination(engine: Engine): Promise<Destination> {
-    if (this.#memory !== undefined) return { ...this.#memory.destination, async [Symbol.asyncDispose]() {} }
+  #driver(engine: Engine): DestinationDriver {
+    if (this.#memory !== undefined) return this.#memory.driver
     if (this.#postgres !== undefined) {
       const { query: _, ...options } = this.#postgres
-      return createPostgresDestination({ ...options, schema: 'mixpanel', engine, workDirectory: this.directory })
+      return new PostgresDriver({ ...options, schema: 'mixpanel', engine, workDirectory: this.directory })
     }
-    return createDestination({
-      url: `duckdb:${join(this.directory, 'warehouse.duckdb')}`,
-      schema: 'mixpanel',
-      engine,
-      workDirectory: this.directory,
-      warn: () => {},
-    })
+    return new DuckDbDriver({ path: join(this.directory, 'warehouse.duckdb'), schema: 'mixpanel', engine })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#memory?.destination[Symbol.asyncDispose]()
     await this.#memory?.engine[Symbol.asyncDispose]()
     await rm(this.directory, { recursive: true, force: true })
   }

@@ -5,7 +5,7 @@ import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectFailure } from '../conformance/failures.ts'
 import { type PostgresServer, startPostgres } from '../postgres/server.ts'
-import { DAYS, IMPATIENT, PostgresLoads } from './postgres-loads.ts'
+import { DAYS, FEW_RETRIES, PostgresLoads } from './postgres-loads.ts'
 
 let server: PostgresServer
 beforeAll(async () => {
@@ -27,7 +27,7 @@ describe('a table in Postgres that somebody else has locked', () => {
 
   /** Somebody who locks the table when two days have been loaded. */
   async function lockedMidway(loads: PostgresLoads): ReturnType<PostgresLoads['connect']> {
-    await loads.run(IMPATIENT, { to: 2 })
+    await loads.run(FEW_RETRIES, { to: 2 })
     const other = await loads.connect()
     await other.query(LOCKED)
     return other
@@ -36,7 +36,7 @@ describe('a table in Postgres that somebody else has locked', () => {
   it('for a while is waited for', async () => {
     await using loads = await PostgresLoads.create(server)
     await using other = await lockedMidway(loads)
-    const run = loads.run(IMPATIENT, { from: 2 })
+    const run = loads.run(FEW_RETRIES, { from: 2 })
     await until(loads, waiting(loads))
     await sleep(500)
     await other.query('COMMIT')
@@ -46,13 +46,13 @@ describe('a table in Postgres that somebody else has locked', () => {
 
   it('for longer than the role’s own time limits is waited for all the same: they are for people', async () => {
     await using loads = await PostgresLoads.create(server)
-    await loads.run(IMPATIENT, { to: 2 })
+    await loads.run(FEW_RETRIES, { to: 2 })
     // It logs in before the role has its limits.
     await using other = await loads.connect()
     for (const limit of ['statement', 'lock', 'idle_in_transaction_session', 'idle_session', 'transaction'])
       await loads.query(`ALTER ROLE ${loads.name} SET ${limit}_timeout = '300ms'`)
     await other.query(LOCKED)
-    const run = loads.run(IMPATIENT, { from: 2 })
+    const run = loads.run(FEW_RETRIES, { from: 2 })
     await until(loads, waiting(loads))
     await sleep(1000)
     await other.query('COMMIT')
@@ -64,7 +64,7 @@ describe('a table in Postgres that somebody else has locked', () => {
   it('for longer than two minutes ends the try with nothing of its day, and says who to look for', async () => {
     await using loads = await PostgresLoads.create(server, { lockPatienceMs: 200 })
     await using other = await lockedMidway(loads)
-    const failure = await expectFailure(loads.run(IMPATIENT, { from: 2 }), 'DESTINATION_UNAVAILABLE')
+    const failure = await expectFailure(loads.run(FEW_RETRIES, { from: 2 }), 'DESTINATION_UNAVAILABLE')
     expect(failure.message).toMatch(/was not committed: canceling statement due to lock timeout\. .*pg_locks/)
     await other.query('COMMIT')
     await loads.expectToHeal(2)
@@ -73,7 +73,7 @@ describe('a table in Postgres that somebody else has locked', () => {
   it('and a statement that waits for it and is cancelled: the run ends with nothing of its day and says so', async () => {
     await using loads = await PostgresLoads.create(server)
     await using other = await lockedMidway(loads)
-    const failing = expectFailure(loads.run(IMPATIENT, { from: 2 }), 'DESTINATION_FAILED')
+    const failing = expectFailure(loads.run(FEW_RETRIES, { from: 2 }), 'DESTINATION_FAILED')
     await until(loads, waiting(loads, 'pg_cancel_backend(pid)'))
     expect((await failing).message).toMatch(/canceling statement due to user request\. .*Nothing was committed/)
     await other.query('COMMIT')
@@ -83,7 +83,7 @@ describe('a table in Postgres that somebody else has locked', () => {
   it('and a session that waits for it and is ended: the run goes on with another', async () => {
     await using loads = await PostgresLoads.create(server)
     await using other = await lockedMidway(loads)
-    const run = loads.run(IMPATIENT, { from: 2 })
+    const run = loads.run(FEW_RETRIES, { from: 2 })
     await until(loads, waiting(loads, 'pg_terminate_backend(pid)'))
     await other.query('COMMIT')
     await run
@@ -122,10 +122,10 @@ describe('max_connections of a Postgres server used up', () => {
 
   it('for good ends the run, which says so; the next one goes on', async () => {
     await using loads = await PostgresLoads.create(server)
-    await loads.run(IMPATIENT, { to: 2 })
+    await loads.run(FEW_RETRIES, { to: 2 })
     {
       await using _ = await takeAll(loads)
-      const failure = await expectFailure(loads.run(IMPATIENT, { from: 2 }), 'DESTINATION_UNAVAILABLE')
+      const failure = await expectFailure(loads.run(FEW_RETRIES, { from: 2 }), 'DESTINATION_UNAVAILABLE')
       expect(failure.message).toMatch(/^Cannot connect to .*: .*connection.* max_connections/)
     }
     await loads.expectToHeal(2)
@@ -138,9 +138,9 @@ describe('a Postgres server that only reads', () => {
 
   it('by default_transaction_read_only ends the run, which says so; the next one goes on', async () => {
     await using loads = await PostgresLoads.create(server)
-    await loads.run(IMPATIENT, { to: 2 })
+    await loads.run(FEW_RETRIES, { to: 2 })
     await loads.query(`ALTER DATABASE ${loads.name} SET default_transaction_read_only = on`)
-    const failure = await expectFailure(loads.run(IMPATIENT, { from: 2 }), 'DESTINATION_FAILED')
+    const failure = await expectFailure(loads.run(FEW_RETRIES, { from: 2 }), 'DESTINATION_FAILED')
     expect(failure.message).toMatch(ONLY_READS)
     await loads.query(`BEGIN READ WRITE; ALTER DATABASE ${loads.name} RESET ALL; COMMIT`)
     await loads.expectToHeal(2)
@@ -148,13 +148,13 @@ describe('a Postgres server that only reads', () => {
 
   it('because it is a standby ends the run, which says so; the next one goes on', async () => {
     await using loads = await PostgresLoads.create(server)
-    await loads.run(IMPATIENT, { to: 2 })
+    await loads.run(FEW_RETRIES, { to: 2 })
     const signal = join(server.data, 'standby.signal')
     await server.end('INT')
     await writeFile(signal, '')
     await chmod(signal, 0o666)
     await server.start()
-    const failure = await expectFailure(loads.run(IMPATIENT, { from: 2 }), 'DESTINATION_FAILED')
+    const failure = await expectFailure(loads.run(FEW_RETRIES, { from: 2 }), 'DESTINATION_FAILED')
     expect(failure.message).toMatch(ONLY_READS)
     await server.end('INT')
     await rm(signal)
@@ -174,10 +174,10 @@ describe('rights in Postgres that are missing', () => {
     ],
   ])('%s end the run, which says what to grant; the next one goes on', async (_, revoke, grant) => {
     await using loads = await PostgresLoads.create(server)
-    await loads.run(IMPATIENT, { to: 2 })
+    await loads.run(FEW_RETRIES, { to: 2 })
     await loads.query(`ALTER SCHEMA mixpanel OWNER TO postgres; GRANT ALL ON SCHEMA mixpanel TO ${loads.name}`)
     await loads.query(revoke.replace('%', loads.name))
-    const failure = await expectFailure(loads.run(IMPATIENT, { from: 2 }), 'DESTINATION_FAILED')
+    const failure = await expectFailure(loads.run(FEW_RETRIES, { from: 2 }), 'DESTINATION_FAILED')
     expect(failure.message).toMatch(/permission denied .*GRANT USAGE, CREATE ON SCHEMA "mixpanel".* must be its own/)
     await loads.query(grant.replace('%', loads.name))
     await loads.expectToHeal(2)
@@ -188,7 +188,7 @@ it('a disk of a Postgres server that takes no more ends the run with nothing of 
   const full = await startPostgres({ settings: { synchronous_commit: 'on' }, fileBytesMax: 27 * 1024 * 1024 + 4096 })
   try {
     await using loads = await PostgresLoads.create(full, { perDay: 10_000 })
-    const failure = await expectFailure(loads.run(IMPATIENT), 'DESTINATION_FAILED')
+    const failure = await expectFailure(loads.run(FEW_RETRIES), 'DESTINATION_FAILED')
     expect(failure.message).toMatch(/was not committed: could not extend file .*disk/i)
     await full.end('INT')
     await full.start()

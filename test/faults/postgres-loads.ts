@@ -1,8 +1,8 @@
 import type pg from 'pg'
 import { expect } from 'vitest'
-import type { RunEvent } from '../../lib/events.ts'
-import type { RetryPolicy } from '../../lib/retry.ts'
-import type { RunSummary } from '../../lib/run.ts'
+import type { RetryPolicy } from '../../lib/core/retry.ts'
+import type { ProgressEvent } from '../../lib/progress.ts'
+import type { StreamSummary } from '../../lib/run/tally.ts'
 import type { StoredRow } from '../conformance/harness.ts'
 import type { PostgresServer } from '../postgres/server.ts'
 import { asUser, connect, query, withClient } from '../postgres/shared.ts'
@@ -16,13 +16,13 @@ export const PASSWORD = 'hush-hush'
 const SLICES = Array.from({ length: DAYS }, (_, at) => sliceAt(at))
 
 /** Waits for a server as long as one takes to come back in a test. */
-export const PATIENT: RetryPolicy = {
+export const MANY_RETRIES: RetryPolicy = {
   retries: { DESTINATION_UNAVAILABLE: 60, COMMIT_IN_DOUBT: 60 },
   firstDelayMs: 20,
   delayMaxMs: 500,
 }
-/** Gives a server up soon. */
-export const IMPATIENT: RetryPolicy = { ...PATIENT, retries: { DESTINATION_UNAVAILABLE: 2, COMMIT_IN_DOUBT: 2 } }
+/** Gives up on a server soon. */
+export const FEW_RETRIES: RetryPolicy = { ...MANY_RETRIES, retries: { DESTINATION_UNAVAILABLE: 2, COMMIT_IN_DOUBT: 2 } }
 
 export interface PostgresLoadsOptions extends Pick<PostgresPlace, 'lockTimeoutMs' | 'lockPatienceMs'> {
   readonly perDay?: number
@@ -35,7 +35,7 @@ export interface RunOfDays {
   readonly from?: number
   /** The number of the day after the last one. */
   readonly to?: number
-  readonly onEvent?: (event: RunEvent) => void
+  readonly onEvent?: (event: ProgressEvent) => void
 }
 
 /** Three days of events, and a database with a role that owns it, to load them into. */
@@ -87,7 +87,7 @@ export class PostgresLoads implements AsyncDisposable {
   }
 
   /** Loads the days from one of them up to another. */
-  run(destinationRetry = PATIENT, { from = 0, to = DAYS, onEvent }: RunOfDays = {}): Promise<RunSummary> {
+  run(destinationRetry = MANY_RETRIES, { from = 0, to = DAYS, onEvent }: RunOfDays = {}): Promise<StreamSummary> {
     return this.pipeline.run({
       url: this.#mixpanel.url,
       slices: SLICES.slice(from, to),
@@ -111,7 +111,7 @@ export class PostgresLoads implements AsyncDisposable {
   /** The first days are there and no others, and another run brings these. */
   async expectToHeal(daysBefore: number): Promise<void> {
     await this.expectDays(daysBefore)
-    await this.run(PATIENT, { from: daysBefore })
+    await this.run(MANY_RETRIES, { from: daysBefore })
     await this.expectDays(DAYS)
   }
 
@@ -122,7 +122,7 @@ export class PostgresLoads implements AsyncDisposable {
 }
 
 /** Does something when the rows of the day with this number are about to be sent. */
-export function atLoadOf(day: number, work: () => void): (event: RunEvent) => void {
+export function atLoadOf(day: number, work: () => void): (event: ProgressEvent) => void {
   return (event) => {
     const isLoad = event.kind === 'slice-loading' && 'firstDay' in event.slice
     if (isLoad && event.slice.firstDay === SLICES[day]?.firstDay) work()

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectFailure } from '../conformance/failures.ts'
 import { LossyProxy } from '../postgres/proxy.ts'
 import { type PostgresServer, type Shutdown, startPostgres } from '../postgres/server.ts'
-import { atLoadOf, DAYS, IMPATIENT, PASSWORD, PATIENT, PostgresLoads } from './postgres-loads.ts'
+import { atLoadOf, DAYS, FEW_RETRIES, MANY_RETRIES, PASSWORD, PostgresLoads } from './postgres-loads.ts'
 
 let server: PostgresServer
 beforeAll(async () => {
@@ -25,9 +25,9 @@ describe.each(Object.entries(SHUTDOWNS))('a Postgres server that ends %s', (_, h
       await using loads = await PostgresLoads.create(server, { port: new URL(proxy.url).port })
       const meanwhile = () => server.restart(how)
       const onEvent = atLoadOf(1, () => proxy.arm({ at: 1, query: 'COMMIT', when, meanwhile }))
-      const summary = await loads.run(PATIENT, { onEvent })
+      const summary = await loads.run(MANY_RETRIES, { onEvent })
       expect(proxy.disarm()).toBe(true)
-      expect(summary.loads).toHaveLength(DAYS)
+      expect(summary.slices).toBe(DAYS)
       expect(loads.pipeline.events.find(({ kind }) => kind === 'retry')).toMatchObject({
         error: { code: 'COMMIT_IN_DOUBT' },
       })
@@ -42,7 +42,7 @@ describe.each(Object.entries(SHUTDOWNS))('a Postgres server that ends %s', (_, h
       await server.end(how)
     }
     const onEvent = atLoadOf(2, () => proxy.arm({ at: 1, query: 'COMMIT', when: 'before', meanwhile }))
-    const failure = await expectFailure(loads.run(IMPATIENT, { onEvent }), 'DESTINATION_UNAVAILABLE')
+    const failure = await expectFailure(loads.run(FEW_RETRIES, { onEvent }), 'DESTINATION_UNAVAILABLE')
     expect(failure.message).toMatch(/^Cannot connect to postgres:\/\/127\.0\.0\.1:\d+\/loads_\w+: /)
     expect(failure.message).not.toContain(PASSWORD)
     await server.start()

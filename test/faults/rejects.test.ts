@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isPast, parseMaxRejects } from '../../lib/max-rejects.ts'
+import { isPast, parseMaxRejects } from '../../lib/core/max-rejects.ts'
 import { type Ran, Workplace } from '../cmd/run-mixload.ts'
 import { bodyOf, dayAt } from './day-events.ts'
 import { FaultServer, whole } from './fault-server.ts'
 
 const PER_DAY = 50
 
-/** `mixload backfill` of three days, the second of which holds lines that are no events. */
+/** `mixload backfill` of three days, the second of which holds lines that are not events. */
 async function backfill(place: Workplace, bad: readonly string[], args: readonly string[]): Promise<Ran> {
   await using server = await FaultServer.start(({ day }) => {
     const strange = day === dayAt(1) ? bad.map((line) => `${line}\n`).join('') : ''
@@ -32,7 +32,7 @@ async function counts(place: Workplace): Promise<readonly unknown[]> {
   ]
 }
 
-describe('lines that are no events', () => {
+describe('lines that are not events', () => {
   it('are counted, kept with their reasons, and make the exit code 3', async () => {
     await using place = await Workplace.create()
     expect(await backfill(place, BAD, [])).toMatchObject({ code: 3 })
@@ -56,7 +56,7 @@ describe('lines that are no events', () => {
       await using place = await Workplace.create()
       const ran = await backfill(place, BAD, ['--max-rejects', most])
       expect(ran).toMatchObject({ code: 1, stderr: expect.stringContaining('TOO_MANY_REJECTS') })
-      expect(ran.stdout).toContain('not a JSON object ("[]"); event is not a text')
+      expect(ran.stdout).toContain('not a JSON object ("[]"); not an event: its "event" is not a text')
       expect(await counts(place)).toEqual([[[50, 0]], 50, 0])
     },
   )
@@ -82,7 +82,7 @@ describe('lines that are no events', () => {
   })
 })
 
-describe('the most lines that may be set aside', () => {
+describe('the most lines that may be rejected', () => {
   const count = fc.integer({ min: 0, max: 1000 })
 
   it('as a number hold for the run, whatever the commits', () => {
@@ -94,7 +94,7 @@ describe('the most lines that may be set aside', () => {
           before += rejects
           return past
         })
-        expect(stopped).toBe(commits.reduce((sum, one) => sum + one, 0) > most)
+        expect(stopped).toBe(commits.reduce((sum, rejects) => sum + rejects, 0) > most)
       }),
     )
   })

@@ -72,10 +72,10 @@ interface Situation {
   readonly concerns: readonly (keyof typeof COMMANDS)[]
 }
 
-const ASKING = ['backfill', 'check', 'dbt', 'track', 'import', 'verify']
+const REQUESTING = ['backfill', 'check', 'dbt', 'track', 'import', 'verify']
 const LOADING = ['sync', 'load', 'check', 'status']
 
-const mixpanel = (environment: () => Environment): Situation => ({ environment, concerns: ASKING })
+const mixpanel = (environment: () => Environment): Situation => ({ environment, concerns: REQUESTING })
 const destination = (url: () => string): Situation => ({
   environment: () => ({ MIXLOAD_DESTINATION: url() }),
   concerns: LOADING,
@@ -98,7 +98,7 @@ const SITUATIONS: Readonly<Record<string, Situation>> = {
   'Mixpanel’s address has a password and is wrong': mixpanel(() => ({
     MIXPANEL_API_URL: `ftp://u:${encodeURIComponent(SECRETS.wrong)}@host`,
   })),
-  'the settings file is no YAML': {
+  'the settings file is not valid YAML': {
     environment: () => {
       writeFileSync(join(place.directory, 'mixload.yaml'), `serviceAccountSecret: "${SECRETS.project}\ntoken: 1`)
       return {}
@@ -107,7 +107,7 @@ const SITUATIONS: Readonly<Record<string, Situation>> = {
   },
   'Postgres refuses the password': destination(() => postgresUrl(SECRETS.wrong)),
   'the destination is of no known kind': destination(() => postgresUrl(SECRETS.wrong).replace('postgres:', 'pg:')),
-  'the port of Postgres is no number': destination(() => postgresUrl(SECRETS.wrong).replace(/:\d+\//, ':port/')),
+  'the port of Postgres is not a number': destination(() => postgresUrl(SECRETS.wrong).replace(/:\d+\//, ':port/')),
   'the password of Postgres is written wrongly': destination(() => `postgres://u:${SECRETS.wrong}@127.0.0.1:1/d`),
   'BigQuery’s key is damaged': destination(() => `bigquery://p/d?key_file=${join(place.directory, 'key.json')}`),
 }
@@ -155,7 +155,7 @@ async function observed(
 const WATCHED_MS = 2500
 
 it.each(Object.entries(SITUATIONS))(
-  'where %s, no command tells a secret, or leaves one in files, in the warehouse or in the list of processes',
+  'where %s, no command shows a secret or leaves one in files, the warehouse or the process list',
   async (_, { environment, concerns }) => {
     const key = JSON.stringify({ type: 'service_account', client_email: 'a@b', private_key: SECRETS.key })
     writeFileSync(join(place.directory, 'key.json'), key)

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { packagePath } from '../../lib/package-root.ts'
+import { packagePath } from '../../lib/core/package-root.ts'
 import { ended, type Ran, type Workplace } from '../cmd/run-mixload.ts'
 
 /** In kilobytes: of the disk, and for any one file. */

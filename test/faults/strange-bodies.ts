@@ -8,7 +8,7 @@ export interface SentEvent {
   readonly line: string
   /** Name, and the JSON of its value. */
   readonly properties: readonly (readonly [name: string, literal: string])[]
-  /** What `time` is to be: milliseconds, or null where it is no date; undefined where the line is an ordinary one. */
+  /** The expected `time`, milliseconds; null if it is not a date; undefined for an ordinary line. */
   readonly time?: number | null
 }
 
@@ -70,7 +70,7 @@ function named(name: string, literal: string): StrangeBody {
   return body(`a property called ${name}`, { events: [event([literal, '"x"']), event([literal, '7'])] })
 }
 
-/** A line that is no event, before one that is. */
+/** A line that is not an event, followed by an event. */
 function rejected(name: string, line: string | Buffer, reason: RegExp): StrangeBody {
   const good = event()
   return body(name, { events: [good], lines: [line, good.line], rejects: [reason] })
@@ -210,7 +210,7 @@ const REJECTS = [
   rejected('a byte order mark after a blank line', '\n\ufeff{"event":"E","properties":{}}', /^not JSON/),
   rejected('an event without properties', '{"event":"E"}', /^an object without properties/),
   rejected('properties that are null', '{"event":"E","properties":null}', /^properties is not an object/),
-  rejected('properties without an event', '{"properties":{"time":1}}', /^an object without event/),
+  rejected('properties without an event', '{"properties":{"time":1}}', /^not an event: it has no "event"/),
   rejected('an event that is a number', '{"event":1,"properties":{}}', /^event is not a text/),
   rejected('two properties', '{"event":"E","properties":{},"properties":{}}', /twice/),
   rejected('a list', '[]', /^not a JSON object/),

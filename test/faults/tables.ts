@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import type { KnownColumn } from '../../lib/destination.ts'
+import type { KnownColumn } from '../../lib/destination/contract.ts'
 import { emulatedBigQuery } from '../destinations/bigquery-places.ts'
 import { rowsOf } from '../destinations/bigquery-rows.ts'
 import { newDatabase } from '../postgres/shared.ts'
@@ -71,7 +71,7 @@ export const TABLES: Readonly<Record<'duckdb' | 'postgres' | 'bigquery', (direct
   bigquery,
 }
 
-/** The columns that `_mixload_columns` tells of for the table `export`. */
+/** The columns of the table `export` in `_mixload_columns`. */
 export async function columnsOf(tables: Tables): Promise<readonly KnownColumn[]> {
   const rows = await tables.rows('_mixload_columns')
   return rows

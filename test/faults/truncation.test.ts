@@ -37,7 +37,7 @@ describe('a body cut at any of its bytes', () => {
     })
     await using pipeline = await Pipeline.create()
     const summary = await pipeline.run({ url: server.url, slices })
-    expect(summary).toMatchObject({ rows: slices.length * PER_DAY, rejects: 0, setAside: [] })
+    expect(summary).toMatchObject({ rows: slices.length * PER_DAY, rejects: 0, skippedSlices: [] })
     const { rows, rejects, ledger } = await pipeline.stored()
     expect(rows.map((row) => row.mp_insert_id)).toEqual(slices.flatMap(({ firstDay }) => idsOf(firstDay, PER_DAY)))
     expect(rejects).toEqual([])

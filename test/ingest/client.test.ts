@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { isFailure, type MixloadError } from '../../lib/errors.ts'
-import { clientNamed, createClient, stopClient } from '../../lib/ingest/clients.ts'
+import { isFailure, type MixloadError } from '../../lib/core/errors.ts'
+import { clientNamed, createClient, stopClient } from '../../lib/ingest/named-clients.ts'
 import { Sending, TOKEN } from './sending.ts'
 
 const NOW = Date.now()
@@ -24,7 +24,7 @@ async function failureOf(work: () => unknown): Promise<MixloadError> {
 }
 
 describe('events', () => {
-  it('arrive with all that was given', async () => {
+  it('arrive with all their properties', async () => {
     await using client = sending.client()
     await client.track('Signed up', { 'Referred By': 'friend', n: 1 }, { distinctId: '13793', ip: '203.0.113.9' })
     await client.track('Level Complete', { 'Level Number': 9, n: 2 }, { distinctId: '13793', insertId: 'one' })
@@ -38,7 +38,7 @@ describe('events', () => {
     expect(sending.simulator.requests.map(({ path, query }) => [path, query.ip])[0]).toEqual(['/track', '0'])
   })
 
-  it('of long ago arrive too, although /track would drop them', async () => {
+  it('older than five days arrive, although /track would drop them', async () => {
     await using client = sending.client()
     for (const [n, time] of [new Date(YEAR_2013), '2013-01-15', '2013-01-15T00:00:00', YEAR_2013 / 1000].entries()) {
       await client.track('Level Complete', { n }, { time })
@@ -48,7 +48,7 @@ describe('events', () => {
     expect(sending.requests('/track')).toBe(0)
   })
 
-  it('go to the project whose token stands among their properties', async () => {
+  it('go to the project of a token among their properties', async () => {
     await using client = sending.client({ token: 'another-token' })
     await client.track('e', { token: TOKEN, n: 1 })
     await client.track('e', { n: 2 })
@@ -56,14 +56,14 @@ describe('events', () => {
     expect((await sending.stored()).map(({ properties }) => properties.n)).toEqual([1])
   })
 
-  it('go in batches of what has gathered, and after a while without being told', async () => {
+  it('are sent in batches, and after a while without a flush', async () => {
     await using client = sending.client({ batchRecords: 10, requestsAtOnce: 1, lingerMs: 30 })
     for (let n = 0; n < 25; n++) await client.track('e', { n })
     await expect.poll(() => sending.simulator.eventCount()).toBe(25)
     expect(sending.requests('/track')).toBe(3)
   })
 
-  it('keep within the bytes of a batch', async () => {
+  it('do not exceed the bytes of a batch', async () => {
     await using client = sending.client({ batchBytes: 5000 })
     for (let n = 0; n < 40; n++) await client.track('e', { n, text: 'x'.repeat(1000) })
     expect((await client.flush()).accepted).toBe(40)
@@ -71,13 +71,13 @@ describe('events', () => {
     expect(sending.requests('/track')).toBeLessThan(20)
   })
 
-  it('are refused when they are too large', async () => {
+  it('are rejected if they are too large', async () => {
     await using client = sending.client()
     const failure = await failureOf(() => client.track('e', { text: 'x'.repeat(1_100_000) }))
     expect(failure.code).toBe('RECORD_INVALID')
   })
 
-  it('with wrong arguments are refused at once and send nothing', async () => {
+  it('with wrong arguments are rejected at once and not sent', async () => {
     await using client = sending.client()
     expect((await failureOf(() => client.track(''))).code).toBe('RECORD_INVALID')
     expect((await failureOf(() => client.track('e', {}, { tmie: 1 } as object))).message).toContain('tmie')
@@ -116,7 +116,7 @@ describe('profiles', () => {
     expect(profile('13793')).toBeUndefined()
   })
 
-  it('change in one request when given as one list', async () => {
+  it('change in one request if the updates are in one list', async () => {
     await using client = sending.client({ batchRecords: 3 })
     await client.engage('a', '$set', { x: 1 })
     const updates = ['$set', '$set_once'].map((operation) => ({
@@ -132,7 +132,7 @@ describe('profiles', () => {
     expect(profile('a')).toMatchObject({ x: 2 })
   })
 
-  it('say when a person was last seen, unless told not to', async () => {
+  it('have Last Seen, unless ignoreTime is set', async () => {
     await using client = sending.client()
     await client.engage('a', '$set', { x: 1 }, { time: new Date(YEAR_2013) })
     await client.engage('a', '$set', { x: 2 }, { ignoreTime: true })
@@ -140,7 +140,7 @@ describe('profiles', () => {
     expect(profile('a')).toEqual({ x: 2, $last_seen: '2013-01-15T00:00:00' })
   })
 
-  it('of groups change, too', async () => {
+  it('of groups can be changed', async () => {
     await using client = sending.client()
     await client.engageGroup('company', 'acme', '$set', { seats: 3 })
     await client.flush()
@@ -156,7 +156,7 @@ describe('profiles', () => {
 })
 
 describe('identities', () => {
-  it('arrive as the events that Mixpanel has for them', async () => {
+  it('are sent as Mixpanel’s identity events', async () => {
     await using client = sending.client()
     const anonymous = '6f1a2b3c-4d5e-4f60-8a9b-0c1d2e3f4a5b'
     await client.track('before', { n: 1 }, { distinctId: anonymous })
@@ -175,29 +175,29 @@ describe('identities', () => {
 })
 
 describe('clients', () => {
-  it('live side by side under their names', async () => {
-    const [one, two] = [sending.client({ name: 'one' }), sending.client({ name: 'two', token: 'another' })]
-    expect(clientNamed('one')).toBe(one)
-    expect(clientNamed('two')).toBe(two)
-    const again = await failureOf(() => sending.client({ name: 'one' }))
-    expect(again.code).toBe('ALREADY_STARTED')
+  it('can have names and run side by side', async () => {
+    const [first, second] = [sending.client({ name: 'one' }), sending.client({ name: 'two', token: 'another' })]
+    expect(clientNamed('one')).toBe(first)
+    expect(clientNamed('two')).toBe(second)
+    const duplicate = await failureOf(() => sending.client({ name: 'one' }))
+    expect(duplicate.code).toBe('ALREADY_STARTED')
     await clientNamed('one').track('e')
     expect((await stopClient('one')).accepted).toBe(1)
     expect((await failureOf(() => stopClient('one'))).code).toBe('NOT_FOUND')
     expect((await failureOf(() => clientNamed('one'))).message).toContain('Running: two')
     await sending.client({ name: 'one' }).close()
-    await two.close()
+    await second.close()
   })
 
-  it('may be many, and leave nothing with the process', async () => {
+  it('share one listener on the process', async () => {
     const before = process.listenerCount('beforeExit')
-    const many = Array.from({ length: 20 }, (_, n) => sending.client({ name: `client-${n}` }))
+    const clients = Array.from({ length: 20 }, (_, n) => sending.client({ name: `client-${n}` }))
     expect(process.listenerCount('beforeExit') - before).toBeLessThanOrEqual(1)
-    await Promise.all(many.map((one) => one.close()))
+    await Promise.all(clients.map((client) => client.close()))
     expect(() => clientNamed('client-0')).toThrow('Running: none')
   })
 
-  it('that have been closed take no more', async () => {
+  it('that are closed accept no further calls', async () => {
     const client = sending.client()
     const report = await client.close()
     expect(await client.close()).toBe(report)
@@ -214,7 +214,7 @@ describe('clients', () => {
     [{ token: 't', batchRecords: 2001 }, 'batchRecords'],
     [{ token: 't', apiUrl: 'ftp://x' }, 'apiUrl'],
     [{ token: 't', credentials: { kind: 'service-account', user: 'u' } }, 'credentials'],
-  ])('with the options %j name what is wrong', async (options, name) => {
+  ])('with the invalid options %j name the option', async (options, name) => {
     const failure = await failureOf(() => createClient(options as { token: string }))
     expect(failure.code).toBe('CONFIG_INVALID')
     expect(failure.message).toContain(name)

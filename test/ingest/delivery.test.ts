@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { MixloadError } from '../../lib/errors.ts'
-import { exported } from '../simulator/asking.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
+import { requestExport } from '../simulator/requests.ts'
 import { Sending, TOKEN } from './sending.ts'
 
 let sending: Sending
@@ -37,7 +37,7 @@ describe('what fails for a while', () => {
     await using client = sending.client()
     await client.track('e', { n: 1 })
     expect((await client.flush()).accepted).toBe(1)
-    expect(sending.told.map((one) => one.kind === 'retry' && one.error.code)).toEqual([code, code])
+    expect(sending.notices.map((one) => one.kind === 'retry' && one.error.code)).toEqual([code, code])
     expect(await sending.stored()).toHaveLength(1)
   })
 
@@ -72,7 +72,7 @@ describe('what fails for a while', () => {
     await client.track('lost')
     const failure = await failureOf(client.flush())
     expect(failure.code).toBe('SERVER_FAILED')
-    expect(sending.told.at(-1)).toMatchObject({ kind: 'failed', count: 1, kept: false })
+    expect(sending.notices.at(-1)).toMatchObject({ kind: 'failed', count: 1, kept: false })
     await client.track('e')
     expect(await client.flush()).toMatchObject({ accepted: 1, failed: 0 })
   })
@@ -97,7 +97,7 @@ describe('what Mixpanel refuses', () => {
       [8, 'properties.$insert_id', expect.stringContaining('alphanumeric')],
     ])
     expect(report.rejections.map(({ record }) => JSON.parse(record).properties.n)).toContain(7)
-    expect(sending.told.filter(({ kind }) => kind === 'rejected')).toHaveLength(3)
+    expect(sending.notices.filter(({ kind }) => kind === 'rejected')).toHaveLength(3)
     expect(await sending.stored()).toHaveLength(8)
   })
 
@@ -115,8 +115,8 @@ describe('what Mixpanel refuses', () => {
       ['engage', 0, 'no good'],
       ['track', 0, 'no good'],
       ['track', 1, 'no good'],
-      ['track', 2, expect.stringContaining('none')],
-      ['track', 3, expect.stringContaining('none')],
+      ['track', 2, expect.stringContaining('no record')],
+      ['track', 3, expect.stringContaining('no record')],
     ])
   })
 
@@ -172,7 +172,7 @@ describe('what Mixpanel refuses', () => {
     sending.simulator.fault({ kind: 'status', status: 400, body: `who is hush-hush with ${TOKEN}?` })
     const echoed = await failureOf(client.import(events(1)))
     expect(echoed.message).toContain('who is *** with ***?')
-    expect(JSON.stringify(sending.told)).not.toMatch(/hush|the-project-token/)
+    expect(JSON.stringify(sending.notices)).not.toMatch(/hush|the-project-token/)
   })
 })
 
@@ -257,7 +257,7 @@ describe('an import', () => {
     const stored = await sending.stored()
     expect(stored.map(({ properties }) => properties.n)).toEqual([0, 0, 1, 1, 2, 2])
     expect(new Set(stored.map(({ properties }) => properties.$insert_id)).size).toBe(3)
-    const { text } = await exported(sending.simulator, '2000-01-01', new Date().toISOString().slice(0, 10))
+    const { text } = await requestExport(sending.simulator, '2000-01-01', new Date().toISOString().slice(0, 10))
     for (const exact of ['"big":12345678901234567890', '"big":-98765432109876543210', '"y":1e400']) {
       expect(text).toContain(exact)
     }

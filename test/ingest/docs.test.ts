@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { packagePath } from '../../lib/package-root.ts'
+import { packagePath } from '../../lib/core/package-root.ts'
 import { Sending, TOKEN } from './sending.ts'
 
 const execute = promisify(execFile)
@@ -35,8 +35,8 @@ beforeEach(async () => {
 })
 afterEach(() => sending[Symbol.asyncDispose]())
 
-describe('the examples of sending', () => {
-  it('of the command line do what they say', async () => {
+describe('the examples of docs/ingestion.md', () => {
+  it('for the command line work', async () => {
     const line = '{"event":"Order","properties":{"time":1767225600,"distinct_id":"ann","$insert_id":"a1","n":1}}\n'
     await writeFile(join(sending.directory, 'events.ndjson'), line)
     await writeFile(join(sending.directory, 'events.ndjson.gz'), gzipSync(line.replace('"a1"', '"a2"')))
@@ -57,7 +57,7 @@ describe('the examples of sending', () => {
     expect(query).toContain('mixload import --query')
   })
 
-  it('in TypeScript run, and close what they open', async () => {
+  it('in TypeScript work, and close their clients', async () => {
     const [first = '', second = ''] = await blocks('ts')
     await mkdir(join(sending.directory, 'node_modules'))
     await symlink(packagePath(), join(sending.directory, 'node_modules', 'mixload'))

@@ -1,9 +1,9 @@
 /**
- * Sends events without end, and prints the number of each once the spool has it: `node endless-child.ts URL SPOOL FIRST`.
- * Ends with 3 when an event can't be kept.
+ * Sends events without end, and prints the number of each when it is in the spool: `node
+ * endless-child.ts URL SPOOL FIRST`. Ends with 3 if the spool cannot be written.
  */
-import { isFailure } from '../../lib/errors.ts'
-import { createClient } from '../../lib/ingest/clients.ts'
+import { isFailure } from '../../lib/core/errors.ts'
+import { createClient } from '../../lib/ingest/named-clients.ts'
 
 const [, , apiUrl = '', spool = '', first = '0'] = process.argv
 const client = createClient({
@@ -12,7 +12,7 @@ const client = createClient({
   spool,
   lingerMs: 5,
   batchRecords: 20,
-  tell: () => {},
+  onNotice: () => {},
 })
 try {
   for (let n = Number(first); ; n++) {

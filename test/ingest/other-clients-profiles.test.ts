@@ -1,14 +1,14 @@
 /**
- * What the test suites of two other clients expect of changes of profiles, Mixpanel's own for Node and mixpanel_api_ex for
- * Elixir, asked of this one: what goes over the wire, and what the Engage API has of it afterwards. Where this client
- * sends something else of the same meaning, a comment says so.
+ * Checks for profiles what the test suites of two other clients check: Mixpanel's own for Node, and
+ * mixpanel_api_ex for Elixir. Each test compares what is sent, and what the Engage API returns
+ * afterwards. Comments note where this client sends something else with the same meaning.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { IngestClient } from '../../lib/ingest/client.ts'
 import type { IngestOptions } from '../../lib/ingest/client-options.ts'
 import type { Operation } from '../../lib/ingest/operations.ts'
 import type { EngageOptions } from '../../lib/ingest/payloads.ts'
-import { ask } from '../simulator/asking.ts'
+import { request } from '../simulator/requests.ts'
 import { RecordedSending, type RecordingProxy } from './recording-proxy.ts'
 import { type Sending, TOKEN } from './sending.ts'
 
@@ -26,31 +26,31 @@ const client = (options: Partial<IngestOptions> = {}) => recorded.client(options
 
 type Json = Readonly<Record<string, unknown>>
 
-/** Profiles as the Engage API gives them, by id. */
+/** Returns the profiles of the Engage API by id. */
 async function profiles(dataGroupId?: string): Promise<ReadonlyMap<string, Json>> {
   const body = dataGroupId === undefined ? '' : `data_group_id=${dataGroupId}`
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-  const { text } = await ask(sending.simulator, '/api/query/engage', { method: 'POST', body, headers })
+  const { text } = await request(sending.simulator, '/api/query/engage', { method: 'POST', body, headers })
   const { results } = JSON.parse(text) as { results: { $distinct_id: string; $properties: Json }[] }
   return new Map(results.map(({ $distinct_id, $properties }) => [$distinct_id, $properties]))
 }
 
 const SECONDS_2013 = 1_358_208_000
 
-/** All that may go with a change of a profile: options here, and what they are on the wire. */
+/** All options of a change, and how they are sent. */
 const MODIFIERS: EngageOptions = { ignoreAlias: true, ignoreTime: true, ip: '1.2.3.4', time: 1_234_567_890 }
 const SENT_MODIFIERS = { $ignore_alias: true, $ignore_time: true, $ip: '1.2.3.4', $time: 1_234_567_890 }
-const PLACE = { latitude: 40.7127753, longitude: -74.0059728 }
-const SENT_PLACE = { $latitude: 40.7127753, $longitude: -74.0059728 }
+const LOCATION = { latitude: 40.7127753, longitude: -74.0059728 }
+const SENT_LOCATION = { $latitude: 40.7127753, $longitude: -74.0059728 }
 
-type Change = (one: IngestClient, options?: EngageOptions) => Promise<void>
+type Change = (client: IngestClient, options?: EngageOptions) => Promise<void>
 const change =
   (operation: Operation, value?: unknown): Change =>
-  (one, options) =>
-    one.engage('user1', operation, value, options)
+  (client, options) =>
+    client.engage('user1', operation, value, options)
 
-/** What was there before, what is done, what is sent of it, and what is there afterwards. */
-const CHANGES: readonly [words: string, before: Json | undefined, Change, sent: Json, after: Json | undefined][] = [
+/** A change, with the profile before it, what is sent, and the profile after it. */
+const CHANGES: readonly [title: string, before: Json | undefined, Change, sent: Json, after: Json | undefined][] = [
   ['set', { key1: 0 }, change('$set', { key1: 'val1' }), { $set: { key1: 'val1' } }, { key1: 'val1' }],
   [
     'set of several',
@@ -82,7 +82,7 @@ const CHANGES: readonly [words: string, before: Json | undefined, Change, sent: 
     { $add: { key1: 5, key2: -3 } },
     { key1: 6, key2: -2 },
   ],
-  // Node sends the text; the sum is the same.
+  // Node's client sends the text. The sum is the same.
   ['increment by a text', undefined, change('$add', { key4: '5' }), { $add: { key4: 5 } }, { key4: 5 }],
   [
     'append',
@@ -125,45 +125,47 @@ const CHANGES: readonly [words: string, before: Json | undefined, Change, sent: 
   [
     'charge',
     { $transactions: [{ $amount: 1 }] },
-    (one, options) => one.trackCharge('user1', 50, { $time: new Date('2012-02-01T00:00:00Z'), isk: 'isk' }, options),
+    (client, options) =>
+      client.trackCharge('user1', 50, { $time: new Date('2012-02-01T00:00:00Z'), isk: 'isk' }, options),
     { $append: { $transactions: { $amount: 50, $time: '2012-02-01T00:00:00.000Z', isk: 'isk' } } },
     { $transactions: [{ $amount: 1 }, { $amount: 50, $time: '2012-02-01T00:00:00.000Z', isk: 'isk' }] },
   ],
   [
-    // Node leaves the time out; here it is now, also where the charge arrives tomorrow.
+    // Node's client sends no time. Here it is the time of the call, even if the charge arrives
+    // later.
     'charge of now',
     undefined,
-    (one, options) => one.trackCharge('user1', 50, undefined, options),
+    (client, options) => client.trackCharge('user1', 50, undefined, options),
     { $append: { $transactions: { $amount: 50, $time: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) } } },
     { $transactions: [{ $amount: 50, $time: expect.any(String) }] },
   ],
   [
     'clearing of charges',
     { $transactions: [{ $amount: 1 }] },
-    (one, options) => one.clearCharges('user1', options),
+    (client, options) => client.clearCharges('user1', options),
     { $set: { $transactions: [] } },
     { $transactions: [] },
   ],
 ]
 
 describe('a profile', () => {
-  it.each(CHANGES)('takes %s', async (_, before, apply, sent, after) => {
+  it.each(CHANGES)('can be changed by %s', async (_, before, apply, sent, after) => {
     if (before !== undefined) sending.simulator.profiles.set('user1', before)
-    const one = client()
-    await apply(one, { ignoreTime: true })
-    expect(await one.flush()).toMatchObject({ accepted: 1, rejected: 0 })
+    const sender = client()
+    await apply(sender, { ignoreTime: true })
+    expect(await sender.flush()).toMatchObject({ accepted: 1, rejected: 0 })
     expect(proxy.sent).toMatchObject([{ path: '/engage', query: { ip: '0' } }])
     expect(proxy.records('/engage')).toEqual([{ $token: TOKEN, $distinct_id: 'user1', $ignore_time: true, ...sent }])
     expect((await profiles()).get('user1')).toEqual(after)
   })
 
-  it.each(CHANGES)('takes %s with all that may go with it', async (_, before, apply, sent) => {
+  it.each(CHANGES)('can be changed by %s with all options', async (_, before, apply, sent) => {
     if (before !== undefined) sending.simulator.profiles.set('user1', before)
-    const one = client()
-    await apply(one, { ...MODIFIERS, ...PLACE })
-    await one.flush()
-    const wanted = { $token: TOKEN, $distinct_id: 'user1', ...sent, ...SENT_MODIFIERS, ...SENT_PLACE }
-    expect(proxy.records('/engage')).toEqual([wanted])
+    const sender = client()
+    await apply(sender, { ...MODIFIERS, ...LOCATION })
+    await sender.flush()
+    const expected = { $token: TOKEN, $distinct_id: 'user1', ...sent, ...SENT_MODIFIERS, ...SENT_LOCATION }
+    expect(proxy.records('/engage')).toEqual([expected])
   })
 
   it.each([
@@ -171,25 +173,25 @@ describe('a profile', () => {
     [{ ip: '123.123.123.123' }, { $ip: '123.123.123.123' }],
     [{ time: '2013-01-15T00:00:00' }, { $time: SECONDS_2013 * 1000 }],
     [{ ignoreTime: false }, {}],
-  ])('takes %j', async (options, sent) => {
-    const one = client()
-    await one.engage('13793', '$set', { Address: '1313 Mockingbird Lane' }, options)
-    await one.flush()
+  ])('can be changed with the options %j', async (options, sent) => {
+    const sender = client()
+    await sender.engage('13793', '$set', { Address: '1313 Mockingbird Lane' }, options)
+    await sender.flush()
     const $set = { Address: '1313 Mockingbird Lane' }
     expect(proxy.records('/engage')).toEqual([{ $token: TOKEN, $distinct_id: '13793', $set, ...sent }])
   })
 
-  it('takes several changes in one request, with the same options', async () => {
-    const one = client()
+  it('can be changed several times in one request, with the same options', async () => {
+    const sender = client()
     const $set = { Address: '1313 Mockingbird Lane' }
-    await one.engage(
+    await sender.engage(
       [
         { distinctId: '13793', operation: '$set', value: $set },
         { distinctId: '13794', operation: '$add', value: { coins: 1 } },
       ],
       { ip: '1.2.3.4', ignoreTime: true },
     )
-    await one.flush()
+    await sender.flush()
     expect(proxy.sent).toHaveLength(1)
     const common = { $token: TOKEN, $ip: '1.2.3.4', $ignore_time: true }
     expect(proxy.records('/engage')).toEqual([
@@ -199,7 +201,7 @@ describe('a profile', () => {
     expect(Object.fromEntries(await profiles())).toEqual({ 13793: $set, 13794: { coins: 1 } })
   })
 
-  // Node leaves these out and says so in a log; here the call fails, and names what is wrong.
+  // Node's client skips these with a line in a log. Here the call fails, and names what is wrong.
   it.each([
     ['$add', { key1: 'bad', key2: 3 }, '$add.key1'],
     ['$add', { key5: new Date() }, '$add.key5'],
@@ -216,33 +218,33 @@ describe('a profile', () => {
     ['$unset', { key1: 'val1' }, '$unset'],
     ['$unset', 1231241.123, '$unset'],
     ['$grow', {}, '$grow'],
-  ] as const)('does not take %s of %j', async (operation, value, named) => {
-    const one = client()
-    await expect(one.engage('user1', operation as '$set', value)).rejects.toThrow(named)
-    await expect(one.engageGroup('company', 'Acme Inc.', operation as '$set', value)).rejects.toThrow(
-      operation === '$add' ? '$add' : named,
+  ] as const)('rejects %s of %j', async (operation, value, name) => {
+    const sender = client()
+    await expect(sender.engage('user1', operation as '$set', value)).rejects.toThrow(name)
+    await expect(sender.engageGroup('company', 'Acme Inc.', operation as '$set', value)).rejects.toThrow(
+      operation === '$add' ? '$add' : name,
     )
-    expect(await one.flush()).toMatchObject({ accepted: 0 })
+    expect(await sender.flush()).toMatchObject({ accepted: 0 })
     expect(proxy.sent).toEqual([])
   })
 
-  it.each([Number.NaN, '50', undefined])('is not charged %j', async (amount) => {
+  it.each([Number.NaN, '50', undefined])('cannot be charged %j', async (amount) => {
     await expect(client().trackCharge('user1', amount as number)).rejects.toThrow('amount must be a number')
   })
 })
 
 describe('a group', () => {
-  const allowed = CHANGES.filter(([words]) => /^(?:set|union|unset|remove|delete)/.test(words))
+  const allowed = CHANGES.filter(([title]) => /^(?:set|union|unset|remove|delete)/.test(title))
 
-  it.each(allowed)('takes %s', async (_, before, apply, sent, after) => {
+  it.each(allowed)('can be changed by %s', async (_, before, apply, sent, after) => {
     if (before !== undefined) sending.simulator.groupProfiles('company').set('Acme Inc.', before)
-    const one = client()
+    const sender = client()
     const group = {
       engage: (_id: string, operation: '$set', value: unknown, options: EngageOptions) =>
-        one.engageGroup('company', 'Acme Inc.', operation, value, options),
+        sender.engageGroup('company', 'Acme Inc.', operation, value, options),
     }
     await apply(group as unknown as IngestClient, MODIFIERS)
-    expect(await one.flush()).toMatchObject({ accepted: 1, rejected: 0 })
+    expect(await sender.flush()).toMatchObject({ accepted: 1, rejected: 0 })
     expect(proxy.records('/groups')).toEqual([
       { $token: TOKEN, $group_key: 'company', $group_id: 'Acme Inc.', ...sent, ...SENT_MODIFIERS },
     ])

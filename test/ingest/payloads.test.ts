@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isFailure, MixloadError } from '../../lib/errors.ts'
-import { momentMs, sentTime } from '../../lib/ingest/event-time.ts'
+import { isFailure, MixloadError } from '../../lib/core/errors.ts'
+import { mixpanelTimeMs, toMixpanelTime } from '../../lib/ingest/mixpanel-time.ts'
 import { OPERATIONS } from '../../lib/ingest/operations.ts'
 import {
   aliasPayload,
@@ -20,36 +20,36 @@ const defaults: Defaults = { now: NOW, insertId: () => 'made-id' }
 const track = (event: unknown, properties?: unknown, options?: unknown) =>
   trackPayload(event, properties, options, defaults)
 
-function refused(work: () => unknown): string {
+function rejection(work: () => unknown): string {
   try {
     work()
   } catch (error) {
     if (isFailure(error, 'RECORD_INVALID')) return error.message
     throw error
   }
-  throw new Error('nothing was refused')
+  throw new Error('nothing was rejected')
 }
 
 describe('a time', () => {
-  it('is the same moment in whatever form it is given', () => {
+  it('can have several forms', () => {
     const moments = fc.date({ min: new Date('1971-01-01'), max: new Date('9999-12-31'), noInvalidDate: true })
     fc.assert(
       fc.property(moments, (date) => {
         const iso = date.toISOString()
         for (const form of [date, iso, iso.slice(0, -1), iso.replace('T', ' ').slice(0, -1)]) {
-          expect(momentMs(sentTime(form, 'time'))).toBe(date.getTime())
+          expect(mixpanelTimeMs(toMixpanelTime(form, 'time'))).toBe(date.getTime())
         }
         const seconds = Math.floor(date.getTime() / 1000)
-        expect(sentTime(seconds, 'time')).toBe(seconds)
-        if (seconds < 1e11) expect(momentMs(sentTime(date.getTime() / 1000, 'time'))).toBe(date.getTime())
+        expect(toMixpanelTime(seconds, 'time')).toBe(seconds)
+        if (seconds < 1e11) expect(mixpanelTimeMs(toMixpanelTime(date.getTime() / 1000, 'time'))).toBe(date.getTime())
       }),
     )
   })
 
-  it('of the year 2013 is the number that Mixpanel knows it by', () => {
-    expect(sentTime(1_358_208_000, 'time')).toBe(1_358_208_000)
+  it('becomes a number that Mixpanel accepts', () => {
+    expect(toMixpanelTime(1_358_208_000, 'time')).toBe(1_358_208_000)
     for (const form of [new Date('2013-01-15'), '2013-01-15', '2013-01-15T00:00:00', '2013-01-15T01:00:00+01:00']) {
-      expect(sentTime(form, 'time')).toBe(1_358_208_000_000)
+      expect(toMixpanelTime(form, 'time')).toBe(1_358_208_000_000)
     }
   })
 
@@ -63,18 +63,18 @@ describe('a time', () => {
     [true],
     [{}],
     ['1358208000'],
-  ])('%s is refused by its name', (time) => {
-    expect(refused(() => track('e', {}, { time }))).toMatch(/^time /)
-    expect(refused(() => track('e', { time }))).toMatch(/^(?:properties\.)?time /)
+  ])('%s is rejected', (time) => {
+    expect(rejection(() => track('e', {}, { time }))).toMatch(/^time /)
+    expect(rejection(() => track('e', { time }))).toMatch(/^(?:properties\.)?time /)
   })
 })
 
 describe('an event', () => {
-  it('needs no more than a name', () => {
+  it('needs only a name', () => {
     expect(track('Signed up')).toEqual({ event: 'Signed up', properties: { time: NOW, $insert_id: 'made-id' } })
   })
 
-  it('has its properties and what the options say', () => {
+  it('has its properties and its options', () => {
     const options = { distinctId: '13793', time: new Date(NOW - 1000), ip: [203, 0, 113, 9], insertId: 'given' }
     expect(track('Level Complete', { 'Level Number': 9 }, options)).toEqual({
       event: 'Level Complete',
@@ -88,17 +88,17 @@ describe('an event', () => {
     })
   })
 
-  it('may have time, person and id among its properties, which options go before', () => {
+  it('can have time, person and id as properties, but options win', () => {
     const properties = { time: new Date(NOW), distinct_id: 'a', $insert_id: 'b', ip: '1.2.3.4', token: 'own' }
     expect(track('e', properties).properties).toEqual({ ...properties, time: NOW })
     expect(track('e', properties, { distinctId: 'c' }).properties.distinct_id).toBe('c')
   })
 
-  it('says nothing of an address that was not given', () => {
+  it('has no address by default', () => {
     expect(track('e').properties).not.toHaveProperty('ip')
   })
 
-  it('keeps every value that JSON can hold', () => {
+  it('keeps every value that JSON can represent', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 })), (properties) => {
         const { time: _, distinct_id: __, ip: ___, $insert_id: ____, ...others } = properties
@@ -127,28 +127,30 @@ describe('an event', () => {
     ['a symbol', { s: Symbol('s') }, 'properties.s'],
     ['a Map', { m: new Map() }, 'properties.m'],
     ['an invalid date', { d: new Date('x') }, 'properties.d'],
-    ['too deep a nesting', { a: { b: { c: { d: { e: 1 } } } } }, 'properties.a.b.c.d'],
-    ['too long a list', { a: Array.from({ length: 256 }, () => 1) }, 'properties.a'],
+    ['too many levels', { a: { b: { c: { d: { e: 1 } } } } }, 'properties.a.b.c.d'],
+    ['too many members', { a: Array.from({ length: 256 }, () => 1) }, 'properties.a'],
     ['too many properties', Object.fromEntries(Array.from({ length: 256 }, (_, at) => [`p${at}`, 1])), 'properties'],
     ['a list of properties', [], 'properties'],
     ['a text as properties', 'x', 'properties'],
-  ])('with %s is refused by its name', (_, properties, name) => {
-    expect(refused(() => track('e', properties)).startsWith(`${name} `)).toBe(true)
+  ])('with %s is rejected, with the name of the property', (_, properties, name) => {
+    expect(rejection(() => track('e', properties)).startsWith(`${name} `)).toBe(true)
   })
 
-  it('that contains itself is refused', () => {
+  it('with a circular value is rejected', () => {
     const circle: Record<string, unknown> = {}
     circle.circle = circle
-    expect(refused(() => track('e', circle))).toContain('properties.circle')
-    expect(refused(() => profilePayload({ distinctId: 'a', operation: '$set', value: circle }, {}))).toContain('$set.')
+    expect(rejection(() => track('e', circle))).toContain('properties.circle')
+    expect(rejection(() => profilePayload({ distinctId: 'a', operation: '$set', value: circle }, {}))).toContain(
+      '$set.',
+    )
   })
 
-  it.each([undefined, '', '  ', 5, {}])('called %s is refused', (name) => {
-    expect(refused(() => track(name))).toMatch(/^event /)
+  it.each([undefined, '', '  ', 5, {}])('named %s is rejected', (name) => {
+    expect(rejection(() => track(name))).toMatch(/^event /)
   })
 
-  it('with an unknown option is refused, with the name and those that there are', () => {
-    const message = refused(() => track('e', {}, { tmie: 1, distinctId: 'a' }))
+  it('with an unknown option is rejected, with the known options', () => {
+    const message = rejection(() => track('e', {}, { tmie: 1, distinctId: 'a' }))
     expect(message).toContain('tmie is not known')
     expect(message).toContain('Known: time, ip, distinctId, insertId')
   })
@@ -160,26 +162,26 @@ describe('an event', () => {
     ['ip', 'home'],
     ['distinctId', 13793],
     ['insertId', ''],
-  ])('with a wrong %s is refused by its name', (name, value) => {
-    expect(refused(() => track('e', {}, { [name]: value }))).toContain(`track: ${name} `)
+  ])('with a wrong %s is rejected', (name, value) => {
+    expect(rejection(() => track('e', {}, { [name]: value }))).toContain(`track: ${name} `)
   })
 })
 
 describe('an event of an import', () => {
-  it('is sent as given, with a number for a time and an id where it has none', () => {
-    const given = { event: 'e', properties: { time: '2013-01-15', distinct_id: '', x: { y: [1, { z: null }] } } }
-    expect(importPayload(given, () => 'made')).toEqual({
+  it('is sent as given, except that time becomes a number and a missing id is added', () => {
+    const event = { event: 'e', properties: { time: '2013-01-15', distinct_id: '', x: { y: [1, { z: null }] } } }
+    expect(importPayload(event, () => 'made')).toEqual({
       event: 'e',
-      properties: { ...given.properties, time: 1_358_208_000_000, $insert_id: 'made' },
+      properties: { ...event.properties, time: 1_358_208_000_000, $insert_id: 'made' },
     })
-    const whole = { event: 'e', properties: { time: 500, $insert_id: 'i', token: 'token' } }
-    expect(importPayload(whole, () => 'made')).toEqual(whole)
+    const complete = { event: 'e', properties: { time: 500, $insert_id: 'i', token: 'token' } }
+    expect(importPayload(complete, () => 'made')).toEqual(complete)
   })
 
   it.each([[null], ['e'], [{ event: 'e' }], [{ properties: { time: 1 } }], [{ event: 'e', properties: {} }]])(
-    'that is %j is refused',
+    'that is %j is rejected',
     (given) => {
-      expect(refused(() => importPayload(given, () => 'made'))).toMatch(/event|properties|time/)
+      expect(rejection(() => importPayload(given, () => 'made'))).toMatch(/event|properties|time/)
     },
   )
 })
@@ -201,7 +203,7 @@ describe('a change of a profile', () => {
     ['$unset', 'key1', ['key1']],
     ['$delete', undefined, ''],
     ['$delete', {}, ''],
-  ])('%s of %j is sent as Mixpanel has it', (operation, value, sent) => {
+  ])('%s of %j is sent in Mixpanel’s form', (operation, value, sent) => {
     expect(engage(operation, value)).toEqual({ $distinct_id: '13793', [operation]: sent })
   })
 
@@ -221,11 +223,11 @@ describe('a change of a profile', () => {
     ['$unset', { a: 1 }],
     ['$unset', []],
     ['$unset', [1]],
-  ])('%s of %j is refused by its name', (operation, value) => {
-    expect(refused(() => engage(operation, value)).startsWith(operation)).toBe(true)
+  ])('%s of %j is rejected', (operation, value) => {
+    expect(rejection(() => engage(operation, value)).startsWith(operation)).toBe(true)
   })
 
-  it('has the options beside the operation', () => {
+  it('has the options next to the operation', () => {
     const options = {
       ip: [123, 123, 123, 123],
       time: 1_234_567_890,
@@ -253,30 +255,32 @@ describe('a change of a profile', () => {
     [{ latitude: 1 }, 'latitude and longitude '],
     [{ latitude: 91, longitude: 0 }, 'latitude '],
     [{ time: 'soon' }, 'time '],
-  ])('with the options %j is refused', (options, message) => {
-    expect(refused(() => engage('$set', {}, options))).toContain(message)
+  ])('with the options %j is rejected', (options, message) => {
+    expect(rejection(() => engage('$set', {}, options))).toContain(message)
   })
 
-  it('names what it does not know: operation, key and id', () => {
-    expect(refused(() => engage('$increment', {}))).toContain(OPERATIONS.join(', '))
-    expect(refused(() => profilePayload({ distinctId: 'a', operation: '$set', values: {} }, {}))).toContain('values')
-    expect(refused(() => profilePayload({ distinctId: '', operation: '$set', value: {} }, {}))).toContain('distinctId')
+  it('is rejected with the name of an unknown operation or key, or of an invalid id', () => {
+    expect(rejection(() => engage('$increment', {}))).toContain(OPERATIONS.join(', '))
+    expect(rejection(() => profilePayload({ distinctId: 'a', operation: '$set', values: {} }, {}))).toContain('values')
+    expect(rejection(() => profilePayload({ distinctId: '', operation: '$set', value: {} }, {}))).toContain(
+      'distinctId',
+    )
   })
 
-  it('of a group has key and id, and neither $add nor $append', () => {
+  it('of a group has a key and an id, and no $add and $append', () => {
     expect(groupPayload('company', 'acme', '$set', { seats: 3 }, { ignoreTime: true })).toEqual({
       $group_key: 'company',
       $group_id: 'acme',
       $ignore_time: true,
       $set: { seats: 3 },
     })
-    expect(refused(() => groupPayload('company', 'acme', '$add', { a: 1 }, {}))).toContain('$add')
-    expect(refused(() => groupPayload('company', 1, '$set', {}, {}))).toContain('groupId')
+    expect(rejection(() => groupPayload('company', 'acme', '$add', { a: 1 }, {}))).toContain('$add')
+    expect(rejection(() => groupPayload('company', 1, '$set', {}, {}))).toContain('groupId')
   })
 })
 
 describe('an identity', () => {
-  it('has the form that Mixpanel gives it', () => {
+  it('has Mixpanel’s form', () => {
     expect(aliasPayload('test', 'old_id', defaults)).toEqual({
       event: '$create_alias',
       properties: { distinct_id: 'old_id', alias: 'test', time: NOW, $insert_id: 'made-id' },
@@ -286,16 +290,16 @@ describe('an identity', () => {
     expect(mergePayload('a', 'b', defaults).properties.$distinct_ids).toEqual(['a', 'b'])
   })
 
-  it('is refused where Mixpanel would do nothing', () => {
-    expect(refused(() => identifyPayload('u-1', '6f1a2b3c-4d5e-1f60-8a9b-0c1d2e3f4a5b', defaults))).toMatch(
+  it('is rejected if Mixpanel would not link anything', () => {
+    expect(rejection(() => identifyPayload('u-1', '6f1a2b3c-4d5e-1f60-8a9b-0c1d2e3f4a5b', defaults))).toMatch(
       'anonymousId',
     )
-    expect(refused(() => aliasPayload('a', 'a', defaults))).toMatch('alias')
-    expect(refused(() => mergePayload('a', 'a', defaults))).toMatch('id')
-    expect(refused(() => aliasPayload('', 'a', defaults))).toMatch('alias')
+    expect(rejection(() => aliasPayload('a', 'a', defaults))).toMatch('alias')
+    expect(rejection(() => mergePayload('a', 'a', defaults))).toMatch('id')
+    expect(rejection(() => aliasPayload('', 'a', defaults))).toMatch('alias')
   })
 })
 
-it('an error of a record ends a command as wrong usage', () => {
+it('an invalid record ends a command like wrong usage', () => {
   expect(new MixloadError('RECORD_INVALID', '').exitCode).toBe(2)
 })

@@ -1,15 +1,15 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
-import { request as ask } from 'undici'
+import { request as send } from 'undici'
 import type { IngestClient } from '../../lib/ingest/client.ts'
 import type { IngestOptions } from '../../lib/ingest/client-options.ts'
 import type { SimulatorOptions } from '../../lib/simulator/index.ts'
 import { Sending } from './sending.ts'
 
-/** A request as it went over the wire. */
+/** A request as it was sent. */
 export interface SentRequest {
-  /** The sender's, which tells connections apart. */
+  /** The port of the sender, which identifies the connection. */
   readonly port: number | undefined
   readonly method: string
   readonly path: string
@@ -18,17 +18,17 @@ export interface SentRequest {
   readonly records: readonly Readonly<Record<string, unknown>>[]
 }
 
-/** A server that notes what is sent through it to another one. */
+/** A proxy that records the requests to a server. */
 export class RecordingProxy implements AsyncDisposable {
   readonly sent: SentRequest[] = []
   readonly #server: Server
 
   private constructor(target: string) {
     this.#server = createServer(async (incoming, outgoing) => {
-      const parts: Buffer[] = []
-      for await (const part of incoming) parts.push(part)
+      const chunks: Buffer[] = []
+      for await (const chunk of incoming) chunks.push(chunk)
       const { method = '', url = '', headers } = incoming
-      const body = Buffer.concat(parts)
+      const body = Buffer.concat(chunks)
       const { pathname, searchParams } = new URL(url, target)
       const records = recordsOf(headers, body)
       this.sent.push({
@@ -39,11 +39,15 @@ export class RecordingProxy implements AsyncDisposable {
         headers,
         records,
       })
-      const passed = { ...headers }
-      for (const name of ['host', 'connection', 'content-length', 'transfer-encoding']) delete passed[name]
-      const answer = await ask(`${target}${url}`, { method: 'POST', headers: passed as Record<string, string>, body })
-      outgoing.writeHead(answer.statusCode, { 'content-type': String(answer.headers['content-type']) })
-      outgoing.end(Buffer.from(await answer.body.arrayBuffer()))
+      const forwarded = { ...headers }
+      for (const name of ['host', 'connection', 'content-length', 'transfer-encoding']) delete forwarded[name]
+      const response = await send(`${target}${url}`, {
+        method: 'POST',
+        headers: forwarded as Record<string, string>,
+        body,
+      })
+      outgoing.writeHead(response.statusCode, { 'content-type': String(response.headers['content-type']) })
+      outgoing.end(Buffer.from(await response.body.arrayBuffer()))
     })
   }
 
@@ -57,9 +61,9 @@ export class RecordingProxy implements AsyncDisposable {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
-  /** All records that were sent to a path. */
+  /** Returns all records that were sent to a path. */
   records(path: string): readonly Readonly<Record<string, unknown>>[] {
-    return this.sent.filter((one) => one.path === path).flatMap(({ records }) => records)
+    return this.sent.filter((request) => request.path === path).flatMap(({ records }) => records)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -68,7 +72,7 @@ export class RecordingProxy implements AsyncDisposable {
   }
 }
 
-/** A simulator behind such a server, and clients that send to it. */
+/** A simulator behind a recording proxy, and clients that send to it. */
 export class RecordedSending implements AsyncDisposable {
   readonly sending: Sending
   readonly proxy: RecordingProxy

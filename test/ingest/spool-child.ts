@@ -2,7 +2,7 @@
  * Sends what its arguments say and is killed, or ends by itself: `node spool-child.ts URL SPOOL COUNT MODE
  * [CLOSE_TIMEOUT_MS]`.
  */
-import { createClient } from '../../lib/ingest/clients.ts'
+import { createClient } from '../../lib/ingest/named-clients.ts'
 
 const [, , apiUrl = '', spool = '', count = '0', mode = '', closeTimeoutMs = '3000'] = process.argv
 const client = createClient({
@@ -13,7 +13,7 @@ const client = createClient({
   batchRecords: 5,
   closeTimeoutMs: Number(closeTimeoutMs),
   retry: { retries: { SERVER_FAILED: 1000 }, firstDelayMs: 60_000, delayMaxMs: 60_000 },
-  tell: () => {},
+  onNotice: () => {},
 })
 for (let n = 0; n < Number(count); n++) {
   await client.track('e', { n }, { insertId: `id-${n}` })

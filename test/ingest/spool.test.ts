@@ -4,8 +4,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, rename, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { isFailure } from '../../lib/errors.ts'
-import { packagePath } from '../../lib/package-root.ts'
+import { isFailure } from '../../lib/core/errors.ts'
+import { packagePath } from '../../lib/core/package-root.ts'
 import { Sending, TOKEN } from './sending.ts'
 
 let sending: Sending
@@ -83,7 +83,7 @@ describe('a spool', () => {
     const first = sending.client({ spool: sending.spool })
     await first.track('e', { n: 0 })
     await expect(first.flush()).rejects.toMatchObject({ code: 'SERVER_FAILED' })
-    expect(sending.told.at(-1)).toMatchObject({ kind: 'failed', kept: true })
+    expect(sending.notices.at(-1)).toMatchObject({ kind: 'failed', kept: true })
     await first.close()
     sending.simulator.fault({ kind: 'slow-first-byte', ms: 3000, times: Number.POSITIVE_INFINITY })
     sending.simulator.clearFaults()

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { MixloadError } from '../../lib/errors.ts'
-import { ON_THE_WAY_MS, type RateLimits, RequestBudget, waitFor } from '../../lib/mixpanel/budget.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
+import { type RateLimits, RequestBudget, TRAVEL_MS_MAX, waitFor } from '../../lib/mixpanel/budget.ts'
 import { runs } from '../runs.ts'
 
 const HOUR = 3_600_000
@@ -15,7 +15,7 @@ const limits = fc.record<RateLimits>({ perHour: fc.nat(8), perSecond: fc.nat(3) 
 
 /** Whether any window of this length, open at its beginning, holds more than the limit. */
 function isExceeded(sent: readonly number[], limit: number, ms: number): boolean {
-  return limit > 0 && sent.some((at) => sent.filter((other) => other > at - ms && other <= at).length > limit)
+  return limit > 0 && sent.some((at) => sent.filter((earlier) => earlier > at - ms && earlier <= at).length > limit)
 }
 
 describe('how long a request must wait', () => {
@@ -25,14 +25,14 @@ describe('how long a request must wait', () => {
       fc.property(limits, fc.array(pause, { maxLength: 60 }), (most, pauses) => {
         const sent: number[] = []
         let now = 1_785_758_400_000
-        for (const one of pauses) {
-          now += one
+        for (const pause of pauses) {
+          now += pause
           now += waitFor(sent, most, now)
           expect(waitFor(sent, most, now)).toBe(0)
           sent.push(now)
         }
         // Each as it comes, some sooner than others.
-        const come = sent.map((at, index) => at + (index % 2) * (ON_THE_WAY_MS - 1))
+        const come = sent.map((at, index) => at + (index % 2) * (TRAVEL_MS_MAX - 1))
         expect(isExceeded(come, most.perHour, HOUR)).toBe(false)
         expect(isExceeded(come, most.perSecond, 1000)).toBe(false)
       }),
@@ -51,8 +51,8 @@ describe('how long a request must wait', () => {
         const early = [...sent, now + wait - 1]
         const latest = (ms: number) => early.filter((at) => at > now + wait - 1 - ms).length
         const isTooMany =
-          (most.perHour > 0 && latest(HOUR + ON_THE_WAY_MS) > most.perHour) ||
-          (most.perSecond > 0 && latest(1000 + ON_THE_WAY_MS) > most.perSecond)
+          (most.perHour > 0 && latest(HOUR + TRAVEL_MS_MAX) > most.perHour) ||
+          (most.perSecond > 0 && latest(1000 + TRAVEL_MS_MAX) > most.perSecond)
         expect(isTooMany).toBe(true)
       }),
       { numRuns: runs(500) },
@@ -95,25 +95,25 @@ describe('a budget on disk', () => {
   /** Asks for a request that must wait, and gives up as soon as that is known. */
   async function waitOf(perHour: number): Promise<number> {
     const abort = new AbortController()
-    let told = 0
+    let waited = 0
     const budget = open(perHour, (ms) => {
-      told = ms
+      waited = ms
       abort.abort()
     })
     await expect(budget.acquire(abort.signal)).rejects.toThrow()
-    return told
+    return waited
   }
 
   it('is shared by all that use the same place', async () => {
-    const [one, other] = [open(3), open(3)]
-    await one.acquire(signal)
-    await other.acquire(signal)
-    expect([await one.remaining(), await other.remaining()]).toEqual([1, 1])
-    await one.acquire(signal)
-    expect(await other.remaining()).toBe(0)
+    const [first, second] = [open(3), open(3)]
+    await first.acquire(signal)
+    await second.acquire(signal)
+    expect([await first.remaining(), await second.remaining()]).toEqual([1, 1])
+    await first.acquire(signal)
+    expect(await second.remaining()).toBe(0)
     const wait = await waitOf(3)
     expect(wait).toBeGreaterThan(HOUR / 2)
-    expect(wait).toBeLessThanOrEqual(HOUR + ON_THE_WAY_MS)
+    expect(wait).toBeLessThanOrEqual(HOUR + TRAVEL_MS_MAX)
   })
 
   it('counts each request once when many come at the same moment', async () => {
@@ -132,9 +132,9 @@ describe('a budget on disk', () => {
 
   it('counts a request that another run made while this one waited for the file', async () => {
     await mkdir(join(directory, 'key.json.lock'))
-    const asked = Date.now()
+    const start = Date.now()
     const acquired = open(5).acquire(signal)
-    while (Date.now() === asked) await stat(directory)
+    while (Date.now() === start) await stat(directory)
     await writeFile(join(directory, 'key.json'), JSON.stringify({ sent: [Date.now()] }))
     await rmdir(join(directory, 'key.json.lock'))
     await acquired
@@ -151,7 +151,7 @@ describe('a budget on disk', () => {
   })
 
   it.each(['', '{', 'null', '[]', '{"sent":1}', '{"sent":["x"]}', '\0\0\0'])(
-    'starts anew from a file that holds %j',
+    'starts empty from a file that contains %j',
     async (content) => {
       await writeFile(join(directory, 'key.json'), content)
       expect(await open(2).remaining()).toBe(2)
@@ -160,7 +160,7 @@ describe('a budget on disk', () => {
     },
   )
 
-  it('of one key is not that of another, and a key is no path', async () => {
+  it('is separate for each key, and a key is not a path', async () => {
     await open(2, undefined, '../../evil/key').acquire(signal)
     await open(2, undefined, 'other').acquire(signal)
     expect((await readdir(directory)).length).toBe(2)
@@ -197,13 +197,13 @@ describe('requests at once', () => {
   })
   const made: RequestBudget[] = []
   afterEach(async () => {
-    for (const one of made.splice(0)) await one[Symbol.asyncDispose]()
+    for (const created of made.splice(0)) await created[Symbol.asyncDispose]()
     await rm(directory, { recursive: true, force: true })
   })
   const budget = (atOnce: number, perHour = 0) => {
-    const one = new RequestBudget(directory, 'query', { perHour, perSecond: 0, atOnce })
-    made.push(one)
-    return one
+    const created = new RequestBudget(directory, 'query', { perHour, perSecond: 0, atOnce })
+    made.push(created)
+    return created
   }
 
   it('wait for a place, over all who share the file', async () => {
@@ -233,8 +233,8 @@ describe('requests at once', () => {
   })
 
   it('are given the places of those that ended, one after the other, without a wait, and give them back in the end', async () => {
-    const one = budget(1)
-    for (let count = 0; count < 50; count++) await (await one.acquire(signal))()
+    const requests = budget(1)
+    for (let count = 0; count < 50; count++) await (await requests.acquire(signal))()
     const stored = () => JSON.parse(readFileSync(join(directory, 'query.json'), 'utf8')).running.length
     expect(stored()).toBe(1)
     await expect.poll(stored).toBe(0)
@@ -242,9 +242,9 @@ describe('requests at once', () => {
   })
 
   it('count in the hour, too, where they take the place of another', async () => {
-    const one = budget(1, 3)
-    for (let count = 0; count < 3; count++) await (await one.acquire(signal))()
-    expect(await one.remaining()).toBe(0)
+    const requests = budget(1, 3)
+    for (let count = 0; count < 3; count++) await (await requests.acquire(signal))()
+    expect(await requests.remaining()).toBe(0)
   })
 
   it('keep no places without a limit', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ERROR_CODES, MixloadError } from '../../lib/errors.ts'
-import { complaint, refusalError, retryAfterMilliseconds } from '../../lib/mixpanel/response-errors.ts'
+import { ERROR_CODES, MixloadError } from '../../lib/core/errors.ts'
+import { errorTextOf, refusalError, retryAfterMilliseconds } from '../../lib/mixpanel/response-errors.ts'
 
 const REQUEST = 'GET /api/2.0/export?from_date=2026-08-03&to_date=2026-08-03'
 
@@ -49,7 +49,7 @@ describe('what an answer that is not 200 means', () => {
     expect(refuse(status, body).code).toBe(code)
   })
 
-  it('is told in the same way in any case that the text is in', () => {
+  it('is recognized whatever the case of its text', () => {
     expect(refuse(400, 'TO_DATE CANNOT BE LATER THAN TODAY').code).toBe('DAY_IN_FUTURE')
     expect(refuse(400, 'unable to Authenticate Request').code).toBe('CREDENTIALS_REFUSED')
   })
@@ -98,12 +98,12 @@ describe('what a body complains of', () => {
     [' \n ', 'no message'],
     ['{"error":"cut', '{"error":"cut'],
   ])('%j: %s', (body, says) => {
-    expect(complaint(body)).toBe(says)
+    expect(errorTextOf(body)).toBe(says)
   })
 
   it('is short, however long the body or the error in it', () => {
-    expect(complaint('x'.repeat(10_000)).length).toBe(300)
-    expect(complaint(json('x'.repeat(10_000))).length).toBeLessThanOrEqual(300)
+    expect(errorTextOf('x'.repeat(10_000)).length).toBe(300)
+    expect(errorTextOf(json('x'.repeat(10_000))).length).toBeLessThanOrEqual(300)
   })
 })
 
@@ -129,7 +129,7 @@ describe('Retry-After', () => {
     },
   )
 
-  it('that is no number of seconds counts for nothing, though JavaScript makes a number of it', () => {
+  it('that is not a number of seconds is ignored, although JavaScript can convert it', () => {
     expect(retryAfterMilliseconds('Infinity', now)).toBeUndefined()
     expect(retryAfterMilliseconds('0x10', now)).toBeUndefined()
     expect(retryAfterMilliseconds('gone till 2099', now)).toBeUndefined()

@@ -1,11 +1,16 @@
-import type { KnownColumn } from '../../lib/destination.ts'
-import { storableName } from '../../lib/infer/line-writer.ts'
+import type { KnownColumn } from '../../lib/destination/contract.ts'
+import { storableName } from '../../lib/scan/line-writer.ts'
 import { canonical, decimal, parseExact } from '../conformance/exact-json.ts'
 
-/** The property's value as `{json}` of what was sent, or `{text}` where only the characters are kept; null where there is none. */
+/**
+ * The property's value as `{json}` of what was sent, or `{text}` where only the characters are
+ * kept; null where there is none.
+ */
 export type ReadValue = { readonly canonical: string } | { readonly text: string } | null
 
-/** Reads properties back from rows of a table, by nothing but the table and its `_mixload_columns`. */
+/**
+ * Reads properties back from rows of a table, by nothing but the table and its `_mixload_columns`.
+ */
 export class PropertyReader {
   readonly #columns: readonly KnownColumn[]
 
@@ -18,9 +23,9 @@ export class PropertyReader {
     const name = storableName(property)
     const exact = this.#fromOverflow(row, name)
     if (exact !== null) return exact
-    const column = this.#columns.find((one) => one.property === name && one.role !== 'companion')
+    const column = this.#columns.find(({ property, role }) => property === name && role !== 'companion')
     if (column === undefined) return null
-    const companion = this.#columns.find((one) => one.owner === column.name)
+    const companion = this.#columns.find((candidate) => candidate.owner === column.name)
     const misfit = companion === undefined ? null : row[companion.name]
     if (misfit !== null && misfit !== undefined) return { text: String(misfit) }
     const value = row[column.name]
@@ -44,7 +49,7 @@ export class PropertyReader {
     if (more === null || more === undefined) return null
     const parsed = parseExact(String(more))
     if (parsed === null || typeof parsed !== 'object' || !('object' in parsed))
-      throw new TypeError('_more is no object')
+      throw new TypeError('_more is not an object')
     const entry = parsed.object.findLast(([key]) => key === name)
     return entry === undefined ? null : { canonical: canonical(entry[1]) }
   }

@@ -3,14 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createDuckDbDestination } from '../../destinations/duckdb/index.ts'
+import { DuckDbDriver } from '../../destinations/duckdb/driver.ts'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import { ColumnRegistry, type ColumnRules } from '../../lib/columns/registry.ts'
-import { Engine } from '../../lib/engine.ts'
-import { Loader } from '../../lib/load.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
+import { Engine } from '../../lib/engine/engine.ts'
 import { SpoolDirectory } from '../../lib/spool/spool.ts'
 import { PLAIN_RULES } from '../columns/plain-rules.ts'
 import { runs } from '../runs.ts'
+import { eventInput, eventLoader } from './event-table.ts'
 import { isSame, PropertyReader } from './read-back.ts'
 import { BodySpooler, FileSpooler } from './spool-lines.ts'
 
@@ -150,35 +151,29 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-/** Loads bodies, each as a slice of its own, into an empty database in memory, and gives what is then there. */
+/**
+ * Loads bodies, each as a slice of its own, into an empty database in memory, and returns what is
+ * then there.
+ */
 async function loadAll(
   bodies: readonly Buffer[],
   rules: ColumnRules,
   blockBytes: number,
   Spooler: typeof BodySpooler | typeof FileSpooler,
 ) {
-  await using destination = createDuckDbDestination({ path: ':memory:', schema: 'mixpanel', engine })
+  await using destination = new Warehouse(new DuckDbDriver({ path: ':memory:', schema: 'mixpanel', engine }), {
+    engine,
+  })
   const { signal } = new AbortController()
   await destination.open(signal)
   const registry = new ColumnRegistry(EXPORT_COLUMNS, rules)
-  const spooler = new Spooler(spool, registry)
-  const loader = new Loader(
-    {
-      destination,
-      engine,
-      spool,
-      registry,
-      table: 'export',
-      write: 'append',
-      localZone: undefined,
-      tell: () => {},
-    },
-    [],
-  )
+  const input = eventInput(registry, spool, engine)
+  const spooler = new Spooler(spool, input)
+  const loader = eventLoader(input, destination, [])
   const columnsOverTime: string[] = []
   for (const body of bodies) {
     const spooled = await spooler.spool({ firstDay: DAY, lastDay: DAY }, body, blockBytes)
-    if (spooled !== undefined) await loader.load(spooled, signal)
+    if (spooled !== undefined) await loader.load(spooled.tables[0], spooled.slice, signal)
     columnsOverTime.push(JSON.stringify((await destination.columns('export')).map(({ name, type }) => [name, type])))
   }
   const connection = await engine.connect()
@@ -226,10 +221,10 @@ describe('what goes in can be read back', () => {
           expect(columns.length).toBeLessThanOrEqual(columnsMax)
           const reader = new PropertyReader(columns)
           for (const { id, properties, event } of sent) {
-            const row = rows.find((one) => one.distinct_id === id)
+            const row = rows.find(({ distinct_id }) => distinct_id === id)
             if (row === undefined) throw new Error(`${id} is not there`)
             if (event !== '"\\ud83d"') expect(row.event).toBe(JSON.parse(event))
-            else if (columns.some((one) => one.name === 'event__text')) expect(row.event__text).toBe(event)
+            else if (columns.some(({ name }) => name === 'event__text')) expect(row.event__text).toBe(event)
             else expect(JSON.parse(String(row._more))['../event']).toBe(event)
             const last = new Map(properties.map(([key, value]) => [JSON.parse(key) as string, value]))
             for (const [property, value] of last) {

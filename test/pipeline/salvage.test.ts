@@ -2,16 +2,17 @@ import { appendFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { createMemoryDestination } from '../../destinations/memory/index.ts'
+import { MemoryDriver } from '../../destinations/memory/driver.ts'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import { ColumnRegistry } from '../../lib/columns/registry.ts'
-import { Engine } from '../../lib/engine.ts'
-import { MixloadError, messageOf } from '../../lib/errors.ts'
-import type { SpooledSlice } from '../../lib/extract.ts'
-import { Loader } from '../../lib/load.ts'
+import { messageOf } from '../../lib/core/errors.ts'
+import { Warehouse } from '../../lib/destination/warehouse.ts'
+import { Engine } from '../../lib/engine/engine.ts'
 import { SpoolDirectory } from '../../lib/spool/spool.ts'
+import type { SpooledRows } from '../../lib/transform/spooled-rows.ts'
 import { PLAIN_RULES } from '../columns/plain-rules.ts'
 import { expectFailure } from '../conformance/failures.ts'
+import { eventInput, eventLoader } from './event-table.ts'
 import { BodySpooler } from './spool-lines.ts'
 
 const DAY = { firstDay: '2026-08-03', lastDay: '2026-08-03' }
@@ -21,29 +22,21 @@ async function loaderOf(memoryLimit: string) {
   const directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
   const spool = await SpoolDirectory.create(directory)
   const engine = await Engine.create({ memoryLimit, temporaryDirectory: join(directory, 'engine') })
-  const destination = createMemoryDestination({ engine })
+  const memory = new MemoryDriver(engine)
+  const destination = new Warehouse(memory, { engine })
   await destination.open(new AbortController().signal)
   const registry = new ColumnRegistry(EXPORT_COLUMNS, PLAIN_RULES)
-  const told: string[] = []
-  const loader = new Loader(
-    {
-      destination: { ...destination, load: failingAsADriverDoes(destination.load) },
-      engine,
-      spool,
-      registry,
-      table: 'export',
-      write: 'append',
-      localZone: undefined,
-      tell: (event) => event.kind === 'warning' && told.push(event.message),
-    },
-    [],
-  )
+  const warnings: string[] = []
+  const input = eventInput(registry, spool, engine, (message) => warnings.push(message))
+  const loader = eventLoader(input, destination, [])
   return {
     engine,
-    destination,
-    told,
-    load: (spooled: SpooledSlice) => loader.load(spooled, new AbortController().signal),
-    spooled: (lines: readonly string[]) => new BodySpooler(spool, registry).spool(DAY, Buffer.from(lines.join(''))),
+    memory,
+    warnings,
+    load: (rows: SpooledRows) => loader.load(rows, DAY, new AbortController().signal),
+    async spooled(lines: readonly string[]): Promise<SpooledRows> {
+      return (await new BodySpooler(spool, input).spool(DAY, Buffer.from(lines.join('')))).tables[0]
+    },
     async [Symbol.asyncDispose]() {
       await destination[Symbol.asyncDispose]()
       await engine[Symbol.asyncDispose]()
@@ -57,20 +50,21 @@ const LINES = Array.from(
   (_, at) => `{"event":"E","properties":{"time":${1785758400000 + at},"a":${at}}}\n`,
 )
 
-it('sets aside just the lines that the engine refuses, and loads the others', async () => {
+it('rejects only the lines that the engine cannot read, and loads the others', async () => {
   await using place = await loaderOf('500MB')
   const spooled = await place.spooled(LINES)
-  // What the scanner would never let through: a lone surrogate, and a text where the struct has a number.
+  // What the scanner would never let through: a lone surrogate, and a text where the struct has a
+  // number.
   const bad = ['{"event":"E","properties":{"a":"\\ud800"}}', '{"event":"E","properties":{"a":"x"}}']
-  await appendFile(spooled.events[0]?.path ?? '', bad.map((line) => `${line}\n`).join(''))
+  await appendFile(spooled.lines[0]?.path ?? '', bad.map((line) => `${line}\n`).join(''))
   const { summary } = spooled
-  const record = await place.load({ ...spooled, summary: { ...summary, events: summary.events + bad.length } })
+  const record = await place.load({ ...spooled, summary: { ...summary, rows: summary.rows + bad.length } })
   expect(record).toMatchObject({ rowCount: 50, rejectCount: 2 })
-  const numbers = place.destination.peek('export')?.rows.map(({ a }) => Number(a))
-  expect(numbers?.toSorted((one, other) => one - other)).toEqual(LINES.map((_, at) => at))
-  const rejects = place.destination.peek('_mixload_rejects')?.rows.map(({ line }) => String(line))
+  const numbers = place.memory.peek('export')?.rows.map(({ a }) => Number(a))
+  expect(numbers?.toSorted((a, b) => a - b)).toEqual(LINES.map((_, at) => at))
+  const rejects = place.memory.peek('_mixload_rejects')?.rows.map(({ line }) => String(line))
   expect(rejects?.toSorted()).toEqual(bad.toSorted())
-  expect(place.told).toEqual([expect.stringContaining('cannot read 2 lines')])
+  expect(place.warnings).toEqual([expect.stringContaining('cannot read 2 lines')])
 })
 
 it('sets no line aside because the engine has no memory to read it', async () => {
@@ -80,19 +74,8 @@ it('sets no line aside because the engine has no memory to read it', async () =>
   await connection.run("SET memory_limit = '300KB'")
   const failure = await expectFailure(place.load(spooled), 'DESTINATION_FAILED')
   expect(messageOf(failure)).toContain('Out of Memory')
-  expect(place.told).toEqual([])
+  expect(place.warnings).toEqual([])
   await connection.run("SET memory_limit = '500MB'")
   connection.close()
   expect(await place.load(spooled)).toMatchObject({ rowCount: 50, rejectCount: 0 })
 })
-
-/** Destinations wrap the engine's failures; the memory destination hands them on as they are. */
-function failingAsADriverDoes(load: ReturnType<typeof createMemoryDestination>['load']): typeof load {
-  return async (...given) => {
-    try {
-      return await load(...given)
-    } catch (error) {
-      throw new MixloadError('DESTINATION_FAILED', 'wrapped', { cause: error })
-    }
-  }
-}

@@ -1,54 +1,34 @@
 import { writeFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
-import type { ColumnRegistry } from '../../lib/columns/registry.ts'
-import type { SpooledSlice } from '../../lib/extract.ts'
-import { FileExtractor } from '../../lib/file-extract.ts'
-import { type BodySummary, readBody } from '../../lib/infer/body-reader.ts'
-import { LineWriter } from '../../lib/infer/line-writer.ts'
-import { LineScanner } from '../../lib/infer/scan.ts'
+import { EVERYTHING } from '../../lib/destination/selection.ts'
+import { FileExtractor } from '../../lib/extract/file-extractor.ts'
+import type { SpooledSlice } from '../../lib/extract/slice-source.ts'
+import type { TableInput } from '../../lib/extract/table-input.ts'
 import type { Slice } from '../../lib/slices.ts'
-import { ChunkWriter, type SpoolDirectory } from '../../lib/spool/spool.ts'
-import { DayTally } from '../../lib/time/day-tally.ts'
+import type { SpoolDirectory } from '../../lib/spool/spool.ts'
 import { eventClock } from '../../lib/time/event-time.ts'
 
-/** Spools bodies as the extractor does, without the HTTP. One for a run, as its scanner and writer are. */
+/** Spools bodies as the extractor does, without the HTTP. One for a run, as its input is. */
 export class BodySpooler {
-  readonly #spool: SpoolDirectory
-  readonly #scanner = new LineScanner()
-  readonly #writer: LineWriter
+  readonly #input: TableInput
   #loads = 0
 
-  constructor(spool: SpoolDirectory, registry: ColumnRegistry) {
-    this.#spool = spool
-    this.#writer = new LineWriter(this.#scanner, registry)
+  constructor(_: SpoolDirectory, input: TableInput) {
+    this.#input = input
   }
 
   /** `blockBytes`: the body comes in blocks of this size. */
   async spool(slice: Slice, body: Buffer, blockBytes = 65_536): Promise<SpooledSlice> {
-    this.#writer.begin()
-    const events = new ChunkWriter(this.#spool, '.ndjson')
-    const rejects = new ChunkWriter(this.#spool, '.rejects.ndjson')
+    const input = this.#input
+    input.begin()
     const clock = eventClock(slice.firstDay, slice.lastDay)
-    const dayTally = new DayTally(clock)
-    const sinks = { scanner: this.#scanner, writer: this.#writer, events, rejects, clock, dayTally }
-    const summary: BodySummary = await readBody(blocksOf(body, blockBytes), sinks)
-    return {
-      slice,
-      ...slice,
-      selection: '',
-      loadId: `load-${++this.#loads}`,
-      startedAt: new Date(),
-      events: await events.finish(),
-      rejects: await rejects.finish(),
-      summary,
-      dayRows: dayTally.dayRows(),
-      requestCount: 1,
-      fields: this.#writer.fields(),
-      hasOverflow: this.#writer.hasOverflow,
-      ignoredValues: this.#writer.ignoredValues,
-      clock,
-    }
+    const spool = input.spool({ clock, countsDays: true })
+    for await (const block of blocksOf(body, blockBytes)) await spool.take(block)
+    const loadId = `load-${++this.#loads}`
+    const about = { ...slice, name: 'export', loadId, selection: EVERYTHING, startedAt: new Date() }
+    const rows = input.spooled(await spool.end(), { ...about, clock })
+    return { slice, tables: [{ ...rows, requestCount: 1 }] }
   }
 }
 
@@ -58,19 +38,16 @@ export class FileSpooler {
   readonly #extractor: FileExtractor
   #files = 0
 
-  constructor(spool: SpoolDirectory, registry: ColumnRegistry) {
+  constructor(spool: SpoolDirectory, input: TableInput) {
     this.#spool = spool
     const none = Number.POSITIVE_INFINITY
     this.#extractor = new FileExtractor({
-      stream: 'export',
-      spool,
-      registry,
+      input,
       ledger: [],
       loadsMax: none,
       daysPerLoadMax: none,
-      valuesPerRowMax: none,
       standardInput: () => Readable.from([]),
-      tell: () => {},
+      onProgress: () => {},
     })
   }
 

@@ -67,7 +67,7 @@ export class LossyProxy implements AsyncDisposable {
     this.queries.length = 0
   }
 
-  /** Loses no connection any more. Tells whether it has lost one since `arm`. */
+  /** Stops losing connections. Returns whether it has lost one since `arm`. */
   disarm(): boolean {
     const hasCut = this.#cut === undefined
     this.#cut = undefined

@@ -121,7 +121,7 @@ const SETTINGS = {
   max_connections: '100',
 }
 
-/** Runs the server until it is told to end, or nobody is left to tell. Then its data goes. */
+/** Runs the server until it is stopped, or its parent has ended. Then its data is deleted. */
 const KEEPER = `
 ulimit -f "$BLOCKS"
 "$0" -D "$@" > "$LOG" 2>&1 &
@@ -170,14 +170,14 @@ class Running {
       stdio: ['pipe', 'ignore', 'ignore'],
     })
     const running = new Running(keeper)
-    const said = () => (existsSync(log) ? readFileSync(log, 'utf8') : 'no log')
+    const logText = () => (existsSync(log) ? readFileSync(log, 'utf8') : 'no log')
     try {
-      await answers(`postgres://postgres@127.0.0.1:${settings.port}/postgres`, () => IS_TOO_SOON.test(said()))
+      await answers(`postgres://postgres@127.0.0.1:${settings.port}/postgres`, () => IS_TOO_SOON.test(logText()))
       return running
     } catch (error) {
       await running.end('keep')
-      if (IS_TOO_SOON.test(said())) return 'too soon'
-      throw new Error(`Postgres does not start:\n${said()}`, { cause: error })
+      if (IS_TOO_SOON.test(logText())) return 'too soon'
+      throw new Error(`Postgres does not start:\n${logText()}`, { cause: error })
     }
   }
 

@@ -31,7 +31,7 @@ export interface Database extends AsyncDisposable {
   /** Of the superuser. */
   readonly url: string
   readonly name: string
-  /** Runs statements as the superuser, on a connection of their own, and gives the rows of the last one. */
+  /** Runs statements as the superuser on their own connection. Returns the rows of the last one. */
   query(sql: string): Promise<readonly StoredRow[]>
 }
 
@@ -58,7 +58,7 @@ export async function withClient<T>(url: string, work: (client: pg.Client) => Pr
 
 /** The rows of the last of some statements. */
 export async function query(client: pg.Client, sql: string): Promise<readonly StoredRow[]> {
-  // For several statements pg gives a list of results, though its types do not say so.
+  // For several statements pg returns an array of results, which its types do not say.
   const results = (await client.query(sql)) as pg.QueryResult<TextRow> | readonly pg.QueryResult<TextRow>[]
   const last = 'rows' in results ? results : results.at(-1)
   const types = new Map(last?.fields.map(({ name, dataTypeID }) => [name, dataTypeID]))

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Simulator, startSimulator } from '../../lib/simulator/index.ts'
-import { ask, DAY, event, events, exported, lines } from './asking.ts'
+import { DAY, event, events, lines, request, requestExport } from './requests.ts'
 
 let simulator: Simulator
 
@@ -10,20 +10,20 @@ beforeEach(async () => {
 
 afterEach(() => simulator.close())
 
-function set(faults: unknown) {
+function setFaults(faults: unknown) {
   const body = typeof faults === 'string' ? faults : JSON.stringify(faults)
-  return ask(simulator, '/_simulator/faults', { method: 'POST', body, authorization: null })
+  return request(simulator, '/_simulator/faults', { method: 'POST', body, authorization: null })
 }
 
-test('faults are set and cleared over HTTP', async () => {
-  expect((await set({ kind: 'timeout', times: 'always', match: { path: '/api/2.0/export' } })).status).toBe(200)
-  for (let request = 0; request < 3; request++) expect((await exported(simulator, DAY, DAY)).status).toBe(400)
-  const { status } = await ask(simulator, '/_simulator/faults', { method: 'DELETE' })
+test('faults can be set and cleared over HTTP', async () => {
+  expect((await setFaults({ kind: 'timeout', times: 'always', match: { path: '/api/2.0/export' } })).status).toBe(200)
+  for (let attempt = 0; attempt < 3; attempt++) expect((await requestExport(simulator, DAY, DAY)).status).toBe(400)
+  const { status } = await request(simulator, '/_simulator/faults', { method: 'DELETE' })
   expect(status).toBe(200)
-  expect((await exported(simulator, DAY, DAY)).status).toBe(200)
+  expect((await requestExport(simulator, DAY, DAY)).status).toBe(200)
 })
 
-test('every kind of fault can be set over HTTP, also as a list', async () => {
+test('every kind of fault can be set over HTTP, one or a list', async () => {
   const kinds = [
     { kind: 'cut', atByte: 1 },
     { kind: 'cut-clean', atByte: 1 },
@@ -51,12 +51,12 @@ test('every kind of fault can be set over HTTP, also as a list', async () => {
     unfiltered: false,
     minDays: 1,
   }
-  const { status, text } = await set(kinds.map((kind) => ({ ...kind, match, times: 2, skip: 1 })))
+  const { status, text } = await setFaults(kinds.map((kind) => ({ ...kind, match, times: 2, skip: 1 })))
   expect({ status, body: JSON.parse(text) }).toEqual({ status: 200, body: { set: kinds.length } })
 })
 
 test.each([
-  'no JSON',
+  'not JSON',
   {},
   { kind: 'explosion' },
   { kind: 'cut' },
@@ -65,17 +65,17 @@ test.each([
   { kind: 'timeout', match: { day: DAY } },
   { kind: 'status', status: 42 },
   [{ kind: 'timeout' }, { kind: 'cut' }],
-])('%j is no fault', async (body) => {
-  const { status, text } = await set(body)
+])('%j is not a valid fault', async (body) => {
+  const { status, text } = await setFaults(body)
   expect(status).toBe(400)
   expect(JSON.parse(text).error).not.toBe('')
-  expect((await exported(simulator, DAY, DAY)).status).toBe(200)
+  expect((await requestExport(simulator, DAY, DAY)).status).toBe(200)
 })
 
-test('requests are recorded, without those to the simulator itself', async () => {
+test('requests are recorded, except those to the simulator itself', async () => {
   const before = Date.now()
-  await exported(simulator, DAY, DAY)
-  await ask(simulator, '/nowhere', { authorization: null, query: { project_id: '7' } })
+  await requestExport(simulator, DAY, DAY)
+  await request(simulator, '/nowhere', { authorization: null, query: { project_id: '7' } })
   const expected = [
     {
       method: 'GET',
@@ -87,7 +87,7 @@ test('requests are recorded, without those to the simulator itself', async () =>
   ]
   expect(simulator.requests).toMatchObject(expected)
   expect(simulator.requests[0]?.at).toBeGreaterThanOrEqual(before)
-  const { text } = await ask(simulator, '/_simulator/requests')
+  const { text } = await request(simulator, '/_simulator/requests')
   expect(JSON.parse(text)).toEqual(simulator.requests)
 })
 
@@ -99,36 +99,36 @@ test('unknown paths and methods are 404 in JSON', async () => {
     ['POST', '/api/2.0/export'],
     ['GET', '/import'],
   ] as const) {
-    const { status, headers, text } = await ask(simulator, path, { method })
+    const { status, headers, text } = await request(simulator, path, { method })
     expect(status).toBe(404)
     expect(headers['content-type']).toBe('application/json')
     expect(JSON.parse(text).error).toBe('Not Found')
   }
 })
 
-test('event names come the commonest first, under both prefixes', async () => {
+test('event names are sorted by frequency, under both prefixes', async () => {
   await simulator.ingest([event(1, 'Login'), ...events(3), event(2, 'Größe')])
   for (const path of ['/api/query/events/names', '/api/2.0/events/names', '/api/2.0/events/names/']) {
-    expect(JSON.parse((await ask(simulator, path)).text)).toEqual(['Page viewed', 'Login', 'Größe'])
+    expect(JSON.parse((await request(simulator, path)).text)).toEqual(['Page viewed', 'Login', 'Größe'])
   }
-  const limited = await ask(simulator, '/api/query/events/names', { query: { type: 'general', limit: '1' } })
+  const limited = await request(simulator, '/api/query/events/names', { query: { type: 'general', limit: '1' } })
   expect(JSON.parse(limited.text)).toEqual(['Page viewed'])
-  const bad = await ask(simulator, '/api/query/events/names', { query: { limit: 'all' } })
-  expect(bad.status).toBe(400)
+  const invalid = await request(simulator, '/api/query/events/names', { query: { limit: 'all' } })
+  expect(invalid.status).toBe(400)
 })
 
-test('the query family refuses strangers with 400 and the request in the body', async () => {
-  const { status, text } = await ask(simulator, '/api/query/events/names', { authorization: 'Basic nobody' })
+test('the query family rejects wrong credentials with 400 and the request in the body', async () => {
+  const { status, text } = await request(simulator, '/api/query/events/names', { authorization: 'Basic nobody' })
   expect({ status, body: JSON.parse(text) }).toEqual({
     status: 400,
     body: { request: '/api/query/events/names?project_id=1000001', error: 'Unable to authenticate request' },
   })
 })
 
-test('app/me tells name, zone and workspaces of the project', async () => {
+test('app/me has the name, the time zone and the workspaces of the project', async () => {
   await using other = await startSimulator({ projectId: '77', projectName: 'Shop', timezone: 'Europe/Paris' })
   for (const path of ['/api/app/me', '/api/app/me/']) {
-    const { status, text } = await ask(other, path, { query: { include_workspace_users: 'false' } })
+    const { status, text } = await request(other, path, { query: { include_workspace_users: 'false' } })
     expect(status).toBe(200)
     const body = JSON.parse(text)
     expect(body.status).toBe('ok')
@@ -143,9 +143,9 @@ test('app/me tells name, zone and workspaces of the project', async () => {
   }
 })
 
-test('app/me wants the service account', async () => {
+test('app/me requires the service account', async () => {
   for (const authorization of [null, 'Basic simulator-project-secret', 'Basic nobody:nothing']) {
-    const { status, text } = await ask(simulator, '/api/app/me', { authorization })
+    const { status, text } = await request(simulator, '/api/app/me', { authorization })
     expect({ status, body: JSON.parse(text) }).toEqual({
       status: 401,
       body: { status: 'error', error: 'Invalid service account credentials' },
@@ -153,7 +153,7 @@ test('app/me wants the service account', async () => {
   }
 })
 
-test('it listens on loopback, on a port that may be given, and closes twice without harm', async () => {
+test('it listens on loopback, on a port that can be set, and can be closed twice', async () => {
   expect(simulator.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
   const port = Number(new URL(simulator.url).port)
   await expect(startSimulator({ port })).rejects.toThrow('EADDRINUSE')
@@ -161,10 +161,10 @@ test('it listens on loopback, on a port that may be given, and closes twice with
   await simulator.close()
   await using again = await startSimulator({ port })
   expect(again.url).toBe(simulator.url)
-  expect(lines((await exported(again, DAY, DAY)).text)).toEqual([])
+  expect(lines((await requestExport(again, DAY, DAY)).text)).toEqual([])
 })
 
-test('the process keeps its own Request and Response', () => {
+test('the global Request and Response are not replaced', () => {
   expect(Response.name).toBe('Response')
   expect(new Response('x')).toBeInstanceOf(globalThis.Response)
   expect(Object.getOwnPropertyNames(Response)).toContain('redirect')

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { DateTime } from 'luxon'
 import { afterEach, expect, test } from 'vitest'
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../lib/simulator/index.ts'
-import { askJson, event } from './asking.ts'
+import { event, requestJson } from './requests.ts'
 
 let simulator: Simulator
 
@@ -12,16 +12,16 @@ async function start(options: SimulatorOptions = {}): Promise<void> {
 
 afterEach(() => simulator.close())
 
-const told = (path: string, query: Record<string, string>) => askJson(simulator, path, query)
+const get = (path: string, query: Record<string, string>) => requestJson(simulator, path, query)
 
 const DAYS = { from_date: '2026-08-01', to_date: '2026-08-02' }
 
-test('segmentation counts an event a day, and what was sent twice once', async () => {
+test('segmentation counts an event per day, and duplicates once', async () => {
   await start()
   const late = { time: Date.parse('2026-08-02T23:59:59Z') }
   await simulator.ingest([event(1), event(1), event(2), event(3, 'Page viewed', late), event(4, 'Other')])
   for (const path of ['/api/query/segmentation', '/api/2.0/segmentation']) {
-    expect(await told(path, { ...DAYS, event: 'Page viewed' })).toEqual({
+    expect(await get(path, { ...DAYS, event: 'Page viewed' })).toEqual({
       status: 200,
       body: {
         data: {
@@ -34,7 +34,7 @@ test('segmentation counts an event a day, and what was sent twice once', async (
   }
 })
 
-test('events counts several at once, also those of the last days', async () => {
+test('events counts several events, for a range or for the last units', async () => {
   await start({ today: '2026-08-02' })
   await simulator.ingest([event(1, 'A'), event(2, 'A'), event(3, 'ß')])
   const values = {
@@ -43,22 +43,22 @@ test('events counts several at once, also those of the last days', async () => {
     None: { '2026-08-01': 0, '2026-08-02': 0 },
   }
   const names = JSON.stringify(['A', 'ß', 'None'])
-  expect((await told('/api/query/events', { ...DAYS, event: names, unit: 'day' })).body.data.values).toEqual(values)
-  const last = await told('/api/2.0/events', { event: names, unit: 'day', interval: '2' })
+  expect((await get('/api/query/events', { ...DAYS, event: names, unit: 'day' })).body.data.values).toEqual(values)
+  const last = await get('/api/2.0/events', { event: names, unit: 'day', interval: '2' })
   expect(last.body).toEqual({ data: { series: ['2026-08-01', '2026-08-02'], values }, legend_size: 3 })
   const series = async (unit: string) =>
-    (await told('/api/query/events', { event: names, unit, interval: '2' })).body.data.series
+    (await get('/api/query/events', { event: names, unit, interval: '2' })).body.data.series
   expect(await series('month')).toEqual(['2026-07-01', '2026-08-01'])
   expect(await series('week')).toEqual(['2026-07-20', '2026-07-27'])
 })
 
-test('users can be counted instead, hours too, and where filters', async () => {
+test('type, unit and where are supported', async () => {
   await start()
   const by = (n: number, distinct_id: string, hour: number) =>
     event(n, 'E', { distinct_id, time: Date.parse('2026-08-01T00:00:00Z') + hour * 3_600_000 })
   await simulator.ingest([by(1, 'ann', 5), by(2, 'ann', 5), by(3, 'bob', 7), by(4, 'bob', 7), by(5, 'bob', 7)])
   const values = async (query: Record<string, string>) =>
-    (await told('/api/query/segmentation', { from_date: '2026-08-01', to_date: '2026-08-01', event: 'E', ...query }))
+    (await get('/api/query/segmentation', { from_date: '2026-08-01', to_date: '2026-08-01', event: 'E', ...query }))
       .body.data.values.E
   expect(await values({ type: 'unique' })).toEqual({ '2026-08-01': 2 })
   expect(await values({ type: 'average' })).toEqual({ '2026-08-01': 2.5 })
@@ -75,14 +75,14 @@ test.each([
   [{ event: 'E', to_date: '2026-09-01' }, 'to_date cannot be later than today'],
   [{ event: 'E', where: '(' }, 'Error in where: operand expected at the end'],
   [{}, 'Missing required parameter: event'],
-])('%j is refused', async (query: Record<string, string>, error) => {
+])('%j is rejected', async (query: Record<string, string>, error) => {
   await start()
-  const { status, body } = await told('/api/query/segmentation', { ...DAYS, ...query })
+  const { status, body } = await get('/api/query/segmentation', { ...DAYS, ...query })
   expect({ status, error: body.error }).toEqual({ status: 400, error })
 })
 
 test.each([false, true])(
-  'days are those of the project, also over a change of the clock; legacy time: %s',
+  'days are in the time zone of the project, even when clocks change; legacy time: %s',
   async (legacyTime) => {
     await start({ timezone: 'Europe/Berlin', today: '2026-04-30', legacyTime })
     const from = Date.parse('2026-03-27T20:00:00Z')
@@ -96,15 +96,15 @@ test.each([false, true])(
       if (day in expected) expected[day] = (expected[day] ?? 0) + 1
     }
     const query = { event: 'E', from_date: '2026-03-28', to_date: '2026-03-30' }
-    expect((await told('/api/query/segmentation', query)).body.data.values.E).toEqual(expected)
+    expect((await get('/api/query/segmentation', query)).body.data.values.E).toEqual(expected)
   },
 )
 
-test('properties of profiles are listed, the commonest first', async () => {
+test('properties of profiles are sorted by frequency', async () => {
   await start()
   simulator.profiles.set('ann', { $created: '2026-01-02T03:04:05', tags: [], seats: 4 })
   simulator.profiles.set('bob', { seats: 'many', beta: true, note: null, address: {}, $email: 'bob@example.com' })
-  const { body } = await told('/api/2.0/engage/properties', { limit: '2000' })
+  const { body } = await get('/api/2.0/engage/properties', { limit: '2000' })
   expect(Object.entries(body.results)[0]).toEqual(['seats', { count: 2, type: 'number' }])
   expect(body).toMatchObject({
     status: 'ok',
@@ -116,6 +116,6 @@ test('properties of profiles are listed, the commonest first', async () => {
       address: { type: 'object' },
     },
   })
-  const limited = await told('/api/query/engage/properties', { limit: '1' })
+  const limited = await get('/api/query/engage/properties', { limit: '1' })
   expect(Object.keys(limited.body.results)).toEqual(['seats'])
 })

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
-import { EngageSessions } from '../../lib/simulator/engage-sessions.ts'
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../lib/simulator/index.ts'
+import { EngageSessions } from '../../lib/simulator/stores/engage-sessions.ts'
 import { runs } from '../runs.ts'
-import { type Answer, ask } from './asking.ts'
+import { type ReceivedResponse, request } from './requests.ts'
 
 const PATH = '/api/query/engage'
 
@@ -28,9 +28,9 @@ async function start(options: SimulatorOptions = {}): Promise<void> {
 
 afterEach(() => simulator.close())
 
-function form(fields: Record<string, string>, path = PATH): Promise<Answer> {
+function form(fields: Record<string, string>, path = PATH): Promise<ReceivedResponse> {
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-  return ask(simulator, path, { method: 'POST', headers, body: new URLSearchParams(fields).toString() })
+  return request(simulator, path, { method: 'POST', headers, body: new URLSearchParams(fields).toString() })
 }
 
 async function page(fields: Record<string, string> = {}): Promise<Page> {
@@ -39,7 +39,7 @@ async function page(fields: Record<string, string> = {}): Promise<Page> {
   return JSON.parse(text)
 }
 
-/** Every page of a query, by total and page size of the first. */
+/** Requests all pages of a query. */
 async function pages(fields: Record<string, string> = {}): Promise<Page[]> {
   const found = [await page(fields)]
   const { session_id, total = 0, page_size = 0 } = found[0] as Page
@@ -61,7 +61,7 @@ function fill(count: number): string[] {
 
 const sorted = (ids: Iterable<string>) => [...ids].sort()
 
-test('a query is answered in pages, each profile on one of them', async () => {
+test('a query returns pages, and each profile is on one of them', async () => {
   await start({ engage: { pageSize: 10 } })
   const ids = fill(35)
   const found = await pages()
@@ -77,24 +77,24 @@ test('an empty project has one empty page', async () => {
   expect(await page()).toMatchObject({ page: 0, page_size: 1000, total: 0, results: [] })
 })
 
-test('both paths and both methods answer, and later pages may be told to have their total', async () => {
+test('both paths and both methods work, and later pages can have the total', async () => {
   await start({ engage: { totalOnEveryPage: true } })
   fill(3)
   for (const path of ['/api/query/engage', '/api/2.0/engage', '/api/2.0/engage/']) {
-    const got = JSON.parse((await ask(simulator, path, { query: { page_size: '2' } })).text) as Page
-    expect(got).toMatchObject({ total: 3, page_size: 2 })
-    const fields = { page_size: '2', session_id: got.session_id, page: '1' }
+    const first = JSON.parse((await request(simulator, path, { query: { page_size: '2' } })).text) as Page
+    expect(first).toMatchObject({ total: 3, page_size: 2 })
+    const fields = { page_size: '2', session_id: first.session_id, page: '1' }
     expect(JSON.parse((await form(fields, path)).text)).toMatchObject({ page: 1, total: 3, page_size: 2 })
   }
 })
 
-test('a larger page than is allowed is cut to what is allowed', async () => {
+test('the page size is limited to the maximum', async () => {
   await start({ engage: { pageSizeMax: 2 } })
   fill(3)
   expect(await page({ page_size: '5000' })).toMatchObject({ page_size: 2, total: 3 })
 })
 
-test('properties come back as they were given, to the digit', async () => {
+test('properties keep all digits of their numbers', async () => {
   await start()
   const properties = '{"big":9007199254740993,"one":1.0,"huge":1e400,"__proto__":1,"ä\\u00e9":[null,{"":true}]}'
   simulator.profiles.set('someone', properties)
@@ -103,7 +103,7 @@ test('properties come back as they were given, to the digit', async () => {
   expect(text).toContain('"$properties":{"big":9007199254740993,"one":1.0,"huge":1e400,"__proto__":1}')
 })
 
-test('any profile that JSON can hold comes back equal', async () => {
+test('any profile in JSON is returned unchanged', async () => {
   await start()
   const properties = fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue({ stringUnit: 'binary' }))
   await fc.assert(
@@ -123,7 +123,7 @@ test('any profile that JSON can hold comes back equal', async () => {
   )
 })
 
-test('where filters by properties or user, and a bad one is refused with the reason', async () => {
+test('where filters by properties or user, and an invalid one is rejected with the reason', async () => {
   await start()
   fill(10)
   expect(idsOf([await page({ where: 'properties["n"] >= 8' })]).sort()).toEqual(['user-8', 'user-9'])
@@ -133,7 +133,7 @@ test('where filters by properties or user, and a bad one is refused with the rea
   expect(JSON.parse(text).error).toMatch(/^Error in where: /)
 })
 
-test('profiles can be asked for by id; those that are not there do not count', async () => {
+test('profiles can be requested by id; missing profiles do not count', async () => {
   await start()
   fill(5)
   expect(await page({ distinct_id: 'user-2' })).toMatchObject({ total: 1, results: [{ $distinct_id: 'user-2' }] })
@@ -142,7 +142,7 @@ test('profiles can be asked for by id; those that are not there do not count', a
   expect(found.total).toBe(2)
 })
 
-test('an empty list of properties gives none, or all where that is chosen', async () => {
+test('an empty list of properties selects none, or all if configured', async () => {
   await start()
   fill(1)
   expect((await page({ output_properties: '[]' })).results[0]?.$properties).toEqual({})
@@ -152,7 +152,7 @@ test('an empty list of properties gives none, or all where that is chosen', asyn
   expect((await page({ output_properties: '[]' })).results[0]?.$properties).toEqual({ n: 0, plan: 'free' })
 })
 
-test('groups have profiles of their own, under ids that may be negative', async () => {
+test('groups have profiles of their own, by ids that may be negative', async () => {
   await start()
   fill(1)
   simulator.groupProfiles('-7199254740993').set('Acme', { $group_key: 'company_id', seats: 4 })
@@ -161,7 +161,7 @@ test('groups have profiles of their own, under ids that may be negative', async 
   expect(await page({ data_group_id: '5' })).toMatchObject({ total: 0 })
 })
 
-test('members of a cohort come with those that have no profile, unless asked otherwise', async () => {
+test('members of a cohort include those without a profile, unless the request excludes them', async () => {
   await start({ engage: { pageSize: 3 } })
   fill(6)
   simulator.cohorts.set({
@@ -179,24 +179,24 @@ test('members of a cohort come with those that have no profile, unless asked oth
   expect((await form({ filter_by_cohort: '{"id":8}' })).status).toBe(400)
 })
 
-test('a page of an unknown or lost session, or of one for another query, is refused as Mixpanel does', async () => {
+test('a page of an unknown or lost session, or of another query, is rejected with Mixpanel’s error', async () => {
   await start({ engage: { pageSize: 2 } })
   fill(5)
-  const refused = async (fields: Record<string, string>) => {
+  const expectRejected = async (fields: Record<string, string>) => {
     const { status, text } = await form(fields)
     expect({ status, error: JSON.parse(text).error }).toEqual({
       status: 400,
       error: 'request for page in uncached query for params',
     })
   }
-  await refused({ session_id: 'nonsense', page: '1' })
+  await expectRejected({ session_id: 'nonsense', page: '1' })
   const { session_id } = await page()
   expect((await page({ session_id, page: '1' })).results).toHaveLength(2)
   expect((await page({ session_id, page: '1', page_size: '2' })).results).toHaveLength(2)
-  await refused({ session_id, page: '1', page_size: '3' })
-  await refused({ session_id, page: '1', where: 'properties["n"] > 1' })
+  await expectRejected({ session_id, page: '1', page_size: '3' })
+  await expectRejected({ session_id, page: '1', where: 'properties["n"] > 1' })
   simulator.forgetSessions()
-  await refused({ session_id, page: '1' })
+  await expectRejected({ session_id, page: '1' })
   const { status, text } = await form({ page: '1' })
   expect({ status, error: JSON.parse(text).error }).toEqual({
     status: 400,
@@ -204,20 +204,24 @@ test('a page of an unknown or lost session, or of one for another query, is refu
   })
 })
 
-test('a session can be paged through for its time, and the oldest gives way to many new ones', async () => {
+test('a session expires, and the oldest is removed when there are too many', async () => {
   const sessions = new EngageSessions(1000)
-  const begun = { query: '{}', distinctIds: ['ann'], pageSize: 1 }
-  const { id } = sessions.start(begun, 5000)
-  expect(sessions.find(id, '{}', 5999)).toMatchObject(begun)
+  const session = { query: '{}', distinctIds: ['ann'], pageSize: 1 }
+  const { id } = sessions.start(session, 5000)
+  expect(sessions.find(id, '{}', 5999)).toMatchObject(session)
   expect(sessions.find(id, '{}', 6000)).toBeUndefined()
-  const ids = Array.from({ length: 101 }, () => sessions.start(begun, 7000).id)
+  const ids = Array.from({ length: 101 }, () => sessions.start(session, 7000).id)
   expect(new Set(ids).size).toBe(101)
-  expect([0, 1, 100].map((at) => sessions.find(ids[at] ?? '', '{}', 7000) !== undefined)).toEqual([false, true, true])
+  expect([0, 1, 100].map((index) => sessions.find(ids[index] ?? '', '{}', 7000) !== undefined)).toEqual([
+    false,
+    true,
+    true,
+  ])
   await start({ engage: { sessionSeconds: 0 } })
   expect((await form({ session_id: (await page()).session_id, page: '1' })).status).toBe(400)
 })
 
-test('fault session-lost: the page and all later ones are refused', async () => {
+test('fault session-lost: this page and all later pages are rejected', async () => {
   await start({ engage: { pageSize: 2 } })
   fill(6)
   simulator.fault({ kind: 'session-lost', match: { path: PATH, parameters: { page: '2' } } })
@@ -227,7 +231,7 @@ test('fault session-lost: the page and all later ones are refused', async () => 
   expect(sorted(idsOf(await pages()))).toHaveLength(6)
 })
 
-test('pages may repeat profiles of the page before: by a fault, or always', async () => {
+test('pages can repeat profiles of the page before: by a fault, or always', async () => {
   await start({ engage: { pageSize: 3, repeatedPerPage: 1 } })
   fill(9)
   const found = await pages()
@@ -238,7 +242,7 @@ test('pages may repeat profiles of the page before: by a fault, or always', asyn
   expect((await pages()).map(({ results }) => results.length)).toEqual([3, 6, 4])
 })
 
-test('profiles that vanish midway are missing from their page, and values are those of now', async () => {
+test('profiles that are deleted meanwhile are missing, and properties are current', async () => {
   await start({ engage: { pageSize: 3 } })
   fill(9)
   simulator.fault({ kind: 'vanish', count: 2, match: { exactPath: PATH, parameters: { page: '1' } } })
@@ -252,7 +256,7 @@ test('profiles that vanish midway are missing from their page, and values are th
   expect(simulator.profiles.size).toBe(7)
 })
 
-test('profiles are loaded from files, also packed ones, and lines that are none are counted', async () => {
+test('profiles are loaded from files, plain or compressed, and invalid lines are counted', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'profiles-'))
   try {
     const users = join(directory, 'users.ndjson')
@@ -264,7 +268,7 @@ test('profiles are loaded from files, also packed ones, and lines that are none 
     await writeFile(cohorts, '{"id":3,"name":"Twelve","members":["12"]}\n')
     await start({ profiles: [users], groupProfiles: { '4': [groups] }, cohorts: [cohorts] })
     expect((await form({})).text).toContain(`"results":[${numbered}\r]`)
-    expect(simulator.profiles.refused).toBe(2)
+    expect(simulator.profiles.rejected).toBe(2)
     expect(idsOf([await page({ data_group_id: '4' })])).toEqual(['Acme'])
     expect(await page({ filter_by_cohort: '{"id":3}', include_all_users: 'false' })).toMatchObject({ total: 1 })
   } finally {
@@ -272,7 +276,7 @@ test('profiles are loaded from files, also packed ones, and lines that are none 
   }
 })
 
-test('every page costs a query of the budget', async () => {
+test('every page counts as a query', async () => {
   await start({ requestsPerHour: 3, engage: { pageSize: 1 } })
   fill(5)
   const { session_id } = await page()
@@ -284,30 +288,30 @@ test('every page costs a query of the budget', async () => {
   expect(Number(headers['retry-after'])).toBeGreaterThan(3500)
 })
 
-test('the forms that were sent are recorded', async () => {
+test('forms are recorded', async () => {
   await start()
   await page({ page_size: '7' })
   expect(simulator.requests).toMatchObject([{ method: 'POST', path: PATH, form: { page_size: '7' }, status: 200 }])
 })
 
-test('a plan refuses streams apart from each other, and can change', async () => {
+test('a plan can lack single features, and can change', async () => {
   await start({ plan: { engage: 402, cohort_members: { status: 403, error: 'No cohorts for you' }, cohorts: 404 } })
-  const answered = async (fields: Record<string, string>, path = PATH) => {
+  const get = async (fields: Record<string, string>, path = PATH) => {
     const { status, text } = await form(fields, path)
     return { status, error: JSON.parse(text).error }
   }
   const payment = { status: 402, error: 'Your plan does not allow API calls. Upgrade at mixpanel.com/pricing' }
-  expect(await answered({})).toEqual(payment)
-  expect(await answered({ data_group_id: '3' })).toEqual(payment)
-  expect(await answered({ filter_by_cohort: '{"id":1}' })).toEqual({ status: 403, error: 'No cohorts for you' })
-  expect(await answered({}, '/api/2.0/cohorts/list')).toEqual({ status: 404, error: 'Not Found' })
+  expect(await get({})).toEqual(payment)
+  expect(await get({ data_group_id: '3' })).toEqual(payment)
+  expect(await get({ filter_by_cohort: '{"id":1}' })).toEqual({ status: 403, error: 'No cohorts for you' })
+  expect(await get({}, '/api/2.0/cohorts/list')).toEqual({ status: 404, error: 'Not Found' })
   simulator.refuse('engage', undefined)
-  expect(await answered({})).toEqual({ status: 200, error: undefined })
+  expect(await get({})).toEqual({ status: 200, error: undefined })
   simulator.refuse('query', 403)
-  expect((await answered({})).status).toBe(403)
+  expect((await get({})).status).toBe(403)
 })
 
-test('cohorts are a bare list with the count of their members, or another count', async () => {
+test('cohorts are a list with the number of members, or another count', async () => {
   await start({ projectId: '77' })
   simulator.cohorts.set({ id: 5, name: 'Big', members: Array.from({ length: 2500 }, (_, n) => `m-${n}`) })
   simulator.cohorts.set({
@@ -326,5 +330,5 @@ test('cohorts are a bare list with the count of their members, or another count'
   ])
   expect(new Set(idsOf(await pages({ filter_by_cohort: '{"id":5}' }))).size).toBe(2500)
   expect(simulator.cohorts.delete(5)).toBe(true)
-  expect(JSON.parse((await ask(simulator, '/api/2.0/cohorts/list')).text)).toHaveLength(1)
+  expect(JSON.parse((await request(simulator, '/api/2.0/cohorts/list')).text)).toHaveLength(1)
 })

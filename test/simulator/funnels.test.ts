@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../lib/simulator/index.ts'
 import { runs } from '../runs.ts'
-import { ask, askJson } from './asking.ts'
+import { request, requestJson } from './requests.ts'
 
 let simulator: Simulator
 
@@ -15,12 +15,12 @@ async function start(options: SimulatorOptions = {}): Promise<void> {
 
 afterEach(() => simulator.close())
 
-const told = (path: string, query: Record<string, string>) => askJson(simulator, path, query)
+const get = (path: string, query: Record<string, string>) => requestJson(simulator, path, query)
 
 const AUGUST = { from_date: '2026-08-01', to_date: '2026-08-02' }
 
 function funnel(query: Record<string, string> = {}, path = '/api/query/funnels') {
-  return told(path, { funnel_id: '7', ...AUGUST, ...query })
+  return get(path, { funnel_id: '7', ...AUGUST, ...query })
 }
 
 const SIGNUP = { id: 7, name: 'Signup', steps: ['App Open', { event: '$custom_event:1', step_label: 'Played' }] }
@@ -30,14 +30,14 @@ test('saved funnels are listed with ids and names', async () => {
   simulator.funnels.set(SIGNUP)
   simulator.funnels.set({ id: 9, name: 'Kauf', steps: [] })
   for (const path of ['/api/query/funnels/list', '/api/2.0/funnels/list']) {
-    expect((await told(path, {})).body).toEqual([
+    expect((await get(path, {})).body).toEqual([
       { funnel_id: 7, name: 'Signup' },
       { funnel_id: 9, name: 'Kauf' },
     ])
   }
 })
 
-test('a funnel answers a day a bucket; days without numbers have zeros', async () => {
+test('a funnel has a bucket per day; days without figures have zeros', async () => {
   await start()
   simulator.funnels.set(SIGNUP)
   simulator.funnels.setDay(7, '2026-08-01', [320, 201])
@@ -75,7 +75,7 @@ test('a funnel answers a day a bucket; days without numbers have zeros', async (
   }
 })
 
-test('the numbers of a day can change, and fields of any name can be given', async () => {
+test('the figures of a day can change, and can have additional fields', async () => {
   await start()
   simulator.funnels.set({ ...SIGNUP, days: { '2026-08-01': [10, 3] } })
   const count = async () => (await funnel()).body.data['2026-08-01'].steps[1].count
@@ -83,11 +83,11 @@ test('the numbers of a day can change, and fields of any name can be given', asy
   simulator.funnels.setDay(7, '2026-08-01', [10, { count: 4, avg_time: 12.5, selector: null }])
   expect(await count()).toBe(4)
   expect((await funnel()).body.data['2026-08-01'].steps[1]).toMatchObject({ avg_time: 12.5, selector: null })
-  expect(() => simulator.funnels.setDay(8, '2026-08-01', [])).toThrow('no funnel 8')
+  expect(() => simulator.funnels.setDay(8, '2026-08-01', [])).toThrow('Funnel 8 does not exist')
   expect(() => simulator.funnels.setDay(7, 'today', [])).toThrow('today')
 })
 
-test('whatever the bucket, each day is counted once', async () => {
+test('each day is in exactly one bucket', async () => {
   await start()
   simulator.funnels.set({ id: 7, name: 'All', steps: ['A'] })
   const days = Array.from({ length: 31 }, (_, index) => `2026-08-${String(index + 1).padStart(2, '0')}`)
@@ -97,8 +97,8 @@ test('whatever the bucket, each day is counted once', async () => {
     fc.integer({ min: 1, max: 40 }).map((interval) => ({ interval: String(interval) })),
   )
   await fc.assert(
-    fc.asyncProperty(bucket, fc.nat(30), fc.nat(30), async (query: Record<string, string>, one, other) => {
-      const [from, to] = [Math.min(one, other), Math.max(one, other)]
+    fc.asyncProperty(bucket, fc.nat(30), fc.nat(30), async (query: Record<string, string>, a, b) => {
+      const [from, to] = [Math.min(a, b), Math.max(a, b)]
       const range = { from_date: days[from] ?? '', to_date: days[to] ?? '' }
       const { body } = await funnel({ ...query, ...range })
       const counts = body.meta.dates.map((date: string) => body.data[date].steps[0].count)
@@ -110,7 +110,7 @@ test('whatever the bucket, each day is counted once', async () => {
   )
 })
 
-test('weeks begin on Monday and months on their first', async () => {
+test('weeks start on Monday, and months on the first', async () => {
   await start()
   simulator.funnels.set(SIGNUP)
   const dates = async (query: Record<string, string>) => (await funnel(query)).body.meta.dates
@@ -126,7 +126,7 @@ test('weeks begin on Monday and months on their first', async () => {
   expect(await dates({ interval: '2', to_date: '2026-08-05' })).toEqual(['2026-08-01', '2026-08-03', '2026-08-05'])
 })
 
-test('$overall may stand among the days, and parts of a split funnel have one, too', async () => {
+test('$overall can be among the days, and each day of a segmented funnel has one', async () => {
   await start()
   simulator.funnels.set({ ...SIGNUP, overall: true, days: { '2026-08-01': [10, 3], '2026-08-02': [5, 2] } })
   const { body } = await funnel()
@@ -146,7 +146,7 @@ test.each([
   [{ interval: '0' }, 'Error in interval: expected a number from 1 to 3660'],
   [{ length: '91' }, 'Error in length: at most 90 days'],
   [{ length: '2', length_unit: 'moon' }, 'Error in length_unit: expected second, minute, hour or day'],
-])('%j is refused', async (query: Record<string, string>, error) => {
+])('%j is rejected', async (query: Record<string, string>, error) => {
   await start()
   simulator.funnels.set(SIGNUP)
   const { status, body } = await funnel(query)
@@ -154,7 +154,7 @@ test.each([
   expect(body.request).toContain('/api/query/funnels?')
 })
 
-test('one funnel can fail while another answers', async () => {
+test('a fault can apply to a single funnel', async () => {
   await start()
   simulator.funnels.set(SIGNUP)
   simulator.funnels.set({ ...SIGNUP, id: 8 })
@@ -163,7 +163,7 @@ test('one funnel can fail while another answers', async () => {
   expect((await funnel({ funnel_id: '8' })).body.error).toBe('Timeout Error.')
 })
 
-test('funnels come from files', async () => {
+test('funnels can be loaded from files', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'funnels-'))
   const file = join(directory, 'funnels.ndjson')
   try {
@@ -177,13 +177,13 @@ test('funnels come from files', async () => {
 
 const REVENUE = '/api/2.0/engage/revenue'
 
-test('revenue follows from the transactions of profiles, with $overall first and points in the amounts', async () => {
+test('revenue is computed from the transactions of profiles, with $overall first and decimal points', async () => {
   await start()
   const at = (day: number, $amount: unknown) => ({ $time: `2026-08-0${day}T10:00:00`, $amount })
   simulator.profiles.set('ann', { $transactions: [at(1, 49.9), at(1, 0.1), at(2, 7)] })
   simulator.profiles.set('bob', { $transactions: [at(1, 50), at(3, 99), at(2, 'x'), null, { $amount: 5 }] })
   simulator.profiles.set('cem', { $transactions: 'none' })
-  const { status, text } = await ask(simulator, REVENUE, { query: { ...AUGUST, unit: 'day' } })
+  const { status, text } = await request(simulator, REVENUE, { query: { ...AUGUST, unit: 'day' } })
   const { results, ...rest } = JSON.parse(text)
   expect(status).toBe(200)
   expect(Object.entries(results)).toEqual([
@@ -195,10 +195,10 @@ test('revenue follows from the transactions of profiles, with $overall first and
   expect(rest).toMatchObject({ status: 'ok', computed_at: expect.stringMatching(/^2026-08-31T.*\+00:00$/) })
 })
 
-test('the revenue of a day can be said, and said differently later', async () => {
+test('the revenue of a day can be set and changed', async () => {
   await start()
   simulator.revenue.set('2026-08-02', { amount: 99.5, count: 62, paid_count: 3 })
-  const results = async () => (await told(REVENUE, AUGUST)).body.results
+  const results = async () => (await get(REVENUE, AUGUST)).body.results
   expect(await results()).toEqual({
     $overall: { amount: 99.5, count: 62, paid_count: 3 },
     '2026-08-01': { amount: 0, count: 0, paid_count: 0 },
@@ -210,10 +210,10 @@ test('the revenue of a day can be said, and said differently later', async () =>
   expect((await results())['2026-08-02'].amount).toBe(0)
 })
 
-test('revenue can be switched off, or time out', async () => {
+test('revenue can be missing from the plan, or time out', async () => {
   await start({ plan: { revenue: 404 } })
-  expect((await told(REVENUE, AUGUST)).status).toBe(404)
+  expect((await get(REVENUE, AUGUST)).status).toBe(404)
   simulator.refuse('revenue', undefined)
   simulator.fault({ kind: 'timeout', match: { path: REVENUE } })
-  expect(await told(REVENUE, AUGUST)).toMatchObject({ status: 400, body: { error: 'Timeout Error.' } })
+  expect(await get(REVENUE, AUGUST)).toMatchObject({ status: 400, body: { error: 'Timeout Error.' } })
 })

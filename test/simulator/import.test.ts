@@ -2,8 +2,8 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Simulator, startSimulator } from '../../lib/simulator/index.ts'
-import { lineRecords, listRecords } from '../../lib/simulator/json-records.ts'
-import { type Answer, ask, basic, DAY_MS, event, exported, lines } from './asking.ts'
+import { parseJsonBody, parseLines } from '../../lib/simulator/stores/received-records.ts'
+import { basic, DAY_MS, event, lines, type ReceivedResponse, request, requestExport } from './requests.ts'
 
 let simulator: Simulator
 
@@ -22,21 +22,21 @@ function send(
   body: unknown,
   query: Record<string, string> = {},
   headers: Record<string, string> = {},
-): Promise<Answer> {
+): Promise<ReceivedResponse> {
   const sent = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body)
-  return ask(simulator, '/import', { method: 'POST', body: sent, query: { strict: '1', ...query }, headers })
+  return request(simulator, '/import', { method: 'POST', body: sent, query: { strict: '1', ...query }, headers })
 }
 
 async function stored(): Promise<string[]> {
-  return lines((await exported(simulator, '2020-01-01', '2026-08-10')).text)
+  return lines((await requestExport(simulator, '2020-01-01', '2026-08-10')).text)
 }
 
-/** An event of that day with these properties in place of the usual ones; undefined takes one away. */
-function changed(properties: Record<string, unknown>): object {
+/** Returns an event with these properties instead of the default ones; undefined removes one. */
+function eventWith(properties: Record<string, unknown>): object {
   return event(1, 'Page viewed', properties)
 }
 
-test('a good batch is stored and stamped', async () => {
+test('a valid batch is stored and enriched', async () => {
   const { status, text } = await send([event(1), event(2)])
   expect({ status, body: JSON.parse(text) }).toEqual({
     status: 200,
@@ -51,26 +51,26 @@ test('a good batch is stored and stamped', async () => {
   }
 })
 
-test('the bytes of what was sent stay, digits, escapes and order included', async () => {
+test('the original bytes are kept, including digits, escapes and order', async () => {
   const line =
     '{ "properties" : {"$insert_id":"a-1","big":12345678901234567890.10,"t":"\\u00e9\\/",' +
     `"time": ${DAY_MS / 1000},"list":[1.0,{"e":1e2}],"distinct_id":""} , "event":"x" }`
   await send(`[\n${line.replaceAll(' ', '\r\n')}\n]`)
   const [found] = await stored()
-  const stamp = /,"\$import":true,"\$mp_api_timestamp_ms":\d+,"mp_processing_time_ms":\d+(?=\})/
-  expect(found).toMatch(stamp)
-  const unstamped = found?.replace(stamp, '').replaceAll(' ', '')
-  expect(unstamped).toBe(line.replace(String(DAY_MS / 1000), String(DAY_MS)).replaceAll(' ', ''))
+  const added = /,"\$import":true,"\$mp_api_timestamp_ms":\d+,"mp_processing_time_ms":\d+(?=\})/
+  expect(found).toMatch(added)
+  const original = found?.replace(added, '').replaceAll(' ', '')
+  expect(original).toBe(line.replace(String(DAY_MS / 1000), String(DAY_MS)).replaceAll(' ', ''))
 })
 
-test('what a sender claims of the stamps is replaced, not doubled', async () => {
-  await send([changed({ mp_processing_time_ms: 5, $import: false, z: 1 })])
+test('properties that Mixpanel adds replace those of the sender', async () => {
+  await send([eventWith({ mp_processing_time_ms: 5, $import: false, z: 1 })])
   const [line] = await stored()
   expect(line?.match(/mp_processing_time_ms/g)).toHaveLength(1)
   expect(line).toContain('"$import":true,"z":1')
 })
 
-test('lines are taken as well as lists, packed or not', async () => {
+test('lines and lists are accepted, compressed or not', async () => {
   const body = `${JSON.stringify(event(1))}\n\n${JSON.stringify(event(2))}`
   const ndjson = { 'content-type': 'application/x-ndjson' }
   expect((await send(body, {}, ndjson)).status).toBe(200)
@@ -80,8 +80,8 @@ test('lines are taken as well as lists, packed or not', async () => {
   expect(await stored()).toHaveLength(5)
 })
 
-test('a batch with bad records is a 400 that stores the good ones', async () => {
-  const { status, text } = await send([event(1), changed({ time: 'now', $insert_id: 'second' }), event(3), 7])
+test('a batch with invalid records is a 400 that stores the valid ones', async () => {
+  const { status, text } = await send([event(1), eventWith({ time: 'now', $insert_id: 'second' }), event(3), 7])
   expect(status).toBe(400)
   expect(JSON.parse(text)).toEqual({
     code: 400,
@@ -108,49 +108,52 @@ test.each([
   [{ properties: {} }, "'event' must not be missing or blank"],
   [{ event: ' ', properties: {} }, "'event' must not be missing or blank"],
   [{ event: 'e' }, "'properties' must not be missing"],
-  [changed({ time: undefined }), "'properties.time' is invalid: must not be missing"],
-  [changed({ time: 0 }), "'properties.time' is invalid: must be specified as seconds since epoch"],
-  [changed({ time: '1785542400' }), "'properties.time' is invalid: must be specified as seconds since epoch"],
-  [changed({ time: DAY_MS + 11 * 86_400_000 }), "'properties.time' is invalid: must not be in the future"],
-  [changed({ distinct_id: undefined }), "'properties.distinct_id' is invalid: must not be missing"],
-  [changed({ distinct_id: 7 }), "'properties.distinct_id' is invalid: must be a string"],
-  [changed({ distinct_id: 'Anonymous' }), "'properties.distinct_id' is invalid: must not be a placeholder value"],
-  [changed({ $insert_id: undefined }), "'properties.$insert_id' is invalid: must not be missing"],
-  [changed({ $insert_id: 7 }), "'properties.$insert_id' is invalid: must be a string"],
-  [changed({ $insert_id: 'undefined' }), "'properties.$insert_id' is invalid: must not be a placeholder value"],
-  [changed({ $insert_id: 'a_b' }), "'$insert_id' is invalid: must only contain alphanumeric or hyphen '-' characters"],
-  [changed({ $insert_id: 'a'.repeat(37) }), "'properties.$insert_id' is invalid: must not be longer than 36 bytes"],
-  [changed(wide(253)), "'properties' is invalid: must not have more than 255 keys"],
-  [changed({ d: { deep } }), "'properties.d' is invalid: must not be nested deeper than 3"],
-  [changed({ d: Array(256).fill(0) }), "'properties.d' is invalid: must not have more than 255 elements"],
-  [changed({ d: wide(256) }), "'properties.d' is invalid: must not have more than 255 keys"],
-  [changed({ d: 'x'.repeat(1_048_576) }), 'event exceeds max size of 1048576 bytes'],
-])('strict mode refuses a record: %#', async (record, message) => {
+  [eventWith({ time: undefined }), "'properties.time' is invalid: must not be missing"],
+  [eventWith({ time: 0 }), "'properties.time' is invalid: must be specified as seconds since epoch"],
+  [eventWith({ time: '1785542400' }), "'properties.time' is invalid: must be specified as seconds since epoch"],
+  [eventWith({ time: DAY_MS + 11 * 86_400_000 }), "'properties.time' is invalid: must not be in the future"],
+  [eventWith({ distinct_id: undefined }), "'properties.distinct_id' is invalid: must not be missing"],
+  [eventWith({ distinct_id: 7 }), "'properties.distinct_id' is invalid: must be a string"],
+  [eventWith({ distinct_id: 'Anonymous' }), "'properties.distinct_id' is invalid: must not be a placeholder value"],
+  [eventWith({ $insert_id: undefined }), "'properties.$insert_id' is invalid: must not be missing"],
+  [eventWith({ $insert_id: 7 }), "'properties.$insert_id' is invalid: must be a string"],
+  [eventWith({ $insert_id: 'undefined' }), "'properties.$insert_id' is invalid: must not be a placeholder value"],
+  [
+    eventWith({ $insert_id: 'a_b' }),
+    "'$insert_id' is invalid: must only contain alphanumeric or hyphen '-' characters",
+  ],
+  [eventWith({ $insert_id: 'a'.repeat(37) }), "'properties.$insert_id' is invalid: must not be longer than 36 bytes"],
+  [eventWith(wide(253)), "'properties' is invalid: must not have more than 255 keys"],
+  [eventWith({ d: { deep } }), "'properties.d' is invalid: must not be nested deeper than 3"],
+  [eventWith({ d: Array(256).fill(0) }), "'properties.d' is invalid: must not have more than 255 elements"],
+  [eventWith({ d: wide(256) }), "'properties.d' is invalid: must not have more than 255 keys"],
+  [eventWith({ d: 'x'.repeat(1_048_576) }), 'event exceeds max size of 1048576 bytes'],
+])('strict mode rejects a record: %#', async (record, message) => {
   const { status, text } = await send([record])
   expect(status).toBe(400)
   expect(JSON.parse(text)).toMatchObject({ num_records_imported: 0, failed_records: [{ index: 0, message }] })
   expect(await stored()).toEqual([])
 })
 
-test('strict mode takes what Mixpanel takes', async () => {
-  const good = [
-    changed({ distinct_id: '' }),
-    changed({ distinct_id: undefined, $device_id: 'd' }),
-    changed({ $insert_id: 'A'.repeat(36) }),
-    changed({ time: 31_536_000 }),
-    changed(wide(251)),
-    changed({ d: { a: { b: 1 } }, list: Array(255).fill(0) }),
+test('strict mode accepts what Mixpanel accepts', async () => {
+  const valid = [
+    eventWith({ distinct_id: '' }),
+    eventWith({ distinct_id: undefined, $device_id: 'd' }),
+    eventWith({ $insert_id: 'A'.repeat(36) }),
+    eventWith({ time: 31_536_000 }),
+    eventWith(wide(251)),
+    eventWith({ d: { a: { b: 1 } }, list: Array(255).fill(0) }),
   ]
-  expect(JSON.parse((await send(good)).text)).toEqual({ code: 200, num_records_imported: good.length, status: 'OK' })
+  expect(JSON.parse((await send(valid)).text)).toEqual({ code: 200, num_records_imported: valid.length, status: 'OK' })
 })
 
-test('without strict bad records are dropped in silence, and gaps are filled', async () => {
+test('without strict, invalid records are dropped without an error, and missing values are added', async () => {
   const future = DAY_MS + 40 * 86_400_000
   const batch = [
-    changed({ time: undefined }),
-    changed({ $insert_id: undefined, distinct_id: undefined, n: 'filled' }),
-    changed({ time: future, n: 'clamped' }),
-    changed({ $insert_id: '', n: 'blank' }),
+    eventWith({ time: undefined }),
+    eventWith({ $insert_id: undefined, distinct_id: undefined, n: 'filled' }),
+    eventWith({ time: future, n: 'clamped' }),
+    eventWith({ $insert_id: '', n: 'blank' }),
   ]
   const { status, text } = await send(batch, { strict: '0' })
   expect({ status, body: JSON.parse(text) }).toEqual({
@@ -177,18 +180,18 @@ test('a single object counts as a list of one', async () => {
   expect(JSON.parse((await send(event(1))).text).num_records_imported).toBe(1)
 })
 
-test('what is no JSON, or no gzip, is a 400', async () => {
-  const status = async (answer: Promise<Answer>) => JSON.parse((await answer).text).code
+test('invalid JSON and invalid gzip are a 400', async () => {
+  const status = async (response: Promise<ReceivedResponse>) => JSON.parse((await response).text).code
   expect(await status(send('[{"event":'))).toBe(400)
   expect(await status(send('{}\nnope', {}, { 'content-type': 'application/x-ndjson' }))).toBe(400)
   expect(await status(send('[]', {}, { 'content-encoding': 'gzip' }))).toBe(400)
 })
 
-test('bodies above the limit are a 413, packed or not, and the limit may be raised', async () => {
+test('bodies above the limit are a 413, compressed or not, and the limit can be raised', async () => {
   const big = JSON.stringify(Array.from({ length: 30 }, (_, n) => event(n, 'e', { filler: 'x'.repeat(100_000) })))
-  const packed = gzipSync(big)
-  for (const answer of [await send(big), await send(packed, {}, { 'content-encoding': 'gzip' })]) {
-    expect({ status: answer.status, body: JSON.parse(answer.text) }).toEqual({
+  const compressed = gzipSync(big)
+  for (const response of [await send(big), await send(compressed, {}, { 'content-encoding': 'gzip' })]) {
+    expect({ status: response.status, body: JSON.parse(response.text) }).toEqual({
       status: 413,
       body: { code: 413, error: 'request exceeds max limit of 2097152 bytes', status: 'Request Entity Too Large' },
     })
@@ -202,7 +205,7 @@ test('more than 2000 events are a 413', async () => {
   expect((await send(Array.from({ length: 2001 }, (_, n) => event(n)))).status).toBe(413)
 })
 
-test('who may import', async () => {
+test('imports require credentials', async () => {
   const { user, secret } = simulator.credentials.serviceAccount
   const as = async (authorization: string | null, query: Record<string, string>) => {
     const headers: Record<string, string> = authorization === null ? {} : { authorization }
@@ -222,30 +225,32 @@ test('who may import', async () => {
   expect(await as(null, project)).toBe('401 Invalid credentials')
 })
 
-test('the records of a list have the bytes of its elements', () => {
+test('the records of a list keep the bytes of its elements', () => {
   const value = fc.json()
   const gap = fc.stringMatching(/^[ \t\r\n]{0,3}$/)
   fc.assert(
     fc.property(fc.array(fc.tuple(value, gap)), (elements) => {
       const body = Buffer.from(`[${elements.map(([json, space]) => `${space}${json}${space}`).join(',')}]`)
-      const records = listRecords(body)
+      const records = parseJsonBody(body)
       expect(records.map(({ line }) => line.toString().trim())).toEqual(elements.map(([json]) => json))
       expect(records.map((record) => record.value)).toEqual(elements.map(([json]) => JSON.parse(json)))
     }),
   )
 })
 
-test('the records of lines have the bytes of the lines', () => {
+test('the records of lines keep the bytes of the lines', () => {
   fc.assert(
     fc.property(fc.array(fc.json()), (texts) => {
-      const records = lineRecords(Buffer.from(texts.join('\n')))
+      const records = parseLines(Buffer.from(texts.join('\n')))
       expect(records.map(({ line }) => line.toString())).toEqual(texts.map((text) => `${text}\n`))
     }),
   )
 })
 
-test('bytes that are no UTF-8 are refused with their property, and the others are stored', async () => {
-  const sent = [event(1), changed({ utm_source: 'BAD', $insert_id: 'two' }), event(3)].map((one) => JSON.stringify(one))
+test('a property that is not UTF-8 is rejected by name, and the other events are stored', async () => {
+  const sent = [event(1), eventWith({ utm_source: 'BAD', $insert_id: 'two' }), event(3)].map((record) =>
+    JSON.stringify(record),
+  )
   const body = Buffer.from(sent.join('\n'))
   body.write('\xff\xfe', body.indexOf('BAD'), 'latin1')
   const { status, text } = await send(body, {}, { 'content-type': 'application/x-ndjson' })

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../lib/simulator/index.ts'
-import { ask, exported, lines } from './asking.ts'
+import { lines, request, requestExport } from './requests.ts'
 
 const TODAY = '2026-08-10'
 const MIDNIGHT = Date.parse(`${TODAY}T00:00:00Z`)
@@ -29,7 +29,7 @@ interface Line {
 }
 
 async function stored(): Promise<Line[]> {
-  const { text } = await exported(simulator, '2026-08-01', TODAY)
+  const { text } = await requestExport(simulator, '2026-08-01', TODAY)
   return lines(text).map((line) => JSON.parse(line))
 }
 
@@ -40,21 +40,21 @@ function event(properties: object = {}, name = 'Viewed'): object {
 async function post(path: string, body: unknown, query: Record<string, string> = {}, headers = {}): Promise<string> {
   const sent = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body)
   const type = { 'content-type': 'application/json' }
-  const question = { method: 'POST', body: sent, query, headers: { ...type, ...headers }, authorization: null } as const
-  const { status, text } = await ask(simulator, path, question)
+  const options = { method: 'POST', body: sent, query, headers: { ...type, ...headers }, authorization: null } as const
+  const { status, text } = await request(simulator, path, options)
   expect(status).toBe(200)
   return text
 }
 
-async function imported(events: readonly object[]) {
-  const { status, text } = await ask(simulator, '/import', { method: 'POST', body: JSON.stringify(events) })
+async function importEvents(events: readonly object[]) {
+  const { status, text } = await request(simulator, '/import', { method: 'POST', body: JSON.stringify(events) })
   return { status, body: JSON.parse(text) }
 }
 
 describe('/track', () => {
   const form = { 'content-type': 'application/x-www-form-urlencoded' }
 
-  it('stores events and answers 1, without the token and the address', async () => {
+  it('stores events without the token and the address, and returns 1', async () => {
     expect(await post('/track', [event({ ip: '1.2.3.4', plan: 'pro' }), event()])).toBe('1')
     const found = await stored()
     expect(found).toHaveLength(2)
@@ -71,7 +71,7 @@ describe('/track', () => {
     expect(found.map(({ properties }) => properties.plan)).toContain('pro')
   })
 
-  it('takes one object, base64, a form, a query and gzip alike', async () => {
+  it('accepts an object, Base64, a form, a query and gzip', async () => {
     const base64 = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64')
     expect(await post('/track', event({ n: 1 }))).toBe('1')
     expect(await post('/track', `data=${base64([event({ n: 2, text: '>>>???' })])}`, {}, form)).toBe('1')
@@ -79,12 +79,15 @@ describe('/track', () => {
     expect(await post('/track', gzipSync(JSON.stringify([event({ n: 4 })])), {}, { 'content-encoding': 'gzip' })).toBe(
       '1',
     )
-    const { text } = await ask(simulator, '/track', { query: { data: base64(event({ n: 5 })) }, authorization: null })
+    const { text } = await request(simulator, '/track', {
+      query: { data: base64(event({ n: 5 })) },
+      authorization: null,
+    })
     expect(text).toBe('1')
     expect((await stored()).map(({ properties }) => properties.n).sort()).toEqual([1, 2, 3, 4, 5])
   })
 
-  it('answers in the form that is asked for', async () => {
+  it('responds in the requested form', async () => {
     expect(JSON.parse(await post('/track', [event()], { verbose: '1' }))).toEqual({ status: 1, error: null })
     expect(JSON.parse(await post('/track', [], { verbose: '1' }))).toEqual({
       status: 0,
@@ -95,12 +98,12 @@ describe('/track', () => {
   })
 
   it.each([
-    ['no JSON', 'x'],
+    ['invalid JSON', 'x'],
     ['an empty list', []],
-    ['no token', [{ event: 'e', properties: {} }]],
+    ['a missing token', [{ event: 'e', properties: {} }]],
     ['a blank name', [event({}, ' ')]],
-    ['no object', [5]],
-  ])('answers 0 to %s', async (_, body) => {
+    ['a number', [5]],
+  ])('returns 0 for %s', async (_, body) => {
     expect(await post('/track', body)).toBe('0')
     expect(await stored()).toEqual([])
   })
@@ -108,21 +111,21 @@ describe('/track', () => {
   it.each([
     ['older than five days', { time: MIDNIGHT - 6 * 86_400_000 }],
     ['of another project', { token: 'other' }],
-    ['to be ignored', { $ignore: true }],
-    ['nested too deep', { a: { b: { c: { d: { e: 1 } } } } }],
-  ])('says 1 and drops an event %s', async (_, properties) => {
+    ['with $ignore', { $ignore: true }],
+    ['that is nested too deeply', { a: { b: { c: { d: { e: 1 } } } } }],
+  ])('returns 1 and drops an event %s', async (_, properties) => {
     expect(await post('/track', [event(properties), event({ kept: true })])).toBe('1')
     expect((await stored()).map(({ properties: { kept } }) => kept)).toEqual([true])
   })
 
-  it('dates an event without a time, and one from the future, now', async () => {
+  it('sets the time of events without a time or from the future to now', async () => {
     await post('/track', [event({ time: undefined }), event({ time: MIDNIGHT + 40 * 86_400_000 })])
     const found = await stored()
     expect(found).toHaveLength(2)
     for (const { properties } of found) expect(properties.time).toBe(properties.mp_processing_time_ms)
   })
 
-  it('keeps the other bytes, whatever stands before and after what it takes off', async () => {
+  it('keeps the other bytes when it removes the token and the address', async () => {
     for (const body of [
       `{"event":"e","properties":{"token":"${TOKEN}"}}`,
       `{"event":"e","properties":{"token" : "${TOKEN}" , "ip":"1.1.1.1"}}`,
@@ -132,7 +135,7 @@ describe('/track', () => {
     ]) {
       expect(await post('/track', body)).toBe('1')
     }
-    const { text } = await exported(simulator, '2026-08-01', TODAY)
+    const { text } = await requestExport(simulator, '2026-08-01', TODAY)
     expect(lines(text)).toHaveLength(5)
     expect(text.match(/"big":12345678901234567890/g)).toHaveLength(3)
     for (const line of lines(text)) {
@@ -152,7 +155,7 @@ describe('/engage and /groups', () => {
     ...more,
   })
 
-  it('change profiles in the order of the updates', async () => {
+  it('apply updates in order', async () => {
     const updates = [
       update('$set', { plan: 'free', tags: ['a'] }),
       update('$set_once', { plan: 'pro', first: 1 }),
@@ -171,18 +174,18 @@ describe('/engage and /groups', () => {
     expect(simulator.profiles.has('ann')).toBe(false)
   })
 
-  it('leave Last Seen alone where they are told to, and take it from $time', async () => {
+  it('set Last Seen to $time, or leave it unchanged with $ignore_time', async () => {
     await post('/engage', [update('$set', { a: 1 }, { $time: 1_358_208_000 })])
     expect(simulator.profiles.get('ann')).toEqual({ a: 1, $last_seen: '2013-01-15T00:00:00' })
     await post('/engage', [update('$set', { a: 2 }, { $ignore_time: true }), update('$unset', ['x'])])
     expect(simulator.profiles.get('ann')).toEqual({ a: 2, $last_seen: '2013-01-15T00:00:00' })
   })
 
-  it('take no gzip, and no update that is none', async () => {
-    const packed = gzipSync(JSON.stringify([update('$set', { a: 1 })]))
-    expect(await post('/engage', packed, {}, { 'content-encoding': 'gzip' })).toBe('0')
-    for (const wrong of [update('$add', { a: 'x' }), update('$grow', {}), { $token: TOKEN, $set: {} }, 5]) {
-      expect(JSON.parse(await post('/engage', [wrong], { verbose: '1' })).status).toBe(0)
+  it('reject gzip and invalid updates', async () => {
+    const compressed = gzipSync(JSON.stringify([update('$set', { a: 1 })]))
+    expect(await post('/engage', compressed, {}, { 'content-encoding': 'gzip' })).toBe('0')
+    for (const invalid of [update('$add', { a: 'x' }), update('$grow', {}), { $token: TOKEN, $set: {} }, 5]) {
+      expect(JSON.parse(await post('/engage', [invalid], { verbose: '1' })).status).toBe(0)
     }
     expect(await post('/engage', [update('$add', { a: 'x' }), update('$set', { b: 2 })])).toBe('1')
     expect(simulator.profiles.get('ann')).toMatchObject({ b: 2 })
@@ -190,7 +193,7 @@ describe('/engage and /groups', () => {
     expect(simulator.profiles.get('ann')).toMatchObject({ b: 2 })
   })
 
-  it('keep the profiles of groups apart, under the id of their key', async () => {
+  it('store the profiles of groups under the id of their key', async () => {
     await start({ groupKeys: { company: '4711' } })
     const group = { $token: TOKEN, $group_key: 'company', $group_id: 'acme' }
     expect(await post('/groups', [{ ...group, $set: { seats: 3 } }])).toBe('1')
@@ -214,8 +217,8 @@ describe('identity', () => {
       ]),
     )
 
-  it('by $identify, $create_alias and $merge re-keys what is exported', async () => {
-    const verbs = [
+  it('changes exported ids after $identify, $create_alias and $merge', async () => {
+    const events = [
       full('a', { distinct_id: ANONYMOUS }),
       full('b', { distinct_id: 'ann@example.com' }),
       full('c', { distinct_id: 'ann-2' }),
@@ -225,7 +228,7 @@ describe('identity', () => {
       full('$identify', { distinct_id: 'bob', $identified_id: 'bob', $anon_id: ANONYMOUS }),
       full('d', { distinct_id: 'bob' }),
     ]
-    expect((await imported(verbs)).body).toMatchObject({ num_records_imported: verbs.length })
+    expect((await importEvents(events)).body).toMatchObject({ num_records_imported: events.length })
     expect(await ids()).toMatchObject({
       a: ['ann', ANONYMOUS],
       b: ['ann', 'ann@example.com'],
@@ -235,13 +238,13 @@ describe('identity', () => {
     })
   })
 
-  it('re-keys late where it is told to', async () => {
+  it('changes exported ids after rekeySeconds', async () => {
     await start({ rekeySeconds: 3600 })
-    await imported([full('a', { distinct_id: 'b' }), full('$create_alias', { distinct_id: 'ann', alias: 'b' })])
+    await importEvents([full('a', { distinct_id: 'b' }), full('$create_alias', { distinct_id: 'ann', alias: 'b' })])
     expect((await ids()).a).toEqual(['b', undefined])
   })
 
-  it('joins profiles, and sends later updates of the alias to the person', async () => {
+  it('merges profiles, and applies later updates of the alias to the person', async () => {
     await post('/engage', [
       { $token: TOKEN, $distinct_id: 'ann', $set: { a: 1 } },
       { $token: TOKEN, $distinct_id: 'old', $set: { a: 2, b: 2 } },
@@ -252,22 +255,22 @@ describe('identity', () => {
     expect(simulator.profiles.get('ann')).toMatchObject({ a: 1, b: 2, c: 3 })
   })
 
-  it('has no effect where $anon_id is no UUID, or a cluster would be too large', async () => {
-    await imported([
+  it('does not link if $anon_id is not a UUID or the cluster would be too large', async () => {
+    await importEvents([
       full('$identify', { distinct_id: 'ann', $identified_id: 'ann', $anon_id: 'anonymous-7' }),
       full('a', { distinct_id: 'anonymous-7' }),
     ])
     expect((await ids()).a).toEqual(['anonymous-7', undefined])
-    const merges = Array.from({ length: 500 }, (_, at) =>
-      full('$merge', { distinct_id: 'x', $distinct_ids: ['x', `m${at}`] }),
+    const merges = Array.from({ length: 500 }, (_, index) =>
+      full('$merge', { distinct_id: 'x', $distinct_ids: ['x', `m${index}`] }),
     )
-    await imported([...merges, full('first', { distinct_id: 'm0' }), full('last', { distinct_id: 'm499' })])
+    await importEvents([...merges, full('first', { distinct_id: 'm0' }), full('last', { distinct_id: 'm499' })])
     expect(await ids()).toMatchObject({ first: ['x', 'm0'], last: ['m499', undefined] })
   })
 
-  it('in a simplified project goes by $device_id and $user_id', async () => {
+  it('in a simplified project is decided by $device_id and $user_id', async () => {
     await start({ identity: 'simplified' })
-    await imported([
+    await importEvents([
       full('anonymous', { distinct_id: '', $device_id: 'd1' }),
       full('only a device', { distinct_id: '$device:d2' }),
       full('only a user', { distinct_id: 'ann' }),
@@ -287,9 +290,9 @@ describe('identity', () => {
     expect(byName.get('both')).toMatchObject({ $device_id: 'd1', $user_id: 'ann' })
   })
 
-  it('in a simplified project refuses a whole batch that has an identity event', async () => {
+  it('in a simplified project rejects a batch with an identity event', async () => {
     await start({ identity: 'simplified' })
-    const { status, body } = await imported([
+    const { status, body } = await importEvents([
       full('a', { distinct_id: 'ann' }),
       full('$merge', { distinct_id: 'a', $distinct_ids: ['a', 'b'] }),
     ])

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
+  applyOperation,
   GROUP_OPERATIONS,
-  operated,
   operationError,
   PROFILE_OPERATIONS,
   type ProfileOperation,
-} from '../../lib/simulator/profile-operations.ts'
-import { ProfileStore } from '../../lib/simulator/profile-store.ts'
+} from '../../lib/simulator/stores/profile-operations.ts'
+import { ProfileStore } from '../../lib/simulator/stores/profile-store.ts'
 
 const ANN = { plan: 'pro', seats: 4, tags: ['a', 'b', 'a'], note: null }
 
@@ -21,7 +21,7 @@ test.each<[ProfileOperation, unknown, unknown]>([
   ['$unset', ['plan', 'tags', 'nothing'], { seats: 4, note: null }],
   ['$delete', '', undefined],
 ])('%s %j', (operation, value, expected) => {
-  expect(operated(ANN, operation, value)).toEqual(expected)
+  expect(applyOperation(ANN, operation, value)).toEqual(expected)
 })
 
 test.each<[ProfileOperation, unknown, unknown]>([
@@ -33,8 +33,8 @@ test.each<[ProfileOperation, unknown, unknown]>([
   ['$remove', { a: 1 }, undefined],
   ['$unset', ['a'], undefined],
   ['$delete', null, undefined],
-])('%s %j where there is no profile', (operation, value, expected) => {
-  expect(operated(undefined, operation, value)).toEqual(expected)
+])('%s %j without a profile', (operation, value, expected) => {
+  expect(applyOperation(undefined, operation, value)).toEqual(expected)
 })
 
 test.each<[ProfileOperation, unknown]>([
@@ -46,12 +46,12 @@ test.each<[ProfileOperation, unknown]>([
   ['$union', { a: 1 }],
   ['$unset', 'a'],
   ['$unset', [1]],
-])('%s does not take %j', (operation, value) => {
+])('%s rejects %j', (operation, value) => {
   expect(operationError(operation, value)).toContain(operation)
-  expect(() => operated(ANN, operation, value)).toThrow(TypeError)
+  expect(() => applyOperation(ANN, operation, value)).toThrow(TypeError)
 })
 
-describe('whatever the profile', () => {
+describe('any profile', () => {
   const name = fc.oneof(fc.constantFrom('a', 'b', '__proto__', ''), fc.string({ maxLength: 3 }))
   const entries = <Value>(value: fc.Arbitrary<Value>) =>
     fc
@@ -68,11 +68,11 @@ describe('whatever the profile', () => {
     .constantFrom(...PROFILE_OPERATIONS)
     .chain((operation) => fc.record({ operation: fc.constant(operation), value: value(operation) }))
 
-  test('an operation leaves its arguments alone, and what it does not name', () => {
+  test('is not modified in place, and keeps the properties that an operation does not name', () => {
     fc.assert(
       fc.property(profile, step, (before, { operation, value }) => {
         const copies = [structuredClone(before), structuredClone(value)]
-        const after = operated(before, operation, value)
+        const after = applyOperation(before, operation, value)
         expect([before, value]).toEqual(copies)
         if (after === undefined) {
           expect(operation).toBe('$delete')
@@ -85,17 +85,17 @@ describe('whatever the profile', () => {
     )
   })
 
-  test('$set, $set_once, $union, $remove and $unset done twice are as done once', () => {
-    const steady = step.filter(({ operation }) => operation !== '$add' && operation !== '$append')
+  test('does not change when $set, $set_once, $union, $remove or $unset is repeated', () => {
+    const idempotent = step.filter(({ operation }) => operation !== '$add' && operation !== '$append')
     fc.assert(
-      fc.property(profile, steady, (before, { operation, value }) => {
-        const once = operated(before, operation, value)
-        expect(operated(once, operation, value)).toEqual(once)
+      fc.property(profile, idempotent, (before, { operation, value }) => {
+        const once = applyOperation(before, operation, value)
+        expect(applyOperation(once, operation, value)).toEqual(once)
       }),
     )
   })
 
-  test('sums come out whatever the order, beyond 2^53 too', () => {
+  test('has exact sums, even beyond 2^53', () => {
     fc.assert(
       fc.property(
         fc.array(fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }), { minLength: 1, maxLength: 6 }),
@@ -105,9 +105,9 @@ describe('whatever the profile', () => {
           const other = new ProfileStore()
           for (const amount of amounts) {
             other.set('amount', `{"n":${amount}}`)
-            other.update('amount', (given) => {
-              profiles.update('ann', (properties) => operated(properties, '$add', given))
-              return given
+            other.update('amount', (operand) => {
+              profiles.update('ann', (properties) => applyOperation(properties, '$add', operand))
+              return operand
             })
           }
           const sum = amounts.reduce((total, amount) => total + amount, 0n)
@@ -122,13 +122,13 @@ test('groups have no $add and no $append', () => {
   expect(PROFILE_OPERATIONS.filter((operation) => !GROUP_OPERATIONS.includes(operation))).toEqual(['$add', '$append'])
 })
 
-test('an update keeps the digits that it does not touch, and can delete', () => {
+test('an update keeps all digits of other properties, and can delete the profile', () => {
   const profiles = new ProfileStore()
   profiles.set('ann', '{"big":9007199254740993,"price":1.50}')
-  profiles.update('ann', (properties) => operated(properties, '$set', { plan: 'pro' }))
+  profiles.update('ann', (properties) => applyOperation(properties, '$set', { plan: 'pro' }))
   expect(profiles.line('ann')?.toString()).toContain('{"big":9007199254740993,"price":1.50,"plan":"pro"}')
-  profiles.update('ann', (properties) => operated(properties, '$delete', null))
+  profiles.update('ann', (properties) => applyOperation(properties, '$delete', null))
   expect(profiles.size).toBe(0)
-  profiles.update('bob', (properties) => operated(properties, '$append', { tags: 'x' }))
+  profiles.update('bob', (properties) => applyOperation(properties, '$append', { tags: 'x' }))
   expect(profiles.get('bob')).toEqual({ tags: ['x'] })
 })

@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { dayText, isMoment, projectClock } from '../../lib/simulator/clock.ts'
 import { startSimulator } from '../../lib/simulator/index.ts'
-import { EventStore } from '../../lib/simulator/store.ts'
-import { lineBytes, wholeLines } from '../../lib/simulator/whole-lines.ts'
+import { dayText, isMoment, projectClock } from '../../lib/simulator/stores/clock.ts'
+import { EventStore } from '../../lib/simulator/stores/event-store.ts'
+import { toLineBlocks, toLineBytes } from '../../lib/simulator/stores/line-blocks.ts'
 import { runs } from '../runs.ts'
-import { DAY, DAY_MS, event, events, exported, lines } from './asking.ts'
+import { DAY, DAY_MS, event, events, lines, requestExport } from './requests.ts'
 
 let directory: string
 
@@ -23,7 +23,7 @@ const UNLIMITED = { requestsPerHour: 0, requestsPerSecond: 0 }
 
 const blanks = fc.stringMatching(/^[ \t]{0,2}$/)
 
-/** A number as a text that a double may not give back. */
+/** Numbers whose text a double may not preserve. */
 const digits = fc.oneof(
   fc.stringMatching(/^-?(0|[1-9]\d{0,30})(\.\d{1,20})?([eE][+-]?\d{1,2})?$/),
   fc.integer().map(String),
@@ -36,7 +36,7 @@ const values = fc.oneof(
   fc.constantFrom('"\\u0041\\/"', '"\u2028\u2029\u0085"', '"\\ud83d\\ude00"', '"\\udc00"', 'null', '{"time":1}', '[ ]'),
 )
 
-/** A line, as the text before `time`, the number that stands for `time`, and the text after it. */
+/** A line: the text before `time`, its number, and the text after it. */
 const timedLine = fc
   .record({
     time: fc.oneof(
@@ -56,8 +56,8 @@ const timedLine = fc
     key: fc.constantFrom('"time"', '"\\u0074ime"'),
   })
   .map(({ time, before, after, name, gap, eventFirst, key }) => {
-    const pairs = (some: [string, string][], mark: string) =>
-      some.map(([property, value]) => `${gap}${JSON.stringify(`${property}${mark}`)}:${gap}${value}`)
+    const pairs = (properties: [string, string][], mark: string) =>
+      properties.map(([property, value]) => `${gap}${JSON.stringify(`${property}${mark}`)}:${gap}${value}`)
     const head = [...pairs(before, '-'), `${gap}${key}${gap}:`].join(',')
     const tail = pairs(after, '+').map((pair) => `,${pair}`)
     const event = `"event":${gap}${name}`
@@ -68,7 +68,7 @@ const timedLine = fc
     }
   })
 
-test('every line comes back byte for byte but for its time, which is in milliseconds', async () => {
+test('every line keeps its bytes, except its time, which is in milliseconds', async () => {
   await using simulator = await startSimulator({ ...UNLIMITED, today: '9000-01-01' })
   await fc.assert(
     fc.asyncProperty(fc.array(timedLine, { minLength: 1, maxLength: 20 }), async (generated) => {
@@ -79,7 +79,7 @@ test('every line comes back byte for byte but for its time, which is in millisec
       expect(simulator.eventCount()).toBe(before + generated.length)
       for (const { head, time, tail } of generated) {
         const exportDay = dayText(Math.floor(time.ms / 86_400_000))
-        const { text } = await exported(simulator, exportDay, exportDay)
+        const { text } = await requestExport(simulator, exportDay, exportDay)
         expect(lines(text)).toContain(head + String(time.ms) + tail)
       }
     }),
@@ -87,7 +87,7 @@ test('every line comes back byte for byte but for its time, which is in millisec
   )
 })
 
-test('blocks of any cut give the same lines', async () => {
+test('the lines do not depend on the chunks', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.string({ unit: 'grapheme' }).map((text) => text.replaceAll('\n', ''))),
@@ -103,7 +103,7 @@ test('blocks of any cut give the same lines', async () => {
         }
         chunks.push(bytes.subarray(at))
         const blocks: Buffer[] = []
-        for await (const block of wholeLines(arriving(chunks))) {
+        for await (const block of toLineBlocks(asStream(chunks))) {
           expect(block.at(-1)).toBe(0x0a)
           blocks.push(block)
         }
@@ -114,66 +114,74 @@ test('blocks of any cut give the same lines', async () => {
   )
 })
 
-async function* arriving(chunks: readonly Buffer[]): AsyncGenerator<Buffer> {
+async function* asStream(chunks: readonly Buffer[]): AsyncGenerator<Buffer> {
   yield* chunks
 }
 
-test('a line without a usable time is kept as it is and belongs to today', async () => {
+test('a line without a valid time is stored unchanged and belongs to today', async () => {
   await using simulator = await startSimulator({ ...UNLIMITED, today: '2026-08-10' })
   const odd = ['{}', '{"time":null}', '{"time":"1785542400"}', '{"time":1e300}', '{"time":[1]}', '{"other":1}']
   const given = odd.map((properties) => `{"event":"e","properties":${properties}}`)
   expect(await simulator.ingest(given)).toBe(odd.length)
   for (const query of [{}, { time_in_ms: 'false' }]) {
-    const { text } = await exported(simulator, '2026-08-10', '2026-08-10', query)
+    const { text } = await requestExport(simulator, '2026-08-10', '2026-08-10', query)
     expect(lines(text).sort()).toEqual([...given].sort())
   }
 })
 
-test('of two times in one line the last counts', async () => {
+test('if a line has two times, the last one counts', async () => {
   await using simulator = await startSimulator(UNLIMITED)
   await simulator.ingest([`{"event":"e","properties":{"time":1,"time":${DAY_MS / 1000}}}`])
-  expect((await exported(simulator, DAY, DAY)).text).toBe(`{"event":"e","properties":{"time":1,"time":${DAY_MS}}}\n`)
+  expect((await requestExport(simulator, DAY, DAY)).text).toBe(
+    `{"event":"e","properties":{"time":1,"time":${DAY_MS}}}\n`,
+  )
 })
 
-test('what is no event is refused and counted, and spoils no other line', async () => {
+test('an invalid line is rejected and counted, and does not affect other lines', async () => {
   await using simulator = await startSimulator(UNLIMITED)
-  const bad = ['{"event":"e"}', '[]', 'terminated early', '{"event":"e","properties":{', '{"event":1,"properties":{}}']
-  expect(await simulator.ingest([event(1), ...bad, '', '   ', event(2)])).toBe(2)
-  expect(simulator.refusedCount()).toBe(bad.length)
+  const invalid = [
+    '{"event":"e"}',
+    '[]',
+    'terminated early',
+    '{"event":"e","properties":{',
+    '{"event":1,"properties":{}}',
+  ]
+  expect(await simulator.ingest([event(1), ...invalid, '', '   ', event(2)])).toBe(2)
+  expect(simulator.rejectedCount()).toBe(invalid.length)
   expect(simulator.eventCount()).toBe(2)
 })
 
-test('bytes that are no UTF-8 cost only their own line', async () => {
+test('bytes that are not UTF-8 only affect their own line', async () => {
   const file = join(directory, 'latin1.ndjson')
-  const good = JSON.stringify(event(1))
+  const valid = JSON.stringify(event(1))
   const latin1 = Buffer.from('{"event":"caf\u00e9","properties":{"time":1785542400}}\n', 'latin1')
-  await writeFile(file, Buffer.concat([Buffer.from(`${good}\n`), latin1, Buffer.from(good)]))
+  await writeFile(file, Buffer.concat([Buffer.from(`${valid}\n`), latin1, Buffer.from(valid)]))
   await using simulator = await startSimulator({ ...UNLIMITED, data: [file] })
-  expect({ stored: simulator.eventCount(), refused: simulator.refusedCount() }).toEqual({ stored: 2, refused: 1 })
+  expect({ stored: simulator.eventCount(), rejected: simulator.rejectedCount() }).toEqual({ stored: 2, rejected: 1 })
 })
 
-test('data files may be packed; a line end at the very end is not needed', async () => {
+test('data files can be compressed and need no line end at the end', async () => {
   const text = events(300)
-    .map((one) => JSON.stringify(one))
+    .map((record) => JSON.stringify(record))
     .join('\n')
   const plain = join(directory, 'one.ndjson')
-  const packed = join(directory, 'two.ndjson.gz')
+  const compressed = join(directory, 'two.ndjson.gz')
   await writeFile(plain, text)
-  await writeFile(packed, gzipSync(text))
-  await using simulator = await startSimulator({ ...UNLIMITED, data: [plain, packed] })
+  await writeFile(compressed, gzipSync(text))
+  await using simulator = await startSimulator({ ...UNLIMITED, data: [plain, compressed] })
   expect(simulator.eventCount()).toBe(600)
-  expect(lines((await exported(simulator, DAY, DAY)).text)).toHaveLength(600)
+  expect(lines((await requestExport(simulator, DAY, DAY)).text)).toHaveLength(600)
 })
 
-test('a data file that is missing or broken fails the start and leaves no directory behind', async () => {
+test('a missing or damaged data file fails the start, and no directory is left', async () => {
   const temporary = join(directory, 'tmp')
   await mkdir(temporary)
   vi.stubEnv('TMPDIR', temporary)
-  const broken = join(directory, 'broken.ndjson.gz')
-  await writeFile(broken, gzipSync(JSON.stringify(event(1))).subarray(0, 40))
+  const damaged = join(directory, 'damaged.ndjson.gz')
+  await writeFile(damaged, gzipSync(JSON.stringify(event(1))).subarray(0, 40))
   await expect(startSimulator({ data: [join(directory, 'none.ndjson')] })).rejects.toThrow('ENOENT')
   await expect(startSimulator({ data: [join(directory, 'none.ndjson.gz')] })).rejects.toThrow('ENOENT')
-  await expect(startSimulator({ data: [broken] })).rejects.toThrow('unexpected end of file')
+  await expect(startSimulator({ data: [damaged] })).rejects.toThrow('unexpected end of file')
   expect(await readdir(temporary)).toEqual([])
   const simulator = await startSimulator()
   expect(await readdir(temporary)).toHaveLength(1)
@@ -182,7 +190,7 @@ test('a data file that is missing or broken fails the start and leaves no direct
   vi.unstubAllEnvs()
 })
 
-test('a directory of its own is kept and taken up again; a temporary one goes', async () => {
+test('a data directory is kept and can be used again; a temporary one is deleted', async () => {
   const kept = join(directory, 'kept')
   const first = await startSimulator({ ...UNLIMITED, dataDirectory: kept })
   await first.ingest([event(1), event(2, 'Login'), { event: 'Old', properties: { time: 1_000_000_000 } }])
@@ -191,10 +199,10 @@ test('a directory of its own is kept and taken up again; a temporary one goes', 
   await using second = await startSimulator({ ...UNLIMITED, dataDirectory: kept })
   expect(second.eventCount()).toBe(3)
   await second.ingest([event(3)])
-  expect(lines((await exported(second, DAY, DAY)).text)).toHaveLength(3)
+  expect(lines((await requestExport(second, DAY, DAY)).text)).toHaveLength(3)
 })
 
-test('a directory that was written under other rules is not taken up', async () => {
+test('a directory that was written with other options is rejected', async () => {
   const local = { ...UNLIMITED, dataDirectory: directory, timezone: 'America/Los_Angeles', legacyTime: true }
   const first = await startSimulator(local)
   await first.ingest([event(0)])
@@ -204,7 +212,7 @@ test('a directory that was written under other rules is not taken up', async () 
   await expect(startSimulator(local)).rejects.toThrow('not written by the simulator')
 })
 
-test('ingestion takes lines that arrive over time, and several ingestions at once', async () => {
+test('ingestion accepts streams, and can run concurrently', async () => {
   await using simulator = await startSimulator(UNLIMITED)
   const part = (from: number) =>
     (async function* () {
@@ -215,19 +223,19 @@ test('ingestion takes lines that arrive over time, and several ingestions at onc
     })()
   const counts = await Promise.all([0, 500, 1000].map((from) => simulator.ingest(part(from))))
   expect(counts).toEqual([500, 500, 500])
-  const { text } = await exported(simulator, DAY, DAY)
+  const { text } = await requestExport(simulator, DAY, DAY)
   const numbers = lines(text).map((line) => JSON.parse(line).properties.n)
   expect(numbers.sort((a, b) => a - b)).toEqual(Array.from({ length: 1500 }, (_, n) => n))
 })
 
-test('more lines than wait in memory reach the files of their days whole', async () => {
+test('more lines than fit into the buffers are written completely', async () => {
   const store = await EventStore.open(directory, projectClock({ timezone: 'UTC', legacyTime: false }))
   const filler = 'x'.repeat(2000)
   const days = 5
   const given = Array.from({ length: 12_000 }, (_, n) => {
     return { event: 'e', properties: { time: DAY_MS + (n % days) * 86_400_000, n, filler } }
   })
-  expect(await store.add(wholeLines(lineBytes(given)))).toEqual({ stored: 12_000, refused: 0 })
+  expect(await store.add(toLineBlocks(toLineBytes(given)))).toEqual({ stored: 12_000, rejected: 0 })
   const files = (await readdir(directory)).sort()
   expect(files).toHaveLength(days)
   for (const [index, file] of files.entries()) {
@@ -237,18 +245,19 @@ test('more lines than wait in memory reach the files of their days whole', async
     const blocks = store.blocks(0, 1e6).filter((block) => block.path === path)
     expect(blocks.length).toBeGreaterThan(2)
     expect(blocks[0]?.start).toBe(0)
-    for (const [at, block] of blocks.entries()) expect(block.end).toBe(blocks[at + 1]?.start ?? (await stat(path)).size)
+    for (const [index, block] of blocks.entries())
+      expect(block.end).toBe(blocks[index + 1]?.start ?? (await stat(path)).size)
   }
 })
 
-test('only moments of years 1 to 9999 are moments', () => {
+test('valid times are in the years 1 to 9999', () => {
   expect(isMoment(Date.parse('0001-01-01T00:00:00Z'))).toBe(true)
   expect(isMoment(Date.parse('9999-12-31T23:59:59.999Z'))).toBe(true)
   expect(isMoment(Date.parse('+010000-01-01T00:00:00Z'))).toBe(false)
   expect(isMoment(Number.NaN)).toBe(false)
 })
 
-test('settings of time are checked', () => {
+test('time settings are validated', () => {
   expect(() => projectClock({ timezone: 'Mars/Olympus', legacyTime: false })).toThrow('not an IANA time zone')
   expect(() => projectClock({ timezone: 'UTC', legacyTime: false, today: '2026-13-01' })).toThrow('is not a day')
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { parseWhere, WhereError } from '../../lib/simulator/where.ts'
-import { evaluate, holds, type WhereEvent } from '../../lib/simulator/where-value.ts'
+import { parseWhere, WhereError } from '../../lib/simulator/stores/where.ts'
+import { evaluate, isTrue, type WhereEvent } from '../../lib/simulator/stores/where-value.ts'
 import { runs } from '../runs.ts'
 
 const properties: Record<string, unknown> = {
@@ -16,9 +16,9 @@ const properties: Record<string, unknown> = {
   object: { a: [1, { b: 2 }] },
   'a]b': 'bracket',
 }
-const given: WhereEvent = { event: 'Login', properties, seconds: 1_785_110_733.5 }
+const login: WhereEvent = { event: 'Login', properties, seconds: 1_785_110_733.5 }
 
-const value = (text: string) => evaluate(parseWhere(text), given)
+const value = (text: string) => evaluate(parseWhere(text), login)
 
 test.each<[string, unknown]>([
   ['1 + 2 * 3', 7],
@@ -147,48 +147,51 @@ test.each([
   '('.repeat(300),
   `${'not '.repeat(300)}true`,
   `${'1 + '.repeat(3000)}1`,
-])('%s can not be read', (text) => {
+])('%s is not a valid expression', (text) => {
   expect(() => parseWhere(text)).toThrow(WhereError)
 })
 
-test('a long chain and a deep nesting that are allowed are worked out', () => {
+test('long and deeply nested expressions within the limits are evaluated', () => {
   expect(value(`${'1 + '.repeat(1900)}1`)).toBe(1901)
   expect(value(`${'('.repeat(199)}1${')'.repeat(199)}`)).toBe(1)
 })
 
 test.each(['1 and true', 'true and "x"', 'not 1', 'properties["list"] or true', 'true or 1', 'false and 1'])(
-  '%s joins what is no truth value',
+  '%s has an operand that is not a boolean',
   (text) => {
     expect(() => value(text)).toThrow(WhereError)
   },
 )
 
-test('an event is chosen only by true', () => {
+test('only the value true selects an event', () => {
   for (const text of ['1', '"true"', 'properties["missing"]', 'properties["n"] > "6"']) {
-    expect(holds(parseWhere(text), given)).toBe(false)
+    expect(isTrue(parseWhere(text), login)).toBe(false)
   }
-  expect(holds(parseWhere('properties["yes"]'), given)).toBe(true)
+  expect(isTrue(parseWhere('properties["yes"]'), login)).toBe(true)
 })
 
-/** What an expression should be worth, found while it is made up: an evaluator that never sees a tree. */
+/**
+ * An expression and its value, which is computed while the expression is generated, without a
+ * parser.
+ */
 interface Sample {
   readonly text: string
-  readonly worth: unknown
+  readonly expected: unknown
 }
 
 const spaces = fc.constantFrom('', ' ', '  ', '\n')
 
 const numbersIn: fc.Arbitrary<Sample> = fc.oneof(
-  fc.integer({ min: 0, max: 50 }).map((number) => ({ text: String(number), worth: number })),
-  fc.constant({ text: 'properties["n"]', worth: 7 }),
-  fc.constant({ text: 'properties["missing"]', worth: undefined }),
+  fc.integer({ min: 0, max: 50 }).map((number) => ({ text: String(number), expected: number })),
+  fc.constant({ text: 'properties["n"]', expected: 7 }),
+  fc.constant({ text: 'properties["missing"]', expected: undefined }),
 )
 
 const quoted = (text: string) => JSON.stringify(text)
 
 const textsIn: fc.Arbitrary<Sample> = fc.oneof(
-  fc.string({ unit: 'grapheme', maxLength: 5 }).map((text) => ({ text: quoted(text), worth: text })),
-  fc.constant({ text: 'properties["text"]', worth: properties.text }),
+  fc.string({ unit: 'grapheme', maxLength: 5 }).map((text) => ({ text: quoted(text), expected: text })),
+  fc.constant({ text: 'properties["text"]', expected: properties.text }),
 )
 
 const arithmetic: Record<string, (left: number, right: number) => number | undefined> = {
@@ -214,55 +217,57 @@ const { number, truth } = fc.letrec<{ number: Sample; truth: Sample }>((tie) => 
       .tuple(tie('number'), fc.constantFrom(...Object.keys(arithmetic)), tie('number'), spaces)
       .map(([left, operator, right, gap]) => ({
         text: `(${left.text}${gap}${operator}${gap}${right.text})`,
-        worth:
-          typeof left.worth === 'number' && typeof right.worth === 'number'
-            ? arithmetic[operator]?.(left.worth, right.worth)
+        expected:
+          typeof left.expected === 'number' && typeof right.expected === 'number'
+            ? arithmetic[operator]?.(left.expected, right.expected)
             : undefined,
       })),
-    tie('number').map(({ text, worth }) => ({
+    tie('number').map(({ text, expected }) => ({
       text: `-(${text})`,
-      worth: typeof worth === 'number' ? -worth : undefined,
+      expected: typeof expected === 'number' ? -expected : undefined,
     })),
-    tie('number').map(({ text, worth }) => ({
+    tie('number').map(({ text, expected }) => ({
       text: `floor(${text})`,
-      worth: typeof worth === 'number' ? Math.floor(worth) : undefined,
+      expected: typeof expected === 'number' ? Math.floor(expected) : undefined,
     })),
   ),
   truth: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
-    fc.boolean().map((worth) => ({ text: String(worth), worth })),
+    fc.boolean().map((expected) => ({ text: String(expected), expected })),
     fc.tuple(tie('number'), fc.constantFrom(...Object.keys(comparisons)), tie('number')).map(([left, sign, right]) => ({
       text: `(${left.text} ${sign} ${right.text})`,
-      worth:
-        typeof left.worth === 'number' && typeof right.worth === 'number'
-          ? comparisons[sign]?.(left.worth, right.worth)
+      expected:
+        typeof left.expected === 'number' && typeof right.expected === 'number'
+          ? comparisons[sign]?.(left.expected, right.expected)
           : undefined,
     })),
     fc.tuple(tie('number'), tie('number')).map(([left, right]) => ({
       text: `(${left.text}==${right.text})`,
-      worth: left.worth === right.worth,
+      expected: left.expected === right.expected,
     })),
     fc.tuple(textsIn, textsIn).map(([left, right]) => ({
       text: `${left.text} in ${right.text}`,
-      worth: String(right.worth).includes(String(left.worth)),
+      expected: String(right.expected).includes(String(left.expected)),
     })),
-    fc.tuple(textsIn, fc.array(textsIn, { maxLength: 3 })).map(([one, several]) => ({
-      text: `(${one.text} in [${several.map(({ text }) => text).join(',')}])`,
-      worth: several.some(({ worth }) => worth === one.worth),
+    fc.tuple(textsIn, fc.array(textsIn, { maxLength: 3 })).map(([item, list]) => ({
+      text: `(${item.text} in [${list.map(({ text }) => text).join(',')}])`,
+      expected: list.some(({ expected }) => expected === item.expected),
     })),
     fc.tuple(tie('truth'), tie('truth'), fc.boolean()).map(([left, right, both]) => ({
       text: `((${left.text}) ${both ? 'and' : 'or'} (${right.text}))`,
-      worth: both ? left.worth === true && right.worth === true : left.worth === true || right.worth === true,
+      expected: both
+        ? left.expected === true && right.expected === true
+        : left.expected === true || right.expected === true,
     })),
-    tie('truth').map(({ text, worth }) => ({ text: `(not ${text})`, worth: worth !== true })),
+    tie('truth').map(({ text, expected }) => ({ text: `(not ${text})`, expected: expected !== true })),
   ),
 }))
 
-test('an expression is worth what it was made up to be worth', () => {
+test('an expression has the expected value', () => {
   fc.assert(
-    fc.property(fc.oneof(number, truth), ({ text, worth }) => {
+    fc.property(fc.oneof(number, truth), ({ text, expected }) => {
       fc.pre(text.length < 2000)
-      expect(value(text)).toEqual(worth)
+      expect(value(text)).toEqual(expected)
     }),
     { numRuns: runs(1000) },
   )
@@ -284,7 +289,7 @@ test('laws: negation, De Morgan, order, membership', () => {
   )
 })
 
-test('any text is read or refused, and nothing else happens', () => {
+test('any text is either evaluated or a WhereError', () => {
   const words = fc.constantFrom(
     'not',
     'and',
@@ -303,12 +308,12 @@ test('any text is read or refused, and nothing else happens', () => {
   )
   const text = fc.oneof(
     fc.string({ unit: 'binary' }),
-    fc.array(words, { maxLength: 30 }).map((some) => some.join(' ')),
+    fc.array(words, { maxLength: 30 }).map((tokens) => tokens.join(' ')),
   )
   fc.assert(
-    fc.property(text, (some) => {
+    fc.property(text, (expression) => {
       try {
-        value(some)
+        value(expression)
       } catch (error) {
         expect(error).toBeInstanceOf(WhereError)
       }

@@ -43,7 +43,7 @@ describe('annotations', () => {
     const summary = await project.run(ANNOTATIONS_STREAM)
     expect(summary).toMatchObject({ requests: 1, rows: 3 })
     const { projectId } = project.simulator.credentials
-    expect(project.asked()).toEqual([`GET /api/app/projects/${projectId}/annotations`])
+    expect(project.requested()).toEqual([`GET /api/app/projects/${projectId}/annotations`])
     const text = annotationDates === 'plain' ? '2026-02-15 12:00:00' : '2026-02-15T12:00:00+01:00'
     const rows = await project.workshop.rows(ROWS)
     expect(rows).toMatchObject([
@@ -69,7 +69,7 @@ describe('annotations', () => {
       settings: { apiSecret },
     })
     expect(summary).toMatchObject({ requests: 1, rows: 3 })
-    expect(project.asked()).toEqual([
+    expect(project.requested()).toEqual([
       expect.stringMatching(/^GET \/api\/2\.0\/annotations\?from_date=2000-01-01&to_date=/),
     ])
     expect(await project.workshop.rows(ROWS)).toMatchObject([
@@ -89,7 +89,7 @@ describe('annotations', () => {
       credentials: { kind: 'project-secret', secret: apiSecret },
       settings: { apiSecret },
     })
-    expect(project.asked().at(-1)).toContain(`to_date=${new Date().toISOString().slice(0, 10)}`)
+    expect(project.requested().at(-1)).toContain(`to_date=${new Date().toISOString().slice(0, 10)}`)
     expect((await project.workshop.rows(ROWS)).length).toBeGreaterThan(0)
   })
 

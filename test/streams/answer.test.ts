@@ -48,7 +48,7 @@ describe('an answer', () => {
     expect(JSON.stringify(withIntegers({ id: '-007' }, ['id']))).toBe('{"id":-7}')
   })
 
-  it('that is no JSON is unreadable', async () => {
+  it('that is not JSON is unreadable', async () => {
     const failure = await failureOf(Promise.resolve().then(() => parse('<html>')))
     expect(failure).toMatchObject({ code: 'BODY_UNREADABLE', message: expect.stringContaining('<html>') })
   })
@@ -79,7 +79,7 @@ describe('a batch', () => {
         expect(text === '' || text.endsWith('\n')).toBe(true)
         const read = text.split('\n').slice(0, -1)
         expect(read.map((line) => JSON.parse(line))).toEqual(
-          records.map((properties) => JSON.parse(JSON.stringify({ event: '', properties }))),
+          records.map((properties) => JSON.parse(JSON.stringify({ properties }))),
         )
       }),
     )

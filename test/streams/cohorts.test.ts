@@ -19,7 +19,7 @@ describe('cohorts', () => {
     cohorts.set({ id: 8, name: 'Firms', data_group_id: '-9007199254740993', is_visible: 0, count: 12 })
     const summary = await project.run(COHORTS_STREAM)
     expect(summary).toMatchObject({ stream: 'cohorts', requests: 1, rows: 2, rejects: 0 })
-    expect(project.asked()).toEqual([`POST ${PATH}`])
+    expect(project.requested()).toEqual([`POST ${PATH}`])
     const rows = () => project.workshop.rows('SELECT * EXCLUDE (_loaded_at, _load_id) FROM cohorts_latest ORDER BY id')
     const pros = {
       id: 7n,
@@ -83,6 +83,6 @@ describe('cohorts', () => {
       match: { path: PATH },
     })
     expect((await failureOf(project.run(COHORTS_STREAM))).code).toBe('BODY_UNREADABLE')
-    expect(project.asked()).toHaveLength(3)
+    expect(project.requested()).toHaveLength(3)
   })
 })

@@ -35,8 +35,8 @@ describe('profiles', () => {
     const summary = await project.run(ENGAGE_STREAM, PAGE_OF_TEN)
     expect(summary).toMatchObject({ rows: 95, requests: 10, rejects: 0, newColumns: 2 })
     expect(await loadedIds()).toEqual(idsOf(95))
-    const asked = pages().map(({ method, form }) => [method, form.page ?? '0'])
-    expect(asked.sort()).toEqual(Array.from({ length: 10 }, (_, at) => ['POST', String(at)]))
+    const requests = pages().map(({ method, form }) => [method, form.page ?? '0'])
+    expect(requests.sort()).toEqual(Array.from({ length: 10 }, (_, at) => ['POST', String(at)]))
     expect(
       new Set(
         pages()
@@ -80,13 +80,13 @@ describe('profiles', () => {
     expect(await loadedIds()).toEqual(idsOf(40))
   })
 
-  it('begin anew when the session is lost, and nothing is there twice', async () => {
+  it('are read again when the session is lost, and nothing is loaded twice', async () => {
     fill(35)
     project.simulator.fault({ kind: 'session-lost', match: { parameters: { page: '2' } } })
     expect(await project.run(ENGAGE_STREAM, PAGE_OF_TEN)).toMatchObject({ rows: 35 })
     expect(pages().filter(({ form }) => form.page === undefined).length).toBe(2)
     expect(await loadedIds()).toEqual(idsOf(35))
-    expect(project.workshop.told.filter(({ kind }) => kind === 'records-anew').length).toBe(1)
+    expect(project.workshop.told.filter(({ kind }) => kind === 'slice-restarted').length).toBe(1)
   })
 
   it('stay as they were when the session is lost each time', async () => {
@@ -103,7 +103,7 @@ describe('profiles', () => {
     expect((await project.workshop.destination.ledger('engage')).length).toBe(1)
   })
 
-  it('are read anew once where fewer came than Mixpanel counts, and then are what they are', async () => {
+  it('are read again once if fewer came than Mixpanel counts, and are then accepted', async () => {
     fill(35)
     project.simulator.fault({ kind: 'vanish', count: 2, match: { parameters: { page: '1' } } })
     expect(await project.run(ENGAGE_STREAM, PAGE_OF_TEN)).toMatchObject({ rows: 33 })
@@ -146,7 +146,7 @@ describe('profiles', () => {
     expect(pages()[0]?.form).toMatchObject({ where: settings.engageWhere, output_properties: '["plan"]' })
   })
 
-  it('keep every digit, and are told apart from properties of the names of columns', async () => {
+  it('keep every digit, and are distinguished from properties named like columns', async () => {
     project.simulator.profiles.set('a', '{"account":9007199254740993,"distinct_id":"b","_load_id":1,"time":2.50}')
     await project.run(ENGAGE_STREAM)
     const [row] = await project.workshop.rows('SELECT * FROM engage')
@@ -247,7 +247,7 @@ describe('members of cohorts', () => {
       times: Number.POSITIVE_INFINITY,
       match: { parameters: { page: '1' } },
     })
-    project.asked()
+    project.requested()
     const running = project.run(COHORT_MEMBERS_STREAM, PAGE_OF_TEN)
     await expect(running).rejects.toMatchObject({ code: 'SESSION_LOST' })
     const firstPages = project.simulator.requests.filter(({ form }) => form.filter_by_cohort && !form.page)

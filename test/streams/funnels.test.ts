@@ -38,8 +38,8 @@ describe('the answer of a funnel', () => {
       fc.property(data, (given) => {
         const { days, steps } = records({ data: given })
         const wanted = days.flatMap(({ date }) =>
-          (given[String(date)]?.steps ?? []).map((one, index) => ({
-            ...one,
+          (given[String(date)]?.steps ?? []).map((step, index) => ({
+            ...step,
             funnel_id: FUNNEL.funnel_id,
             date,
             _day: date,
@@ -51,7 +51,7 @@ describe('the answer of a funnel', () => {
     )
   })
 
-  it('gives what was analysed as members of the day, also what is not known', () => {
+  it('returns the analysis as members of the day, including unknown members', () => {
     const analysis = { completion: 201, starting_amount: 320, steps: 2, worst: 1, median_time: 4.5 }
     const { days } = records({ data: { '2026-08-01': { steps: [], analysis, session_event: 'x' } } })
     expect(days).toEqual([
@@ -77,7 +77,7 @@ describe('the answer of a funnel', () => {
     expect(steps).toEqual([])
   })
 
-  it('keeps digits that are no number of JavaScript', () => {
+  it('keeps digits that a JavaScript number cannot hold', () => {
     const text = '{"data":{"2026-08-01":{"steps":[{"count":12345678901234567890}],"analysis":{"completion":201.0}}}}'
     const { days, steps } = records(parseAnswer(Buffer.from(text), 'The funnel'))
     expect(JSON.stringify(steps)).toContain('"count":12345678901234567890')
@@ -106,7 +106,7 @@ const SIGNUP = { id: 7509, name: 'Signup', steps: ['App Open', { event: '$custom
 const AUGUST = { firstDay: '2026-08-01', lastDay: '2026-08-03' }
 
 describe('funnels', () => {
-  it('are loaded by a request for their list and one for each, a row a funnel and day', async () => {
+  it('are loaded by one request for their list and one for each, with one row per funnel and day', async () => {
     await using project = await simulatedProject()
     const { funnels } = project.simulator
     funnels.set({ ...SIGNUP, overall: true })
@@ -115,7 +115,7 @@ describe('funnels', () => {
     funnels.set({ id: 9070, name: 'Checkout', steps: ['Cart', 'Pay', 'Paid'] })
     const summary = await project.run(funnelsStream(), { slices: [AUGUST] })
     expect(summary).toMatchObject({ stream: 'funnels', requests: 3, slices: 1, rows: 6, rejects: 0 })
-    expect(project.asked()).toEqual([
+    expect(project.requested()).toEqual([
       'GET /api/query/funnels/list',
       'GET /api/query/funnels?funnel_id=7509&from_date=2026-08-01&to_date=2026-08-03&unit=day',
       'GET /api/query/funnels?funnel_id=9070&from_date=2026-08-01&to_date=2026-08-03&unit=day',
@@ -208,7 +208,7 @@ describe('funnels', () => {
     const summary = await project.run(funnelsStream(), { slices: [AUGUST] })
     expect(summary).toMatchObject({ slices: 1, rows: 3 })
     const spans = project
-      .asked()
+      .requested()
       .flatMap((text) => /from_date=.*-(\d\d)&to_date=.*-(\d\d)/.exec(text)?.slice(1).join('-') ?? [])
     expect(spans).toEqual(['01-03', '01-03', '01-01', '02-03', '02-03', '02-02', '03-03'])
   })
@@ -221,7 +221,7 @@ describe('funnels', () => {
     expect(await project.run(funnelsStream(), { slices: [september] })).toMatchObject({ rows: 0 })
   })
 
-  it('of which one is refused are loaded without it, and that is told', async () => {
+  it('of which one is refused are loaded without it, and that is reported', async () => {
     await using project = await simulatedProject()
     project.simulator.funnels.set(SIGNUP)
     project.simulator.funnels.set({ ...SIGNUP, id: 9070, name: 'Broken' })

@@ -1,13 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { MixloadError } from '../../lib/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
 import type { ApiRequest } from '../../lib/mixpanel/client.ts'
 import { resolveSettings } from '../../lib/settings.ts'
 import { type ProfileQuery, profilePages } from '../../lib/streams/profile-pages.ts'
 import type { StreamContext } from '../../lib/streams/stream.ts'
 import { runs } from '../runs.ts'
 
-/** How a server may page: all of these have been seen, or are not ruled out by Mixpanel's documentation. */
+/**
+ * How a server may page: all of these have been seen, or are not ruled out by Mixpanel's
+ * documentation.
+ */
 interface Paging {
   readonly profiles: number
   readonly askedSize: number
@@ -15,7 +18,7 @@ interface Paging {
   readonly sizeMax: number
   readonly tellsTotal: boolean
   readonly tellsSize: boolean
-  /** The size that it tells is the one that was asked for, whatever it gives. */
+  /** It reports the requested size, whatever it returns. */
   readonly tellsAskedSize?: boolean
   /** Numbers come as texts. */
   readonly isInTexts?: boolean
@@ -40,7 +43,7 @@ const paging = fc.record<Paging>({
 
 /** Reads all pages from such a server, whose answers come in any order. */
 async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
-  const asked: number[] = []
+  const requested: number[] = []
   const warnings: string[] = []
   let running = 0
   let most = 0
@@ -52,7 +55,7 @@ async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
   }
   const answer = async ({ form = {} }: ApiRequest): Promise<Buffer> => {
     const page = Number(form.page ?? 0)
-    asked.push(page)
+    requested.push(page)
     most = Math.max(most, ++running)
     await new Promise((resolve) => setTimeout(resolve, (page * 7) % 3))
     running--
@@ -72,7 +75,10 @@ async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
     zone: 'UTC',
     ask: async (request, read) => read(await answer(request)),
     expect: () => {},
-    tell: (event) => event.kind === 'warning' && warnings.push(event.message),
+    stream: () => {
+      throw new TypeError('pages are read whole')
+    },
+    onProgress: (event) => event.kind === 'warning' && warnings.push(event.message),
   }
   const got: string[] = []
   for await (const { lines } of profilePages(
@@ -81,20 +87,22 @@ async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
     new AbortController().signal,
   )) {
     for (const line of lines.toString().split('\n').slice(0, -1))
-      got.push((JSON.parse(line) as { event: string }).event)
+      got.push((JSON.parse(line) as { $distinct_id: string }).$distinct_id)
   }
   const all = Array.from({ length: Math.ceil(server.profiles / size) }, (_, page) => idsOf(page)).flat()
-  return { got, all, asked, most, size, warnings }
+  return { got, all, requested, most, size, warnings }
 }
 
 describe('pages of profiles', () => {
-  it('are all read, in order, whatever of the paging the server tells', async () => {
+  it('are all read, in order, whatever the server reports about paging', async () => {
     await fc.assert(
       fc.asyncProperty(paging, async (server) => {
-        // One that tells a wrong size, and no total or a page that is not full, looks as if it had come to its end.
+        // One that reports a wrong size, and no total or a page that is not full, looks as if it
+        // had come to its end.
         const tellsWrong = server.tellsSize && server.tellsAskedSize && server.sizeMax < server.askedSize
         fc.pre(!tellsWrong || (server.tellsTotal && server.shortPages.length === 0))
-        // One that refuses what is past an end that it does not tell looks as if it had lost the session.
+        // One that refuses what is past an end that it does not tell looks as if it had lost the
+        // session.
         fc.pre(server.tellsTotal || !server.refusesPastTheEnd)
         const { got, all } = await read(server)
         expect(got).toEqual(all)
@@ -103,12 +111,12 @@ describe('pages of profiles', () => {
     )
   })
 
-  it('are asked for once each, no more at once than may be, and none in vain where the server tells how many there are', async () => {
+  it('are requested once each, within the limit of concurrent requests, and none in vain if the server reports the total', async () => {
     await fc.assert(
-      fc.asyncProperty(paging, async (some) => {
-        const server = { ...some, tellsTotal: true, tellsSize: true, tellsAskedSize: false, shortPages: [] }
-        const { asked, most, size } = await read(server)
-        expect(asked.toSorted((one, other) => one - other)).toEqual(
+      fc.asyncProperty(paging, async (server) => {
+        const exact = { ...server, tellsTotal: true, tellsSize: true, tellsAskedSize: false, shortPages: [] }
+        const { requested, most, size } = await read(exact)
+        expect(requested.toSorted((a, b) => a - b)).toEqual(
           Array.from({ length: Math.max(1, Math.ceil(server.profiles / size)) }, (_, page) => page),
         )
         expect(most).toBeLessThanOrEqual(server.atOnce === 0 ? 5 : server.atOnce)
@@ -138,12 +146,12 @@ describe('pages of profiles', () => {
 
   it('go on past the total where there are more by another count', async () => {
     const server = { profiles: 30, askedSize: 10, sizeMax: 10, tellsTotal: true, tellsSize: true, shortPages: [] }
-    const { got, asked } = await read({ ...server, refusesPastTheEnd: true, atOnce: 1 }, { atLeast: 45 })
+    const { got, requested } = await read({ ...server, refusesPastTheEnd: true, atOnce: 1 }, { atLeast: 45 })
     expect(got.length).toBe(30)
-    expect(asked).toEqual([0, 1, 2, 3])
+    expect(requested).toEqual([0, 1, 2, 3])
   })
 
-  it('are one where the server tells nothing and refuses a second one', async () => {
+  it('are one if the server reports no total and refuses a second page', async () => {
     const server = { profiles: 3, askedSize: 10, sizeMax: 10, tellsTotal: false, tellsSize: false, shortPages: [] }
     const { got, all } = await read({ ...server, refusesPastTheEnd: true, atOnce: 1 })
     expect(got).toEqual(all)

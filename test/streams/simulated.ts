@@ -1,19 +1,19 @@
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../lib/simulator/index.ts'
-import type { RecordStream } from '../../lib/streams/stream.ts'
-import { openWorkshop, type RunMore, type Workshop } from '../records/loading.ts'
+import type { Stream } from '../../lib/streams/stream.ts'
+import { openWorkshop, type RunMore, type Workshop } from '../run/loading.ts'
 
 /** A simulated project, and a warehouse that its streams are loaded into. */
 export interface SimulatedProject extends AsyncDisposable {
   readonly simulator: Simulator
   readonly workshop: Workshop
   /** Runs a stream with the project's service account. */
-  run(stream: RecordStream, more?: RunMore): ReturnType<Workshop['run']>
+  run(stream: Stream, more?: RunMore): ReturnType<Workshop['run']>
   /** What the workshop was warned of. */
   warnings(): readonly string[]
   /** What was left out, and why. */
   leftOut(): readonly string[]
   /** Paths and queries of the requests since the last call. */
-  asked(): readonly string[]
+  requested(): readonly string[]
 }
 
 /** Its today is 31 August 2026. */
@@ -38,9 +38,9 @@ export async function simulatedProject(options: SimulatorOptions = {}): Promise<
     warnings: () => workshop.told.flatMap((event) => (event.kind === 'warning' ? [event.message] : [])),
     leftOut: () =>
       workshop.told.flatMap((event) =>
-        event.kind === 'records-left-out' ? [`${event.name}: ${event.error.message}`] : [],
+        event.kind === 'item-skipped' ? [`${event.name}: ${event.error.message}`] : [],
       ),
-    asked() {
+    requested() {
       const requests = simulator.requests.slice(seen)
       seen = simulator.requests.length
       return requests.map(({ method, path, query: { project_id: _, ...query } }) => {

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import type { Destination } from '../../lib/destination.ts'
+import type { Warehouse } from '../../lib/destination/warehouse.ts'
 import { ANNOTATIONS_STREAM } from '../../lib/streams/annotations.ts'
 import { COHORT_MEMBERS_STREAM } from '../../lib/streams/cohort-members.ts'
 import { COHORTS_STREAM } from '../../lib/streams/cohorts.ts'
@@ -45,7 +45,7 @@ function comparable(cell: unknown): unknown {
 }
 
 /** Profiles and members that come on two pages each, and once more after a change. */
-async function loadProfiles({ simulator, run }: SimulatedProject, destination: Destination): Promise<void> {
+async function loadProfiles({ simulator, run }: SimulatedProject, destination: Warehouse): Promise<void> {
   const paged = { destination, settings: { engagePageSize: 2 } }
   simulator.profiles.set('cem', '{"account":9007199254740993,"plan":"pro","tags":["a",1.50]}')
   simulator.cohorts.set({ id: 9, name: 'All', members: ['ann', 'bob', 'cem'] })
@@ -58,7 +58,10 @@ async function loadProfiles({ simulator, run }: SimulatedProject, destination: D
   for (const stream of [ENGAGE_STREAM, COHORT_MEMBERS_STREAM]) await run(stream, paged)
 }
 
-/** What each view shows after the days were loaded, loaded again after a change, and one of them replaced. */
+/**
+ * What each view shows after the days were loaded, loaded again after a change, and one of them
+ * replaced.
+ */
 async function contentsOf(harness: DestinationHarness): Promise<Readonly<Record<string, readonly unknown[]>>> {
   await using project = await simulatedProject({ timezone: 'Europe/Berlin' })
   await using store = await openStore(harness)
@@ -85,7 +88,7 @@ async function contentsOf(harness: DestinationHarness): Promise<Readonly<Record<
         return Object.fromEntries(cells.map(([name, cell]) => [name, comparable(cell)]))
       })
       .map((row) => [[row.date, row.step, row.distinct_id].map(String).join(), row] as const)
-      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([, row]) => row)
   }
   return contents

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { DayTally, dayRowsOf, dayRowsText } from '../../lib/time/day-tally.ts'
+import { LOADS } from '../../lib/destination/ledger.ts'
+import { DayTally } from '../../lib/time/day-tally.ts'
 import { dayAt } from '../../lib/time/days.ts'
 import { type EventClock, eventClock, FILE_CLOCK } from '../../lib/time/event-time.ts'
 
@@ -50,7 +51,7 @@ describe('rows by day', () => {
   })
 
   it('come back from the text of the ledger', () => {
-    for (const rows of [{}, { '2026-03-01': 3 }, null]) expect(dayRowsOf(dayRowsText(rows))).toEqual(rows)
-    expect(dayRowsOf(undefined)).toBeNull()
+    const { dayRows } = LOADS.columns
+    for (const rows of [{}, { '2026-03-01': 3 }, null]) expect(dayRows.fromText(dayRows.toText(rows))).toEqual(rows)
   })
 })

@@ -41,7 +41,7 @@ describe('comparing counts', () => {
     )
   })
 
-  it('lets a share pass where it is told to', () => {
+  it('accepts a difference within the tolerance', () => {
     const of = (count: number) => countsOf([['2026-08-01', 'a', count]])
     expect(compareCounts(of(990), of(1000), DAYS, 0.01).differences).toEqual([])
     expect(compareCounts(of(989), of(1000), DAYS, 0.01).differences).toHaveLength(1)

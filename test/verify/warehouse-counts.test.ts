@@ -1,15 +1,18 @@
 import { join } from 'node:path'
 import { DateTime } from 'luxon'
 import { describe, expect, it } from 'vitest'
-import { createDestination } from '../../destinations/index.ts'
-import { Engine } from '../../lib/engine.ts'
+import { createWarehouse } from '../../destinations/index.ts'
+import { Engine } from '../../lib/engine/engine.ts'
 import { countsOf } from '../../lib/verify/compare.ts'
 import { warehouseCounts } from '../../lib/verify/warehouse-counts.ts'
 import { Workplace } from '../cmd/run-mixload.ts'
 import { WAREHOUSES } from '../cmd/warehouses.ts'
 
 const ZONE = 'America/New_York'
-/** An event an hour over three days, in the middle of which clocks go forward in New York; each is sent twice. */
+/**
+ * One event per hour over three days, in the middle of which clocks go forward in New York; each
+ * is sent twice.
+ */
 const EVENTS = Array.from({ length: 72 }, (_, hour) => ({
   event: hour % 3 === 0 ? "it's" : 'Seen',
   properties: { time: Date.UTC(2026, 2, 7, hour), distinct_id: 'p', $insert_id: `id-${hour}` },
@@ -31,7 +34,7 @@ describe.each(Object.entries(WAREHOUSES))('events counted in %s', (_, newWarehou
       memoryLimit: undefined,
       temporaryDirectory: join(place.directory, 'tmp'),
     })
-    await using destination = await createDestination({
+    await using destination = await createWarehouse({
       url: warehouse.url,
       schema: 'mixpanel',
       engine,

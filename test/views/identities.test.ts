@@ -1,11 +1,11 @@
 import { tmpdir } from 'node:os'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { SUPPORTS } from '../../destinations/duckdb/dialect.ts'
+import { CAPABILITIES } from '../../destinations/duckdb/dialect.ts'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import type { Column } from '../../lib/columns/column.ts'
-import { Engine, type EngineConnection } from '../../lib/engine.ts'
-import { quoteText } from '../../lib/sql.ts'
+import { quoteText } from '../../lib/core/sql.ts'
+import { Engine, type EngineConnection } from '../../lib/engine/engine.ts'
 import { identitiesView } from '../../lib/views/identities.ts'
 import { property } from '../conformance/rows.ts'
 import { runs } from '../runs.ts'
@@ -15,7 +15,7 @@ const COLUMNS: readonly Column[] = [
   { ...property('mp_anon_id'), property: '$anon_id' },
   { ...property('mp_identified_id'), property: '$identified_id' },
 ]
-const VIEW = identitiesView(SUPPORTS, 'events', COLUMNS).query
+const VIEW = identitiesView(CAPABILITIES, 'events', COLUMNS).query
 /** The longest way that the view goes. */
 const STEPS_MAX = 32
 

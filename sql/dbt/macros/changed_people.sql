@@ -1,4 +1,4 @@
-{#- Of several events: a number that is another one when there are other events, or one of them has another time. -#}
+{#- A hash of several events, which changes with the events and their times. -#}
 {% macro events_hash(event_id, occurred_at) %}{{ return(adapter.dispatch('events_hash', 'mixload')(event_id, occurred_at)) }}{% endmacro %}
 {% macro default__events_hash(event_id, occurred_at) %}
   {{ return('cast(bit_xor(hash(' ~ event_id ~ ', ' ~ occurred_at ~ ') >> 1) as bigint)') }}
@@ -12,17 +12,18 @@
   {{ return('bit_xor(farm_fingerprint(concat(' ~ event_id ~ ', cast(unix_millis(' ~ occurred_at ~ ') as string))))') }}
 {% endmacro %}
 
-{#- Of several of these numbers, that of all their events. -#}
+{#- Combines such hashes into the hash of all their events. -#}
 {% macro combined_hashes(hashes) %}{{ return(adapter.dispatch('combined_hashes', 'mixload')(hashes)) }}{% endmacro %}
 {% macro default__combined_hashes(hashes) %}{{ return('bit_xor(' ~ hashes ~ ')') }}{% endmacro %}
-{#- Before Postgres 14 there is no bit_xor. A sum of bigints is a numeric, which knows no bounds. -#}
+{#- Before Postgres 14 there is no bit_xor. A sum of bigints is an unbounded numeric. -#}
 {% macro postgres__combined_hashes(hashes) %}
   {{ return('cast(mod(sum(' ~ hashes ~ '), 9223372036854775807) as bigint)') }}
 {% endmacro %}
 
 {#-
-  Before an incremental run of `sessions`: takes out those of people whose events are not what they were, for whatever
-  reason: new, late, deleted, or another person's now. The run makes them anew. Whoever has no sessions, has none yet.
+  Before an incremental run of `sessions`: deletes the sessions of people whose events have changed,
+  because events are new, late, deleted or moved to another person. The run creates these sessions
+  again.
 -#}
 {% macro forget_changed_people() %}
   {%- set person_days = ref('mixload', 'person_days') -%}

@@ -1,14 +1,22 @@
 {#-
-  The query of an incremental model of events, one row an event, for `materialized='incremental', unique_key='event_id'`.
+  The query of an incremental model of events, with one row per event. The model needs
+  `materialized='incremental', unique_key='event_id'`.
 
-    {{ config(materialized='incremental', unique_key='event_id', pre_hook="{{ mixload.forget_replaced_events() }}",
-              post_hook="{{ mixload.forget_moved_events() }}") }}
-    {{ mixload.events(names=['Order Completed'], properties=['plan', {'property': 'amount', 'type': 'double'}]) }}
+    {{ config(
+      materialized='incremental', unique_key='event_id',
+      pre_hook="{{ mixload.forget_replaced_events() }}",
+      post_hook="{{ mixload.forget_moved_events() }}") }}
+    {{ mixload.events(
+      names=['Order Completed'],
+      properties=['plan', {'property': 'amount', 'type': 'double'}]) }}
 
-  It has the columns of the model `events`, and one for each property, as the macro `properties` takes them.
-  - New rows are those loaded since, however long ago their events happened: no time of an event moves the cursor.
-  - Of the rows of one event, the one that Mixpanel processed last counts; of those, the one loaded last. The id of an
-    event says nothing of its person, so one that was moved to another person takes the place of what it was.
+  It has the columns of the model `events`, and one for each property (see the macro
+  `properties`).
+  - New rows are those loaded since the last run, however old their events are: event times do not
+    move the cursor.
+  - Of the rows of one event, the one that Mixpanel processed last counts; of those, the one loaded
+    last. An event's id is independent of its person, so an event that was moved to another person
+    replaces its earlier row.
 -#}
 {% macro events(names=none, properties=[]) %}
 {%- set entries = mixload.export_entries() -%}
@@ -69,7 +77,7 @@ where ranked.__rank = 1
 {%- endif %}
 {% endmacro %}
 
-{#- When the newest rows of an incremental model were loaded, as a literal; none where all rows are to be read. -#}
+{#- When the newest rows of an incremental model were loaded, as a literal; none on a full run. -#}
 {% macro newest_load() %}
   {%- if execute and is_incremental() -%}
     {%- set newest = run_query('select max(_loaded_at) is null, cast(max(_loaded_at) as ' ~ dbt.type_string() ~ ') from ' ~ this).rows[0] -%}
@@ -94,8 +102,8 @@ where ranked.__rank = 1
 {% macro long_ago() %}{{ return("cast('1970-01-01 00:00:00' as timestamp)") }}{% endmacro %}
 
 {#-
-  Before an incremental run: takes out what `--write replace` has deleted since. A load that replaced days has brought all
-  that there is of them, so rows of those days that are older than it are gone.
+  Before an incremental run: deletes rows that `--write replace` has deleted since. A load that
+  replaces days has all rows of those days, so older rows of these days are gone.
 -#}
 {% macro forget_replaced_events() %}
   {%- set loads = mixload.loaded('_mixload_loads') -%}
@@ -109,7 +117,7 @@ delete from {{ this }} where event_id in (
     where stream = 'export' and write_mode = 'replace-days'
   ) as loads
     on known.export_day between loads.first_day and loads.last_day and known._loaded_at < loads.replaced_at
-  {#- Older ones were heeded by the runs before. A day more, where a load's row becomes visible after its events. #}
+  {#- Earlier runs handled older loads. One more day, as a load can become visible late. #}
   where loads.replaced_at > (
     select {{ dbt.dateadd('day', -1, 'coalesce(max(_loaded_at), ' ~ mixload.long_ago() ~ ')') }} from {{ this }}
   )
@@ -118,8 +126,9 @@ delete from {{ this }} where event_id in (
 {% endmacro %}
 
 {#-
-  After a run: takes out events without `$insert_id` that Mixpanel has moved to another person since. Their ids are of the
-  whole line, which says who they belong to, so here they are found by name, moment and the person they first belonged to.
+  After a run: deletes events without `$insert_id` that Mixpanel has moved to another person since.
+  Their ids depend on the whole line, including the person, so they are found by name, moment and
+  first person.
 -#}
 {% macro forget_moved_events() %}
 delete from {{ this }} where event_id in (

@@ -1,12 +1,14 @@
 {#-
-  Properties as columns of a select list, wherever mixload has put their values: their own column, its companion for what
-  does not fit, or the json column for what has no column.
+  Properties as columns of a select list. Values come from the property's own column, from its
+  companion for values that do not fit, or from the json column.
 
-    select event_id, {{ mixload.properties('export', ['plan', {'property': '$browser', 'as': 'browser'}]) }}
+    select event_id, {{ mixload.properties(
+      'export', ['plan', {'property': '$browser', 'as': 'browser'}]) }}
     from {{ source('mixpanel', 'export') }}
 
-  Each is a name, or a dictionary of `property`, `as` (the column that mixload has, else one after its rules) and `type`:
-  text (unless given), double, bigint, boolean, timestamp, date or json. A value that is not of the type is null.
+  Each is a name, or a dictionary of `property`, `as` (default: mixload's column name) and `type`:
+  text (default), double, bigint, boolean, timestamp, date or json. A value of another type is
+  null.
 -#}
 {% macro properties(table, properties) %}
   {%- set columns = mixload.columns_of(table) -%}

@@ -8,8 +8,9 @@
 {% endmacro %}
 
 {#-
-  The columns that a table has, from the ledger: a list of dictionaries of `property`, `name`, `type`, `role` and `owner`.
-  Names are marked in the query, because dbt takes texts that look like numbers for numbers.
+  The columns that a table has, from the ledger: a list of dictionaries of `property`, `name`,
+  `type`, `role` and `owner`. Names are marked
+  in the query, because dbt converts texts that look like numbers.
 -#}
 {% macro columns_of(table) %}
   {%- set ledger = mixload.loaded('_mixload_columns') -%}
@@ -45,9 +46,10 @@
 {% endmacro %}
 
 {#-
-  The query of a staging model: one row for each of a table's, with entries `{as, type}` and `property` or `column`. Where
-  the table is not there it has the same columns and no rows. A view over the table may be read in its place. With `since`,
-  a literal, only rows that were loaded later; it stands beside the bare column, so that the warehouse need not read others.
+  The query of a staging model: the rows of a table, with entries `{as, type}` and `property` or
+  `column`. If the table does not exist, it has the same columns and no rows. It can read a view
+  instead of the table. With `since`, a literal, it returns only rows loaded later; the comparison
+  uses the bare column, so that the warehouse can skip other rows.
 -#}
 {% macro stage(table, entries, view=none, since=none) %}
   {%- set relation = mixload.loaded(view or table) -%}

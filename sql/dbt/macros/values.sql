@@ -22,7 +22,7 @@
   }) }}
 {% endmacro %}
 
-{#- A moment as its UTC clock shows it, without a zone, so that no session's zone changes its day. -#}
+{#- A moment as UTC without a zone, so that the session's zone does not change its day. -#}
 {% macro utc(value) %}{{ return(adapter.dispatch('utc', 'mixload')(value)) }}{% endmacro %}
 {% macro default__utc(value) %}{{ return('(' ~ value ~ " at time zone 'UTC')") }}{% endmacro %}
 {% macro bigquery__utc(value) %}{{ return(value) }}{% endmacro %}
@@ -90,7 +90,7 @@
 {#- Of nothing it would make the json null, which coalesce takes for a value. -#}
 {% macro bigquery__to_json(value) %}{{ return('if(' ~ value ~ ' is null, null, to_json(' ~ value ~ '))') }}{% endmacro %}
 
-{#- A value of one of mixload's types as text: numbers in as few digits as they need, moments in UTC, texts in json as they are. -#}
+{#- A value as text: numbers in their shortest form, moments in UTC, JSON strings unquoted. -#}
 {% macro as_text(value, type) %}{{ return(adapter.dispatch('as_text', 'mixload')(value, type)) }}{% endmacro %}
 {% macro default__as_text(value, type) %}
   {%- if type == 'json' -%}

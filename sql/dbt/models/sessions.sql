@@ -43,7 +43,8 @@ timeline as (
     )
 ),
 
--- A session begins where the event before is too long ago, and ends with the event before that where the next one begins.
+-- A session begins where the event before is too long ago, and ends with the event before that
+-- where the next one begins.
 starts as (
   select *
   from timeline

@@ -1,4 +1,4 @@
-{#- No two rows have the same values in all of these columns, and none has a null in one: one query in the place of several. -#}
+{#- The columns are unique together, and none is null. One query checks all of it. -#}
 {% test key(model, columns) %}
 select {{ columns | join(', ') }}
 from {{ model }}

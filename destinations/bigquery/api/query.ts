@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto'
+import type { Job } from '@google-cloud/bigquery'
+import type { TakeRows } from '../../../lib/destination/contract.ts'
+import { isStatus } from './api-failure.ts'
+import { type BigQueryClient, inLocation, isOfCreatedJob } from './client.ts'
+import { at, textOf } from './json.ts'
+
+/** What running a query needs. */
+export interface QueryContext {
+  readonly client: BigQueryClient
+  readonly location: string | undefined
+  readonly warn: (message: string) => void
+}
+
+/** A query that scans more causes a warning, because on-demand prices go by the bytes scanned. */
+const WARNED_BYTES = 1_000_000_000
+const ROWS_PER_PAGE = 20_000
+
+/**
+ * Runs a query and hands over its rows, page by page. A dry run, which is free, shows how much it
+ * will scan.
+ */
+export async function queryRows(
+  context: QueryContext,
+  sql: string,
+  take: TakeRows,
+  signal: AbortSignal,
+): Promise<number> {
+  const query = `SELECT TO_JSON_STRING(_row) AS json FROM (${sql}\n) AS _row`
+  const job = await startQuery(context, query, signal)
+  let count = 0
+  for (let pageToken: string | undefined; ; ) {
+    const page = { maxResults: ROWS_PER_PAGE, autoPaginate: false, ...(pageToken === undefined ? {} : { pageToken }) }
+    const [rows, next] = await job.getQueryResults(page)
+    count += rows.length
+    if (rows.length > 0) await take(rows.map((row) => textOf(at(row, 'json')) ?? 'null'))
+    // While the query runs, a page has no rows, and the next request has no token.
+    if (next === undefined || next === null) return count
+    pageToken = next.pageToken
+  }
+}
+
+async function startQuery({ client, location, warn }: QueryContext, query: string, signal: AbortSignal): Promise<Job> {
+  const bigquery = client.withSignal(signal)
+  const [dryRun] = await bigquery.createQueryJob({ query, dryRun: true, ...inLocation(location) })
+  const bytes = Number(at(dryRun.metadata, 'statistics', 'totalBytesProcessed') ?? 0)
+  if (bytes >= WARNED_BYTES) {
+    warn(`BigQuery scans ${(bytes / 1e9).toFixed(1)} GB for a query, which it may charge for.`)
+  }
+  const jobId = `mixload_query_${randomUUID()}`
+  try {
+    const [job] = await bigquery.createQueryJob({ query, jobId, ...inLocation(location) })
+    return job
+  } catch (error) {
+    // The answer to an attempt before was lost, or the query has failed, which its results will
+    // say.
+    if (isStatus(error, 409) || isOfCreatedJob(error)) return bigquery.job(jobId, inLocation(location))
+    throw error
+  }
+}

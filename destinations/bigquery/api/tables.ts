@@ -1,0 +1,137 @@
+import type { Dataset, TableMetadata } from '@google-cloud/bigquery'
+import { unlessStatus } from './api-failure.ts'
+import type { BigQueryClient } from './client.ts'
+import { at, type JsonObject, listOf, objectOf, textOf } from './json.ts'
+import type { Pace } from './pace.ts'
+
+/** A column of a table. */
+export interface Field {
+  readonly name: string
+  readonly type: string
+  /** As the API has it, with what mixload does not know; it must go back unchanged. */
+  readonly resource: JsonObject
+}
+
+/** A table or view as it was read. */
+export interface Table {
+  readonly etag: string
+  /** `TABLE`, `VIEW` and so on. */
+  readonly kind: string
+  readonly fields: readonly Field[]
+  readonly description: string
+  /** The column whose days are the partitions; undefined if there are none, or others. */
+  readonly dayColumn: string | undefined
+  /** Partitioning and clustering, as the API has them. */
+  readonly layout: JsonObject
+}
+
+/** A row by the names of its columns, each value the text that the API returns. */
+export type ListedRow = Readonly<Record<string, string | null>>
+
+/** The tables and views of a dataset, and the rows of small ones. None of this costs anything. */
+export class Tables {
+  readonly #client: BigQueryClient
+  readonly #pace: Pace
+  readonly project: string
+  readonly dataset: string
+
+  constructor(client: BigQueryClient, pace: Pace, project: string, dataset: string) {
+    this.#client = client
+    this.#pace = pace
+    this.project = project
+    this.dataset = dataset
+  }
+
+  /** The dataset's resource; undefined if it does not exist. */
+  async getDataset(signal?: AbortSignal): Promise<JsonObject | undefined> {
+    return unlessStatus(404, async () => (await this.#dataset(signal).getMetadata())[0])
+  }
+
+  /** Returns the resource of the new dataset; undefined if it exists already. */
+  async createDataset(location: string | undefined, signal?: AbortSignal): Promise<JsonObject | undefined> {
+    const resource = { ...(location === undefined ? {} : { location }), description: 'Loaded from Mixpanel by mixload' }
+    return unlessStatus(409, async () => {
+      const [, created] = await this.#client.withSignal(signal).createDataset(this.dataset, resource)
+      return objectOf(created)
+    })
+  }
+
+  /** Undefined if it does not exist. */
+  async get(table: string, signal?: AbortSignal): Promise<Table | undefined> {
+    return unlessStatus(404, async () => tableOf((await this.#dataset(signal).table(table).getMetadata())[0]))
+  }
+
+  /** Undefined if it exists already. */
+  async create(table: string, resource: JsonObject, signal?: AbortSignal): Promise<Table | undefined> {
+    await this.#pace.wait(table, resource.timePartitioning !== undefined, signal)
+    return unlessStatus(409, async () => {
+      const [, created] = await this.#dataset(signal).createTable(table, resource as TableMetadata)
+      return tableOf(created)
+    })
+  }
+
+  /**
+   * Changes what `resource` has; undefined if somebody has changed the table since it was read as
+   * `read`.
+   */
+  async change(table: string, read: Table, resource: JsonObject, signal?: AbortSignal): Promise<Table | undefined> {
+    await this.#pace.wait(table, read.dayColumn !== undefined, signal)
+    return unlessStatus(412, async () => {
+      // Google's client sends the etag of the metadata as If-Match.
+      const metadata = { ...resource, etag: read.etag } as TableMetadata
+      const [changed] = await this.#dataset(signal).table(table).setMetadata(metadata)
+      return tableOf(changed)
+    })
+  }
+
+  /** Does nothing if it does not exist. */
+  async remove(table: string, signal?: AbortSignal): Promise<void> {
+    await unlessStatus(404, () => this.#dataset(signal).table(table).delete())
+  }
+
+  /**
+   * All rows of a small table, in no order; none if it does not exist. The values are the texts
+   * that the API returns: Google's client would turn whole numbers into doubles, and moments before
+   * 1970 into others.
+   */
+  async rows(table: string, signal?: AbortSignal): Promise<readonly ListedRow[]> {
+    const listed = this.#dataset(signal).table(table)
+    const rows: readonly unknown[] =
+      (await unlessStatus(404, async () => (await listed.getRows({ skipParsing: true }))[0])) ?? []
+    // The client has fetched the schema to list the rows.
+    const names = listOf(at(listed.metadata, 'schema', 'fields')).map((field) => textOf(objectOf(field).name) ?? '')
+    return rows.map((row) =>
+      Object.fromEntries(
+        listOf(at(row, 'f')).map((cell, column) => [names[column] ?? '', textOf(at(cell, 'v')) ?? null]),
+      ),
+    )
+  }
+
+  /** How jobs name a table, or a partition of one. */
+  reference(table: string): { readonly projectId: string; readonly datasetId: string; readonly tableId: string } {
+    return { projectId: this.project, datasetId: this.dataset, tableId: table }
+  }
+
+  #dataset(signal: AbortSignal | undefined): Dataset {
+    return this.#client.withSignal(signal).dataset(this.dataset)
+  }
+}
+
+function tableOf(resource: unknown): Table {
+  const { etag, type, description, timePartitioning, rangePartitioning, clustering } = objectOf(resource)
+  const fields = listOf(at(resource, 'schema', 'fields')).map((value): Field => {
+    const field = objectOf(value)
+    return { name: textOf(field.name) ?? '', type: textOf(field.type) ?? '', resource: field }
+  })
+  const isByDay = at(timePartitioning, 'type') === 'DAY'
+  return {
+    etag: textOf(etag) ?? '',
+    kind: textOf(type) ?? '',
+    fields,
+    description: textOf(description) ?? '',
+    dayColumn: isByDay ? textOf(at(timePartitioning, 'field')) : undefined,
+    layout: Object.fromEntries(
+      Object.entries({ timePartitioning, rangePartitioning, clustering }).filter(([, value]) => value !== undefined),
+    ),
+  }
+}

@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type {
+  DestinationConnection,
+  DestinationReader,
+  KnownColumn,
+  Load,
+  LoadRecord,
+  TakeRows,
+  View,
+} from '../../lib/destination/contract.ts'
+import type { Engine, EngineConnection } from '../../lib/engine/engine.ts'
+import type { BigQueryClient } from './api/client.ts'
+import { queryRows } from './api/query.ts'
+import type { Tables } from './api/tables.ts'
+import { isTableName } from './dialect.ts'
+import type { Jobs } from './jobs/jobs.ts'
+import { type LoadPlan, planLoad } from './jobs/plan.ts'
+import type { MetadataCache } from './ledger.ts'
+import type { Lease } from './lock.ts'
+import { addColumns } from './tables.ts'
+import { replaceViews } from './views.ts'
+import type { Loads } from './write.ts'
+
+/** A dataset, and what it is used with. */
+export interface BigQueryPlace {
+  readonly client: BigQueryClient
+  readonly tables: Tables
+  readonly jobs: Jobs
+  readonly cache: MetadataCache
+  readonly location: string | undefined
+  readonly engine: Engine
+  readonly workDirectory: string
+  readonly warn: (message: string) => void
+  readonly fileBytesMax: number
+}
+
+/** How long the release of the lease may delay the end of a run. */
+const RELEASE_MS = 15_000
+
+/** A dataset that is open to read. */
+export class BigQueryReader implements DestinationReader {
+  /** There is no connection to lose: each request makes its own. */
+  readonly isLost = false
+  protected readonly place: BigQueryPlace
+
+  constructor(place: BigQueryPlace) {
+    this.place = place
+  }
+
+  readLedger(): Promise<readonly LoadRecord[]> {
+    return this.place.cache.loads()
+  }
+
+  async readColumns(table: string): Promise<readonly KnownColumn[]> {
+    return isTableName(table) ? this.place.cache.columns(table) : []
+  }
+
+  query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
+    return queryRows(this.place, sql, take, signal)
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** A dataset that is open to load, under the lease. */
+export class BigQueryConnection extends BigQueryReader implements DestinationConnection {
+  readonly #lease: Lease
+  readonly #loads: Loads
+  readonly #engine: EngineConnection
+
+  constructor(place: BigQueryPlace, lease: Lease, loads: Loads, engine: EngineConnection) {
+    super(place)
+    this.#lease = lease
+    this.#loads = loads
+    this.#engine = engine
+  }
+
+  override async readLedger(): Promise<readonly LoadRecord[]> {
+    await this.#loads.settleDoubt()
+    return super.readLedger()
+  }
+
+  async createColumns(table: string, columns: readonly KnownColumn[]): Promise<void> {
+    await this.#lease.assertHeld()
+    await addColumns(this.place, table, columns)
+  }
+
+  async write(load: Load, signal: AbortSignal): Promise<void> {
+    const { cache, workDirectory } = this.place
+    const directory = join(workDirectory, `bigquery-${randomUUID()}`)
+    const over = new AbortController()
+    const until = AbortSignal.any([signal, over.signal])
+    let plan: LoadPlan | undefined
+    try {
+      // A replaced table takes the schema of the job, which must have columns that others have
+      // added.
+      const isReplaced = load.mode.kind === 'replace-table'
+      const table = await (isReplaced ? cache.reloadTable(load.table, signal) : cache.table(load.table, signal))
+      plan = await planLoad({ ...this.place, connection: this.#engine, directory }, load, table, until)
+      await this.#loads.commit(plan, signal)
+    } finally {
+      over.abort()
+      await plan?.written
+      await rm(directory, { recursive: true, force: true })
+    }
+  }
+
+  async replaceViews(views: readonly View[]): Promise<void> {
+    await this.#lease.assertHeld()
+    await replaceViews(this.place, views)
+  }
+
+  override async close(): Promise<void> {
+    this.#engine.close()
+    // If it cannot be released now, it expires.
+    await this.#lease.release(AbortSignal.timeout(RELEASE_MS)).catch(() => {})
+  }
+}

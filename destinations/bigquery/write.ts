@@ -1,0 +1,249 @@
+import { isFailure } from '../../lib/core/errors.ts'
+import type { LoadRecord } from '../../lib/destination/contract.ts'
+import { loadRow } from '../../lib/destination/ledger-row.ts'
+import { ApiFailure } from './api/api-failure.ts'
+import type { Table, Tables } from './api/tables.ts'
+import { inDoubt } from './failures.ts'
+import type { Job, Jobs } from './jobs/jobs.ts'
+import { copyJob, loadJob, schemaOf } from './jobs/load-jobs.ts'
+import { jobIdOf, type PendingLoad, rejectsStage, rowsPurpose, rowsStage, targetsOf } from './jobs/pending-loads.ts'
+import type { LoadPlan } from './jobs/plan.ts'
+import { LOADS, type MetadataCache, REJECTS, RESOURCES } from './ledger.ts'
+import type { Lease } from './lock.ts'
+import { gzipLines } from './uploads/gzip.ts'
+
+export interface LoadsOptions {
+  readonly tables: Tables
+  readonly jobs: Jobs
+  readonly lease: Lease
+  readonly cache: MetadataCache
+  /** The server's time, milliseconds since 1970. */
+  readonly now: () => number
+  /** Receives what the user should know. */
+  readonly warn: (message: string) => void
+}
+
+/** Days that are replaced at once. */
+const DAYS_AT_ONCE = 4
+/** Long enough for a run that was killed to be followed by another. */
+const STAGE_MS = 30 * 86_400_000
+
+/**
+ * Commits loads. BigQuery has no transaction over several load jobs, so the steps have an order
+ * from which every run can continue:
+ *
+ * 1. The pending load is noted in the lease.
+ * 2. Rows that need more than one upload, and rejects, are gathered in staging tables.
+ * 3. The rows appear, in one step for a table or a day.
+ * 4. The rejects appear, then the row of the ledger.
+ *
+ * Until the first job of step 3 is accepted, nothing of the load can be seen, and what it leaves is
+ * staging tables. From then on the load is finished, by this run or by the next.
+ */
+export class Loads {
+  readonly #options: LoadsOptions
+  /** A load of which this run does not know whether it is committed. */
+  #inDoubt: PendingLoad | undefined
+
+  constructor(options: LoadsOptions) {
+    this.#options = options
+  }
+
+  /**
+   * @throws MixloadError or the signal's reason; then nothing of the load is left, or it is noted
+   * as pending.
+   */
+  async commit(plan: LoadPlan, signal: AbortSignal): Promise<void> {
+    const { pending } = plan
+    try {
+      await this.#options.lease.note([pending], signal)
+      await this.#stage(plan, signal)
+      signal.throwIfAborted()
+    } catch (error) {
+      await this.#dropStages(pending)
+      signal.throwIfAborted()
+      throw error
+    }
+    const first = this.#firstJobs(plan)
+    const isSingle = first.length === 1
+    const failure = await this.#runAll(first, isSingle ? signal : undefined, pending)
+    if (failure !== undefined) {
+      if (this.#inDoubt === undefined) await this.#dropStages(pending)
+      signal.throwIfAborted()
+      throw this.#inDoubt === undefined ? failure : inDoubt(`load ${pending.record.loadId} may be committed`, failure)
+    }
+    try {
+      await this.#finish(pending, new Set(first.map(({ id }) => id)))
+      this.#options.lease.settled()
+    } catch (error) {
+      this.#inDoubt = pending
+      throw inDoubt(`the rows of load ${pending.record.loadId} are in BigQuery, its ledger row is not yet`, error)
+    }
+  }
+
+  /**
+   * Settles what this run has left in doubt. Returns the records of the loads that are committed.
+   */
+  async settleDoubt(signal?: AbortSignal): Promise<readonly LoadRecord[]> {
+    const pending = this.#inDoubt
+    if (pending === undefined) return []
+    const settled = await this.settle([pending], signal)
+    this.#inDoubt = undefined
+    this.#options.lease.settled()
+    return settled
+  }
+
+  /**
+   * Finishes loads that this run or a killed one has left, or makes sure that they never appear.
+   */
+  async settle(loads: readonly PendingLoad[], signal?: AbortSignal): Promise<readonly LoadRecord[]> {
+    const { cache, jobs } = this.#options
+    const committed: LoadRecord[] = []
+    cache.clear()
+    for (const pending of loads) {
+      let isCommitted = (await cache.loads(signal)).some(({ loadId }) => loadId === pending.record.loadId)
+      if (!isCommitted) {
+        const first = firstPurposes(pending).map((purpose) => jobIdOf(pending, purpose))
+        isCommitted = true
+        // All of them, also after one that will never be done: the others must not be done later,
+        // either.
+        for (const id of first) isCommitted = (await jobs.outcomeOf(id, false, signal)) === 'done' && isCommitted
+        if (isCommitted) await this.#finish(pending, new Set(first))
+      }
+      if (isCommitted) committed.push(pending.record)
+      await this.#dropStages(pending)
+    }
+    return committed
+  }
+
+  /** Does all that leaves no trace in the tables that others read. */
+  async #stage({ pending, table, uploads, rejects }: LoadPlan, signal: AbortSignal): Promise<void> {
+    const { jobs } = this.#options
+    if (pending.hasRejects) {
+      const stage = rejectsStage(pending)
+      const { schema } = RESOURCES[REJECTS]
+      await this.#createStage(stage, schema, {}, signal)
+      await jobs.run(loadJob(this.#options.tables, pending, 'stage_rejects', stage, schema, rejects), signal)
+    }
+    for (const [target, groups] of uploads) {
+      if (groups.length < 2 || table === undefined) continue
+      const stage = rowsStage(pending, target)
+      const schema = schemaOf(table)
+      await this.#createStage(stage, schema, table.layout, signal)
+      for (const [index, ranges] of groups.entries()) {
+        const purpose = `stage_${rowsPurpose(target)}_${index}`
+        await jobs.run(loadJob(this.#options.tables, pending, purpose, stage, schema, ranges), signal)
+      }
+    }
+  }
+
+  async #createStage(stage: string, schema: unknown, layout: object, signal: AbortSignal): Promise<void> {
+    const expirationTime = String(Math.round(this.#options.now() + STAGE_MS))
+    const description = 'Rows of a load that is not committed yet. mixload removes this table when the load is done.'
+    await this.#options.tables.create(stage, { ...layout, schema, expirationTime, description }, signal)
+  }
+
+  /**
+   * The jobs with which a load begins to be seen: those of its rows, or the next step if it has
+   * none.
+   */
+  #firstJobs(plan: LoadPlan): readonly Job[] {
+    const { pending, table } = plan
+    if (pending.hasRows && table !== undefined) {
+      return targetsOf(pending).map((target) => this.#rowsJob(plan, table, target))
+    }
+    return pending.hasRejects ? [this.#rejectsJob(pending)] : [this.#ledgerJob(pending)]
+  }
+
+  /**
+   * Runs the jobs. Returns why one failed; if the outcome of one is unknown, the load is in doubt.
+   */
+  async #runAll(jobs: readonly Job[], signal: AbortSignal | undefined, pending: PendingLoad): Promise<unknown> {
+    const waiting = [...jobs]
+    let failure: unknown
+    const work = async () => {
+      for (let job = waiting.shift(); job !== undefined && failure === undefined; job = waiting.shift()) {
+        failure ??= await this.#runFirst(job, signal, pending)
+      }
+    }
+    await Promise.all(Array.from({ length: Math.min(DAYS_AT_ONCE, jobs.length) }, work))
+    return failure
+  }
+
+  /** Returns undefined if the job was done. */
+  async #runFirst(job: Job, signal: AbortSignal | undefined, pending: PendingLoad): Promise<unknown> {
+    try {
+      await this.#options.lease.assertHeld(signal)
+      await this.#options.jobs.run(job, signal)
+      return undefined
+    } catch (error) {
+      // A job that failed, or that another run has stopped, will not be done.
+      if (isFailure(error, 'DESTINATION_BUSY') || (error instanceof ApiFailure && error.isOfJob)) return error
+      try {
+        return (await this.#options.jobs.outcomeOf(job.id, true)) === 'done' ? undefined : error
+      } catch {
+        this.#inDoubt = pending
+        return error
+      }
+    }
+  }
+
+  /** What follows when the rows are there. To do it again changes nothing. */
+  async #finish(pending: PendingLoad, done: ReadonlySet<string>): Promise<void> {
+    const { jobs, warn } = this.#options
+    const rejects = this.#rejectsJob(pending)
+    if (pending.hasRejects && !done.has(rejects.id)) {
+      await jobs.run(rejects).catch((error: unknown) => {
+        if (!(error instanceof ApiFailure && error.isOfJob && error.reason === 'notFound')) throw error
+        const { loadId, rejectCount } = pending.record
+        warn(`The ${rejectCount} rejects of load ${loadId} are lost, because somebody has removed their staging table.`)
+      })
+    }
+    const ledger = this.#ledgerJob(pending)
+    if (!done.has(ledger.id)) await jobs.run(ledger)
+    this.#options.cache.addLoad(pending.record)
+    await this.#dropStages(pending)
+  }
+
+  /** BigQuery removes those that stay when they expire. */
+  async #dropStages({ stages }: PendingLoad): Promise<void> {
+    for (const stage of stages) await this.#options.tables.remove(stage).catch(() => {})
+  }
+
+  #rowsJob({ pending, uploads }: LoadPlan, table: Table, target: string): Job {
+    const [ranges = [], ...more] = uploads.get(target) ?? []
+    const purpose = rowsPurpose(target)
+    const isPartition = target !== pending.table
+    const isPartitioned = table.dayColumn !== undefined
+    const writeDisposition = pending.mode.kind === 'append' ? 'WRITE_APPEND' : 'WRITE_TRUNCATE'
+    if (more.length > 0) {
+      const stage = rowsStage(pending, target)
+      const source = isPartition ? `${stage}${target.slice(target.indexOf('$'))}` : stage
+      return { ...copyJob(this.#options.tables, pending, purpose, source, target, writeDisposition), isPartitioned }
+    }
+    // A whole table that is replaced takes its schema and its layout from the job.
+    const layout = writeDisposition === 'WRITE_TRUNCATE' && !isPartition ? table.layout : {}
+    const options = { writeDisposition, ...layout }
+    return {
+      ...loadJob(this.#options.tables, pending, purpose, target, schemaOf(table), ranges, options),
+      isPartitioned,
+    }
+  }
+
+  #rejectsJob(pending: PendingLoad): Job {
+    return copyJob(this.#options.tables, pending, 'rejects', rejectsStage(pending), REJECTS)
+  }
+
+  #ledgerJob(pending: PendingLoad): Job {
+    const job = loadJob(this.#options.tables, pending, 'ledger', LOADS, RESOURCES[LOADS].schema, [])
+    const line = JSON.stringify(loadRow(pending.record))
+    return { ...job, isPartitioned: true, content: () => gzipLines([line]) }
+  }
+}
+
+/** The purposes of the jobs with which a load begins to be seen. */
+function firstPurposes(pending: PendingLoad): readonly string[] {
+  const targets = targetsOf(pending)
+  if (targets.length > 0) return targets.map(rowsPurpose)
+  return [pending.hasRejects ? 'rejects' : 'ledger']
+}

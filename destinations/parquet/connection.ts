@@ -1,0 +1,202 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Column } from '../../lib/columns/column.ts'
+import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import { replaceFile, syncDirectory } from '../../lib/core/replace-file.ts'
+import type {
+  DestinationConnection,
+  KnownColumn,
+  Load,
+  LoadRecord,
+  TakeRows,
+  View,
+} from '../../lib/destination/contract.ts'
+import { REJECTS } from '../../lib/destination/ledger.ts'
+import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
+import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine/engine.ts'
+import { moveInto, syncFile } from './files/file-system.ts'
+import { type Layout, SCHEMA_FILE, tableName } from './files/layout.ts'
+import { writeEmptyFile } from './files/partitions.ts'
+import { PendingLoad } from './files/pending-load.ts'
+import { ColumnLog, LoadLog } from './ledger.ts'
+import type { RunLock } from './lock.ts'
+import { hasFiles, replacedFiles } from './tables.ts'
+import { checkViews, ledgerColumns, makeViews, readViews, viewedTables, withViews, writeViewsSql } from './views.ts'
+import { type StageOptions, stage, stageEmpty } from './write.ts'
+
+/** Where a connection works, and with what. */
+export interface ParquetPlace {
+  readonly layout: Layout
+  readonly description: string
+  readonly engine: Engine
+  readonly warn: (message: string) => void
+}
+
+/** A directory of Parquet files that is open. */
+export class ParquetConnection implements DestinationConnection {
+  readonly isLost = false
+  readonly #place: ParquetPlace
+  readonly #layout: Layout
+  readonly #engine: EngineConnection
+  /** Undefined if it is open to read only. */
+  readonly #lock: RunLock | undefined
+  readonly #loads: LoadLog
+  readonly #columns: ColumnLog
+  /** Whether a load has left what has to be undone before the next one. */
+  #isUnsettled = false
+
+  private constructor(place: ParquetPlace, engine: EngineConnection, lock: RunLock | undefined) {
+    this.#place = place
+    this.#layout = place.layout
+    this.#engine = engine
+    this.#lock = lock
+    this.#loads = new LoadLog(place.layout)
+    this.#columns = new ColumnLog(place.layout)
+  }
+
+  /** Opens a directory. With the lock, what a run that was killed has left is settled. */
+  static async open(
+    place: ParquetPlace,
+    engine: EngineConnection,
+    lock: RunLock | undefined,
+  ): Promise<ParquetConnection> {
+    const connection = new ParquetConnection(place, engine, lock)
+    if (lock === undefined) return connection
+    try {
+      await PendingLoad.settleAll(place.layout)
+      await connection.#putSchema(REJECTS.name, ledgerColumns(REJECTS))
+      await connection.#writeViews()
+      return connection
+    } catch (error) {
+      await lock.release()
+      throw error
+    }
+  }
+
+  readLedger(): Promise<readonly LoadRecord[]> {
+    return this.#loads.records()
+  }
+
+  readColumns(table: string): Promise<readonly KnownColumn[]> {
+    return this.#columns.of(table)
+  }
+
+  async createColumns(table: string, columns: readonly KnownColumn[]): Promise<void> {
+    const addsDays = columns.some(({ name }) => name === DAY_COLUMN)
+    if (addsDays && (await hasFiles(this.#layout, table, false)))
+      throw new MixloadError('DESTINATION_FAILED', `${table} has files without days, so it can't have ${DAY_COLUMN}.`)
+    const all = [...(await this.#columns.of(table)), ...columns]
+    // A column that only the schema file has is as good as none, so that comes first.
+    await this.#putSchema(table, all)
+    await this.#columns.put(table, all)
+    await this.#writeViews()
+  }
+
+  async write(load: Load, signal: AbortSignal): Promise<void> {
+    await interruptible(this.#engine, signal, async () => {
+      if (this.#isUnsettled) await PendingLoad.settleAll(this.#layout)
+      this.#isUnsettled = false
+      await this.#place.engine.makeRoomFor(load.columns.length, this.#engine)
+      const pending = await PendingLoad.create(this.#layout, load.record.loadId)
+      const removed = await this.#commit(pending, {
+        connection: this.#engine,
+        load,
+        signal,
+        directory: pending.directory,
+      })
+      await this.#tidy(pending, removed)
+    })
+  }
+
+  /** Writes a load's files and commits them. Returns the paths of those that they replace. */
+  async #commit(pending: PendingLoad, options: StageOptions): Promise<readonly string[]> {
+    const { load, signal } = options
+    const commitPath = await this.#loads.nextPath(load.record.loadId)
+    try {
+      const files = [...(await stage(options))]
+      const replaced = await replacedFiles(this.#layout, load)
+      const last = replaced.files.at(-1)
+      if (replaced.isAll && last !== undefined && !files.some(({ table }) => table === load.table))
+        files.push(await stageEmpty(options, last))
+      const removed = replaced.files.map(({ path }) => path)
+      // An abort between two statements stops neither; after this there is only the commit.
+      signal.throwIfAborted()
+      await pending.publish(load.record, files, removed, commitPath)
+      return removed
+    } catch (error) {
+      await this.#settle(pending)
+      // The last renaming may be done although its answer was lost, as on a network's file system.
+      if (existsSync(commitPath)) return []
+      throw error
+    }
+  }
+
+  async #settle(pending: PendingLoad): Promise<void> {
+    try {
+      await pending.settle()
+    } catch (error) {
+      this.#warnUnsettled('a load that failed could not be undone yet', error)
+    }
+  }
+
+  /**
+   * What is left to do when a load is committed. If it fails, the load is done all the same, and
+   * this is done later.
+   */
+  async #tidy(pending: PendingLoad, removed: readonly string[]): Promise<void> {
+    try {
+      await pending.clear(removed)
+      await this.#writeViews()
+    } catch (error) {
+      this.#warnUnsettled('could not tidy up after a load yet', error)
+    }
+  }
+
+  #warnUnsettled(what: string, error: unknown): void {
+    this.#isUnsettled = true
+    this.#place.warn(`${this.#place.description}: ${what}: ${messageOf(error)}`)
+  }
+
+  async replaceViews(views: readonly View[]): Promise<void> {
+    const all = withViews(await readViews(this.#layout), views)
+    await checkViews(this.#engine, await viewedTables(this.#layout, this.#loads, this.#columns), all)
+    await replaceFile(this.#layout.views, JSON.stringify(all, undefined, 2), { isDurable: true })
+    await this.#writeViews()
+  }
+
+  async query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
+    const connection = await this.#place.engine.connect()
+    try {
+      const tables = await viewedTables(this.#layout, this.#loads, this.#columns)
+      await makeViews(connection, tables, await readViews(this.#layout))
+      return await interruptible(connection, signal, () => connection.texts(rowsAsJson(sql), take))
+    } finally {
+      connection.close()
+    }
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#lock?.release()
+    } finally {
+      this.#engine.close()
+    }
+  }
+
+  async #writeViews(): Promise<void> {
+    await writeViewsSql(this.#layout, await viewedTables(this.#layout, this.#loads, this.#columns))
+  }
+
+  /**
+   * Writes a table's schema as a file without rows, for readers that take the columns from one
+   * file.
+   */
+  async #putSchema(table: string, columns: readonly Column[]): Promise<void> {
+    const aside = join(this.#layout.state, 'schema.new')
+    await writeEmptyFile(this.#engine, columns, aside)
+    await syncFile(aside)
+    const path = join(this.#layout.directory, tableName(table), SCHEMA_FILE)
+    await moveInto(aside, path)
+    await syncDirectory(dirname(path))
+  }
+}

@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { makeDirectory } from '../../lib/core/make-directory.ts'
+import { quoteName } from '../../lib/core/sql.ts'
+import type { DestinationConnection, DestinationDriver, DestinationReader } from '../../lib/destination/contract.ts'
+import type { Engine, EngineConnection } from '../../lib/engine/engine.ts'
+import { ParquetConnection } from './connection.ts'
+import { CAPABILITIES } from './dialect.ts'
+import { explain } from './failures.ts'
+import { namesIn } from './files/file-system.ts'
+import { type Layout, layoutOf } from './files/layout.ts'
+import { RunLock } from './lock.ts'
+
+export interface ParquetOptions {
+  readonly directory: string
+  readonly engine: Engine
+  readonly warn: (message: string) => void
+}
+
+/** Loads into a directory of Parquet files. The system's lock on a file in it is the run lock. */
+export class ParquetDriver implements DestinationDriver {
+  readonly capabilities = CAPABILITIES
+  readonly description: string
+  readonly explain = explain
+  readonly #options: ParquetOptions
+  readonly #layout: Layout
+
+  constructor(options: ParquetOptions) {
+    this.#options = options
+    this.description = `parquet:${options.directory}`
+    this.#layout = layoutOf(resolve(options.directory))
+  }
+
+  pathInViews(table: string): string {
+    // Without a schema: the views are made in whichever one the reader of views.sql uses.
+    return quoteName(table)
+  }
+
+  async connect(): Promise<DestinationConnection> {
+    const { loads, columns, pending } = this.#layout
+    for (const path of [loads, columns, pending]) await makeDirectory(path)
+    return this.#open((engine) => RunLock.take(this.#layout, engine, this.description))
+  }
+
+  async connectToRead(): Promise<DestinationReader | undefined> {
+    // A path that is not a directory must not read as an empty one.
+    await namesIn(this.#layout.loads)
+    return existsSync(this.#layout.loads) ? this.#open(async () => undefined) : undefined
+  }
+
+  async #open(takeLock: (engine: EngineConnection) => Promise<RunLock | undefined>): Promise<ParquetConnection> {
+    const { engine, warn } = this.#options
+    const connection = await engine.connect()
+    try {
+      const place = { layout: this.#layout, description: this.description, engine, warn }
+      return await ParquetConnection.open(place, connection, await takeLock(connection))
+    } catch (error) {
+      connection.close()
+      throw error
+    }
+  }
+}

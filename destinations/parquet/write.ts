@@ -1,0 +1,62 @@
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Load } from '../../lib/destination/contract.ts'
+import { REJECTS } from '../../lib/destination/ledger.ts'
+import type { EngineConnection } from '../../lib/engine/engine.ts'
+import { dataFileName } from './files/layout.ts'
+import { writeEmptyFile, writeRejects, writeRows } from './files/partitions.ts'
+import type { StagedFile } from './files/pending-load.ts'
+import { type DataFile, directoryOf, isDated, numbered } from './tables.ts'
+
+export interface StageOptions {
+  readonly connection: EngineConnection
+  readonly load: Load
+  readonly signal: AbortSignal
+  /** Where files are written, empty. */
+  readonly directory: string
+}
+
+/** Writes all files of a load aside: rows first, then rejects. */
+export async function stage(options: StageOptions): Promise<readonly StagedFile[]> {
+  const rows = await stageRows(options)
+  options.signal.throwIfAborted()
+  return [...rows, ...(await stageRejects(options))]
+}
+
+async function stageRows({ connection, load, directory }: StageOptions): Promise<readonly StagedFile[]> {
+  const { record, table, columns, rows } = load
+  if (rows === undefined) return []
+  const isParted = isDated(columns)
+  const aside = join(directory, 'rows')
+  await mkdir(aside)
+  const files = await writeRows(rows, { connection, directory: aside, isDated: isParted, record })
+  rows.verify(files.reduce((sum, file) => sum + file.rows, 0))
+  const perDirectory = new Map<string, number>()
+  return files.map((file) => {
+    const place = directoryOf(table, isParted, file.day)
+    const at = perDirectory.get(place) ?? 0
+    perDirectory.set(place, at + 1)
+    const path = join(place, numbered(dataFileName(record.loadId), at))
+    return { staged: file.path, table, path, rows: file.rows, bytes: file.bytes }
+  })
+}
+
+async function stageRejects({ connection, load, directory }: StageOptions): Promise<readonly StagedFile[]> {
+  const { record, rejects } = load
+  if (rejects === undefined) return []
+  const staged = join(directory, 'rejects')
+  const { rows, bytes } = await writeRejects(rejects, record, connection, staged)
+  rejects.verify(rows)
+  const path = join(directoryOf(REJECTS.name, false, null), dataFileName(record.loadId))
+  return [{ staged, table: REJECTS.name, path, rows, bytes }]
+}
+
+/**
+ * A file without rows, for a table that would be left without any: nothing can be read where there
+ * is none.
+ */
+export async function stageEmpty({ connection, load, directory }: StageOptions, last: DataFile): Promise<StagedFile> {
+  const staged = join(directory, 'empty')
+  const bytes = await writeEmptyFile(connection, load.columns, staged)
+  return { staged, table: load.table, path: join(dirname(last.path), dataFileName(load.record.loadId)), rows: 0, bytes }
+}

@@ -1,0 +1,198 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MixloadError } from '../../lib/core/errors.ts'
+import type {
+  DestinationConnection,
+  DestinationReader,
+  KnownColumn,
+  Load,
+  LoadRecord,
+  TakeRows,
+  View,
+} from '../../lib/destination/contract.ts'
+import type { CsvOutlet } from './copy/csv-feed.ts'
+import { readLoads } from './ledger.ts'
+import { assertRunLock, end, releaseRunLock } from './lock.ts'
+import type { PostgresAddress } from './session/address.ts'
+import { type Backend, Session } from './session/session.ts'
+import { sqlStateOf } from './session/sql-state.ts'
+import { addMissing, assertFits, knownColumns } from './tables.ts'
+import { replaceViews } from './views.ts'
+import { writeLoad } from './write.ts'
+
+/** Where a connection leads, and how long it waits. */
+export interface PostgresPlace {
+  readonly address: PostgresAddress
+  readonly description: string
+  readonly schema: string
+  readonly lockTimeoutMs: number | undefined
+  readonly lockPatienceMs: number | undefined
+}
+
+const LOCK_TIMEOUT_MS = 3000
+const LOCK_PATIENCE_MS = 120_000
+/** How long the server is asked, at most, to end what an aborted load has left running there. */
+const CLEAN_UP_MS = 3000
+/** Rows that the server hands over at once. */
+const ROWS_AT_ONCE = 5000
+
+const LOCK_NOT_AVAILABLE = '55P03'
+
+/** A session on the server, to read. */
+export class PostgresReader implements DestinationReader {
+  protected readonly session: Session
+  protected readonly place: PostgresPlace
+
+  constructor(session: Session, place: PostgresPlace) {
+    this.session = session
+    this.place = place
+  }
+
+  get isLost(): boolean {
+    return this.session.isLost
+  }
+
+  readLedger(stream?: string): Promise<readonly LoadRecord[]> {
+    return readLoads(this.session, this.place.schema, stream)
+  }
+
+  readColumns(table: string): Promise<readonly KnownColumn[]> {
+    return knownColumns(this.session, this.place.schema, table)
+  }
+
+  async query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
+    return this.session.unlessAborted(signal, async () => {
+      try {
+        return await queryRows(this.session, sql, take)
+      } catch (error) {
+        await this.session.rollBack()
+        throw error
+      }
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.session.close()
+  }
+}
+
+/** A session on the server with the run lock, to load. */
+export class PostgresConnection extends PostgresReader implements DestinationConnection {
+  readonly #outlet: CsvOutlet
+
+  constructor(session: Session, place: PostgresPlace, outlet: CsvOutlet) {
+    super(session, place)
+    this.#outlet = outlet
+  }
+
+  async createColumns(table: string, columns: readonly KnownColumn[]): Promise<void> {
+    for (const name of [table, ...columns.map((column) => column.name)]) assertFits('name', name)
+    await this.#lockingBriefly(() => addMissing(this.session, this.place.schema, table, columns))
+  }
+
+  async replaceViews(views: readonly View[]): Promise<void> {
+    for (const { name } of views) assertFits('name', name)
+    await this.#lockingBriefly(() => replaceViews(this.session, this.place.schema, views))
+  }
+
+  async write(load: Load, signal: AbortSignal): Promise<void> {
+    const { schema, lockPatienceMs = LOCK_PATIENCE_MS } = this.place
+    await this.#transaction(async () => {
+      await this.session.run(`SET LOCAL lock_timeout = ${lockPatienceMs}`)
+      await writeLoad({ session: this.session, outlet: this.#outlet, schema, signal }, load)
+    }, signal)
+  }
+
+  override async close(): Promise<void> {
+    await releaseRunLock(this.session, this.place.schema).catch(() => {})
+    await super.close()
+    await this.#outlet[Symbol.asyncDispose]()
+  }
+
+  /** A transaction that locks tables out, for so short a time that nobody has to wait long. */
+  async #lockingBriefly(work: () => Promise<void>): Promise<void> {
+    const { lockTimeoutMs = LOCK_TIMEOUT_MS, lockPatienceMs = LOCK_PATIENCE_MS } = this.place
+    for (const deadline = performance.now() + lockPatienceMs; ; ) {
+      try {
+        return await this.#transaction(async () => {
+          await this.session.run(`SET LOCAL lock_timeout = ${lockTimeoutMs}`)
+          await work()
+        })
+      } catch (error) {
+        if (sqlStateOf(error) !== LOCK_NOT_AVAILABLE || performance.now() > deadline) throw error
+        // Those who queued up meanwhile go first.
+        await sleep(lockTimeoutMs * (0.5 + Math.random()))
+      }
+    }
+  }
+
+  /**
+   * Runs statements that are committed together. Once the commit has been sent, nothing aborts it
+   * any more.
+   */
+  async #transaction(work: () => Promise<void>, signal: AbortSignal = new AbortController().signal): Promise<void> {
+    const session = this.session
+    try {
+      await session.unlessAborted(signal, async () => {
+        await session.run('BEGIN ISOLATION LEVEL READ COMMITTED')
+        await assertRunLock(session, this.place.schema)
+        await work()
+      })
+      // From here to the sending of the commit nothing is waited for.
+      signal.throwIfAborted()
+    } catch (error) {
+      const isRolledBack = await session.rollBack()
+      if (signal.aborted && !isRolledBack) await this.#endOnServer(session.backend)
+      throw error
+    }
+    await this.#commit()
+  }
+
+  async #commit(): Promise<void> {
+    const session = this.session
+    if (session.isLost) throw new Error('the connection was lost')
+    try {
+      const done = await session.run('COMMIT')
+      if (done !== 'COMMIT') throw new Error(`the server answered ${done} to COMMIT`)
+    } catch (error) {
+      // A session that still answers has refused the commit. One that does not may have done it.
+      if (await session.rollBack()) throw error
+      throw new MixloadError(
+        'COMMIT_IN_DOUBT',
+        `${this.place.description}: the connection was lost while committing; the ledger will tell.`,
+        { cause: error },
+      )
+    }
+  }
+
+  /**
+   * Ends what a session that was cut off is still doing, so that a long statement does not hold
+   * locks when this run has ended.
+   */
+  async #endOnServer(backend: Backend): Promise<void> {
+    const signal = AbortSignal.timeout(CLEAN_UP_MS)
+    try {
+      const session = await Session.connect(this.place.address, signal)
+      await session.unlessAborted(signal, () => end(session, backend)).finally(() => session.close())
+    } catch {
+      // Then the server has to find out by itself.
+    }
+  }
+}
+
+/**
+ * Hands over the rows of a query that may change nothing, as they come, so that no result is held
+ * whole.
+ */
+async function queryRows(session: Session, sql: string, take: TakeRows): Promise<number> {
+  let count = 0
+  await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+  await session.run(`DECLARE mixload_rows NO SCROLL CURSOR FOR SELECT row_to_json(_row) AS row FROM (${sql}\n) AS _row`)
+  for (;;) {
+    const rows = await session.rows(`FETCH ${ROWS_AT_ONCE} FROM mixload_rows`)
+    if (rows.length === 0) break
+    count += rows.length
+    await take(rows.map(({ row }) => row ?? 'null'))
+  }
+  await session.run('COMMIT')
+  return count
+}

@@ -1,0 +1,123 @@
+import { MixloadError } from '../../lib/core/errors.ts'
+import { quoteName, quotePath } from '../../lib/core/sql.ts'
+import type {
+  DestinationConnection,
+  DestinationDriver,
+  DestinationOptions,
+  DestinationReader,
+  Explanation,
+} from '../../lib/destination/contract.ts'
+import { PostgresConnection, type PostgresPlace, PostgresReader } from './connection.ts'
+import { CsvOutlet } from './copy/csv-feed.ts'
+import { CAPABILITIES } from './dialect.ts'
+import { explain } from './failures.ts'
+import { hasLedger, makeLedger } from './ledger.ts'
+import { takeRunLock } from './lock.ts'
+import { type PostgresAddress, placeOf } from './session/address.ts'
+import { ConnectError } from './session/connect-error.ts'
+import { type Backend, Session } from './session/session.ts'
+import { sqlStateOf } from './session/sql-state.ts'
+import { parseUrl } from './url.ts'
+
+export interface PostgresOptions extends Pick<DestinationOptions, 'url' | 'schema' | 'engine' | 'workDirectory'> {
+  readonly warn?: DestinationOptions['warn']
+  /**
+   * How long a table is waited for at a time, milliseconds: for so long at most others queue up
+   * behind.
+   */
+  readonly lockTimeoutMs?: number
+  /**
+   * For how long that is tried again and again, and how long a load waits for locks of others,
+   * milliseconds.
+   */
+  readonly lockPatienceMs?: number
+  /** Whether rows go through a named pipe where there are any. */
+  readonly hasPipes?: boolean
+}
+
+const INSUFFICIENT_PRIVILEGE = '42501'
+
+/** Loads into a Postgres database by COPY. An advisory lock is the run lock. */
+export class PostgresDriver implements DestinationDriver {
+  readonly capabilities = CAPABILITIES
+  readonly description: string
+  readonly #options: PostgresOptions
+  readonly #address: PostgresAddress
+  /** Whether it was opened last to read: then other rights are needed. */
+  #isReading = false
+  /** The last session that had the run lock. */
+  #lastOwner: Backend | undefined
+  #hasWarned = false
+
+  constructor(options: PostgresOptions) {
+    if (Buffer.byteLength(options.schema) > CAPABILITIES.identifierBytesMax) {
+      throw new MixloadError('CONFIG_INVALID', `--schema: at most ${CAPABILITIES.identifierBytesMax} bytes.`)
+    }
+    this.#options = options
+    this.#address = parseUrl(options.url)
+    this.description = placeOf(this.#address)
+  }
+
+  pathInViews(table: string): string {
+    return quotePath(this.#options.schema, table)
+  }
+
+  async connect(signal: AbortSignal): Promise<DestinationConnection> {
+    this.#isReading = false
+    const { schema, engine, workDirectory, hasPipes } = this.#options
+    return this.#connected(signal, async (session) => {
+      await takeRunLock(session, schema, this.description, this.#lastOwner)
+      this.#lastOwner = session.backend
+      await makeLedger(session, schema)
+      return new PostgresConnection(session, this.#place, await CsvOutlet.open(engine, workDirectory, hasPipes))
+    })
+  }
+
+  async connectToRead(signal: AbortSignal): Promise<DestinationReader | undefined> {
+    this.#isReading = true
+    return this.#connected(signal, async (session) => {
+      await session.run('SET default_transaction_read_only = on')
+      if (await hasLedger(session, this.#options.schema)) return new PostgresReader(session, this.#place)
+      await session.close()
+      return undefined
+    })
+  }
+
+  explain(error: unknown): Explanation | undefined {
+    const explanation = explain(error)
+    if (sqlStateOf(error) !== INSUFFICIENT_PRIVILEGE) return explanation
+    const schema = quoteName(this.#options.schema)
+    const grant = this.#isReading
+      ? `GRANT USAGE ON SCHEMA ${schema}, GRANT SELECT ON ALL TABLES IN SCHEMA ${schema}`
+      : `GRANT USAGE, CREATE ON SCHEMA ${schema}, where somebody has made it, else GRANT CREATE ON DATABASE; and the ` +
+        'tables in it must be its own'
+    return { ...explanation, advice: `It needs ${grant}. See the documentation of destinations.` }
+  }
+
+  async #connected<T>(signal: AbortSignal, prepare: (session: Session) => Promise<T>): Promise<T> {
+    const session = await Session.connect(this.#address, signal)
+    try {
+      const connection = await session.unlessAborted(signal, () => prepare(session))
+      this.#warnIfExposed(session)
+      return connection
+    } catch (error) {
+      const failure =
+        session.isLost && !(error instanceof MixloadError) ? new ConnectError(error, undefined, true) : error
+      await session.close()
+      throw failure
+    }
+  }
+
+  get #place(): PostgresPlace {
+    const { schema, lockTimeoutMs, lockPatienceMs } = this.#options
+    return { address: this.#address, description: this.description, schema, lockTimeoutMs, lockPatienceMs }
+  }
+
+  #warnIfExposed({ isExposed }: Session): void {
+    if (!isExposed || this.#hasWarned) return
+    this.#hasWarned = true
+    this.#options.warn?.(
+      `${this.description} is not encrypted. Add ?sslmode=verify-full, or disable if it need not be.`,
+    )
+  }
+}

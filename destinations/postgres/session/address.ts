@@ -1,0 +1,70 @@
+import { isIP } from 'node:net'
+import { hostname } from 'node:os'
+import type { ConnectionOptions } from 'node:tls'
+import pg from 'pg'
+import { MixloadError, messageOf } from '../../../lib/core/errors.ts'
+
+/**
+ * Where a server is and how to connect. Whatever is undefined comes from `PGHOST`, `PGUSER` and so
+ * on, as in psql.
+ */
+export interface PostgresAddress {
+  readonly host: string | undefined
+  readonly port: number | undefined
+  readonly user: string | undefined
+  readonly password: string | undefined
+  readonly database: string | undefined
+  /** False for no TLS; undefined leaves the choice to `PGSSLMODE`. */
+  readonly tls: ConnectionOptions | false | undefined
+  /** Whether to connect without TLS if the server has none. */
+  readonly isTlsOptional: boolean
+  /** Whether TLS starts with the first byte, which servers support since version 17. */
+  readonly isTlsDirect: boolean
+  /** Whether the login is bound to the server's certificate: the value of `channel_binding`. */
+  readonly channelBinding: 'disable' | 'prefer' | 'require'
+  readonly connectTimeoutMs: number
+  /** Options for the server, as in `PGOPTIONS`. */
+  readonly options: string | undefined
+}
+
+const KEEP_ALIVE_AFTER_MS = 60_000
+
+/** What the server's own list of sessions calls this one. */
+const APPLICATION_NAME = `mixload ${process.pid}@${hostname()}`
+
+/** The settings of a client of pg for an address. */
+export function configOf(address: PostgresAddress, tls: PostgresAddress['tls']): pg.ClientConfig {
+  const { host, port, user, password, database, options } = address
+  return {
+    ...(host === undefined ? {} : { host }),
+    ...(port === undefined ? {} : { port }),
+    ...(user === undefined ? {} : { user }),
+    ...(password === undefined ? {} : { password }),
+    ...(database === undefined ? {} : { database }),
+    ...(options === undefined ? {} : { options }),
+    ...(tls === undefined ? {} : { ssl: tls }),
+    ...(address.isTlsDirect ? { sslnegotiation: 'direct' as const } : {}),
+    enableChannelBinding: address.channelBinding !== 'disable',
+    connectionTimeoutMillis: address.connectTimeoutMs,
+    application_name: APPLICATION_NAME,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
+    types: { getTypeParser: () => (text: string) => text },
+  }
+}
+
+/**
+ * Where an address leads, with what it leaves open filled in from the environment. No user and no
+ * password is in it.
+ * @throws MixloadError CONFIG_INVALID if the environment does not go with it.
+ */
+export function placeOf(address: PostgresAddress): string {
+  try {
+    const { host, port, database } = new pg.Client(configOf(address, address.tls))
+    const name = database == null ? '' : `/${database}`
+    if (host.startsWith('/')) return `postgres://${name}?host=${host}&port=${port}`
+    return `postgres://${isIP(host) === 6 ? `[${host}]` : host}:${port}${name}`
+  } catch (error) {
+    throw new MixloadError('CONFIG_INVALID', `--destination: ${messageOf(error)}`, { cause: error })
+  }
+}

@@ -1,0 +1,150 @@
+import { command as alias } from '../../cmd/alias.ts'
+import { command as backfill } from '../../cmd/backfill.ts'
+import { command as check } from '../../cmd/check.ts'
+import type { Command } from '../../cmd/command.ts'
+import { command as dbt } from '../../cmd/dbt.ts'
+import { command as engage } from '../../cmd/engage.ts'
+import { command as imports } from '../../cmd/import.ts'
+import { command as load } from '../../cmd/load.ts'
+import { command as plan } from '../../cmd/plan.ts'
+import { command as simulate } from '../../cmd/simulate.ts'
+import { command as status } from '../../cmd/status.ts'
+import { command as sync } from '../../cmd/sync.ts'
+import { command as track } from '../../cmd/track.ts'
+import { command as verify } from '../../cmd/verify.ts'
+import { command as views } from '../../cmd/views.ts'
+import { COLUMN_TYPES } from '../../lib/columns/column.ts'
+import { type FlagName, flagOf, SETTINGS, type SettingName } from '../../lib/settings.ts'
+
+import { code, fence, page, table } from './markdown.ts'
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  ...{ backfill, sync, plan, check, verify },
+  ...{ load, status, views, dbt },
+  ...{ track, engage, alias, import: imports },
+  simulate,
+}
+/** Groups of commands that take the same settings. */
+const GROUPS = {
+  loading: ['backfill', 'sync', 'plan', 'check', 'verify'],
+  sending: ['track', 'engage', 'alias', 'import'],
+} as const
+/** The commands that take the settings without a flag. */
+const WITHOUT_FLAG: Readonly<Record<Exclude<SettingName, FlagName>, readonly string[]>> = {
+  serviceAccount: [...GROUPS.loading, 'import'],
+  serviceAccountSecret: [...GROUPS.loading, 'import'],
+  apiSecret: [...GROUPS.loading, 'import'],
+  token: GROUPS.sending,
+  columns: [...GROUPS.loading, 'load'],
+  groups: [...GROUPS.loading, 'views', 'dbt'],
+}
+
+/** `docs/settings.md`: every setting, and the options of each command. */
+export function settingsPage(): string {
+  const names = Object.keys(SETTINGS) as SettingName[]
+  const rows = names.map((name) => {
+    const setting: { environment?: string; flag?: false; default?: string; describe: string } = SETTINGS[name]
+    return [
+      code(name),
+      setting.flag === false ? '' : code(flagOf(name)),
+      setting.environment === undefined ? '' : code(setting.environment),
+      setting.default ?? '',
+      setting.describe,
+      takersOf(name),
+    ]
+  })
+  return page(
+    '# Settings',
+    `A setting can come from a flag, an environment variable or a YAML file. A flag wins over the environment, the
+environment over the file, and the file over the default. An empty variable counts as not set.`,
+    `The file is \`mixload.yaml\` in the working directory, or the file that \`--config FILE\` names. Its keys are the names
+in the first column. If a key is not a setting, or a value is not allowed, the command fails with exit code 2. The message
+names the key, the value and what is allowed.`,
+    `Secrets have no flag, so that they appear neither in the shell history nor in the list of processes. mixload warns
+about a file that contains a secret and that others may read.`,
+    fence(
+      'yaml',
+      `destination: duckdb:/data/warehouse.duckdb
+region: eu
+projectId: 1234567
+serviceAccount: exporter.abc123.mp-service-account
+excludeProperties: ["$initial_*", session_replay_id]
+columns:
+  zip: text
+  signed_up: timestamptz`,
+    ),
+    table(['Setting', 'Flag', 'Environment', 'Default', 'Meaning', 'Commands'], rows),
+    `In the column _Commands_, _loading_ means ${GROUPS.loading.map(code).join(', ')}, and _sending_ means
+${GROUPS.sending.map(code).join(', ')}. Commands that only look at what others would do take the same settings. Every
+command also has ${code('--config')}, ${code('--json')} (results as one line of JSON on standard output) and ${code('--help')}.`,
+    '## Notes',
+    `- **Lists** have commas between their items in a flag or a variable. In the file, they may be YAML lists. An event name
+  that contains a comma can only be given in the file.
+- ${code('columns')} gives properties a type before their first value is seen. Types: ${COLUMN_TYPES.map(code).join(', ')}.
+  It does not change a column that exists.
+- ${code('includeProperties')} and ${code('excludeProperties')} do not affect the [fixed columns](columns.md#fixed-columns).
+- ${code('newProperties: ignore')} drops the values of properties that have no column. The number is reported at the end of
+  the run, but the values are in no table.
+- ${code('write: replace')} deletes the rows of each day that is read again, for all events. So it cannot be combined with
+  ${code('events')}.
+- ${code('streams')} are loaded in the order of the list in the table, however you name them. ${code('groups')} stands for one
+  stream and table per group key in the setting of that name. Without that setting there is none.
+- ${code('lateArrivals')} applies to events only: see [late arrivals](time.md#late-arrivals).
+- ${code('load')} ignores ${code('events')} and ${code('write')}: a file is loaded completely, and its rows are added.
+- ${code('status')} sends no request to Mixpanel. Without ${code('timezone')} it reports days as if the project's time zone
+  were UTC.
+- ${code('timezone')}: if it is not set and Mixpanel cannot be asked, the run continues in UTC and warns. With
+  ${code('legacyTime')} it fails instead: see [time](time.md#the-time-zone).
+- ${code('memory:')} as the destination keeps nothing. It is for tests.
+- The request budget and the limit of Mixpanel's list of event names: see [reliability](reliability.md#request-budget).
+- ${code('HTTP_PROXY')}, ${code('HTTPS_PROXY')} and ${code('NO_PROXY')} are respected.`,
+    '## Options of `mixload backfill` and `mixload sync`',
+    `See [streams](reliability.md#streams).`,
+    ownOptions(sync),
+    '## Options of `mixload load`',
+    `The files to load are arguments: see [files](files.md).`,
+    ownOptions(load),
+    '## Options of `mixload verify`',
+    `See [verify](verify.md).`,
+    ownOptions(verify),
+    '## Options of `mixload views`',
+    `See [dbt](dbt.md#models-that-were-written-for-fivetrans-connector).`,
+    ownOptions(views),
+    '## Options of `mixload dbt`',
+    `See [dbt](dbt.md).`,
+    ownOptions(dbt),
+    '## Options of `mixload track`',
+    `What is sent is given as arguments, here and in the commands below: see [sending](ingestion.md).`,
+    ownOptions(track),
+    '## Options of `mixload engage`',
+    ownOptions(engage),
+    '## Options of `mixload alias`',
+    ownOptions(alias),
+    '## Options of `mixload import`',
+    ownOptions(imports),
+    '## Options of `mixload simulate`',
+    `These do not come from the environment. See [simulator](simulator.md).`,
+    ownOptions(simulate),
+  )
+}
+
+/** A table of the options that only this command has. */
+function ownOptions({ options = {} }: Command): string {
+  const rows = Object.entries(options).map(([name, { describe, default: value, defaultDescription }]) => [
+    code(`--${name}`),
+    defaultDescription ?? (value === undefined || Array.isArray(value) ? '' : String(value)),
+    describe ?? '',
+  ])
+  return table(['Flag', 'Default', 'Meaning'], rows)
+}
+
+/** The commands that take a setting, with groups by their names. */
+function takersOf(name: SettingName): string {
+  const isTaken = ({ settings }: Command) => settings.some((one) => one === name)
+  const takers: readonly string[] = Object.hasOwn(WITHOUT_FLAG, name)
+    ? WITHOUT_FLAG[name as keyof typeof WITHOUT_FLAG]
+    : Object.keys(COMMANDS).filter((command) => isTaken(COMMANDS[command] as Command))
+  const whole = Object.entries(GROUPS).filter(([, members]) => members.every((command) => takers.includes(command)))
+  const named = new Set<string>(whole.flatMap(([, members]) => members))
+  return [...whole.map(([group]) => group), ...takers.filter((command) => !named.has(command))].join(', ')
+}

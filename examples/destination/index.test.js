@@ -1,0 +1,5 @@
+import { runDestinationConformance } from 'mixload/conformance'
+import { harnessOf } from './harness.js'
+import { createDriver } from './index.js'
+
+runDestinationConformance(harnessOf(createDriver))

@@ -1,0 +1,58 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pRetry from 'p-retry'
+import { type ErrorCode, MixloadError } from './errors.ts'
+
+/** How often and after which waits each kind of error is retried. */
+export interface RetryPolicy {
+  /** Retries by error code. Other codes are not retried. */
+  readonly retries: Readonly<Partial<Record<ErrorCode, number>>>
+  /** The wait before the first retry, milliseconds. It doubles with each further retry. */
+  readonly firstDelayMs: number
+  readonly delayMaxMs: number
+  /** False lets the process end during a wait if it has nothing else to do. Default: true. */
+  readonly keepsProcessAlive?: boolean
+}
+
+/** A rate limit is retried for over an hour, because Mixpanel counts requests per hour. */
+export const DEFAULT_RETRIES: RetryPolicy = {
+  retries: { NETWORK_FAILED: 6, CONNECTION_CUT: 6, SERVER_FAILED: 6, RATE_LIMITED: 70 },
+  firstDelayMs: 1000,
+  delayMaxMs: 60_000,
+}
+
+/** Runs `attempt` until it succeeds or fails with an error that the policy no longer retries. */
+export async function retrying<T>(
+  policy: RetryPolicy,
+  signal: AbortSignal,
+  attempt: () => Promise<T>,
+  onRetry: (error: MixloadError, delayMs: number) => void,
+): Promise<T> {
+  const failures = new Map<ErrorCode, number>()
+  return pRetry(attempt, {
+    retries: Number.POSITIVE_INFINITY,
+    // We wait ourselves, because Retry-After takes precedence.
+    minTimeout: 0,
+    maxTimeout: 0,
+    factor: 1,
+    signal,
+    async onFailedAttempt({ error }) {
+      if (!(error instanceof MixloadError) || !error.retry) throw error
+      const count = (failures.get(error.code) ?? 0) + 1
+      failures.set(error.code, count)
+      if (count > (policy.retries[error.code] ?? 0)) throw error
+      const delay = delayOf(policy, error, count)
+      onRetry(error, delay)
+      await sleep(delay, undefined, { signal, ref: policy.keepsProcessAlive ?? true })
+    },
+  })
+}
+
+/** The longest timer: Node fires a longer one at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
+function delayOf(policy: RetryPolicy, error: MixloadError, count: number): number {
+  const backoff = Math.min(policy.firstDelayMs * 2 ** (count - 1), policy.delayMaxMs)
+  if (error.retryAfterMs !== undefined) return Math.min(error.retryAfterMs, TIMER_MS_MAX)
+  // Up to a tenth more, so that several runs do not retry at the same moment.
+  return backoff * (1 + Math.random() / 10)
+}

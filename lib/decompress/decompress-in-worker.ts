@@ -1,0 +1,142 @@
+import { Worker } from 'node:worker_threads'
+import { type ErrorCode, MixloadError } from '../core/errors.ts'
+import { workerFile } from '../core/worker-file.ts'
+import type { Compression } from './decompress.ts'
+
+/** Messages to the worker. */
+export type ToWorker =
+  | { readonly kind: 'start'; readonly compression: Exclude<Compression, 'none'> }
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly kind: 'end' }
+  | { readonly kind: 'lend'; readonly buffer: ArrayBuffer }
+
+/** Messages from the worker. */
+export type FromWorker =
+  | { readonly kind: 'taken' }
+  | { readonly kind: 'block'; readonly buffer: ArrayBuffer; readonly length: number }
+  | { readonly kind: 'end' }
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string }
+
+/** Buffers that pass between the threads, so that blocks need no new memory. */
+const BUFFERS = 6
+const BUFFER_BYTES = 1024 * 1024
+/** The most compressed blocks on their way to the worker. */
+const BLOCKS_AHEAD_MAX = 16
+
+const FILE = workerFile('decompress-worker', import.meta.url)
+
+/** Idle workers: starting one takes longer than decompressing a small body. */
+const idle: DecompressWorker[] = []
+
+/**
+ * Decompresses bytes as `decompressed` does, but in a worker, so that decompressing and scanning
+ * use two cores. Use each block before requesting the next one: its memory is reused.
+ * @throws MixloadError BODY_TRUNCATED, BODY_UNREADABLE; whatever reading `bytes` throws.
+ */
+export async function* decompressInWorker(
+  bytes: AsyncIterable<Buffer>,
+  compression: Exclude<Compression, 'none'>,
+): AsyncGenerator<Buffer, void, undefined> {
+  const worker = idle.pop() ?? new DecompressWorker()
+  let isWhole = false
+  try {
+    worker.start(bytes, compression)
+    for (let block = await worker.next(); block !== undefined; block = await worker.next()) {
+      yield Buffer.from(block.buffer, 0, block.length)
+      worker.lend(block.buffer)
+    }
+    isWhole = true
+  } finally {
+    if (isWhole) idle.push(worker.rest())
+    else await worker.terminate()
+  }
+}
+
+class DecompressWorker {
+  readonly #worker = new Worker(FILE)
+  readonly #blocks: Exclude<FromWorker, { kind: 'taken' }>[] = []
+  #ahead = 0
+  #failure: { readonly error: unknown } | undefined
+  #isOver = false
+  #onBlock: (() => void) | undefined
+  #onRoom: (() => void) | undefined
+
+  constructor() {
+    for (let count = 0; count < BUFFERS; count++) this.lend(new ArrayBuffer(BUFFER_BYTES))
+    this.#worker.on('message', (message: FromWorker) => {
+      if (message.kind === 'taken') {
+        this.#ahead--
+        this.#onRoom?.()
+      } else {
+        this.#blocks.push(message)
+        this.#onBlock?.()
+      }
+    })
+    this.#worker.on('error', (error) => this.#fail(error))
+  }
+
+  start(bytes: AsyncIterable<Buffer>, compression: Exclude<Compression, 'none'>): void {
+    this.#worker.ref()
+    this.#isOver = false
+    this.#send({ kind: 'start', compression })
+    this.#feed(bytes).catch((error) => this.#fail(error))
+  }
+
+  async #feed(bytes: AsyncIterable<Buffer>): Promise<void> {
+    for await (const block of bytes) {
+      while (this.#ahead >= BLOCKS_AHEAD_MAX && !this.#isOver) await this.#room()
+      if (this.#isOver) return
+      this.#ahead++
+      this.#send({ kind: 'bytes', bytes: block })
+    }
+    this.#send({ kind: 'end' })
+  }
+
+  #room(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#onRoom = resolve
+    return promise
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error }
+    this.#onBlock?.()
+  }
+
+  /** The next block; undefined at the end. */
+  async next(): Promise<{ readonly buffer: ArrayBuffer; readonly length: number } | undefined> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure.error
+      const message = this.#blocks.shift()
+      if (message?.kind === 'block') return message
+      if (message?.kind === 'failed') throw new MixloadError(message.code, message.message)
+      if (message?.kind === 'end') return undefined
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#onBlock = resolve
+      await promise
+    }
+  }
+
+  /** Lends the worker a buffer to fill. */
+  lend(buffer: ArrayBuffer): void {
+    this.#worker.postMessage({ kind: 'lend', buffer } satisfies ToWorker, [buffer])
+  }
+
+  /** Lets the process end while this worker waits. Returns the worker. */
+  rest(): this {
+    this.#isOver = true
+    this.#worker.unref()
+    return this
+  }
+
+  /** Stops the worker in the middle of a body. */
+  async terminate(): Promise<void> {
+    this.#isOver = true
+    this.#onRoom?.()
+    await this.#worker.terminate()
+  }
+
+  #send(message: ToWorker): void {
+    this.#worker.postMessage(message)
+  }
+}

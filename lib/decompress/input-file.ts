@@ -1,0 +1,160 @@
+import { createHash, type Hash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { addAbortSignal, type Readable } from 'node:stream'
+import { MixloadError, messageOf } from '../core/errors.ts'
+import { compressionOf, MAGIC_BYTES } from './decompress.ts'
+import { decompressInWorker } from './decompress-in-worker.ts'
+
+const READ_BYTES = 1024 * 1024
+
+/** How many decompressed bytes decide the format of a file. */
+const FORMAT_BYTES = 512
+
+/**
+ * The bytes of a file or a pipe, to be read once. gzip and zstd are decompressed; the first bytes
+ * decide, not the name. The bytes on disk are counted and hashed on the way.
+ */
+export class InputFile {
+  /** Bytes read so far, as on disk. */
+  bytes = 0
+  readonly #hash: Hash = createHash('sha256')
+  readonly #source: Readable
+  readonly #command: string
+
+  /** `command`: what messages suggest to pipe a decompressed file into. */
+  constructor(source: Readable, signal: AbortSignal, command = 'mixload load -') {
+    this.#source = addAbortSignal(signal, source)
+    this.#command = command
+  }
+
+  static fromPath(path: string, signal: AbortSignal, command?: string): InputFile {
+    return new InputFile(createReadStream(path, { highWaterMark: READ_BYTES }), signal, command)
+  }
+
+  /** The hash of all bytes. Call it once, when they have been read. */
+  sha256(): string {
+    return this.#hash.digest('hex')
+  }
+
+  /** Reads all bytes without decompressing them, for the hash alone. */
+  async readThrough(): Promise<void> {
+    for await (const _ of this.#onDisk());
+  }
+
+  /**
+   * The decompressed bytes, in blocks. Use each block before requesting the next one.
+   * @throws MixloadError FILE_REFUSED if the file cannot be read; BODY_TRUNCATED if its compressed
+   *   data ends too early; BODY_UNREADABLE if that is damaged, or if the file has a format without
+   *   lines of JSON.
+   */
+  async *blocks(): AsyncGenerator<Buffer, void, undefined> {
+    let beginning: Buffer = Buffer.alloc(0)
+    try {
+      for await (const block of await decompressedByContent(this.#onDisk())) {
+        if (beginning.length < FORMAT_BYTES) {
+          beginning = Buffer.concat([beginning, block.subarray(0, FORMAT_BYTES - beginning.length)])
+          const format = unsupportedFormat(beginning)
+          if (format !== undefined) throw this.#refusal(format)
+        }
+        yield block
+      }
+    } finally {
+      this.#source.destroy()
+    }
+  }
+
+  #refusal({ description, converter }: UnsupportedFormat): MixloadError {
+    const how = converter === undefined ? '' : `: ${converter} | ${this.#command}`
+    return new MixloadError('BODY_UNREADABLE', `It is ${description}${how}.`)
+  }
+
+  async *#onDisk(): AsyncGenerator<Buffer, void, undefined> {
+    try {
+      for await (const block of this.#source as AsyncIterable<Buffer>) {
+        this.bytes += block.length
+        this.#hash.update(block)
+        yield block
+      }
+    } catch (error) {
+      throw readFailure(error)
+    }
+  }
+}
+
+/** All bytes, decompressed as the first of them require. */
+async function decompressedByContent(bytes: AsyncGenerator<Buffer, void, undefined>): Promise<AsyncIterable<Buffer>> {
+  let head: Buffer = Buffer.alloc(0)
+  while (head.length < MAGIC_BYTES) {
+    const { value, done } = await bytes.next()
+    if (done) break
+    head = head.length === 0 ? value : Buffer.concat([head, value])
+  }
+  const all = followedBy(head, bytes)
+  const compression = compressionOf(head)
+  return compression === 'none' ? all : decompressInWorker(all, compression)
+}
+
+async function* followedBy(head: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  if (head.length > 0) yield head
+  yield* rest
+}
+
+/**
+ * The size of a file; undefined for a pipe.
+ * @throws MixloadError FILE_REFUSED if the file does not exist, or is a directory.
+ */
+export async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    const found = await stat(path)
+    if (found.isDirectory()) {
+      throw new MixloadError('FILE_REFUSED', `It is a directory. Name the files in it: ${path.replace(/\/+$/, '')}/*`)
+    }
+    return found.isFile() ? found.size : undefined
+  } catch (error) {
+    throw readFailure(error)
+  }
+}
+
+/** A format that cannot be loaded as it is. */
+interface UnsupportedFormat {
+  /** What the file is and what to do first, to follow "It is". */
+  readonly description: string
+  /** The command that turns it into lines of JSON. */
+  readonly converter?: string
+}
+
+const FORMATS: readonly (readonly [beginning: string, format: UnsupportedFormat])[] = [
+  ['PK\x03\x04', { description: 'a zip archive. Extract it first' }],
+  ['BZh', { description: 'compressed with bzip2. Decompress it first', converter: 'bunzip2 -c FILE' }],
+  ['\xfd7zXZ', { description: 'compressed with xz. Decompress it first', converter: 'xz -dc FILE' }],
+  ['\xff\xfe', { description: 'in UTF-16. Write it in UTF-8 first' }],
+  ['\xfe\xff', { description: 'in UTF-16. Write it in UTF-8 first' }],
+  ['PAR1', { description: 'a Parquet file. Write its events as JSON first, one per line' }],
+  ['\x1f\x8b', { description: 'compressed twice. Decompress it once first', converter: 'gzip -dc < FILE' }],
+]
+
+/** An array of objects, whose lines could be mistaken for events. */
+const ARRAY_OF_OBJECTS = /^(?:\xef\xbb\xbf)?\s*\[\s*\{/
+
+/** The position of `ustar` in the first header of a tar archive. */
+const TAR_MAGIC_AT = 257
+
+/** The format of a file that cannot hold one event per line; undefined if it may. */
+function unsupportedFormat(beginning: Buffer): UnsupportedFormat | undefined {
+  const text = beginning.toString('latin1')
+  const format = FORMATS.find(([start]) => text.startsWith(start))
+  if (format !== undefined) return format[1]
+  if (ARRAY_OF_OBJECTS.test(text))
+    return { description: 'a JSON array. Write its elements one per line first', converter: 'jq -c ".[]" FILE' }
+  // Most lines of a tar archive are valid events; those next to its headers would be lost.
+  const isTar = text.startsWith('ustar', TAR_MAGIC_AT) && text.includes('\0')
+  return isTar ? { description: 'a tar archive. Extract it first', converter: 'tar -xOf FILE' } : undefined
+}
+
+function readFailure(error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (error instanceof MixloadError || typeof code !== 'string' || code === 'ABORT_ERR') return error
+  const message = code === 'ENOENT' ? 'The file does not exist' : `It cannot be read: ${messageOf(error)}`
+  return new MixloadError('FILE_REFUSED', `${message}.`, { cause: error })
+}

@@ -1,0 +1,47 @@
+/** `mixload/destination`: what a package needs that adds a destination. */
+export { COLUMN_TYPES, type Column, type ColumnRole, type ColumnType } from '../columns/column.ts'
+export {
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorDetails,
+  type ErrorHandling,
+  isFailure,
+  MixloadError,
+} from '../core/errors.ts'
+export type { RetryPolicy } from '../core/retry.ts'
+export { type NameQuote, quoteName, quotePath, quoteText } from '../core/sql.ts'
+export {
+  Engine,
+  EngineConnection,
+  type EngineOptions,
+  type EngineParameter,
+  type EngineValue,
+  interruptible,
+} from '../engine/engine.ts'
+export type { DayRows } from '../time/day-tally.ts'
+export type { Day } from '../time/days.ts'
+export { ENGINE_CAPABILITIES } from './capabilities.ts'
+export type {
+  CreateDriver,
+  DestinationCapabilities,
+  DestinationConnection,
+  DestinationDriver,
+  DestinationOptions,
+  DestinationReader,
+  Explanation,
+  KnownColumn,
+  Load,
+  LoadRecord,
+  LoadRows,
+  LoadTarget,
+  NewColumn,
+  NewLoad,
+  Relation,
+  TakeRows,
+  View,
+  WriteMode,
+} from './contract.ts'
+export { type LedgerRow, loadOf, loadRow } from './ledger-row.ts'
+export { DESTINATION_RETRIES, type Retries } from './retries.ts'
+export { formatSelection, parseSelection, type Scope, type Selection } from './selection.ts'
+export { Warehouse, type WarehouseOptions } from './warehouse.ts'

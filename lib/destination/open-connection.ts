@@ -1,0 +1,86 @@
+import type { DestinationConnection, DestinationReader, KnownColumn, LoadRecord } from './contract.ts'
+import { inCommitOrder } from './load-rules.ts'
+
+/** What is read where there is nothing to read. */
+const NOTHING: DestinationReader = {
+  isLost: false,
+  readLedger: async () => [],
+  readColumns: async () => [],
+  query: async () => 0,
+  close: async () => {},
+}
+
+/**
+ * A connection, with what has been read through it. Under the run lock nobody else writes, so that
+ * for loads the ledger is read once. All of it is forgotten with the connection.
+ */
+export class OpenConnection {
+  readonly reader: DestinationReader
+  /** Undefined if it was opened to read only. */
+  readonly writer: DestinationConnection | undefined
+  /** Whether another run has taken the run lock. */
+  isTakenOver = false
+  #loads: LoadRecord[] | undefined
+  readonly #columns = new Map<string, readonly KnownColumn[]>()
+
+  private constructor(reader: DestinationReader, writer: DestinationConnection | undefined) {
+    this.reader = reader
+    this.writer = writer
+  }
+
+  static toLoad(connection: DestinationConnection): OpenConnection {
+    return new OpenConnection(connection, connection)
+  }
+
+  /** Undefined stands for a place where there is nothing. */
+  static toRead(reader: DestinationReader | undefined): OpenConnection {
+    return new OpenConnection(reader ?? NOTHING, undefined)
+  }
+
+  /**
+   * Whether opening again would change nothing. Where there was nothing to read, there may be
+   * something by now.
+   */
+  get isUsable(): boolean {
+    return this.reader !== NOTHING && !this.reader.isLost && !this.isTakenOver
+  }
+
+  /** The loads of a stream as they are now, in the order of their commits. */
+  async loadsOf(stream: string): Promise<readonly LoadRecord[]> {
+    const loads = await this.reader.readLedger(stream)
+    return inCommitOrder(loads.filter((load) => load.stream === stream))
+  }
+
+  /** All loads, in the order of their commits, as they are known to whoever has the run lock. */
+  async loads(): Promise<readonly LoadRecord[]> {
+    this.#loads ??= inCommitOrder(await this.reader.readLedger())
+    return this.#loads
+  }
+
+  /** A load was committed through this connection. */
+  committed(record: LoadRecord): void {
+    this.#loads?.push(record)
+  }
+
+  /** After a load that failed: the ledger is read again. */
+  forgetLoads(): void {
+    this.#loads = undefined
+  }
+
+  /** The columns of a table, as they are now. */
+  async columns(table: string): Promise<readonly KnownColumn[]> {
+    const columns = await this.reader.readColumns(table)
+    this.#columns.set(table, columns)
+    return columns
+  }
+
+  /** The columns of a table, as they were read or created last. */
+  async knownColumns(table: string): Promise<readonly KnownColumn[]> {
+    return this.#columns.get(table) ?? (await this.columns(table))
+  }
+
+  /** A table has these columns now. */
+  hasColumns(table: string, columns: readonly KnownColumn[]): void {
+    this.#columns.set(table, columns)
+  }
+}

@@ -1,0 +1,384 @@
+import { MixloadError } from '../core/errors.ts'
+import { retrying } from '../core/retry.ts'
+import { type Engine, type EngineConnection, interruptible } from '../engine/engine.ts'
+import type {
+  DestinationCapabilities,
+  DestinationConnection,
+  DestinationDriver,
+  KnownColumn,
+  Load,
+  LoadRecord,
+  LoadRows,
+  LoadTarget,
+  NewColumn,
+  NewLoad,
+  Relation,
+  TakeRows,
+  View,
+} from './contract.ts'
+import { driverFailure, isInDoubt } from './failures.ts'
+import { assertCount, assertDays, assertKnown, decideLoad, missingColumns } from './load-rules.ts'
+import { OpenConnection } from './open-connection.ts'
+import type { Retries } from './retries.ts'
+
+/** What a warehouse needs besides its driver. */
+export interface WarehouseOptions {
+  /** The transform engine, on which the queries of relations run. */
+  readonly engine: Engine
+  /** Without retries a failure that may pass is thrown at once. */
+  readonly retries?: Retries | undefined
+}
+
+type Access = 'write' | 'read'
+
+/** Of calls that have none of their own. */
+const NEVER_ABORTED = new AbortController().signal
+
+/**
+ * A place that rows are loaded into: what the pipeline uses, over a driver of any kind.
+ *
+ * - Every failure is a MixloadError that names the place, with the driver's error as its cause.
+ * - An aborted signal rejects with its reason and leaves nothing behind. Where the ledger is not
+ *   part of the commit (`atomicLedger`), a load that was nearly done may still be committed: the
+ *   ledger says so.
+ * - Failures that may pass are retried, a lost connection is made again, and the ledger settles
+ *   commits in doubt.
+ * - Calls may be made while others are under way; they are done one after the other.
+ * - After disposal every call rejects with CLOSED; disposing twice does nothing.
+ */
+export class Warehouse implements AsyncDisposable {
+  readonly #driver: DestinationDriver
+  readonly #options: WarehouseOptions
+  /** What it was opened for; undefined before that. */
+  #access: Access | undefined
+  /** Undefined also after a connection was lost. */
+  #open: OpenConnection | undefined
+  #isClosed = false
+  /** The last load whose commit had no answer. */
+  #inDoubt: string | undefined
+  /** Counts rows of relations that promise none. */
+  #counter: EngineConnection | undefined
+  #lastCall: Promise<unknown> = Promise.resolve()
+
+  constructor(driver: DestinationDriver, options: WarehouseOptions) {
+    this.#driver = driver
+    this.#options = options
+  }
+
+  get capabilities(): DestinationCapabilities {
+    return this.#driver.capabilities
+  }
+
+  /** Where it is, without secrets, for messages. */
+  get description(): string {
+    return this.#driver.description
+  }
+
+  /**
+   * Opens it to load: creates what is missing and takes the run lock. Does nothing if it is open to
+   * load already.
+   * @throws MixloadError DESTINATION_BUSY naming its owner, if another run has the lock.
+   */
+  open(signal: AbortSignal): Promise<void> {
+    return this.#openFor('write', signal)
+  }
+
+  /**
+   * Opens it only to read: creates nothing, refuses writes, and what does not exist reads as empty.
+   * `open` may follow.
+   */
+  openToRead(signal: AbortSignal): Promise<void> {
+    return this.#openFor('read', signal)
+  }
+
+  /** The table's columns in the order they were created; none if there is no such table. */
+  columns(table: string): Promise<readonly KnownColumn[]> {
+    return this.#read(`cannot read the columns of ${table}`, this.#ownSignal, (open) => open.columns(table))
+  }
+
+  /**
+   * Creates the columns that are missing, and the table itself. Never drops, renames or retypes.
+   */
+  addColumns(table: string, columns: readonly NewColumn[]): Promise<void> {
+    return this.#write(`cannot add columns to ${table}`, this.#ownSignal, async (connection, open) => {
+      const existing = await open.columns(table)
+      const missing = missingColumns(existing, columns, new Date())
+      if (missing.length === 0) return
+      await connection.createColumns(table, missing)
+      open.hasColumns(table, [...existing, ...missing])
+    })
+  }
+
+  /** The loads of a stream in the order of their commits. */
+  ledger(stream: string): Promise<readonly LoadRecord[]> {
+    return this.#read('cannot read the ledger', this.#ownSignal, async (open) => {
+      const loads = await open.loadsOf(stream)
+      this.#inDoubt = undefined
+      return loads
+    })
+  }
+
+  /**
+   * Commits rows, rejects and ledger row together, or nothing of them. Columns that the relation
+   * lacks become null; `_loaded_at` and `_load_id` are set here. Returns the ledger's row.
+   * @throws MixloadError ALREADY_LOADED; COUNT_MISMATCH; DESTINATION_UNAVAILABLE if nothing was
+   *   committed and the same load may be tried again; COMMIT_IN_DOUBT if the ledger must be asked
+   *   whether it was.
+   */
+  load(relation: Relation, target: LoadTarget, record: NewLoad, signal: AbortSignal): Promise<LoadRecord> {
+    const { loadId } = record
+    let isTriedInDoubt = false
+    return this.#write(`load ${loadId} was not committed`, signal, async (connection, open) => {
+      const decision = decideLoad(await open.loads(), loadId, isTriedInDoubt || this.#inDoubt === loadId)
+      if (decision.kind === 'settled') {
+        this.#inDoubt = undefined
+        return decision.record
+      }
+      const loaded: LoadRecord = { ...record, loadedAt: decision.loadedAt }
+      const load = await this.#loadOf(open, relation, target, loaded, signal)
+      try {
+        await connection.write(load, signal)
+      } catch (error) {
+        open.forgetLoads()
+        isTriedInDoubt = isInDoubt(error)
+        if (isTriedInDoubt) this.#inDoubt = loadId
+        throw error
+      }
+      open.committed(loaded)
+      return loaded
+    })
+  }
+
+  /** How a query names a table or view: quoted, with its schema. */
+  pathInViews(table: string): string {
+    return this.#driver.pathInViews(table)
+  }
+
+  /** Creates or replaces the views. */
+  putViews(views: readonly View[]): Promise<void> {
+    return this.#write('cannot make the views', this.#ownSignal, async (connection) => connection.replaceViews?.(views))
+  }
+
+  /**
+   * Runs a query that changes nothing, in the destination's own dialect, with tables and views
+   * named as `pathInViews` does. Hands its rows to `take` as they come, in batches, each row as the
+   * text of a JSON object by column name, as the dialect writes it: moments as texts with their
+   * offset, numbers with all their digits. Do not call the warehouse in `take`. Returns the number
+   * of rows; 0 if it was opened to read and nothing is there.
+   * @throws MixloadError CONFIG_INVALID if it cannot run queries; what `take` throws; the signal's
+   *   reason.
+   */
+  async query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
+    const what = 'cannot run the query'
+    let isBegun = false
+    let refusal: { readonly error: unknown } | undefined
+    const taking: TakeRows = async (rows) => {
+      isBegun = true
+      try {
+        await take(rows)
+      } catch (error) {
+        refusal = { error }
+        throw error
+      }
+    }
+    const outcome = await this.#read(what, signal, async ({ reader }) => {
+      if (!this.capabilities.queries || reader.query === undefined) throw this.#runsNoQueries()
+      try {
+        return { rows: await reader.query(sql, taking, signal) }
+      } catch (error) {
+        // Rows that were handed over cannot be taken back, so the query is not tried again.
+        if (!isBegun) throw error
+        return refusal ?? { error: this.#failure(what, error) }
+      }
+    })
+    if ('rows' in outcome) return outcome.rows
+    signal.throwIfAborted()
+    throw outcome.error
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#afterOthers(async () => {
+      if (this.#isClosed) return
+      this.#isClosed = true
+      await this.#step('cannot be closed', NEVER_ABORTED, async () => {
+        try {
+          await this.#disconnect()
+        } finally {
+          this.#counter?.close()
+          await this.#driver.close?.()
+        }
+      })
+    })
+  }
+
+  #openFor(access: Access, signal: AbortSignal): Promise<void> {
+    return this.#attempts(signal, async () => {
+      this.#assertNotClosed()
+      await this.#step('cannot be opened', signal, async () => {
+        if (this.#access === access && this.#open?.isUsable === true) return
+        await this.#disconnect()
+        try {
+          await this.#connect(access, signal)
+          this.#access = access
+        } catch (error) {
+          this.#access = undefined
+          throw error
+        }
+      })
+    })
+  }
+
+  #write<T>(
+    what: string,
+    signal: AbortSignal,
+    work: (connection: DestinationConnection, open: OpenConnection) => Promise<T>,
+  ): Promise<T> {
+    return this.#read(what, signal, (open) => {
+      if (open.writer !== undefined) return work(open.writer, open)
+      throw new MixloadError('DESTINATION_FAILED', `${this.description} is open to read only.`)
+    })
+  }
+
+  /** A call on the open warehouse, through a connection that was not lost. */
+  #read<T>(what: string, signal: AbortSignal, work: (open: OpenConnection) => Promise<T>): Promise<T> {
+    return this.#attempts(signal, async () => {
+      this.#assertNotClosed()
+      const access = this.#access
+      if (access === undefined) throw new MixloadError('DESTINATION_FAILED', `${this.description} is not open yet.`)
+      return this.#step(what, signal, async () => {
+        if (this.#open?.reader.isLost === true) await this.#disconnect()
+        return work(this.#open ?? (await this.#connect(access, signal)))
+      })
+    })
+  }
+
+  /** Attempts one after the other; between them other calls have their turn. */
+  async #attempts<T>(signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
+    const { retries } = this.#options
+    const inTurn = () => this.#afterOthers(attempt)
+    if (retries === undefined) return inTurn()
+    try {
+      return await retrying(retries.policy, signal, inTurn, retries.onRetry)
+    } catch (error) {
+      signal.throwIfAborted()
+      throw error
+    }
+  }
+
+  #afterOthers<T>(work: () => Promise<T>): Promise<T> {
+    const call = this.#lastCall.then(work)
+    this.#lastCall = call.catch(() => {})
+    return call
+  }
+
+  async #step<T>(what: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    signal.throwIfAborted()
+    try {
+      return await work()
+    } catch (error) {
+      signal.throwIfAborted()
+      const failure = this.#failure(what, error)
+      if (this.#open !== undefined) this.#open.isTakenOver ||= failure.code === 'DESTINATION_BUSY'
+      throw failure
+    }
+  }
+
+  #failure(what: string, error: unknown): MixloadError {
+    return this.#failureOf(`${this.description}: ${what}`, error)
+  }
+
+  #failureOf(what: string, error: unknown): MixloadError {
+    return driverFailure(what, error, {
+      isConnectionLost: this.#open?.reader.isLost === true,
+      explanation: this.#driver.explain?.(error),
+    })
+  }
+
+  async #connect(access: Access, signal: AbortSignal): Promise<OpenConnection> {
+    try {
+      this.#open =
+        access === 'write'
+          ? OpenConnection.toLoad(await this.#driver.connect(signal))
+          : OpenConnection.toRead(await this.#driver.connectToRead(signal))
+      return this.#open
+    } catch (error) {
+      throw this.#failureOf(`Cannot open ${this.description}`, error)
+    }
+  }
+
+  async #disconnect(): Promise<void> {
+    const reader = this.#open?.reader
+    this.#open = undefined
+    try {
+      await reader?.close()
+    } catch (error) {
+      if (reader?.isLost !== true) throw error
+    }
+  }
+
+  async #loadOf(
+    open: OpenConnection,
+    relation: Relation,
+    { table, mode, rejects }: LoadTarget,
+    record: LoadRecord,
+    signal: AbortSignal,
+  ): Promise<Load> {
+    assertDays(mode, this.capabilities.daysPerLoadMax, table)
+    const columns = await open.knownColumns(table)
+    const rows = await this.#rowsOf(relation, table, signal)
+    if (rows !== undefined) assertKnown(relation, columns, table)
+    return {
+      record,
+      table,
+      columns,
+      mode: columns.length === 0 ? { kind: 'append' } : mode,
+      rows,
+      rejects: rejects && (await this.#rowsOf(rejects, '_mixload_rejects', signal)),
+    }
+  }
+
+  /**
+   * Rows to write; undefined for a relation that promises none, whose query need not have the
+   * table's columns.
+   */
+  async #rowsOf(relation: Relation, table: string, signal: AbortSignal): Promise<LoadRows | undefined> {
+    const { columns, rowCount } = relation
+    const verify = (count: number) => assertCount(rowCount, count, table)
+    if (rowCount === 0) {
+      verify(await this.#count(relation.query, signal))
+      return undefined
+    }
+    return {
+      columns,
+      rowCount,
+      get query() {
+        return relation.query
+      },
+      verify,
+    }
+  }
+
+  async #count(query: string, signal: AbortSignal): Promise<number> {
+    this.#counter ??= await this.#options.engine.connect()
+    const connection = this.#counter
+    const [found] = await interruptible(connection, signal, () =>
+      connection.all(`SELECT count(*) AS count FROM (${query})`),
+    )
+    return Number(found?.count)
+  }
+
+  get #ownSignal(): AbortSignal {
+    return this.#options.retries?.signal ?? NEVER_ABORTED
+  }
+
+  #assertNotClosed(): void {
+    if (this.#isClosed) throw new MixloadError('CLOSED', `${this.description} has been closed.`)
+  }
+
+  #runsNoQueries(): MixloadError {
+    return new MixloadError(
+      'CONFIG_INVALID',
+      `${this.description} cannot be queried with SQL. Load into DuckDB, Postgres, BigQuery or Parquet for that.`,
+    )
+  }
+}

@@ -1,0 +1,36 @@
+import type { ErrorCode, MixloadError } from '../core/errors.ts'
+import type { AnySlice } from '../slices.ts'
+import type { SpooledRows } from '../transform/spooled-rows.ts'
+
+/** A complete and checked slice in the spool, ready to be loaded. */
+export interface SpooledSlice<S extends AnySlice = AnySlice> {
+  readonly slice: S
+  /** Its rows, by table, in the order of the stream's tables. */
+  readonly tables: readonly [SpooledRows, ...SpooledRows[]]
+}
+
+/** The outcome of a slice. */
+export type Extracted<S extends AnySlice> =
+  | { readonly kind: 'spooled'; readonly spooled: SpooledSlice<S> }
+  /** It stays incomplete: these replace it. */
+  | { readonly kind: 'split'; readonly into: readonly S[]; readonly reason: MixloadError }
+  /** Nothing to request: the slice is in the future. */
+  | { readonly kind: 'future' }
+  /** Nothing to load: the ledger has this content. */
+  | { readonly kind: 'already-loaded' }
+  /** Nothing to load: it was only inspected. */
+  | { readonly kind: 'looked-at' }
+
+/** Where slices come from. */
+export interface SliceSource<S extends AnySlice> {
+  /** Failures that concern only one slice, so that the others can continue. */
+  readonly sliceFailures: readonly ErrorCode[]
+  /**
+   * Reads a whole slice to the spool.
+   * @throws MixloadError when neither another attempt nor a smaller request helps.
+   */
+  extract(slice: S, signal: AbortSignal): Promise<Extracted<S>>
+}
+
+/** Failures of a response that may be complete if less is requested. */
+export const ANSWER_FAILURES = ['BODY_TRUNCATED', 'BODY_UNREADABLE', 'CONNECTION_CUT', 'QUERY_TIMEOUT'] as const

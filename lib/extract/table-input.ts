@@ -1,0 +1,64 @@
+import type { ColumnRegistry } from '../columns/registry.ts'
+import type { StreamTable } from '../columns/table.ts'
+import { LineScanner } from '../scan/line-scanner.ts'
+import { LineWriter } from '../scan/line-writer.ts'
+import { PropertyTable } from '../scan/property-table.ts'
+import type { SpoolDirectory } from '../spool/spool.ts'
+import type { SpooledRows } from '../transform/spooled-rows.ts'
+import { TableRows, type TableRowsOptions } from '../transform/table-rows.ts'
+import { type SpooledBody, TableSpool, type TableSpoolOptions } from './table-spool.ts'
+
+export interface TableInputOptions extends TableRowsOptions {
+  /** The most values, other than null, in one row. */
+  readonly valuesPerRowMax: number
+}
+
+/** Reads the lines of one table during a run. Columns get their names once, for all slices. */
+export class TableInput {
+  readonly table: StreamTable
+  readonly registry: ColumnRegistry
+  /** What the engine makes of the lines. */
+  readonly rows: TableRows
+  readonly #directory: SpoolDirectory
+  readonly #scanner: LineScanner
+  readonly #writer: LineWriter
+
+  constructor(options: TableInputOptions) {
+    const { table, registry, spool, valuesPerRowMax } = options
+    this.table = table
+    this.registry = registry
+    this.rows = new TableRows(options)
+    this.#directory = spool
+    this.#scanner = new LineScanner(new PropertyTable(table.lines))
+    this.#writer = new LineWriter(this.#scanner, registry, valuesPerRowMax, table.identity ?? null)
+  }
+
+  /** Begins a slice, with a new list of fields. */
+  begin(): void {
+    this.#writer.begin()
+  }
+
+  /** Begins a body of the slice. The previous body must have ended. */
+  spool(options: TableSpoolOptions = {}): TableSpool {
+    return new TableSpool(this.#directory, this.table, this.#scanner, this.#writer, options)
+  }
+
+  /** A body's rows, with their details for the ledger. */
+  spooled(
+    { lines, rejects, summary, dayTally, areKeysDistinct }: SpooledBody,
+    about: Pick<SpooledRows, 'name' | 'loadId' | 'firstDay' | 'lastDay' | 'selection' | 'startedAt' | 'clock'>,
+  ): SpooledRows {
+    return {
+      ...about,
+      lines,
+      rejects,
+      summary,
+      dayRows: dayTally?.dayRows() ?? null,
+      requestCount: 0,
+      fields: this.#writer.fields(),
+      hasOverflow: this.#writer.hasOverflow,
+      ignoredValues: this.#writer.ignoredValues,
+      areKeysDistinct,
+    }
+  }
+}

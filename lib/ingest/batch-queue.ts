@@ -1,0 +1,220 @@
+import type { Delivered } from './delivery.ts'
+import type { OutgoingRecord } from './endpoints.ts'
+import type { RecordError } from './response.ts'
+import { Watermark } from './watermark.ts'
+
+export interface BatchQueueOptions {
+  /** The most records in one request. */
+  readonly batchRecords: number
+  /** The most bytes in one request. */
+  readonly batchBytes: number
+  readonly requestsAtOnce: number
+  /** How long a record waits for others to share its request, in milliseconds. */
+  readonly lingerMs: number
+  /** How many records may be undelivered before `add` waits. */
+  readonly queueRecords: number
+  /** How many bytes may be undelivered before `add` waits. */
+  readonly queueBytes: number
+  readonly deliver: (records: readonly OutgoingRecord[], signal: AbortSignal) => Promise<Delivered>
+  /** Called for each batch that has ended. */
+  readonly onSettled: (batch: SettledBatch) => void
+}
+
+/** A batch that was delivered, or that failed. */
+export interface SettledBatch {
+  readonly records: readonly OutgoingRecord[]
+  readonly errors: readonly RecordError[]
+  readonly failure: unknown
+}
+
+/** Records that are sent in the same request. */
+interface Group {
+  readonly records: readonly OutgoingRecord[]
+  readonly bytes: number
+}
+
+/** The queue of one endpoint: makes batches, sends them, and slows down fast callers. */
+export class BatchQueue {
+  readonly #options: BatchQueueOptions
+  readonly #stop = new AbortController()
+  #batchBytes: number
+  #waiting: Group[] = []
+  #waitingRecords = 0
+  #waitingBytes = 0
+  /** Records that are waiting or being sent. */
+  #undelivered = 0
+  #undeliveredBytes = 0
+  #added = 0
+  #sent = 0
+  #requests = 0
+  readonly #settled = new Watermark()
+  #linger: NodeJS.Timeout | undefined
+  /** Records below this number are sent at once, however few there are. */
+  #dueUntil = 0
+  /** Resolves when the last call that waits for space has added its records. */
+  #lastCall: Promise<void> = Promise.resolve()
+  #callsWaiting = 0
+  #changeListeners: (() => void)[] = []
+
+  constructor(options: BatchQueueOptions) {
+    this.#options = options
+    this.#batchBytes = options.batchBytes
+  }
+
+  /** How many records are neither accepted nor rejected yet. */
+  get undelivered(): number {
+    return this.#undelivered
+  }
+
+  /** How many calls of `add` wait for space. */
+  get callsWaiting(): number {
+    return this.#callsWaiting
+  }
+
+  /** Adds records to send together. Returns a promise to wait for if the queue is full. */
+  add(records: readonly OutgoingRecord[]): Promise<void> | undefined {
+    if (this.#callsWaiting === 0 && !this.#isFull()) {
+      this.#enqueue(records)
+      return undefined
+    }
+    this.#callsWaiting++
+    this.#lastCall = this.#lastCall.then(async () => {
+      while (this.#isFull() && !this.#stop.signal.aborted) await this.#nextChange()
+      this.#callsWaiting--
+      this.#enqueue(records)
+    })
+    return this.#lastCall
+  }
+
+  /** Sends everything added before, and waits until all of it was delivered or has failed. */
+  async flush(): Promise<void> {
+    while (this.#callsWaiting > 0) await this.#lastCall
+    const target = this.#added
+    this.#dueUntil = Math.max(this.#dueUntil, target)
+    this.#startRequests()
+    while (this.#settled.through < target && !this.#stop.signal.aborted) await this.#nextChange()
+  }
+
+  /** Cancels requests and discards what waits. These records stay undelivered. */
+  stop(): void {
+    clearTimeout(this.#linger)
+    this.#stop.abort()
+    this.#notifyChange()
+  }
+
+  /** Makes further requests smaller, after a request of this many bytes was too large. */
+  shrink(bytes: number): void {
+    this.#batchBytes = Math.max(1, Math.min(this.#batchBytes, Math.floor(bytes / 2)))
+  }
+
+  #isFull(): boolean {
+    return this.#undelivered >= this.#options.queueRecords || this.#undeliveredBytes >= this.#options.queueBytes
+  }
+
+  #enqueue(records: readonly OutgoingRecord[]): void {
+    const [first] = records
+    // A single record is by far the most frequent case.
+    if (first !== undefined && records.length === 1) this.#enqueueGroup({ records, bytes: first.bytes })
+    else for (const group of this.#groups(records)) this.#enqueueGroup(group)
+    this.#startRequests()
+  }
+
+  #enqueueGroup(group: Group): void {
+    this.#waiting.push(group)
+    this.#waitingRecords += group.records.length
+    this.#waitingBytes += group.bytes
+    this.#undelivered += group.records.length
+    this.#undeliveredBytes += group.bytes
+    this.#added += group.records.length
+  }
+
+  /** Returns the records as one group, or as several if they are too many for one request. */
+  *#groups(records: readonly OutgoingRecord[]): Generator<Group> {
+    let start = 0
+    let bytes = 0
+    for (const [index, record] of records.entries()) {
+      const isFull = index - start >= this.#options.batchRecords || bytes + record.bytes > this.#batchBytes
+      if (index > start && isFull) {
+        yield { records: records.slice(start, index), bytes }
+        start = index
+        bytes = 0
+      }
+      bytes += record.bytes
+    }
+    if (start < records.length) yield { records: records.slice(start), bytes }
+  }
+
+  #startRequests(): void {
+    if (this.#stop.signal.aborted) return
+    while (this.#waiting.length > 0 && this.#requests < this.#options.requestsAtOnce && this.#isDue()) this.#send()
+    if (this.#waiting.length > 0 && this.#linger === undefined) {
+      this.#linger = setTimeout(() => {
+        this.#linger = undefined
+        this.#dueUntil = this.#added
+        this.#startRequests()
+      }, this.#options.lingerMs)
+      // The timer does not keep the process alive: process-exit.ts closes the client when nothing
+      // else does.
+      this.#linger.unref()
+    }
+  }
+
+  #isDue(): boolean {
+    const isFull = this.#waitingRecords >= this.#options.batchRecords || this.#waitingBytes >= this.#batchBytes
+    return isFull || this.#sent < this.#dueUntil
+  }
+
+  #send(): void {
+    const { records, bytes } = this.#takeBatch()
+    const first = this.#sent
+    this.#sent += records.length
+    this.#requests++
+    const settle = (batch: SettledBatch) => {
+      this.#requests--
+      // A cancelled request stays undelivered: whether Mixpanel accepted it is unknown.
+      if (this.#stop.signal.aborted && batch.failure !== undefined) {
+        this.#notifyChange()
+        return
+      }
+      this.#undelivered -= records.length
+      this.#undeliveredBytes -= bytes
+      this.#options.onSettled(batch)
+      this.#settled.markDone(first, first + records.length)
+      this.#notifyChange()
+      this.#startRequests()
+    }
+    this.#options.deliver(records, this.#stop.signal).then(
+      ({ errors }) => settle({ records, errors, failure: undefined }),
+      (failure: unknown) => settle({ records, errors: [], failure }),
+    )
+  }
+
+  /** Takes the first groups that fit into one request, and always at least one. */
+  #takeBatch(): Group {
+    let count = 0
+    let records = 0
+    let bytes = 0
+    for (const group of this.#waiting) {
+      const fits =
+        records + group.records.length <= this.#options.batchRecords && bytes + group.bytes <= this.#batchBytes
+      if (count > 0 && !fits) break
+      count++
+      records += group.records.length
+      bytes += group.bytes
+    }
+    const batch = this.#waiting.splice(0, count)
+    this.#waitingRecords -= records
+    this.#waitingBytes -= bytes
+    return { records: batch.flatMap((group) => group.records), bytes }
+  }
+
+  #nextChange(): Promise<void> {
+    return new Promise((resolve) => this.#changeListeners.push(resolve))
+  }
+
+  #notifyChange(): void {
+    const listeners = this.#changeListeners
+    this.#changeListeners = []
+    for (const resolve of listeners) resolve()
+  }
+}

@@ -1,0 +1,119 @@
+import { Readable } from 'node:stream'
+import { type Info, parse } from 'csv-parse'
+import { MixloadError, messageOf } from '../core/errors.ts'
+import type { LineNumbers } from './line-numbers.ts'
+import { csvEvent } from './text-values.ts'
+
+/** The delimiters that are recognized. The first is used if none of them fits. */
+const DELIMITERS = [',', ';', '\t', '|']
+
+const ROW_ENDS = ['\r\n', '\n', '\r']
+
+/** The longest header. It keeps a file that is not CSV out of memory. */
+const HEADER_BYTES_MAX = 1024 * 1024
+
+const REQUIRED_COLUMNS = ['event', 'time']
+
+const ROWS_PER_LIST = 1000
+
+interface CsvRow {
+  readonly record: Readonly<Record<string, string>>
+  readonly info: Info
+}
+
+/**
+ * Yields the events of a CSV file as lists of JSON, and notes each row in `numbers`, counted as
+ * spreadsheets do. The delimiter is the one for which the header has a column `event`. A column
+ * without a name is ignored.
+ * @throws MixloadError FILE_REFUSED if the file is not valid CSV, or a column is missing or
+ *   duplicate.
+ */
+export async function* csvEvents(
+  blocks: AsyncIterable<Buffer>,
+  numbers: LineNumbers,
+): AsyncGenerator<readonly string[], void, undefined> {
+  const { header, all } = await readHeader(blocks)
+  const rows = parse({
+    columns: columnNames,
+    delimiter: delimiterOf(header),
+    record_delimiter: ROW_ENDS,
+    bom: true,
+    info: true,
+    skip_empty_lines: true,
+  })
+  const bytes = Readable.from(all)
+  bytes.on('error', (error) => rows.destroy(error))
+  let events: string[] = []
+  try {
+    for await (const { record, info } of bytes.pipe(rows) as AsyncIterable<CsvRow>) {
+      // The header is a row, too.
+      numbers.note(info.records + info.empty_lines + 1)
+      events.push(csvEvent(record))
+      if (events.length < ROWS_PER_LIST) continue
+      yield events
+      events = []
+    }
+    yield events
+  } catch (error) {
+    // The rows before the error are valid.
+    if (events.length > 0) yield events
+    if (error instanceof MixloadError) throw error
+    const message = `Invalid CSV: ${messageOf(error)}. The rows before were imported; fix the file and run again.`
+    throw new MixloadError('FILE_REFUSED', message, { cause: error })
+  } finally {
+    bytes.destroy()
+  }
+}
+
+/**
+ * Returns the first line that is not empty, and the whole file again. Blocks are copied: each is
+ * valid only until the next one is read, and streams read ahead.
+ */
+async function readHeader(blocks: AsyncIterable<Buffer>): Promise<{ header: string; all: AsyncIterable<Buffer> }> {
+  const iterator = blocks[Symbol.asyncIterator]()
+  const next = async () => {
+    const step = await iterator.next()
+    return step.done === true ? undefined : Buffer.from(step.value)
+  }
+  let head = Buffer.alloc(0)
+  let header: string | undefined
+  while (header === undefined && head.length < HEADER_BYTES_MAX) {
+    const block = await next()
+    head = Buffer.concat([head, block ?? Buffer.alloc(0)])
+    const lines = head
+      .toString()
+      .replace(/^\ufeff?[\r\n]*/, '')
+      .split(/[\r\n]/)
+    if (lines.length > 1 || block === undefined) [header] = lines
+  }
+  const all = (async function* () {
+    try {
+      for (let block: Buffer | undefined = head; block !== undefined; block = await next()) yield block
+    } finally {
+      await iterator.return?.()
+    }
+  })()
+  return { header: header ?? '', all }
+}
+
+/** Returns the delimiter for which the header has a column `event`. */
+function delimiterOf(header: string): string {
+  const names = (delimiter: string) => header.split(delimiter).map((name) => name.trim().replace(/^"(.*)"$/, '$1'))
+  return DELIMITERS.find((delimiter) => names(delimiter).includes('event')) ?? ','
+}
+
+function columnNames(header: readonly string[]): (string | false)[] {
+  const names = header.map((name) => name.trim())
+  const missing = REQUIRED_COLUMNS.filter((name) => !names.includes(name))
+  if (missing.length > 0) {
+    const found = names.map((name) => name || '""').join(', ')
+    throw headerError(`has no column ${missing.join(' and no column ')}. Columns: ${found}`)
+  }
+  const duplicate = names.find((name, index) => name !== '' && names.indexOf(name) < index)
+  if (duplicate !== undefined) throw headerError(`has the column ${duplicate} twice`)
+  return names.map((name) => name !== '' && name)
+}
+
+function headerError(problem: string): MixloadError {
+  return new MixloadError('FILE_REFUSED', `The header of the CSV ${problem}. Nothing was imported.`)
+}

@@ -1,0 +1,51 @@
+import { ColumnRegistry } from '../columns/registry.ts'
+import { columnRules } from '../columns/rules.ts'
+import type { StreamTable } from '../columns/table.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
+import type { Engine } from '../engine/engine.ts'
+import { TableInput } from '../extract/table-input.ts'
+import type { OnProgress } from '../progress.ts'
+import type { Settings } from '../settings.ts'
+import type { SpoolDirectory } from '../spool/spool.ts'
+import { RejectLimit } from './reject-limit.ts'
+import { TableLoader } from './table-loader.ts'
+
+/** A table during a run: what reads its lines, and what loads them. */
+export interface OpenTable {
+  readonly input: TableInput
+  readonly loader: TableLoader
+}
+
+export interface OpenTableOptions {
+  readonly settings: Pick<
+    Settings,
+    | ('maxColumns' | 'newProperties' | 'columns' | 'includeProperties' | 'excludeProperties')
+    | ('legacyTime' | 'write' | 'maxRejects')
+  >
+  /** The project's time zone. */
+  readonly zone: string | undefined
+  /** Open to write. */
+  readonly destination: Warehouse
+  readonly engine: Engine
+  readonly spool: SpoolDirectory
+  readonly onProgress: OnProgress
+}
+
+/** Opens a table of a stream with the columns that the destination has for it, and recreates its views. */
+export async function openTable(stream: string, table: StreamTable, options: OpenTableOptions): Promise<OpenTable> {
+  const { settings, zone, destination, engine, spool, onProgress } = options
+  const { columnsMax, valuesPerRowMax } = destination.capabilities
+  const existing = await destination.columns(table.name)
+  const fixed = table.columns.filter(({ name }) => !existing.some((column) => column.name === name))
+  const rules = columnRules(settings, table.properties, table.isSelective)
+  const limited = { ...rules, columnsMax: Math.min(rules.columnsMax, columnsMax) }
+  const registry = new ColumnRegistry([...existing, ...fixed], limited, table.reserved)
+  const localZone = settings.legacyTime ? zone : undefined
+  const onWarning = (message: string) => onProgress({ kind: 'warning', message })
+  const input = new TableInput({ table, registry, engine, spool, localZone, valuesPerRowMax, onWarning })
+  const rejectLimit = settings.maxRejects === undefined ? undefined : new RejectLimit(settings.maxRejects)
+  const { write } = settings
+  const loader = new TableLoader({ destination, input, stream, write, rejectLimit, onProgress }, existing)
+  await loader.putViews()
+  return { input, loader }
+}

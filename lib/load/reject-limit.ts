@@ -1,0 +1,52 @@
+import { createReadStream } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { MixloadError } from '../core/errors.ts'
+import { isPast, type MaxRejects } from '../core/max-rejects.ts'
+import type { Chunk } from '../spool/spool.ts'
+import type { SpooledRows } from '../transform/spooled-rows.ts'
+
+/** Reasons that a message names. */
+const REASONS_SHOWN = 3
+/** Characters of a rejected line that a message shows. */
+const LINE_SHOWN = 80
+
+/** Keeps a run from committing to a table when too many of its lines are rejected. */
+export class RejectLimit {
+  readonly #max: MaxRejects
+  #before = 0
+
+  constructor(max: MaxRejects) {
+    this.#max = max
+  }
+
+  /** @throws MixloadError TOO_MANY_REJECTS, with the first reasons. */
+  async admit({ name, rejects, summary }: SpooledRows): Promise<void> {
+    const lines = summary.rows + summary.rejects
+    if (!isPast(this.#max, summary.rejects, lines, this.#before)) return
+    const { kind, most } = this.#max
+    const all = this.#before + summary.rejects
+    const count = kind === 'lines' ? `${all} lines of this run` : `${summary.rejects} of ${lines} lines`
+    throw new MixloadError(
+      'TOO_MANY_REJECTS',
+      `${name}: ${count} would be rejected, and --max-rejects is ${most}${kind === 'lines' ? '' : '%'}. None of it was ` +
+        `loaded. The first reasons: ${(await firstReasons(rejects)).join('; ')}.`,
+    )
+  }
+
+  /** Counts the rejects of a commit. */
+  note(rejects: number): void {
+    this.#before += rejects
+  }
+}
+
+async function firstReasons(chunks: readonly Chunk[]): Promise<readonly string[]> {
+  const reasons = new Map<string, string>()
+  for (const { path } of chunks) {
+    for await (const entry of createInterface({ input: createReadStream(path) })) {
+      const { reason, line } = JSON.parse(entry) as { readonly reason: string; readonly line: string }
+      if (!reasons.has(reason)) reasons.set(reason, `${reason} (${JSON.stringify(line.slice(0, LINE_SHOWN))})`)
+      if (reasons.size === REASONS_SHOWN) return [...reasons.values()]
+    }
+  }
+  return [...reasons.values()]
+}

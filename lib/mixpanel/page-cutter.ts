@@ -1,0 +1,85 @@
+import { Worker } from 'node:worker_threads'
+import { type ErrorCode, MixloadError } from '../core/errors.ts'
+import { workerFile } from '../core/worker-file.ts'
+import { type PageOptions, type ProfilePage, profilePage } from './page-records.ts'
+
+export interface ToPageWorker {
+  readonly body: Uint8Array
+  readonly options: PageOptions
+  /** Memory to reuse for the lines. */
+  readonly room: ArrayBuffer | undefined
+}
+
+export type FromPageWorker =
+  | { readonly kind: 'page'; readonly page: Omit<ProfilePage, 'lines'>; readonly lines: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'failed'; readonly code: ErrorCode | undefined; readonly message: string }
+
+const FILE = workerFile('page-worker', import.meta.url)
+
+interface Waiting {
+  readonly resolve: (page: ProfilePage) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * Splits the pages of a profile query in a worker, so that this thread can scan one page while the
+ * next one is split. The first page is split in this thread, because most queries have only one and
+ * starting a worker takes longer.
+ */
+export class PageCutter implements AsyncDisposable {
+  #isFirst = true
+  #worker: Worker | undefined
+  /** Pages in the worker, in order. */
+  readonly #waiting: Waiting[] = []
+  readonly #spare: ArrayBuffer[] = []
+
+  /**
+   * The result of {@link profilePage}. The caller must no longer use the body.
+   * @throws MixloadError as {@link profilePage} does.
+   */
+  async cut(body: Buffer, options: PageOptions): Promise<ProfilePage> {
+    if (this.#isFirst) {
+      this.#isFirst = false
+      return profilePage(body, options)
+    }
+    this.#worker ??= this.#start()
+    const message: ToPageWorker = { body, options, room: this.#spare.pop() }
+    const { promise, resolve, reject } = Promise.withResolvers<ProfilePage>()
+    this.#waiting.push({ resolve, reject })
+    this.#worker.postMessage(message, [
+      // Small buffers are parts of a pool, which cannot be transferred.
+      ...(body.length > Buffer.poolSize ? [body.buffer as ArrayBuffer] : []),
+      ...(message.room === undefined ? [] : [message.room]),
+    ])
+    return promise
+  }
+
+  /** Reuses the memory of lines that are no longer needed. */
+  reuse({ lines }: ProfilePage): void {
+    if (this.#worker !== undefined) this.#spare.push(lines.buffer as ArrayBuffer)
+  }
+
+  #start(): Worker {
+    const worker = new Worker(FILE)
+    worker.on('message', (message: FromPageWorker) => {
+      const waiting = this.#waiting.shift()
+      if (message.kind === 'page') {
+        const { buffer, byteOffset, byteLength } = message.lines
+        waiting?.resolve({ ...message.page, lines: Buffer.from(buffer, byteOffset, byteLength) })
+      } else waiting?.reject(failureOf(message))
+    })
+    worker.on('error', (error) => {
+      for (const { reject } of this.#waiting.splice(0)) reject(error)
+    })
+    return worker
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#worker?.terminate()
+    for (const { reject } of this.#waiting.splice(0)) reject(new MixloadError('CLOSED', 'Reading pages was stopped.'))
+  }
+}
+
+function failureOf({ code, message }: Extract<FromPageWorker, { kind: 'failed' }>): Error {
+  return code === undefined ? new Error(message) : new MixloadError(code, message)
+}

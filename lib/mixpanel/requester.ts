@@ -1,0 +1,91 @@
+import type { MixloadError } from '../core/errors.ts'
+import { type RetryPolicy, retrying } from '../core/retry.ts'
+import type { OnProgress } from '../progress.ts'
+import type { RequestBudget } from './budget.ts'
+import type { ApiRequest, MixpanelClient } from './client.ts'
+
+/** The request budget of each family of the API. */
+export type Budgets = Readonly<Record<ApiRequest['family'], RequestBudget>>
+
+export interface RequesterOptions {
+  readonly client: MixpanelClient
+  readonly budgets: Budgets
+  readonly retry: RetryPolicy
+  readonly onProgress: OnProgress
+}
+
+/** Retries of damaged and timed-out responses, before smaller slices are requested. */
+const ANSWER_RETRIES: RetryPolicy['retries'] = { BODY_TRUNCATED: 2, BODY_UNREADABLE: 2, QUERY_TIMEOUT: 1 }
+
+/** Sends requests to Mixpanel within their budgets, and counts requests and received bytes. */
+export class Requester {
+  /** Requests sent, failed ones included. */
+  requests = 0
+  /** Bytes received, decompressed. */
+  bytes = 0
+  readonly #options: RequesterOptions
+
+  constructor(options: RequesterOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Sends a request and returns the result of `read` on the whole body of the 200 response.
+   * Retries transient failures, also those that `read` throws. @throws MixloadError by the meaning
+   * of the response.
+   */
+  ask<T>(request: ApiRequest, read: (body: Buffer) => T | Promise<T>, signal: AbortSignal): Promise<T> {
+    const attempt = async () => {
+      const body = await this.#askOnce(request, signal)
+      return this.withoutSecrets(() => read(body))
+    }
+    return this.withRetries(ANSWER_RETRIES, attempt, signal)
+  }
+
+  /**
+   * Sends a request once and yields the body of the 200 response as it arrives. Calls
+   * `onUnknownEnd` if nothing shows that the body is complete. @throws MixloadError by the meaning
+   * of the response.
+   */
+  async *stream(request: ApiRequest, onUnknownEnd: () => void, signal: AbortSignal): AsyncGenerator<Buffer, void> {
+    const { client, budgets } = this.#options
+    const release = await budgets[request.family].acquire(signal)
+    try {
+      this.requests++
+      const body = await client.stream(request, signal)
+      for await (const block of body) {
+        this.bytes += block.length
+        yield block
+      }
+      if (!body.isEndKnown) onUnknownEnd()
+    } finally {
+      await release()
+    }
+  }
+
+  /** Retries `attempt`. `retries`, by error code, take precedence over the policy. */
+  withRetries<T>(retries: RetryPolicy['retries'], attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const { retry, onProgress } = this.#options
+    const policy = { ...retry, retries: { ...retry.retries, ...retries } }
+    const onRetry = (error: MixloadError, delayMs: number) => onProgress({ kind: 'retry', error, delayMs })
+    return retrying(policy, signal, attempt, onRetry)
+  }
+
+  /** Runs `read` and masks the client's secret in its errors, since a server may repeat it. */
+  withoutSecrets<T>(read: () => T | Promise<T>): Promise<T> {
+    return this.#options.client.reading(read)
+  }
+
+  async #askOnce(request: ApiRequest, signal: AbortSignal): Promise<Buffer> {
+    const { client, budgets } = this.#options
+    const release = await budgets[request.family].acquire(signal)
+    try {
+      this.requests++
+      const body = await client.bytes(request, signal)
+      this.bytes += body.length
+      return body
+    } finally {
+      await release()
+    }
+  }
+}

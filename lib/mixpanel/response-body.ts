@@ -1,0 +1,109 @@
+import type { Readable } from 'node:stream'
+import type { Dispatcher } from 'undici'
+import { MixloadError, messageOf } from '../core/errors.ts'
+import { DECOMPRESSED_BYTES_MAX, decompressWhole, tooLarge } from '../decompress/decompress.ts'
+import { decompressInWorker } from '../decompress/decompress-in-worker.ts'
+
+/** By the values of `Content-Encoding`. */
+const COMPRESSIONS: Readonly<Record<string, 'gzip' | 'deflate' | 'none'>> = {
+  '': 'none',
+  identity: 'none',
+  gzip: 'gzip',
+  'x-gzip': 'gzip',
+  deflate: 'deflate',
+}
+
+/** The decompressed body of a response, as it arrives. Read it once. */
+export class ResponseBody implements AsyncIterable<Buffer> {
+  readonly #body: Readable
+  readonly #encoding: string
+  /** Whether the response says where its body ends, so that a lost connection is noticed. */
+  readonly #isFramed: boolean
+  readonly #request: string
+  readonly #signal: AbortSignal
+  #bytes = 0
+
+  /** `request`: the request as messages name it. */
+  constructor({ headers, body }: Dispatcher.ResponseData, request: string, signal: AbortSignal) {
+    this.#body = body
+    this.#encoding = String(headers['content-encoding'] ?? '')
+      .trim()
+      .toLowerCase()
+    this.#isFramed = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+    this.#request = request
+    this.#signal = signal
+  }
+
+  /**
+   * Whether the body, now read to its end, is certainly whole. It is not certain if the body ended
+   * with the connection, or if it should be compressed but is empty.
+   */
+  get isEndKnown(): boolean {
+    return this.#isFramed && (this.#bytes > 0 || COMPRESSIONS[this.#encoding] === 'none')
+  }
+
+  /**
+   * @throws MixloadError CONNECTION_CUT if the connection breaks or falls silent; BODY_TRUNCATED or
+   *   BODY_UNREADABLE if the body cannot be decompressed.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+    try {
+      const compression = this.#compression()
+      yield* compression === 'none' ? this.#counted() : decompressInWorker(this.#counted(), compression)
+    } catch (error) {
+      throw this.#failureOf(error)
+    } finally {
+      this.#discard()
+    }
+  }
+
+  /** The whole body. Throws as iterating does, and ANSWER_TOO_LARGE. */
+  async whole(): Promise<Buffer> {
+    try {
+      const compression = this.#compression()
+      const parts: Buffer[] = []
+      for await (const part of this.#counted()) {
+        parts.push(part)
+        if (this.#bytes > DECOMPRESSED_BYTES_MAX) throw tooLarge()
+      }
+      const bytes = Buffer.concat(parts)
+      return compression === 'none' ? bytes : await decompressWhole(bytes, compression)
+    } catch (error) {
+      throw this.#failureOf(error)
+    } finally {
+      this.#discard()
+    }
+  }
+
+  #compression(): 'gzip' | 'deflate' | 'none' {
+    const compression = COMPRESSIONS[this.#encoding]
+    if (compression !== undefined) return compression
+    const encoding = JSON.stringify(this.#encoding.slice(0, 50))
+    throw new MixloadError(
+      'BODY_UNREADABLE',
+      `The response is compressed with ${encoding}, but only gzip was requested.`,
+    )
+  }
+
+  #failureOf(error: unknown): MixloadError {
+    this.#signal.throwIfAborted()
+    const body = `The response to ${this.#request}`
+    if (!(error instanceof MixloadError))
+      return new MixloadError('CONNECTION_CUT', `${body} broke off: ${messageOf(error)}.`, { cause: error })
+    const problem = error.code === 'ANSWER_TOO_LARGE' ? 'cannot be read' : 'is not complete'
+    return new MixloadError(error.code, `${body} ${problem}. ${error.message}`, { cause: error.cause })
+  }
+
+  #discard(): void {
+    // Destroying a body that nobody has read emits an error.
+    this.#body.on('error', () => {})
+    this.#body.destroy()
+  }
+
+  async *#counted(): AsyncGenerator<Buffer, void, undefined> {
+    for await (const block of this.#body as AsyncIterable<Buffer>) {
+      this.#bytes += block.length
+      yield block
+    }
+  }
+}

@@ -1,0 +1,147 @@
+import { isFailure, MixloadError, messageOf } from '../core/errors.ts'
+import type { MixpanelClient } from '../mixpanel/client.ts'
+import { REGIONS } from '../mixpanel/regions.ts'
+import type { Budgets } from '../mixpanel/requester.ts'
+import type { Settings } from '../settings.ts'
+import { COHORT_LIST } from '../streams/cohorts.ts'
+import { streamsOf } from '../streams/index.ts'
+import type { Probe } from '../streams/stream.ts'
+import { type Day, isZone } from '../time/days.ts'
+import { askProject, type ProjectInfo, yesterdayOf } from './project.ts'
+import { createBudgets, createClient, credentialsOf, openWarehouse, type Session } from './session.ts'
+
+/** A clock further off than this makes `yesterday` another day near midnight. */
+const CLOCK_OFFSET_MAX_MS = 5 * 60_000
+
+/** One thing that was checked. */
+export interface Finding {
+  readonly check: string
+  readonly ok: boolean
+  /** What was found; where it is not ok, what to do. */
+  readonly detail: string
+}
+
+/** Checks everything that a load needs, in at most four requests. */
+export async function* checkSetup(session: Session): AsyncGenerator<Finding, void, undefined> {
+  yield* mixpanelFindings(session)
+  yield await destinationFinding(session)
+}
+
+async function* mixpanelFindings(session: Session): AsyncGenerator<Finding, void, undefined> {
+  const { settings, onProgress, signal } = session
+  try {
+    credentialsOf(settings, onProgress)
+  } catch (error) {
+    yield { check: 'credentials', ok: false, detail: messageOf(error) }
+    return
+  }
+  await using client = createClient(settings, () => {})
+  let project: ProjectInfo | undefined
+  if (settings.serviceAccount !== undefined && settings.projectId !== undefined) {
+    try {
+      project = await askProject(client, settings.projectId, signal)
+      yield { check: 'credentials', ok: true, detail: 'the service account is accepted' }
+      yield { check: 'project', ok: true, detail: `${settings.projectId} ${project.name ?? ''}`.trim() }
+      yield { check: 'region', ok: true, detail: project.domain ?? settings.region }
+    } catch (error) {
+      yield await refusedFinding(session, error)
+    }
+  }
+  const zone = settings.timezone ?? project?.timezone
+  yield zoneFinding(settings.timezone, project?.timezone)
+  const yesterday = yesterdayOf(zone !== undefined && isZone(zone) ? zone : 'UTC', Date.now())
+  await using budgets = createBudgets(settings, onProgress)
+  for (const probe of probesOf(settings, yesterday)) yield await probeFinding(client, probe, budgets, signal)
+  // Where nothing has answered, there is no clock to compare with.
+  if (client.clockOffsetMs !== undefined) yield clockFinding(client.clockOffsetMs)
+}
+
+/** Shows whether the query API may be used, which most streams need. */
+const QUERY_PROBE: Probe = { name: 'query API', request: COHORT_LIST }
+
+/** One probe for each part of the API that the streams of the settings need. */
+function probesOf(settings: Settings, yesterday: Day): readonly Probe[] {
+  const streams = settings.streams.flatMap((name) => streamsOf(name, settings))
+  const probes = streams.flatMap(({ probe }) =>
+    probe === undefined ? QUERY_PROBE : (probe(settings, yesterday) ?? []),
+  )
+  return [...new Map(probes.map((probe) => [probe.name, probe])).values()]
+}
+
+async function probeFinding(
+  client: MixpanelClient,
+  { name: check, request }: Probe,
+  budgets: Budgets,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const budget = budgets[request.family]
+  const release = await budget.acquire(signal)
+  try {
+    for await (const _ of await client.stream(request, signal)) break
+    const left = await budget.remaining()
+    const requests = Number.isFinite(left) ? `${left} requests are left this hour` : 'no limit on requests is set'
+    return { check, ok: true, detail: `the plan and the credentials allow it, ${requests}` }
+  } catch (error) {
+    if (!(error instanceof MixloadError)) throw error
+    const isAbsent = isFailure(error, 'PLAN_REFUSED', 'PERMISSION_REFUSED', 'NOT_FOUND')
+    const advice = isAbsent ? ' Without it, name other streams: --streams.' : ''
+    return { check, ok: false, detail: `${messageOf(error)}${advice}` }
+  } finally {
+    await release()
+  }
+}
+
+/** Bad credentials are often good ones of another region: the others are asked, too. */
+async function refusedFinding({ settings, signal }: Session, error: unknown): Promise<Finding> {
+  const check = isFailure(error, 'NOT_FOUND') ? 'project' : 'credentials'
+  if (settings.apiUrl === undefined && settings.projectId !== undefined) {
+    for (const region of REGIONS.filter((other) => other !== settings.region)) {
+      await using client = createClient({ ...settings, region }, () => {})
+      try {
+        await askProject(client, settings.projectId, signal)
+        return {
+          check: 'region',
+          ok: false,
+          detail: `The project is in region ${region}: set MIXPANEL_REGION=${region}.`,
+        }
+      } catch (otherError) {
+        if (!(otherError instanceof MixloadError)) throw otherError
+      }
+    }
+  }
+  return { check, ok: false, detail: messageOf(error) }
+}
+
+function zoneFinding(set: string | undefined, known: string | undefined): Finding {
+  const check = 'timezone'
+  if (set !== undefined && known !== undefined && set !== known) {
+    return {
+      check,
+      ok: false,
+      detail: `--timezone is ${set}, but Mixpanel says ${known}. Remove the setting, or correct it.`,
+    }
+  }
+  const zone = set ?? known
+  return zone === undefined
+    ? { check, ok: false, detail: 'not known; set MIXPANEL_TIMEZONE to the time zone of the project settings' }
+    : { check, ok: true, detail: zone }
+}
+
+function clockFinding(offsetMs: number): Finding {
+  const seconds = Math.round(offsetMs / 1000)
+  return Math.abs(offsetMs) <= CLOCK_OFFSET_MAX_MS
+    ? { check: 'clock', ok: true, detail: `within ${Math.abs(seconds)} s of Mixpanel's` }
+    : { check: 'clock', ok: false, detail: `This machine's clock is ${-seconds} s ahead of Mixpanel's. Set it right.` }
+}
+
+async function destinationFinding(session: Session): Promise<Finding> {
+  const check = 'destination'
+  try {
+    await using warehouse = await openWarehouse(session)
+    await warehouse.destination.open(session.signal)
+    return { check, ok: true, detail: `${warehouse.destination.description} can be written` }
+  } catch (error) {
+    if (!(error instanceof MixloadError)) throw error
+    return { check, ok: false, detail: error.message }
+  }
+}

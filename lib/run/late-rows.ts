@@ -1,0 +1,53 @@
+import type { LoadRecord } from '../destination/contract.ts'
+import { isSameScope, type Scope } from '../destination/selection.ts'
+import { type DayClock, isWholeIn } from '../slices.ts'
+import { type Day, daysOf } from '../time/days.ts'
+
+/**
+ * How many rows came late, by day and in the order of the days.
+ *
+ * - Of a day that was read again: its rows now, less its rows in the last load with the same scope that
+ *   had it whole. This is negative if rows are gone.
+ * - Of a load of late arrivals: all rows.
+ *
+ * Days without a difference, and days whose rows were not counted before, are left out. `before` is the
+ * ledger before the run, and `loads` is what the run has loaded.
+ */
+export function lateRows(
+  before: readonly LoadRecord[],
+  loads: readonly LoadRecord[],
+  clock: DayClock,
+): ReadonlyMap<Day, number> {
+  const late = new Map<Day, number>()
+  for (const load of loads) {
+    for (const [day, count] of lateRowsOf(load, before, clock)) late.set(day, (late.get(day) ?? 0) + count)
+  }
+  return new Map([...late].filter(([, count]) => count !== 0).sort(([one], [other]) => (one < other ? -1 : 1)))
+}
+
+/** The rows of one load that came late, by day. */
+function lateRowsOf(
+  { firstDay, lastDay, selection, dayRows }: LoadRecord,
+  before: readonly LoadRecord[],
+  clock: DayClock,
+): readonly (readonly [Day, number])[] {
+  if (firstDay === null || lastDay === null || dayRows === null) return []
+  switch (selection.kind) {
+    case 'late':
+      return Object.entries(dayRows)
+    case 'complete': {
+      const earlier = before.filter((load) => hasAllOf(load, selection.scope))
+      return daysOf(firstDay, lastDay).flatMap((day): readonly (readonly [Day, number])[] => {
+        const last = earlier.findLast((load) => isWholeIn(load, day, clock))
+        return last?.dayRows == null ? [] : [[day, (dayRows[day] ?? 0) - (last.dayRows[day] ?? 0)]]
+      })
+    }
+    case 'file':
+    case 'unknown':
+      return []
+  }
+}
+
+function hasAllOf({ selection }: LoadRecord, scope: Scope): boolean {
+  return selection.kind === 'complete' && isSameScope(selection.scope, scope)
+}

@@ -1,0 +1,50 @@
+import type { Readable } from 'node:stream'
+import { MixloadError } from '../core/errors.ts'
+import { FileExtractor } from '../extract/file-extractor.ts'
+import { openTable } from '../load/open-table.ts'
+import { loadsLeft, STANDARD_INPUT } from '../slices.ts'
+import { exportStream } from '../streams/export.ts'
+import { runStream } from './run-stream.ts'
+import { openWarehouse, type Session } from './session.ts'
+import { type StreamSummary, StreamTally } from './tally.ts'
+
+/**
+ * Loads files of events in the form of the raw export, each in one commit. Requests nothing from Mixpanel.
+ * `standardInput` is read for the file `-`.
+ * @throws MixloadError of what concerns all files; a file that fails by itself is in the summary.
+ */
+export async function loadEventFiles(
+  session: Session,
+  files: readonly string[],
+  standardInput: () => Readable,
+): Promise<StreamSummary> {
+  const { settings, signal } = session
+  if (settings.legacyTime && settings.timezone === undefined) {
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      "With --legacy-time, set --timezone to the project's time zone: without it the times mean nothing.",
+    )
+  }
+  if (files.filter((file) => file === STANDARD_INPUT).length > 1) {
+    throw new MixloadError('CONFIG_INVALID', 'Standard input (-) can be read only once.')
+  }
+  const stream = exportStream(settings)
+  const { name } = stream
+  const tally = new StreamTally(stream)
+  const onProgress = tally.listen(session.onProgress)
+  await using warehouse = await openWarehouse(session)
+  const { destination } = warehouse
+  await destination.open(signal)
+  const requestsLeft = Number.POSITIVE_INFINITY
+  onProgress({ kind: 'run-planned', stream: name, unit: 'files', sliceCount: files.length, requestsLeft })
+  const options = { ...warehouse, settings, zone: settings.timezone, onProgress }
+  const table = await openTable(name, stream.tables[0], options)
+  const { loadsPerDayMax, daysPerLoadMax } = destination.capabilities
+  const ledger = await destination.ledger(name)
+  const loadsMax = loadsLeft(ledger, loadsPerDayMax, Date.now())
+  const { input } = table
+  const source = new FileExtractor({ input, ledger, loadsMax, daysPerLoadMax, standardInput, onProgress })
+  const slices = files.map((file) => ({ file }))
+  await runStream({ name, tables: [table], onProgress }, slices, source, signal)
+  return tally.summary()
+}

@@ -1,0 +1,120 @@
+import { MixloadError } from '../core/errors.ts'
+import { DEFAULT_RETRIES, type RetryPolicy } from '../core/retry.ts'
+import { WHOLE } from '../destination/selection.ts'
+import { Extractor } from '../extract/extractor.ts'
+import { type OpenTable, type OpenTableOptions, openTable } from '../load/open-table.ts'
+import { keepChanges } from '../load/profile-history.ts'
+import type { MixpanelClient } from '../mixpanel/client.ts'
+import { type Budgets, Requester } from '../mixpanel/requester.ts'
+import type { Settings } from '../settings.ts'
+import { WHOLE_TABLE } from '../slices.ts'
+import type { Stream } from '../streams/stream.ts'
+import { type Day, daysOf } from '../time/days.ts'
+import type { SpooledRows } from '../transform/spooled-rows.ts'
+import { LateDays, LateSource } from './late-arrivals.ts'
+import { coverageOf } from './late-coverage.ts'
+import { type StreamPlan, slicesOf } from './plan.ts'
+import { type OpenStream, runStream } from './run-stream.ts'
+import type { StreamTally } from './tally.ts'
+
+/** What streams are loaded with. */
+export interface LoadOptions extends Omit<OpenTableOptions, 'settings' | 'zone'> {
+  readonly settings: Settings
+  /** The project's time zone. */
+  readonly zone: string
+  readonly client: MixpanelClient
+  /** One for all streams, so that they share the requests at once. */
+  readonly budgets: Budgets
+  /** How failed requests are sent again; {@link DEFAULT_RETRIES} where left out. */
+  readonly retry?: RetryPolicy
+}
+
+/**
+ * Requests what is planned of a stream and loads it: its slices first, then what came late to other days. `tally` counts it.
+ * @throws MixloadError of what failed; what was committed before stays.
+ */
+export async function loadStream(
+  plan: StreamPlan,
+  given: LoadOptions,
+  tally: StreamTally,
+  signal: AbortSignal,
+): Promise<void> {
+  const { stream, slices, lateSlices } = plan
+  const options = { ...given, onProgress: tally.listen(given.onProgress) }
+  const { settings, zone, onProgress } = options
+  const changes = stream.changesTable?.(settings)
+  if (changes !== undefined && !options.destination.capabilities.queries) {
+    const message = `${options.destination.description} cannot be asked what profiles were before: leave --engage-history out.`
+    throw new MixloadError('CONFIG_INVALID', message)
+  }
+  const tables: OpenTable[] = []
+  for (const table of stream.tables) tables.push(await openTable(stream.name, table, options))
+  const requester = new Requester({ ...options, retry: options.retry ?? DEFAULT_RETRIES })
+  const inputs = tables.map(({ input }) => input)
+  const extractor = new Extractor({ stream, inputs, requester, settings, zone, onProgress })
+  const open: OpenStream = {
+    name: stream.name,
+    tables,
+    onProgress,
+    afterLoad: changes === undefined ? undefined : historyKeeper(stream, changes, tables, options),
+  }
+  await runStream(open, slices, extractor, signal)
+  if (lateSlices.length > 0) await loadLateArrivals(plan, options, open, extractor, tally, signal)
+}
+
+/** Appends what came late to other days; where days are replaced, these are read again whole instead. */
+async function loadLateArrivals(
+  { stream, ledger, clock, lateSlices }: StreamPlan,
+  { settings, destination, spool, onProgress }: LoadOptions,
+  open: OpenStream,
+  extractor: Extractor,
+  tally: StreamTally,
+  signal: AbortSignal,
+): Promise<void> {
+  const [table] = open.tables
+  if (table === undefined) throw new TypeError(`${stream.name} has no table`)
+  const coverage = coverageOf(ledger, stream.scope ?? WHOLE, clock)
+  const read = daysRead(tally)
+  const source = new LateSource({ source: extractor, input: table.input, destination, spool, coverage, read })
+  if (settings.write === 'append') {
+    await runStream(open, lateSlices, source, signal)
+    return
+  }
+  const found = new LateDays(source)
+  await runStream(open, lateSlices, found, signal)
+  if (found.undated > 0) {
+    const message = `${found.undated} late events belong to no day that can be read again. They are not loaded.`
+    onProgress({ kind: 'warning', message })
+  }
+  const loaded = await destination.ledger(stream.name)
+  const slices = slicesOf(settings, destination.capabilities, loaded, [...found.days].sort(), Date.now())
+  const skippedBefore = tally.skippedSlices.length
+  await runStream(open, slices, extractor, signal)
+  // Else the next run looks for the same again.
+  if (tally.skippedSlices.length === skippedBefore) await found.note(table.loader, signal)
+}
+
+/** The days that were read whole, so that no request for late arrivals needs to bring their rows. */
+function daysRead({ loads }: StreamTally): ReadonlySet<Day> {
+  return new Set(loads.flatMap(({ firstDay, lastDay }) => (firstDay && lastDay ? daysOf(firstDay, lastDay) : [])))
+}
+
+/** Appends the changes of profiles to a table of their own. */
+function historyKeeper(
+  { name }: Stream,
+  table: string,
+  [profiles]: readonly OpenTable[],
+  options: LoadOptions,
+): OpenStream['afterLoad'] {
+  return async (rows: SpooledRows, signal: AbortSignal) => {
+    if (profiles === undefined) return
+    const started = performance.now()
+    const given = { ...options, profiles: profiles.input.table.name, table }
+    const now = await profiles.input.rows.relation(rows)
+    const record = await keepChanges(given, now, rows.startedAt, signal)
+    if (record === undefined) return
+    const seconds = (performance.now() - started) / 1000
+    const event = { stream: name, table, slice: WHOLE_TABLE, record, seconds, undated: 0, outside: 0, ignoredValues: 0 }
+    options.onProgress({ kind: 'slice-loaded', ...event })
+  }
+}

@@ -1,0 +1,81 @@
+import { isFailure, MixloadError } from '../core/errors.ts'
+import { lateRows } from './late-rows.ts'
+import { type LoadOptions, loadStream } from './load-stream.ts'
+import { type ChooseDays, planStreams, type StreamPlan } from './plan.ts'
+import { projectZone } from './project.ts'
+import { createBudgets, createClient, openWarehouse, type Session } from './session.ts'
+import { type StreamResult, StreamTally } from './tally.ts'
+
+/** Which days of the streams are loaded. */
+export interface StreamsToLoad {
+  readonly choose: ChooseDays
+  readonly lateArrivals: boolean
+}
+
+/** What concerns a stream alone, and Mixpanel's terms: it is skipped, and the others run. */
+const SKIPPED = ['PLAN_REFUSED', 'PERMISSION_REFUSED', 'NOT_FOUND'] as const
+
+/** What concerns all streams: going on would fail in the same way. */
+const ENDS_ALL = [
+  'CONFIG_INVALID',
+  'CREDENTIALS_REFUSED',
+  'CERTIFICATE_REFUSED',
+  'SPOOL_FAILED',
+  'DESTINATION_BUSY',
+  'DESTINATION_UNAVAILABLE',
+  'COMMIT_IN_DOUBT',
+  'CLOSED',
+  'INTERRUPTED',
+] as const
+
+/**
+ * Loads the streams of the settings one after the other. All of them are planned before the first one is loaded, so that
+ * wrong settings are reported at once. `onResult` gets what became of each stream as soon as that is known.
+ * @throws MixloadError of what concerns all streams.
+ */
+export async function loadStreams(
+  session: Session,
+  toLoad: StreamsToLoad,
+  onResult: (result: StreamResult) => void = () => {},
+): Promise<readonly StreamResult[]> {
+  const { settings, onProgress, signal } = session
+  await using client = createClient(settings, onProgress)
+  await using warehouse = await openWarehouse(session)
+  const { destination } = warehouse
+  await destination.open(signal)
+  const zone = await projectZone(settings, client, onProgress, signal)
+  const plans = await planStreams({ settings, destination, zone, ...toLoad, now: Date.now() })
+  await using budgets = createBudgets(settings, onProgress)
+  const options: LoadOptions = { ...warehouse, settings, client, budgets, zone, onProgress }
+  const results: StreamResult[] = []
+  for (const plan of plans) {
+    const result = await loadPlan(plan, options, signal)
+    results.push(result)
+    onResult(result)
+  }
+  return results
+}
+
+/** Loads a stream. A failure that concerns it alone is in the result. */
+async function loadPlan(plan: StreamPlan, options: LoadOptions, signal: AbortSignal): Promise<StreamResult> {
+  const { stream, days, ledger, clock, slices, lateSlices } = plan
+  const { budgets, onProgress } = options
+  const requestsLeft = await budgets[stream.family].remaining()
+  const sliceCount = slices.length + lateSlices.length
+  onProgress({ kind: 'run-planned', stream: stream.name, unit: 'slices', sliceCount, requestsLeft })
+  const tally = new StreamTally(stream, options.client)
+  const resultOf = (outcome: StreamResult['outcome'], error: MixloadError | undefined): StreamResult => ({
+    ...tally.summary(),
+    outcome,
+    error,
+    days: days?.length,
+    late: stream.hasLateArrivals ? lateRows(ledger, tally.loads, clock) : undefined,
+  })
+  try {
+    await loadStream(plan, options, tally, signal)
+    return resultOf('done', undefined)
+  } catch (error) {
+    if (signal.aborted || !(error instanceof MixloadError) || isFailure(error, ...ENDS_ALL)) throw error
+    return resultOf(isFailure(error, ...SKIPPED) ? 'skipped' : 'failed', error)
+  }
+}

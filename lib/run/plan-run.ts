@@ -1,0 +1,86 @@
+import type { Slice, StreamSlice } from '../slices.ts'
+import { hasDays } from '../slices.ts'
+import type { StreamsToLoad } from './load-streams.ts'
+import { chooseBackfillDays, chooseSyncDays, planStreams } from './plan.ts'
+import { projectZone } from './project.ts'
+import { createBudgets, createClient, openWarehouse, type Session } from './session.ts'
+
+/** What a run would request of one stream. */
+export interface PlannedStream {
+  readonly stream: string
+  /** How many days it would read; undefined where the whole table is copied. */
+  readonly days: number | undefined
+  readonly slices: readonly Slice[]
+  /** What would be requested by when it was processed. */
+  readonly lateSlices: readonly Slice[]
+  /** Requests that it takes; undefined where that is not known before the first run. */
+  readonly requests: number | undefined
+  /** The requests of this and all earlier streams that share its limit. */
+  readonly budget: PlannedBudget
+}
+
+/** The requests that some streams share. */
+export interface PlannedBudget {
+  readonly name: string
+  /** Requests that may be sent now; Infinity where no limit is set. */
+  readonly left: number
+  /** Requests planned so far. */
+  readonly planned: number
+  /** Minutes that waiting for the limit takes. */
+  readonly minutesWaiting: number
+}
+
+/** What a run would request, in the order of the streams, and which days it takes a day to be. */
+export interface RunPlan {
+  readonly timezone: string
+  readonly streams: readonly PlannedStream[]
+}
+
+/** What `backfill` (with a first day) or `sync` would request. Asks Mixpanel for the time zone alone. */
+export async function planNextRun(session: Session): Promise<RunPlan> {
+  const { settings } = session
+  const isBackfill = settings.from !== undefined
+  // As sync chooses, but nothing where it would not know where to begin.
+  const choose: StreamsToLoad['choose'] = isBackfill
+    ? chooseBackfillDays(settings.from)
+    : (choice) => (choice.from === undefined ? [] : chooseSyncDays(choice))
+  return planRun(session, { choose, lateArrivals: settings.lateArrivals && !isBackfill })
+}
+
+/** What a run would request, from the ledger alone. Where no `timezone` is given, Mixpanel is asked for it. */
+export async function planRun(session: Session, toLoad: StreamsToLoad, timezone?: string): Promise<RunPlan> {
+  const { settings, onProgress, signal } = session
+  await using client = timezone === undefined ? createClient(settings, onProgress) : undefined
+  await using warehouse = await openWarehouse(session)
+  const { destination } = warehouse
+  await destination.openToRead(signal)
+  const zone = client === undefined ? timezone : await projectZone(settings, client, onProgress, signal)
+  const plans = await planStreams({ settings, destination, zone: zone ?? 'UTC', ...toLoad, now: Date.now() })
+  await using budgets = createBudgets(settings, onProgress)
+  const families = {
+    data: { name: 'export', perHour: settings.requestsPerHour, left: await budgets.data.remaining(), planned: 0 },
+    app: {
+      name: 'all other streams',
+      perHour: settings.queryRequestsPerHour,
+      left: await budgets.app.remaining(),
+      planned: 0,
+    },
+  }
+  const streams = plans.map(({ stream, days, slices, lateSlices, requests }): PlannedStream => {
+    const family = families[stream.family]
+    family.planned += requests ?? 0
+    const { name, left, planned } = family
+    const budget = { name, left, planned, minutesWaiting: minutesWaiting(family) }
+    return { stream: stream.name, days: days?.length, slices: daysOnly(slices), lateSlices, requests, budget }
+  })
+  return { timezone: zone ?? 'UTC', streams }
+}
+
+function daysOnly(slices: readonly StreamSlice[]): readonly Slice[] {
+  return slices.filter(hasDays)
+}
+
+function minutesWaiting(family: { readonly perHour: number; readonly left: number; readonly planned: number }): number {
+  const { perHour, left, planned } = family
+  return perHour === 0 ? 0 : Math.ceil((Math.max(0, planned - left) / perHour) * 60)
+}

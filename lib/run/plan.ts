@@ -1,0 +1,209 @@
+import { MixloadError } from '../core/errors.ts'
+import type { DestinationCapabilities, LoadRecord } from '../destination/contract.ts'
+import { WHOLE } from '../destination/selection.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
+import type { Settings } from '../settings.ts'
+import {
+  type DayClock,
+  loadsLeft,
+  missingDays,
+  planSliceDays,
+  planSlices,
+  type Slice,
+  type StreamSlice,
+  syncDays,
+  WHOLE_TABLE,
+  wholeDays,
+} from '../slices.ts'
+import { streamsOf } from '../streams/index.ts'
+import type { Stream } from '../streams/stream.ts'
+import { type Day, daysOf, earlier } from '../time/days.ts'
+import { coverageOf, lateSlice } from './late-coverage.ts'
+import { dayClock, yesterdayOf } from './project.ts'
+
+/** What a run would read of one stream: decided from settings and ledger alone. */
+export interface StreamPlan {
+  readonly stream: Stream
+  /** Its loads so far. */
+  readonly ledger: readonly LoadRecord[]
+  readonly clock: DayClock
+  /** The days to read, in order; undefined where the whole table is copied. */
+  readonly days: readonly Day[] | undefined
+  readonly slices: readonly StreamSlice[]
+  /** What is requested by when it was processed, in slices that the destination takes. */
+  readonly lateSlices: readonly Slice[]
+  /** Requests that it takes; undefined where the ledger does not tell before the first run. */
+  readonly requests: number | undefined
+}
+
+/** What decides which days of a stream are read. */
+export interface DayChoice {
+  readonly name: string
+  /** Days that the ledger has whole. */
+  readonly whole: ReadonlySet<Day>
+  /** The first day: of the settings, else the first that the stream has whole, else the first that events have whole. */
+  readonly from: Day | undefined
+  /** The last day to load. */
+  readonly lastDay: Day
+  /** Days up to the last whole one that sync reads again. */
+  readonly daysReadAgain: number
+  readonly clock: DayClock
+}
+
+/** Decides which days of a stream are requested: the difference between `backfill` and `sync`. */
+export type ChooseDays = (choice: DayChoice) => readonly Day[]
+
+/** What `backfill` reads of a stream: every day from the first one on that the ledger does not have whole. */
+export function chooseBackfillDays(first: Day | undefined): ChooseDays {
+  return ({ whole, lastDay }) => {
+    if (first === undefined) {
+      throw new MixloadError('CONFIG_INVALID', 'backfill needs the first day: --from 2024-01-01.')
+    }
+    return missingDays(first, lastDay, whole)
+  }
+}
+
+/** What `sync` reads of a stream: the days since the last whole one, and its attribution window again. */
+export function chooseSyncDays({ name, whole, from, lastDay, daysReadAgain }: DayChoice): readonly Day[] {
+  if (from === undefined) {
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      `${name}: the ledger has no whole day, so sync does not know where to begin. Run mixload backfill --from DAY first, or give sync --from DAY.`,
+    )
+  }
+  return syncDays(whole, from, lastDay, daysReadAgain)
+}
+
+/** All that plans are made of. */
+export interface Planning {
+  readonly settings: Settings
+  readonly destination: Pick<Warehouse, 'capabilities' | 'ledger'>
+  /** The project's time zone. */
+  readonly zone: string
+  readonly choose: ChooseDays
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** Whether late arrivals are requested, too. */
+  readonly lateArrivals: boolean
+}
+
+/**
+ * Plans for the streams of the settings, in the order in which they are to run.
+ * @throws MixloadError CONFIG_INVALID where there are no days to choose from, or too many for the destination.
+ */
+export async function planStreams(planning: Planning): Promise<readonly StreamPlan[]> {
+  const { settings, destination, zone, now } = planning
+  const streams = settings.streams.flatMap((name) => streamsOf(name, settings))
+  assertAllowed(settings, streams)
+  const lastDay = settings.to ?? yesterdayOf(zone, now)
+  if (settings.from !== undefined && settings.from > lastDay) {
+    throw new MixloadError('CONFIG_INVALID', `--from ${settings.from} is after the last day, ${lastDay}.`)
+  }
+  const firstEvents = await firstDayOfEvents(planning)
+  const plans: StreamPlan[] = []
+  for (const stream of streams) {
+    plans.push(planStream(planning, stream, await destination.ledger(stream.name), lastDay, firstEvents))
+  }
+  return plans
+}
+
+function assertAllowed(settings: Settings, streams: readonly Stream[]): void {
+  if (streams.length === 0) {
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      '--streams groups: no groups are set. Name them in mixload.yaml, each with its data group id: groups: {company_id: "-123"}.',
+    )
+  }
+  for (const { refusal } of streams) {
+    const reason = refusal?.(settings)
+    if (reason !== undefined) throw new MixloadError('CONFIG_INVALID', reason)
+  }
+}
+
+/** The first day that the ledger has whole of the events, from which other streams begin. */
+async function firstDayOfEvents({ settings, destination, zone }: Planning): Promise<Day | undefined> {
+  const [events] = streamsOf('export', settings)
+  if (events === undefined) return undefined
+  return firstOf(wholeDaysOf(events, await destination.ledger(events.name), dayClock(zone, settings)))
+}
+
+/** The days that the ledger has whole of what a stream requests. */
+export function wholeDaysOf(
+  { scope = WHOLE }: Stream,
+  ledger: readonly LoadRecord[],
+  clock: DayClock,
+): ReadonlySet<Day> {
+  return wholeDays(ledger, scope, clock)
+}
+
+function planStream(
+  planning: Planning,
+  stream: Stream,
+  ledger: readonly LoadRecord[],
+  lastDay: Day,
+  firstEvents: Day | undefined,
+): StreamPlan {
+  const { settings, destination, zone, choose, now } = planning
+  const { capabilities } = destination
+  const clock = dayClock(zone, settings)
+  const last = ledger.at(-1)
+  const common = { stream, ledger, clock, lateSlices: [] }
+  if (stream.replication === 'full-table') {
+    return { ...common, days: undefined, slices: [WHOLE_TABLE], requests: last?.requestCount }
+  }
+  const whole = wholeDaysOf(stream, ledger, clock)
+  const from = settings.from ?? firstOf(whole) ?? firstEvents
+  const daysReadAgain = stream.daysReadAgain?.(settings) ?? settings.attributionWindow
+  const days = choose({ name: stream.name, whole, from, lastDay, daysReadAgain, clock })
+  const slices = slicesOf(settings, capabilities, ledger, days, now, stream.sliceDaysMax?.(settings))
+  const late =
+    planning.lateArrivals && stream.hasLateArrivals
+      ? lateSlice(coverageOf(ledger, stream.scope ?? WHOLE, clock), new Set(days), settings.from, lastDay)
+      : undefined
+  const lateSlices = late === undefined ? [] : cutToFit(late, capabilities)
+  const sliceCount = slices.length + lateSlices.length
+  const perSlice = stream.requestsPerSlice ?? last?.requestCount
+  const requests = sliceCount === 0 ? 0 : perSlice === undefined ? undefined : perSlice * sliceCount
+  return { ...common, days, slices, lateSlices, requests }
+}
+
+/**
+ * Slices that hold these days, as long as the settings, the rate budget and the destination's limits say; or `sliceDays`
+ * long, where a long slice costs no more than a short one.
+ * @throws MixloadError CONFIG_INVALID where the settings ask for more loads than the destination takes in a day.
+ */
+export function slicesOf(
+  settings: Settings,
+  capabilities: DestinationCapabilities,
+  ledger: readonly LoadRecord[],
+  days: readonly Day[],
+  now: number,
+  sliceDays?: number,
+): readonly Slice[] {
+  const left = loadsLeft(ledger, capabilities.loadsPerDayMax, now)
+  // Replacing takes one load for each day, however they are asked for.
+  const fewest = Number.isFinite(left) ? Math.ceil(days.length / Math.max(1, left)) : 1
+  const planned = Math.max(planSliceDays(days.length, settings.requestsPerHour), fewest)
+  const slices = planSlices(days, Math.min(sliceDays ?? settings.sliceDays ?? planned, capabilities.daysPerLoadMax))
+  const loads = settings.write === 'replace' ? days.length : slices.length
+  if (loads > left) {
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      `This would be ${loads} loads, but the destination takes ${capabilities.loadsPerDayMax} into one table in 24 hours ` +
+        `and has room for ${left} now. Load fewer days (--to), or more of them at once (--slice-days).`,
+    )
+  }
+  return slices
+}
+
+/** Pieces of a slice that hold no more days than the destination takes in one load. */
+function cutToFit(slice: Slice, { daysPerLoadMax }: DestinationCapabilities): readonly Slice[] {
+  if (!Number.isFinite(daysPerLoadMax)) return [slice]
+  return planSlices(daysOf(slice.firstDay, slice.lastDay), daysPerLoadMax).map((piece) => ({ ...slice, ...piece }))
+}
+
+function firstOf(days: ReadonlySet<Day>): Day | undefined {
+  let first: Day | undefined
+  for (const day of days) first = first === undefined ? day : earlier(first, day)
+  return first
+}

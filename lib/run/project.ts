@@ -1,0 +1,124 @@
+import { z } from 'zod'
+import { isFailure, MixloadError, messageOf } from '../core/errors.ts'
+import { type RetryPolicy, retrying } from '../core/retry.ts'
+import type { MixpanelClient } from '../mixpanel/client.ts'
+import type { OnProgress } from '../progress.ts'
+import type { Settings } from '../settings.ts'
+import type { DayClock } from '../slices.ts'
+import { addDays, type Day, dayInZone, isZone } from '../time/days.ts'
+
+const MaybeText = z.string().optional().catch(undefined)
+
+/**
+ * What `GET /api/app/me` tells of the projects an account can see. Mixpanel does not document it: all is optional, and
+ * what is of another type counts as not told, so that it spoils neither the rest nor other projects.
+ */
+const Me = z.object({
+  results: z.object({
+    projects: z
+      .record(z.string(), z.object({ name: MaybeText, timezone: MaybeText, domain: MaybeText }).catch({}))
+      .nullish(),
+  }),
+})
+
+/** What Mixpanel says of the project itself. */
+export interface ProjectInfo {
+  readonly name: string | undefined
+  readonly timezone: string | undefined
+  /** The host of its user interface, which tells the region. */
+  readonly domain: string | undefined
+}
+
+/**
+ * Asks Mixpanel about a project.
+ * @throws MixloadError CREDENTIALS_REFUSED, or NOT_FOUND when the account does not see this project.
+ */
+export async function askProject(client: MixpanelClient, projectId: string, signal: AbortSignal): Promise<ProjectInfo> {
+  return projectIn(await client.json({ family: 'app', path: '/api/app/me', query: {} }, signal), projectId)
+}
+
+/** The project in such an answer. Throws as {@link askProject} does, and BODY_UNREADABLE for an answer of another form. */
+export function projectIn(answer: unknown, projectId: string): ProjectInfo {
+  const me = Me.safeParse(answer)
+  if (!me.success)
+    throw new MixloadError(
+      'BODY_UNREADABLE',
+      'GET /api/app/me answered in a form that is not known. Please report this.',
+    )
+  const project = me.data.results.projects?.[projectId]
+  if (project === undefined) {
+    const seen = Object.keys(me.data.results.projects ?? {})
+    throw new MixloadError(
+      'NOT_FOUND',
+      `The service account does not see project ${projectId}. It sees: ${seen.join(', ') || 'none'}. Check the project id and the region.`,
+    )
+  }
+  return { name: project.name, timezone: project.timezone, domain: project.domain }
+}
+
+/** The question is worth a few seconds only: most projects load the same days in UTC. */
+const ASKING_FOR_THE_ZONE: RetryPolicy = {
+  retries: {
+    NETWORK_FAILED: 2,
+    CONNECTION_CUT: 2,
+    SERVER_FAILED: 2,
+    RATE_LIMITED: 2,
+    BODY_TRUNCATED: 2,
+    BODY_UNREADABLE: 2,
+    QUERY_TIMEOUT: 2,
+  },
+  firstDelayMs: 1000,
+  delayMaxMs: 5000,
+}
+
+/**
+ * The project's time zone: the setting, else what Mixpanel says, else UTC. Only bad credentials end the run here: whatever
+ * else is wrong will show when a stream is requested.
+ */
+export async function projectZone(
+  settings: Settings,
+  client: MixpanelClient,
+  onProgress: OnProgress,
+  signal: AbortSignal,
+): Promise<string> {
+  if (settings.timezone !== undefined) return settings.timezone
+  const assumed = (why: string) => {
+    if (settings.legacyTime) {
+      throw new MixloadError('CONFIG_INVALID', `${why} With --legacy-time, set --timezone to the project's time zone.`)
+    }
+    onProgress({
+      kind: 'warning',
+      message: `${why} Days are taken to be in UTC; set --timezone to the project's time zone.`,
+    })
+    return 'UTC'
+  }
+  if (settings.serviceAccount === undefined || settings.projectId === undefined) {
+    return assumed('Mixpanel gives the time zone to service accounts only.')
+  }
+  try {
+    const { projectId } = settings
+    const { timezone } = await retrying(
+      ASKING_FOR_THE_ZONE,
+      signal,
+      () => askProject(client, projectId, signal),
+      (error, delayMs) => onProgress({ kind: 'retry', error, delayMs }),
+    )
+    if (timezone !== undefined && isZone(timezone)) return timezone
+    return assumed(
+      `Mixpanel gave ${timezone === undefined ? 'no time zone' : `the time zone ${timezone}, which is not known`}.`,
+    )
+  } catch (error) {
+    if (!(error instanceof MixloadError) || isFailure(error, 'CREDENTIALS_REFUSED')) throw error
+    return assumed(`Mixpanel could not be asked for the time zone (${messageOf(error)}).`)
+  }
+}
+
+/** Where the days of this project begin. */
+export function dayClock(zone: string, settings: Settings): DayClock {
+  return { zone, daysAreLocal: settings.legacyTime }
+}
+
+/** Yesterday in the project's time zone. */
+export function yesterdayOf(zone: string, now: number): Day {
+  return addDays(dayInZone(now, zone), -1)
+}

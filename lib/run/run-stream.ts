@@ -1,0 +1,107 @@
+import { isFailure } from '../core/errors.ts'
+import type { Extracted, SliceSource, SpooledSlice } from '../extract/slice-source.ts'
+import type { OpenTable } from '../load/open-table.ts'
+import type { OnProgress } from '../progress.ts'
+import type { AnySlice } from '../slices.ts'
+import type { SpooledRows } from '../transform/spooled-rows.ts'
+
+/** A stream whose tables are open. */
+export interface OpenStream {
+  readonly name: string
+  /** In the order of the stream's tables: its own first, then those that depend on it. */
+  readonly tables: readonly OpenTable[]
+  readonly onProgress: OnProgress
+  /** What is to be done with the rows of the stream's own table once they are loaded. */
+  readonly afterLoad?: ((rows: SpooledRows, signal: AbortSignal) => Promise<void>) | undefined
+}
+
+/**
+ * Brings slices and loads them in order; while one loads, the next one comes. Each of a slice's tables is loaded in one
+ * commit, the stream's own table last: so a run that ends early leaves no part of a slice in a table, and the ledger's row
+ * of the stream says that all of its tables are there. What happens is reported, and nothing is returned: see StreamTally.
+ *
+ * @throws MixloadError of what concerns all slices; what was committed before stays.
+ */
+export async function runStream<S extends AnySlice>(
+  stream: OpenStream,
+  slices: readonly S[],
+  source: SliceSource<S>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { name, onProgress } = stream
+  const waiting = [...slices]
+
+  /** The next slice that came whole, or undefined when none is left. */
+  const next = async (): Promise<SpooledSlice<S> | undefined> => {
+    for (let slice = waiting.shift(); slice !== undefined; slice = waiting.shift()) {
+      const outcome = await attempt(slice)
+      if (outcome?.kind === 'spooled') return outcome.spooled
+      if (outcome?.kind === 'split') {
+        const { into, reason } = outcome
+        onProgress({ kind: 'slice-split', stream: name, slice, into, reason: reason.message })
+        waiting.unshift(...into)
+      } else if (outcome?.kind === 'already-loaded') onProgress({ kind: 'slice-already-loaded', stream: name, slice })
+    }
+    return undefined
+  }
+  const attempt = async (slice: S): Promise<Extracted<S> | undefined> => {
+    try {
+      return await source.extract(slice, signal)
+    } catch (error) {
+      if (!isFailure(error, ...source.sliceFailures)) throw error
+      onProgress({ kind: 'slice-skipped', stream: name, slice, error })
+      return undefined
+    }
+  }
+
+  let coming = next()
+  for (let spooled = await coming; spooled !== undefined; spooled = await coming) {
+    coming = next()
+    // While this slice loads nobody awaits the next one: its failure is thrown in the next turn.
+    coming.catch(() => {})
+    try {
+      await loadSlice(stream, spooled, signal)
+    } catch (error) {
+      // The spool is removed as a whole when the run ends; nothing may be writing to it then.
+      await coming.catch(() => {})
+      throw error
+    }
+  }
+}
+
+async function loadSlice(stream: OpenStream, { slice, tables }: SpooledSlice, signal: AbortSignal): Promise<void> {
+  const { name, onProgress } = stream
+  try {
+    for (const [at, table] of [...stream.tables.entries()].reverse()) {
+      const rows = tables[at]
+      if (rows === undefined) continue
+      await loadTable(stream, table, rows, slice, signal)
+      if (at === 0) await stream.afterLoad?.(rows, signal)
+    }
+  } catch (error) {
+    // Only a file has an id that another run can have loaded since.
+    if (!isFailure(error, 'ALREADY_LOADED') || !('file' in slice)) throw error
+    onProgress({ kind: 'slice-already-loaded', stream: name, slice })
+  } finally {
+    for (const [at, { input }] of stream.tables.entries()) {
+      const rows = tables[at]
+      if (rows !== undefined) await input.rows.discard(rows)
+    }
+  }
+}
+
+async function loadTable(
+  { name, onProgress }: OpenStream,
+  { input, loader }: OpenTable,
+  rows: SpooledRows,
+  slice: AnySlice,
+  signal: AbortSignal,
+): Promise<void> {
+  const started = performance.now()
+  const record = await loader.load(rows, slice, signal)
+  const seconds = (performance.now() - started) / 1000
+  const { undated, outside } = rows.summary
+  const { ignoredValues } = rows
+  const event = { stream: name, table: input.table.name, slice, record, seconds, undated, outside, ignoredValues }
+  onProgress({ kind: 'slice-loaded', ...event })
+}

@@ -1,0 +1,69 @@
+import type { KnownColumn, LoadRecord } from '../destination/contract.ts'
+import { scopeOf, WHOLE } from '../destination/selection.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
+import type { Settings } from '../settings.ts'
+import { missingDays, planSlices, type Slice, wholeDays } from '../slices.ts'
+import { streamsOf } from '../streams/index.ts'
+import type { Stream } from '../streams/stream.ts'
+import type { Day } from '../time/days.ts'
+import { dayClock } from './project.ts'
+import { openWarehouse, type Session } from './session.ts'
+
+/** What the ledger says of a stream that has been loaded. */
+export interface StreamStatus {
+  readonly stream: string
+  /** Undefined where the table is copied whole each time. */
+  readonly days: { readonly lastWhole: Day | undefined; readonly gaps: readonly Slice[] } | undefined
+  readonly loads: number
+  readonly rows: number
+  readonly rejects: number
+  readonly last: LoadRecord
+  /** The columns that the last load added. */
+  readonly newColumns: readonly KnownColumn[]
+}
+
+/** What the warehouse has of each stream of the settings, from its ledger alone; streams without loads are left out. */
+export async function streamStatus(session: Session): Promise<readonly StreamStatus[]> {
+  const { settings, signal } = session
+  await using warehouse = await openWarehouse(session)
+  const { destination } = warehouse
+  await destination.openToRead(signal)
+  const found: StreamStatus[] = []
+  for (const stream of settings.streams.flatMap((name) => streamsOf(name, settings))) {
+    const status = await statusOf(destination, settings, stream)
+    if (status !== undefined) found.push(status)
+  }
+  return found
+}
+
+async function statusOf(
+  destination: Warehouse,
+  settings: Settings,
+  { name, replication }: Stream,
+): Promise<StreamStatus | undefined> {
+  const ledger = await destination.ledger(name)
+  const last = ledger.at(-1)
+  if (last === undefined) return undefined
+  const columns = await destination.columns(name)
+  return {
+    stream: name,
+    days: replication === 'incremental' ? daysIn(ledger, settings) : undefined,
+    loads: ledger.length,
+    rows: ledger.reduce((total, { rowCount }) => total + rowCount, 0),
+    rejects: ledger.reduce((total, { rejectCount }) => total + rejectCount, 0),
+    last,
+    newColumns: columns.filter(({ firstLoadId, role }) => firstLoadId === last.loadId && role !== 'fixed'),
+  }
+}
+
+/** The last whole day, and the days missing between it and the first one. */
+function daysIn(ledger: readonly LoadRecord[], settings: Settings): StreamStatus['days'] {
+  // The days that count are those of the scope that was last requested.
+  const scope = ledger.map(({ selection }) => scopeOf(selection)).findLast((requested) => requested !== undefined)
+  const whole = wholeDays(ledger, scope ?? WHOLE, dayClock(settings.timezone ?? 'UTC', settings))
+  const days = [...whole].sort()
+  const [first] = days
+  const lastWhole = days.at(-1)
+  if (first === undefined || lastWhole === undefined) return { lastWhole: undefined, gaps: [] }
+  return { lastWhole, gaps: planSlices(missingDays(first, lastWhole, whole), Number.POSITIVE_INFINITY) }
+}

@@ -1,0 +1,148 @@
+import type { MixloadError } from '../core/errors.ts'
+import type { LoadRecord } from '../destination/contract.ts'
+import type { MixpanelClient } from '../mixpanel/client.ts'
+import type { OnProgress, ProgressEvent } from '../progress.ts'
+import type { AnySlice } from '../slices.ts'
+import type { Stream } from '../streams/stream.ts'
+import type { Day } from '../time/days.ts'
+
+/** A slice that does not come whole in this run, and why. The next run requests it again. */
+export interface SkippedSlice {
+  readonly slice: AnySlice
+  readonly error: MixloadError
+}
+
+/** Something that a stream reads one by one, such as a funnel, and that Mixpanel refused, and why. */
+export interface SkippedItem {
+  readonly name: string
+  readonly error: MixloadError
+}
+
+/** What a run did with one stream, as numbers and lists. */
+export interface StreamSummary {
+  readonly stream: string
+  /** Slices that were loaded. */
+  readonly slices: number
+  readonly requests: number
+  /** Rows loaded into the stream's own table. */
+  readonly rows: number
+  /** Rows loaded into tables that depend on it, by table. */
+  readonly otherRows: Readonly<Record<string, number>>
+  /** Columns added, and lines rejected, in all of its tables. */
+  readonly newColumns: number
+  readonly rejects: number
+  /** Bytes received, decompressed. */
+  readonly bytes: number
+  /** Rows without a usable time, and rows dated outside the days of their slice; both are loaded. */
+  readonly undated: number
+  readonly outside: number
+  /** Values left out because their property is not wanted. */
+  readonly ignoredValues: number
+  /** Slices whose content the ledger had. */
+  readonly alreadyLoaded: readonly AnySlice[]
+  readonly skippedSlices: readonly SkippedSlice[]
+  readonly skippedItems: readonly SkippedItem[]
+  readonly seconds: number
+}
+
+/** What became of a stream in a run that loads from Mixpanel. */
+export interface StreamResult extends StreamSummary {
+  /** `skipped`: the plan or the permissions do not include the stream. */
+  readonly outcome: 'done' | 'skipped' | 'failed'
+  /** Why it is not done. */
+  readonly error: MixloadError | undefined
+  /** Days that were to be read; undefined where the table is copied whole. */
+  readonly days: number | undefined
+  /** How many rows came late, by day; negative where rows are gone. Undefined where rows are not counted by day. */
+  readonly late: ReadonlyMap<Day, number> | undefined
+}
+
+/** Counts what a run does with a stream, from what is reported of it; so the numbers are right also if it fails. */
+export class StreamTally {
+  /** What was loaded into the stream's own table. */
+  readonly loads: LoadRecord[] = []
+  readonly skippedSlices: SkippedSlice[] = []
+  readonly #stream: Pick<Stream, 'name' | 'tables'>
+  readonly #client: Pick<MixpanelClient, 'requestCount'> | undefined
+  readonly #requestsBefore: number
+  readonly #startedAt = performance.now()
+  readonly #alreadyLoaded: AnySlice[] = []
+  readonly #skipped: SkippedItem[] = []
+  readonly #otherRows = new Map<string, number>()
+  readonly #counts = { newColumns: 0, rejects: 0, undated: 0, outside: 0, ignoredValues: 0 }
+
+  /** `client` is the one that sends its requests; undefined where there are none. */
+  constructor(stream: Pick<Stream, 'name' | 'tables'>, client?: Pick<MixpanelClient, 'requestCount'>) {
+    this.#stream = stream
+    this.#client = client
+    this.#requestsBefore = client?.requestCount ?? 0
+  }
+
+  /** The same receiver of progress, listened to. */
+  listen(onProgress: OnProgress): OnProgress {
+    return (event) => {
+      this.#take(event)
+      onProgress(event)
+    }
+  }
+
+  #take(event: ProgressEvent): void {
+    switch (event.kind) {
+      case 'slice-loaded':
+        this.#takeLoad(event)
+        break
+      case 'slice-already-loaded':
+        this.#alreadyLoaded.push(event.slice)
+        break
+      case 'slice-skipped':
+        this.skippedSlices.push({ slice: event.slice, error: event.error })
+        break
+      case 'item-skipped':
+        this.#skip({ name: event.name, error: event.error })
+        break
+      case 'columns-added':
+        this.#counts.newColumns += event.columns.length
+    }
+  }
+
+  #takeLoad(event: Extract<ProgressEvent, { kind: 'slice-loaded' }>): void {
+    const { table, record } = event
+    const [own, ...others] = this.#stream.tables.map(({ name }) => name)
+    if (table === own) this.loads.push(record)
+    else if (others.includes(table)) {
+      this.#otherRows.set(table, (this.#otherRows.get(table) ?? 0) + record.rowCount)
+    }
+    this.#counts.rejects += record.rejectCount
+    this.#counts.undated += event.undated
+    this.#counts.outside += event.outside
+    this.#counts.ignoredValues += event.ignoredValues
+  }
+
+  /** An item may be refused in each slice. */
+  #skip(item: SkippedItem): void {
+    const before = this.#skipped.findIndex(({ name }) => name === item.name)
+    if (before >= 0) this.#skipped.splice(before, 1)
+    this.#skipped.push(item)
+  }
+
+  /** What was done so far. */
+  summary(): StreamSummary {
+    return {
+      stream: this.#stream.name,
+      slices: this.loads.length,
+      requests: (this.#client?.requestCount ?? 0) - this.#requestsBefore,
+      rows: sumOf(this.loads, ({ rowCount }) => rowCount),
+      otherRows: Object.fromEntries(this.#otherRows),
+      ...this.#counts,
+      bytes: sumOf(this.loads, ({ byteCount }) => byteCount),
+      alreadyLoaded: this.#alreadyLoaded,
+      skippedSlices: this.skippedSlices,
+      skippedItems: this.#skipped,
+      seconds: (performance.now() - this.#startedAt) / 1000,
+    }
+  }
+}
+
+function sumOf<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0)
+}

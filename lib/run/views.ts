@@ -1,0 +1,44 @@
+import { MixloadError } from '../core/errors.ts'
+import { eventView } from '../dbt/event-view.ts'
+import type { View } from '../destination/contract.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
+import type { Settings } from '../settings.ts'
+import { exportStream } from '../streams/export.ts'
+import { allViews } from '../views/all-views.ts'
+import { openWarehouse, type Session } from './session.ts'
+
+/** The views to make: mixload's own, or the view `event` in the shape of Fivetran's connector. */
+export type ViewShape = 'mixload' | 'fivetran'
+
+/**
+ * Recreates the views over all tables, and returns their names. Loading does this by itself whenever columns come.
+ * @throws MixloadError CONFIG_INVALID where there are no tables yet.
+ */
+export async function makeViews(session: Session, shape: ViewShape = 'mixload'): Promise<readonly string[]> {
+  const { settings, onProgress, signal } = session
+  await using warehouse = await openWarehouse(session)
+  const { destination } = warehouse
+  // Open to write only where there is something to write: where nothing is, nothing is made.
+  await destination.openToRead(signal)
+  if (shape === 'fivetran' && settings.timezone === undefined) {
+    const message = "Times in the view event are UTC. Give the project's time zone: --timezone Europe/Berlin."
+    onProgress({ kind: 'warning', message })
+  }
+  const views = await (shape === 'mixload' ? allViews : eventViews)(destination, settings)
+  if (views.length === 0) {
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      `${destination.description} has no tables yet. Run mixload backfill first.`,
+    )
+  }
+  await destination.open(signal)
+  await destination.putViews(views)
+  return views.map(({ name }) => name)
+}
+
+async function eventViews(destination: Warehouse, settings: Settings): Promise<readonly View[]> {
+  const columns = await destination.columns(exportStream(settings).name)
+  if (columns.length === 0) return []
+  const path = destination.pathInViews('export_latest')
+  return [eventView(destination.capabilities, path, columns, settings.timezone ?? 'UTC')]
+}

@@ -1,0 +1,364 @@
+import { isUtf8 } from 'node:buffer'
+import type { LineShape } from '../columns/table.ts'
+import { KIND } from '../columns/value-kinds.ts'
+import { MixloadError } from '../core/errors.ts'
+import { isJson } from '../core/json.ts'
+import type { ChunkWriter } from '../spool/spool.ts'
+import type { DayTally } from '../time/day-tally.ts'
+import { clockMs, type EventClock, isStorable } from '../time/event-time.ts'
+import { announcesFailure } from './body-end.ts'
+import { NEWLINE } from './json-bytes.ts'
+import { KEYS_PER_LINE_MAX, LINE, type LineScanner } from './line-scanner.ts'
+import type { LineWriter } from './line-writer.ts'
+import { depthOf } from './nesting.ts'
+import { NESTING_MAX } from './value-scanner.ts'
+
+/** Longer lines are rejected: Mixpanel allows 1 MB per event, and the engine holds a whole line. */
+export const LINE_BYTES_MAX = 16 * 1024 * 1024
+
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
+const READ_BYTES = 1024 * 1024
+
+/** What one body contained. */
+export interface BodySummary {
+  /** Lines that contain a record. */
+  readonly rows: number
+  readonly rejects: number
+  /** Bytes after decompression. */
+  readonly bytes: number
+  /** Rejected lines that are not JSON: a reason to request the body again. */
+  readonly damaged: number
+  /** Rows without a usable time. */
+  readonly undated: number
+  /** Rows dated outside the clock's days. */
+  readonly outside: number
+  /** Bytes of the longest spooled line. */
+  readonly longestLine: number
+  readonly longestReject: number
+}
+
+/** Where a body's lines go. */
+export interface BodySinks {
+  readonly scanner: LineScanner
+  readonly writer: LineWriter
+  readonly lines: ChunkWriter
+  /** Takes `{"reason","line"}` objects, one per line. */
+  readonly rejects: ChunkWriter
+  /** How to read `time`, and the body's days; undefined if lines have no time. */
+  readonly clock: EventClock | undefined
+  /** Takes the position of each record's identity, if needed. */
+  readonly identities?: Identities | undefined
+  /** Counts the rows of each day, if needed. */
+  readonly dayTally?: DayTally | undefined
+  /**
+   * Whether a last line that is not JSON, such as an error page, means that the body is cut off.
+   */
+  readonly mustEndInJson?: boolean
+  readonly onProgress?: (bytes: number, rows: number) => void
+}
+
+/** Takes identities, each as the JSON text `bytes[start, end)`. */
+export interface Identities {
+  add(bytes: Buffer, start: number, end: number): void
+}
+
+/** Reads a body of lines into the spool in constant memory. Only byte 0x0A ends a line. */
+export class BodyReader {
+  readonly #sinks: BodySinks
+  /** Bytes that are not scanned yet: at most one incomplete line. */
+  #pending = Buffer.allocUnsafe(READ_BYTES)
+  #pendingEnd = 0
+  /** Where the search for the next newline starts: no byte is searched twice. */
+  #searched = 0
+  #bytes = 0
+  #rows = 0
+  #rejects = 0
+  #damaged = 0
+  #undated = 0
+  #outside = 0
+  #longestLine = 0
+  #longestReject = 0
+  #skippingLine = false
+  /** Whether the check for a byte order mark is done. */
+  #isBegun = false
+  /** Whether the last line that is not blank is incomplete JSON, or not JSON at all. */
+  #lastIsIncomplete = false
+  #lastIsDamaged = false
+
+  constructor(sinks: BodySinks) {
+    this.#sinks = sinks
+  }
+
+  /** Rows so far. */
+  get rows(): number {
+    return this.#rows
+  }
+
+  async take(block: Buffer): Promise<void> {
+    this.#read(block)
+    await this.#sinks.lines.flush()
+    await this.#sinks.rejects.flush()
+  }
+
+  #read(block: Buffer): void {
+    this.#bytes += block.length
+    this.#hold(block)
+    if (!this.#isBegun && this.#pendingEnd < BYTE_ORDER_MARK.length) return
+    this.#stripByteOrderMark()
+    const last = this.#pending.subarray(this.#searched, this.#pendingEnd).lastIndexOf(NEWLINE)
+    if (last < 0) this.#searched = this.#pendingEnd
+    else this.#scanLines(this.#searched + last + 1)
+    if (this.#pendingEnd > LINE_BYTES_MAX) this.#rejectLongLine()
+    this.#sinks.onProgress?.(this.#bytes, this.#rows)
+  }
+
+  #stripByteOrderMark(): void {
+    if (this.#isBegun) return
+    this.#isBegun = true
+    if (!BYTE_ORDER_MARK.every((byte, at) => at < this.#pendingEnd && this.#pending[at] === byte)) return
+    this.#pending.copy(this.#pending, 0, BYTE_ORDER_MARK.length, this.#pendingEnd)
+    this.#pendingEnd -= BYTE_ORDER_MARK.length
+  }
+
+  #hold(block: Buffer): void {
+    // One more byte for the newline that end() adds to a last line without one.
+    const needed = this.#pendingEnd + block.length + 1
+    if (needed > this.#pending.length) {
+      const grown = Buffer.allocUnsafe(Math.max(needed, this.#pending.length * 2))
+      this.#pending.copy(grown, 0, 0, this.#pendingEnd)
+      this.#pending = grown
+    }
+    block.copy(this.#pending, this.#pendingEnd)
+    this.#pendingEnd += block.length
+  }
+
+  /** Scans the complete lines in `pending[0, until)` and keeps the rest. */
+  #scanLines(until: number): void {
+    const bytes = this.#pending
+    const { lines } = this.#sinks
+    const allUtf8 = isUtf8(bytes.subarray(0, until))
+    let start = 0
+    // Unchanged lines are written together, from here to the line before the current one.
+    let runStart = 0
+    if (this.#skippingLine) {
+      start = runStart = bytes.indexOf(NEWLINE) + 1
+      this.#skippingLine = false
+    }
+    while (start < until) {
+      const end = bytes.indexOf(NEWLINE, start)
+      if (end - start > LINE_BYTES_MAX) {
+        lines.append(bytes, runStart, start)
+        runStart = end + 1
+        this.#rejectAsLong(bytes.subarray(start, end))
+      } else if (!allUtf8 && !isUtf8(bytes.subarray(start, end))) {
+        lines.append(bytes, runStart, start)
+        runStart = end + 1
+        this.#damaged++
+        this.#lastIsDamaged = true
+        this.#reject(bytes.subarray(start, end), 'not valid UTF-8; the line is given in base64', 'base64')
+      } else if (!this.#scanLine(bytes, start, end, runStart)) runStart = end + 1
+      start = end + 1
+    }
+    lines.append(bytes, runStart, until)
+    bytes.copy(bytes, 0, until, this.#pendingEnd)
+    this.#pendingEnd -= until
+    this.#searched = this.#pendingEnd
+  }
+
+  /** Returns false if the line changes; then the lines since `runStart` have been written. */
+  #scanLine(bytes: Buffer, start: number, end: number, runStart: number): boolean {
+    const { scanner, writer, lines } = this.#sinks
+    const verdict = scanner.scan(bytes, start, end)
+    if (verdict !== LINE.blank) {
+      this.#lastIsIncomplete = verdict === LINE.incomplete
+      this.#lastIsDamaged = false
+    }
+    if (verdict === LINE.plain || verdict === LINE.odd) {
+      this.#rows++
+      if (end - start > this.#longestLine) this.#longestLine = end - start
+      this.#sinks.identities?.add(bytes, scanner.identityStart, scanner.identityEnd)
+      const { clock } = this.#sinks
+      const timeFits = clock === undefined || this.#noteTime(bytes, clock)
+      if (verdict === LINE.plain && timeFits) return true
+      const line = writer.rewrite(bytes, start, end, timeFits)
+      if (line === undefined) return true
+      if (line.length > this.#longestLine) this.#longestLine = line.length
+      lines.append(bytes, runStart, start)
+      lines.append(line, 0, line.length)
+      lines.append(NEWLINE_BYTES, 0, 1)
+      return false
+    }
+    lines.append(bytes, runStart, start)
+    if (verdict !== LINE.blank) this.#rejectUnreadable(bytes.subarray(start, end))
+    return false
+  }
+
+  /** Counts undated and outside rows. Returns false if no warehouse can store `time`. */
+  #noteTime(bytes: Buffer, clock: EventClock): boolean {
+    const { scanner, dayTally } = this.#sinks
+    const token = scanner.timeToken
+    const kind = token < 0 ? KIND.null : (scanner.kind[token] as number)
+    if ((kind & (KIND.integer | KIND.double)) === 0) {
+      this.#undated++
+      dayTally?.note(Number.NaN)
+      return kind === KIND.null
+    }
+    const start = scanner.valueStart[token] as number
+    const end = scanner.valueEnd[token] as number
+    const number = kind === KIND.integer ? integerAt(bytes, start, end) : Number(bytes.toString('latin1', start, end))
+    const ms = clockMs(clock, number)
+    if (ms < clock.from || ms >= clock.until) this.#outside++
+    dayTally?.note(ms)
+    return isStorable(ms)
+  }
+
+  #rejectUnreadable(line: Buffer): void {
+    const text = line.toString()
+    if (announcesFailure(text))
+      throw truncated(`its line ${this.#lineNumber} says ${JSON.stringify(text.trim().slice(0, 200))}`)
+    this.#reject(line, this.#reasonAgainst(text, line))
+  }
+
+  #reasonAgainst(text: string, line: Buffer): string {
+    let value: unknown
+    try {
+      value = JSON.parse(text)
+    } catch {
+      this.#damaged++
+      this.#lastIsDamaged = true
+      return `not JSON from byte ${this.#sinks.scanner.stoppedAt - line.byteOffset + this.#pending.byteOffset} of the line`
+    }
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'not a JSON object'
+    const { shape } = this.#sinks.scanner.properties
+    const unlike = reasonAgainst(value, shape)
+    if (unlike !== undefined) return `not ${nameOf(shape)}: ${unlike}`
+    if (this.#sinks.scanner.hasRepeatedKey)
+      return `not ${nameOf(shape)}: ${membersOf(shape).join(' or ')} appears twice`
+    // The other reasons to refuse a line. The line itself is one level.
+    return depthOf(text) - 1 > NESTING_MAX
+      ? `nested deeper than ${NESTING_MAX} levels`
+      : `more than ${KEYS_PER_LINE_MAX} properties`
+  }
+
+  #reject(line: Buffer, reason: string, encoding: 'utf8' | 'base64' = 'utf8'): void {
+    if (encoding === 'utf8' && line.includes(0)) {
+      this.#reject(line, `${reason}; it holds NUL, so it is given in base64`, 'base64')
+      return
+    }
+    this.#rejects++
+    const entry = Buffer.from(`${JSON.stringify({ reason, line: line.toString(encoding) })}\n`)
+    if (entry.length > this.#longestReject) this.#longestReject = entry.length
+    this.#sinks.rejects.append(entry, 0, entry.length)
+  }
+
+  #rejectLongLine(): void {
+    if (!this.#skippingLine) this.#rejectAsLong(this.#pending)
+    this.#skippingLine = true
+    this.#pendingEnd = 0
+    this.#searched = 0
+  }
+
+  #rejectAsLong(line: Buffer): void {
+    this.#lastIsIncomplete = false
+    this.#lastIsDamaged = false
+    this.#reject(line.subarray(0, LONG_LINE_SHOWN), `longer than ${LINE_BYTES_MAX} bytes; only its beginning is given`)
+  }
+
+  get #lineNumber(): number {
+    return this.#rows + this.#rejects + 1
+  }
+
+  /**
+   * Ends the last line.
+   * @throws MixloadError BODY_TRUNCATED if the body reports a failure or breaks off within a line;
+   *   BODY_UNREADABLE if no line is a record. The caller then discards what was written.
+   */
+  async end(): Promise<BodySummary> {
+    const summary = this.#ended()
+    await this.#sinks.lines.flush()
+    return summary
+  }
+
+  #ended(): BodySummary {
+    if (this.#skippingLine) throw this.#cutOff()
+    this.#stripByteOrderMark()
+    if (this.#pendingEnd > 0) this.#endLastLine()
+    if (this.#lastIsIncomplete) throw this.#cutOff()
+    if (this.#damaged > 0 && this.#rows === 0) throw this.#noRecords()
+    if (this.#lastIsDamaged && this.#sinks.mustEndInJson) throw this.#cutOff()
+    return {
+      rows: this.#rows,
+      rejects: this.#rejects,
+      bytes: this.#bytes,
+      damaged: this.#damaged,
+      undated: this.#undated,
+      outside: this.#outside,
+      longestLine: this.#longestLine,
+      longestReject: this.#longestReject,
+    }
+  }
+
+  /** A last line may lack its newline, but must be complete. */
+  #endLastLine(): void {
+    const end = this.#pendingEnd
+    this.#pending[end] = NEWLINE
+    const verdict = isUtf8(this.#pending.subarray(0, end))
+      ? this.#sinks.scanner.scan(this.#pending, 0, end)
+      : LINE.incomplete
+    const text = this.#pending.toString('utf8', 0, end)
+    if (announcesFailure(text)) throw truncated(`it ends in ${JSON.stringify(text.slice(0, 200))}`)
+    const isNotJson = verdict === LINE.unreadable && !isJson(text)
+    if (isNotJson && this.#rows === 0) throw this.#noRecords()
+    if (verdict === LINE.incomplete || isNotJson) throw this.#cutOff()
+    this.#pendingEnd = end + 1
+    this.#scanLines(this.#pendingEnd)
+  }
+
+  #noRecords(): MixloadError {
+    const name = nameOf(this.#sinks.scanner.properties.shape)
+    return new MixloadError('BODY_UNREADABLE', `None of the lines is ${name}.`)
+  }
+
+  #cutOff(): MixloadError {
+    const { noun } = this.#sinks.scanner.properties.shape
+    return truncated(`its last line, after ${this.#rows} ${noun}s, is cut off`)
+  }
+}
+
+/** How many bytes of a too long line the rejects keep. */
+const LONG_LINE_SHOWN = 1000
+
+const NEWLINE_BYTES = Buffer.from([NEWLINE])
+
+function integerAt(bytes: Buffer, start: number, end: number): number {
+  const isNegative = bytes[start] === 0x2d
+  let value = 0
+  for (let at = isNegative ? start + 1 : start; at < end; at++) value = value * 10 + (bytes[at] as number) - 0x30
+  return isNegative ? -value : value
+}
+
+function truncated(how: string): MixloadError {
+  return new MixloadError('BODY_TRUNCATED', `The body is not whole: ${how}.`)
+}
+
+/** The noun for a record of this shape, such as `an event`. */
+function nameOf({ noun }: LineShape): string {
+  return `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`
+}
+
+function membersOf({ identity, properties }: LineShape): readonly string[] {
+  return (identity === undefined ? [properties] : [identity, properties]).map((name) => JSON.stringify(name))
+}
+
+/** Why a JSON object is not a record of this shape; undefined if its form is valid. */
+function reasonAgainst(value: object, { identity, properties }: LineShape): string | undefined {
+  const members = value as Readonly<Record<string, unknown>>
+  if (identity !== undefined) {
+    if (!Object.hasOwn(members, identity)) return `it has no "${identity}"`
+    if (typeof members[identity] !== 'string') return `its "${identity}" is not a text`
+  }
+  if (!Object.hasOwn(members, properties)) return `it has no "${properties}"`
+  const object = members[properties]
+  const isObject = typeof object === 'object' && object !== null && !Array.isArray(object)
+  return isObject ? undefined : `its "${properties}" is not an object`
+}

@@ -1,0 +1,338 @@
+import { createHash } from 'node:crypto'
+import type { Column } from '../columns/column.ts'
+import { foldName } from '../columns/naming.ts'
+import { type ColumnRegistry, kindsOf } from '../columns/registry.ts'
+import { KIND, LONE_KINDS } from '../columns/value-kinds.ts'
+import { isInstant, toInstantText } from '../time/instants.ts'
+import { COMMA } from './json-bytes.ts'
+import type { LineScanner } from './line-scanner.ts'
+
+/** A field of the spooled lines, and how the engine reads it. */
+export interface SpoolField {
+  /** Key in the spooled line's `properties`. */
+  readonly key: string
+  readonly column: Column
+  /**
+   * - `value`: a value of the column's own type;
+   * - `exact`: for a json column, JSON as text, where reading it as JSON would lose digits;
+   * - `text`: for a companion column, text.
+   */
+  readonly form: 'value' | 'exact' | 'text'
+}
+
+/** The target of a property in this run. */
+interface Route {
+  /** Undefined if the property is left out. */
+  readonly column: Column | undefined
+  readonly overflow: boolean
+  /** The key in the spool: the property's own name, if it is unambiguous for the engine. */
+  readonly key: string
+  readonly keyBytes: Buffer
+}
+
+/** The first character of generated keys. Properties that begin with it get such keys, too. */
+const OWN_KEY = '~'
+/** Top-level fields of a spooled line beside the record's identity and properties. */
+export const LINE_HASH_FIELD = '_line'
+export const OVERFLOW_FIELD = '_more'
+
+/**
+ * Decides whether an odd line can be spooled unchanged, and rewrites it if not. The engine reads
+ * the spool with one fixed struct. Rewriting removes ambiguous keys, values that do not fit the
+ * column's type, and text that UTF-8 cannot encode.
+ */
+export class LineWriter {
+  readonly #scanner: LineScanner
+  readonly #registry: ColumnRegistry
+  readonly #identityColumn: Column | undefined
+  /** The bytes of a rewritten line before the identity, and between it and the first property. */
+  readonly #open: Buffer
+  readonly #openProperties: Buffer
+  readonly #routes: (Route | undefined)[] = []
+  readonly #keysTaken = new Map<string, number>()
+  /** Per property: the slice in which its exact or text form was last written. */
+  readonly #exactIn: number[] = []
+  readonly #textIn: number[] = []
+  #identityTextIn = -1
+  #overflowIn = -1
+  #slice = 0
+  #parts: Buffer[] = []
+  readonly #valuesMax: number
+  #values = 0
+  /** Values left out in this slice because their property is excluded. */
+  ignoredValues = 0
+
+  /**
+   * `valuesMax`: the most values in columns per line; further ones go to the overflow.
+   * `identityColumn`: the fixed column of the identity; null if the table has none.
+   */
+  constructor(
+    scanner: LineScanner,
+    registry: ColumnRegistry,
+    valuesMax = Number.POSITIVE_INFINITY,
+    identityColumn: string | null = 'event',
+  ) {
+    this.#scanner = scanner
+    this.#registry = registry
+    this.#valuesMax = valuesMax
+    scanner.valuesMax = valuesMax
+    this.#identityColumn = registry.columns.find(({ role, name }) => role === 'fixed' && name === identityColumn)
+    if (identityColumn !== null && this.#identityColumn === undefined)
+      throw new TypeError(`the table has no fixed column ${identityColumn}`)
+    const { identity, properties } = scanner.properties.shape
+    this.#open = Buffer.from(identity === undefined ? '{' : `{${JSON.stringify(identity)}:`)
+    this.#openProperties = Buffer.from(`${identity === undefined ? '' : ','}${JSON.stringify(properties)}:{`)
+  }
+
+  /** Starts a slice with a new list of fields. */
+  begin(): void {
+    this.#slice++
+    this.#scanner.slice = this.#slice
+    this.ignoredValues = 0
+  }
+
+  get hasOverflow(): boolean {
+    return this.#overflowIn === this.#slice
+  }
+
+  /** The fields of this slice's spooled lines: the exact struct for the engine. */
+  fields(): readonly SpoolField[] {
+    const fields: SpoolField[] = []
+    const { seenInSlice } = this.#scanner.properties
+    for (const [property, route] of this.#routes.entries()) {
+      if (route?.column === undefined) continue
+      const { column, key } = route
+      if (seenInSlice[property] === this.#slice) fields.push({ key, column, form: 'value' })
+      if (this.#exactIn[property] === this.#slice) fields.push({ key: exactKey(property), column, form: 'exact' })
+      if (this.#textIn[property] === this.#slice) this.#addTextField(fields, textKey(property), column)
+    }
+    if (this.#identityColumn !== undefined && this.#identityTextIn === this.#slice) {
+      this.#addTextField(fields, IDENTITY_TEXT_KEY, this.#identityColumn)
+    }
+    return fields
+  }
+
+  #addTextField(fields: SpoolField[], key: string, owner: Column): void {
+    const column = this.#registry.companionOf(owner)
+    if (column !== undefined) fields.push({ key, column, form: 'text' })
+  }
+
+  /**
+   * Rewrites the odd line that was just scanned. Returns its new bytes without 0x0A, or undefined
+   * if it can stay unchanged after all, because its new properties now have columns.
+   */
+  rewrite(bytes: Buffer, start: number, end: number, timeFits: boolean): Buffer | undefined {
+    const { count, property, kind } = this.#scanner
+    for (let token = 0; token < count; token++) {
+      const index = property[token] as number
+      if (kind[token] !== KIND.null && this.#routes[index] === undefined) this.#place(index, kind[token] as number)
+    }
+    if (timeFits && this.#scanner.isPlain()) return undefined
+    this.#parts = []
+    this.#values = 0
+    const overflow: Buffer[] = []
+    this.#writeIdentity(bytes, overflow)
+    this.#writeTokens(bytes, overflow, timeFits)
+    this.#parts.push(CLOSE)
+    if (!this.#scanner.hasInsertId) {
+      const digest = createHash('md5').update(bytes.subarray(start, end)).digest('hex')
+      this.#parts.push(Buffer.from(`,"${LINE_HASH_FIELD}":"${digest}"`))
+    }
+    if (overflow.length > 0) {
+      this.#overflowIn = this.#slice
+      this.#registry.overflowColumn()
+      const object = `{${Buffer.concat(overflow).toString('utf8', 1)}}`
+      this.#parts.push(Buffer.from(`,"${OVERFLOW_FIELD}":${JSON.stringify(object)}`))
+    }
+    this.#parts.push(CLOSE)
+    return Buffer.concat(this.#parts)
+  }
+
+  #writeIdentity(bytes: Buffer, overflow: Buffer[]): void {
+    const { identityStart, identityEnd, identityKind, properties } = this.#scanner
+    const { identity } = properties.shape
+    this.#parts.push(this.#open)
+    const literal = bytes.subarray(identityStart, identityEnd)
+    const isLone = identityKind === KIND.loneText
+    if (identity !== undefined) this.#parts.push(isLone ? repaired(literal) : literal)
+    this.#parts.push(this.#openProperties)
+    if (!isLone || this.#identityColumn === undefined) return
+    if (this.#registry.companionOf(this.#identityColumn) === undefined) {
+      overflow.push(overflowEntry(`../${identity}`, literal, identityKind))
+      return
+    }
+    this.#identityTextIn = this.#slice
+    this.#addField(Buffer.from(`"${IDENTITY_TEXT_KEY}":`), asText(literal))
+  }
+
+  #writeTokens(bytes: Buffer, overflow: Buffer[], timeFits: boolean): void {
+    const { count, property, kind, valueStart, valueEnd, timeToken } = this.#scanner
+    const superseded = this.#scanner.hasDuplicate ? this.#supersededTokens() : undefined
+    for (let token = 0; token < count; token++) {
+      const tokenKind = kind[token] as number
+      if (tokenKind === KIND.null) continue
+      const index = property[token] as number
+      const route = this.#routes[index]
+      const literal = bytes.subarray(valueStart[token] as number, valueEnd[token] as number)
+      if (superseded?.has(token)) overflow.push(overflowEntry(this.#nameOf(index) + SUPERSEDED, literal, tokenKind))
+      else if (route === undefined || route.overflow || this.#isFull(route.column)) {
+        overflow.push(overflowEntry(this.#nameOf(index), literal, tokenKind))
+      } else if (route.column === undefined) this.ignoredValues++
+      else {
+        const fits = token !== timeToken || timeFits
+        this.#writeValue(index, route, route.column, literal, tokenKind, fits, overflow)
+      }
+    }
+  }
+
+  #writeValue(
+    index: number,
+    route: Route,
+    column: Column,
+    literal: Buffer,
+    kind: number,
+    fits: boolean,
+    overflow: Buffer[],
+  ): void {
+    const { seenInSlice } = this.#scanner.properties
+    const isTime = index === this.#scanner.properties.timeIndex
+    const value = isTime ? timeForm(literal, kind) : valueForm(column, literal, kind)
+    if (value !== undefined) {
+      seenInSlice[index] = this.#slice
+      this.#addField(route.keyBytes, value)
+    } else if (column.type === 'json' && (kind & LONE_KINDS) === 0) {
+      this.#exactIn[index] = this.#slice
+      this.#addField(Buffer.from(`"${exactKey(index)}":`), asText(literal))
+    }
+    const isWhole = value !== undefined ? fits && (kind & LONE_KINDS) === 0 : column.type === 'json'
+    if (isWhole) return
+    if (this.#registry.companionOf(column) === undefined) {
+      overflow.push(overflowEntry(this.#nameOf(index), literal, kind))
+      return
+    }
+    this.#textIn[index] = this.#slice
+    this.#addField(Buffer.from(`"${textKey(index)}":`), companionForm(literal, kind))
+  }
+
+  /** Whether the row has its maximum of values. Fixed columns are exempt. */
+  #isFull(column: Column | undefined): boolean {
+    return column !== undefined && column.role !== 'fixed' && this.#values >= this.#valuesMax
+  }
+
+  #addField(keyBytes: Buffer, value: Buffer): void {
+    this.#values++
+    const last = this.#parts.at(-1)
+    if (last !== this.#openProperties) this.#parts.push(COMMA_BYTE)
+    this.#parts.push(keyBytes, value)
+  }
+
+  /** Tokens whose key repeats: the last one wins, and `properties` win over top-level keys. */
+  #supersededTokens(): Set<number> {
+    const { count, property, topLevelFrom } = this.#scanner
+    const winner = new Map<number, number>()
+    const losers = new Set<number>()
+    for (let token = 0; token < count; token++) {
+      const index = property[token] as number
+      const before = winner.get(index)
+      if (before === undefined || token < topLevelFrom) {
+        if (before !== undefined) losers.add(before)
+        winner.set(index, token)
+      } else losers.add(token)
+    }
+    return losers
+  }
+
+  #nameOf(index: number): string {
+    return this.#scanner.properties.names[index] as string
+  }
+
+  #place(index: number, kind: number): void {
+    const name = this.#nameOf(index)
+    const placement = this.#registry.place(storableName(name), kind)
+    const { accepts } = this.#scanner.properties
+    const key = this.#spoolKey(index, name)
+    const isOwn = key === name
+    const column = placement.to === 'column' ? placement.column : undefined
+    const overflow = placement.to === 'overflow'
+    this.#routes[index] = { column, overflow, key, keyBytes: Buffer.from(`${JSON.stringify(key)}:`) }
+    if (!isOwn || column === undefined) accepts[index] = 0
+    else if (index === this.#scanner.properties.timeIndex) accepts[index] = KIND.null | KIND.integer | KIND.double
+    else accepts[index] = kindsOf(column.type)
+  }
+
+  /** The property's own name, unless the engine could confuse it with an earlier property. */
+  #spoolKey(index: number, name: string): string {
+    const isUsable = name !== '' && !name.startsWith(OWN_KEY) && JSON.stringify(name).length === name.length + 2
+    if (!isUsable) return `${OWN_KEY}${index}`
+    const folded = foldName(name)
+    const owner = this.#keysTaken.get(folded) ?? index
+    this.#keysTaken.set(folded, owner)
+    return owner === index ? name : `${OWN_KEY}${index}`
+  }
+}
+
+const CLOSE = Buffer.from('}')
+const COMMA_BYTE = Buffer.from([COMMA])
+/** The suffix, in the overflow, of a repeated property whose later value counts. */
+const SUPERSEDED = ' (superseded)'
+const IDENTITY_TEXT_KEY = `${OWN_KEY}identity!`
+
+function exactKey(index: number): string {
+  return `${OWN_KEY}${index}=`
+}
+
+function textKey(index: number): string {
+  return `${OWN_KEY}${index}!`
+}
+
+/** The name, with JSON escapes if UTF-8 cannot encode it or if it has NUL. */
+export function storableName(name: string): string {
+  return name.isWellFormed() && !name.includes('\0') ? name : JSON.stringify(name).slice(1, -1)
+}
+
+/** The bytes of a value in its column's own form; undefined if the column cannot hold it. */
+function valueForm(column: Column, literal: Buffer, kind: number): Buffer | undefined {
+  if (kind & LONE_KINDS)
+    return column.type === 'text' || column.type === 'json' ? loneForm(column, literal, kind) : undefined
+  if (kind & kindsOf(column.type)) return literal
+  if (column.type === 'text') return asText(literal)
+  if ((column.type === 'timestamptz' || column.type === 'date') && kind === KIND.text) {
+    const text: string = JSON.parse(literal.toString())
+    return isInstant(text) ? Buffer.from(JSON.stringify(toInstantText(text))) : undefined
+  }
+  return undefined
+}
+
+function loneForm(column: Column, literal: Buffer, kind: number): Buffer {
+  const whole = repaired(literal)
+  return column.type === 'text' && kind === KIND.loneJson ? asText(whole) : whole
+}
+
+function timeForm(literal: Buffer, kind: number): Buffer | undefined {
+  return kind & (KIND.integer | KIND.double) ? literal : undefined
+}
+
+/** A text as it is; anything else, and text that UTF-8 cannot encode, as a text of its JSON. */
+function companionForm(literal: Buffer, kind: number): Buffer {
+  return kind === KIND.text ? literal : asText(literal)
+}
+
+/** These bytes as a JSON text. */
+function asText(literal: Buffer): Buffer {
+  return Buffer.from(JSON.stringify(literal.toString()))
+}
+
+const SURROGATE_ESCAPES =
+  /\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u(?:[dD][89a-fA-F][0-9a-fA-F]{2}|0000))|\\./g
+
+/** The literal with U+FFFD instead of lone surrogates and NUL, which can only occur as escapes. */
+function repaired(literal: Buffer): Buffer {
+  const text = literal.toString().replace(SURROGATE_ESCAPES, (found, lone) => (lone === undefined ? found : '\\ufffd'))
+  return Buffer.from(text)
+}
+
+/** `,"name":value` for the overflow object. Values that UTF-8 cannot encode are texts of JSON. */
+function overflowEntry(name: string, literal: Buffer, kind: number): Buffer {
+  const key = JSON.stringify(storableName(name))
+  return Buffer.concat([Buffer.from(`,${key}:`), kind & LONE_KINDS ? asText(literal) : literal])
+}

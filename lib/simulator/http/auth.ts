@@ -1,0 +1,40 @@
+/** The credentials of the simulated project. */
+export interface SimulatorCredentials {
+  readonly projectId: string
+  readonly serviceAccount: { readonly user: string; readonly secret: string }
+  /** The project secret. Mixpanel stops supporting these in March 2027. */
+  readonly apiSecret: string
+  /** The project token, which allows ingestion only. */
+  readonly token: string
+}
+
+/** Who sent a request. `unknown`: the credentials are missing or wrong. */
+export type Caller = 'service-account' | 'secret' | 'token' | 'unknown'
+
+/** Identifies the caller by the `Authorization` header. */
+export function callerOf(authorization: string | undefined, credentials: SimulatorCredentials): Caller {
+  for (const { user, password } of basicPairs(authorization)) {
+    const { serviceAccount, apiSecret, token } = credentials
+    if (user === serviceAccount.user && password === serviceAccount.secret) return 'service-account'
+    if (password !== '') continue
+    if (user === apiSecret) return 'secret'
+    if (user === token) return 'token'
+  }
+  return 'unknown'
+}
+
+/** Whether a caller may export and query. A service account must name the project. */
+export function mayRead(caller: Caller, projectId: string | undefined, credentials: SimulatorCredentials): boolean {
+  if (caller === 'service-account') return projectId === credentials.projectId
+  return caller === 'secret' && (projectId === undefined || projectId === credentials.projectId)
+}
+
+/** Mixpanel accepts `user:password` in Base64 and as plain text; `user` has no password. */
+function basicPairs(authorization: string | undefined): { user: string; password: string }[] {
+  const value = /^Basic\s+(.*)$/i.exec(authorization ?? '')?.[1]?.trim()
+  if (value === undefined || value === '') return []
+  return [value, Buffer.from(value, 'base64').toString('utf8')].map((text) => {
+    const colon = text.indexOf(':')
+    return colon < 0 ? { user: text, password: '' } : { user: text.slice(0, colon), password: text.slice(colon + 1) }
+  })
+}

@@ -1,0 +1,158 @@
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createGzip } from 'node:zlib'
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import type { Fault } from '../faults/faults.ts'
+import { withBodyFault } from './fault-reply.ts'
+import type { Reply, SimulatorContext } from './reply.ts'
+
+/** Mixpanel compresses export bodies above this size. */
+const COMPRESSION_FROM_BYTES = 1400
+
+const GZIP_CHUNK_BYTES = 128 * 1024
+
+/**
+ * Sends a response: first faults of the body, then compression, then faults of the connection. It
+ * writes to Node's own response, because only there a body can stop at a given byte.
+ */
+export async function writeReply(context: SimulatorContext, reply: Reply): Promise<Response> {
+  const { incoming, outgoing } = context.env
+  const fault = context.get('fault')
+  const disconnected = new AbortController()
+  outgoing.once('close', () => disconnected.abort())
+  // Writing to a client that has just disconnected emits an error, which must have a listener.
+  outgoing.on('error', () => disconnected.abort())
+  try {
+    const withFault = fault === undefined ? reply : withBodyFault(reply, fault)
+    const { status, headers, body } = await compress(withFault, acceptsGzip(context))
+    context.get('entry').status = status
+    outgoing.writeHead(status, headers)
+    await writeBody(outgoing, body, fault, disconnected.signal)
+  } catch (error) {
+    // The client has disconnected, so the error cannot be reported.
+    if (disconnected.signal.aborted) return RESPONSE_ALREADY_SENT
+    if (!outgoing.headersSent) throw error
+    // The status is already sent, so the only way to report the failure is to break off the body.
+    incoming.socket.destroy()
+  }
+  return RESPONSE_ALREADY_SENT
+}
+
+/** Resets the connection. */
+export function resetConnection(context: SimulatorContext): Response {
+  context.env.incoming.socket.resetAndDestroy()
+  return RESPONSE_ALREADY_SENT
+}
+
+/** Waits, until the client disconnects at the latest. */
+export async function delay(context: SimulatorContext, ms: number): Promise<void> {
+  const disconnected = new AbortController()
+  const abort = () => disconnected.abort()
+  context.env.outgoing.once('close', abort)
+  try {
+    await sleep(ms, undefined, { signal: disconnected.signal })
+  } catch (error) {
+    // The response to a disconnected client is handled in writeReply.
+    if (!disconnected.signal.aborted) throw error
+  } finally {
+    context.env.outgoing.off('close', abort)
+  }
+}
+
+function acceptsGzip(context: SimulatorContext): boolean {
+  const header = context.req.header('accept-encoding') ?? ''
+  return header.split(',').some((coding) => /^\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*$).*)?$/i.test(coding))
+}
+
+async function compress(reply: Reply, acceptsGzip: boolean): Promise<Reply> {
+  const { body } = reply
+  if (reply.mayCompress !== true || !acceptsGzip || typeof body === 'string' || Buffer.isBuffer(body)) return reply
+  const { isLong, all } = await peek(body)
+  if (!isLong) return { ...reply, body: all }
+  return { ...reply, headers: { ...reply.headers, 'Content-Encoding': 'gzip' }, body: gzip(all) }
+}
+
+/** Reads enough of a body to know whether to compress it. `all` is the body from its first byte. */
+async function peek(body: AsyncIterable<Buffer>): Promise<{ isLong: boolean; all: AsyncIterable<Buffer> }> {
+  const iterator = body[Symbol.asyncIterator]()
+  const first: Buffer[] = []
+  let bytes = 0
+  while (bytes <= COMPRESSION_FROM_BYTES) {
+    const { done, value } = await iterator.next()
+    if (done === true) break
+    first.push(value)
+    bytes += value.length
+  }
+  const all = (async function* () {
+    try {
+      yield* first
+      for (let step = await iterator.next(); step.done !== true; step = await iterator.next()) yield step.value
+    } finally {
+      await iterator.return?.()
+    }
+  })()
+  return { isLong: bytes > COMPRESSION_FROM_BYTES, all }
+}
+
+async function* gzip(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  // The fastest level, so that clients do not wait for the simulator.
+  const compressor = createGzip({ level: 1, chunkSize: GZIP_CHUNK_BYTES })
+  // An error of the body destroys the compressor, which then throws it below.
+  const written = pipeline(body, compressor).catch(() => {})
+  yield* compressor
+  await written
+}
+
+async function writeBody(
+  outgoing: ServerResponse,
+  body: Reply['body'],
+  fault: Fault | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const stop = fault?.kind === 'cut' || fault?.kind === 'stall' ? fault : undefined
+  if (typeof body === 'string' || Buffer.isBuffer(body)) {
+    if (stop === undefined) outgoing.end(body)
+    else await writeChunks(outgoing, [Buffer.from(body)], stop, signal)
+  } else await writeChunks(outgoing, body, stop, signal)
+}
+
+/** Writes a body. With `stop` it ends or pauses at the given byte. */
+async function writeChunks(
+  outgoing: ServerResponse,
+  body: AsyncIterable<Buffer> | Iterable<Buffer>,
+  stop: (Fault & { kind: 'cut' | 'stall' }) | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  let untilStop = stop?.atByte ?? Number.POSITIVE_INFINITY
+  for await (let chunk of body) {
+    if (chunk.length >= untilStop) {
+      await write(outgoing, chunk.subarray(0, untilStop), signal)
+      chunk = chunk.subarray(untilStop)
+      untilStop = Number.POSITIVE_INFINITY
+      if (stop?.kind === 'cut') return disconnect(outgoing)
+      if (stop?.kind === 'stall') await stall(outgoing, stop.ms, signal)
+    }
+    await write(outgoing, chunk, signal)
+    untilStop -= chunk.length
+  }
+  if (stop?.kind === 'cut') disconnect(outgoing)
+  else outgoing.end()
+}
+
+async function write(outgoing: ServerResponse, chunk: Buffer, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  if (chunk.length > 0 && !outgoing.write(chunk)) await once(outgoing, 'drain', { signal })
+}
+
+async function stall(outgoing: ServerResponse, ms: number, signal: AbortSignal): Promise<void> {
+  outgoing.flushHeaders()
+  await sleep(ms, undefined, { signal })
+}
+
+/** Ends the connection after everything written was sent, without the chunk that ends a body. */
+function disconnect(outgoing: ServerResponse): void {
+  outgoing.flushHeaders()
+  outgoing.socket?.destroySoon()
+}

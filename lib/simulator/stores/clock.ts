@@ -1,0 +1,102 @@
+import { IANAZone } from 'luxon'
+import { MixloadError } from '../../core/errors.ts'
+
+export const MS_PER_DAY = 86_400_000
+
+/** The first and the last millisecond that a `yyyy-mm-dd` of four digits can name. */
+const FIRST_MS = Date.parse('0001-01-01T00:00:00Z')
+const LAST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
+
+/** Time zones change their offset at full quarters of an hour only, so a quarter has one offset. */
+const OFFSET_SPAN_MS = 900_000
+
+/** How many offsets are cached: those of about thirty years. */
+const OFFSETS_MAX = 1_000_000
+
+/** The time rules of a project. Days are numbers since 1970-01-01, moments UTC milliseconds. */
+export interface ProjectClock {
+  /** IANA name. */
+  readonly timezone: string
+  readonly legacyTime: boolean
+  /** UTC milliseconds, shifted if the simulator has a fixed `today`. */
+  now(): number
+  /** The current day in the project: the last day that can be exported. */
+  today(): number
+  /** The day on which an export lists a moment: local in a legacy project, otherwise UTC. */
+  dayOf(utcMs: number): number
+  /** The local time of a moment, in milliseconds as if it were UTC. */
+  local(utcMs: number): number
+  /** The `time` in an export, in milliseconds: local time in a legacy project, otherwise UTC. */
+  exported(utcMs: number): number
+}
+
+export interface ClockOptions {
+  readonly timezone: string
+  /** Projects created before 2023 export local times. */
+  readonly legacyTime: boolean
+  /** `yyyy-mm-dd`. Default: the current day in the project's time zone. */
+  readonly today?: string | undefined
+}
+
+/**
+ * Returns the clock of a project.
+ * @throws MixloadError CONFIG_INVALID if the time zone is unknown.
+ */
+export function projectClock({ timezone, legacyTime, today }: ClockOptions): ProjectClock {
+  if (!IANAZone.isValidZone(timezone)) {
+    throw new MixloadError('CONFIG_INVALID', `timezone: ${timezone} is not an IANA time zone`)
+  }
+  const offset = offsetReader(timezone)
+  const local = (utcMs: number) => utcMs + offset(utcMs)
+  const localDay = (utcMs: number) => Math.floor(local(utcMs) / MS_PER_DAY)
+  const fixed = today === undefined ? undefined : dayNumber(today)
+  if (today !== undefined && fixed === undefined) {
+    throw new MixloadError('CONFIG_INVALID', `today: ${today} is not a day. Write yyyy-mm-dd.`)
+  }
+  const shift = fixed === undefined ? 0 : (fixed - localDay(Date.now())) * MS_PER_DAY
+  const now = () => Date.now() + shift
+  return {
+    timezone,
+    legacyTime,
+    now,
+    today: () => fixed ?? localDay(now()),
+    dayOf: legacyTime ? localDay : (utcMs) => Math.floor(utcMs / MS_PER_DAY),
+    local,
+    exported: legacyTime ? local : (utcMs) => utcMs,
+  }
+}
+
+/** Returns a day as `yyyy-mm-dd`. */
+export function dayText(day: number): string {
+  return new Date(day * MS_PER_DAY).toISOString().slice(0, 10)
+}
+
+/** Returns the number of a day given as `yyyy-mm-dd`; undefined if it does not exist. */
+export function dayNumber(text: string): number | undefined {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return undefined
+  const ms = Date.parse(`${text}T00:00:00Z`)
+  // Date.parse turns February 30 into March 2.
+  if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== text) return undefined
+  return ms / MS_PER_DAY
+}
+
+/** Whether a number can be the time of an event. */
+export function isMoment(utcMs: number): boolean {
+  return utcMs >= FIRST_MS && utcMs <= LAST_MS
+}
+
+/** Returns a function for the zone's offset in milliseconds, with a cache: Intl is slow. */
+function offsetReader(timezone: string): (utcMs: number) => number {
+  const zone = IANAZone.create(timezone)
+  const known = new Map<number, number>()
+  return (utcMs) => {
+    const span = Math.floor(utcMs / OFFSET_SPAN_MS)
+    let offset = known.get(span)
+    if (offset === undefined) {
+      if (known.size >= OFFSETS_MAX) known.clear()
+      offset = zone.offset(span * OFFSET_SPAN_MS) * 60_000
+      known.set(span, offset)
+    }
+    return offset
+  }
+}

@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto'
+import { LineScanner, type LineVerdict } from '../../scan/line-scanner.ts'
+import { editLine, eventName, type LineEdit, timeNumber, toUtcMs } from './event-line.ts'
+import { passesFastCheck } from './fast-import-check.ts'
+import { isIdentityEvent } from './identity.ts'
+import { isInFuture } from './import-rules.ts'
+
+const COMMA = 0x2c
+const SPACE = 0x20
+
+/** Properties that Mixpanel does not store. */
+const NOT_STORED = ['token', 'ip'] as const
+
+/** Properties that Mixpanel adds, changes, removes or checks. */
+const HANDLED: ReadonlySet<string> = new Set([
+  ...NOT_STORED,
+  '$import',
+  '$mp_api_timestamp_ms',
+  'mp_processing_time_ms',
+  '$insert_id',
+  'time',
+  'distinct_id',
+  '$user_id',
+  '$device_id',
+])
+
+/** An event as Mixpanel stores it. */
+export interface EnrichedEvent {
+  /** Ends in 0x0A. Its `time` is in milliseconds. */
+  readonly line: Buffer
+  readonly name: string
+  readonly utcMs: number
+}
+
+/** Adds to events what Mixpanel adds, and removes what it does not store. Other bytes stay. */
+export class EventEnricher {
+  readonly #scanner = new LineScanner()
+  /** The token of each handled property. Of duplicate properties, the last one counts. */
+  readonly #tokens = new Map<string, number>()
+
+  /**
+   * Enriches a line that ends in 0x0A and is a valid event with this name. `added` has the JSON of
+   * further properties, which must be among {@link HANDLED}.
+   */
+  enrich(name: string, line: Buffer, now: number, added: Readonly<Record<string, string>>): EnrichedEvent {
+    this.#scan(line)
+    return this.#enrichScanned(name, line, now, added)
+  }
+
+  /** Like {@link enrich}, if the fast check shows that the line is valid; otherwise undefined. */
+  enrichIfValid(line: Buffer, now: number, added: Readonly<Record<string, string>>): EnrichedEvent | undefined {
+    const verdict = this.#scan(line)
+    if (!passesFastCheck({ bytes: line, scanner: this.#scanner, verdict, tokens: this.#tokens }, now)) return undefined
+    const name = eventName(this.#scanner, line)
+    return name.trim() === '' || isIdentityEvent(name) ? undefined : this.#enrichScanned(name, line, now, added)
+  }
+
+  #scan(line: Buffer): LineVerdict {
+    const verdict = this.#scanner.scan(line, 0, line.length - 1)
+    this.#findTokens()
+    return verdict
+  }
+
+  #enrichScanned(name: string, line: Buffer, now: number, added: Readonly<Record<string, string>>): EnrichedEvent {
+    const scanner = this.#scanner
+    const time = timeNumber(scanner, line)
+    const sentMs = toUtcMs(time)
+    const utcMs = Number.isNaN(sentMs) || isInFuture(sentMs, now) ? now : sentMs
+    const values: Record<string, string> = {
+      ...added,
+      $mp_api_timestamp_ms: String(now),
+      mp_processing_time_ms: String(now),
+      ...(scanner.hasInsertId ? {} : { $insert_id: JSON.stringify(randomUUID()) }),
+      ...(utcMs === time ? {} : { time: String(utcMs) }),
+    }
+    const removed = this.#removals(line)
+    const edits: LineEdit[] = []
+    let appended = ''
+    for (const [property, json] of Object.entries(values)) {
+      const token = this.#tokens.get(property)
+      if (token === undefined) appended += `,${JSON.stringify(property)}:${json}`
+      else edits.push({ start: this.#start(token), end: this.#end(token), text: json })
+    }
+    // A valid record has at least one property, after which the others are appended.
+    const last = this.#end(scanner.topLevelFrom - 1)
+    const isEmpty = removed.length === scanner.topLevelFrom
+    edits.push(...removed, { start: last, end: last, text: isEmpty ? appended.slice(1) : appended })
+    edits.sort((a, b) => a.start - b.start || a.end - b.end)
+    return { line: editLine(line, 0, line.length, edits), name, utcMs }
+  }
+
+  #findTokens(): void {
+    const { topLevelFrom, property, properties } = this.#scanner
+    this.#tokens.clear()
+    for (let token = 0; token < topLevelFrom; token++) {
+      const name = properties.names[property[token] as number] as string
+      if (HANDLED.has(name)) this.#tokens.set(name, token)
+    }
+  }
+
+  /** Returns the edits that remove properties, each with a comma next to it. */
+  #removals(line: Buffer): LineEdit[] {
+    const keys = new Map<number, number>()
+    for (const name of NOT_STORED) {
+      const token = this.#tokens.get(name)
+      const key = token === undefined ? -1 : line.lastIndexOf(JSON.stringify(name), this.#start(token))
+      // A name with escapes is not found and stays. No SDK writes one.
+      if (token !== undefined && key >= 0) keys.set(token, key)
+    }
+    const count = this.#scanner.topLevelFrom
+    let firstKept = 0
+    while (keys.has(firstKept)) firstKept++
+    return [...keys].map(([token, start]) => {
+      const end = this.#end(token)
+      // Before the first kept property the comma after it is removed, otherwise the comma before
+      // it.
+      if (token > firstKept) return { start: commaBefore(line, start), end, text: '' }
+      return { start, end: token === count - 1 ? end : commaAfter(line, end), text: '' }
+    })
+  }
+
+  #start(token: number): number {
+    return this.#scanner.valueStart[token] as number
+  }
+
+  #end(token: number): number {
+    return this.#scanner.valueEnd[token] as number
+  }
+}
+
+function commaAfter(line: Buffer, at: number): number {
+  let next = at
+  while (line[next] === SPACE) next++
+  return line[next] === COMMA ? next + 1 : at
+}
+
+function commaBefore(line: Buffer, at: number): number {
+  let previous = at - 1
+  while (line[previous] === SPACE) previous--
+  return line[previous] === COMMA ? previous : at
+}

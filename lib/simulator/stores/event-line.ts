@@ -1,0 +1,72 @@
+import { KIND } from '../../columns/value-kinds.ts'
+import type { LineScanner } from '../../scan/line-scanner.ts'
+import { isMoment } from './clock.ts'
+
+/** Numbers below this are seconds: as milliseconds they would be before March 1973. */
+const SECONDS_BELOW = 1e11
+
+/** Replaces `bytes[start, end)` of a line; inserts if both are equal. */
+export interface LineEdit {
+  readonly start: number
+  readonly end: number
+  readonly text: string
+}
+
+/** Returns the `time` of a scanned line as it is written; NaN if it is missing or not a number. */
+export function timeNumber(scanner: LineScanner, bytes: Buffer): number {
+  const token = scanner.timeToken
+  if (token < 0) return Number.NaN
+  const kind = scanner.kind[token] as number
+  if ((kind & (KIND.integer | KIND.longInteger | KIND.double | KIND.bigNumber)) === 0) return Number.NaN
+  const start = scanner.valueStart[token] as number
+  const end = scanner.valueEnd[token] as number
+  if (kind === KIND.integer && bytes[start] !== 0x2d) {
+    let value = 0
+    for (let at = start; at < end; at++) value = value * 10 + ((bytes[at] as number) - 0x30)
+    return value
+  }
+  return Number(bytes.toString('latin1', start, end))
+}
+
+/** Converts a `time` in seconds or milliseconds to UTC milliseconds; NaN if not valid. */
+export function toUtcMs(time: number): number {
+  const utcMs = Math.abs(time) < SECONDS_BELOW ? Math.round(time * 1000) : time
+  return isMoment(utcMs) ? utcMs : Number.NaN
+}
+
+/** Returns the name of the event of a scanned line. */
+export function eventName(scanner: LineScanner, bytes: Buffer): string {
+  const name = bytes.toString('utf8', scanner.identityStart + 1, scanner.identityEnd - 1)
+  return name.includes('\\') ? (JSON.parse(`"${name}"`) as string) : name
+}
+
+const LEADING_EVENT = Buffer.from('{"event":"')
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+
+/** Returns the event's name without a scan, if the line starts with it and has no escapes. */
+export function leadingName(bytes: Buffer, start: number): string | undefined {
+  for (let offset = 0; offset < LEADING_EVENT.length; offset++) {
+    if (bytes[start + offset] !== LEADING_EVENT[offset]) return undefined
+  }
+  const from = start + LEADING_EVENT.length
+  let at = from
+  while (bytes[at] !== QUOTE && bytes[at] !== BACKSLASH) at++
+  return bytes[at] === QUOTE ? bytes.toString('utf8', from, at) : undefined
+}
+
+/** Returns `bytes[start, end)` with edits, which must be in order and must not overlap. */
+export function editLine(bytes: Buffer, start: number, end: number, edits: readonly LineEdit[]): Buffer {
+  let length = end - start
+  for (const edit of edits) length += Buffer.byteLength(edit.text) - (edit.end - edit.start)
+  const line = Buffer.allocUnsafe(length)
+  let from = start
+  let at = 0
+  for (const edit of edits) {
+    at += bytes.copy(line, at, from, edit.start)
+    at += line.write(edit.text, at)
+    from = edit.end
+  }
+  bytes.copy(line, at, from, end)
+  return line
+}

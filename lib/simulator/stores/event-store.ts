@@ -1,0 +1,216 @@
+import { isUtf8 } from 'node:buffer'
+import { mkdir, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MixloadError } from '../../core/errors.ts'
+import { LINE, LineScanner } from '../../scan/line-scanner.ts'
+import { dayNumber, dayText, type ProjectClock } from './clock.ts'
+import { DayFile, type StoredBlock } from './day-file.ts'
+import type { EnrichedEvent } from './event-enricher.ts'
+import { editLine, eventName, timeNumber, toUtcMs } from './event-line.ts'
+import { linesIn, readFileBytes, toLineBlocks } from './line-blocks.ts'
+
+/** The most memory for lines that are not written yet. */
+const BUFFERED_BYTES_MAX = 4 * 1024 * 1024
+
+/** How many files are written concurrently. */
+const CONCURRENT_WRITES = 8
+
+const FILE_NAME = /^(\d{4}-\d{2}-\d{2})\.ndjson$/
+
+/** How many lines were stored and rejected. */
+export interface IngestCounts {
+  readonly stored: number
+  /** Lines that are not a JSON object with `event` and `properties`, or not UTF-8. */
+  readonly rejected: number
+}
+
+/**
+ * Stores events on disk, one file per day of the export. Lines are stored unchanged, except that a
+ * `time` in seconds becomes milliseconds. A line without a valid `time` is stored as an event of
+ * today.
+ */
+export class EventStore {
+  readonly #directory: string
+  readonly #clock: ProjectClock
+  readonly #scanner = new LineScanner()
+  readonly #days = new Map<number, DayFile>()
+  readonly #unwritten = new Set<DayFile>()
+  readonly #names = new Map<string, number>()
+  #bufferedBytes = 0
+  #writing: Promise<void> = Promise.resolve()
+  #count = 0
+  #rejected = 0
+
+  private constructor(directory: string, clock: ProjectClock) {
+    this.#directory = directory
+    this.#clock = clock
+  }
+
+  /** Opens a directory. Files that an earlier simulator left in it are used. */
+  static async open(directory: string, clock: ProjectClock): Promise<EventStore> {
+    await mkdir(directory, { recursive: true })
+    const store = new EventStore(directory, clock)
+    for (const file of (await readdir(directory)).sort()) {
+      const day = dayNumber(FILE_NAME.exec(file)?.[1] ?? '')
+      if (day !== undefined) await store.#loadDay(day)
+    }
+    return store
+  }
+
+  /** The number of stored events. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** The number of rejected lines. */
+  get rejected(): number {
+    return this.#rejected
+  }
+
+  /** The number of events by name. */
+  get names(): ReadonlyMap<string, number> {
+    return this.#names
+  }
+
+  /** Stores blocks of lines, each of which ends in 0x0A. Resolves when they can be read. */
+  async add(blocks: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<IngestCounts> {
+    let stored = 0
+    let rejected = 0
+    let writing: Promise<void> = Promise.resolve()
+    for await (const block of blocks) {
+      const counts = this.#addBlock(block)
+      stored += counts.stored
+      rejected += counts.rejected
+      if (this.#bufferedBytes > BUFFERED_BYTES_MAX) {
+        // Lines are scanned while earlier lines are written, but not further ahead of the disk.
+        await writing
+        writing = this.#write()
+        // The next `await` throws an error. Until then it must not count as unhandled.
+        writing.catch(() => {})
+      }
+    }
+    await writing
+    await this.#write()
+    return { stored, rejected }
+  }
+
+  /** Stores enriched events. Resolves when they can be read. */
+  async addEnriched(events: readonly EnrichedEvent[]): Promise<IngestCounts> {
+    let rejected = 0
+    for (const { line, name, utcMs } of events) {
+      if (!isUtf8(line)) {
+        rejected++
+        continue
+      }
+      this.#countName(name)
+      this.#append(this.#clock.dayOf(utcMs), line)
+    }
+    const stored = events.length - rejected
+    this.#count += stored
+    this.#rejected += rejected
+    await this.#write()
+    return { stored, rejected }
+  }
+
+  /** Returns the blocks of a range of days, both inclusive, by day and order of ingestion. */
+  blocks(firstDay: number, lastDay: number): StoredBlock[] {
+    const days = [...this.#days.keys()].filter((day) => day >= firstDay && day <= lastDay).sort((a, b) => a - b)
+    return days.flatMap((day) => this.#days.get(day)?.blocks() ?? [])
+  }
+
+  #addBlock(block: Buffer): IngestCounts {
+    const isText = isUtf8(block)
+    let stored = 0
+    let rejected = 0
+    for (const [start, end] of linesIn(block)) {
+      // The scanner expects UTF-8. An invalid line must not affect the others of its block.
+      const verdict = isText || isUtf8(block.subarray(start, end)) ? this.#scanner.scan(block, start, end) : undefined
+      if (verdict === LINE.plain || verdict === LINE.odd) {
+        this.#addLine(block, start, end + 1)
+        stored++
+      } else if (verdict !== LINE.blank) rejected++
+    }
+    this.#count += stored
+    this.#rejected += rejected
+    return { stored, rejected }
+  }
+
+  #addLine(block: Buffer, start: number, end: number): void {
+    const scanner = this.#scanner
+    this.#countName(eventName(scanner, block))
+    const time = timeNumber(scanner, block)
+    const utcMs = toUtcMs(time)
+    const day = Number.isNaN(utcMs) ? this.#clock.today() : this.#clock.dayOf(utcMs)
+    if (Number.isNaN(utcMs) || utcMs === time) this.#append(day, block.subarray(start, end))
+    else {
+      const token = scanner.timeToken
+      const from = scanner.valueStart[token] as number
+      const to = scanner.valueEnd[token] as number
+      this.#append(day, editLine(block, start, end, [{ start: from, end: to, text: String(utcMs) }]))
+    }
+  }
+
+  /** Appends a line with its 0x0A to the file of a day. */
+  #append(day: number, line: Buffer): void {
+    const file = this.#dayFile(day)
+    this.#bufferedBytes += line.length
+    file.append(line)
+    this.#unwritten.add(file)
+  }
+
+  #countName(name: string): void {
+    this.#names.set(name, (this.#names.get(name) ?? 0) + 1)
+  }
+
+  #dayFile(day: number): DayFile {
+    let file = this.#days.get(day)
+    if (file === undefined) {
+      file = new DayFile(join(this.#directory, `${dayText(day)}.ndjson`))
+      this.#days.set(day, file)
+    }
+    return file
+  }
+
+  /** Writes the buffered lines, after any write in progress. */
+  async #write(): Promise<void> {
+    const before = this.#writing
+    const writing = before.then(async () => {
+      const files = [...this.#unwritten]
+      this.#unwritten.clear()
+      this.#bufferedBytes = 0
+      const writer = async () => {
+        for (let file = files.pop(); file !== undefined; file = files.pop()) await file.write()
+      }
+      await Promise.all(Array.from({ length: CONCURRENT_WRITES }, writer))
+    })
+    // The caller gets the error. The next write starts again.
+    this.#writing = writing.catch(() => {})
+    await writing
+  }
+
+  async #loadDay(day: number): Promise<void> {
+    const file = this.#dayFile(day)
+    for await (const block of toLineBlocks(readFileBytes(file.path))) {
+      for (const [start, end] of linesIn(block)) {
+        const verdict = this.#scanner.scan(block, start, end)
+        if (verdict !== LINE.plain && verdict !== LINE.odd) {
+          throw new MixloadError(
+            'CONFIG_INVALID',
+            `${file.path} was not written by the simulator. Use another data directory.`,
+          )
+        }
+        const time = timeNumber(this.#scanner, block)
+        if (toUtcMs(time) === time && this.#clock.dayOf(time) !== day) {
+          throw new MixloadError(
+            'CONFIG_INVALID',
+            `${file.path} was written for another time zone or kind of project. Use another data directory.`,
+          )
+        }
+        this.#countName(eventName(this.#scanner, block))
+        this.#count++
+        file.countLine(end + 1 - start)
+      }
+    }
+    file.markWritten()
+  }
+}

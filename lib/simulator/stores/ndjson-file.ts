@@ -1,0 +1,39 @@
+import { z } from 'zod'
+import { MixloadError } from '../../core/errors.ts'
+import { linesIn, readFileBytes, toLineBlocks } from './line-blocks.ts'
+
+/**
+ * Calls `add` with each object of a file that has one JSON object per line, and returns their
+ * number. Empty lines are skipped; `.gz` is decompressed.
+ * @throws MixloadError CONFIG_INVALID naming a line that is not valid.
+ */
+export async function loadNdjson<Value>(
+  path: string,
+  schema: z.ZodType<Value>,
+  add: (value: Value) => void,
+): Promise<number> {
+  let line = 0
+  let loaded = 0
+  for await (const block of toLineBlocks(readFileBytes(path))) {
+    for (const [start, end] of linesIn(block)) {
+      const text = block.toString('utf8', start, end)
+      line++
+      if (text.trim() === '') continue
+      add(parseObject(text, schema, `${path}, line ${line}`))
+      loaded++
+    }
+  }
+  return loaded
+}
+
+function parseObject<Value>(text: string, schema: z.ZodType<Value>, place: string): Value {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    throw new MixloadError('CONFIG_INVALID', `${place}: not valid JSON. Write one JSON object per line.`)
+  }
+  const parsed = schema.safeParse(json)
+  if (parsed.success) return parsed.data
+  throw new MixloadError('CONFIG_INVALID', `${place}: ${z.prettifyError(parsed.error)}`)
+}

@@ -1,0 +1,84 @@
+const NEWLINE = 0x0a
+const CARRIAGE_RETURN = 0x0d
+const SPACE = 0x20
+const QUOTE = 0x22
+const COMMA = 0x2c
+const BACKSLASH = 0x5c
+const LINE_END = Buffer.of(NEWLINE)
+
+/** A record of a request body: its value, and its bytes, with all digits of its numbers. */
+export interface ReceivedRecord {
+  readonly value: unknown
+  /** One line that ends in 0x0A. Line ends between tokens were replaced by spaces. */
+  readonly line: Buffer
+}
+
+/** Parses a JSON list of records, or a single record. Throws a SyntaxError. */
+export function parseJsonBody(body: Buffer): ReceivedRecord[] {
+  const parsed: unknown = JSON.parse(body.toString('utf8'))
+  if (!Array.isArray(parsed)) return [{ value: parsed, line: toLine(body) }]
+  const lines = elements(body)
+  return parsed.map((value: unknown, index) => ({ value, line: toLine(lines[index] ?? Buffer.alloc(0)) }))
+}
+
+/**
+ * Parses lines of JSON, and skips empty lines. If `parseFast` returns something for a line, that is
+ * the result for this line. Throws a SyntaxError.
+ */
+export function parseLines<Fast = never>(
+  body: Buffer,
+  parseFast: (line: Buffer) => Fast | undefined = () => undefined,
+): (ReceivedRecord | Fast)[] {
+  const records: (ReceivedRecord | Fast)[] = []
+  for (let start = 0; start < body.length; ) {
+    const newline = body.indexOf(NEWLINE, start)
+    const end = newline < 0 ? body.length : newline
+    const fast = newline < 0 ? undefined : parseFast(body.subarray(start, end + 1))
+    const text = fast === undefined ? body.toString('utf8', start, end) : ''
+    if (fast !== undefined) records.push(fast)
+    else if (text.trim() !== '') {
+      // Most lines can be used without a copy.
+      const isLine = newline >= 0 && !text.includes('\r')
+      const line = isLine ? body.subarray(start, end + 1) : toLine(body.subarray(start, end))
+      records.push({ value: JSON.parse(text), line })
+    }
+    start = end + 1
+  }
+  return records
+}
+
+/** Returns the bytes of each element of a valid JSON list. */
+function elements(body: Buffer): Buffer[] {
+  const found: Buffer[] = []
+  let depth = 0
+  let start = 0
+  for (let at = 0; at < body.length; at++) {
+    const byte = body[at]
+    if (byte === QUOTE) at = closingQuote(body, at + 1)
+    else if (byte === 0x5b || byte === 0x7b) {
+      if (++depth === 1) start = at + 1
+    } else if (byte === 0x5d || byte === 0x7d) {
+      if (--depth === 0) found.push(body.subarray(start, at))
+    } else if (byte === COMMA && depth === 1) {
+      found.push(body.subarray(start, at))
+      start = at + 1
+    }
+  }
+  return found
+}
+
+function closingQuote(body: Buffer, from: number): number {
+  let at = from
+  while (at < body.length && body[at] !== QUOTE) at += body[at] === BACKSLASH ? 2 : 1
+  return at
+}
+
+function toLine(record: Buffer): Buffer {
+  const line = Buffer.concat([record, LINE_END])
+  if (!record.includes(NEWLINE) && !record.includes(CARRIAGE_RETURN)) return line
+  // JSON texts have no raw line ends, so all of these are between tokens.
+  for (let at = 0; at < record.length; at++) {
+    if (line[at] === NEWLINE || line[at] === CARRIAGE_RETURN) line[at] = SPACE
+  }
+  return line
+}

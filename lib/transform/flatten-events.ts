@@ -1,0 +1,94 @@
+import { LOCAL_TIME_COLUMN } from '../columns/catalogue.ts'
+import type { Column } from '../columns/column.ts'
+import type { LineShape } from '../columns/table.ts'
+import { quoteText } from '../core/sql.ts'
+import { LINE_HASH_FIELD, type SpoolField } from '../scan/line-writer.ts'
+import { type EventClock, INSTANT_MS_MAX } from '../time/event-time.ts'
+import { type Forms, formsByColumn } from './spool-reader.ts'
+
+/** How to make rows of events. */
+export interface EventInput {
+  readonly clock: EventClock
+  /** The project's zone if its times are local clock readings, else undefined. */
+  readonly localZone: string | undefined
+  /** The table's fixed columns, by name. */
+  readonly fixed: ReadonlyMap<string, Column>
+}
+
+/** The computed columns of events: `event_id`, `time`, `_day` and `_time_raw`. */
+export function eventExpressions({ clock, localZone, fixed }: EventInput, forms: Forms): Map<Column, string> {
+  const expressions = new Map<Column, string>()
+  const put = (name: string, expression: string) => {
+    const column = fixed.get(name)
+    if (column !== undefined) expressions.set(column, expression)
+  }
+  put('event_id', eventId(forms, fixed))
+  put('time', localZone === undefined ? UTC_TIME : localTime(localZone))
+  put('_day', dayExpression(clock))
+  if (localZone !== undefined) expressions.set(LOCAL_TIME_COLUMN, 'CAST(round(_ms) AS BIGINT)')
+  return expressions
+}
+
+/** The lines of `source` with `_ms`: a numeric `time` in milliseconds, or NULL. */
+export function withMilliseconds(
+  { clock }: EventInput,
+  { fields, shape }: { readonly fields: readonly SpoolField[]; readonly shape: LineShape },
+  source: string,
+): string {
+  let time: string | undefined
+  let timeText: string | undefined
+  for (const [column, form] of formsByColumn(fields, shape)) {
+    if (isTime(column)) time = form.value
+    if (column.role === 'companion' && column.owner === 'time') timeText = form.text
+  }
+  const number = [time, timeText === undefined ? undefined : `TRY_CAST(${timeText} AS DOUBLE)`].filter(
+    (part) => part !== undefined,
+  )
+  const given = number.length === 0 ? 'CAST(NULL AS DOUBLE)' : `coalesce(${number.join(', ')})`
+  const inMilliseconds = `CASE WHEN ${given} >= ${clock.secondsFrom} AND ${given} < ${clock.secondsUntil} THEN ${given} * 1000 ELSE ${given} END`
+  return `(SELECT *, CASE WHEN abs(${inMilliseconds}) <= ${INSTANT_MS_MAX} THEN ${inMilliseconds} END AS _ms\n  FROM ${source})`
+}
+
+const UTC_TIME = 'make_timestamptz(CAST(round(_ms) AS BIGINT) * 1000)'
+const LOCAL_CLOCK = 'make_timestamp(CAST(round(_ms) AS BIGINT) * 1000)'
+
+/** How far clocks are put back in autumn: an hour, but half an hour on Lord Howe Island. */
+const CLOCK_STEPS = ["INTERVAL '1 hour'", "INTERVAL '30 minutes'"]
+
+/**
+ * The moment of a local clock reading. When clocks are put back, a reading means two moments: this
+ * takes the earlier one, the engine alone would take the later. A reading that clocks skip in
+ * spring moves forward by the skipped time.
+ */
+function localTime(zone: string): string {
+  const local = LOCAL_CLOCK
+  const moment = `timezone(${quoteText(zone)}, ${local})`
+  const earlier = CLOCK_STEPS.map(
+    (step) => `WHEN timezone(${quoteText(zone)}, ${moment} - ${step}) = ${local} THEN ${moment} - ${step}`,
+  )
+  return `CASE ${earlier.join(' ')} ELSE ${moment} END`
+}
+
+/** The day by the export's clock, kept within the slice so that a day can be replaced. */
+function dayExpression({ filedUnder, from, until }: EventClock): string {
+  if (filedUnder === undefined) {
+    return `CASE WHEN round(_ms) >= ${from} AND round(_ms) < ${until} THEN CAST(${LOCAL_CLOCK} AS DATE) END`
+  }
+  const { firstDay, lastDay } = filedUnder
+  const first = `DATE ${quoteText(firstDay)}`
+  if (firstDay === lastDay) return first
+  return `least(greatest(coalesce(CAST(${LOCAL_CLOCK} AS DATE), ${first}), ${first}), DATE ${quoteText(lastDay)})`
+}
+
+/** U+001F, which no name contains, separates the parts. */
+function eventId(forms: Forms, fixed: ReadonlyMap<string, Column>): string {
+  const insertId = fixed.get('mp_insert_id')
+  const given = insertId === undefined ? undefined : forms.get(insertId)?.value
+  const identity = given === undefined ? LINE_HASH_FIELD : `coalesce(nullif(${given}, ''), ${LINE_HASH_FIELD})`
+  return `md5(concat(event, chr(31), CAST(CAST(round(_ms) AS BIGINT) AS VARCHAR), chr(31), ${identity}))`
+}
+
+/** Whether a column takes `time`, which is a number and not ISO text. */
+export function isTime(column: Column): boolean {
+  return column.role === 'fixed' && column.name === 'time'
+}

@@ -1,0 +1,43 @@
+import type { Selection } from '../destination/selection.ts'
+import type { BodySummary } from '../scan/body-reader.ts'
+import type { SpoolField } from '../scan/line-writer.ts'
+import { type Chunk, removeChunks } from '../spool/spool.ts'
+import type { DayRows } from '../time/day-tally.ts'
+import type { Day } from '../time/days.ts'
+import type { EventClock } from '../time/event-time.ts'
+import type { LoadedRows } from './loaded-rows.ts'
+
+/** Spooled rows of one table, to be loaded in one commit, with their ledger details. */
+export interface SpooledRows {
+  /** Their name in messages, such as `funnels of 2026-03-01`. */
+  readonly name: string
+  readonly loadId: string
+  /** The days of the rows; null if they have none. */
+  readonly firstDay: Day | null
+  readonly lastDay: Day | null
+  /** Which part of the stream they are. */
+  readonly selection: Selection
+  readonly startedAt: Date
+  /** The lines that hold them. */
+  readonly lines: readonly Chunk[]
+  readonly rejects: readonly Chunk[]
+  readonly summary: BodySummary
+  /** Rows by the day that they are filed under; null if unknown. */
+  readonly dayRows: DayRows | null
+  readonly requestCount: number
+  readonly fields: readonly SpoolField[]
+  readonly hasOverflow: boolean
+  /** Values left out because their property is not wanted. */
+  readonly ignoredValues: number
+  /** How to read their times; undefined if they have none. */
+  readonly clock: EventClock | undefined
+  /** Whether their keys are certainly distinct. */
+  readonly areKeysDistinct: boolean
+  /** Set if some rows are already loaded: how many are not, and which ones are. */
+  readonly kept?: { readonly rows: number; readonly loaded: LoadedRows }
+}
+
+/** Deletes their files. */
+export async function discardRows({ lines, rejects }: Pick<SpooledRows, 'lines' | 'rejects'>): Promise<void> {
+  await removeChunks([...lines, ...rejects])
+}

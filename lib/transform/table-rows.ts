@@ -1,0 +1,200 @@
+import type { ColumnRegistry } from '../columns/registry.ts'
+import type { StreamTable } from '../columns/table.ts'
+import { isFailure } from '../core/errors.ts'
+import type { Relation } from '../destination/contract.ts'
+import type { Engine, EngineConnection } from '../engine/engine.ts'
+import { type Chunk, removeChunks, type SpoolDirectory } from '../spool/spool.ts'
+import type { DayRows } from '../time/day-tally.ts'
+import { countKeys, type FlattenInput, flatten } from './flatten.ts'
+import { countByDay, type LoadedRows, withoutLoaded } from './loaded-rows.ts'
+import { numberLines } from './numbered-lines.ts'
+import { salvage } from './salvage.ts'
+import type { Flattened } from './spool-reader.ts'
+import type { SpooledRows } from './spooled-rows.ts'
+
+export interface TableRowsOptions {
+  readonly table: StreamTable
+  readonly registry: ColumnRegistry
+  readonly engine: Engine
+  readonly spool: SpoolDirectory
+  /** The project's zone if times are local clock readings, else undefined. */
+  readonly localZone: string | undefined
+  readonly onWarning: (message: string) => void
+}
+
+/** The number of distinct keys, and the files to take the rows from. */
+interface DistinctRows {
+  readonly count: number
+  readonly chunks: readonly Chunk[]
+  readonly isNumbered: boolean
+}
+
+/** The rows of one table's spooled lines. Of rows with equal keys, only the last one stays. */
+export class TableRows {
+  readonly #options: TableRowsOptions
+  /** By counted files: rejecting lines replaces the files. */
+  readonly #distinct = new WeakMap<readonly Chunk[], DistinctRows>()
+
+  constructor(options: TableRowsOptions) {
+    this.#options = options
+  }
+
+  /** The rows to load. The commit adds `_loaded_at` and `_load_id`. */
+  async relation(spooled: SpooledRows): Promise<Relation> {
+    const { kept } = spooled
+    if ((kept?.rows ?? spooled.summary.rows) === 0) {
+      return { columns: [], rowCount: 0, query: 'SELECT 1 WHERE false' }
+    }
+    const { count, chunks, isNumbered } = await this.#distinctRows(spooled)
+    const flattened = flatten(this.#input(spooled, pathsOf(chunks), isNumbered))
+    if (kept === undefined) return { ...flattened, rowCount: count }
+    return { columns: flattened.columns, rowCount: kept.rows, query: withoutLoaded(flattened, kept.loaded) }
+  }
+
+  /** Counts rows by day before they are loaded, and rejects lines that the engine cannot read. */
+  async settle(spooled: SpooledRows): Promise<SpooledRows> {
+    // The scanner has already counted rows with a time.
+    if (this.#options.table.lines.isTimed) return spooled
+    const settled = async (rows: SpooledRows) => ({ ...rows, dayRows: await this.#dayRows(await this.relation(rows)) })
+    return this.#afterSalvage(spooled, settled)
+  }
+
+  /** The rows without those that are already loaded. */
+  async withoutLoaded(spooled: SpooledRows, loaded: LoadedRows): Promise<SpooledRows> {
+    if (spooled.summary.rows === 0) return { ...spooled, dayRows: {} }
+    return this.#afterSalvage({ ...spooled, kept: { rows: 0, loaded } }, (rows) => this.#countKept(rows, loaded))
+  }
+
+  /**
+   * The rows without the lines that the engine cannot read. @throws `failure` if the engine can
+   * read all lines, so that it had another cause.
+   */
+  async readable(spooled: SpooledRows, failure: unknown): Promise<SpooledRows> {
+    const { engine, spool, registry, onWarning } = this.#options
+    const connection = await engine.connect()
+    try {
+      await engine.makeRoomFor(registry.columns.length, connection)
+      const queryOf = (paths: readonly string[]) => this.#flattened(spooled, paths).query
+      const readable = await salvage(spooled, spool, connection, queryOf).catch((error) => {
+        // A failure to try the lines says nothing about them.
+        throw isFailure(error, 'ENGINE_FAILED', 'SPOOL_FAILED') ? failure : error
+      })
+      if (readable === undefined) throw failure
+      const refused = readable.summary.rejects - spooled.summary.rejects
+      onWarning(`${spooled.name}: the engine cannot read ${refused} lines. They are in _mixload_rejects.`)
+      return spooled.kept === undefined ? readable : await this.#countKept(readable, spooled.kept.loaded)
+    } finally {
+      connection.close()
+    }
+  }
+
+  /** The number of rows, after duplicates are removed. */
+  async rowCount(spooled: SpooledRows): Promise<number> {
+    return (await this.#distinctRows(spooled)).count
+  }
+
+  /** The number of rows by the value, as text, of a key column. */
+  async countsBy(spooled: SpooledRows, column: string): Promise<ReadonlyMap<string, number>> {
+    const input = this.#input(spooled, pathsOf(spooled.lines), false)
+    const by = input.key.find(({ name }) => name === column)
+    if (by === undefined) throw new TypeError(`${column} is not in the key of ${this.#options.table.name}`)
+    if (spooled.summary.rows === 0) return new Map()
+    const rows = await this.#query((connection) => connection.all(countKeys(input, by)))
+    return new Map(rows.map(({ value, keys }) => [String(value), Number(keys)]))
+  }
+
+  /** Deletes the files of rows, and their numbered copies. */
+  async discard({ lines, rejects }: Pick<SpooledRows, 'lines' | 'rejects'>): Promise<void> {
+    const distinct = this.#distinct.get(lines)
+    await removeChunks([...(distinct?.isNumbered ? distinct.chunks : []), ...lines, ...rejects])
+  }
+
+  /** Runs `work`; if the engine fails, again with only the rows that it can read. */
+  async #afterSalvage(spooled: SpooledRows, work: (rows: SpooledRows) => Promise<SpooledRows>): Promise<SpooledRows> {
+    try {
+      return await work(spooled)
+    } catch (error) {
+      if (!isFailure(error, 'ENGINE_FAILED')) throw error
+      return work(await this.readable(spooled, error))
+    }
+  }
+
+  async #countKept(spooled: SpooledRows, loaded: LoadedRows): Promise<SpooledRows> {
+    const query = withoutLoaded(this.#flattened(spooled, pathsOf(spooled.lines)), loaded)
+    const counts = await this.#query((connection) => connection.all(countByDay(query)))
+    const rows = counts.reduce((total, { count }) => total + Number(count), 0)
+    return { ...spooled, dayRows: dayRowsIn(counts), kept: { rows, loaded } }
+  }
+
+  #flattened(spooled: SpooledRows, paths: readonly string[]): Flattened {
+    return flatten(this.#input(spooled, paths, false))
+  }
+
+  #input(spooled: SpooledRows, paths: readonly string[], isNumbered: boolean): FlattenInput {
+    const { table, registry, localZone } = this.#options
+    const fixed = new Map(
+      registry.columns.filter(({ role }) => role === 'fixed').map((column) => [column.name, column]),
+    )
+    const columnOf = (name: string) => {
+      const column = fixed.get(name)
+      if (column === undefined) throw new TypeError(`${table.name} has no fixed column ${name}`)
+      return column
+    }
+    const { fields, hasOverflow, summary, clock } = spooled
+    return {
+      lines: { paths, fields, shape: table.lines, longestLine: summary.longestLine },
+      overflowColumn: hasOverflow ? registry.overflowColumn() : undefined,
+      key: table.key.map(columnOf),
+      identity: table.identity === undefined ? undefined : columnOf(table.identity),
+      isNumbered,
+      events: clock === undefined ? undefined : { clock, localZone, fixed },
+    }
+  }
+
+  async #distinctRows(spooled: SpooledRows): Promise<DistinctRows> {
+    const { lines, summary } = spooled
+    const before = this.#distinct.get(lines)
+    if (before !== undefined) return before
+    const mayRepeat = summary.rows > 0 && this.#options.table.key.length > 0 && !spooled.areKeysDistinct
+    const repeated = mayRepeat ? await this.#repeatedKeys(spooled) : 0
+    const distinct = {
+      count: summary.rows - repeated,
+      chunks: repeated === 0 ? lines : await numberLines(lines, this.#options.spool),
+      isNumbered: repeated > 0,
+    }
+    this.#distinct.set(lines, distinct)
+    return distinct
+  }
+
+  /** How many rows have the key of a later row. */
+  async #repeatedKeys(spooled: SpooledRows): Promise<number> {
+    const query = countKeys(this.#input(spooled, pathsOf(spooled.lines), false))
+    const [counts] = await this.#query((connection) => connection.all(query))
+    return Number(counts?.rows) - Number(counts?.keys)
+  }
+
+  /** Rows by `_day`; null for a table without days. */
+  async #dayRows({ query, rowCount }: Relation): Promise<DayRows | null> {
+    if (!this.#options.table.columns.some(({ name }) => name === '_day')) return null
+    return rowCount === 0 ? {} : dayRowsIn(await this.#query((connection) => connection.all(countByDay(query))))
+  }
+
+  async #query<T>(work: (connection: EngineConnection) => Promise<T>): Promise<T> {
+    const connection = await this.#options.engine.connect()
+    try {
+      return await work(connection)
+    } finally {
+      connection.close()
+    }
+  }
+}
+
+function pathsOf(chunks: readonly Chunk[]): readonly string[] {
+  return chunks.map(({ path }) => path)
+}
+
+/** Rows by day, as {@link countByDay} returns them; rows without a day are left out. */
+function dayRowsIn(counts: readonly Readonly<Record<string, unknown>>[]): DayRows {
+  const days = counts.filter(({ day }) => day !== null)
+  return Object.fromEntries(days.map(({ day, count }) => [String(day), Number(count)]))
+}

@@ -1,0 +1,107 @@
+import { MixloadError } from '../core/errors.ts'
+import { DEFAULT_RETRIES } from '../core/retry.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
+import { Requester } from '../mixpanel/requester.ts'
+import { loadStreams } from '../run/load-streams.ts'
+import { wholeDaysOf } from '../run/plan.ts'
+import { dayClock, projectZone, yesterdayOf } from '../run/project.ts'
+import { createBudgets, createClient, openWarehouse, type Session } from '../run/session.ts'
+import type { StreamResult } from '../run/tally.ts'
+import type { Settings } from '../settings.ts'
+import type { DayClock } from '../slices.ts'
+import { EVENT_NAMES_MAX, eventNamesIn, eventNamesRequest, exportStream } from '../streams/export.ts'
+import { addDays, type Day } from '../time/days.ts'
+import { type Comparison, compareCounts } from './compare.ts'
+import { comparableDays, exportDaysOf } from './export-days.ts'
+import { mixpanelCounts } from './mixpanel-counts.ts'
+import { warehouseCounts } from './warehouse-counts.ts'
+
+/** How many days are compared by default. */
+const DAYS = 30
+
+/** The result of `mixload verify`. */
+export interface VerifyResult extends Comparison {
+  /** The days that were compared, in the project's zone. */
+  readonly days: readonly Day[]
+  readonly requests: number
+}
+
+/**
+ * Compares the event counts of `export_latest`, by day and name, with those of Mixpanel's reports.
+ * `tolerance`: the share, from 0 to 1, by which a count may differ from Mixpanel's.
+ * @throws MixloadError CONFIG_INVALID without complete days, or if the destination runs no queries.
+ */
+export async function verifyCounts(session: Session, tolerance: number): Promise<VerifyResult> {
+  const { settings, onProgress, signal } = session
+  if (!(tolerance >= 0 && tolerance <= 1)) {
+    throw new MixloadError('CONFIG_INVALID', 'The tolerance must be a share from 0 to 1.')
+  }
+  await using client = createClient(settings, onProgress)
+  await using warehouse = await openWarehouse(session)
+  const { destination } = warehouse
+  if (!destination.capabilities.queries) {
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      `${destination.description} cannot be verified, because it cannot run queries. Use another --destination.`,
+    )
+  }
+  await destination.openToRead(signal)
+  const zone = await projectZone(settings, client, onProgress, signal)
+  const days = await chosenDays(settings, destination, dayClock(zone, settings))
+  const [firstDay, lastDay] = [days[0], days.at(-1)]
+  if (firstDay === undefined || lastDay === undefined) {
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      'There is nothing to compare: the ledger has no complete days in this period. Run mixload backfill first.',
+    )
+  }
+  await using budgets = createBudgets(settings, onProgress)
+  const requester = new Requester({ client, budgets, retry: DEFAULT_RETRIES, onProgress })
+  const span = { firstDay, lastDay, zone }
+  const existing = await warehouseCounts(destination, span, signal)
+  const names = settings.events ?? (await allNames(requester, span, existing.keys(), session))
+  const mixpanel = await mixpanelCounts(requester, names, span, signal)
+  return { ...compareCounts(existing, mixpanel, days, tolerance), days, requests: requester.requests }
+}
+
+/** The event names in the warehouse and those that Mixpanel lists. */
+async function allNames(
+  requester: Requester,
+  span: { readonly firstDay: Day; readonly lastDay: Day },
+  existing: Iterable<string>,
+  { onProgress, signal }: Session,
+): Promise<readonly string[]> {
+  const listed = await requester.ask(eventNamesRequest(span), eventNamesIn, signal)
+  if (listed.length >= EVENT_NAMES_MAX) {
+    const message = `Mixpanel lists at most ${EVENT_NAMES_MAX} event names. Events whose names are neither there nor in the warehouse are not compared.`
+    onProgress({ kind: 'warning', message })
+  }
+  return [...new Set([...existing, ...listed])].sort()
+}
+
+async function chosenDays(settings: Settings, destination: Warehouse, clock: DayClock): Promise<readonly Day[]> {
+  const stream = exportStream(settings)
+  const whole = wholeDaysOf(stream, await destination.ledger(stream.name), clock)
+  const last = settings.to ?? yesterdayOf(clock.zone, Date.now())
+  return comparableDays(whole, settings.from ?? addDays(last, 1 - DAYS), last, clock)
+}
+
+/** Reads the days with differences again and replaces them. */
+export async function repairDays(
+  session: Session,
+  { differences }: Comparison,
+  onResult?: (result: StreamResult) => void,
+): Promise<readonly StreamResult[]> {
+  const settings: Settings = {
+    ...session.settings,
+    from: undefined,
+    to: undefined,
+    streams: ['export'],
+    write: 'replace',
+  }
+  const choose = (clock: DayClock) => {
+    const days = new Set(differences.flatMap(({ day }) => exportDaysOf(day, clock)))
+    return [...days].sort()
+  }
+  return loadStreams({ ...session, settings }, { choose: ({ clock }) => choose(clock), lateArrivals: false }, onResult)
+}

@@ -1,0 +1,146 @@
+import fc from 'fast-check'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { ERROR_CODES, type ErrorCode, MixloadError } from '../../lib/core/errors.ts'
+import { DEFAULT_RETRIES, type RetryPolicy, retrying } from '../../lib/core/retry.ts'
+
+/** Waits that were asked for. None is really waited for. */
+const waits: number[] = []
+vi.mock('node:timers/promises', () => ({
+  setTimeout: async (ms: number, _: unknown, { signal }: { signal: AbortSignal }) => {
+    signal.throwIfAborted()
+    waits.push(ms)
+  },
+}))
+beforeEach(() => {
+  waits.length = 0
+})
+
+const POLICY: RetryPolicy = {
+  retries: { NETWORK_FAILED: 2, SERVER_FAILED: 3, RATE_LIMITED: 4 },
+  firstDelayMs: 100,
+  delayMaxMs: 1000,
+}
+/** The longest wait that a timer of Node can be set to; a longer one ends at once. */
+const TIMER_MAX = 2 ** 31 - 1
+
+/** Makes these failures one after the other, and then succeeds. */
+async function run(failures: readonly unknown[], policy: RetryPolicy = POLICY, signal = new AbortController().signal) {
+  let attempts = 0
+  const reported: (readonly [ErrorCode, number])[] = []
+  const attempt = async () => {
+    const at = attempts++
+    if (at < failures.length) throw failures[at]
+    return 'done'
+  }
+  const outcome = await retrying(policy, signal, attempt, ({ code }, ms) => reported.push([code, ms])).catch(
+    (error: unknown) => ({ error }),
+  )
+  return { outcome, attempts, reported }
+}
+
+const failure = (code: ErrorCode, retryAfterMs?: number) =>
+  new MixloadError(code, code, retryAfterMs === undefined ? {} : { retryAfterMs })
+
+describe('an attempt that fails', () => {
+  it('is not made again when it succeeds', async () => {
+    expect(await run([])).toEqual({ outcome: 'done', attempts: 1, reported: [] })
+  })
+
+  it('is made again as often as its code allows, and then fails with its last error', async () => {
+    const failures = Array.from({ length: 3 }, () => failure('NETWORK_FAILED'))
+    expect(await run(failures.slice(0, 2))).toMatchObject({ outcome: 'done', attempts: 3 })
+    const { outcome, attempts } = await run(failures)
+    expect([outcome, attempts]).toEqual([{ error: failures[2] }, 3])
+  })
+
+  it('is made again only for codes that may be and that are listed, each counted on its own', async () => {
+    const codes = fc.constantFrom(...(Object.keys(ERROR_CODES) as ErrorCode[]))
+    const listed = fc.dictionary(codes, fc.nat(3)) as fc.Arbitrary<Partial<Record<ErrorCode, number>>>
+    const failingCodes = fc.array(
+      fc.oneof(codes, fc.constantFrom<ErrorCode>('NETWORK_FAILED', 'SERVER_FAILED', 'RATE_LIMITED')),
+      { maxLength: 8 },
+    )
+    await fc.assert(
+      fc.asyncProperty(failingCodes, listed, async (failing, retries) => {
+        const left = new Map<ErrorCode, number>()
+        const last = failing.findIndex((code) => {
+          const count = (left.get(code) ?? 0) + 1
+          left.set(code, count)
+          return !ERROR_CODES[code].retry || count > (retries[code] ?? 0)
+        })
+        const failures = failing.map((code) => failure(code))
+        const { outcome, attempts, reported } = await run(failures, { ...POLICY, retries })
+        expect(outcome).toEqual(last < 0 ? 'done' : { error: failures[last] })
+        expect(attempts).toBe(last < 0 ? failing.length + 1 : last + 1)
+        expect(reported.map(([code]) => code)).toEqual(failing.slice(0, last < 0 ? undefined : last))
+      }),
+    )
+  })
+
+  it('with an error that is none of ours fails at once, as it is', async () => {
+    for (const error of [new Error('x'), new TypeError('fetch failed')]) {
+      expect(await run([error])).toEqual({ outcome: { error }, attempts: 1, reported: [] })
+    }
+  })
+})
+
+describe('the wait before the next attempt', () => {
+  it('doubles, up to the most, and is at most a tenth longer', async () => {
+    const policy = { ...POLICY, retries: { SERVER_FAILED: 7 } }
+    const { reported } = await run(
+      Array.from({ length: 7 }, () => failure('SERVER_FAILED')),
+      policy,
+    )
+    for (const [at, least] of [100, 200, 400, 800, 1000, 1000, 1000].entries()) {
+      expect(reported[at]?.[1]).toBeGreaterThanOrEqual(least)
+      expect(reported[at]?.[1]).toBeLessThanOrEqual(least * 1.1)
+    }
+    expect(waits.filter((ms) => ms > 0)).toEqual(reported.map(([, ms]) => ms))
+  })
+
+  it('is the one that the server asked for, where it did, though it be longer or shorter', async () => {
+    const { reported } = await run([
+      failure('RATE_LIMITED', 90_000),
+      failure('RATE_LIMITED', 1),
+      failure('RATE_LIMITED'),
+    ])
+    expect(reported.slice(0, 2)).toEqual([
+      ['RATE_LIMITED', 90_000],
+      ['RATE_LIMITED', 1],
+    ])
+    expect(reported[2]?.[1]).toBeGreaterThanOrEqual(400)
+    expect(waits).toContain(90_000)
+  })
+
+  it('is one that a timer can be set to, however long the server asked', async () => {
+    await run([failure('RATE_LIMITED', 30 * 86_400_000)])
+    expect(Math.max(...waits)).toBeGreaterThan(60_000)
+    for (const ms of waits) expect(ms).toBeLessThanOrEqual(TIMER_MAX)
+  })
+})
+
+describe('stopping', () => {
+  it('before the first attempt means that there is none', async () => {
+    const { outcome, attempts } = await run([], POLICY, AbortSignal.abort(new Error('stopped')))
+    expect(outcome).toEqual({ error: new Error('stopped') })
+    expect(attempts).toBe(0)
+  })
+
+  it('while waiting ends the wait, with the reason', async () => {
+    const abort = new AbortController()
+    const reason = new Error('stopped')
+    let attempts = 0
+    const attempt = async () => {
+      attempts++
+      throw failure('SERVER_FAILED', 3_600_000)
+    }
+    await expect(retrying(POLICY, abort.signal, attempt, () => abort.abort(reason))).rejects.toBe(reason)
+    expect(attempts).toBe(1)
+  })
+})
+
+describe('the patience that is not asked for', () => {
+  it('retries only failures that may pass', () => {
+    for (const code of Object.keys(DEFAULT_RETRIES.retries) as ErrorCode[]) expect(ERROR_CODES[code].retry).toBe(true)
+  })
+})
