@@ -302,5 +302,5 @@ it.each(['memory', 'duckdb', 'postgres'] as const)(
       { numRuns: into === 'memory' ? 4 * RUNS : RUNS },
     )
   },
-  Math.max(300_000, RUNS * 30_000),
+  Math.max(900_000, RUNS * 60_000),
 )
