@@ -18,6 +18,7 @@ export class ImportResume {
   #written: number
   #writtenAt = 0
   #writing: Promise<void> = Promise.resolve()
+  #timer: NodeJS.Timeout | undefined
 
   private constructor(path: string, through: number) {
     this.#path = path
@@ -38,11 +39,16 @@ export class ImportResume {
     return this.#through
   }
 
-  /** Notes how far it is; a failure to write it is told by {@link end}. */
+  /** Notes the progress, and stores it soon. A failure to write is reported by {@link end}. */
   note(through: number): void {
     this.#through = through
-    if (performance.now() - this.#writtenAt < WRITE_EVERY_MS) return
-    this.#write()
+    if (through <= this.#written || this.#timer !== undefined) return
+    const delay = Math.max(0, this.#writtenAt + WRITE_EVERY_MS - performance.now())
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.#write()
+    }, delay)
+    this.#timer.unref()
   }
 
   /**
@@ -50,6 +56,7 @@ export class ImportResume {
    * @throws MixloadError SPOOL_FAILED.
    */
   async end(isComplete: boolean): Promise<void> {
+    clearTimeout(this.#timer)
     if (!isComplete && this.#through > this.#written) this.#write()
     try {
       await this.#writing
@@ -57,7 +64,7 @@ export class ImportResume {
     } catch (error) {
       throw new MixloadError(
         'SPOOL_FAILED',
-        `Cannot keep how far the import is in ${this.#path}: ${messageOf(error)}. Set MIXLOAD_STATE_DIR to a directory that can be written.`,
+        `Cannot write the state of the import to ${this.#path}: ${messageOf(error)}. Set MIXLOAD_STATE_DIR to a writable directory.`,
         { cause: error },
       )
     }
