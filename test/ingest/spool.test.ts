@@ -26,10 +26,7 @@ function settled(): number {
   const files = readdirSync(sending.spool, { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('.sent'),
   )
-  const ranges = files.flatMap((name) => [
-    ...readFileSync(join(sending.spool, name), 'utf8').matchAll(/^(\d+)-(\d+)$/gm),
-  ])
-  return ranges.reduce((total, [, first, last]) => total + Number(last) - Number(first) + 1, 0)
+  return files.flatMap((name) => readFileSync(join(sending.spool, name), 'utf8').match(/^\d+$/gm) ?? []).length
 }
 
 function start(count: number, mode: string, spool = sending.spool): ChildProcess {
