@@ -151,6 +151,12 @@ describe('Google’s client with mixload’s transport', () => {
     expect(received).toHaveLength(1)
   })
 
+  it('sends no option of the client as a parameter', async () => {
+    await client.withSignal().dataset('d').table('t').getRows({ skipParsing: true })
+    const { searchParams } = new URL(received[0]?.url ?? '', 'http://bigquery')
+    expect([...searchParams.keys()]).toEqual(['formatOptions.useInt64Timestamp', 'prettyPrint'])
+  })
+
   it('does not replace {{projectId}} in texts', async () => {
     answer = (response) => json(response, 200, { tableReference: { tableId: 't' } })
     const description = 'Mixpanel property {{projectId}}'

@@ -114,8 +114,11 @@ export class BigQueryClient {
   /**
    * The body is not passed on for signing, because that replaces `{{projectId}}` in all its texts.
    */
-  async #carry({ json, ...request }: ApiRequest, signal: AbortSignal | undefined): Promise<JsonObject> {
+  async #carry({ json, ...made }: ApiRequest, signal: AbortSignal | undefined): Promise<JsonObject> {
     const { answerMs } = this.#options.timing
+    // An option of the client, which it also sends to BigQuery.
+    const { skipParsing, ...qs } = made.qs ?? {}
+    const request = { ...made, qs }
     if (json === undefined) return this.#send(request, () => null, answerMs, signal)
     const headers = { ...request.headers, 'content-type': 'application/json' }
     return this.#send({ ...request, headers }, () => JSON.stringify(json), answerMs, signal)
