@@ -20,7 +20,10 @@ export interface Command {
   readonly settings: readonly FlagName[]
   /** Flags of its own. */
   readonly options?: Readonly<Record<string, Options>>
-  /** Where it takes words after its name: how they are written, what they are, and, where there must be one, what to say when there is none. */
+  /**
+   * Where it takes words after its name: how they are written, what they are, and, where there must
+   * be one, what to say when there is none.
+   */
   readonly words?: { readonly usage: string; readonly describe: string; readonly missing?: string }
   /** Does the work. Returns the exit code. */
   run(context: CommandContext): Promise<number>

@@ -83,7 +83,8 @@ async function write(file: string, text: string): Promise<void> {
 }
 
 /**
- * What the project's Lexicon says; undefined, with a warning, where it cannot be read: the tables can be described without.
+ * What the project's Lexicon says; undefined, with a warning, where it cannot be read: the tables
+ * can be described without.
  * @throws MixloadError if the credentials are wrong, or not those of a service account.
  */
 async function readLexicon({ settings, output: { onProgress }, signal }: CommandContext): Promise<Lexicon | undefined> {

@@ -6,7 +6,10 @@ import { printPlans } from './plan-report.ts'
 import { sessionOf } from './session.ts'
 import { exitCodeOf, printResult, printSummary } from './stream-report.ts'
 
-/** Loads streams and prints what becomes of them; with `--dry-run`, only prints what would be requested. */
+/**
+ * Loads streams and prints what becomes of them; with `--dry-run`, only prints what would be
+ * requested.
+ */
 export function runLoadCommand(context: CommandContext, toLoad: StreamsToLoad): Promise<number> {
   return context.flags['dry-run'] === true ? dryRun(context, toLoad) : load(context, toLoad)
 }

@@ -1,7 +1,10 @@
 import type { Options } from 'yargs'
 import type { FlagName } from '../lib/settings.ts'
 
-/** The settings of every command that loads from Mixpanel, and of those that look at what such a command would do. */
+/**
+ * The settings of every command that loads from Mixpanel, and of those that look at what such a
+ * command would do.
+ */
 export const LOAD_SETTINGS: readonly FlagName[] = [
   'destination',
   'schema',

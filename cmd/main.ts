@@ -2,7 +2,10 @@ import yargs, { type Argv, type Options } from 'yargs'
 import type { Command } from './command.ts'
 import type { Output } from './output.ts'
 
-/** The commands. Only the one that is named is loaded, so that help comes at once and loads no database. */
+/**
+ * The commands. Only the one that is named is loaded, so that help comes at once and loads no
+ * database.
+ */
 const COMMANDS: Readonly<
   Record<string, { readonly describe: string; readonly load: () => Promise<{ command: Command }> }>
 > = {
@@ -81,7 +84,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   return usageFailed ? USAGE : exitCode
 }
 
-/** Lets words follow the command's name: by themselves, since among words that it has a name for yargs loses `-`. */
+/**
+ * Lets words follow the command's name: by themselves, since among words that it has a name for
+ * yargs loses `-`.
+ */
 function takeWords(builder: Argv, name: string, describe: string, words: NonNullable<Command['words']>): void {
   builder
     .usage(`$0 ${name} ${words.usage}\n\n${describe}\n\n${words.describe}`)
@@ -120,7 +126,8 @@ async function execute(command: Command, flags: Readonly<Record<string, unknown>
   const output = createOutput({ json: flags.json === true, isTerminal: process.stderr.isTTY === true })
   const abort = new AbortController()
   const stopListening = onInterrupt(abort)
-  // Where the system limits the length of files, a write past it fails then, instead of ending the process unheard.
+  // Where the system limits the length of files, a write past it fails then, instead of ending the
+  // process unheard.
   process.on('SIGXFSZ', () => {})
   try {
     const file = readSettingsFile(flags.config as string | undefined, output.onProgress)

@@ -1,7 +1,10 @@
 #!/usr/bin/env node
 import module from 'node:module'
 
-/** Loading what was compiled before saves a third of the start. It must be asked for before anything else is loaded. */
+/**
+ * Loading what was compiled before saves a third of the start. It must be asked for before anything
+ * else is loaded.
+ */
 module.enableCompileCache?.()
 
 const { main } = await import('./main.ts')

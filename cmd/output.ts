@@ -5,7 +5,10 @@ import type { ProgressEvent, SliceEvent } from '../lib/progress.ts'
 import { type AnySlice, hasDays, rowsName, sliceName } from '../lib/slices.ts'
 import { Progress, requestsInWords } from './progress.ts'
 
-/** Results go to stdout; everything else goes to stderr: a progress display on a terminal, else one JSON line per event. */
+/**
+ * Results go to stdout; everything else goes to stderr: a progress display on a terminal, else one
+ * JSON line per event.
+ */
 export interface Output {
   /** A result for people; nothing with `--json`. */
   print(text: string): void
@@ -53,7 +56,9 @@ function logEvents(): Events {
   }
 }
 
-/** What went wrong, and what to do where that is always the same: what has failed for now may pass. */
+/**
+ * What went wrong, and what to do where that is always the same: what has failed for now may pass.
+ */
 function failureText(error: unknown): string {
   const mayPass = error instanceof MixloadError && error.retry
   return mayPass ? `${asSentence(messageOf(error))} Run again later; what is committed stays.` : messageOf(error)

@@ -2,8 +2,8 @@
 const NUMBER = /^[-+]?\d|^(NULL|–)?$/
 
 /**
- * Lines of cells as aligned columns, the headings first. A column of numbers is aligned to the right, all others to the
- * left.
+ * Lines of cells as aligned columns, the headings first. A column of numbers is aligned to the
+ * right, all others to the left.
  */
 export function textTable(headings: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const lines = [headings, ...rows.map((row) => headings.map((_, column) => String(row[column] ?? '')))]

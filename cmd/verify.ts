@@ -11,8 +11,9 @@ import { exitCodeOf, printResult, printSummary } from './stream-report.ts'
 const DRIFT = 4
 
 /**
- * `mixload verify`: compares the events of each day and name in `export_latest` with what Mixpanel's reports count. With
- * `--repair` the days that differ are read again and replaced, and compared once more.
+ * `mixload verify`: compares the events of each day and name in `export_latest` with what
+ * Mixpanel's reports count. With `--repair` the days that differ are read again and replaced, and
+ * compared once more.
  */
 export const command: Command = {
   settings: LOAD_SETTINGS,

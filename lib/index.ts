@@ -1,6 +1,6 @@
 /**
- * The product as functions: what the commands do, for programs. Settings are those of the documentation, as one object, in
- * which an AbortSignal and a receiver of progress may stand, too.
+ * The product as functions: what the commands do, for programs. Settings are those of the
+ * documentation, as one object, in which an AbortSignal and a receiver of progress may stand, too.
  */
 import { createWarehouse } from '../destinations/index.ts'
 import { MixloadError, runFailure } from './core/errors.ts'
@@ -45,12 +45,14 @@ export type { Comparison, Difference } from './verify/compare.ts'
 export type { VerifyResult } from './verify/verify.ts'
 
 /**
- * What every function takes: settings, by the names that they have in mixload.yaml, and how to follow and to end the work.
- * Neither environment variables nor mixload.yaml are read.
+ * What every function takes: settings, by the names that they have in mixload.yaml, and how to
+ * follow and to end the work. Neither environment variables nor mixload.yaml are read.
  * @example { destination: 'duckdb:warehouse.duckdb', projectId: '123', serviceAccount: 'me', serviceAccountSecret: 's' }
  */
 export interface RunOptions extends SettingsInput {
-  /** Ends the work when it is aborted. What is committed stays, and the function throws INTERRUPTED. */
+  /**
+   * Ends the work when it is aborted. What is committed stays, and the function throws INTERRUPTED.
+   */
   readonly signal?: AbortSignal | undefined
   /** Receives what happens while it happens. */
   readonly onProgress?: OnProgress | undefined
@@ -77,8 +79,9 @@ export interface ViewOptions extends RunOptions {
 }
 
 /**
- * Loads every day from `from` to `to`, or to yesterday, that the warehouse does not have. Run again, it continues where it
- * stopped. Returns what became of each stream: one that fails by itself has the outcome `failed`, and the others are loaded.
+ * Loads every day from `from` to `to`, or to yesterday, that the warehouse does not have. Run
+ * again, it continues where it stopped. Returns what became of each stream: one that fails by
+ * itself has the outcome `failed`, and the others are loaded.
  *
  * @example
  * const results = await backfill({ ...settings, from: '2026-01-01', streams: ['export'] })
@@ -92,7 +95,8 @@ export function backfill(options: RunOptions): Promise<readonly StreamResult[]> 
 }
 
 /**
- * Loads what is new since the last whole day of each stream, and the days of the attribution window again.
+ * Loads what is new since the last whole day of each stream, and the days of the attribution window
+ * again.
  *
  * @example
  * const results = await sync({ ...settings, attributionWindow: 7, signal: AbortSignal.timeout(3_600_000) })
@@ -106,8 +110,9 @@ export function sync(options: RunOptions): Promise<readonly StreamResult[]> {
 }
 
 /**
- * Loads files of events in the form of the raw export, plain, gzip or zstd, each in one commit. Files that are loaded
- * already are left out, and a file that fails by itself is in `skippedSlices`. Requests nothing from Mixpanel.
+ * Loads files of events in the form of the raw export, plain, gzip or zstd, each in one commit.
+ * Files that are loaded already are left out, and a file that fails by itself is in
+ * `skippedSlices`. Requests nothing from Mixpanel.
  *
  * @example
  * const { rows, skippedSlices } = await loadFiles(['2026-01.ndjson.gz'], { destination: 'duckdb:warehouse.duckdb' })
@@ -122,8 +127,8 @@ export function loadFiles(files: readonly string[], options: RunOptions): Promis
 }
 
 /**
- * What {@link backfill}, if there is a `from`, or {@link sync} would request, and how long the request limits make it take.
- * Asks Mixpanel for the time zone alone, and writes nothing.
+ * What {@link backfill}, if there is a `from`, or {@link sync} would request, and how long the
+ * request limits make it take. Asks Mixpanel for the time zone alone, and writes nothing.
  *
  * @example
  * const { streams } = await plan({ ...settings, from: '2026-01-01' })
@@ -135,8 +140,9 @@ export function plan(options: RunOptions): Promise<RunPlan> {
 }
 
 /**
- * Compares the events of each day and name in the warehouse with what Mixpanel's reports count. With `repair`, days that
- * differ are read again and replaced; the result is then that of the second comparison.
+ * Compares the events of each day and name in the warehouse with what Mixpanel's reports count.
+ * With `repair`, days that differ are read again and replaced; the result is then that of the
+ * second comparison.
  *
  * @example
  * const { differences } = await verify({ ...settings, tolerance: 0.01 })
@@ -155,7 +161,8 @@ export function verify(options: VerifyOptions): Promise<VerifyResult> {
 }
 
 /**
- * What the warehouse has of each stream, from its ledger alone. Streams that were never loaded are left out.
+ * What the warehouse has of each stream, from its ledger alone. Streams that were never loaded are
+ * left out.
  *
  * @example
  * const [events] = await status({ destination: 'duckdb:warehouse.duckdb', streams: ['export'] })
@@ -167,8 +174,8 @@ export function status(options: RunOptions): Promise<readonly StreamStatus[]> {
 }
 
 /**
- * Checks everything that a load needs: credentials, plan, time zone, clock, destination. A finding that is not `ok` says
- * what to do.
+ * Checks everything that a load needs: credentials, plan, time zone, clock, destination. A finding
+ * that is not `ok` says what to do.
  *
  * @example
  * const problems = (await check(settings)).filter(({ ok }) => !ok)
@@ -183,7 +190,8 @@ export function check(options: RunOptions): Promise<readonly Finding[]> {
 }
 
 /**
- * Recreates the views over all tables, and returns their names. Loading does this by itself whenever columns come.
+ * Recreates the views over all tables, and returns their names. Loading does this by itself
+ * whenever columns come.
  *
  * @example
  * await views({ destination: 'duckdb:warehouse.duckdb' })
@@ -195,7 +203,8 @@ export function views(options: ViewOptions): Promise<readonly string[]> {
 }
 
 /**
- * The settings that environment variables give, by the names of docs/settings.md, to be spread into options.
+ * The settings that environment variables give, by the names of docs/settings.md, to be spread into
+ * options.
  * @example await sync({ ...settingsFromEnvironment(process.env), destination: 'duckdb:warehouse.duckdb' })
  */
 export function settingsFromEnvironment(environment: Readonly<Record<string, string | undefined>>): SettingsInput {

@@ -6,7 +6,10 @@ import { withoutLogins } from './core/secrets.ts'
 import { REGIONS } from './mixpanel/regions.ts'
 import { isDay, isZone } from './time/days.ts'
 
-/** The streams, in the order in which they are loaded: cheap ones first, because they share a rate limit. */
+/**
+ * The streams, in the order in which they are loaded: cheap ones first, because they share a rate
+ * limit.
+ */
 export const STREAMS = [
   'export',
   'cohorts',
@@ -45,7 +48,10 @@ const zone = z.string().refine(isZone, { error: 'must be an IANA time zone such 
 const size = z.string().regex(/^\d+\s*(?:KB|MB|GB|KiB|MiB|GiB)$/i, 'must be a size such as 400MB')
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' })
 
-/** A setting: its sources and its meaning. Its name is the key in mixload.yaml, and in kebab case its flag. */
+/**
+ * A setting: its sources and its meaning. Its name is the key in mixload.yaml, and in kebab case
+ * its flag.
+ */
 interface Setting {
   readonly schema: z.ZodType
   readonly describe: string
@@ -344,7 +350,8 @@ export function settingsFromEnvironment(environment: Readonly<Record<string, str
 }
 
 /**
- * Validates and merges the sources. Flags take precedence over the environment, and that over the file.
+ * Validates and merges the sources. Flags take precedence over the environment, and that over the
+ * file.
  * @throws MixloadError CONFIG_INVALID with every invalid setting, its value and what is allowed.
  */
 export function resolveSettings(flags: RawSettings, environment: RawSettings, file: RawSettings): Settings {
@@ -355,7 +362,10 @@ export function resolveSettings(flags: RawSettings, environment: RawSettings, fi
   })
 }
 
-/** The settings that a program gives, with defaults for the others. Throws as {@link resolveSettings} does. */
+/**
+ * The settings that a program gives, with defaults for the others. Throws as {@link
+ * resolveSettings} does.
+ */
 export function settingsFrom(given: RawSettings): Settings {
   return validated(given, '', (name) => [given[name], name])
 }

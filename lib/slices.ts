@@ -51,8 +51,9 @@ export interface DayClock {
 const PLANNED_SHARE = 0.8
 
 /**
- * The moment from which a day can be whole: it must be over where Mixpanel cuts days, and in the project's own zone,
- * since Mixpanel documents the first only for projects of before and after 2023, and not for the request's limits.
+ * The moment from which a day can be whole: it must be over where Mixpanel cuts days, and in the
+ * project's own zone, since Mixpanel documents the first only for projects of before and after
+ * 2023, and not for the request's limits.
  */
 export function endOfDay(day: Day, clock: DayClock): number {
   const known = endsOfDays.get(clock) ?? new Map<Day, number>()
@@ -79,7 +80,9 @@ export function isWholeIn(
   return startedAt.getTime() >= endOfDay(day, clock)
 }
 
-/** The days that the ledger has whole: a load of all rows of the scope began after they were over. */
+/**
+ * The days that the ledger has whole: a load of all rows of the scope began after they were over.
+ */
 export function wholeDays(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): ReadonlySet<Day> {
   const days = new Set<Day>()
   for (const load of ledger) {
@@ -121,7 +124,10 @@ export function loadsLeft(ledger: readonly LoadRecord[], loadsPerDayMax: number,
   return Math.max(0, loadsPerDayMax - recent)
 }
 
-/** Slices of at most `sliceDays` that hold exactly these days, which must be in order. Only neighbouring days share one. */
+/**
+ * Slices of at most `sliceDays` that hold exactly these days, which must be in order. Only
+ * neighbouring days share one.
+ */
 export function planSlices(days: readonly Day[], sliceDays: number): readonly Slice[] {
   const slices: { firstDay: Day; lastDay: Day }[] = []
   for (const day of days) {
@@ -133,7 +139,10 @@ export function planSlices(days: readonly Day[], sliceDays: number): readonly Sl
   return slices
 }
 
-/** The two halves of a slice: of its days, else of its names; undefined where it has but one of each. */
+/**
+ * The two halves of a slice: of its days, else of its names; undefined where it has but one of
+ * each.
+ */
 export function halves(slice: Slice): readonly [Slice, Slice] | undefined {
   const { firstDay, lastDay, only = [] } = slice
   if (firstDay === lastDay) {
@@ -152,8 +161,8 @@ export function halves(slice: Slice): readonly [Slice, Slice] | undefined {
 }
 
 /**
- * The days that sync reads, up to `yesterday`: all that the ledger lacks since its first day or `from`, and the
- * attribution window before the last whole day again, because events come late.
+ * The days that sync reads, up to `yesterday`: all that the ledger lacks since its first day or
+ * `from`, and the attribution window before the last whole day again, because events come late.
  */
 export function syncDays(
   whole: ReadonlySet<Day>,
@@ -180,7 +189,10 @@ export function syncDays(
   return [...reread].sort()
 }
 
-/** How messages call the rows of a stream or table that a slice has, such as `funnels of 2026-03-01`. */
+/**
+ * How messages call the rows of a stream or table that a slice has, such as `funnels of
+ * 2026-03-01`.
+ */
 export function rowsName(name: string, slice: AnySlice): string {
   if ('isWhole' in slice) return name
   return 'file' in slice ? sliceName(slice) : `${name} of ${sliceName(slice)}`

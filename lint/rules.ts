@@ -5,7 +5,9 @@ import { occurrences, type Word, wordsOfName } from './words.ts'
 
 const COMMENT_COLUMNS_MAX = 100
 
-/** Reports each word to avoid: wherever it is in prose, and once in a file as part of the same name. */
+/**
+ * Reports each word to avoid: wherever it is in prose, and once in a file as part of the same name.
+ */
 export const wordsRule: TextlintRuleReporter = (context) => {
   const names = new Set<string>()
   const report = (node: TxtNode, shown: string, { write, reason }: Word, range?: readonly [number, number]) => {
@@ -32,12 +34,18 @@ export const wordsRule: TextlintRuleReporter = (context) => {
   }
 }
 
-/** The text of a comment or string, with spaces for what marks a comment and for escapes, so that offsets stay. */
+/**
+ * The text of a comment or string, with spaces for what marks a comment and for escapes, so that
+ * offsets stay.
+ */
 function proseOf(source: string): string {
   return source.replaceAll(/^[ \t]*(\/\*\*?|\*\/|\*|\/\/|--|#)|\\./gm, (mark) => ' '.repeat(mark.length))
 }
 
-/** Reports lines with a comment that end beyond column 100, except for an address, which cannot be broken. */
+/**
+ * Reports lines with a comment that end beyond column 100, except for an address, which cannot be
+ * broken.
+ */
 export const commentWidthRule: TextlintRuleReporter = (context) => ({
   Comment(node) {
     const { column } = node.loc.start

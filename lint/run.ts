@@ -1,6 +1,6 @@
 /**
- * `node lint/run.ts`: looks for words to avoid, and for comment lines that are too long, in all files of the repository. It
- * prints each place, and ends with 1 if there are any.
+ * `node lint/run.ts`: looks for words to avoid, and for comment lines that are too long, in all
+ * files of the repository. It prints each place, and ends with 1 if there are any.
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -20,7 +20,10 @@ const WORDS_FILE = 'lint/words.yml'
 /** Where a page has the list as a table. */
 const WORDS_TABLE = /<!-- words[\s\S]*?<!-- \/words -->/g
 
-/** Loaded as the CommonJS module that it is: bundlers and Node do not agree on what its default export is when imported. */
+/**
+ * Loaded as the CommonJS module that it is: bundlers and Node do not agree on what its default
+ * export is when imported.
+ */
 const MARKDOWN_PLUGIN: TextlintPluginCreator = createRequire(import.meta.url)(
   '@textlint/textlint-plugin-markdown',
 ).default

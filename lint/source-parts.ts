@@ -20,7 +20,10 @@ const FINDERS: Readonly<Record<string, (text: string) => readonly Part[]>> = {
 /** The endings of the files that {@link partsOf} can read. */
 export const SOURCE_EXTENSIONS = Object.keys(FINDERS)
 
-/** The parts of a file, in the order of the file. Line comments that follow one another are one part. */
+/**
+ * The parts of a file, in the order of the file. Line comments that follow one another are one
+ * part.
+ */
 export function partsOf(text: string, extension: string): readonly Part[] {
   const parts = FINDERS[extension]?.(text) ?? []
   return joined(
@@ -58,7 +61,8 @@ function typescriptParts(text: string): readonly Part[] {
     ExportNamedDeclaration: skip,
     ExportAllDeclaration: skip,
     ImportExpression: skip,
-    // A member is read where it is declared; members of others, such as `some` of arrays, are not ours to name.
+    // A member is read where it is declared; members of others, such as `some` of arrays, are not
+    // ours to name.
     MemberExpression({ computed, property }) {
       if (!computed) skipped.add(property.start)
     },

@@ -46,7 +46,10 @@ export function occurrences(text: string, kind: 'prose' | 'names'): readonly Occ
   )
 }
 
-/** The words that a name consists of: `unzippedAside` is `unzipped aside`, `lib/in-turns.ts` is `lib in turns ts`. */
+/**
+ * The words that a name consists of: `unzippedAside` is `unzipped aside`, `lib/in-turns.ts` is `lib
+ * in turns ts`.
+ */
 export function wordsOfName(name: string): string {
   return name
     .replaceAll(/([\p{Ll}\d])(\p{Lu})/gu, '$1 $2')

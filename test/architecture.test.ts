@@ -4,7 +4,10 @@ import { describe, expect, it } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '..')
 const LINES_MAX = 400
-/** Files and folders of `lib/` that decide and compute, and touch nothing: where days begin, what an answer means. */
+/**
+ * Files and folders of `lib/` that decide and compute, and touch nothing: where days begin, what an
+ * answer means.
+ */
 const PURE = [
   ...['core/lossless-json', 'core/max-rejects', 'core/sql', 'slices'],
   ...['destination/failures', 'destination/ledger', 'destination/ledger-row', 'destination/ledger-tables'],

@@ -1,4 +1,7 @@
-/** Builds what a Containerfile describes without a container engine: each stage is a directory, and paths are within it. */
+/**
+ * Builds what a Containerfile describes without a container engine: each stage is a directory, and
+ * paths are within it.
+ */
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join, matchesGlob } from 'node:path'

@@ -21,7 +21,8 @@ let simulator: Simulator
 
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'mixload-container-'))
-  // The sources are built already; building again would take the other tests their files away for a moment.
+  // The sources are built already; building again would take the other tests their files away for a
+  // moment.
   execFileSync('npm', ['pack', '--ignore-scripts', '--pack-destination', home], { cwd: packagePath(), stdio: 'pipe' })
   copyFileSync(packagePath('package-lock.json'), join(home, 'package-lock.json'))
   writeFileSync(join(home, 'mixload.yaml'), 'a file that has no place in an image')

@@ -18,7 +18,8 @@ beforeAll(async () => {
   simulator = await startSimulator({ requestsPerHour: 0, requestsPerSecond: 0 })
   home = await mkdtemp(join(tmpdir(), 'mixload-examples-'))
   await mkdir(join(home, 'bin'))
-  // A `mixload` as an installation would put it, and as far in the past as the examples' first day is long ago.
+  // A `mixload` as an installation would put it, and as far in the past as the examples' first day
+  // is long ago.
   const program = packagePath('dist', 'cmd', 'mixload.js')
   await writeFile(join(home, 'bin', 'mixload'), `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`)
   await chmod(join(home, 'bin', 'mixload'), 0o755)

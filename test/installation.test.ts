@@ -64,7 +64,8 @@ describe('an installation from the tarball', () => {
   let files: readonly string[]
 
   beforeAll(() => {
-    // The sources are built already; building again would take the other tests their files away for a moment.
+    // The sources are built already; building again would take the other tests their files away for
+    // a moment.
     const [packed] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', directory]))
     files = packed.files.map(({ path }: { path: string }) => path)
     const quiet = ['--prefer-offline', '--no-audit', '--no-fund']

@@ -1,6 +1,7 @@
 /**
- * Runs every test and ends with the line `N passed, N failed`, counted from the runner's own report. A test that was
- * skipped counts as failed: a part that is missing must not look like one that works.
+ * Runs every test and ends with the line `N passed, N failed`, counted from the runner's own
+ * report. A test that was skipped counts as failed: a part that is missing must not look like one
+ * that works.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'

@@ -60,9 +60,7 @@ export class RunLock {
   }
 }
 
-/**
- * Makes the file aside first, so that a run that is killed here leaves only a whole one.
- */
+/** Makes the file aside first, so that a run that is killed here leaves only a whole one. */
 async function makeLockFile({ lock }: Layout, connection: EngineConnection): Promise<void> {
   // Not by opening it: closing it again would lift this process's own lock.
   if (existsSync(lock)) return

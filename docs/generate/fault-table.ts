@@ -14,7 +14,10 @@ interface Listed {
   readonly file: string
 }
 
-/** `docs/fault-tests.md`: every test in test/faults/ by its name, which says what fails and what must happen then. */
+/**
+ * `docs/fault-tests.md`: every test in test/faults/ by its name, which says what fails and what
+ * must happen then.
+ */
 export function faultTestsPage(): string {
   return page(
     '# Fault tests',
@@ -43,7 +46,10 @@ function sections(): readonly string[] {
   return files.map(([file, tests]) => `## [\`${file}\`](../test/faults/${file}.test.ts)\n\n${tableOf(tests)}`)
 }
 
-/** One row per test. Tests of the same name in several groups, such as one group per destination, share a row. */
+/**
+ * One row per test. Tests of the same name in several groups, such as one group per destination,
+ * share a row.
+ */
 function tableOf(tests: readonly Listed[]): string {
   const groupsByName = new Map<string, string[]>()
   for (const { name } of tests) {

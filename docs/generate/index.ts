@@ -1,6 +1,6 @@
 /**
- * `node docs/generate/index.ts`: writes the pages of docs/ that are generated from the code. test/docs.test.ts fails if
- * a page is out of date.
+ * `node docs/generate/index.ts`: writes the pages of docs/ that are generated from the code.
+ * test/docs.test.ts fails if a page is out of date.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

@@ -9,8 +9,9 @@ const CHECKSUM_BYTES = 4
 const RLE_BLOCK = 1
 
 /**
- * Follows frames of zstd as their bytes arrive, and knows whether the last one is complete. Node 22 does not: it ends
- * without an error where a frame is cut off. The format is that of RFC 8878, section 3.1.
+ * Follows frames of zstd as their bytes arrive, and knows whether the last one is complete. Node 22
+ * does not: it ends without an error where a frame is cut off. The format is that of RFC 8878,
+ * section 3.1.
  */
 export class ZstdFrames {
   #field: Field = 'magic'
@@ -21,7 +22,10 @@ export class ZstdFrames {
   #hasChecksum = false
   #isUnknown = false
 
-  /** False between the first byte of a frame and its last one. True of other data, which the decompressor refuses. */
+  /**
+   * False between the first byte of a frame and its last one. True of other data, which the
+   * decompressor refuses.
+   */
   get isComplete(): boolean {
     return this.#isUnknown || (this.#field === 'magic' && this.#length === 0 && this.#skip === 0)
   }

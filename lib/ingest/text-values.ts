@@ -14,7 +14,9 @@ export function valueJson(text: string): string {
   return JSON.stringify(text)
 }
 
-/** Columns of a CSV file with ids. Their values are always texts, even if they look like numbers. */
+/**
+ * Columns of a CSV file with ids. Their values are always texts, even if they look like numbers.
+ */
 const TEXT_COLUMNS = new Set(['distinct_id', '$insert_id', '$user_id', '$device_id'])
 
 /**

@@ -31,7 +31,10 @@ export interface OpenTableOptions {
   readonly onProgress: OnProgress
 }
 
-/** Opens a table of a stream with the columns that the destination has for it, and recreates its views. */
+/**
+ * Opens a table of a stream with the columns that the destination has for it, and recreates its
+ * views.
+ */
 export async function openTable(stream: string, table: StreamTable, options: OpenTableOptions): Promise<OpenTable> {
   const { settings, zone, destination, engine, spool, onProgress } = options
   const { columnsMax, valuesPerRowMax } = destination.capabilities

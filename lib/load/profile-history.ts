@@ -26,9 +26,9 @@ export interface KeepChangesOptions {
 const HASH_ROW_BYTES_MAX = 1024 * 1024
 
 /**
- * Appends what has changed since the last time to the table of changes, in one commit. What was there before is asked of
- * the destination, so a run that ended before it got here is made up for by the next one. Gives the load; undefined where
- * nothing has changed.
+ * Appends what has changed since the last time to the table of changes, in one commit. What was
+ * there before is asked of the destination, so a run that ended before it got here is made up for
+ * by the next one. Gives the load; undefined where nothing has changed.
  * @param seenAt when the profiles were read.
  */
 export async function keepChanges(
@@ -113,7 +113,10 @@ function written(connection: EngineConnection, query: string, path: string): Pro
   return connection.run(`COPY (${query}) TO ${quoteText(path)} (FORMAT parquet, COMPRESSION zstd)`)
 }
 
-/** Gives the table of changes the columns that these rows need, of the same names and types as those of the profiles. */
+/**
+ * Gives the table of changes the columns that these rows need, of the same names and types as those
+ * of the profiles.
+ */
 async function addColumns(
   { destination, profiles, table }: KeepChangesOptions,
   used: readonly Column[],

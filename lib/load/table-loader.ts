@@ -21,7 +21,10 @@ export interface TableLoadOptions {
   readonly onProgress: OnProgress
 }
 
-/** Puts spooled rows into a table of the destination: first the columns they need, then all else in one commit. */
+/**
+ * Puts spooled rows into a table of the destination: first the columns they need, then all else in
+ * one commit.
+ */
 export class TableLoader {
   readonly #options: TableLoadOptions
   /** Names of the columns that the destination has. */
@@ -32,7 +35,9 @@ export class TableLoader {
     this.#existing = new Set(existing.map(({ name }) => name))
   }
 
-  /** Loads the rows of a slice; without the lines that the engine refuses, if there are such lines. */
+  /**
+   * Loads the rows of a slice; without the lines that the engine refuses, if there are such lines.
+   */
   async load(spooled: SpooledRows, slice: AnySlice, signal: AbortSignal): Promise<LoadRecord> {
     try {
       return await this.#commit(spooled, slice, signal)
@@ -81,7 +86,10 @@ export class TableLoader {
     return record
   }
 
-  /** Columns come before the load and in a step of their own: an added column that no row uses harms nobody. */
+  /**
+   * Columns come before the load and in a step of their own: an added column that no row uses harms
+   * nobody.
+   */
   async #addColumns(used: readonly Column[], loadId: string): Promise<void> {
     const { destination, input, onProgress } = this.#options
     // A companion never comes without the column whose misfits it takes.
@@ -102,7 +110,10 @@ export class TableLoader {
   }
 }
 
-/** Files and late arrivals answer no request for whole days, so there is nothing that they could replace. */
+/**
+ * Files and late arrivals answer no request for whole days, so there is nothing that they could
+ * replace.
+ */
 function modeOf(slice: AnySlice, write: 'append' | 'replace'): WriteMode {
   if ('isWhole' in slice) return { kind: 'replace-table' }
   if (write === 'append' || !hasDays(slice) || slice.since !== undefined) return { kind: 'append' }

@@ -36,11 +36,10 @@ export interface PageOptions {
 }
 
 /**
- * Splits a response of the profile query,
- * `{"results":[{"$distinct_id":…,"$properties":{…}},…],…}`, into lines without parsing values, so
- * that no digit is lost. A numeric id becomes a text, and a profile without properties gets empty
- * ones. Everything else is unchanged: the reader of the lines rejects results that are not
- * profiles, and checks that properties are JSON.
+ * Splits a response of the profile query, `{"results":[{"$distinct_id":…,"$properties":{…}},…],…}`,
+ * into lines without parsing values, so that no digit is lost. A numeric id becomes a text, and a
+ * profile without properties gets empty ones. Everything else is unchanged: the reader of the lines
+ * rejects results that are not profiles, and checks that properties are JSON.
  *
  * @param room memory to reuse for the lines, if it is large enough. @throws MixloadError
  * BODY_TRUNCATED if it breaks off; BODY_UNREADABLE if it is not such a response; for an `error` in

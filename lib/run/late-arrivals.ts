@@ -22,8 +22,9 @@ export interface LateOptions {
 }
 
 /**
- * Late arrivals without what is loaded already: what was processed within the coverage of its day, and of the rest, what
- * the destination has. The rest is little: events that were processed shortly before their day was read.
+ * Late arrivals without what is loaded already: what was processed within the coverage of its day,
+ * and of the rest, what the destination has. The rest is little: events that were processed shortly
+ * before their day was read.
  */
 export class LateSource implements SliceSource<StreamSlice> {
   readonly #options: LateOptions
@@ -61,7 +62,10 @@ export class LateSource implements SliceSource<StreamSlice> {
     return identities.length === 0 ? beyond : input.rows.withoutLoaded(rows, { until, identities })
   }
 
-  /** Files with the identities of rows that the destination has of these days, processed after these moments. */
+  /**
+   * Files with the identities of rows that the destination has of these days, processed after these
+   * moments.
+   */
   async #identitiesAfter(after: ReadonlyMap<Day, number>, signal: AbortSignal): Promise<readonly string[]> {
     const { destination, spool } = this.#options
     const lines = new ChunkWriter(spool, '.identities.ndjson')

@@ -4,8 +4,9 @@ import { type DayClock, isWholeIn, type Slice } from '../slices.ts'
 import { type Day, daysOf } from '../time/days.ts'
 
 /**
- * How long before a load began events must have been processed to be surely in it: an event is in the raw export only
- * some time after Mixpanel has processed it, up to 45 minutes as far as has been seen, and clocks differ.
+ * How long before a load began events must have been processed to be surely in it: an event is in
+ * the raw export only some time after Mixpanel has processed it, up to 45 minutes as far as has
+ * been seen, and clocks differ.
  */
 export const LATE_MARGIN_MS = 3 * 3_600_000
 
@@ -13,8 +14,8 @@ export const LATE_MARGIN_MS = 3 * 3_600_000
 export type Coverage = ReadonlyMap<Day, number>
 
 /**
- * The coverage of the days that the ledger has whole: up to the last load of all rows of the scope, or
- * up to the last request for late arrivals that continues where the coverage ended.
+ * The coverage of the days that the ledger has whole: up to the last load of all rows of the scope,
+ * or up to the last request for late arrivals that continues where the coverage ended.
  */
 export function coverageOf(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): Coverage {
   const coverage = new Map<Day, number>()
@@ -42,7 +43,10 @@ function addCoverage(coverage: Map<Day, number>, load: LoadRecord, scope: Scope,
   }
 }
 
-/** What was asked for of these days since a moment: it adds to the coverage of those that were covered up to it. */
+/**
+ * What was asked for of these days since a moment: it adds to the coverage of those that were
+ * covered up to it.
+ */
 function goOn(coverage: Map<Day, number>, first: Day, last: Day, since: number, until: number): void {
   for (const [day, before] of coverage) {
     if (day >= first && day <= last && since <= before) coverage.set(day, Math.max(before, until))
@@ -50,8 +54,9 @@ function goOn(coverage: Map<Day, number>, first: Day, last: Day, since: number, 
 }
 
 /**
- * The request for what was processed since the coverage ended: one over all covered days from the first to the last that
- * is not read anyway; undefined where there is none. `reading` are the days that the run reads whole.
+ * The request for what was processed since the coverage ended: one over all covered days from the
+ * first to the last that is not read anyway; undefined where there is none. `reading` are the days
+ * that the run reads whole.
  */
 export function lateSlice(
   coverage: Coverage,

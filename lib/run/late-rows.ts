@@ -10,8 +10,8 @@ import { type Day, daysOf } from '../time/days.ts'
  *   had it whole. This is negative if rows are gone.
  * - Of a load of late arrivals: all rows.
  *
- * Days without a difference, and days whose rows were not counted before, are left out. `before` is the
- * ledger before the run, and `loads` is what the run has loaded.
+ * Days without a difference, and days whose rows were not counted before, are left out. `before` is
+ * the ledger before the run, and `loads` is what the run has loaded.
  */
 export function lateRows(
   before: readonly LoadRecord[],

@@ -9,8 +9,8 @@ import { openWarehouse, type Session } from './session.ts'
 import { type StreamSummary, StreamTally } from './tally.ts'
 
 /**
- * Loads files of events in the form of the raw export, each in one commit. Requests nothing from Mixpanel.
- * `standardInput` is read for the file `-`.
+ * Loads files of events in the form of the raw export, each in one commit. Requests nothing from
+ * Mixpanel. `standardInput` is read for the file `-`.
  * @throws MixloadError of what concerns all files; a file that fails by itself is in the summary.
  */
 export async function loadEventFiles(

@@ -30,7 +30,8 @@ export interface LoadOptions extends Omit<OpenTableOptions, 'settings' | 'zone'>
 }
 
 /**
- * Requests what is planned of a stream and loads it: its slices first, then what came late to other days. `tally` counts it.
+ * Requests what is planned of a stream and loads it: its slices first, then what came late to other
+ * days. `tally` counts it.
  * @throws MixloadError of what failed; what was committed before stays.
  */
 export async function loadStream(
@@ -62,7 +63,10 @@ export async function loadStream(
   if (lateSlices.length > 0) await loadLateArrivals(plan, options, open, extractor, tally, signal)
 }
 
-/** Appends what came late to other days; where days are replaced, these are read again whole instead. */
+/**
+ * Appends what came late to other days; where days are replaced, these are read again whole
+ * instead.
+ */
 async function loadLateArrivals(
   { stream, ledger, clock, lateSlices }: StreamPlan,
   { settings, destination, spool, onProgress }: LoadOptions,
@@ -94,7 +98,9 @@ async function loadLateArrivals(
   if (tally.skippedSlices.length === skippedBefore) await found.note(table.loader, signal)
 }
 
-/** The days that were read whole, so that no request for late arrivals needs to bring their rows. */
+/**
+ * The days that were read whole, so that no request for late arrivals needs to bring their rows.
+ */
 function daysRead({ loads }: StreamTally): ReadonlySet<Day> {
   return new Set(loads.flatMap(({ firstDay, lastDay }) => (firstDay && lastDay ? daysOf(firstDay, lastDay) : [])))
 }

@@ -29,8 +29,9 @@ const ENDS_ALL = [
 ] as const
 
 /**
- * Loads the streams of the settings one after the other. All of them are planned before the first one is loaded, so that
- * wrong settings are reported at once. `onResult` gets what became of each stream as soon as that is known.
+ * Loads the streams of the settings one after the other. All of them are planned before the first
+ * one is loaded, so that wrong settings are reported at once. `onResult` gets what became of each
+ * stream as soon as that is known.
  * @throws MixloadError of what concerns all streams.
  */
 export async function loadStreams(

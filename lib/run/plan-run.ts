@@ -36,7 +36,10 @@ export interface RunPlan {
   readonly streams: readonly PlannedStream[]
 }
 
-/** What `backfill` (with a first day) or `sync` would request. Asks Mixpanel for the time zone alone. */
+/**
+ * What `backfill` (with a first day) or `sync` would request. Asks Mixpanel for the time zone
+ * alone.
+ */
 export async function planNextRun(session: Session): Promise<RunPlan> {
   const { settings } = session
   const isBackfill = settings.from !== undefined
@@ -47,7 +50,10 @@ export async function planNextRun(session: Session): Promise<RunPlan> {
   return planRun(session, { choose, lateArrivals: settings.lateArrivals && !isBackfill })
 }
 
-/** What a run would request, from the ledger alone. Where no `timezone` is given, Mixpanel is asked for it. */
+/**
+ * What a run would request, from the ledger alone. Where no `timezone` is given, Mixpanel is asked
+ * for it.
+ */
 export async function planRun(session: Session, toLoad: StreamsToLoad, timezone?: string): Promise<RunPlan> {
   const { settings, onProgress, signal } = session
   await using client = timezone === undefined ? createClient(settings, onProgress) : undefined

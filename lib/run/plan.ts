@@ -41,7 +41,10 @@ export interface DayChoice {
   readonly name: string
   /** Days that the ledger has whole. */
   readonly whole: ReadonlySet<Day>
-  /** The first day: of the settings, else the first that the stream has whole, else the first that events have whole. */
+  /**
+   * The first day: of the settings, else the first that the stream has whole, else the first that
+   * events have whole.
+   */
   readonly from: Day | undefined
   /** The last day to load. */
   readonly lastDay: Day
@@ -53,7 +56,10 @@ export interface DayChoice {
 /** Decides which days of a stream are requested: the difference between `backfill` and `sync`. */
 export type ChooseDays = (choice: DayChoice) => readonly Day[]
 
-/** What `backfill` reads of a stream: every day from the first one on that the ledger does not have whole. */
+/**
+ * What `backfill` reads of a stream: every day from the first one on that the ledger does not have
+ * whole.
+ */
 export function chooseBackfillDays(first: Day | undefined): ChooseDays {
   return ({ whole, lastDay }) => {
     if (first === undefined) {
@@ -63,7 +69,10 @@ export function chooseBackfillDays(first: Day | undefined): ChooseDays {
   }
 }
 
-/** What `sync` reads of a stream: the days since the last whole one, and its attribution window again. */
+/**
+ * What `sync` reads of a stream: the days since the last whole one, and its attribution window
+ * again.
+ */
 export function chooseSyncDays({ name, whole, from, lastDay, daysReadAgain }: DayChoice): readonly Day[] {
   if (from === undefined) {
     throw new MixloadError(
@@ -168,8 +177,8 @@ function planStream(
 }
 
 /**
- * Slices that hold these days, as long as the settings, the rate budget and the destination's limits say; or `sliceDays`
- * long, where a long slice costs no more than a short one.
+ * Slices that hold these days, as long as the settings, the rate budget and the destination's
+ * limits say; or `sliceDays` long, where a long slice costs no more than a short one.
  * @throws MixloadError CONFIG_INVALID where the settings ask for more loads than the destination takes in a day.
  */
 export function slicesOf(

@@ -10,8 +10,9 @@ import { addDays, type Day, dayInZone, isZone } from '../time/days.ts'
 const MaybeText = z.string().optional().catch(undefined)
 
 /**
- * What `GET /api/app/me` tells of the projects an account can see. Mixpanel does not document it: all is optional, and
- * what is of another type counts as not told, so that it spoils neither the rest nor other projects.
+ * What `GET /api/app/me` tells of the projects an account can see. Mixpanel does not document it:
+ * all is optional, and what is of another type counts as not told, so that it spoils neither the
+ * rest nor other projects.
  */
 const Me = z.object({
   results: z.object({
@@ -37,7 +38,10 @@ export async function askProject(client: MixpanelClient, projectId: string, sign
   return projectIn(await client.json({ family: 'app', path: '/api/app/me', query: {} }, signal), projectId)
 }
 
-/** The project in such an answer. Throws as {@link askProject} does, and BODY_UNREADABLE for an answer of another form. */
+/**
+ * The project in such an answer. Throws as {@link askProject} does, and BODY_UNREADABLE for an
+ * answer of another form.
+ */
 export function projectIn(answer: unknown, projectId: string): ProjectInfo {
   const me = Me.safeParse(answer)
   if (!me.success)
@@ -72,8 +76,8 @@ const ASKING_FOR_THE_ZONE: RetryPolicy = {
 }
 
 /**
- * The project's time zone: the setting, else what Mixpanel says, else UTC. Only bad credentials end the run here: whatever
- * else is wrong will show when a stream is requested.
+ * The project's time zone: the setting, else what Mixpanel says, else UTC. Only bad credentials end
+ * the run here: whatever else is wrong will show when a stream is requested.
  */
 export async function projectZone(
   settings: Settings,

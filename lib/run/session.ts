@@ -69,7 +69,10 @@ export function createClient(settings: Settings, onProgress: OnProgress): Mixpan
   })
 }
 
-/** The request budget of each family of the API, shared by all runs on this machine for one project of one server. */
+/**
+ * The request budget of each family of the API, shared by all runs on this machine for one project
+ * of one server.
+ */
 export function createBudgets(settings: Settings, onProgress: OnProgress): Budgets & AsyncDisposable {
   const { requestsPerHour, requestsPerSecond, queryRequestsPerHour, queryRequestsAtOnce } = settings
   const data = { perHour: requestsPerHour, perSecond: requestsPerSecond }
@@ -111,7 +114,10 @@ export interface OpenWarehouse extends AsyncDisposable {
   readonly spool: SpoolDirectory
 }
 
-/** The destination of the settings, not opened yet, with the engine and the spool that it needs; disposed together. */
+/**
+ * The destination of the settings, not opened yet, with the engine and the spool that it needs;
+ * disposed together.
+ */
 export async function openWarehouse(session: Session): Promise<OpenWarehouse> {
   const { settings, createWarehouse, onProgress, signal } = session
   const opened: AsyncDisposable[] = []

@@ -3,8 +3,9 @@ import type { Region } from '../mixpanel/regions.ts'
 import type { StreamName } from '../settings.ts'
 
 /**
- * Settings as a program gives them, by the names that they have in mixload.yaml. All are optional, and docs/settings.md
- * says what they mean and what the defaults are. They are validated when they are used.
+ * Settings as a program gives them, by the names that they have in mixload.yaml. All are optional,
+ * and docs/settings.md says what they mean and what the defaults are. They are validated when they
+ * are used.
  * @example { destination: 'duckdb:warehouse.duckdb', streams: ['export', 'engage'], maxRejects: '1%' }
  */
 export interface SettingsInput {
@@ -46,7 +47,9 @@ export interface SettingsInput {
   readonly excludeProperties?: readonly string[] | undefined
   /** What to do with properties that have no column yet. */
   readonly newProperties?: 'capture' | 'ignore' | undefined
-  /** Fail if more lines are rejected: a number for a run, or a share such as `0.5%` for a commit. */
+  /**
+   * Fail if more lines are rejected: a number for a run, or a share such as `0.5%` for a commit.
+   */
   readonly maxRejects?: string | number | undefined
   /** The most columns per table. */
   readonly maxColumns?: number | undefined

@@ -12,7 +12,9 @@ export interface SkippedSlice {
   readonly error: MixloadError
 }
 
-/** Something that a stream reads one by one, such as a funnel, and that Mixpanel refused, and why. */
+/**
+ * Something that a stream reads one by one, such as a funnel, and that Mixpanel refused, and why.
+ */
 export interface SkippedItem {
   readonly name: string
   readonly error: MixloadError
@@ -33,7 +35,9 @@ export interface StreamSummary {
   readonly rejects: number
   /** Bytes received, decompressed. */
   readonly bytes: number
-  /** Rows without a usable time, and rows dated outside the days of their slice; both are loaded. */
+  /**
+   * Rows without a usable time, and rows dated outside the days of their slice; both are loaded.
+   */
   readonly undated: number
   readonly outside: number
   /** Values left out because their property is not wanted. */
@@ -53,11 +57,17 @@ export interface StreamResult extends StreamSummary {
   readonly error: MixloadError | undefined
   /** Days that were to be read; undefined where the table is copied whole. */
   readonly days: number | undefined
-  /** How many rows came late, by day; negative where rows are gone. Undefined where rows are not counted by day. */
+  /**
+   * How many rows came late, by day; negative where rows are gone. Undefined where rows are not
+   * counted by day.
+   */
   readonly late: ReadonlyMap<Day, number> | undefined
 }
 
-/** Counts what a run does with a stream, from what is reported of it; so the numbers are right also if it fails. */
+/**
+ * Counts what a run does with a stream, from what is reported of it; so the numbers are right also
+ * if it fails.
+ */
 export class StreamTally {
   /** What was loaded into the stream's own table. */
   readonly loads: LoadRecord[] = []

@@ -5,12 +5,18 @@ import { MixloadError, messageOf } from '../core/errors.ts'
 import { makeDirectory } from '../core/make-directory.ts'
 import { isRunning } from '../core/process-alive.ts'
 
-/** A chunk file ends with the block that reaches this size: large enough to read fast, small enough to retry alone. */
+/**
+ * A chunk file ends with the block that reaches this size: large enough to read fast, small enough
+ * to retry alone.
+ */
 export const CHUNK_BYTES = 64 * 1024 * 1024
 
 const WRITE_BYTES = 1024 * 1024
 
-/** A run's directory of chunk files. Its name has the process id, so that a later run cleans up after a killed one. */
+/**
+ * A run's directory of chunk files. Its name has the process id, so that a later run cleans up
+ * after a killed one.
+ */
 export class SpoolDirectory implements AsyncDisposable {
   readonly path: string
   #files = 0
@@ -19,7 +25,10 @@ export class SpoolDirectory implements AsyncDisposable {
     this.path = path
   }
 
-  /** Creates a directory under `parent` that only this user can read. Removes the directories of dead processes. */
+  /**
+   * Creates a directory under `parent` that only this user can read. Removes the directories of
+   * dead processes.
+   */
   static async create(parent: string): Promise<SpoolDirectory> {
     try {
       await makeDirectory(parent, 0o700)
@@ -57,8 +66,8 @@ export interface Chunk {
 }
 
 /**
- * Writes lines to chunk files. `append` copies and returns at once. `flush` waits for the disk: that is the pipeline's
- * backpressure.
+ * Writes lines to chunk files. `append` copies and returns at once. `flush` waits for the disk:
+ * that is the pipeline's backpressure.
  */
 export class ChunkWriter {
   readonly chunks: Chunk[] = []
@@ -71,7 +80,9 @@ export class ChunkWriter {
   #chunkBytes = 0
   #writing: Promise<void> = Promise.resolve()
   #full: Buffer[] = []
-  /** Written buffers, for reuse: allocating new ones takes a tenth of the CPU time of a download. */
+  /**
+   * Written buffers, for reuse: allocating new ones takes a tenth of the CPU time of a download.
+   */
   readonly #spare: Buffer[] = []
 
   constructor(directory: SpoolDirectory, suffix: string) {

@@ -17,7 +17,9 @@ export class DayTally {
     this.#lastNumber = dayNumber(clock.until) - 1
   }
 
-  /** Counts an event. `ms`: its time in milliseconds on the clock of the export; NaN if it has none. */
+  /**
+   * Counts an event. `ms`: its time in milliseconds on the clock of the export; NaN if it has none.
+   */
   note(ms: number): void {
     const number = this.#numberOf(Math.round(ms))
     if (number !== undefined) this.#counts.set(number, (this.#counts.get(number) ?? 0) + 1)

@@ -13,7 +13,10 @@ export interface EventClock {
   /** The expected days as milliseconds, `[from, until)`, on the clock of the numbers. */
   readonly from: number
   readonly until: number
-  /** The requested days: each event gets a `_day` among them. Undefined if each event gets its own day. */
+  /**
+   * The requested days: each event gets a `_day` among them. Undefined if each event gets its own
+   * day.
+   */
   readonly filedUnder: { readonly firstDay: Day; readonly lastDay: Day } | undefined
 }
 
@@ -21,8 +24,8 @@ export interface EventClock {
 const SECONDS_MAX = 1e11
 
 /**
- * The clock of events from a file, whose days are unknown: a small number is seconds. Any day of the years 1 to 9999 is
- * expected.
+ * The clock of events from a file, whose days are unknown: a small number is seconds. Any day of
+ * the years 1 to 9999 is expected.
  */
 export const FILE_CLOCK: EventClock = {
   secondsFrom: -SECONDS_MAX,
@@ -33,9 +36,9 @@ export const FILE_CLOCK: EventClock = {
 }
 
 /**
- * The clock of a slice. mixload always requests milliseconds, so a number is milliseconds, unless only seconds put it near
- * the slice's days: then the server has ignored the request. Near means within a day, because clocks and time zones differ
- * by less.
+ * The clock of a slice. mixload always requests milliseconds, so a number is milliseconds, unless
+ * only seconds put it near the slice's days: then the server has ignored the request. Near means
+ * within a day, because clocks and time zones differ by less.
  */
 export function eventClock(firstDay: Day, lastDay: Day): EventClock {
   const from = startOfDay(firstDay)

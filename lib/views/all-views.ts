@@ -4,7 +4,10 @@ import { type Settings, STREAMS } from '../settings.ts'
 import { streamsOf } from '../streams/index.ts'
 import { viewsOver } from './views.ts'
 
-/** The views over every table of a destination, including those of streams that the settings leave out. */
+/**
+ * The views over every table of a destination, including those of streams that the settings leave
+ * out.
+ */
 export async function allViews(destination: Warehouse, settings: Settings): Promise<readonly View[]> {
   const views: View[] = []
   for (const table of tablesOf(settings)) views.push(...(await viewsOver(destination, table)))

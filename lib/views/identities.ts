@@ -3,7 +3,10 @@ import { quoteName, quoteText } from '../core/sql.ts'
 import { hasSqlText, sqlText } from '../core/sql-files.ts'
 import type { DestinationCapabilities, View } from '../destination/contract.ts'
 
-/** An event that links two ids, and the properties that hold them. Without `resolved`, `distinct_id` is the resolved id. */
+/**
+ * An event that links two ids, and the properties that hold them. Without `resolved`, `distinct_id`
+ * is the resolved id.
+ */
 interface Verb {
   readonly event: string
   readonly original: string
@@ -20,7 +23,9 @@ const VERBS: readonly Verb[] = [
 /** The property of `$merge` with the list of ids. */
 const MERGED_IDS = '$distinct_ids'
 
-/** The view from original to resolved ids over a table of events, built from the columns that exist. */
+/**
+ * The view from original to resolved ids over a table of events, built from the columns that exist.
+ */
 export function identitiesView(
   { dialect, nameQuote }: DestinationCapabilities,
   table: string,

@@ -14,7 +14,8 @@ const EVENTS = 'export'
 const CHANGE_STATE: readonly string[] = ['_change', '_changed_at', '_hash']
 
 /**
- * The columns of the unit that is replaced as a whole when a day is read again, by table. Other tables are replaced whole.
+ * The columns of the unit that is replaced as a whole when a day is read again, by table. Other
+ * tables are replaced whole.
  */
 const UNITS: Readonly<Record<string, readonly string[]>> = {
   funnels: ['funnel_id', 'date'],
@@ -23,7 +24,9 @@ const UNITS: Readonly<Record<string, readonly string[]>> = {
   revenue: ['date'],
 }
 
-/** The views over a table with these columns. `path` is the table's quoted path in the destination. */
+/**
+ * The views over a table with these columns. `path` is the table's quoted path in the destination.
+ */
 export function viewsOf(
   capabilities: DestinationCapabilities,
   table: string,

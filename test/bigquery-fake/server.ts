@@ -41,7 +41,9 @@ export interface FakeBigQuery {
   stop(): Promise<void>
 }
 
-/** BigQuery's API in this process, with the rules of the service and the faults that tests choose. */
+/**
+ * BigQuery's API in this process, with the rules of the service and the faults that tests choose.
+ */
 export async function startFakeBigQuery(limits: Partial<Limits> = {}): Promise<FakeBigQuery> {
   let ahead = 0
   const now = () => Date.now() + ahead

@@ -43,7 +43,10 @@ interface Limits {
   readonly disappears: boolean
 }
 
-/** Rows that came to days before the newest one, by day: those that were added, and those less the ones that have gone. */
+/**
+ * Rows that came to days before the newest one, by day: those that were added, and those less the
+ * ones that have gone.
+ */
 interface Arrivals {
   readonly added: Readonly<Record<Day, number>>
   readonly net: Readonly<Record<Day, number>>
@@ -197,7 +200,10 @@ export function newMixpanel(first: Day, dice: Dice) {
   }
 }
 
-/** By Mixpanel's rule: events that agree in name, person, time and insert id are one, and the one processed last counts. */
+/**
+ * By Mixpanel's rule: events that agree in name, person, time and insert id are one, and the one
+ * processed last counts.
+ */
 function newest(rows: readonly EventRow[]): readonly EventRow[] {
   const byKey = new Map<string, EventRow>()
   for (const row of rows) {

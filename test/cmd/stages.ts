@@ -32,7 +32,10 @@ export async function timedRun(child: ChildProcess): Promise<Ran & { readonly mo
   return { ...(await end), moments }
 }
 
-/** How long the first stage of this kind lasted, or the time up to its end where it has no beginning. */
+/**
+ * How long the first stage of this kind lasted, or the time up to its end where it has no
+ * beginning.
+ */
 export function durationMs(moments: readonly Moment[], { begins, ends }: Partial<Stage> & Pick<Stage, 'ends'>): number {
   const from = begins === undefined ? 0 : moments.findIndex(({ kind }) => kind === begins)
   const last = moments.slice(from).find(({ kind }) => kind === ends)
@@ -49,8 +52,8 @@ export async function logged(child: ChildProcess, kind: string, nth = 1): Promis
 }
 
 /**
- * Kills a run a while after it has logged an event of a kind for the `nth` time. Returns whether it was killed, and not
- * over before.
+ * Kills a run a while after it has logged an event of a kind for the `nth` time. Returns whether it
+ * was killed, and not over before.
  */
 export async function killAt(child: ChildProcess, kind: string, nth: number, waitMs: number): Promise<boolean> {
   const end = ended(child)
@@ -70,7 +73,9 @@ export async function killAfter(child: ChildProcess, waitMs: number): Promise<bo
   return child.signalCode === 'SIGKILL'
 }
 
-/** Lets the simulator not answer for a day, so that a run that reads it goes on until it is killed. */
+/**
+ * Lets the simulator not answer for a day, so that a run that reads it goes on until it is killed.
+ */
 export function withhold(place: Workplace, day: string): void {
   place.simulator.fault({
     kind: 'slow-first-byte',

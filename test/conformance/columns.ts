@@ -15,7 +15,10 @@ import {
   values,
 } from './rows.ts'
 
-/** As many as a case makes where the destination allows more: enough for anybody, and done in a moment. */
+/**
+ * As many as a case makes where the destination allows more: enough for anybody, and done in a
+ * moment.
+ */
 const MANY_COLUMNS = 2000
 
 function manyColumns(count: number): readonly Column[] {

@@ -7,7 +7,10 @@ export type Exact =
   | { readonly list: readonly Exact[] }
   | { readonly object: readonly (readonly [string, Exact])[] }
 
-/** Parses JSON keeping digits and repeated keys. Written for tests: plain, slow, and apart from the code under test. */
+/**
+ * Parses JSON keeping digits and repeated keys. Written for tests: plain, slow, and apart from the
+ * code under test.
+ */
 export function parseExact(text: string): Exact {
   let at = 0
   const space = () => {
@@ -57,7 +60,9 @@ export function parseExact(text: string): Exact {
   return value()
 }
 
-/** One text for all spellings of a value: numbers by their exact decimal value, keys in their order. */
+/**
+ * One text for all spellings of a value: numbers by their exact decimal value, keys in their order.
+ */
 export function canonical(value: Exact): string {
   if (value === null || typeof value === 'boolean') return String(value)
   if (typeof value === 'string') return JSON.stringify(value)

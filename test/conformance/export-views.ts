@@ -48,7 +48,10 @@ export function exportViews(harness: DestinationHarness): void {
       export_latest_by_time: await marksOf('export_latest_by_time'),
     }
   }
-  /** In a destination without views there is nothing to compare, but all of it must have been accepted. */
+  /**
+   * In a destination without views there is nothing to compare, but all of it must have been
+   * accepted.
+   */
   const same = (found: Awaited<ReturnType<typeof marks>>, expected: Readonly<Record<string, readonly string[]>>) => {
     if (found !== undefined) expect(found).toMatchObject(expected)
   }

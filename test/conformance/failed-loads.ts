@@ -25,7 +25,10 @@ interface FailingLoad {
   readonly relation: Relation
   readonly options?: LoadOptions
   readonly code?: ErrorCode
-  /** True where it is the engine or the driver that fails, so that there is an error behind the failure. */
+  /**
+   * True where it is the engine or the driver that fails, so that there is an error behind the
+   * failure.
+   */
   readonly hasCause: boolean
 }
 

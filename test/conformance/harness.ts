@@ -3,8 +3,8 @@ import { Warehouse } from '../../lib/destination/warehouse.ts'
 import type { Engine } from '../../lib/engine/engine.ts'
 
 /**
- * A stored value in a form that can be compared: timestamptz as `2026-08-03T12:00:00.001Z`, date as `2026-08-03`, json
- * as its text, bigint as a bigint.
+ * A stored value in a form that can be compared: timestamptz as `2026-08-03T12:00:00.001Z`, date as
+ * `2026-08-03`, json as its text, bigint as a bigint.
  */
 export type Cell = null | boolean | string | number | bigint
 
@@ -17,13 +17,25 @@ export interface Run {
   readonly engine: Engine
 }
 
-/** An empty place to load into, with a first run on it. The suite closes the driver of a run before it asks for another. */
+/**
+ * An empty place to load into, with a first run on it. The suite closes the driver of a run before
+ * it asks for another.
+ */
 export interface Store extends Run {
-  /** Another run on the same data, as a new process would have it. Left out where the data goes with the process. */
+  /**
+   * Another run on the same data, as a new process would have it. Left out where the data goes with
+   * the process.
+   */
   reopen?(): Promise<Run>
-  /** What is committed to a table or view, by another way than the driver. Nothing where there is no such table. */
+  /**
+   * What is committed to a table or view, by another way than the driver. Nothing where there is no
+   * such table.
+   */
   readRows(table: string): Promise<readonly StoredRow[]>
-  /** As `readRows`, but as some other program reads, which may be refused. Works after the driver is closed, too. */
+  /**
+   * As `readRows`, but as some other program reads, which may be refused. Works after the driver is
+   * closed, too.
+   */
   readFromOutside(table: string): Promise<readonly StoredRow[]>
   /** Whether nothing at all has been created yet. */
   isUntouched(): Promise<boolean>
@@ -42,7 +54,10 @@ export interface Rival {
 /** How the suite gets at one kind of destination. */
 export interface DestinationHarness {
   readonly name: string
-  /** Whether `readRows` can read a view. A destination that keeps no views must accept them all the same. */
+  /**
+   * Whether `readRows` can read a view. A destination that keeps no views must accept them all the
+   * same.
+   */
   readonly queriesViews: boolean
   create(): Promise<Store>
 }

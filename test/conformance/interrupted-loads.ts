@@ -39,7 +39,10 @@ async function runBeside(engine: Engine, query: string) {
 }
 
 export function interruptedLoads(harness: DestinationHarness): void {
-  /** A store with one load, and a way to see that an aborted second one left nothing and can be done after all. */
+  /**
+   * A store with one load, and a way to see that an aborted second one left nothing and can be done
+   * after all.
+   */
   async function interrupted(abortAndLoad: (store: Awaited<ReturnType<typeof openStore>>) => Promise<unknown>) {
     await using store = await openStore(harness)
     await makeTable(store.destination)
@@ -155,7 +158,10 @@ export function interruptedLoads(harness: DestinationHarness): void {
   })
 }
 
-/** What becomes of a load: `committed`, or why not. An early rejection is not taken for one that nobody meets. */
+/**
+ * What becomes of a load: `committed`, or why not. An early rejection is not taken for one that
+ * nobody meets.
+ */
 function outcomeOfLoad(destination: Warehouse, id: string, signal: AbortSignal): Promise<unknown> {
   return load(destination, id, manyRows(100, DAY), { rejects: rejectsOf('x'), signal }).then(
     () => 'committed',

@@ -41,7 +41,10 @@ export function relationOf(columns: readonly Column[], rows: readonly StoredRow[
   return { columns, rowCount: rows.length, query }
 }
 
-/** `count` rows of {@link COLUMNS} on one day. Of row `failsAt` the engine learns only on its way that it can't be. */
+/**
+ * `count` rows of {@link COLUMNS} on one day. Of row `failsAt` the engine learns only on its way
+ * that it can't be.
+ */
 export function manyRows(count: number, day: string, failsAt?: number): Relation {
   const name = "concat('n', i)"
   const value = failsAt === undefined ? name : `CASE WHEN i = ${failsAt} THEN error('row ${failsAt}') ELSE ${name} END`
@@ -53,7 +56,10 @@ export function manyRows(count: number, day: string, failsAt?: number): Relation
   }
 }
 
-/** A query that no machine brings to its end while a test runs, and that has returned no row by then. */
+/**
+ * A query that no machine brings to its end while a test runs, and that has returned no row by
+ * then.
+ */
 export const LONG: Relation = {
   ...manyRows(1, '2026-08-03'),
   query: `${manyRows(10 ** 15, '2026-08-03').query} WHERE hash(i) = 1`,

@@ -19,7 +19,10 @@ import { replacing } from './replacing.ts'
 import { storedValues } from './stored-values.ts'
 import { views } from './views.ts'
 
-/** What every destination must do. Where one is capable of less, the promise that is left is tested in its place. */
+/**
+ * What every destination must do. Where one is capable of less, the promise that is left is tested
+ * in its place.
+ */
 export function runDestinationConformance(harness: DestinationHarness): void {
   describe(`destination ${harness.name}`, () => {
     for (const theme of [

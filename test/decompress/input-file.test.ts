@@ -107,9 +107,7 @@ describe('a file that is read', () => {
   })
 })
 
-/**
- * zstd only adds a checksum if requested. The command line tool does so by default.
- */
+/** zstd only adds a checksum if requested. The command line tool does so by default. */
 const CHECKSUM = { params: { [constants.ZSTD_c_checksumFlag]: 1 } }
 
 describe('the compression of bytes', () => {

@@ -5,7 +5,10 @@ import { ZstdFrames } from '../../lib/decompress/zstd-frames.ts'
 
 const SKIPPABLE = Buffer.concat([Buffer.from([0x5e, 0x2a, 0x4d, 0x18, 5, 0, 0, 0]), Buffer.from('hello')])
 
-/** Contents that make blocks of every type: compressed, raw, repeated, several in one frame, and none. */
+/**
+ * Contents that make blocks of every type: compressed, raw, repeated, several in one frame, and
+ * none.
+ */
 const content = fc.oneof(
   fc.uint8Array({ maxLength: 300 }),
   fc.nat(400_000).map((size) => new Uint8Array(size).fill(120)),

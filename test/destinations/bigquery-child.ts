@@ -1,6 +1,6 @@
 /**
- * A process that has a dataset open: `bigquery-child.ts hold|load PROJECT ENDPOINT DATASET DIRECTORY`.
- * With `load` it loads day after day until it is killed, and reports each load.
+ * A process that has a dataset open: `bigquery-child.ts hold|load PROJECT ENDPOINT DATASET
+ * DIRECTORY`. With `load` it loads day after day until it is killed, and reports each load.
  */
 import { BigQueryDriver } from '../../destinations/bigquery/driver.ts'
 import { Warehouse } from '../../lib/destination/warehouse.ts'

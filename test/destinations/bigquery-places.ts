@@ -26,7 +26,10 @@ export async function emulatedBigQuery(): Promise<BigQueryPlace> {
   }
 }
 
-/** Google's own, with Application Default Credentials. `named` is `PROJECT/DATASET`; each dataset gets a suffix. */
+/**
+ * Google's own, with Application Default Credentials. `named` is `PROJECT/DATASET`; each dataset
+ * gets a suffix.
+ */
 export async function realBigQuery(named: string): Promise<BigQueryPlace> {
   const [project = '', dataset = ''] = named.split('/')
   if (project === '' || dataset === '') throw new Error('MIXLOAD_TEST_BIGQUERY must be PROJECT/DATASET.')

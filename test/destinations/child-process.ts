@@ -2,7 +2,10 @@ import { type ChildProcess, type ForkOptions, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 
-/** Starts a file of this folder as a process of its own, which tells its parent what it does: see `child-work.ts`. */
+/**
+ * Starts a file of this folder as a process of its own, which tells its parent what it does: see
+ * `child-work.ts`.
+ */
 export function startProcess(file: string, args: readonly string[], options: ForkOptions = {}): ChildProcess {
   const path = join(import.meta.dirname, file)
   return fork(path, [...args], { serialization: 'advanced', execArgv: [], stdio: 'inherit', ...options })

@@ -3,7 +3,10 @@
 import { MixloadError, messageOf } from '../../lib/core/errors.ts'
 import type { Warehouse } from '../../lib/destination/warehouse.ts'
 
-/** Tells the parent, wholly before going on: a message still under way is lost when the channel closes. */
+/**
+ * Tells the parent, wholly before going on: a message still under way is lost when the channel
+ * closes.
+ */
 export function tell(message: unknown): Promise<unknown> {
   return new Promise((sent) => process.send?.(message, sent))
 }

@@ -29,7 +29,10 @@ export async function query(path: string, sql: string): Promise<readonly StoredR
   }
 }
 
-/** What is committed, as another connection of the engine sees it, by whatever name the file is attached there. */
+/**
+ * What is committed, as another connection of the engine sees it, by whatever name the file is
+ * attached there.
+ */
 async function readAttached(engine: Engine, path: string, table: string): Promise<readonly StoredRow[] | undefined> {
   const connection = await engine.connect()
   try {

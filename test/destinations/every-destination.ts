@@ -4,7 +4,10 @@ import { type BigQueryPlace, emulatedBigQuery } from './bigquery-places.ts'
 /** Places that were started for these tests, to be ended after them. */
 const started: BigQueryPlace[] = []
 
-/** The destinations that must agree, each loaded only when its turn comes. The first one is what the others are held to. */
+/**
+ * The destinations that must agree, each loaded only when its turn comes. The first one is what the
+ * others are held to.
+ */
 export const HARNESSES: Readonly<Record<string, () => Promise<DestinationHarness>>> = {
   duckdb: async () => (await import('./duckdb-harness.ts')).DUCKDB,
   memory: async () => (await import('./memory-harness.ts')).MEMORY,

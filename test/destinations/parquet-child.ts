@@ -26,7 +26,10 @@ async function open() {
 /** Calls of the file system that change something. */
 const CHANGES = ['mkdir', 'rename', 'rm', 'rmdir', 'writeFile', 'link'] as const
 
-/** From now on the call of this number kills the process or fails; with `fail-on` all that follow fail, too. */
+/**
+ * From now on the call of this number kills the process or fails; with `fail-on` all that follow
+ * fail, too.
+ */
 function breakCalls(number: number, how: 'die' | 'fail' | 'fail-on', tellCount: (count: number) => void): void {
   let count = 0
   for (const name of CHANGES) {

@@ -70,7 +70,10 @@ describe('a directory of Parquet files', () => {
     await load(destination, 'load-1', relationOf(COLUMNS, OLD), { rejects: rejectsOf('old') })
   }
 
-  /** Whether a directory has the second load, once it is opened anew. It has all of it or nothing, and can be loaded into. */
+  /**
+   * Whether a directory has the second load, once it is opened anew. It has all of it or nothing,
+   * and can be loaded into.
+   */
   async function isLoaded(directory: string): Promise<boolean> {
     await using destination = await opened(directory)
     const ids = (await destination.ledger('things')).map(({ loadId }) => loadId)

@@ -11,7 +11,10 @@ const run = promisify(execFile)
 const REQUIREMENTS = fileURLToPath(new URL('parquet-requirements.txt', import.meta.url))
 const SCRIPT = fileURLToPath(new URL('parquet-pandas.py', import.meta.url))
 
-/** The Python that has pandas. It is made in .tmp when there is none of these versions yet, which takes a minute. */
+/**
+ * The Python that has pandas. It is made in .tmp when there is none of these versions yet, which
+ * takes a minute.
+ */
 async function pythonWithPandas(): Promise<string> {
   const version = createHash('sha256').update(readFileSync(REQUIREMENTS)).digest('hex').slice(0, 12)
   const directory = packagePath('.tmp', `python-${version}`)

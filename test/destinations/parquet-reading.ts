@@ -29,7 +29,8 @@ export async function readView(directory: string, name: string): Promise<readonl
   try {
     return await query(directory, sql)
   } catch (error) {
-    // A file went between the looking for files and the opening of them. Whoever reads while files are replaced asks again.
+    // A file went between the looking for files and the opening of them. Whoever reads while files
+    // are replaced asks again.
     if (error instanceof Error && /No such file|No files found/.test(error.message)) return query(directory, sql)
     throw error
   }

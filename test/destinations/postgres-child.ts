@@ -1,4 +1,7 @@
-/** Another process that has a Postgres destination open, and tells its parent: `postgres-child.ts hold|load URL SCHEMA DIRECTORY`. */
+/**
+ * Another process that has a Postgres destination open, and tells its parent: `postgres-child.ts
+ * hold|load URL SCHEMA DIRECTORY`.
+ */
 import { PostgresDriver } from '../../destinations/postgres/driver.ts'
 import { Warehouse } from '../../lib/destination/warehouse.ts'
 import { Engine } from '../../lib/engine/engine.ts'

@@ -87,8 +87,8 @@ describe('a connection to Postgres that is lost', () => {
     return [found?.rows, found?.rejects, found?.loads].map(Number)
   }
   /**
-   * Does something with the connection lost at its first message, then at its second, and so on until it has no more,
-   * and looks each time at what came of it.
+   * Does something with the connection lost at its first message, then at its second, and so on
+   * until it has no more, and looks each time at what came of it.
    */
   async function atEachMessage<T>(
     cut: Omit<Cut, 'at'>,

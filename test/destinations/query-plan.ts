@@ -4,7 +4,10 @@ interface PlanNode {
   readonly extra_info: unknown
 }
 
-/** What each scan of a table or of files is told, in a plan that DuckDB gives for `EXPLAIN (FORMAT json)`. */
+/**
+ * What each scan of a table or of files is told, in a plan that DuckDB gives for `EXPLAIN (FORMAT
+ * json)`.
+ */
 export function scansOf(plan: unknown): readonly string[] {
   const told = (nodes: readonly PlanNode[]): readonly string[] =>
     nodes.flatMap((node) => [

@@ -16,7 +16,10 @@ import { HARNESSES, stopPlaces } from './every-destination.ts'
 const NOON = Date.parse('2026-08-03T12:00:00Z')
 const DAY_MS = 86_400_000
 
-/** A line of the export with these properties, given as they are spelled in JSON, so that every digit counts. */
+/**
+ * A line of the export with these properties, given as they are spelled in JSON, so that every
+ * digit counts.
+ */
 function line(event: string, time: number | undefined, properties: string): string {
   const own = time === undefined ? '' : `"time":${time}`
   const all = [own, properties].filter((part) => part !== '').join()
@@ -79,7 +82,10 @@ const FIRST = [
   '[1,2]\n',
 ]
 
-/** Of one day: values that do not fit the columns that there are, the same events again, and properties past the limit. */
+/**
+ * Of one day: values that do not fit the columns that there are, the same events again, and
+ * properties past the limit.
+ */
 const SECOND = [
   ...BIG_NUMBERS.map((number, at) =>
     line('Number', NOON + 10 + at, `"$insert_id":"big-${at}","Amount":${number},"Note":${number}`),
@@ -109,7 +115,9 @@ const THIRD = [
   line('Number', NOON + 1, '"Amount":true'),
 ]
 
-/** What a destination holds after all that has been loaded into it, in a form that can be compared. */
+/**
+ * What a destination holds after all that has been loaded into it, in a form that can be compared.
+ */
 interface Contents {
   readonly columns: readonly Column[]
   readonly ledger: readonly unknown[]

@@ -11,12 +11,18 @@ export interface Asked {
   readonly query: URLSearchParams
   /** By lower-case name. */
   readonly headers: Readonly<Record<string, string>>
-  /** The day of an export request, and how many requests for the same days and events came before it. */
+  /**
+   * The day of an export request, and how many requests for the same days and events came before
+   * it.
+   */
   readonly day: string
   readonly before: number
 }
 
-/** What the server does with a connection, one step after the other; after the last one it takes the next request. */
+/**
+ * What the server does with a connection, one step after the other; after the last one it takes the
+ * next request.
+ */
 export type Step =
   | string
   | Buffer
@@ -31,7 +37,10 @@ export type Closing = 'end' | 'reset'
 
 export type Script = (asked: Asked) => readonly Step[]
 
-/** An HTTP server that writes whatever bytes a script says, whether or not that is HTTP. Listens on loopback. */
+/**
+ * An HTTP server that writes whatever bytes a script says, whether or not that is HTTP. Listens on
+ * loopback.
+ */
 export class FaultServer implements AsyncDisposable {
   readonly asked: Asked[] = []
   readonly #server: Server
@@ -137,7 +146,10 @@ export interface Form {
   readonly gzip: boolean
   readonly status?: string
   readonly headers?: Readonly<Record<string, string>>
-  /** Whether the server says that it will close the connection; it always does where that is the framing. */
+  /**
+   * Whether the server says that it will close the connection; it always does where that is the
+   * framing.
+   */
   readonly close?: boolean
 }
 
@@ -181,7 +193,10 @@ export function whole(body: string | Buffer, form: Form): readonly Step[] {
   return [headOf(form, wire.length), wire, ...end]
 }
 
-/** The first bytes of an answer's body under a head that promises all of it, then the end of the connection. */
+/**
+ * The first bytes of an answer's body under a head that promises all of it, then the end of the
+ * connection.
+ */
 export function cut(body: string | Buffer, form: Form, bytes: number, close: Closing): readonly Step[] {
   const wire = wireOf(form, body)
   // What is written just before a reset may be lost with it; the client is to see it first.

@@ -26,7 +26,10 @@ const STAGES: Readonly<Record<string, KilledStage>> = {
 const DAYS = Array.from({ length: 15 }, (_, at) => `2026-03-${String(at + 1).padStart(2, '0')}`)
 const [FIRST = '', SECOND = ''] = DAYS
 
-/** The last day of the run that is killed in a stage for the `nth` time: each stage has so many days of its own. */
+/**
+ * The last day of the run that is killed in a stage for the `nth` time: each stage has so many days
+ * of its own.
+ */
 function lastDayOf(stage: number, nth: number): string {
   return DAYS[2 + nth * (stage + 1)] ?? ''
 }
@@ -61,7 +64,8 @@ it.each(Object.entries(WAREHOUSES))(
         const waitMs = stage.part === 0 ? 0 : Math.random() * stage.part * durationMs(calm.moments, stage)
         expect(await killAt(backfill(last), stage.begins, nth, waitMs)).toBe(true)
         place.simulator.clearFaults()
-        // Rows come before the ledger in BigQuery; the next run settles what a killed one left between the two.
+        // Rows come before the ledger in BigQuery; the next run settles what a killed one left
+        // between the two.
         if (name !== 'bigquery' && stage.begins === 'slice-loaded') await expectAgreement(warehouse)
       }
       const days = DAYS.slice(0, 3 + nth * Object.keys(STAGES).length)

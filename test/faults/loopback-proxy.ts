@@ -2,7 +2,10 @@ import { createServer, request, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
-/** An HTTP proxy on loopback, which notes what goes through it: `CONNECT host:port`, or the method and URL. */
+/**
+ * An HTTP proxy on loopback, which notes what goes through it: `CONNECT host:port`, or the method
+ * and URL.
+ */
 export class LoopbackProxy implements AsyncDisposable {
   readonly seen: { readonly what: string; readonly authorization: string | undefined }[] = []
   readonly #server: Server

@@ -288,7 +288,8 @@ it.each(['memory', 'duckdb', 'postgres'] as const)(
         const real = { server, pipeline, faults }
         await fc.asyncModelRun(() => ({ model, real }), program)
 
-        // What is missing comes with a run that nothing disturbs; and once it is there, nothing more is requested for.
+        // What is missing comes with a run that nothing disturbs; and once it is there, nothing
+        // more is requested for.
         await new Run({ ...calmRun, days: 'missing' }).run(model, real)
         const done = await pipeline.stored()
         const requests = server.asked.length

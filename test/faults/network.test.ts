@@ -15,7 +15,9 @@ const IN_CHUNKS = { framing: 'chunked', gzip: true } as const
 const END: Step = { close: 'end' }
 const RESET: Step = { close: 'reset' }
 const SILENCE: Step = { hang: true }
-/** How long a server may be silent. A machine with much else to do may be silent for a while, too. */
+/**
+ * How long a server may be silent. A machine with much else to do may be silent for a while, too.
+ */
 const ENDS_SILENCE = { idleTimeoutMs: 2500 }
 
 /** A gzip answer of these bytes, whole as far as HTTP can tell. */

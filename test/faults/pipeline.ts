@@ -58,7 +58,9 @@ export interface PostgresPlace extends Pick<PostgresOptions, 'lockTimeoutMs' | '
   query(sql: string): Promise<readonly Readonly<Record<string, unknown>>[]>
 }
 
-/** The whole pipeline of the event export, put together as the command line does, in this process. */
+/**
+ * The whole pipeline of the event export, put together as the command line does, in this process.
+ */
 export class Pipeline implements AsyncDisposable {
   readonly directory: string
   readonly events: ProgressEvent[] = []

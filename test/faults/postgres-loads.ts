@@ -96,7 +96,10 @@ export class PostgresLoads implements AsyncDisposable {
     })
   }
 
-  /** The first days are there: each row once, each load once, rows of no load that the ledger lacks; in the view, too. */
+  /**
+   * The first days are there: each row once, each load once, rows of no load that the ledger lacks;
+   * in the view, too.
+   */
   async expectDays(days: number): Promise<void> {
     const { rows, latest, ledger } = await this.pipeline.stored()
     const slices = SLICES.slice(0, days)

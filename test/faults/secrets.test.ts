@@ -113,8 +113,8 @@ const SITUATIONS: Readonly<Record<string, Situation>> = {
 }
 
 /**
- * Runs a command until it ends, or for a while after it has printed something, and gathers what others can see of it
- * meanwhile.
+ * Runs a command until it ends, or for a while after it has printed something, and gathers what
+ * others can see of it meanwhile.
  */
 async function observed(
   command: keyof typeof COMMANDS,

@@ -10,7 +10,10 @@ export interface Room {
   readonly file: number
 }
 
-/** A way to have no room for files: what a shell does first, and what it does for there to be room again. */
+/**
+ * A way to have no room for files: what a shell does first, and what it does for there to be room
+ * again.
+ */
 interface Want {
   /** How to run a shell in which that can be done. */
   readonly shell: readonly string[]
@@ -32,7 +35,9 @@ const LIMIT: Want = {
   after: 'ulimit -S -f $(ulimit -H -f)',
 }
 
-/** What is tried in turn: the user namespaces of Linux, being root. Containers often allow neither. */
+/**
+ * What is tried in turn: the user namespaces of Linux, being root. Containers often allow neither.
+ */
 const MOUNTING = [
   ['unshare', '--map-root-user', '--mount', 'sh'],
   ['unshare', '--mount', 'sh'],
@@ -54,8 +59,8 @@ function fullDisk(): Want {
 export const WANTS = { 'disk is full': fullDisk, 'files may not grow': () => LIMIT } as const
 
 /**
- * Runs twice, with `disk/` in the workplace to write to: first with little room, then with enough. What is
- * there in the end is in `copy/`. Standard output has the two exit codes.
+ * Runs twice, with `disk/` in the workplace to write to: first with little room, then with enough.
+ * What is there in the end is in `copy/`. Standard output has the two exit codes.
  */
 export async function runTwice(
   place: Workplace,

@@ -8,7 +8,9 @@ export interface SentEvent {
   readonly line: string
   /** Name, and the JSON of its value. */
   readonly properties: readonly (readonly [name: string, literal: string])[]
-  /** The expected `time`, milliseconds; null if it is not a date; undefined for an ordinary line. */
+  /**
+   * The expected `time`, milliseconds; null if it is not a date; undefined for an ordinary line.
+   */
   readonly time?: number | null
 }
 

@@ -7,7 +7,9 @@ import { runDbt } from '../dbt/project.ts'
 import { laterStrangeLines, STRANGE_DAY, type StrangeLine, strangeLines } from '../dbt/strange.ts'
 import { type DbtWarehouse, duckdb, type NewDbtWarehouse, postgres } from '../dbt/warehouses.ts'
 
-/** A directory with `mixpanel`, `fivetran_utils` and `dbt_utils` in it, as `dbt deps` lays them out. */
+/**
+ * A directory with `mixpanel`, `fivetran_utils` and `dbt_utils` in it, as `dbt deps` lays them out.
+ */
 const PACKAGES = process.env.MIXLOAD_TEST_FIVETRAN ?? ''
 const EVENTS = 'fivetran_mixpanel.mixpanel__event'
 
@@ -47,7 +49,10 @@ async function project(directory: string, { profile }: DbtWarehouse): Promise<(.
   return (...args) => runDbt(directory, ['--no-use-colors', ...args])
 }
 
-/** What tells events apart in the package, which leaves out what has no time, or one before 2010 or to come. */
+/**
+ * What tells events apart in the package, which leaves out what has no time, or one before 2010 or
+ * to come.
+ */
 function eventsIn(lines: readonly StrangeLine[]): number {
   const ids = lines.flatMap(({ event, properties: { time, distinct_id: person, $insert_id: id } }) => {
     if (typeof time !== 'number' || time < 0 || time > Date.now()) return []

@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config'
 
-/** What `make test-fivetran` runs: the package fivetran/dbt_mixpanel, which is on GitHub only, on tables of mixload's. */
+/**
+ * What `make test-fivetran` runs: the package fivetran/dbt_mixpanel, which is on GitHub only, on
+ * tables of mixload's.
+ */
 export default defineConfig({
   test: {
     include: ['test/fivetran-real/*.real.ts'],

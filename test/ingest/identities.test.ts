@@ -71,8 +71,8 @@ describe('in a project with original id merge', () => {
             for (const [program, steps] of programs.entries()) {
               const ids = Array.from({ length: 8 }, (_, id) => (id < 4 ? `p${program}-${id}` : randomUUID()))
               const id = (index: number) => ids[index] ?? ''
-              // Mixpanel ignores `$identify` of an id that is already linked, which is not visible in
-              // an export.
+              // Mixpanel ignores `$identify` of an id that is already linked, which is not visible
+              // in an export.
               const linked = new Set<number>()
               for (const { kind, first, ...more } of steps) {
                 const second = 'second' in more ? more.second : 0

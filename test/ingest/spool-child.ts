@@ -1,6 +1,6 @@
 /**
- * Sends what its arguments say and is killed, or ends by itself: `node spool-child.ts URL SPOOL COUNT MODE
- * [CLOSE_TIMEOUT_MS]`.
+ * Sends what its arguments say and is killed, or ends by itself: `node spool-child.ts URL SPOOL
+ * COUNT MODE [CLOSE_TIMEOUT_MS]`.
  */
 import { createClient } from '../../lib/ingest/named-clients.ts'
 

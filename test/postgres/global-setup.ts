@@ -10,7 +10,10 @@ declare module 'vitest' {
   }
 }
 
-/** Starts one server of a version for all test files, when the first of them asks for it: most runs need none. */
+/**
+ * Starts one server of a version for all test files, when the first of them asks for it: most runs
+ * need none.
+ */
 export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
   const servers = new Map<PostgresVersion, Promise<PostgresServer>>()
   const desk = createServer(async (request, response) => {

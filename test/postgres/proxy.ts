@@ -5,29 +5,41 @@ import { createServer, connect as dial, type Server, type Socket } from 'node:ne
 export interface Cut {
   /** At which message of the client from now on, counted over all connections; the first is 1. */
   readonly at: number
-  /** Whether messages with rows count, of which there are now more, now fewer. Else only all others do. */
+  /**
+   * Whether messages with rows count, of which there are now more, now fewer. Else only all others
+   * do.
+   */
   readonly countsRows?: boolean
   /** Only plain queries that read like this count as messages. */
   readonly query?: string
   /**
-   * Whether the server gets that message before the connection goes: not at all, without being waited for, or so that it
-   * answers. The client gets no answer.
+   * Whether the server gets that message before the connection goes: not at all, without being
+   * waited for, or so that it answers. The client gets no answer.
    */
   readonly when: 'before' | 'during' | 'after'
   /** What else happens then, before the connection goes. */
   readonly meanwhile?: () => Promise<void>
-  /** Whether the server is left with its end of the connection, as when a router in between forgets it. */
+  /**
+   * Whether the server is left with its end of the connection, as when a router in between forgets
+   * it.
+   */
   readonly leavesServer?: boolean
 }
 
-/** A message without an answer is followed by the cut so soon; one with an answer, after that, or so late. */
+/**
+ * A message without an answer is followed by the cut so soon; one with an answer, after that, or so
+ * late.
+ */
 const QUIET_MS = 20
 const ANSWER_MS = 60_000
 const COPY_DATA = 'd'
 const READY_FOR_QUERY = 'Z'
 const COPY_IN = 'G'
 
-/** Stands between clients and a Postgres server, knows where messages begin and end, and loses connections on demand. */
+/**
+ * Stands between clients and a Postgres server, knows where messages begin and end, and loses
+ * connections on demand.
+ */
 export class LossyProxy implements AsyncDisposable {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()

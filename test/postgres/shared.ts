@@ -3,7 +3,10 @@ import { inject } from 'vitest'
 import type { Cell, StoredRow } from '../conformance/harness.ts'
 import type { PostgresVersion } from './server.ts'
 
-/** The URL of the superuser of a server that test files share. Each takes schemas or databases of its own. */
+/**
+ * The URL of the superuser of a server that test files share. Each takes schemas or databases of
+ * its own.
+ */
 export async function sharedPostgres(version: PostgresVersion = 18): Promise<string> {
   const response = await fetch(`${inject('postgresServers')}/${version}`)
   const text = await response.text()

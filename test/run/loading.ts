@@ -121,7 +121,10 @@ export function planOf(stream: Stream, days: readonly Slice[] = []): StreamPlan 
   return { stream, ledger: [], clock, days: undefined, slices, lateSlices: [], requests: undefined }
 }
 
-/** A batch of records, each as its identity, empty where it has none, and the JSON of its properties. */
+/**
+ * A batch of records, each as its identity, empty where it has none, and the JSON of its
+ * properties.
+ */
 export function batch(table: string, records: readonly (readonly [identity: string, properties: string])[]): LineBatch {
   const lines = records.map(([identity, properties]) =>
     identity === ''
