@@ -10,6 +10,7 @@ export default defineConfig({
     testTimeout: timeLimitMs(300_000),
     hookTimeout: 300_000,
     expect: { poll: { timeout: 60_000, interval: 20 } },
-    maxWorkers: 2,
+    // One more than the cores of a small machine: many tests wait for a server or for a delay.
+    maxWorkers: 3,
   },
 })

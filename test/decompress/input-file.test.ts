@@ -76,7 +76,7 @@ describe('a file that is read', () => {
   })
 
   it('is refused when one of its bytes has changed within gzip or zstd', async () => {
-    const content = Buffer.from(Array.from({ length: 50 }, (_, at) => `{"event":"E${at}"}\n`).join(''))
+    const content = Buffer.from(Array.from({ length: 12 }, (_, at) => `{"event":"E${at}"}\n`).join(''))
     for (const compressed of [gzipSync(content), zstdCompressSync(content, CHECKSUM)]) {
       for (let at = 20; at < compressed.length; at++) {
         const damaged = Buffer.from(compressed)
