@@ -79,9 +79,9 @@ const BY_PATH = new Map(SOURCES.map((source) => [source.path, source]))
 const under = (folder: string) => SOURCES.filter(({ path }) => path.startsWith(`${folder}/`))
 
 /** `file -> target` for each import that is not allowed. */
-function offences(sources: readonly Source[], isWrong: (one: Import, from: Source) => boolean): readonly string[] {
+function offences(sources: readonly Source[], isWrong: (imported: Import, from: Source) => boolean): readonly string[] {
   return sources.flatMap((from) =>
-    from.imports.filter((one) => isWrong(one, from)).map(({ target }) => `${from.path} -> ${target}`),
+    from.imports.filter((imported) => isWrong(imported, from)).map(({ target }) => `${from.path} -> ${target}`),
   )
 }
 
@@ -96,8 +96,8 @@ function closureOf(path: string): ReadonlySet<string> {
   const visit = (target: string) => {
     if (seen.has(target)) return
     seen.add(target)
-    for (const one of BY_PATH.get(target)?.imports ?? []) {
-      if (!one.isType && !one.isDynamic) visit(one.isFile ? one.target : packageOf(one.target))
+    for (const imported of BY_PATH.get(target)?.imports ?? []) {
+      if (!imported.isType && !imported.isDynamic) visit(imported.isFile ? imported.target : packageOf(imported.target))
     }
   }
   visit(path)
@@ -136,7 +136,7 @@ function folderImports(): ReadonlyMap<string, ReadonlySet<string>> {
   const folders = new Map<string, Set<string>>()
   for (const [path, targets] of FILE_IMPORTS) {
     const folder = folderOf(path)
-    const others = [...targets].map(folderOf).filter((other) => other !== folder)
+    const others = [...targets].map(folderOf).filter((target) => target !== folder)
     folders.set(folder, new Set([...(folders.get(folder) ?? []), ...others]))
   }
   return folders

@@ -66,12 +66,12 @@ describe('an installation from the tarball', () => {
   beforeAll(() => {
     // The sources are built already; building again would take the other tests their files away for
     // a moment.
-    const [packed] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', directory]))
-    files = packed.files.map(({ path }: { path: string }) => path)
+    const [report] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', directory]))
+    files = report.files.map(({ path }: { path: string }) => path)
     const quiet = ['--prefer-offline', '--no-audit', '--no-fund']
     run('npm', ['install', '--prefix', join(directory, 'node'), ...quiet, `node@${OLDEST_NODE}`])
     // With that Node and engine-strict, npm refuses a dependency that requires a newer one.
-    const tarball = join(directory, packed.filename)
+    const tarball = join(directory, report.filename)
     run('npm', ['install', '--global', '--engine-strict', '--prefix', directory, ...quiet, tarball], oldest)
   }, 300_000)
   afterAll(() => rmSync(directory, { recursive: true, force: true }))

@@ -81,7 +81,9 @@ describe('where a setting comes from', () => {
     expect(flagOf('sliceDays')).toBe('--slice-days')
     expect(flagOf('from')).toBe('--from')
     expect(new Set(NAMES.map(flagOf)).size).toBe(NAMES.length)
-    const variables = Object.values(SETTINGS).flatMap((one) => ('environment' in one ? [one.environment] : []))
+    const variables = Object.values(SETTINGS).flatMap((setting) =>
+      'environment' in setting ? [setting.environment] : [],
+    )
     expect(new Set(variables).size).toBe(variables.length)
     for (const variable of variables) expect(variable).toMatch(/^(?:MIXPANEL|MIXLOAD)_[A-Z_]+$/)
   })
@@ -195,10 +197,10 @@ describe('a value that is wrong', () => {
     )
     fc.assert(
       fc.property(hidden, fc.constantFrom(...SECRETS), (value, name) => {
-        const said = problems({}, {}, { [name]: value }).join()
-        expect(said).toContain(name)
-        expect(said).not.toMatch(/swordfish/)
-        if (typeof value === 'number') expect(said).not.toContain(String(value))
+        const text = problems({}, {}, { [name]: value }).join()
+        expect(text).toContain(name)
+        expect(text).not.toMatch(/swordfish/)
+        if (typeof value === 'number') expect(text).not.toContain(String(value))
       }),
     )
   })

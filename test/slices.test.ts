@@ -170,16 +170,16 @@ describe('a day is whole', () => {
     })
     fc.assert(
       fc.property(fc.array(load, { maxLength: 12 }), fc.constantFrom(WHOLE, A), (loads, scope) => {
-        const ledger = loads.map((one) =>
-          loaded(dayOf(one.first), dayOf(one.first + one.more), end(dayOf(one.startedOn)), one.selection),
+        const ledger = loads.map((load) =>
+          loaded(dayOf(load.first), dayOf(load.first + load.more), end(dayOf(load.startedOn)), load.selection),
         )
         const expected = daysOf(dayOf(0), dayOf(30)).filter((_, count) =>
           loads.some(
-            (one) =>
-              one.first <= count &&
-              count <= one.first + one.more &&
-              count <= one.startedOn &&
-              (one.selection === EVERYTHING || (one.selection === SELECTIONS[1] && scope === A)),
+            (load) =>
+              load.first <= count &&
+              count <= load.first + load.more &&
+              count <= load.startedOn &&
+              (load.selection === EVERYTHING || (load.selection === SELECTIONS[1] && scope === A)),
           ),
         )
         expect([...wholeDays(ledger, scope, UTC)].sort()).toEqual(expected)

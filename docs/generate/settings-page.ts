@@ -140,7 +140,7 @@ function ownOptions({ options = {} }: Command): string {
 
 /** The commands that take a setting, with groups by their names. */
 function takersOf(name: SettingName): string {
-  const isTaken = ({ settings }: Command) => settings.some((one) => one === name)
+  const isTaken = ({ settings }: Command) => settings.some((setting) => setting === name)
   const takers: readonly string[] = Object.hasOwn(WITHOUT_FLAG, name)
     ? WITHOUT_FLAG[name as keyof typeof WITHOUT_FLAG]
     : Object.keys(COMMANDS).filter((command) => isTaken(COMMANDS[command] as Command))

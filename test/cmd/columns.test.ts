@@ -234,7 +234,7 @@ describe('time', () => {
 it('loads a body of two gzip members as one', async () => {
   await using place = await Workplace.create()
   const [first, second] = [eventsOf(DAY, 3), eventsOf(DAY, 6).slice(3)].map((events) =>
-    events.map((one) => `${JSON.stringify(one)}\n`).join(''),
+    events.map((event) => `${JSON.stringify(event)}\n`).join(''),
   )
   const body = Buffer.concat([gzipSync(first ?? ''), gzipSync(second ?? '')])
   place.simulator.fault({ kind: 'body', body, keepEncodingHeader: true, match: { path: '/api/2.0/export' } })

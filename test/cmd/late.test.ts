@@ -109,8 +109,8 @@ describe('--late-arrivals', () => {
     expect(ran).toMatchObject({ code: 0 })
     expect(ran.stdout).toContain(`\n  ${daysAgo(9)}: +2 late\n  ${daysAgo(8)}: +5 late\n  ${daysAgo(3)}: +1 late\n`)
     expect(ran.stdout).toContain('in 3 slices, 3 requests')
-    const [asked] = exports(place).filter(({ query }) => query.where !== undefined)
-    expect(asked?.query).toMatchObject({ from_date: daysAgo(9), to_date: daysAgo(4) })
+    const [request] = exports(place).filter(({ query }) => query.where !== undefined)
+    expect(request?.query).toMatchObject({ from_date: daysAgo(9), to_date: daysAgo(4) })
     // Three hours before the first of these days was read.
     const [{ s }] = (await place.query('SELECT epoch_ms(min(started_at)) AS s FROM _mixload_loads')) as [{ s: bigint }]
     expect(wheres(place)).toEqual([`properties["mp_processing_time_ms"] > ${Number(s) - 3 * HOUR_MS}`])

@@ -20,7 +20,7 @@ function clockReading(ms: number, zone: string): number {
 /** The first moment at which a clock in the zone shows this. */
 function firstMoment(reading: number, zone: string): number {
   const local = DateTime.fromMillis(reading, { zone: 'UTC' }).setZone(zone, { keepLocalTime: true })
-  return Math.min(...local.getPossibleOffsets().map((one) => one.toMillis()))
+  return Math.min(...local.getPossibleOffsets().map((moment) => moment.toMillis()))
 }
 
 async function loadedQuarters(zone: string, first: string, last: string) {

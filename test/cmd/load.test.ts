@@ -135,15 +135,15 @@ describe('mixload load', () => {
 
   it('adds columns as files bring properties', async () => {
     await using place = await Workplace.create()
-    const one = await put(place, 'one', linesOf([event('1', { size: 'L' })]))
-    const two = await put(place, 'two', linesOf([event('2', { size: 40, colour: 'red' })]))
-    expect(await load(place, one, two)).toMatchObject({ code: 0 })
+    const first = await put(place, 'one', linesOf([event('1', { size: 'L' })]))
+    const second = await put(place, 'two', linesOf([event('2', { size: 40, colour: 'red' })]))
+    expect(await load(place, first, second)).toMatchObject({ code: 0 })
     expect(await place.query('SELECT size, colour FROM export ORDER BY mp_insert_id')).toEqual([
       { size: 'L', colour: null },
       { size: '40', colour: 'red' },
     ])
-    const three = await put(place, 'three', linesOf([event('3', { size: 41, weight: 2 })]))
-    expect(await load(place, three, '--exclude-properties', 'weight')).toMatchObject({
+    const third = await put(place, 'three', linesOf([event('3', { size: 41, weight: 2 })]))
+    expect(await load(place, third, '--exclude-properties', 'weight')).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('1 values belong to excluded properties'),
     })

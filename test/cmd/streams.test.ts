@@ -39,7 +39,7 @@ const results = ({ stdout }: Ran) =>
     .map((line) => JSON.parse(line))
 const rowsOf = async (place: Workplace, table: string) =>
   Number((await place.query(`SELECT count(*) AS n FROM ${table}`))[0]?.n)
-const asked = (place: Workplace, path: string) =>
+const requestCount = (place: Workplace, path: string) =>
   place.simulator.requests.filter((request) => request.path.includes(path)).length
 
 describe('all streams', () => {
@@ -111,7 +111,7 @@ describe('all streams', () => {
       { stream: 'funnels', days: 4 },
       { stream: 'engage', rows: 2 },
     ])
-    expect(asked(place, '/export')).toBe(2)
+    expect(requestCount(place, '/export')).toBe(2)
   })
 
   it('need no days where only whole tables are copied', async () => {
@@ -203,7 +203,7 @@ describe('a stream that fails', () => {
     expect(ran.code).toBe(2)
     expect(ran.stderr).toContain('CREDENTIALS_REFUSED')
     expect(ran.stdout).toMatch(/^export: 20 rows/m)
-    expect(asked(place, '/engage')).toBe(0)
+    expect(requestCount(place, '/engage')).toBe(0)
   })
 })
 
@@ -271,7 +271,7 @@ describe('what looks at all streams', () => {
     const ran = await place.run(['plan'], limits)
     expect(ran.stdout).toContain('cohort_members: a whole copy, 2 requests')
     expect(ran.stdout).toMatch(/^all other streams: 3 requests are left this hour; .* about 30 minutes$/m)
-    expect(asked(place, '/query/engage')).toBe(3)
+    expect(requestCount(place, '/query/engage')).toBe(3)
   })
 
   it('check asks once of each part of the API, and says which streams to leave out', async () => {

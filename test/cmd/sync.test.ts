@@ -56,9 +56,9 @@ describe('mixload sync', () => {
     const dayBefore = () => DateTime.now().setZone(zone).minus({ days: 1 }).toISODate()
     const before = dayBefore()
     expect(await place.run(['sync', '--from', daysAgo(1)])).toMatchObject({ code: 0 })
-    const asked = place.simulator.requests.filter(({ path }) => path.includes('/export')).at(-1)?.query.to_date
+    const lastDay = place.simulator.requests.filter(({ path }) => path.includes('/export')).at(-1)?.query.to_date
     // It may have become midnight there meanwhile.
-    expect([before, dayBefore()]).toContain(asked)
+    expect([before, dayBefore()]).toContain(lastDay)
   })
 
   it('is not led astray by events from the future or without a time, keeps them, and reports them', async () => {

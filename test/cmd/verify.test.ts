@@ -54,8 +54,8 @@ describe('mixload verify', () => {
     const before = place.simulator.requests.length
     const ran = await place.run(['verify', '--repair'])
     expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('0 differ') })
-    const asked = place.simulator.requests.slice(before).filter(({ path }) => path.endsWith('/export'))
-    expect(asked.map(({ query }) => [query.from_date, query.to_date])).toEqual([[daysAgo(5), daysAgo(5)]])
+    const requests = place.simulator.requests.slice(before).filter(({ path }) => path.endsWith('/export'))
+    expect(requests.map(({ query }) => [query.from_date, query.to_date])).toEqual([[daysAgo(5), daysAgo(5)]])
     const rows = await place.query(`SELECT count(*) AS n FROM export WHERE _day = '${daysAgo(5)}'`)
     expect(rows).toEqual([{ n: 3n }])
     expect(await place.run(['verify'])).toMatchObject({ code: 0 })

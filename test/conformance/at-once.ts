@@ -83,8 +83,8 @@ export function atOnce(harness: DestinationHarness): void {
       await makeTable(destination)
       const later = property('later')
       await Promise.all([
-        destination.addColumns(TABLE, newColumns([later, property('one')], 'load-1')),
-        destination.addColumns(TABLE, newColumns([property('other'), later], 'load-2')),
+        destination.addColumns(TABLE, newColumns([later, property('colour')], 'load-1')),
+        destination.addColumns(TABLE, newColumns([property('weight'), later], 'load-2')),
         load(destination, 'load-3', relationOf(COLUMNS, [thing('a')])),
         destination.open(unaborted()),
       ])
@@ -92,10 +92,10 @@ export function atOnce(harness: DestinationHarness): void {
       expect(names.toSorted()).toEqual(
         [...COLUMNS, ...OWN_COLUMNS, later]
           .map(({ name }) => name)
-          .concat('one', 'other')
+          .concat('colour', 'weight')
           .toSorted(),
       )
-      expect(values(await store.readRows(TABLE))).toEqual([{ ...thing('a'), later: null, one: null, other: null }])
+      expect(values(await store.readRows(TABLE))).toEqual([{ ...thing('a'), later: null, colour: null, weight: null }])
     })
 
     it('what is there can be read while a load is under way', async () => {

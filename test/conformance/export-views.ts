@@ -132,8 +132,8 @@ export function exportViews(harness: DestinationHarness): void {
     })
 
     it('by time take person, event and time for the whole key', async () => {
-      const other = { mp_insert_id: 'i-2', mp_processing_time_ms: 2000n }
-      same(await marks([event('a')], [event('b', other)]), { export_latest_by_time: ['b'] })
+      const fields = { mp_insert_id: 'i-2', mp_processing_time_ms: 2000n }
+      same(await marks([event('a')], [event('b', fields)]), { export_latest_by_time: ['b'] })
       const merged = { distinct_id: 'ann-merged', mp_distinct_id_before_identity: 'ann' }
       same(await marks([event('a')], [event('b', merged)]), { export_latest_by_time: ['a', 'b'] })
     })

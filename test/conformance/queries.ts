@@ -35,13 +35,13 @@ export function queries(harness: DestinationHarness): void {
   describe('queries', () => {
     it('give rows as JSON, or are refused where they are not supported', async () => {
       await using store = await filled(['a', 'b "quoted"\n', 'ü🦆'])
-      const asking = ask(store, (table) => `SELECT name, amount FROM ${table} ORDER BY name`)
+      const answer = ask(store, (table) => `SELECT name, amount FROM ${table} ORDER BY name`)
       if (!store.destination.capabilities.queries) {
-        expect((await failureOf(asking)).code).toBe('CONFIG_INVALID')
+        expect((await failureOf(answer)).code).toBe('CONFIG_INVALID')
         return
       }
       const { amount } = thing('a')
-      expect(await asking).toEqual(['a', 'b "quoted"\n', 'ü🦆'].map((name) => ({ name, amount })))
+      expect(await answer).toEqual(['a', 'b "quoted"\n', 'ü🦆'].map((name) => ({ name, amount })))
     })
 
     it('give every row of a large result, and none of an empty one', async () => {

@@ -39,9 +39,9 @@ describe('Google’s client with mixload’s transport', () => {
       let body = ''
       for await (const chunk of request.setEncoding('utf8')) body += chunk
       const { method = '', url = '', headers } = request
-      const one = { method, url, headers, body }
-      received.push(one)
-      answer(response, one)
+      const seen = { method, url, headers, body }
+      received.push(seen)
+      answer(response, seen)
     }).listen(0, '127.0.0.1')
     await once(server, 'listening')
     client = clientOf()
@@ -145,9 +145,9 @@ describe('Google’s client with mixload’s transport', () => {
 
   it('sends to its endpoint, and ignores BIGQUERY_EMULATOR_HOST', async () => {
     vi.stubEnv('BIGQUERY_EMULATOR_HOST', 'http://127.0.0.1:1/bigquery/v2')
-    const other = clientOf()
-    await other.withSignal().dataset('d').getMetadata()
-    await other.close()
+    const fresh = clientOf()
+    await fresh.withSignal().dataset('d').getMetadata()
+    await fresh.close()
     expect(received).toHaveLength(1)
   })
 

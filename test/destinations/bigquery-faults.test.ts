@@ -322,8 +322,8 @@ describe('BigQuery out of reach', () => {
     const failure = await expectFailure(load(destination, 'load-1', TEN), 'COMMIT_IN_DOUBT')
     expect(failure.retryAfterMs).toBe(600_000)
     for (let again = 0; again < 5; again++) {
-      const asking = await expectFailure(destination.ledger(TABLE), 'DESTINATION_UNAVAILABLE')
-      expect(asking.retryAfterMs).toBe(600_000)
+      const failure = await expectFailure(destination.ledger(TABLE), 'DESTINATION_UNAVAILABLE')
+      expect(failure.retryAfterMs).toBe(600_000)
     }
     place.fake.jobs.courseOf = () => 'at-once'
     expect(await destination.ledger(TABLE)).toHaveLength(1)

@@ -12,7 +12,7 @@ export function startProcess(file: string, args: readonly string[], options: For
 }
 
 /** What a child process says next. */
-export async function told(child: ChildProcess): Promise<unknown> {
+export async function nextMessage(child: ChildProcess): Promise<unknown> {
   const exit = new AbortController()
   const ended = once(child, 'exit', { signal: exit.signal }).then(() => Promise.reject(new Error('ended silently')))
   ended.catch(() => {})

@@ -97,7 +97,7 @@ describe('connecting to Postgres', () => {
   it('without TLS to another machine is warned of, where the URL does not say that it is meant', async () => {
     const address = Object.values(networkInterfaces())
       .flat()
-      .find((one) => one?.family === 'IPv4' && !one.internal)?.address
+      .find((address) => address?.family === 'IPv4' && !address.internal)?.address
     // A machine without a network has no way out either.
     if (address === undefined) return
     // Open to this machine alone, though by the address that others know it by.

@@ -20,7 +20,7 @@ import {
   unaborted,
   values,
 } from '../conformance/rows.ts'
-import { kill, told } from './child-process.ts'
+import { kill, nextMessage } from './child-process.ts'
 import { startChild } from './postgres-harness.ts'
 import { PostgresPlace } from './postgres-place.ts'
 
@@ -62,20 +62,20 @@ describe('a Postgres database', () => {
 
   it('takes any schema’s name', async () => {
     const schema = `my "schema"; x's`
-    const other = place.destination({ schema })
-    await other.open(unaborted())
-    await makeTable(other)
-    await load(other, 'load-1', relationOf(COLUMNS, [thing('a')]), { rejects: rejectsOf('x') })
-    await other.putViews([{ name: 'v', query: `SELECT name FROM ${other.pathInViews(TABLE)}` }])
-    await load(other, 'load-2', relationOf(COLUMNS, [thing('b')]), { mode: DAYS })
+    const second = place.destination({ schema })
+    await second.open(unaborted())
+    await makeTable(second)
+    await load(second, 'load-1', relationOf(COLUMNS, [thing('a')]), { rejects: rejectsOf('x') })
+    await second.putViews([{ name: 'v', query: `SELECT name FROM ${second.pathInViews(TABLE)}` }])
+    await load(second, 'load-2', relationOf(COLUMNS, [thing('b')]), { mode: DAYS })
     expect(await place.query(`SELECT name FROM "my ""schema""; x's".v`)).toEqual([{ name: 'b' }])
   })
 
   it('has schemas that are loaded apart, also at once', async () => {
-    const other = place.destination({ schema: 'other' })
-    await other.open(unaborted())
-    await Promise.all([destination, other].map((one) => makeTable(one)))
-    await Promise.all([destination, other].map((one) => load(one, 'load-1', manyRows(50_000, DAY))))
+    const second = place.destination({ schema: 'other' })
+    await second.open(unaborted())
+    await Promise.all([destination, second].map((each) => makeTable(each)))
+    await Promise.all([destination, second].map((each) => load(each, 'load-1', manyRows(50_000, DAY))))
     expect(await count()).toBe(50_000n)
     expect(await place.query(`SELECT count(*) AS count FROM other.${TABLE}`)).toEqual([{ count: 50_000n }])
   })
@@ -207,7 +207,7 @@ describe('a Postgres database', () => {
   it('whose process is killed in a load has nothing of it, and lets the next run in', async () => {
     await destination[Symbol.asyncDispose]()
     const child = startChild('load', place.database.url, 'mixpanel', place.directory)
-    expect(await told(child)).toBe('loading')
+    expect(await nextMessage(child)).toBe('loading')
     await sleep(200)
     await kill(child)
     const next = place.destination()

@@ -9,10 +9,10 @@ interface PlanNode {
  * json)`.
  */
 export function scansOf(plan: unknown): readonly string[] {
-  const told = (nodes: readonly PlanNode[]): readonly string[] =>
+  const scans = (nodes: readonly PlanNode[]): readonly string[] =>
     nodes.flatMap((node) => [
       ...(/READ_PARQUET|SCAN/.test(node.name) ? [JSON.stringify(node.extra_info)] : []),
-      ...told(node.children),
+      ...scans(node.children),
     ])
-  return told(JSON.parse(String(plan)))
+  return scans(JSON.parse(String(plan)))
 }

@@ -191,7 +191,7 @@ describe('the same events make the same tables', () => {
     expect(tables.export_latest?.length).toBeLessThan(tables.export?.length ?? 0)
     expect(ledger).toHaveLength(4)
     const notes = tables.export?.map(({ note }) => note)
-    for (const text of TEXTS.filter((one) => !one.includes('\0') && one !== '')) expect(notes).toContain(text)
+    for (const text of TEXTS.filter((text) => !text.includes('\0') && text !== '')) expect(notes).toContain(text)
     expect(tables.export?.map(({ amount__text }) => amount__text)).toEqual(
       expect.arrayContaining([...BIG_NUMBERS, 'twelve']),
     )

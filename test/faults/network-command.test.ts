@@ -42,7 +42,7 @@ describe('what never passes ends the run with nothing loaded, after a minute of 
     await using server = await FaultServer.start(() => [{ close: 'reset' }])
     const ran = await backfill(place, server.url)
     expect(ran).toMatchObject({ code: 1, stderr: expect.stringContaining('NETWORK_FAILED') })
-    expect(server.asked).toHaveLength(7)
+    expect(server.requests).toHaveLength(7)
     await expectNothing(place)
   })
 
@@ -59,14 +59,16 @@ describe('what never passes ends the run with nothing loaded, after a minute of 
     await using server = await FaultServer.start(() => refusal('500 Oops', 'all is lost'))
     const ran = await backfill(place, server.url)
     expect(ran).toMatchObject({ code: 1, stdout: expect.stringContaining('all is lost') })
-    expect(server.asked).toHaveLength(7)
+    expect(server.requests).toHaveLength(7)
     await expectNothing(place)
   })
 
   it.concurrent('a connection cut within every body: the day is skipped with exit code 3', async ({ expect }) => {
     await using place = await Workplace.create()
-    await using server = await FaultServer.start((asked) =>
-      asked.path.endsWith('/names') ? refusal('404 Not Found') : cut(bodyOf(asked.day, PER_DAY), GZIP, 100, 'reset'),
+    await using server = await FaultServer.start((request) =>
+      request.path.endsWith('/names')
+        ? refusal('404 Not Found')
+        : cut(bodyOf(request.day, PER_DAY), GZIP, 100, 'reset'),
     )
     const ran = await backfill(place, server.url)
     expect(ran).toMatchObject({ code: 3, stdout: expect.stringContaining(`${dayAt(0)} skipped`) })
@@ -82,7 +84,7 @@ describe('what never passes ends the run with nothing loaded, after a minute of 
     const ran = await backfill(place, `https://localhost:${server.port}`, { HTTPS_PROXY: proxy.url('user:wrong-one') })
     expect(ran).toMatchObject({ code: 1, stderr: expect.stringContaining('407') })
     expect(ran.stderr + ran.stdout).not.toContain('wrong-one')
-    expect(server.asked).toEqual([])
+    expect(server.requests).toEqual([])
     await expectNothing(place)
   })
 }, 600_000)
@@ -90,10 +92,11 @@ describe('what never passes ends the run with nothing loaded, after a minute of 
 describe('silence', () => {
   it('past --idle-timeout is not waited for, and past --first-byte-timeout neither', async () => {
     await using place = await Workplace.create()
-    await using server = await FaultServer.start((asked) => {
-      if (asked.before === 0) return [{ hang: true }]
-      if (asked.before === 1) return [...cut(bodyOf(asked.day, PER_DAY), GZIP, 100, 'end').slice(0, 2), { hang: true }]
-      return good(asked)
+    await using server = await FaultServer.start((request) => {
+      if (request.before === 0) return [{ hang: true }]
+      if (request.before === 1)
+        return [...cut(bodyOf(request.day, PER_DAY), GZIP, 100, 'end').slice(0, 2), { hang: true }]
+      return good(request)
     })
     const ran = await backfill(place, server.url, { MIXLOAD_IDLE_TIMEOUT: '1', MIXLOAD_FIRST_BYTE_TIMEOUT: '1' })
     expect(ran).toMatchObject({ code: 0, stderr: expect.stringMatching(/Headers Timeout.*Body Timeout/s) })
@@ -106,11 +109,11 @@ describe('a redirect', () => {
     'by %s is followed on the same server, with the credentials',
     async (status) => {
       await using place = await Workplace.create()
-      await using server = await FaultServer.start((asked) =>
-        asked.path === '/moved' ? good(asked) : refusal(status, '', { location: `/moved?${asked.query}` }),
+      await using server = await FaultServer.start((request) =>
+        request.path === '/moved' ? good(request) : refusal(status, '', { location: `/moved?${request.query}` }),
       )
       expect(await backfill(place, server.url)).toMatchObject({ code: 0 })
-      expect(server.asked.map(({ path, headers }) => [path, headers.authorization])).toEqual([
+      expect(server.requests.map(({ path, headers }) => [path, headers.authorization])).toEqual([
         ['/api/2.0/export', AUTHORIZATION],
         ['/moved', AUTHORIZATION],
       ])
@@ -126,8 +129,8 @@ describe('a redirect', () => {
     )
     const ran = await backfill(place, server.url)
     expect(ran).toMatchObject({ code: 1, stdout: expect.stringContaining(`to ${stranger.url}. Credentials`) })
-    expect(stranger.asked).toEqual([])
-    expect(server.asked).toHaveLength(1)
+    expect(stranger.requests).toEqual([])
+    expect(server.requests).toHaveLength(1)
     await expectNothing(place)
   })
 
@@ -138,7 +141,7 @@ describe('a redirect', () => {
     )
     const ran = await backfill(place, server.url)
     expect(ran).toMatchObject({ code: 1, stdout: expect.stringContaining('redirects more than 5 times') })
-    expect(server.asked).toHaveLength(6)
+    expect(server.requests).toHaveLength(6)
     await expectNothing(place)
   })
 })
@@ -184,7 +187,7 @@ describe('TLS', () => {
     await using server = await FaultServer.start(good, TLS)
     const ran = await backfill(place, `https://localhost:${server.port}`)
     expect(ran).toMatchObject({ code: 1, stderr: expect.stringMatching(/CERTIFICATE_REFUSED.*NODE_EXTRA_CA_CERTS/) })
-    expect(server.asked).toEqual([])
+    expect(server.requests).toEqual([])
     await expectNothing(place)
   })
 
@@ -193,7 +196,7 @@ describe('TLS', () => {
     await using server = await FaultServer.start(good, TLS)
     const ran = await backfill(place, server.url, { NODE_EXTRA_CA_CERTS: tlsFile('ca.pem') })
     expect(ran).toMatchObject({ code: 1, stderr: expect.stringMatching(/CERTIFICATE_REFUSED.*127\.0\.0\.1/) })
-    expect(server.asked).toEqual([])
+    expect(server.requests).toEqual([])
     await expectNothing(place)
   })
 

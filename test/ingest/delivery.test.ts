@@ -37,7 +37,7 @@ describe('what fails for a while', () => {
     await using client = sending.client()
     await client.track('e', { n: 1 })
     expect((await client.flush()).accepted).toBe(1)
-    expect(sending.notices.map((one) => one.kind === 'retry' && one.error.code)).toEqual([code, code])
+    expect(sending.notices.map((notice) => notice.kind === 'retry' && notice.error.code)).toEqual([code, code])
     expect(await sending.stored()).toHaveLength(1)
   })
 
@@ -60,7 +60,7 @@ describe('what fails for a while', () => {
     await client.import([{ event: 'imported', properties: { time: NOW, distinct_id: 'ann' } }])
     const stored = await sending.stored()
     for (const name of ['tracked', 'imported']) {
-      const ids = stored.filter((one) => one.event === name).map(({ properties }) => properties.$insert_id)
+      const ids = stored.filter(({ event }) => event === name).map(({ properties }) => properties.$insert_id)
       expect(ids).toHaveLength(2)
       expect(new Set(ids).size).toBe(1)
     }
@@ -295,7 +295,7 @@ describe('a server that is not Mixpanel', () => {
       '/proxy/import',
       '/proxy/track',
     ])
-    const by = (path: string) => seen.find((one) => one.path.includes(path))
+    const by = (path: string) => seen.find((request) => request.path.includes(path))
     expect(by('track')?.headers).toMatchObject({ 'content-encoding': 'gzip', 'content-type': 'application/json' })
     expect(by('engage')?.headers).not.toHaveProperty('content-encoding')
     expect(by('engage')?.headers).not.toHaveProperty('authorization')

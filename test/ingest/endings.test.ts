@@ -48,11 +48,11 @@ describe('a process that is killed in the middle of sending', () => {
   it('again and again, loses nothing that was kept, and what arrives twice has one $insert_id', async () => {
     const kept: number[] = []
     for (const round of numbers(6)) {
-      const one = endless(round * 1_000_000)
-      await once(one.stdout as NodeJS.ReadableStream, 'data')
-      const done = outcome(one)
+      const child = endless(round * 1_000_000)
+      await once(child.stdout as NodeJS.ReadableStream, 'data')
+      const done = outcome(child)
       // Sooner and later: before the first answer, among answers, and while files are removed.
-      setTimeout(() => one.kill('SIGKILL'), [0, 20, 60, 150, 300, 500][round])
+      setTimeout(() => child.kill('SIGKILL'), [0, 20, 60, 150, 300, 500][round])
       const { stdout } = await done
       // What was printed first was taken from the pipe above, and goes without saying.
       kept.push(round * 1_000_000, ...stdout.trim().split('\n').filter(Boolean).map(Number))
@@ -101,10 +101,10 @@ describe('a process that is asked to end', () => {
   it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
     'by %s delivers what is queued, and then ends by it',
     async (signal) => {
-      const one = ending(12, 'stay', '')
-      await once(one.stdout as NodeJS.ReadableStream, 'data')
-      one.kill(signal)
-      expect(await outcome(one)).toMatchObject({ code: null, signal })
+      const child = ending(12, 'stay', '')
+      await once(child.stdout as NodeJS.ReadableStream, 'data')
+      child.kill(signal)
+      expect(await outcome(child)).toMatchObject({ code: null, signal })
       expect(await arrived()).toEqual(numbers(12))
     },
   )
@@ -116,24 +116,24 @@ describe('a process that is asked to end', () => {
     bounded.kill('SIGTERM')
     expect(await outcome(bounded)).toMatchObject({ signal: 'SIGTERM' })
 
-    const patient = ending(3, 'stay', sending.spool, 3_600_000)
-    await once(patient.stdout as NodeJS.ReadableStream, 'data')
-    const done = outcome(patient)
+    const unbounded = ending(3, 'stay', sending.spool, 3_600_000)
+    await once(unbounded.stdout as NodeJS.ReadableStream, 'data')
+    const done = outcome(unbounded)
     // Two signals that come before the process has seen the first are one to it.
-    const asking = setInterval(() => patient.kill('SIGTERM'), 200)
+    const timer = setInterval(() => unbounded.kill('SIGTERM'), 200)
     expect(await done).toMatchObject({ signal: 'SIGTERM' })
-    clearInterval(asking)
+    clearInterval(timer)
     await sendRest()
     expect(await arrived()).toEqual([0, 0, 1, 1, 2, 2])
   })
 
   it('and listens itself decides how, and what is queued goes meanwhile', async () => {
-    const one = ending(12, 'listen', '')
-    await once(one.stdout as NodeJS.ReadableStream, 'data')
-    const done = outcome(one)
-    one.kill('SIGTERM')
+    const child = ending(12, 'listen', '')
+    await once(child.stdout as NodeJS.ReadableStream, 'data')
+    const done = outcome(child)
+    child.kill('SIGTERM')
     await expect.poll(arrived).toEqual(numbers(12))
-    one.kill('SIGUSR2')
+    child.kill('SIGUSR2')
     expect(await done).toMatchObject({ code: 7, stdout: expect.stringContaining('asked') })
   })
 })

@@ -98,9 +98,9 @@ describe('late arrivals', () => {
           now += hours * HOUR_MS
         }
         warehouse.run(now, 0, true)
-        for (const one of arrivals) {
-          const isDue = one.givenFrom <= now && one.day < dayAt(now)
-          expect(warehouse.timesLoaded(one) > 0).toBe(isDue)
+        for (const arrival of arrivals) {
+          const isDue = arrival.givenFrom <= now && arrival.day < dayAt(now)
+          expect(warehouse.timesLoaded(arrival) > 0).toBe(isDue)
         }
       }),
     )
@@ -119,7 +119,7 @@ describe('late arrivals', () => {
     warehouse.run(START + 78 * HOUR_MS, 1, true)
     warehouse.run(START + 102 * HOUR_MS, 1, true)
     expect(LATE_MARGIN_MS).toBe(3 * HOUR_MS)
-    expect(arrivals.map((one) => warehouse.timesLoaded(one))).toEqual([2, 1, 2, 1, 2, 1])
+    expect(arrivals.map((arrival) => warehouse.timesLoaded(arrival))).toEqual([2, 1, 2, 1, 2, 1])
   })
 
   it('are asked for from the day that was left alone longest, not of days that are read anyway', () => {
@@ -149,8 +149,10 @@ describe('late arrivals', () => {
       { firstDay: '2026-03-01', lastDay: '2026-03-01', since: START + 40 * HOUR_MS },
       START + 60 * HOUR_MS,
     )
-    const other = recordOf({ firstDay: '2026-03-01', lastDay: '2026-03-01', since: START }, START + 60 * HOUR_MS, ['A'])
-    expect(coverageOf([read, after, other], WHOLE, UTC).get(FIRST)).toBe(START + 27 * HOUR_MS)
+    const unrelated = recordOf({ firstDay: '2026-03-01', lastDay: '2026-03-01', since: START }, START + 60 * HOUR_MS, [
+      'A',
+    ])
+    expect(coverageOf([read, after, unrelated], WHOLE, UTC).get(FIRST)).toBe(START + 27 * HOUR_MS)
   })
 
   it('make no day whole', () => {

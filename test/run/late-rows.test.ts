@@ -73,9 +73,9 @@ describe('late rows', () => {
   it('are none of a file, and none of what another version selected', () => {
     const file = { kind: 'file', file: 'a', bytes: 1, sha256: 'x' } as const
     for (const selection of [file, { kind: 'unknown', text: '{}' } as const]) {
-      const one = load('2026-08-01', '2026-08-01', { '2026-08-01': 1 }, { selection })
-      const two = load('2026-08-01', '2026-08-01', { '2026-08-01': 9 }, { selection })
-      expect(late([one], [two])).toEqual({})
+      const first = load('2026-08-01', '2026-08-01', { '2026-08-01': 1 }, { selection })
+      const second = load('2026-08-01', '2026-08-01', { '2026-08-01': 9 }, { selection })
+      expect(late([first], [second])).toEqual({})
     }
   })
 

@@ -18,7 +18,7 @@ afterAll(async () => {
   await workshop[Symbol.asyncDispose]()
 })
 beforeEach(() => {
-  workshop.told.length = 0
+  workshop.progress.length = 0
 })
 
 let tables = 0
@@ -116,10 +116,10 @@ describe('rows of equal keys', () => {
         const name = named('repeated')
         const read = () =>
           each(
-            ...batches.map((some) =>
+            ...batches.map((records) =>
               batch(
                 name,
-                some.map(({ id, value }) => [id, `{"v":${value}}`]),
+                records.map(({ id, value }) => [id, `{"v":${value}}`]),
               ),
             ),
           )
@@ -253,7 +253,7 @@ describe('reading anew', () => {
   it('does not come after other failures, and no file is left of anything', async () => {
     const name = named('anew')
     await expect(workshop.run(failing('PLAN_REFUSED', 1, name))).rejects.toMatchObject({ code: 'PLAN_REFUSED' })
-    expect(workshop.told.filter(({ kind }) => kind === 'slice-restarted')).toEqual([])
+    expect(workshop.progress.filter(({ kind }) => kind === 'slice-restarted')).toEqual([])
     const left = (await readdir(workshop.spool.path)).filter((file) => file.endsWith('.ndjson'))
     expect(left).toEqual([])
   })
@@ -272,7 +272,7 @@ describe('reading anew', () => {
     })
     expect(await workshop.run(stream)).toMatchObject({ rows: 2 })
     expect(reads).toBe(2)
-    const warnings = workshop.told.flatMap((event) => (event.kind === 'warning' ? [event.message] : []))
+    const warnings = workshop.progress.flatMap((event) => (event.kind === 'warning' ? [event.message] : []))
     expect(warnings).toEqual([expect.stringContaining('profiles: 3 counted, 2 came')])
   })
 

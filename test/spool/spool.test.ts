@@ -175,9 +175,9 @@ describe('a spool directory', () => {
   })
 
   it('is one of several that a process may have', async () => {
-    await using one = await SpoolDirectory.create(parent)
-    await using other = await SpoolDirectory.create(parent)
-    expect(one.path).not.toBe(other.path)
+    await using first = await SpoolDirectory.create(parent)
+    await using second = await SpoolDirectory.create(parent)
+    expect(first.path).not.toBe(second.path)
     expect((await readdir(parent)).length).toBe(2)
   })
 

@@ -86,7 +86,7 @@ describe('profiles', () => {
     expect(await project.run(ENGAGE_STREAM, PAGE_OF_TEN)).toMatchObject({ rows: 35 })
     expect(pages().filter(({ form }) => form.page === undefined).length).toBe(2)
     expect(await loadedIds()).toEqual(idsOf(35))
-    expect(project.workshop.told.filter(({ kind }) => kind === 'slice-restarted').length).toBe(1)
+    expect(project.workshop.progress.filter(({ kind }) => kind === 'slice-restarted').length).toBe(1)
   })
 
   it('stay as they were when the session is lost each time', async () => {

@@ -66,22 +66,22 @@ describe('days', () => {
   it('are counted forth and back alike', () => {
     fc.assert(
       fc.property(day, fc.integer({ min: -1000, max: 1000 }), (first, count) => {
-        const other = addDays(first, count)
-        expect(isDay(other)).toBe(true)
-        expect(addDays(other, -count)).toBe(first)
-        expect(daysBetween(first, other)).toBe(count < 0 ? 0 : count + 1)
-        expect(other < first).toBe(count < 0)
-        expect([earlier(first, other), later(first, other)]).toEqual([first, other].sort())
+        const shifted = addDays(first, count)
+        expect(isDay(shifted)).toBe(true)
+        expect(addDays(shifted, -count)).toBe(first)
+        expect(daysBetween(first, shifted)).toBe(count < 0 ? 0 : count + 1)
+        expect(shifted < first).toBe(count < 0)
+        expect([earlier(first, shifted), later(first, shifted)]).toEqual([first, shifted].sort())
       }),
     )
   })
 
   it('begin at midnight and end before the next', () => {
     fc.assert(
-      fc.property(day, (one) => {
-        expect(dayAt(startOfDay(one))).toBe(one)
-        expect(dayAt(startOfDay(one) - 1)).toBe(addDays(one, -1))
-        expect(dayAt(startOfDay(one) + 24 * HOUR - 1)).toBe(one)
+      fc.property(day, (date) => {
+        expect(dayAt(startOfDay(date))).toBe(date)
+        expect(dayAt(startOfDay(date) - 1)).toBe(addDays(date, -1))
+        expect(dayAt(startOfDay(date) + 24 * HOUR - 1)).toBe(date)
       }),
     )
   })
@@ -91,10 +91,10 @@ describe('days in a zone', () => {
   it('are over at the first moment of which the zone says that it is a later day', () => {
     fc.assert(
       fc.property(fc.integer({ min: 14_000, max: 22_000 }), fc.constantFrom(...ZONES), (count, zone) => {
-        const one = dayAt(count * 24 * HOUR)
-        const end = endOfDayInZone(one, zone)
-        expect(wallDay(end, zone) > one, `${one} in ${zone}`).toBe(true)
-        expect(wallDay(end - 1, zone) <= one, `${one} in ${zone}`).toBe(true)
+        const date = dayAt(count * 24 * HOUR)
+        const end = endOfDayInZone(date, zone)
+        expect(wallDay(end, zone) > date, `${date} in ${zone}`).toBe(true)
+        expect(wallDay(end - 1, zone) <= date, `${date} in ${zone}`).toBe(true)
       }),
       { numRuns: runs(1500) },
     )
@@ -111,8 +111,8 @@ describe('days in a zone', () => {
     ['America/Sao_Paulo', '2018-02-17', 25],
     ['Africa/Cairo', '2024-04-26', 23],
     ['UTC', '2026-03-29', 24],
-  ])('in %s, %s has %d hours', (zone, one, hours) => {
-    expect(endOfDayInZone(one, zone) - endOfDayInZone(addDays(one, -1), zone)).toBe(hours * HOUR)
+  ])('in %s, %s has %d hours', (zone, date, hours) => {
+    expect(endOfDayInZone(date, zone) - endOfDayInZone(addDays(date, -1), zone)).toBe(hours * HOUR)
   })
 
   it('are over when midnight comes for the first time, where clocks go back over it', () => {
