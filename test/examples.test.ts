@@ -93,7 +93,7 @@ async function loads({ environment, directory }: Place): Promise<{ rows_loaded: 
 const example = (name: string) => readFile(packagePath('docs', 'examples', name), 'utf8')
 
 describe('the examples', () => {
-  it('crontab: the line runs in the environment that cron gives', async () => {
+  it('crontab: the line runs in the environment that cron provides', async () => {
     const workplace = await place('cron')
     const text = await example('crontab')
     const line = text.split('\n').findLast((each) => each.startsWith('30 4')) ?? ''
@@ -107,7 +107,7 @@ describe('the examples', () => {
     expect(await readFile(packagePath('docs', 'scheduling.md'), 'utf8')).toContain(line)
   })
 
-  it('github-actions.yml: the step that syncs runs, and passes 3 off as a warning', async () => {
+  it('github-actions.yml: the step that syncs runs, and shows 3 as a warning', async () => {
     const workplace = await place('actions')
     const workflow = parse(await example('github-actions.yml'))
     const steps: { run?: string }[] = workflow.jobs.sync.steps
@@ -120,7 +120,7 @@ describe('the examples', () => {
     await expect(shell(workplace, withFunction(1))).rejects.toMatchObject({ code: 1 })
   })
 
-  it('airflow.py: the command of its task runs, and only 3 counts as done beside 0', async () => {
+  it('airflow.py: the command of its task runs, and only 0 and 3 count as done', async () => {
     const workplace = await place('airflow')
     const script = /SYNC = """\n([\s\S]*?)"""/.exec(await example('airflow.py'))?.[1] ?? ''
     expect(script).toContain('mixload sync')

@@ -76,7 +76,7 @@ describe('an installation from the tarball', () => {
   }, 300_000)
   afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
-  it('has what runs and what is read, and neither sources nor tests', () => {
+  it('has the program and the documentation, and neither sources nor tests', () => {
     expect(files).toEqual(
       expect.arrayContaining(['dist/cmd/mixload.js', 'sql/common/export_latest.sql', 'README.md', 'LICENSE']),
     )
@@ -92,7 +92,7 @@ describe('an installation from the tarball', () => {
     expect(() => readFileSync(join(modules, 'vitest', 'package.json'))).toThrow('ENOENT')
   })
 
-  it('is a command that helps, and whose help loads no database', () => {
+  it('has a command whose help loads no database', () => {
     expect(run(mixload, ['--help'])).toContain('mixload backfill')
     expect(run(mixload, ['--version']).trim()).toBe(PACKAGE.version)
     const loaded = spawnSync(mixload, ['--help'], {

@@ -47,7 +47,7 @@ describe('mixload import', () => {
     expect((await stored()).map(({ properties }) => properties.n).sort()).toEqual([1, 2, 3, 4])
   })
 
-  it('reads CSV: names from the header, values as they look', async () => {
+  it('reads CSV: names come from the header, and types from how the values look', async () => {
     const csv = [
       '\ufeffevent,time,distinct_id,$insert_id,amount,zip,tags,"a, b",gift',
       `Order,${NOON},17,id-1,9.5,01234,"[""x"",1]","say ""hi""\nthere",true`,
@@ -71,7 +71,7 @@ describe('mixload import', () => {
     expect((await requestExport(place.simulator, DAY, DAY)).text).toContain('"amount":12345678901234567890')
   })
 
-  it('puts what is refused into a file, with number and reason, and ends with 3', async () => {
+  it('writes what is refused to a file, with number and reason, and ends with 3', async () => {
     const events = [event(1), event(2, { distinct_id: 'null' }), event(3), event(4, { time: undefined }), event(5)]
     // Lines are those of the file, empty ones included.
     const path = await file('some.ndjson', `\ufeff\n${ndjson(events)}\r\n \nnot json`)
@@ -104,7 +104,7 @@ describe('mixload import', () => {
     ['SIGTERM', 130],
     ['SIGKILL', null],
   ] as const)(
-    'goes on behind what was sent when %s ended it, and forgets that when it is through',
+    'continues after what was sent when %s ended it, and forgets its position when it is done',
     async (end, code) => {
       const path = await file('many.ndjson', ndjson(Array.from({ length: 40_000 }, (_, n) => event(n))))
       // Of the eight requests at once the first one is answered, whichever comes first.
@@ -147,7 +147,7 @@ describe('mixload import', () => {
     expect((await ended(child)).code).toBe(2)
   })
 
-  it('takes a service account where there is no token, and prefers the token', async () => {
+  it('uses a service account if there is no token, and prefers the token', async () => {
     const path = await file('one.ndjson', ndjson([event(1)]))
     expect((await place.run(['import', path])).code).toBe(0)
     const simulator = await startSimulator({ token: TOKEN, projectId: '999' })
@@ -157,7 +157,7 @@ describe('mixload import', () => {
     await simulator.close()
   })
 
-  it('says what to do with a file of another form', async () => {
+  it('says what to do with a file in another format', async () => {
     const ran = await place.run(['import', await file('list.json', `[${ndjson([event(1)])}]`)], token)
     expect(ran).toMatchObject({
       code: 1,
@@ -189,7 +189,7 @@ function schemaOf(warehouse: string, url: string): string {
 
 describe('mixload import --query', () => {
   it.each(Object.entries(WAREHOUSES))(
-    'from %s copies events into another project, and twice adds nothing',
+    'from %s copies events into another project, and adds nothing the second time',
     async (name, create) => {
       await using warehouse = await create(place.directory)
       const to = { MIXLOAD_DESTINATION: warehouse.url }

@@ -48,7 +48,7 @@ describe('a project older than 2023', () => {
     // Clocks go forward at midnight, so that the day begins at one.
     ['Africa/Cairo', '2026-04-23', '2026-04-25', [96, 92, 96], 0],
   ])(
-    'in %s, %s to %s: every moment is right, its day is that of the clock',
+    'in %s, %s to %s: every moment is right, and its day is the local day',
     async (zone, first, last, counts, twice) => {
       const { place, moments } = await loadedQuarters(zone, first, last)
       await using _ = place
@@ -71,7 +71,7 @@ describe('a project older than 2023', () => {
     },
   )
 
-  it('has a reading that clocks skipped moved on by as much, and the number as it came', async () => {
+  it('has a local time that clocks skipped moved forward by the gap, and keeps the original number', async () => {
     const zone = 'America/Los_Angeles'
     await using place = await Workplace.create({ legacyTime: true, timezone: zone })
     const raw = Date.parse('2026-03-08T02:30:00Z')
@@ -83,7 +83,7 @@ describe('a project older than 2023', () => {
     ])
   })
 
-  it('counts late rows by the days of its clock', async () => {
+  it('has late rows counted by its local days', async () => {
     const zone = 'America/Los_Angeles'
     const { place } = await loadedQuarters(zone, '2026-10-31', '2026-11-02')
     await using _ = place

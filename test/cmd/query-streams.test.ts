@@ -17,7 +17,7 @@ function newRequestsOf({ simulator }: Workplace): () => readonly string[] {
 }
 
 describe('funnels and revenue, night after night', () => {
-  it('sync reads the days again whose numbers can still change, at a request a funnel', async () => {
+  it('sync reads the days again whose numbers can still change, with one request per funnel', async () => {
     await using place = await Workplace.create()
     const { funnels, profiles, cohorts, annotations } = place.simulator
     const newRequests = newRequestsOf(place)

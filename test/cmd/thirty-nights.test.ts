@@ -125,7 +125,7 @@ describe('thirty nights', () => {
   })
 
   it.each(['append', 'replace'] as const)(
-    'of data that arrives late, changes and disappears: with --write %s every view is as Mixpanel has it',
+    'of data that arrives late, changes and disappears: with --write %s every view matches Mixpanel',
     async (write) => {
       const dice = new Dice(Number(process.env.MIXLOAD_TEST_SEED ?? 7))
       const mixpanel = newMixpanel(FIRST, dice)

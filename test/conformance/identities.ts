@@ -73,11 +73,11 @@ export function identities(harness: DestinationHarness): void {
   }
 
   describe('the view over ids', () => {
-    it('is there, and empty, where nothing joins any', async () => {
+    it('exists, and is empty if nothing links ids', async () => {
       same(await resolved([{ event: 'Order', distinct_id: 'ann' }], []), {})
     })
 
-    it('takes the table as it is: without the columns of verbs, re-keyed events alone tell', async () => {
+    it('works without the columns of identity events: then only re-keyed events count', async () => {
       same(await resolved([rekeyed('anon', 'ann')], []), { anon: 'ann' })
       same(await resolved([alias('nick', 'ann'), rekeyed('anon', 'ann')], [named('alias')]), {
         anon: 'ann',
@@ -85,7 +85,7 @@ export function identities(harness: DestinationHarness): void {
       })
     })
 
-    it('goes by $identify, $create_alias, $merge and re-keyed events', async () => {
+    it('uses $identify, $create_alias, $merge and re-keyed events', async () => {
       const statements = [identify('anon', 'ann'), alias('nick', 'bob'), merge('cem', 'cem', 'cem-2', 'cem-3')]
       same(await resolved([...statements, rekeyed('old', 'dan')]), {
         anon: 'ann',
@@ -96,7 +96,7 @@ export function identities(harness: DestinationHarness): void {
       })
     })
 
-    it('takes distinct_id where $identify does not say who was identified', async () => {
+    it('uses distinct_id if $identify does not say who was identified', async () => {
       const statement = { event: '$identify', distinct_id: 'ann', mp_anon_id: 'anon' }
       same(await resolved([statement, { ...statement, mp_anon_id: 'anon-2', mp_identified_id: '' }]), {
         anon: 'ann',
@@ -106,21 +106,21 @@ export function identities(harness: DestinationHarness): void {
       same(await resolved([browser], [named('$anon_distinct_id')]), { anon: 'ann' })
     })
 
-    it('takes the first id of $merge where it has no distinct_id', async () => {
+    it('uses the first id of $merge if it has no distinct_id', async () => {
       same(await resolved([merge(null, 'ann', 'bob'), merge('', 'cem', 'dan')]), { bob: 'ann', dan: 'cem' })
     })
 
-    it('goes on from link to link', async () => {
+    it('follows one link after another', async () => {
       const statements = [identify('a', 'b'), alias('b', 'c'), merge('d', 'c', 'd'), rekeyed('d', 'e')]
       same(await resolved(statements), { a: 'e', b: 'e', c: 'e', d: 'e' })
     })
 
-    it('believes re-keyed events more than verbs, and later ones more than earlier ones', async () => {
+    it('prefers re-keyed events to identity events, and later ones to earlier ones', async () => {
       same(await resolved([rekeyed('anon', 'ann'), identify('anon', 'bob')]), { anon: 'ann' })
       same(await resolved([identify('anon', 'ann'), identify('anon', 'bob')]), { anon: 'bob' })
     })
 
-    it('lets an anonymous id stand for the person where Mixpanel does', async () => {
+    it('keeps an anonymous id for the person where Mixpanel does', async () => {
       const statements = [identify('anon', 'ann'), identify('anon-2', 'ann'), rekeyed('ann', 'anon')]
       same(await resolved(statements), { ann: 'anon', 'anon-2': 'anon' })
     })
@@ -130,7 +130,7 @@ export function identities(harness: DestinationHarness): void {
       same(await resolved(statements), { b: 'a', c: 'a', x: 'a' })
     })
 
-    it('passes over what joins nothing', async () => {
+    it('ignores what links nothing', async () => {
       const nothing = [identify('', 'ann'), identify('ann', 'ann'), rekeyed('ann', ''), merge('ann'), alias('', 'x')]
       same(await resolved(nothing), {})
     })

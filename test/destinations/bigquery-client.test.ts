@@ -131,7 +131,7 @@ describe('Google’s client with mixload’s transport', () => {
     ['an answer that is cut off', 'application/json', '{"jobReference":'],
     ['an answer without what Google’s client expects', 'application/json', '{}'],
     ['a list', 'application/json', '[]'],
-  ])('treats %s like a lost answer', async (_, type, body) => {
+  ])('treats %s as a lost answer', async (_, type, body) => {
     answer = (response) => void response.writeHead(200, { 'content-type': type }).end(body)
     const google = client.withSignal()
     for (const call of [

@@ -87,7 +87,7 @@ describe('a file that is still being written', () => {
     expect(await decompressed(gzipRanges(ranges))).toBe(pieces.join(''))
   })
 
-  it('gives no end of a gzip file where its own does not come', async () => {
+  it('does not end a gzip file if the end of its content never comes', async () => {
     const path = join(directory, 'growing')
     await writeFile(path, 'some rows\n')
     const end = sleep(20).then(() => Promise.reject(new Error('the engine failed')))
@@ -121,7 +121,7 @@ describe('what is compressed', () => {
     expect(Buffer.concat(chunks).length).toBeLessThan(size / 5)
   })
 
-  it('fails where its file is gone', async () => {
+  it('fails if its file is missing', async () => {
     const gone = gzipRanges([{ path: join(directory, 'gone'), start: 0, end: 5 }])
     await expect(decompressed(gone)).rejects.toThrow(/ENOENT/)
   })

@@ -71,10 +71,10 @@ describe('the lease', () => {
   })
 
   it.each([
-    ['its process is no more', { pid: 2 ** 22 + 1 }],
-    ['its process is another by now', { began: '1' }],
-    ['this process is done with it', { id: 'gone' }],
-  ])('of a run on this machine ends at once where %s', async (_, change) => {
+    ['its process has ended', { pid: 2 ** 22 + 1 }],
+    ['its process id belongs to another process', { began: '1' }],
+    ['this process has released it', { id: 'gone' }],
+  ])('of a run on this machine ends at once if %s', async (_, change) => {
     await using place = await fakePlace()
     await place.client('one').open(unaborted())
     putNote(place, { holder: { ...(noteIn(place).holder as object), ...change } })
@@ -126,7 +126,7 @@ describe('the lease', () => {
     expect((await first.ledger(TABLE)).map(({ loadId }) => loadId)).toEqual(['load-2', 'load-1'])
   })
 
-  it('of a run that slept in the middle of a load does no harm: the other has put a stop to its jobs', async () => {
+  it('of a run that slept in the middle of a load does no harm: the other run has cancelled its jobs', async () => {
     await using place = await fakePlace()
     const first = place.client('one')
     await first.open(unaborted())

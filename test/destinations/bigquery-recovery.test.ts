@@ -106,7 +106,7 @@ describe.each(Object.entries(LOADS))('a load that %s', (_, killed) => {
     },
   )
 
-  it('whose run is killed while it settles what another has left is there once, too', async () => {
+  it('whose run is killed while it settles what another one left is there once, too', async () => {
     for (let at = 0, isOver = false; !isOver; at++) {
       await using place = await fakePlace()
       await fill(place)

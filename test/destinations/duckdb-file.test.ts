@@ -86,7 +86,7 @@ describe('a DuckDB file', () => {
   })
 
   describe('that cannot be opened', () => {
-    it('because it is no database is named in the failure, and stays as it is', async () => {
+    it('because it is not a database is named in the failure, and stays as it is', async () => {
       await writeFile(path, 'no database at all\n'.repeat(1000))
       for (const opening of [() => destination.open(unaborted()), () => destination.openToRead(unaborted())]) {
         const failure = await expectFailure(opening(), 'DESTINATION_FAILED')
@@ -121,7 +121,7 @@ describe('a DuckDB file', () => {
       expect(await readdir(closed)).toEqual([])
     })
 
-    it('can be opened by the same destination once that is put right', async () => {
+    it('can be opened by the same destination once that is fixed', async () => {
       await writeFile(path, 'no database at all\n'.repeat(1000))
       await expectFailure(destination.open(unaborted()), 'DESTINATION_FAILED')
       await rm(path)

@@ -102,7 +102,7 @@ describe('a directory of Parquet files', () => {
     expect(await query(place.directory, misplaced)).toEqual([{ n: 0n }])
   })
 
-  it('is one table for DuckDB, although columns came later', async () => {
+  it('is one table for DuckDB, even if columns were added later', async () => {
     await place.destination.open(unaborted())
     await makeTable(place.destination)
     await load(place.destination, 'load-1', relationOf(COLUMNS, [thing('a')]))

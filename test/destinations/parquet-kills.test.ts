@@ -90,37 +90,38 @@ describe('a directory of Parquet files', () => {
   }
 
   describe('whose run', () => {
-    it.each(['die', 'fail', 'fail-on'] as const)(
-      '%ss at any step of a load has all of that load or nothing',
-      async (how) => {
-        const original = join(parent, 'original')
-        await filled(original)
-        const outcomes: string[] = []
-        let steps = 0
-        for (let step = 1; steps < step; step++) {
-          const directory = join(parent, `copy-${step}`)
-          await cp(original, directory, { recursive: true })
-          const breaking = child('break', directory, how, join(parent, 'work'), String(step))
-          const exit = once(breaking, 'exit')
-          const report = (await nextMessage(breaking).catch(() => undefined)) as
-            | { outcome: string; calls: number }
-            | undefined
-          await exit
-          const loaded = await isLoaded(directory)
-          if (report !== undefined) {
-            expect(report.outcome).toBe(loaded ? 'committed' : 'DESTINATION_FAILED')
-            // A run that was not disturbed says how many steps there are.
-            if (report.calls < step) steps = report.calls
-          }
-          outcomes.push(loaded ? 'committed' : 'not committed')
-          if (steps > 0) break
+    it.each([
+      ['is killed', 'die'],
+      ['fails once', 'fail'],
+      ['keeps failing', 'fail-on'],
+    ] as const)('%s at any step of a load has all of that load or nothing', async (_, how) => {
+      const original = join(parent, 'original')
+      await filled(original)
+      const outcomes: string[] = []
+      let steps = 0
+      for (let step = 1; steps < step; step++) {
+        const directory = join(parent, `copy-${step}`)
+        await cp(original, directory, { recursive: true })
+        const breaking = child('break', directory, how, join(parent, 'work'), String(step))
+        const exit = once(breaking, 'exit')
+        const report = (await nextMessage(breaking).catch(() => undefined)) as
+          | { outcome: string; calls: number }
+          | undefined
+        await exit
+        const loaded = await isLoaded(directory)
+        if (report !== undefined) {
+          expect(report.outcome).toBe(loaded ? 'committed' : 'DESTINATION_FAILED')
+          // A run that was not disturbed says how many steps there are.
+          if (report.calls < step) steps = report.calls
         }
-        expect(steps).toBeGreaterThan(10)
-        // Once it is committed it stays so, and before that it is not.
-        expect(outcomes).toEqual(outcomes.toSorted().toReversed())
-        expect(new Set(outcomes)).toEqual(new Set(['not committed', 'committed']))
-      },
-    )
+        outcomes.push(loaded ? 'committed' : 'not committed')
+        if (steps > 0) break
+      }
+      expect(steps).toBeGreaterThan(10)
+      // Once it is committed it stays so, and before that it is not.
+      expect(outcomes).toEqual(outcomes.toSorted().toReversed())
+      expect(new Set(outcomes)).toEqual(new Set(['not committed', 'committed']))
+    })
 
     it('is killed at random moments has every load once', async () => {
       const directory = join(parent, 'lake')

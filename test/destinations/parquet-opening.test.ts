@@ -31,7 +31,7 @@ describe('a directory of Parquet files', () => {
   })
 
   describe('that another process holds', () => {
-    it('is busy for writing, can be read, and is free as soon as that one is killed', async () => {
+    it('is busy for writing, can be read, and is free as soon as that process is killed', async () => {
       const owner = place.child(['hold', place.directory])
       expect(await nextMessage(owner)).toBe('open')
       const failure = await expectFailure(place.destination.open(unaborted()), 'DESTINATION_BUSY')
@@ -47,7 +47,7 @@ describe('a directory of Parquet files', () => {
       expect(await nextMessage(place.child(['open', place.directory]))).toBe('open')
     })
 
-    it('is busy for a second one in this process, too, and stays so after that one has failed', async () => {
+    it('is busy for a second destination in this process, too, and stays so after that one has failed', async () => {
       await place.destination.open(unaborted())
       await using secondEngine = await newEngine(join(place.parent, 'other'))
       for (const on of [place.engine, secondEngine]) {

@@ -51,7 +51,7 @@ describe('pandas', () => {
   ]
 
   it(
-    'reads a table as one, although columns came later and no row has some of them',
+    'reads a table as a whole, although columns were added later and no row has some of them',
     async () => {
       await load(destination, 'z-first', relationOf(COLUMNS, [thing('a', '2026-08-03')]))
       await destination.addColumns('things', newColumns(LATER))

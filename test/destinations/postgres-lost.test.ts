@@ -127,7 +127,7 @@ describe('a connection to Postgres that is lost', () => {
       expect(loads).toBe(when === 'after' ? 2 : 1)
     })
 
-    it('is made up for, so that each load ends exactly once', async () => {
+    it('is replaced, so that each load is done exactly once', async () => {
       await beginRetryingRun()
       await atEachMessage(
         { when },
@@ -139,7 +139,7 @@ describe('a connection to Postgres that is lost', () => {
       )
     })
 
-    it('is made up for when days are replaced', async () => {
+    it('is replaced when days are replaced', async () => {
       await beginRetryingRun()
       const mode = { kind: 'replace-days', firstDay: DAY, lastDay: DAY } as const
       await atEachMessage(
@@ -149,7 +149,7 @@ describe('a connection to Postgres that is lost', () => {
       )
     })
 
-    it('is made up for when columns are added', async () => {
+    it('is replaced when columns are added', async () => {
       await beginRetryingRun()
       const names = (await destination.columns(TABLE)).map(({ name }) => name)
       await atEachMessage(
@@ -163,7 +163,7 @@ describe('a connection to Postgres that is lost', () => {
       )
     })
 
-    it('is made up for when views are made', async () => {
+    it('is replaced when views are created', async () => {
       await beginRetryingRun()
       await load(destination, 'load-1', relationOf(COLUMNS, [thing('a')]))
       const viewsOf = (at: number) =>
@@ -178,7 +178,7 @@ describe('a connection to Postgres that is lost', () => {
       )
     })
 
-    it('while it opens leaves it closed, and it opens at the next try', async () => {
+    it('while the destination opens leaves it closed, and it opens at the next attempt', async () => {
       const messages = await atEachMessage(
         { when },
         async (at) => {
@@ -205,7 +205,7 @@ describe('a connection to Postgres that is lost', () => {
     })
   })
 
-  it('in the midst of many rows leaves nothing of them', async () => {
+  it('in the middle of many rows leaves nothing of them', async () => {
     for (const at of [8, 14, 20]) {
       proxy.arm({ at, when: 'before', countsRows: true })
       const loading = load(destination, 'load-1', manyRows(600_000, DAY))
@@ -218,7 +218,7 @@ describe('a connection to Postgres that is lost', () => {
     expect(await counts()).toEqual([100, 0, 1])
   })
 
-  it('on its side only is ended on the server’s, with what it held, before anything else is done', async () => {
+  it('on the client’s side only is ended on the server, with its locks, before anything else is done', async () => {
     await beginRetryingRun()
     for (const when of ['before', 'after'] as const) {
       await atEachMessage(
@@ -232,7 +232,7 @@ describe('a connection to Postgres that is lost', () => {
     expect(await sql(`SELECT count(*) AS count FROM ${path(TABLE)}`)).toEqual([{ count: 100n }])
   })
 
-  it('while nothing is asked is made anew at the next call', async () => {
+  it('while it is idle is replaced at the next call', async () => {
     await beginRetryingRun()
     await load(destination, 'load-1', ROWS)
     await sql(`SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -257,7 +257,7 @@ describe('a connection to Postgres that is lost', () => {
     expect(await counts()).toEqual([100, 0, 1])
   })
 
-  it('lets another run in, and is busy then', async () => {
+  it('lets another run in, and then is busy', async () => {
     proxy.refuse(true)
     await expectFailure(destination.ledger(TABLE), 'DESTINATION_UNAVAILABLE')
     proxy.refuse(false)
@@ -272,7 +272,7 @@ describe('a connection to Postgres that is lost', () => {
     expect(await counts()).toEqual([200, 0, 2])
   })
 
-  it('does not keep it from being closed', async () => {
+  it('does not prevent closing', async () => {
     proxy.refuse(true)
     await destination[Symbol.asyncDispose]()
     await expectFailure(destination.ledger(TABLE), 'CLOSED')

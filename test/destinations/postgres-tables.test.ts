@@ -71,7 +71,7 @@ describe('a Postgres database', () => {
     expect(await place.query(`SELECT name FROM "my ""schema""; x's".v`)).toEqual([{ name: 'b' }])
   })
 
-  it('has schemas that are loaded apart, also at once', async () => {
+  it('has schemas that are loaded independently, also at the same time', async () => {
     const second = place.destination({ schema: 'other' })
     await second.open(unaborted())
     await Promise.all([destination, second].map((each) => makeTable(each)))
@@ -80,7 +80,7 @@ describe('a Postgres database', () => {
     expect(await place.query(`SELECT count(*) AS count FROM other.${TABLE}`)).toEqual([{ count: 50_000n }])
   })
 
-  it('refuses names that the server would cut off', async () => {
+  it('refuses names that the server would truncate', async () => {
     const long = 'é'.repeat(32)
     await expectFailure(makeTable(destination, [property(long)]), 'DESTINATION_FAILED')
     await expectFailure(makeTable(destination, COLUMNS, long), 'DESTINATION_FAILED')
@@ -112,7 +112,7 @@ describe('a Postgres database', () => {
     expect(await rows()).toEqual([])
   })
 
-  it('takes what its types cannot hold for something close, so that one value does not keep out a whole load', async () => {
+  it('stores a close value for one that its types cannot hold, so that it does not keep out a whole load', async () => {
     const columns = [
       property('row', 'double'),
       property('json', 'json'),
@@ -151,7 +151,7 @@ describe('a Postgres database', () => {
   })
 
   describe('with columns that somebody made by hand', () => {
-    it('takes them where they are of the same type', async () => {
+    it('uses them if they have the same type', async () => {
       await makeTable(destination)
       await place.query(`ALTER TABLE mixpanel.${TABLE} ADD COLUMN plan text, ADD COLUMN extra integer DEFAULT 7`)
       expect((await destination.columns(TABLE)).map(({ name }) => name)).not.toContain('plan')
@@ -170,7 +170,7 @@ describe('a Postgres database', () => {
       expect((await destination.columns(TABLE)).map(({ name }) => name)).not.toContain('other')
     })
 
-    it('makes one anew that somebody dropped', async () => {
+    it('recreates one that somebody dropped', async () => {
       await makeTable(destination, [...COLUMNS, property('plan')])
       await place.query(`ALTER TABLE mixpanel.${TABLE} DROP COLUMN plan`)
       expect((await destination.columns(TABLE)).map(({ name }) => name)).not.toContain('plan')

@@ -36,7 +36,7 @@ async function expectNothing(place: Workplace): Promise<void> {
   if (tables.length > 0) expect(await place.query('SELECT * FROM export')).toEqual([])
 }
 
-describe('what never passes ends the run with nothing loaded, after a minute of trying', () => {
+describe('a lasting fault ends the run with nothing loaded, after a minute of retries', () => {
   it.concurrent('a server that resets every connection: exit code 1', async ({ expect }) => {
     await using place = await Workplace.create()
     await using server = await FaultServer.start(() => [{ close: 'reset' }])
@@ -75,7 +75,7 @@ describe('what never passes ends the run with nothing loaded, after a minute of 
     await expectNothing(place)
   })
 
-  it.concurrent('a proxy that wants another password: exit code 1, and the one given is in no message', async ({
+  it.concurrent('a proxy that wants another password: exit code 1, and no message has the given one', async ({
     expect,
   }) => {
     await using place = await Workplace.create()
@@ -90,7 +90,7 @@ describe('what never passes ends the run with nothing loaded, after a minute of 
 }, 600_000)
 
 describe('silence', () => {
-  it('past --idle-timeout is not waited for, and past --first-byte-timeout neither', async () => {
+  it('is not waited for beyond --idle-timeout, nor beyond --first-byte-timeout', async () => {
     await using place = await Workplace.create()
     await using server = await FaultServer.start((request) => {
       if (request.before === 0) return [{ hang: true }]
@@ -121,7 +121,7 @@ describe('a redirect', () => {
     },
   )
 
-  it('to another host ends the run at once: it gets no request, let alone the credentials', async () => {
+  it('to another host ends the run at once: the host gets no request, let alone the credentials', async () => {
     await using place = await Workplace.create()
     await using stranger = await FaultServer.start(good)
     await using server = await FaultServer.start(({ query }) =>
@@ -147,7 +147,7 @@ describe('a redirect', () => {
 })
 
 describe('a proxy', () => {
-  it('in HTTP_PROXY is gone through', async () => {
+  it('in HTTP_PROXY is used', async () => {
     await using place = await Workplace.create()
     await using proxy = await LoopbackProxy.start()
     await using server = await FaultServer.start(good)
@@ -156,7 +156,7 @@ describe('a proxy', () => {
     await expectTheDay(place)
   })
 
-  it('in HTTPS_PROXY is gone through with its own password, and never sees the credentials', async () => {
+  it('in HTTPS_PROXY is used with its own password, and never sees the credentials', async () => {
     await using place = await Workplace.create()
     await using proxy = await LoopbackProxy.start('pass word')
     await using server = await FaultServer.start(good, TLS)
@@ -170,7 +170,7 @@ describe('a proxy', () => {
     await expectTheDay(place)
   })
 
-  it('is not gone through to hosts in NO_PROXY', async () => {
+  it('is not used for hosts in NO_PROXY', async () => {
     await using place = await Workplace.create()
     await using proxy = await LoopbackProxy.start()
     await using server = await FaultServer.start(good)

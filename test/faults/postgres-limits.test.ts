@@ -44,7 +44,7 @@ describe('a table in Postgres that somebody else has locked', () => {
     await loads.expectDays(DAYS)
   })
 
-  it('for longer than the role’s own time limits is waited for all the same: they are for people', async () => {
+  it('for longer than the role’s own time limits is still waited for: those limits are for people', async () => {
     await using loads = await PostgresLoads.create(server)
     await loads.run(FEW_RETRIES, { to: 2 })
     // It logs in before the role has its limits.
@@ -61,7 +61,7 @@ describe('a table in Postgres that somebody else has locked', () => {
     expect(loads.pipeline.events.filter(({ kind }) => kind === 'retry')).toEqual([])
   })
 
-  it('for longer than two minutes ends the try with nothing of its day, and says who to look for', async () => {
+  it('for longer than two minutes ends the attempt with nothing of its day, and says how to find the session', async () => {
     await using loads = await PostgresLoads.create(server, { lockPatienceMs: 200 })
     await using session = await lockedMidway(loads)
     const failure = await expectFailure(loads.run(FEW_RETRIES, { from: 2 }), 'DESTINATION_UNAVAILABLE')

@@ -69,7 +69,7 @@ describe('a process that is killed in the middle of sending', () => {
     expect(keys.size).toBe(ids.size)
   })
 
-  it('is taken over by one of those that start at once', async () => {
+  it('is replaced by one of several that start at the same time', async () => {
     down()
     const first = ending(40, 'stay')
     await once(first.stdout as NodeJS.ReadableStream, 'data')
@@ -84,7 +84,7 @@ describe('a process that is killed in the middle of sending', () => {
   })
 })
 
-describe('a disk without room', () => {
+describe('a full disk', () => {
   it('fails the call, and what the calls before had kept is sent once there is room', async () => {
     down()
     const { code, stdout, stderr } = await outcome(endless(0, 'ulimit -f 40'))
@@ -109,7 +109,7 @@ describe('a process that is asked to end', () => {
     },
   )
 
-  it('ends within a bound where Mixpanel does not answer, and at once when asked again', async () => {
+  it('ends within a time limit if Mixpanel does not answer, and at once when asked again', async () => {
     down()
     const bounded = ending(3, 'stay')
     await once(bounded.stdout as NodeJS.ReadableStream, 'data')
@@ -127,7 +127,7 @@ describe('a process that is asked to end', () => {
     expect(await arrived()).toEqual([0, 0, 1, 1, 2, 2])
   })
 
-  it('and listens itself decides how, and what is queued goes meanwhile', async () => {
+  it('and handles the signal itself decides how, and what is queued is sent meanwhile', async () => {
     const child = ending(12, 'listen', '')
     await once(child.stdout as NodeJS.ReadableStream, 'data')
     const done = outcome(child)
@@ -153,7 +153,7 @@ describe('a process that ends without being asked', () => {
 })
 
 describe('a client that is closed', () => {
-  it('while the server takes connections and says nothing ends within the bound', async () => {
+  it('while the server accepts connections and does not answer ends within the time limit', async () => {
     const silent = createServer(() => {}).listen(0, '127.0.0.1')
     await once(silent, 'listening')
     const client = sending.client({
@@ -171,7 +171,7 @@ describe('a client that is closed', () => {
     expect(await arrived()).toEqual(numbers(3))
   })
 
-  it('delivers calls that nobody has waited for, also by way of a spool', async () => {
+  it('delivers calls that nobody has waited for, also with a spool', async () => {
     for (const spool of [undefined, sending.spool]) {
       const client = sending.client({ spool })
       const calls = numbers(50).map((n) => client.track('e', { n }))

@@ -122,7 +122,7 @@ describe('late arrivals', () => {
     expect(arrivals.map((arrival) => warehouse.timesLoaded(arrival))).toEqual([2, 1, 2, 1, 2, 1])
   })
 
-  it('are asked for from the day that was left alone longest, not of days that are read anyway', () => {
+  it('are requested from the day whose last reading is longest ago, except for days that are read anyway', () => {
     const ledger = [
       recordOf({ firstDay: '2026-03-01', lastDay: '2026-03-03' }, Date.parse('2026-03-04T04:00:00Z')),
       recordOf({ firstDay: '2026-03-03', lastDay: '2026-03-06' }, Date.parse('2026-03-07T04:00:00Z')),
@@ -143,7 +143,7 @@ describe('late arrivals', () => {
     expect(lateSlice(new Map(), new Set(), undefined, '2026-03-06')).toBeUndefined()
   })
 
-  it('that a request left out are not taken for looked at', () => {
+  it('that a request left out do not count as covered', () => {
     const read = recordOf({ firstDay: '2026-03-01', lastDay: '2026-03-01' }, START + 30 * HOUR_MS)
     const after = recordOf(
       { firstDay: '2026-03-01', lastDay: '2026-03-01', since: START + 40 * HOUR_MS },
@@ -155,7 +155,7 @@ describe('late arrivals', () => {
     expect(coverageOf([read, after, unrelated], WHOLE, UTC).get(FIRST)).toBe(START + 27 * HOUR_MS)
   })
 
-  it('make no day whole', () => {
+  it('do not make a day whole', () => {
     const late = recordOf({ firstDay: FIRST, lastDay: FIRST, since: START }, START + 60 * HOUR_MS)
     expect(wholeDays([late], WHOLE, UTC).size).toBe(0)
     expect(coverageOf([late], WHOLE, UTC).size).toBe(0)

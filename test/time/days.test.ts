@@ -42,7 +42,7 @@ function wallDay(ms: number, zone: string): string {
 }
 
 describe('days', () => {
-  it.each(['2026-02-28', '2024-02-29', '1970-01-01', '2000-12-31'])('%s is one', (text) => {
+  it.each(['2026-02-28', '2024-02-29', '1970-01-01', '2000-12-31'])('%s is a day', (text) => {
     expect(isDay(text)).toBe(true)
   })
 
@@ -59,11 +59,11 @@ describe('days', () => {
     ' 2026-01-01',
     '2026-01-01\n',
     '+02026-01-01',
-  ])('%j is none', (text) => {
+  ])('%j is not a day', (text) => {
     expect(isDay(text)).toBe(false)
   })
 
-  it('are counted forth and back alike', () => {
+  it('are counted alike forwards and backwards', () => {
     fc.assert(
       fc.property(day, fc.integer({ min: -1000, max: 1000 }), (first, count) => {
         const shifted = addDays(first, count)
@@ -88,7 +88,7 @@ describe('days', () => {
 })
 
 describe('days in a zone', () => {
-  it('are over at the first moment of which the zone says that it is a later day', () => {
+  it('end at the first moment that is on a later day in the zone', () => {
     fc.assert(
       fc.property(fc.integer({ min: 14_000, max: 22_000 }), fc.constantFrom(...ZONES), (count, zone) => {
         const date = dayAt(count * 24 * HOUR)
@@ -115,11 +115,11 @@ describe('days in a zone', () => {
     expect(endOfDayInZone(date, zone) - endOfDayInZone(addDays(date, -1), zone)).toBe(hours * HOUR)
   })
 
-  it('are over when midnight comes for the first time, where clocks go back over it', () => {
+  it('end at the first midnight if clocks go back over it', () => {
     expect(new Date(endOfDayInZone('2018-11-03', 'America/Havana')).toISOString()).toBe('2018-11-04T04:00:00.000Z')
   })
 
-  it('that a zone left out are over with the day before', () => {
+  it('that a zone left out end with the day before', () => {
     expect(endOfDayInZone('2011-12-30', 'Pacific/Apia')).toBe(endOfDayInZone('2011-12-29', 'Pacific/Apia'))
   })
 
@@ -132,7 +132,7 @@ describe('days in a zone', () => {
     )
   })
 
-  it('are known only in zones that there are', () => {
+  it('are known only in zones that exist', () => {
     for (const zone of ZONES) expect(isZone(zone), zone).toBe(true)
     for (const zone of ['', 'Berlin', 'Europe/Atlantis', 'UTC+25', 'local time']) expect(isZone(zone), zone).toBe(false)
   })

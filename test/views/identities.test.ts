@@ -74,7 +74,7 @@ const statement = fc.record({
 }) as fc.Arbitrary<Statement>
 
 describe('the view over ids', () => {
-  it('gives ids that are linked, over however many others, the same end, which is one of them', async () => {
+  it('resolves linked ids, over however many others, to the same one of them', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(statement, { maxLength: 12 }), async (all) => {
         const ends = await resolved(all)
@@ -95,7 +95,7 @@ describe('the view over ids', () => {
     )
   })
 
-  it('goes a long way, and not on for ever', async () => {
+  it('follows a long chain, but not for ever', async () => {
     const chain = (length: number) =>
       Array.from({ length }, (_, at): Statement => ({ kind: 'identify', from: `id-${at}`, to: `id-${at + 1}`, at }))
     const ends = await resolved(chain(STEPS_MAX))
