@@ -38,7 +38,7 @@ function blocksOf(text: string, ...languages: readonly string[]): readonly strin
     .map(([, , block = '']) => block)
 }
 
-/** Every `mixload …` that a page tells to type, as its words, from blocks and from running text. */
+/** Every `mixload …` that a page says to type, as its words, from blocks and from running text. */
 function commandLinesOf(text: string): readonly (readonly string[])[] {
   const typed = blocksOf(text, 'sh', 'text', 'console').flatMap((block) =>
     [...block.replaceAll(/\\\n\s*/g, ' ').matchAll(/(?:^|[*;&$] +)mixload +([^#|&>\n]*)/gm)].map(

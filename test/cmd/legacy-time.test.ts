@@ -59,8 +59,8 @@ describe('a project older than 2023', () => {
         const reading = clockReading(Number(truth), zone)
         expect(Number(raw)).toBe(reading)
         expect(day).toBe(new Date(reading).toISOString().slice(0, 10))
-        // Of a reading that comes twice, the earlier moment is taken: the second hour of two cannot
-        // be told from the first.
+        // A reading that comes twice counts as the earlier moment: nothing in it distinguishes the
+        // second hour from the first.
         expect(Number(time)).toBe(firstMoment(reading, zone))
         if (time !== truth) ambiguous++
       }

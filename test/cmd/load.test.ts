@@ -294,7 +294,7 @@ describe('what cannot be loaded', () => {
     expect(await load(place, 'empty')).toMatchObject({ code: 0, stdout: expect.stringContaining('already loaded') })
   })
 
-  it('is wrong usage if it is no file at all, a wrong stream, or standard input twice', async () => {
+  it('is wrong usage if no file, a wrong stream, or standard input twice is named', async () => {
     await using place = await Workplace.create()
     expect(await load(place)).toMatchObject({ code: 2, stderr: expect.stringContaining('Name one or more files') })
     expect(await load(place, 'a', '--stream', 'revenue')).toMatchObject({ code: 2 })

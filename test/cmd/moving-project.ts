@@ -217,7 +217,7 @@ function newest(rows: readonly EventRow[]): readonly EventRow[] {
   return [...byKey.values()]
 }
 
-/** Rows that are there anew, as compaction takes them away. */
+/** Rows that a newer copy replaces, as compaction removes them. */
 function compacted(rows: readonly EventRow[]): readonly EventRow[] {
   const kept = new Set(newest(rows))
   return rows.filter((row) => !kept.has(row))

@@ -18,7 +18,7 @@ const WINDOW = 5
 /** Half past four, on the day after `day`. */
 const nightAfter = (day: Day) => Date.parse(`${addDays(day, 1)}T04:30:00Z`)
 
-/** What a run printed as JSON, a result a stream. */
+/** What a run printed as JSON, one result per stream. */
 interface Ran {
   readonly code: number
   readonly results: readonly Record<string, unknown>[]

@@ -61,7 +61,7 @@ describe('the lease', () => {
   it('of a run elsewhere that stops renewing it expires by the server’s clock', async () => {
     await using place = await fakePlace()
     await place.client('one').open(unaborted())
-    putNote(place, { holder: ELSEWHERE, expiresAt: inMs(LEASE_MS) })
+    putNote(place, { owner: ELSEWHERE, expiresAt: inMs(LEASE_MS) })
     const second = place.client('two')
     await expectFailure(second.open(unaborted()), 'DESTINATION_BUSY')
     place.fake.advance(LEASE_MS - 10_000)
@@ -77,8 +77,8 @@ describe('the lease', () => {
   ])('of a run on this machine ends at once if %s', async (_, change) => {
     await using place = await fakePlace()
     await place.client('one').open(unaborted())
-    putNote(place, { holder: { ...(noteIn(place).holder as object), ...change } })
-    // Only Linux tells which processes run.
+    putNote(place, { owner: { ...(noteIn(place).owner as object), ...change } })
+    // Only on Linux can a run see which processes run.
     if (process.platform === 'linux') await place.client('two').open(unaborted())
   })
 

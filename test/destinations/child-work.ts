@@ -4,14 +4,14 @@ import { MixloadError, messageOf } from '../../lib/core/errors.ts'
 import type { Warehouse } from '../../lib/destination/warehouse.ts'
 
 /**
- * Tells the parent, wholly before going on: a message still under way is lost when the channel
- * closes.
+ * Sends a message to the parent, and waits until it is sent: a message still under way is lost when
+ * the channel closes.
  */
 export function report(message: unknown): Promise<unknown> {
   return new Promise((sent) => process.send?.(message, sent))
 }
 
-/** Tells what work failed of, and lets the process end. */
+/** Reports why work failed, and lets the process end. */
 export async function reportFailure(error: unknown): Promise<void> {
   await report({ failed: messageOf(error), code: error instanceof MixloadError ? error.code : undefined })
   process.disconnect()

@@ -1,5 +1,5 @@
 /**
- * Another process that uses a DuckDB file, and tells its parent what it does:
+ * Another process that uses a DuckDB file, and reports to its parent what it does:
  * `duckdb-child.ts read|open|hold|load|load-and-die FILE [TABLE] [DIRECTORY]`.
  */
 import { DuckDBInstance } from '@duckdb/node-api'

@@ -1,5 +1,5 @@
 /**
- * Another process that uses a directory of Parquet files, and tells its parent what it does:
+ * Another process that uses a directory of Parquet files, and reports to its parent what it does:
  * `parquet-child.ts read|open|hold|load-on|glob|break DIRECTORY [TABLE] [WORK]`.
  */
 import fs from 'node:fs/promises'
@@ -49,7 +49,7 @@ function breakCalls(number: number, how: 'die' | 'fail' | 'fail-on', reportCount
   syncBuiltinESMExports()
 }
 
-/** Replaces three days by two, with a call that dies or fails. Tells what came of it. */
+/** Replaces three days by two, with a call that dies or fails. Reports the outcome. */
 async function breakAtStep(): Promise<void> {
   const how = table as 'die' | 'fail' | 'fail-on'
   const destination = await open()
@@ -85,7 +85,7 @@ try {
     }
   }
   if (mode === 'glob') {
-    // Reads over and over, as somebody who knows nothing of mixload, and tells of each reading.
+    // Reads over and over, as somebody who knows nothing of mixload, and reports each reading.
     const instance = await DuckDBInstance.create()
     const connection = await instance.connect()
     const query = `SELECT _load_id AS id, count(*)::INTEGER AS count FROM read_parquet('${directory}/things/*/*.parquet',

@@ -71,7 +71,7 @@ describe('a directory of Parquet files', () => {
   }
 
   /**
-   * Whether a directory has the second load, once it is opened anew. It has all of it or nothing,
+   * Whether a directory has the second load, once it is opened again. It has all of it or nothing,
    * and can be loaded into.
    */
   async function isLoaded(directory: string): Promise<boolean> {

@@ -1,5 +1,5 @@
 /**
- * Another process that has a Postgres destination open, and tells its parent: `postgres-child.ts
+ * Another process that has a Postgres destination open, and reports to its parent: `postgres-child.ts
  * hold|load URL SCHEMA DIRECTORY`.
  */
 import { PostgresDriver } from '../../destinations/postgres/driver.ts'

@@ -189,9 +189,9 @@ describe('a connection to Postgres that is lost', () => {
             workDirectory: directory,
           }
           const opened = new Warehouse(new PostgresDriver(options), { engine })
-          return { other: opened, outcome: await outcomeOf(opened.open(unaborted())) }
+          return { opened, outcome: await outcomeOf(opened.open(unaborted())) }
         },
-        async ({ other: opened, outcome }, _, hasCut) => {
+        async ({ opened, outcome }, _, hasCut) => {
           if (hasCut) {
             expect(['DESTINATION_UNAVAILABLE', 'COMMIT_IN_DOUBT', 'done']).toContain(outcome)
             if (outcome !== 'done') await expectFailure(opened.ledger(TABLE), 'DESTINATION_FAILED')

@@ -5,8 +5,8 @@ interface PlanNode {
 }
 
 /**
- * What each scan of a table or of files is told, in a plan that DuckDB gives for `EXPLAIN (FORMAT
- * json)`.
+ * The details of each scan of a table or of files, in the plan that DuckDB returns for `EXPLAIN
+ * (FORMAT json)`.
  */
 export function scansOf(plan: unknown): readonly string[] {
   const scans = (nodes: readonly PlanNode[]): readonly string[] =>

@@ -77,7 +77,7 @@ const FIRST = [
   line('Far away', 253_402_300_799_999, '"distinct_id":"r"'),
   line('Before all', -62_135_596_800_000, '"distinct_id":"r"'),
   line('Same words', NOON, '"select":"a","SELECT ":"b","größe":"c","order":"d","a b":"e","a-b":"f"'),
-  'this is no JSON\n',
+  'this is not JSON\n',
   '{"event":"Cut","properties":{"time":\n',
   '[1,2]\n',
 ]

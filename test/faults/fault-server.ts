@@ -137,7 +137,7 @@ function reset(socket: Socket): void {
   else (socket as Socket).destroy()
 }
 
-/** How an answer tells where its body ends. */
+/** How an answer shows where its body ends. */
 const FRAMINGS = ['length', 'chunked', 'close'] as const
 type Framing = (typeof FRAMINGS)[number]
 

@@ -241,7 +241,7 @@ describe('reading again', () => {
   it.each(['SESSION_LOST', 'COUNT_MISMATCH'] as const)(
     'happens after %s, twice, and discards what came before',
     async (code) => {
-      const name = named('anew')
+      const name = named('again')
       expect(await workshop.run(failing(code, 2, name))).toMatchObject({ rows: 1 })
       expect(await workshop.rows(`SELECT distinct_id FROM ${name}`)).toEqual([{ distinct_id: 'read 2' }])
       await expect(workshop.run(failing(code, 3, name))).rejects.toMatchObject({ code })
@@ -251,7 +251,7 @@ describe('reading again', () => {
   )
 
   it('does not happen after other failures, and no file is left', async () => {
-    const name = named('anew')
+    const name = named('again')
     await expect(workshop.run(failing('PLAN_REFUSED', 1, name))).rejects.toMatchObject({ code: 'PLAN_REFUSED' })
     expect(workshop.progress.filter(({ kind }) => kind === 'slice-restarted')).toEqual([])
     const left = (await readdir(workshop.spool.path)).filter((file) => file.endsWith('.ndjson'))
