@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 
 /**
- * Starts a file of this folder as a process of its own, which reports to its parent what it does: see
- * `child-work.ts`.
+ * Starts a file of this folder as a process of its own, which reports to its parent what it does:
+ * see `child-work.ts`.
  */
 export function startProcess(file: string, args: readonly string[], options: ForkOptions = {}): ChildProcess {
   const path = join(import.meta.dirname, file)

@@ -1,6 +1,6 @@
 /**
- * Another process that has a Postgres destination open, and reports to its parent: `postgres-child.ts
- * hold|load URL SCHEMA DIRECTORY`.
+ * Another process that has a Postgres destination open, and reports to its parent:
+ * `postgres-child.ts hold|load URL SCHEMA DIRECTORY`.
  */
 import { PostgresDriver } from '../../destinations/postgres/driver.ts'
 import { Warehouse } from '../../lib/destination/warehouse.ts'
