@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(NODE_DIRECTORY)/node_modules/node/bin:$(PATH)
 export NODE_OPTIONS := --experimental-strip-types --disable-warning=ExperimentalWarning
 endif
 
-.PHONY: install build lint lint-words test soak test-bigquery test-fivetran bigquery-emulator dbt package demo bench format clean
+.PHONY: install build lint test soak test-bigquery test-fivetran bigquery-emulator dbt package demo bench format clean
 
 install: node_modules/.installed $(NODE:%=.tmp/node-%/.installed)
 
@@ -26,12 +26,10 @@ node_modules/.installed: package.json package-lock.json
 build: install
 	tsc -p tsconfig.build.json
 
+# lint/run.ts finds words to avoid, which are in lint/words.yml, and comment lines over 100 columns.
 lint: install
 	biome check --error-on-warnings .
 	tsc --noEmit -p tsconfig.json
-
-# Words to avoid, and comment lines over 100 columns; the words are in lint/words.yml.
-lint-words: install
 	node lint/run.ts
 
 test: build lint bigquery-emulator dbt

@@ -50,10 +50,10 @@ export function figuresOf(all: readonly Runs[]): readonly Figures[] {
     const loads = runs.measures.flatMap(({ loadSeconds }) => loadSeconds ?? [])
     const loadSeconds = loads.length === 0 ? undefined : spread(loads)
     const ratio = (value: Spread | undefined, baseline: 'A' | 'B', spreadOf = wall) => {
-      const other = measured.find(
+      const reference = measured.find(
         ({ case: name, subject }) => name === runs.case && subject.startsWith(`${baseline}: `),
       )
-      return other === undefined || value === undefined ? undefined : value.median / spreadOf(other).median
+      return reference === undefined || value === undefined ? undefined : value.median / spreadOf(reference).median
     }
     return {
       case: runs.case,

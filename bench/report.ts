@@ -29,19 +29,19 @@ const START_NOTE =
 export function textReport(runs: readonly Runs[], rounds: number): string {
   const figures = figuresOf(runs)
   const { cores, model, memoryGigabytes, node, duckdb } = machine()
-  const rows = figures.map((one) => [
-    one.case,
-    one.subject,
-    Math.round(one.rowsPerSecond).toLocaleString('en'),
-    spreadText(one.wallSeconds, 2),
-    one.loadSeconds === undefined ? '–' : spreadText(one.loadSeconds, 2),
-    spreadText(one.cpuSeconds, 1),
-    spreadText(one.peakRssMegabytes, 0),
-    ratioText(one.timeToA),
-    ratioText(one.timeToB),
-    ratioText(one.loadToA),
-    ratioText(one.memoryToA),
-    String(one.columns),
+  const rows = figures.map((figure) => [
+    figure.case,
+    figure.subject,
+    Math.round(figure.rowsPerSecond).toLocaleString('en'),
+    spreadText(figure.wallSeconds, 2),
+    figure.loadSeconds === undefined ? '–' : spreadText(figure.loadSeconds, 2),
+    spreadText(figure.cpuSeconds, 1),
+    spreadText(figure.peakRssMegabytes, 0),
+    ratioText(figure.timeToA),
+    ratioText(figure.timeToB),
+    ratioText(figure.loadToA),
+    ratioText(figure.memoryToA),
+    String(figure.columns),
   ])
   return [
     `${cores} cores of ${model}, ${memoryGigabytes} GB, Node ${node}, DuckDB ${duckdb}; median of ${rounds} rounds (min–max)`,
@@ -55,8 +55,8 @@ export function textReport(runs: readonly Runs[], rounds: number): string {
     ),
     'A and B load the same data with the destination’s own reader, from local files: see bench/targets. mixload gets it over HTTP. Below 1, mixload needs less.',
     'load s is the destination’s part of mixload’s time: from the end of the download to the commit.',
-    ...(figures.some((one) => one.case.startsWith('bigquery')) ? [BIGQUERY_NOTE] : []),
-    ...(figures.some((one) => one.case === 'import') ? [START_NOTE] : []),
+    ...(figures.some((figure) => figure.case.startsWith('bigquery')) ? [BIGQUERY_NOTE] : []),
+    ...(figures.some((figure) => figure.case === 'import') ? [START_NOTE] : []),
   ].join('\n')
 }
 
@@ -81,7 +81,7 @@ function memoryGrowth(
   figures: readonly Figures[],
 ): readonly { readonly case: string; readonly subject: string; readonly ratio: number }[] {
   return figures.flatMap(({ case: large, subject, peakRssMegabytes }) => {
-    const usual = figures.find((one) => one.case === USUAL[large] && one.subject === subject)
+    const usual = figures.find((figure) => figure.case === USUAL[large] && figure.subject === subject)
     if (usual === undefined) return []
     return [{ case: large, subject, ratio: peakRssMegabytes.median / usual.peakRssMegabytes.median }]
   })

@@ -47,8 +47,8 @@ export function occurrences(text: string, kind: 'prose' | 'names'): readonly Occ
 }
 
 /**
- * The words that a name consists of: `unzippedAside` is `unzipped aside`, `lib/in-turns.ts` is `lib
- * in turns ts`.
+ * The words that a name consists of: `lineCount` is `line count`, `lib/run-loop.ts` is `lib run
+ * loop ts`.
  */
 export function wordsOfName(name: string): string {
   return name

@@ -79,9 +79,9 @@ const BY_PATH = new Map(SOURCES.map((source) => [source.path, source]))
 const under = (folder: string) => SOURCES.filter(({ path }) => path.startsWith(`${folder}/`))
 
 /** `file -> target` for each import that is not allowed. */
-function offences(sources: readonly Source[], isWrong: (one: Import, from: Source) => boolean): readonly string[] {
+function offences(sources: readonly Source[], isWrong: (imported: Import, from: Source) => boolean): readonly string[] {
   return sources.flatMap((from) =>
-    from.imports.filter((one) => isWrong(one, from)).map(({ target }) => `${from.path} -> ${target}`),
+    from.imports.filter((imported) => isWrong(imported, from)).map(({ target }) => `${from.path} -> ${target}`),
   )
 }
 
@@ -96,8 +96,8 @@ function closureOf(path: string): ReadonlySet<string> {
   const visit = (target: string) => {
     if (seen.has(target)) return
     seen.add(target)
-    for (const one of BY_PATH.get(target)?.imports ?? []) {
-      if (!one.isType && !one.isDynamic) visit(one.isFile ? one.target : packageOf(one.target))
+    for (const imported of BY_PATH.get(target)?.imports ?? []) {
+      if (!imported.isType && !imported.isDynamic) visit(imported.isFile ? imported.target : packageOf(imported.target))
     }
   }
   visit(path)
@@ -136,7 +136,7 @@ function folderImports(): ReadonlyMap<string, ReadonlySet<string>> {
   const folders = new Map<string, Set<string>>()
   for (const [path, targets] of FILE_IMPORTS) {
     const folder = folderOf(path)
-    const others = [...targets].map(folderOf).filter((other) => other !== folder)
+    const others = [...targets].map(folderOf).filter((target) => target !== folder)
     folders.set(folder, new Set([...(folders.get(folder) ?? []), ...others]))
   }
   return folders
@@ -163,8 +163,8 @@ function cycleIn(graph: ReadonlyMap<string, ReadonlySet<string>>): readonly stri
   return undefined
 }
 
-describe('the reading of imports', () => {
-  it('sees each kind of them', () => {
+describe('the parser of imports', () => {
+  it('finds every kind of import', () => {
     const text = [
       "import a from 'a'",
       "import type { B } from './b.ts'",
@@ -190,7 +190,7 @@ describe('the reading of imports', () => {
     ])
   })
 
-  it('finds files for all of them', () => {
+  it('finds the file of each import', () => {
     expect(SOURCES.length).toBeGreaterThan(50)
     const missing = offences(SOURCES, ({ target, isFile }) => isFile && !BY_PATH.has(target))
     expect(missing).toEqual([])
@@ -285,8 +285,8 @@ describe('the directions of imports', () => {
   })
 })
 
-describe('what code touches', () => {
-  it('only the commands touch the command line, the environment, the exit or the console', () => {
+describe('what code may use', () => {
+  it('only the commands use the command line, the environment, the exit code or the console', () => {
     const touch = /\bprocess\s*\.\s*(?:argv|env|exit|exitCode|stdout|stderr|stdin)\b|\bconsole\s*\./
     const wrong = [...under('lib'), ...under('destinations')].filter(({ code }) => touch.test(code))
     expect(wrong.map(({ path }) => path)).toEqual([])
@@ -305,7 +305,7 @@ describe('what code touches', () => {
     expect(parts.filter(({ code }) => /\b(?:Buffer|process|require)\b/.test(code)).map(({ path }) => path)).toEqual([])
   })
 
-  it('modules of Node are named with their prefix', () => {
+  it('modules of Node are imported with the prefix node:', () => {
     const bareNames = [
       'fs',
       'path',
@@ -326,7 +326,7 @@ describe('what code touches', () => {
 })
 
 describe('what is exported', () => {
-  it('says what it gives, where it is a function or a class', () => {
+  it('has a doc comment if it is a function or a class', () => {
     const bare = SOURCES.flatMap(({ path, text }) =>
       [...text.matchAll(/^export (?:async )?(?:function\*?|class) (\w+)/gm)]
         .filter(({ index }) => !/\*\/\s*$/.test(text.slice(0, index)))
@@ -337,7 +337,7 @@ describe('what is exported', () => {
 })
 
 describe('files', () => {
-  it(`have at most ${LINES_MAX} lines, those of tests, too`, () => {
+  it(`have at most ${LINES_MAX}lines, test files included`, () => {
     const long = ['cmd', 'lib', 'destinations', 'sql', 'test', 'bench', 'docs', 'examples'].flatMap((folder) =>
       readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
         .filter((name) => /\.(?:ts|sql|sh|py)$/.test(name))

@@ -75,7 +75,7 @@ describe('the container image', () => {
     expect(JSON.parse(last('CMD'))).toBeInstanceOf(Array)
   })
 
-  it('runs as a user that is not root, to whom the directory of its data belongs', () => {
+  it('runs as a user other than root, who owns the data directory', () => {
     const user = last('USER')
     expect(user).not.toMatch(/^(root|0)?(:|$)/)
     expect(last('VOLUME')).toBe(image.workdir)
@@ -84,7 +84,7 @@ describe('the container image', () => {
     expect(image.environment.MIXLOAD_STATE_DIR?.startsWith(`${image.workdir}/`)).toBe(true)
   })
 
-  it('has exactly the dependencies of the lock file, and none of development', () => {
+  it('has exactly the dependencies of the lock file, without those of development', () => {
     const root = join(image.root, 'opt', 'mixload')
     const installed = Object.entries(LOCK.packages).filter(([path]) => path !== '' && existsSync(join(root, path)))
     for (const [path, { version, dev }] of installed) {
@@ -107,7 +107,7 @@ describe('the container image', () => {
     ])
   })
 
-  it('shows the help where it is given no arguments, and its version', async () => {
+  it('shows the help if it has no arguments, and its version with --version', async () => {
     expect((await run()).stdout).toContain('mixload backfill')
     expect((await run(['--version'])).stdout.trim()).toBe(PACKAGE.version)
   })

@@ -38,7 +38,7 @@ function blocksOf(text: string, ...languages: readonly string[]): readonly strin
     .map(([, , block = '']) => block)
 }
 
-/** Every `mixload …` that a page tells to type, as its words, from blocks and from running text. */
+/** Every `mixload …` that a page says to type, as its words, from blocks and from running text. */
 function commandLinesOf(text: string): readonly (readonly string[])[] {
   const typed = blocksOf(text, 'sh', 'text', 'console').flatMap((block) =>
     [...block.replaceAll(/\\\n\s*/g, ' ').matchAll(/(?:^|[*;&$] +)mixload +([^#|&>\n]*)/gm)].map(
@@ -76,7 +76,7 @@ describe('commands in the documentation', () => {
     )
   })
 
-  it.each(PAGES.map(({ path, text }) => [path, text]))('%s names only commands and flags that there are', (_, text) => {
+  it.each(PAGES.map(({ path, text }) => [path, text]))('%s names only commands and flags that exist', (_, text) => {
     const wrong = commandLinesOf(text).filter(([command = '', ...words]) => {
       if (command.startsWith('--')) return !['--help', '--version'].includes(command)
       const known = flags.get(command)
@@ -85,13 +85,13 @@ describe('commands in the documentation', () => {
     expect(wrong).toEqual([])
   })
 
-  it('are found where they stand', () => {
+  it('are found in blocks and in running text', () => {
     const text =
       '`mixload a`\n\n```sh\nmixload b --x y   # why\nFOO=1 && mixload c\n```\n\n```text\n0 4 * * * mixload d --z 2>> log\n```\n'
     expect(commandLinesOf(text)).toEqual([['b', '--x', 'y'], ['c'], ['d', '--z', '2'], ['a']])
   })
 
-  it('have their flags in docs/settings.md, every one', () => {
+  it('have every flag in docs/settings.md', () => {
     const text = PAGES.find(({ path }) => path === 'docs/settings.md')?.text ?? ''
     const missing = [...flags].flatMap(([command, known]) =>
       [...known].filter((flag) => !text.includes(`\`${flag}\``)).map((flag) => `${command} ${flag}`),
@@ -99,7 +99,7 @@ describe('commands in the documentation', () => {
     expect(missing).toEqual([])
   })
 
-  it('are all that there are', () => {
+  it('are complete', () => {
     const named = new Set(PAGES.flatMap(({ text }) => commandLinesOf(text).map(([command]) => command)))
     expect(flags.size).toBeGreaterThan(5)
     expect([...flags.keys()].filter((command) => !named.has(command))).toEqual([])
@@ -107,7 +107,7 @@ describe('commands in the documentation', () => {
 })
 
 describe('the documentation', () => {
-  it.each(PAGES.map(({ path, text }) => [path, text]))('%s links only to what there is', (path, text) => {
+  it.each(PAGES.map(({ path, text }) => [path, text]))('%s links only to what exists', (path, text) => {
     const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link)
     const missing = links.filter((link) => {
       if (/^https?:/.test(link)) return false
@@ -119,20 +119,15 @@ describe('the documentation', () => {
     expect(missing).toEqual([])
   })
 
-  it.each(PAGES.map(({ path, text }) => [path, text]))(
-    '%s names only files and variables that there are',
-    (_, text) => {
-      const files = [...text.matchAll(/`((?:cmd|lib|destinations|sql|bench|test|docs)\/[\w./-]*)`/g)].map(
-        ([, file = '']) => file,
-      )
-      expect(files.filter((file) => !file.includes('NAME') && !existsSync(join(ROOT, file)))).toEqual([])
-      const known = Object.values(SETTINGS).flatMap((setting) =>
-        'environment' in setting ? [setting.environment] : [],
-      )
-      const variables = [...text.matchAll(/\b(?:MIXLOAD|MIXPANEL)_[A-Z_]+\b/g)].map(([name]) => name)
-      expect(variables.filter((name) => ![...known, ...TEST_VARIABLES].includes(name))).toEqual([])
-    },
-  )
+  it.each(PAGES.map(({ path, text }) => [path, text]))('%s names only files and variables that exist', (_, text) => {
+    const files = [...text.matchAll(/`((?:cmd|lib|destinations|sql|bench|test|docs)\/[\w./-]*)`/g)].map(
+      ([, file = '']) => file,
+    )
+    expect(files.filter((file) => !file.includes('NAME') && !existsSync(join(ROOT, file)))).toEqual([])
+    const known = Object.values(SETTINGS).flatMap((setting) => ('environment' in setting ? [setting.environment] : []))
+    const variables = [...text.matchAll(/\b(?:MIXLOAD|MIXPANEL)_[A-Z_]+\b/g)].map(([name]) => name)
+    expect(variables.filter((name) => ![...known, ...TEST_VARIABLES].includes(name))).toEqual([])
+  })
 
   it.each(PAGES.flatMap(({ path, text }) => blocksOf(text, 'yaml').map((block) => [path, block] as const)))(
     '%s shows settings files that are valid',
@@ -148,7 +143,7 @@ describe('the documentation', () => {
     expect(folders.map(({ name }) => name).filter((name) => !text.includes(`| \`lib/${name}/\``))).toEqual([])
   })
 
-  it('gives the limits of a line as they are', () => {
+  it('has the actual limits of a line', () => {
     const text = PAGES.find(({ path }) => path === 'docs/reliability.md')?.text
     for (const [name, value] of Object.entries({ LINE_BYTES_MAX, NESTING_MAX, KEYS_PER_LINE_MAX })) {
       expect(text).toMatch(new RegExp(`\\| \`${name}\` +\\| ${value.toLocaleString('en')} `))

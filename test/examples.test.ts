@@ -93,41 +93,41 @@ async function loads({ environment, directory }: Place): Promise<{ rows_loaded: 
 const example = (name: string) => readFile(packagePath('docs', 'examples', name), 'utf8')
 
 describe('the examples', () => {
-  it('crontab: the line runs in the environment that cron gives', async () => {
-    const there = await place('cron')
+  it('crontab: the line runs in the environment that cron provides', async () => {
+    const workplace = await place('cron')
     const text = await example('crontab')
     const line = text.split('\n').findLast((each) => each.startsWith('30 4')) ?? ''
     const command = line.split(' ').slice(5).join(' ')
     // Cron knows HOME, and the variables of the table itself.
-    const bare = { ...there, environment: { HOME: there.directory, PATH: there.environment.PATH } as never }
+    const bare = { ...workplace, environment: { HOME: workplace.directory, PATH: workplace.environment.PATH } as never }
     const { stdout } = await shell(bare, command, 'sh')
     expect(stdout).toBe('')
-    expect(await readFile(join(there.directory, 'mixload.out'), 'utf8')).toContain('export')
-    expect((await loads(there)).rows_loaded).toBeGreaterThanOrEqual(3)
+    expect(await readFile(join(workplace.directory, 'mixload.out'), 'utf8')).toContain('export')
+    expect((await loads(workplace)).rows_loaded).toBeGreaterThanOrEqual(3)
     expect(await readFile(packagePath('docs', 'scheduling.md'), 'utf8')).toContain(line)
   })
 
-  it('github-actions.yml: the step that syncs runs, and passes 3 off as a warning', async () => {
-    const there = await place('actions')
+  it('github-actions.yml: the step that syncs runs, and shows 3 as a warning', async () => {
+    const workplace = await place('actions')
     const workflow = parse(await example('github-actions.yml'))
     const steps: { run?: string }[] = workflow.jobs.sync.steps
     const script = steps.at(-1)?.run ?? ''
-    await shell(there, `set -e\n${script}`)
-    expect((await loads(there)).rows_loaded).toBeGreaterThanOrEqual(3)
+    await shell(workplace, `set -e\n${script}`)
+    expect((await loads(workplace)).rows_loaded).toBeGreaterThanOrEqual(3)
     expect(Object.keys(workflow.jobs.sync.env)).toContain('MIXLOAD_DESTINATION')
     const withFunction = (code: number) => `set -e\nmixload() { return ${code}; }\n${script}`
-    expect((await shell(there, withFunction(3))).stdout).toContain('::warning::')
-    await expect(shell(there, withFunction(1))).rejects.toMatchObject({ code: 1 })
+    expect((await shell(workplace, withFunction(3))).stdout).toContain('::warning::')
+    await expect(shell(workplace, withFunction(1))).rejects.toMatchObject({ code: 1 })
   })
 
-  it('airflow.py: the command of its task runs, and only 3 counts as done beside 0', async () => {
-    const there = await place('airflow')
+  it('airflow.py: the command of its task runs, and only 0 and 3 count as done', async () => {
+    const workplace = await place('airflow')
     const script = /SYNC = """\n([\s\S]*?)"""/.exec(await example('airflow.py'))?.[1] ?? ''
     expect(script).toContain('mixload sync')
-    await shell(there, script)
-    expect((await loads(there)).rows_loaded).toBeGreaterThanOrEqual(3)
-    await shell(there, `mixload() { return 3; }\n${script}`)
-    await expect(shell(there, `mixload() { return 2; }\n${script}`)).rejects.toMatchObject({ code: 2 })
+    await shell(workplace, script)
+    expect((await loads(workplace)).rows_loaded).toBeGreaterThanOrEqual(3)
+    await shell(workplace, `mixload() { return 3; }\n${script}`)
+    await expect(shell(workplace, `mixload() { return 2; }\n${script}`)).rejects.toMatchObject({ code: 2 })
     await execute(packagePath('.tmp', 'bigquery-emulator', 'python'), [
       '-c',
       'import ast, sys; ast.parse(open(sys.argv[1]).read())',

@@ -51,7 +51,7 @@ describe('the settings of Stitch and of its tap', () => {
   it('are taken by sync', () => {
     const names = ROWS.flatMap(([, , , , , keys]) => codes(keys)) as SettingName[]
     const withFlag = names.filter((name) => (SETTINGS[name] as { flag?: false }).flag !== false)
-    expect(withFlag.filter((name) => !SYNC_SETTINGS.some((one) => one === name))).toEqual([])
+    expect(withFlag.filter((name) => !SYNC_SETTINGS.some((setting) => setting === name))).toEqual([])
     expect(Object.keys(DRY_RUN)).toEqual(['dry-run'])
   })
 

@@ -66,17 +66,17 @@ describe('an installation from the tarball', () => {
   beforeAll(() => {
     // The sources are built already; building again would take the other tests their files away for
     // a moment.
-    const [packed] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', directory]))
-    files = packed.files.map(({ path }: { path: string }) => path)
+    const [report] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', directory]))
+    files = report.files.map(({ path }: { path: string }) => path)
     const quiet = ['--prefer-offline', '--no-audit', '--no-fund']
     run('npm', ['install', '--prefix', join(directory, 'node'), ...quiet, `node@${OLDEST_NODE}`])
     // With that Node and engine-strict, npm refuses a dependency that requires a newer one.
-    const tarball = join(directory, packed.filename)
+    const tarball = join(directory, report.filename)
     run('npm', ['install', '--global', '--engine-strict', '--prefix', directory, ...quiet, tarball], oldest)
   }, 300_000)
   afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
-  it('has what runs and what is read, and neither sources nor tests', () => {
+  it('has the program and the documentation, and neither sources nor tests', () => {
     expect(files).toEqual(
       expect.arrayContaining(['dist/cmd/mixload.js', 'sql/common/export_latest.sql', 'README.md', 'LICENSE']),
     )
@@ -92,7 +92,7 @@ describe('an installation from the tarball', () => {
     expect(() => readFileSync(join(modules, 'vitest', 'package.json'))).toThrow('ENOENT')
   })
 
-  it('is a command that helps, and whose help loads no database', () => {
+  it('has a command whose help loads no database', () => {
     expect(run(mixload, ['--help'])).toContain('mixload backfill')
     expect(run(mixload, ['--version']).trim()).toBe(PACKAGE.version)
     const loaded = spawnSync(mixload, ['--help'], {

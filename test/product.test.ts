@@ -36,13 +36,13 @@ function event(day: string, id: string) {
 let simulator: Simulator
 let directory: string
 let options: RunOptions & { readonly from: string; readonly to: string }
-let told: ProgressEvent[]
+let progress: ProgressEvent[]
 
 beforeEach(async () => {
   simulator = await startSimulator({ requestsPerHour: 0, requestsPerSecond: 0 })
   directory = await mkdtemp(join(tmpdir(), 'mixload-product-'))
   const { projectId, serviceAccount } = simulator.credentials
-  told = []
+  progress = []
   options = {
     destination: `duckdb:${join(directory, 'warehouse.duckdb')}`,
     apiUrl: simulator.url,
@@ -56,7 +56,7 @@ beforeEach(async () => {
     queryRequestsPerHour: 0,
     from: daysAgo(4),
     to: daysAgo(2),
-    onProgress: (one) => told.push(one),
+    onProgress: (event) => progress.push(event),
   }
   await simulator.ingest([4, 3, 2].flatMap((ago) => [event(daysAgo(ago), `a${ago}`), event(daysAgo(ago), `b${ago}`)]))
   simulator.profiles.set('p', { plan: 'pro' })
@@ -87,7 +87,9 @@ describe('the product as functions', () => {
       },
       { stream: 'engage', outcome: 'done', rows: 1, days: undefined, slices: 1 },
     ])
-    const loaded = told.flatMap((one) => (one.kind === 'slice-loaded' ? [[one.table, one.record.rowCount]] : []))
+    const loaded = progress.flatMap((event) =>
+      event.kind === 'slice-loaded' ? [[event.table, event.record.rowCount]] : [],
+    )
     expect(loaded).toEqual([...daysToEngage(), ['engage', 1]])
     await simulator.ingest([event(daysAgo(3), 'late')])
     const [events] = await sync({ ...withoutDays(), streams: ['export'], to: daysAgo(2) })
@@ -138,7 +140,7 @@ describe('the product as functions', () => {
 
   it('an aborted signal ends a run; what is committed stays', async () => {
     const stop = new AbortController()
-    const onProgress = (one: ProgressEvent) => void (one.kind === 'slice-loaded' && stop.abort())
+    const onProgress = (event: ProgressEvent) => void (event.kind === 'slice-loaded' && stop.abort())
     await expect(backfill({ ...options, signal: stop.signal, onProgress })).rejects.toMatchObject({
       code: 'INTERRUPTED',
     })

@@ -72,7 +72,7 @@ describe('where a setting comes from', () => {
     }
   })
 
-  it('variables that are empty or that are no setting count as not there', () => {
+  it('variables that are empty or not settings are ignored', () => {
     const raw = settingsFromEnvironment({ MIXPANEL_REGION: '', MIXPANEL_PROJECT_ID: '12', HOME: '/root', region: 'eu' })
     expect(raw).toEqual({ projectId: '12' })
   })
@@ -81,7 +81,9 @@ describe('where a setting comes from', () => {
     expect(flagOf('sliceDays')).toBe('--slice-days')
     expect(flagOf('from')).toBe('--from')
     expect(new Set(NAMES.map(flagOf)).size).toBe(NAMES.length)
-    const variables = Object.values(SETTINGS).flatMap((one) => ('environment' in one ? [one.environment] : []))
+    const variables = Object.values(SETTINGS).flatMap((setting) =>
+      'environment' in setting ? [setting.environment] : [],
+    )
     expect(new Set(variables).size).toBe(variables.length)
     for (const variable of variables) expect(variable).toMatch(/^(?:MIXPANEL|MIXLOAD)_[A-Z_]+$/)
   })
@@ -104,7 +106,7 @@ describe('values', () => {
     expect(fromFile({ events: given }).events).toEqual(events)
   })
 
-  it.each(['', ' , ', []])('events %j are none, which is wrong', (events) => {
+  it.each(['', ' , ', []])('events %j are empty, which is wrong', (events) => {
     expect(problems({}, {}, { events })).toEqual([expect.stringMatching(/^mixload\.yaml: events: /)])
   })
 
@@ -167,17 +169,17 @@ describe('a value that is wrong', () => {
     expect(problems({}, {}, { region: 'x' })[0]).toMatch(/^mixload\.yaml: region: /)
   })
 
-  it('does no harm where a better source gives a right one', () => {
+  it('does no harm if a stronger source has a right one', () => {
     expect(problems({ region: 'eu' }, { region: 'x' }, { region: 'y' })).toEqual([])
   })
 
-  it('of a column names its type and those there are', () => {
+  it('of a column is named with its type and the known types', () => {
     const [problem = ''] = problems({}, {}, { columns: { age: 'number' } })
     for (const part of ['columns', 'text', 'double', 'timestamptz']) expect(problem).toContain(part)
     expect(fromFile({ columns: { age: 'bigint' } }).columns).toEqual({ age: 'bigint' })
   })
 
-  it('is told together with all others', () => {
+  it('is reported together with all others', () => {
     const wrong = { region: 'x', sliceDays: 'y', from: 'z' }
     const all = problems(wrong, { write: 'w' }, { colour: 'red', projectId: 'v' })
     expect(all).toHaveLength(6)
@@ -195,23 +197,23 @@ describe('a value that is wrong', () => {
     )
     fc.assert(
       fc.property(hidden, fc.constantFrom(...SECRETS), (value, name) => {
-        const said = problems({}, {}, { [name]: value }).join()
-        expect(said).toContain(name)
-        expect(said).not.toMatch(/swordfish/)
-        if (typeof value === 'number') expect(said).not.toContain(String(value))
+        const text = problems({}, {}, { [name]: value }).join()
+        expect(text).toContain(name)
+        expect(text).not.toMatch(/swordfish/)
+        if (typeof value === 'number') expect(text).not.toContain(String(value))
       }),
     )
   })
 
-  it('of a secret that is right is not in what is said of others', () => {
+  it('of a secret that is right is not in the messages about others', () => {
     const secrets = { serviceAccountSecret: 'swordfish-4', apiSecret: 'swordfish-5' }
     expect(problems({ region: 'x' }, secrets, { colour: 'red' }).join()).not.toContain('swordfish')
   })
 })
 
-describe('a key in the file that is no setting', () => {
+describe('a key in the file that is not a setting', () => {
   it.each(['colour', 'project_id', 'slice-days', 'Region', 'constructor', 'toString', 'hasOwnProperty'])(
-    '%s is named, with the keys that there are',
+    '%s is named, with the known keys',
     (key) => {
       const [problem = ''] = problems({}, {}, { [key]: 1 })
       expect(problem).toContain(`mixload.yaml: unknown setting ${key}`)

@@ -55,7 +55,7 @@ function loaded(firstDay: Day, lastDay: Day, startedAt: number, selection = EVER
 }
 
 describe('slices', () => {
-  it('hold exactly the days given, each once, in order, and no more than they may', () => {
+  it('have exactly the given days, each once, in order, and no more than allowed', () => {
     fc.assert(
       fc.property(days, fc.integer({ min: 1, max: 10 }), (given, sliceDays) => {
         const slices = planSlices(given, sliceDays)
@@ -66,7 +66,7 @@ describe('slices', () => {
     )
   })
 
-  it('are no more than needed: two neighbours are never small enough to be one', () => {
+  it('are no more than needed: two neighbours never fit into one', () => {
     fc.assert(
       fc.property(days, fc.integer({ min: 1, max: 10 }), (given, sliceDays) => {
         const slices = planSlices(given, sliceDays)
@@ -79,7 +79,7 @@ describe('slices', () => {
     )
   })
 
-  it('are as long as the requests of an hour make needful', () => {
+  it('are as long as the limit on requests per hour requires', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 4000 }), fc.integer({ min: 0, max: 200 }), (count, perHour) => {
         const sliceDays = planSliceDays(count, perHour)
@@ -102,7 +102,7 @@ describe('slices', () => {
     expect(planSliceDays(count, perHour)).toBe(sliceDays)
   })
 
-  it('have two halves that are them, and as nearly alike as can be', () => {
+  it('have two halves that make up the whole, and are as equal as possible', () => {
     fc.assert(
       fc.property(fc.nat(400), fc.integer({ min: 1, max: 100 }), (start, more) => {
         const slice = { firstDay: dayOf(start), lastDay: dayOf(start + more) }
@@ -130,7 +130,7 @@ describe('a day is whole', () => {
     expect([...wholeDays([loaded(ORIGIN, ORIGIN, end(ORIGIN) - 1)], WHOLE, UTC)]).toEqual([])
   })
 
-  it('on its own, even where the load spans days that were not over', () => {
+  it('on its own, even if the load spans days that were not over', () => {
     const last = addDays(ORIGIN, 2)
     const whole = wholeDays([loaded(ORIGIN, last, end(addDays(ORIGIN, 1)))], WHOLE, UTC)
     expect([...whole]).toEqual([ORIGIN, addDays(ORIGIN, 1)])
@@ -170,16 +170,16 @@ describe('a day is whole', () => {
     })
     fc.assert(
       fc.property(fc.array(load, { maxLength: 12 }), fc.constantFrom(WHOLE, A), (loads, scope) => {
-        const ledger = loads.map((one) =>
-          loaded(dayOf(one.first), dayOf(one.first + one.more), end(dayOf(one.startedOn)), one.selection),
+        const ledger = loads.map((load) =>
+          loaded(dayOf(load.first), dayOf(load.first + load.more), end(dayOf(load.startedOn)), load.selection),
         )
         const expected = daysOf(dayOf(0), dayOf(30)).filter((_, count) =>
           loads.some(
-            (one) =>
-              one.first <= count &&
-              count <= one.first + one.more &&
-              count <= one.startedOn &&
-              (one.selection === EVERYTHING || (one.selection === SELECTIONS[1] && scope === A)),
+            (load) =>
+              load.first <= count &&
+              count <= load.first + load.more &&
+              count <= load.startedOn &&
+              (load.selection === EVERYTHING || (load.selection === SELECTIONS[1] && scope === A)),
           ),
         )
         expect([...wholeDays(ledger, scope, UTC)].sort()).toEqual(expected)

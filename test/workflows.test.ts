@@ -85,7 +85,7 @@ describe('the workflows', () => {
     ])
   })
 
-  it('leave no credentials behind in the checkout, end after some time, and put no text of others into commands', () => {
+  it('leave no credentials behind in the checkout, end after some time, and put no text from outside into commands', () => {
     for (const { workflow } of WORKFLOWS) {
       for (const job of Object.values(workflow.jobs)) expect(job['timeout-minutes']).toBeGreaterThan(0)
     }

@@ -178,7 +178,7 @@ export class Lease {
     // Runs of every version of mixload read these names.
     return JSON.stringify({
       note: NOTE,
-      holder: owner,
+      owner,
       since: this.#since,
       expiresAt,
       pending: encodePendingLoads(pending),
@@ -220,7 +220,7 @@ function readNote(description: string): LeaseNote {
     return { owner: undefined, since: '', expiresAt: 0, pending: [] }
   }
   return {
-    owner: leaseOwnerIn(objectOf(note.holder)),
+    owner: leaseOwnerIn(objectOf(note.owner)),
     since: textOf(note.since) ?? 'some time ago',
     expiresAt: Date.parse(textOf(note.expiresAt) ?? '') || 0,
     pending: decodePendingLoads(note.pending),

@@ -103,6 +103,6 @@ the other slices are loaded, and the exit code is 3. The same is true for a file
 
 function retriesOf(name: ErrorCode): string {
   const tries = DEFAULT_RETRIES.retries[name] ?? DESTINATION_RETRIES.retries[name]
-  if (ANSWER_FAILURES.some((one) => one === name)) return `${tries ?? 1}, then less is requested`
+  if (ANSWER_FAILURES.some((failure) => failure === name)) return `${tries ?? 1}, then less is requested`
   return String(tries ?? 0)
 }

@@ -42,7 +42,7 @@ const OTHER_TESTS = [
 
 function sections(): readonly string[] {
   const byFile = Map.groupBy(listedTests(), ({ file }) => basename(file, '.test.ts'))
-  const files = [...byFile].toSorted(([one], [other]) => (one < other ? -1 : 1))
+  const files = [...byFile].toSorted(([left], [right]) => (left < right ? -1 : 1))
   return files.map(([file, tests]) => `## [\`${file}\`](../test/faults/${file}.test.ts)\n\n${tableOf(tests)}`)
 }
 

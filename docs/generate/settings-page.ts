@@ -75,7 +75,7 @@ columns:
     ),
     table(['Setting', 'Flag', 'Environment', 'Default', 'Meaning', 'Commands'], rows),
     `In the column _Commands_, _loading_ means ${GROUPS.loading.map(code).join(', ')}, and _sending_ means
-${GROUPS.sending.map(code).join(', ')}. Commands that only look at what others would do take the same settings. Every
+${GROUPS.sending.map(code).join(', ')}. Commands that only show what others would do take the same settings. Every
 command also has ${code('--config')}, ${code('--json')} (results as one line of JSON on standard output) and ${code('--help')}.`,
     '## Notes',
     `- **Lists** have commas between their items in a flag or a variable. In the file, they may be YAML lists. An event name
@@ -93,7 +93,7 @@ command also has ${code('--config')}, ${code('--json')} (results as one line of 
 - ${code('load')} ignores ${code('events')} and ${code('write')}: a file is loaded completely, and its rows are added.
 - ${code('status')} sends no request to Mixpanel. Without ${code('timezone')} it reports days as if the project's time zone
   were UTC.
-- ${code('timezone')}: if it is not set and Mixpanel cannot be asked, the run continues in UTC and warns. With
+- ${code('timezone')}: if it is not set and Mixpanel does not return it, the run continues in UTC and warns. With
   ${code('legacyTime')} it fails instead: see [time](time.md#the-time-zone).
 - ${code('memory:')} as the destination keeps nothing. It is for tests.
 - The request budget and the limit of Mixpanel's list of event names: see [reliability](reliability.md#request-budget).
@@ -140,7 +140,7 @@ function ownOptions({ options = {} }: Command): string {
 
 /** The commands that take a setting, with groups by their names. */
 function takersOf(name: SettingName): string {
-  const isTaken = ({ settings }: Command) => settings.some((one) => one === name)
+  const isTaken = ({ settings }: Command) => settings.some((setting) => setting === name)
   const takers: readonly string[] = Object.hasOwn(WITHOUT_FLAG, name)
     ? WITHOUT_FLAG[name as keyof typeof WITHOUT_FLAG]
     : Object.keys(COMMANDS).filter((command) => isTaken(COMMANDS[command] as Command))

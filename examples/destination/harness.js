@@ -12,7 +12,7 @@ import { Engine, quoteText } from 'mixload/destination'
 export function harnessOf(createDriver) {
   return {
     name: 'files',
-    // It keeps none.
+    // It has no views.
     queriesViews: false,
     async create() {
       const parent = await mkdtemp(join(tmpdir(), 'files-'))

@@ -68,7 +68,7 @@ async function connectionTo(directory, engine, lock) {
         const old = await kept(state.tables[table]?.files ?? [], mode)
         const added = await written(rows, `*, TIMESTAMPTZ ${moment} AS _loaded_at, ${id} AS _load_id`)
         const rejected = await written(rejects, `${id} AS load_id, ${stream} AS stream, *`)
-        // An abort between two statements stops neither: ask before the step that counts.
+        // An abort between two statements stops neither, so check for one before the commit.
         signal.throwIfAborted()
         await commit((tableOf, { tables, loads }) => {
           if (table in tables) tableOf(table).files = [...old, ...added]
@@ -92,8 +92,8 @@ async function takeLock(directory) {
   const path = join(directory, 'lock')
   await mkdir(directory, { recursive: true })
   await writeFile(path, `process ${process.pid}`, { flag: 'wx' }).catch(async () => {
-    const holder = await readFile(path, 'utf8')
-    throw new MixloadError('DESTINATION_BUSY', `${holder} has ${path}. If it was killed, remove that file.`)
+    const owner = await readFile(path, 'utf8')
+    throw new MixloadError('DESTINATION_BUSY', `${owner} has ${path}. If it was killed, remove that file.`)
   })
   return path
 }

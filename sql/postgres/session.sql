@@ -3,7 +3,8 @@ SET client_encoding = 'UTF8';
 SET TimeZone = 'UTC';
 SET DateStyle = 'ISO, YMD';
 SET standard_conforming_strings = on;
--- Names of the server's own mean just that. What follows may be for triggers that users have put on the tables.
+-- First pg_catalog, so that names of the server mean the server's own. The rest may be for triggers
+-- that users have put on the tables.
 SELECT pg_catalog.set_config(
   'search_path',
   pg_catalog.concat_ws(', ', 'pg_catalog', nullif(pg_catalog.current_setting('search_path'), '')),

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# install.sh PYTHON DIRECTORY: an emulator of BigQuery's API, made of PyPI's packages in requirements.lock, for the Python
-# that test/python/install.sh has put into PYTHON. About 20 s and 800 MB. DIRECTORY is made anew each time.
+# install.sh PYTHON DIRECTORY: an emulator of BigQuery's API, made of PyPI's packages in
+# requirements.lock, for the Python that test/python/install.sh has put into PYTHON. It takes about
+# 20 s and 800 MB. DIRECTORY is recreated each time.
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")

@@ -69,7 +69,7 @@ describe('a job in the emulator, as in BigQuery,', () => {
     return Number(listing.totalRows)
   }
 
-  it('runs once, when requests with its id arrive at the same time', async () => {
+  it('runs once if several requests with its id arrive at the same time', async () => {
     for (let round = 0; round < 20; round++) {
       const before = await rowCount()
       const jobId = `same-${round}`

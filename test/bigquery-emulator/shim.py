@@ -41,13 +41,13 @@ def attach_in_memory(connection, project_id):
     database._attached.add(project_id)
 
 
-def unpack(path):
+def decompress(path):
     """BigQuery takes gzip wherever it takes plain text."""
     with open(path, "rb") as file:
         if file.read(2) != b"\x1f\x8b":
             return
-    with gzip.open(path, "rb") as packed, open(path + ".plain", "wb") as plain:
-        shutil.copyfileobj(packed, plain, 1 << 20)
+    with gzip.open(path, "rb") as compressed, open(path + ".plain", "wb") as plain:
+        shutil.copyfileobj(compressed, plain, 1 << 20)
     shutil.move(path + ".plain", path)
 
 
@@ -164,7 +164,7 @@ def load_job(original):
         target = config.destinationTable
         partition = split(target)
         if upload:
-            unpack(upload)
+            decompress(upload)
         if not config.schema_:
             # A job without a schema reads with that of its table.
             table_id = partition[0] if partition else target.tableId

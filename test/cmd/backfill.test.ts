@@ -58,7 +58,7 @@ describe('mixload backfill', () => {
     expect(rows).toHaveLength(2)
   })
 
-  it('spans several days a request when there are more days than requests', async () => {
+  it('requests several days at a time when there are more days than requests', async () => {
     await using place = await workplaceWithEvents()
     const ran = await place.run(SPAN, { MIXLOAD_REQUESTS_PER_HOUR: '3' })
     expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('200 rows in 2 slices') })
@@ -67,7 +67,7 @@ describe('mixload backfill', () => {
     ).toEqual(DAYS.map((d) => ({ d, n: 50n })))
   })
 
-  it('loads only the events asked for, and does not take those days for whole', async () => {
+  it('loads only the requested events, and does not count those days as whole', async () => {
     await using place = await workplaceWithEvents(30)
     expect(await place.run([...SPAN, '--events', 'Order Completed'])).toMatchObject({ code: 0 })
     expect(await place.query('SELECT event, count(*) AS n FROM export GROUP BY 1')).toEqual([
@@ -77,7 +77,7 @@ describe('mixload backfill', () => {
     expect(await place.query('SELECT count(*) AS n FROM export_latest')).toEqual([{ n: 120n }])
   })
 
-  it('says which variable is missing, and does not begin', async () => {
+  it('names the missing variable, and does not start', async () => {
     await using place = await Workplace.create()
     const ran = await place.run(SPAN, { MIXPANEL_SERVICE_ACCOUNT_SECRET: undefined })
     expect(ran.code).toBe(2)
@@ -86,7 +86,7 @@ describe('mixload backfill', () => {
     expect(await place.run(['backfill'])).toMatchObject({ code: 2, stderr: expect.stringContaining('--from') })
   })
 
-  it('refuses what would lose or shift events', async () => {
+  it('refuses settings that would lose or shift events', async () => {
     await using place = await workplaceWithEvents(3)
     const replaced = await place.run([...SPAN, '--events', 'Order Completed', '--write', 'replace'])
     expect(replaced).toMatchObject({ code: 2, stderr: expect.stringContaining('Use one of the two') })
@@ -108,7 +108,7 @@ describe('mixload backfill', () => {
     )
   })
 
-  it('stops on ^C with whole slices only, and goes on when run again', async () => {
+  it('stops on ^C with whole slices only, and continues when it is run again', async () => {
     await using place = await workplaceWithEvents(40)
     place.simulator.fault({ kind: 'stall', atByte: 100, ms: 60_000, match: { fromDate: DAYS[2] } })
     const child = place.start(SPAN)

@@ -25,7 +25,7 @@ function linesOf(...properties: readonly string[]): string {
 }
 
 describe('columns', () => {
-  it('keeps a type once made, and puts what does not fit beside it as text', async () => {
+  it('keep the type that they were created with, and values that do not fit go to a companion as text', async () => {
     await using place = await Workplace.create()
     await loadBody(
       place,
@@ -55,7 +55,7 @@ describe('columns', () => {
     ])
   })
 
-  it('tells names apart that a warehouse takes for one', async () => {
+  it('are distinct for properties whose names a warehouse would treat as equal', async () => {
     await using place = await Workplace.create()
     await loadBody(
       place,
@@ -88,7 +88,7 @@ describe('columns', () => {
     ])
   })
 
-  it('survives names that are SQL, and values with every kind of line separator', async () => {
+  it('may have names that are SQL, and values with every kind of line separator', async () => {
     await using place = await Workplace.create()
     const ran = await loadBody(
       place,
@@ -101,7 +101,7 @@ describe('columns', () => {
     ])
   })
 
-  it('puts properties past --max-columns into _more, and leaves them there', async () => {
+  it('are not created beyond --max-columns: those properties go to _more, and stay there', async () => {
     await using place = await Workplace.create()
     const many = Array.from({ length: 60 }, (_, at) => `"p${at}":${at}`).join(',')
     await loadBody(place, linesOf(many), ['--max-columns', '40'])
@@ -114,7 +114,7 @@ describe('columns', () => {
     expect(more.p59).toBe(59)
   })
 
-  it('leaves new properties out with --new-properties ignore, and counts them', async () => {
+  it('are not created with --new-properties ignore, and the values left out are counted', async () => {
     await using place = await Workplace.create()
     await loadBody(place, linesOf('"a":1'))
     place.simulator.fault({
@@ -136,7 +136,7 @@ describe('columns', () => {
     expect(await place.query('SELECT sum(a) AS s FROM export')).toEqual([{ s: 3 }])
   })
 
-  it('selects properties by pattern, and takes types from the settings file', async () => {
+  it('can be selected by pattern, and have the types that the settings file names', async () => {
     await using place = await Workplace.create()
     writeFileSync(
       join(place.directory, 'mixload.yaml'),
@@ -156,7 +156,7 @@ describe('columns', () => {
 })
 
 describe('lines that are not events', () => {
-  it('go to the rejects with their reason, and the run says so', async () => {
+  it('go to the rejects with their reason, and the run reports them', async () => {
     await using place = await Workplace.create()
     const odd = ['{"foo":1}', '[1]', '{"event":"x"}', '{"event":1,"properties":{}}', '{"event":"x","properties":[]}']
     const ran = await loadBody(
@@ -176,7 +176,7 @@ describe('lines that are not events', () => {
     ])
   })
 
-  it('are asked for once more when they are not JSON, and then rejected', async () => {
+  it('are requested once more if they are not JSON, and then rejected', async () => {
     await using place = await Workplace.create()
     const body = `${linesOf('"a":1')}{"event":"x","properties":{"v":NaN}}\n${linesOf('"b":2').replaceAll('p0', 'q')}`
     place.simulator.fault({ kind: 'body', body, times: 2, match: { path: '/api/2.0/export' } })
@@ -191,7 +191,7 @@ describe('lines that are not events', () => {
 })
 
 describe('time', () => {
-  it('is to the millisecond, and understands a server that sends seconds all the same', async () => {
+  it('is exact to the millisecond, and is understood if the server sends seconds anyway', async () => {
     await using place = await Workplace.create()
     const line = (time: string, id: string) => `{"event":"E","properties":{"time":${time},"distinct_id":"${id}"}}\n`
     await loadBody(
@@ -205,7 +205,7 @@ describe('time', () => {
     ])
   })
 
-  it('of a project older than 2023 is the local clock, by the rules of its zone, with the number kept', async () => {
+  it('of a project from before 2023 is converted from local time by the rules of its zone, and the original number is kept', async () => {
     const zone = 'America/Los_Angeles'
     await using place = await Workplace.create({ timezone: zone, legacyTime: true })
     // Standard time, daylight time, and both readings of the hour that comes twice on 6 November.
@@ -234,7 +234,7 @@ describe('time', () => {
 it('loads a body of two gzip members as one', async () => {
   await using place = await Workplace.create()
   const [first, second] = [eventsOf(DAY, 3), eventsOf(DAY, 6).slice(3)].map((events) =>
-    events.map((one) => `${JSON.stringify(one)}\n`).join(''),
+    events.map((event) => `${JSON.stringify(event)}\n`).join(''),
   )
   const body = Buffer.concat([gzipSync(first ?? ''), gzipSync(second ?? '')])
   place.simulator.fault({ kind: 'body', body, keepEncodingHeader: true, match: { path: '/api/2.0/export' } })

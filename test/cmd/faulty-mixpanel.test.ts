@@ -41,7 +41,7 @@ const PASSING: readonly (readonly [name: string, fault: Fault])[] = [
   ['a first byte that takes its time', { kind: 'slow-first-byte', ms: 100 }],
 ]
 
-describe('what passes is waited out, and the day is whole afterwards', () => {
+describe('after a temporary fault the request is repeated, and the day is whole', () => {
   it.each(PASSING)('%s', async (_, fault) => {
     await using place = await workplaceWithEvents()
     place.simulator.fault({ ...fault, match: { path: '/api/2.0/export' } })
@@ -56,8 +56,8 @@ describe('what passes is waited out, and the day is whole afterwards', () => {
   })
 })
 
-describe('what does not come whole is asked for in parts', () => {
-  it('halves a slice down to its days', async () => {
+describe('a slice that does not arrive whole', () => {
+  it('is halved, down to single days', async () => {
     await using place = await workplaceWithEvents()
     place.simulator.fault({
       kind: 'terminated-early',
@@ -73,14 +73,14 @@ describe('what does not come whole is asked for in parts', () => {
     ])
   })
 
-  it('halves a slice that Mixpanel takes too long over', async () => {
+  it('is halved if Mixpanel takes too long', async () => {
     await using place = await workplaceWithEvents()
     place.simulator.fault({ kind: 'timeout', times: Number.POSITIVE_INFINITY, match: { minDays: 3 } })
     expect(await place.run(FOUR_DAYS)).toMatchObject({ code: 0 })
     expect(await rowsOf(place)).toBe(4 * PER_DAY)
   })
 
-  it('asks for a single day event by event, in one commit', async () => {
+  it('is requested event by event if it is a single day, and loaded in one commit', async () => {
     await using place = await workplaceWithEvents()
     place.simulator.fault({
       kind: 'terminated-early',
@@ -93,7 +93,7 @@ describe('what does not come whole is asked for in parts', () => {
     expect(await place.query('SELECT row_count FROM _mixload_loads')).toEqual([{ row_count: BigInt(PER_DAY) }])
   })
 
-  it('sets a day aside that never comes whole, loads the others, and gets it the next time', async () => {
+  it('is skipped if it is a day that never does; the others are loaded, and the next run loads it', async () => {
     await using place = await workplaceWithEvents()
     place.simulator.fault({
       kind: 'terminated-early',
@@ -111,8 +111,8 @@ describe('what does not come whole is asked for in parts', () => {
   })
 })
 
-describe('what asking again does not mend', () => {
-  it('bad credentials, which come as 400, end the run at once', async () => {
+describe('what repeating a request does not fix', () => {
+  it('wrong credentials, reported as 400, end the run at once', async () => {
     await using place = await workplaceWithEvents()
     const ran = await place.run([...ONE_DAY, '--timezone', 'UTC'], { MIXPANEL_SERVICE_ACCOUNT_SECRET: 'no' })
     expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining('CREDENTIALS_REFUSED') })
@@ -127,7 +127,7 @@ describe('what asking again does not mend', () => {
     expect(exports(place)).toBe(1)
   })
 
-  it('a last day after the project day is left for another time', async () => {
+  it('a last day after the project’s today is left for a later run', async () => {
     await using place = await Workplace.create({ today: '2026-03-03' })
     for (const day of DAYS.slice(0, 3)) await place.simulator.ingest(eventsOf(day, PER_DAY))
     const ran = await place.run(FOUR_DAYS)

@@ -26,7 +26,7 @@ const event = (n: number, more: object = {}) => ({
   event: 'Order',
   properties: { time: NOON + n, distinct_id: `p${n % 7}`, $insert_id: `id-${n}`, n, ...more },
 })
-const ndjson = (events: readonly object[]) => events.map((one) => `${JSON.stringify(one)}\n`).join('')
+const ndjson = (events: readonly object[]) => events.map((event) => `${JSON.stringify(event)}\n`).join('')
 
 async function file(name: string, content: string | Buffer): Promise<string> {
   const path = join(place.directory, name)
@@ -36,9 +36,9 @@ async function file(name: string, content: string | Buffer): Promise<string> {
 
 describe('mixload import', () => {
   it('sends the events of files, compressed or not, and of standard input', async () => {
-    const one = await file('one.ndjson', ndjson([event(1), event(2)]))
-    const two = await file('two.json.gz', gzipSync(`\n${ndjson([event(3)])}\r\n`))
-    const ran = await place.run(['import', one, two, '--json'], token)
+    const first = await file('one.ndjson', ndjson([event(1), event(2)]))
+    const second = await file('two.json.gz', gzipSync(`\n${ndjson([event(3)])}\r\n`))
+    const ran = await place.run(['import', first, second, '--json'], token)
     expect(ran.code).toBe(0)
     expect(JSON.parse(ran.stdout)).toMatchObject({ accepted: 3, rejected: 0, skipped: 0, rejects: null })
     const child = place.start(['import', '-'], place.environment(token), 'pipe')
@@ -47,7 +47,7 @@ describe('mixload import', () => {
     expect((await stored()).map(({ properties }) => properties.n).sort()).toEqual([1, 2, 3, 4])
   })
 
-  it('reads CSV: names from the header, values as they look', async () => {
+  it('reads CSV: names come from the header, and types from how the values look', async () => {
     const csv = [
       '\ufeffevent,time,distinct_id,$insert_id,amount,zip,tags,"a, b",gift',
       `Order,${NOON},17,id-1,9.5,01234,"[""x"",1]","say ""hi""\nthere",true`,
@@ -71,7 +71,7 @@ describe('mixload import', () => {
     expect((await requestExport(place.simulator, DAY, DAY)).text).toContain('"amount":12345678901234567890')
   })
 
-  it('puts what is refused into a file, with number and reason, and ends with 3', async () => {
+  it('writes what is refused to a file, with number and reason, and ends with 3', async () => {
     const events = [event(1), event(2, { distinct_id: 'null' }), event(3), event(4, { time: undefined }), event(5)]
     // Lines are those of the file, empty ones included.
     const path = await file('some.ndjson', `\ufeff\n${ndjson(events)}\r\n \nnot json`)
@@ -104,7 +104,7 @@ describe('mixload import', () => {
     ['SIGTERM', 130],
     ['SIGKILL', null],
   ] as const)(
-    'goes on behind what was sent when %s ended it, and forgets that when it is through',
+    'continues after what was sent when %s ended it, and forgets its position when it is done',
     async (end, code) => {
       const path = await file('many.ndjson', ndjson(Array.from({ length: 40_000 }, (_, n) => event(n))))
       // Of the eight requests at once the first one is answered, whichever comes first.
@@ -147,17 +147,17 @@ describe('mixload import', () => {
     expect((await ended(child)).code).toBe(2)
   })
 
-  it('takes a service account where there is no token, and prefers the token', async () => {
+  it('uses a service account if there is no token, and prefers the token', async () => {
     const path = await file('one.ndjson', ndjson([event(1)]))
     expect((await place.run(['import', path])).code).toBe(0)
-    const other = await startSimulator({ token: TOKEN, projectId: '999' })
-    const environment = { ...token, MIXPANEL_API_URL: other.url }
+    const simulator = await startSimulator({ token: TOKEN, projectId: '999' })
+    const environment = { ...token, MIXPANEL_API_URL: simulator.url }
     const ran = await place.run(['import', path], environment)
-    expect({ code: ran.code, count: other.eventCount() }).toEqual({ code: 0, count: 1 })
-    await other.close()
+    expect({ code: ran.code, count: simulator.eventCount() }).toEqual({ code: 0, count: 1 })
+    await simulator.close()
   })
 
-  it('says what to do with a file of another form', async () => {
+  it('says what to do with a file in another format', async () => {
     const ran = await place.run(['import', await file('list.json', `[${ndjson([event(1)])}]`)], token)
     expect(ran).toMatchObject({
       code: 1,
@@ -189,7 +189,7 @@ function schemaOf(warehouse: string, url: string): string {
 
 describe('mixload import --query', () => {
   it.each(Object.entries(WAREHOUSES))(
-    'from %s copies events into another project, and twice adds nothing',
+    'from %s copies events into another project, and adds nothing the second time',
     async (name, create) => {
       await using warehouse = await create(place.directory)
       const to = { MIXLOAD_DESTINATION: warehouse.url }
@@ -214,15 +214,15 @@ describe('mixload import --query', () => {
       await place.simulator.ingest([long])
       const backfill = ['backfill', '--from', DAY_BEFORE, '--to', DAY, '--streams', 'export']
       expect((await place.run(backfill, to)).code).toBe(0)
-      await using other = await startSimulator({ token: 'other-token' })
-      const environment = { ...to, MIXPANEL_TOKEN: 'other-token', MIXPANEL_API_URL: other.url }
+      await using target = await startSimulator({ token: 'other-token' })
+      const environment = { ...to, MIXPANEL_TOKEN: 'other-token', MIXPANEL_API_URL: target.url }
       const view = `${schemaOf(name, warehouse.url)}export_latest`
       const args = ['import', '--query', `SELECT * FROM ${view}`, '--json']
       const ran = await place.run(args, environment)
       expect(ran.stderr).toBe('')
       expect(JSON.parse(ran.stdout)).toMatchObject({ accepted: 5, rejected: 0 })
-      expect((await requestExport(other, DAY, DAY)).text).toContain('"amount":12345678901234567890')
-      const found = (await stored(other)).sort((a, b) => a.properties.n - b.properties.n)
+      expect((await requestExport(target, DAY, DAY)).text).toContain('"amount":12345678901234567890')
+      const found = (await stored(target)).sort((a, b) => a.properties.n - b.properties.n)
       for (const [at, { event, properties }] of events.entries()) {
         // In a column of texts, a number is a text.
         const wanted = { ...properties, ...('plan' in properties && properties.plan === 7 ? { plan: '7' } : {}) }
@@ -230,7 +230,7 @@ describe('mixload import --query', () => {
       }
       await place.run(args, environment)
       const distinct = new Set(
-        (await stored(other)).map(({ event: name, properties: { distinct_id, time, $insert_id } }) =>
+        (await stored(target)).map(({ event: name, properties: { distinct_id, time, $insert_id } }) =>
           JSON.stringify([name, distinct_id, time, $insert_id]),
         ),
       )
@@ -242,10 +242,10 @@ describe('mixload import --query', () => {
   it('sends the person that an event came with, also after a merge', async () => {
     await place.simulator.ingest([event(1, { distinct_id: 'ann', $distinct_id_before_identity: 'before' })])
     await place.run(['backfill', '--from', DAY, '--to', DAY, '--streams', 'export'])
-    await using other = await startSimulator({ token: 'other-token' })
-    const environment = { MIXPANEL_TOKEN: 'other-token', MIXPANEL_API_URL: other.url }
+    await using target = await startSimulator({ token: 'other-token' })
+    const environment = { MIXPANEL_TOKEN: 'other-token', MIXPANEL_API_URL: target.url }
     await place.run(['import', '--query', "SELECT *, 'copy' AS origin FROM mixpanel.export_latest"], environment)
-    const [found] = await stored(other)
+    const [found] = await stored(target)
     expect(found.properties).toMatchObject({ distinct_id: 'before', origin: 'copy', n: 1 })
     expect(found.properties).not.toHaveProperty('$distinct_id_before_identity')
     expect(found.properties).not.toHaveProperty('event_id')

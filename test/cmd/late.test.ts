@@ -31,7 +31,7 @@ async function loaded(more: Readonly<Record<string, string>> = {}): Promise<Work
 }
 
 describe('late rows', () => {
-  it('of days in the attribution window land, and the output counts them by day', async () => {
+  it('of days in the attribution window are loaded, and the output counts them by day', async () => {
     await using place = await loaded()
     await place.simulator.ingest(arriving(daysAgo(4), 137))
     await place.simulator.ingest(arriving(daysAgo(3), 2))
@@ -47,7 +47,7 @@ describe('late rows', () => {
     expect(JSON.parse(again.stdout)).toMatchObject({ stream: 'export', rows: 189, late: {}, late_rows: 0 })
   })
 
-  it('are told as JSON, and counted where a request spans several days', async () => {
+  it('are in the JSON output, and are counted even if a request spans several days', async () => {
     await using place = await loaded({ MIXLOAD_SLICE_DAYS: '3' })
     expect(await place.query('SELECT day_rows FROM _mixload_loads ORDER BY loaded_at LIMIT 1')).toEqual([
       { day_rows: JSON.stringify({ [daysAgo(9)]: 10, [daysAgo(8)]: 10, [daysAgo(7)]: 10 }) },
@@ -59,7 +59,7 @@ describe('late rows', () => {
 })
 
 describe('--write replace', () => {
-  it('takes duplicates, deletions, merged people and compaction over with the day, in one commit', async () => {
+  it('takes over duplicates, deletions, merged people and compaction with the day, in one commit', async () => {
     await using place = await loaded({ MIXLOAD_WRITE: 'replace' })
     const day = daysAgo(3)
     const line = (id: string, person: string, more: object = {}) =>
@@ -109,8 +109,8 @@ describe('--late-arrivals', () => {
     expect(ran).toMatchObject({ code: 0 })
     expect(ran.stdout).toContain(`\n  ${daysAgo(9)}: +2 late\n  ${daysAgo(8)}: +5 late\n  ${daysAgo(3)}: +1 late\n`)
     expect(ran.stdout).toContain('in 3 slices, 3 requests')
-    const [asked] = exports(place).filter(({ query }) => query.where !== undefined)
-    expect(asked?.query).toMatchObject({ from_date: daysAgo(9), to_date: daysAgo(4) })
+    const [request] = exports(place).filter(({ query }) => query.where !== undefined)
+    expect(request?.query).toMatchObject({ from_date: daysAgo(9), to_date: daysAgo(4) })
     // Three hours before the first of these days was read.
     const [{ s }] = (await place.query('SELECT epoch_ms(min(started_at)) AS s FROM _mixload_loads')) as [{ s: bigint }]
     expect(wheres(place)).toEqual([`properties["mp_processing_time_ms"] > ${Number(s) - 3 * HOUR_MS}`])
@@ -127,7 +127,7 @@ describe('--late-arrivals', () => {
     expect(await place.query('SELECT count(*) AS n FROM export_latest')).toEqual([{ n: 88n }])
   })
 
-  it('makes no day whole, and is no gap or selection to other commands', async () => {
+  it('does not make a day whole, and other commands see neither a gap nor a selection', async () => {
     await using place = await loaded()
     await place.run(['sync', '--late-arrivals', '--to', daysAgo(2)])
     const [late] = await place.query(`SELECT selection, CAST(last_day AS VARCHAR) AS d, row_count, day_rows
@@ -147,7 +147,7 @@ describe('--late-arrivals', () => {
     })
   })
 
-  it('does not load again what was there when a day was read, although it asks for it', async () => {
+  it('does not load again what existed when a day was read, although it requests it', async () => {
     await using place = await Workplace.create()
     await place.simulator.ingest(eventsOf(daysAgo(9), 10))
     await place.run(['backfill', '--from', daysAgo(9), '--to', daysAgo(9)])
@@ -167,7 +167,7 @@ describe('--late-arrivals', () => {
     ])
   })
 
-  it('with --write replace reads the days whole instead, so that there is nothing twice', async () => {
+  it('with --write replace reads whole days instead, so that nothing is there twice', async () => {
     await using place = await loaded({ MIXLOAD_WRITE: 'replace' })
     await place.simulator.ingest([...arriving(daysAgo(8), 5), ...arriving(daysAgo(6), 1)])
     const options = ['--late-arrivals', '--attribution-window', '1', '--to', daysAgo(2), '--write', 'replace']
@@ -184,7 +184,7 @@ describe('--late-arrivals', () => {
     expect(late).toEqual({ row_count: 0n })
   })
 
-  it('looks for the same again where a day could not be read', async () => {
+  it('requests the same late arrivals again if a day could not be read', async () => {
     await using place = await loaded({ MIXLOAD_WRITE: 'replace' })
     await place.simulator.ingest(arriving(daysAgo(8), 5))
     const options = ['--late-arrivals', '--attribution-window', '0', '--to', daysAgo(2), '--write', 'replace']
@@ -197,7 +197,7 @@ describe('--late-arrivals', () => {
     expect(second).toBe(first)
   })
 
-  it('of a project with local times come under the days of its own clock', async () => {
+  it('files events of a project with local times under its local days', async () => {
     const zone = 'America/Los_Angeles'
     await using place = await Workplace.create({ legacyTime: true, timezone: zone })
     const legacy = ['--legacy-time', '--timezone', zone]
@@ -230,7 +230,7 @@ describe('--late-arrivals', () => {
     ])
   })
 
-  it('asks for less when the wide request takes Mixpanel too long', async () => {
+  it('requests less at a time if the wide request takes Mixpanel too long', async () => {
     await using place = await loaded()
     await place.simulator.ingest([...arriving(daysAgo(9), 1), ...arriving(daysAgo(7), 1)])
     place.simulator.fault({ kind: 'timeout', match: { minDays: 3 }, times: Number.POSITIVE_INFINITY })

@@ -20,7 +20,7 @@ function clockReading(ms: number, zone: string): number {
 /** The first moment at which a clock in the zone shows this. */
 function firstMoment(reading: number, zone: string): number {
   const local = DateTime.fromMillis(reading, { zone: 'UTC' }).setZone(zone, { keepLocalTime: true })
-  return Math.min(...local.getPossibleOffsets().map((one) => one.toMillis()))
+  return Math.min(...local.getPossibleOffsets().map((moment) => moment.toMillis()))
 }
 
 async function loadedQuarters(zone: string, first: string, last: string) {
@@ -48,7 +48,7 @@ describe('a project older than 2023', () => {
     // Clocks go forward at midnight, so that the day begins at one.
     ['Africa/Cairo', '2026-04-23', '2026-04-25', [96, 92, 96], 0],
   ])(
-    'in %s, %s to %s: every moment is right, its day is that of the clock',
+    'in %s, %s to %s: every moment is right, and its day is the local day',
     async (zone, first, last, counts, twice) => {
       const { place, moments } = await loadedQuarters(zone, first, last)
       await using _ = place
@@ -59,8 +59,8 @@ describe('a project older than 2023', () => {
         const reading = clockReading(Number(truth), zone)
         expect(Number(raw)).toBe(reading)
         expect(day).toBe(new Date(reading).toISOString().slice(0, 10))
-        // Of a reading that comes twice, the earlier moment is taken: the second hour of two cannot
-        // be told from the first.
+        // A reading that comes twice counts as the earlier moment: nothing in it distinguishes the
+        // second hour from the first.
         expect(Number(time)).toBe(firstMoment(reading, zone))
         if (time !== truth) ambiguous++
       }
@@ -71,7 +71,7 @@ describe('a project older than 2023', () => {
     },
   )
 
-  it('has a reading that clocks skipped moved on by as much, and the number as it came', async () => {
+  it('has a local time that clocks skipped moved forward by the gap, and keeps the original number', async () => {
     const zone = 'America/Los_Angeles'
     await using place = await Workplace.create({ legacyTime: true, timezone: zone })
     const raw = Date.parse('2026-03-08T02:30:00Z')
@@ -83,7 +83,7 @@ describe('a project older than 2023', () => {
     ])
   })
 
-  it('counts late rows by the days of its clock', async () => {
+  it('has late rows counted by its local days', async () => {
     const zone = 'America/Los_Angeles'
     const { place } = await loadedQuarters(zone, '2026-10-31', '2026-11-02')
     await using _ = place

@@ -51,7 +51,7 @@ describe('mixload load', () => {
     ['zstd of several frames', Buffer.concat([frame, zstdCompressSync(half), frame, zstdCompressSync(rest)])],
     ['with CRLF, a byte order mark and no last newline', `\ufeff${text.trimEnd().replaceAll('\n', '\r\n')}`],
     ['with blank lines', `\n${text}\n  \n`],
-  ])('loads a file that is %s, whatever its name, without asking Mixpanel', async (_, content) => {
+  ])('loads a file that is %s, whatever its name, without a request to Mixpanel', async (_, content) => {
     await using place = await Workplace.create()
     const ran = await load(place, await put(place, 'events.txt', content))
     expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('60 rows from 1 files') })
@@ -67,7 +67,7 @@ describe('mixload load', () => {
   it.each([
     ['plain', Buffer.from(text)],
     ['gzip', gzipSync(text)],
-  ])('reads standard input that is %s, and knows it again', async (_, input) => {
+  ])('reads standard input that is %s, and recognizes it the second time', async (_, input) => {
     await using place = await Workplace.create()
     expect(await loadFromInput(place, input, '-', '--stream', 'export')).toMatchObject({ code: 0 })
     expect(await countOf(place)).toEqual([{ n: 60n, d: 60n }])
@@ -78,7 +78,7 @@ describe('mixload load', () => {
     expect(await countOf(place)).toEqual([{ n: 60n, d: 60n }])
   })
 
-  it('loads a content once, under any name, in one run or in several; a file that grew is another one', async () => {
+  it('loads the same content once, under any name, in one run or in several; a file that has grown is a new one', async () => {
     await using place = await Workplace.create()
     await put(place, 'a.ndjson', text)
     await mkdir(join(place.directory, 'elsewhere'))
@@ -102,7 +102,7 @@ describe('mixload load', () => {
     })
   })
 
-  it('makes no day whole: backfill still asks for the days of a file, and sync has no day to begin with', async () => {
+  it('does not make days whole: backfill still requests the days of a file, and sync has no day to start from', async () => {
     await using place = await Workplace.create()
     await place.simulator.ingest(eventsOf(DAY, 60))
     await load(place, await put(place, 'a', text))
@@ -117,7 +117,7 @@ describe('mixload load', () => {
     expect((await place.run(['status'])).stdout).toContain('1 rows of b\n')
   })
 
-  it('gives the table that backfill gives for the same events', async () => {
+  it('makes the same table as backfill from the same events', async () => {
     await using place = await Workplace.create()
     const odd = [
       event('odd-1', { Plan: 'a', plan: 1, '': 2, list: [1, { a: null }], 'line\u2028end': 1e21 }),
@@ -133,17 +133,17 @@ describe('mixload load', () => {
     expect(await rows('files')).toEqual(await rows('mixpanel'))
   })
 
-  it('adds columns as files bring properties', async () => {
+  it('adds columns when files have new properties', async () => {
     await using place = await Workplace.create()
-    const one = await put(place, 'one', linesOf([event('1', { size: 'L' })]))
-    const two = await put(place, 'two', linesOf([event('2', { size: 40, colour: 'red' })]))
-    expect(await load(place, one, two)).toMatchObject({ code: 0 })
+    const first = await put(place, 'one', linesOf([event('1', { size: 'L' })]))
+    const second = await put(place, 'two', linesOf([event('2', { size: 40, colour: 'red' })]))
+    expect(await load(place, first, second)).toMatchObject({ code: 0 })
     expect(await place.query('SELECT size, colour FROM export ORDER BY mp_insert_id')).toEqual([
       { size: 'L', colour: null },
       { size: '40', colour: 'red' },
     ])
-    const three = await put(place, 'three', linesOf([event('3', { size: 41, weight: 2 })]))
-    expect(await load(place, three, '--exclude-properties', 'weight')).toMatchObject({
+    const third = await put(place, 'three', linesOf([event('3', { size: 41, weight: 2 })]))
+    expect(await load(place, third, '--exclude-properties', 'weight')).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('1 values belong to excluded properties'),
     })
@@ -156,7 +156,7 @@ describe('the time of events in files', () => {
       'SELECT mp_insert_id AS id, epoch_ms(time) AS t, CAST(_day AS VARCHAR) AS d FROM export ORDER BY mp_insert_id',
     )
 
-  it('is seconds or milliseconds by its size; each event is filed under its own day, an undated one under none', async () => {
+  it('is read as seconds or milliseconds by its size; each event is filed under its own day, an undated one under none', async () => {
     await using place = await Workplace.create()
     const name = await put(
       place,
@@ -189,7 +189,7 @@ describe('the time of events in files', () => {
     ).toEqual([{ f: '1969-12-30', l: '9999-12-31' }])
   })
 
-  it('of no event at all gives no days', async () => {
+  it('is missing in every one of them: then the load has no days', async () => {
     await using place = await Workplace.create()
     expect(await load(place, await put(place, 'a', linesOf([event('1', { time: null })])))).toMatchObject({ code: 0 })
     expect(await place.query('SELECT first_day, last_day, row_count FROM _mixload_loads')).toEqual([
@@ -197,7 +197,7 @@ describe('the time of events in files', () => {
     ])
   })
 
-  it('is on the clock of a zone with --legacy-time, which needs the zone', async () => {
+  it('is local time with --legacy-time, which needs the time zone', async () => {
     await using place = await Workplace.create()
     const late = Date.parse('2019-07-01T00:30:00Z')
     const name = await put(place, 'a', linesOf([event('1', { time: late / 1000 })]))
@@ -251,7 +251,7 @@ describe('what cannot be loaded', () => {
     expect(await place.query('SELECT count(*) AS n FROM _mixload_rejects')).toEqual([{ n: 0n }])
   })
 
-  it('is listed with its code in JSON; once it is mended it loads', async () => {
+  it('is listed with its code in JSON, and loads once it is fixed', async () => {
     await using place = await Workplace.create()
     await put(place, 'cut', good.slice(0, -5))
     await mkdir(join(place.directory, 'raw'))
@@ -294,7 +294,7 @@ describe('what cannot be loaded', () => {
     expect(await load(place, 'empty')).toMatchObject({ code: 0, stdout: expect.stringContaining('already loaded') })
   })
 
-  it('is refused as wrong usage where no file, a wrong stream or standard input twice is given', async () => {
+  it('is wrong usage if no file, a wrong stream, or standard input twice is named', async () => {
     await using place = await Workplace.create()
     expect(await load(place)).toMatchObject({ code: 2, stderr: expect.stringContaining('Name one or more files') })
     expect(await load(place, 'a', '--stream', 'revenue')).toMatchObject({ code: 2 })
@@ -311,7 +311,7 @@ describe('a load of files that is stopped', () => {
       DAYS.map((day) => put(place, day, gzipSync(linesOf(eventsOf(day, PER_FILE, { note: 'x'.repeat(200) }))))),
     )
 
-  it('by kill -9 at random moments and at each stage holds every event once when it is run again', async () => {
+  it('by kill -9 at random moments and at each stage has loaded every event once when it is run again', async () => {
     await using place = await Workplace.create()
     const [first = '', ...names] = await manyFiles(place)
     // Standard input does not end, so that no run can end before it is killed.

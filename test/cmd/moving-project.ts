@@ -17,7 +17,7 @@ export class Dice {
     return ((mixed ^ (mixed >>> 14)) >>> 0) % below
   }
 
-  one<T>(items: readonly T[]): T | undefined {
+  pick<T>(items: readonly T[]): T | undefined {
     return items.length === 0 ? undefined : items[this.below(items.length)]
   }
 }
@@ -74,8 +74,8 @@ export function newMixpanel(first: Day, dice: Dice) {
   const processedOn = (day: Day) => Date.parse(`${day}T04:30:00Z`) + dice.below(24 * HOUR_MS)
   const newRow = (day: Day, processed: number): EventRow => ({
     day,
-    event: dice.one(EVENTS) ?? '',
-    distinct_id: dice.one(PEOPLE) ?? '',
+    event: dice.pick(EVENTS) ?? '',
+    distinct_id: dice.pick(PEOPLE) ?? '',
     before: undefined,
     time: Date.parse(`${day}T00:00:00Z`) + dice.below(24 * HOUR_MS),
     id: `id-${String(++ids).padStart(5, '0')}`,
@@ -94,22 +94,22 @@ export function newMixpanel(first: Day, dice: Dice) {
     }
     const before = daysOf(first, addDays(day, -1))
     const older = rows.filter((row) => row.day < day)
-    for (let count = dice.below(4); count > 0; count--) add(newRow(dice.one(before) ?? first, processedOn(day)))
-    const sentAgain = dice.one(older)
+    for (let count = dice.below(4); count > 0; count--) add(newRow(dice.pick(before) ?? first, processedOn(day)))
+    const sentAgain = dice.pick(older)
     if (sentAgain !== undefined) add({ ...sentAgain, processed: processedOn(day), n: dice.below(1000) })
 
     const inWindow = (row: EventRow) => row.day >= limits.windowFrom && row.day < day
-    const merged = dice.one(rows.filter(inWindow))
+    const merged = dice.pick(rows.filter(inWindow))
     rows = rows.map((row) =>
       row === merged ? { ...row, distinct_id: 'anna-and-bo', before: row.before ?? row.distinct_id } : row,
     )
     if (limits.disappears) {
-      const deleted = new Set([dice.one(rows.filter(inWindow)), ...compacted(rows.filter(inWindow))])
+      const deleted = new Set([dice.pick(rows.filter(inWindow)), ...compacted(rows.filter(inWindow))])
       for (const row of deleted) if (row !== undefined) gone[row.day] = (gone[row.day] ?? 0) + 1
       rows = rows.filter((row) => !deleted.has(row))
     }
     const net = Object.fromEntries(
-      before.map((one) => [one, (added[one] ?? 0) - (gone[one] ?? 0)] as const).filter(([, count]) => count !== 0),
+      before.map((past) => [past, (added[past] ?? 0) - (gone[past] ?? 0)] as const).filter(([, count]) => count !== 0),
     )
     return { added, net }
   }
@@ -117,7 +117,7 @@ export function newMixpanel(first: Day, dice: Dice) {
   function passProfiles(): void {
     const id = `person-${dice.below(12)}`
     if (dice.below(4) === 0) profiles.delete(id)
-    else profiles.set(id, dice.one(['free', 'pro', 'team']) ?? '')
+    else profiles.set(id, dice.pick(['free', 'pro', 'team']) ?? '')
     profiles.set('always', 'pro')
     const cohort = 1 + dice.below(3)
     if (dice.below(5) === 0) cohorts.delete(cohort)
@@ -132,14 +132,18 @@ export function newMixpanel(first: Day, dice: Dice) {
 
   function passFigures(day: Day): void {
     funnel.set(day, [10 + dice.below(10), dice.below(10)])
-    const entered = dice.one(daysOf(addDays(day, -FUNNEL_DAYS), addDays(day, -1)).filter((one) => one >= first))
+    const entered = dice.pick(
+      daysOf(addDays(day, -FUNNEL_DAYS), addDays(day, -1)).filter((candidate) => candidate >= first),
+    )
     if (entered !== undefined) funnel.set(entered, [10 + dice.below(10), dice.below(10)])
     revenue.set(day, dice.below(1000) / 4)
-    const charged = dice.one(daysOf(addDays(day, -REVENUE_DAYS), addDays(day, -1)).filter((one) => one >= first))
+    const charged = dice.pick(
+      daysOf(addDays(day, -REVENUE_DAYS), addDays(day, -1)).filter((candidate) => candidate >= first),
+    )
     if (charged !== undefined) revenue.set(charged, dice.below(1000) / 4)
   }
 
-  const told = ({ before, ...row }: EventRow) => row
+  const withoutBefore = ({ before, ...row }: EventRow) => row
   const upTo = (day: Day) => rows.filter((row) => row.day <= day)
 
   return {
@@ -179,23 +183,23 @@ export function newMixpanel(first: Day, dice: Dice) {
     /** The raw export up to a day. */
     rawEvents: (day: Day) =>
       upTo(day)
-        .toSorted((one, other) => compare(one.id, other.id) || one.processed - other.processed)
-        .map(told),
+        .toSorted((left, right) => compare(left.id, right.id) || left.processed - right.processed)
+        .map(withoutBefore),
 
     /** What a reader of the views should see of the days up to this one. */
-    expected: (day: Day) => ({
-      events: newest(upTo(day))
-        .toSorted((one, other) => compare(one.id, other.id))
-        .map(told),
+    expected: (last: Day) => ({
+      events: newest(upTo(last))
+        .toSorted((left, right) => compare(left.id, right.id))
+        .map(withoutBefore),
       engage: sortedEntries(profiles).map(([id, plan]) => ({ id, plan })),
       cohorts: sortedEntries(cohorts).map(([id, { name }]) => ({ id, name })),
       members: sortedEntries(cohorts).flatMap(([cohort, { members }]) =>
         [...members].sort().map((id) => ({ cohort, id })),
       ),
       annotations: sortedEntries(annotations).map(([id, description]) => ({ id, description })),
-      funnels: sortedEntries(funnel).map(([one, [started, completed]]) => ({ day: one, started, completed })),
-      steps: sortedEntries(funnel).flatMap(([one, counts]) => counts.map((count, step) => ({ day: one, step, count }))),
-      revenue: sortedEntries(revenue).map(([one, amount]) => ({ day: one, amount })),
+      funnels: sortedEntries(funnel).map(([day, [started, completed]]) => ({ day, started, completed })),
+      steps: sortedEntries(funnel).flatMap(([day, counts]) => counts.map((count, step) => ({ day, step, count }))),
+      revenue: sortedEntries(revenue).map(([day, amount]) => ({ day, amount })),
     }),
   }
 }
@@ -207,13 +211,13 @@ export function newMixpanel(first: Day, dice: Dice) {
 function newest(rows: readonly EventRow[]): readonly EventRow[] {
   const byKey = new Map<string, EventRow>()
   for (const row of rows) {
-    const other = byKey.get(keyOf(row))
-    if (other === undefined || row.processed > other.processed) byKey.set(keyOf(row), row)
+    const known = byKey.get(keyOf(row))
+    if (known === undefined || row.processed > known.processed) byKey.set(keyOf(row), row)
   }
   return [...byKey.values()]
 }
 
-/** Rows that are there anew, as compaction takes them away. */
+/** Rows that a newer copy replaces, as compaction removes them. */
 function compacted(rows: readonly EventRow[]): readonly EventRow[] {
   const kept = new Set(newest(rows))
   return rows.filter((row) => !kept.has(row))
@@ -224,9 +228,9 @@ function keyOf({ event, distinct_id, before, time, id }: EventRow): string {
 }
 
 function sortedEntries<K extends string | number, V>(map: ReadonlyMap<K, V>): readonly (readonly [K, V])[] {
-  return [...map].sort(([one], [other]) => compare(one, other))
+  return [...map].sort(([left], [right]) => compare(left, right))
 }
 
-function compare<T extends string | number>(one: T, other: T): number {
-  return one < other ? -1 : one > other ? 1 : 0
+function compare<T extends string | number>(left: T, right: T): number {
+  return left < right ? -1 : left > right ? 1 : 0
 }

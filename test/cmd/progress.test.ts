@@ -22,7 +22,7 @@ const record: LoadRecord = {
 
 const loaded = { kind: 'slice-loaded', slice, record, seconds: 1, undated: 0, outside: 0, ignoredValues: 0 } as const
 
-it('shows slices, rows, speed, time to go and the requests that are left', () => {
+it('shows slices, rows, speed, remaining time and remaining requests', () => {
   const progress = new Progress(0)
   expect(
     progress.take({ kind: 'run-planned', stream: 'export', unit: 'slices', sliceCount: 3, requestsLeft: 60 }),
@@ -41,7 +41,7 @@ it('shows slices, rows, speed, time to go and the requests that are left', () =>
   )
 })
 
-it('counts the halves of a slice that was split, and says nothing of requests where there is no limit', () => {
+it('counts the halves of a slice that was split, and does not mention requests if there is no limit', () => {
   const progress = new Progress(0)
   progress.take({
     kind: 'run-planned',
@@ -56,7 +56,7 @@ it('counts the halves of a slice that was split, and says nothing of requests wh
   expect(progress.lines(1000)).toEqual(['0 of 2 slices, 0 rows, 0 rows/s'])
 })
 
-it('counts files by that name, and leaves out those that were loaded before', () => {
+it('calls files by that name, and does not count those that were loaded before', () => {
   const progress = new Progress(0)
   const file = { file: 'raw/a.gz' }
   progress.take({

@@ -5,7 +5,7 @@ const STREAMS = { MIXLOAD_STREAMS: 'cohorts,annotations,funnels,revenue' }
 const SIGNUP = { id: 7509, name: 'Signup', steps: ['App Open', 'Signed Up'] }
 
 /** Paths and spans of the requests since the last call. */
-function askedOf({ simulator }: Workplace): () => readonly string[] {
+function newRequestsOf({ simulator }: Workplace): () => readonly string[] {
   let seen = 0
   return () => {
     const requests = simulator.requests.slice(seen)
@@ -17,10 +17,10 @@ function askedOf({ simulator }: Workplace): () => readonly string[] {
 }
 
 describe('funnels and revenue, night after night', () => {
-  it('sync reads the days again whose numbers can still change, at a request a funnel', async () => {
+  it('sync reads the days again whose numbers can still change, with one request per funnel', async () => {
     await using place = await Workplace.create()
     const { funnels, profiles, cohorts, annotations } = place.simulator
-    const asked = askedOf(place)
+    const newRequests = newRequestsOf(place)
     cohorts.set({ id: 7, name: 'Pros', members: ['ann'] })
     annotations.set({ id: 1, date: '2026-02-15 12:00:00', description: 'Release' })
     funnels.set(SIGNUP)
@@ -29,7 +29,7 @@ describe('funnels and revenue, night after night', () => {
     const backfill = await place.run(['backfill', '--from', '2026-05-01', '--to', '2026-08-29'], STREAMS)
     expect(backfill, backfill.stderr).toMatchObject({ code: 0 })
     // 121 days: two spans.
-    expect(asked()).toEqual([
+    expect(newRequests()).toEqual([
       '/api/query/cohorts/list',
       `/api/app/projects/${PROJECT}/annotations`,
       '/api/query/funnels/list',
@@ -42,7 +42,7 @@ describe('funnels and revenue, night after night', () => {
     profiles.set('bob', { $transactions: [{ $amount: 7, $time: '2026-08-25T23:00:00' }] })
     const sync = await place.run(['sync', '--to', '2026-08-30'], STREAMS)
     expect(sync, sync.stderr).toMatchObject({ code: 0 })
-    expect(asked()).toEqual([
+    expect(newRequests()).toEqual([
       '/api/query/cohorts/list',
       `/api/app/projects/${PROJECT}/annotations`,
       '/api/query/funnels/list',

@@ -39,11 +39,11 @@ const results = ({ stdout }: Ran) =>
     .map((line) => JSON.parse(line))
 const rowsOf = async (place: Workplace, table: string) =>
   Number((await place.query(`SELECT count(*) AS n FROM ${table}`))[0]?.n)
-const asked = (place: Workplace, path: string) =>
+const requestCount = (place: Workplace, path: string) =>
   place.simulator.requests.filter((request) => request.path.includes(path)).length
 
 describe('all streams', () => {
-  it('are loaded by backfill, events first, and told one by one and in a table', async () => {
+  it('are loaded by backfill, events first, and reported one by one and in a table', async () => {
     await using place = await project()
     const ran = await place.run(['backfill', ...SPAN], ALL)
     expect(ran).toMatchObject({ code: 0 })
@@ -103,7 +103,7 @@ describe('all streams', () => {
     expect(Number(funnel?.completion)).toBe(11)
   })
 
-  it('that were not loaded before begin where the events begin', async () => {
+  it('that were not loaded before begin with the first day of the events', async () => {
     await using place = await project()
     await place.run(['backfill', ...SPAN])
     const ran = await place.run(['sync', '--streams', 'funnels,engage', '--json'])
@@ -111,10 +111,10 @@ describe('all streams', () => {
       { stream: 'funnels', days: 4 },
       { stream: 'engage', rows: 2 },
     ])
-    expect(asked(place, '/export')).toBe(2)
+    expect(requestCount(place, '/export')).toBe(2)
   })
 
-  it('need no days where only whole tables are copied', async () => {
+  it('need no days if only whole tables are copied', async () => {
     await using place = await project()
     expect(await place.run(['backfill', '--streams', 'engage,cohorts'])).toMatchObject({ code: 0 })
     expect(await place.run(['sync', '--streams', 'cohort_members'])).toMatchObject({ code: 0 })
@@ -125,7 +125,7 @@ describe('all streams', () => {
     })
   })
 
-  it('run in one order, however they are named, and a name that is none is refused', async () => {
+  it('run in a fixed order, however they are listed, and an unknown name is refused', async () => {
     await using place = await project()
     const ran = await place.run(['backfill', '--streams', 'engage,cohorts,export', ...SPAN, '--json'])
     expect(results(ran).map(({ stream }) => stream)).toEqual(['export', 'cohorts', 'engage'])
@@ -172,7 +172,7 @@ describe('a stream that fails', () => {
     expect(results(ran)[5]).toMatchObject({ code, requests: 1, rows: 0, message: expect.stringContaining(`${status}`) })
   })
 
-  it('because the plan lacks it is told in a clear line', async () => {
+  it('because the plan lacks it is reported in a clear line', async () => {
     await using place = await project()
     place.simulator.refuse('export', 402)
     const ran = await place.run(['backfill', '--streams', 'export,cohorts', ...SPAN])
@@ -203,13 +203,13 @@ describe('a stream that fails', () => {
     expect(ran.code).toBe(2)
     expect(ran.stderr).toContain('CREDENTIALS_REFUSED')
     expect(ran.stdout).toMatch(/^export: 20 rows/m)
-    expect(asked(place, '/engage')).toBe(0)
+    expect(requestCount(place, '/engage')).toBe(0)
   })
 })
 
 describe('--dry-run', () => {
   it.each(['backfill', 'sync'])(
-    'of %s says what would be asked for, asks for nothing and makes nothing',
+    'of %s says what would be requested, sends no request and creates nothing',
     async (name) => {
       await using place = await project()
       const ran = await place.run([name, '--from', daysAgo(4), '--dry-run'], ALL)
@@ -248,8 +248,8 @@ describe('--dry-run', () => {
   })
 })
 
-describe('what looks at all streams', () => {
-  it('status tells of each that was loaded', async () => {
+describe('commands about all streams', () => {
+  it('status lists each one that was loaded', async () => {
     await using place = await project()
     await place.run(['backfill', ...SPAN, '--streams', 'export,funnels,engage'])
     expect(results(await place.run(['status', '--json'], ALL))).toMatchObject([
@@ -264,17 +264,17 @@ describe('what looks at all streams', () => {
     })
   })
 
-  it('plan tells the requests of the last time, and how long both limits make the run wait', async () => {
+  it('plan shows the requests of the last time, and how long both limits make the run wait', async () => {
     await using place = await project()
     const limits = { ...ALL, MIXLOAD_QUERY_REQUESTS_PER_HOUR: '12' }
     await place.run(['backfill', ...SPAN], limits)
     const ran = await place.run(['plan'], limits)
     expect(ran.stdout).toContain('cohort_members: a whole copy, 2 requests')
     expect(ran.stdout).toMatch(/^all other streams: 3 requests are left this hour; .* about 30 minutes$/m)
-    expect(asked(place, '/query/engage')).toBe(3)
+    expect(requestCount(place, '/query/engage')).toBe(3)
   })
 
-  it('check asks once of each part of the API, and says which streams to leave out', async () => {
+  it('check sends one request to each part of the API, and says which streams to leave out', async () => {
     await using place = await project()
     const ran = await place.run(['check'], ALL)
     expect(ran).toMatchObject({ code: 0 })
@@ -293,7 +293,7 @@ describe('what looks at all streams', () => {
 })
 
 describe('groups', () => {
-  it('that are asked for by themselves must be in the settings', async () => {
+  it('must be in the settings if only that stream is named', async () => {
     await using place = await Workplace.create()
     const ran = await place.run(['sync', '--from', daysAgo(4), '--streams', 'groups'])
     expect(ran).toMatchObject({ code: 2, stderr: expect.stringMatching(/no groups are set.*mixload\.yaml/) })
@@ -301,7 +301,7 @@ describe('groups', () => {
 })
 
 describe('two runs at once', () => {
-  it('do not mix: the second one says who has the warehouse, and stops', async () => {
+  it('do not mix: the second one names the run that has the warehouse, and stops', async () => {
     await using place = await project()
     place.simulator.fault({ kind: 'stall', atByte: 100, ms: 60_000, match: { path: '/api/2.0/export' } })
     const first = place.start(['backfill', ...SPAN])

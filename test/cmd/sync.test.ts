@@ -24,7 +24,7 @@ describe('mixload sync', () => {
     })
   })
 
-  it('reads the days since the last whole one and the attribution window again, and late events land', async () => {
+  it('reads the days since the last whole one and the attribution window again, and loads late events', async () => {
     await using place = await Workplace.create()
     for (const back of [8, 7, 6, 5, 4, 3]) await place.simulator.ingest(eventsOf(daysAgo(back), 10))
     await place.run(['backfill', '--from', daysAgo(8), '--to', daysAgo(3)])
@@ -56,12 +56,12 @@ describe('mixload sync', () => {
     const dayBefore = () => DateTime.now().setZone(zone).minus({ days: 1 }).toISODate()
     const before = dayBefore()
     expect(await place.run(['sync', '--from', daysAgo(1)])).toMatchObject({ code: 0 })
-    const asked = place.simulator.requests.filter(({ path }) => path.includes('/export')).at(-1)?.query.to_date
+    const lastDay = place.simulator.requests.filter(({ path }) => path.includes('/export')).at(-1)?.query.to_date
     // It may have become midnight there meanwhile.
-    expect([before, dayBefore()]).toContain(asked)
+    expect([before, dayBefore()]).toContain(lastDay)
   })
 
-  it('is not led astray by events from the future or without a time, keeps them, and reports them', async () => {
+  it('is not misled by events from the future or without a time, keeps them, and reports them', async () => {
     await using place = await Workplace.create({ timezone: ZONE })
     await place.simulator.ingest(eventsOf(yesterday, 5))
     const line = (time: unknown, id: string) =>
@@ -104,7 +104,7 @@ describe('mixload sync', () => {
 })
 
 describe('mixload plan, check and views', () => {
-  it('plans without downloading', async () => {
+  it('plan downloads nothing', async () => {
     await using place = await Workplace.create()
     const ran = await place.run(['plan', '--from', '2026-01-01', '--to', '2026-04-10', '--json'], {
       MIXLOAD_REQUESTS_PER_HOUR: '60',
@@ -115,7 +115,7 @@ describe('mixload plan, check and views', () => {
     expect(exportDays(place)).toEqual([])
   })
 
-  it('counts the requests of earlier runs', async () => {
+  it('plan counts the requests of earlier runs', async () => {
     await using place = await Workplace.create()
     const limit = { MIXLOAD_REQUESTS_PER_HOUR: '10' }
     await place.run(['backfill', '--from', '2026-03-01', '--to', '2026-03-04'], limit)
@@ -125,7 +125,7 @@ describe('mixload plan, check and views', () => {
     expect(plan).toMatchObject({ days: 16, requests: 8, requests_left_this_hour: 6, minutes_waiting_for_budget: 12 })
   })
 
-  it('checks everything in under five requests', async () => {
+  it('check needs fewer than five requests', async () => {
     await using place = await Workplace.create({ timezone: 'Europe/Berlin' })
     const ran = await place.run(['check'])
     expect(ran.code).toBe(0)
@@ -134,7 +134,7 @@ describe('mixload plan, check and views', () => {
     expect(place.simulator.requests.length).toBeLessThan(5)
   })
 
-  it('checks and says what to do', async () => {
+  it('check says what to do', async () => {
     await using place = await Workplace.create()
     place.simulator.fault({ kind: 'payment', match: { path: '/api/2.0/export' } })
     const ran = await place.run(['check', '--timezone', 'Asia/Tokyo'])
@@ -150,7 +150,7 @@ describe('mixload plan, check and views', () => {
     expect(unheard.stdout).not.toContain('clock')
   })
 
-  it('recreates the views', async () => {
+  it('views recreates the views', async () => {
     await using place = await Workplace.create()
     await place.simulator.ingest(eventsOf('2026-03-01', 3))
     await place.run(['backfill', '--from', '2026-03-01', '--to', '2026-03-01'])
@@ -160,7 +160,7 @@ describe('mixload plan, check and views', () => {
     })
   })
 
-  it('status of nothing creates nothing', async () => {
+  it('status creates nothing if nothing has been loaded', async () => {
     await using place = await Workplace.create()
     expect(await place.run(['status'])).toMatchObject({
       code: 0,
@@ -169,7 +169,7 @@ describe('mixload plan, check and views', () => {
     await expect(place.query('SELECT 1')).rejects.toThrow()
   })
 
-  it('views of nothing make nothing, and say what to do', async () => {
+  it('views creates nothing if nothing has been loaded, and says what to do', async () => {
     await using place = await Workplace.create()
     const ran = await place.run(['views'])
     expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining('Run mixload backfill first') })

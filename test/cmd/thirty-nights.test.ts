@@ -18,7 +18,7 @@ const WINDOW = 5
 /** Half past four, on the day after `day`. */
 const nightAfter = (day: Day) => Date.parse(`${addDays(day, 1)}T04:30:00Z`)
 
-/** What a run printed as JSON, a result a stream. */
+/** What a run printed as JSON, one result per stream. */
 interface Ran {
   readonly code: number
   readonly results: readonly Record<string, unknown>[]
@@ -125,7 +125,7 @@ describe('thirty nights', () => {
   })
 
   it.each(['append', 'replace'] as const)(
-    'of data that arrives late, changes and disappears: with --write %s every view is as Mixpanel has it',
+    'of data that arrives late, changes and disappears: with --write %s every view matches Mixpanel',
     async (write) => {
       const dice = new Dice(Number(process.env.MIXLOAD_TEST_SEED ?? 7))
       const mixpanel = newMixpanel(FIRST, dice)

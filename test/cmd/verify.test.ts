@@ -23,13 +23,16 @@ async function loaded(timezone = 'UTC') {
 }
 
 describe('mixload verify', () => {
-  it.each(['UTC', 'Asia/Tokyo'])('finds nothing where the warehouse has what Mixpanel counts, in %s', async (zone) => {
-    await using place = await loaded(zone)
-    const ran = await place.run(['verify'])
-    expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('0 differ') })
-  })
+  it.each(['UTC', 'Asia/Tokyo'])(
+    'finds no difference if the warehouse has what Mixpanel counts, in %s',
+    async (zone) => {
+      await using place = await loaded(zone)
+      const ran = await place.run(['verify'])
+      expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('0 differ') })
+    },
+  )
 
-  it('ends with 4 where a day has more in Mixpanel, and names day, event and numbers', async () => {
+  it('ends with 4 if a day has more in Mixpanel, and names the day, the event and the numbers', async () => {
     await using place = await loaded()
     await place.simulator.ingest([event('Seen', daysAgo(5), 'late'), event('New', daysAgo(5), 'new')])
     const ran = await place.run(['verify', '--json'])
@@ -48,20 +51,20 @@ describe('mixload verify', () => {
     expect(await place.run(['verify', '--from', daysAgo(4)])).toMatchObject({ code: 0 })
   })
 
-  it('--repair reads just those days again and replaces them', async () => {
+  it('--repair reads only those days again and replaces them', async () => {
     await using place = await loaded()
     await place.simulator.ingest([event('Seen', daysAgo(5), 'late')])
     const before = place.simulator.requests.length
     const ran = await place.run(['verify', '--repair'])
     expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('0 differ') })
-    const asked = place.simulator.requests.slice(before).filter(({ path }) => path.endsWith('/export'))
-    expect(asked.map(({ query }) => [query.from_date, query.to_date])).toEqual([[daysAgo(5), daysAgo(5)]])
+    const requests = place.simulator.requests.slice(before).filter(({ path }) => path.endsWith('/export'))
+    expect(requests.map(({ query }) => [query.from_date, query.to_date])).toEqual([[daysAgo(5), daysAgo(5)]])
     const rows = await place.query(`SELECT count(*) AS n FROM export WHERE _day = '${daysAgo(5)}'`)
     expect(rows).toEqual([{ n: 3n }])
     expect(await place.run(['verify'])).toMatchObject({ code: 0 })
   })
 
-  it('says what to do where nothing has been loaded', async () => {
+  it('says what to do if nothing has been loaded', async () => {
     await using place = await Workplace.create()
     expect(await place.run(['verify'])).toMatchObject({ code: 2, stderr: expect.stringContaining('mixload backfill') })
     expect(await place.run(['verify', '--tolerance', 'much'])).toMatchObject({ code: 2 })

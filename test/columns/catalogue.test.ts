@@ -6,13 +6,13 @@ import { columnName, foldName, NAME_BYTES_MAX } from '../../lib/columns/naming.t
 const FIXED = [...EXPORT_COLUMNS, LOCAL_TIME_COLUMN]
 
 describe('the fixed columns', () => {
-  it('have names that differ in more than case, and none holds a property that another holds', () => {
+  it('have names that differ in more than case, and no two hold the same property', () => {
     expect(new Set(FIXED.map(({ name }) => foldName(name))).size).toBe(FIXED.length)
     const properties = FIXED.flatMap(({ property }) => (property === null ? [] : [property]))
     expect(new Set(properties).size).toBe(properties.length)
   })
 
-  it('are fixed, typed, described, and named as columns are', () => {
+  it('are fixed, and have types, descriptions and valid names', () => {
     for (const { name, type, role, description } of FIXED) {
       expect(role, name).toBe('fixed')
       expect(COLUMN_TYPES, name).toContain(type)
@@ -22,7 +22,7 @@ describe('the fixed columns', () => {
     }
   })
 
-  it('that hold a property have the name it would get, and the type the catalogue gives it', () => {
+  it('that hold a property have the name that it would get, and its type in the catalogue', () => {
     for (const { name, property, type } of FIXED) {
       if (property === null) continue
       expect(name).toBe(columnName(property))
@@ -34,7 +34,7 @@ describe('the fixed columns', () => {
 describe('the catalogue of properties', () => {
   const entries = Object.entries(EVENT_PROPERTIES)
 
-  it('gives only types that columns can have, and describes each property', () => {
+  it('has only types that columns can have, and a description of each property', () => {
     for (const [property, { type, description }] of entries) {
       if (type !== undefined) expect(COLUMN_TYPES, property).toContain(type)
       expect(description, property).not.toBe('')
@@ -42,11 +42,11 @@ describe('the catalogue of properties', () => {
     }
   })
 
-  it('asks for a column of its own for each property', () => {
+  it('has a different column name for each property', () => {
     expect(new Set(entries.map(([property]) => columnName(property))).size).toBe(entries.length)
   })
 
-  it('answers nothing for names that objects have of themselves', () => {
+  it('has no entry for names that every JavaScript object has', () => {
     for (const name of ['constructor', 'toString', '__proto__'])
       expect(Object.hasOwn(EVENT_PROPERTIES, name)).toBe(false)
   })

@@ -36,7 +36,7 @@ describe('the column name of a property', () => {
     )
   })
 
-  it('is the same each time, and a name stays itself', () => {
+  it('is the same each time, and the column name of a column name is itself', () => {
     fc.assert(
       fc.property(property, (name) => {
         const column = columnName(name)
@@ -91,7 +91,7 @@ describe('the column name of a property', () => {
     )
   })
 
-  it('is not shortened up to the last byte that fits', () => {
+  it('is not shortened if it just fits', () => {
     expect(columnName('a'.repeat(63))).toBe('a'.repeat(63))
     expect(columnName(`${'é'.repeat(31)}a`)).toBe(`${'é'.repeat(31)}a`)
     expect(columnName('a'.repeat(64))).toMatch(/^a{54}_[0-9a-f]{8}$/)
@@ -112,7 +112,7 @@ describe('the name of a companion', () => {
     )
   })
 
-  it('is none that a property could ask for, while it fits', () => {
+  it('is not the column name of any property, unless it had to be shortened', () => {
     fc.assert(
       fc.property(
         property,
@@ -126,7 +126,7 @@ describe('the name of a companion', () => {
 })
 
 describe('a free name', () => {
-  it('is never taken already, not even in another case, and is as short as names must be', () => {
+  it('is not in use, not even in another case, and is within the limit', () => {
     fc.assert(
       fc.property(fc.array(property, { maxLength: 30 }), fc.nat(3), (names, repeats) => {
         const taken = new Set<string>()
@@ -141,7 +141,7 @@ describe('a free name', () => {
     )
   })
 
-  it('is the name itself, then counted from 2', () => {
+  it('is the name itself, or else has a number from 2', () => {
     const taken = new Set<string>()
     const names = Array.from({ length: 4 }, () => {
       const free = freeName('plan', taken)
@@ -151,12 +151,12 @@ describe('a free name', () => {
     expect(names).toEqual(['plan', 'plan_2', 'plan_3', 'plan_4'])
   })
 
-  it('passes over a count that is taken', () => {
+  it('skips a number that is in use', () => {
     expect(freeName('plan', new Set(['plan', 'plan_2']))).toBe('plan_3')
     expect(freeName('plan', new Set(['plan_2']))).toBe('plan')
   })
 
-  it('of a name of the full length still fits, however often it is taken', () => {
+  it('of a name of the greatest length still fits, however often it is in use', () => {
     const name = columnName('x'.repeat(100))
     const taken = new Set<string>()
     for (let count = 0; count < 120; count++) {
@@ -169,7 +169,7 @@ describe('a free name', () => {
 })
 
 describe('folding', () => {
-  it('makes names one that differ in case only, and folding twice changes nothing more', () => {
+  it('makes names equal that differ only in case, and folding again changes nothing', () => {
     fc.assert(
       fc.property(property, (name) => {
         expect(foldName(name.toUpperCase())).toBe(foldName(name))

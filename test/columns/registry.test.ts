@@ -52,8 +52,8 @@ function take(registry: ColumnRegistry, step: Step): unknown {
   return column === undefined ? undefined : registry.companionOf(column)
 }
 
-describe('the columns of a table, whatever is asked of them', () => {
-  it('keep name, type and place for good', () => {
+describe('the columns of a table, whatever properties come', () => {
+  it('never change their name, type or place', () => {
     fc.assert(
       fc.property(steps, most, (all, columnsMax) => {
         const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...PLAIN_RULES, columnsMax })
@@ -78,7 +78,7 @@ describe('the columns of a table, whatever is asked of them', () => {
     )
   })
 
-  it('are never more than allowed, companions and the overflow counted', () => {
+  it('are never more than allowed, companions and the overflow included', () => {
     fc.assert(
       fc.property(steps, most, (all, columnsMax) => {
         const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...PLAIN_RULES, columnsMax })
@@ -89,7 +89,7 @@ describe('the columns of a table, whatever is asked of them', () => {
     )
   })
 
-  it('answer the same question in the same way ever after, but for what was left out for lack of room', () => {
+  it('always take a property in the same way, unless it was left out for lack of room', () => {
     fc.assert(
       fc.property(steps, most, (all, columnsMax) => {
         const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...PLAIN_RULES, columnsMax })
@@ -124,7 +124,7 @@ describe('the columns of a table, whatever is asked of them', () => {
     )
   })
 
-  it('get types that do not depend on the order in which properties are met', () => {
+  it('have types that do not depend on the order of the properties', () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(fc.tuple(name, kind), { selector: ([property]) => property, maxLength: 15 }),
@@ -147,7 +147,7 @@ describe('where a property goes', () => {
     return placement.to === 'column' ? placement.column : undefined
   }
 
-  it('a property that a fixed column holds goes there, even when it is not wanted or the table is full', () => {
+  it('a property that a fixed column holds goes there, even if it is excluded or the table is full', () => {
     const rules: ColumnRules = {
       columnsMax: 1,
       newProperties: 'ignore',
@@ -158,14 +158,14 @@ describe('where a property goes', () => {
     expect(columnOf(registry, '$insert_id')?.name).toBe('mp_insert_id')
   })
 
-  it('a property that is called as a fixed column is gets another name', () => {
+  it('a property with the name of a fixed column gets another name', () => {
     const registry = new ColumnRegistry(EXPORT_COLUMNS, PLAIN_RULES)
     expect(columnOf(registry, 'event')?.name).toBe('event_2')
     expect(columnOf(registry, 'Event')?.name).toBe('event_3')
     expect(columnOf(registry, '_more')?.name).toBe('_more_2')
   })
 
-  it('a property that is not wanted goes nowhere, also where it has a column', () => {
+  it('a property that is excluded is dropped, even if it has a column', () => {
     const existing = [...EXPORT_COLUMNS, { name: 'a', type: 'text', role: 'property', property: 'a' } as const]
     const registry = new ColumnRegistry(existing, { ...PLAIN_RULES, isWanted: (property) => property === 'b' })
     expect(registry.place('a', KIND.text)).toEqual({ to: 'nowhere' })
@@ -180,7 +180,7 @@ describe('where a property goes', () => {
     expect(registry.columns).toEqual(existing)
   })
 
-  it('what finds no room goes to the overflow, for which one place is kept', () => {
+  it('a property without room goes to the overflow, for which one place is reserved', () => {
     const columnsMax = EXPORT_COLUMNS.length + 3
     const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...PLAIN_RULES, columnsMax })
     const a = columnOf(registry, 'a', KIND.integer)
@@ -192,7 +192,7 @@ describe('where a property goes', () => {
     expect(registry.columns.length).toBe(columnsMax)
   })
 
-  it('the type that the user or the catalogue gives comes before that of the first value', () => {
+  it('the type from the settings or the catalogue takes precedence over that of the first value', () => {
     const typeOf = (property: string): ColumnType | undefined => (property === 'when' ? 'timestamptz' : undefined)
     const registry = new ColumnRegistry(EXPORT_COLUMNS, { ...PLAIN_RULES, typeOf })
     expect(columnOf(registry, 'when', KIND.integer)?.type).toBe('timestamptz')
@@ -207,14 +207,14 @@ describe('types and kinds', () => {
     expect(Boolean(fits) !== Boolean(isRewritten)).toBe(true)
   })
 
-  it('every type takes null, and none takes what UTF-8 cannot carry', () => {
+  it('every type takes null, and none takes what UTF-8 cannot encode', () => {
     for (const type of COLUMN_TYPES) {
       expect(kindsOf(type) & KIND.null).toBe(KIND.null)
       expect(kindsOf(type) & LONE_KINDS).toBe(0)
     }
   })
 
-  it('integers beyond 2^53 make text', () => {
+  it('integers beyond 2^53 become text', () => {
     expect([KIND.longInteger, KIND.bigNumber].map(typeOfKind)).toEqual(['text', 'text'])
   })
 })

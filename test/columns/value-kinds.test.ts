@@ -13,7 +13,7 @@ function kindByArithmetic(literal: string): number {
 }
 
 describe('the kind of a number', () => {
-  it('is what arithmetic says, for every spelling', () => {
+  it('is that of its value, however it is written', () => {
     fc.assert(
       fc.property(numberLiteral, (literal) => {
         expect(numberKind(literal)).toBe(kindByArithmetic(literal))
@@ -40,7 +40,7 @@ describe('the kind of a number', () => {
     )
   })
 
-  it('of whatever a double is written as, with a fraction or an exponent, is double', () => {
+  it('is double for every double that is written with a fraction or an exponent', () => {
     fc.assert(
       fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
         const literal = JSON.stringify(value)
@@ -70,7 +70,7 @@ describe('the kind of a number', () => {
     expect(numberKind(literal)).toBe(kind)
   })
 
-  it('each kind is a bit of its own', () => {
+  it('each kind is a separate bit', () => {
     const bits = Object.values(KIND)
     expect(bits.reduce((all, bit) => all | bit, 0)).toBe(bits.reduce((sum, bit) => sum + bit, 0))
     for (const bit of bits) expect(Math.log2(bit) % 1).toBe(0)

@@ -44,7 +44,7 @@ export function atOnce(harness: DestinationHarness): void {
       expect(new Set(loaded.map(({ loadedAt }) => loadedAt.getTime())).size).toBe(loaded.length)
     })
 
-    it('two loads of one id leave one', async () => {
+    it('of two loads with the same id one is done', async () => {
       await using store = await openStore(harness)
       const { destination } = store
       await makeTable(destination)
@@ -77,14 +77,14 @@ export function atOnce(harness: DestinationHarness): void {
       expect((await destination.ledger(TABLE)).map(({ loadId }) => loadId).toSorted()).toEqual(['load-1', 'load-4'])
     })
 
-    it('the same new column may be added by several', async () => {
+    it('several calls may add the same new column', async () => {
       await using store = await openStore(harness)
       const { destination } = store
       await makeTable(destination)
       const later = property('later')
       await Promise.all([
-        destination.addColumns(TABLE, newColumns([later, property('one')], 'load-1')),
-        destination.addColumns(TABLE, newColumns([property('other'), later], 'load-2')),
+        destination.addColumns(TABLE, newColumns([later, property('colour')], 'load-1')),
+        destination.addColumns(TABLE, newColumns([property('weight'), later], 'load-2')),
         load(destination, 'load-3', relationOf(COLUMNS, [thing('a')])),
         destination.open(unaborted()),
       ])
@@ -92,13 +92,13 @@ export function atOnce(harness: DestinationHarness): void {
       expect(names.toSorted()).toEqual(
         [...COLUMNS, ...OWN_COLUMNS, later]
           .map(({ name }) => name)
-          .concat('one', 'other')
+          .concat('colour', 'weight')
           .toSorted(),
       )
-      expect(values(await store.readRows(TABLE))).toEqual([{ ...thing('a'), later: null, one: null, other: null }])
+      expect(values(await store.readRows(TABLE))).toEqual([{ ...thing('a'), later: null, colour: null, weight: null }])
     })
 
-    it('what is there can be read while a load is under way', async () => {
+    it('existing rows can be read during a load', async () => {
       await using store = await openStore(harness)
       const { destination } = store
       await makeTable(destination)

@@ -27,7 +27,7 @@ function manyColumns(count: number): readonly Column[] {
 
 export function columns(harness: DestinationHarness): void {
   describe('columns', () => {
-    it('are made with their table, in the order given', async () => {
+    it('are created with their table, in the given order', async () => {
       await using store = await openStore(harness)
       const given = ['zeta', 'alpha', 'mid', '_x', 'beta'].map((name) => property(name))
       await store.destination.addColumns(TABLE, newColumns(given))
@@ -63,7 +63,7 @@ export function columns(harness: DestinationHarness): void {
       expect(await store.destination.columns(TABLE)).toEqual(first)
     })
 
-    it('never change once they are there', async () => {
+    it('never change once they exist', async () => {
       await using store = await openStore(harness)
       const plan: Column = { name: 'plan', type: 'text', role: 'property', property: 'Plan' }
       await store.destination.addColumns(TABLE, newColumns([plan], 'load-1'))
@@ -78,7 +78,7 @@ export function columns(harness: DestinationHarness): void {
       expect(values(await store.readRows(TABLE))).toEqual([{ plan: 'pro' }])
     })
 
-    it('are added behind those that are there, whatever the order asked for', async () => {
+    it('are added after the existing ones, whatever the order requested', async () => {
       await using store = await openStore(harness)
       await store.destination.addColumns(TABLE, newColumns([property('b'), property('d')], 'load-1'))
       await store.destination.addColumns(
@@ -94,7 +94,7 @@ export function columns(harness: DestinationHarness): void {
       ])
     })
 
-    it('are null in the rows that were there before them', async () => {
+    it('are null in rows that are older than they are', async () => {
       await using store = await openStore(harness)
       await makeTable(store.destination)
       await load(store.destination, 'load-1', relationOf(COLUMNS, [thing('a')]))
@@ -108,7 +108,7 @@ export function columns(harness: DestinationHarness): void {
       ])
     })
 
-    it('belong to one table alone', async () => {
+    it('belong to one table only', async () => {
       await using store = await openStore(harness)
       await store.destination.addColumns('one', newColumns([property('a')]))
       await store.destination.addColumns('two', newColumns([property('b'), property('a', 'double')]))
@@ -119,7 +119,7 @@ export function columns(harness: DestinationHarness): void {
       ])
     })
 
-    it('may be asked for without any to add', async () => {
+    it('may be added as an empty list, which changes nothing', async () => {
       await using store = await openStore(harness)
       await makeTable(store.destination)
       const before = await store.destination.columns(TABLE)
@@ -149,7 +149,7 @@ export function columns(harness: DestinationHarness): void {
       expect(values(await store.readRows(TABLE))).toEqual(values(rows))
     })
 
-    it('may hold wide values in as many of them as a row may fill', async () => {
+    it('may have wide values in as many of them as one row may fill', async () => {
       await using store = await openStore(harness)
       const { valuesPerRowMax, columnsMax } = store.destination.capabilities
       const given = manyColumns(Math.min(valuesPerRowMax, columnsMax, 1000) - OWN_COLUMNS.length)
@@ -159,7 +159,7 @@ export function columns(harness: DestinationHarness): void {
       expect(values(await store.readRows(TABLE))).toEqual([row])
     })
 
-    it('of one more than promised are all made or refused, and the table goes on working', async () => {
+    it('are all created or all refused if they are one more than promised, and the table still works', async () => {
       await using store = await openStore(harness)
       const { columnsMax } = store.destination.capabilities
       const count = columnsMax <= MANY_COLUMNS ? columnsMax : 50

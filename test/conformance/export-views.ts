@@ -58,7 +58,7 @@ export function exportViews(harness: DestinationHarness): void {
   const inBoth = (...expected: readonly string[]) => Object.fromEntries(BOTH.map((view) => [view, expected]))
 
   describe('the views over events', () => {
-    it('have every column of the table, also those added since', async () => {
+    it('have every column of the table, including those added later', async () => {
       await using store = await openStore(harness)
       const { destination } = store
       await destination.addColumns('export', newColumns(EXPORT_COLUMNS))
@@ -78,11 +78,11 @@ export function exportViews(harness: DestinationHarness): void {
       }
     })
 
-    it('leave one row of an event that was exported twice', async () => {
+    it('have one row for an event that was exported twice', async () => {
       same(await marks([event('a')], [event('b')]), inBoth('b'))
     })
 
-    it('leave one row where two agree in everything', async () => {
+    it('have one row if two are equal in everything', async () => {
       same(await marks([event('a'), event('a')]), inBoth('a'))
     })
 
@@ -92,7 +92,7 @@ export function exportViews(harness: DestinationHarness): void {
       same(await marks([event('earlier')], [event('newer', { mp_processing_time_ms: newer })]), inBoth('newer'))
     })
 
-    it('prefer what was loaded last among rows that were processed at once', async () => {
+    it('prefer what was loaded last among rows that were processed at the same moment', async () => {
       same(await marks([event('first')], [event('second')], [event('third')]), inBoth('third'))
     })
 
@@ -106,18 +106,18 @@ export function exportViews(harness: DestinationHarness): void {
       same(await marks([event('a', { time: null })], [event('b', { time: null })]), inBoth('b'))
     })
 
-    it('tell null and the empty text apart', async () => {
+    it('distinguish null from the empty text', async () => {
       same(await marks([event('a', { mp_insert_id: null }), event('b', { mp_insert_id: '' })]), {
         export_latest: ['a', 'b'],
       })
     })
 
-    it('leave one row of an event whose person was merged into another since', async () => {
+    it('have one row for an event whose person was merged into another later', async () => {
       const merged = { distinct_id: 'ann-merged', mp_distinct_id_before_identity: 'ann', mp_processing_time_ms: 2000n }
       same(await marks([event('before')], [event('after', merged)]), { export_latest: ['after'] })
     })
 
-    it('keep two events of one person that came within a millisecond under different ids', async () => {
+    it('keep two events of one person in the same millisecond that have different ids', async () => {
       same(await marks([event('a', { mp_insert_id: 'i-1' }), event('b', { mp_insert_id: 'i-2' })]), {
         export_latest: ['a', 'b'],
       })
@@ -131,9 +131,9 @@ export function exportViews(harness: DestinationHarness): void {
       same(await marks([event('a'), event('b', { [name]: different })]), inBoth('a', 'b'))
     })
 
-    it('by time take person, event and time for the whole key', async () => {
-      const other = { mp_insert_id: 'i-2', mp_processing_time_ms: 2000n }
-      same(await marks([event('a')], [event('b', other)]), { export_latest_by_time: ['b'] })
+    it('by time use person, event and time as the whole key', async () => {
+      const fields = { mp_insert_id: 'i-2', mp_processing_time_ms: 2000n }
+      same(await marks([event('a')], [event('b', fields)]), { export_latest_by_time: ['b'] })
       const merged = { distinct_id: 'ann-merged', mp_distinct_id_before_identity: 'ann' }
       same(await marks([event('a')], [event('b', merged)]), { export_latest_by_time: ['a', 'b'] })
     })

@@ -114,7 +114,7 @@ export async function seen({ destination, readRows }: OpenStore, from: Warehouse
 
 export function failedLoads(harness: DestinationHarness): void {
   describe.each(Object.entries(FAILING))('a load that %s', (_, { relation, options, code, hasCause }) => {
-    it('leaves no row, no reject and no ledger row, and can then be done', async () => {
+    it('leaves no row, no reject and no ledger row, and can be repeated without the fault', async () => {
       await using store = await openStore(harness)
       await makeTable(store.destination)
       await load(store.destination, 'load-1', relationOf(COLUMNS, [thing('before')]), { rejects: rejectsOf('before') })

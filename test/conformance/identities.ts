@@ -16,32 +16,39 @@ const OWN = EXPORT_COLUMNS.filter(({ name }) => !['_loaded_at', '_load_id'].incl
 const ALL = [...TEXTS.map((name) => named(name)), named('$distinct_ids', 'json')]
 
 /** An event with what it says of ids; later ones in a list are processed later. */
-type Said = Readonly<Record<string, string | readonly string[] | null>>
+type Statement = Readonly<Record<string, string | readonly string[] | null>>
 
-const identify = (anonymous: string, identified: string): Said => ({
+const identify = (anonymous: string, identified: string): Statement => ({
   event: '$identify',
   distinct_id: identified,
   mp_anon_id: anonymous,
   mp_identified_id: identified,
 })
-const alias = (name: string, person: string): Said => ({ event: '$create_alias', distinct_id: person, alias: name })
-const merge = (distinctId: string | null, ...ids: readonly string[]): Said => ({
+const alias = (name: string, person: string): Statement => ({
+  event: '$create_alias',
+  distinct_id: person,
+  alias: name,
+})
+const merge = (distinctId: string | null, ...ids: readonly string[]): Statement => ({
   event: '$merge',
   distinct_id: distinctId,
   mp_distinct_ids: ids,
 })
-const rekeyed = (before: string, now: string): Said => ({ event: 'Order', distinct_id: now, [BEFORE]: before })
+const rekeyed = (before: string, now: string): Statement => ({ event: 'Order', distinct_id: now, [BEFORE]: before })
 
 export function identities(harness: DestinationHarness): void {
   /** What the view gives where the table has these columns beside its own. */
-  async function resolved(said: readonly Said[], columns: readonly Column[] = ALL): Promise<object | undefined> {
+  async function resolved(
+    statements: readonly Statement[],
+    columns: readonly Column[] = ALL,
+  ): Promise<object | undefined> {
     await using store = await openStore(harness)
     const { destination } = store
     await destination.addColumns('export', newColumns([...EXPORT_COLUMNS, ...columns]))
     const path = destination.pathInViews('export')
     await destination.putViews(viewsOf(destination.capabilities, 'export', path, await destination.columns('export')))
-    const rows = said.map((one, at): StoredRow => {
-      const { mp_distinct_ids: ids, ...texts } = one
+    const rows = statements.map((statement, at): StoredRow => {
+      const { mp_distinct_ids: ids, ...texts } = statement
       const json = ids === undefined ? {} : { mp_distinct_ids: JSON.stringify(ids) }
       return {
         event_id: `e-${at}`,
@@ -66,11 +73,11 @@ export function identities(harness: DestinationHarness): void {
   }
 
   describe('the view over ids', () => {
-    it('is there, and empty, where nothing joins any', async () => {
+    it('exists, and is empty if nothing links ids', async () => {
       same(await resolved([{ event: 'Order', distinct_id: 'ann' }], []), {})
     })
 
-    it('takes the table as it is: without the columns of verbs, re-keyed events alone tell', async () => {
+    it('works without the columns of identity events: then only re-keyed events count', async () => {
       same(await resolved([rekeyed('anon', 'ann')], []), { anon: 'ann' })
       same(await resolved([alias('nick', 'ann'), rekeyed('anon', 'ann')], [named('alias')]), {
         anon: 'ann',
@@ -78,9 +85,9 @@ export function identities(harness: DestinationHarness): void {
       })
     })
 
-    it('goes by $identify, $create_alias, $merge and re-keyed events', async () => {
-      const said = [identify('anon', 'ann'), alias('nick', 'bob'), merge('cem', 'cem', 'cem-2', 'cem-3')]
-      same(await resolved([...said, rekeyed('old', 'dan')]), {
+    it('uses $identify, $create_alias, $merge and re-keyed events', async () => {
+      const statements = [identify('anon', 'ann'), alias('nick', 'bob'), merge('cem', 'cem', 'cem-2', 'cem-3')]
+      same(await resolved([...statements, rekeyed('old', 'dan')]), {
         anon: 'ann',
         nick: 'bob',
         'cem-2': 'cem',
@@ -89,9 +96,9 @@ export function identities(harness: DestinationHarness): void {
       })
     })
 
-    it('takes distinct_id where $identify does not say who was identified', async () => {
-      const said = { event: '$identify', distinct_id: 'ann', mp_anon_id: 'anon' }
-      same(await resolved([said, { ...said, mp_anon_id: 'anon-2', mp_identified_id: '' }]), {
+    it('uses distinct_id if $identify does not say who was identified', async () => {
+      const statement = { event: '$identify', distinct_id: 'ann', mp_anon_id: 'anon' }
+      same(await resolved([statement, { ...statement, mp_anon_id: 'anon-2', mp_identified_id: '' }]), {
         anon: 'ann',
         'anon-2': 'ann',
       })
@@ -99,31 +106,31 @@ export function identities(harness: DestinationHarness): void {
       same(await resolved([browser], [named('$anon_distinct_id')]), { anon: 'ann' })
     })
 
-    it('takes the first id of $merge where it has no distinct_id', async () => {
+    it('uses the first id of $merge if it has no distinct_id', async () => {
       same(await resolved([merge(null, 'ann', 'bob'), merge('', 'cem', 'dan')]), { bob: 'ann', dan: 'cem' })
     })
 
-    it('goes on from link to link', async () => {
-      const said = [identify('a', 'b'), alias('b', 'c'), merge('d', 'c', 'd'), rekeyed('d', 'e')]
-      same(await resolved(said), { a: 'e', b: 'e', c: 'e', d: 'e' })
+    it('follows one link after another', async () => {
+      const statements = [identify('a', 'b'), alias('b', 'c'), merge('d', 'c', 'd'), rekeyed('d', 'e')]
+      same(await resolved(statements), { a: 'e', b: 'e', c: 'e', d: 'e' })
     })
 
-    it('believes re-keyed events more than verbs, and later ones more than earlier ones', async () => {
+    it('prefers re-keyed events to identity events, and later ones to earlier ones', async () => {
       same(await resolved([rekeyed('anon', 'ann'), identify('anon', 'bob')]), { anon: 'ann' })
       same(await resolved([identify('anon', 'ann'), identify('anon', 'bob')]), { anon: 'bob' })
     })
 
-    it('lets an anonymous id stand for the person where Mixpanel does', async () => {
-      const said = [identify('anon', 'ann'), identify('anon-2', 'ann'), rekeyed('ann', 'anon')]
-      same(await resolved(said), { ann: 'anon', 'anon-2': 'anon' })
+    it('keeps an anonymous id for the person where Mixpanel does', async () => {
+      const statements = [identify('anon', 'ann'), identify('anon-2', 'ann'), rekeyed('ann', 'anon')]
+      same(await resolved(statements), { ann: 'anon', 'anon-2': 'anon' })
     })
 
     it('maps all ids of a cycle to one id', async () => {
-      const said = [identify('a', 'b'), identify('b', 'c'), identify('c', 'a'), identify('x', 'b')]
-      same(await resolved(said), { b: 'a', c: 'a', x: 'a' })
+      const statements = [identify('a', 'b'), identify('b', 'c'), identify('c', 'a'), identify('x', 'b')]
+      same(await resolved(statements), { b: 'a', c: 'a', x: 'a' })
     })
 
-    it('passes over what joins nothing', async () => {
+    it('ignores what links nothing', async () => {
       const nothing = [identify('', 'ann'), identify('ann', 'ann'), rekeyed('ann', ''), merge('ann'), alias('', 'x')]
       same(await resolved(nothing), {})
     })

@@ -62,7 +62,7 @@ export function interruptedLoads(harness: DestinationHarness): void {
         load(destination, 'load-2', manyRows(10, DAY), { signal: AbortSignal.abort(REASON) }),
       ))
 
-    it('when it is aborted in the moment of the call', () =>
+    it('when it is aborted at the moment of the call', () =>
       interrupted(({ destination }) => {
         const controller = new AbortController()
         const loading = load(destination, 'load-2', manyRows(10, DAY), { signal: controller.signal })
@@ -70,36 +70,38 @@ export function interruptedLoads(harness: DestinationHarness): void {
         return loading
       }))
 
-    it('when it is aborted as the rows are asked for', () =>
+    it('when it is aborted as the rows are requested', () =>
       interrupted(({ destination }) => {
         const controller = new AbortController()
         const relation = whenAsked(manyRows(10, DAY), () => controller.abort(REASON))
         return load(destination, 'load-2', relation, { signal: controller.signal })
       }))
 
-    it('when it is aborted as the rejects are asked for', () =>
+    it('when it is aborted as the rejects are requested', () =>
       interrupted(({ destination }) => {
         const controller = new AbortController()
         const rejects = whenAsked(rejectsOf('x'), () => controller.abort(REASON))
         return load(destination, 'load-2', manyRows(10, DAY), { rejects, signal: controller.signal })
       }))
 
-    it.each([0, 1, 10, 100, 1000])('when it is aborted %i turns into a long query, which it stops', (count) =>
-      interrupted(async ({ destination, engine }) => {
-        // The same query beside it, begun before it: the load must not last until that one's end.
-        await using beside = await runBeside(engine, LONG.query)
-        const controller = new AbortController()
-        const relation = whenAsked(LONG, () => void turns(count).then(() => controller.abort(REASON)))
-        try {
-          return await load(destination, 'load-2', relation, { signal: controller.signal })
-        } finally {
-          expect(beside.hasEnded()).toBe(false)
-        }
-      }),
+    it.each([0, 1, 10, 100, 1000])(
+      'when it is aborted %i turns of the event loop into a long query, which it stops',
+      (count) =>
+        interrupted(async ({ destination, engine }) => {
+          // The same query beside it, begun before it: the load must not last until that one's end.
+          await using beside = await runBeside(engine, LONG.query)
+          const controller = new AbortController()
+          const relation = whenAsked(LONG, () => void turns(count).then(() => controller.abort(REASON)))
+          try {
+            return await load(destination, 'load-2', relation, { signal: controller.signal })
+          } finally {
+            expect(beside.hasEnded()).toBe(false)
+          }
+        }),
     )
   })
 
-  it('an abort at any turn of a load leaves all of it or nothing', async () => {
+  it('an abort at any turn of the event loop leaves all of a load or nothing', async () => {
     await using store = await openStore(harness)
     await makeTable(store.destination)
     let rows = 0

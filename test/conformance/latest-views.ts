@@ -43,14 +43,14 @@ export function latestViews(harness: DestinationHarness): void {
   }
 
   describe('the view of the latest rows', () => {
-    it('of a table whose days are read again has, of each unit, what was loaded last', async () => {
+    it('of a table whose days are read again has what was loaded last for each day or item', async () => {
       const first = [row(1n, '2026-08-01', 0n, 'a'), row(1n, '2026-08-02', 0n, 'b'), row(2n, '2026-08-01', 0n, 'c')]
       const again = [row(1n, '2026-08-01', 0n, 'd')]
       same(await marks('funnels', first, again), 'b', 'c', 'd')
       same(await marks('revenue', first.slice(0, 2), again), 'b', 'd')
     })
 
-    it('drops the steps that a funnel has no more', async () => {
+    it('drops the steps that a funnel no longer has', async () => {
       const three = [0n, 1n, 2n].map((step) => row(1n, '2026-08-01', step, `old-${step}`))
       const two = [0n, 1n].map((step) => row(1n, '2026-08-01', step, `new-${step}`))
       same(await marks('funnel_steps', three, two), 'new-0', 'new-1')

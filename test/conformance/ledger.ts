@@ -61,7 +61,7 @@ export function ledger(harness: DestinationHarness): void {
       expect((await store.destination.ledger(TABLE)).map(({ loadId }) => loadId)).toEqual(ids)
     })
 
-    it('is one for each stream', async () => {
+    it('is separate for each stream', async () => {
       await using store = await openStore(harness)
       await load(store.destination, 'load-1', NOTHING, { record: { stream: 'export' } })
       await load(store.destination, 'load-2', NOTHING, { record: { stream: 'engage' } })
@@ -73,7 +73,7 @@ export function ledger(harness: DestinationHarness): void {
       expect(await ids('')).toEqual([])
     })
 
-    it('grows by one row a load', async () => {
+    it('grows by one row per load', async () => {
       await using store = await openStore(harness)
       for (let at = 0; at < 20; at++) await load(store.destination, `load-${at}`, NOTHING)
       const ledger = await store.destination.ledger(TABLE)

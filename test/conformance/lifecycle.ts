@@ -17,7 +17,7 @@ export function lifecycle(harness: DestinationHarness): void {
       expect(columnsMax).toBeGreaterThanOrEqual(1000)
     })
 
-    it('opens twice and keeps what is there', async () => {
+    it('can be done twice and keeps what exists', async () => {
       await using store = await openStore(harness)
       await makeTable(store.destination)
       await load(store.destination, 'load-1', relationOf(COLUMNS, [thing('a')]))
@@ -27,14 +27,14 @@ export function lifecycle(harness: DestinationHarness): void {
       expect(await store.destination.ledger(TABLE)).toHaveLength(2)
     })
 
-    it('has nothing in it at first', async () => {
+    it('shows nothing in it at first', async () => {
       await using store = await openStore(harness)
       expect(await store.destination.columns(TABLE)).toEqual([])
       expect(await store.destination.ledger(TABLE)).toEqual([])
       expect(await store.readRows(TABLE)).toEqual([])
     })
 
-    it('refuses every call before it is open', async () => {
+    it('is required before any other call', async () => {
       await using store = await newStore(harness)
       const { destination } = store
       await expectFailure(destination.columns(TABLE), 'DESTINATION_FAILED')
@@ -44,7 +44,7 @@ export function lifecycle(harness: DestinationHarness): void {
       await expectFailure(destination.putViews([]), 'DESTINATION_FAILED')
     })
 
-    it('rejects with the reason of a signal that is aborted already, and creates nothing', async () => {
+    it('rejects with the reason of a signal that is already aborted, and creates nothing', async () => {
       await using store = await newStore(harness)
       const reason = new Error('enough')
       await expect(store.destination.open(AbortSignal.abort(reason))).rejects.toBe(reason)
@@ -54,7 +54,7 @@ export function lifecycle(harness: DestinationHarness): void {
       expect(await store.destination.ledger(TABLE)).toEqual([])
     })
 
-    it('gives way to another run and names it, and opens when that one has ended', async () => {
+    it('fails during another run and names it, and succeeds when that one has ended', async () => {
       await using store = await newStore(harness)
       if (store.startRival === undefined) {
         // Then what one run has is its own, and no other can get into it.
@@ -74,7 +74,7 @@ export function lifecycle(harness: DestinationHarness): void {
   })
 
   describe('opening to read', () => {
-    it('creates nothing where nothing is, and reads that as empty', async () => {
+    it('creates nothing if nothing exists, and reads that as empty', async () => {
       await using store = await newStore(harness)
       const { destination } = store
       await destination.openToRead(unaborted())

@@ -30,7 +30,7 @@ export function loads(harness: DestinationHarness): void {
       expect(await store.destination.ledger(TABLE)).toEqual([loaded])
     })
 
-    it('keeps the rows that are there', async () => {
+    it('keeps the existing rows', async () => {
       await using store = await openStore(harness)
       await makeTable(store.destination)
       await load(store.destination, 'load-1', relationOf(COLUMNS, [thing('a'), thing('b')]))
@@ -51,7 +51,7 @@ export function loads(harness: DestinationHarness): void {
       expect(ledger.map(({ firstDay }) => firstDay)).toEqual(['2026-08-04', '2026-08-03'])
     })
 
-    it('leaves null what its relation has no column for', async () => {
+    it('leaves columns null that its relation does not have', async () => {
       await using store = await openStore(harness)
       await makeTable(store.destination)
       await load(store.destination, 'load-1', relationOf([property('name')], [{ name: 'a' }]))
@@ -81,7 +81,7 @@ export function loads(harness: DestinationHarness): void {
       )
     })
 
-    it('marks all its rows with its id and one moment, the ledger’s', async () => {
+    it('marks all its rows with its id and one moment, the one in the ledger', async () => {
       await using store = await openStore(harness)
       await makeTable(store.destination)
       const loaded = await load(store.destination, 'load-1', manyRows(5000, '2026-08-03'))
@@ -91,7 +91,7 @@ export function loads(harness: DestinationHarness): void {
       expect(distinct(rows, '_loaded_at')).toEqual([loaded.loadedAt.toISOString()])
     })
 
-    it('comes later than every load before it, of whatever stream', async () => {
+    it('comes later than every load before it, of any stream', async () => {
       await using store = await openStore(harness)
       await makeTable(store.destination)
       const moments: number[] = []
@@ -106,7 +106,7 @@ export function loads(harness: DestinationHarness): void {
       expect(distinct(rows, '_loaded_at')).toEqual(moments.map((moment) => new Date(moment).toISOString()))
     })
 
-    it('comes later than the load before it, also where the clock has been put back', async () => {
+    it('comes later than the load before it, even if the clock was set back', async () => {
       await using store = await openStore(harness)
       await makeTable(store.destination)
       const first = await load(store.destination, 'load-1', relationOf(COLUMNS, [thing('a')]))
@@ -125,14 +125,14 @@ export function loads(harness: DestinationHarness): void {
       expect(await store.readRows(TABLE)).toEqual([])
     })
 
-    it('without rows can be the very first thing to happen', async () => {
+    it('without rows can be the first load of all', async () => {
       await using store = await openStore(harness)
       const loaded = await load(store.destination, 'load-1', relationOf([], []))
       expect(await store.destination.ledger(TABLE)).toEqual([loaded])
       expect(await store.destination.columns(TABLE)).toEqual([])
     })
 
-    it('with the id of one that is committed is refused, and doubles nothing', async () => {
+    it('with the id of a committed one is refused, and duplicates nothing', async () => {
       await using store = await openStore(harness)
       await makeTable(store.destination)
       const relation = relationOf(COLUMNS, [thing('a')])

@@ -33,18 +33,18 @@ export function queries(harness: DestinationHarness): void {
   }
 
   describe('queries', () => {
-    it('give rows as JSON, or are refused where they are not supported', async () => {
+    it('return rows as JSON, or are refused if they are not supported', async () => {
       await using store = await filled(['a', 'b "quoted"\n', 'ü🦆'])
-      const asking = ask(store, (table) => `SELECT name, amount FROM ${table} ORDER BY name`)
+      const answer = ask(store, (table) => `SELECT name, amount FROM ${table} ORDER BY name`)
       if (!store.destination.capabilities.queries) {
-        expect((await failureOf(asking)).code).toBe('CONFIG_INVALID')
+        expect((await failureOf(answer)).code).toBe('CONFIG_INVALID')
         return
       }
       const { amount } = thing('a')
-      expect(await asking).toEqual(['a', 'b "quoted"\n', 'ü🦆'].map((name) => ({ name, amount })))
+      expect(await answer).toEqual(['a', 'b "quoted"\n', 'ü🦆'].map((name) => ({ name, amount })))
     })
 
-    it('give every row of a large result, and none of an empty one', async () => {
+    it('return every row of a large result, and none of an empty one', async () => {
       await using store = await filled(['a', 'b', 'c'])
       if (!store.destination.capabilities.queries) return
       const base = '(SELECT 0 AS digit UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4)'
@@ -55,7 +55,7 @@ export function queries(harness: DestinationHarness): void {
       expect(await ask(store, (table) => `SELECT name FROM ${table} WHERE name = 'z'`)).toEqual([])
     })
 
-    it('see views, and what later loads bring', async () => {
+    it('see views, and the rows of later loads', async () => {
       await using store = await filled(['a'])
       const { destination } = store
       if (!destination.capabilities.queries) return
@@ -99,7 +99,7 @@ export function queries(harness: DestinationHarness): void {
       await reader[Symbol.asyncDispose]()
     })
 
-    it('give no rows where nothing has been made yet', async () => {
+    it('return no rows if nothing has been created yet', async () => {
       await using store = await newStore(harness)
       const { destination } = store
       if (!destination.capabilities.queries) return

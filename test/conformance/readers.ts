@@ -43,14 +43,14 @@ export function readers(harness: DestinationHarness): void {
       await makeTable(destination)
       await load(destination, 'load-1', relationOf(COLUMNS, [thing('old')]))
       const controller = new AbortController()
-      const { promise: asked, resolve } = Promise.withResolvers<void>()
+      const { promise: started, resolve } = Promise.withResolvers<void>()
       let hasEnded = false
       const loading = load(destination, 'load-2', whenAsked(LONG, resolve), { mode, signal: controller.signal })
         .catch(() => {})
         .finally(() => {
           hasEnded = true
         })
-      await asked
+      await started
       const [reading] = await Promise.allSettled([store.readFromOutside(TABLE)])
       expect(hasEnded).toBe(false)
       controller.abort(new Error('enough'))

@@ -23,7 +23,7 @@ export function rejects(harness: DestinationHarness): void {
       expect(loaded.rejectCount).toBe(2)
     })
 
-    it('are there as often as they came', async () => {
+    it('are stored as often as they came', async () => {
       await using store = await openStore(harness)
       await load(store.destination, 'load-1', relationOf([], []), { rejects: rejectsOf('x', 'x') })
       await load(store.destination, 'load-2', relationOf([], []), { rejects: rejectsOf('x') })

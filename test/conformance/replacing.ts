@@ -29,7 +29,7 @@ export function replacing(harness: DestinationHarness): void {
   }
 
   describe('replacing days', () => {
-    it('takes the rows of these days, first and last included, and no others', async () => {
+    it('removes the rows of these days, the first and the last included, and no others', async () => {
       await using store = await filled()
       const loaded = await load(store.destination, 'load-2', relationOf(COLUMNS, NEW), { mode: TWO_DAYS })
       expect(values(await store.readRows(TABLE))).toEqual(values([...outside(OLD, '2026-08-01', '2026-08-03'), ...NEW]))
@@ -45,14 +45,14 @@ export function replacing(harness: DestinationHarness): void {
       )
     })
 
-    it('empties the days where there is nothing new', async () => {
+    it('empties the days if there are no new rows', async () => {
       await using store = await filled()
       const loaded = await load(store.destination, 'load-2', relationOf([], []), { mode: TWO_DAYS })
       expect(values(await store.readRows(TABLE))).toEqual(values(outside(OLD, '2026-08-01', '2026-08-03')))
       expect((await store.destination.ledger(TABLE)).at(-1)).toEqual(loaded)
     })
 
-    it('goes across the end of a year and into days without rows', async () => {
+    it('works across the end of a year and for days without rows', async () => {
       await using store = await filled()
       const mode = { kind: 'replace-days', firstDay: '2025-12-31', lastDay: '2026-01-01' } as const
       const rows = [thing('new', '2025-12-31'), thing('new', '2026-01-01')]
@@ -60,7 +60,7 @@ export function replacing(harness: DestinationHarness): void {
       expect(values(await store.readRows(TABLE))).toEqual(values([...OLD, ...rows]))
     })
 
-    it('can be done over and over', async () => {
+    it('can be repeated', async () => {
       await using store = await filled()
       for (const at of [2, 3, 4]) {
         await load(store.destination, `load-${at}`, relationOf(COLUMNS, NEW), { mode: TWO_DAYS })
@@ -68,7 +68,7 @@ export function replacing(harness: DestinationHarness): void {
       expect(values(await store.readRows(TABLE))).toEqual(values([...outside(OLD, '2026-08-01', '2026-08-03'), ...NEW]))
     })
 
-    it('leaves the rows of other tables', async () => {
+    it('keeps the rows of other tables', async () => {
       await using store = await filled()
       await makeTable(store.destination, COLUMNS, 'others')
       await load(store.destination, 'load-2', relationOf(COLUMNS, NEW), { table: 'others', mode: TWO_DAYS })
@@ -77,7 +77,7 @@ export function replacing(harness: DestinationHarness): void {
   })
 
   describe('replacing a table', () => {
-    it('takes all rows', async () => {
+    it('removes all old rows', async () => {
       await using store = await filled()
       const loaded = await load(store.destination, 'load-2', relationOf(COLUMNS, NEW), {
         mode: ALL,
@@ -96,7 +96,7 @@ export function replacing(harness: DestinationHarness): void {
       expect(await store.readRows('_mixload_rejects')).toHaveLength(1)
     })
 
-    it('empties it where there is nothing new', async () => {
+    it('empties it if there are no new rows', async () => {
       await using store = await filled()
       await load(store.destination, 'load-2', relationOf([], []), { mode: ALL })
       expect(await store.readRows(TABLE)).toEqual([])
@@ -119,7 +119,7 @@ export function replacing(harness: DestinationHarness): void {
         relation: manyRows(20_000, '2026-08-02'),
         rejects: { ...rejectsOf('new'), rowCount: 5 },
       },
-    ])('$what leaves the old rows, and can then be done', async ({ relation, rejects }) => {
+    ])('$what leaves the old rows, and can be repeated without the fault', async ({ relation, rejects }) => {
       await using store = await filled()
       const { destination } = store
       await failureOf(load(destination, 'load-2', relation, { mode, rejects }))
@@ -139,7 +139,7 @@ export function replacing(harness: DestinationHarness): void {
       expect(values(await store.readRows(TABLE))).toEqual(values(expected))
     })
 
-    it('because it is committed already leaves the rows', async () => {
+    it('because it is already committed leaves the rows', async () => {
       await using store = await filled()
       await expectFailure(load(store.destination, 'load-1', relationOf(COLUMNS, NEW), { mode }), 'ALREADY_LOADED')
       expect(values(await store.readRows(TABLE))).toEqual(values(OLD))

@@ -119,11 +119,11 @@ export function storedValues(harness: DestinationHarness): void {
       )
     })
 
-    it('tell null from the empty text', async () => {
+    it('distinguish null from the empty text', async () => {
       expect(await storedOf(harness, 'text', [null, '', null])).toEqual([null, '', null])
     })
 
-    it('tell null from an empty list, an empty object and an empty text in json', async () => {
+    it('distinguish null from an empty list, an empty object and an empty text in json', async () => {
       expect(await storedOf(harness, 'json', [null, '[]', '{}', '""'])).toEqual([null, '[]', '{}', '""'])
     })
 
@@ -139,7 +139,7 @@ export function storedValues(harness: DestinationHarness): void {
       } else expect(values(await store.readRows(TABLE))).toEqual(rows)
     })
 
-    it('of all types stand side by side in one row', async () => {
+    it('of all types can be in one row', async () => {
       await using store = await openStore(harness)
       const columns = [
         property('a', 'text'),

@@ -12,7 +12,7 @@ export function views(harness: DestinationHarness): void {
   }
 
   describe('views', () => {
-    it('show what their queries give', async () => {
+    it('show the results of their queries', async () => {
       const { store, path } = await filled()
       await using _ = store
       await store.destination.putViews([
@@ -26,7 +26,7 @@ export function views(harness: DestinationHarness): void {
       expect(await store.readRows('all_things')).toHaveLength(3)
     })
 
-    it('are replaced, and show columns added since', async () => {
+    it('are replaced, and show columns added later', async () => {
       const { store, path } = await filled()
       await using _ = store
       const put = (query: string) => store.destination.putViews([{ name: 'some_things', query }])
@@ -52,7 +52,7 @@ export function views(harness: DestinationHarness): void {
       if (harness.queriesViews) expect(await store.readRows('all_things')).toHaveLength(3)
     })
 
-    it('block neither loads nor columns nor replacing', async () => {
+    it('do not block loads, new columns or replacing', async () => {
       const { store, path } = await filled()
       await using _ = store
       await store.destination.putViews([{ name: 'all_things', query: `SELECT name, amount FROM ${path}` }])
@@ -63,14 +63,14 @@ export function views(harness: DestinationHarness): void {
       if (harness.queriesViews) expect(await store.readRows('all_things')).toEqual([{ name: 'c', amount: null }])
     })
 
-    it('need not be any', async () => {
+    it('may be none', async () => {
       const { store } = await filled()
       await using _ = store
       await store.destination.putViews([])
       expect(await store.readRows(TABLE)).toHaveLength(2)
     })
 
-    it('that cannot be made leave those before as they were', async () => {
+    it('that cannot be created leave the earlier ones unchanged', async () => {
       const { store, path } = await filled()
       await using _ = store
       const good = { name: 'good', query: `SELECT name FROM ${path}` }

@@ -7,7 +7,7 @@ function chained([first = '', ...others]: readonly string[]): Error {
   return new Error(first, others.length === 0 ? {} : { cause: chained(others) })
 }
 
-describe('the message of what was thrown', () => {
+describe('the message of a thrown value', () => {
   it('has those of its causes, each in brackets', () => {
     expect(messageOf(chained(['cannot open', 'cannot read', 'ENOENT']))).toBe('cannot open (cannot read (ENOENT))')
   })

@@ -42,18 +42,18 @@ const failure = (code: ErrorCode, retryAfterMs?: number) =>
   new MixloadError(code, code, retryAfterMs === undefined ? {} : { retryAfterMs })
 
 describe('an attempt that fails', () => {
-  it('is not made again when it succeeds', async () => {
+  it('is not repeated when it succeeds', async () => {
     expect(await run([])).toEqual({ outcome: 'done', attempts: 1, reported: [] })
   })
 
-  it('is made again as often as its code allows, and then fails with its last error', async () => {
+  it('is repeated as often as its code allows, and then fails with its last error', async () => {
     const failures = Array.from({ length: 3 }, () => failure('NETWORK_FAILED'))
     expect(await run(failures.slice(0, 2))).toMatchObject({ outcome: 'done', attempts: 3 })
     const { outcome, attempts } = await run(failures)
     expect([outcome, attempts]).toEqual([{ error: failures[2] }, 3])
   })
 
-  it('is made again only for codes that may be and that are listed, each counted on its own', async () => {
+  it('is repeated only for codes that may be retried and are listed, each counted separately', async () => {
     const codes = fc.constantFrom(...(Object.keys(ERROR_CODES) as ErrorCode[]))
     const listed = fc.dictionary(codes, fc.nat(3)) as fc.Arbitrary<Partial<Record<ErrorCode, number>>>
     const failingCodes = fc.array(
@@ -77,7 +77,7 @@ describe('an attempt that fails', () => {
     )
   })
 
-  it('with an error that is none of ours fails at once, as it is', async () => {
+  it('with an error of another kind fails at once with that error', async () => {
     for (const error of [new Error('x'), new TypeError('fetch failed')]) {
       expect(await run([error])).toEqual({ outcome: { error }, attempts: 1, reported: [] })
     }
@@ -85,7 +85,7 @@ describe('an attempt that fails', () => {
 })
 
 describe('the wait before the next attempt', () => {
-  it('doubles, up to the most, and is at most a tenth longer', async () => {
+  it('doubles up to the maximum, and is at most a tenth longer', async () => {
     const policy = { ...POLICY, retries: { SERVER_FAILED: 7 } }
     const { reported } = await run(
       Array.from({ length: 7 }, () => failure('SERVER_FAILED')),
@@ -98,7 +98,7 @@ describe('the wait before the next attempt', () => {
     expect(waits.filter((ms) => ms > 0)).toEqual(reported.map(([, ms]) => ms))
   })
 
-  it('is the one that the server asked for, where it did, though it be longer or shorter', async () => {
+  it('is the one that the server asked for, if it did, whether longer or shorter', async () => {
     const { reported } = await run([
       failure('RATE_LIMITED', 90_000),
       failure('RATE_LIMITED', 1),
@@ -139,8 +139,8 @@ describe('stopping', () => {
   })
 })
 
-describe('the patience that is not asked for', () => {
-  it('retries only failures that may pass', () => {
+describe('the default retries', () => {
+  it('are only for temporary failures', () => {
     for (const code of Object.keys(DEFAULT_RETRIES.retries) as ErrorCode[]) expect(ERROR_CODES[code].retry).toBe(true)
   })
 })

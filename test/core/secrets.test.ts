@@ -6,7 +6,7 @@ const secret = fc.string({ minLength: 8, maxLength: 40, unit: 'grapheme' })
 const around = fc.string({ maxLength: 20 })
 const base64 = (text: string) => Buffer.from(text).toString('base64')
 
-describe('a text of others', () => {
+describe('a text from outside', () => {
   it.each<[string, (secret: string, before: string) => string]>([
     ['as it is', (text) => text],
     ['as URLs write it', (text) => encodeURIComponent(text)],
@@ -38,7 +38,7 @@ describe('a text of others', () => {
     }
   })
 
-  it('is shown as it is where it holds none', () => {
+  it('is shown unchanged if it has none', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         fc.pre(!text.includes('hush'))

@@ -76,7 +76,7 @@ describe('quoting', () => {
     expect(() => quotePath('a', '\0')).toThrow(TypeError)
   })
 
-  it('a text with NUL is refused or given back whole', async () => {
+  it('a text with NUL is refused or returned whole', async () => {
     let quoted: string
     try {
       quoted = quoteText('a\0b')

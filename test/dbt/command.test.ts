@@ -26,7 +26,7 @@ describe.each<[string, NewDbtWarehouse]>([
   ['duckdb', duckdb],
   ['postgres', postgres],
 ])('mixload dbt, %s', (dialect, newWarehouse) => {
-  it('describes what there is so that dbt takes it, tests it and finds it fresh, and adds what comes', {
+  it('describes the tables so that dbt accepts them, tests them and finds them fresh, and adds new ones', {
     timeout: 600_000,
   }, async () => {
     await using place = await Workplace.create()
@@ -134,7 +134,7 @@ describe('mixload dbt', () => {
     expect(without).toMatchObject({ code: 2, stderr: expect.stringContaining('--lexicon') })
   })
 
-  it('wants to be in a dbt project, and tables to describe', async () => {
+  it('needs a dbt project, and tables to describe', async () => {
     await using place = await Workplace.create()
     expect(await place.run(['dbt'])).toMatchObject({ code: 2, stderr: expect.stringContaining('dbt_project.yml') })
     const file = join(place.directory, 'other', 'sources.yml')

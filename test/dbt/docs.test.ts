@@ -15,7 +15,7 @@ async function commandsOf(heading: string): Promise<string> {
   return blocks.join('\n')
 }
 
-it('docs/dbt.md, word for word, leads from a backfill to the answer of a dashboard, and through a night', {
+it('docs/dbt.md, word for word, leads from a backfill to the query of a dashboard, and through the next night', {
   timeout: 600_000,
 }, async () => {
   await using place = await Workplace.create()

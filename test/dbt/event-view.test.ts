@@ -176,7 +176,7 @@ describe.each<[string, NewDbtWarehouse]>([
   ['duckdb', duckdb],
   ['postgres', postgres],
 ])('the view event on %s, when more has been loaded', (_, newWarehouse) => {
-  it('shows new rows at once, and what is new of properties when it is made again, under a view that stands on it', async () => {
+  it('shows new rows at once, and new properties once it is recreated, even if a view depends on it', async () => {
     await using place = await Workplace.create()
     await using warehouse = await newWarehouse(place.directory)
     await load(place, warehouse)

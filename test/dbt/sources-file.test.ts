@@ -70,7 +70,7 @@ describe('a file of sources', () => {
     )
   })
 
-  it('gets columns that were made since, and none that the user took out', () => {
+  it('gets new columns, and none that the user removed', () => {
     fc.assert(
       fc.property(tables, names, fc.array(fc.nat()), (given, more, dropped) => {
         const lines = merged(undefined, given).text.split('\n')
@@ -102,7 +102,7 @@ describe('a file of sources', () => {
     .replace('All of export', '"All {{ of }} it"')
     .replace('- name: engage', '- name: ours\n        identifier: other\n      - name: engage')
 
-  it('keeps comments, changes, and tables that the user has put there', () => {
+  it('keeps comments, changes, and tables that the user added', () => {
     const { text, added } = merged(edited, [
       { name: 'export', columns: ['event', 'plan', 'price'] },
       { name: 'engage', columns: ['distinct_id'] },
@@ -115,7 +115,7 @@ describe('a file of sources', () => {
     expect(contents(text).map(({ name }) => name)).toEqual(['export', 'ours', 'engage', 'cohorts'])
   })
 
-  it('says what the Lexicon says, unless the user has said something else', () => {
+  it('has the descriptions of the Lexicon, unless the user wrote others', () => {
     const [table] = source([{ name: 'export', columns: ['event', 'plan'] }]).tables
     if (table === undefined) throw new Error('There is a table.')
     const plainDescriptions = new Map([['plan', 'Property plan']])
@@ -131,7 +131,7 @@ describe('a file of sources', () => {
     expect(mergedFile(own, wanted, 'sources.yml')).toEqual({ text: own, added: [], described: [] })
   })
 
-  it('does not get a table back that the user took out', () => {
+  it('does not get a table back that the user removed', () => {
     const without = edited.replace(/ {6}- name: engage[\s\S]*?(?= {4}config)/, '')
     expect(contents(without).map(({ name }) => name)).toEqual(['export', 'ours'])
     expect(merged(without, [{ name: 'engage', columns: ['distinct_id', 'plan'] }])).toEqual({
@@ -141,7 +141,7 @@ describe('a file of sources', () => {
     })
   })
 
-  it('has no character that Python’s YAML takes for the end of a line, or for none, and still says all of it', () => {
+  it('escapes characters that Python’s YAML reads as line ends or not at all, and loses none', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: fc.constantFrom('a', ' ', ':', '"', '\n', '\x85', '\x7f', '\u2028', '\ufeff', '😀') }),
@@ -207,7 +207,7 @@ describe('a file of sources', () => {
     'models: []\n',
     'sources:\n  - name: mixpanel\n    tables: all\n',
     'sources: [{name: mixpanel, tables: [{name: export, columns: 3}]}]',
-  ])('is refused as it is, and with words: %j', (text) => {
+  ])('is refused with a message if it is %j', (text) => {
     expect(() => merged(text, [{ name: 'export', columns: ['event'] }])).toThrow(/sources\.yml: .*--file/s)
   })
 })

@@ -61,7 +61,7 @@ describe('a file that is read', () => {
     )
   })
 
-  it('is never taken for whole when it is gzip or zstd cut off within a member or a frame', async () => {
+  it('is never accepted as whole if it is gzip or zstd cut off within a member or a frame', async () => {
     const content = Buffer.from(`{"event":"E"}\n`.repeat(20))
     const second = Buffer.from(`{"event":"F"}\n`.repeat(20))
     for (const kind of ['gzip', 'zstd'] as const) {
@@ -87,7 +87,7 @@ describe('a file that is read', () => {
     }
   })
 
-  it('may be left before its end', async () => {
+  it('may be closed before its end', async () => {
     for (const kind of ['none', 'gzip', 'zstd'] as const) {
       const source = inBlocks(PACKINGS[kind](Buffer.alloc(5_000_000, '{"a":1}\n')), 1000)
       for await (const _ of new InputFile(source, signal).blocks()) break
@@ -95,7 +95,7 @@ describe('a file that is read', () => {
     }
   })
 
-  it('ends with the reason when the run is stopped, be it in the midst of it or waiting', async () => {
+  it('ends with the reason when the run is stopped, whether in the middle of it or while waiting', async () => {
     for (const head of [Buffer.alloc(0), Buffer.from('{'), gzipSync('{').subarray(0, 12)]) {
       const abort = new AbortController()
       const source = new Readable({ read() {} })

@@ -30,7 +30,7 @@ function isComplete(...blocks: readonly Buffer[]): boolean {
 }
 
 describe('frames of zstd', () => {
-  it('are complete where each one ends, and nowhere else, wherever the blocks end that they arrive in', () => {
+  it('are complete where each one ends, and nowhere else, in whatever blocks they arrive', () => {
     fc.assert(
       fc.property(fc.array(frame, { minLength: 1, maxLength: 4 }), fc.nat(), fc.nat(), (frames, cut, split) => {
         const bytes = Buffer.concat(frames)
@@ -52,7 +52,7 @@ describe('frames of zstd', () => {
     }
   })
 
-  it('are not judged where the data is something else', () => {
+  it('are not looked for in other data', () => {
     expect(isComplete(Buffer.from('{"event":"A"}'))).toBe(true)
   })
 })

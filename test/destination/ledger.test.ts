@@ -83,7 +83,7 @@ describe('the statements that make the ledger', () => {
   const dialect: TableDialect = { typeNames: ENGINE_TYPES, path: (table) => `s.${table}`, primaryKeys: true }
   const all = new Map(LEDGER_TABLES.map((table) => [table.name, new Set(columnsOf(table).map(({ name }) => name))]))
 
-  it('make each table where there is none', () => {
+  it('create each table that is missing', () => {
     const statements = ledgerStatements(new Map(), dialect)
     expect(statements).toHaveLength(3)
     expect(statements[0]).toMatch(/^CREATE TABLE IF NOT EXISTS s\._mixload_loads \(/)
@@ -93,7 +93,7 @@ describe('the statements that make the ledger', () => {
     expect(ledgerStatements(new Map(), { ...dialect, primaryKeys: false })[0]).toContain('"load_id" VARCHAR NOT NULL,')
   })
 
-  it('are none where everything is there', () => {
+  it('are none if nothing is missing', () => {
     expect(ledgerStatements(all, dialect)).toEqual([])
   })
 

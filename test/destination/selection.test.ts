@@ -39,7 +39,7 @@ describe('a selection in the ledger', () => {
       '{"file":"\\"late_since\\":1","bytes":1,"sha256":"x"}',
       { kind: 'file', file: '"late_since":1', bytes: 1, sha256: 'x' },
     ],
-  ])('of %j is read and written to the letter', (text, selection) => {
+  ])('of %j is read and written exactly', (text, selection) => {
     expect(parseSelection(text)).toEqual(selection)
     expect(formatSelection(selection)).toBe(text)
   })

@@ -23,7 +23,7 @@ import { fails, ScriptedDriver } from './scripted-driver.ts'
 const ROWS = manyRows(10, '2026-08-03')
 const _REASON = new Error('enough')
 
-describe('a warehouse that is loaded into', () => {
+describe('loading into a warehouse', () => {
   let directory: string
   let engine: Engine
   let driver: ScriptedDriver
@@ -70,14 +70,14 @@ describe('a warehouse that is loaded into', () => {
       expect(driver.written[0]?.columns).toEqual(columns)
     })
 
-    it('are read before a load where nobody has asked for them', async () => {
+    it('are read before a load if they have not been read yet', async () => {
       await warehouse.open(unaborted())
       driver.columns.set(TABLE, known('name'))
       await load(warehouse, 'load-1', relationOf([property('name')], [{ name: 'a' }]))
       expect(driver.calls).toEqual(['connect', 'readLedger', 'readColumns', 'write'])
     })
 
-    it('that a table lacks keep a load out', async () => {
+    it('that a table lacks make a load fail', async () => {
       await opened()
       const relation = relationOf([property('unknown')], [{ unknown: 'x' }])
       const failure = await expectFailure(load(warehouse, 'load-1', relation), 'DESTINATION_FAILED')
@@ -87,7 +87,7 @@ describe('a warehouse that is loaded into', () => {
   })
 
   describe('a load', () => {
-    it('reads the ledger once, and then takes one call', async () => {
+    it('reads the ledger before the first one, and is otherwise one call', async () => {
       await opened()
       for (const id of ['load-1', 'load-2', 'load-3']) await load(warehouse, id, ROWS)
       expect(driver.calls).toEqual(['readLedger', 'write', 'write', 'write'])
@@ -101,7 +101,7 @@ describe('a warehouse that is loaded into', () => {
       expect(driver.calls).toEqual(['readLedger', 'write', 'readLedger', 'write'])
     })
 
-    it('comes later than every load before, whatever the clock says and the ledger’s order', async () => {
+    it('comes later than every earlier one, whatever the clock says and the order of the ledger', async () => {
       const future = Date.now() + 86_400_000
       driver.loads.push(loaded('load-b', future), loaded('load-a', future - 1000))
       await opened()
@@ -143,7 +143,7 @@ describe('a warehouse that is loaded into', () => {
       expect(driver.written).toEqual([])
     })
 
-    it('with another count than promised is refused where the driver asks', async () => {
+    it('with a count other than promised is refused if the driver counts', async () => {
       await opened()
       driver.script('write', () => driver.written[0]?.rows?.verify(9))
       const failure = await expectFailure(load(warehouse, 'load-1', ROWS), 'COUNT_MISMATCH')

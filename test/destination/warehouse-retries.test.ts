@@ -114,7 +114,7 @@ describe('a warehouse with retries', () => {
     expect(driver.calls).toEqual(['readLedger', 'write', 'close', 'connect', 'connect', 'readLedger'])
   })
 
-  it('returns a load that was in doubt when it is made again, and refuses it once the ledger was asked', async () => {
+  it('returns a load that was in doubt when it is repeated, and refuses it once the ledger was read', async () => {
     await warehouse[Symbol.asyncDispose]()
     warehouse = await opened(0)
     failing(DOUBT_DONE)
@@ -127,7 +127,7 @@ describe('a warehouse with retries', () => {
     await expectFailure(load(warehouse, 'load-2', ROWS), 'ALREADY_LOADED')
   })
 
-  it('is given up after a while, with the last failure', async () => {
+  it('gives up after a while, with the last failure', async () => {
     await warehouse[Symbol.asyncDispose]()
     warehouse = await opened(2)
     failing(AWAY, AWAY, AWAY)
@@ -197,7 +197,7 @@ describe('a warehouse with retries', () => {
     expect(reported).toHaveLength(2)
   })
 
-  it('retries an error that the driver explains as one that passes, after the time that it names', async () => {
+  it('retries an error that the driver explains as temporary, after the time that it names', async () => {
     const native = new Error('quota')
     driver.explanations.set(native, {
       code: 'DESTINATION_UNAVAILABLE',
@@ -213,7 +213,7 @@ describe('a warehouse with retries', () => {
     )
   })
 
-  it('does not ask a query again whose rows were handed over', async () => {
+  it('does not repeat a query after rows were handed over', async () => {
     driver.queryFailure = away()
     const rows: string[] = []
     const querying = warehouse.query('2', (batch) => void rows.push(...batch), unaborted())
@@ -222,7 +222,7 @@ describe('a warehouse with retries', () => {
     expect(reported).toEqual([])
   })
 
-  it('lets other calls have their turn while one waits', async () => {
+  it('runs other calls while one waits', async () => {
     await warehouse[Symbol.asyncDispose]()
     warehouse = await opened(5, 200)
     failing(AWAY)

@@ -89,7 +89,7 @@ describe('a warehouse', () => {
       expect(driver.calls).toEqual([])
     })
 
-    it('reads as empty where there is nothing, and looks again when it is opened again', async () => {
+    it('reads as empty if nothing exists, and looks again when it is opened again', async () => {
       driver.isThere = false
       await warehouse.openToRead(unaborted())
       expect([await warehouse.columns(TABLE), await warehouse.ledger(TABLE), await query(5)]).toEqual([[], [], 0])
@@ -99,7 +99,7 @@ describe('a warehouse', () => {
       expect(await query(5)).toBe(5)
     })
 
-    it('asks for the loads of a stream each time, since others may write', async () => {
+    it('reads the loads of a stream each time, since others may write', async () => {
       await warehouse.openToRead(unaborted())
       expect(await warehouse.ledger(TABLE)).toEqual([])
       driver.loads.push({ ...newLoad('elsewhere'), loadedAt: new Date() })
@@ -121,7 +121,7 @@ describe('a warehouse', () => {
       expect(driver.calls).toEqual(['connect'])
     })
 
-    it('connects again where another run has taken the run lock', async () => {
+    it('connects again if another run has taken the run lock', async () => {
       await opened()
       driver.script('write', fails(new MixloadError('DESTINATION_BUSY', 'taken over')))
       await expectFailure(load(warehouse, 'load-1', ROWS), 'DESTINATION_BUSY')
@@ -132,7 +132,7 @@ describe('a warehouse', () => {
       expect(driver.calls).toEqual(['close', 'connect'])
     })
 
-    it('is not open where the second opening fails', async () => {
+    it('is not open if the second opening fails', async () => {
       await warehouse.openToRead(unaborted())
       driver.script('connect', fails(new Error('no')))
       const failure = await expectFailure(warehouse.open(unaborted()), 'DESTINATION_FAILED')
@@ -163,12 +163,12 @@ describe('a warehouse', () => {
       expect(driver.calls).toEqual(['connect', 'close', 'close driver'])
     })
 
-    it('has closed its driver also where it was never opened', async () => {
+    it('has closed its driver even if it was never opened', async () => {
       await warehouse[Symbol.asyncDispose]()
       expect(driver.calls).toEqual(['close driver'])
     })
 
-    it('says what closing failed of, and has closed the driver all the same', async () => {
+    it('reports why closing failed, and has closed the driver anyway', async () => {
       await warehouse.open(unaborted())
       driver.script('close', fails(new Error('disk full')))
       const failure = await expectFailure(warehouse[Symbol.asyncDispose](), 'DESTINATION_FAILED')
@@ -278,7 +278,7 @@ describe('a warehouse', () => {
   })
 
   describe('a lost connection', () => {
-    it.each(Object.entries(calls))('is made again at the next call (%s)', async (_, [, call]) => {
+    it.each(Object.entries(calls))('is replaced at the next call (%s)', async (_, [, call]) => {
       await opened()
       driver.script('readColumns', losesConnection(new Error('reset')))
       const failure = await expectFailure(warehouse.columns(TABLE), 'DESTINATION_UNAVAILABLE')
@@ -288,7 +288,7 @@ describe('a warehouse', () => {
       expect(driver.takeCalls().slice(0, 2)).toEqual(['close', 'connect'])
     })
 
-    it('takes with it what was known of the ledger', async () => {
+    it('discards what was known of the ledger', async () => {
       await opened()
       await load(warehouse, 'load-1', ROWS)
       driver.script('readColumns', losesConnection(new Error('reset')))
@@ -297,7 +297,7 @@ describe('a warehouse', () => {
       await expectFailure(load(warehouse, 'load-2', ROWS), 'ALREADY_LOADED')
     })
 
-    it('that cannot be made again fails each call, until it can', async () => {
+    it('that cannot be replaced fails each call until it can', async () => {
       await opened()
       driver.script('readColumns', losesConnection(new Error('reset')))
       await expectFailure(warehouse.columns(TABLE), 'DESTINATION_UNAVAILABLE')
@@ -317,7 +317,7 @@ describe('a warehouse', () => {
       expect(await warehouse.ledger(TABLE)).toEqual([])
     })
 
-    it('is made again to read', async () => {
+    it('is replaced for reading', async () => {
       await warehouse.openToRead(unaborted())
       driver.script('readLedger', losesConnection(new Error('reset')))
       await expectFailure(warehouse.ledger(TABLE), 'DESTINATION_UNAVAILABLE')
@@ -328,7 +328,7 @@ describe('a warehouse', () => {
   })
 
   describe('a query', () => {
-    it('is refused where the driver runs none', async () => {
+    it('is refused if the driver runs none', async () => {
       driver.capabilities = { ...driver.capabilities, queries: false }
       await opened()
       const failure = await expectFailure(query(1), 'CONFIG_INVALID')

@@ -6,7 +6,7 @@ import { BigQueryDriver } from '../../destinations/bigquery/driver.ts'
 import { Warehouse } from '../../lib/destination/warehouse.ts'
 import { load, manyRows, rejectsOf, unaborted } from '../conformance/rows.ts'
 import { optionsFor } from './bigquery-harness.ts'
-import { stayAlive, tell, tellFailure } from './child-work.ts'
+import { report, reportFailure, stayAlive } from './child-work.ts'
 import { newEngine } from './engine.ts'
 
 const [mode = '', project = '', endpoint = '', dataset = '', directory = ''] = process.argv.slice(2)
@@ -17,11 +17,11 @@ try {
   const destination = new Warehouse(new BigQueryDriver(optionsFor(place, dataset, engine, directory)), { engine })
   await destination.open(unaborted())
   stayAlive()
-  await tell('open')
+  await report('open')
   for (let at = 0; mode === 'load'; at++) {
     await load(destination, `${process.pid}-${at}`, manyRows(100, '2026-08-03'), { rejects: rejectsOf('x') })
-    await tell('loaded')
+    await report('loaded')
   }
 } catch (error) {
-  await tellFailure(error)
+  await reportFailure(error)
 }

@@ -39,9 +39,9 @@ describe('Google’s client with mixload’s transport', () => {
       let body = ''
       for await (const chunk of request.setEncoding('utf8')) body += chunk
       const { method = '', url = '', headers } = request
-      const one = { method, url, headers, body }
-      received.push(one)
-      answer(response, one)
+      const seen = { method, url, headers, body }
+      received.push(seen)
+      answer(response, seen)
     }).listen(0, '127.0.0.1')
     await once(server, 'listening')
     client = clientOf()
@@ -131,7 +131,7 @@ describe('Google’s client with mixload’s transport', () => {
     ['an answer that is cut off', 'application/json', '{"jobReference":'],
     ['an answer without what Google’s client expects', 'application/json', '{}'],
     ['a list', 'application/json', '[]'],
-  ])('treats %s like a lost answer', async (_, type, body) => {
+  ])('treats %s as a lost answer', async (_, type, body) => {
     answer = (response) => void response.writeHead(200, { 'content-type': type }).end(body)
     const google = client.withSignal()
     for (const call of [
@@ -145,9 +145,9 @@ describe('Google’s client with mixload’s transport', () => {
 
   it('sends to its endpoint, and ignores BIGQUERY_EMULATOR_HOST', async () => {
     vi.stubEnv('BIGQUERY_EMULATOR_HOST', 'http://127.0.0.1:1/bigquery/v2')
-    const other = clientOf()
-    await other.withSignal().dataset('d').getMetadata()
-    await other.close()
+    const fresh = clientOf()
+    await fresh.withSignal().dataset('d').getMetadata()
+    await fresh.close()
     expect(received).toHaveLength(1)
   })
 

@@ -142,7 +142,7 @@ describe('credentials for BigQuery', () => {
     expect(inspect(failure, { depth: null, showHidden: true })).not.toMatch(/hush-hush|PRIVATE KEY/)
   })
 
-  it('that are not found say what to do, and nothing is sent unsigned', async () => {
+  it('that are not found are reported with what to do, and nothing is sent unsigned', async () => {
     for (const name of ['HOME', 'CLOUDSDK_CONFIG']) vi.stubEnv(name, directory)
     vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', '')
     vi.stubEnv('METADATA_SERVER_DETECTION', 'none')

@@ -60,7 +60,7 @@ describe('names of columns for BigQuery', () => {
     (name) => expect(columnNameFault(name)).toBeUndefined(),
   )
 
-  it('that differ in case only are one', () => {
+  it('that differ only in case are the same', () => {
     expect(() => assertColumns('t', ['Plan'], [property('plan')])).toThrow(/Plan/)
     expect(() => assertColumns('t', [], [property('GRÖSSE'), property('grösse')])).toThrow(MixloadError)
     expect(() => assertColumns('t', ['plan'], [property('plans')])).not.toThrow()
@@ -79,7 +79,7 @@ it('names of tables have letters, digits and _', () => {
   expect(refused.filter(isTableName)).toEqual([])
 })
 
-it('a description is no longer than BigQuery allows, and cuts no character', () => {
+it('a description is as long as BigQuery allows at most, and is not cut within a character', () => {
   const described = descriptionOf({ ...property('a'), property: '😀'.repeat(2000) })
   expect(Buffer.byteLength(described ?? '')).toBeLessThanOrEqual(1024)
   expect(described).toMatch(/^Mixpanel property (?:😀){251}$/u)
@@ -158,7 +158,7 @@ describe('a BigQuery URL', () => {
     expect(String(failure)).not.toContain(url.length > 12 ? url : '\0')
   })
 
-  it('needs a schema that can be a dataset where it names none', () => {
+  it('needs a schema that can be a dataset if it names none', () => {
     expect(() => parseUrl({ url: 'bigquery://p', schema: 'a-b' })).toThrow(/--schema/)
   })
 })
@@ -184,7 +184,7 @@ describe('a failure of BigQuery', () => {
     }
   })
 
-  it('keeps its cause, and an error that was told already is told once', () => {
+  it('keeps its cause, and an error that was already explained stays the same', () => {
     const cause = new ApiFailure('x', { status: 400 })
     const failure = failureOf(cause)
     expect(failure.cause).toBe(cause)
@@ -233,7 +233,7 @@ describe('pending loads', () => {
     expect(decodePendingLoads(JSON.parse(JSON.stringify([noted])))).toEqual([pending('{"events":["A"]}')])
   })
 
-  it('leave out the rows by day where these are too many to be noted', () => {
+  it('leave out the rows by day if there are too many of them', () => {
     const days = daysOf('2015-01-01', '2025-12-01')
     const dayRows = Object.fromEntries(days.map((day, at) => [day, (at * 2_654_435_761) % 1_000_003]))
     const { record, ...others } = pending('')

@@ -88,7 +88,7 @@ describe('an answer that is lost', () => {
     await expectLoaded(place, destination)
   })
 
-  it('of taking and of noting in the lease: it is held all the same', async () => {
+  it('of taking the lease and of writing to it: it is still held', async () => {
     await using place = await fakePlace()
     await (await opened(place))[Symbol.asyncDispose]()
     first(place, ({ method, path }) => method === 'PATCH' && path.endsWith('_mixload_lease'), 'unanswered', 2)
@@ -110,14 +110,14 @@ describe('an upload that breaks off', () => {
   })
 })
 
-describe('a refusal that passes', () => {
+describe('a temporary refusal', () => {
   it.each([
     [503, 'backendError'],
     [500, 'internalError'],
     [403, 'rateLimitExceeded'],
     [429, 'rateLimitExceeded'],
     [502, ''],
-  ])('(%i %s) is met by another try', async (status, reason) => {
+  ])('(%i %s) is followed by another attempt', async (status, reason) => {
     await using place = await fakePlace()
     const destination = await opened(place)
     place.fake.fault = (_, index) => (index % 2 === 0 ? { status, reason } : undefined)
@@ -129,7 +129,7 @@ describe('a refusal that passes', () => {
   })
 
   it.each(['backendError', 'jobInternalError', 'rateLimitExceeded', 'jobRateLimitExceeded'])(
-    'of a job (%s) is met by another attempt under the next id',
+    'of a job (%s) is followed by another attempt under the next id',
     async (reason) => {
       await using place = await fakePlace()
       const destination = await opened(place)
@@ -141,7 +141,7 @@ describe('a refusal that passes', () => {
     },
   )
 
-  it('of a copy job is met by another attempt, too', async () => {
+  it('of a copy job is followed by another attempt, too', async () => {
     await using place = await fakePlace()
     const destination = await opened(place)
     place.fake.jobs.courseOf = ({ id }) => (/_rejects_1$/.test(id) ? { failsWith: 'backendError' } : 'at-once')
@@ -206,7 +206,7 @@ describe('a job that fails for good', () => {
   })
 })
 
-describe('a job that does not come to its end', () => {
+describe('a job that does not end', () => {
   const timing = { jobWaitMs: 300 }
 
   it('is stopped after a while; the load can be done again', async () => {
@@ -220,7 +220,7 @@ describe('a job that does not come to its end', () => {
     await expectLoaded(place, destination)
   })
 
-  it('and is done when it is told to stop counts as done', async () => {
+  it('but is done when it is cancelled counts as done', async () => {
     await using place = await fakePlace()
     const destination = await opened(place, { timing })
     place.fake.jobs.courseOf = ({ id }) => (/_rows_1$/.test(id) ? 'done-when-cancelled' : 'at-once')
@@ -282,7 +282,7 @@ describe('an abort', () => {
 })
 
 describe('BigQuery out of reach', () => {
-  it('before a load has begun to be seen: nothing was committed', async () => {
+  it('before any of a load is visible: nothing was committed', async () => {
     await using place = await fakePlace()
     const destination = await opened(place)
     place.fake.fault = () => 'lost'
@@ -322,8 +322,8 @@ describe('BigQuery out of reach', () => {
     const failure = await expectFailure(load(destination, 'load-1', TEN), 'COMMIT_IN_DOUBT')
     expect(failure.retryAfterMs).toBe(600_000)
     for (let again = 0; again < 5; again++) {
-      const asking = await expectFailure(destination.ledger(TABLE), 'DESTINATION_UNAVAILABLE')
-      expect(asking.retryAfterMs).toBe(600_000)
+      const failure = await expectFailure(destination.ledger(TABLE), 'DESTINATION_UNAVAILABLE')
+      expect(failure.retryAfterMs).toBe(600_000)
     }
     place.fake.jobs.courseOf = () => 'at-once'
     expect(await destination.ledger(TABLE)).toHaveLength(1)

@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(directory, { recursive: true, force: true }))
 
-async function unzipped(content: AsyncIterable<Buffer>): Promise<string> {
+async function decompressed(content: AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of content) chunks.push(chunk)
   return gunzipSync(Buffer.concat(chunks)).toString()
@@ -33,7 +33,7 @@ describe('files that are split for several uploads', () => {
           await writeFile(paths[at] ?? '', lines.map((text) => `${text}\n`).join(''))
         }
         const groups = await splitFiles(paths, bytesMax)
-        const texts = await Promise.all(groups.map((ranges) => unzipped(gzipRanges(ranges))))
+        const texts = await Promise.all(groups.map((ranges) => decompressed(gzipRanges(ranges))))
         expect(texts.join('')).toBe(lists.flatMap((lines) => lines.map((text) => `${text}\n`)).join(''))
         const longest = Math.max(0, ...lists.flat().map((text) => Buffer.byteLength(text) + 1))
         for (const text of texts) {
@@ -49,7 +49,7 @@ describe('files that are split for several uploads', () => {
     const lines = ['a'.repeat(200_000), 'b'.repeat(70_000), 'c']
     await writeFile(path, lines.map((line) => `${line}\n`).join(''))
     const groups = await splitFiles([path], 100_000)
-    const texts = await Promise.all(groups.map((ranges) => unzipped(gzipRanges(ranges))))
+    const texts = await Promise.all(groups.map((ranges) => decompressed(gzipRanges(ranges))))
     expect(texts).toEqual([`${lines[0]}\n`, `${lines[1]}\n${lines[2]}\n`])
   })
 })
@@ -72,7 +72,7 @@ describe('a file that is still being written', () => {
       fc.asyncProperty(pieces, async (list) => {
         const path = join(directory, 'growing')
         await writeFile(path, '')
-        expect(await unzipped(gzipRanges([{ path, start: 0, end: growing(path, list) }]))).toBe(list.join(''))
+        expect(await decompressed(gzipRanges([{ path, start: 0, end: growing(path, list) }]))).toBe(list.join(''))
       }),
       { numRuns: 30 },
     )
@@ -83,11 +83,11 @@ describe('a file that is still being written', () => {
     await writeFile(path, '')
     const pieces = Array.from({ length: 40 }, (_, at) => `${at} `.repeat(50_000))
     const ranges = [{ path, start: 0, end: growing(path, pieces) }]
-    expect(await unzipped(gzipRanges(ranges))).toBe(pieces.join(''))
-    expect(await unzipped(gzipRanges(ranges))).toBe(pieces.join(''))
+    expect(await decompressed(gzipRanges(ranges))).toBe(pieces.join(''))
+    expect(await decompressed(gzipRanges(ranges))).toBe(pieces.join(''))
   })
 
-  it('gives no end of a gzip file where its own does not come', async () => {
+  it('does not end a gzip file if the end of its content never comes', async () => {
     const path = join(directory, 'growing')
     await writeFile(path, 'some rows\n')
     const end = sleep(20).then(() => Promise.reject(new Error('the engine failed')))
@@ -102,8 +102,8 @@ describe('a file that is still being written', () => {
 
 describe('what is compressed', () => {
   it('may be nothing, which is a gzip file all the same', async () => {
-    expect(await unzipped(gzipLines([]))).toBe('')
-    expect(await unzipped(gzipRanges([]))).toBe('')
+    expect(await decompressed(gzipLines([]))).toBe('')
+    expect(await decompressed(gzipRanges([]))).toBe('')
   })
 
   it('is one gzip file, however many ranges it is made of', async () => {
@@ -115,14 +115,14 @@ describe('what is compressed', () => {
       { path, start: 0, end: 3_000_001 },
       { path, start: 3_000_001, end: size },
     ]
-    expect(await unzipped(gzipRanges(ranges))).toBe(text)
+    expect(await decompressed(gzipRanges(ranges))).toBe(text)
     const chunks: Buffer[] = []
     for await (const chunk of gzipRanges(ranges)) chunks.push(chunk)
     expect(Buffer.concat(chunks).length).toBeLessThan(size / 5)
   })
 
-  it('fails where its file is gone', async () => {
+  it('fails if its file is missing', async () => {
     const gone = gzipRanges([{ path: join(directory, 'gone'), start: 0, end: 5 }])
-    await expect(unzipped(gone)).rejects.toThrow(/ENOENT/)
+    await expect(decompressed(gone)).rejects.toThrow(/ENOENT/)
   })
 })

@@ -46,7 +46,7 @@ describe.each(MODES)('rows that are sent while they are written ($kind)', (mode)
     ['the engine fails at the last row', manyRows(COUNT, DAY, COUNT - 1), 'DESTINATION_FAILED'],
     ['there are fewer than promised', { ...manyRows(COUNT, DAY), rowCount: COUNT + 1 }, 'COUNT_MISMATCH'],
     ['there are more than promised', { ...manyRows(COUNT, DAY), rowCount: COUNT - 1 }, 'COUNT_MISMATCH'],
-  ])('leave nothing where %s', async (_, relation, code) => {
+  ])('leave nothing if %s', async (_, relation, code) => {
     await using place = await fakePlace()
     const destination = await filled(place)
     await expectFailure(load(destination, 'load-1', relation, { mode, rejects: rejectsOf('x') }), code)
@@ -58,7 +58,7 @@ describe.each(MODES)('rows that are sent while they are written ($kind)', (mode)
     await expectRows(place, both)
   })
 
-  it('leave nothing where the load is aborted meanwhile', async () => {
+  it('leave nothing if the load is aborted meanwhile', async () => {
     await using place = await fakePlace()
     const destination = await filled(place)
     const enough = new Error('enough')
@@ -80,7 +80,7 @@ describe.each(MODES)('rows that are sent while they are written ($kind)', (mode)
     await expectRows(place, both)
   })
 
-  it('are sent again from the first where the connection breaks', async () => {
+  it('are sent again from the first one if the connection breaks', async () => {
     await using place = await fakePlace()
     const destination = await filled(place)
     const before = place.fake.requests.length

@@ -8,7 +8,7 @@ import type { Engine } from '../../lib/engine/engine.ts'
 import type { DestinationHarness } from '../conformance/harness.ts'
 import type { BigQueryPlace } from './bigquery-places.ts'
 import { rowsOf } from './bigquery-rows.ts'
-import { kill, startProcess, told } from './child-process.ts'
+import { kill, nextMessage, startProcess } from './child-process.ts'
 import { newEngine } from './engine.ts'
 
 /** For a local server without quotas. */
@@ -67,7 +67,7 @@ export function bigqueryHarness(place: () => Promise<BigQueryPlace>, name: strin
         async startRival() {
           const child = startChild('hold', bigquery, dataset, directory)
           children.push(child)
-          const message = await told(child)
+          const message = await nextMessage(child)
           if (message !== 'open') throw new Error(`the rival could not open: ${JSON.stringify(message)}`)
           return { name: `process ${child.pid}@${hostname()}`, end: () => kill(child) }
         },

@@ -174,7 +174,7 @@ describe('the jobs of a load', () => {
     expect(place.stages()).toEqual([])
   })
 
-  it('of a table that is replaced give its whole schema and layout, as both would be lost otherwise', async () => {
+  it('of a table that is replaced contain its whole schema and layout, as both would be lost otherwise', async () => {
     await using place = await fakePlace()
     const destination = await opened(place)
     // Also what somebody else has added.
@@ -248,7 +248,7 @@ describe('replacing days on BigQuery', () => {
     expect(place.jobsSent().filter(({ purpose }) => purpose !== 'columns')).toEqual([])
   })
 
-  it('is refused where the table has no partitions', async () => {
+  it('is refused if the table has no partitions', async () => {
     await using place = await fakePlace()
     const destination = await opened(place)
     await makeTable(destination, [property('name')], 'plain')

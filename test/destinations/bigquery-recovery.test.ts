@@ -41,8 +41,8 @@ const LOADS: Readonly<Record<string, KilledLoad>> = {
 }
 
 /** Runs a load on a table that has one, until it is committed or the run is killed. */
-async function run(place: FakePlace, one: KilledLoad, client: string, loadId: string): Promise<boolean> {
-  const { mode, fileBytesMax, rejects, rows = ROWS } = one
+async function run(place: FakePlace, killed: KilledLoad, client: string, loadId: string): Promise<boolean> {
+  const { mode, fileBytesMax, rejects, rows = ROWS } = killed
   const destination = place.client(client, fileBytesMax === undefined ? {} : { fileBytesMax })
   try {
     await destination.open(unaborted())
@@ -80,7 +80,7 @@ async function expectWhole(place: FakePlace, { kept, rejects, rows = ROWS }: Kil
 /** Requests of the run that is killed: the one at which it dies, and none after. */
 type Death = 'before it is done' | 'after it was done'
 
-describe.each(Object.entries(LOADS))('a load that %s', (_, one) => {
+describe.each(Object.entries(LOADS))('a load that %s', (_, killed) => {
   it.each<Death>(['before it is done', 'after it was done'])(
     'whose run is killed at any request, %s, is there once after the next run has done it again',
     async (death) => {
@@ -93,20 +93,20 @@ describe.each(Object.entries(LOADS))('a load that %s', (_, one) => {
           if (client !== 'killed' || index < at) return undefined
           return index === at && death === 'after it was done' ? 'unanswered' : 'lost'
         }
-        isOver = await run(place, one, 'killed', 'load-1')
+        isOver = await run(place, killed, 'killed', 'load-1')
         place.fake.advance(LEASE_MS + 1000)
 
         const next = place.client('next')
         await next.open(unaborted())
         const isSettled = (await next.ledger(TABLE)).some(({ loadId }) => loadId === 'load-1')
         await next[Symbol.asyncDispose]()
-        if (!isSettled) expect(await run(place, one, 'again', 'load-2')).toBe(true)
-        await expectWhole(place, one, isSettled ? 'load-1' : 'load-2')
+        if (!isSettled) expect(await run(place, killed, 'again', 'load-2')).toBe(true)
+        await expectWhole(place, killed, isSettled ? 'load-1' : 'load-2')
       }
     },
   )
 
-  it('whose run is killed while it settles what another has left is there once, too', async () => {
+  it('whose run is killed while it settles what another one left is there once, too', async () => {
     for (let at = 0, isOver = false; !isOver; at++) {
       await using place = await fakePlace()
       await fill(place)
@@ -120,7 +120,7 @@ describe.each(Object.entries(LOADS))('a load that %s', (_, one) => {
         }
         return client === 'settling' && index >= at ? 'lost' : undefined
       }
-      await run(place, one, 'killed', 'load-1')
+      await run(place, killed, 'killed', 'load-1')
       place.fake.advance(LEASE_MS + 1000)
       isOver = await place
         .client('settling')
@@ -134,14 +134,14 @@ describe.each(Object.entries(LOADS))('a load that %s', (_, one) => {
       await next.open(unaborted())
       const isSettled = (await next.ledger(TABLE)).some(({ loadId }) => loadId === 'load-1')
       await next[Symbol.asyncDispose]()
-      if (!isSettled) expect(await run(place, one, 'again', 'load-2')).toBe(true)
-      await expectWhole(place, one, isSettled ? 'load-1' : 'load-2')
+      if (!isSettled) expect(await run(place, killed, 'again', 'load-2')).toBe(true)
+      await expectWhole(place, killed, isSettled ? 'load-1' : 'load-2')
     }
   })
 })
 
 describe('what a killed run has sent and what arrives late', () => {
-  it.each(Object.entries(LOADS))('has no effect once the next run is open (a load that %s)', async (_, one) => {
+  it.each(Object.entries(LOADS))('has no effect once the next run is open (a load that %s)', async (_, killed) => {
     await using place = await fakePlace()
     await fill(place)
     const { promise: late, resolve: deliver } = Promise.withResolvers<void>()
@@ -152,14 +152,14 @@ describe('what a killed run has sent and what arrives late', () => {
       if (purpose !== undefined && ['rows', 'rejects', 'ledger'].includes(purpose)) isKilled = true
       return isKilled ? { late } : undefined
     }
-    await run(place, one, 'killed', 'load-1')
+    await run(place, killed, 'killed', 'load-1')
     place.fake.advance(LEASE_MS + 1000)
     const next = place.client('next')
     await next.open(unaborted())
     expect(await next.ledger(TABLE)).toHaveLength(1)
     await next[Symbol.asyncDispose]()
     deliver()
-    expect(await run(place, one, 'again', 'load-2')).toBe(true)
-    await expectWhole(place, one, 'load-2')
+    expect(await run(place, killed, 'again', 'load-2')).toBe(true)
+    await expectWhole(place, killed, 'load-2')
   })
 })

@@ -22,7 +22,7 @@ import { runDestinationConformance } from '../conformance/suite.ts'
 import { bigqueryHarness, optionsFor, startChild } from './bigquery-harness.ts'
 import { type BigQueryPlace, emulatedBigQuery } from './bigquery-places.ts'
 import { rowsOf } from './bigquery-rows.ts'
-import { kill, told } from './child-process.ts'
+import { kill, nextMessage } from './child-process.ts'
 import { newEngine } from './engine.ts'
 
 /** How often a process is killed. */
@@ -89,7 +89,7 @@ describe('on BigQuery', () => {
     await first[Symbol.asyncDispose]()
     for (let count = 0; count < KILLS; count++) {
       const child = startChild('load', place, dataset, directory)
-      expect(await told(child)).toBe('open')
+      expect(await nextMessage(child)).toBe('open')
       await sleep((usualMs * 1.2 * count) / KILLS)
       await kill(child)
       await using destination = await open()

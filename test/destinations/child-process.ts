@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 
 /**
- * Starts a file of this folder as a process of its own, which tells its parent what it does: see
- * `child-work.ts`.
+ * Starts a file of this folder as a process of its own, which reports to its parent what it does:
+ * see `child-work.ts`.
  */
 export function startProcess(file: string, args: readonly string[], options: ForkOptions = {}): ChildProcess {
   const path = join(import.meta.dirname, file)
@@ -12,7 +12,7 @@ export function startProcess(file: string, args: readonly string[], options: For
 }
 
 /** What a child process says next. */
-export async function told(child: ChildProcess): Promise<unknown> {
+export async function nextMessage(child: ChildProcess): Promise<unknown> {
   const exit = new AbortController()
   const ended = once(child, 'exit', { signal: exit.signal }).then(() => Promise.reject(new Error('ended silently')))
   ended.catch(() => {})

@@ -4,16 +4,16 @@ import { MixloadError, messageOf } from '../../lib/core/errors.ts'
 import type { Warehouse } from '../../lib/destination/warehouse.ts'
 
 /**
- * Tells the parent, wholly before going on: a message still under way is lost when the channel
- * closes.
+ * Sends a message to the parent, and waits until it is sent: a message still under way is lost when
+ * the channel closes.
  */
-export function tell(message: unknown): Promise<unknown> {
+export function report(message: unknown): Promise<unknown> {
   return new Promise((sent) => process.send?.(message, sent))
 }
 
-/** Tells what work failed of, and lets the process end. */
-export async function tellFailure(error: unknown): Promise<void> {
-  await tell({ failed: messageOf(error), code: error instanceof MixloadError ? error.code : undefined })
+/** Reports why work failed, and lets the process end. */
+export async function reportFailure(error: unknown): Promise<void> {
+  await report({ failed: messageOf(error), code: error instanceof MixloadError ? error.code : undefined })
   process.disconnect()
 }
 
@@ -26,12 +26,12 @@ export function stayAlive(): void {
 export async function hold(open: () => Promise<Warehouse>): Promise<void> {
   await open()
   stayAlive()
-  await tell('open')
+  await report('open')
 }
 
 /** Opens a destination and closes it again. */
 export async function openAndClose(open: () => Promise<Warehouse>): Promise<void> {
   const destination = await open()
   await destination[Symbol.asyncDispose]()
-  await tell('open')
+  await report('open')
 }

@@ -21,5 +21,5 @@ function ordered(value: Exact): Exact {
   if (value === null || typeof value !== 'object' || 'number' in value) return value
   if ('list' in value) return { list: value.list.map(ordered) }
   const entries = value.object.map(([key, item]) => [key, ordered(item)] as const)
-  return { object: entries.toSorted(([one], [other]) => (one < other ? -1 : 1)) }
+  return { object: entries.toSorted(([left], [right]) => (left < right ? -1 : 1)) }
 }

@@ -1,5 +1,5 @@
 /**
- * Another process that uses a DuckDB file, and tells its parent what it does:
+ * Another process that uses a DuckDB file, and reports to its parent what it does:
  * `duckdb-child.ts read|open|hold|load|load-and-die FILE [TABLE] [DIRECTORY]`.
  */
 import { DuckDBInstance } from '@duckdb/node-api'
@@ -8,7 +8,7 @@ import { Warehouse } from '../../lib/destination/warehouse.ts'
 import { Engine } from '../../lib/engine/engine.ts'
 import { COLUMNS, load, makeTable, manyRows, relationOf, thing, unaborted, whenAsked } from '../conformance/rows.ts'
 import { storedRows } from './cells.ts'
-import { hold, openAndClose, tell, tellFailure } from './child-work.ts'
+import { hold, openAndClose, report, reportFailure } from './child-work.ts'
 
 const [mode = '', path = '', table = '', temporaryDirectory = `${path}.engine-${process.pid}`] = process.argv.slice(2)
 
@@ -16,7 +16,7 @@ async function read(): Promise<void> {
   const instance = await DuckDBInstance.create(path, { access_mode: 'READ_ONLY' })
   const connection = await instance.connect()
   await connection.run("SET TimeZone = 'UTC'")
-  await tell({ rows: storedRows(await connection.runAndReadAll(`SELECT * FROM mixpanel."${table}"`)) })
+  await report({ rows: storedRows(await connection.runAndReadAll(`SELECT * FROM mixpanel."${table}"`)) })
   connection.closeSync()
   instance.closeSync()
 }
@@ -36,9 +36,9 @@ try {
     const destination = await open()
     await makeTable(destination)
     await load(destination, 'load-1', relationOf(COLUMNS, [thing('before')]))
-    const relation = whenAsked(manyRows(200_000_000, '2026-08-03'), () => void tell('loading'))
+    const relation = whenAsked(manyRows(200_000_000, '2026-08-03'), () => void report('loading'))
     await load(destination, 'load-2', relation)
-    await tell('loaded')
+    await report('loaded')
   }
   if (mode === 'load-and-die') {
     const destination = await open()
@@ -48,5 +48,5 @@ try {
   }
   if (mode !== 'hold') process.disconnect()
 } catch (error) {
-  await tellFailure(error)
+  await reportFailure(error)
 }

@@ -23,7 +23,7 @@ import {
   thing,
   unaborted,
 } from '../conformance/rows.ts'
-import { kill, told } from './child-process.ts'
+import { kill, nextMessage } from './child-process.ts'
 import { query, startChild } from './duckdb-harness.ts'
 import { newEngine } from './engine.ts'
 import { scansOf } from './query-plan.ts'
@@ -62,31 +62,31 @@ describe('a DuckDB file', () => {
 
   describe('that another process holds', () => {
     it('is busy for writing and for reading, and the message names the process and the file', async () => {
-      const holder = child(['hold', path])
-      expect(await told(holder)).toBe('open')
+      const owner = child(['hold', path])
+      expect(await nextMessage(owner)).toBe('open')
       for (const opening of [() => destination.open(unaborted()), () => destination.openToRead(unaborted())]) {
         const failure = await expectFailure(opening(), 'DESTINATION_BUSY')
-        expect(failure.message).toContain(`process ${holder.pid}`)
+        expect(failure.message).toContain(`process ${owner.pid}`)
         expect(failure.message).toContain(path)
         expect(failure.cause).toBeInstanceOf(Error)
       }
-      await kill(holder)
+      await kill(owner)
       await destination.open(unaborted())
     })
 
     it('is free again once the destination is closed', async () => {
       await destination.open(unaborted())
-      expect(await told(child(['open', path]))).toEqual({
+      expect(await nextMessage(child(['open', path]))).toEqual({
         failed: expect.stringContaining(`process ${process.pid}`),
         code: 'DESTINATION_BUSY',
       })
       await destination[Symbol.asyncDispose]()
-      expect(await told(child(['open', path]))).toBe('open')
+      expect(await nextMessage(child(['open', path]))).toBe('open')
     })
   })
 
   describe('that cannot be opened', () => {
-    it('because it is no database is named in the failure, and stays as it is', async () => {
+    it('because it is not a database is named in the failure, and stays as it is', async () => {
       await writeFile(path, 'no database at all\n'.repeat(1000))
       for (const opening of [() => destination.open(unaborted()), () => destination.openToRead(unaborted())]) {
         const failure = await expectFailure(opening(), 'DESTINATION_FAILED')
@@ -116,12 +116,12 @@ describe('a DuckDB file', () => {
       await mkdir(work)
       await chmod(directory, 0o777)
       const file = join(closed, 'warehouse.duckdb')
-      const said = await told(child(['open', file, '', join(work, 'engine')], NOBODY))
-      expect(said).toEqual({ failed: expect.stringContaining(file), code: 'DESTINATION_FAILED' })
+      const report = await nextMessage(child(['open', file, '', join(work, 'engine')], NOBODY))
+      expect(report).toEqual({ failed: expect.stringContaining(file), code: 'DESTINATION_FAILED' })
       expect(await readdir(closed)).toEqual([])
     })
 
-    it('can be opened by the same destination once that is put right', async () => {
+    it('can be opened by the same destination once that is fixed', async () => {
       await writeFile(path, 'no database at all\n'.repeat(1000))
       await expectFailure(destination.open(unaborted()), 'DESTINATION_FAILED')
       await rm(path)
@@ -142,12 +142,12 @@ describe('a DuckDB file', () => {
 
   it('takes any schema’s name', async () => {
     const schema = 'my "schema"; x'
-    await using other = destinationOn(path, schema)
-    await other.open(unaborted())
-    await makeTable(other)
-    await load(other, 'load-1', relationOf(COLUMNS, [thing('a')]))
-    await other.putViews([{ name: 'v', query: `SELECT name FROM ${other.pathInViews('things')}` }])
-    await other[Symbol.asyncDispose]()
+    await using destination = destinationOn(path, schema)
+    await destination.open(unaborted())
+    await makeTable(destination)
+    await load(destination, 'load-1', relationOf(COLUMNS, [thing('a')]))
+    await destination.putViews([{ name: 'v', query: `SELECT name FROM ${destination.pathInViews('things')}` }])
+    await destination[Symbol.asyncDispose]()
     expect(await query(path, 'SELECT name FROM "my ""schema""; x".v')).toEqual([{ name: 'a' }])
   })
 
@@ -201,14 +201,14 @@ describe('a DuckDB file', () => {
 
     it('as a load begins has nothing of that load', async () => {
       const loading = child(['load', path])
-      expect(await told(loading)).toBe('loading')
+      expect(await nextMessage(loading)).toBe('loading')
       await kill(loading)
       await expectOnlyFirstLoad()
     })
 
     it('when some of a load’s rows are in the file already has nothing of that load', async () => {
       const loading = child(['load', path])
-      expect(await told(loading)).toBe('loading')
+      expect(await nextMessage(loading)).toBe('loading')
       const written = new AbortController()
       const exit = once(loading, 'exit').then(() => written.abort(new Error('ended before it wrote')))
       for await (const { filename } of watch(directory, { signal: written.signal })) {

@@ -9,7 +9,7 @@ import { quotePath } from '../../lib/core/sql.ts'
 import type { Engine } from '../../lib/engine/engine.ts'
 import type { DestinationHarness, Run, StoredRow } from '../conformance/harness.ts'
 import { storedRow, storedRows } from './cells.ts'
-import { kill, startProcess, told } from './child-process.ts'
+import { kill, nextMessage, startProcess } from './child-process.ts'
 import { newEngine } from './engine.ts'
 
 /** Starts a process that uses a DuckDB file: see `duckdb-child.ts`. */
@@ -83,7 +83,7 @@ export const DUCKDB: DestinationHarness = {
       async readFromOutside(table) {
         const child = startChild(['read', path, table])
         children.push(child)
-        const message = (await told(child)) as { rows: readonly StoredRow[] } | { failed: string }
+        const message = (await nextMessage(child)) as { rows: readonly StoredRow[] } | { failed: string }
         if ('failed' in message) throw new Error(message.failed)
         return message.rows
       },
@@ -91,7 +91,7 @@ export const DUCKDB: DestinationHarness = {
       async startRival() {
         const child = startChild(['hold', path])
         children.push(child)
-        const message = await told(child)
+        const message = await nextMessage(child)
         if (message !== 'open') throw new Error(`the rival could not open: ${JSON.stringify(message)}`)
         return { name: `process ${child.pid}`, end: () => kill(child) }
       },

@@ -17,9 +17,9 @@ export const HARNESSES: Readonly<Record<string, () => Promise<DestinationHarness
 }
 
 async function bigquery(): Promise<BigQueryPlace> {
-  const [there = await emulatedBigQuery()] = started
-  if (started.length === 0) started.push(there)
-  return there
+  const [place = await emulatedBigQuery()] = started
+  if (started.length === 0) started.push(place)
+  return place
 }
 
 /** To be called when the tests are over. */

@@ -22,7 +22,7 @@ describe('a destination’s URL', () => {
 
   const optionsOf = (url: string) => ({ url, schema: 'mixpanel', engine, workDirectory: directory, warn: () => {} })
 
-  it('of DuckDB names a file, which is not made before it is opened', async () => {
+  it('of DuckDB names a file, which is not created before it is opened', async () => {
     await using destination = await createWarehouse(optionsOf(`duckdb:${join(directory, 'a b:c.duckdb')}`))
     expect(destination.description).toBe(`duckdb:${join(directory, 'a b:c.duckdb')}`)
     expect(await readdir(directory)).not.toContain('a b:c.duckdb')
@@ -58,7 +58,7 @@ describe('a destination’s URL', () => {
     expect(failure.exitCode).toBe(2)
   })
 
-  it('does not show a password in what it is refused with', async () => {
+  it('does not show a password when it is refused', async () => {
     const url = 'oracle://me:hush-hush@host/x'
     const failure = await expectFailure(createWarehouse(optionsOf(url)), 'CONFIG_INVALID')
     expect(failure.message).not.toContain('hush-hush')

@@ -80,7 +80,7 @@ describe.each(Object.entries(WAREHOUSES))('a column that only the schema of the 
     }
   })
 
-  it('comes to a ledger of an earlier version, with nothing in its rows', async () => {
+  it('is added to a ledger of an earlier version, and is empty in its rows', async () => {
     await using warehouse = await create()
     {
       await using first = warehouse.open()
@@ -120,7 +120,7 @@ describe.each(Object.entries(WAREHOUSES))('a column that only the schema of the 
   })
 })
 
-it('a column that only the schema of the ledger has is told to dbt', () => {
+it('a column that only the schema of the ledger has is described to dbt', () => {
   const names = SOURCES.map(({ columns }) => columns.at(-1))
   expect(names).toMatchObject(Array(3).fill({ name: 'made_up', description: 'Made up' }))
 })

@@ -1,5 +1,5 @@
 /**
- * Another process that uses a directory of Parquet files, and tells its parent what it does:
+ * Another process that uses a directory of Parquet files, and reports to its parent what it does:
  * `parquet-child.ts read|open|hold|load-on|glob|break DIRECTORY [TABLE] [WORK]`.
  */
 import fs from 'node:fs/promises'
@@ -10,7 +10,7 @@ import { MixloadError, messageOf } from '../../lib/core/errors.ts'
 import { Warehouse } from '../../lib/destination/warehouse.ts'
 import { Engine } from '../../lib/engine/engine.ts'
 import { COLUMNS, load, makeTable, manyRows, rejectsOf, relationOf, thing, unaborted } from '../conformance/rows.ts'
-import { hold, openAndClose, tell, tellFailure } from './child-work.ts'
+import { hold, openAndClose, report, reportFailure } from './child-work.ts'
 import { readView } from './parquet-reading.ts'
 
 const [mode = '', directory = '', table = '', given = ''] = process.argv.slice(2)
@@ -30,12 +30,12 @@ const CHANGES = ['mkdir', 'rename', 'rm', 'rmdir', 'writeFile', 'link'] as const
  * From now on the call of this number kills the process or fails; with `fail-on` all that follow
  * fail, too.
  */
-function breakCalls(number: number, how: 'die' | 'fail' | 'fail-on', tellCount: (count: number) => void): void {
+function breakCalls(number: number, how: 'die' | 'fail' | 'fail-on', reportCount: (count: number) => void): void {
   let count = 0
   for (const name of CHANGES) {
     const original = fs[name] as (...given: readonly unknown[]) => Promise<unknown>
     const breaking = async (...given: readonly unknown[]): Promise<unknown> => {
-      tellCount(++count)
+      reportCount(++count)
       if (count === number && how === 'die') process.kill(process.pid, 'SIGKILL')
       const isHit = how === 'fail-on' ? count >= number : count === number
       if (isHit) {
@@ -49,7 +49,7 @@ function breakCalls(number: number, how: 'die' | 'fail' | 'fail-on', tellCount: 
   syncBuiltinESMExports()
 }
 
-/** Replaces three days by two, with a call that dies or fails. Tells what came of it. */
+/** Replaces three days by two, with a call that dies or fails. Reports the outcome. */
 async function breakAtStep(): Promise<void> {
   const how = table as 'die' | 'fail' | 'fail-on'
   const destination = await open()
@@ -63,11 +63,11 @@ async function breakAtStep(): Promise<void> {
     () => 'committed',
     (error: unknown) => (error instanceof MixloadError ? error.code : `no MixloadError: ${messageOf(error)}`),
   )
-  await tell({ outcome, calls })
+  await report({ outcome, calls })
 }
 
 try {
-  if (mode === 'read') await tell({ rows: await readView(directory, table) })
+  if (mode === 'read') await report({ rows: await readView(directory, table) })
   if (mode === 'hold') await hold(open)
   if (mode === 'open') await openAndClose(open)
   if (mode === 'load-on') {
@@ -75,7 +75,7 @@ try {
     const destination = await open()
     await makeTable(destination)
     const before = await destination.ledger('things')
-    await tell('loading')
+    await report('loading')
     for (let at = before.length; ; at++) {
       const kind = at % 2 === 0 ? 'append' : 'replace-table'
       await load(destination, `load-${at}`, manyRows(1000 + at, '2026-08-03'), {
@@ -85,7 +85,7 @@ try {
     }
   }
   if (mode === 'glob') {
-    // Reads over and over, as somebody who knows nothing of mixload, and tells of each reading.
+    // Reads over and over, as somebody who knows nothing of mixload, and reports each reading.
     const instance = await DuckDBInstance.create()
     const connection = await instance.connect()
     const query = `SELECT _load_id AS id, count(*)::INTEGER AS count FROM read_parquet('${directory}/things/*/*.parquet',
@@ -94,12 +94,12 @@ try {
     process.on('message', () => {
       isAsked = false
     })
-    await tell('reading')
+    await report('reading')
     while (isAsked) {
       try {
-        await tell({ rows: (await connection.runAndReadAll(query)).getRowObjectsJS() })
+        await report({ rows: (await connection.runAndReadAll(query)).getRowObjectsJS() })
       } catch (error) {
-        await tell({ failed: messageOf(error) })
+        await report({ failed: messageOf(error) })
       }
     }
     instance.closeSync()
@@ -107,5 +107,5 @@ try {
   if (mode === 'break') await breakAtStep()
   if (mode !== 'hold') process.disconnect()
 } catch (error) {
-  await tellFailure(error)
+  await reportFailure(error)
 }

@@ -77,10 +77,10 @@ describe('a directory of Parquet files', () => {
     ['of other days than it says', '2026-08-03', 40],
   ])('takes a load %s', async (_, lastDay, days) => {
     await using small = await Engine.create({ memoryLimit: '100MB', temporaryDirectory: join(place.parent, 'small') })
-    await using there = place.destinationOn(place.directory, small)
-    await there.open(unaborted())
+    await using destination = place.destinationOn(place.directory, small)
+    await destination.open(unaborted())
     const columns = [...COLUMNS, ...Array.from({ length: 40 }, (_, at) => property(`property_${at}`))]
-    await makeTable(there, columns)
+    await makeTable(destination, columns)
     const values = columns.slice(3).map(({ name }) => `concat('${name} ', i) AS ${name}`)
     const rowCount = 20_000
     const relation = {
@@ -89,7 +89,7 @@ describe('a directory of Parquet files', () => {
       query: `SELECT DATE '2026-08-03' + CAST(i % ${days} AS INTEGER) AS _day, concat('n', i) AS name,
         i / 4 AS amount, ${values.join(', ')} FROM range(${rowCount}) AS numbers(i)`,
     }
-    await load(there, 'load-1', relation, { record: { lastDay } })
+    await load(destination, 'load-1', relation, { record: { lastDay } })
     expect(await place.filesIn()).toHaveLength(days + 1)
     const found = 'count(*) AS n, count(DISTINCT name) AS names, count(DISTINCT _day) AS days, sum(amount) AS amount'
     expect(
@@ -102,7 +102,7 @@ describe('a directory of Parquet files', () => {
     expect(await query(place.directory, misplaced)).toEqual([{ n: 0n }])
   })
 
-  it('is one table for DuckDB, although columns came later', async () => {
+  it('is one table for DuckDB, even if columns were added later', async () => {
     await place.destination.open(unaborted())
     await makeTable(place.destination)
     await load(place.destination, 'load-1', relationOf(COLUMNS, [thing('a')]))
@@ -146,11 +146,11 @@ describe('a directory of Parquet files', () => {
 
   it.each(["it's", 'a b', 'x=1', 'a[b]*?', '{a,b}', '%20', 'größe', 'a"b', 'a;b'])('may be called %j', async (name) => {
     const path = join(place.parent, name, 'lake')
-    await using there = place.destinationOn(path)
-    await there.open(unaborted())
-    await makeTable(there)
-    await load(there, 'load-1', relationOf(COLUMNS, [thing('a', '2026-08-01'), thing('b')]))
-    await there.putViews([{ name: 'v', query: `SELECT name FROM ${there.pathInViews('things')}` }])
+    await using destination = place.destinationOn(path)
+    await destination.open(unaborted())
+    await makeTable(destination)
+    await load(destination, 'load-1', relationOf(COLUMNS, [thing('a', '2026-08-01'), thing('b')]))
+    await destination.putViews([{ name: 'v', query: `SELECT name FROM ${destination.pathInViews('things')}` }])
     expect(await readView(path, 'v')).toHaveLength(2)
     expect(await readView(path, '_mixload_loads')).toHaveLength(1)
   })

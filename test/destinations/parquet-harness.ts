@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ParquetDriver } from '../../destinations/parquet/driver.ts'
 import type { DestinationHarness, Run, StoredRow } from '../conformance/harness.ts'
-import { kill, startProcess, told } from './child-process.ts'
+import { kill, nextMessage, startProcess } from './child-process.ts'
 import { newEngine } from './engine.ts'
 import { readView } from './parquet-reading.ts'
 
@@ -41,7 +41,7 @@ export const PARQUET: DestinationHarness = {
       },
       readRows: (table) => readView(directory, table),
       async readFromOutside(table) {
-        const message = (await told(child('read', directory, table))) as
+        const message = (await nextMessage(child('read', directory, table))) as
           | { rows: readonly StoredRow[] }
           | { failed: string }
         if ('failed' in message) throw new Error(message.failed)
@@ -50,12 +50,12 @@ export const PARQUET: DestinationHarness = {
       isUntouched: async () => !existsSync(directory),
       async startRival() {
         const rival = child('hold', directory)
-        const message = await told(rival)
+        const message = await nextMessage(rival)
         if (message !== 'open') throw new Error(`the rival could not open: ${JSON.stringify(message)}`)
         return { name: `process ${rival.pid} on `, end: () => kill(rival) }
       },
       async close() {
-        for (const one of children) await kill(one)
+        for (const process of children) await kill(process)
         await current.engine[Symbol.asyncDispose]()
         await rm(parent, { recursive: true, force: true })
       },

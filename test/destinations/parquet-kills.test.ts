@@ -21,7 +21,7 @@ import {
   unaborted,
   values,
 } from '../conformance/rows.ts'
-import { kill, told } from './child-process.ts'
+import { kill, nextMessage } from './child-process.ts'
 import { newEngine } from './engine.ts'
 import { startParquetChild } from './parquet-harness.ts'
 import { query, readView } from './parquet-reading.ts'
@@ -71,7 +71,7 @@ describe('a directory of Parquet files', () => {
   }
 
   /**
-   * Whether a directory has the second load, once it is opened anew. It has all of it or nothing,
+   * Whether a directory has the second load, once it is opened again. It has all of it or nothing,
    * and can be loaded into.
    */
   async function isLoaded(directory: string): Promise<boolean> {
@@ -90,41 +90,44 @@ describe('a directory of Parquet files', () => {
   }
 
   describe('whose run', () => {
-    it.each(['die', 'fail', 'fail-on'] as const)(
-      '%ss at any step of a load has all of that load or nothing',
-      async (how) => {
-        const original = join(parent, 'original')
-        await filled(original)
-        const outcomes: string[] = []
-        let steps = 0
-        for (let step = 1; steps < step; step++) {
-          const directory = join(parent, `copy-${step}`)
-          await cp(original, directory, { recursive: true })
-          const breaking = child('break', directory, how, join(parent, 'work'), String(step))
-          const exit = once(breaking, 'exit')
-          const said = (await told(breaking).catch(() => undefined)) as { outcome: string; calls: number } | undefined
-          await exit
-          const loaded = await isLoaded(directory)
-          if (said !== undefined) {
-            expect(said.outcome).toBe(loaded ? 'committed' : 'DESTINATION_FAILED')
-            // A run that was not disturbed says how many steps there are.
-            if (said.calls < step) steps = said.calls
-          }
-          outcomes.push(loaded ? 'committed' : 'not committed')
-          if (steps > 0) break
+    it.each([
+      ['is killed', 'die'],
+      ['fails once', 'fail'],
+      ['keeps failing', 'fail-on'],
+    ] as const)('%s at any step of a load has all of that load or nothing', async (_, how) => {
+      const original = join(parent, 'original')
+      await filled(original)
+      const outcomes: string[] = []
+      let steps = 0
+      for (let step = 1; steps < step; step++) {
+        const directory = join(parent, `copy-${step}`)
+        await cp(original, directory, { recursive: true })
+        const breaking = child('break', directory, how, join(parent, 'work'), String(step))
+        const exit = once(breaking, 'exit')
+        const report = (await nextMessage(breaking).catch(() => undefined)) as
+          | { outcome: string; calls: number }
+          | undefined
+        await exit
+        const loaded = await isLoaded(directory)
+        if (report !== undefined) {
+          expect(report.outcome).toBe(loaded ? 'committed' : 'DESTINATION_FAILED')
+          // A run that was not disturbed says how many steps there are.
+          if (report.calls < step) steps = report.calls
         }
-        expect(steps).toBeGreaterThan(10)
-        // Once it is committed it stays so, and before that it is not.
-        expect(outcomes).toEqual(outcomes.toSorted().toReversed())
-        expect(new Set(outcomes)).toEqual(new Set(['not committed', 'committed']))
-      },
-    )
+        outcomes.push(loaded ? 'committed' : 'not committed')
+        if (steps > 0) break
+      }
+      expect(steps).toBeGreaterThan(10)
+      // Once it is committed it stays so, and before that it is not.
+      expect(outcomes).toEqual(outcomes.toSorted().toReversed())
+      expect(new Set(outcomes)).toEqual(new Set(['not committed', 'committed']))
+    })
 
     it('is killed at random moments has every load once', async () => {
       const directory = join(parent, 'lake')
       for (let round = 0; round < ROUNDS; round++) {
         const loading = child('load-on', directory)
-        expect(await told(loading)).toBe('loading')
+        expect(await nextMessage(loading)).toBe('loading')
         await sleep(Math.random() * 300)
         await kill(loading)
         await using destination = await opened(directory)
@@ -151,46 +154,46 @@ describe('a directory of Parquet files', () => {
       await makeTable(destination)
       await load(destination, 'load-0', manyRows(1000, DAY))
       const reader = child('glob', directory)
-      const said: Reading[] = []
+      const reports: Reading[] = []
       const { promise: isReading, resolve } = Promise.withResolvers<void>()
       reader.on('message', (message) => {
         if (message === 'reading') resolve()
-        else said.push(message as Reading)
+        else reports.push(message as Reading)
       })
       await isReading
-      const hasEnough = () => said.length > 10 && said.some((reading) => 'rows' in reading)
+      const hasEnough = () => reports.length > 10 && reports.some((reading) => 'rows' in reading)
       for (let at = 1; at <= 40 || !hasEnough(); at++)
         await load(destination, `load-${at}`, manyRows(1000 + at, DAY), { mode: { kind } })
       const ended = once(reader, 'exit')
       reader.send('enough')
       await ended
-      for (const reading of said) {
+      for (const reading of reports) {
         if ('failed' in reading) continue
         for (const { id, count } of reading.rows) expect(count).toBe(1000 + Number(id.slice('load-'.length)))
       }
-      return said
+      return reports
     }
 
     it('can be read at any moment while rows are appended', async () => {
-      const said = await readings('append')
-      expect(said.filter((reading) => 'failed' in reading)).toEqual([])
+      const reports = await readings('append')
+      expect(reports.filter((reading) => 'failed' in reading)).toEqual([])
     })
 
     it('show old rows or new ones while they are replaced, never both, and never a part', async () => {
-      const said = await readings('replace-table')
-      for (const reading of said) {
+      const reports = await readings('replace-table')
+      for (const reading of reports) {
         // Between looking for files and opening them, the file may have gone.
         if ('failed' in reading) expect(reading.failed).toMatch(/No files found|No such file/)
         else expect(reading.rows.length).toBeLessThanOrEqual(1)
       }
-      expect(said.some((reading) => 'rows' in reading)).toBe(true)
+      expect(reports.some((reading) => 'rows' in reading)).toBe(true)
     })
   })
 
   it('has nothing left over of a run that was killed before its first load', async () => {
     const directory = join(parent, 'lake')
     const holding = child('hold', directory)
-    await told(holding)
+    await nextMessage(holding)
     await kill(holding)
     await filled(directory)
     expect(await query(directory, 'SELECT count(*) AS n FROM things')).toEqual([{ n: BigInt(OLD.length) }])

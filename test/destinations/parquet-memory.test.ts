@@ -12,7 +12,7 @@ import { newEngine } from './engine.ts'
 const DAY = '2026-08-03'
 const COUNT = 60_000
 
-it('texts that are too long for the memory of several threads are written by one', async () => {
+it('texts that are too long for the memory of several threads are written by one thread', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
   try {
     await using roomy = await newEngine(directory)

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createWarehouse } from '../../destinations/index.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import { COLUMNS, load, makeTable, relationOf, thing, unaborted } from '../conformance/rows.ts'
-import { kill, told } from './child-process.ts'
+import { kill, nextMessage } from './child-process.ts'
 import { newEngine } from './engine.ts'
 import { ParquetPlace } from './parquet-place.ts'
 
@@ -31,31 +31,31 @@ describe('a directory of Parquet files', () => {
   })
 
   describe('that another process holds', () => {
-    it('is busy for writing, can be read, and is free as soon as that one is killed', async () => {
-      const holder = place.child(['hold', place.directory])
-      expect(await told(holder)).toBe('open')
+    it('is busy for writing, can be read, and is free as soon as that process is killed', async () => {
+      const owner = place.child(['hold', place.directory])
+      expect(await nextMessage(owner)).toBe('open')
       const failure = await expectFailure(place.destination.open(unaborted()), 'DESTINATION_BUSY')
-      expect(failure.message).toContain(`process ${holder.pid} on ${hostname()}`)
+      expect(failure.message).toContain(`process ${owner.pid} on ${hostname()}`)
       expect(failure.message).toContain(place.directory)
       expect(failure.cause).toBeInstanceOf(Error)
       await place.destination.openToRead(unaborted())
       expect(await place.destination.ledger('things')).toEqual([])
-      await kill(holder)
+      await kill(owner)
       await place.destination.open(unaborted())
-      expect(await told(place.child(['open', place.directory]))).toMatchObject({ code: 'DESTINATION_BUSY' })
+      expect(await nextMessage(place.child(['open', place.directory]))).toMatchObject({ code: 'DESTINATION_BUSY' })
       await place.destination[Symbol.asyncDispose]()
-      expect(await told(place.child(['open', place.directory]))).toBe('open')
+      expect(await nextMessage(place.child(['open', place.directory]))).toBe('open')
     })
 
-    it('is busy for a second one in this process, too, and stays so after that one has failed', async () => {
+    it('is busy for a second destination in this process, too, and stays so after that one has failed', async () => {
       await place.destination.open(unaborted())
-      await using other = await newEngine(join(place.parent, 'other'))
-      for (const on of [place.engine, other]) {
+      await using secondEngine = await newEngine(join(place.parent, 'other'))
+      for (const on of [place.engine, secondEngine]) {
         await using second = place.destinationOn(join(place.directory, '..', 'lake'), on)
         const failure = await expectFailure(second.open(unaborted()), 'DESTINATION_BUSY')
         expect(failure.message).toContain(`process ${process.pid}`)
       }
-      expect(await told(place.child(['open', place.directory]))).toMatchObject({ code: 'DESTINATION_BUSY' })
+      expect(await nextMessage(place.child(['open', place.directory]))).toMatchObject({ code: 'DESTINATION_BUSY' })
     })
   })
 
@@ -79,8 +79,10 @@ describe('a directory of Parquet files', () => {
       await mkdir(join(place.parent, 'work'))
       await chmod(place.parent, 0o777)
       await chmod(join(place.parent, 'work'), 0o777)
-      const said = await told(place.child(['open', place.directory, '', join(place.parent, 'work', 'engine')], NOBODY))
-      expect(said).toEqual({
+      const report = await nextMessage(
+        place.child(['open', place.directory, '', join(place.parent, 'work', 'engine')], NOBODY),
+      )
+      expect(report).toEqual({
         failed: expect.stringMatching(/lake.*Give the user that runs mixload the right to write there/),
         code: 'DESTINATION_FAILED',
       })

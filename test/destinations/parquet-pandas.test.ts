@@ -51,7 +51,7 @@ describe('pandas', () => {
   ]
 
   it(
-    'reads a table as one, although columns came later and no row has some of them',
+    'reads a table as a whole, although columns were added later and no row has some of them',
     async () => {
       await load(destination, 'z-first', relationOf(COLUMNS, [thing('a', '2026-08-03')]))
       await destination.addColumns('things', newColumns(LATER))
@@ -71,7 +71,7 @@ describe('pandas', () => {
         const names = ['name', 'amount', '_loaded_at', '_load_id', ...LATER.map(({ name }) => name), 'unused', '_day']
         expect(Object.keys(frame.types)).toEqual(names)
         expect(frame.types).toMatchObject({ amount: 'float64', _loaded_at: 'datetime64[us, UTC]', unused: 'float64' })
-        expect(frame.rows.toSorted((one, other) => (String(one.name) < String(other.name) ? -1 : 1))).toMatchObject([
+        expect(frame.rows.toSorted((left, right) => (String(left.name) < String(right.name) ? -1 : 1))).toMatchObject([
           { name: 'a', amount: '1.0', _day: '2026-08-03', later: null, moment: null, unused: null },
           {
             name: 'b',

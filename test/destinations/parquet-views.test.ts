@@ -23,7 +23,7 @@ describe('the views.sql of a directory of Parquet files', () => {
   })
   afterEach(() => place[Symbol.asyncDispose]())
 
-  it('that makes all tables and views in plain DuckDB', async () => {
+  it('creates all tables and views in plain DuckDB', async () => {
     await place.destination.open(unaborted())
     const views = 'SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1'
     const ledger = ['_mixload_columns', '_mixload_loads', '_mixload_rejects']
@@ -51,7 +51,7 @@ describe('the views.sql of a directory of Parquet files', () => {
     expect(await readView(place.directory, 'export_latest')).toHaveLength(1)
   })
 
-  it('with the ledger in the columns and types that every destination has', async () => {
+  it('has the ledger with the columns and types of every destination', async () => {
     await place.destination.open(unaborted())
     await makeTable(place.destination)
     const loaded = await load(place.destination, 'load-1', relationOf(COLUMNS, [thing('a')]), {
@@ -92,7 +92,7 @@ describe('the views.sql of a directory of Parquet files', () => {
   })
 
   it.each(['export', 'export_latest', 'export_latest_by_time'])(
-    'in which a filter by time and event reaches the files of %s',
+    'lets a filter by time and event reach the files of %s',
     async (view) => {
       await place.destination.open(unaborted())
       await place.destination.addColumns('export', newColumns(EXPORT_COLUMNS))
@@ -115,7 +115,7 @@ describe('the views.sql of a directory of Parquet files', () => {
     },
   )
 
-  it('in which a filter by day opens the files of these days only', async () => {
+  it('lets a filter by day open only the files of these days', async () => {
     await place.destination.open(unaborted())
     await makeTable(place.destination)
     const rows = ['2026-08-01', '2026-08-02', '2026-08-03', null].map((day) => thing('a', day))

@@ -1,12 +1,12 @@
 /**
- * Another process that has a Postgres destination open, and tells its parent: `postgres-child.ts
- * hold|load URL SCHEMA DIRECTORY`.
+ * Another process that has a Postgres destination open, and reports to its parent:
+ * `postgres-child.ts hold|load URL SCHEMA DIRECTORY`.
  */
 import { PostgresDriver } from '../../destinations/postgres/driver.ts'
 import { Warehouse } from '../../lib/destination/warehouse.ts'
 import { Engine } from '../../lib/engine/engine.ts'
 import { COLUMNS, load, makeTable, manyRows, relationOf, thing, unaborted, whenAsked } from '../conformance/rows.ts'
-import { stayAlive, tell, tellFailure } from './child-work.ts'
+import { report, reportFailure, stayAlive } from './child-work.ts'
 
 const [mode = '', url = '', schema = '', workDirectory = ''] = process.argv.slice(2)
 
@@ -15,14 +15,14 @@ try {
   const destination = new Warehouse(new PostgresDriver({ url, schema, engine, workDirectory }), { engine })
   await destination.open(unaborted())
   stayAlive()
-  if (mode === 'hold') await tell('open')
+  if (mode === 'hold') await report('open')
   if (mode === 'load') {
     await makeTable(destination)
     await load(destination, 'load-1', relationOf(COLUMNS, [thing('before')]))
-    const relation = whenAsked(manyRows(200_000_000, '2026-08-03'), () => void tell('loading'))
+    const relation = whenAsked(manyRows(200_000_000, '2026-08-03'), () => void report('loading'))
     await load(destination, 'load-2', relation)
-    await tell('loaded')
+    await report('loaded')
   }
 } catch (error) {
-  await tellFailure(error)
+  await reportFailure(error)
 }

@@ -84,7 +84,7 @@ describe('connecting to Postgres', () => {
     expect(await opened(at(user))).toBe(false)
   })
 
-  it('takes the password from PGPASSWORD, and what else the URL leaves open from its like', async () => {
+  it('takes the password from PGPASSWORD, and what else the URL lacks from variables like it', async () => {
     vi.stubEnv('PGPASSWORD', PASSWORD)
     vi.stubEnv('PGUSER', 'loader')
     vi.stubEnv('PGPORT', String(server.port))
@@ -94,10 +94,10 @@ describe('connecting to Postgres', () => {
     await destination.open(unaborted())
   })
 
-  it('without TLS to another machine is warned of, where the URL does not say that it is meant', async () => {
+  it('without TLS to another machine is warned of, unless the URL asks for it', async () => {
     const address = Object.values(networkInterfaces())
       .flat()
-      .find((one) => one?.family === 'IPv4' && !one.internal)?.address
+      .find((address) => address?.family === 'IPv4' && !address.internal)?.address
     // A machine without a network has no way out either.
     if (address === undefined) return
     // Open to this machine alone, though by the address that others know it by.
@@ -149,7 +149,7 @@ describe('connecting to Postgres', () => {
       if (user !== 'loader') await opened(at(user, `?${parameters.replace(/binding=require/, 'binding=prefer')}`))
     })
 
-    it('a certificate stands for a password', async () => {
+    it('a certificate replaces a password', async () => {
       const certificate = `sslcert=${tls('client.pem')}&sslkey=${tls('client.key')}`
       expect(await opened(at('certified', `?sslmode=require&${certificate}`, ''))).toBe(true)
     })
@@ -169,20 +169,20 @@ describe('connecting to Postgres', () => {
       expect(failure.cause).toBeInstanceOf(Error)
     })
 
-    it('another name is none of the concern of verify-ca', async () => {
+    it('verify-ca does not check the host name', async () => {
       expect(await opened(at('loader', `?sslmode=verify-ca&sslrootcert=${tls('ca.pem')}`, PASSWORD, '127.0.0.1'))).toBe(
         true,
       )
     })
 
-    it('where the server has none is refused, but for prefer', async () => {
+    it('is refused if the server has none, except with prefer', async () => {
       const bare = place.database.url
       const failure = await expectFailure(to(`${bare}?sslmode=require`).open(unaborted()), 'DESTINATION_FAILED')
       expect(failure.message).toContain('sslmode=disable')
       await to(`${bare}?sslmode=prefer`).open(unaborted())
     })
 
-    it('where the server insists on it, and the URL does not, is said to be missing', async () => {
+    it('is reported as missing if the server requires it and the URL does not', async () => {
       const failure = await expectFailure(to(at('encrypted')).open(unaborted()), 'DESTINATION_FAILED')
       expect(failure.message).toContain('sslmode=require')
       expect(await opened(at('encrypted', '?sslmode=require'))).toBe(true)
@@ -237,7 +237,7 @@ describe('connecting to Postgres', () => {
       expect(failure.message).toContain(advice)
     })
 
-    it('where there is no such host', async () => {
+    it('if the host does not exist', async () => {
       const failure = await expectFailure(
         to('postgres://u:wrong-secret@nowhere.invalid/d').open(unaborted()),
         'DESTINATION_UNAVAILABLE',
@@ -245,7 +245,7 @@ describe('connecting to Postgres', () => {
       expect(inspect(failure, { depth: 10 })).not.toContain('wrong-secret')
     })
 
-    it('where the server is full', async () => {
+    it('if the server has no connection left', async () => {
       const small = await startPostgres({
         settings: { max_connections: '4', superuser_reserved_connections: '0', reserved_connections: '0' },
       })
@@ -262,7 +262,7 @@ describe('connecting to Postgres', () => {
       }
     })
 
-    it('where nobody answers, after the time that the URL gives', async () => {
+    it('if nobody answers, after the time in the URL', async () => {
       const silent = createServer(() => {}).listen(0, '127.0.0.1')
       await once(silent, 'listening')
       const address = silent.address()
@@ -272,7 +272,7 @@ describe('connecting to Postgres', () => {
       silent.close()
     })
 
-    it('where what answers hangs up', async () => {
+    it('if the server hangs up', async () => {
       const rude = createServer((socket) => socket.end()).listen(0, '127.0.0.1')
       await once(rude, 'listening')
       const address = rude.address()

@@ -7,7 +7,7 @@ import { quotePath, quoteText } from '../../lib/core/sql.ts'
 import type { DestinationHarness } from '../conformance/harness.ts'
 import type { PostgresVersion } from '../postgres/server.ts'
 import { connect, query, sharedPostgres } from '../postgres/shared.ts'
-import { kill, startProcess, told } from './child-process.ts'
+import { kill, nextMessage, startProcess } from './child-process.ts'
 import { newEngine } from './engine.ts'
 
 /** Starts a process that uses a Postgres destination: see `postgres-child.ts`. */
@@ -52,7 +52,7 @@ export function postgresHarness(
         async startRival() {
           const child = startChild('hold', url, schema, directory)
           children.push(child)
-          const message = await told(child)
+          const message = await nextMessage(child)
           if (message !== 'open') throw new Error(`the rival could not open: ${JSON.stringify(message)}`)
           return { name: `mixload ${child.pid}@`, end: () => kill(child) }
         },

@@ -71,7 +71,7 @@ describe('a connection to Postgres that is lost', () => {
   const warehouse = (at: string, retries?: Retries) =>
     new Warehouse(new PostgresDriver({ url: at, schema, engine, workDirectory: directory }), { engine, retries })
   /** Lets all that follows be tried again, by a new run. */
-  const beginPatientRun = async () => {
+  const beginRetryingRun = async () => {
     await destination[Symbol.asyncDispose]()
     destination = warehouse(proxy.url, AGAIN)
     await destination.open(unaborted())
@@ -127,8 +127,8 @@ describe('a connection to Postgres that is lost', () => {
       expect(loads).toBe(when === 'after' ? 2 : 1)
     })
 
-    it('is made up for, so that each load ends exactly once', async () => {
-      await beginPatientRun()
+    it('is replaced, so that each load is done exactly once', async () => {
+      await beginRetryingRun()
       await atEachMessage(
         { when },
         (at) => load(destination, `load-${at}`, ROWS, { rejects: REJECTS }),
@@ -139,8 +139,8 @@ describe('a connection to Postgres that is lost', () => {
       )
     })
 
-    it('is made up for when days are replaced', async () => {
-      await beginPatientRun()
+    it('is replaced when days are replaced', async () => {
+      await beginRetryingRun()
       const mode = { kind: 'replace-days', firstDay: DAY, lastDay: DAY } as const
       await atEachMessage(
         { when },
@@ -149,8 +149,8 @@ describe('a connection to Postgres that is lost', () => {
       )
     })
 
-    it('is made up for when columns are added', async () => {
-      await beginPatientRun()
+    it('is replaced when columns are added', async () => {
+      await beginRetryingRun()
       const names = (await destination.columns(TABLE)).map(({ name }) => name)
       await atEachMessage(
         { when },
@@ -163,8 +163,8 @@ describe('a connection to Postgres that is lost', () => {
       )
     })
 
-    it('is made up for when views are made', async () => {
-      await beginPatientRun()
+    it('is replaced when views are created', async () => {
+      await beginRetryingRun()
       await load(destination, 'load-1', relationOf(COLUMNS, [thing('a')]))
       const viewsOf = (at: number) =>
         ['one', 'other'].map((name) => ({
@@ -178,7 +178,7 @@ describe('a connection to Postgres that is lost', () => {
       )
     })
 
-    it('while it opens leaves it closed, and it opens at the next try', async () => {
+    it('while the destination opens leaves it closed, and it opens at the next attempt', async () => {
       const messages = await atEachMessage(
         { when },
         async (at) => {
@@ -188,24 +188,24 @@ describe('a connection to Postgres that is lost', () => {
             engine,
             workDirectory: directory,
           }
-          const other = new Warehouse(new PostgresDriver(options), { engine })
-          return { other, outcome: await outcomeOf(other.open(unaborted())) }
+          const opened = new Warehouse(new PostgresDriver(options), { engine })
+          return { opened, outcome: await outcomeOf(opened.open(unaborted())) }
         },
-        async ({ other, outcome }, _, hasCut) => {
+        async ({ opened, outcome }, _, hasCut) => {
           if (hasCut) {
             expect(['DESTINATION_UNAVAILABLE', 'COMMIT_IN_DOUBT', 'done']).toContain(outcome)
-            if (outcome !== 'done') await expectFailure(other.ledger(TABLE), 'DESTINATION_FAILED')
-            await other.open(unaborted())
+            if (outcome !== 'done') await expectFailure(opened.ledger(TABLE), 'DESTINATION_FAILED')
+            await opened.open(unaborted())
           }
-          expect(await other.ledger(TABLE)).toEqual([])
-          await other[Symbol.asyncDispose]()
+          expect(await opened.ledger(TABLE)).toEqual([])
+          await opened[Symbol.asyncDispose]()
         },
       )
       expect(messages).toBeGreaterThan(5)
     })
   })
 
-  it('in the midst of many rows leaves nothing of them', async () => {
+  it('in the middle of many rows leaves nothing of them', async () => {
     for (const at of [8, 14, 20]) {
       proxy.arm({ at, when: 'before', countsRows: true })
       const loading = load(destination, 'load-1', manyRows(600_000, DAY))
@@ -218,8 +218,8 @@ describe('a connection to Postgres that is lost', () => {
     expect(await counts()).toEqual([100, 0, 1])
   })
 
-  it('on its side only is ended on the server’s, with what it held, before anything else is done', async () => {
-    await beginPatientRun()
+  it('on the client’s side only is ended on the server, with its locks, before anything else is done', async () => {
+    await beginRetryingRun()
     for (const when of ['before', 'after'] as const) {
       await atEachMessage(
         { when, leavesServer: true },
@@ -232,8 +232,8 @@ describe('a connection to Postgres that is lost', () => {
     expect(await sql(`SELECT count(*) AS count FROM ${path(TABLE)}`)).toEqual([{ count: 100n }])
   })
 
-  it('while nothing is asked is made anew at the next call', async () => {
-    await beginPatientRun()
+  it('while it is idle is replaced at the next call', async () => {
+    await beginRetryingRun()
     await load(destination, 'load-1', ROWS)
     await sql(`SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
       WHERE locktype = 'advisory' AND application_name LIKE 'mixload ${process.pid}@%'`)
@@ -257,22 +257,22 @@ describe('a connection to Postgres that is lost', () => {
     expect(await counts()).toEqual([100, 0, 1])
   })
 
-  it('lets another run in, and is busy then', async () => {
+  it('lets another run in, and then is busy', async () => {
     proxy.refuse(true)
     await expectFailure(destination.ledger(TABLE), 'DESTINATION_UNAVAILABLE')
     proxy.refuse(false)
-    await using other = warehouse(url)
-    await other.open(unaborted())
-    await load(other, 'load-1', ROWS)
+    await using direct = warehouse(url)
+    await direct.open(unaborted())
+    await load(direct, 'load-1', ROWS)
     for (const call of [destination.ledger(TABLE), load(destination, 'load-2', ROWS)]) {
       expect((await expectFailure(call, 'DESTINATION_BUSY')).message).toContain(`mixload ${process.pid}@`)
     }
-    await other[Symbol.asyncDispose]()
+    await direct[Symbol.asyncDispose]()
     await load(destination, 'load-2', ROWS)
     expect(await counts()).toEqual([200, 0, 2])
   })
 
-  it('does not keep it from being closed', async () => {
+  it('does not prevent closing', async () => {
     proxy.refuse(true)
     await destination[Symbol.asyncDispose]()
     await expectFailure(destination.ledger(TABLE), 'CLOSED')
@@ -291,12 +291,12 @@ describe('a Postgres server that is restarted', () => {
         return new Warehouse(new PostgresDriver(options), { engine, retries })
       }
       {
-        await using patient = warehouse(AGAIN)
-        await patient.open(unaborted())
-        await makeTable(patient)
-        await load(patient, 'load-1', ROWS)
+        await using retrying = warehouse(AGAIN)
+        await retrying.open(unaborted())
+        await makeTable(retrying)
+        await load(retrying, 'load-1', ROWS)
         await server.restart()
-        await load(patient, 'load-2', ROWS)
+        await load(retrying, 'load-2', ROWS)
       }
       await using destination = warehouse()
       await destination.open(unaborted())

@@ -41,7 +41,7 @@ export class PostgresPlace implements AsyncDisposable {
     return destination
   }
 
-  /** Runs statements as the superuser and gives the rows of the last one. */
+  /** Runs statements as the superuser and returns the rows of the last one. */
   query(sql: string): Promise<readonly StoredRow[]> {
     return this.database.query(sql)
   }

@@ -46,7 +46,7 @@ describe('in Postgres', () => {
     return client
   }
 
-  describe('what users have made of the tables', () => {
+  describe('what users have built on the tables', () => {
     const GIVEN = EXPORT_COLUMNS.filter(({ name }) => !['_loaded_at', '_load_id'].includes(name))
     const event = (id: string, more: Readonly<Record<string, string>> = {}) => ({
       event: 'Order',
@@ -90,7 +90,7 @@ describe('in Postgres', () => {
       expect(await shown()).toEqual([3, 3, 3, 2, 3, 2])
     })
 
-    it('goes on through new columns, companions, refreshed views, replaced days and a replaced table', async () => {
+    it('survives new columns, companions, refreshed views, replaced days and a replaced table', async () => {
       const plan = property('plan')
       const companion = {
         name: 'plan__text',
@@ -121,7 +121,7 @@ describe('in Postgres', () => {
       ).toEqual([{ kept: true }])
     })
 
-    it('keeps a view of ours as it is where its columns would change, and the failure names what stands on it', async () => {
+    it('keeps a view of mixload unchanged if its columns would change, and the failure names what depends on it', async () => {
       const view = { name: 'export_latest', query: 'SELECT 1 AS one' }
       const failure = await expectFailure(destination.putViews([view]), 'DESTINATION_FAILED')
       expect(failure.message).toContain('"mixpanel"."export_latest"')
@@ -189,7 +189,7 @@ describe('in Postgres', () => {
       await makeTable(hasty, [property('later')])
     })
 
-    it('does not keep views waiting that are what they are to be', async () => {
+    it('does not keep views waiting that need no change', async () => {
       const query = `SELECT name FROM ${destination.pathInViews(TABLE)}`
       const hasty = place.destination({ ...LOCKS, lockPatienceMs: 0 })
       await destination[Symbol.asyncDispose]()
@@ -202,7 +202,7 @@ describe('in Postgres', () => {
     })
   })
 
-  it('no transaction is open but for a load', async () => {
+  it('no transaction is open except during a load', async () => {
     const open = () =>
       place.query(`SELECT state FROM pg_stat_activity
         WHERE application_name LIKE 'mixload %' AND datname = current_database() AND xact_start IS NOT NULL`)

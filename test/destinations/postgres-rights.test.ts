@@ -64,7 +64,7 @@ describe('rights in Postgres', () => {
     await as(loader).open(unaborted())
   })
 
-  it('to create in the database are enough where there is no schema', async () => {
+  it('to create in the database are enough if the schema does not exist', async () => {
     await place.query(`GRANT CREATE ON DATABASE "${place.database.name}" TO "${loader}"`)
     await runEverything(as(loader))
   })
@@ -92,7 +92,7 @@ describe('rights in Postgres', () => {
     expect(await destination.columns(TABLE)).toEqual([])
   })
 
-  it('of a role that only reads last through all that a run does, new tables and views included', async () => {
+  it('of a role that only reads survive all that a run does, also for new tables and views', async () => {
     await grantAsDocumented()
     await place.query(`GRANT USAGE ON SCHEMA mixpanel TO "${reader}"; GRANT SELECT ON ALL TABLES IN SCHEMA mixpanel TO "${reader}";
       ALTER DEFAULT PRIVILEGES FOR ROLE "${loader}" IN SCHEMA mixpanel GRANT SELECT ON TABLES TO "${reader}"`)
@@ -108,14 +108,14 @@ describe('rights in Postgres', () => {
     await expectFailure(status.putViews([]), 'DESTINATION_FAILED')
   })
 
-  it('to write that a role or a server does not have is said', async () => {
+  it('to write that a role or a server lacks are reported', async () => {
     await grantAsDocumented()
     await place.query(`ALTER ROLE "${loader}" SET default_transaction_read_only = on`)
     const failure = await expectFailure(as(loader).open(unaborted()), 'DESTINATION_FAILED')
     expect(failure.message).toContain('default_transaction_read_only')
   })
 
-  it('and settings of roles and databases that suit people do no harm', async () => {
+  it('are enough, whatever settings the role and the database have for people', async () => {
     await grantAsDocumented()
     await place.query(`
       CREATE SCHEMA decoy; GRANT ALL ON SCHEMA decoy TO "${loader}";

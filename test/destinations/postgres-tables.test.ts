@@ -20,7 +20,7 @@ import {
   unaborted,
   values,
 } from '../conformance/rows.ts'
-import { kill, told } from './child-process.ts'
+import { kill, nextMessage } from './child-process.ts'
 import { startChild } from './postgres-harness.ts'
 import { PostgresPlace } from './postgres-place.ts'
 
@@ -62,25 +62,25 @@ describe('a Postgres database', () => {
 
   it('takes any schema’s name', async () => {
     const schema = `my "schema"; x's`
-    const other = place.destination({ schema })
-    await other.open(unaborted())
-    await makeTable(other)
-    await load(other, 'load-1', relationOf(COLUMNS, [thing('a')]), { rejects: rejectsOf('x') })
-    await other.putViews([{ name: 'v', query: `SELECT name FROM ${other.pathInViews(TABLE)}` }])
-    await load(other, 'load-2', relationOf(COLUMNS, [thing('b')]), { mode: DAYS })
+    const second = place.destination({ schema })
+    await second.open(unaborted())
+    await makeTable(second)
+    await load(second, 'load-1', relationOf(COLUMNS, [thing('a')]), { rejects: rejectsOf('x') })
+    await second.putViews([{ name: 'v', query: `SELECT name FROM ${second.pathInViews(TABLE)}` }])
+    await load(second, 'load-2', relationOf(COLUMNS, [thing('b')]), { mode: DAYS })
     expect(await place.query(`SELECT name FROM "my ""schema""; x's".v`)).toEqual([{ name: 'b' }])
   })
 
-  it('has schemas that are loaded apart, also at once', async () => {
-    const other = place.destination({ schema: 'other' })
-    await other.open(unaborted())
-    await Promise.all([destination, other].map((one) => makeTable(one)))
-    await Promise.all([destination, other].map((one) => load(one, 'load-1', manyRows(50_000, DAY))))
+  it('has schemas that are loaded independently, also at the same time', async () => {
+    const second = place.destination({ schema: 'other' })
+    await second.open(unaborted())
+    await Promise.all([destination, second].map((each) => makeTable(each)))
+    await Promise.all([destination, second].map((each) => load(each, 'load-1', manyRows(50_000, DAY))))
     expect(await count()).toBe(50_000n)
     expect(await place.query(`SELECT count(*) AS count FROM other.${TABLE}`)).toEqual([{ count: 50_000n }])
   })
 
-  it('refuses names that the server would cut off', async () => {
+  it('refuses names that the server would truncate', async () => {
     const long = 'é'.repeat(32)
     await expectFailure(makeTable(destination, [property(long)]), 'DESTINATION_FAILED')
     await expectFailure(makeTable(destination, COLUMNS, long), 'DESTINATION_FAILED')
@@ -97,10 +97,10 @@ describe('a Postgres database', () => {
     const query = `SELECT ${expressions.join(', ')} FROM range(20000) AS numbers(i)`
     await load(destination, 'load-1', { columns, rowCount: 20_000, query })
     const [sums] = await place.query(
-      `SELECT count(column_0) AS texts, sum(column_1) AS one, sum(column_399) AS last FROM mixpanel.${TABLE}`,
+      `SELECT count(column_0) AS texts, sum(column_1) AS second, sum(column_399) AS last FROM mixpanel.${TABLE}`,
     )
     const sum = (20_000 * 19_999) / 16
-    expect(sums).toEqual({ texts: 2000n, one: sum, last: sum })
+    expect(sums).toEqual({ texts: 2000n, second: sum, last: sum })
   })
 
   it('says which columns to leave out of a row that is too large', async () => {
@@ -112,7 +112,7 @@ describe('a Postgres database', () => {
     expect(await rows()).toEqual([])
   })
 
-  it('takes what its types cannot hold for something close, so that one value does not keep out a whole load', async () => {
+  it('stores a close value for one that its types cannot hold, so that it does not keep out a whole load', async () => {
     const columns = [
       property('row', 'double'),
       property('json', 'json'),
@@ -151,7 +151,7 @@ describe('a Postgres database', () => {
   })
 
   describe('with columns that somebody made by hand', () => {
-    it('takes them where they are of the same type', async () => {
+    it('uses them if they have the same type', async () => {
       await makeTable(destination)
       await place.query(`ALTER TABLE mixpanel.${TABLE} ADD COLUMN plan text, ADD COLUMN extra integer DEFAULT 7`)
       expect((await destination.columns(TABLE)).map(({ name }) => name)).not.toContain('plan')
@@ -170,7 +170,7 @@ describe('a Postgres database', () => {
       expect((await destination.columns(TABLE)).map(({ name }) => name)).not.toContain('other')
     })
 
-    it('makes one anew that somebody dropped', async () => {
+    it('recreates one that somebody dropped', async () => {
       await makeTable(destination, [...COLUMNS, property('plan')])
       await place.query(`ALTER TABLE mixpanel.${TABLE} DROP COLUMN plan`)
       expect((await destination.columns(TABLE)).map(({ name }) => name)).not.toContain('plan')
@@ -207,7 +207,7 @@ describe('a Postgres database', () => {
   it('whose process is killed in a load has nothing of it, and lets the next run in', async () => {
     await destination[Symbol.asyncDispose]()
     const child = startChild('load', place.database.url, 'mixpanel', place.directory)
-    expect(await told(child)).toBe('loading')
+    expect(await nextMessage(child)).toBe('loading')
     await sleep(200)
     await kill(child)
     const next = place.destination()

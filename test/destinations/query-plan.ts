@@ -5,14 +5,14 @@ interface PlanNode {
 }
 
 /**
- * What each scan of a table or of files is told, in a plan that DuckDB gives for `EXPLAIN (FORMAT
- * json)`.
+ * The details of each scan of a table or of files, in the plan that DuckDB returns for `EXPLAIN
+ * (FORMAT json)`.
  */
 export function scansOf(plan: unknown): readonly string[] {
-  const told = (nodes: readonly PlanNode[]): readonly string[] =>
+  const scans = (nodes: readonly PlanNode[]): readonly string[] =>
     nodes.flatMap((node) => [
       ...(/READ_PARQUET|SCAN/.test(node.name) ? [JSON.stringify(node.extra_info)] : []),
-      ...told(node.children),
+      ...scans(node.children),
     ])
-  return told(JSON.parse(String(plan)))
+  return scans(JSON.parse(String(plan)))
 }

@@ -133,7 +133,7 @@ describe('the same project makes the same tables', () => {
   })
   afterAll(stopPlaces)
 
-  it('and has something in each of them', () => {
+  it('and has rows in each of them', () => {
     const { tables } = reference
     const counts = Object.fromEntries(Object.entries(tables).map(([name, rows]) => [name, rows.length]))
     expect(counts).toMatchObject({

@@ -77,7 +77,7 @@ const FIRST = [
   line('Far away', 253_402_300_799_999, '"distinct_id":"r"'),
   line('Before all', -62_135_596_800_000, '"distinct_id":"r"'),
   line('Same words', NOON, '"select":"a","SELECT ":"b","größe":"c","order":"d","a b":"e","a-b":"f"'),
-  'this is no JSON\n',
+  'this is not JSON\n',
   '{"event":"Cut","properties":{"time":\n',
   '[1,2]\n',
 ]
@@ -191,7 +191,7 @@ describe('the same events make the same tables', () => {
     expect(tables.export_latest?.length).toBeLessThan(tables.export?.length ?? 0)
     expect(ledger).toHaveLength(4)
     const notes = tables.export?.map(({ note }) => note)
-    for (const text of TEXTS.filter((one) => !one.includes('\0') && one !== '')) expect(notes).toContain(text)
+    for (const text of TEXTS.filter((text) => !text.includes('\0') && text !== '')) expect(notes).toContain(text)
     expect(tables.export?.map(({ amount__text }) => amount__text)).toEqual(
       expect.arrayContaining([...BIG_NUMBERS, 'twelve']),
     )

@@ -101,7 +101,7 @@ describe('a destination from a package', () => {
     expect((await made(`npm-package:${name}`)).description).toBe('made')
   })
 
-  it('gets all that any destination is made from, with its whole URL', async () => {
+  it('gets everything that mixload’s own destinations get, with its whole URL', async () => {
     await install(directory, 'asking', {
       'package.json': MANIFEST,
       'index.js': `export const createDriver = (options) => ${saying('Object.keys(options).sort() + options.url')}`,
@@ -110,7 +110,7 @@ describe('a destination from a package', () => {
     expect(description).toBe('engine,schema,url,warn,workDirectorynpm-package:asking?to=there&password=x')
   })
 
-  it('is found for the working directory before it is found beside mixload', async () => {
+  it('is looked for from the working directory first, and then next to mixload', async () => {
     await install(directory, 'zod', {
       'package.json': MANIFEST,
       'index.js': `export const createDriver = () => ${saying("'made here'")}`,
@@ -193,7 +193,7 @@ describe('a destination from a package', () => {
       return failureOf(destination.open(unaborted()))
     }
 
-    it('when they are of another copy of mixload', async () => {
+    it('if they come from another copy of mixload', async () => {
       await installMixload(directory)
       const failure = await failing(`const { MixloadError } = await import('mixload')
         throw new MixloadError('DESTINATION_UNAVAILABLE', 'gone', { cause: new Error('why'), retryAfterMs: 5 })`)
@@ -201,7 +201,7 @@ describe('a destination from a package', () => {
       expect(failure).toMatchObject({ message: 'gone', retryAfterMs: 5, retry: true, cause: new Error('why') })
     })
 
-    it('when they are whatever else', async () => {
+    it('if they are anything else', async () => {
       const failure = await failing("throw new TypeError('undefined is not a function')")
       expect(failure).toMatchObject({ code: 'DESTINATION_FAILED', cause: expect.any(TypeError) })
       expect(failure.message).toContain('undefined is not a function')

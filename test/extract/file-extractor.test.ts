@@ -74,7 +74,7 @@ describe('a file’s load', () => {
     expect(await loadIdOf(extractor(), await fileOf('b', [NOON]))).not.toBe(id)
   })
 
-  it('comes once in a run, and leaves nothing in the spool the second time', async () => {
+  it('is done once in a run, and leaves nothing in the spool the second time', async () => {
     const source = extractor()
     const slice = await fileOf('a', [NOON])
     await loadIdOf(source, slice)
@@ -83,7 +83,7 @@ describe('a file’s load', () => {
 })
 
 describe('the limits of a destination', () => {
-  it('on loads end the run, but not for files that are loaded', async () => {
+  it('on loads end the run, but do not count files that are already loaded', async () => {
     const source = extractor({ loadsMax: 1 })
     const first = await fileOf('a', [NOON])
     await loadIdOf(source, first)
@@ -92,7 +92,7 @@ describe('the limits of a destination', () => {
     expect(failure.message).toContain('tomorrow')
   })
 
-  it('on days concern a file alone; undated events count as one more', async () => {
+  it('on days apply to each file; undated events count as one more', async () => {
     const source = extractor({ daysPerLoadMax: 2 })
     const many = await fileOf('many', [NOON, NOON + 1, NOON + DAY_MS, NOON - DAY_MS])
     const failure = await expectFailure(source.extract(many, signal), 'FILE_REFUSED')

@@ -13,7 +13,7 @@ function areDistinct(keys: readonly string[]): boolean {
 }
 
 describe('keys that were seen', () => {
-  it('are never taken for different where two of them are equal', () => {
+  it('are never taken for different if two of them are equal', () => {
     const keys = fc.array(fc.oneof(fc.string({ unit: 'binary', maxLength: 3 }), fc.constantFrom('', 'a', 'b')), {
       maxLength: 12,
     })
@@ -37,7 +37,7 @@ describe('keys that were seen', () => {
     }
   })
 
-  it('are not known to be different where the same text may be escaped in two ways', () => {
+  it('are not known to be different if the same text may be escaped in two ways', () => {
     const seen = new SeenKeys()
     for (const key of ['"a"', '"\\u0061"']) seen.add(Buffer.from(key), 0, key.length)
     expect(seen.areDistinct).toBe(false)

@@ -124,7 +124,7 @@ describe('who may read what', () => {
     expect([...modes].toSorted()).toEqual(['directory 700', 'file 600', 'spool 700'])
   })
 
-  it('a settings file with a secret that others may read is warned of, and the secret is not shown', async () => {
+  it('a settings file with a secret that others may read causes a warning, and the secret is not shown', async () => {
     await using place = await workplaceWithEvents()
     const file = join(place.directory, 'mixload.yaml')
     writeFileSync(file, `serviceAccount: ${ACCOUNT.user}\nserviceAccountSecret: ${ACCOUNT.secret}\n`)

@@ -5,7 +5,7 @@ import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import { gzipSync } from 'node:zlib'
 
 /** A request as it came in. */
-export interface Asked {
+export interface ReceivedRequest {
   readonly method: string
   readonly path: string
   readonly query: URLSearchParams
@@ -35,14 +35,14 @@ export type Step =
 
 export type Closing = 'end' | 'reset'
 
-export type Script = (asked: Asked) => readonly Step[]
+export type Script = (request: ReceivedRequest) => readonly Step[]
 
 /**
  * An HTTP server that writes whatever bytes a script says, whether or not that is HTTP. Listens on
  * loopback.
  */
 export class FaultServer implements AsyncDisposable {
-  readonly asked: Asked[] = []
+  readonly requests: ReceivedRequest[] = []
   readonly #server: Server
   readonly #scheme: string
   readonly #sockets = new Set<Socket>()
@@ -80,8 +80,8 @@ export class FaultServer implements AsyncDisposable {
   async #serve(socket: Socket): Promise<void> {
     socket.on('error', () => {})
     for await (const head of headsOf(socket)) {
-      const asked = this.#note(head)
-      for (const step of this.#script(asked)) {
+      const request = this.#note(head)
+      for (const step of this.#script(request)) {
         if (socket.destroyed) return
         if (typeof step === 'string' || Buffer.isBuffer(step)) await written(socket, step)
         else if ('pause' in step) await sleep(step.pause)
@@ -92,20 +92,20 @@ export class FaultServer implements AsyncDisposable {
     }
   }
 
-  #note(head: string): Asked {
+  #note(head: string): ReceivedRequest {
     const [first = '', ...lines] = head.split('\r\n')
     const [method = '', target = ''] = first.split(' ')
     const { pathname, searchParams } = new URL(target, 'http://server')
     const day = searchParams.get('from_date') ?? ''
-    const same = ({ query }: Asked) =>
+    const same = ({ query }: ReceivedRequest) =>
       ['from_date', 'to_date', 'event'].every((name) => query.get(name) === searchParams.get(name))
-    const before = this.asked.filter((other) => other.path === pathname && same(other)).length
+    const before = this.requests.filter((earlier) => earlier.path === pathname && same(earlier)).length
     const headers = Object.fromEntries(
       lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
     )
-    const asked = { method, path: pathname, query: searchParams, headers, day, before }
-    this.asked.push(asked)
-    return asked
+    const request = { method, path: pathname, query: searchParams, headers, day, before }
+    this.requests.push(request)
+    return request
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -137,7 +137,7 @@ function reset(socket: Socket): void {
   else (socket as Socket).destroy()
 }
 
-/** How an answer tells where its body ends. */
+/** How an answer shows where its body ends. */
 const FRAMINGS = ['length', 'chunked', 'close'] as const
 type Framing = (typeof FRAMINGS)[number]
 
@@ -172,8 +172,8 @@ const CHUNK_BYTES = 50
 
 /** What goes over the wire for a body: all of it, in chunks where the framing has them. */
 export function wireOf({ framing, gzip }: Form, body: string | Buffer): Buffer {
-  const packed = gzip ? gzipSync(body) : Buffer.from(body)
-  return framing === 'chunked' ? chunked(packed, CHUNK_BYTES) : packed
+  const content = gzip ? gzipSync(body) : Buffer.from(body)
+  return framing === 'chunked' ? chunked(content, CHUNK_BYTES) : content
 }
 
 /** Bytes in chunks of HTTP, with the last one. */

@@ -14,26 +14,30 @@ export class LoopbackProxy implements AsyncDisposable {
   private constructor(password: string | undefined) {
     const isLetIn = (authorization: string | undefined) =>
       password === undefined || authorization === `Basic ${Buffer.from(`user:${password}`).toString('base64')}`
-    this.#server = createServer((asked, answer) => {
-      const authorization = asked.headers['proxy-authorization']
-      this.seen.push({ what: `${asked.method} ${asked.url}`, authorization })
+    this.#server = createServer((incoming, answer) => {
+      const authorization = incoming.headers['proxy-authorization']
+      this.seen.push({ what: `${incoming.method} ${incoming.url}`, authorization })
       if (!isLetIn(authorization)) answer.writeHead(407).end('Sign in first')
       else {
-        const onwards = request(asked.url ?? '', { method: asked.method ?? 'GET', headers: asked.headers }, (came) => {
-          answer.writeHead(came.statusCode ?? 502, came.headers)
-          came.pipe(answer)
-        })
-        asked.pipe(onwards)
+        const onwards = request(
+          incoming.url ?? '',
+          { method: incoming.method ?? 'GET', headers: incoming.headers },
+          (came) => {
+            answer.writeHead(came.statusCode ?? 502, came.headers)
+            came.pipe(answer)
+          },
+        )
+        incoming.pipe(onwards)
       }
     })
-    this.#server.on('connect', (asked, client: Socket) => {
-      const authorization = asked.headers['proxy-authorization']
-      this.seen.push({ what: `CONNECT ${asked.url}`, authorization })
+    this.#server.on('connect', (incoming, client: Socket) => {
+      const authorization = incoming.headers['proxy-authorization']
+      this.seen.push({ what: `CONNECT ${incoming.url}`, authorization })
       if (!isLetIn(authorization)) {
         client.end('HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n')
         return
       }
-      const { hostname, port } = new URL(`http://${asked.url}`)
+      const { hostname, port } = new URL(`http://${incoming.url}`)
       const server = connect(Number(port), hostname, () => {
         client.write('HTTP/1.1 200 Connection Established\r\n\r\n')
         server.pipe(client).pipe(server)

@@ -292,9 +292,9 @@ it.each(['memory', 'duckdb', 'postgres'] as const)(
         // more is requested for.
         await new Run({ ...calmRun, days: 'missing' }).run(model, real)
         const done = await pipeline.stored()
-        const requests = server.asked.length
+        const requests = server.requests.length
         await new Run({ ...calmRun, days: 'missing' }).run(model, real)
-        expect(server.asked).toHaveLength(requests)
+        expect(server.requests).toHaveLength(requests)
         expect(await pipeline.stored()).toEqual(done)
         // Replacing all days makes the warehouse equal to Mixpanel.
         await new Run({ ...calmRun, days: 'all', write: 'replace' }).run(model, real)

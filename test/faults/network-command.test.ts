@@ -36,13 +36,13 @@ async function expectNothing(place: Workplace): Promise<void> {
   if (tables.length > 0) expect(await place.query('SELECT * FROM export')).toEqual([])
 }
 
-describe('what never passes ends the run with nothing loaded, after a minute of trying', () => {
+describe('a lasting fault ends the run with nothing loaded, after a minute of retries', () => {
   it.concurrent('a server that resets every connection: exit code 1', async ({ expect }) => {
     await using place = await Workplace.create()
     await using server = await FaultServer.start(() => [{ close: 'reset' }])
     const ran = await backfill(place, server.url)
     expect(ran).toMatchObject({ code: 1, stderr: expect.stringContaining('NETWORK_FAILED') })
-    expect(server.asked).toHaveLength(7)
+    expect(server.requests).toHaveLength(7)
     await expectNothing(place)
   })
 
@@ -59,21 +59,23 @@ describe('what never passes ends the run with nothing loaded, after a minute of 
     await using server = await FaultServer.start(() => refusal('500 Oops', 'all is lost'))
     const ran = await backfill(place, server.url)
     expect(ran).toMatchObject({ code: 1, stdout: expect.stringContaining('all is lost') })
-    expect(server.asked).toHaveLength(7)
+    expect(server.requests).toHaveLength(7)
     await expectNothing(place)
   })
 
   it.concurrent('a connection cut within every body: the day is skipped with exit code 3', async ({ expect }) => {
     await using place = await Workplace.create()
-    await using server = await FaultServer.start((asked) =>
-      asked.path.endsWith('/names') ? refusal('404 Not Found') : cut(bodyOf(asked.day, PER_DAY), GZIP, 100, 'reset'),
+    await using server = await FaultServer.start((request) =>
+      request.path.endsWith('/names')
+        ? refusal('404 Not Found')
+        : cut(bodyOf(request.day, PER_DAY), GZIP, 100, 'reset'),
     )
     const ran = await backfill(place, server.url)
     expect(ran).toMatchObject({ code: 3, stdout: expect.stringContaining(`${dayAt(0)} skipped`) })
     await expectNothing(place)
   })
 
-  it.concurrent('a proxy that wants another password: exit code 1, and the one given is in no message', async ({
+  it.concurrent('a proxy that wants another password: exit code 1, and no message has the given one', async ({
     expect,
   }) => {
     await using place = await Workplace.create()
@@ -82,18 +84,19 @@ describe('what never passes ends the run with nothing loaded, after a minute of 
     const ran = await backfill(place, `https://localhost:${server.port}`, { HTTPS_PROXY: proxy.url('user:wrong-one') })
     expect(ran).toMatchObject({ code: 1, stderr: expect.stringContaining('407') })
     expect(ran.stderr + ran.stdout).not.toContain('wrong-one')
-    expect(server.asked).toEqual([])
+    expect(server.requests).toEqual([])
     await expectNothing(place)
   })
 }, 600_000)
 
 describe('silence', () => {
-  it('past --idle-timeout is not waited for, and past --first-byte-timeout neither', async () => {
+  it('is not waited for beyond --idle-timeout, nor beyond --first-byte-timeout', async () => {
     await using place = await Workplace.create()
-    await using server = await FaultServer.start((asked) => {
-      if (asked.before === 0) return [{ hang: true }]
-      if (asked.before === 1) return [...cut(bodyOf(asked.day, PER_DAY), GZIP, 100, 'end').slice(0, 2), { hang: true }]
-      return good(asked)
+    await using server = await FaultServer.start((request) => {
+      if (request.before === 0) return [{ hang: true }]
+      if (request.before === 1)
+        return [...cut(bodyOf(request.day, PER_DAY), GZIP, 100, 'end').slice(0, 2), { hang: true }]
+      return good(request)
     })
     const ran = await backfill(place, server.url, { MIXLOAD_IDLE_TIMEOUT: '1', MIXLOAD_FIRST_BYTE_TIMEOUT: '1' })
     expect(ran).toMatchObject({ code: 0, stderr: expect.stringMatching(/Headers Timeout.*Body Timeout/s) })
@@ -106,11 +109,11 @@ describe('a redirect', () => {
     'by %s is followed on the same server, with the credentials',
     async (status) => {
       await using place = await Workplace.create()
-      await using server = await FaultServer.start((asked) =>
-        asked.path === '/moved' ? good(asked) : refusal(status, '', { location: `/moved?${asked.query}` }),
+      await using server = await FaultServer.start((request) =>
+        request.path === '/moved' ? good(request) : refusal(status, '', { location: `/moved?${request.query}` }),
       )
       expect(await backfill(place, server.url)).toMatchObject({ code: 0 })
-      expect(server.asked.map(({ path, headers }) => [path, headers.authorization])).toEqual([
+      expect(server.requests.map(({ path, headers }) => [path, headers.authorization])).toEqual([
         ['/api/2.0/export', AUTHORIZATION],
         ['/moved', AUTHORIZATION],
       ])
@@ -118,7 +121,7 @@ describe('a redirect', () => {
     },
   )
 
-  it('to another host ends the run at once: it gets no request, let alone the credentials', async () => {
+  it('to another host ends the run at once: the host gets no request, let alone the credentials', async () => {
     await using place = await Workplace.create()
     await using stranger = await FaultServer.start(good)
     await using server = await FaultServer.start(({ query }) =>
@@ -126,8 +129,8 @@ describe('a redirect', () => {
     )
     const ran = await backfill(place, server.url)
     expect(ran).toMatchObject({ code: 1, stdout: expect.stringContaining(`to ${stranger.url}. Credentials`) })
-    expect(stranger.asked).toEqual([])
-    expect(server.asked).toHaveLength(1)
+    expect(stranger.requests).toEqual([])
+    expect(server.requests).toHaveLength(1)
     await expectNothing(place)
   })
 
@@ -138,13 +141,13 @@ describe('a redirect', () => {
     )
     const ran = await backfill(place, server.url)
     expect(ran).toMatchObject({ code: 1, stdout: expect.stringContaining('redirects more than 5 times') })
-    expect(server.asked).toHaveLength(6)
+    expect(server.requests).toHaveLength(6)
     await expectNothing(place)
   })
 })
 
 describe('a proxy', () => {
-  it('in HTTP_PROXY is gone through', async () => {
+  it('in HTTP_PROXY is used', async () => {
     await using place = await Workplace.create()
     await using proxy = await LoopbackProxy.start()
     await using server = await FaultServer.start(good)
@@ -153,7 +156,7 @@ describe('a proxy', () => {
     await expectTheDay(place)
   })
 
-  it('in HTTPS_PROXY is gone through with its own password, and never sees the credentials', async () => {
+  it('in HTTPS_PROXY is used with its own password, and never sees the credentials', async () => {
     await using place = await Workplace.create()
     await using proxy = await LoopbackProxy.start('pass word')
     await using server = await FaultServer.start(good, TLS)
@@ -167,7 +170,7 @@ describe('a proxy', () => {
     await expectTheDay(place)
   })
 
-  it('is not gone through to hosts in NO_PROXY', async () => {
+  it('is not used for hosts in NO_PROXY', async () => {
     await using place = await Workplace.create()
     await using proxy = await LoopbackProxy.start()
     await using server = await FaultServer.start(good)
@@ -184,7 +187,7 @@ describe('TLS', () => {
     await using server = await FaultServer.start(good, TLS)
     const ran = await backfill(place, `https://localhost:${server.port}`)
     expect(ran).toMatchObject({ code: 1, stderr: expect.stringMatching(/CERTIFICATE_REFUSED.*NODE_EXTRA_CA_CERTS/) })
-    expect(server.asked).toEqual([])
+    expect(server.requests).toEqual([])
     await expectNothing(place)
   })
 
@@ -193,7 +196,7 @@ describe('TLS', () => {
     await using server = await FaultServer.start(good, TLS)
     const ran = await backfill(place, server.url, { NODE_EXTRA_CA_CERTS: tlsFile('ca.pem') })
     expect(ran).toMatchObject({ code: 1, stderr: expect.stringMatching(/CERTIFICATE_REFUSED.*127\.0\.0\.1/) })
-    expect(server.asked).toEqual([])
+    expect(server.requests).toEqual([])
     await expectNothing(place)
   })
 

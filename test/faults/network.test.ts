@@ -90,7 +90,7 @@ const FIRST_ANSWERS: readonly (readonly [name: string, steps: readonly Step[], c
   ['429', refusal('429 Too Many Requests', '', { 'retry-after': '0' }), 'RATE_LIMITED'],
 ]
 
-describe('a first answer that is not to be trusted is thrown away, and the next one loaded', () => {
+describe('a first answer that cannot be trusted is discarded, and the next one is loaded', () => {
   it.each(FIRST_ANSWERS)('%s', async (_, steps, code) => {
     await using server = await FaultServer.start(({ before }) => (before === 0 ? steps : whole(BODY, GZIP)))
     await using pipeline = await Pipeline.create()
@@ -149,7 +149,7 @@ describe('an answer that is odd, but whole, is loaded at once', () => {
   })
 })
 
-describe('a large body that breaks off while the disk is behind', () => {
+describe('a large body that breaks off while the disk is slow', () => {
   it.each<[Closing, boolean]>([
     ['reset', true],
     ['reset', false],
@@ -169,7 +169,7 @@ describe('a large body that breaks off while the disk is behind', () => {
   })
 })
 
-describe('a day that never comes whole', () => {
+describe('a day that never arrives whole', () => {
   const days = [0, 1, 2].map(sliceAt)
 
   it.each<[string, readonly Step[], ErrorCode]>([
@@ -190,7 +190,7 @@ describe('a day that never comes whole', () => {
     expect(ledger.map(({ firstDay }) => firstDay)).toEqual([dayAt(0), dayAt(2)])
   })
 
-  it('is not asked for by the names that were seen, where the list of names is not to be had', async () => {
+  it('is not requested by the event names seen so far if the list of names is not available', async () => {
     await using server = await FaultServer.start(({ day, path, query }) => {
       if (path.endsWith('/names')) return refusal('500 Internal Server Error')
       if (day === dayAt(1) && !query.has('event')) return whole(`${BODY.slice(0, 300)}\nterminated early\n`, PLAIN)
@@ -207,7 +207,7 @@ describe('a day that never comes whole', () => {
 describe('an answer that only the end of the connection ends', () => {
   const form = { framing: 'close', gzip: false } as const
 
-  it('is asked for until two are alike', async () => {
+  it('is requested until two are equal', async () => {
     const cutAt = (lines: number) =>
       whole(
         BODY.split('\n')
@@ -227,7 +227,7 @@ describe('an answer that only the end of the connection ends', () => {
     })
   })
 
-  it('and never is the same twice, is skipped', async () => {
+  it('is skipped if it is never the same twice', async () => {
     await using server = await FaultServer.start(({ before }) => whole(bodyOf(dayAt(0), before + 1), form))
     await using pipeline = await Pipeline.create()
     const { rows, skippedSlices } = await pipeline.run({ url: server.url, slices: [sliceAt(0)] })

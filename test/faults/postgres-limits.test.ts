@@ -28,64 +28,64 @@ describe('a table in Postgres that somebody else has locked', () => {
   /** Somebody who locks the table when two days have been loaded. */
   async function lockedMidway(loads: PostgresLoads): ReturnType<PostgresLoads['connect']> {
     await loads.run(FEW_RETRIES, { to: 2 })
-    const other = await loads.connect()
-    await other.query(LOCKED)
-    return other
+    const session = await loads.connect()
+    await session.query(LOCKED)
+    return session
   }
 
   it('for a while is waited for', async () => {
     await using loads = await PostgresLoads.create(server)
-    await using other = await lockedMidway(loads)
+    await using session = await lockedMidway(loads)
     const run = loads.run(FEW_RETRIES, { from: 2 })
     await until(loads, waiting(loads))
     await sleep(500)
-    await other.query('COMMIT')
+    await session.query('COMMIT')
     await run
     await loads.expectDays(DAYS)
   })
 
-  it('for longer than the role’s own time limits is waited for all the same: they are for people', async () => {
+  it('for longer than the role’s own time limits is still waited for: those limits are for people', async () => {
     await using loads = await PostgresLoads.create(server)
     await loads.run(FEW_RETRIES, { to: 2 })
     // It logs in before the role has its limits.
-    await using other = await loads.connect()
+    await using session = await loads.connect()
     for (const limit of ['statement', 'lock', 'idle_in_transaction_session', 'idle_session', 'transaction'])
       await loads.query(`ALTER ROLE ${loads.name} SET ${limit}_timeout = '300ms'`)
-    await other.query(LOCKED)
+    await session.query(LOCKED)
     const run = loads.run(FEW_RETRIES, { from: 2 })
     await until(loads, waiting(loads))
     await sleep(1000)
-    await other.query('COMMIT')
+    await session.query('COMMIT')
     await run
     await loads.expectDays(DAYS)
     expect(loads.pipeline.events.filter(({ kind }) => kind === 'retry')).toEqual([])
   })
 
-  it('for longer than two minutes ends the try with nothing of its day, and says who to look for', async () => {
+  it('for longer than two minutes ends the attempt with nothing of its day, and says how to find the session', async () => {
     await using loads = await PostgresLoads.create(server, { lockPatienceMs: 200 })
-    await using other = await lockedMidway(loads)
+    await using session = await lockedMidway(loads)
     const failure = await expectFailure(loads.run(FEW_RETRIES, { from: 2 }), 'DESTINATION_UNAVAILABLE')
     expect(failure.message).toMatch(/was not committed: canceling statement due to lock timeout\. .*pg_locks/)
-    await other.query('COMMIT')
+    await session.query('COMMIT')
     await loads.expectToHeal(2)
   })
 
   it('and a statement that waits for it and is cancelled: the run ends with nothing of its day and says so', async () => {
     await using loads = await PostgresLoads.create(server)
-    await using other = await lockedMidway(loads)
+    await using session = await lockedMidway(loads)
     const failing = expectFailure(loads.run(FEW_RETRIES, { from: 2 }), 'DESTINATION_FAILED')
     await until(loads, waiting(loads, 'pg_cancel_backend(pid)'))
     expect((await failing).message).toMatch(/canceling statement due to user request\. .*Nothing was committed/)
-    await other.query('COMMIT')
+    await session.query('COMMIT')
     await loads.expectToHeal(2)
   })
 
   it('and a session that waits for it and is ended: the run goes on with another', async () => {
     await using loads = await PostgresLoads.create(server)
-    await using other = await lockedMidway(loads)
+    await using session = await lockedMidway(loads)
     const run = loads.run(FEW_RETRIES, { from: 2 })
     await until(loads, waiting(loads, 'pg_terminate_backend(pid)'))
-    await other.query('COMMIT')
+    await session.query('COMMIT')
     await run
     await loads.expectDays(DAYS)
     expect(loads.pipeline.events.filter(({ kind }) => kind === 'retry')).toHaveLength(1)

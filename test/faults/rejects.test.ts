@@ -51,7 +51,7 @@ describe('lines that are not events', () => {
   })
 
   it.each(['4', '9%', '0'])(
-    'past --max-rejects %s stop the run before anything of their day is loaded',
+    'beyond --max-rejects %s stop the run before anything of their day is loaded',
     async (most) => {
       await using place = await Workplace.create()
       const ran = await backfill(place, BAD, ['--max-rejects', most])
@@ -82,10 +82,10 @@ describe('lines that are not events', () => {
   })
 })
 
-describe('the most lines that may be rejected', () => {
+describe('the limit on rejects', () => {
   const count = fc.integer({ min: 0, max: 1000 })
 
-  it('as a number hold for the run, whatever the commits', () => {
+  it('applies to the whole run if it is a number', () => {
     fc.assert(
       fc.property(count, fc.array(count, { maxLength: 8 }), (most, commits) => {
         let before = 0
@@ -99,7 +99,7 @@ describe('the most lines that may be rejected', () => {
     )
   })
 
-  it('as a share hold for each commit, whatever came before', () => {
+  it('applies to each commit if it is a share, whatever came before', () => {
     fc.assert(
       fc.property(count, count, count, count, (most, rejects, events, before) => {
         const past = isPast(parseMaxRejects(`${most / 10}%`), rejects, rejects + events, before)

@@ -69,7 +69,7 @@ function value(name: string, literal: string): StrangeBody {
 
 /** A property of this name, as JSON. */
 function named(name: string, literal: string): StrangeBody {
-  return body(`a property called ${name}`, { events: [event([literal, '"x"']), event([literal, '7'])] })
+  return body(`a property with ${name}`, { events: [event([literal, '"x"']), event([literal, '7'])] })
 }
 
 /** A line that is not an event, followed by an event. */
@@ -82,7 +82,7 @@ const DEEP = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
 
 const VALUES = [
   value('U+2028, U+2029, U+0085 and others that end lines elsewhere', JSON.stringify('a\u2028b\u2029c\u0085d')),
-  value('characters of control, escaped', '"\\u000b\\u000c\\u001c\\u001e\\u007f\\t\\r\\n"'),
+  value('control characters, escaped', '"\\u000b\\u000c\\u001c\\u001e\\u007f\\t\\r\\n"'),
   value('NUL', '"a\\u0000b"'),
   value('NUL in a list', '["a\\u0000b"]'),
   value('a lone high surrogate', '"a\\ud83d"'),
@@ -107,13 +107,13 @@ const VALUES = [
   value('the text null', '"null"'),
   value('the empty text', '""'),
   value('a text like a date', '"2026-02-30T25:61:61"'),
-  value('a text like an array of Postgres', '"{1,2}"'),
+  value('a text like a Postgres array', '"{1,2}"'),
   value('a text like a CSV null and a COPY end', '"\\\\N\\n\\\\.\\n"'),
   value('quotes, commas and backslashes', JSON.stringify('"a","b";\\\'--\\')),
   value('200 levels of lists', DEEP(200)),
   value('an empty object and list', '{"a":{},"b":[]}'),
   value('a list of all kinds', '[1,1.5,"a",null,true,{"a":9007199254740993}]'),
-  value('an object with keys equal but for case, and an empty one', '{"":3,"A":2,"a":1}'),
+  value('an object with keys that differ only in case, and an empty key', '{"":3,"A":2,"a":1}'),
   value('an object with __proto__', '{"__proto__":{"x":1},"constructor":2}'),
   value('a line of 1 MB', JSON.stringify('x'.repeat(1 << 20))),
   value('a line of 10 MB', JSON.stringify('ü'.repeat(5 << 20))),
@@ -121,29 +121,29 @@ const VALUES = [
 ]
 
 const NAMES = [
-  named('nothing', '""'),
-  named('a blank', '" "'),
-  named('255 characters', JSON.stringify('n'.repeat(255))),
-  named('255 characters of four bytes', JSON.stringify('😀'.repeat(255))),
-  named('SQL', JSON.stringify('"; drop table export; --')),
-  named('SQL with other quotes', JSON.stringify("'; drop table `export`; /*")),
-  named('__proto__', '"__proto__"'),
-  named('constructor', '"constructor"'),
-  named('hasOwnProperty', '"hasOwnProperty"'),
-  named('event', '"event"'),
-  named('properties', '"properties"'),
-  named('_load_id', '"_load_id"'),
-  named('_day', '"_day"'),
-  named('_more', '"_more"'),
-  named('select', '"select"'),
-  named('x__text', '"x__text"'),
-  named('a name with a newline', '"a\\nb"'),
-  named('a name with NUL', '"a\\u0000b"'),
-  named('half of a surrogate pair', '"\\ud83d"'),
-  named('a name with U+2028', JSON.stringify('a\u2028b')),
-  named('dots, slashes and braces', JSON.stringify('a.b/c{d}[e]:f')),
-  named('a name from right to left', JSON.stringify('اسم \u202e x')),
-  body('names equal but for case', { events: [event(['"Kind"', '1'], ['"kind"', '"a"'], ['"KIND"', 'true'])] }),
+  named('the empty text as its name', '""'),
+  named('a space as its name', '" "'),
+  named('a name of 255 characters', JSON.stringify('n'.repeat(255))),
+  named('a name of 255 characters of four bytes', JSON.stringify('😀'.repeat(255))),
+  named('SQL as its name', JSON.stringify('"; drop table export; --')),
+  named('SQL with other quotes as its name', JSON.stringify("'; drop table `export`; /*")),
+  named('the name __proto__', '"__proto__"'),
+  named('the name constructor', '"constructor"'),
+  named('the name hasOwnProperty', '"hasOwnProperty"'),
+  named('the name event', '"event"'),
+  named('the name properties', '"properties"'),
+  named('the name _load_id', '"_load_id"'),
+  named('the name _day', '"_day"'),
+  named('the name _more', '"_more"'),
+  named('the name select', '"select"'),
+  named('the name x__text', '"x__text"'),
+  named('a newline in its name', '"a\\nb"'),
+  named('NUL in its name', '"a\\u0000b"'),
+  named('half of a surrogate pair as its name', '"\\ud83d"'),
+  named('U+2028 in its name', JSON.stringify('a\u2028b')),
+  named('dots, slashes and braces in its name', JSON.stringify('a.b/c{d}[e]:f')),
+  named('a name that is written from right to left', JSON.stringify('اسم \u202e x')),
+  body('names that differ only in case', { events: [event(['"Kind"', '1'], ['"kind"', '"a"'], ['"KIND"', 'true'])] }),
   body('names that look alike', { events: [event(['"caf\\u00e9"', '1'], ['"cafe\\u0301"', '2'], ['"café "', '3'])] }),
   body('20,000 names', {
     events: Array.from({ length: 200 }, (_, of) =>
@@ -183,7 +183,7 @@ const TIMES = [
       dated('4102444800000', 4102444800000),
     ],
   }),
-  body('times that are none', {
+  body('times that are not valid', {
     events: [
       dated(undefined, null),
       dated('null', null),
@@ -206,7 +206,7 @@ const REJECTS = [
   rejected('bytes that are not UTF-8', Buffer.from('{"event":"caf\xe9","properties":{}}', 'latin1'), /not valid UTF-8/),
   rejected('NaN', '{"event":"E","properties":{"a":NaN}}', /^not JSON from byte 31/),
   rejected('Infinity', '{"event":"E","properties":{"a":-Infinity}}', /^not JSON/),
-  rejected('NUL as it is', '{"event":"E","properties":{"a":"\0"}}', /^not JSON.*NUL/),
+  rejected('a raw NUL', '{"event":"E","properties":{"a":"\0"}}', /^not JSON.*NUL/),
   rejected('a raw tab in a text', '{"event":"E","properties":{"a":"\t"}}', /^not JSON/),
   rejected('single quotes', "{'event':'E','properties':{}}", /^not JSON/),
   rejected('a byte order mark after a blank line', '\n\ufeff{"event":"E","properties":{}}', /^not JSON/),

@@ -23,7 +23,7 @@ const FORMS: readonly (readonly [name: string, form: Form, close: Closing])[] = 
 ]
 
 describe('a body cut at any of its bytes', () => {
-  it.each(FORMS)('%s: is asked for again, and the day is loaded whole and once', async (_, form, close) => {
+  it.each(FORMS)('%s: is requested again, and the day is loaded whole and once', async (_, form, close) => {
     const wireBytes = (day: string) => wireOf(form, shortBodyOf(day, PER_DAY)).length
     // Each day is cut at some bytes, one after the other, as often as a connection may break within
     // one day.

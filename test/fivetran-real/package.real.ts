@@ -50,13 +50,13 @@ async function project(directory: string, { profile }: DbtWarehouse): Promise<(.
 }
 
 /**
- * What tells events apart in the package, which leaves out what has no time, or one before 2010 or
- * to come.
+ * The number of events that the package distinguishes. It leaves out those without a time, or with
+ * one before 2010 or in the future.
  */
 function eventsIn(lines: readonly StrangeLine[]): number {
   const ids = lines.flatMap(({ event, properties: { time, distinct_id: person, $insert_id: id } }) => {
     if (typeof time !== 'number' || time < 0 || time > Date.now()) return []
-    // Without an id, export_latest has already told them apart by their time.
+    // Without an id, export_latest has already distinguished them by their time.
     return [JSON.stringify([event, String(person ?? ''), id ?? time])]
   })
   return new Set(ids).size

@@ -97,7 +97,7 @@ describe('profiles', () => {
     await client.engage('13793', '$add', { coins: 13, key4: '5' })
     await client.engage('13793', '$add', { coins: -3 })
     await client.engage('13793', '$append', { tags: 'b' })
-    await client.engage('13793', '$union', { tags: ['a', 'c'], one: 'x' })
+    await client.engage('13793', '$union', { tags: ['a', 'c'], single: 'x' })
     await client.engage('13793', '$remove', { tags: 'b' })
     await client.engage('13793', '$unset', 'first')
     expect((await client.flush()).accepted).toBe(8)
@@ -107,7 +107,7 @@ describe('profiles', () => {
       coins: 10,
       key4: 5,
       tags: ['a', 'c'],
-      one: ['x'],
+      single: ['x'],
     })
     expect(profile('13793')).not.toHaveProperty('first')
     expect(sending.simulator.profiles.line('13793')?.toString()).toContain(`"big":${big}`)
@@ -167,10 +167,10 @@ describe('identities', () => {
     await client.createAlias('ann@example.com', 'ann')
     await client.merge('ann', 'ann-2')
     expect((await client.flush()).accepted).toBe(3)
-    const [before, mail, other] = await sending.stored()
+    const [before, mail, last] = await sending.stored()
     expect(before?.properties).toMatchObject({ distinct_id: 'ann', $distinct_id_before_identity: anonymous })
     expect(mail?.properties.distinct_id).toBe('ann')
-    expect(other?.properties.distinct_id).toBe('ann')
+    expect(last?.properties.distinct_id).toBe('ann')
   })
 })
 

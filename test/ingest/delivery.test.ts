@@ -37,7 +37,7 @@ describe('what fails for a while', () => {
     await using client = sending.client()
     await client.track('e', { n: 1 })
     expect((await client.flush()).accepted).toBe(1)
-    expect(sending.notices.map((one) => one.kind === 'retry' && one.error.code)).toEqual([code, code])
+    expect(sending.notices.map((notice) => notice.kind === 'retry' && notice.error.code)).toEqual([code, code])
     expect(await sending.stored()).toHaveLength(1)
   })
 
@@ -50,7 +50,7 @@ describe('what fails for a while', () => {
     expect(Date.now() - started).toBeGreaterThanOrEqual(990)
   })
 
-  it('keeps its $insert_id, so that what arrived and was not answered is no second event', async () => {
+  it('keeps its $insert_id, so that what arrived without an answer does not become a second event', async () => {
     for (const path of ['/track', '/import']) {
       sending.simulator.fault({ kind: 'cut', atByte: 1, match: { path } })
     }
@@ -60,13 +60,13 @@ describe('what fails for a while', () => {
     await client.import([{ event: 'imported', properties: { time: NOW, distinct_id: 'ann' } }])
     const stored = await sending.stored()
     for (const name of ['tracked', 'imported']) {
-      const ids = stored.filter((one) => one.event === name).map(({ properties }) => properties.$insert_id)
+      const ids = stored.filter(({ event }) => event === name).map(({ properties }) => properties.$insert_id)
       expect(ids).toHaveLength(2)
       expect(new Set(ids).size).toBe(1)
     }
   })
 
-  it('and goes on failing is told of, and the rest goes on', async () => {
+  it('and keeps failing is reported, and the rest is sent', async () => {
     sending.simulator.fault({ kind: 'status', status: 500, times: 4 })
     await using client = sending.client()
     await client.track('lost')
@@ -120,7 +120,7 @@ describe('what Mixpanel refuses', () => {
     ])
   })
 
-  it('for being too much at once goes in halves, and smaller from then on', async () => {
+  it('for being too large is sent in halves, and smaller from then on', async () => {
     await sending[Symbol.asyncDispose]()
     sending = await Sending.start({ importBytesMax: 20_000 })
     await using client = sending.client({ requestsAtOnce: 1 })
@@ -135,7 +135,7 @@ describe('what Mixpanel refuses', () => {
     expect(sending.requests('/import')).toBeLessThan(90)
   })
 
-  it('down to one record, which is refused alone', async () => {
+  it('is split down to the one record that is refused', async () => {
     await sending[Symbol.asyncDispose]()
     sending = await Sending.start({ importBytesMax: 20 })
     await using client = sending.client()
@@ -144,7 +144,7 @@ describe('what Mixpanel refuses', () => {
     expect(sending.requests('/import')).toBeLessThanOrEqual(9)
   })
 
-  it('for being gzip goes again without it, and so does all that follows', async () => {
+  it('for being gzip is sent again without it, and so is all that follows', async () => {
     sending.simulator.fault({ kind: 'status', status: 415, body: 'what is gzip?', times: 1 })
     await using client = sending.client({ requestsAtOnce: 1 })
     expect(await client.import(events(3))).toMatchObject({ accepted: 3, rejected: 0 })
@@ -154,7 +154,7 @@ describe('what Mixpanel refuses', () => {
     expect((await failureOf(client.import([event(5)]))).message).toContain('what is JSON?')
   })
 
-  it('as an identity event does not take the others with it', async () => {
+  it('as an identity event does not affect the others', async () => {
     await sending[Symbol.asyncDispose]()
     sending = await Sending.start({ identity: 'simplified' })
     await using client = sending.client()
@@ -196,7 +196,7 @@ describe('a client that is ahead of Mixpanel', () => {
     )
   })
 
-  it('says so, once, where nobody waits for thousands of calls, and loses none', async () => {
+  it('says so once if nobody waits for thousands of calls, and loses none', async () => {
     const warned: Error[] = []
     const listener = (warning: Error) => void warned.push(warning)
     process.on('warning', listener)
@@ -226,7 +226,7 @@ describe('a client that is ahead of Mixpanel', () => {
     expect(failure.message).toContain('2 records')
   })
 
-  it('gives up an import when told to', async () => {
+  it('gives up an import when it is aborted', async () => {
     sending.simulator.fault({ kind: 'slow-first-byte', ms: 3_600_000, times: Number.POSITIVE_INFINITY })
     await using client = sending.client({ lingerMs: 0 })
     const stop = new AbortController()
@@ -236,7 +236,7 @@ describe('a client that is ahead of Mixpanel', () => {
 })
 
 describe('an import', () => {
-  it('says how far it is without a gap', async () => {
+  it('reports how far it has come without a gap', async () => {
     const seen: number[] = []
     await using client = sending.client({ batchRecords: 7 })
     await client.import(events(100), { onProgress: (through) => void seen.push(through) })
@@ -244,7 +244,7 @@ describe('an import', () => {
     expect(seen.at(-1)).toBe(100)
   })
 
-  it('takes texts as they are, digits and all, and gives ids that stay the same', async () => {
+  it('sends texts unchanged with all their digits, and adds ids that stay the same', async () => {
     await using client = sending.client()
     const texts = [
       `{"event":"e","properties":{"time":${NOW},"distinct_id":"a","$insert_id":"given","n":0,"big":12345678901234567890}}`,
@@ -282,7 +282,7 @@ describe('a server that is not Mixpanel', () => {
   })
   afterEach(() => void server.close())
 
-  it('shows what is sent: gzip where it is taken, the token where it belongs', async () => {
+  it('receives gzip where it is accepted, and the token where it belongs', async () => {
     const apiUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/proxy/`
     await using client = sending.client({ apiUrl })
     answer = '{"status":1,"error":null}'
@@ -295,7 +295,7 @@ describe('a server that is not Mixpanel', () => {
       '/proxy/import',
       '/proxy/track',
     ])
-    const by = (path: string) => seen.find((one) => one.path.includes(path))
+    const by = (path: string) => seen.find((request) => request.path.includes(path))
     expect(by('track')?.headers).toMatchObject({ 'content-encoding': 'gzip', 'content-type': 'application/json' })
     expect(by('engage')?.headers).not.toHaveProperty('content-encoding')
     expect(by('engage')?.headers).not.toHaveProperty('authorization')

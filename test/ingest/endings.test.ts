@@ -48,11 +48,11 @@ describe('a process that is killed in the middle of sending', () => {
   it('again and again, loses nothing that was kept, and what arrives twice has one $insert_id', async () => {
     const kept: number[] = []
     for (const round of numbers(6)) {
-      const one = endless(round * 1_000_000)
-      await once(one.stdout as NodeJS.ReadableStream, 'data')
-      const done = outcome(one)
+      const child = endless(round * 1_000_000)
+      await once(child.stdout as NodeJS.ReadableStream, 'data')
+      const done = outcome(child)
       // Sooner and later: before the first answer, among answers, and while files are removed.
-      setTimeout(() => one.kill('SIGKILL'), [0, 20, 60, 150, 300, 500][round])
+      setTimeout(() => child.kill('SIGKILL'), [0, 20, 60, 150, 300, 500][round])
       const { stdout } = await done
       // What was printed first was taken from the pipe above, and goes without saying.
       kept.push(round * 1_000_000, ...stdout.trim().split('\n').filter(Boolean).map(Number))
@@ -69,7 +69,7 @@ describe('a process that is killed in the middle of sending', () => {
     expect(keys.size).toBe(ids.size)
   })
 
-  it('is taken over by one of those that start at once', async () => {
+  it('is replaced by one of several that start at the same time', async () => {
     down()
     const first = ending(40, 'stay')
     await once(first.stdout as NodeJS.ReadableStream, 'data')
@@ -84,7 +84,7 @@ describe('a process that is killed in the middle of sending', () => {
   })
 })
 
-describe('a disk without room', () => {
+describe('a full disk', () => {
   it('fails the call, and what the calls before had kept is sent once there is room', async () => {
     down()
     const { code, stdout, stderr } = await outcome(endless(0, 'ulimit -f 40'))
@@ -101,39 +101,39 @@ describe('a process that is asked to end', () => {
   it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
     'by %s delivers what is queued, and then ends by it',
     async (signal) => {
-      const one = ending(12, 'stay', '')
-      await once(one.stdout as NodeJS.ReadableStream, 'data')
-      one.kill(signal)
-      expect(await outcome(one)).toMatchObject({ code: null, signal })
+      const child = ending(12, 'stay', '')
+      await once(child.stdout as NodeJS.ReadableStream, 'data')
+      child.kill(signal)
+      expect(await outcome(child)).toMatchObject({ code: null, signal })
       expect(await arrived()).toEqual(numbers(12))
     },
   )
 
-  it('ends within a bound where Mixpanel does not answer, and at once when asked again', async () => {
+  it('ends within a time limit if Mixpanel does not answer, and at once when asked again', async () => {
     down()
     const bounded = ending(3, 'stay')
     await once(bounded.stdout as NodeJS.ReadableStream, 'data')
     bounded.kill('SIGTERM')
     expect(await outcome(bounded)).toMatchObject({ signal: 'SIGTERM' })
 
-    const patient = ending(3, 'stay', sending.spool, 3_600_000)
-    await once(patient.stdout as NodeJS.ReadableStream, 'data')
-    const done = outcome(patient)
+    const unbounded = ending(3, 'stay', sending.spool, 3_600_000)
+    await once(unbounded.stdout as NodeJS.ReadableStream, 'data')
+    const done = outcome(unbounded)
     // Two signals that come before the process has seen the first are one to it.
-    const asking = setInterval(() => patient.kill('SIGTERM'), 200)
+    const timer = setInterval(() => unbounded.kill('SIGTERM'), 200)
     expect(await done).toMatchObject({ signal: 'SIGTERM' })
-    clearInterval(asking)
+    clearInterval(timer)
     await sendRest()
     expect(await arrived()).toEqual([0, 0, 1, 1, 2, 2])
   })
 
-  it('and listens itself decides how, and what is queued goes meanwhile', async () => {
-    const one = ending(12, 'listen', '')
-    await once(one.stdout as NodeJS.ReadableStream, 'data')
-    const done = outcome(one)
-    one.kill('SIGTERM')
+  it('and handles the signal itself decides how, and what is queued is sent meanwhile', async () => {
+    const child = ending(12, 'listen', '')
+    await once(child.stdout as NodeJS.ReadableStream, 'data')
+    const done = outcome(child)
+    child.kill('SIGTERM')
     await expect.poll(arrived).toEqual(numbers(12))
-    one.kill('SIGUSR2')
+    child.kill('SIGUSR2')
     expect(await done).toMatchObject({ code: 7, stdout: expect.stringContaining('asked') })
   })
 })
@@ -153,7 +153,7 @@ describe('a process that ends without being asked', () => {
 })
 
 describe('a client that is closed', () => {
-  it('while the server takes connections and says nothing ends within the bound', async () => {
+  it('while the server accepts connections and does not answer ends within the time limit', async () => {
     const silent = createServer(() => {}).listen(0, '127.0.0.1')
     await once(silent, 'listening')
     const client = sending.client({
@@ -171,7 +171,7 @@ describe('a client that is closed', () => {
     expect(await arrived()).toEqual(numbers(3))
   })
 
-  it('delivers calls that nobody has waited for, also by way of a spool', async () => {
+  it('delivers calls that nobody has waited for, also with a spool', async () => {
     for (const spool of [undefined, sending.spool]) {
       const client = sending.client({ spool })
       const calls = numbers(50).map((n) => client.track('e', { n }))

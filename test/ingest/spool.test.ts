@@ -103,7 +103,7 @@ describe('a spool', () => {
     expect(await arrived()).toEqual([0])
   })
 
-  it('of another machine is taken when that has been silent for long', async () => {
+  it('of another machine is taken over when that machine has been silent for long', async () => {
     down()
     await killedAfterKeeping(3)
     const [session = ''] = left()
@@ -119,7 +119,7 @@ describe('a spool', () => {
     expect(await arrived()).toEqual(numbers(3))
   })
 
-  it('holds no token, and a line that was cut is no record', async () => {
+  it('has no token in it, and a line that was cut is not a record', async () => {
     down()
     await killedAfterKeeping(2)
     const [session = ''] = left()
@@ -152,7 +152,7 @@ describe('a process that ends', () => {
     expect(list()).toEqual(numbers(12))
   })
 
-  it('ends within a bound where Mixpanel does not answer, and leaves the rest in the spool', async () => {
+  it('ends within a time limit if Mixpanel does not answer, and leaves the rest in the spool', async () => {
     down()
     const child = start(2, '')
     const [code] = await once(child, 'close')

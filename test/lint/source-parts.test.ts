@@ -35,7 +35,7 @@ describe('the parts of a TypeScript file', () => {
     expect(names.filter((name) => !/^#?\w+$/.test(name))).toEqual([])
   })
 
-  it('are found where other characters than those of ASCII come before', () => {
+  it('are found after characters that are not ASCII', () => {
     expect(texts("const s = '🙂 é'\n// After.", '.ts', 'comment')).toEqual(['// After.'])
   })
 

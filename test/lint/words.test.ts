@@ -9,6 +9,11 @@ describe.each(WORDS.map((word) => [word.avoid, word] as const))('the word %s', (
     for (const text of word.wrong) expect([text, isFound(text)]).toEqual([text, kinds.map(() => true)])
   })
 
+  it('is found where an example is broken over two lines', () => {
+    for (const text of word.wrong.map((example) => example.replaceAll(' ', '\n   ')))
+      expect([text, isFound(text)]).toEqual([text, kinds.map(() => true)])
+  })
+
   it('is not found in any example of what is right', () => {
     for (const text of word.right) expect([text, isFound(text)]).toEqual([text, kinds.map(() => false)])
   })
@@ -19,18 +24,20 @@ describe.each(WORDS.map((word) => [word.avoid, word] as const))('the word %s', (
 })
 
 describe('a phrase', () => {
-  it('is found where it is broken over two lines', () => {
-    const [found] = occurrences('The line is set\n   aside.', 'prose')
-    expect(found).toMatchObject({ start: 12, end: 24, word: { avoid: 'set aside' } })
+  it('is found with its place where it is broken over two lines', () => {
+    const word = WORDS.find(({ write }) => write === 'reject; skip')
+    const [first, second] = word?.avoid.split(' ') ?? []
+    const [found] = occurrences(`The line is ${first}\n   ${second}.`, 'prose')
+    expect(found).toEqual({ start: 12, end: 24, word })
   })
 })
 
 describe('a name', () => {
   it.each([
-    ['unzippedAside', 'unzipped aside'],
-    ['#isPacked', 'is packed'],
+    ['lineCount', 'line count'],
+    ['#isWhole', 'is whole'],
     ['DELAY_MS_MAX', 'delay ms max'],
-    ['lib/in-turns.ts', 'lib in turns ts'],
+    ['lib/line-scanner.ts', 'lib line scanner ts'],
     ['', ''],
   ])('%s consists of the words %s', (name, words) => {
     expect(wordsOfName(name)).toBe(words)

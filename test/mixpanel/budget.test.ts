@@ -76,7 +76,7 @@ describe('how long a request must wait', () => {
     )
   })
 
-  it('takes no account of requests that a clock put back makes seem to come later', () => {
+  it('ignores requests that seem to be in the future because the clock was set back', () => {
     expect(waitFor([5000, 6000], { perHour: 1, perSecond: 1 }, 4000)).toBe(0)
   })
 })
@@ -180,7 +180,7 @@ describe('a budget on disk', () => {
     expect(await open(0).remaining()).toBe(Number.POSITIVE_INFINITY)
   })
 
-  it('that cannot be kept is a failure that names the setting', async () => {
+  it('that cannot be written is a failure that names the setting', async () => {
     await writeFile(join(directory, 'file'), '')
     const budget = new RequestBudget(join(directory, 'file', 'below'), 'key', { perHour: 1, perSecond: 0 })
     const error = await budget.acquire(signal).catch((thrown: unknown) => thrown)
@@ -189,7 +189,7 @@ describe('a budget on disk', () => {
   })
 })
 
-describe('requests at once', () => {
+describe('concurrent requests', () => {
   let directory: string
   const { signal } = new AbortController()
   beforeEach(async () => {
@@ -206,7 +206,7 @@ describe('requests at once', () => {
     return created
   }
 
-  it('wait for a place, over all who share the file', async () => {
+  it('wait for a slot, among all that share the file', async () => {
     const [release] = [await budget(2).acquire(signal), await budget(2).acquire(signal)]
     let isThrough = false
     const third = budget(2).acquire(signal)
@@ -219,7 +219,7 @@ describe('requests at once', () => {
     await (await third)()
   })
 
-  it('take the places of processes that are gone, and of requests of long ago', async () => {
+  it('take the slots of processes that have ended, and of requests from long ago', async () => {
     const now = Date.now()
     const running = [
       { id: 'a', pid: 2 ** 22 + 1, since: now - 1000 },
@@ -232,7 +232,7 @@ describe('requests at once', () => {
     await release()
   })
 
-  it('are given the places of those that ended, one after the other, without a wait, and give them back in the end', async () => {
+  it('get the slots of those that ended, one after the other, without a wait, and return them in the end', async () => {
     const requests = budget(1)
     for (let count = 0; count < 50; count++) await (await requests.acquire(signal))()
     const stored = () => JSON.parse(readFileSync(join(directory, 'query.json'), 'utf8')).running.length
@@ -241,13 +241,13 @@ describe('requests at once', () => {
     await (await budget(1).acquire(signal))()
   })
 
-  it('count in the hour, too, where they take the place of another', async () => {
+  it('count in the hour, too, if they take the slot of another', async () => {
     const requests = budget(1, 3)
     for (let count = 0; count < 3; count++) await (await requests.acquire(signal))()
     expect(await requests.remaining()).toBe(0)
   })
 
-  it('keep no places without a limit', async () => {
+  it('keep no slots without a limit', async () => {
     const release = await new RequestBudget(directory, 'query', { perHour: 5, perSecond: 0 }).acquire(signal)
     await release()
     expect(JSON.parse(await readFile(join(directory, 'query.json'), 'utf8'))).toMatchObject({ running: [] })

@@ -90,7 +90,7 @@ describe('a page of profiles', () => {
     )
   })
 
-  it('never takes longer than its bytes, nor throws anything but a failure of its own, whatever the bytes are', () => {
+  it('is read, or refused with a failure of mixload, whatever its bytes are', () => {
     const piece = fc.constantFrom(
       '{',
       '}',
@@ -131,7 +131,7 @@ describe('a page of profiles', () => {
     ])
   })
 
-  it('takes profiles without properties for ones with none', () => {
+  it('may have profiles without properties', () => {
     const body = Buffer.from('{"results":[{"$distinct_id":"a"},{"$properties":null,"x":1,"$distinct_id":7}]}')
     expect(linesOf(profilePage(body, WHAT).lines)).toEqual([
       '{"$distinct_id":"a","$properties":{}}',
@@ -140,7 +140,7 @@ describe('a page of profiles', () => {
   })
 
   it.each(['{"$properties":{"a":1}}', '{"$distinct_id":null,"$properties":{}}', '7', '"text"', 'null', '[1]'])(
-    'leaves the result %s as it is, for the rejects',
+    'keeps the result %s unchanged, for the rejects',
     (result) => {
       const page = profilePage(Buffer.from(`{"results":[${result}]}`), WHAT)
       expect(linesOf(page.lines)).toEqual([result])

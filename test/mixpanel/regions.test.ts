@@ -16,7 +16,7 @@ describe('the hosts of a region', () => {
     }
   })
 
-  it('are all the one address that is given instead, in every region', () => {
+  it('are all the given address instead, in every region', () => {
     for (const region of REGIONS) {
       for (const url of ['http://127.0.0.1:8080', 'http://127.0.0.1:8080/', 'http://127.0.0.1:8080//']) {
         expect(apiHosts(region, url)).toEqual({ data: 'http://127.0.0.1:8080', app: 'http://127.0.0.1:8080' })
@@ -26,8 +26,8 @@ describe('the hosts of a region', () => {
   })
 })
 
-describe('the host that is sent to', () => {
-  it('is one of each region, or the address that is given instead', () => {
+describe('the host for sending', () => {
+  it('is the one of the region, or the given address instead', () => {
     expect(REGIONS.map((region) => ingestionHost(region))).toEqual([
       'https://api.mixpanel.com',
       'https://api-eu.mixpanel.com',

@@ -90,7 +90,7 @@ describe('a requester', () => {
     expect(received).toMatchObject([{ method: 'GET', url: '/x?project_id=12&a=1', body: '' }])
   })
 
-  it('asks again after what may pass, and counts each request', async () => {
+  it('retries after temporary failures, and counts each request', async () => {
     answer = (_, response) => {
       response.statusCode = received.length < 3 ? 503 : 200
       response.end('[1]')
@@ -106,20 +106,20 @@ describe('a requester', () => {
     ['{"request":"/api/2.0/funnels","error":"Timeout Error."}', 'QUERY_TIMEOUT'],
     ['{"error":"Query rate limit exceeded for project_id: 12. 1/5 queries"}', 'RATE_LIMITED'],
     ['{"error":"something else"}', 'REQUEST_REFUSED'],
-  ])('takes a refusal with status 200 for what it says: %s', async (text, code) => {
+  ])('treats a refusal with status 200 as the failure that it names: %s', async (text, code) => {
     answer = (_, response) => response.end(text)
     await expect(requester().ask(REQUEST, String, signal)).rejects.toMatchObject({ code })
   })
 
   it.each(['{"annotations":[],"error":false}', '{"results":[{"error":"x"}],"error":""}', '"error"', '["error"]'])(
-    'takes no other body for a refusal: %s',
+    'does not treat another body as a refusal: %s',
     async (text) => {
       answer = (_, response) => response.end(text)
       expect(await requester().ask(REQUEST, String, signal)).toBe(text)
     },
   )
 
-  it('asks again for an answer that is a refusal that passes, cannot be read, or took too long', async () => {
+  it('retries if an answer is a temporary refusal, cannot be read, or took too long', async () => {
     const bodies = ['{"error":"Query rate limit exceeded"}', '<html>', '{"error":"Timeout Error."}', '[1', '[1]']
     answer = (_, response) => response.end(bodies[received.length - 1])
     const read = (body: Buffer) => parseAnswer(body, 'The answer')
@@ -128,7 +128,7 @@ describe('a requester', () => {
     expect(sender.requests).toBe(bodies.length)
   })
 
-  it('asks no more than twice again for an answer that cannot be read', async () => {
+  it('retries no more than twice if an answer cannot be read', async () => {
     answer = (_, response) => response.end('<html>')
     const sender = requester()
     const answered = sender.ask(REQUEST, (body) => parseAnswer(body, 'The answer'), signal)
@@ -136,7 +136,7 @@ describe('a requester', () => {
     expect(sender.requests).toBe(3)
   })
 
-  it('says what failed with the form, but neither secrets nor the session', async () => {
+  it('reports a failure with the form, but with neither secrets nor the session', async () => {
     answer = (_, response) => {
       response.statusCode = 400
       response.end('{"error":"no such thing"}')

@@ -75,7 +75,7 @@ describe('what an answer that is not 200 means', () => {
     )
   })
 
-  it('carries the wait that was asked for, whatever the code', () => {
+  it('has the wait that was asked for, whatever the code', () => {
     expect(refuse(429, '', '30').retryAfterMs).toBe(30_000)
     expect(refuse(503, '', '2').retryAfterMs).toBe(2000)
     expect(refuse(400, 'Timeout Error.', '2').retryAfterMs).toBe(2000)
@@ -84,7 +84,7 @@ describe('what an answer that is not 200 means', () => {
   })
 })
 
-describe('what a body complains of', () => {
+describe('the error message in a body', () => {
   it.each([
     ['{"error":"a"}', 'a'],
     ['{"error":"a","message":"b"}', 'a'],
@@ -123,7 +123,7 @@ describe('Retry-After', () => {
   })
 
   it.each(['', ' ', '-1', '-0.5', 'soon', 'NaN', '12 apples', '{}', 'Mon, 03 Aug 2026 11:59:59 GMT'])(
-    '%j counts for nothing',
+    '%j is ignored',
     (header) => {
       expect(retryAfterMilliseconds(header, now)).toBeUndefined()
     },
@@ -135,7 +135,7 @@ describe('Retry-After', () => {
     expect(retryAfterMilliseconds('gone till 2099', now)).toBeUndefined()
   })
 
-  it('that is missing counts for nothing', () => {
+  it('is ignored if it is missing', () => {
     expect(retryAfterMilliseconds(undefined, now)).toBeUndefined()
   })
 

@@ -67,7 +67,7 @@ it('rejects only the lines that the engine cannot read, and loads the others', a
   expect(place.warnings).toEqual([expect.stringContaining('cannot read 2 lines')])
 })
 
-it('sets no line aside because the engine has no memory to read it', async () => {
+it('rejects no line because the engine lacks the memory to read it', async () => {
   await using place = await loaderOf('500MB')
   const spooled = await place.spooled(LINES)
   const connection = await place.engine.connect()

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# install.sh DIRECTORY: Python 3.13 with pip, as DIRECTORY/python and DIRECTORY/pip, for the tests that need programs of PyPI.
+# install.sh DIRECTORY: Python 3.13 with pip, as DIRECTORY/python and DIRECTORY/pip, for the tests
+# that need programs from PyPI.
 #
-# Where the machine has none, Debian's own is unpacked into DIRECTORY and started there by its own loader: nothing outside
-# of DIRECTORY is changed, and no root is needed. DIRECTORY is made anew each time.
+# If the machine has none, Debian's own is unpacked into DIRECTORY and started there by its own
+# loader: nothing outside DIRECTORY is changed, and root is not needed. DIRECTORY is recreated each
+# time.
 set -euo pipefail
 
 directory=$(realpath -m "$1")
@@ -58,7 +60,7 @@ fi
 
 cat >pip <<PIP
 #!/usr/bin/env bash
-# pip LOCK SITE: installs the packages of a lock file, and nothing else, into a directory of their own.
+# pip LOCK SITE: installs the packages of a lock file, and nothing else, into a separate directory.
 exec "$directory/python" $pip install --quiet --root-user-action ignore --no-warn-script-location \\
   --disable-pip-version-check --retries 10 --timeout 120 --only-binary :all: --require-hashes --requirement "\$1" --target "\$2"
 PIP

@@ -98,9 +98,9 @@ describe('late arrivals', () => {
           now += hours * HOUR_MS
         }
         warehouse.run(now, 0, true)
-        for (const one of arrivals) {
-          const isDue = one.givenFrom <= now && one.day < dayAt(now)
-          expect(warehouse.timesLoaded(one) > 0).toBe(isDue)
+        for (const arrival of arrivals) {
+          const isDue = arrival.givenFrom <= now && arrival.day < dayAt(now)
+          expect(warehouse.timesLoaded(arrival) > 0).toBe(isDue)
         }
       }),
     )
@@ -119,10 +119,10 @@ describe('late arrivals', () => {
     warehouse.run(START + 78 * HOUR_MS, 1, true)
     warehouse.run(START + 102 * HOUR_MS, 1, true)
     expect(LATE_MARGIN_MS).toBe(3 * HOUR_MS)
-    expect(arrivals.map((one) => warehouse.timesLoaded(one))).toEqual([2, 1, 2, 1, 2, 1])
+    expect(arrivals.map((arrival) => warehouse.timesLoaded(arrival))).toEqual([2, 1, 2, 1, 2, 1])
   })
 
-  it('are asked for from the day that was left alone longest, not of days that are read anyway', () => {
+  it('are requested from the day whose last reading is longest ago, except for days that are read anyway', () => {
     const ledger = [
       recordOf({ firstDay: '2026-03-01', lastDay: '2026-03-03' }, Date.parse('2026-03-04T04:00:00Z')),
       recordOf({ firstDay: '2026-03-03', lastDay: '2026-03-06' }, Date.parse('2026-03-07T04:00:00Z')),
@@ -143,17 +143,19 @@ describe('late arrivals', () => {
     expect(lateSlice(new Map(), new Set(), undefined, '2026-03-06')).toBeUndefined()
   })
 
-  it('that a request left out are not taken for looked at', () => {
+  it('that a request left out do not count as covered', () => {
     const read = recordOf({ firstDay: '2026-03-01', lastDay: '2026-03-01' }, START + 30 * HOUR_MS)
     const after = recordOf(
       { firstDay: '2026-03-01', lastDay: '2026-03-01', since: START + 40 * HOUR_MS },
       START + 60 * HOUR_MS,
     )
-    const other = recordOf({ firstDay: '2026-03-01', lastDay: '2026-03-01', since: START }, START + 60 * HOUR_MS, ['A'])
-    expect(coverageOf([read, after, other], WHOLE, UTC).get(FIRST)).toBe(START + 27 * HOUR_MS)
+    const unrelated = recordOf({ firstDay: '2026-03-01', lastDay: '2026-03-01', since: START }, START + 60 * HOUR_MS, [
+      'A',
+    ])
+    expect(coverageOf([read, after, unrelated], WHOLE, UTC).get(FIRST)).toBe(START + 27 * HOUR_MS)
   })
 
-  it('make no day whole', () => {
+  it('do not make a day whole', () => {
     const late = recordOf({ firstDay: FIRST, lastDay: FIRST, since: START }, START + 60 * HOUR_MS)
     expect(wholeDays([late], WHOLE, UTC).size).toBe(0)
     expect(coverageOf([late], WHOLE, UTC).size).toBe(0)

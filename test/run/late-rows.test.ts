@@ -34,7 +34,7 @@ const late = (before: readonly LoadRecord[], loads: readonly LoadRecord[]) =>
   Object.fromEntries(lateRows(before, loads, UTC))
 
 describe('late rows', () => {
-  it('are what a day has more than when it was last read whole', () => {
+  it('are the rows that a day has more than when it was last read whole', () => {
     const before = [
       load('2026-08-01', '2026-08-03', { '2026-08-01': 10, '2026-08-02': 5, '2026-08-03': 7 }),
       load('2026-08-03', '2026-08-03', { '2026-08-03': 9 }),
@@ -46,7 +46,7 @@ describe('late rows', () => {
     expect(late(before, now)).toEqual({ '2026-08-02': 137 })
   })
 
-  it('are negative where rows are gone, also all of them', () => {
+  it('are negative if rows are gone, also if all of them are', () => {
     const before = [load('2026-08-01', '2026-08-02', { '2026-08-01': 10, '2026-08-02': 5 })]
     expect(late(before, [load('2026-08-01', '2026-08-02', { '2026-08-01': 8 })])).toEqual({
       '2026-08-01': -2,
@@ -70,16 +70,16 @@ describe('late rows', () => {
     expect(late(before, [load('2026-08-01', '2026-08-03', rows)])).toEqual({})
   })
 
-  it('are none of a file, and none of what another version selected', () => {
+  it('are not counted for a file, or for a selection of another version', () => {
     const file = { kind: 'file', file: 'a', bytes: 1, sha256: 'x' } as const
     for (const selection of [file, { kind: 'unknown', text: '{}' } as const]) {
-      const one = load('2026-08-01', '2026-08-01', { '2026-08-01': 1 }, { selection })
-      const two = load('2026-08-01', '2026-08-01', { '2026-08-01': 9 }, { selection })
-      expect(late([one], [two])).toEqual({})
+      const first = load('2026-08-01', '2026-08-01', { '2026-08-01': 1 }, { selection })
+      const second = load('2026-08-01', '2026-08-01', { '2026-08-01': 9 }, { selection })
+      expect(late([first], [second])).toEqual({})
     }
   })
 
-  it('are all rows of what was asked for by the time of processing, and those of its days beside', () => {
+  it('are all rows of a load by time of processing, and those of the days that were read as well', () => {
     const before = [load('2026-08-01', '2026-08-02', { '2026-08-01': 10, '2026-08-02': 5 })]
     const arrived = { selection: requestSelection(WHOLE, 1_785_000_000_000) }
     const now = [

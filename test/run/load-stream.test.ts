@@ -18,7 +18,7 @@ afterAll(async () => {
   await workshop[Symbol.asyncDispose]()
 })
 beforeEach(() => {
-  workshop.told.length = 0
+  workshop.progress.length = 0
 })
 
 let tables = 0
@@ -50,7 +50,7 @@ async function* each(...batches: readonly LineBatch[]): AsyncGenerator<LineBatch
 }
 
 describe('a stream of records', () => {
-  it('fills a table whose columns come as they are met, and to which no property is special', async () => {
+  it('fills a table whose columns are added as properties come, and in which no property is special', async () => {
     const name = named('people')
     const records = [
       ['a', '{"time":"noon","$insert_id":7,"event":"e","distinct_id":"other","seats":3,"plan":"pro"}'],
@@ -116,10 +116,10 @@ describe('rows of equal keys', () => {
         const name = named('repeated')
         const read = () =>
           each(
-            ...batches.map((some) =>
+            ...batches.map((records) =>
               batch(
                 name,
-                some.map(({ id, value }) => [id, `{"v":${value}}`]),
+                records.map(({ id, value }) => [id, `{"v":${value}}`]),
               ),
             ),
           )
@@ -134,7 +134,7 @@ describe('rows of equal keys', () => {
     )
   })
 
-  it('are told apart by all parts of the key, by value, and rows without a whole key stay', async () => {
+  it('are recognized by all parts of the key, by value, and rows without a whole key stay', async () => {
     const name = named('parts')
     const table: StreamTable = {
       name,
@@ -192,7 +192,7 @@ describe('a full table', () => {
     ])
   })
 
-  it('has a row, not a profile of its own, for each record that can be read; the others are set aside', async () => {
+  it('has a row for each record that can be read, without its own columns; the others are rejected', async () => {
     const name = named('rejects')
     const lines = Buffer.from('{"$distinct_id":"a","$properties":{"x":1}}\n{"$properties":{}}\n7\n')
     const summary = await workshop.run(streamOf(people(name), () => each({ table: name, lines })))
@@ -204,7 +204,7 @@ describe('a full table', () => {
     ])
   })
 
-  it('is left as it was where not one record can be read', async () => {
+  it('is left as it was if not one record can be read', async () => {
     const name = named('unreadable')
     let lines = batch(name, [['a', '{}']]).lines
     const stream = streamOf(people(name), () => each({ table: name, lines }))
@@ -214,7 +214,7 @@ describe('a full table', () => {
     expect(await workshop.rows(`SELECT distinct_id FROM ${name}`)).toEqual([{ distinct_id: 'a' }])
   })
 
-  it('is read once more where a record is no JSON, before that record is set aside', async () => {
+  it('is read once more if a record is not JSON, before that record is rejected', async () => {
     const name = named('damaged')
     let reads = 0
     const lines = Buffer.from('{"$distinct_id":"a","$properties":{}}\n{"$distinct_id":"b","$properties":{x}}\n')
@@ -229,7 +229,7 @@ describe('a full table', () => {
   })
 })
 
-describe('reading anew', () => {
+describe('reading again', () => {
   const failing = (code: ErrorCode, times: number, name: string) => {
     let reads = 0
     return streamOf(people(name), async function* () {
@@ -239,9 +239,9 @@ describe('reading anew', () => {
   }
 
   it.each(['SESSION_LOST', 'COUNT_MISMATCH'] as const)(
-    'comes after %s, twice, and forgets what came before',
+    'happens after %s, twice, and discards what came before',
     async (code) => {
-      const name = named('anew')
+      const name = named('again')
       expect(await workshop.run(failing(code, 2, name))).toMatchObject({ rows: 1 })
       expect(await workshop.rows(`SELECT distinct_id FROM ${name}`)).toEqual([{ distinct_id: 'read 2' }])
       await expect(workshop.run(failing(code, 3, name))).rejects.toMatchObject({ code })
@@ -250,15 +250,15 @@ describe('reading anew', () => {
     },
   )
 
-  it('does not come after other failures, and no file is left of anything', async () => {
-    const name = named('anew')
+  it('does not happen after other failures, and no file is left', async () => {
+    const name = named('again')
     await expect(workshop.run(failing('PLAN_REFUSED', 1, name))).rejects.toMatchObject({ code: 'PLAN_REFUSED' })
-    expect(workshop.told.filter(({ kind }) => kind === 'slice-restarted')).toEqual([])
+    expect(workshop.progress.filter(({ kind }) => kind === 'slice-restarted')).toEqual([])
     const left = (await readdir(workshop.spool.path)).filter((file) => file.endsWith('.ndjson'))
     expect(left).toEqual([])
   })
 
-  it('comes once where fewer rows came than there are, equal keys counted once; then the difference is told', async () => {
+  it('happens once if fewer rows came than exist, counting equal keys once; then the difference is reported', async () => {
     const name = named('expecting')
     let reads = 0
     const stream = streamOf(people(name), async function* (context) {
@@ -272,7 +272,7 @@ describe('reading anew', () => {
     })
     expect(await workshop.run(stream)).toMatchObject({ rows: 2 })
     expect(reads).toBe(2)
-    const warnings = workshop.told.flatMap((event) => (event.kind === 'warning' ? [event.message] : []))
+    const warnings = workshop.progress.flatMap((event) => (event.kind === 'warning' ? [event.message] : []))
     expect(warnings).toEqual([expect.stringContaining('profiles: 3 counted, 2 came')])
   })
 
@@ -324,7 +324,7 @@ describe('an incremental stream of two tables', () => {
     { firstDay: '2026-08-02', lastDay: '2026-08-03' },
   ]
 
-  it('appends each slice, with the tables that hang on it before its own', async () => {
+  it('appends each slice, with the tables that depend on it before its own', async () => {
     const [own, steps] = [named('daily'), named('daily_steps')]
     const summary = await workshop.run(daily(own, steps), { slices })
     expect(summary).toMatchObject({ rows: 4, slices: 2 })
@@ -338,7 +338,7 @@ describe('an incremental stream of two tables', () => {
     }
   })
 
-  it('replaces the days of each slice where the settings say so', async () => {
+  it('replaces the days of each slice if the settings say so', async () => {
     const [own, steps] = [named('daily'), named('daily_steps')]
     const settings = { write: 'replace' }
     await workshop.run(daily(own, steps), { slices, settings })
@@ -353,7 +353,7 @@ describe('an incremental stream of two tables', () => {
     }
   })
 
-  it('has no row of its own where a table that hangs on it cannot be loaded', async () => {
+  it('has no row in its own table if a table that depends on it cannot be loaded', async () => {
     const [own, steps] = [named('daily'), named('daily_steps')]
     const { destination } = workshop
     workshop.beforeWrite = ({ table }) => {

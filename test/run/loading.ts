@@ -24,7 +24,7 @@ export interface Workshop extends AsyncDisposable {
   readonly spool: SpoolDirectory
   readonly engine: Engine
   readonly destination: Warehouse
-  readonly told: ProgressEvent[]
+  readonly progress: ProgressEvent[]
   /** Called before each load is written; what it throws is thrown by the driver. */
   beforeWrite: ((load: Load) => void) | undefined
   run(stream: Stream, more?: RunMore): Promise<StreamSummary>
@@ -64,14 +64,14 @@ export async function openWorkshop(): Promise<Workshop> {
   })
   const destination = new Warehouse(driver, { engine })
   await destination.open(new AbortController().signal)
-  const told: ProgressEvent[] = []
+  const progress: ProgressEvent[] = []
   const workshop: Workshop = {
     beforeWrite: undefined,
     directory,
     spool,
     engine,
     destination,
-    told,
+    progress,
     async run(stream, { settings = {}, slices, apiUrl = 'http://127.0.0.1:1', signal, retry, ...more } = {}) {
       await using client = new MixpanelClient({
         hosts: apiHosts('us', apiUrl),
@@ -91,7 +91,7 @@ export async function openWorkshop(): Promise<Workshop> {
         engine,
         spool,
         retry: retry ?? QUICK,
-        onProgress: (event) => told.push(event),
+        onProgress: (event) => progress.push(event),
       }
       await loadStream(planOf(stream, slices), options, tally, signal ?? new AbortController().signal)
       return tally.summary()

@@ -17,10 +17,10 @@ afterAll(async () => {
 })
 
 const SPECIAL = ['time', '$insert_id', 'event', 'distinct_id', '$distinct_id', 'properties', '_load_id', '_loaded_at']
-const OTHER = ['plan', 'Plan', '$plan', '', 'é', "it's", '_row', '_more', '~0', 'a"b', '\ud800', 'x'.repeat(70)]
+const ODD_NAMES = ['plan', 'Plan', '$plan', '', 'é', "it's", '_row', '_more', '~0', 'a"b', '\ud800', 'x'.repeat(70)]
 const name = fc.oneof(
   fc.constantFrom(...SPECIAL),
-  fc.constantFrom(...OTHER),
+  fc.constantFrom(...ODD_NAMES),
   fc.string({ unit: 'binary', maxLength: 5 }),
 )
 const literal = fc.oneof(

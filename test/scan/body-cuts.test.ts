@@ -14,7 +14,7 @@ afterAll(() => desk[Symbol.asyncDispose]())
 const GOOD = `${eventLine(1)}\n`
 
 describe('a body that was cut', () => {
-  it('is refused wherever the cut is, unless a line ends there, and then gives exactly the lines so far', async () => {
+  it('is refused wherever the cut is, unless a line ends there, and then has exactly the lines so far', async () => {
     const lines = [
       eventLine(1, ',"note":"é\u2028\u{1f600}","list":[1,{"a":null}]'),
       '{"properties":{"plan":"x","$insert_id":"2","Plan":-1.5e3},"event":"\\ud83d\\ude00"}\r',
@@ -94,7 +94,7 @@ describe('a body that was cut', () => {
     )
   })
 
-  it('is whole when an event speaks of such things', async () => {
+  it('is whole if it is an event that has such a text', async () => {
     const lines = [
       '{"event":"terminated early","properties":{"error":"export terminated early"}}',
       '{"error":"x","event":"e","properties":{}}',

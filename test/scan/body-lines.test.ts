@@ -39,13 +39,13 @@ describe('how a body is cut into lines', () => {
     expect(kept.map((line) => JSON.parse(line))).toEqual([eventLine(1), eventLine(2)].map((line) => JSON.parse(line)))
   })
 
-  it('blank lines are nothing', async () => {
+  it('blank lines are ignored', async () => {
     const { events, summary } = await desk.read(`\n \t\n${eventLine(1)}\n\n\r\n${eventLine(2)}\n\n`)
     expect(events).toBe(body(eventLine(1), eventLine(2)))
     expect(summary).toMatchObject({ rows: 2, rejects: 0, damaged: 0 })
   })
 
-  it('a body of nothing, or of nothing but blank lines, is a day without events', async () => {
+  it('an empty body, or one of blank lines only, is a day without events', async () => {
     for (const nothing of ['', '\n', ' \n\r\n', '  ']) {
       const { events, rejects, summary } = await desk.read(nothing)
       expect([events, rejects, summary.rows, summary.rejects]).toEqual(['', [], 0, 0])
@@ -132,13 +132,13 @@ describe('how a body is cut into lines', () => {
 describe('what is noted of the events of a body', () => {
   const dated = (time: string) => `{"event":"e","properties":{"$insert_id":"1"${time === '' ? '' : `,"time":${time}`}}}`
 
-  it('events whose time is missing or no number are undated', async () => {
+  it('events whose time is missing or not a number are undated', async () => {
     const undated = ['', 'null', '"2026-08-03"', 'true', '{}', '[1]', '9007199254740993', '1e400', '"\\ud800"']
     const { summary } = await desk.read(body(...undated.map(dated), dated(String(NOON))))
     expect(summary).toMatchObject({ rows: undated.length + 1, undated: undated.length, outside: 0 })
   })
 
-  it('events dated outside the days asked for are counted, those at their borders are not', async () => {
+  it('events dated outside the requested days are counted, those at their edges are not', async () => {
     const start = Date.parse(`${DAY}T00:00:00Z`)
     const inside = [start, start + 0.5, start + 86_399_999, NOON / 1000, start / 1000 + 86_399.999]
     const outside = [start - 1, start + 86_400_000, 0, -1, NOON * 1000, start / 1000 - 1]

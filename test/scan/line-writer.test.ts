@@ -90,7 +90,7 @@ describe('a line in the spool', () => {
     }
   })
 
-  it('has no two keys with values that are one key where case is ignored', () => {
+  it('has no two keys with values that differ only in case', () => {
     fc.assert(
       fc.property(lines, columnsMax, (sent, most) => {
         const desk = new Desk({ columnsMax: most })
@@ -122,7 +122,7 @@ describe('a line in the spool', () => {
     )
   })
 
-  it('is given on as it came when it comes again, unless it cannot be', () => {
+  it('is passed on unchanged when it comes again, unless it cannot be', () => {
     const desk = new Desk()
     const line = '{"event":"e","properties":{"$insert_id":"1","plan":"x","n":1,"list":[1,2],"none":null}}'
     expect(desk.spooled(line)).toBe(line)
@@ -150,14 +150,14 @@ describe('values that the columns do not take', () => {
     expect(desk.writer.fields().map(({ column }) => column.name)).toEqual(['mp_insert_id'])
   })
 
-  it('go to the overflow where a later one of the same name supersedes them', () => {
+  it('go to the overflow if a later one of the same name supersedes them', () => {
     const desk = new Desk()
     const { properties, _more } = parsed(desk.spooled('{"event":"e","properties":{"a":1,"a":2,"$insert_id":"1"}}'))
     expect(properties.a).toBe(2)
     expect(JSON.parse(_more ?? '')).toEqual({ 'a (superseded)': 1 })
   })
 
-  it('beside the properties come in only where the properties have none of the name', () => {
+  it('beside the properties are used only if the properties have none of that name', () => {
     const desk = new Desk()
     const { properties, _more } = parsed(
       desk.spooled('{"a":1,"b":2,"event":"e","properties":{"a":3,"$insert_id":"1"}}'),
@@ -184,7 +184,7 @@ describe('values that the columns do not take', () => {
     expect(text?.column).toMatchObject({ name: 'p__text', type: 'text', role: 'companion', owner: 'p' })
   })
 
-  it('are counted and dropped when the property is not wanted', () => {
+  it('are counted and dropped when the property is excluded', () => {
     const desk = new Desk({ isWanted: (name) => name !== 'secret' })
     const line = desk.spooled('{"event":"e","properties":{"$insert_id":"1","secret":1,"a":2}}')
     expect(line).not.toContain('secret')
@@ -213,7 +213,7 @@ describe('values that the columns do not take', () => {
     }
   })
 
-  it('of an event name that UTF-8 cannot carry are kept beside a repaired one', () => {
+  it('of an event name that UTF-8 cannot encode are kept next to a repaired one', () => {
     const desk = new Desk()
     const { event, properties } = parsed(desk.spooled('{"event":"\\ud800x\\\\ud800","properties":{"$insert_id":"1"}}'))
     expect(event).toBe('\ufffdx\\ud800')
@@ -262,7 +262,7 @@ describe('slices', () => {
 })
 
 describe('a name as a warehouse can hold it', () => {
-  it('is well-formed, without NUL, and the name itself where it can be', () => {
+  it('is well-formed, without NUL, and the name itself if possible', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom('a', '\0', '\ud800', '\udc00', '😀', '\\', '"') }), (name) => {
         const stored = storableName(name)

@@ -19,7 +19,7 @@ function shuffled(names: readonly string[], seed: number): readonly string[] {
 }
 
 describe('the table of properties', () => {
-  it('gives one number a name, by name and by bytes, whatever the names and however many', () => {
+  it('has one number per name, by name and by bytes, whatever the names and however many', () => {
     fc.assert(
       fc.property(fc.array(fc.string({ unit: 'binary', maxLength: 4 }), { maxLength: 40 }), (names) => {
         const table = new PropertyTable()
@@ -51,7 +51,7 @@ describe('the table of properties', () => {
     expect(names.map((name) => table.indexOfName(name))).toEqual(indexes)
   })
 
-  it('takes only null of a new property, and not even that of a name that UTF-8 cannot carry', () => {
+  it('takes only null for a new property, and not even that if UTF-8 cannot encode its name', () => {
     const table = new PropertyTable()
     expect(table.accepts[table.indexOfName('new')]).toBe(KIND.null)
     expect(table.accepts[table.indexOfName('\ud800')]).toBe(0)
@@ -131,7 +131,7 @@ describe('depth', () => {
   it.each([
     ['lists', '[', ']'],
     ['objects', '{"a":', '}'],
-    ['both by turns', '[{"a":', '}]'],
+    ['both alternately', '[{"a":', '}]'],
   ])(`of ${NESTING_MAX} levels is read and of one more is not, in %s`, (_, open, close) => {
     const each = open.length > 5 ? 2 : 1
     const scanner = new LineScanner()

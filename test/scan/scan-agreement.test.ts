@@ -22,7 +22,7 @@ const TELLING = [
 ]
 
 describe('the scanner on lines that are events', () => {
-  it('finds each key and value where it stands, in order, and of its kind', () => {
+  it('finds each key and value at its place, in order, with its kind', () => {
     fc.assert(
       fc.property(fc.array(spelledLine, { minLength: 1, maxLength: 5 }), (lines) => {
         const scanner = new LineScanner()
@@ -47,7 +47,7 @@ describe('the scanner on lines that are events', () => {
     )
   })
 
-  it('calls a line plain only if nothing repeats, nothing stands outside and every kind is taken', () => {
+  it('calls a line plain only if nothing repeats, nothing is outside and every kind is accepted', () => {
     fc.assert(
       fc.property(spelledLine, fc.boolean(), (line, takesAll) => {
         const scanner = new LineScanner()
@@ -91,7 +91,7 @@ describe('the scanner on lines that are events', () => {
 })
 
 describe('the scanner and JSON.parse agree', () => {
-  it('on any value standing for the line, the event or the properties', () => {
+  it('on any value in place of the line, the event or the properties', () => {
     fc.assert(
       fc.property(spelledValue, ({ text }) => {
         const scanner = new LineScanner()

@@ -102,8 +102,8 @@ test('the app API requires the service account and its own project', async () =>
   await start()
   const secret = await get(BASE, { authorization: basic(simulator.credentials.apiSecret) })
   expect(secret).toEqual({ status: 401, body: { status: 'error', error: 'Invalid service account credentials' } })
-  const other = await get('/api/app/projects/5/annotations')
-  expect(other).toMatchObject({ status: 403, body: { status: 'error' } })
+  const refused = await get('/api/app/projects/5/annotations')
+  expect(refused).toMatchObject({ status: 403, body: { status: 'error' } })
 })
 
 test('the old endpoint accepts a secret, and has plain dates and neither tags nor users', async () => {

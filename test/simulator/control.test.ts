@@ -126,9 +126,9 @@ test('the query family rejects wrong credentials with 400 and the request in the
 })
 
 test('app/me has the name, the time zone and the workspaces of the project', async () => {
-  await using other = await startSimulator({ projectId: '77', projectName: 'Shop', timezone: 'Europe/Paris' })
+  await using second = await startSimulator({ projectId: '77', projectName: 'Shop', timezone: 'Europe/Paris' })
   for (const path of ['/api/app/me', '/api/app/me/']) {
-    const { status, text } = await request(other, path, { query: { include_workspace_users: 'false' } })
+    const { status, text } = await request(second, path, { query: { include_workspace_users: 'false' } })
     expect(status).toBe(200)
     const body = JSON.parse(text)
     expect(body.status).toBe('ok')

@@ -102,10 +102,10 @@ describe('any profile', () => {
         (amounts) => {
           const profiles = new ProfileStore()
           profiles.set('ann', '{"n":0}')
-          const other = new ProfileStore()
+          const store = new ProfileStore()
           for (const amount of amounts) {
-            other.set('amount', `{"n":${amount}}`)
-            other.update('amount', (operand) => {
+            store.set('amount', `{"n":${amount}}`)
+            store.update('amount', (operand) => {
               profiles.update('ann', (properties) => applyOperation(properties, '$add', operand))
               return operand
             })

@@ -20,7 +20,7 @@ async function contentOf(chunks: readonly Chunk[]): Promise<Buffer> {
 const permissions = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)
 
 describe('a chunk writer', () => {
-  it('gives back the bytes that it took, whatever their lengths and the flushes between', async () => {
+  it('returns the bytes that it took, whatever their lengths and the flushes between', async () => {
     await using spool = await SpoolDirectory.create(parent)
     const piece = fc.record({
       length: fc.oneof(fc.nat(50), fc.integer({ min: 1_000_000, max: 2_500_000 })),
@@ -50,7 +50,7 @@ describe('a chunk writer', () => {
     )
   })
 
-  it('that took nothing makes no file', async () => {
+  it('that took nothing creates no file', async () => {
     await using spool = await SpoolDirectory.create(parent)
     const writer = new ChunkWriter(spool, '.ndjson')
     writer.append(Buffer.from('x'), 1, 1)
@@ -129,7 +129,7 @@ describe('a chunk writer', () => {
     await writer.discard()
   })
 
-  it('lets nobody else read', async () => {
+  it('lets no other user read', async () => {
     const under = join(parent, 'made', 'for', 'it')
     await using spool = await SpoolDirectory.create(under)
     const writer = new ChunkWriter(spool, '.ndjson')
@@ -141,7 +141,7 @@ describe('a chunk writer', () => {
 })
 
 describe('a spool directory', () => {
-  it('gives each file a name of its own, in order', async () => {
+  it('has a different name for each file, in order', async () => {
     await using spool = await SpoolDirectory.create(parent)
     const names = Array.from({ length: 12 }, () => spool.nextFile('.ndjson'))
     expect(names.toSorted()).toEqual(names)
@@ -149,7 +149,7 @@ describe('a spool directory', () => {
     for (const name of names) expect(name.startsWith(spool.path) && name.endsWith('.ndjson')).toBe(true)
   })
 
-  it('is gone with all that is in it when it is disposed of', async () => {
+  it('is removed with all that is in it when it is disposed of', async () => {
     {
       await using spool = await SpoolDirectory.create(parent)
       const writer = new ChunkWriter(spool, '.ndjson')
@@ -159,7 +159,7 @@ describe('a spool directory', () => {
     expect(await readdir(parent)).toEqual([])
   })
 
-  it('of a process that is dead is removed, and of one that lives, or of something else, is not', async () => {
+  it('is removed if its process has ended, and not if it still runs, or if it is something else', async () => {
     const { pid: dead } = spawnSync(process.execPath, ['--version'])
     const kept = [
       `spool-${process.pid}-aaaa`,
@@ -175,13 +175,13 @@ describe('a spool directory', () => {
   })
 
   it('is one of several that a process may have', async () => {
-    await using one = await SpoolDirectory.create(parent)
-    await using other = await SpoolDirectory.create(parent)
-    expect(one.path).not.toBe(other.path)
+    await using first = await SpoolDirectory.create(parent)
+    await using second = await SpoolDirectory.create(parent)
+    expect(first.path).not.toBe(second.path)
     expect((await readdir(parent)).length).toBe(2)
   })
 
-  it('that cannot be made is a failure that names the place and the setting', async () => {
+  it('that cannot be created is a failure that names the place and the setting', async () => {
     const { path } = await (async () => {
       const spool = await SpoolDirectory.create(parent)
       const writer = new ChunkWriter(spool, '.file')

@@ -12,15 +12,15 @@ describe('an annotation', () => {
     ['2026-02-15 12:00:00', '2026-02-15T11:00:00.000Z'],
     ['2026-07-15 12:00:00', '2026-07-15T10:00:00.000Z'],
     ['2026-07-15', '2026-07-14T22:00:00.000Z'],
-  ])('of %s stands at %s, and the text is kept', (text, moment) => {
+  ])('of %s is at %s, and the text is kept', (text, moment) => {
     expect(read({ id: 1, date: text })).toEqual({ id: 1, date: moment, date_text: text })
   })
 
-  it.each([['some day'], [12], [null]])('of %j stands at no moment', (date) => {
+  it.each([['some day'], [12], [null]])('of %j has no moment', (date) => {
     expect(read({ id: 1, date })).toEqual({ id: 1, date: null, date_text: date })
   })
 
-  it('keeps what is not known', () => {
+  it('keeps unknown fields', () => {
     const annotation = { id: 1, description: 'Release', user: { id: 3 }, tags: [{ id: 7 }], colour: 'red' }
     expect(read(annotation)).toEqual({ ...annotation, date: null, date_text: null })
   })
@@ -58,7 +58,7 @@ describe('annotations', () => {
     expect((await project.workshop.rows(ROWS)).map(({ id }) => id)).toEqual([1n, 3n])
   })
 
-  it('come from the old endpoint, those of the future too, where there is only a project secret', async () => {
+  it('come from the old endpoint, those of the future too, if there is only a project secret', async () => {
     await using project = await simulatedProject({ timezone: ZONE })
     annotate(project)
     const { apiSecret } = project.simulator.credentials
@@ -79,7 +79,7 @@ describe('annotations', () => {
     ])
   })
 
-  it('are asked for up to today where the old endpoint does not look ahead', async () => {
+  it('are requested up to today if the old endpoint does not look ahead', async () => {
     await using project = await simulatedProject()
     annotate(project)
     project.simulator.fault({ kind: 'status', status: 400, body: '{"error":"to_date cannot be later than today"}' })

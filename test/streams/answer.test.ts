@@ -64,14 +64,14 @@ describe('the objects of an answer', () => {
     expect(objectsOf(parse('{"results":[{"id":1}]}'), 'results', 'The list')).toEqual([{ id: 1 }])
   })
 
-  it.each(['{}', '[1]', '[null]', '3', 'null', '{"results":{}}'])('are not to be had of %s', async (text) => {
+  it.each(['{}', '[1]', '[null]', '3', 'null', '{"results":{}}'])('cannot be found in %s', async (text) => {
     const failure = await failureOf(Promise.resolve().then(() => objectsOf(parse(text), 'results', 'The list')))
     expect(failure).toMatchObject({ code: 'BODY_UNREADABLE', message: expect.stringMatching(/^The list /) })
   })
 })
 
 describe('a batch', () => {
-  it('has a whole line for each record', () => {
+  it('has a complete line for each record', () => {
     fc.assert(
       fc.property(fc.array(fc.dictionary(fc.string(), fc.jsonValue())), (records) => {
         const { lines } = batchOf('things', records)

@@ -6,7 +6,7 @@ import { simulatedProject } from './simulated.ts'
 const PATH = '/api/query/cohorts/list'
 
 describe('cohorts', () => {
-  it('are loaded whole by one request, and those that have gone are gone', async () => {
+  it('are all loaded by one request, and deleted ones disappear', async () => {
     await using project = await simulatedProject({ projectId: '4711' })
     const { cohorts } = project.simulator
     cohorts.set({
@@ -40,7 +40,7 @@ describe('cohorts', () => {
     expect(await rows()).toEqual([pros])
   })
 
-  it('get columns for what is not known, and keep the digits of long ids', async () => {
+  it('get columns for unknown fields, and keep the digits of long ids', async () => {
     await using project = await simulatedProject()
     const body =
       '[{"id":9007199254740993,"name":"Big","owner":{"id":3},"locked":true,"data_group_id":12345678901234567890}]'
@@ -74,7 +74,7 @@ describe('cohorts', () => {
     expect(await project.workshop.rows('SELECT id FROM cohorts')).toEqual([{ id: 7n }])
   })
 
-  it('whose list is of another form fail, after being asked for again', async () => {
+  it('whose list has another form fail after a retry', async () => {
     await using project = await simulatedProject()
     project.simulator.fault({
       kind: 'body',

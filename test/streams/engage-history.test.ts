@@ -49,7 +49,7 @@ describe('the history of profiles', () => {
     ).toEqual(await project.workshop.rows('SELECT distinct_id, plan FROM engage ORDER BY 1'))
   })
 
-  it('grows by nothing where nothing has changed', async () => {
+  it('does not grow if nothing has changed', async () => {
     project.simulator.profiles.set('ann', { plan: 'free', tags: ['a', 'b'], big: 1.5, more: { deep: [1, null] } })
     await run()
     await run()
@@ -72,7 +72,7 @@ describe('the history of profiles', () => {
     ])
   })
 
-  it('ends with each profile gone where all of them are', async () => {
+  it('ends with each profile gone if all of them are', async () => {
     project.simulator.profiles.set('ann', { plan: 'pro' })
     await run()
     project.simulator.profiles.delete('ann')
@@ -93,7 +93,7 @@ describe('the history of profiles', () => {
     ])
   })
 
-  it('makes up for a run that ended before it', async () => {
+  it('catches up after a run that ended before it was written', async () => {
     project.simulator.profiles.set('ann', { plan: 'free' })
     await run()
     project.simulator.profiles.set('ann', { plan: 'pro' })
@@ -106,7 +106,7 @@ describe('the history of profiles', () => {
     ])
   })
 
-  it('makes up for a run that ended before the view was there, also where nothing has changed since', async () => {
+  it('catches up after a run that ended before the view existed, even if nothing has changed since', async () => {
     project.simulator.profiles.set('ann', { plan: 'free' })
     await run()
     await project.workshop.rows('DROP VIEW engage_history')

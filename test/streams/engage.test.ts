@@ -30,7 +30,7 @@ const pages = () => project.simulator.requests.filter(({ path }) => path.endsWit
 const PAGE_OF_TEN = { settings: { engagePageSize: 10 } }
 
 describe('profiles', () => {
-  it('come page by page, each asked for once, and each profile is a row', async () => {
+  it('come page by page, each requested once, and each profile is a row', async () => {
     fill(95)
     const summary = await project.run(ENGAGE_STREAM, PAGE_OF_TEN)
     expect(summary).toMatchObject({ rows: 95, requests: 10, rejects: 0, newColumns: 2 })
@@ -50,7 +50,7 @@ describe('profiles', () => {
     expect(record?.byteCount).toBeGreaterThan(95 * 40)
   })
 
-  it('need no page more where the last one is full', async () => {
+  it('need no further page if the last one is full', async () => {
     fill(30)
     expect(await project.run(ENGAGE_STREAM, PAGE_OF_TEN)).toMatchObject({ rows: 30, requests: 3 })
   })
@@ -73,7 +73,7 @@ describe('profiles', () => {
     expect(await loadedIds()).toEqual([])
   })
 
-  it('that come on two pages are rows once', async () => {
+  it('that come on two pages are one row', async () => {
     fill(40)
     project.simulator.fault({ kind: 'repeat', count: 4, times: Number.POSITIVE_INFINITY })
     expect(await project.run(ENGAGE_STREAM, PAGE_OF_TEN)).toMatchObject({ rows: 40, requests: 4 })
@@ -86,7 +86,7 @@ describe('profiles', () => {
     expect(await project.run(ENGAGE_STREAM, PAGE_OF_TEN)).toMatchObject({ rows: 35 })
     expect(pages().filter(({ form }) => form.page === undefined).length).toBe(2)
     expect(await loadedIds()).toEqual(idsOf(35))
-    expect(project.workshop.told.filter(({ kind }) => kind === 'slice-restarted').length).toBe(1)
+    expect(project.workshop.progress.filter(({ kind }) => kind === 'slice-restarted').length).toBe(1)
   })
 
   it('stay as they were when the session is lost each time', async () => {
@@ -111,7 +111,7 @@ describe('profiles', () => {
     expect(project.warnings()).toEqual([])
   })
 
-  it('are loaded with a warning where fewer come than Mixpanel counts each time', async () => {
+  it('are loaded with a warning if fewer come than Mixpanel counts each time', async () => {
     fill(35)
     project.simulator.fault({
       kind: 'vanish',
@@ -123,14 +123,14 @@ describe('profiles', () => {
     expect(project.warnings()).toEqual([expect.stringContaining('profiles: 34 counted, 33 came')])
   })
 
-  it('are asked for again, page by page, where a body breaks off', async () => {
+  it('are requested again, page by page, if a body breaks off', async () => {
     fill(35)
     project.simulator.fault({ kind: 'cut-clean', atByte: 200, times: 2, match: { parameters: { page: '1' } } })
     expect(await project.run(ENGAGE_STREAM, PAGE_OF_TEN)).toMatchObject({ rows: 35, requests: 6 })
     expect(await loadedIds()).toEqual(idsOf(35))
   })
 
-  it('leave the table as it was where a body breaks off each time', async () => {
+  it('leave the table as it was if a body breaks off each time', async () => {
     fill(5)
     await project.run(ENGAGE_STREAM)
     project.simulator.profiles.delete('p1')
@@ -139,7 +139,7 @@ describe('profiles', () => {
     expect(await loadedIds()).toEqual(idsOf(5))
   })
 
-  it('are only those of the expression, and have only the properties, that the settings say', async () => {
+  it('are only those of the expression in the settings, with only the properties named there', async () => {
     fill(10)
     const settings = { engageWhere: 'properties["plan"] == "pro"', engageProperties: 'plan' }
     expect(await project.run(ENGAGE_STREAM, { settings })).toMatchObject({ rows: 5, newColumns: 1 })
@@ -202,7 +202,7 @@ describe('members of cohorts', () => {
     expect(project.warnings()).toEqual([])
   })
 
-  it('are only those with a profile, where the settings say so', async () => {
+  it('are only those with a profile if the settings say so', async () => {
     fill(2)
     project.simulator.cohorts.set({ id: 7, name: 'All', members: ['p0', 'q1'] })
     await project.run(COHORT_MEMBERS_STREAM, { settings: { includeAllUsers: false } })
@@ -228,7 +228,7 @@ describe('members of cohorts', () => {
     expect(project.leftOut()).toEqual([expect.stringContaining('cohort 8 (Goes)')])
   })
 
-  it('are not emptied where every cohort is refused', async () => {
+  it('are not emptied if every cohort is refused', async () => {
     project.simulator.cohorts.set({ id: 7, name: 'Stays', members: ['a'] })
     await project.run(COHORT_MEMBERS_STREAM)
     project.simulator.onRequest(({ path }) => {
@@ -238,7 +238,7 @@ describe('members of cohorts', () => {
     expect(await members()).toEqual(['7 a'])
   })
 
-  it('stay as they were where the session of a cohort is lost each time, and the others are not read again for it', async () => {
+  it('stay as they were if the session of a cohort is lost each time, and the others are not read again', async () => {
     project.simulator.cohorts.set({ id: 7, name: 'First', members: ['a'] })
     await project.run(COHORT_MEMBERS_STREAM)
     project.simulator.cohorts.set({ id: 8, name: 'Second', members: idsOf(25) })
@@ -258,7 +258,7 @@ describe('members of cohorts', () => {
     expect(await members()).toEqual(['7 a'])
   })
 
-  it('are read again for one cohort alone where its session is lost', async () => {
+  it('are read again for one cohort only if its session is lost', async () => {
     fill(25)
     project.simulator.cohorts.set({ id: 7, name: 'First', members: ['a'] })
     project.simulator.cohorts.set({ id: 8, name: 'Second', members: idsOf(25) })

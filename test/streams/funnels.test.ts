@@ -20,7 +20,7 @@ const day = fc.integer({ min: -20, max: 20 }).map((offset) => addDays('2026-08-0
 const data = fc.dictionary(fc.oneof(day, fc.constantFrom('$overall', '2026-02-30', 'meta', '__proto__')), entry)
 
 describe('the answer of a funnel', () => {
-  it('has a record for each day that was asked for, in order, and for no other', () => {
+  it('has a record for each requested day, in order, and for no other', () => {
     fc.assert(
       fc.property(data, (given) => {
         const { days } = records({ meta: {}, data: given })
@@ -84,7 +84,7 @@ describe('the answer of a funnel', () => {
     expect(JSON.stringify(days)).toContain('"completion":201,')
   })
 
-  it.each([[{}], [[]], [null], [{ data: [] }], [{ data: null }]])('is not read where it is %j', async (answer) => {
+  it.each([[{}], [[]], [null], [{ data: [] }], [{ data: null }]])('is refused if it is %j', async (answer) => {
     const failure = await failureOf(Promise.resolve().then(() => records(answer)))
     expect(failure.code).toBe('BODY_UNREADABLE')
   })
@@ -197,7 +197,7 @@ describe('funnels', () => {
     },
   )
 
-  it('that Mixpanel takes too long over are asked for in ever shorter spans', async () => {
+  it('are requested in ever shorter spans if Mixpanel takes too long', async () => {
     await using project = await simulatedProject()
     project.simulator.funnels.set(SIGNUP)
     project.simulator.fault({
@@ -213,7 +213,7 @@ describe('funnels', () => {
     expect(spans).toEqual(['01-03', '01-03', '01-01', '02-03', '02-03', '02-02', '03-03'])
   })
 
-  it('are asked for up to the today of the project', async () => {
+  it('are requested up to the project’s today', async () => {
     await using project = await simulatedProject({ today: '2026-08-02' })
     project.simulator.funnels.set(SIGNUP)
     expect(await project.run(funnelsStream(), { slices: [AUGUST] })).toMatchObject({ rows: 2, requests: 3 })
@@ -221,7 +221,7 @@ describe('funnels', () => {
     expect(await project.run(funnelsStream(), { slices: [september] })).toMatchObject({ rows: 0 })
   })
 
-  it('of which one is refused are loaded without it, and that is reported', async () => {
+  it('are loaded without one that is refused, which is reported', async () => {
     await using project = await simulatedProject()
     project.simulator.funnels.set(SIGNUP)
     project.simulator.funnels.set({ ...SIGNUP, id: 9070, name: 'Broken' })
@@ -247,7 +247,7 @@ describe('funnels', () => {
     }
   })
 
-  it('that are not on the plan fail so', async () => {
+  it('that are not on the plan fail with PLAN_REFUSED', async () => {
     await using project = await simulatedProject({ plan: { funnels: 402 } })
     expect((await failureOf(project.run(funnelsStream(), { slices: [AUGUST] }))).code).toBe('PLAN_REFUSED')
   })

@@ -125,18 +125,18 @@ describe('pages of profiles', () => {
     )
   })
 
-  it('come ahead of being read', async () => {
+  it('are requested before they are needed', async () => {
     const server = { profiles: 60, askedSize: 5, sizeMax: 5, tellsTotal: true, tellsSize: true, shortPages: [] }
     expect((await read({ ...server, refusesPastTheEnd: false, atOnce: 3 })).most).toBe(3)
   })
 
-  it('are not taken for all where a page is refused and the server has not told how many there are', async () => {
+  it('do not count as complete if a page is refused and the server has not reported their number', async () => {
     const server = { profiles: 30, askedSize: 10, sizeMax: 10, tellsTotal: false, tellsSize: true, shortPages: [] }
     const reading = read({ ...server, refusesPastTheEnd: true, atOnce: 1 })
     await expect(reading).rejects.toMatchObject({ code: 'SESSION_LOST' })
   })
 
-  it('come with a warning where there are more of them than may be asked for in an hour', async () => {
+  it('come with a warning if there are more of them than may be requested in an hour', async () => {
     const server = { askedSize: 1, sizeMax: 1, tellsTotal: true, tellsSize: true, shortPages: [], atOnce: 0 }
     const refusesPastTheEnd = true
     expect((await read({ ...server, refusesPastTheEnd, profiles: 60 })).warnings).toEqual([])
@@ -144,7 +144,7 @@ describe('pages of profiles', () => {
     expect(warnings).toEqual([expect.stringMatching(/61 pages.* about 2 hours.*--engage-page-size/)])
   })
 
-  it('go on past the total where there are more by another count', async () => {
+  it('go on past the total if there are more by another count', async () => {
     const server = { profiles: 30, askedSize: 10, sizeMax: 10, tellsTotal: true, tellsSize: true, shortPages: [] }
     const { got, requested } = await read({ ...server, refusesPastTheEnd: true, atOnce: 1 }, { atLeast: 45 })
     expect(got.length).toBe(30)

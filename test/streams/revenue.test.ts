@@ -11,7 +11,7 @@ const SLICE = { firstDay: '2026-08-01', lastDay: '2026-08-03' }
 describe("the answer of Mixpanel's revenue endpoint", () => {
   const records = (answer: unknown) => endpointRecords(answer, SLICE, 'Revenue')
 
-  it('has a record for each day that was asked for, and none for the total', () => {
+  it('has a record for each requested day, and none for the total', () => {
     const answer = {
       computed_at: '2026-08-03T12:43:48.889421+00:00',
       status: 'ok',
@@ -29,7 +29,7 @@ describe("the answer of Mixpanel's revenue endpoint", () => {
   })
 
   it.each([[{}], [[]], [{ results: [] }], [{ results: { '2026-08-01': 4 } }]])(
-    'is not read where it is %j',
+    'is refused if it is %j',
     async (answer) => {
       const failure = await failureOf(Promise.resolve().then(() => records(answer)))
       expect(failure.code).toBe('BODY_UNREADABLE')
@@ -99,7 +99,7 @@ describe('revenue summed from profiles', () => {
     expect([...tally.payers]).toEqual(['id-0'])
   })
 
-  it('counts a profile once that comes again', () => {
+  it('counts a profile only once if it comes again', () => {
     const tally = new RevenueTally('UTC')
     const transactions = [{ $amount: 5, $time: '2026-08-01' }]
     for (const id of ['ann', 'bob', 'ann']) tally.add(id, transactions)
@@ -139,7 +139,7 @@ describe('revenue', () => {
     expect(project.warnings()).toEqual([])
   })
 
-  it.each([404, 402, 400, 403, 410, 500])('comes from the profiles where the endpoint answers %i', async (status) => {
+  it.each([404, 402, 400, 403, 410, 500])('comes from the profiles if the endpoint answers %i', async (status) => {
     await using project = await simulatedProject()
     project.simulator.refuse('revenue', { status, error: 'Gone' })
     sell(project, 3)
@@ -150,7 +150,7 @@ describe('revenue', () => {
     expect([...new Set(project.requested())]).toEqual([expect.stringContaining(ENDPOINT), PAGE])
   })
 
-  it('comes from the profiles where the endpoint takes too long, as in Europe', async () => {
+  it('comes from the profiles if the endpoint takes too long, as in Europe', async () => {
     await using project = await simulatedProject()
     project.simulator.fault({ kind: 'timeout', times: Number.POSITIVE_INFINITY, match: { path: ENDPOINT } })
     sell(project, 0)
@@ -158,7 +158,7 @@ describe('revenue', () => {
     expect(await project.workshop.rows(ROWS)).toEqual(rowsOf('profiles', 2n))
   })
 
-  it('asks, of many profiles, only for those that paid', async () => {
+  it('requests only the profiles that paid, if there are many', async () => {
     await using project = await simulatedProject({ plan: { revenue: 404 } })
     sell(project, 48)
     await project.run(revenueStream(), { slices: SLICES, settings: { engagePageSize: 10 } })
@@ -166,7 +166,7 @@ describe('revenue', () => {
     expect(project.requested().filter((text) => text === PAGE)).toHaveLength(2)
   })
 
-  it('reads all profiles where Mixpanel does not find those that paid', async () => {
+  it('reads all profiles if Mixpanel does not find those that paid', async () => {
     await using project = await simulatedProject({ plan: { revenue: 404 }, engage: { repeatedPerPage: 3 } })
     sell(project, 18)
     const match = { parameters: { where: 'defined(properties["$transactions"])' } }
@@ -179,7 +179,7 @@ describe('revenue', () => {
     expect(await project.workshop.rows(ROWS)).toEqual(rowsOf('profiles', 20n))
   })
 
-  it('is asked for up to the today of the project', async () => {
+  it('is requested up to the project’s today', async () => {
     await using project = await simulatedProject({ today: '2026-08-02' })
     sell(project, 0)
     await project.run(revenueStream(), { slices: SLICES })
@@ -203,12 +203,12 @@ describe('revenue', () => {
     expect(await project.workshop.rows(ROWS)).toEqual(rowsOf('profiles', 20n))
   })
 
-  it('fails where neither endpoint nor profiles are on the plan', async () => {
+  it('fails if neither endpoint nor profiles are on the plan', async () => {
     await using project = await simulatedProject({ plan: { revenue: 402, engage: 402 } })
     expect((await failureOf(project.run(revenueStream(), { slices: SLICES }))).code).toBe('PLAN_REFUSED')
   })
 
-  it('fails where the credentials are bad, and does not ask the profiles', async () => {
+  it('fails if the credentials are wrong, and does not request the profiles', async () => {
     await using project = await simulatedProject()
     const credentials = { kind: 'service-account', user: 'nobody', secret: 'wrong' } as const
     const failure = await failureOf(project.run(revenueStream(), { slices: SLICES, credentials }))

@@ -35,9 +35,9 @@ export async function simulatedProject(options: SimulatorOptions = {}): Promise<
         settings: { projectId, serviceAccount: serviceAccount.user, ...settings },
         ...more,
       }),
-    warnings: () => workshop.told.flatMap((event) => (event.kind === 'warning' ? [event.message] : [])),
+    warnings: () => workshop.progress.flatMap((event) => (event.kind === 'warning' ? [event.message] : [])),
     leftOut: () =>
-      workshop.told.flatMap((event) =>
+      workshop.progress.flatMap((event) =>
         event.kind === 'item-skipped' ? [`${event.name}: ${event.error.message}`] : [],
       ),
     requested() {

@@ -97,7 +97,7 @@ async function contentsOf(harness: DestinationHarness): Promise<Readonly<Record<
 describe('the views of all streams have the same rows', () => {
   const reference = contentsOf(DUCKDB)
 
-  it('in DuckDB, those that count', async () => {
+  it('in DuckDB, with which the others are compared', async () => {
     const { cohorts_latest, annotations_latest, funnels_latest, funnel_steps_latest, ...others } = await reference
     const { revenue_latest, engage_latest, cohort_members_latest } = others
     expect(engage_latest).toMatchObject([

@@ -42,7 +42,7 @@ function wallDay(ms: number, zone: string): string {
 }
 
 describe('days', () => {
-  it.each(['2026-02-28', '2024-02-29', '1970-01-01', '2000-12-31'])('%s is one', (text) => {
+  it.each(['2026-02-28', '2024-02-29', '1970-01-01', '2000-12-31'])('%s is a day', (text) => {
     expect(isDay(text)).toBe(true)
   })
 
@@ -59,42 +59,42 @@ describe('days', () => {
     ' 2026-01-01',
     '2026-01-01\n',
     '+02026-01-01',
-  ])('%j is none', (text) => {
+  ])('%j is not a day', (text) => {
     expect(isDay(text)).toBe(false)
   })
 
-  it('are counted forth and back alike', () => {
+  it('are counted alike forwards and backwards', () => {
     fc.assert(
       fc.property(day, fc.integer({ min: -1000, max: 1000 }), (first, count) => {
-        const other = addDays(first, count)
-        expect(isDay(other)).toBe(true)
-        expect(addDays(other, -count)).toBe(first)
-        expect(daysBetween(first, other)).toBe(count < 0 ? 0 : count + 1)
-        expect(other < first).toBe(count < 0)
-        expect([earlier(first, other), later(first, other)]).toEqual([first, other].sort())
+        const shifted = addDays(first, count)
+        expect(isDay(shifted)).toBe(true)
+        expect(addDays(shifted, -count)).toBe(first)
+        expect(daysBetween(first, shifted)).toBe(count < 0 ? 0 : count + 1)
+        expect(shifted < first).toBe(count < 0)
+        expect([earlier(first, shifted), later(first, shifted)]).toEqual([first, shifted].sort())
       }),
     )
   })
 
   it('begin at midnight and end before the next', () => {
     fc.assert(
-      fc.property(day, (one) => {
-        expect(dayAt(startOfDay(one))).toBe(one)
-        expect(dayAt(startOfDay(one) - 1)).toBe(addDays(one, -1))
-        expect(dayAt(startOfDay(one) + 24 * HOUR - 1)).toBe(one)
+      fc.property(day, (date) => {
+        expect(dayAt(startOfDay(date))).toBe(date)
+        expect(dayAt(startOfDay(date) - 1)).toBe(addDays(date, -1))
+        expect(dayAt(startOfDay(date) + 24 * HOUR - 1)).toBe(date)
       }),
     )
   })
 })
 
 describe('days in a zone', () => {
-  it('are over at the first moment of which the zone says that it is a later day', () => {
+  it('end at the first moment that is on a later day in the zone', () => {
     fc.assert(
       fc.property(fc.integer({ min: 14_000, max: 22_000 }), fc.constantFrom(...ZONES), (count, zone) => {
-        const one = dayAt(count * 24 * HOUR)
-        const end = endOfDayInZone(one, zone)
-        expect(wallDay(end, zone) > one, `${one} in ${zone}`).toBe(true)
-        expect(wallDay(end - 1, zone) <= one, `${one} in ${zone}`).toBe(true)
+        const date = dayAt(count * 24 * HOUR)
+        const end = endOfDayInZone(date, zone)
+        expect(wallDay(end, zone) > date, `${date} in ${zone}`).toBe(true)
+        expect(wallDay(end - 1, zone) <= date, `${date} in ${zone}`).toBe(true)
       }),
       { numRuns: runs(1500) },
     )
@@ -111,15 +111,15 @@ describe('days in a zone', () => {
     ['America/Sao_Paulo', '2018-02-17', 25],
     ['Africa/Cairo', '2024-04-26', 23],
     ['UTC', '2026-03-29', 24],
-  ])('in %s, %s has %d hours', (zone, one, hours) => {
-    expect(endOfDayInZone(one, zone) - endOfDayInZone(addDays(one, -1), zone)).toBe(hours * HOUR)
+  ])('in %s, %s has %d hours', (zone, date, hours) => {
+    expect(endOfDayInZone(date, zone) - endOfDayInZone(addDays(date, -1), zone)).toBe(hours * HOUR)
   })
 
-  it('are over when midnight comes for the first time, where clocks go back over it', () => {
+  it('end at the first midnight if clocks go back over it', () => {
     expect(new Date(endOfDayInZone('2018-11-03', 'America/Havana')).toISOString()).toBe('2018-11-04T04:00:00.000Z')
   })
 
-  it('that a zone left out are over with the day before', () => {
+  it('that a zone left out end with the day before', () => {
     expect(endOfDayInZone('2011-12-30', 'Pacific/Apia')).toBe(endOfDayInZone('2011-12-29', 'Pacific/Apia'))
   })
 
@@ -132,7 +132,7 @@ describe('days in a zone', () => {
     )
   })
 
-  it('are known only in zones that there are', () => {
+  it('are known only in zones that exist', () => {
     for (const zone of ZONES) expect(isZone(zone), zone).toBe(true)
     for (const zone of ['', 'Berlin', 'Europe/Atlantis', 'UTC+25', 'local time']) expect(isZone(zone), zone).toBe(false)
   })

@@ -88,7 +88,7 @@ describe('the number in time of an event from a file', () => {
     )
   })
 
-  it('is expected to be of any day that has a name', () => {
+  it('may be of any day from the year 1 to 9999', () => {
     expect(dayAt(FILE_CLOCK.from)).toBe('0001-01-01')
     expect(dayAt(FILE_CLOCK.until - 1)).toBe('9999-12-31')
     expect(new Date(FILE_CLOCK.from - 1).getUTCFullYear()).toBe(0)
@@ -125,7 +125,7 @@ describe('a moment that a warehouse holds', () => {
     }
   })
 
-  it('is none beyond the calendar, none with a fraction of a millisecond, and not a number at all', () => {
+  it('is not beyond the calendar, has no fraction of a millisecond, and is a number', () => {
     for (const ms of [
       INSTANT_MS_MAX + 2,
       -INSTANT_MS_MAX - 2,

@@ -82,11 +82,11 @@ describe('a text that is a moment', () => {
     'August 3, 2026',
     '1785758400000',
     '٢٠٢٦-٠٨-٠٣',
-  ])('%j is none', (given) => {
+  ])('%j is not one', (given) => {
     expect(isInstant(given)).toBe(false)
   })
 
-  it('is told without failing, whatever the text', () => {
+  it('is recognized without failing, whatever the text', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), text), (given) => {
         expect(typeof isInstant(given)).toBe('boolean')

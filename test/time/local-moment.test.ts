@@ -10,7 +10,7 @@ const second = fc
 const isoOf = (text: string) => new Date(momentIn(text, 'Europe/Berlin') ?? Number.NaN).toISOString()
 
 describe('the moment of a text', () => {
-  it('is the one that its offset tells, whatever the zone', () => {
+  it('is the one of its offset, whatever the zone', () => {
     fc.assert(
       fc.property(second, zone, zone, fc.constantFrom('T', ' '), (ms, written, project, between) => {
         const text = DateTime.fromMillis(ms, { zone: written }).toISO({ suppressMilliseconds: true }) ?? ''
@@ -39,12 +39,12 @@ describe('the moment of a text', () => {
     expect(isoOf('2026-10-25 02:30:00')).toBe('2026-10-25T00:30:00.000Z')
   })
 
-  it('is later by what the clock skips in an hour that does not come', () => {
+  it('is moved forward by the gap in an hour that the clock skips', () => {
     expect(isoOf('2026-03-29 02:30:00')).toBe('2026-03-29T01:30:00.000Z')
   })
 
   it.each(['', 'soon', '2026-02-30 12:00:00', '2026-02-15 25:00:00', '15.02.2026', '1770000000'])(
-    'is none of %j',
+    'does not exist for %j',
     (text) => expect(momentIn(text, 'Europe/Berlin')).toBeUndefined(),
   )
 })

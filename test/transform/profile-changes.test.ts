@@ -59,7 +59,7 @@ const people = fc
   .map((given): People => new Map(Object.entries(given)))
 
 describe('changes of profiles', () => {
-  it('tell every profile that is new, changed or gone, and no other', async () => {
+  it('list every profile that is new, changed or gone, and no other', async () => {
     await fc.assert(
       fc.asyncProperty(people, people, async (first, second) => {
         const before = await changes(first, ['plan', 'City', 'x'], [])

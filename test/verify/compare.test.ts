@@ -9,7 +9,7 @@ const rows = fc.array(
 )
 
 describe('comparing counts', () => {
-  it('finds nothing where both are the same', () => {
+  it('finds nothing if both are the same', () => {
     fc.assert(
       fc.property(rows, (given) => {
         expect(compareCounts(countsOf(given), countsOf(given), DAYS, 0).differences).toEqual([])
@@ -48,7 +48,7 @@ describe('comparing counts', () => {
     expect(compareCounts(of(1), of(0), DAYS, 0.5).differences).toHaveLength(1)
   })
 
-  it('looks at the days that were asked for only', () => {
+  it('looks only at the requested days', () => {
     expect(compareCounts(countsOf([['2026-07-01', 'a', 1]]), countsOf([]), DAYS, 0)).toMatchObject({
       differences: [],
       uncounted: [],
@@ -57,7 +57,7 @@ describe('comparing counts', () => {
   })
 })
 
-it('names are cut into batches that an address can hold, none lost, in order', () => {
+it('names are split into batches that fit into a URL, none lost, in order', () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: 'grapheme' })), fc.integer({ min: 10, max: 200 }), (names, max) => {
       const batches = batchesOf(names, max)

@@ -20,7 +20,7 @@ const VIEW = identitiesView(CAPABILITIES, 'events', COLUMNS).query
 const STEPS_MAX = 32
 
 /** What an event says: that the person with the one id is the one with the other. */
-interface Said {
+interface Statement {
   readonly kind: 'rekeyed' | 'identify'
   readonly from: string
   readonly to: string
@@ -38,8 +38,8 @@ afterAll(async () => {
   await engine[Symbol.asyncDispose]()
 })
 
-async function resolved(said: readonly Said[]): Promise<ReadonlyMap<string, string>> {
-  const rows = said.map(({ kind, from, to, at }) => {
+async function resolved(statements: readonly Statement[]): Promise<ReadonlyMap<string, string>> {
+  const rows = statements.map(({ kind, from, to, at }) => {
     const values = kind === 'rekeyed' ? ['Order', to, from, null, null] : ['$identify', 'somebody', null, from, to]
     return `(${values.map((value) => (value === null ? 'NULL' : quoteText(value))).join(', ')}, ${at})`
   })
@@ -52,51 +52,52 @@ async function resolved(said: readonly Said[]): Promise<ReadonlyMap<string, stri
 }
 
 /** The one link that counts for each id. */
-function linksOf(said: readonly Said[]): ReadonlyMap<string, Said> {
-  const links = new Map<string, Said>()
-  const strength = ({ kind, at }: Said) => (kind === 'rekeyed' ? 1_000_000 : 0) + at
-  for (const one of said) {
-    const other = links.get(one.from)
-    if (one.from === one.to) continue
-    const isStronger = other === undefined || strength(one) > strength(other)
-    if (isStronger || (strength(one) === strength(other) && one.to < other.to)) links.set(one.from, one)
+function linksOf(statements: readonly Statement[]): ReadonlyMap<string, Statement> {
+  const links = new Map<string, Statement>()
+  const strength = ({ kind, at }: Statement) => (kind === 'rekeyed' ? 1_000_000 : 0) + at
+  for (const statement of statements) {
+    const known = links.get(statement.from)
+    if (statement.from === statement.to) continue
+    const isStronger = known === undefined || strength(statement) > strength(known)
+    if (isStronger || (strength(statement) === strength(known) && statement.to < known.to))
+      links.set(statement.from, statement)
   }
   return links
 }
 
 const id = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g')
-const said = fc.record({
+const statement = fc.record({
   kind: fc.constantFrom('rekeyed', 'identify'),
   from: id,
   to: id,
   at: fc.integer({ min: 1, max: 9 }),
-}) as fc.Arbitrary<Said>
+}) as fc.Arbitrary<Statement>
 
 describe('the view over ids', () => {
-  it('gives ids that are linked, over however many others, the same end, which is one of them', async () => {
+  it('resolves linked ids, over however many others, to the same one of them', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(said, { maxLength: 12 }), async (all) => {
+      fc.asyncProperty(fc.array(statement, { maxLength: 12 }), async (all) => {
         const ends = await resolved(all)
         const links = linksOf(all)
-        const endOf = (one: string) => ends.get(one) ?? one
+        const endOf = (id: string) => ends.get(id) ?? id
         for (const { from, to } of links.values()) expect(endOf(from), `${from} and ${to}`).toBe(endOf(to))
-        for (const [one, end] of ends) {
-          expect(end).not.toBe(one)
+        for (const [id, end] of ends) {
+          expect(end).not.toBe(id)
           expect(endOf(end)).toBe(end)
-          const reached = new Set([one])
-          for (let next = links.get(one); next !== undefined && !reached.has(next.to); next = links.get(next.to)) {
+          const reached = new Set([id])
+          for (let next = links.get(id); next !== undefined && !reached.has(next.to); next = links.get(next.to)) {
             reached.add(next.to)
           }
-          expect(reached.has(end), `${one} leads to ${end}`).toBe(true)
+          expect(reached.has(end), `${id} leads to ${end}`).toBe(true)
         }
       }),
       { numRuns: runs(200) },
     )
   })
 
-  it('goes a long way, and not on for ever', async () => {
+  it('follows a long chain, but not for ever', async () => {
     const chain = (length: number) =>
-      Array.from({ length }, (_, at): Said => ({ kind: 'identify', from: `id-${at}`, to: `id-${at + 1}`, at }))
+      Array.from({ length }, (_, at): Statement => ({ kind: 'identify', from: `id-${at}`, to: `id-${at + 1}`, at }))
     const ends = await resolved(chain(STEPS_MAX))
     expect(ends.get('id-0')).toBe(`id-${STEPS_MAX}`)
     expect((await resolved(chain(STEPS_MAX + 1))).has('id-0')).toBe(false)
