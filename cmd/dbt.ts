@@ -9,31 +9,24 @@ import { foundTables, sourceFor } from '../lib/dbt/found-tables.ts'
 import { askLexicon, type Lexicon } from '../lib/dbt/lexicon.ts'
 import { mergedFile } from '../lib/dbt/sources-file.ts'
 import { createClient, openWarehouse } from '../lib/run/session.ts'
-import type { Command, CommandContext } from './command.ts'
+import { type Command, type CommandContext, textFlag } from './command.ts'
+import { WAREHOUSE_SETTINGS } from './load-settings.ts'
 import { sessionOf } from './session.ts'
 
 const DEFAULT_FILE = 'models/mixpanel/sources.yml'
 
 /** `mixload dbt`: describes the tables for dbt, as they are now. Run again, it adds what is new. */
 export const command: Command = {
-  settings: [
-    ...(['destination', 'schema', 'bigqueryEndpoint', 'memoryLimit', 'spoolDir'] as const),
-    ...(['region', 'apiUrl', 'projectId', 'idleTimeout', 'firstByteTimeout'] as const),
-  ],
+  settings: [...WAREHOUSE_SETTINGS, 'region', 'apiUrl', 'projectId', 'idleTimeout', 'firstByteTimeout'],
   options: {
-    file: {
-      type: 'string',
-      requiresArg: true,
-      describe: 'File to write, or to add to',
-      defaultDescription: DEFAULT_FILE,
-    },
+    file: textFlag('File to write, or to add to', { defaultDescription: DEFAULT_FILE }),
     lexicon: {
       type: 'boolean',
       describe: "Take descriptions of properties from Mixpanel's Lexicon, with one request",
       default: false,
     },
     'package-directory': { type: 'boolean', describe: 'Only print where the package of models is, for packages.yml' },
-    source: { type: 'string', requiresArg: true, describe: 'Name of the source', default: 'mixpanel' },
+    source: textFlag('Name of the source', { default: 'mixpanel' }),
   },
   async run(context) {
     const { settings, flags, output, signal } = context

@@ -12,10 +12,11 @@ import { RowToEvent } from '../lib/ingest/row-to-event.ts'
 import { ingestionHost } from '../lib/mixpanel/regions.ts'
 import type { Settings } from '../lib/settings.ts'
 import { STANDARD_INPUT } from '../lib/slices.ts'
-import type { Command, CommandContext } from './command.ts'
+import { type Command, type CommandContext, textFlag } from './command.ts'
 import { RejectsFile } from './import-rejects.ts'
 import { ImportResume } from './import-resume.ts'
 import { countsText, INGEST_SETTINGS, ingestClient } from './ingest-client.ts'
+import { WAREHOUSE_SETTINGS } from './load-settings.ts'
 
 const REJECTS_FILE = 'mixload-rejects.ndjson'
 
@@ -26,35 +27,14 @@ const FROM_PIPE = 'mixload import -'
  * `mixload import FILE…` or `--query`: imports events of any age, from files or from the warehouse.
  */
 export const command: Command = {
-  settings: [
-    ...INGEST_SETTINGS,
-    'projectId',
-    'destination',
-    'schema',
-    'bigqueryEndpoint',
-    'memoryLimit',
-    'spoolDir',
-    'stateDir',
-  ],
+  settings: [...INGEST_SETTINGS, ...WAREHOUSE_SETTINGS, 'projectId', 'stateDir'],
   options: {
-    query: {
-      type: 'string',
-      requiresArg: true,
-      describe: 'Import the rows of this warehouse query; rows of export and of its views become events again',
-    },
-    format: {
-      type: 'string',
-      requiresArg: true,
+    query: textFlag('Import the rows of this warehouse query; rows of export and of its views become events again'),
+    format: textFlag('Format of the files', {
       choices: EVENT_FILE_FORMATS,
-      describe: 'Format of the files',
       defaultDescription: 'csv for names that end in .csv, else ndjson',
-    },
-    rejects: {
-      type: 'string',
-      requiresArg: true,
-      default: REJECTS_FILE,
-      describe: 'File for rejected events, each with the reason',
-    },
+    }),
+    rejects: textFlag('File for rejected events, each with the reason', { default: REJECTS_FILE }),
     resume: {
       type: 'boolean',
       default: true,
