@@ -8,7 +8,7 @@ import { replaceFile } from '../lib/core/replace-file.ts'
 import { foundTables, sourceFor } from '../lib/dbt/found-tables.ts'
 import { askLexicon, type Lexicon } from '../lib/dbt/lexicon.ts'
 import { mergedFile } from '../lib/dbt/sources-file.ts'
-import { createClient, openWarehouse } from '../lib/run/session.ts'
+import { mixpanelClient, openWarehouse } from '../lib/run/session.ts'
 import { type Command, type CommandContext, textFlag } from './command.ts'
 import { WAREHOUSE_SETTINGS } from './load-settings.ts'
 import { sessionOf } from './session.ts'
@@ -44,9 +44,8 @@ export const command: Command = {
       )
     }
     const lexicon = flags.lexicon === true ? await readLexicon(context) : undefined
-    await using warehouse = await openWarehouse(sessionOf(context))
+    await using warehouse = await openWarehouse(sessionOf(context), 'read')
     const { destination } = warehouse
-    await destination.openToRead(signal)
     const tables = await foundTables(destination, settings, signal, lexicon)
     if (tables.length === 0) {
       throw new MixloadError(
@@ -87,7 +86,7 @@ async function readLexicon({ settings, output: { onProgress }, signal }: Command
       '--lexicon asks Mixpanel, and needs a service account: set MIXPANEL_SERVICE_ACCOUNT, MIXPANEL_SERVICE_ACCOUNT_SECRET and MIXPANEL_PROJECT_ID.',
     )
   }
-  await using client = createClient(settings, onProgress)
+  await using client = mixpanelClient({ settings, onProgress })
   try {
     return await askLexicon(client, settings.projectId, onProgress, signal)
   } catch (error) {

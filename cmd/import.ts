@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
-import envPaths from 'env-paths'
 import { isFailure, MixloadError } from '../lib/core/errors.ts'
 import { InputFile, sizeOf } from '../lib/decompress/input-file.ts'
 import type { IngestClient } from '../lib/ingest/client.ts'
@@ -150,7 +149,7 @@ async function importFile(
   const isPipe = file === STANDARD_INPUT
   try {
     const canResume = !isPipe && (await sizeOf(file)) !== undefined
-    const resume = canResume ? await ImportResume.open(stateDirectory(settings), file, projectKey(settings)) : undefined
+    const resume = canResume ? await ImportResume.open(settings.stateDir, file, projectKey(settings)) : undefined
     const skipped = flags.resume === true ? (resume?.through ?? 0) : 0
     if (skipped > 0) {
       const message = `${file}: ${skipped} events were imported before. Continuing after them.`
@@ -209,9 +208,8 @@ async function importQuery(
     import('../lib/run/session.ts'),
     import('./session.ts'),
   ])
-  await using warehouse = await openWarehouse(sessionOf(context))
+  await using warehouse = await openWarehouse(sessionOf(context), 'read')
   const { destination } = warehouse
-  await destination.openToRead(signal)
   const converter = new RowToEvent(await destination.columns('export'))
   // Rows are buffered here until they are sent. If the buffer is full, the query waits.
   const rows = new PassThrough({ objectMode: true, highWaterMark: 5000 })
@@ -239,10 +237,6 @@ async function importQuery(
 function projectKey(settings: Settings): string {
   const { token, projectId, apiSecret, region, apiUrl } = settings
   return [ingestionHost(region, apiUrl), token ?? projectId ?? apiSecret].join(' ')
-}
-
-function stateDirectory(settings: Settings): string {
-  return settings.stateDir ?? envPaths('mixload', { suffix: '' }).log
 }
 
 function printTotal(

@@ -1,3 +1,6 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import envPaths from 'env-paths'
 import { z } from 'zod'
 import { COLUMN_TYPES } from './columns/column.ts'
 import { MixloadError } from './core/errors.ts'
@@ -193,12 +196,12 @@ export const SETTINGS = {
     default: '200MB plus 1MB per column and thread',
   },
   spoolDir: {
-    schema: text.optional(),
+    schema: text.default(() => join(tmpdir(), 'mixload')),
     describe: 'Directory for downloaded data that is not loaded yet',
     default: "mixload in the system's temporary directory",
   },
   stateDir: {
-    schema: text.optional(),
+    schema: text.default(() => envPaths('mixload', { suffix: '' }).log),
     describe: 'Directory for the request budget that runs share',
     default: "mixload in the user's state directory",
   },

@@ -17,10 +17,9 @@ export type ViewShape = 'mixload' | 'fivetran'
  */
 export async function makeViews(session: Session, shape: ViewShape = 'mixload'): Promise<readonly string[]> {
   const { settings, onProgress, signal } = session
-  await using warehouse = await openWarehouse(session)
-  const { destination } = warehouse
   // Open to write only where there is something to write: where nothing is, nothing is made.
-  await destination.openToRead(signal)
+  await using warehouse = await openWarehouse(session, 'read')
+  const { destination } = warehouse
   if (shape === 'fivetran' && settings.timezone === undefined) {
     const message = "Times in the view event are UTC. Give the project's time zone: --timezone Europe/Berlin."
     onProgress({ kind: 'warning', message })
