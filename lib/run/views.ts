@@ -4,7 +4,7 @@ import type { View } from '../destination/contract.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { Settings } from '../settings.ts'
 import { exportStream } from '../streams/export.ts'
-import { allViews } from '../views/all-views.ts'
+import { allViews } from '../views/views.ts'
 import { openWarehouse, type Session } from './session.ts'
 
 /** The views to make: mixload's own, or the view `event` in the shape of Fivetran's connector. */
