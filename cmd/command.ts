@@ -14,16 +14,18 @@ export interface CommandContext {
   readonly signal: AbortSignal
 }
 
+/** A flag of a command's own that takes a text. */
+export function textFlag<const More extends Options>(describe: string, more?: More) {
+  return { type: 'string', requiresArg: true, describe, ...more } as const
+}
+
 /** A command of the command line, as data. Its file is loaded only when it is named. */
 export interface Command {
-  /** The settings that it takes as flags. */
+  /** The settings that it takes as flags, in any order. */
   readonly settings: readonly FlagName[]
   /** Flags of its own. */
   readonly options?: Readonly<Record<string, Options>>
-  /**
-   * Where it takes words after its name: how they are written, what they are, and, where there must
-   * be one, what to say when there is none.
-   */
+  /** The words after its name: how they are written, what they are, what to say if one is missing. */
   readonly words?: { readonly usage: string; readonly describe: string; readonly missing?: string }
   /** Does the work. Returns the exit code. */
   run(context: CommandContext): Promise<number>

@@ -8,32 +8,25 @@ import { replaceFile } from '../lib/core/replace-file.ts'
 import { foundTables, sourceFor } from '../lib/dbt/found-tables.ts'
 import { askLexicon, type Lexicon } from '../lib/dbt/lexicon.ts'
 import { mergedFile } from '../lib/dbt/sources-file.ts'
-import { createClient, openWarehouse } from '../lib/run/session.ts'
-import type { Command, CommandContext } from './command.ts'
+import { mixpanelClient, openWarehouse } from '../lib/run/session.ts'
+import { type Command, type CommandContext, textFlag } from './command.ts'
+import { WAREHOUSE_SETTINGS } from './load-settings.ts'
 import { sessionOf } from './session.ts'
 
 const DEFAULT_FILE = 'models/mixpanel/sources.yml'
 
 /** `mixload dbt`: describes the tables for dbt, as they are now. Run again, it adds what is new. */
 export const command: Command = {
-  settings: [
-    ...(['destination', 'schema', 'bigqueryEndpoint', 'memoryLimit', 'spoolDir'] as const),
-    ...(['region', 'apiUrl', 'projectId', 'idleTimeout', 'firstByteTimeout'] as const),
-  ],
+  settings: [...WAREHOUSE_SETTINGS, 'region', 'apiUrl', 'projectId', 'idleTimeout', 'firstByteTimeout'],
   options: {
-    file: {
-      type: 'string',
-      requiresArg: true,
-      describe: 'File to write, or to add to',
-      defaultDescription: DEFAULT_FILE,
-    },
+    file: textFlag('File to write, or to add to', { defaultDescription: DEFAULT_FILE }),
     lexicon: {
       type: 'boolean',
       describe: "Take descriptions of properties from Mixpanel's Lexicon, with one request",
       default: false,
     },
     'package-directory': { type: 'boolean', describe: 'Only print where the package of models is, for packages.yml' },
-    source: { type: 'string', requiresArg: true, describe: 'Name of the source', default: 'mixpanel' },
+    source: textFlag('Name of the source', { default: 'mixpanel' }),
   },
   async run(context) {
     const { settings, flags, output, signal } = context
@@ -51,9 +44,8 @@ export const command: Command = {
       )
     }
     const lexicon = flags.lexicon === true ? await readLexicon(context) : undefined
-    await using warehouse = await openWarehouse(sessionOf(context))
+    await using warehouse = await openWarehouse(sessionOf(context), 'read')
     const { destination } = warehouse
-    await destination.openToRead(signal)
     const tables = await foundTables(destination, settings, signal, lexicon)
     if (tables.length === 0) {
       throw new MixloadError(
@@ -94,7 +86,7 @@ async function readLexicon({ settings, output: { onProgress }, signal }: Command
       '--lexicon asks Mixpanel, and needs a service account: set MIXPANEL_SERVICE_ACCOUNT, MIXPANEL_SERVICE_ACCOUNT_SECRET and MIXPANEL_PROJECT_ID.',
     )
   }
-  await using client = createClient(settings, onProgress)
+  await using client = mixpanelClient({ settings, onProgress })
   try {
     return await askLexicon(client, settings.projectId, onProgress, signal)
   } catch (error) {

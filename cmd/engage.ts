@@ -1,25 +1,17 @@
 import { MixloadError } from '../lib/core/errors.ts'
 import { OPERATIONS, type Operation } from '../lib/ingest/operations.ts'
-import type { Command } from './command.ts'
+import { type Command, textFlag } from './command.ts'
 import { INGEST_SETTINGS, SPOOL_OPTION, sendAndReport } from './ingest-client.ts'
-import { PROPERTY_OPTION, propertiesOf, textsOf, timeOf } from './property-flags.ts'
+import { IP_OPTION, PROPERTY_OPTION, propertiesOf, textsOf, timeOf } from './property-flags.ts'
 
 /** `mixload engage DISTINCT_ID OPERATION`: changes a profile. */
 export const command: Command = {
   settings: INGEST_SETTINGS,
   options: {
     property: { ...PROPERTY_OPTION, describe: `${PROPERTY_OPTION.describe}. For $unset, use the NAME alone` },
-    group: {
-      type: 'string',
-      requiresArg: true,
-      describe: 'Group key; the id is then the id of a group, not of a person',
-    },
-    time: { type: 'string', requiresArg: true, describe: 'When it happened, as for track', defaultDescription: 'now' },
-    ip: {
-      type: 'string',
-      requiresArg: true,
-      describe: 'IP address of the person, from which Mixpanel derives city and country',
-    },
+    group: textFlag('Group key; the id is then the id of a group, not of a person'),
+    time: textFlag('When it happened, as for track', { defaultDescription: 'now' }),
+    ip: IP_OPTION,
     'ignore-time': { type: 'boolean', default: false, describe: 'Leave Last Seen unchanged' },
     ...SPOOL_OPTION,
   },

@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
-import envPaths from 'env-paths'
 import { isFailure, MixloadError } from '../lib/core/errors.ts'
 import { InputFile, sizeOf } from '../lib/decompress/input-file.ts'
 import type { IngestClient } from '../lib/ingest/client.ts'
@@ -12,10 +11,11 @@ import { RowToEvent } from '../lib/ingest/row-to-event.ts'
 import { ingestionHost } from '../lib/mixpanel/regions.ts'
 import type { Settings } from '../lib/settings.ts'
 import { STANDARD_INPUT } from '../lib/slices.ts'
-import type { Command, CommandContext } from './command.ts'
+import { type Command, type CommandContext, textFlag } from './command.ts'
 import { RejectsFile } from './import-rejects.ts'
 import { ImportResume } from './import-resume.ts'
 import { countsText, INGEST_SETTINGS, ingestClient } from './ingest-client.ts'
+import { WAREHOUSE_SETTINGS } from './load-settings.ts'
 
 const REJECTS_FILE = 'mixload-rejects.ndjson'
 
@@ -26,35 +26,14 @@ const FROM_PIPE = 'mixload import -'
  * `mixload import FILE…` or `--query`: imports events of any age, from files or from the warehouse.
  */
 export const command: Command = {
-  settings: [
-    ...INGEST_SETTINGS,
-    'projectId',
-    'destination',
-    'schema',
-    'bigqueryEndpoint',
-    'memoryLimit',
-    'spoolDir',
-    'stateDir',
-  ],
+  settings: [...INGEST_SETTINGS, ...WAREHOUSE_SETTINGS, 'projectId', 'stateDir'],
   options: {
-    query: {
-      type: 'string',
-      requiresArg: true,
-      describe: 'Import the rows of this warehouse query; rows of export and of its views become events again',
-    },
-    format: {
-      type: 'string',
-      requiresArg: true,
+    query: textFlag('Import the rows of this warehouse query; rows of export and of its views become events again'),
+    format: textFlag('Format of the files', {
       choices: EVENT_FILE_FORMATS,
-      describe: 'Format of the files',
       defaultDescription: 'csv for names that end in .csv, else ndjson',
-    },
-    rejects: {
-      type: 'string',
-      requiresArg: true,
-      default: REJECTS_FILE,
-      describe: 'File for rejected events, each with the reason',
-    },
+    }),
+    rejects: textFlag('File for rejected events, each with the reason', { default: REJECTS_FILE }),
     resume: {
       type: 'boolean',
       default: true,
@@ -170,7 +149,7 @@ async function importFile(
   const isPipe = file === STANDARD_INPUT
   try {
     const canResume = !isPipe && (await sizeOf(file)) !== undefined
-    const resume = canResume ? await ImportResume.open(stateDirectory(settings), file, projectKey(settings)) : undefined
+    const resume = canResume ? await ImportResume.open(settings.stateDir, file, projectKey(settings)) : undefined
     const skipped = flags.resume === true ? (resume?.through ?? 0) : 0
     if (skipped > 0) {
       const message = `${file}: ${skipped} events were imported before. Continuing after them.`
@@ -229,9 +208,8 @@ async function importQuery(
     import('../lib/run/session.ts'),
     import('./session.ts'),
   ])
-  await using warehouse = await openWarehouse(sessionOf(context))
+  await using warehouse = await openWarehouse(sessionOf(context), 'read')
   const { destination } = warehouse
-  await destination.openToRead(signal)
   const converter = new RowToEvent(await destination.columns('export'))
   // Rows are buffered here until they are sent. If the buffer is full, the query waits.
   const rows = new PassThrough({ objectMode: true, highWaterMark: 5000 })
@@ -259,10 +237,6 @@ async function importQuery(
 function projectKey(settings: Settings): string {
   const { token, projectId, apiSecret, region, apiUrl } = settings
   return [ingestionHost(region, apiUrl), token ?? projectId ?? apiSecret].join(' ')
-}
-
-function stateDirectory(settings: Settings): string {
-  return settings.stateDir ?? envPaths('mixload', { suffix: '' }).log
 }
 
 function printTotal(

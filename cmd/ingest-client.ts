@@ -1,23 +1,19 @@
-import type { Options } from 'yargs'
 import { MixloadError } from '../lib/core/errors.ts'
 import type { IngestClient } from '../lib/ingest/client.ts'
 import { createClient } from '../lib/ingest/named-clients.ts'
 import type { DeliveryNotice, DeliveryReport } from '../lib/ingest/report.ts'
 import type { ImportCredentials } from '../lib/ingest/sender.ts'
 import type { FlagName, Settings } from '../lib/settings.ts'
-import type { CommandContext } from './command.ts'
+import { type CommandContext, textFlag } from './command.ts'
 import type { Output } from './output.ts'
 
 /** The settings of all commands that send records. */
 export const INGEST_SETTINGS: readonly FlagName[] = ['region', 'apiUrl']
 
+/** `--spool DIRECTORY`. */
 export const SPOOL_OPTION = {
-  spool: {
-    type: 'string',
-    requiresArg: true,
-    describe: 'Directory that keeps records until Mixpanel accepts them; the next start sends what is left',
-  },
-} as const satisfies Record<string, Options>
+  spool: textFlag('Directory that keeps records until Mixpanel accepts them; the next start sends what is left'),
+}
 
 /** How long a command waits for Mixpanel to accept its record. */
 const CLOSE_TIMEOUT_MS = 60_000

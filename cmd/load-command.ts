@@ -1,41 +1,22 @@
 import { loadStreams, type StreamsToLoad } from '../lib/run/load-streams.ts'
 import { planRun } from '../lib/run/plan-run.ts'
-import type { StreamResult } from '../lib/run/tally.ts'
 import type { CommandContext } from './command.ts'
 import { printPlans } from './plan-report.ts'
 import { sessionOf } from './session.ts'
-import { exitCodeOf, printResult, printSummary } from './stream-report.ts'
+import { exitCodeOf, reportStreams } from './stream-report.ts'
 
-/**
- * Loads streams and prints what becomes of them; with `--dry-run`, only prints what would be
- * requested.
- */
-export function runLoadCommand(context: CommandContext, toLoad: StreamsToLoad): Promise<number> {
-  return context.flags['dry-run'] === true ? dryRun(context, toLoad) : load(context, toLoad)
-}
-
-async function load(context: CommandContext, toLoad: StreamsToLoad): Promise<number> {
-  const { output } = context
-  const results: StreamResult[] = []
-  try {
-    await loadStreams(sessionOf(context), toLoad, (result) => {
-      if (result.error !== undefined) output.fail(result.error)
-      printResult(output, result)
-      results.push(result)
-    })
-  } finally {
-    printSummary(output, results)
+/** Loads streams and prints what becomes of them; with `--dry-run`, only what would be requested. */
+export async function runLoadCommand(context: CommandContext, toLoad: StreamsToLoad): Promise<number> {
+  const { settings, flags, output } = context
+  const session = sessionOf(context)
+  if (flags['dry-run'] !== true) {
+    return exitCodeOf(await reportStreams(output, (onResult) => loadStreams(session, toLoad, onResult)))
   }
-  return exitCodeOf(results)
-}
-
-async function dryRun(context: CommandContext, toLoad: StreamsToLoad): Promise<number> {
-  const { settings, output } = context
   if (settings.timezone === undefined) {
     output.print(
       'A dry run does not ask Mixpanel for the time zone: days are taken to be in UTC. To set it, use --timezone.',
     )
   }
-  printPlans(output, await planRun(sessionOf(context), toLoad, settings.timezone ?? 'UTC'))
+  printPlans(output, await planRun(session, toLoad, settings.timezone ?? 'UTC'))
   return 0
 }

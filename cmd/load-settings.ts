@@ -1,49 +1,14 @@
 import type { Options } from 'yargs'
-import type { FlagName } from '../lib/settings.ts'
+import { FLAGS, type FlagName } from '../lib/settings.ts'
 
-/**
- * The settings of every command that loads from Mixpanel, and of those that look at what such a
- * command would do.
- */
-export const LOAD_SETTINGS: readonly FlagName[] = [
-  'destination',
-  'schema',
-  'bigqueryEndpoint',
-  'streams',
-  'from',
-  'to',
-  'region',
-  'apiUrl',
-  'projectId',
-  'timezone',
-  'legacyTime',
-  'events',
-  'includeProperties',
-  'excludeProperties',
-  'newProperties',
-  'maxColumns',
-  'maxRejects',
-  'write',
-  'sliceDays',
-  'funnelWindow',
-  'engagePageSize',
-  'engageWhere',
-  'engageProperties',
-  'engageHistory',
-  'includeAllUsers',
-  'requestsPerHour',
-  'requestsPerSecond',
-  'queryRequestsPerHour',
-  'queryRequestsAtOnce',
-  'idleTimeout',
-  'firstByteTimeout',
-  'memoryLimit',
-  'spoolDir',
-  'stateDir',
-]
+/** The settings of `sync`, and of what looks at it: all that have a flag. */
+export const SYNC_SETTINGS: readonly FlagName[] = FLAGS
 
-/** Those of `sync`, and of what looks at it. */
-export const SYNC_SETTINGS: readonly FlagName[] = [...LOAD_SETTINGS, 'attributionWindow', 'lateArrivals']
+/** The settings of every other command that loads from Mixpanel, or looks at what that would do. */
+export const LOAD_SETTINGS = FLAGS.filter((name) => name !== 'attributionWindow' && name !== 'lateArrivals')
+
+/** The settings of every command that opens the warehouse. */
+export const WAREHOUSE_SETTINGS = ['destination', 'schema', 'bigqueryEndpoint', 'memoryLimit', 'spoolDir'] as const
 
 /** The flag of what loads from Mixpanel and can say beforehand what that is. */
 export const DRY_RUN: Readonly<Record<string, Options>> = {

@@ -1,7 +1,8 @@
 import { loadEventFiles } from '../lib/run/load-files.ts'
 import type { StreamSummary } from '../lib/run/tally.ts'
 import { sliceName } from '../lib/slices.ts'
-import type { Command } from './command.ts'
+import { type Command, textFlag } from './command.ts'
+import { WAREHOUSE_SETTINGS } from './load-settings.ts'
 import type { Output } from './output.ts'
 import { sessionOf } from './session.ts'
 import { printRemarks } from './stream-report.ts'
@@ -9,28 +10,11 @@ import { printRemarks } from './stream-report.ts'
 /** `mixload load FILE…`: events that are on disk already, in the form of the raw export. */
 export const command: Command = {
   settings: [
-    'destination',
-    'schema',
-    'bigqueryEndpoint',
-    'timezone',
-    'legacyTime',
-    'includeProperties',
-    'excludeProperties',
-    'newProperties',
-    'maxColumns',
-    'maxRejects',
-    'memoryLimit',
-    'spoolDir',
+    ...WAREHOUSE_SETTINGS,
+    ...(['timezone', 'legacyTime', 'maxColumns', 'maxRejects'] as const),
+    ...(['includeProperties', 'excludeProperties', 'newProperties'] as const),
   ],
-  options: {
-    stream: {
-      type: 'string',
-      requiresArg: true,
-      choices: ['export'],
-      describe: 'What the files hold',
-      default: 'export',
-    },
-  },
+  options: { stream: textFlag('What the files hold', { choices: ['export'], default: 'export' }) },
   words: {
     usage: 'FILE...',
     describe: 'Each FILE holds one event per line, as in the raw export, also as gzip or zstd; - is standard input.',

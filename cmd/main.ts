@@ -1,33 +1,25 @@
 import yargs, { type Argv, type Options } from 'yargs'
-import type { Command } from './command.ts'
+import { type Command, textFlag } from './command.ts'
 import type { Output } from './output.ts'
 
 /**
  * The commands. Only the one that is named is loaded, so that help comes at once and loads no
  * database.
  */
-const COMMANDS: Readonly<
-  Record<string, { readonly describe: string; readonly load: () => Promise<{ command: Command }> }>
-> = {
+const COMMANDS: Readonly<Record<string, { describe: string; load: () => Promise<{ command: Command }> }>> = {
   backfill: { describe: 'Load every day of a span once; resumable', load: () => import('./backfill.ts') },
   sync: { describe: 'Load what is new, and the attribution window again', load: () => import('./sync.ts') },
   load: { describe: 'Load files of events, without Mixpanel', load: () => import('./load.ts') },
   plan: { describe: 'Show what would be asked for, and how long it takes', load: () => import('./plan.ts') },
   check: { describe: 'Look at credentials, plan, clock and destination', load: () => import('./check.ts') },
   status: { describe: 'Show what the warehouse has', load: () => import('./status.ts') },
-  verify: {
-    describe: 'Compare the events of each day with what Mixpanel counts',
-    load: () => import('./verify.ts'),
-  },
+  verify: { describe: 'Compare the events of each day with what Mixpanel counts', load: () => import('./verify.ts') },
   views: { describe: 'Recreate the views', load: () => import('./views.ts') },
   dbt: { describe: 'Describe the tables for dbt', load: () => import('./dbt.ts') },
   track: { describe: 'Send an event', load: () => import('./track.ts') },
   engage: { describe: 'Change a profile', load: () => import('./engage.ts') },
   alias: { describe: 'Give a person another id', load: () => import('./alias.ts') },
-  import: {
-    describe: 'Send events of any age, from files or from the warehouse',
-    load: () => import('./import.ts'),
-  },
+  import: { describe: 'Send events of any age, from files or from the warehouse', load: () => import('./import.ts') },
   simulate: { describe: 'Run a local Mixpanel to try it all on', load: () => import('./simulate.ts') },
 }
 
@@ -97,21 +89,21 @@ function takeWords(builder: Argv, name: string, describe: string, words: NonNull
 }
 
 async function optionsOf(command: Command): Promise<Record<string, Options>> {
-  const { flagOf, SETTINGS } = await import('../lib/settings.ts')
-  const options: Record<string, Options> = {}
-  for (const name of command.settings) {
-    const setting: { describe: string; default?: string; isSwitch?: true; environment?: string } = SETTINGS[name]
-    options[flagOf(name).slice(2)] = {
-      type: setting.isSwitch ? 'boolean' : 'string',
-      requiresArg: !setting.isSwitch,
-      describe: setting.describe,
-      ...(setting.default === undefined ? {} : { defaultDescription: setting.default }),
-    }
-  }
+  const { defaultOf, FLAGS, flagOf, SETTINGS } = await import('../lib/settings.ts')
+  const options = FLAGS.filter((name) => command.settings.includes(name)).map((name): [string, Options] => {
+    const defaultDescription = defaultOf(name)
+    // What is off by default needs no value: --legacy-time means true.
+    const isSwitch = defaultDescription === 'off'
+    const { describe } = SETTINGS[name]
+    return [
+      flagOf(name).slice(2),
+      { type: isSwitch ? 'boolean' : 'string', requiresArg: !isSwitch, describe, defaultDescription },
+    ]
+  })
   return {
-    ...options,
+    ...Object.fromEntries(options),
     ...command.options,
-    config: { type: 'string', requiresArg: true, describe: 'Settings file', defaultDescription: 'mixload.yaml' },
+    config: textFlag('Settings file', { defaultDescription: 'mixload.yaml' }),
     json: { type: 'boolean', describe: 'Print results as JSON', default: false },
   }
 }

@@ -1,12 +1,14 @@
 import { MixloadError } from '../lib/core/errors.ts'
 import { valueJson } from '../lib/ingest/text-values.ts'
+import { textFlag } from './command.ts'
 
 /** `--property NAME=VALUE`, once per property. */
-export const PROPERTY_OPTION = {
-  type: 'string',
-  requiresArg: true,
-  describe: 'NAME=VALUE; can be repeated. Numbers, true, false, null and JSON are read as such, anything else as text',
-} as const
+export const PROPERTY_OPTION = textFlag(
+  'NAME=VALUE; can be repeated. Numbers, true, false, null and JSON are read as such, anything else as text',
+)
+
+/** `--ip`, of a person. */
+export const IP_OPTION = textFlag('IP address of the person, from which Mixpanel derives city and country')
 
 /** Returns the values of a flag that can be repeated. */
 export function textsOf(flag: unknown): readonly string[] {

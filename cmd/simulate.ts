@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { MixloadError } from '../lib/core/errors.ts'
 import { PLAN_FEATURES, type PlanRefusal, type PricingPlan, startSimulator } from '../lib/simulator/index.ts'
-import type { Command } from './command.ts'
+import { type Command, textFlag } from './command.ts'
 
 /** `mixload simulate`: serves NDJSON files as a local Mixpanel, until it is stopped. */
 export const command: Command = {
@@ -14,26 +14,15 @@ export const command: Command = {
     annotations: files('NDJSON files of annotations'),
     funnels: files('NDJSON files of funnels and their days'),
     refuse: files('Streams that the plan lacks, as STREAM=402, 403 or 404'),
-    port: { type: 'number', describe: 'Port to listen on', default: 8600 },
+    port: numberFlag('Port to listen on', 8600),
     host: { type: 'string', describe: 'Address to listen on', default: '127.0.0.1' },
     'project-id': { type: 'string', describe: 'Project id', default: '1000' },
-    identity: {
-      type: 'string',
-      requiresArg: true,
+    identity: textFlag('How ids are merged: by identity events, or by $device_id and $user_id', {
       choices: ['original', 'simplified'],
-      describe: 'How ids are merged: by identity events, or by $device_id and $user_id',
       default: 'original',
-    },
-    'requests-per-hour': {
-      type: 'number',
-      describe: 'Limit of exports per hour, and of queries per hour; 0 for no limit',
-      default: 60,
-    },
-    'requests-per-second': {
-      type: 'number',
-      describe: 'Limit of exports per second; 0 for no limit',
-      default: 3,
-    },
+    }),
+    'requests-per-hour': numberFlag('Limit of exports per hour, and of queries per hour; 0 for no limit', 60),
+    'requests-per-second': numberFlag('Limit of exports per second; 0 for no limit', 3),
   },
   async run({ settings, flags, output, signal }) {
     await using simulator = await startSimulator({
@@ -72,6 +61,10 @@ export const command: Command = {
 /** Not secret: they are valid for the simulator only. */
 const SIMULATOR_TOKEN = 'simulator'
 const SIMULATOR_ACCOUNT = { user: 'simulator.mp-service-account', secret: 'simulator' } as const
+
+function numberFlag(describe: string, value: number) {
+  return { type: 'number', describe, default: value } as const
+}
 
 function files(describe: string) {
   return { type: 'array', string: true, describe, default: [] } as const

@@ -2,21 +2,13 @@ import type { LoadRecord } from '../lib/destination/contract.ts'
 import { type StreamStatus, streamStatus } from '../lib/run/status.ts'
 import { sliceName } from '../lib/slices.ts'
 import type { Command } from './command.ts'
+import { WAREHOUSE_SETTINGS } from './load-settings.ts'
 import type { Output } from './output.ts'
 import { sessionOf } from './session.ts'
 
 /** `mixload status`: what the warehouse has of each stream, from its ledger alone. */
 export const command: Command = {
-  settings: [
-    'destination',
-    'schema',
-    'bigqueryEndpoint',
-    'streams',
-    'timezone',
-    'legacyTime',
-    'memoryLimit',
-    'spoolDir',
-  ],
+  settings: [...WAREHOUSE_SETTINGS, 'streams', 'timezone', 'legacyTime'],
   async run(context) {
     const { settings, output } = context
     const found = await streamStatus(sessionOf(context))

@@ -16,8 +16,25 @@ function isWhole({ outcome, skippedSlices, skippedItems, rejects }: StreamResult
   return outcome === 'done' && skippedSlices.length === 0 && skippedItems.length === 0 && rejects === 0
 }
 
-/** Prints what became of a stream. */
-export function printResult(output: Output, result: StreamResult): void {
+/** Prints what becomes of each stream that `load` loads, then all of them in a table. */
+export async function reportStreams(
+  output: Output,
+  load: (onResult: (result: StreamResult) => void) => Promise<unknown>,
+): Promise<readonly StreamResult[]> {
+  const results: StreamResult[] = []
+  try {
+    await load((result) => {
+      if (result.error !== undefined) output.fail(result.error)
+      printResult(output, result)
+      results.push(result)
+    })
+  } finally {
+    printSummary(output, results)
+  }
+  return results
+}
+
+function printResult(output: Output, result: StreamResult): void {
   const { stream, outcome, error, late } = result
   output.end()
   output.json(resultJson(result))
@@ -76,8 +93,7 @@ function lateTotal({ late }: StreamResult): number | undefined {
 
 const HEADINGS = ['stream', 'requests', 'slices', 'rows', 'late', 'new columns', 'rejects', 'seconds', '']
 
-/** All streams in a table. */
-export function printSummary(output: Output, results: readonly StreamResult[]): void {
+function printSummary(output: Output, results: readonly StreamResult[]): void {
   if (results.length === 0) return
   const rows = results.map((result) => [
     result.stream,

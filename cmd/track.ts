@@ -1,30 +1,19 @@
 import { MixloadError } from '../lib/core/errors.ts'
-import type { Command } from './command.ts'
+import { type Command, textFlag } from './command.ts'
 import { INGEST_SETTINGS, SPOOL_OPTION, sendAndReport } from './ingest-client.ts'
-import { PROPERTY_OPTION, propertiesOf, textsOf, timeOf } from './property-flags.ts'
+import { IP_OPTION, PROPERTY_OPTION, propertiesOf, textsOf, timeOf } from './property-flags.ts'
 
 /** `mixload track EVENT`: sends one event. */
 export const command: Command = {
   settings: INGEST_SETTINGS,
   options: {
-    'distinct-id': { type: 'string', requiresArg: true, describe: 'Person who did it' },
+    'distinct-id': textFlag('Person who did it'),
     property: PROPERTY_OPTION,
-    time: {
-      type: 'string',
-      requiresArg: true,
-      describe: 'When it happened: ISO 8601 (UTC if it has no zone), or seconds or milliseconds since 1970',
+    time: textFlag('When it happened: ISO 8601 (UTC if it has no zone), or seconds or milliseconds since 1970', {
       defaultDescription: 'now',
-    },
-    ip: {
-      type: 'string',
-      requiresArg: true,
-      describe: 'IP address of the person, from which Mixpanel derives city and country',
-    },
-    'insert-id': {
-      type: 'string',
-      requiresArg: true,
-      describe: 'Id by which Mixpanel recognizes an event that it has received before',
-    },
+    }),
+    ip: IP_OPTION,
+    'insert-id': textFlag('Id by which Mixpanel recognizes an event that it has received before'),
     ...SPOOL_OPTION,
   },
   words: { usage: 'EVENT', describe: 'EVENT is the name of the event.', missing: 'Name the event.' },

@@ -1,11 +1,10 @@
 import { MixloadError } from '../lib/core/errors.ts'
-import type { StreamResult } from '../lib/run/tally.ts'
 import { repairDays, type VerifyResult, verifyCounts } from '../lib/verify/verify.ts'
 import type { Command } from './command.ts'
 import { LOAD_SETTINGS } from './load-settings.ts'
 import type { Output } from './output.ts'
 import { sessionOf } from './session.ts'
-import { exitCodeOf, printResult, printSummary } from './stream-report.ts'
+import { exitCodeOf, reportStreams } from './stream-report.ts'
 
 /** The exit code where counts differ. */
 const DRIFT = 4
@@ -40,16 +39,7 @@ export const command: Command = {
       output.print('mixload verify --repair reads these days again.')
       return DRIFT
     }
-    const results: StreamResult[] = []
-    try {
-      await repairDays(session, found, (result) => {
-        if (result.error !== undefined) output.fail(result.error)
-        printResult(output, result)
-        results.push(result)
-      })
-    } finally {
-      printSummary(output, results)
-    }
+    const results = await reportStreams(output, (onResult) => repairDays(session, found, onResult))
     const left = await verifyCounts(session, percent / 100)
     print(output, left)
     return left.differences.length > 0 ? DRIFT : exitCodeOf(results)
@@ -57,20 +47,13 @@ export const command: Command = {
 }
 
 function print(output: Output, { differences, uncounted, compared, days, requests }: VerifyResult): void {
-  output.json({
-    first_day: days[0],
-    last_day: days.at(-1),
-    days: days.length,
-    compared,
-    requests,
-    differences,
-    uncounted,
-  })
+  const [firstDay, lastDay] = [days[0], days.at(-1)]
+  const span = { first_day: firstDay, last_day: lastDay, days: days.length }
+  output.json({ ...span, compared, requests, differences, uncounted })
   for (const { day, event, warehouse, mixpanel } of differences) {
     output.print(`${day}  ${event}: ${warehouse} in the warehouse, ${mixpanel} in Mixpanel`)
   }
   if (uncounted.length > 0) output.print(`Mixpanel has no counts of: ${uncounted.join(', ')}`)
-  output.print(
-    `${days.length} days from ${days[0]} to ${days.at(-1)}: ${compared} counts compared in ${requests} requests, ${differences.length} differ`,
-  )
+  const cost = `${compared} counts compared in ${requests} requests`
+  output.print(`${days.length} days from ${firstDay} to ${lastDay}: ${cost}, ${differences.length} differ`)
 }

@@ -1,17 +1,13 @@
 import { makeViews } from '../lib/run/views.ts'
-import type { Command } from './command.ts'
+import { type Command, textFlag } from './command.ts'
+import { WAREHOUSE_SETTINGS } from './load-settings.ts'
 import { sessionOf } from './session.ts'
 
 /** `mixload views`: recreates the views. Loading does this by itself whenever columns come. */
 export const command: Command = {
-  settings: ['destination', 'schema', 'bigqueryEndpoint', 'timezone', 'memoryLimit', 'spoolDir'],
+  settings: [...WAREHOUSE_SETTINGS, 'timezone'],
   options: {
-    shape: {
-      type: 'string',
-      requiresArg: true,
-      choices: ['fivetran'],
-      describe: "Make the view event instead, in the shape of Fivetran's connector",
-    },
+    shape: textFlag("Make the view event instead, in the shape of Fivetran's connector", { choices: ['fivetran'] }),
   },
   async run(context) {
     const { flags, output } = context

@@ -69,3 +69,8 @@ export type SliceEvent = {
 
 /** Takes what happens in a run. */
 export type OnProgress = (event: ProgressEvent) => void
+
+/** Reports failed attempts that are made again. */
+export function retryReporter(onProgress: OnProgress): (error: MixloadError, delayMs: number) => void {
+  return (error, delayMs) => onProgress({ kind: 'retry', error, delayMs })
+}

@@ -1,3 +1,6 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import envPaths from 'env-paths'
 import { z } from 'zod'
 import { COLUMN_TYPES } from './columns/column.ts'
 import { MixloadError } from './core/errors.ts'
@@ -48,48 +51,34 @@ const zone = z.string().refine(isZone, { error: 'must be an IANA time zone such 
 const size = z.string().regex(/^\d+\s*(?:KB|MB|GB|KiB|MiB|GiB)$/i, 'must be a size such as 400MB')
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' })
 
-/**
- * A setting: its sources and its meaning. Its name is the key in mixload.yaml, and in kebab case
- * its flag.
- */
+/** What a setting may be and what it means. Its name is its key in mixload.yaml. */
 interface Setting {
   readonly schema: z.ZodType
   readonly describe: string
-  readonly environment?: string
   /** False for settings without a flag, such as secrets, which do not belong on a command line. */
   readonly flag?: false
-  /** The default that help shows. */
+  /** The default that help shows, where the schema's own would say too little. */
   readonly default?: string
-  /** Whether the flag needs no value: `--legacy-time` means true. */
-  readonly isSwitch?: true
 }
+
+const text = z.string().min(1)
+const names = list.pipe(z.array(z.string()).min(1))
+const off = flag.default(false)
 
 /** Every setting, in the order of the help. docs/settings.md is generated from this. */
 export const SETTINGS = {
   destination: {
-    schema: z.string().min(1).default('duckdb:warehouse.duckdb'),
-    environment: 'MIXLOAD_DESTINATION',
+    schema: text.default('duckdb:warehouse.duckdb'),
     describe:
       'Where to load: duckdb:PATH, postgres://USER@HOST/DATABASE, bigquery://PROJECT/DATASET, parquet:DIRECTORY or npm-package:NAME',
-    default: 'duckdb:warehouse.duckdb',
   },
-  schema: {
-    schema: z.string().min(1).max(63).default('mixpanel'),
-    environment: 'MIXLOAD_SCHEMA',
-    describe: 'Schema (dataset) in the destination',
-    default: 'mixpanel',
-  },
-  bigqueryEndpoint: {
-    schema: httpUrl.optional(),
-    environment: 'MIXLOAD_BIGQUERY_ENDPOINT',
-    describe: 'URL of a BigQuery emulator',
-  },
+  schema: { schema: text.max(63).default('mixpanel'), describe: 'Schema (dataset) in the destination' },
+  bigqueryEndpoint: { schema: httpUrl.optional(), describe: 'URL of a BigQuery emulator' },
   streams: {
     schema: list
       .pipe(z.array(z.enum(STREAMS)).min(1))
       .default([...STREAMS])
       .transform((named) => STREAMS.filter((stream) => named.includes(stream))),
-    environment: 'MIXLOAD_STREAMS',
     describe: `Streams to load, comma-separated: ${STREAMS.join(', ')}`,
     default: 'all',
   },
@@ -97,99 +86,46 @@ export const SETTINGS = {
   to: { schema: day.optional(), describe: 'Last day, yyyy-mm-dd', default: "yesterday in the project's timezone" },
   region: {
     schema: z.enum(REGIONS).default('us'),
-    environment: 'MIXPANEL_REGION',
     describe: `Where the project's data lives: ${REGIONS.join(', ')}`,
-    default: 'us',
   },
-  apiUrl: {
-    schema: httpUrl.optional(),
-    environment: 'MIXPANEL_API_URL',
-    describe: "URL to use instead of Mixpanel's hosts",
-  },
+  apiUrl: { schema: httpUrl.optional(), describe: "URL to use instead of Mixpanel's hosts" },
   projectId: {
     schema: z.coerce.string().regex(/^\d+$/, 'must be a number').optional(),
-    environment: 'MIXPANEL_PROJECT_ID',
     describe: 'Project id; required with a service account',
   },
-  serviceAccount: {
-    schema: z.string().min(1).optional(),
-    environment: 'MIXPANEL_SERVICE_ACCOUNT',
-    flag: false,
-    describe: 'User name of a service account',
-  },
-  serviceAccountSecret: {
-    schema: z.string().min(1).optional(),
-    environment: 'MIXPANEL_SERVICE_ACCOUNT_SECRET',
-    flag: false,
-    describe: 'Secret of the service account',
-  },
+  serviceAccount: { schema: text.optional(), flag: false, describe: 'User name of a service account' },
+  serviceAccountSecret: { schema: text.optional(), flag: false, describe: 'Secret of the service account' },
   apiSecret: {
-    schema: z.string().min(1).optional(),
-    environment: 'MIXPANEL_API_SECRET',
+    schema: text.optional(),
     flag: false,
     describe: 'Project secret, instead of a service account; Mixpanel ends project secrets on 3 March 2027',
   },
-  token: {
-    schema: z.string().min(1).optional(),
-    environment: 'MIXPANEL_TOKEN',
-    flag: false,
-    describe: 'Project token, for track, engage, alias and import',
-  },
-  timezone: {
-    schema: zone.optional(),
-    environment: 'MIXPANEL_TIMEZONE',
-    describe: "The project's time zone",
-    default: 'from Mixpanel, else UTC',
-  },
-  legacyTime: {
-    schema: flag.default(false),
-    environment: 'MIXPANEL_LEGACY_TIME',
-    isSwitch: true,
-    describe: 'Times are local: for projects older than 2023',
-    default: 'off',
-  },
+  token: { schema: text.optional(), flag: false, describe: 'Project token, for track, engage, alias and import' },
+  timezone: { schema: zone.optional(), describe: "The project's time zone", default: 'from Mixpanel, else UTC' },
+  legacyTime: { schema: off, describe: 'Times are local: for projects older than 2023' },
   attributionWindow: {
     schema: count(0).default(5),
-    environment: 'MIXLOAD_ATTRIBUTION_WINDOW',
     describe: 'Days that sync reads again, because events arrive late',
-    default: '5',
   },
   funnelWindow: {
     schema: count(0).default(90),
-    environment: 'MIXLOAD_FUNNEL_WINDOW',
     describe:
       'Days of funnels that sync reads again, because people still complete them: the longest conversion window',
-    default: '90',
   },
-  lateArrivals: {
-    schema: flag.default(false),
-    environment: 'MIXLOAD_LATE_ARRIVALS',
-    isSwitch: true,
-    describe: 'Also load events of older days that arrived late; costs one more request',
-    default: 'off',
-  },
-  events: {
-    schema: list.pipe(z.array(z.string()).min(1)).optional(),
-    environment: 'MIXLOAD_EVENTS',
-    describe: 'Only these events, comma-separated',
-    default: 'all',
-  },
+  lateArrivals: { schema: off, describe: 'Also load events of older days that arrived late; costs one more request' },
+  events: { schema: names.optional(), describe: 'Only these events, comma-separated', default: 'all' },
   includeProperties: {
     schema: list.optional(),
-    environment: 'MIXLOAD_INCLUDE_PROPERTIES',
     describe: 'Only these properties of events and profiles, comma-separated; * matches any characters',
     default: 'all',
   },
   excludeProperties: {
     schema: list.optional(),
-    environment: 'MIXLOAD_EXCLUDE_PROPERTIES',
     describe: 'Not these properties of events and profiles, comma-separated; * matches any characters',
   },
   newProperties: {
     schema: z.enum(['capture', 'ignore']).default('capture'),
-    environment: 'MIXLOAD_NEW_PROPERTIES',
     describe: 'What to do with new properties: capture or ignore',
-    default: 'capture',
   },
   maxRejects: {
     schema: z.coerce
@@ -197,15 +133,12 @@ export const SETTINGS = {
       .regex(MAX_REJECTS, 'must be a number of lines such as 100, or a share such as 0.5%')
       .transform(parseMaxRejects)
       .optional(),
-    environment: 'MIXLOAD_MAX_REJECTS',
     describe: 'Fail if more than N lines of a run, or P% of the lines of a commit, are rejected',
     default: 'no limit',
   },
   maxColumns: {
     schema: count(20).default(1000),
-    environment: 'MIXLOAD_MAX_COLUMNS',
     describe: 'The most columns per table; further properties go to the JSON column _more',
-    default: '1000',
   },
   columns: {
     schema: z.record(z.string(), z.enum(COLUMN_TYPES)).default({}),
@@ -214,105 +147,61 @@ export const SETTINGS = {
   },
   write: {
     schema: z.enum(['append', 'replace']).default('append'),
-    environment: 'MIXLOAD_WRITE',
     describe: 'append: add rows; replace: replace each day that is read',
-    default: 'append',
   },
   sliceDays: {
     schema: count(1).optional(),
-    environment: 'MIXLOAD_SLICE_DAYS',
     describe: 'Days per request',
     default: 'as few as the request budget allows',
   },
-  requestsPerHour: {
-    schema: count(0).default(60),
-    environment: 'MIXLOAD_REQUESTS_PER_HOUR',
-    describe: 'Export requests per hour; 0 for no limit',
-    default: '60',
-  },
-  requestsPerSecond: {
-    schema: count(0).default(3),
-    environment: 'MIXLOAD_REQUESTS_PER_SECOND',
-    describe: 'Export requests per second; 0 for no limit',
-    default: '3',
-  },
+  requestsPerHour: { schema: count(0).default(60), describe: 'Export requests per hour; 0 for no limit' },
+  requestsPerSecond: { schema: count(0).default(3), describe: 'Export requests per second; 0 for no limit' },
   queryRequestsPerHour: {
     schema: count(0).default(60),
-    environment: 'MIXLOAD_QUERY_REQUESTS_PER_HOUR',
     describe: 'Requests per hour for all other streams; 0 for no limit',
-    default: '60',
   },
   queryRequestsAtOnce: {
     schema: count(0).default(5),
-    environment: 'MIXLOAD_QUERY_REQUESTS_AT_ONCE',
     describe: 'Concurrent requests for all other streams; 0 for no limit',
-    default: '5',
   },
   engagePageSize: {
     schema: count(1).default(1000),
-    environment: 'MIXLOAD_ENGAGE_PAGE_SIZE',
     describe: 'Profiles per request; each page counts as one request',
-    default: '1000',
   },
   engageWhere: {
-    schema: z.string().min(1).optional(),
-    environment: 'MIXLOAD_ENGAGE_WHERE',
+    schema: text.optional(),
     describe: 'Only profiles for which this expression holds, such as properties["plan"] == "pro"',
     default: 'all',
   },
   engageProperties: {
-    schema: list.pipe(z.array(z.string()).min(1)).optional(),
-    environment: 'MIXLOAD_ENGAGE_PROPERTIES',
+    schema: names.optional(),
     describe: 'Request only these properties of profiles, comma-separated; much faster',
     default: 'all',
   },
-  engageHistory: {
-    schema: flag.default(false),
-    environment: 'MIXLOAD_ENGAGE_HISTORY',
-    isSwitch: true,
-    describe: 'Keep earlier states of profiles in the view engage_history',
-    default: 'off',
-  },
-  includeAllUsers: {
-    schema: flag.default(true),
-    environment: 'MIXLOAD_INCLUDE_ALL_USERS',
-    describe: 'Include cohort members without a profile',
-    default: 'true',
-  },
+  engageHistory: { schema: off, describe: 'Keep earlier states of profiles in the view engage_history' },
+  includeAllUsers: { schema: flag.default(true), describe: 'Include cohort members without a profile' },
   groups: {
-    schema: z
-      .record(z.string().min(1), z.coerce.string().regex(/^-?\d+$/, 'must be the data group id, a number'))
-      .default({}),
+    schema: z.record(text, z.coerce.string().regex(/^-?\d+$/, 'must be the data group id, a number')).default({}),
     flag: false,
     describe: 'Group keys whose profiles to load, each with its data group id in quotes, because it is a long number',
   },
-  idleTimeout: {
-    schema: count(1).default(300),
-    environment: 'MIXLOAD_IDLE_TIMEOUT',
-    describe: 'Fail a response after so many seconds of silence',
-    default: '300',
-  },
+  idleTimeout: { schema: count(1).default(300), describe: 'Fail a response after so many seconds of silence' },
   firstByteTimeout: {
     schema: count(1).default(1200),
-    environment: 'MIXLOAD_FIRST_BYTE_TIMEOUT',
     describe: 'Seconds to wait for the first byte of a response; a big day takes minutes',
-    default: '1200',
   },
   memoryLimit: {
     schema: size.optional(),
-    environment: 'MIXLOAD_MEMORY_LIMIT',
     describe: 'Memory limit of the transform engine, which then uses the disk',
     default: '200MB plus 1MB per column and thread',
   },
   spoolDir: {
-    schema: z.string().min(1).optional(),
-    environment: 'MIXLOAD_SPOOL_DIR',
+    schema: text.default(() => join(tmpdir(), 'mixload')),
     describe: 'Directory for downloaded data that is not loaded yet',
     default: "mixload in the system's temporary directory",
   },
   stateDir: {
-    schema: z.string().min(1).optional(),
-    environment: 'MIXLOAD_STATE_DIR',
+    schema: text.default(() => envPaths('mixload', { suffix: '' }).log),
     describe: 'Directory for the request budget that runs share',
     default: "mixload in the user's state directory",
   },
@@ -330,9 +219,34 @@ export type Settings = { readonly [Name in SettingName]: z.output<(typeof SETTIN
 
 const NAMES = Object.keys(SETTINGS) as SettingName[]
 
+/** The settings that have a flag, in the order of the help. */
+export const FLAGS = NAMES.filter((name): name is FlagName => !('flag' in SETTINGS[name]))
+
+/** What describes the project: these variables begin with MIXPANEL, all others with MIXLOAD. */
+const OF_PROJECT: readonly SettingName[] = [
+  ...(['region', 'apiUrl', 'projectId', 'timezone', 'legacyTime'] as const),
+  ...(['serviceAccount', 'serviceAccountSecret', 'apiSecret', 'token'] as const),
+]
+const WITHOUT_VARIABLE: readonly SettingName[] = ['from', 'to', 'columns', 'groups']
+
 /** A setting's flag, such as `--slice-days`. */
 export function flagOf(name: SettingName): string {
   return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+}
+
+/** A setting's environment variable, such as `MIXLOAD_SLICE_DAYS`; undefined if it has none. */
+export function variableOf(name: SettingName): string | undefined {
+  if (WITHOUT_VARIABLE.includes(name)) return undefined
+  const words = name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
+  return `${OF_PROJECT.includes(name) ? 'MIXPANEL' : 'MIXLOAD'}_${words}`
+}
+
+/** A setting's default in words; undefined if it has none. */
+export function defaultOf(name: SettingName): string | undefined {
+  const { schema, default: shown }: Setting = SETTINGS[name]
+  const value = schema.parse(undefined)
+  if (shown !== undefined || value === undefined || typeof value === 'object') return shown
+  return value === false ? 'off' : String(value)
 }
 
 /** Values from one source, by setting, not yet validated. */
@@ -342,9 +256,8 @@ export type RawSettings = Readonly<Record<string, unknown>>
 export function settingsFromEnvironment(environment: Readonly<Record<string, string | undefined>>): RawSettings {
   return Object.fromEntries(
     NAMES.flatMap((name) => {
-      const { environment: variable = '' }: Setting = SETTINGS[name]
-      const value = environment[variable] ?? ''
-      return value === '' ? [] : [[name, value]]
+      const value = environment[variableOf(name) ?? '']
+      return value ? [[name, value]] : []
     }),
   )
 }
@@ -357,8 +270,8 @@ export function settingsFromEnvironment(environment: Readonly<Record<string, str
 export function resolveSettings(flags: RawSettings, environment: RawSettings, file: RawSettings): Settings {
   return validated(file, 'mixload.yaml: ', (name) => {
     if (flags[name] !== undefined) return [flags[name], flagOf(name)]
-    const { environment: variable = name }: Setting = SETTINGS[name]
-    return environment[name] === undefined ? [file[name], `mixload.yaml: ${name}`] : [environment[name], variable]
+    if (environment[name] !== undefined) return [environment[name], variableOf(name) ?? name]
+    return [file[name], `mixload.yaml: ${name}`]
   })
 }
 

@@ -1,6 +1,6 @@
 import type { LoadRecord } from './destination/contract.ts'
-import { coversScope, type Scope, type Selection } from './destination/selection.ts'
-import { addDays, type Day, daysBetween, daysOf, earlier, endOfDayInZone, later } from './time/days.ts'
+import { coversScope, type Scope } from './destination/selection.ts'
+import { addDays, type Day, daysBetween, daysOf, earlier, endOfDayInZone } from './time/days.ts'
 
 /** A span of days of one stream, loaded in one commit. */
 export interface Slice {
@@ -87,22 +87,11 @@ export function wholeDays(ledger: readonly LoadRecord[], scope: Scope, clock: Da
   const days = new Set<Day>()
   for (const load of ledger) {
     const { firstDay, lastDay, selection } = load
-    if (firstDay === null || lastDay === null || !holdsAll(selection, scope)) continue
+    const isComplete = selection.kind === 'complete' && coversScope(selection.scope, scope)
+    if (firstDay === null || lastDay === null || !isComplete) continue
     for (const day of daysOf(firstDay, lastDay)) if (isWholeIn(load, day, clock)) days.add(day)
   }
   return days
-}
-
-/** Whether a load has every row of a scope, on its days. */
-function holdsAll(selection: Selection, scope: Scope): boolean {
-  switch (selection.kind) {
-    case 'complete':
-      return coversScope(selection.scope, scope)
-    case 'late':
-    case 'file':
-    case 'unknown':
-      return false
-  }
 }
 
 /** The days from `first` to `last` that are not among `done`. */
@@ -170,23 +159,15 @@ export function syncDays(
   yesterday: Day,
   attributionWindow: number,
 ): readonly Day[] {
-  let firstWhole: Day | undefined
-  let lastWhole: Day | undefined
-  for (const day of whole) {
-    firstWhole = firstWhole === undefined ? day : earlier(firstWhole, day)
-    lastWhole = lastWhole === undefined ? day : later(lastWhole, day)
-  }
-  const start = from ?? firstWhole
+  const wholeInOrder = [...whole].sort()
+  const start = from ?? wholeInOrder[0]
+  const lastWhole = wholeInOrder.at(-1)
   if (start === undefined) return []
   const missing = missingDays(start, yesterday, whole)
   if (lastWhole === undefined) return missing
-  const reread = new Set(missing)
   const windowEnd = earlier(lastWhole, yesterday)
-  for (let back = 0; back < attributionWindow; back++) {
-    const day = addDays(windowEnd, -back)
-    if (day >= start) reread.add(day)
-  }
-  return [...reread].sort()
+  const window = daysOf(addDays(windowEnd, 1 - attributionWindow), windowEnd).filter((day) => day >= start)
+  return [...new Set([...missing, ...window])].sort()
 }
 
 /**

@@ -9,7 +9,7 @@ import { packagePath } from '../lib/core/package-root.ts'
 import { LINE_BYTES_MAX } from '../lib/scan/body-reader.ts'
 import { KEYS_PER_LINE_MAX } from '../lib/scan/line-scanner.ts'
 import { NESTING_MAX } from '../lib/scan/value-scanner.ts'
-import { resolveSettings, SETTINGS } from '../lib/settings.ts'
+import { resolveSettings, SETTINGS, type SettingName, variableOf } from '../lib/settings.ts'
 
 const ROOT = packagePath()
 const PAGES = [
@@ -124,7 +124,7 @@ describe('the documentation', () => {
       ([, file = '']) => file,
     )
     expect(files.filter((file) => !file.includes('NAME') && !existsSync(join(ROOT, file)))).toEqual([])
-    const known = Object.values(SETTINGS).flatMap((setting) => ('environment' in setting ? [setting.environment] : []))
+    const known = (Object.keys(SETTINGS) as SettingName[]).flatMap((name) => variableOf(name) ?? [])
     const variables = [...text.matchAll(/\b(?:MIXLOAD|MIXPANEL)_[A-Z_]+\b/g)].map(([name]) => name)
     expect(variables.filter((name) => ![...known, ...TEST_VARIABLES].includes(name))).toEqual([])
   })

@@ -3,7 +3,14 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { DRY_RUN, SYNC_SETTINGS } from '../cmd/load-settings.ts'
 import { packagePath } from '../lib/core/package-root.ts'
-import { flagOf, resolveSettings, SETTINGS, type SettingName, settingsFromEnvironment } from '../lib/settings.ts'
+import {
+  flagOf,
+  resolveSettings,
+  SETTINGS,
+  type SettingName,
+  settingsFromEnvironment,
+  variableOf,
+} from '../lib/settings.ts'
 
 const PAGE = readFileSync(join(packagePath(), 'docs', 'from-stitch.md'), 'utf8')
 const TABLE = PAGE.slice(PAGE.indexOf('| In Stitch '), PAGE.indexOf('What to look at'))
@@ -13,8 +20,6 @@ const ROWS = TABLE.trim()
   .slice(2)
   .map((line) => line.split('|').map((cell) => cell.trim()))
 const codes = (text: string | undefined) => [...(text ?? '').matchAll(/`([^`]+)`/g)].map(([, code = '']) => code)
-
-const environmentOf = (name: SettingName) => (SETTINGS[name] as { environment?: string }).environment
 
 describe('the settings of Stitch and of its tap', () => {
   it('are all in the table', () => {
@@ -41,7 +46,7 @@ describe('the settings of Stitch and of its tap', () => {
       const names = codes(keys)
       for (const name of names) expect(Object.keys(SETTINGS)).toContain(name)
       const known = names as SettingName[]
-      expect(codes(variables).sort()).toEqual(known.flatMap((name) => environmentOf(name) ?? []).sort())
+      expect(codes(variables).sort()).toEqual(known.flatMap((name) => variableOf(name) ?? []).sort())
       const named = codes(flags).flatMap((code) => /^--[\w-]+/.exec(code)?.[0] ?? [])
       const hasFlag = (name: SettingName) => (SETTINGS[name] as { flag?: false }).flag !== false
       expect(named.sort()).toEqual(known.filter(hasFlag).map(flagOf).sort())

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MixloadError } from '../lib/core/errors.ts'
 import {
+  defaultOf,
   flagOf,
   type RawSettings,
   resolveSettings,
@@ -9,6 +10,7 @@ import {
   type SettingName,
   STREAMS,
   settingsFromEnvironment,
+  variableOf,
 } from '../lib/settings.ts'
 
 const NAMES = Object.keys(SETTINGS) as SettingName[]
@@ -68,7 +70,7 @@ describe('where a setting comes from', () => {
   it('each default that help shows as a constant is the default', () => {
     const settings = fromFlags({})
     for (const name of ['destination', 'schema', 'region', 'write', 'maxColumns', 'idleTimeout'] as const) {
-      expect(String(settings[name]), name).toBe(SETTINGS[name].default)
+      expect(String(settings[name]), name).toBe(defaultOf(name))
     }
   })
 
@@ -81,9 +83,7 @@ describe('where a setting comes from', () => {
     expect(flagOf('sliceDays')).toBe('--slice-days')
     expect(flagOf('from')).toBe('--from')
     expect(new Set(NAMES.map(flagOf)).size).toBe(NAMES.length)
-    const variables = Object.values(SETTINGS).flatMap((setting) =>
-      'environment' in setting ? [setting.environment] : [],
-    )
+    const variables = NAMES.flatMap((name) => variableOf(name) ?? [])
     expect(new Set(variables).size).toBe(variables.length)
     for (const variable of variables) expect(variable).toMatch(/^(?:MIXPANEL|MIXLOAD)_[A-Z_]+$/)
   })

@@ -14,7 +14,7 @@ import { command as track } from '../../cmd/track.ts'
 import { command as verify } from '../../cmd/verify.ts'
 import { command as views } from '../../cmd/views.ts'
 import { COLUMN_TYPES } from '../../lib/columns/column.ts'
-import { type FlagName, flagOf, SETTINGS, type SettingName } from '../../lib/settings.ts'
+import { defaultOf, type FlagName, flagOf, SETTINGS, type SettingName, variableOf } from '../../lib/settings.ts'
 
 import { code, fence, page, table } from './markdown.ts'
 
@@ -43,12 +43,13 @@ const WITHOUT_FLAG: Readonly<Record<Exclude<SettingName, FlagName>, readonly str
 export function settingsPage(): string {
   const names = Object.keys(SETTINGS) as SettingName[]
   const rows = names.map((name) => {
-    const setting: { environment?: string; flag?: false; default?: string; describe: string } = SETTINGS[name]
+    const setting: { flag?: false; describe: string } = SETTINGS[name]
+    const variable = variableOf(name)
     return [
       code(name),
       setting.flag === false ? '' : code(flagOf(name)),
-      setting.environment === undefined ? '' : code(setting.environment),
-      setting.default ?? '',
+      variable === undefined ? '' : code(variable),
+      defaultOf(name) ?? '',
       setting.describe,
       takersOf(name),
     ]

@@ -107,6 +107,11 @@ export function fixed(
   return { name, type, role: 'fixed', property, description }
 }
 
+/** The fixed column of the property of the same name. */
+export function member(name: string, type: ColumnType, description: string): FixedColumn {
+  return fixed(name, type, description, name)
+}
+
 /** The columns that every table ends with. */
 export const LOAD_COLUMNS: readonly FixedColumn[] = [
   fixed(
@@ -125,16 +130,11 @@ export const EXPORT_COLUMNS: readonly FixedColumn[] = [
     'text',
     'MD5 of event, time and $insert_id; without an $insert_id, of event, time and the whole line',
   ),
-  fixed('distinct_id', 'text', 'Person the event belongs to', 'distinct_id'),
-  fixed('time', 'timestamptz', 'When the event happened, UTC, to the millisecond', 'time'),
+  member('distinct_id', 'text', 'Person the event belongs to'),
+  member('time', 'timestamptz', 'When the event happened, UTC, to the millisecond'),
   fixed('_day', 'date', 'Day of the export that contained the event; for an event from a file, its own day'),
   fixed('mp_insert_id', 'text', EVENT_PROPERTIES.$insert_id?.description ?? '', '$insert_id'),
-  fixed(
-    'mp_processing_time_ms',
-    'bigint',
-    EVENT_PROPERTIES.mp_processing_time_ms?.description ?? '',
-    'mp_processing_time_ms',
-  ),
+  member('mp_processing_time_ms', 'bigint', EVENT_PROPERTIES.mp_processing_time_ms?.description ?? ''),
   fixed(
     'mp_distinct_id_before_identity',
     'text',

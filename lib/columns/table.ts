@@ -1,4 +1,4 @@
-import type { CatalogueEntry, FixedColumn } from './catalogue.ts'
+import { type CatalogueEntry, type FixedColumn, LOAD_COLUMNS } from './catalogue.ts'
 
 /** How a line of JSON holds a record: which member names it, and which one has its properties. */
 export interface LineShape {
@@ -48,4 +48,14 @@ export interface StreamTable {
   readonly properties: Readonly<Record<string, CatalogueEntry>>
   /** Whether users name its properties, so that the settings say which of them are wanted. */
   readonly isSelective: boolean
+}
+
+/** A table of records that are nothing but properties, with these columns of its own. */
+export function recordTable(
+  name: string,
+  key: readonly string[],
+  columns: readonly FixedColumn[],
+  properties: StreamTable['properties'] = {},
+): StreamTable {
+  return { name, key, columns: [...columns, ...LOAD_COLUMNS], lines: RECORD_LINES, properties, isSelective: false }
 }

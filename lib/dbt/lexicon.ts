@@ -1,7 +1,6 @@
-import type { MixloadError } from '../core/errors.ts'
 import { type RetryPolicy, retrying } from '../core/retry.ts'
 import type { MixpanelClient } from '../mixpanel/client.ts'
-import type { OnProgress } from '../progress.ts'
+import { type OnProgress, retryReporter } from '../progress.ts'
 import { isObject, type JsonObject, unknownForm } from '../streams/answer.ts'
 
 /** Descriptions of properties, by name. */
@@ -31,8 +30,7 @@ export async function askLexicon(
   signal: AbortSignal,
 ): Promise<Lexicon> {
   const ask = () => client.json({ family: 'app', path: `/api/app/projects/${projectId}/schemas`, query: {} }, signal)
-  const onRetry = (error: MixloadError, delayMs: number) => onProgress({ kind: 'retry', error, delayMs })
-  return lexiconOf(await retrying(LEXICON_RETRIES, signal, ask, onRetry))
+  return lexiconOf(await retrying(LEXICON_RETRIES, signal, ask, retryReporter(onProgress)))
 }
 
 /**

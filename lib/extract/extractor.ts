@@ -6,8 +6,8 @@ import type { OnProgress } from '../progress.ts'
 import type { BodySummary, Identities } from '../scan/body-reader.ts'
 import type { Settings } from '../settings.ts'
 import { halves, hasDays, rowsName, type Slice, type StreamSlice } from '../slices.ts'
-import type { ExpectedRows, LineBatch, Stream, StreamContext } from '../streams/stream.ts'
-import { addDays } from '../time/days.ts'
+import type { ExpectedRows, Stream, StreamContext } from '../streams/stream.ts'
+import { addDays, dayInZone, earlier } from '../time/days.ts'
 import { type EventClock, eventClock } from '../time/event-time.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
 import { assertExpected } from './expected-rows.ts'
@@ -55,6 +55,8 @@ export class Extractor implements SliceSource<StreamSlice> {
   /** Identities of the slice's records, collected once a streamed body has broken off. */
   #seen: Set<string> | undefined
   #startedAt = new Date()
+  /** Ends the reading of the slice. */
+  #signal = new AbortController().signal
 
   constructor(options: ExtractOptions) {
     this.#options = options
@@ -63,15 +65,16 @@ export class Extractor implements SliceSource<StreamSlice> {
 
   /** @throws MixloadError when neither another attempt nor a smaller request helps. */
   async extract(requested: StreamSlice, signal: AbortSignal): Promise<Extracted<StreamSlice>> {
-    const { stream, requester, onProgress } = this.#options
+    const { stream, requester, zone, onProgress } = this.#options
     const { requests, bytes } = requester
     this.#startedAt = new Date()
+    this.#signal = signal
     this.#seen = undefined
     let slice = requested
     onProgress({ kind: 'slice-started', stream: stream.name, slice })
     for (;;) {
       try {
-        const [own, ...others] = await this.#readOrNarrow(slice, signal)
+        const [own, ...others] = await this.#readOrNarrow(slice)
         if (own === undefined) throw new TypeError(`${stream.name} has no table`)
         // Bytes and requests are counted once, for the stream's own table.
         const summary = stream.streamed === undefined ? { ...own.summary, bytes: requester.bytes - bytes } : own.summary
@@ -79,63 +82,63 @@ export class Extractor implements SliceSource<StreamSlice> {
         return { kind: 'spooled', spooled: { slice, tables: [counted, ...others] } }
       } catch (error) {
         if (!hasDays(slice)) throw error
-        if (isFailure(error, 'DAY_IN_FUTURE')) {
-          onProgress({ kind: 'slice-shortened', stream: stream.name, slice, reason: error.message })
-          if (slice.firstDay === slice.lastDay) return { kind: 'future' }
-          slice = { ...slice, lastDay: addDays(slice.lastDay, -1) }
-          continue
-        }
-        const into = halves(slice)
-        if (!isFailure(error, ...this.sliceFailures) || into === undefined) throw error
-        return { kind: 'split', into, reason: error }
+        if (!isFailure(error, 'DAY_IN_FUTURE')) return { kind: 'split', ...this.#halvesAfter(error, slice) }
+        onProgress({ kind: 'slice-shortened', stream: stream.name, slice, reason: error.message })
+        const lastDay = earlier(addDays(slice.lastDay, -1), dayInZone(Date.now(), zone))
+        if (lastDay < slice.firstDay) return { kind: 'future' }
+        slice = { ...slice, lastDay }
       }
     }
   }
 
+  /** The halves to request after a failure. Throws it if smaller requests do not help. */
+  #halvesAfter(failure: unknown, slice: Slice): { readonly into: readonly Slice[]; readonly reason: MixloadError } {
+    const into = halves(slice)
+    if (!isFailure(failure, ...this.sliceFailures) || into === undefined) throw failure
+    return { into, reason: failure }
+  }
+
   /** Reads a slice. A day that stays incomplete is read by smaller requests, if possible. */
-  async #readOrNarrow(slice: StreamSlice, signal: AbortSignal): Promise<TablesRows> {
+  async #readOrNarrow(slice: StreamSlice): Promise<TablesRows> {
     const { stream, inputs } = this.#options
     try {
-      return await this.#read(slice, true, signal)
+      return await this.#read(slice, true)
     } catch (error) {
       const isTooMuch = hasDays(slice) && halves(slice) === undefined && isFailure(error, ...this.sliceFailures)
       if (stream.streamed === undefined || !isTooMuch) throw error
-      const seen = this.#seen ?? new Set()
-      const waiting = [...(await stream.streamed.narrow(this.#context(), slice, error, seen, signal))]
-      const parts: TablesRows[] = []
+      const parts = await stream.streamed.narrow(this.#context(), slice, error, this.#seen ?? new Set())
+      const done: TablesRows[] = []
       for (const input of inputs) input.begin()
       try {
-        for (let part = waiting.shift(); part !== undefined; part = waiting.shift()) {
-          await this.#readPart(part, parts, waiting, signal)
-        }
-        return joinedRows(parts)
+        await this.#readParts(parts, done)
+        return joinedRows(done)
       } catch (failure) {
-        await this.#discard(parts.flat())
+        await this.#discard(done.flat())
         throw failure
       }
     }
   }
 
-  async #readPart(part: Slice, parts: TablesRows[], waiting: Slice[], signal: AbortSignal): Promise<void> {
-    try {
-      parts.push(await this.#read(part, false, signal))
-    } catch (error) {
-      const into = halves(part)
-      if (!isFailure(error, ...this.sliceFailures) || into === undefined) throw error
-      waiting.unshift(...into)
+  async #readParts(parts: readonly Slice[], done: TablesRows[]): Promise<void> {
+    for (const part of parts) {
+      try {
+        done.push(await this.#read(part, false))
+      } catch (error) {
+        await this.#readParts(this.#halvesAfter(error, part).into, done)
+      }
     }
   }
 
   /** Reads a slice until it is complete. `isAlone`: whether it begins a new list of fields. */
-  async #read(slice: StreamSlice, isAlone: boolean, signal: AbortSignal): Promise<TablesRows> {
-    const { stream, onProgress } = this.#options
+  async #read(slice: StreamSlice, isAlone: boolean): Promise<TablesRows> {
+    const { stream, inputs, onProgress } = this.#options
     const believed = new Set<ErrorCode>()
     for (let tries = 0; ; tries++) {
-      if (isAlone) for (const input of this.#options.inputs) input.begin()
+      if (isAlone) for (const input of inputs) input.begin()
       try {
-        return await this.#readOnce(slice, believed, signal)
+        return await this.#readOnce(slice, believed)
       } catch (error) {
-        signal.throwIfAborted()
+        this.#signal.throwIfAborted()
         if (!mayRestart(error) || tries === RESTARTS_MAX) throw error
         // The same result twice is accepted.
         believed.add(error.code)
@@ -144,13 +147,12 @@ export class Extractor implements SliceSource<StreamSlice> {
     }
   }
 
-  async #readOnce(slice: StreamSlice, believed: ReadonlySet<ErrorCode>, signal: AbortSignal): Promise<TablesRows> {
+  async #readOnce(slice: StreamSlice, believed: ReadonlySet<ErrorCode>): Promise<TablesRows> {
     const { stream, inputs, requester, onProgress } = this.#options
-    const attempt = () => this.#readToEnd(slice, signal)
-    const { streamed } = stream
-    const reading = await (streamed === undefined
+    const attempt = () => this.#readToEnd(slice)
+    const reading = await (stream.streamed === undefined
       ? attempt()
-      : requester.withRetries(streamed.retries, attempt, signal))
+      : requester.withRetries(stream.streamed.retries, attempt, this.#signal))
     const rows: SpooledRows[] = []
     try {
       for (const [at, input] of inputs.entries()) {
@@ -170,11 +172,11 @@ export class Extractor implements SliceSource<StreamSlice> {
   }
 
   /** A reading whose responses are known to be complete, or that equals the reading before it. */
-  async #readToEnd(slice: StreamSlice, signal: AbortSignal): Promise<Reading> {
+  async #readToEnd(slice: StreamSlice): Promise<Reading> {
     const { stream, onProgress } = this.#options
     let before: BodySummary | undefined
     for (let tries = 0; tries < DOUBTFUL_TRIES; tries++) {
-      const reading = await this.#spool(slice, signal)
+      const reading = await this.#spool(slice)
       const summary = reading.bodies[0]?.summary
       if (reading.isEndKnown || (before?.bytes === summary?.bytes && before?.rows === summary?.rows)) return reading
       before = summary
@@ -191,25 +193,22 @@ export class Extractor implements SliceSource<StreamSlice> {
   }
 
   /** Writes what the stream reads to the spool. */
-  async #spool(slice: StreamSlice, signal: AbortSignal): Promise<Reading> {
+  async #spool(slice: StreamSlice): Promise<Reading> {
     const { stream, inputs, requester } = this.#options
     const expected: ExpectedRows[] = []
     let isEndKnown = true
-    const context = this.#context({
-      expect: (rows) => expected.push(rows),
-      onUnknownEnd: () => {
-        isEndKnown = false
-      },
-    })
+    const onUnknownEnd = () => {
+      isEndKnown = false
+    }
+    const context = this.#context((rows) => expected.push(rows), onUnknownEnd)
     const spools = new Map(inputs.map((input) => [input.table.name, this.#tableSpool(input, slice)]))
-    const days = hasDays(slice) ? slice : undefined
     try {
-      await requester.withoutSecrets(() =>
-        this.#takeAll(stream.read(context, days, signal), spools, this.#reporter(slice), signal),
-      )
-      const bodies: SpooledBody[] = []
-      for (const spool of spools.values()) bodies.push(await requester.withoutSecrets(() => spool.end()))
-      return { bodies, expected, isEndKnown }
+      return await requester.withoutSecrets(async () => {
+        await this.#takeAll(slice, context, spools)
+        const bodies: SpooledBody[] = []
+        for (const spool of spools.values()) bodies.push(await spool.end())
+        return { bodies, expected, isEndKnown }
+      })
     } catch (error) {
       if (stream.streamed !== undefined) this.#seen ??= new Set()
       for (const spool of spools.values()) await spool.discard()
@@ -217,34 +216,24 @@ export class Extractor implements SliceSource<StreamSlice> {
     }
   }
 
-  async #takeAll(
-    batches: AsyncIterable<LineBatch>,
-    spools: ReadonlyMap<string, TableSpool>,
-    report: (rows: number) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    for await (const { table, lines } of batches) {
-      signal.throwIfAborted()
-      const spool = spools.get(table)
-      if (spool === undefined) throw new TypeError(`${this.#options.stream.name} has no table ${table}`)
-      await spool.take(lines)
-      report([...spools.values()].reduce((total, { rows }) => total + rows, 0))
-    }
-    signal.throwIfAborted()
-  }
-
-  /** Reports the progress of a slice, at intervals. */
-  #reporter(slice: StreamSlice): (rows: number) => void {
+  /** Takes the lines that the stream reads, and reports the progress at intervals. */
+  async #takeAll(slice: StreamSlice, context: StreamContext, spools: ReadonlyMap<string, TableSpool>): Promise<void> {
     const { stream, requester, onProgress } = this.#options
     const before = { requests: requester.requests, bytes: requester.bytes }
     let reportedAt = performance.now()
-    return (rows) => {
-      if (performance.now() - reportedAt < PROGRESS_MS) return
+    for await (const { table, lines } of stream.read(context, hasDays(slice) ? slice : undefined)) {
+      this.#signal.throwIfAborted()
+      const spool = spools.get(table)
+      if (spool === undefined) throw new TypeError(`${stream.name} has no table ${table}`)
+      await spool.take(lines)
+      if (performance.now() - reportedAt < PROGRESS_MS) continue
       reportedAt = performance.now()
+      const rows = [...spools.values()].reduce((total, other) => total + other.rows, 0)
       const requests = requester.requests - before.requests
       const bytes = requester.bytes - before.bytes
       onProgress({ kind: 'slice-progress', stream: stream.name, slice, rows, bytes, requests })
     }
+    this.#signal.throwIfAborted()
   }
 
   #tableSpool(input: TableInput, slice: StreamSlice): TableSpool {
@@ -252,7 +241,7 @@ export class Extractor implements SliceSource<StreamSlice> {
       clock: clockOf(input, slice),
       // Of a slice of a single day, all rows count for that day.
       countsDays: !isAllOfOneDay(slice),
-      identities: this.#seen === undefined ? undefined : new IdentityTexts(this.#seen),
+      identities: this.#seen === undefined ? undefined : textsInto(this.#seen),
       mustEndInJson: this.#options.stream.streamed !== undefined,
     })
   }
@@ -283,20 +272,17 @@ export class Extractor implements SliceSource<StreamSlice> {
     }
   }
 
-  #context(
-    { expect, onUnknownEnd }: { readonly expect: StreamContext['expect']; readonly onUnknownEnd: () => void } = {
-      expect: () => {},
-      onUnknownEnd: () => {},
-    },
-  ): StreamContext {
+  #context(expect: StreamContext['expect'] = () => {}, onUnknownEnd = () => {}): StreamContext {
     const { settings, zone, requester, onProgress } = this.#options
+    const signal = this.#signal
     return {
       settings,
       zone,
+      signal,
       onProgress,
       expect,
-      ask: (request, read, signal) => requester.ask(request, read, signal),
-      stream: (request, signal) => requester.stream(request, onUnknownEnd, signal),
+      ask: (request, read, ending = signal) => requester.ask(request, read, ending),
+      stream: (request) => requester.stream(request, onUnknownEnd, signal),
     }
   }
 
@@ -319,16 +305,8 @@ function mayRestart(error: unknown): error is MixloadError {
 }
 
 /** Collects identities as texts. */
-class IdentityTexts implements Identities {
-  readonly #texts: Set<string>
-
-  constructor(texts: Set<string>) {
-    this.#texts = texts
-  }
-
-  add(bytes: Buffer, start: number, end: number): void {
-    this.#texts.add(JSON.parse(bytes.toString('utf8', start, end)))
-  }
+function textsInto(texts: Set<string>): Identities {
+  return { add: (bytes, start, end) => texts.add(JSON.parse(bytes.toString('utf8', start, end))) }
 }
 
 function isAllOfOneDay(slice: StreamSlice): boolean {

@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import type { Column } from '../columns/column.ts'
 import { quoteText } from '../core/sql.ts'
 import { sqlText } from '../core/sql-files.ts'
-import { VERSION } from '../core/version.ts'
 import type { LoadRecord } from '../destination/contract.ts'
 import { EVERYTHING } from '../destination/selection.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
-import type { Engine, EngineConnection } from '../engine/engine.ts'
-import { ChunkWriter, removeChunks, type SpoolDirectory } from '../spool/spool.ts'
+import type { Engine } from '../engine/engine.ts'
+import { removeChunks, type SpoolDirectory } from '../spool/spool.ts'
 import { CHANGE_COLUMNS, changesQuery, type Profiles } from '../transform/profile-changes.ts'
 import { readNdjson } from '../transform/spool-reader.ts'
-import { viewsOver } from '../views/views.ts'
+import { spoolQuery } from './spool-query.ts'
+import { TableWriter } from './table-writer.ts'
 
 export interface KeepChangesOptions {
   readonly destination: Warehouse
@@ -37,102 +36,38 @@ export async function keepChanges(
   seenAt: Date,
   signal: AbortSignal,
 ): Promise<LoadRecord | undefined> {
-  const { destination, engine, spool, table } = options
-  const loadId = randomUUID()
-  const there = await destination.columns(table)
-  const connection = await engine.connect()
-  const before = new ChunkWriter(spool, '.hashes.ndjson')
+  const { destination, engine, spool, profiles, table } = options
+  const existing = await destination.columns(table)
+  const writer = new TableWriter(destination, table, existing)
+  // A run that ended between making the table and its view has left it without one.
+  await writer.putViews()
+  const { dialect } = destination.capabilities
+  const sql = sqlText(dialect, 'profile_hashes', { table: destination.pathInViews(table) })
+  const hashes = existing.length === 0 ? [] : await spoolQuery(destination, sql, spool, '.hashes.ndjson', signal)
   const changes = spool.nextFile('.changes.parquet')
+  const connection = await engine.connect()
   try {
-    if (there.length > 0) {
-      // A run that ended between making the table and its view has left it without one.
-      await destination.putViews(await viewsOver(destination, table))
-      await readHashes(destination, table, before, signal)
-    }
-    const chunks = await before.finish()
-    const hashes =
-      chunks.length === 0
-        ? `SELECT '' AS distinct_id, '' AS _hash WHERE false`
-        : `FROM ${readNdjson(
-            chunks.map(({ path }) => path),
-            ["distinct_id: 'VARCHAR'", "_hash: 'VARCHAR'"],
-            HASH_ROW_BYTES_MAX,
-          )}`
-    const { query, columns } = changesQuery(now, hashes, seenAt)
-    const rowCount = await written(connection, query, changes)
+    const { query, columns } = changesQuery(now, hashesIn(hashes.map(({ path }) => path)), seenAt)
+    // Written first, so that the changes are computed only once.
+    const copy = `COPY (${query}) TO ${quoteText(changes)} (FORMAT parquet, COMPRESSION zstd)`
+    const rowCount = await connection.run(copy)
     if (rowCount === 0) return undefined
-    await addColumns(options, columns, loadId)
+    const loadId = randomUUID()
+    // The properties have the same names and types as in the table of profiles.
+    const properties = (await destination.columns(profiles)).filter(({ role }) => role !== 'fixed')
+    await writer.addColumns([...CHANGE_COLUMNS, ...properties], columns, loadId)
     const relation = { query: `FROM read_parquet(${quoteText(changes)})`, columns, rowCount }
-    return await destination.load(
-      relation,
-      { table, mode: { kind: 'append' }, rejects: undefined },
-      {
-        loadId,
-        stream: table,
-        firstDay: null,
-        lastDay: null,
-        selection: EVERYTHING,
-        rowCount,
-        rejectCount: 0,
-        byteCount: 0,
-        requestCount: 0,
-        startedAt: seenAt,
-        writeMode: 'append',
-        mixloadVersion: VERSION,
-        dayRows: null,
-      },
-      signal,
-    )
+    const counts = { rejectCount: 0, byteCount: 0, requestCount: 0, dayRows: null }
+    const details = { loadId, firstDay: null, lastDay: null, selection: EVERYTHING, startedAt: seenAt, ...counts }
+    return await writer.load(relation, { kind: 'append' }, details, signal)
   } finally {
     connection.close()
-    await before.discard()
-    await removeChunks([{ path: changes, bytes: 0 }])
+    await removeChunks([...hashes, { path: changes }])
   }
 }
 
-async function readHashes(
-  destination: Warehouse,
-  table: string,
-  writer: ChunkWriter,
-  signal: AbortSignal,
-): Promise<void> {
-  const sql = sqlText(destination.capabilities.dialect, 'profile_hashes', { table: destination.pathInViews(table) })
-  await destination.query(
-    sql,
-    async (rows) => {
-      const lines = Buffer.from(`${rows.join('\n')}\n`)
-      writer.append(lines, 0, lines.length)
-      await writer.flush()
-    },
-    signal,
-  )
-}
-
-/** Writes what a query gives, so that it is made once only, and gives the number of rows. */
-function written(connection: EngineConnection, query: string, path: string): Promise<number> {
-  return connection.run(`COPY (${query}) TO ${quoteText(path)} (FORMAT parquet, COMPRESSION zstd)`)
-}
-
-/**
- * Gives the table of changes the columns that these rows need, of the same names and types as those
- * of the profiles.
- */
-async function addColumns(
-  { destination, profiles, table }: KeepChangesOptions,
-  used: readonly Column[],
-  firstLoadId: string,
-): Promise<void> {
-  const there = new Set((await destination.columns(table)).map(({ name }) => name))
-  // A companion never comes without the column whose misfits it takes.
-  const needed = new Set(used.flatMap(({ name, owner }) => (owner === undefined ? [name] : [name, owner])))
-  const properties = (await destination.columns(profiles)).filter(
-    ({ role, name }) => role !== 'fixed' && needed.has(name),
-  )
-  const missing = [...CHANGE_COLUMNS, ...properties].filter(({ name }) => !there.has(name))
-  if (missing.length === 0) return
-  await destination.addColumns(
-    table,
-    missing.map((column) => ({ ...column, firstLoadId })),
-  )
-  await destination.putViews(await viewsOver(destination, table))
+/** The rows of these files, as the engine reads them. */
+function hashesIn(paths: readonly string[]): string {
+  if (paths.length === 0) return "SELECT '' AS distinct_id, '' AS _hash WHERE false"
+  return `FROM ${readNdjson(paths, ["distinct_id: 'VARCHAR'", "_hash: 'VARCHAR'"], HASH_ROW_BYTES_MAX)}`
 }

@@ -1,6 +1,5 @@
 import type { Column } from '../columns/column.ts'
 import { isFailure } from '../core/errors.ts'
-import { VERSION } from '../core/version.ts'
 import type { LoadRecord, Relation, WriteMode } from '../destination/contract.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { TableInput } from '../extract/table-input.ts'
@@ -8,8 +7,8 @@ import type { OnProgress } from '../progress.ts'
 import { type AnySlice, hasDays } from '../slices.ts'
 import { readNdjson } from '../transform/spool-reader.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
-import { viewsOver } from '../views/views.ts'
 import type { RejectLimit } from './reject-limit.ts'
+import { TableWriter } from './table-writer.ts'
 
 export interface TableLoadOptions {
   readonly destination: Warehouse
@@ -27,17 +26,15 @@ export interface TableLoadOptions {
  */
 export class TableLoader {
   readonly #options: TableLoadOptions
-  /** Names of the columns that the destination has. */
-  readonly #existing: Set<string>
+  readonly #writer: TableWriter
 
+  /** `existing`: the columns that the destination has. */
   constructor(options: TableLoadOptions, existing: readonly Column[]) {
     this.#options = options
-    this.#existing = new Set(existing.map(({ name }) => name))
+    this.#writer = new TableWriter(options.destination, options.input.table.name, existing)
   }
 
-  /**
-   * Loads the rows of a slice; without the lines that the engine refuses, if there are such lines.
-   */
+  /** Loads the rows of a slice, without lines that the engine refuses. */
   async load(spooled: SpooledRows, slice: AnySlice, signal: AbortSignal): Promise<LoadRecord> {
     try {
       return await this.#commit(spooled, slice, signal)
@@ -48,65 +45,25 @@ export class TableLoader {
   }
 
   /** Recreates the table's views with the columns it has. */
-  async putViews(): Promise<void> {
-    const { destination, input } = this.#options
-    const views = await viewsOver(destination, input.table.name)
-    if (views.length > 0) await destination.putViews(views)
+  putViews(): Promise<void> {
+    return this.#writer.putViews()
   }
 
   async #commit(spooled: SpooledRows, slice: AnySlice, signal: AbortSignal): Promise<LoadRecord> {
-    const { destination, input, stream, rejectLimit, onProgress } = this.#options
+    const { input, stream, write, rejectLimit, onProgress } = this.#options
     const { name: table } = input.table
+    const { loadId, firstDay, lastDay, selection, startedAt, requestCount, dayRows, summary } = spooled
     await rejectLimit?.admit(spooled)
     const relation = await input.rows.relation(spooled)
-    await this.#addColumns(relation.columns, spooled.loadId)
+    const added = await this.#writer.addColumns(input.registry.columns, relation.columns, loadId)
+    const columns = added.filter(({ role }) => role !== 'fixed')
+    if (columns.length > 0) onProgress({ kind: 'columns-added', table, columns })
     onProgress({ kind: 'slice-loading', stream, table, slice, rows: relation.rowCount })
-    const mode = modeOf(slice, this.#options.write)
-    const record = await destination.load(
-      relation,
-      { table, mode, rejects: rejectsRelation(spooled) },
-      {
-        loadId: spooled.loadId,
-        stream: table,
-        firstDay: spooled.firstDay,
-        lastDay: spooled.lastDay,
-        selection: spooled.selection,
-        rowCount: relation.rowCount,
-        rejectCount: spooled.summary.rejects,
-        byteCount: spooled.summary.bytes,
-        requestCount: spooled.requestCount,
-        startedAt: spooled.startedAt,
-        writeMode: mode.kind,
-        mixloadVersion: VERSION,
-        dayRows: spooled.dayRows,
-      },
-      signal,
-    )
-    rejectLimit?.note(spooled.summary.rejects)
+    const counts = { rejectCount: summary.rejects, byteCount: summary.bytes, requestCount, dayRows }
+    const details = { loadId, firstDay, lastDay, selection, startedAt, ...counts }
+    const record = await this.#writer.load(relation, modeOf(slice, write), details, signal, rejectsRelation(spooled))
+    rejectLimit?.note(summary.rejects)
     return record
-  }
-
-  /**
-   * Columns come before the load and in a step of their own: an added column that no row uses harms
-   * nobody.
-   */
-  async #addColumns(used: readonly Column[], loadId: string): Promise<void> {
-    const { destination, input, onProgress } = this.#options
-    // A companion never comes without the column whose misfits it takes.
-    const needed = new Set(used.flatMap(({ name, owner }) => (owner === undefined ? [name] : [name, owner])))
-    const missing = input.registry.columns.filter(
-      ({ name, role }) => !this.#existing.has(name) && (role === 'fixed' || needed.has(name)),
-    )
-    if (missing.length === 0) return
-    const { name: table } = input.table
-    await destination.addColumns(
-      table,
-      missing.map((column) => ({ ...column, firstLoadId: loadId })),
-    )
-    for (const { name } of missing) this.#existing.add(name)
-    const added = missing.filter(({ role }) => role !== 'fixed')
-    if (added.length > 0) onProgress({ kind: 'columns-added', table, columns: added })
-    await this.putViews()
   }
 }
 

@@ -1,6 +1,5 @@
-import type { MixloadError } from '../core/errors.ts'
 import { type RetryPolicy, retrying } from '../core/retry.ts'
-import type { OnProgress } from '../progress.ts'
+import { type OnProgress, retryReporter } from '../progress.ts'
 import type { RequestBudget } from './budget.ts'
 import type { ApiRequest, MixpanelClient } from './client.ts'
 
@@ -67,8 +66,7 @@ export class Requester {
   withRetries<T>(retries: RetryPolicy['retries'], attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const { retry, onProgress } = this.#options
     const policy = { ...retry, retries: { ...retry.retries, ...retries } }
-    const onRetry = (error: MixloadError, delayMs: number) => onProgress({ kind: 'retry', error, delayMs })
-    return retrying(policy, signal, attempt, onRetry)
+    return retrying(policy, signal, attempt, retryReporter(onProgress))
   }
 
   /** Runs `read` and masks the client's secret in its errors, since a server may repeat it. */

@@ -11,95 +11,64 @@ export interface Refusal {
   readonly retryAfter: string | undefined
 }
 
-interface Rule {
-  readonly status?: number
-  readonly text?: RegExp
-  readonly code: ErrorCode
-  readonly message: (text: string, request: string) => string
-}
+/** What a response means: its text or status, the code, and a message that names REQUEST and TEXT. */
+type Rule = readonly [match: RegExp | number, code: ErrorCode, message: string]
 
 /** The first match counts. Texts come first: Mixpanel uses 400 for nearly everything. */
 const RULES: readonly Rule[] = [
-  {
-    text: /unable to authenticate|invalid (?:service account )?credentials|invalid project secret|invalid parameter: sig/i,
-    code: 'CREDENTIALS_REFUSED',
-    message: (text, request) =>
-      `Mixpanel does not accept the credentials for ${request} (${text}). Check MIXPANEL_SERVICE_ACCOUNT and ` +
+  [
+    /unable to authenticate|invalid (?:service account )?credentials|invalid project secret|invalid parameter: sig/i,
+    'CREDENTIALS_REFUSED',
+    'Mixpanel does not accept the credentials for REQUEST (TEXT). Check MIXPANEL_SERVICE_ACCOUNT and ' +
       'MIXPANEL_SERVICE_ACCOUNT_SECRET (or MIXPANEL_API_SECRET), the project id, the region, and that the account has not expired.',
-  },
-  {
-    text: /to_date cannot be later than today/i,
-    code: 'DAY_IN_FUTURE',
-    message: (text, request) => `${request}: ${text}. Check --timezone against the project's settings.`,
-  },
-  {
-    text: /uncached query|session.{0,40}(?:expired|not found|unknown|invalid)|(?:expired|unknown|invalid) session/i,
-    code: 'SESSION_LOST',
-    message: (text, request) => `The session of ${request} has expired (${text}).`,
-  },
-  {
-    text: /timeout error/i,
-    code: 'QUERY_TIMEOUT',
-    message: (text, request) =>
-      `Mixpanel took too long over ${request} (${text}). If this persists, try at another hour.`,
-  },
-  {
-    text: /too many export requests|rate limit/i,
-    code: 'RATE_LIMITED',
-    message: (text, request) => `${request} reached Mixpanel's rate limit: ${text}`,
-  },
-  {
-    status: 429,
-    code: 'RATE_LIMITED',
-    message: (text, request) => `${request} reached Mixpanel's rate limit: ${text}`,
-  },
-  {
-    status: 401,
-    code: 'CREDENTIALS_REFUSED',
-    message: (text, request) =>
-      `${request} returned 401 (${text}): Mixpanel does not accept the credentials. Check the credentials and the project id.`,
-  },
-  {
-    status: 402,
-    code: 'PLAN_REFUSED',
-    message: (text, request) => `This project's plan does not include it: ${request} returned 402 (${text}).`,
-  },
-  {
-    status: 403,
-    code: 'PERMISSION_REFUSED',
-    message: (text, request) =>
-      `Not permitted: ${request} returned 403 (${text}). Give the service account access to this data.`,
-  },
-  {
-    status: 404,
-    code: 'NOT_FOUND',
-    message: (text, request) => `${request} returned 404 (${text}). Check the project id and the region.`,
-  },
-  {
-    status: 408,
-    code: 'SERVER_FAILED',
-    message: (text, request) => `${request} returned 408 (${text}).`,
-  },
+  ],
+  [
+    /to_date cannot be later than today/i,
+    'DAY_IN_FUTURE',
+    "REQUEST: TEXT. Check --timezone against the project's settings.",
+  ],
+  [
+    /uncached query|session.{0,40}(?:expired|not found|unknown|invalid)|(?:expired|unknown|invalid) session/i,
+    'SESSION_LOST',
+    'The session of REQUEST has expired (TEXT).',
+  ],
+  [
+    /timeout error/i,
+    'QUERY_TIMEOUT',
+    'Mixpanel took too long over REQUEST (TEXT). If this persists, try at another hour.',
+  ],
+  [/too many export requests|rate limit/i, 'RATE_LIMITED', "REQUEST reached Mixpanel's rate limit: TEXT"],
+  [429, 'RATE_LIMITED', "REQUEST reached Mixpanel's rate limit: TEXT"],
+  [
+    401,
+    'CREDENTIALS_REFUSED',
+    'REQUEST returned 401 (TEXT): Mixpanel does not accept the credentials. Check the credentials and the project id.',
+  ],
+  [402, 'PLAN_REFUSED', "This project's plan does not include it: REQUEST returned 402 (TEXT)."],
+  [
+    403,
+    'PERMISSION_REFUSED',
+    'Not permitted: REQUEST returned 403 (TEXT). Give the service account access to this data.',
+  ],
+  [404, 'NOT_FOUND', 'REQUEST returned 404 (TEXT). Check the project id and the region.'],
+  [408, 'SERVER_FAILED', 'REQUEST returned 408 (TEXT).'],
 ]
 
-const serverError = (status: number): Rule => ({
-  code: 'SERVER_FAILED',
-  message: (text, request) => `Mixpanel failed to answer ${request}: ${status} (${text}).`,
-})
-
-const refused = (status: number): Rule => ({
-  code: 'REQUEST_REFUSED',
-  message: (text, request) =>
-    `Mixpanel refused ${request}: ${status} (${text}). Check the settings behind this request.`,
-})
+/** The rule for a response that no other one matches. */
+function ruleFor(status: number): Rule {
+  if (status >= 500) return [status, 'SERVER_FAILED', `Mixpanel failed to answer REQUEST: ${status} (TEXT).`]
+  const message = `Mixpanel refused REQUEST: ${status} (TEXT). Check the settings behind this request.`
+  return [status, 'REQUEST_REFUSED', message]
+}
 
 /** The error for a response, by its text or its status. */
-export function refusalError(refusal: Refusal): MixloadError {
-  const text = errorTextOf(refusal.body)
-  const retryAfterMs = retryAfterMilliseconds(refusal.retryAfter)
-  const rule = RULES.find((each) => (each.text === undefined ? each.status === refusal.status : each.text.test(text)))
-  const { code, message } = rule ?? (refusal.status >= 500 ? serverError : refused)(refusal.status)
-  return new MixloadError(code, message(text, refusal.request), retryAfterMs === undefined ? {} : { retryAfterMs })
+export function refusalError({ status, body, request, retryAfter }: Refusal): MixloadError {
+  const text = errorTextOf(body)
+  const retryAfterMs = retryAfterMilliseconds(retryAfter)
+  const isMatch = ([match]: Rule) => (typeof match === 'number' ? match === status : match.test(text))
+  const [, code, message] = RULES.find(isMatch) ?? ruleFor(status)
+  const said = message.replace(/REQUEST|TEXT/g, (name) => (name === 'TEXT' ? text : request))
+  return new MixloadError(code, said, retryAfterMs === undefined ? {} : { retryAfterMs })
 }
 
 /** Whether a body is a JSON object with an `error`. */
@@ -113,11 +82,7 @@ export function errorTextOf(body: string): string {
   const value = parseJson(body)
   const text = [memberOf(value, 'error'), memberOf(value, 'message')].find((member) => typeof member === 'string')
   // Errors of the export API are often plain text.
-  return oneLine(text ?? body)
-}
-
-function oneLine(text: string): string {
-  return text.trim().replace(/\s+/g, ' ').slice(0, 300) || 'no message'
+  return (text ?? body).trim().replace(/\s+/g, ' ').slice(0, 300) || 'no message'
 }
 
 /** `Retry-After` in milliseconds; undefined if it is negative or malformed. */

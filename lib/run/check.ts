@@ -8,7 +8,7 @@ import { streamsOf } from '../streams/index.ts'
 import type { Probe } from '../streams/stream.ts'
 import { type Day, isZone } from '../time/days.ts'
 import { askProject, type ProjectInfo, yesterdayOf } from './project.ts'
-import { createBudgets, createClient, credentialsOf, openWarehouse, type Session } from './session.ts'
+import { createBudgets, credentialsOf, mixpanelClient, openWarehouse, type Session } from './session.ts'
 
 /** A clock further off than this makes `yesterday` another day near midnight. */
 const CLOCK_OFFSET_MAX_MS = 5 * 60_000
@@ -28,14 +28,14 @@ export async function* checkSetup(session: Session): AsyncGenerator<Finding, voi
 }
 
 async function* mixpanelFindings(session: Session): AsyncGenerator<Finding, void, undefined> {
-  const { settings, onProgress, signal } = session
+  const { settings, signal } = session
   try {
-    credentialsOf(settings, onProgress)
+    credentialsOf(session)
   } catch (error) {
     yield { check: 'credentials', ok: false, detail: messageOf(error) }
     return
   }
-  await using client = createClient(settings, () => {})
+  await using client = mixpanelClient({ settings, onProgress: () => {} })
   let project: ProjectInfo | undefined
   if (settings.serviceAccount !== undefined && settings.projectId !== undefined) {
     try {
@@ -50,7 +50,7 @@ async function* mixpanelFindings(session: Session): AsyncGenerator<Finding, void
   const zone = settings.timezone ?? project?.timezone
   yield zoneFinding(settings.timezone, project?.timezone)
   const yesterday = yesterdayOf(zone !== undefined && isZone(zone) ? zone : 'UTC', Date.now())
-  await using budgets = createBudgets(settings, onProgress)
+  await using budgets = createBudgets(session)
   for (const probe of probesOf(settings, yesterday)) yield await probeFinding(client, probe, budgets, signal)
   // Where nothing has answered, there is no clock to compare with.
   if (client.clockOffsetMs !== undefined) yield clockFinding(client.clockOffsetMs)
@@ -96,14 +96,11 @@ async function refusedFinding({ settings, signal }: Session, error: unknown): Pr
   const check = isFailure(error, 'NOT_FOUND') ? 'project' : 'credentials'
   if (settings.apiUrl === undefined && settings.projectId !== undefined) {
     for (const region of REGIONS.filter((other) => other !== settings.region)) {
-      await using client = createClient({ ...settings, region }, () => {})
+      await using client = mixpanelClient({ settings: { ...settings, region }, onProgress: () => {} })
       try {
         await askProject(client, settings.projectId, signal)
-        return {
-          check: 'region',
-          ok: false,
-          detail: `The project is in region ${region}: set MIXPANEL_REGION=${region}.`,
-        }
+        const detail = `The project is in region ${region}: set MIXPANEL_REGION=${region}.`
+        return { check: 'region', ok: false, detail }
       } catch (otherError) {
         if (!(otherError instanceof MixloadError)) throw otherError
       }
@@ -115,11 +112,8 @@ async function refusedFinding({ settings, signal }: Session, error: unknown): Pr
 function zoneFinding(set: string | undefined, known: string | undefined): Finding {
   const check = 'timezone'
   if (set !== undefined && known !== undefined && set !== known) {
-    return {
-      check,
-      ok: false,
-      detail: `--timezone is ${set}, but Mixpanel says ${known}. Remove the setting, or correct it.`,
-    }
+    const detail = `--timezone is ${set}, but Mixpanel says ${known}. Remove the setting, or correct it.`
+    return { check, ok: false, detail }
   }
   const zone = set ?? known
   return zone === undefined
@@ -137,8 +131,7 @@ function clockFinding(offsetMs: number): Finding {
 async function destinationFinding(session: Session): Promise<Finding> {
   const check = 'destination'
   try {
-    await using warehouse = await openWarehouse(session)
-    await warehouse.destination.open(session.signal)
+    await using warehouse = await openWarehouse(session, 'write')
     return { check, ok: true, detail: `${warehouse.destination.description} can be written` }
   } catch (error) {
     if (!(error instanceof MixloadError)) throw error

@@ -1,9 +1,10 @@
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { Extracted, SliceSource } from '../extract/slice-source.ts'
 import type { TableInput } from '../extract/table-input.ts'
+import { spoolQuery } from '../load/spool-query.ts'
 import type { TableLoader } from '../load/table-loader.ts'
 import { hasDays, type StreamSlice } from '../slices.ts'
-import { ChunkWriter, type SpoolDirectory } from '../spool/spool.ts'
+import type { SpoolDirectory } from '../spool/spool.ts'
 import type { Day } from '../time/days.ts'
 import { identitiesAfter } from '../transform/loaded-rows.ts'
 import { discardRows, type SpooledRows } from '../transform/spooled-rows.ts'
@@ -67,25 +68,10 @@ export class LateSource implements SliceSource<StreamSlice> {
    * moments.
    */
   async #identitiesAfter(after: ReadonlyMap<Day, number>, signal: AbortSignal): Promise<readonly string[]> {
-    const { destination, spool } = this.#options
-    const lines = new ChunkWriter(spool, '.identities.ndjson')
-    try {
-      const sql = identitiesAfter(
-        destination.pathInViews(this.#options.input.table.name),
-        after,
-        destination.capabilities,
-      )
-      const take = async (rows: readonly string[]) => {
-        const block = Buffer.from(rows.map((row) => `${row}\n`).join(''))
-        lines.append(block, 0, block.length)
-        await lines.flush()
-      }
-      await destination.query(sql, take, signal)
-      return (await lines.finish()).map(({ path }) => path)
-    } catch (error) {
-      await lines.discard()
-      throw error
-    }
+    const { input, destination, spool } = this.#options
+    const sql = identitiesAfter(destination.pathInViews(input.table.name), after, destination.capabilities)
+    const chunks = await spoolQuery(destination, sql, spool, '.identities.ndjson', signal)
+    return chunks.map(({ path }) => path)
   }
 }
 

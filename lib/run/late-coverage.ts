@@ -1,5 +1,5 @@
 import type { LoadRecord } from '../destination/contract.ts'
-import { coversScope, type Scope } from '../destination/selection.ts'
+import { coversScope, type Scope, scopeOf } from '../destination/selection.ts'
 import { type DayClock, isWholeIn, type Slice } from '../slices.ts'
 import { type Day, daysOf } from '../time/days.ts'
 
@@ -19,38 +19,20 @@ export type Coverage = ReadonlyMap<Day, number>
  */
 export function coverageOf(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): Coverage {
   const coverage = new Map<Day, number>()
-  for (const load of ledger) addCoverage(coverage, load, scope, clock)
+  for (const load of ledger) {
+    const { firstDay, lastDay, selection, startedAt } = load
+    const loaded = scopeOf(selection)
+    if (firstDay === null || lastDay === null || loaded === undefined || !coversScope(loaded, scope)) continue
+    const until = startedAt.getTime() - LATE_MARGIN_MS
+    for (const day of daysOf(firstDay, lastDay)) {
+      const before = coverage.get(day)
+      // A request for late arrivals adds to the coverage only where it began within that.
+      const continues =
+        selection.kind === 'late' ? before !== undefined && selection.since <= before : isWholeIn(load, day, clock)
+      if (continues) coverage.set(day, Math.max(before ?? until, until))
+    }
+  }
   return coverage
-}
-
-function addCoverage(coverage: Map<Day, number>, load: LoadRecord, scope: Scope, clock: DayClock): void {
-  const { firstDay, lastDay, selection, startedAt } = load
-  if (firstDay === null || lastDay === null) return
-  const until = startedAt.getTime() - LATE_MARGIN_MS
-  switch (selection.kind) {
-    case 'complete':
-      if (!coversScope(selection.scope, scope)) return
-      for (const day of daysOf(firstDay, lastDay)) {
-        if (isWholeIn(load, day, clock)) coverage.set(day, Math.max(coverage.get(day) ?? until, until))
-      }
-      return
-    case 'late':
-      if (coversScope(selection.scope, scope)) goOn(coverage, firstDay, lastDay, selection.since, until)
-      return
-    case 'file':
-    case 'unknown':
-      return
-  }
-}
-
-/**
- * What was asked for of these days since a moment: it adds to the coverage of those that were
- * covered up to it.
- */
-function goOn(coverage: Map<Day, number>, first: Day, last: Day, since: number, until: number): void {
-  for (const [day, before] of coverage) {
-    if (day >= first && day <= last && since <= before) coverage.set(day, Math.max(before, until))
-  }
 }
 
 /**

@@ -32,20 +32,13 @@ function lateRowsOf(
   clock: DayClock,
 ): readonly (readonly [Day, number])[] {
   if (firstDay === null || lastDay === null || dayRows === null) return []
-  switch (selection.kind) {
-    case 'late':
-      return Object.entries(dayRows)
-    case 'complete': {
-      const earlier = before.filter((load) => hasAllOf(load, selection.scope))
-      return daysOf(firstDay, lastDay).flatMap((day): readonly (readonly [Day, number])[] => {
-        const last = earlier.findLast((load) => isWholeIn(load, day, clock))
-        return last?.dayRows == null ? [] : [[day, (dayRows[day] ?? 0) - (last.dayRows[day] ?? 0)]]
-      })
-    }
-    case 'file':
-    case 'unknown':
-      return []
-  }
+  if (selection.kind === 'late') return Object.entries(dayRows)
+  if (selection.kind !== 'complete') return []
+  const earlier = before.filter((load) => hasAllOf(load, selection.scope))
+  return daysOf(firstDay, lastDay).flatMap((day): readonly (readonly [Day, number])[] => {
+    const last = earlier.findLast((load) => isWholeIn(load, day, clock))
+    return last?.dayRows == null ? [] : [[day, (dayRows[day] ?? 0) - (last.dayRows[day] ?? 0)]]
+  })
 }
 
 function hasAllOf({ selection }: LoadRecord, scope: Scope): boolean {

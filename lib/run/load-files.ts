@@ -32,9 +32,8 @@ export async function loadEventFiles(
   const { name } = stream
   const tally = new StreamTally(stream)
   const onProgress = tally.listen(session.onProgress)
-  await using warehouse = await openWarehouse(session)
+  await using warehouse = await openWarehouse(session, 'write')
   const { destination } = warehouse
-  await destination.open(signal)
   const requestsLeft = Number.POSITIVE_INFINITY
   onProgress({ kind: 'run-planned', stream: name, unit: 'files', sliceCount: files.length, requestsLeft })
   const options = { ...warehouse, settings, zone: settings.timezone, onProgress }

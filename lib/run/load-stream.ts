@@ -7,8 +7,6 @@ import { keepChanges } from '../load/profile-history.ts'
 import type { MixpanelClient } from '../mixpanel/client.ts'
 import { type Budgets, Requester } from '../mixpanel/requester.ts'
 import type { Settings } from '../settings.ts'
-import { WHOLE_TABLE } from '../slices.ts'
-import type { Stream } from '../streams/stream.ts'
 import { type Day, daysOf } from '../time/days.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
 import { LateDays, LateSource } from './late-arrivals.ts'
@@ -48,16 +46,22 @@ export async function loadStream(
     const message = `${options.destination.description} cannot be asked what profiles were before: leave --engage-history out.`
     throw new MixloadError('CONFIG_INVALID', message)
   }
-  const tables: OpenTable[] = []
-  for (const table of stream.tables) tables.push(await openTable(stream.name, table, options))
+  const [ownTable, ...dependent] = stream.tables
+  const own = await openTable(stream.name, ownTable, options)
+  const tables: [OpenTable, ...OpenTable[]] = [own]
+  for (const table of dependent) tables.push(await openTable(stream.name, table, options))
   const requester = new Requester({ ...options, retry: options.retry ?? DEFAULT_RETRIES })
   const inputs = tables.map(({ input }) => input)
   const extractor = new Extractor({ stream, inputs, requester, settings, zone, onProgress })
+  const keepHistory = async (rows: SpooledRows, table: string) => {
+    const profiles = await own.input.rows.relation(rows)
+    return keepChanges({ ...options, profiles: ownTable.name, table }, profiles, rows.startedAt, signal)
+  }
   const open: OpenStream = {
     name: stream.name,
     tables,
     onProgress,
-    afterLoad: changes === undefined ? undefined : historyKeeper(stream, changes, tables, options),
+    history: changes === undefined ? undefined : { table: changes, keep: (rows) => keepHistory(rows, changes) },
   }
   await runStream(open, slices, extractor, signal)
   if (lateSlices.length > 0) await loadLateArrivals(plan, options, open, extractor, tally, signal)
@@ -76,7 +80,6 @@ async function loadLateArrivals(
   signal: AbortSignal,
 ): Promise<void> {
   const [table] = open.tables
-  if (table === undefined) throw new TypeError(`${stream.name} has no table`)
   const coverage = coverageOf(ledger, stream.scope ?? WHOLE, clock)
   const read = daysRead(tally)
   const source = new LateSource({ source: extractor, input: table.input, destination, spool, coverage, read })
@@ -103,24 +106,4 @@ async function loadLateArrivals(
  */
 function daysRead({ loads }: StreamTally): ReadonlySet<Day> {
   return new Set(loads.flatMap(({ firstDay, lastDay }) => (firstDay && lastDay ? daysOf(firstDay, lastDay) : [])))
-}
-
-/** Appends the changes of profiles to a table of their own. */
-function historyKeeper(
-  { name }: Stream,
-  table: string,
-  [profiles]: readonly OpenTable[],
-  options: LoadOptions,
-): OpenStream['afterLoad'] {
-  return async (rows: SpooledRows, signal: AbortSignal) => {
-    if (profiles === undefined) return
-    const started = performance.now()
-    const given = { ...options, profiles: profiles.input.table.name, table }
-    const now = await profiles.input.rows.relation(rows)
-    const record = await keepChanges(given, now, rows.startedAt, signal)
-    if (record === undefined) return
-    const seconds = (performance.now() - started) / 1000
-    const event = { stream: name, table, slice: WHOLE_TABLE, record, seconds, undated: 0, outside: 0, ignoredValues: 0 }
-    options.onProgress({ kind: 'slice-loaded', ...event })
-  }
 }

@@ -3,7 +3,7 @@ import { lateRows } from './late-rows.ts'
 import { type LoadOptions, loadStream } from './load-stream.ts'
 import { type ChooseDays, planStreams, type StreamPlan } from './plan.ts'
 import { projectZone } from './project.ts'
-import { createBudgets, createClient, openWarehouse, type Session } from './session.ts'
+import { createBudgets, mixpanelClient, openWarehouse, type Session } from './session.ts'
 import { type StreamResult, StreamTally } from './tally.ts'
 
 /** Which days of the streams are loaded. */
@@ -40,13 +40,12 @@ export async function loadStreams(
   onResult: (result: StreamResult) => void = () => {},
 ): Promise<readonly StreamResult[]> {
   const { settings, onProgress, signal } = session
-  await using client = createClient(settings, onProgress)
-  await using warehouse = await openWarehouse(session)
+  await using client = mixpanelClient(session)
+  await using warehouse = await openWarehouse(session, 'write')
   const { destination } = warehouse
-  await destination.open(signal)
-  const zone = await projectZone(settings, client, onProgress, signal)
+  const zone = await projectZone(session, client)
   const plans = await planStreams({ settings, destination, zone, ...toLoad, now: Date.now() })
-  await using budgets = createBudgets(settings, onProgress)
+  await using budgets = createBudgets(session)
   const options: LoadOptions = { ...warehouse, settings, client, budgets, zone, onProgress }
   const results: StreamResult[] = []
   for (const plan of plans) {

@@ -1,9 +1,8 @@
-import type { Slice, StreamSlice } from '../slices.ts'
-import { hasDays } from '../slices.ts'
+import { hasDays, type Slice } from '../slices.ts'
 import type { StreamsToLoad } from './load-streams.ts'
 import { chooseBackfillDays, chooseSyncDays, planStreams } from './plan.ts'
 import { projectZone } from './project.ts'
-import { createBudgets, createClient, openWarehouse, type Session } from './session.ts'
+import { createBudgets, mixpanelClient, openWarehouse, type Session } from './session.ts'
 
 /** What a run would request of one stream. */
 export interface PlannedStream {
@@ -55,38 +54,26 @@ export async function planNextRun(session: Session): Promise<RunPlan> {
  * for it.
  */
 export async function planRun(session: Session, toLoad: StreamsToLoad, timezone?: string): Promise<RunPlan> {
-  const { settings, onProgress, signal } = session
-  await using client = timezone === undefined ? createClient(settings, onProgress) : undefined
-  await using warehouse = await openWarehouse(session)
+  const { settings } = session
+  await using client = timezone === undefined ? mixpanelClient(session) : undefined
+  await using warehouse = await openWarehouse(session, 'read')
   const { destination } = warehouse
-  await destination.openToRead(signal)
-  const zone = client === undefined ? timezone : await projectZone(settings, client, onProgress, signal)
-  const plans = await planStreams({ settings, destination, zone: zone ?? 'UTC', ...toLoad, now: Date.now() })
-  await using budgets = createBudgets(settings, onProgress)
+  const zone = (client === undefined ? timezone : await projectZone(session, client)) ?? 'UTC'
+  const plans = await planStreams({ settings, destination, zone, ...toLoad, now: Date.now() })
+  await using budgets = createBudgets(session)
+  const { requestsPerHour, queryRequestsPerHour } = settings
+  const left = { data: await budgets.data.remaining(), app: await budgets.app.remaining() }
   const families = {
-    data: { name: 'export', perHour: settings.requestsPerHour, left: await budgets.data.remaining(), planned: 0 },
-    app: {
-      name: 'all other streams',
-      perHour: settings.queryRequestsPerHour,
-      left: await budgets.app.remaining(),
-      planned: 0,
-    },
+    data: { name: 'export', perHour: requestsPerHour, left: left.data, planned: 0 },
+    app: { name: 'all other streams', perHour: queryRequestsPerHour, left: left.app, planned: 0 },
   }
   const streams = plans.map(({ stream, days, slices, lateSlices, requests }): PlannedStream => {
     const family = families[stream.family]
     family.planned += requests ?? 0
-    const { name, left, planned } = family
-    const budget = { name, left, planned, minutesWaiting: minutesWaiting(family) }
-    return { stream: stream.name, days: days?.length, slices: daysOnly(slices), lateSlices, requests, budget }
+    const { perHour, ...budget } = family
+    const minutesWaiting = perHour === 0 ? 0 : Math.ceil((Math.max(0, budget.planned - budget.left) / perHour) * 60)
+    const common = { stream: stream.name, lateSlices, requests, budget: { ...budget, minutesWaiting } }
+    return { ...common, days: days?.length, slices: slices.filter(hasDays) }
   })
-  return { timezone: zone ?? 'UTC', streams }
-}
-
-function daysOnly(slices: readonly StreamSlice[]): readonly Slice[] {
-  return slices.filter(hasDays)
-}
-
-function minutesWaiting(family: { readonly perHour: number; readonly left: number; readonly planned: number }): number {
-  const { perHour, left, planned } = family
-  return perHour === 0 ? 0 : Math.ceil((Math.max(0, planned - left) / perHour) * 60)
+  return { timezone: zone, streams }
 }

@@ -17,7 +17,7 @@ import {
 } from '../slices.ts'
 import { streamsOf } from '../streams/index.ts'
 import type { Stream } from '../streams/stream.ts'
-import { type Day, daysOf, earlier } from '../time/days.ts'
+import { type Day, daysOf } from '../time/days.ts'
 import { coverageOf, lateSlice } from './late-coverage.ts'
 import { dayClock, yesterdayOf } from './project.ts'
 
@@ -165,10 +165,11 @@ function planStream(
   const daysReadAgain = stream.daysReadAgain?.(settings) ?? settings.attributionWindow
   const days = choose({ name: stream.name, whole, from, lastDay, daysReadAgain, clock })
   const slices = slicesOf(settings, capabilities, ledger, days, now, stream.sliceDaysMax?.(settings))
-  const late =
+  const coverage =
     planning.lateArrivals && stream.hasLateArrivals
-      ? lateSlice(coverageOf(ledger, stream.scope ?? WHOLE, clock), new Set(days), settings.from, lastDay)
-      : undefined
+      ? coverageOf(ledger, stream.scope ?? WHOLE, clock)
+      : new Map<Day, number>()
+  const late = lateSlice(coverage, new Set(days), settings.from, lastDay)
   const lateSlices = late === undefined ? [] : cutToFit(late, capabilities)
   const sliceCount = slices.length + lateSlices.length
   const perSlice = stream.requestsPerSlice ?? last?.requestCount
@@ -212,7 +213,5 @@ function cutToFit(slice: Slice, { daysPerLoadMax }: DestinationCapabilities): re
 }
 
 function firstOf(days: ReadonlySet<Day>): Day | undefined {
-  let first: Day | undefined
-  for (const day of days) first = first === undefined ? day : earlier(first, day)
-  return first
+  return [...days].sort()[0]
 }

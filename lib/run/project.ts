@@ -2,10 +2,11 @@ import { z } from 'zod'
 import { isFailure, MixloadError, messageOf } from '../core/errors.ts'
 import { type RetryPolicy, retrying } from '../core/retry.ts'
 import type { MixpanelClient } from '../mixpanel/client.ts'
-import type { OnProgress } from '../progress.ts'
+import { retryReporter } from '../progress.ts'
 import type { Settings } from '../settings.ts'
 import type { DayClock } from '../slices.ts'
 import { addDays, type Day, dayInZone, isZone } from '../time/days.ts'
+import type { Session } from './session.ts'
 
 const MaybeText = z.string().optional().catch(undefined)
 
@@ -44,11 +45,10 @@ export async function askProject(client: MixpanelClient, projectId: string, sign
  */
 export function projectIn(answer: unknown, projectId: string): ProjectInfo {
   const me = Me.safeParse(answer)
-  if (!me.success)
-    throw new MixloadError(
-      'BODY_UNREADABLE',
-      'GET /api/app/me answered in a form that is not known. Please report this.',
-    )
+  if (!me.success) {
+    const message = 'GET /api/app/me answered in a form that is not known. Please report this.'
+    throw new MixloadError('BODY_UNREADABLE', message)
+  }
   const project = me.data.results.projects?.[projectId]
   if (project === undefined) {
     const seen = Object.keys(me.data.results.projects ?? {})
@@ -80,20 +80,16 @@ const ASKING_FOR_THE_ZONE: RetryPolicy = {
  * the run here: whatever else is wrong will show when a stream is requested.
  */
 export async function projectZone(
-  settings: Settings,
+  { settings, onProgress, signal }: Pick<Session, 'settings' | 'onProgress' | 'signal'>,
   client: MixpanelClient,
-  onProgress: OnProgress,
-  signal: AbortSignal,
 ): Promise<string> {
   if (settings.timezone !== undefined) return settings.timezone
   const assumed = (why: string) => {
     if (settings.legacyTime) {
       throw new MixloadError('CONFIG_INVALID', `${why} With --legacy-time, set --timezone to the project's time zone.`)
     }
-    onProgress({
-      kind: 'warning',
-      message: `${why} Days are taken to be in UTC; set --timezone to the project's time zone.`,
-    })
+    const message = `${why} Days are taken to be in UTC; set --timezone to the project's time zone.`
+    onProgress({ kind: 'warning', message })
     return 'UTC'
   }
   if (settings.serviceAccount === undefined || settings.projectId === undefined) {
@@ -101,16 +97,11 @@ export async function projectZone(
   }
   try {
     const { projectId } = settings
-    const { timezone } = await retrying(
-      ASKING_FOR_THE_ZONE,
-      signal,
-      () => askProject(client, projectId, signal),
-      (error, delayMs) => onProgress({ kind: 'retry', error, delayMs }),
-    )
+    const ask = () => askProject(client, projectId, signal)
+    const { timezone } = await retrying(ASKING_FOR_THE_ZONE, signal, ask, retryReporter(onProgress))
     if (timezone !== undefined && isZone(timezone)) return timezone
-    return assumed(
-      `Mixpanel gave ${timezone === undefined ? 'no time zone' : `the time zone ${timezone}, which is not known`}.`,
-    )
+    const given = timezone === undefined ? 'no time zone' : `the time zone ${timezone}, which is not known`
+    return assumed(`Mixpanel gave ${given}.`)
   } catch (error) {
     if (!(error instanceof MixloadError) || isFailure(error, 'CREDENTIALS_REFUSED')) throw error
     return assumed(`Mixpanel could not be asked for the time zone (${messageOf(error)}).`)

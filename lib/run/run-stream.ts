@@ -1,7 +1,8 @@
 import { isFailure } from '../core/errors.ts'
+import type { LoadRecord } from '../destination/contract.ts'
 import type { Extracted, SliceSource, SpooledSlice } from '../extract/slice-source.ts'
 import type { OpenTable } from '../load/open-table.ts'
-import type { OnProgress } from '../progress.ts'
+import type { OnProgress, SliceEvent } from '../progress.ts'
 import type { AnySlice } from '../slices.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
 
@@ -9,10 +10,10 @@ import type { SpooledRows } from '../transform/spooled-rows.ts'
 export interface OpenStream {
   readonly name: string
   /** In the order of the stream's tables: its own first, then those that depend on it. */
-  readonly tables: readonly OpenTable[]
+  readonly tables: readonly [OpenTable, ...OpenTable[]]
   readonly onProgress: OnProgress
-  /** What is to be done with the rows of the stream's own table once they are loaded. */
-  readonly afterLoad?: ((rows: SpooledRows, signal: AbortSignal) => Promise<void>) | undefined
+  /** Appends to a table of its own how the rows, once they are loaded, differ from those before. */
+  readonly history?: { readonly table: string; keep(rows: SpooledRows): Promise<LoadRecord | undefined> } | undefined
 }
 
 /**
@@ -76,8 +77,12 @@ async function loadSlice(stream: OpenStream, { slice, tables }: SpooledSlice, si
     for (const [at, table] of [...stream.tables.entries()].reverse()) {
       const rows = tables[at]
       if (rows === undefined) continue
-      await loadTable(stream, table, rows, slice, signal)
-      if (at === 0) await stream.afterLoad?.(rows, signal)
+      const { ignoredValues, summary } = rows
+      const { undated, outside } = summary
+      const load = () => table.loader.load(rows, slice, signal)
+      await reported(stream, slice, table.input.table.name, { undated, outside, ignoredValues }, load)
+      const history = at === 0 ? stream.history : undefined
+      if (history !== undefined) await reported(stream, slice, history.table, NO_REMARKS, () => history.keep(rows))
     }
   } catch (error) {
     // Only a file has an id that another run can have loaded since.
@@ -91,18 +96,21 @@ async function loadSlice(stream: OpenStream, { slice, tables }: SpooledSlice, si
   }
 }
 
-async function loadTable(
+type Remarks = Pick<Extract<SliceEvent, { kind: 'slice-loaded' }>, 'undated' | 'outside' | 'ignoredValues'>
+
+const NO_REMARKS: Remarks = { undated: 0, outside: 0, ignoredValues: 0 }
+
+/** Loads rows into a table, and reports it unless there was nothing to load. */
+async function reported(
   { name, onProgress }: OpenStream,
-  { input, loader }: OpenTable,
-  rows: SpooledRows,
   slice: AnySlice,
-  signal: AbortSignal,
+  table: string,
+  remarks: Remarks,
+  load: () => Promise<LoadRecord | undefined>,
 ): Promise<void> {
   const started = performance.now()
-  const record = await loader.load(rows, slice, signal)
+  const record = await load()
+  if (record === undefined) return
   const seconds = (performance.now() - started) / 1000
-  const { undated, outside } = rows.summary
-  const { ignoredValues } = rows
-  const event = { stream: name, table: input.table.name, slice, record, seconds, undated, outside, ignoredValues }
-  onProgress({ kind: 'slice-loaded', ...event })
+  onProgress({ kind: 'slice-loaded', stream: name, table, slice, record, seconds, ...remarks })
 }

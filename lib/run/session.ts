@@ -1,6 +1,4 @@
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import envPaths from 'env-paths'
 import { MixloadError } from '../core/errors.ts'
 import type { DestinationOptions } from '../destination/contract.ts'
 import { DESTINATION_RETRIES, type Retries } from '../destination/retries.ts'
@@ -8,9 +6,9 @@ import type { Warehouse } from '../destination/warehouse.ts'
 import { Engine } from '../engine/engine.ts'
 import { type RateLimits, RequestBudget } from '../mixpanel/budget.ts'
 import { type Credentials, MixpanelClient } from '../mixpanel/client.ts'
-import { type ApiHosts, apiHosts } from '../mixpanel/regions.ts'
+import { apiHosts } from '../mixpanel/regions.ts'
 import type { Budgets } from '../mixpanel/requester.ts'
-import type { OnProgress } from '../progress.ts'
+import { type OnProgress, retryReporter } from '../progress.ts'
 import type { Settings } from '../settings.ts'
 import { SpoolDirectory } from '../spool/spool.ts'
 
@@ -24,11 +22,8 @@ export interface Session {
   readonly signal: AbortSignal
 }
 
-/**
- * The credentials that the settings give.
- * @throws MixloadError CONFIG_INVALID saying which variables to set.
- */
-export function credentialsOf(settings: Settings, onProgress: OnProgress): Credentials {
+/** The credentials of the settings. @throws MixloadError CONFIG_INVALID saying what to set. */
+export function credentialsOf({ settings, onProgress }: Pick<Session, 'settings' | 'onProgress'>): Credentials {
   const { serviceAccount: user, serviceAccountSecret: secret, apiSecret, projectId } = settings
   if (user !== undefined && secret !== undefined) {
     if (projectId === undefined) {
@@ -58,53 +53,37 @@ export function credentialsOf(settings: Settings, onProgress: OnProgress): Crede
   return { kind: 'project-secret', secret: apiSecret }
 }
 
-/** A client for the region, the credentials and the patience of the settings. */
-export function createClient(settings: Settings, onProgress: OnProgress): MixpanelClient {
+/** A client of Mixpanel's query and export APIs, as the settings say. */
+export function mixpanelClient(session: Pick<Session, 'settings' | 'onProgress'>): MixpanelClient {
+  const { region, apiUrl, projectId, firstByteTimeout, idleTimeout } = session.settings
   return new MixpanelClient({
-    hosts: apiHosts(settings.region, settings.apiUrl),
-    credentials: credentialsOf(settings, onProgress),
-    projectId: settings.projectId,
-    firstByteTimeoutMs: settings.firstByteTimeout * 1000,
-    idleTimeoutMs: settings.idleTimeout * 1000,
+    hosts: apiHosts(region, apiUrl),
+    credentials: credentialsOf(session),
+    projectId,
+    firstByteTimeoutMs: firstByteTimeout * 1000,
+    idleTimeoutMs: idleTimeout * 1000,
   })
 }
 
-/**
- * The request budget of each family of the API, shared by all runs on this machine for one project
- * of one server.
- */
-export function createBudgets(settings: Settings, onProgress: OnProgress): Budgets & AsyncDisposable {
-  const { requestsPerHour, requestsPerSecond, queryRequestsPerHour, queryRequestsAtOnce } = settings
-  const data = { perHour: requestsPerHour, perSecond: requestsPerSecond }
-  const app = { perHour: queryRequestsPerHour, perSecond: 0, atOnce: queryRequestsAtOnce }
-  const budgets = {
-    data: sharedBudget(settings, 'data', 'export', data, onProgress),
-    app: sharedBudget(settings, 'app', 'query', app, onProgress),
-  }
-  return {
-    ...budgets,
-    async [Symbol.asyncDispose]() {
-      for (const budget of Object.values(budgets)) await budget[Symbol.asyncDispose]()
-    },
-  }
-}
-
-function sharedBudget(
-  settings: Settings,
-  family: keyof ApiHosts,
-  name: string,
-  limits: RateLimits,
-  onProgress: OnProgress,
-): RequestBudget {
-  const { host } = new URL(apiHosts(settings.region, settings.apiUrl)[family])
-  return new RequestBudget(
-    join(settings.stateDir ?? envPaths('mixload', { suffix: '' }).log, 'budget'),
-    `${name}-${host}-${settings.projectId ?? 'secret'}`,
-    limits,
-    (ms) => {
+/** The request budgets, shared by all runs on this machine for one project of one server. */
+export function createBudgets({ settings, onProgress }: Session): Budgets & AsyncDisposable {
+  const { stateDir, region, apiUrl, projectId = 'secret' } = settings
+  const hosts = apiHosts(region, apiUrl)
+  const budget = (name: string, url: string, limits: RateLimits) =>
+    new RequestBudget(join(stateDir, 'budget'), `${name}-${new URL(url).host}-${projectId}`, limits, (ms) => {
       if (ms > 1000) onProgress({ kind: 'waiting-for-budget', ms })
+    })
+  const { requestsPerHour, requestsPerSecond, queryRequestsPerHour, queryRequestsAtOnce } = settings
+  const data = budget('export', hosts.data, { perHour: requestsPerHour, perSecond: requestsPerSecond })
+  const app = budget('query', hosts.app, { perHour: queryRequestsPerHour, perSecond: 0, atOnce: queryRequestsAtOnce })
+  return {
+    data,
+    app,
+    async [Symbol.asyncDispose]() {
+      await data[Symbol.asyncDispose]()
+      await app[Symbol.asyncDispose]()
     },
-  )
+  }
 }
 
 /** The engine and the destination on it, closed together. */
@@ -115,17 +94,17 @@ export interface OpenWarehouse extends AsyncDisposable {
 }
 
 /**
- * The destination of the settings, not opened yet, with the engine and the spool that it needs;
- * disposed together.
+ * The destination of the settings with the engine and the spool that it needs, disposed together.
+ * `access`: whether it is opened; else the caller does that.
  */
-export async function openWarehouse(session: Session): Promise<OpenWarehouse> {
+export async function openWarehouse(session: Session, access?: 'read' | 'write'): Promise<OpenWarehouse> {
   const { settings, createWarehouse, onProgress, signal } = session
   const opened: AsyncDisposable[] = []
   const close = async () => {
     for (const part of opened.reverse()) await part[Symbol.asyncDispose]()
   }
   try {
-    const spool = await SpoolDirectory.create(settings.spoolDir ?? join(tmpdir(), 'mixload'))
+    const spool = await SpoolDirectory.create(settings.spoolDir)
     opened.push(spool)
     const temporaryDirectory = join(spool.path, 'engine')
     const engine = await Engine.create({ memoryLimit: settings.memoryLimit, temporaryDirectory })
@@ -138,9 +117,11 @@ export async function openWarehouse(session: Session): Promise<OpenWarehouse> {
       workDirectory: spool.path,
       warn: (message: string) => onProgress({ kind: 'warning', message }),
     }
-    const onRetry: Retries['onRetry'] = (error, delayMs) => onProgress({ kind: 'retry', error, delayMs })
-    const destination = await createWarehouse(options, { policy: DESTINATION_RETRIES, onRetry, signal })
+    const retries = { policy: DESTINATION_RETRIES, onRetry: retryReporter(onProgress), signal }
+    const destination = await createWarehouse(options, retries)
     opened.push(destination)
+    if (access === 'read') await destination.openToRead(signal)
+    if (access === 'write') await destination.open(signal)
     return { engine, destination, spool, [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()

@@ -27,13 +27,11 @@ export interface StreamStatus {
  * loads are left out.
  */
 export async function streamStatus(session: Session): Promise<readonly StreamStatus[]> {
-  const { settings, signal } = session
-  await using warehouse = await openWarehouse(session)
-  const { destination } = warehouse
-  await destination.openToRead(signal)
+  const { settings } = session
+  await using warehouse = await openWarehouse(session, 'read')
   const found: StreamStatus[] = []
   for (const stream of settings.streams.flatMap((name) => streamsOf(name, settings))) {
-    const status = await statusOf(destination, settings, stream)
+    const status = await statusOf(warehouse.destination, settings, stream)
     if (status !== undefined) found.push(status)
   }
   return found

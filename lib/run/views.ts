@@ -4,7 +4,7 @@ import type { View } from '../destination/contract.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { Settings } from '../settings.ts'
 import { exportStream } from '../streams/export.ts'
-import { allViews } from '../views/all-views.ts'
+import { allViews } from '../views/views.ts'
 import { openWarehouse, type Session } from './session.ts'
 
 /** The views to make: mixload's own, or the view `event` in the shape of Fivetran's connector. */
@@ -17,10 +17,9 @@ export type ViewShape = 'mixload' | 'fivetran'
  */
 export async function makeViews(session: Session, shape: ViewShape = 'mixload'): Promise<readonly string[]> {
   const { settings, onProgress, signal } = session
-  await using warehouse = await openWarehouse(session)
-  const { destination } = warehouse
   // Open to write only where there is something to write: where nothing is, nothing is made.
-  await destination.openToRead(signal)
+  await using warehouse = await openWarehouse(session, 'read')
+  const { destination } = warehouse
   if (shape === 'fivetran' && settings.timezone === undefined) {
     const message = "Times in the view event are UTC. Give the project's time zone: --timezone Europe/Berlin."
     onProgress({ kind: 'warning', message })

@@ -137,7 +137,7 @@ export class ChunkWriter {
     await this.#writing.catch(() => {})
     await this.#file?.close()
     this.#file = undefined
-    await removeChunks([...this.chunks, { path: this.#path, bytes: 0 }])
+    await removeChunks([...this.chunks, { path: this.#path }])
   }
 
   async #endChunk(): Promise<void> {
@@ -172,7 +172,7 @@ export class ChunkWriter {
 }
 
 /** Deletes the files of chunks, those that exist. */
-export async function removeChunks(chunks: readonly Chunk[]): Promise<void> {
+export async function removeChunks(chunks: readonly Pick<Chunk, 'path'>[]): Promise<void> {
   for (const { path } of chunks) if (path !== '') await rm(path, { force: true })
 }
 

@@ -1,5 +1,5 @@
-import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
-import { RECORD_LINES, type StreamTable } from '../columns/table.ts'
+import { member } from '../columns/catalogue.ts'
+import { recordTable } from '../columns/table.ts'
 import { isFailure } from '../core/errors.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
 import type { Settings } from '../settings.ts'
@@ -8,24 +8,20 @@ import { momentIn } from '../time/local-moment.ts'
 import { batchOf, type JsonObject, objectsOf, parseAnswer, withIntegers } from './answer.ts'
 import type { Stream, StreamContext } from './stream.ts'
 
-const ANNOTATIONS: StreamTable = {
-  name: 'annotations',
-  columns: [
+const ANNOTATIONS = recordTable(
+  'annotations',
+  ['id'],
+  [
     // Several annotations may have the same date, so the date cannot be the key.
-    fixed('id', 'bigint', 'Id of the annotation', 'id'),
-    fixed('date', 'timestamptz', 'The moment that is annotated, UTC', 'date'),
-    fixed('date_text', 'text', 'The same as Mixpanel writes it', 'date_text'),
-    fixed('description', 'text', 'What it says', 'description'),
-    fixed('user', 'json', 'Who made it', 'user'),
-    fixed('tags', 'json', 'Its tags', 'tags'),
-    fixed('project_id', 'bigint', 'Id of the project', 'project_id'),
-    ...LOAD_COLUMNS,
+    member('id', 'bigint', 'Id of the annotation'),
+    member('date', 'timestamptz', 'The moment that is annotated, UTC'),
+    member('date_text', 'text', 'The same as Mixpanel writes it'),
+    member('description', 'text', 'What it says'),
+    member('user', 'json', 'Who made it'),
+    member('tags', 'json', 'Its tags'),
+    member('project_id', 'bigint', 'Id of the project'),
   ],
-  lines: RECORD_LINES,
-  key: ['id'],
-  properties: {},
-  isSelective: false,
-}
+)
 
 /** Older than any project. */
 const FIRST_DAY = '2000-01-01'
@@ -43,23 +39,20 @@ export const ANNOTATIONS_STREAM: Stream = {
     const request = currentRequest(settings)
     return request === undefined ? undefined : { name: 'annotations', request }
   },
-  async *read(context, _, signal) {
+  async *read(context) {
     const { settings, zone } = context
-    const today = dayInZone(Date.now(), zone)
     const current = currentRequest(settings)
     const annotations =
       current === undefined
-        ? await requestOld(context, today, signal)
-        : await context.ask(current, (body) => annotationsIn(body, 'results'), signal)
-    yield batchOf(
-      'annotations',
-      annotations.map((annotation) => annotationRecord(annotation, zone)),
-    )
+        ? await requestOld(context)
+        : await context.ask(current, (body) => annotationsIn(body, 'results'))
+    const records = annotations.map((annotation) => annotationRecord(annotation, zone))
+    yield batchOf('annotations', records)
   },
 }
 
 /** The documented API, without filters; undefined for a project secret. */
-export function currentRequest({ serviceAccount, projectId }: Settings): ApiRequest | undefined {
+function currentRequest({ serviceAccount, projectId }: Settings): ApiRequest | undefined {
   if (serviceAccount === undefined || projectId === undefined) return undefined
   return { family: 'app', path: `/api/app/projects/${projectId}/annotations`, query: {} }
 }
@@ -69,7 +62,8 @@ function annotationsIn(body: Buffer, member: string): readonly JsonObject[] {
   return objectsOf(parseAnswer(body, what), member, what).map((item) => withIntegers(item, ['id', 'project_id']))
 }
 
-async function requestOld({ ask }: StreamContext, today: Day, signal: AbortSignal): Promise<readonly JsonObject[]> {
+async function requestOld({ ask, zone }: StreamContext): Promise<readonly JsonObject[]> {
+  const today = dayInZone(Date.now(), zone)
   const read = (body: Buffer) => annotationsIn(body, 'annotations')
   const request = (lastDay: Day): ApiRequest => ({
     family: 'app',
@@ -77,10 +71,10 @@ async function requestOld({ ask }: StreamContext, today: Day, signal: AbortSigna
     query: { from_date: FIRST_DAY, to_date: lastDay },
   })
   try {
-    return await ask(request(addDays(today, DAYS_AHEAD)), read, signal)
+    return await ask(request(addDays(today, DAYS_AHEAD)), read)
   } catch (error) {
     if (!isFailure(error, 'DAY_IN_FUTURE')) throw error
-    return ask(request(today), read, signal)
+    return ask(request(today), read)
   }
 }
 

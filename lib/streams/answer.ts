@@ -3,6 +3,7 @@
 import { KIND, numberKind } from '../columns/value-kinds.ts'
 import { MixloadError } from '../core/errors.ts'
 import { isRaw, numberOfRaw, parseLossless, rawInteger } from '../core/lossless-json.ts'
+import type { Day } from '../time/days.ts'
 import type { LineBatch } from './stream.ts'
 
 /** A JSON object. Its numbers are as {@link parseAnswer} leaves them. */
@@ -42,15 +43,11 @@ const INTEGER = /^-?\d+$/
 
 /** The record with these members as exact integers where they are texts of integers. */
 export function withIntegers(record: JsonObject, members: readonly string[]): JsonObject {
-  const texts = members.filter((name) => {
+  const integers = members.flatMap((name) => {
     const value = record[name]
-    return typeof value === 'string' && INTEGER.test(value)
+    return typeof value === 'string' && INTEGER.test(value) ? [[name, rawInteger(value)]] : []
   })
-  if (texts.length === 0) return record
-  return {
-    ...record,
-    ...Object.fromEntries(texts.map((name) => [name, rawInteger(String(record[name]))])),
-  }
+  return { ...record, ...Object.fromEntries(integers) }
 }
 
 /** The objects of a list. The response is the list, or has it as this member. */
@@ -77,4 +74,9 @@ export function batchOf(table: string, records: readonly JsonObject[]): LineBatc
 /** The digits of an id as Mixpanel wrote them. */
 export function idText(id: unknown): string {
   return typeof id === 'string' ? id : JSON.stringify(id)
+}
+
+/** The members that file a record under its day. */
+export function dated(day: Day): JsonObject {
+  return { date: day, _day: day }
 }

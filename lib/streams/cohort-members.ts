@@ -1,10 +1,11 @@
-import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
+import { fixed, LOAD_COLUMNS, member } from '../columns/catalogue.ts'
 import { PROFILE_LINES, type StreamTable } from '../columns/table.ts'
 import { isFailure, MixloadError } from '../core/errors.ts'
 import { WHOLE_TABLE } from '../slices.ts'
 import { idText, type JsonObject, numberOf } from './answer.ts'
 import { COHORT_LIST, cohortsIn } from './cohorts.ts'
 import { type ProfileQuery, profilePages } from './profile-pages.ts'
+import { readEach } from './read-each.ts'
 import type { LineBatch, Stream, StreamContext } from './stream.ts'
 
 const TABLE = 'cohort_members'
@@ -12,7 +13,7 @@ const TABLE = 'cohort_members'
 const COHORT_MEMBERS: StreamTable = {
   name: TABLE,
   columns: [
-    fixed('cohort_id', 'bigint', 'Id of the cohort', 'cohort_id'),
+    member('cohort_id', 'bigint', 'Id of the cohort'),
     fixed('distinct_id', 'text', 'Member of the cohort'),
     ...LOAD_COLUMNS,
   ],
@@ -32,20 +33,9 @@ export const COHORT_MEMBERS_STREAM: Stream = {
   tables: [COHORT_MEMBERS],
   replication: 'full-table',
   family: 'app',
-  async *read(context, _, signal) {
-    const cohorts = (await context.ask(COHORT_LIST, cohortsIn, signal)).map(cohortOf)
-    const gone: MixloadError[] = []
-    for (const cohort of cohorts) {
-      try {
-        yield* membersOf(context, cohort, signal)
-      } catch (error) {
-        if (!isFailure(error, 'REQUEST_REFUSED', 'NOT_FOUND')) throw error
-        gone.push(error)
-        // If all cohorts fail, something else is wrong: do not empty the table.
-        if (gone.length === cohorts.length) throw error
-        context.onProgress({ kind: 'item-skipped', stream: TABLE, name: cohort.name, error })
-      }
-    }
+  async *read(context) {
+    const cohorts = (await context.ask(COHORT_LIST, cohortsIn)).map(cohortOf)
+    yield* readEach(context, TABLE, cohorts, (cohort) => membersOf(context, cohort))
   },
 }
 
@@ -67,11 +57,7 @@ function cohortOf({ id, name, count, data_group_id }: JsonObject): Cohort {
   }
 }
 
-async function* membersOf(
-  context: StreamContext,
-  cohort: Cohort,
-  signal: AbortSignal,
-): AsyncGenerator<LineBatch, void, undefined> {
+async function* membersOf(context: StreamContext, cohort: Cohort): AsyncGenerator<LineBatch, void, undefined> {
   const { includeAllUsers } = context.settings
   const query: ProfileQuery = {
     what: cohort.name,
@@ -87,7 +73,7 @@ async function* membersOf(
   }
   for (let tries = 1; ; tries++) {
     try {
-      for await (const { lines } of profilePages(context, query, signal)) yield { table: TABLE, lines }
+      for await (const { lines } of profilePages(context, query)) yield { table: TABLE, lines }
       break
     } catch (error) {
       // Read this cohort again, but not the others: the table's key removes repeated members.

@@ -1,34 +1,25 @@
-import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
-import { RECORD_LINES, type StreamTable } from '../columns/table.ts'
+import { member } from '../columns/catalogue.ts'
+import { recordTable } from '../columns/table.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
 import { batchOf, type JsonObject, numberOf, objectsOf, parseAnswer, unknownForm, withIntegers } from './answer.ts'
 import type { Stream } from './stream.ts'
 
-const COHORTS: StreamTable = {
-  name: 'cohorts',
-  columns: [
-    fixed('id', 'bigint', 'Id of the cohort', 'id'),
-    fixed('name', 'text', 'Name of the cohort', 'name'),
-    fixed('description', 'text', 'Description of the cohort', 'description'),
-    fixed('count', 'bigint', 'Members, as Mixpanel counts them', 'count'),
-    fixed('is_visible', 'bigint', '1 where the cohort is shown to all, 0 where it is hidden', 'is_visible'),
+const COHORTS = recordTable(
+  'cohorts',
+  ['id'],
+  [
+    member('id', 'bigint', 'Id of the cohort'),
+    member('name', 'text', 'Name of the cohort'),
+    member('description', 'text', 'Description of the cohort'),
+    member('count', 'bigint', 'Members, as Mixpanel counts them'),
+    member('is_visible', 'bigint', '1 where the cohort is shown to all, 0 where it is hidden'),
     // Mixpanel writes no zone and does not document which one it uses.
-    fixed('created', 'text', 'When the cohort was made, as Mixpanel writes it, without a zone', 'created'),
-    fixed('project_id', 'bigint', 'Id of the project', 'project_id'),
+    member('created', 'text', 'When the cohort was made, as Mixpanel writes it, without a zone'),
+    member('project_id', 'bigint', 'Id of the project'),
     // Ids of group keys may have more digits than a double holds, and a sign.
-    fixed(
-      'data_group_id',
-      'text',
-      'Group key whose groups the members are; null where they are people',
-      'data_group_id',
-    ),
-    ...LOAD_COLUMNS,
+    member('data_group_id', 'text', 'Group key whose groups the members are; null where they are people'),
   ],
-  lines: RECORD_LINES,
-  key: ['id'],
-  properties: {},
-  isSelective: false,
-}
+)
 
 /** Lists the saved cohorts. */
 export const COHORT_LIST: ApiRequest = { family: 'app', path: '/api/query/cohorts/list', query: {}, form: {} }
@@ -53,7 +44,7 @@ export const COHORTS_STREAM: Stream = {
   tables: [COHORTS],
   replication: 'full-table',
   family: 'app',
-  async *read({ ask }, _, signal) {
-    yield batchOf('cohorts', await ask(COHORT_LIST, cohortsIn, signal))
+  async *read({ ask }) {
+    yield batchOf('cohorts', await ask(COHORT_LIST, cohortsIn))
   },
 }

@@ -29,10 +29,10 @@ function profileStream(table: StreamTable, formOf: (settings: Settings) => Reado
     tables: [table],
     replication: 'full-table',
     family: 'app',
-    async *read(context, _, signal) {
+    async *read(context) {
       const form = formOf(context.settings)
       let isFirst = true
-      for await (const page of profilePages(context, { what: name, form }, signal)) {
+      for await (const page of profilePages(context, { what: name, form })) {
         const total = isFirst ? totalOf(page) : undefined
         isFirst = false
         if (total !== undefined) context.expect({ table: name, count: total, isReadAgain: true, name: 'profiles' })

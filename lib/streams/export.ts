@@ -56,9 +56,9 @@ export function exportStream(settings: Pick<Settings, 'legacyTime' | 'events'>):
       const request = exportRequest({ firstDay: day, lastDay: day }, events)
       return { name: 'export', request: { ...request, query: { ...request.query, limit: '1' } } }
     },
-    async *read(context, slice, signal) {
+    async *read(context, slice) {
       if (slice === undefined) throw new TypeError('export is read by days')
-      for await (const lines of context.stream(exportRequest(slice, events), signal)) yield { table: 'export', lines }
+      for await (const lines of context.stream(exportRequest(slice, events))) yield { table: 'export', lines }
     },
   }
 }
@@ -81,9 +81,9 @@ function exportRequest({ firstDay, lastDay, since, only }: Slice, events: readon
 
 /** Requests an incomplete day by the names of its events. */
 function byEvent(events: readonly string[] | undefined): StreamedReading['narrow'] {
-  return async (context, day, reason, seen, signal) => {
+  return async (context, day, reason, seen) => {
     context.onProgress({ kind: 'slice-by-event', stream: 'export', slice: day, reason: reason.message })
-    const only = events ?? (await eventNames(context, day, reason, seen, signal))
+    const only = events ?? (await eventNames(context, day, reason, seen))
     if (only.length === 0) throw reason
     const all = { ...day, only }
     return halves(all) ?? [all]
@@ -100,10 +100,9 @@ async function eventNames(
   day: Slice,
   reason: MixloadError,
   seen: Iterable<string>,
-  signal: AbortSignal,
 ): Promise<readonly string[]> {
   try {
-    const listed = await context.ask(eventNamesRequest(day), eventNamesIn, signal)
+    const listed = await context.ask(eventNamesRequest(day), eventNamesIn)
     if (listed.length >= EVENT_NAMES_MAX) {
       const message = `${sliceName(day)}: Mixpanel lists at most ${EVENT_NAMES_MAX} event names. Events with other names could be missing.`
       context.onProgress({ kind: 'warning', message })

@@ -31,10 +31,9 @@ const AHEAD = 5
 export async function* profilePages(
   context: StreamContext,
   query: ProfileQuery,
-  signal: AbortSignal,
 ): AsyncGenerator<ProfilePage, void, undefined> {
   await using cutter = new PageCutter()
-  const first = await requestPage(context, query, {}, 0, cutter, signal)
+  const first = await requestPage(context, query, {}, 0, cutter)
   yield first
   const paging = pagingOf(first, context.settings.engagePageSize)
   const { pageSize, full, total, session, mayHaveEnded } = paging
@@ -42,7 +41,7 @@ export async function* profilePages(
   warnOfLongReading(context, query.what, lastKnown + 1)
   const enough = Math.max(total ?? Number.POSITIVE_INFINITY, query.atLeast ?? 0)
   const stop = new AbortController()
-  const either = AbortSignal.any([signal, stop.signal])
+  const either = AbortSignal.any([context.signal, stop.signal])
   const ahead: Promise<ProfilePage>[] = []
   const requestAhead = (page: number) => {
     const request = requestPage(context, query, session, page, cutter, either)
@@ -133,7 +132,7 @@ async function requestPage(
   session: Readonly<Record<string, string>>,
   page: number,
   cutter: PageCutter,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<ProfilePage> {
   const paging = {
     page_size: String(settings.engagePageSize),
@@ -152,9 +151,7 @@ async function requestPage(
     throw new MixloadError(
       'SESSION_LOST',
       `Mixpanel refused ${options.what}, although it accepted the first page. ${error.message}`,
-      {
-        cause: error,
-      },
+      { cause: error },
     )
   }
 }

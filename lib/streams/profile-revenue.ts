@@ -28,8 +28,8 @@ const PAYERS: ProfileQuery = {
  * those that paid are requested. If Mixpanel refuses that, or leaves one out, all pages are read.
  * @throws MixloadError as {@link profilePages} does.
  */
-export async function profileRevenue(context: StreamContext, signal: AbortSignal): Promise<ProfileRevenue> {
-  const pages = profilePages(context, ALL, signal)
+export async function profileRevenue(context: StreamContext): Promise<ProfileRevenue> {
+  const pages = profilePages(context, ALL)
   try {
     const tally = new RevenueTally(context.zone)
     const first = await pages.next()
@@ -37,7 +37,7 @@ export async function profileRevenue(context: StreamContext, signal: AbortSignal
     let received = addPage(tally, first.value)
     const total = totalOf(first.value)
     if (total !== undefined && total > received) {
-      const paid = await payersOnly(context, tally.payers, signal)
+      const paid = await payersOnly(context, tally.payers)
       if (paid !== undefined) return reportUnread(context, { tally: paid, profiles: total })
     }
     for await (const page of pages) received += addPage(tally, page)
@@ -48,14 +48,10 @@ export async function profileRevenue(context: StreamContext, signal: AbortSignal
 }
 
 /** Revenue of the profiles that paid; undefined if Mixpanel refuses or omits a `known` one. */
-async function payersOnly(
-  context: StreamContext,
-  known: ReadonlySet<string>,
-  signal: AbortSignal,
-): Promise<RevenueTally | undefined> {
+async function payersOnly(context: StreamContext, known: ReadonlySet<string>): Promise<RevenueTally | undefined> {
   const tally = new RevenueTally(context.zone)
   try {
-    for await (const page of profilePages(context, PAYERS, signal)) addPage(tally, page)
+    for await (const page of profilePages(context, PAYERS)) addPage(tally, page)
   } catch (error) {
     if (!isFailure(error, 'REQUEST_REFUSED', 'QUERY_TIMEOUT')) throw error
     return undefined

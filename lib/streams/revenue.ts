@@ -1,30 +1,24 @@
-import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
-import { RECORD_LINES, type StreamTable } from '../columns/table.ts'
+import { member } from '../columns/catalogue.ts'
+import { recordTable } from '../columns/table.ts'
 import { type ErrorCode, isFailure } from '../core/errors.ts'
-import type { ApiRequest } from '../mixpanel/client.ts'
-import { missingDays, type Slice, sliceName } from '../slices.ts'
-import { type Day, isDay } from '../time/days.ts'
-import { batchOf, isObject, type JsonObject, parseAnswer, unknownForm } from './answer.ts'
-import { askDays } from './ask-days.ts'
+import { type Slice, sliceName } from '../slices.ts'
+import { daysOf, isDay } from '../time/days.ts'
+import { batchOf, dated, isObject, type JsonObject, parseAnswer, unknownForm } from './answer.ts'
 import { type ProfileRevenue, profileRevenue } from './profile-revenue.ts'
 import type { Stream, StreamContext } from './stream.ts'
 
-const REVENUE: StreamTable = {
-  name: 'revenue',
-  columns: [
-    fixed('date', 'date', "Day, in the project's time zone", 'date'),
-    fixed('_day', 'date', 'The same: the day under which the row is replaced', '_day'),
-    fixed('amount', 'double', 'Sum of the charges of the day', 'amount'),
-    fixed('count', 'bigint', 'Profiles: those that Mixpanel counts for the day, or those that there are now', 'count'),
-    fixed('paid_count', 'bigint', 'Profiles with a charge on the day', 'paid_count'),
-    fixed('source', 'text', "endpoint: Mixpanel's own figures; profiles: summed from their $transactions", 'source'),
-    ...LOAD_COLUMNS,
+const REVENUE = recordTable(
+  'revenue',
+  ['date'],
+  [
+    member('date', 'date', "Day, in the project's time zone"),
+    member('_day', 'date', 'The same: the day under which the row is replaced'),
+    member('amount', 'double', 'Sum of the charges of the day'),
+    member('count', 'bigint', 'Profiles: those that Mixpanel counts for the day, or those that there are now'),
+    member('paid_count', 'bigint', 'Profiles with a charge on the day'),
+    member('source', 'text', "endpoint: Mixpanel's own figures; profiles: summed from their $transactions"),
   ],
-  lines: RECORD_LINES,
-  key: ['date'],
-  properties: {},
-  isSelective: false,
-}
+)
 
 /** Many days take one request, like one day. If that times out, the profiles are read instead. */
 const SLICE_DAYS_MAX = 100
@@ -52,12 +46,12 @@ export function revenueStream(): Stream {
     replication: 'incremental',
     family: 'app',
     sliceDaysMax: () => SLICE_DAYS_MAX,
-    async *read(context, slice, signal) {
+    async *read(context, slice) {
       if (slice === undefined) throw new TypeError('revenue is read by days')
-      const days = profiles === undefined ? await fromEndpoint(context, slice, signal) : undefined
+      const days = profiles === undefined ? await fromEndpoint(context, slice) : undefined
       if (days !== undefined) yield batchOf('revenue', days)
       else {
-        profiles ??= await profileRevenue(context, signal)
+        profiles ??= await profileRevenue(context)
         yield batchOf('revenue', profileRecords(profiles, slice))
       }
     },
@@ -65,20 +59,13 @@ export function revenueStream(): Stream {
 }
 
 /** Records from Mixpanel's endpoint; undefined if it fails. */
-async function fromEndpoint(
-  context: StreamContext,
-  slice: Slice,
-  signal: AbortSignal,
-): Promise<readonly JsonObject[] | undefined> {
-  const requestOf = ({ firstDay, lastDay }: Slice): ApiRequest => ({
-    family: 'app',
-    path: '/api/2.0/engage/revenue',
-    query: { unit: 'day', from_date: firstDay, to_date: lastDay },
-  })
+async function fromEndpoint(context: StreamContext, slice: Slice): Promise<readonly JsonObject[] | undefined> {
+  const query = { unit: 'day', from_date: slice.firstDay, to_date: slice.lastDay }
+  const what = `Revenue of ${sliceName(slice)}`
   try {
-    const what = `Revenue of ${sliceName(slice)}`
-    const read = (body: Buffer) => endpointRecords(parseAnswer(body, what), slice, what)
-    return (await askDays(context, 'revenue', slice, requestOf, read, signal)) ?? []
+    return await context.ask({ family: 'app', path: '/api/2.0/engage/revenue', query }, (body) =>
+      endpointRecords(parseAnswer(body, what), slice, what),
+    )
   } catch (error) {
     if (!isFailure(error, ...REFUSALS)) throw error
     context.onProgress({
@@ -107,16 +94,9 @@ export function endpointRecords(answer: unknown, { firstDay, lastDay }: Slice, w
 }
 
 /** One record per day of the slice. `count` is the present number of profiles, on every day. */
-export function profileRecords(
-  { tally, profiles }: ProfileRevenue,
-  { firstDay, lastDay }: Slice,
-): readonly JsonObject[] {
-  return missingDays(firstDay, lastDay, new Set()).map((day) => {
+export function profileRecords({ tally, profiles }: ProfileRevenue, slice: Slice): readonly JsonObject[] {
+  return daysOf(slice.firstDay, slice.lastDay).map((day) => {
     const { amount, paidCount } = tally.revenueOf(day)
     return { ...dated(day), amount, count: profiles, paid_count: paidCount, source: 'profiles' }
   })
-}
-
-function dated(day: Day): JsonObject {
-  return { date: day, _day: day }
 }

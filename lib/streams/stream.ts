@@ -36,18 +36,20 @@ export interface StreamContext {
   readonly settings: Settings
   /** The project's time zone. */
   readonly zone: string
+  /** Ends the reading of the slice. */
+  readonly signal: AbortSignal
   /**
    * Sends a request and returns the result of `read` on the whole body of the 200 response. Waits
    * for the request budget, and retries transient failures, also those that `read` throws. @throws
    * MixloadError by the meaning of the response.
    */
-  ask<T>(request: ApiRequest, read: (body: Buffer) => T | Promise<T>, signal: AbortSignal): Promise<T>
+  ask<T>(request: ApiRequest, read: (body: Buffer) => T | Promise<T>, signal?: AbortSignal): Promise<T>
   /**
    * Sends a request once, within the budget, and yields the body of the 200 response as it
    * arrives. After a failure the whole slice is read again: see {@link StreamedReading}. @throws
    * MixloadError by the meaning of the response.
    */
-  stream(request: ApiRequest, signal: AbortSignal): AsyncIterable<Buffer>
+  stream(request: ApiRequest): AsyncIterable<Buffer>
   /** Compares the number of distinct rows with Mixpanel's count before they are loaded. */
   expect(rows: ExpectedRows): void
   readonly onProgress: OnProgress
@@ -62,13 +64,7 @@ export interface StreamedReading {
    * identities of the records that came. @throws MixloadError with the code of `reason` if nothing
    * smaller can be requested.
    */
-  narrow(
-    context: StreamContext,
-    day: Slice,
-    reason: MixloadError,
-    seen: Iterable<string>,
-    signal: AbortSignal,
-  ): Promise<readonly Slice[]>
+  narrow(context: StreamContext, day: Slice, reason: MixloadError, seen: Iterable<string>): Promise<readonly Slice[]>
 }
 
 /** A request that shows whether a part of the API is accessible. */
@@ -112,8 +108,9 @@ export interface Stream {
   /** The request that shows whether the stream is accessible. Default: that of the query API. */
   readonly probe?: (settings: Settings, day: Day) => Probe | undefined
   /**
-   * Requests a slice, or everything if it is undefined, and yields its lines. @throws
-   * MixloadError SESSION_LOST or COUNT_MISMATCH to start over: yielded lines are discarded.
+   * Requests a slice, or everything if it is undefined, and yields its lines. @throws MixloadError
+   * SESSION_LOST or COUNT_MISMATCH to start over, and DAY_IN_FUTURE to read fewer days: then the
+   * yielded lines are discarded.
    */
-  read(context: StreamContext, slice: Slice | undefined, signal: AbortSignal): AsyncIterable<LineBatch>
+  read(context: StreamContext, slice: Slice | undefined): AsyncIterable<LineBatch>
 }

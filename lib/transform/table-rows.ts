@@ -2,7 +2,7 @@ import type { ColumnRegistry } from '../columns/registry.ts'
 import type { StreamTable } from '../columns/table.ts'
 import { isFailure } from '../core/errors.ts'
 import type { Relation } from '../destination/contract.ts'
-import type { Engine, EngineConnection } from '../engine/engine.ts'
+import type { Engine } from '../engine/engine.ts'
 import { type Chunk, removeChunks, type SpoolDirectory } from '../spool/spool.ts'
 import type { DayRows } from '../time/day-tally.ts'
 import { countKeys, type FlattenInput, flatten } from './flatten.ts'
@@ -99,7 +99,7 @@ export class TableRows {
     const by = input.key.find(({ name }) => name === column)
     if (by === undefined) throw new TypeError(`${column} is not in the key of ${this.#options.table.name}`)
     if (spooled.summary.rows === 0) return new Map()
-    const rows = await this.#query((connection) => connection.all(countKeys(input, by)))
+    const rows = await this.#query(countKeys(input, by))
     return new Map(rows.map(({ value, keys }) => [String(value), Number(keys)]))
   }
 
@@ -121,7 +121,7 @@ export class TableRows {
 
   async #countKept(spooled: SpooledRows, loaded: LoadedRows): Promise<SpooledRows> {
     const query = withoutLoaded(this.#flattened(spooled, pathsOf(spooled.lines)), loaded)
-    const counts = await this.#query((connection) => connection.all(countByDay(query)))
+    const counts = await this.#query(countByDay(query))
     const rows = counts.reduce((total, { count }) => total + Number(count), 0)
     return { ...spooled, dayRows: dayRowsIn(counts), kept: { rows, loaded } }
   }
@@ -168,21 +168,20 @@ export class TableRows {
 
   /** How many rows have the key of a later row. */
   async #repeatedKeys(spooled: SpooledRows): Promise<number> {
-    const query = countKeys(this.#input(spooled, pathsOf(spooled.lines), false))
-    const [counts] = await this.#query((connection) => connection.all(query))
+    const [counts] = await this.#query(countKeys(this.#input(spooled, pathsOf(spooled.lines), false)))
     return Number(counts?.rows) - Number(counts?.keys)
   }
 
   /** Rows by `_day`; null for a table without days. */
   async #dayRows({ query, rowCount }: Relation): Promise<DayRows | null> {
     if (!this.#options.table.columns.some(({ name }) => name === '_day')) return null
-    return rowCount === 0 ? {} : dayRowsIn(await this.#query((connection) => connection.all(countByDay(query))))
+    return rowCount === 0 ? {} : dayRowsIn(await this.#query(countByDay(query)))
   }
 
-  async #query<T>(work: (connection: EngineConnection) => Promise<T>): Promise<T> {
+  async #query(sql: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
     const connection = await this.#options.engine.connect()
     try {
-      return await work(connection)
+      return await connection.all(sql)
     } finally {
       connection.close()
     }

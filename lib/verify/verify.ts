@@ -5,7 +5,7 @@ import { Requester } from '../mixpanel/requester.ts'
 import { loadStreams } from '../run/load-streams.ts'
 import { wholeDaysOf } from '../run/plan.ts'
 import { dayClock, projectZone, yesterdayOf } from '../run/project.ts'
-import { createBudgets, createClient, openWarehouse, type Session } from '../run/session.ts'
+import { createBudgets, mixpanelClient, openWarehouse, type Session } from '../run/session.ts'
 import type { StreamResult } from '../run/tally.ts'
 import type { Settings } from '../settings.ts'
 import type { DayClock } from '../slices.ts'
@@ -36,7 +36,7 @@ export async function verifyCounts(session: Session, tolerance: number): Promise
   if (!(tolerance >= 0 && tolerance <= 1)) {
     throw new MixloadError('CONFIG_INVALID', 'The tolerance must be a share from 0 to 1.')
   }
-  await using client = createClient(settings, onProgress)
+  await using client = mixpanelClient(session)
   await using warehouse = await openWarehouse(session)
   const { destination } = warehouse
   if (!destination.capabilities.queries) {
@@ -46,7 +46,7 @@ export async function verifyCounts(session: Session, tolerance: number): Promise
     )
   }
   await destination.openToRead(signal)
-  const zone = await projectZone(settings, client, onProgress, signal)
+  const zone = await projectZone(session, client)
   const days = await chosenDays(settings, destination, dayClock(zone, settings))
   const [firstDay, lastDay] = [days[0], days.at(-1)]
   if (firstDay === undefined || lastDay === undefined) {
@@ -55,7 +55,7 @@ export async function verifyCounts(session: Session, tolerance: number): Promise
       'There is nothing to compare: the ledger has no complete days in this period. Run mixload backfill first.',
     )
   }
-  await using budgets = createBudgets(settings, onProgress)
+  await using budgets = createBudgets(session)
   const requester = new Requester({ client, budgets, retry: DEFAULT_RETRIES, onProgress })
   const span = { firstDay, lastDay, zone }
   const existing = await warehouseCounts(destination, span, signal)

@@ -4,6 +4,8 @@ import { quoteName } from '../core/sql.ts'
 import { sqlText } from '../core/sql-files.ts'
 import type { DestinationCapabilities, View } from '../destination/contract.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
+import { type Settings, STREAMS } from '../settings.ts'
+import { streamsOf } from '../streams/index.ts'
 import { CHANGES_TABLE } from '../transform/profile-changes.ts'
 import { identitiesView } from './identities.ts'
 
@@ -63,4 +65,18 @@ export async function viewsOver(
 ): Promise<readonly View[]> {
   const columns = await destination.columns(table)
   return columns.length === 0 ? [] : viewsOf(destination.capabilities, table, destination.pathInViews(table), columns)
+}
+
+/**
+ * The views over every table of a destination, including those of streams that the settings leave
+ * out.
+ */
+export async function allViews(destination: Warehouse, settings: Settings): Promise<readonly View[]> {
+  const views: View[] = []
+  for (const { tables, changesTable } of STREAMS.flatMap((name) => streamsOf(name, settings))) {
+    const changes = changesTable?.({ ...settings, engageHistory: true }) ?? []
+    const names = tables.map(({ name }) => name).concat(changes)
+    for (const name of names) views.push(...(await viewsOver(destination, name)))
+  }
+  return views
 }

@@ -73,6 +73,7 @@ async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
   const context: StreamContext = {
     settings: resolveSettings({}, {}, { engagePageSize: server.askedSize, queryRequestsAtOnce: server.atOnce }),
     zone: 'UTC',
+    signal: new AbortController().signal,
     ask: async (request, read) => read(await answer(request)),
     expect: () => {},
     stream: () => {
@@ -81,11 +82,7 @@ async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
     onProgress: (event) => event.kind === 'warning' && warnings.push(event.message),
   }
   const got: string[] = []
-  for await (const { lines } of profilePages(
-    context,
-    { what: 'engage', form: {}, ...query },
-    new AbortController().signal,
-  )) {
+  for await (const { lines } of profilePages(context, { what: 'engage', form: {}, ...query })) {
     for (const line of lines.toString().split('\n').slice(0, -1))
       got.push((JSON.parse(line) as { $distinct_id: string }).$distinct_id)
   }

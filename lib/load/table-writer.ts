@@ -1,0 +1,65 @@
+import type { Column } from '../columns/column.ts'
+import { VERSION } from '../core/version.ts'
+import type { LoadRecord, NewLoad, Relation, WriteMode } from '../destination/contract.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
+import { viewsOver } from '../views/views.ts'
+
+/** What the ledger says of a load and the commit does not know. */
+type LoadDetails = Omit<NewLoad, 'stream' | 'rowCount' | 'writeMode' | 'mixloadVersion'>
+
+/** Adds columns and rows to a table of the destination, and keeps its views up to date. */
+export class TableWriter {
+  readonly #destination: Warehouse
+  readonly #table: string
+  /** Names of the columns that the destination has. */
+  readonly #existing: Set<string>
+
+  constructor(destination: Warehouse, table: string, existing: readonly Column[]) {
+    this.#destination = destination
+    this.#table = table
+    this.#existing = new Set(existing.map(({ name }) => name))
+  }
+
+  /** Recreates the table's views with the columns it has. */
+  async putViews(): Promise<void> {
+    const views = await viewsOver(this.#destination, this.#table)
+    if (views.length > 0) await this.#destination.putViews(views)
+  }
+
+  /**
+   * Adds the missing columns, the fixed ones and those that rows use, and returns them. It is a step
+   * before the load: an added column that no row uses harms nobody.
+   */
+  async addColumns(columns: readonly Column[], used: readonly Column[], loadId: string): Promise<readonly Column[]> {
+    // A companion never comes without the column whose misfits it takes.
+    const needed = new Set(used.flatMap(({ name, owner }) => (owner === undefined ? [name] : [name, owner])))
+    const missing = columns.filter(
+      ({ name, role }) => !this.#existing.has(name) && (role === 'fixed' || needed.has(name)),
+    )
+    if (missing.length === 0) return missing
+    const added = missing.map((column) => ({ ...column, firstLoadId: loadId }))
+    await this.#destination.addColumns(this.#table, added)
+    for (const { name } of missing) this.#existing.add(name)
+    await this.putViews()
+    return missing
+  }
+
+  /** Loads rows, and rejects if there are any, in one commit. */
+  load(
+    relation: Relation & { readonly rowCount: number },
+    mode: WriteMode,
+    details: LoadDetails,
+    signal: AbortSignal,
+    rejects?: Relation,
+  ): Promise<LoadRecord> {
+    const table = this.#table
+    const load = {
+      ...details,
+      stream: table,
+      rowCount: relation.rowCount,
+      writeMode: mode.kind,
+      mixloadVersion: VERSION,
+    }
+    return this.#destination.load(relation, { table, mode, rejects }, load, signal)
+  }
+}
