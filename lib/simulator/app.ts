@@ -4,31 +4,29 @@ import { faultsSchema } from './faults/fault-schema.ts'
 import type { FaultQueue } from './faults/faults.ts'
 import { faultReply } from './http/fault-reply.ts'
 import {
-  familyOf,
+  errorReply,
   jsonReply,
+  queryError,
   type Route,
-  requestTarget,
+  RouteError,
   type SimulatorContext,
   type SimulatorEnvironment,
 } from './http/reply.ts'
 import type { RequestLog } from './http/request-log.ts'
 import { delay, resetConnection, writeReply } from './http/write-reply.ts'
-import { annotationRoutes } from './routes/annotations-route.ts'
-import { cohortsRoute } from './routes/cohorts-route.ts'
-import { eventsRoute, segmentationRoute } from './routes/counts-route.ts'
-import { engagePropertiesRoute } from './routes/engage-properties-route.ts'
-import { engageRoute } from './routes/engage-route.ts'
-import { exportRoute } from './routes/export-route.ts'
-import { funnelListRoute, funnelsRoute } from './routes/funnels-route.ts'
+import { annotationRoutes, lexiconRoute, meRoute } from './routes/app-routes.ts'
+import { eventCounts, segmentation } from './routes/count-queries.ts'
+import { engage } from './routes/engage-query.ts'
+import { rawExport } from './routes/export-query.ts'
+import { funnelFigures } from './routes/funnel-queries.ts'
 import { importRoute } from './routes/import-route.ts'
-import { lexiconRoute } from './routes/lexicon-route.ts'
-import { meRoute } from './routes/me-route.ts'
-import { namesRoute } from './routes/names-route.ts'
-import { oldAnnotationsRoute } from './routes/old-annotations-route.ts'
+import { cohortList, eventNames, funnelList, oldAnnotations, profileProperties } from './routes/list-queries.ts'
 import { profileWriteRoute } from './routes/profile-write-route.ts'
-import { limitCounts, type Project } from './routes/project.ts'
-import { revenueRoute } from './routes/revenue-route.ts'
+import { faultLimitReply, type Project } from './routes/project.ts'
+import { type Query, queryRoute } from './routes/query.ts'
+import { revenue } from './routes/revenue-query.ts'
 import { trackRoute } from './routes/track-route.ts'
+import { WhereError } from './stores/where.ts'
 
 /** Mixpanel accepts queries by both methods. */
 const QUERY_METHODS = ['GET', 'POST']
@@ -39,6 +37,7 @@ const ANNOTATIONS = '/api/app/projects/:project/annotations'
 export function simulatorApp(project: Project, faults: FaultQueue, log: RequestLog): Hono<SimulatorEnvironment> {
   const app = new Hono<SimulatorEnvironment>({ strict: false })
   const answer = (route: Route) => async (context: SimulatorContext) => writeReply(context, await route(context))
+  const query = (definition: Query) => answer(queryRoute(project, definition))
 
   controlRoutes(app, faults, log)
 
@@ -54,25 +53,28 @@ export function simulatorApp(project: Project, faults: FaultQueue, log: RequestL
     context.set('fault', fault)
     if (fault?.kind === 'reset') return resetConnection(context)
     if (fault?.kind === 'slow-first-byte') await delay(context, fault.ms)
-    const reply = fault === undefined ? undefined : faultReply(context, fault, countsOverLimit(project, path))
+    if (fault?.kind === 'rate-limit') return writeReply(context, faultLimitReply(context, project, fault.retryAfter))
+    const reply = fault === undefined ? undefined : faultReply(context, fault)
     return reply === undefined ? next() : writeReply(context, reply)
   })
 
-  app.get('/api/2.0/export', answer(exportRoute(project)))
-  app.get('/api/app/me', answer(meRoute(project)))
   app.post('/import', answer(importRoute(project)))
   app.on(QUERY_METHODS, '/track', answer(trackRoute(project)))
   app.on(QUERY_METHODS, '/engage', answer(profileWriteRoute(project, 'users')))
   app.on(QUERY_METHODS, '/groups', answer(profileWriteRoute(project, 'groups')))
-  app.on(QUERY_METHODS, bothPaths('/engage'), answer(engageRoute(project)))
-  app.on(QUERY_METHODS, bothPaths('/cohorts/list'), answer(cohortsRoute(project)))
-  app.on(QUERY_METHODS, bothPaths('/funnels/list'), answer(funnelListRoute(project)))
-  app.on(QUERY_METHODS, bothPaths('/funnels'), answer(funnelsRoute(project)))
-  app.on(QUERY_METHODS, bothPaths('/segmentation'), answer(segmentationRoute(project)))
-  app.on(QUERY_METHODS, bothPaths('/events'), answer(eventsRoute(project)))
-  app.on(QUERY_METHODS, bothPaths('/engage/properties'), answer(engagePropertiesRoute(project)))
-  app.get('/api/2.0/engage/revenue', answer(revenueRoute(project)))
-  app.get('/api/2.0/annotations', answer(oldAnnotationsRoute(project)))
+  app.get('/api/2.0/export', query(rawExport))
+  app.on(QUERY_METHODS, bothPaths('/engage'), query(engage))
+  app.on(QUERY_METHODS, bothPaths('/engage/properties'), query(profileProperties))
+  app.on(QUERY_METHODS, bothPaths('/cohorts/list'), query(cohortList))
+  app.on(QUERY_METHODS, bothPaths('/funnels/list'), query(funnelList))
+  app.on(QUERY_METHODS, bothPaths('/funnels'), query(funnelFigures))
+  app.on(QUERY_METHODS, bothPaths('/segmentation'), query(segmentation))
+  app.on(QUERY_METHODS, bothPaths('/events'), query(eventCounts))
+  app.on('GET', bothPaths('/events/names'), query(eventNames))
+  app.get('/api/2.0/engage/revenue', query(revenue))
+  app.get('/api/2.0/annotations', query(oldAnnotations))
+  app.get('/api/app/me', answer(meRoute(project)))
+  app.get('/api/app/projects/:project/schemas/:type?', answer(lexiconRoute(project)))
   const annotations = annotationRoutes(project)
   app.get(ANNOTATIONS, answer(annotations.list))
   app.post(ANNOTATIONS, answer(annotations.create))
@@ -81,14 +83,15 @@ export function simulatorApp(project: Project, faults: FaultQueue, log: RequestL
   app.get(`${ANNOTATIONS}/:id`, answer(annotations.read))
   app.patch(`${ANNOTATIONS}/:id`, answer(annotations.change))
   app.delete(`${ANNOTATIONS}/:id`, answer(annotations.remove))
-  app.get('/api/app/projects/:project/schemas/:type?', answer(lexiconRoute(project)))
-  const names = answer(namesRoute(project))
-  app.get('/api/query/events/names', names)
-  app.get('/api/2.0/events/names', names)
 
-  const notFound: Route = (context) => jsonReply(404, { request: requestTarget(context), error: 'Not Found' })
-  app.notFound(answer(notFound))
-  app.onError((error, context) => writeReply(context, jsonReply(500, { error: error.message })))
+  app.notFound(answer((context) => queryError(context, 404, 'Not Found')))
+  app.onError((error, context) => {
+    if (error instanceof RouteError) return writeReply(context, errorReply(context, error))
+    if (error instanceof WhereError) {
+      return writeReply(context, errorReply(context, new RouteError(`Error in where: ${error.message}`)))
+    }
+    return writeReply(context, jsonReply(500, { error: error.message }))
+  })
   return app
 }
 
@@ -118,10 +121,4 @@ function controlRoutes(app: Hono<SimulatorEnvironment>, faults: FaultQueue, log:
     return context.json({ set: 0 })
   })
   app.get('/_simulator/requests', (context) => context.json(log.entries))
-}
-
-/** Returns the counts of a 429 that a fault produces: just over the hourly limit. */
-function countsOverLimit(project: Project, path: string) {
-  const limiter = familyOf(path) === 'export' ? project.exportLimiter : project.queryLimiter
-  return limitCounts(project, limiter, { running: 1, inLastHour: limiter.limits.perHour + 1 })
 }

@@ -5,24 +5,17 @@ import { join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import { simulatorApp } from './app.ts'
 import { type Fault, FaultQueue } from './faults/faults.ts'
-import type { SimulatorCredentials } from './http/auth.ts'
-import { RateLimiter } from './http/rate-limits.ts'
 import { type RecordedRequest, RequestLog } from './http/request-log.ts'
-import { DEFAULT_CREDENTIALS, type SimulatorOptions } from './options.ts'
-import { IMPORT_BYTES_MAX } from './routes/import-route.ts'
-import type { Project } from './routes/project.ts'
-import { AnnotationStore } from './stores/annotation-store.ts'
-import { projectClock } from './stores/clock.ts'
-import { CohortStore } from './stores/cohort-store.ts'
-import { EngageSessions } from './stores/engage-sessions.ts'
-import { EventStore } from './stores/event-store.ts'
-import { FunnelStore } from './stores/funnel-store.ts'
-import { Identity } from './stores/identity.ts'
+import { createProject, type Project } from './routes/project.ts'
+import type { AnnotationStore } from './stores/annotation-store.ts'
+import type { CohortStore } from './stores/cohort-store.ts'
+import type { FunnelStore } from './stores/funnel-store.ts'
 import type { LexiconEntry } from './stores/lexicon.ts'
 import { readFileBytes, toLineBlocks, toLineBytes } from './stores/line-blocks.ts'
+import type { SimulatorCredentials, SimulatorOptions } from './stores/options.ts'
 import type { PlanFeature, PlanRefusal } from './stores/pricing-plan.ts'
-import { ProfileStore } from './stores/profile-store.ts'
-import { RevenueStore } from './stores/revenue-store.ts'
+import type { ProfileStore } from './stores/profile-store.ts'
+import type { RevenueStore } from './stores/revenue-store.ts'
 
 export {
   ERROR_CODES,
@@ -33,9 +26,7 @@ export {
   MixloadError,
 } from '../core/errors.ts'
 export type { Fault, FaultEffect, FaultMatch, FaultScope } from './faults/faults.ts'
-export type { SimulatorCredentials } from './http/auth.ts'
 export type { RecordedRequest } from './http/request-log.ts'
-export { DEFAULT_CREDENTIALS, type SimulatorOptions } from './options.ts'
 export type { Annotation, AnnotationInput, AnnotationStore, AnnotationTag } from './stores/annotation-store.ts'
 export type { Cohort, CohortInput, CohortStore } from './stores/cohort-store.ts'
 export type { EngageQueryOptions } from './stores/engage-sessions.ts'
@@ -43,6 +34,7 @@ export type { Funnel, FunnelInput, FunnelStep, FunnelStore, StepFigures } from '
 export type { IdStore } from './stores/id-store.ts'
 export type { IdentityMode } from './stores/identity.ts'
 export type { LexiconEntry } from './stores/lexicon.ts'
+export { DEFAULT_CREDENTIALS, type SimulatorCredentials, type SimulatorOptions } from './stores/options.ts'
 export { PLAN_FEATURES, type PlanFeature, type PlanRefusal, type PricingPlan } from './stores/pricing-plan.ts'
 export { applyOperation, PROFILE_OPERATIONS, type ProfileOperation } from './stores/profile-operations.ts'
 export type { ProfileProperties, ProfileStore } from './stores/profile-store.ts'
@@ -83,29 +75,17 @@ export interface Simulator extends AsyncDisposable {
   close(): Promise<void>
 }
 
-const SESSION_SECONDS = 3600
-
-/** The limit of concurrent query requests. */
-const CONCURRENT_QUERIES = 5
-
 /** Event filters and expressions can make the URL longer than Node's default of 16 KB. */
 const HEADER_BYTES_MAX = 256 * 1024
 
 /** Starts a simulator. Resolves when its data is loaded. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
-  const clock = projectClock({
-    timezone: options.timezone ?? 'UTC',
-    legacyTime: options.legacyTime ?? false,
-    today: options.today,
-  })
   const directory = options.dataDirectory ?? (await mkdtemp(join(tmpdir(), 'mixload-simulator-')))
   const removeDirectory = async () => {
     if (options.dataDirectory === undefined) await rm(directory, { recursive: true, force: true })
   }
   try {
-    const store = await EventStore.open(directory, clock)
-    for (const file of options.data ?? []) await store.add(toLineBlocks(readFileBytes(file)))
-    const project = projectOf(options, clock, store)
+    const project = await createProject(options, directory)
     await loadFiles(project, options)
     const faults = new FaultQueue()
     const log = new RequestLog()
@@ -116,22 +96,23 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     const url = await listen(server, options.host ?? '127.0.0.1', options.port ?? 0)
     let closing: Promise<void> | undefined
     const close = () => (closing ??= stop(server).then(removeDirectory))
+    const { credentials, store, profiles, groupProfiles, cohorts, annotations, funnels, lexicon, revenue } = project
     return {
       url,
-      credentials: project.credentials,
+      credentials,
       requests: log.entries,
       fault: (fault) => faults.set(fault),
       clearFaults: () => faults.clear(),
       ingest: async (lines) => (await store.add(toLineBlocks(toLineBytes(lines)))).stored,
       eventCount: () => store.count,
       rejectedCount: () => store.rejected,
-      profiles: project.profiles,
-      groupProfiles: project.groupProfiles,
-      cohorts: project.cohorts,
-      annotations: project.annotations,
-      funnels: project.funnels,
-      lexicon: project.lexicon,
-      revenue: project.revenue,
+      profiles,
+      groupProfiles,
+      cohorts,
+      annotations,
+      funnels,
+      lexicon,
+      revenue,
       forgetSessions: () => project.sessions.clear(),
       refuse: (feature, refusal) => {
         const { [feature]: _, ...others } = project.plan
@@ -147,55 +128,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   }
 }
 
-function projectOf(options: SimulatorOptions, clock: Project['clock'], store: EventStore): Project {
-  const perHour = options.requestsPerHour ?? 60
-  const profiles = new ProfileStore()
-  const lagMs = (options.rekeySeconds ?? 0) * 1000
-  return {
-    name: options.projectName ?? 'Simulated project',
-    credentials: {
-      projectId: options.projectId ?? DEFAULT_CREDENTIALS.projectId,
-      serviceAccount: options.serviceAccount ?? DEFAULT_CREDENTIALS.serviceAccount,
-      apiSecret: options.apiSecret ?? DEFAULT_CREDENTIALS.apiSecret,
-      token: options.token ?? DEFAULT_CREDENTIALS.token,
-    },
-    clock,
-    store,
-    profiles,
-    groupProfiles: storesByName(),
-    groupKeys: options.groupKeys ?? {},
-    identity: new Identity(options.identity ?? 'original', lagMs, (from, to) => profiles.merge(from, to)),
-    cohorts: new CohortStore(),
-    annotations: new AnnotationStore(),
-    funnels: new FunnelStore(),
-    lexicon: [],
-    revenue: new RevenueStore(),
-    annotationDates: options.annotationDates ?? 'offset',
-    engage: options.engage ?? {},
-    sessions: new EngageSessions((options.engage?.sessionSeconds ?? SESSION_SECONDS) * 1000),
-    plan: options.plan ?? {},
-    retryAfter: options.retryAfter ?? true,
-    exportLimiter: new RateLimiter({
-      perHour,
-      perSecond: options.requestsPerSecond ?? 3,
-      concurrent: options.concurrentExports ?? 100,
-    }),
-    queryLimiter: new RateLimiter({ perHour, perSecond: 0, concurrent: CONCURRENT_QUERIES }),
-    importBytesMax: options.importBytesMax ?? IMPORT_BYTES_MAX,
-    seed: options.seed ?? 1,
-  }
-}
-
-function storesByName(): (name: string) => ProfileStore {
-  const stores = new Map<string, ProfileStore>()
-  return (name) => {
-    const store = stores.get(name) ?? new ProfileStore()
-    stores.set(name, store)
-    return store
-  }
-}
-
 async function loadFiles(project: Project, options: SimulatorOptions): Promise<void> {
+  for (const file of options.data ?? []) await project.store.add(toLineBlocks(readFileBytes(file)))
   for (const file of options.profiles ?? []) await project.profiles.loadFile(file)
   for (const [dataGroupId, files] of Object.entries(options.groupProfiles ?? {})) {
     for (const file of files) await project.groupProfiles(dataGroupId).loadFile(file)

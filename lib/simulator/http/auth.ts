@@ -1,20 +1,15 @@
-/** The credentials of the simulated project. */
-export interface SimulatorCredentials {
-  readonly projectId: string
-  readonly serviceAccount: { readonly user: string; readonly secret: string }
-  /** The project secret. Mixpanel stops supporting these in March 2027. */
-  readonly apiSecret: string
-  /** The project token, which allows ingestion only. */
-  readonly token: string
-}
+import type { SimulatorCredentials } from '../stores/options.ts'
+import type { SimulatorContext } from './reply.ts'
 
 /** Who sent a request. `unknown`: the credentials are missing or wrong. */
 export type Caller = 'service-account' | 'secret' | 'token' | 'unknown'
 
 /** Identifies the caller by the `Authorization` header. */
-export function callerOf(authorization: string | undefined, credentials: SimulatorCredentials): Caller {
-  for (const { user, password } of basicPairs(authorization)) {
-    const { serviceAccount, apiSecret, token } = credentials
+export function callerOf(
+  context: SimulatorContext,
+  { serviceAccount, apiSecret, token }: SimulatorCredentials,
+): Caller {
+  for (const { user, password } of basicPairs(context.req.header('authorization'))) {
     if (user === serviceAccount.user && password === serviceAccount.secret) return 'service-account'
     if (password !== '') continue
     if (user === apiSecret) return 'secret'

@@ -1,19 +1,17 @@
 import { gzipSync } from 'node:zlib'
 import type { Fault } from '../faults/faults.ts'
-import { paymentRequired } from './plan-refusal.ts'
-import { queryError, type RateLimitCounts, type Reply, rateLimited, type SimulatorContext, textReply } from './reply.ts'
+import { refusalText } from './plan-refusal.ts'
+import { errorReply, queryError, type Reply, RouteError, type SimulatorContext, textReply } from './reply.ts'
 
 const NEWLINE = 0x0a
 
 /** Returns the response of a fault; undefined if the fault changes the route's response. */
-export function faultReply(context: SimulatorContext, fault: Fault, counts: RateLimitCounts): Reply | undefined {
+export function faultReply(context: SimulatorContext, fault: Fault): Reply | undefined {
   switch (fault.kind) {
-    case 'rate-limit':
-      return rateLimited(context, counts, fault.retryAfter)
     case 'timeout':
       return queryError(context, 400, 'Timeout Error.')
     case 'payment':
-      return paymentRequired(context)
+      return errorReply(context, new RouteError(refusalText(402, context), 402))
     case 'status':
       return textReply(fault.status, fault.body ?? '')
     case 'body': {

@@ -1,16 +1,16 @@
+import { RouteError } from '../http/reply.ts'
 import { dayNumber, dayText } from '../stores/clock.ts'
-import { countParameter, type Parameters } from './query-route.ts'
-import { RouteError } from './route-error.ts'
 
-/** Days that a response combines under the name of the first, both inclusive. */
-export interface DayBucket {
-  readonly name: string
+/** Days since 1970, both inclusive. */
+export interface DayRange {
   readonly firstDay: number
   readonly lastDay: number
 }
 
-/** The most days that an interval can have. */
-const INTERVAL_DAYS_MAX = 3660
+/** Days that a response combines under the name of the first. */
+export interface DayBucket extends DayRange {
+  readonly name: string
+}
 
 /** 1970-01-01 was a Thursday, and weeks start on Monday. */
 const MONDAY_SHIFT = 3
@@ -20,13 +20,11 @@ const MONDAY_SHIFT = 3
  * `interval` in days. `unit` wins. A week or month that starts before the range is named after its
  * own first day.
  */
-export function dayBuckets(parameters: Parameters, firstDay: number, lastDay: number): DayBucket[] {
-  const { unit } = parameters
-  const interval = countParameter(parameters, 'interval', 1, INTERVAL_DAYS_MAX) ?? 1
+export function dayBuckets(range: DayRange, unit: string | undefined, interval: number): DayBucket[] {
   const buckets: DayBucket[] = []
-  for (let day = firstDay; day <= lastDay; ) {
+  for (let day = range.firstDay; day <= range.lastDay; ) {
     const [start, end] = boundsOf(day, unit, interval)
-    buckets.push({ name: dayText(start), firstDay: day, lastDay: Math.min(end, lastDay) })
+    buckets.push({ name: dayText(start), firstDay: day, lastDay: Math.min(end, range.lastDay) })
     day = end + 1
   }
   return buckets
@@ -44,16 +42,16 @@ function boundsOf(day: number, unit: string | undefined, interval: number): read
       return [monday, monday + 6]
     }
     case 'month': {
-      const first = dayNumber(`${dayText(day).slice(0, 7)}-01`) ?? day
-      return [first, firstOfNextMonth(first) - 1]
+      const first = firstOfMonth(day)
+      // 31 days after the first of a month is early in the next month.
+      return [first, firstOfMonth(first + 31) - 1]
     }
     default:
       throw new RouteError('Error in unit: expected day, week or month')
   }
 }
 
-function firstOfNextMonth(first: number): number {
-  // 31 days after the first of a month is early in the next month.
-  const inNext = first + 31
-  return dayNumber(`${dayText(inNext).slice(0, 7)}-01`) ?? inNext
+/** Returns the first day of a day's month. */
+export function firstOfMonth(day: number): number {
+  return dayNumber(`${dayText(day).slice(0, 7)}-01`) ?? day
 }

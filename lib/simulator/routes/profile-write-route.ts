@@ -1,9 +1,8 @@
+import { isObject } from '../../core/json.ts'
 import { numberOfRaw, parseLossless } from '../../core/lossless-json.ts'
-import { parseRecords, RECORDS_MAX, readBody } from '../http/ingest-body.ts'
-import { ingestReply, NO_DATA } from '../http/ingest-reply.ts'
-import type { Route } from '../http/reply.ts'
+import { ingestRoute, parseRecords, readBody } from '../http/ingestion.ts'
+import { type Route, RouteError } from '../http/reply.ts'
 import { toUtcMs } from '../stores/event-line.ts'
-import { isObject } from '../stores/import-rules.ts'
 import {
   applyOperation,
   GROUP_OPERATIONS,
@@ -30,19 +29,17 @@ interface Update {
 
 /** `POST` and `GET /engage` or `/groups`: applies the valid updates of profiles. */
 export function profileWriteRoute(project: Project, kind: 'users' | 'groups'): Route {
-  return async (context) => {
+  return ingestRoute(async (context) => {
     const body = await readBody(context, project.importBytesMax)
     // Mixpanel does not accept gzip here.
     const isCompressed = context.req.header('content-encoding') !== undefined
-    const records = isCompressed || !Buffer.isBuffer(body) ? undefined : parseRecords(context, body)
-    if (records === undefined || records.length === 0) return ingestReply(context, NO_DATA)
-    if (records.length > RECORDS_MAX) return ingestReply(context, `request exceeds max limit of ${RECORDS_MAX} updates`)
+    const records = parseRecords(context, isCompressed ? undefined : body, 'updates')
     const updates = records.map((record) => parseUpdate(record, project, kind))
     const valid = updates.filter((update) => update instanceof Object)
     for (const update of valid) if (update.isOwn) apply(update)
     const problem = updates.find((update) => typeof update === 'string')
-    return ingestReply(context, valid.length > 0 ? undefined : problem)
-  }
+    if (valid.length === 0) throw new RouteError(problem ?? '')
+  })
 }
 
 /** Returns the update of a record, or a text that says why it is invalid. */
@@ -59,13 +56,13 @@ function parseUpdate(record: ReceivedRecord, project: Project, kind: 'users' | '
     if (error !== undefined) return error
   }
   const [key, id] = kind === 'users' ? ['', value.$distinct_id] : [value.$group_key, value.$group_id]
-  if (!isId(id) || typeof key !== 'string') return 'an update must say whose profile it changes'
-  const text = String(id)
+  const hasId = (typeof id === 'string' && id !== '') || typeof id === 'number'
+  if (!hasId || typeof key !== 'string') return 'an update must say whose profile it changes'
   const keepsAlias = value.$ignore_alias === true || kind === 'groups'
   return {
     isOwn: value.$token === project.credentials.token,
     store: kind === 'users' ? project.profiles : project.groupProfiles(project.groupKeys[key] ?? key),
-    id: keepsAlias ? text : project.identity.profileId(text),
+    id: keepsAlias ? String(id) : project.identity.profileId(String(id)),
     operations,
     seenAt: kind === 'users' && value.$ignore_time !== true ? seenAt(exact.$time, project) : undefined,
   }
@@ -84,8 +81,4 @@ function apply({ store, id, operations, seenAt }: Update): void {
       return { ...after, $last_seen: new Date(seenAt).toISOString().slice(0, 19) }
     })
   }
-}
-
-function isId(id: unknown): id is string | number {
-  return (typeof id === 'string' && id !== '') || typeof id === 'number'
 }

@@ -1,10 +1,10 @@
-import { parseRecords, RECORDS_MAX, readBody } from '../http/ingest-body.ts'
-import { ingestReply, NO_DATA } from '../http/ingest-reply.ts'
-import type { Route } from '../http/reply.ts'
+import { isObject } from '../../core/json.ts'
+import { ingestRoute, parseRecords, readBody } from '../http/ingestion.ts'
+import { type Route, RouteError } from '../http/reply.ts'
 import { MS_PER_DAY } from '../stores/clock.ts'
 import { EventEnricher } from '../stores/event-enricher.ts'
 import { toUtcMs } from '../stores/event-line.ts'
-import { isObject, shapeViolation } from '../stores/import-rules.ts'
+import { shapeViolation } from '../stores/import-rules.ts'
 import type { ReceivedRecord } from '../stores/received-records.ts'
 import type { Project } from './project.ts'
 
@@ -22,26 +22,19 @@ interface TrackedEvent {
  */
 export function trackRoute(project: Project): Route {
   const enricher = new EventEnricher()
-  return async (context) => {
-    const body = await readBody(context, project.importBytesMax)
-    if (body === 'too-large') {
-      return ingestReply(context, `request exceeds max limit of ${project.importBytesMax} bytes`)
-    }
-    const records = body === 'not-gzip' ? undefined : parseRecords(context, body)
-    if (records === undefined || records.length === 0) return ingestReply(context, NO_DATA)
-    if (records.length > RECORDS_MAX) return ingestReply(context, `request exceeds max limit of ${RECORDS_MAX} events`)
-    const wellFormed = records.filter(isWellFormed)
-    if (wellFormed.length === 0) return ingestReply(context, 'no event of this request is well-formed')
+  return ingestRoute(async (context) => {
+    const { importBytesMax, credentials, identity } = project
+    const body = await readBody(context, importBytesMax)
+    if (body === 'too-large') throw new RouteError(`request exceeds max limit of ${importBytesMax} bytes`)
+    const wellFormed = parseRecords(context, body, 'events').filter(isWellFormed)
+    if (wellFormed.length === 0) throw new RouteError('no event of this request is well-formed')
     const now = project.clock.now()
-    const kept = wellFormed.filter(({ value }) => isKept(value, project.credentials.token, now))
-    const events = kept.map(({ value: { event, properties }, line }) => {
-      const ids = Object.entries(project.identity.linkIds(event, properties, now))
-      const added = Object.fromEntries(ids.map(([name, id]) => [name, JSON.stringify(id)]))
-      return enricher.enrich(event, line, now, added)
-    })
+    const kept = wellFormed.filter(({ value }) => isKept(value, credentials.token, now))
+    const events = kept.map(({ value: { event, properties }, line }) =>
+      enricher.enrich(event, line, now, identity.linkIds(event, properties, now)),
+    )
     await project.store.addEnriched(events)
-    return ingestReply(context, undefined)
-  }
+  })
 }
 
 function isWellFormed(record: ReceivedRecord): record is ReceivedRecord & { readonly value: TrackedEvent } {

@@ -83,3 +83,8 @@ export class AnnotationStore extends IdStore<Annotation> {
     return [...this.#tags.values()]
   }
 }
+
+/** Returns the annotations of a range of days, as `yyyy-mm-dd`, both inclusive. */
+export function annotationsBetween(store: AnnotationStore, from = '', to = '9999-12-31'): readonly Annotation[] {
+  return store.all().filter(({ date }) => date.slice(0, 10) >= from && date.slice(0, 10) <= to)
+}

@@ -45,7 +45,7 @@ export class Identity {
     return this.#links.size === 0
   }
 
-  /** Makes the links of an event. Returns the id properties that it is stored with. */
+  /** Makes the links of an event. Returns the JSON of the ids that it is stored with. */
   linkIds(event: string, properties: IdentityProperties, now: number): Readonly<Record<string, string>> {
     if (this.mode === 'simplified') return this.#simplifiedIds(properties, now)
     const { $identified_id, $anon_id, distinct_id, alias, $distinct_ids } = properties
@@ -80,11 +80,8 @@ export class Identity {
       this.#link(DEVICE + device, user, now)
     }
     const personId = user ?? (device === undefined ? undefined : DEVICE + device)
-    return {
-      ...(personId === undefined ? {} : { distinct_id: personId }),
-      ...(user === undefined ? {} : { $user_id: user }),
-      ...(device === undefined ? {} : { $device_id: device }),
-    }
+    const ids = Object.entries({ distinct_id: personId, $user_id: user, $device_id: device })
+    return Object.fromEntries(ids.flatMap(([name, id]) => (id === undefined ? [] : [[name, JSON.stringify(id)]])))
   }
 
   #identify(identified: unknown, anonymous: unknown, now: number): void {

@@ -1,7 +1,16 @@
-import type { SimulatorCredentials } from './http/auth.ts'
-import type { EngageQueryOptions } from './stores/engage-sessions.ts'
-import type { IdentityMode } from './stores/identity.ts'
-import type { PricingPlan } from './stores/pricing-plan.ts'
+import type { EngageQueryOptions } from './engage-sessions.ts'
+import type { IdentityMode } from './identity.ts'
+import type { PricingPlan } from './pricing-plan.ts'
+
+/** The credentials of the simulated project. */
+export interface SimulatorCredentials {
+  readonly projectId: string
+  readonly serviceAccount: { readonly user: string; readonly secret: string }
+  /** The project secret. Mixpanel stops supporting these in March 2027. */
+  readonly apiSecret: string
+  /** The project token, which allows ingestion only. */
+  readonly token: string
+}
 
 /** Options of a simulator. */
 export interface SimulatorOptions {
