@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { parseWhere, WhereError } from '../../lib/simulator/stores/where.ts'
-import { evaluate, isTrue, type WhereEvent } from '../../lib/simulator/stores/where-value.ts'
+import { isTrue, parseWhere } from '../../lib/simulator/stores/where.ts'
+import { WhereError, type WhereEvent } from '../../lib/simulator/stores/where-value.ts'
 import { runs } from '../runs.ts'
 
 const properties: Record<string, unknown> = {
@@ -18,7 +18,7 @@ const properties: Record<string, unknown> = {
 }
 const login: WhereEvent = { event: 'Login', properties, seconds: 1_785_110_733.5 }
 
-const value = (text: string) => evaluate(parseWhere(text), login)
+const value = (text: string) => parseWhere(text)(login)
 
 test.each<[string, unknown]>([
   ['1 + 2 * 3', 7],

@@ -5,8 +5,8 @@ import type { StoredBlock } from './day-file.ts'
 import { eventName, leadingName, timeNumber } from './event-line.ts'
 import { linesIn } from './line-blocks.ts'
 import { type Random, shuffle } from './random-order.ts'
-import type { Where } from './where.ts'
-import { isTrue, type WhereEvent } from './where-value.ts'
+import { isTrue, type Where } from './where.ts'
+import type { WhereEvent } from './where-value.ts'
 
 const NEWLINE = 0x0a
 

@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type BinaryOperator, type Comparison, type FunctionName, type Where, WhereError } from './where.ts'
 
 /** A value of an expression: JSON, or undefined. */
 export type Value = undefined | null | boolean | number | string | readonly unknown[] | object
@@ -14,89 +13,85 @@ export interface WhereEvent {
   readonly user?: Readonly<Record<string, unknown>> | undefined
 }
 
-/** Whether an expression is true for an event. Throws a {@link WhereError} if types do not fit. */
-export function isTrue(where: Where, event: WhereEvent): boolean {
-  return evaluate(where, event) === true
+/** An expression that is not valid, or whose operands have wrong types. */
+export class WhereError extends Error {
+  override readonly name = 'WhereError'
 }
 
-/** Returns the value of an expression for an event, by the rules of Mixpanel's operators. */
-export function evaluate(where: Where, event: WhereEvent): Value {
-  switch (where.type) {
-    case 'literal':
-      return where.value
-    case 'list':
-      return where.items.map((item) => evaluate(item, event))
-    case 'property':
-      return propertyOf(where.source, where.name, event)
-    case 'unary': {
-      const operand = evaluate(where.operand, event)
-      if (where.operator === 'not') return !truth(operand, 'not')
-      return typeof operand === 'number' ? -operand : undefined
-    }
-    case 'call':
-      return FUNCTIONS[where.name](evaluate(where.argument, event))
-    case 'binary':
-      if (where.operator === 'and' || where.operator === 'or') return combineTruth(where, event)
-      return applyOperator(where.operator, evaluate(where.left, event), evaluate(where.right, event))
-  }
-}
+type Operator = (left: Value, right: Value) => Value
 
-function propertyOf(source: 'properties' | 'user' | 'event', name: string, event: WhereEvent): Value {
-  if (source === 'user') return member(event.user ?? {}, name)
-  if ('seconds' in event && (name === '$time' || (source === 'properties' && name === 'time'))) return event.seconds
-  if (source === 'event') return name === '$event_name' ? event.event : undefined
-  return member(event.properties, name)
-}
+/**
+ * The binary operators, by precedence from lowest to highest. Both operands are always evaluated, so
+ * that the type errors of one do not depend on the other.
+ */
+export const OPERATORS: readonly Readonly<Record<string, Operator>>[] = [
+  { or: (left, right) => [truth(left, 'or'), truth(right, 'or')].includes(true) },
+  { and: (left, right) => ![truth(left, 'and'), truth(right, 'and')].includes(false) },
+  {
+    '==': isEqual,
+    '!=': (left, right) => !isEqual(left, right),
+    '>': ordered((left, right) => left > right),
+    '>=': ordered((left, right) => left >= right),
+    '<': ordered((left, right) => left < right),
+    '<=': ordered((left, right) => left <= right),
+    in: isIn,
+  },
+  {
+    '+': (left, right) =>
+      typeof left === 'string' && typeof right === 'string' ? left + right : numeric((a, b) => a + b)(left, right),
+    '-': numeric((left, right) => left - right),
+  },
+  {
+    '*': numeric((left, right) => left * right),
+    '/': numeric((left, right) => (right === 0 ? undefined : left / right)),
+    '%': numeric((left, right) => (right === 0 ? undefined : left % right)),
+  },
+]
 
-function combineTruth(where: Where & { type: 'binary' }, event: WhereEvent): boolean {
-  const left = truth(evaluate(where.left, event), where.operator)
-  // The right side is always evaluated, so that its type errors do not depend on the left side.
-  const right = truth(evaluate(where.right, event), where.operator)
-  return where.operator === 'and' ? left && right : left || right
-}
+/** The functions that expressions can call. */
+export const FUNCTIONS: ReadonlyMap<string, (value: Value) => Value> = new Map(
+  Object.entries({
+    floor: (value: Value) => (typeof value === 'number' ? Math.floor(value) : undefined),
+    round: (value: Value) => (typeof value === 'number' ? Math.round(value) : undefined),
+    ceil: (value: Value) => (typeof value === 'number' ? Math.ceil(value) : undefined),
+    defined: (value: Value) => value !== undefined && value !== null,
+    boolean: (value: Value) => ![undefined, null, false, 0, '', 'false'].some((falsy) => falsy === value),
+    string: textOf,
+    number: numberOf,
+    datetime: secondsOf,
+  }),
+)
 
-/** Null and unset values count as false. */
-function truth(value: Value, operator: string): boolean {
+/** Where expressions look up a name. */
+export const SOURCES: ReadonlyMap<string, (event: WhereEvent, name: string) => Value> = new Map(
+  Object.entries({
+    properties: (event: WhereEvent, name: string) =>
+      'seconds' in event && ['time', '$time'].includes(name) ? event.seconds : member(event.properties, name),
+    event(event: WhereEvent, name: string) {
+      if (name === '$event_name') return event.event
+      return name === '$time' ? event.seconds : undefined
+    },
+    user: ({ user = {} }: WhereEvent, name: string) => member(user, name),
+  }),
+)
+
+/** Returns a value as a boolean. Null and unset values count as false. */
+export function truth(value: Value, operator: string): boolean {
   if (value === undefined || value === null) return false
   if (typeof value === 'boolean') return value
-  throw new WhereError(`${operator} takes booleans, not a ${typeOf(value)}`)
-}
-
-function applyOperator(operator: BinaryOperator, left: Value, right: Value): Value {
-  switch (operator) {
-    case '==':
-      return isEqual(left, right)
-    case '!=':
-      return !isEqual(left, right)
-    case 'in':
-      return isIn(left, right)
-    case '>':
-    case '>=':
-    case '<':
-    case '<=':
-      return compare(operator, left, right)
-    default:
-      if (operator === '+' && typeof left === 'string' && typeof right === 'string') return left + right
-      return typeof left === 'number' && typeof right === 'number' ? calculate(operator, left, right) : undefined
-  }
-}
-
-function calculate(operator: BinaryOperator, left: number, right: number): number | undefined {
-  if (operator === '+') return left + right
-  if (operator === '-') return left - right
-  if (operator === '*') return left * right
-  if (right === 0) return undefined
-  return operator === '/' ? left / right : left % right
+  throw new WhereError(`${operator} takes booleans, not a ${Array.isArray(value) ? 'list' : typeof value}`)
 }
 
 /** Compares numbers by value, and texts by code unit, which works for ISO dates. */
-function compare(operator: Comparison, left: Value, right: Value): boolean | undefined {
-  const bothNumbers = typeof left === 'number' && typeof right === 'number'
-  const bothTexts = typeof left === 'string' && typeof right === 'string'
-  if (!bothNumbers && !bothTexts) return undefined
-  if (operator === '>') return left > right
-  if (operator === '>=') return left >= right
-  return operator === '<' ? left < right : left <= right
+function ordered(compare: (left: number | string, right: number | string) => boolean): Operator {
+  return (left, right) => {
+    const areNumbers = typeof left === 'number' && typeof right === 'number'
+    return areNumbers || (typeof left === 'string' && typeof right === 'string') ? compare(left, right) : undefined
+  }
+}
+
+function numeric(calculate: (left: number, right: number) => number | undefined): Operator {
+  return (left, right) => (typeof left === 'number' && typeof right === 'number' ? calculate(left, right) : undefined)
 }
 
 function isIn(left: Value, right: Value): boolean | undefined {
@@ -110,22 +105,6 @@ function isEqual(left: Value, right: Value): boolean {
 
 function member(object: object, name: string): Value {
   return Object.hasOwn(object, name) ? (object as Record<string, Value>)[name] : undefined
-}
-
-function typeOf(value: Value): string {
-  if (value === null) return 'null'
-  return Array.isArray(value) ? 'list' : typeof value
-}
-
-const FUNCTIONS: Readonly<Record<FunctionName, (value: Value) => Value>> = {
-  floor: (value) => (typeof value === 'number' ? Math.floor(value) : undefined),
-  round: (value) => (typeof value === 'number' ? Math.round(value) : undefined),
-  ceil: (value) => (typeof value === 'number' ? Math.ceil(value) : undefined),
-  defined: (value) => value !== undefined && value !== null,
-  boolean: (value) => ![undefined, null, false, 0, '', 'false'].some((falsy) => falsy === value),
-  string: textOf,
-  number: numberOf,
-  datetime: secondsOf,
 }
 
 function textOf(value: Value): Value {

@@ -1,56 +1,28 @@
-/** Parses Mixpanel's segmentation expressions (`where`). `where-value.ts` evaluates them. */
+import { FUNCTIONS, OPERATORS, SOURCES, truth, type Value, WhereError, type WhereEvent } from './where-value.ts'
 
-/** A binary operator. */
-export type BinaryOperator = '+' | '-' | '*' | '/' | '%' | Comparison | 'in' | 'and' | 'or'
-export type Comparison = '==' | '!=' | '>' | '>=' | '<' | '<='
-/** A unary operator. */
-export type UnaryOperator = '-' | 'not'
+/** A parsed segmentation expression of Mixpanel. Throws a {@link WhereError} if types do not fit. */
+export type Where = (event: WhereEvent) => Value
 
-const FUNCTIONS = ['floor', 'round', 'ceil', 'boolean', 'number', 'string', 'defined', 'datetime'] as const
-/** A function that expressions can call. */
-export type FunctionName = (typeof FUNCTIONS)[number]
-
-const SOURCES = ['properties', 'user', 'event'] as const
-/** Where an expression looks up a name. */
-export type Source = (typeof SOURCES)[number]
-
-/** A parsed expression. */
-export type Where =
-  | { readonly type: 'literal'; readonly value: string | number | boolean }
-  | { readonly type: 'list'; readonly items: readonly Where[] }
-  | { readonly type: 'property'; readonly source: Source; readonly name: string }
-  | { readonly type: 'unary'; readonly operator: UnaryOperator; readonly operand: Where }
-  | { readonly type: 'binary'; readonly operator: BinaryOperator; readonly left: Where; readonly right: Where }
-  | { readonly type: 'call'; readonly name: FunctionName; readonly argument: Where }
-
-/** An expression that is not valid, or whose operands have wrong types. */
-export class WhereError extends Error {
-  override readonly name = 'WhereError'
+/** Whether an expression is true for an event. Other values than true count as false. */
+export function isTrue(where: Where, event: WhereEvent): boolean {
+  return where(event) === true
 }
 
 /** Limits on expressions, which also limit the recursion here and in the evaluation. */
 const TOKENS_MAX = 4000
 const DEPTH_MAX = 200
 
-type Token =
-  | { readonly type: 'number'; readonly value: number }
-  | { readonly type: 'text'; readonly value: string }
-  | { readonly type: 'word'; readonly value: string }
-  | { readonly type: 'sign'; readonly value: string }
+interface Token {
+  readonly type: 'number' | 'text' | 'word' | 'sign'
+  readonly value: string | number
+}
 
 const TOKEN =
   /\s*(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|([A-Za-z_]\w*)|(==|!=|>=|<=|[-+*/%<>()[\],]))/suy
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b', f: '\f' }
 
-/** From lowest to highest. Operators are left-associative. `not` is between rows 1 and 2. */
-const PRECEDENCE: readonly (readonly BinaryOperator[])[] = [
-  ['or'],
-  ['and'],
-  ['==', '!=', '>', '>=', '<', '<=', 'in'],
-  ['+', '-'],
-  ['*', '/', '%'],
-]
+/** `not` is below the comparisons, which are row 2 of the operators. */
 const NOT_LEVEL = 2
 
 /** Parses an expression. Throws a {@link WhereError} if it is not valid. */
@@ -100,70 +72,71 @@ class Parser {
   }
 
   #level(level: number): Where {
-    const operators = PRECEDENCE[level]
+    const operators = OPERATORS[level]
     if (operators === undefined) return this.#negated()
     if (level === NOT_LEVEL && this.#skip('not')) {
-      return this.#nested(() => ({ type: 'unary', operator: 'not', operand: this.#level(NOT_LEVEL) }))
+      const operand = this.#nested(() => this.#level(NOT_LEVEL))
+      return (event) => !truth(operand(event), 'not')
     }
-    let left = this.#level(level + 1)
+    let expression = this.#level(level + 1)
     for (;;) {
-      const operator = operators.find((candidate) => this.#skip(candidate))
-      if (operator === undefined) return left
-      left = { type: 'binary', operator, left, right: this.#level(level + 1) }
+      const found = Object.entries(operators).find(([name]) => this.#skip(name))
+      if (found === undefined) return expression
+      const [[, operator], left, right] = [found, expression, this.#level(level + 1)]
+      expression = (event) => operator(left(event), right(event))
     }
   }
 
   #negated(): Where {
     if (!this.#skip('-')) return this.#primary()
-    return this.#nested(() => ({ type: 'unary', operator: '-', operand: this.#negated() }))
+    const operand = this.#nested(() => this.#negated())
+    return (event) => {
+      const value = operand(event)
+      return typeof value === 'number' ? -value : undefined
+    }
   }
 
   #primary(): Where {
     const token = this.#tokens[this.#at]
     if (token === undefined) throw this.#unexpected()
-    if (this.#skip('(')) {
-      return this.#nested(() => {
-        const inner = this.#level(0)
-        this.#expect(')')
-        return inner
-      })
-    }
-    if (this.#skip('[')) return this.#list()
+    if (this.#skip('(')) return this.#nested(() => this.#closed(')'))
+    if (this.#skip('[')) return this.#nested(() => this.#list())
     if (token.type === 'sign') throw this.#unexpected()
     this.#at++
-    if (token.type !== 'word') return { type: 'literal', value: token.value }
-    if (token.value === 'true' || token.value === 'false') return { type: 'literal', value: token.value === 'true' }
-    return this.#named(token.value)
+    const { type, value } = token
+    if (type !== 'word') return () => value
+    return value === 'true' || value === 'false' ? () => value === 'true' : this.#named(String(value))
   }
 
   #named(word: string): Where {
-    const source = SOURCES.find((name) => name === word)
-    if (source !== undefined) {
+    const lookUp = SOURCES.get(word)
+    if (lookUp !== undefined) {
       this.#expect('[')
       const name = this.#tokens[this.#at++]
       if (name?.type !== 'text') throw new WhereError(`${word}[…] needs a name in quotes`)
       this.#expect(']')
-      return { type: 'property', source, name: name.value }
+      return (event) => lookUp(event, String(name.value))
     }
-    const called = FUNCTIONS.find((name) => name === word)
-    if (called === undefined) throw new WhereError(`unknown name ${word}`)
+    const call = FUNCTIONS.get(word)
+    if (call === undefined) throw new WhereError(`unknown name ${word}`)
     this.#expect('(')
-    return this.#nested(() => {
-      const argument = this.#level(0)
-      this.#expect(')')
-      return { type: 'call', name: called, argument }
-    })
+    const argument = this.#nested(() => this.#closed(')'))
+    return (event) => call(argument(event))
   }
 
   #list(): Where {
-    return this.#nested(() => {
-      const items: Where[] = []
-      if (this.#skip(']')) return { type: 'list', items }
-      do items.push(this.#level(0))
-      while (this.#skip(','))
-      this.#expect(']')
-      return { type: 'list', items }
-    })
+    const items: Where[] = []
+    if (this.#skip(']')) return () => []
+    do items.push(this.#level(0))
+    while (this.#skip(','))
+    this.#expect(']')
+    return (event) => items.map((item) => item(event))
+  }
+
+  #closed(end: string): Where {
+    const expression = this.#level(0)
+    this.#expect(end)
+    return expression
   }
 
   #nested(parse: () => Where): Where {
