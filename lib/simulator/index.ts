@@ -10,10 +10,14 @@ import { createProject, type Project } from './routes/project.ts'
 import type { AnnotationStore } from './stores/annotation-store.ts'
 import type { CohortStore } from './stores/cohort-store.ts'
 import type { FunnelStore } from './stores/funnel-store.ts'
-import type { LexiconEntry } from './stores/lexicon.ts'
 import { readFileBytes, toLineBlocks, toLineBytes } from './stores/line-blocks.ts'
-import type { SimulatorCredentials, SimulatorOptions } from './stores/options.ts'
-import type { PlanFeature, PlanRefusal } from './stores/pricing-plan.ts'
+import type {
+  LexiconEntry,
+  PlanFeature,
+  PlanRefusal,
+  SimulatorCredentials,
+  SimulatorOptions,
+} from './stores/options.ts'
 import type { ProfileStore } from './stores/profile-store.ts'
 import type { RevenueStore } from './stores/revenue-store.ts'
 
@@ -29,13 +33,20 @@ export type { Fault, FaultEffect, FaultMatch, FaultScope } from './faults/faults
 export type { RecordedRequest } from './http/request-log.ts'
 export type { Annotation, AnnotationInput, AnnotationStore, AnnotationTag } from './stores/annotation-store.ts'
 export type { Cohort, CohortInput, CohortStore } from './stores/cohort-store.ts'
-export type { EngageQueryOptions } from './stores/engage-sessions.ts'
 export type { Funnel, FunnelInput, FunnelStep, FunnelStore, StepFigures } from './stores/funnel-store.ts'
 export type { IdStore } from './stores/id-store.ts'
 export type { IdentityMode } from './stores/identity.ts'
-export type { LexiconEntry } from './stores/lexicon.ts'
-export { DEFAULT_CREDENTIALS, type SimulatorCredentials, type SimulatorOptions } from './stores/options.ts'
-export { PLAN_FEATURES, type PlanFeature, type PlanRefusal, type PricingPlan } from './stores/pricing-plan.ts'
+export {
+  DEFAULT_CREDENTIALS,
+  type EngageQueryOptions,
+  type LexiconEntry,
+  PLAN_FEATURES,
+  type PlanFeature,
+  type PlanRefusal,
+  type PricingPlan,
+  type SimulatorCredentials,
+  type SimulatorOptions,
+} from './stores/options.ts'
 export { applyOperation, PROFILE_OPERATIONS, type ProfileOperation } from './stores/profile-operations.ts'
 export type { ProfileProperties, ProfileStore } from './stores/profile-store.ts'
 export type { RevenueFigures, RevenueStore } from './stores/revenue-store.ts'

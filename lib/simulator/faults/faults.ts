@@ -1,3 +1,4 @@
+import { parseJson } from '../../core/json.ts'
 import { dayNumber } from '../stores/clock.ts'
 
 /** Which requests a fault applies to. A request must meet every condition that is given. */
@@ -127,15 +128,10 @@ function matches(match: FaultMatch, { path, query }: MatchableRequest): boolean 
   return match.minDays === undefined || daysOf(query) >= match.minDays
 }
 
-/** Returns the names in an event filter, which is a JSON list. */
+/** Returns the names in an event filter. The route rejects one that is not a JSON list. */
 function filterNames(filter: string | undefined): readonly unknown[] {
-  try {
-    const names: unknown = JSON.parse(filter ?? '[]')
-    return Array.isArray(names) ? names : []
-  } catch {
-    // The route rejects an invalid filter.
-    return []
-  }
+  const names = parseJson(filter ?? '[]')
+  return Array.isArray(names) ? names : []
 }
 
 function daysOf(query: MatchableRequest['query']): number {

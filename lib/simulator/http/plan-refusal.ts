@@ -1,4 +1,4 @@
-import type { PlanFeature, PricingPlan } from '../stores/pricing-plan.ts'
+import type { PlanFeature, PricingPlan } from '../stores/options.ts'
 import { familyOf, RouteError, type SimulatorContext } from './reply.ts'
 
 /** Features that are also missing if another one is. */

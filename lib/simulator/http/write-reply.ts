@@ -20,19 +20,16 @@ const GZIP_CHUNK_BYTES = 128 * 1024
 export async function writeReply(context: SimulatorContext, reply: Reply): Promise<Response> {
   const { incoming, outgoing } = context.env
   const fault = context.get('fault')
-  const disconnected = new AbortController()
-  outgoing.once('close', () => disconnected.abort())
-  // Writing to a client that has just disconnected emits an error, which must have a listener.
-  outgoing.on('error', () => disconnected.abort())
+  const disconnected = disconnection(outgoing)
   try {
     const withFault = fault === undefined ? reply : withBodyFault(reply, fault)
     const { status, headers, body } = await compress(withFault, acceptsGzip(context))
     context.get('entry').status = status
     outgoing.writeHead(status, headers)
-    await writeBody(outgoing, body, fault, disconnected.signal)
+    await writeBody(outgoing, body, fault, disconnected)
   } catch (error) {
     // The client has disconnected, so the error cannot be reported.
-    if (disconnected.signal.aborted) return RESPONSE_ALREADY_SENT
+    if (disconnected.aborted) return RESPONSE_ALREADY_SENT
     if (!outgoing.headersSent) throw error
     // The status is already sent, so the only way to report the failure is to break off the body.
     incoming.socket.destroy()
@@ -48,17 +45,17 @@ export function resetConnection(context: SimulatorContext): Response {
 
 /** Waits, until the client disconnects at the latest. */
 export async function delay(context: SimulatorContext, ms: number): Promise<void> {
-  const disconnected = new AbortController()
-  const abort = () => disconnected.abort()
-  context.env.outgoing.once('close', abort)
-  try {
-    await sleep(ms, undefined, { signal: disconnected.signal })
-  } catch (error) {
-    // The response to a disconnected client is handled in writeReply.
-    if (!disconnected.signal.aborted) throw error
-  } finally {
-    context.env.outgoing.off('close', abort)
-  }
+  // The response to a disconnected client is handled in writeReply.
+  await sleep(ms, undefined, { signal: disconnection(context.env.outgoing) }).catch(() => {})
+}
+
+/** Returns a signal that is aborted when the client disconnects. */
+function disconnection(outgoing: ServerResponse): AbortSignal {
+  const controller = new AbortController()
+  outgoing.once('close', () => controller.abort())
+  // Writing to a client that has just disconnected emits an error, which must have a listener.
+  outgoing.on('error', () => controller.abort())
+  return controller.signal
 }
 
 function acceptsGzip(context: SimulatorContext): boolean {
@@ -105,6 +102,7 @@ async function* gzip(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   await written
 }
 
+/** Writes a body. A fault can end it or pause it at a byte. */
 async function writeBody(
   outgoing: ServerResponse,
   body: Reply['body'],
@@ -112,27 +110,20 @@ async function writeBody(
   signal: AbortSignal,
 ): Promise<void> {
   const stop = fault?.kind === 'cut' || fault?.kind === 'stall' ? fault : undefined
-  if (typeof body === 'string' || Buffer.isBuffer(body)) {
-    if (stop === undefined) outgoing.end(body)
-    else await writeChunks(outgoing, [Buffer.from(body)], stop, signal)
-  } else await writeChunks(outgoing, body, stop, signal)
-}
-
-/** Writes a body. With `stop` it ends or pauses at the given byte. */
-async function writeChunks(
-  outgoing: ServerResponse,
-  body: AsyncIterable<Buffer> | Iterable<Buffer>,
-  stop: (Fault & { kind: 'cut' | 'stall' }) | undefined,
-  signal: AbortSignal,
-): Promise<void> {
+  const isComplete = typeof body === 'string' || Buffer.isBuffer(body)
+  if (isComplete && stop === undefined) {
+    outgoing.end(body)
+    return
+  }
   let untilStop = stop?.atByte ?? Number.POSITIVE_INFINITY
-  for await (let chunk of body) {
+  for await (let chunk of isComplete ? [Buffer.from(body)] : body) {
     if (chunk.length >= untilStop) {
       await write(outgoing, chunk.subarray(0, untilStop), signal)
       chunk = chunk.subarray(untilStop)
       untilStop = Number.POSITIVE_INFINITY
       if (stop?.kind === 'cut') return disconnect(outgoing)
-      if (stop?.kind === 'stall') await stall(outgoing, stop.ms, signal)
+      outgoing.flushHeaders()
+      if (stop?.kind === 'stall') await sleep(stop.ms, undefined, { signal })
     }
     await write(outgoing, chunk, signal)
     untilStop -= chunk.length
@@ -144,11 +135,6 @@ async function writeChunks(
 async function write(outgoing: ServerResponse, chunk: Buffer, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted()
   if (chunk.length > 0 && !outgoing.write(chunk)) await once(outgoing, 'drain', { signal })
-}
-
-async function stall(outgoing: ServerResponse, ms: number, signal: AbortSignal): Promise<void> {
-  outgoing.flushHeaders()
-  await sleep(ms, undefined, { signal })
 }
 
 /** Ends the connection after everything written was sent, without the chunk that ends a body. */

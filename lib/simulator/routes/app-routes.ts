@@ -4,7 +4,7 @@ import { callerOf } from '../http/auth.ts'
 import { checkPlan } from '../http/plan-refusal.ts'
 import { jsonReply, type Route, RouteError, type SimulatorContext } from '../http/reply.ts'
 import { type Annotation, type AnnotationTag, annotationDate, annotationsBetween } from '../stores/annotation-store.ts'
-import type { PlanFeature } from '../stores/pricing-plan.ts'
+import type { PlanFeature } from '../stores/options.ts'
 import type { Project } from './project.ts'
 
 /** The result of a route of the app API. The status defaults to 200. */

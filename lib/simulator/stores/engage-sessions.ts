@@ -1,19 +1,3 @@
-/** How the Engage query behaves where Mixpanel's behaviour is unknown or can differ. */
-export interface EngageQueryOptions {
-  /** Profiles per page if the request does not set a number. Default: 1,000, as in Mixpanel. */
-  readonly pageSize?: number | undefined
-  /** The most profiles per page that a request can get. Default: 10,000. */
-  readonly pageSizeMax?: number | undefined
-  /** Whether later pages have `total` and `page_size`, too. Default: false, as observed. */
-  readonly totalOnEveryPage?: boolean | undefined
-  /** How long a session lasts, in seconds. Default: 3,600. */
-  readonly sessionSeconds?: number | undefined
-  /** How many profiles of each page are repeated on the next page. Default: 0. */
-  readonly repeatedPerPage?: number | undefined
-  /** What an empty list `output_properties` selects. Default: none. */
-  readonly emptyOutputProperties?: 'none' | 'all' | undefined
-}
-
 /** How many sessions are kept. The oldest is removed first. */
 const SESSIONS_MAX = 100
 

@@ -49,7 +49,9 @@ export class Identity {
   linkIds(event: string, properties: IdentityProperties, now: number): Readonly<Record<string, string>> {
     if (this.mode === 'simplified') return this.#simplifiedIds(properties, now)
     const { $identified_id, $anon_id, distinct_id, alias, $distinct_ids } = properties
-    if (event === '$identify') this.#identify($identified_id ?? distinct_id, $anon_id, now)
+    const isNewDevice =
+      isId($anon_id) && UUID_4.test($anon_id) && !this.#links.has($anon_id) && !this.#sizes.has($anon_id)
+    if (event === '$identify' && isNewDevice) this.#link($anon_id, $identified_id ?? distinct_id, now)
     if (event === '$create_alias' && isId(alias) && !this.#links.has(alias)) this.#link(alias, distinct_id, now)
     if (event === '$merge' && Array.isArray($distinct_ids) && $distinct_ids.length === 2) {
       this.#link($distinct_ids[1], $distinct_ids[0], now)
@@ -64,7 +66,7 @@ export class Identity {
 
   /** Returns the id of the profile that an update of this id changes. */
   profileId(id: string): string {
-    return this.mode === 'simplified' ? id : this.#follow(id, Number.POSITIVE_INFINITY)
+    return this.mode === 'simplified' ? id : this.#follow(id)
   }
 
   #simplifiedIds(properties: IdentityProperties, now: number): Readonly<Record<string, string>> {
@@ -84,15 +86,10 @@ export class Identity {
     return Object.fromEntries(ids.flatMap(([name, id]) => (id === undefined ? [] : [[name, JSON.stringify(id)]])))
   }
 
-  #identify(identified: unknown, anonymous: unknown, now: number): void {
-    if (!isId(anonymous) || !UUID_4.test(anonymous) || this.#links.has(anonymous) || this.#sizes.has(anonymous)) return
-    this.#link(anonymous, identified, now)
-  }
-
   #link(from: unknown, to: unknown, now: number): void {
     if (!isId(from) || !isId(to)) return
-    const [child, parent] = [this.#root(from), this.#root(to)]
-    const size = this.#sizeOf(child) + this.#sizeOf(parent)
+    const [child, parent] = [this.#follow(from), this.#follow(to)]
+    const size = (this.#sizes.get(child) ?? 1) + (this.#sizes.get(parent) ?? 1)
     if (child === parent || (this.mode === 'original' && size > CLUSTER_MAX)) return
     this.#links.set(child, { to: parent, since: now })
     this.#sizes.set(parent, size)
@@ -100,15 +97,7 @@ export class Identity {
     if (this.mode === 'original') this.#onLink(child, parent)
   }
 
-  #root(id: string): string {
-    return this.#follow(id, Number.POSITIVE_INFINITY)
-  }
-
-  #sizeOf(id: string): number {
-    return this.#sizes.get(id) ?? 1
-  }
-
-  #follow(id: string, until: number): string {
+  #follow(id: string, until = Number.POSITIVE_INFINITY): string {
     let at = id
     for (let link = this.#links.get(at); link !== undefined && link.since <= until; link = this.#links.get(at)) {
       at = link.to

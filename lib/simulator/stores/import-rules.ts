@@ -1,3 +1,4 @@
+import { isObject } from '../../core/json.ts'
 import { MS_PER_DAY } from './clock.ts'
 import { toUtcMs } from './event-line.ts'
 
@@ -70,7 +71,7 @@ function timeViolation(time: unknown, strict: boolean, now: number): Violation |
   return strict && isInFuture(utcMs, now) ? invalid(field, 'must not be in the future') : undefined
 }
 
-function distinctIdViolation(properties: Record<string, unknown>, strict: boolean): Violation | undefined {
+function distinctIdViolation(properties: Readonly<Record<string, unknown>>, strict: boolean): Violation | undefined {
   const field = 'properties.distinct_id'
   const id = properties.distinct_id
   if (id === undefined || id === null) {
@@ -96,7 +97,7 @@ function insertIdViolation(id: unknown, strict: boolean): Violation | undefined 
 }
 
 /** Returns the first limit on properties that is exceeded. */
-export function shapeViolation(properties: Record<string, unknown>): Violation | undefined {
+export function shapeViolation(properties: Readonly<Record<string, unknown>>): Violation | undefined {
   const names = Object.keys(properties)
   if (names.length > PROPERTIES_MAX) return invalid('properties', `must not have more than ${PROPERTIES_MAX} keys`)
   for (const name of names) {
@@ -122,9 +123,4 @@ function nestedViolation(value: unknown, depth: number): string | undefined {
 
 function invalid(field: string, rule: string): Violation {
   return { field, message: `'${field}' is invalid: ${rule}` }
-}
-
-/** Whether a JSON value is an object. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { MixloadError } from '../../core/errors.ts'
+import { parseJson } from '../../core/json.ts'
 import { linesIn, readFileBytes, toLineBlocks } from './line-blocks.ts'
 
 /**
@@ -27,10 +28,8 @@ export async function loadNdjson<Value>(
 }
 
 function parseObject<Value>(text: string, schema: z.ZodType<Value>, place: string): Value {
-  let json: unknown
-  try {
-    json = JSON.parse(text)
-  } catch {
+  const json = parseJson(text)
+  if (json === undefined) {
     throw new MixloadError('CONFIG_INVALID', `${place}: not valid JSON. Write one JSON object per line.`)
   }
   const parsed = schema.safeParse(json)

@@ -1,6 +1,4 @@
-import type { EngageQueryOptions } from './engage-sessions.ts'
 import type { IdentityMode } from './identity.ts'
-import type { PricingPlan } from './pricing-plan.ts'
 
 /** The credentials of the simulated project. */
 export interface SimulatorCredentials {
@@ -77,4 +75,53 @@ export const DEFAULT_CREDENTIALS: SimulatorCredentials = {
   serviceAccount: { user: 'simulator.local.mp-service-account', secret: 'simulator-service-account-secret' },
   apiSecret: 'simulator-project-secret',
   token: 'simulator-project-token',
+}
+
+/** How the Engage query behaves where Mixpanel's behaviour is unknown or can differ. */
+export interface EngageQueryOptions {
+  /** Profiles per page if the request does not set a number. Default: 1,000, as in Mixpanel. */
+  readonly pageSize?: number | undefined
+  /** The most profiles per page that a request can get. Default: 10,000. */
+  readonly pageSizeMax?: number | undefined
+  /** Whether later pages have `total` and `page_size`, too. Default: false, as observed. */
+  readonly totalOnEveryPage?: boolean | undefined
+  /** How long a session lasts, in seconds. Default: 3,600. */
+  readonly sessionSeconds?: number | undefined
+  /** How many profiles of each page are repeated on the next page. Default: 0. */
+  readonly repeatedPerPage?: number | undefined
+  /** What an empty list `output_properties` selects. Default: none. */
+  readonly emptyOutputProperties?: 'none' | 'all' | undefined
+}
+
+/** What a plan can lack: single streams, or all of the families `export`, `query` and `app`. */
+export const PLAN_FEATURES = [
+  'export',
+  'query',
+  'app',
+  'engage',
+  'groups',
+  'cohorts',
+  'cohort_members',
+  'annotations',
+  'old_annotations',
+  'funnels',
+  'revenue',
+  'lexicon',
+  'counts',
+] as const
+
+/** A part of the API that a plan can lack. */
+export type PlanFeature = (typeof PLAN_FEATURES)[number]
+
+/** How a missing feature is refused: by a status, or by a status with an error text of your own. */
+export type PlanRefusal = 402 | 403 | 404 | { readonly status: number; readonly error: string }
+
+/** The features that the project's plan lacks. */
+export type PricingPlan = Readonly<Partial<Record<PlanFeature, PlanRefusal>>>
+
+/** A Lexicon entry: the description of an event, or of profiles (`$user`). */
+export interface LexiconEntry {
+  readonly entityType: 'event' | 'profile' | 'custom_event'
+  readonly name: string
+  readonly schemaJson: Readonly<Record<string, unknown>>
 }

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { isObject } from '../../core/json.ts'
 import { numberOfRaw, sumOfRaw } from '../../core/lossless-json.ts'
 import type { ProfileProperties } from './profile-store.ts'
 
@@ -27,7 +28,9 @@ export function operationError(operation: ProfileOperation, value: unknown): str
     case '$delete':
       return undefined
     case '$unset':
-      return isListOfTexts(value) ? undefined : '$unset takes a list of names'
+      return Array.isArray(value) && value.every((name) => typeof name === 'string')
+        ? undefined
+        : '$unset takes a list of names'
     case '$add':
       return valuesAre(value, (amount) => numberOfRaw(amount) !== undefined) ? undefined : '$add takes numbers by name'
     case '$union':
@@ -51,9 +54,12 @@ export function applyOperation(
   const error = operationError(operation, value)
   if (error !== undefined) throw new TypeError(error)
   if (operation === '$delete') return undefined
-  if (operation === '$unset') return properties === undefined ? undefined : without(properties, value as string[])
-  if (operation === '$remove' && properties === undefined) return undefined
+  if (properties === undefined && (operation === '$unset' || operation === '$remove')) return undefined
   const changed = new Map(Object.entries(properties ?? {}))
+  if (operation === '$unset') {
+    for (const name of value as string[]) changed.delete(name)
+    return Object.fromEntries(changed)
+  }
   for (const [name, given] of Object.entries(value as object)) {
     const result = changedValue(operation, changed.get(name), given)
     if (result !== undefined) changed.set(name, result)
@@ -91,15 +97,6 @@ function union(before: readonly unknown[], given: unknown): unknown[] {
   return all
 }
 
-function without(properties: ProfileProperties, names: readonly string[]): ProfileProperties {
-  return Object.fromEntries(Object.entries(properties).filter(([name]) => !names.includes(name)))
-}
-
-function isListOfTexts(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((name) => typeof name === 'string')
-}
-
 function valuesAre(value: unknown, isValid: (value: unknown) => boolean): boolean {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
-  return numberOfRaw(value) === undefined && Object.values(value).every(isValid)
+  return isObject(value) && numberOfRaw(value) === undefined && Object.values(value).every(isValid)
 }

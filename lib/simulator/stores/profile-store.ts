@@ -1,5 +1,5 @@
+import { isObject, parseJson } from '../../core/json.ts'
 import { parseLossless } from '../../core/lossless-json.ts'
-import { isObject } from './import-rules.ts'
 import { linesIn, readFileBytes, toLineBlocks, toLineBytes } from './line-blocks.ts'
 
 /** The properties of a profile by name. */
@@ -13,7 +13,6 @@ export class ProfileStore {
   readonly #lines = new Map<string, Buffer>()
   #rejected = 0
 
-  /** The number of profiles. */
   get size(): number {
     return this.#lines.size
   }
@@ -54,12 +53,10 @@ export class ProfileStore {
   /** Merges the profile of one id into the profile of another, whose own properties win. */
   merge(from: string, to: string): void {
     if (!this.#lines.has(from)) return
-    let merged: ProfileProperties | undefined
-    this.update(from, (properties) => {
-      merged = properties
+    this.update(from, (merged) => {
+      this.update(to, (properties) => ({ ...merged, ...properties }))
       return undefined
     })
-    this.update(to, (properties) => ({ ...merged, ...properties }))
   }
 
   has(distinctId: string): boolean {
@@ -119,12 +116,7 @@ interface ProfileLine {
 
 /** Returns the id of a profile as text; undefined if the line is not a valid profile. */
 function distinctIdOf(text: string): string | undefined {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return undefined
-  }
+  const value = parseJson(text)
   if (!isObject(value) || !isObject(value.$properties)) return undefined
   const { $distinct_id } = value
   return typeof $distinct_id === 'string' || typeof $distinct_id === 'number' ? String($distinct_id) : undefined
