@@ -5,9 +5,10 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { startSimulator } from '../../lib/simulator/index.ts'
-import { dayText, isMoment, projectClock } from '../../lib/simulator/stores/clock.ts'
+import { isMoment, projectClock } from '../../lib/simulator/stores/clock.ts'
 import { EventStore } from '../../lib/simulator/stores/event-store.ts'
 import { toLineBlocks, toLineBytes } from '../../lib/simulator/stores/line-blocks.ts'
+import { dayOfNumber } from '../../lib/time/event-time.ts'
 import { runs } from '../runs.ts'
 import { DAY, DAY_MS, event, events, lines, requestExport } from './requests.ts'
 
@@ -78,7 +79,7 @@ test('every line keeps its bytes, except its time, which is in milliseconds', as
       )
       expect(simulator.eventCount()).toBe(before + generated.length)
       for (const { head, time, tail } of generated) {
-        const exportDay = dayText(Math.floor(time.ms / 86_400_000))
+        const exportDay = dayOfNumber(Math.floor(time.ms / 86_400_000))
         const { text } = await requestExport(simulator, exportDay, exportDay)
         expect(lines(text)).toContain(head + String(time.ms) + tail)
       }

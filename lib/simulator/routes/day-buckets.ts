@@ -1,5 +1,6 @@
+import { dayOfNumber } from '../../time/event-time.ts'
 import { RouteError } from '../http/reply.ts'
-import { dayNumber, dayText } from '../stores/clock.ts'
+import { dayNumber } from '../stores/clock.ts'
 
 /** Days since 1970, both inclusive. */
 export interface DayRange {
@@ -24,7 +25,7 @@ export function dayBuckets(range: DayRange, unit: string | undefined, interval: 
   const buckets: DayBucket[] = []
   for (let day = range.firstDay; day <= range.lastDay; ) {
     const [start, end] = boundsOf(day, unit, interval)
-    buckets.push({ name: dayText(start), firstDay: day, lastDay: Math.min(end, range.lastDay) })
+    buckets.push({ name: dayOfNumber(start), firstDay: day, lastDay: Math.min(end, range.lastDay) })
     day = end + 1
   }
   return buckets
@@ -53,5 +54,5 @@ function boundsOf(day: number, unit: string | undefined, interval: number): read
 
 /** Returns the first day of a day's month. */
 export function firstOfMonth(day: number): number {
-  return dayNumber(`${dayText(day).slice(0, 7)}-01`) ?? day
+  return dayNumber(`${dayOfNumber(day).slice(0, 7)}-01`) ?? day
 }

@@ -24,8 +24,8 @@ export type Project = Awaited<ReturnType<typeof createProject>>
 
 /** Returns a project without data, except for the events that are in the directory. */
 export async function createProject(options: SimulatorOptions, directory: string) {
-  const { timezone = 'UTC', legacyTime = false, today, requestsPerHour: perHour = 60, engage = {} } = options
-  const clock = projectClock({ timezone, legacyTime, today })
+  const { requestsPerHour: perHour = 60, engage = {} } = options
+  const clock = projectClock(options)
   const profiles = new ProfileStore()
   const lagMs = (options.rekeySeconds ?? 0) * 1000
   const groups = new Map<string, ProfileStore>()

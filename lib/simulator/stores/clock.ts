@@ -1,5 +1,7 @@
 import { IANAZone } from 'luxon'
 import { MixloadError } from '../../core/errors.ts'
+import { isDay, isZone, startOfDay } from '../../time/days.ts'
+import type { SimulatorOptions } from './options.ts'
 
 export const MS_PER_DAY = 86_400_000
 
@@ -12,6 +14,8 @@ const OFFSET_SPAN_MS = 900_000
 
 /** How many offsets are cached: those of about thirty years. */
 const OFFSETS_MAX = 1_000_000
+
+type ClockOptions = Pick<SimulatorOptions, 'timezone' | 'legacyTime' | 'today'>
 
 /** The time rules of a project. Days are numbers since 1970-01-01, moments UTC milliseconds. */
 export interface ProjectClock {
@@ -30,26 +34,18 @@ export interface ProjectClock {
   exported(utcMs: number): number
 }
 
-export interface ClockOptions {
-  readonly timezone: string
-  /** Projects created before 2023 export local times. */
-  readonly legacyTime: boolean
-  /** `yyyy-mm-dd`. Default: the current day in the project's time zone. */
-  readonly today?: string | undefined
-}
-
 /**
  * Returns the clock of a project.
  * @throws MixloadError CONFIG_INVALID if the time zone is unknown.
  */
-export function projectClock({ timezone, legacyTime, today }: ClockOptions): ProjectClock {
-  if (!IANAZone.isValidZone(timezone)) {
+export function projectClock({ timezone = 'UTC', legacyTime = false, today }: ClockOptions): ProjectClock {
+  if (!isZone(timezone)) {
     throw new MixloadError('CONFIG_INVALID', `timezone: ${timezone} is not an IANA time zone`)
   }
   const offset = offsetReader(timezone)
   const local = (utcMs: number) => utcMs + offset(utcMs)
   const localDay = (utcMs: number) => Math.floor(local(utcMs) / MS_PER_DAY)
-  const fixed = today === undefined ? undefined : dayNumber(today)
+  const fixed = dayNumber(today ?? '')
   if (today !== undefined && fixed === undefined) {
     throw new MixloadError('CONFIG_INVALID', `today: ${today} is not a day. Write yyyy-mm-dd.`)
   }
@@ -66,18 +62,9 @@ export function projectClock({ timezone, legacyTime, today }: ClockOptions): Pro
   }
 }
 
-/** Returns a day as `yyyy-mm-dd`. */
-export function dayText(day: number): string {
-  return new Date(day * MS_PER_DAY).toISOString().slice(0, 10)
-}
-
 /** Returns the number of a day given as `yyyy-mm-dd`; undefined if it does not exist. */
 export function dayNumber(text: string): number | undefined {
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return undefined
-  const ms = Date.parse(`${text}T00:00:00Z`)
-  // Date.parse turns February 30 into March 2.
-  if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== text) return undefined
-  return ms / MS_PER_DAY
+  return isDay(text) ? startOfDay(text) / MS_PER_DAY : undefined
 }
 
 /** Whether a number can be the time of an event. */

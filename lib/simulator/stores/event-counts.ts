@@ -4,6 +4,7 @@ import { exportLines } from './export-lines.ts'
 import { linesIn } from './line-blocks.ts'
 import { seededRandom } from './random-order.ts'
 import type { Where } from './where.ts'
+import type { WhereEvent } from './where-value.ts'
 
 /** What is counted: events, users, or events per user. */
 export const COUNT_TYPES = ['general', 'unique', 'average'] as const
@@ -42,7 +43,8 @@ export async function countEvents(
     // Duplicates have the same time, so they are on the same day of the store.
     const seen = new Set<string>()
     for await (const block of exportLines(store.blocks(day, day), selection, clock, seededRandom(0))) {
-      for (const { event, properties } of eventsOf(block)) {
+      for (const [start, end] of linesIn(block)) {
+        const { event, properties } = JSON.parse(block.toString('utf8', start, end)) as WhereEvent
         const { time, distinct_id, $insert_id } = properties
         if (typeof time !== 'number') continue
         const localMs = clock.legacyTime ? time : clock.local(time)
@@ -60,23 +62,17 @@ export async function countEvents(
       }
     }
   }
-  const counts = (buckets: ReadonlyMap<string, Tally>) =>
-    new Map([...buckets].map(([bucket, tally]) => [bucket, countOf(tally, type)]))
-  return new Map([...tallies].map(([name, buckets]) => [name, counts(buckets)]))
+  return new Map(
+    [...tallies].map(([name, buckets]) => [
+      name,
+      new Map([...buckets].map(([bucket, tally]) => [bucket, countOf(tally, type)])),
+    ]),
+  )
 }
 
 interface Tally {
   events: number
   readonly users: Set<unknown>
-}
-
-interface EventLine {
-  readonly event: string
-  readonly properties: Readonly<Record<string, unknown>>
-}
-
-function* eventsOf(block: Buffer): Generator<EventLine> {
-  for (const [start, end] of linesIn(block)) yield JSON.parse(block.toString('utf8', start, end)) as EventLine
 }
 
 function countOf({ events, users }: Tally, type: CountType): number {

@@ -3,7 +3,8 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MixloadError } from '../../core/errors.ts'
 import { LINE, LineScanner } from '../../scan/line-scanner.ts'
-import { dayNumber, dayText, type ProjectClock } from './clock.ts'
+import { dayOfNumber } from '../../time/event-time.ts'
+import { dayNumber, type ProjectClock } from './clock.ts'
 import { DayFile, type StoredBlock } from './day-file.ts'
 import type { EnrichedEvent } from './event-enricher.ts'
 import { editLine, eventName, timeNumber, toUtcMs } from './event-line.ts'
@@ -165,7 +166,7 @@ export class EventStore {
   #dayFile(day: number): DayFile {
     let file = this.#days.get(day)
     if (file === undefined) {
-      file = new DayFile(join(this.#directory, `${dayText(day)}.ndjson`))
+      file = new DayFile(join(this.#directory, `${dayOfNumber(day)}.ndjson`))
       this.#days.set(day, file)
     }
     return file

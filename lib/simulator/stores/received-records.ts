@@ -1,6 +1,7 @@
+import { linesIn } from './line-blocks.ts'
+
 const NEWLINE = 0x0a
 const CARRIAGE_RETURN = 0x0d
-const SPACE = 0x20
 const QUOTE = 0x22
 const COMMA = 0x2c
 const BACKSLASH = 0x5c
@@ -30,19 +31,16 @@ export function parseLines<Fast = never>(
   parseFast: (line: Buffer) => Fast | undefined = () => undefined,
 ): (ReceivedRecord | Fast)[] {
   const records: (ReceivedRecord | Fast)[] = []
-  for (let start = 0; start < body.length; ) {
-    const newline = body.indexOf(NEWLINE, start)
-    const end = newline < 0 ? body.length : newline
-    const fast = newline < 0 ? undefined : parseFast(body.subarray(start, end + 1))
-    const text = fast === undefined ? body.toString('utf8', start, end) : ''
+  const lines = body.at(-1) === NEWLINE ? body : Buffer.concat([body, LINE_END])
+  for (const [start, end] of linesIn(lines)) {
+    const line = lines.subarray(start, end + 1)
+    const fast = parseFast(line)
+    const text = fast === undefined ? line.toString() : ''
     if (fast !== undefined) records.push(fast)
+    // Most lines can be used without a copy.
     else if (text.trim() !== '') {
-      // Most lines can be used without a copy.
-      const isLine = newline >= 0 && !text.includes('\r')
-      const line = isLine ? body.subarray(start, end + 1) : toLine(body.subarray(start, end))
-      records.push({ value: JSON.parse(text), line })
+      records.push({ value: JSON.parse(text), line: text.includes('\r') ? toLine(line.subarray(0, -1)) : line })
     }
-    start = end + 1
   }
   return records
 }
@@ -74,11 +72,7 @@ function closingQuote(body: Buffer, from: number): number {
 }
 
 function toLine(record: Buffer): Buffer {
-  const line = Buffer.concat([record, LINE_END])
-  if (!record.includes(NEWLINE) && !record.includes(CARRIAGE_RETURN)) return line
+  if (!record.includes(NEWLINE) && !record.includes(CARRIAGE_RETURN)) return Buffer.concat([record, LINE_END])
   // JSON texts have no raw line ends, so all of these are between tokens.
-  for (let at = 0; at < record.length; at++) {
-    if (line[at] === NEWLINE || line[at] === CARRIAGE_RETURN) line[at] = SPACE
-  }
-  return line
+  return Buffer.from(`${record.toString('latin1').replace(/[\r\n]/g, ' ')}\n`, 'latin1')
 }
