@@ -2,7 +2,7 @@ import type { SimulatorCredentials } from '../stores/options.ts'
 import type { SimulatorContext } from './reply.ts'
 
 /** Who sent a request. `unknown`: the credentials are missing or wrong. */
-export type Caller = 'service-account' | 'secret' | 'token' | 'unknown'
+type Caller = 'service-account' | 'secret' | 'token' | 'unknown'
 
 /** Identifies the caller by the `Authorization` header. */
 export function callerOf(

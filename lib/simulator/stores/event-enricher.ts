@@ -1,12 +1,28 @@
 import { randomUUID } from 'node:crypto'
-import { LineScanner, type LineVerdict } from '../../scan/line-scanner.ts'
+import { KIND } from '../../columns/value-kinds.ts'
+import { LINE, LineScanner } from '../../scan/line-scanner.ts'
 import { editLine, eventName, type LineEdit, timeNumber, toUtcMs } from './event-line.ts'
-import { passesFastCheck } from './fast-import-check.ts'
 import { isIdentityEvent } from './identity.ts'
-import { isInFuture } from './import-rules.ts'
+import {
+  DEPTH_MAX,
+  EVENT_BYTES_MAX,
+  ITEMS_MAX,
+  idViolation,
+  isInFuture,
+  isTooEarly,
+  PROPERTIES_MAX,
+} from './import-rules.ts'
 
-const COMMA = 0x2c
 const SPACE = 0x20
+const COMMA = 0x2c
+const OPEN_LIST = 0x5b
+const BACKSLASH = 0x5c
+const OPEN_OBJECT = 0x7b
+
+const NESTED = KIND.json | KIND.preciseJson | KIND.loneJson
+
+/** Shorter lists and objects cannot have too many members, which have at least two bytes. */
+const SHORT_BYTES = 2 * ITEMS_MAX
 
 /** Properties that Mixpanel does not store. */
 const NOT_STORED = ['token', 'ip'] as const
@@ -50,15 +66,58 @@ export class EventEnricher {
   /** Like {@link enrich}, if the fast check shows that the line is valid; otherwise undefined. */
   enrichIfValid(line: Buffer, now: number, added: Readonly<Record<string, string>>): EnrichedEvent | undefined {
     const verdict = this.#scan(line)
-    if (!passesFastCheck({ bytes: line, scanner: this.#scanner, verdict, tokens: this.#tokens }, now)) return undefined
+    if ((verdict !== LINE.plain && verdict !== LINE.odd) || !this.#passesFastCheck(line, now)) return undefined
     const name = eventName(this.#scanner, line)
     return name.trim() === '' || isIdentityEvent(name) ? undefined : this.#enrichScanned(name, line, now, added)
   }
 
-  #scan(line: Buffer): LineVerdict {
+  /** Scans a line, and finds the tokens of the handled properties. */
+  #scan(line: Buffer) {
     const verdict = this.#scanner.scan(line, 0, line.length - 1)
-    this.#findTokens()
+    const { topLevelFrom, property, properties } = this.#scanner
+    this.#tokens.clear()
+    for (let token = 0; token < topLevelFrom; token++) {
+      const name = properties.names[property[token] as number] as string
+      if (HANDLED.has(name)) this.#tokens.set(name, token)
+    }
     return verdict
+  }
+
+  /**
+   * Whether an import accepts the scanned line, decided without parsing it. Nearly all valid lines
+   * pass. For all others, `firstViolation` has to decide.
+   */
+  #passesFastCheck(line: Buffer, now: number): boolean {
+    const scanner = this.#scanner
+    if (scanner.hasDuplicate || line.length > EVENT_BYTES_MAX || scanner.topLevelFrom > PROPERTIES_MAX) return false
+    if (scanner.timeToken < 0 || this.#tokens.get('time') !== scanner.timeToken) return false
+    const utcMs = toUtcMs(timeNumber(scanner, line))
+    if (Number.isNaN(utcMs) || isTooEarly(utcMs) || isInFuture(utcMs, now)) return false
+    const [distinctId, insertId] = [this.#plainText(line, 'distinct_id'), this.#plainText(line, '$insert_id')]
+    if (distinctId === undefined || insertId === undefined) return false
+    if (idViolation(distinctId, insertId) !== undefined) return false
+    for (let token = 0; token < scanner.topLevelFrom; token++) {
+      if (((scanner.kind[token] as number) & NESTED) !== 0 && !this.#isSmall(line, token)) return false
+    }
+    return true
+  }
+
+  /** Returns the value of a property that is a text without escapes. */
+  #plainText(line: Buffer, name: string): string | undefined {
+    const token = this.#tokens.get(name)
+    if (token === undefined || this.#scanner.kind[token] !== KIND.text) return undefined
+    const [start, end] = [this.#start(token) + 1, this.#end(token) - 1]
+    for (let at = start; at < end; at++) if (line[at] === BACKSLASH) return undefined
+    return line.toString('utf8', start, end)
+  }
+
+  /** Whether a value is certainly neither too long nor too deep. Brackets in texts count. */
+  #isSmall(line: Buffer, token: number): boolean {
+    const [start, end] = [this.#start(token), this.#end(token)]
+    if (end - start > SHORT_BYTES) return false
+    let opened = 0
+    for (let at = start; at < end; at++) if (line[at] === OPEN_LIST || line[at] === OPEN_OBJECT) opened++
+    return opened <= DEPTH_MAX
   }
 
   #enrichScanned(name: string, line: Buffer, now: number, added: Readonly<Record<string, string>>): EnrichedEvent {
@@ -87,15 +146,6 @@ export class EventEnricher {
     edits.push(...removed, { start: last, end: last, text: isEmpty ? appended.slice(1) : appended })
     edits.sort((a, b) => a.start - b.start || a.end - b.end)
     return { line: editLine(line, 0, line.length, edits), name, utcMs }
-  }
-
-  #findTokens(): void {
-    const { topLevelFrom, property, properties } = this.#scanner
-    this.#tokens.clear()
-    for (let token = 0; token < topLevelFrom; token++) {
-      const name = properties.names[property[token] as number] as string
-      if (HANDLED.has(name)) this.#tokens.set(name, token)
-    }
   }
 
   /** Returns the edits that remove properties, each with a comma next to it. */

@@ -19,8 +19,7 @@ interface Link {
   readonly since: number
 }
 
-/** The properties of an event. */
-export type IdentityProperties = Readonly<Record<string, unknown>>
+type Properties = Readonly<Record<string, unknown>>
 
 /**
  * The ids of a project and the persons that they belong to. Links apply to exports after a delay,
@@ -46,7 +45,7 @@ export class Identity {
   }
 
   /** Makes the links of an event. Returns the JSON of the ids that it is stored with. */
-  linkIds(event: string, properties: IdentityProperties, now: number): Readonly<Record<string, string>> {
+  linkIds(event: string, properties: Properties, now: number): Readonly<Record<string, string>> {
     if (this.mode === 'simplified') return this.#simplifiedIds(properties, now)
     const { $identified_id, $anon_id, distinct_id, alias, $distinct_ids } = properties
     const isNewDevice =
@@ -69,7 +68,7 @@ export class Identity {
     return this.mode === 'simplified' ? id : this.#follow(id)
   }
 
-  #simplifiedIds(properties: IdentityProperties, now: number): Readonly<Record<string, string>> {
+  #simplifiedIds(properties: Properties, now: number): Readonly<Record<string, string>> {
     const { distinct_id } = properties
     const id = isId(distinct_id) ? distinct_id : undefined
     let user = isId(properties.$user_id) ? properties.$user_id : undefined
