@@ -14,7 +14,7 @@ const PURE = [
   ...['destination/load-rules', 'destination/selection'],
   ...['columns/', 'time/'],
   ...['dbt/data-types', 'dbt/dialects', 'dbt/event-columns', 'dbt/sources'],
-  ...['ingest/checks', 'ingest/endpoints', 'ingest/event-route', 'ingest/mixpanel-time', 'ingest/operations'],
+  ...['ingest/checks', 'ingest/endpoints', 'ingest/mixpanel-time', 'ingest/operations'],
   ...['ingest/payloads', 'ingest/property-values', 'ingest/response', 'ingest/text-values', 'ingest/watermark'],
   ...['mixpanel/redirect', 'mixpanel/regions', 'mixpanel/response-errors'],
   ...['run/late-coverage', 'run/late-rows'],

@@ -35,14 +35,16 @@ interface Group {
 
 /** The queue of one endpoint: makes batches, sends them, and slows down fast callers. */
 export class BatchQueue {
+  /** How many records are neither accepted nor rejected yet. */
+  undelivered = 0
+  /** How many calls of `add` wait for space. */
+  callsWaiting = 0
   readonly #options: BatchQueueOptions
   readonly #stop = new AbortController()
   #batchBytes: number
   #waiting: Group[] = []
   #waitingRecords = 0
   #waitingBytes = 0
-  /** Records that are waiting or being sent. */
-  #undelivered = 0
   #undeliveredBytes = 0
   #added = 0
   #sent = 0
@@ -53,7 +55,6 @@ export class BatchQueue {
   #dueUntil = 0
   /** Resolves when the last call that waits for space has added its records. */
   #lastCall: Promise<void> = Promise.resolve()
-  #callsWaiting = 0
   #changeListeners: (() => void)[] = []
 
   constructor(options: BatchQueueOptions) {
@@ -61,26 +62,16 @@ export class BatchQueue {
     this.#batchBytes = options.batchBytes
   }
 
-  /** How many records are neither accepted nor rejected yet. */
-  get undelivered(): number {
-    return this.#undelivered
-  }
-
-  /** How many calls of `add` wait for space. */
-  get callsWaiting(): number {
-    return this.#callsWaiting
-  }
-
   /** Adds records to send together. Returns a promise to wait for if the queue is full. */
   add(records: readonly OutgoingRecord[]): Promise<void> | undefined {
-    if (this.#callsWaiting === 0 && !this.#isFull()) {
+    if (this.callsWaiting === 0 && !this.#isFull()) {
       this.#enqueue(records)
       return undefined
     }
-    this.#callsWaiting++
+    this.callsWaiting++
     this.#lastCall = this.#lastCall.then(async () => {
       while (this.#isFull() && !this.#stop.signal.aborted) await this.#nextChange()
-      this.#callsWaiting--
+      this.callsWaiting--
       this.#enqueue(records)
     })
     return this.#lastCall
@@ -88,7 +79,7 @@ export class BatchQueue {
 
   /** Sends everything added before, and waits until all of it was delivered or has failed. */
   async flush(): Promise<void> {
-    while (this.#callsWaiting > 0) await this.#lastCall
+    while (this.callsWaiting > 0) await this.#lastCall
     const target = this.#added
     this.#dueUntil = Math.max(this.#dueUntil, target)
     this.#startRequests()
@@ -108,7 +99,7 @@ export class BatchQueue {
   }
 
   #isFull(): boolean {
-    return this.#undelivered >= this.#options.queueRecords || this.#undeliveredBytes >= this.#options.queueBytes
+    return this.undelivered >= this.#options.queueRecords || this.#undeliveredBytes >= this.#options.queueBytes
   }
 
   #enqueue(records: readonly OutgoingRecord[]): void {
@@ -123,7 +114,7 @@ export class BatchQueue {
     this.#waiting.push(group)
     this.#waitingRecords += group.records.length
     this.#waitingBytes += group.bytes
-    this.#undelivered += group.records.length
+    this.undelivered += group.records.length
     this.#undeliveredBytes += group.bytes
     this.#added += group.records.length
   }
@@ -176,7 +167,7 @@ export class BatchQueue {
         this.#notifyChange()
         return
       }
-      this.#undelivered -= records.length
+      this.undelivered -= records.length
       this.#undeliveredBytes -= bytes
       this.#options.onSettled(batch)
       this.#settled.markDone(first, first + records.length)

@@ -2,17 +2,24 @@ import { randomUUID } from 'node:crypto'
 import { MixloadError } from '../core/errors.ts'
 import { ingestionHost } from '../mixpanel/regions.ts'
 import { BatchQueue, type SettledBatch } from './batch-queue.ts'
-import { CHARGES_PROPERTY, chargeItem } from './charge.ts'
 import { invalidRecord } from './checks.ts'
 import { type CheckedOptions, checkClientOptions, type IngestOptions } from './client-options.ts'
 import { deliver } from './delivery.ts'
 import { DeliverySpool, type SpoolPosition } from './delivery-spool.ts'
-import { ENDPOINTS, type EndpointName, eventJson, type OutgoingRecord, RECORD_BYTES_MAX } from './endpoints.ts'
-import { routeEvent } from './event-route.ts'
+import {
+  ENDPOINTS,
+  type EndpointName,
+  eventJson,
+  type OutgoingRecord,
+  RECORD_BYTES_MAX,
+  routeEvent,
+} from './endpoints.ts'
 import { type ImportEvents, type ImportOptions, importEvents } from './import-events.ts'
 import type { Operation } from './operations.ts'
 import {
   aliasPayload,
+  CHARGES_PROPERTY,
+  chargeItem,
   type Defaults,
   type EngageOptions,
   type EventPayload,
@@ -26,9 +33,8 @@ import {
 } from './payloads.ts'
 import { closeAtExit, release } from './process-exit.ts'
 import { type Properties, recordJson } from './property-values.ts'
-import type { DeliveryNotice, DeliveryReport } from './report.ts'
+import { type DeliveryNotice, type DeliveryReport, DeliveryTally, sendingError } from './report.ts'
 import { Sender } from './sender.ts'
-import { DeliveryTally, sendingError } from './tally.ts'
 
 /** With this many waiting calls, the program does not await them, and memory grows. */
 const CALLS_WAITING_WARNED = 10_000
@@ -295,11 +301,8 @@ export class IngestClient implements AsyncDisposable {
   }
 
   #queue(endpoint: EndpointName): BatchQueue {
-    let queue = this.#queues.get(endpoint)
-    if (queue === undefined) {
-      queue = this.#newQueue(endpoint, (batch) => this.#settle(endpoint, batch))
-      this.#queues.set(endpoint, queue)
-    }
+    const queue = this.#queues.get(endpoint) ?? this.#newQueue(endpoint, (batch) => this.#settle(endpoint, batch))
+    this.#queues.set(endpoint, queue)
     return queue
   }
 

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { type Info, parse } from 'csv-parse'
 import { MixloadError, messageOf } from '../core/errors.ts'
 import type { LineNumbers } from './line-numbers.ts'
-import { csvEvent } from './text-values.ts'
+import { valueJson } from './text-values.ts'
 
 /** The delimiters that are recognized. The first is used if none of them fits. */
 const DELIMITERS = [',', ';', '\t', '|']
@@ -15,6 +15,9 @@ const HEADER_BYTES_MAX = 1024 * 1024
 const REQUIRED_COLUMNS = ['event', 'time']
 
 const ROWS_PER_LIST = 1000
+
+/** Columns with ids. Their values are always texts, even if they look like numbers. */
+const TEXT_COLUMNS = new Set(['distinct_id', '$insert_id', '$user_id', '$device_id'])
 
 interface CsvRow {
   readonly record: Readonly<Record<string, string>>
@@ -94,6 +97,16 @@ async function readHeader(blocks: AsyncIterable<Buffer>): Promise<{ header: stri
     }
   })()
   return { header: header ?? '', all }
+}
+
+/** Returns the JSON of an event. An empty cell means that the event does not have the property. */
+function csvEvent(row: Readonly<Record<string, string>>): string {
+  const properties: string[] = []
+  for (const [name, text] of Object.entries(row)) {
+    if (name === 'event' || text === '') continue
+    properties.push(`${JSON.stringify(name)}:${TEXT_COLUMNS.has(name) ? JSON.stringify(text) : valueJson(text)}`)
+  }
+  return `{"event":${JSON.stringify(row.event ?? '')},"properties":{${properties.join(',')}}}`
 }
 
 /** Returns the delimiter for which the header has a column `event`. */

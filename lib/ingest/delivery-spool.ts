@@ -101,10 +101,7 @@ export class DeliverySpool {
     if (endpoint === undefined || !Object.hasOwn(ENDPOINTS, endpoint)) return
     const text = await withSpoolErrors(path, () => readFile(path, 'utf8'))
     // A line that a killed process left incomplete was never reported as kept.
-    const lines = text
-      .slice(0, text.lastIndexOf('\n') + 1)
-      .split('\n')
-      .slice(0, -1)
+    const lines = text.split('\n').slice(0, -1)
     const sent = await sentLines(path)
     const left = lines.flatMap((json, line) => (sent.has(line) ? [] : [{ json, line }]))
     const segment: Segment = {
@@ -179,8 +176,7 @@ export class DeliverySpool {
   async #segment(endpoint: EndpointName): Promise<Segment> {
     const current = this.#current.get(endpoint)
     if (current !== undefined && !current.isFull) return current
-    this.#number++
-    const path = join(this.#parent, this.#session, `${String(this.#number).padStart(6, '0')}-${endpoint}.ndjson`)
+    const path = join(this.#parent, this.#session, `${String(++this.#number).padStart(6, '0')}-${endpoint}.ndjson`)
     const file = await open(path, 'ax', 0o600)
     const segment: Segment = { path, endpoint, lines: 0, bytes: 0, done: 0, isFull: false, file, sent: undefined }
     this.#current.set(endpoint, segment)

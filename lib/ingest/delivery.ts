@@ -68,15 +68,15 @@ async function deliverWithoutIdentityEvents(
   context: DeliveryContext,
   signal: AbortSignal,
 ): Promise<Delivered> {
+  const isIdentityEvent = records.map((record) => IDENTITY_EVENTS.includes(eventNameOf(record)))
   const positions = [...records.keys()]
-  const isIdentityEvent = (position: number) =>
-    IDENTITY_EVENTS.includes(eventNameOf(records[position] as OutgoingRecord))
-  const kept = positions.filter((position) => !isIdentityEvent(position))
+  const kept = positions.filter((position) => !isIdentityEvent[position])
   // Without an identity event to leave out, sending the same batch again would never end.
-  const rejected = kept.length === records.length ? positions : positions.filter(isIdentityEvent)
+  const rejected =
+    kept.length === records.length ? positions : positions.filter((position) => isIdentityEvent[position])
   const errors = rejected.map((position) => ({ position, reason }))
   if (rejected.length === records.length) return { errors }
-  const remaining = kept.map((position) => records[position] as OutgoingRecord)
+  const remaining = records.filter((_, position) => !isIdentityEvent[position])
   const delivered = await deliver(endpoint, remaining, context, signal)
   return { errors: [...errors, ...mapPositions(delivered.errors, (position) => kept[position] as number)] }
 }

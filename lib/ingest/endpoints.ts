@@ -1,3 +1,6 @@
+import { mixpanelTimeMs } from './mixpanel-time.ts'
+import type { EventPayload } from './payloads.ts'
+
 /** Where records are sent, and in what form. Facts are from Mixpanel's ingestion reference. */
 export interface Endpoint {
   readonly path: string
@@ -69,4 +72,22 @@ export function requestBody({ body }: Endpoint, records: readonly OutgoingRecord
 export function eventNameOf({ json }: OutgoingRecord): string {
   const name = (JSON.parse(json) as { readonly event?: unknown }).event
   return typeof name === 'string' ? name : ''
+}
+
+const DAY_MS = 86_400_000
+
+/** /track drops events older than five days. One hour is for queueing and retries. */
+const TRACK_AGE_MS_MAX = 5 * DAY_MS - 3_600_000
+
+/** An import needs one of these properties. */
+const PERSON_PROPERTIES = ['distinct_id', '$user_id', '$device_id']
+
+/** Chooses the endpoint for an event, and returns the event as the endpoint expects it. */
+export function routeEvent({ event, properties }: EventPayload, now: number): readonly [EndpointName, EventPayload] {
+  const isOld = now - mixpanelTimeMs(properties.time as number) > TRACK_AGE_MS_MAX
+  // Mixpanel merges two ids only when they arrive as an import.
+  if (!isOld && event !== '$merge') return ['track', { event, properties }]
+  const hasPerson = PERSON_PROPERTIES.some((name) => properties[name] !== undefined)
+  // An import rejects an event without a person. An empty id means that there is none.
+  return ['import', { event, properties: hasPerson ? properties : { ...properties, distinct_id: '' } }]
 }

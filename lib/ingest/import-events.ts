@@ -1,8 +1,7 @@
 import type { BatchQueue, SettledBatch } from './batch-queue.ts'
-import type { EndpointName, OutgoingRecord } from './endpoints.ts'
+import type { EndpointName } from './endpoints.ts'
 import { type ImportEvent, prepareImport } from './prepare-import.ts'
-import type { DeliveryNotice, DeliveryReport } from './report.ts'
-import { DeliveryTally } from './tally.ts'
+import { type DeliveryNotice, type DeliveryReport, DeliveryTally } from './report.ts'
 import { Watermark } from './watermark.ts'
 
 const ENDPOINT: EndpointName = 'import'
@@ -37,7 +36,7 @@ export async function importEvents(
   const queue = newQueue((batch) => {
     tally.add(ENDPOINT, batch, false)
     if (batch.failure !== undefined) return
-    for (const [from, until] of consecutiveRanges(batch.records)) done.markDone(from, until)
+    for (const { index } of batch.records) done.markDone(index, index + 1)
     onProgress?.(done.through)
   })
   const throwIfStopped = () => {
@@ -87,18 +86,4 @@ export async function importEvents(
 
 function isList(events: ImportEvent | readonly ImportEvent[]): events is readonly ImportEvent[] {
   return Array.isArray(events)
-}
-
-/** Yields the numbers of records as ranges `[from, until)`. */
-function* consecutiveRanges(records: readonly OutgoingRecord[]): Generator<readonly [number, number]> {
-  let from = records[0]?.index ?? 0
-  let until = from
-  for (const { index } of records) {
-    if (index !== until) {
-      yield [from, until]
-      from = index
-    }
-    until = index + 1
-  }
-  if (until > from) yield [from, until]
 }

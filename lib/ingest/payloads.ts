@@ -8,7 +8,7 @@ import {
   isText,
   optionProblems,
 } from './checks.ts'
-import { type TimeInput, toMixpanelTime } from './mixpanel-time.ts'
+import { mixpanelTimeMs, type TimeInput, toMixpanelTime } from './mixpanel-time.ts'
 import { checkOperation, operationValue } from './operations.ts'
 import {
   checkMemberCount,
@@ -66,15 +66,12 @@ export interface EventPayload {
 
 const isIpAddress: Check = (value) => {
   const text = Array.isArray(value) ? value.join('.') : value
+  const isByte = (text: string) => /^(?:0|[1-9]\d{0,2})$/.test(text) && Number(text) <= 255
   const isIpv4 = (text: string) => text.split('.').length === 4 && text.split('.').every(isByte)
   const isIpv6 = (text: string) => text.includes(':') && URL.canParse(`http://[${text}]/`)
   // Mixpanel itself reads 0 as "no address".
   const isValid = typeof text === 'string' && (text === '0' || isIpv4(text) || isIpv6(text))
   return isValid ? undefined : 'must be an address such as "203.0.113.9", or its four numbers'
-}
-
-function isByte(text: string): boolean {
-  return /^(?:0|[1-9]\d{0,2})$/.test(text) && Number(text) <= 255
 }
 
 const TRACK_OPTIONS: Readonly<Record<keyof TrackOptions, Check>> = {
@@ -125,7 +122,10 @@ export function trackPayload(
 ): EventPayload {
   checkEventName(event)
   const own = checkProperties(properties ?? {}, 'properties', EVENT_LIMITS)
-  const all = superProperties === undefined ? own : withSuperProperties(superProperties, own)
+  const all = { ...superProperties, ...own }
+  if (superProperties !== undefined) {
+    checkMemberCount(all, 'properties, together with the super properties,', EVENT_LIMITS)
+  }
   const chosen = checkOptions<TrackOptions>(options, TRACK_OPTIONS, 'track')
   const time = chosen.time ?? all.time
   const id = chosen.distinctId ?? all.distinct_id
@@ -140,12 +140,6 @@ export function trackPayload(
       $insert_id: chosen.insertId ?? all.$insert_id ?? insertId(),
     },
   }
-}
-
-function withSuperProperties(superProperties: Properties, own: Properties): Properties {
-  const all = { ...superProperties, ...own }
-  checkMemberCount(all, 'properties, together with the super properties,', EVENT_LIMITS)
-  return all
 }
 
 /**
@@ -247,6 +241,20 @@ function changePayload(operation: unknown, value: unknown, options: unknown, isG
     ...(latitude === undefined ? {} : { $latitude: latitude, $longitude: longitude }),
     [name]: operationValue(name, value),
   }
+}
+
+/** The profile property in which Mixpanel's libraries and its revenue report keep charges. */
+export const CHARGES_PROPERTY = '$transactions'
+
+/**
+ * Returns a charge as an item of `$transactions`. Its `$time` defaults to now, so that a charge that
+ * is delivered later still counts on its own day.
+ */
+export function chargeItem(amount: unknown, properties: unknown, now: number): Properties {
+  if (typeof amount !== 'number' || !Number.isFinite(amount)) throw invalidRecord('amount', 'must be a number')
+  const given = checkProperties(properties ?? {}, 'properties', LOOSE_LIMITS)
+  const time = given.$time === undefined ? now : mixpanelTimeMs(toMixpanelTime(given.$time, 'properties.$time'))
+  return { ...given, $time: new Date(time).toISOString(), $amount: amount }
 }
 
 function ipText(ip: IpAddress): string {

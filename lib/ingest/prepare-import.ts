@@ -16,11 +16,7 @@ const INEXACT = /\d{16}|\d[eE]\+?\d{3}/
 /** The length of an id that is made from an event. Mixpanel accepts 36 characters. */
 const ID_DIGITS = 32
 
-/**
- * Prepares an event for an import. Complete JSON is sent unchanged. Otherwise `time` becomes a
- * number, and a missing `$insert_id` is derived from the event, so that each import gives it the
- * same id.
- */
+/** Prepares an event for an import. A missing `$insert_id` is derived from it: each time the same. */
 export function prepareImport(event: ImportEvent): PreparedEvent {
   try {
     return { json: typeof event === 'string' ? completeText(event) : completePayload(event, false) }
@@ -36,14 +32,11 @@ function completeText(text: string): string {
   // The body has one record per line. Raw line ends can only be between tokens: in texts they are
   // escaped.
   if (isComplete(value)) return text.includes('\n') || text.includes('\r') ? text.replace(/[\n\r]/g, ' ') : text
-  if (!INEXACT.test(text)) return completePayload(value as EventPayload, true)
-  const exact = parseLossless(text)
+  if (!INEXACT.test(text) || !isEvent(value)) return completePayload(value as EventPayload, true)
   // `time` is read as a number; the digits of all other numbers are kept.
-  if (isEvent(exact) && isEvent(value)) {
-    const properties: Properties = { ...exact.properties, time: value.properties.time }
-    return completePayload({ ...exact, properties } as EventPayload, true, value)
-  }
-  return completePayload(value as EventPayload, true)
+  const exact = parseLossless(text) as EventPayload
+  const properties: Properties = { ...exact.properties, time: value.properties.time }
+  return completePayload({ ...exact, properties }, true, value)
 }
 
 /** Checks `checked`, and sends `payload`, whose numbers may have another representation. */

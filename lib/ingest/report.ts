@@ -1,4 +1,5 @@
-import type { MixloadError } from '../core/errors.ts'
+import { MixloadError, messageOf } from '../core/errors.ts'
+import type { SettledBatch } from './batch-queue.ts'
 import type { EndpointName } from './endpoints.ts'
 
 /** A record that Mixpanel rejected. It is not sent again. */
@@ -33,4 +34,60 @@ export interface DeliveryReport {
   readonly failed: number
   /** The first 1,000 rejected records. `onNotice` gets all of them. */
   readonly rejections: readonly RejectedRecord[]
+}
+
+/** More rejected records are counted but not kept: a wrong import may have millions. */
+const REJECTIONS_KEPT = 1000
+
+/** Counts what happens to records, and passes on each rejection and failure. */
+export class DeliveryTally {
+  /** Why the first failed batch failed. */
+  failure: MixloadError | undefined
+  readonly #notify: (notice: DeliveryNotice) => void
+  #report = { accepted: 0, rejected: 0, failed: 0, rejections: [] as RejectedRecord[] }
+
+  constructor(notify: (notice: DeliveryNotice) => void) {
+    this.#notify = notify
+  }
+
+  /** Adds a batch. `isKept`: the records of a failed batch are sent again at the next start. */
+  add(endpoint: EndpointName, { records, errors, failure }: SettledBatch, isKept: boolean): void {
+    if (failure !== undefined) {
+      const error = sendingError(failure)
+      this.#report.failed += records.length
+      this.failure ??= error
+      this.#notify({ kind: 'failed', endpoint, error, count: records.length, kept: isKept })
+      return
+    }
+    this.#report.accepted += records.length
+    // A record that breaks several rules is rejected once.
+    for (const { position, ...error } of new Map(errors.map((error) => [error.position, error])).values()) {
+      const record = records[position]
+      if (record === undefined) continue
+      this.#report.accepted--
+      this.reject({ endpoint, index: record.index, record: record.json, ...error })
+    }
+  }
+
+  reject(rejection: RejectedRecord): void {
+    this.#report.rejected++
+    if (this.#report.rejections.length < REJECTIONS_KEPT) this.#report.rejections.push(rejection)
+    this.#notify({ kind: 'rejected', rejection })
+  }
+
+  /** Returns the report, and starts a new one. Throws why the first failed batch failed. */
+  takeReport(): DeliveryReport {
+    const { failure } = this
+    const report = this.#report
+    this.#report = { accepted: 0, rejected: 0, failed: 0, rejections: [] }
+    this.failure = undefined
+    if (failure !== undefined) throw failure
+    return report
+  }
+}
+
+/** Returns the error that stopped a delivery, as one with a code. */
+export function sendingError(error: unknown): MixloadError {
+  if (error instanceof MixloadError) return error
+  return new MixloadError('NETWORK_FAILED', `Sending failed: ${messageOf(error)}.`, { cause: error })
 }

@@ -1,5 +1,5 @@
 import { LineScanner } from '../../scan/line-scanner.ts'
-import { editLine } from './event-line.ts'
+import { editLine, valueEdit } from './event-line.ts'
 import type { Identity } from './identity.ts'
 import { linesIn } from './line-blocks.ts'
 
@@ -26,14 +26,12 @@ function withCurrentId(scanner: LineScanner, line: Buffer, identity: Identity, n
   scanner.scan(line, 0, line.length - 1)
   for (let token = scanner.topLevelFrom - 1; token >= 0; token--) {
     if (scanner.properties.names[scanner.property[token] as number] !== 'distinct_id') continue
-    const start = scanner.valueStart[token] as number
-    const end = scanner.valueEnd[token] as number
-    const original = line.toString('utf8', start, end)
+    const original = line.toString('utf8', scanner.valueStart[token], scanner.valueEnd[token])
     const id: unknown = JSON.parse(original)
     const current = typeof id === 'string' ? identity.exportedId(id, now) : id
     if (current === id) return line
     const text = `${JSON.stringify(current)},"$distinct_id_before_identity":${original}`
-    return editLine(line, 0, line.length, [{ start, end, text }])
+    return editLine(line, 0, line.length, [valueEdit(scanner, token, text)])
   }
   return line
 }

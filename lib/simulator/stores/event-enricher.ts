@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { KIND } from '../../columns/value-kinds.ts'
 import { LINE, LineScanner } from '../../scan/line-scanner.ts'
-import { editLine, eventName, type LineEdit, timeNumber, toUtcMs } from './event-line.ts'
+import { editLine, eventName, type LineEdit, timeNumber, toUtcMs, valueEdit } from './event-line.ts'
 import { isIdentityEvent } from './identity.ts'
 import {
   DEPTH_MAX,
@@ -138,7 +138,7 @@ export class EventEnricher {
     for (const [property, json] of Object.entries(values)) {
       const token = this.#tokens.get(property)
       if (token === undefined) appended += `,${JSON.stringify(property)}:${json}`
-      else edits.push({ start: this.#start(token), end: this.#end(token), text: json })
+      else edits.push(valueEdit(scanner, token, json))
     }
     // A valid record has at least one property, after which the others are appended.
     const last = this.#end(scanner.topLevelFrom - 1)

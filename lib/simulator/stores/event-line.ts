@@ -12,6 +12,11 @@ export interface LineEdit {
   readonly text: string
 }
 
+/** Returns the edit that replaces the value of a scanned property. */
+export function valueEdit({ valueStart, valueEnd }: LineScanner, token: number, text: string): LineEdit {
+  return { start: valueStart[token] as number, end: valueEnd[token] as number, text }
+}
+
 /** Returns the `time` of a scanned line as it is written; NaN if it is missing or not a number. */
 export function timeNumber(scanner: LineScanner, bytes: Buffer): number {
   const token = scanner.timeToken

@@ -7,7 +7,7 @@ import { dayOfNumber } from '../../time/event-time.ts'
 import { dayNumber, type ProjectClock } from './clock.ts'
 import { DayFile, type StoredBlock } from './day-file.ts'
 import type { EnrichedEvent } from './event-enricher.ts'
-import { editLine, eventName, timeNumber, toUtcMs } from './event-line.ts'
+import { editLine, eventName, timeNumber, toUtcMs, valueEdit } from './event-line.ts'
 import { linesIn, readFileBytes, toLineBlocks } from './line-blocks.ts'
 
 /** The most memory for lines that are not written yet. */
@@ -31,16 +31,18 @@ export interface IngestCounts {
  * today.
  */
 export class EventStore {
+  /** The number of stored events, and of rejected lines. */
+  count = 0
+  rejected = 0
+  /** The number of events by name. */
+  readonly names = new Map<string, number>()
   readonly #directory: string
   readonly #clock: ProjectClock
   readonly #scanner = new LineScanner()
   readonly #days = new Map<number, DayFile>()
   readonly #unwritten = new Set<DayFile>()
-  readonly #names = new Map<string, number>()
   #bufferedBytes = 0
   #writing: Promise<void> = Promise.resolve()
-  #count = 0
-  #rejected = 0
 
   private constructor(directory: string, clock: ProjectClock) {
     this.#directory = directory
@@ -56,21 +58,6 @@ export class EventStore {
       if (day !== undefined) await store.#loadDay(day)
     }
     return store
-  }
-
-  /** The number of stored events. */
-  get count(): number {
-    return this.#count
-  }
-
-  /** The number of rejected lines. */
-  get rejected(): number {
-    return this.#rejected
-  }
-
-  /** The number of events by name. */
-  get names(): ReadonlyMap<string, number> {
-    return this.#names
   }
 
   /** Stores blocks of lines, each of which ends in 0x0A. Resolves when they can be read. */
@@ -107,8 +94,8 @@ export class EventStore {
       this.#append(this.#clock.dayOf(utcMs), line)
     }
     const stored = events.length - rejected
-    this.#count += stored
-    this.#rejected += rejected
+    this.count += stored
+    this.rejected += rejected
     await this.#write()
     return { stored, rejected }
   }
@@ -131,8 +118,8 @@ export class EventStore {
         stored++
       } else if (verdict !== LINE.blank) rejected++
     }
-    this.#count += stored
-    this.#rejected += rejected
+    this.count += stored
+    this.rejected += rejected
     return { stored, rejected }
   }
 
@@ -143,12 +130,7 @@ export class EventStore {
     const utcMs = toUtcMs(time)
     const day = Number.isNaN(utcMs) ? this.#clock.today() : this.#clock.dayOf(utcMs)
     if (Number.isNaN(utcMs) || utcMs === time) this.#append(day, block.subarray(start, end))
-    else {
-      const token = scanner.timeToken
-      const from = scanner.valueStart[token] as number
-      const to = scanner.valueEnd[token] as number
-      this.#append(day, editLine(block, start, end, [{ start: from, end: to, text: String(utcMs) }]))
-    }
+    else this.#append(day, editLine(block, start, end, [valueEdit(scanner, scanner.timeToken, String(utcMs))]))
   }
 
   /** Appends a line with its 0x0A to the file of a day. */
@@ -160,15 +142,12 @@ export class EventStore {
   }
 
   #countName(name: string): void {
-    this.#names.set(name, (this.#names.get(name) ?? 0) + 1)
+    this.names.set(name, (this.names.get(name) ?? 0) + 1)
   }
 
   #dayFile(day: number): DayFile {
-    let file = this.#days.get(day)
-    if (file === undefined) {
-      file = new DayFile(join(this.#directory, `${dayOfNumber(day)}.ndjson`))
-      this.#days.set(day, file)
-    }
+    const file = this.#days.get(day) ?? new DayFile(join(this.#directory, `${dayOfNumber(day)}.ndjson`))
+    this.#days.set(day, file)
     return file
   }
 
@@ -194,21 +173,16 @@ export class EventStore {
     for await (const block of toLineBlocks(readFileBytes(file.path))) {
       for (const [start, end] of linesIn(block)) {
         const verdict = this.#scanner.scan(block, start, end)
-        if (verdict !== LINE.plain && verdict !== LINE.odd) {
-          throw new MixloadError(
-            'CONFIG_INVALID',
-            `${file.path} was not written by the simulator. Use another data directory.`,
-          )
-        }
         const time = timeNumber(this.#scanner, block)
-        if (toUtcMs(time) === time && this.#clock.dayOf(time) !== day) {
-          throw new MixloadError(
-            'CONFIG_INVALID',
-            `${file.path} was written for another time zone or kind of project. Use another data directory.`,
-          )
+        const isEvent = verdict === LINE.plain || verdict === LINE.odd
+        if (!isEvent || (toUtcMs(time) === time && this.#clock.dayOf(time) !== day)) {
+          const origin = isEvent
+            ? 'was written for another time zone or kind of project'
+            : 'was not written by the simulator'
+          throw new MixloadError('CONFIG_INVALID', `${file.path} ${origin}. Use another data directory.`)
         }
         this.#countName(eventName(this.#scanner, block))
-        this.#count++
+        this.count++
         file.countLine(end + 1 - start)
       }
     }
