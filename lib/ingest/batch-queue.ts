@@ -4,9 +4,7 @@ import type { RecordError } from './response.ts'
 import { Watermark } from './watermark.ts'
 
 export interface BatchQueueOptions {
-  /** The most records in one request. */
   readonly batchRecords: number
-  /** The most bytes in one request. */
   readonly batchBytes: number
   readonly requestsAtOnce: number
   /** How long a record waits for others to share its request, in milliseconds. */
@@ -16,18 +14,15 @@ export interface BatchQueueOptions {
   /** How many bytes may be undelivered before `add` waits. */
   readonly queueBytes: number
   readonly deliver: (records: readonly OutgoingRecord[], signal: AbortSignal) => Promise<Delivered>
-  /** Called for each batch that has ended. */
   readonly onSettled: (batch: SettledBatch) => void
 }
 
-/** A batch that was delivered, or that failed. */
 export interface SettledBatch {
   readonly records: readonly OutgoingRecord[]
   readonly errors: readonly RecordError[]
   readonly failure: unknown
 }
 
-/** Records that are sent in the same request. */
 interface Group {
   readonly records: readonly OutgoingRecord[]
   readonly bytes: number

@@ -8,10 +8,7 @@ export function invalidRecord(what: string, rule: string): MixloadError {
   return new MixloadError('RECORD_INVALID', `${what} ${rule}.`)
 }
 
-/**
- * Checks an object of options, in which undefined means not given. Returns one text per problem;
- * values are not repeated, because some are secret.
- */
+/** Returns the problems of an object of options, without its values: some are secret. */
 export function optionProblems(options: unknown, checks: Readonly<Record<string, Check>>): readonly string[] {
   if (typeof options !== 'object' || options === null) return ['must be an object']
   const unknown = Object.keys(options).filter((name) => !Object.hasOwn(checks, name))

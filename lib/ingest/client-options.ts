@@ -103,10 +103,7 @@ const OPTIONS: Readonly<Record<keyof IngestOptions, Check>> = {
   onNotice: (value) => (typeof value === 'function' ? undefined : 'must be a function'),
 }
 
-/**
- * @throws MixloadError CONFIG_INVALID naming each option that is unknown or wrong; values are not
- *   repeated.
- */
+/** Returns the options with defaults. Throws CONFIG_INVALID naming each wrong option. */
 export function checkClientOptions(options: unknown): CheckedOptions {
   const problems = optionProblems(options ?? {}, OPTIONS)
   if (problems.length > 0) throw new MixloadError('CONFIG_INVALID', `Options of the client: ${problems.join('; ')}.`)

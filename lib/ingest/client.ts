@@ -63,10 +63,7 @@ export class IngestClient implements AsyncDisposable {
   #callsInProgress = 0
   #keepAlive: NodeJS.Timeout | undefined
 
-  /**
-   * `onClosed` is called when the client accepts no further calls.
-   * @throws MixloadError CONFIG_INVALID.
-   */
+  /** `onClosed` is called when the client accepts no further calls. Throws CONFIG_INVALID. */
   constructor(options: IngestOptions, onClosed: () => void = () => {}) {
     this.#options = checkClientOptions(options)
     this.#onClosed = onClosed

@@ -109,7 +109,6 @@ function csvEvent(row: Readonly<Record<string, string>>): string {
   return `{"event":${JSON.stringify(row.event ?? '')},"properties":{${properties.join(',')}}}`
 }
 
-/** Returns the delimiter for which the header has a column `event`. */
 function delimiterOf(header: string): string {
   const names = (delimiter: string) => header.split(delimiter).map((name) => name.trim().replace(/^"(.*)"$/, '$1'))
   return DELIMITERS.find((delimiter) => names(delimiter).includes('event')) ?? ','

@@ -17,7 +17,6 @@ const TOUCH_EVERY_MS = 15_000
 /** Sessions of this process. An earlier process may have had the same process id. */
 const OWN_SESSIONS = new Set<string>()
 
-/** Where the spool keeps a record. */
 export interface SpoolPosition {
   readonly segment: Segment
   readonly line: number
@@ -37,7 +36,6 @@ interface Segment {
   sent: FileHandle | undefined
 }
 
-/** A record that an earlier session left. */
 export interface SpooledRecord {
   readonly endpoint: EndpointName
   readonly json: string
@@ -64,7 +62,6 @@ export class DeliverySpool {
     this.#session = sessionName()
   }
 
-  /** @throws MixloadError SPOOL_FAILED. */
   static async open(parent: string): Promise<DeliverySpool> {
     const spool = new DeliverySpool(parent)
     spool.#own(spool.#session)
@@ -145,7 +142,6 @@ export class DeliverySpool {
     if (segment.done === segment.lines) await this.#remove(segment)
   }
 
-  /** Marks records as done, so that they are not sent again. */
   markDone(positions: readonly SpoolPosition[]): Promise<void> {
     return this.#serialized(async () => {
       const bySegment = Map.groupBy(positions, ({ segment }) => segment)
@@ -191,7 +187,6 @@ export class DeliverySpool {
     await rm(`${segment.path}.sent`, { force: true })
   }
 
-  /** Runs one piece of work after the other. */
   #serialized<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#work.then(() => withSpoolErrors(this.#parent, work))
     this.#work = result.then(
@@ -241,7 +236,6 @@ async function closeFiles(segment: Segment): Promise<void> {
   segment.sent = undefined
 }
 
-/** Turns errors of the file system into MixloadErrors. */
 async function withSpoolErrors<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()

@@ -28,13 +28,11 @@ export const ENDPOINTS: Readonly<Record<EndpointName, Endpoint>> = {
   groups: { path: '/groups', query: { ip: '0', verbose: '1' }, gzip: false, ordered: true, body: 'updates' },
 }
 
-/** The most records that Mixpanel accepts in one request. */
 export const BATCH_RECORDS_MAX = 2000
 
 /** Mixpanel's documentation says 10 MB in one place and 2,097,152 bytes in another. */
 export const BATCH_BYTES_MAX = 2_000_000
 
-/** The most bytes that Mixpanel accepts for one record. */
 export const RECORD_BYTES_MAX = 1_000_000
 
 /** An event or a profile update that is queued or being sent. */

@@ -8,7 +8,6 @@ import type { LineNumbers } from './line-numbers.ts'
 /** Mixpanel accepts events of 1 MB. The limit keeps a file without line ends out of memory. */
 const LINE_CHARACTERS_MAX = 16 * 1024 * 1024
 
-/** The formats of files that events are imported from. */
 export const EVENT_FILE_FORMATS = ['ndjson', 'csv'] as const
 export type EventFileFormat = (typeof EVENT_FILE_FORMATS)[number]
 
@@ -17,11 +16,7 @@ export function formatOf(path: string): EventFileFormat {
   return /\.csv(?:\.gz|\.zst)?$/i.test(path) ? 'csv' : 'ndjson'
 }
 
-/**
- * Yields the events of a file as lists of JSON, in order, and notes the line of each in `numbers`.
- * @throws MixloadError FILE_REFUSED if the file does not have its format; what {@link
- *   InputFile.blocks} throws.
- */
+/** Yields the events of a file as lists of JSON, in order, and notes the line of each. */
 export function readEvents(
   file: InputFile,
   format: EventFileFormat,

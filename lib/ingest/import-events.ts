@@ -23,10 +23,7 @@ export type ImportEvents =
   | Iterable<ImportEvent | readonly ImportEvent[]>
   | AsyncIterable<ImportEvent | readonly ImportEvent[]>
 
-/**
- * Sends events through a queue of their own.
- * @throws MixloadError if they cannot be delivered; the signal's reason.
- */
+/** Sends events through a queue of their own. Throws why they cannot be delivered. */
 export async function importEvents(
   events: ImportEvents,
   { newQueue, notify, signal, onProgress }: ImportContext,

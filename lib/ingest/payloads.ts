@@ -109,11 +109,7 @@ export interface Defaults {
   readonly superProperties?: Properties | undefined
 }
 
-/**
- * Returns the event that a call of `track` sends. `time`, `distinct_id`, `ip` and `$insert_id` may
- * also be properties; options win.
- * @throws MixloadError RECORD_INVALID naming what is wrong.
- */
+/** Returns the event that `track` sends. Options win over properties of the same meaning. */
 export function trackPayload(
   event: unknown,
   properties: unknown,
@@ -142,10 +138,7 @@ export function trackPayload(
   }
 }
 
-/**
- * Returns an event of an import. It is sent as given, except that `time` becomes a number and a
- * missing `$insert_id` is added. With `isFromJson` the values are not checked again.
- */
+/** Returns an event of an import. `isFromJson`: its values need no check. */
 export function importPayload(event: unknown, insertId: () => string, isFromJson = false): EventPayload {
   if (typeof event !== 'object' || event === null) throw invalidRecord('An event', 'must be an object')
   const { event: name, properties } = event as Partial<EventPayload>

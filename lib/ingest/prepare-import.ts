@@ -7,7 +7,6 @@ import { isPlainObject, type Properties, recordJson } from './property-values.ts
 /** An event to import, or its JSON, of whose numbers every digit is kept. */
 export type ImportEvent = EventPayload | string
 
-/** The JSON to send for an event, or the reason why it cannot be sent. */
 export type PreparedEvent = { readonly json: string } | { readonly reason: string }
 
 /** Matches JSON that may have a number that JavaScript does not represent exactly. */

@@ -2,7 +2,6 @@ interface Closable {
   close(): Promise<unknown>
 }
 
-/** The signals that ask a process to end. */
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
 const CLOSE_BEFORE_EXIT = new Set<Closable>()
@@ -10,10 +9,7 @@ const CLOSE_ON_SIGNALS = new Set<Closable>()
 
 let isListening = false
 
-/**
- * Closes a resource before the process ends by itself, unless {@link release} is called first; with
- * `onSignals` also before a signal ends it. All resources share one listener.
- */
+/** Closes a resource before the process ends; with `onSignals` also before a signal ends it. */
 export function closeAtExit(resource: Closable, onSignals: boolean): void {
   CLOSE_BEFORE_EXIT.add(resource)
   if (!isListening) {

@@ -11,7 +11,6 @@ const MEMBERS_MAX = 255
 /** For records that Mixpanel checks itself. It only stops circular values. */
 const LOOSE_DEPTH_MAX = 50
 
-/** Limits on nesting, and on the members of each list or object. */
 export interface ValueLimits {
   readonly depthMax: number
   readonly membersMax: number
@@ -20,10 +19,7 @@ export interface ValueLimits {
 export const EVENT_LIMITS: ValueLimits = { depthMax: DEPTH_MAX, membersMax: MEMBERS_MAX }
 export const LOOSE_LIMITS: ValueLimits = { depthMax: LOOSE_DEPTH_MAX, membersMax: Number.POSITIVE_INFINITY }
 
-/**
- * Checks that JSON can represent the properties and that Mixpanel accepts them.
- * @throws MixloadError RECORD_INVALID naming the property.
- */
+/** Checks properties. Throws RECORD_INVALID naming one that JSON or Mixpanel does not accept. */
 export function checkProperties(given: unknown, what: string, limits: ValueLimits): Properties {
   if (!isPlainObject(given)) throw invalidRecord(what, 'must be an object of properties')
   checkMemberCount(given, what, limits)

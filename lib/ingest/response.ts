@@ -31,11 +31,7 @@ export type Verdict =
   /** No record was accepted, because the project does not allow the identity events among them. */
   | { readonly kind: 'identity-events-rejected'; readonly reason: string }
 
-/**
- * Interprets the response to a request with `count` records. The status alone does not decide:
- * records can be rejected with status 200, and accepted with status 400.
- * @throws MixloadError if the response is about the request and not about its records.
- */
+/** Interprets a response. The status does not decide: a 200 can reject, and a 400 accept. */
 export function interpretResponse(endpoint: Endpoint, response: IngestResponse, count: number): Verdict {
   const { status, body } = response
   if (status === 413) return { kind: 'too-large', reason: errorTextOf(body) }

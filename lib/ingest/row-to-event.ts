@@ -26,7 +26,6 @@ const LONG_NUMBER = /\d{16}/
 export class RowToEvent {
   readonly #columns: ReadonlyMap<string, Column>
 
-  /** `columns`: the columns of the table. */
   constructor(columns: readonly Column[]) {
     this.#columns = new Map(columns.map((column) => [column.name, column]))
   }

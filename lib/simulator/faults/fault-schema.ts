@@ -17,9 +17,7 @@ const match = z.strictObject({
   minDays: count.optional(),
 })
 
-/**
- * The schema of a fault of this kind. `times` may be `"always"`: JSON cannot represent Infinity.
- */
+/** The schema of a kind. `times` may be `"always"`: JSON cannot represent Infinity. */
 function fault<Kind extends string, Fields extends z.ZodRawShape>(kind: Kind, fields: Fields) {
   const always = z.literal('always').transform(() => Number.POSITIVE_INFINITY)
   const scope = { match: match.optional(), times: z.union([count, always]).optional(), skip: count.optional() }

@@ -35,10 +35,7 @@ export async function readBody(context: SimulatorContext, limit: number): Promis
   }
 }
 
-/**
- * Returns a route of /track, /engage or /groups. A RouteError that `answer` throws is reported in
- * the requested form, always with status 200.
- */
+/** Returns a route that reports a RouteError in the requested form, always with status 200. */
 export function ingestRoute(answer: (context: SimulatorContext) => Promise<void>): Route {
   return async (context) => {
     try {

@@ -75,7 +75,6 @@ export class QueryRequest {
     return day
   }
 
-  /** Returns a whole number. */
   count(name: string, min = 0, max = Number.MAX_SAFE_INTEGER): number | undefined {
     const text = this.text(name)
     if (text === undefined) return undefined
@@ -94,7 +93,6 @@ export class QueryRequest {
     return this.text(name) === undefined ? undefined : this.json(name, texts, 'a JSON list of texts')
   }
 
-  /** Parses a JSON parameter. */
   json<Value>(name: string, schema: z.ZodType<Value>, expected: string): Value {
     const text = this.required(name)
     try {
@@ -104,7 +102,6 @@ export class QueryRequest {
     }
   }
 
-  /** Returns the parsed `where`. */
   where(): Where | undefined {
     const { where = '' } = this.parameters
     return where.trim() === '' ? undefined : parseWhere(where)

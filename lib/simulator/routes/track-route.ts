@@ -16,10 +16,7 @@ interface TrackedEvent {
   readonly properties: Readonly<Record<string, unknown>>
 }
 
-/**
- * `POST` and `GET /track`: stores the well-formed events of this project from the last five days,
- * and returns 1 if at least one is well-formed. It does not report which events it drops.
- */
+/** `POST` and `GET /track`: stores recent events. It does not report which events it drops. */
 export function trackRoute(project: Project): Route {
   const enricher = new EventEnricher()
   return ingestRoute(async (context) => {

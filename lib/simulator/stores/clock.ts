@@ -34,10 +34,7 @@ export interface ProjectClock {
   exported(utcMs: number): number
 }
 
-/**
- * Returns the clock of a project.
- * @throws MixloadError CONFIG_INVALID if the time zone is unknown.
- */
+/** Returns the clock of a project. Throws CONFIG_INVALID if the time zone is unknown. */
 export function projectClock({ timezone = 'UTC', legacyTime = false, today }: ClockOptions): ProjectClock {
   if (!isZone(timezone)) {
     throw new MixloadError('CONFIG_INVALID', `timezone: ${timezone} is not an IANA time zone`)

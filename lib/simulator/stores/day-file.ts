@@ -29,7 +29,6 @@ export class DayFile {
     this.countLine(line.length)
   }
 
-  /** Counts a line of this many bytes. */
   countLine(length: number): void {
     if (this.#bytes - (this.#starts.at(-1) ?? 0) >= BLOCK_BYTES) this.#starts.push(this.#bytes)
     this.#bytes += length

@@ -8,7 +8,6 @@ import type { WhereEvent } from './where-value.ts'
 
 /** What is counted: events, users, or events per user. */
 export const COUNT_TYPES = ['general', 'unique', 'average'] as const
-/** What is counted. */
 export type CountType = (typeof COUNT_TYPES)[number]
 
 /** Which events are counted, and in which buckets. */

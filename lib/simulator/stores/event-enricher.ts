@@ -24,7 +24,6 @@ const NESTED = KIND.json | KIND.preciseJson | KIND.loneJson
 /** Shorter lists and objects cannot have too many members, which have at least two bytes. */
 const SHORT_BYTES = 2 * ITEMS_MAX
 
-/** Properties that Mixpanel does not store. */
 const NOT_STORED = ['token', 'ip'] as const
 
 /** Properties that Mixpanel adds, changes, removes or checks. */
@@ -40,7 +39,6 @@ const HANDLED: ReadonlySet<string> = new Set([
   '$device_id',
 ])
 
-/** An event as Mixpanel stores it. */
 export interface EnrichedEvent {
   /** Ends in 0x0A. Its `time` is in milliseconds. */
   readonly line: Buffer
@@ -54,10 +52,7 @@ export class EventEnricher {
   /** The token of each handled property. Of duplicate properties, the last one counts. */
   readonly #tokens = new Map<string, number>()
 
-  /**
-   * Enriches a line that ends in 0x0A and is a valid event with this name. `added` has the JSON of
-   * further properties, which must be among {@link HANDLED}.
-   */
+  /** Enriches a valid line. `added` has the JSON of properties among {@link HANDLED}. */
   enrich(name: string, line: Buffer, now: number, added: Readonly<Record<string, string>>): EnrichedEvent {
     this.#scan(line)
     return this.#enrichScanned(name, line, now, added)
@@ -83,10 +78,7 @@ export class EventEnricher {
     return verdict
   }
 
-  /**
-   * Whether an import accepts the scanned line, decided without parsing it. Nearly all valid lines
-   * pass. For all others, `firstViolation` has to decide.
-   */
+  /** Whether the scanned line is certainly valid. If not, `firstViolation` has to decide. */
   #passesFastCheck(line: Buffer, now: number): boolean {
     const scanner = this.#scanner
     if (scanner.hasDuplicate || line.length > EVENT_BYTES_MAX || scanner.topLevelFrom > PROPERTIES_MAX) return false

@@ -13,12 +13,10 @@ import { linesIn, readFileBytes, toLineBlocks } from './line-blocks.ts'
 /** The most memory for lines that are not written yet. */
 const BUFFERED_BYTES_MAX = 4 * 1024 * 1024
 
-/** How many files are written concurrently. */
 const CONCURRENT_WRITES = 8
 
 const FILE_NAME = /^(\d{4}-\d{2}-\d{2})\.ndjson$/
 
-/** How many lines were stored and rejected. */
 export interface IngestCounts {
   readonly stored: number
   /** Lines that are not a JSON object with `event` and `properties`, or not UTF-8. */

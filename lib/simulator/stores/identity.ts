@@ -12,7 +12,6 @@ const DEVICE = '$device:'
 const CLUSTER_MAX = 500
 const UUID_4 = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/i
 
-/** A link from an id to the id that replaces it. */
 interface Link {
   readonly to: string
   /** When the link was made, in milliseconds. */

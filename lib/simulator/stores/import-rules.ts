@@ -28,10 +28,7 @@ export interface Violation {
   readonly message: string
 }
 
-/**
- * Returns the first rule that a record of an import breaks. `bytes` is the size of its JSON,
- * `strict` the mode of the request, and `now` in UTC milliseconds.
- */
+/** Returns the first rule that a record breaks. `bytes` is the size of its JSON. */
 export function firstViolation(value: unknown, bytes: number, strict: boolean, now: number): Violation | undefined {
   if (!isObject(value)) return { field: '', message: 'event must be a JSON object' }
   if (typeof value.event !== 'string' || value.event.trim() === '') {

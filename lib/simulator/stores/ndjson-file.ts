@@ -3,11 +3,7 @@ import { MixloadError } from '../../core/errors.ts'
 import { parseJson } from '../../core/json.ts'
 import { linesIn, readFileBytes, toLineBlocks } from './line-blocks.ts'
 
-/**
- * Calls `add` with each object of a file that has one JSON object per line, and returns their
- * number. Empty lines are skipped; `.gz` is decompressed.
- * @throws MixloadError CONFIG_INVALID naming a line that is not valid.
- */
+/** Adds the object of each line, and returns their number. Throws CONFIG_INVALID. */
 export async function loadNdjson<Value>(
   path: string,
   schema: z.ZodType<Value>,

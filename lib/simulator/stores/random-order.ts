@@ -1,4 +1,3 @@
-/** Returns numbers in [0, 1). */
 export type Random = () => number
 
 /** Returns a generator of random numbers that depend on the seed only (mulberry32). */

@@ -22,10 +22,7 @@ export function parseJsonBody(body: Buffer): ReceivedRecord[] {
   return parsed.map((value: unknown, index) => ({ value, line: toLine(lines[index] ?? Buffer.alloc(0)) }))
 }
 
-/**
- * Parses lines of JSON, and skips empty lines. If `parseFast` returns something for a line, that is
- * the result for this line. Throws a SyntaxError.
- */
+/** Parses lines of JSON, those first that `parseFast` can read. Throws a SyntaxError. */
 export function parseLines<Fast = never>(
   body: Buffer,
   parseFast: (line: Buffer) => Fast | undefined = () => undefined,

@@ -48,7 +48,6 @@ export const OPERATORS: readonly Readonly<Record<string, Operator>>[] = [
   },
 ]
 
-/** The functions that expressions can call. */
 export const FUNCTIONS: ReadonlyMap<string, (value: Value) => Value> = new Map(
   Object.entries({
     floor: (value: Value) => (typeof value === 'number' ? Math.floor(value) : undefined),
