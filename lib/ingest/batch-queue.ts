@@ -1,4 +1,3 @@
-import type { Delivered } from './delivery.ts'
 import type { OutgoingRecord } from './endpoints.ts'
 import type { RecordError } from './response.ts'
 import { Watermark } from './watermark.ts'
@@ -13,7 +12,7 @@ export interface BatchQueueOptions {
   readonly queueRecords: number
   /** How many bytes may be undelivered before `add` waits. */
   readonly queueBytes: number
-  readonly deliver: (records: readonly OutgoingRecord[], signal: AbortSignal) => Promise<Delivered>
+  readonly deliver: (records: readonly OutgoingRecord[], signal: AbortSignal) => Promise<readonly RecordError[]>
   readonly onSettled: (batch: SettledBatch) => void
 }
 
@@ -170,7 +169,7 @@ export class BatchQueue {
       this.#startRequests()
     }
     this.#options.deliver(records, this.#stop.signal).then(
-      ({ errors }) => settle({ records, errors, failure: undefined }),
+      (errors) => settle({ records, errors, failure: undefined }),
       (failure: unknown) => settle({ records, errors: [], failure }),
     )
   }

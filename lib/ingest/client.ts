@@ -311,18 +311,15 @@ export class IngestClient implements AsyncDisposable {
       requestsAtOnce: endpoint.ordered ? 1 : requestsAtOnce,
       onSettled,
       deliver: (records, signal) =>
-        deliver(
+        deliver(records, {
           endpoint,
-          records,
-          {
-            sender: this.#sender,
-            // Calls that must wait keep the process alive themselves; a retry alone does not.
-            retry: { ...retry, keepsProcessAlive: false },
-            onRetry: (error, delayMs) => this.#notify({ kind: 'retry', endpoint: name, error, delayMs }),
-            onTooLarge: (bytes) => queue.shrink(bytes),
-          },
+          sender: this.#sender,
           signal,
-        ),
+          // Calls that must wait keep the process alive themselves; a retry alone does not.
+          retry: { ...retry, keepsProcessAlive: false },
+          onRetry: (error, delayMs) => this.#notify({ kind: 'retry', endpoint: name, error, delayMs }),
+          onTooLarge: (bytes) => queue.shrink(bytes),
+        }),
     })
     return queue
   }

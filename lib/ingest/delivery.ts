@@ -11,63 +11,58 @@ export const INGEST_RETRIES: RetryPolicy = {
   delayMaxMs: 60_000,
 }
 
+/** How batches of an endpoint are sent. */
 export interface DeliveryContext {
+  readonly endpoint: Endpoint
   readonly sender: Pick<Sender, 'post' | 'disableCompression'>
+  readonly signal: AbortSignal
   readonly retry: RetryPolicy
   readonly onRetry: (error: MixloadError, delayMs: number) => void
   /** Called with the bytes of a request that was too large, to make further ones smaller. */
   readonly onTooLarge: (bytes: number) => void
 }
 
-/** A batch that was delivered: Mixpanel accepted every record that has no error. */
-export interface Delivered {
-  readonly errors: readonly RecordError[]
-}
-
 const IDENTITY_EVENTS = ['$identify', '$create_alias', '$merge']
 
 /**
- * Sends a batch, again if that may help, and in halves if it is too large. Records stay the same
- * over all attempts, so that an event that arrives twice has the same `$insert_id`.
+ * Sends a batch, again if that may help, and in halves if it is too large. Mixpanel accepted every
+ * record for which it returns no error. Records stay the same over all attempts, so that an event
+ * that arrives twice has the same `$insert_id`.
  * @throws MixloadError if it cannot be delivered; the signal's reason.
  */
 export async function deliver(
-  endpoint: Endpoint,
   records: readonly OutgoingRecord[],
   context: DeliveryContext,
-  signal: AbortSignal,
-): Promise<Delivered> {
-  const { sender, retry, onRetry } = context
+): Promise<readonly RecordError[]> {
+  const { endpoint, sender, signal, retry, onRetry } = context
   const attempt = async (): Promise<Verdict> =>
     interpretResponse(endpoint, await sender.post(endpoint, records, signal), records.length)
   const verdict = await retrying(retry, signal, attempt, onRetry)
   switch (verdict.kind) {
     case 'processed':
-      return { errors: verdict.errors }
+      return verdict.errors
     case 'too-large': {
-      if (records.length === 1) return { errors: [{ position: 0, reason: verdict.reason }] }
+      if (records.length === 1) return [{ position: 0, reason: verdict.reason }]
       context.onTooLarge(records.reduce((sum, { bytes }) => sum + bytes, 0))
       const middle = Math.ceil(records.length / 2)
-      const first = await deliver(endpoint, records.slice(0, middle), context, signal)
-      const second = await deliver(endpoint, records.slice(middle), context, signal)
-      return { errors: [...first.errors, ...mapPositions(second.errors, (position) => position + middle)] }
+      const first = await deliver(records.slice(0, middle), context)
+      const second = await deliver(records.slice(middle), context)
+      return [...first, ...second.map((error) => ({ ...error, position: error.position + middle }))]
     }
     case 'gzip-rejected':
       sender.disableCompression()
-      return deliver(endpoint, records, context, signal)
+      return deliver(records, context)
     case 'identity-events-rejected':
-      return deliverWithoutIdentityEvents(endpoint, records, verdict.reason, context, signal)
+      return deliverWithoutIdentityEvents(records, verdict.reason, context)
   }
 }
 
 /** Sends a batch again without its identity events, because of which all of it was rejected. */
 async function deliverWithoutIdentityEvents(
-  endpoint: Endpoint,
   records: readonly OutgoingRecord[],
   reason: string,
   context: DeliveryContext,
-  signal: AbortSignal,
-): Promise<Delivered> {
+): Promise<readonly RecordError[]> {
   const isIdentityEvent = records.map((record) => IDENTITY_EVENTS.includes(eventNameOf(record)))
   const positions = [...records.keys()]
   const kept = positions.filter((position) => !isIdentityEvent[position])
@@ -75,12 +70,8 @@ async function deliverWithoutIdentityEvents(
   const rejected =
     kept.length === records.length ? positions : positions.filter((position) => isIdentityEvent[position])
   const errors = rejected.map((position) => ({ position, reason }))
-  if (rejected.length === records.length) return { errors }
+  if (rejected.length === records.length) return errors
   const remaining = records.filter((_, position) => !isIdentityEvent[position])
-  const delivered = await deliver(endpoint, remaining, context, signal)
-  return { errors: [...errors, ...mapPositions(delivered.errors, (position) => kept[position] as number)] }
-}
-
-function mapPositions(errors: readonly RecordError[], map: (position: number) => number): readonly RecordError[] {
-  return errors.map((error) => ({ ...error, position: map(error.position) }))
+  const others = await deliver(remaining, context)
+  return [...errors, ...others.map((error) => ({ ...error, position: kept[error.position] as number }))]
 }

@@ -7,9 +7,6 @@ import { simulatorApp } from './app.ts'
 import { type Fault, FaultQueue } from './faults/faults.ts'
 import { type RecordedRequest, RequestLog } from './http/request-log.ts'
 import { createProject, type Project } from './routes/project.ts'
-import type { AnnotationStore } from './stores/annotation-store.ts'
-import type { CohortStore } from './stores/cohort-store.ts'
-import type { FunnelStore } from './stores/funnel-store.ts'
 import { readFileBytes, toLineBlocks, toLineBytes } from './stores/line-blocks.ts'
 import type {
   LexiconEntry,
@@ -20,6 +17,7 @@ import type {
 } from './stores/options.ts'
 import type { ProfileStore } from './stores/profile-store.ts'
 import type { RevenueStore } from './stores/revenue-store.ts'
+import type { AnnotationStore, CohortStore, FunnelStore } from './stores/saved-objects.ts'
 
 export {
   ERROR_CODES,
@@ -31,25 +29,26 @@ export {
 } from '../core/errors.ts'
 export type { Fault, FaultEffect, FaultMatch, FaultScope } from './faults/faults.ts'
 export type { RecordedRequest } from './http/request-log.ts'
-export type { Annotation, AnnotationInput, AnnotationStore, AnnotationTag } from './stores/annotation-store.ts'
-export type { Cohort, CohortInput, CohortStore } from './stores/cohort-store.ts'
-export type { Funnel, FunnelInput, FunnelStep, FunnelStore, StepFigures } from './stores/funnel-store.ts'
-export type { IdStore } from './stores/id-store.ts'
 export type { IdentityMode } from './stores/identity.ts'
-export {
-  DEFAULT_CREDENTIALS,
-  type EngageQueryOptions,
-  type LexiconEntry,
-  PLAN_FEATURES,
-  type PlanFeature,
-  type PlanRefusal,
-  type PricingPlan,
-  type SimulatorCredentials,
-  type SimulatorOptions,
-} from './stores/options.ts'
+export * from './stores/options.ts'
 export { applyOperation, PROFILE_OPERATIONS, type ProfileOperation } from './stores/profile-operations.ts'
 export type { ProfileProperties, ProfileStore } from './stores/profile-store.ts'
 export type { RevenueFigures, RevenueStore } from './stores/revenue-store.ts'
+export type {
+  Annotation,
+  AnnotationInput,
+  AnnotationStore,
+  AnnotationTag,
+  Cohort,
+  CohortInput,
+  CohortStore,
+  Funnel,
+  FunnelInput,
+  FunnelStep,
+  FunnelStore,
+  IdStore,
+  StepFigures,
+} from './stores/saved-objects.ts'
 
 /** A local Mixpanel project with an HTTP API. */
 export interface Simulator extends AsyncDisposable {

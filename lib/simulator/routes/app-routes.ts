@@ -3,8 +3,8 @@ import { z } from 'zod'
 import { callerOf } from '../http/auth.ts'
 import { checkPlan } from '../http/plan-refusal.ts'
 import { jsonReply, type Route, RouteError, type SimulatorContext } from '../http/reply.ts'
-import { type Annotation, type AnnotationTag, annotationDate, annotationsBetween } from '../stores/annotation-store.ts'
 import type { PlanFeature } from '../stores/options.ts'
+import { type Annotation, type AnnotationTag, annotationDate, annotationsBetween } from '../stores/saved-objects.ts'
 import type { Project } from './project.ts'
 
 /** The result of a route of the app API. The status defaults to 200. */

@@ -1,5 +1,5 @@
 import { RouteError } from '../http/reply.ts'
-import type { Funnel, StepFigures } from '../stores/funnel-store.ts'
+import type { Funnel, StepFigures } from '../stores/saved-objects.ts'
 import { type DayRange, dayBuckets } from './day-buckets.ts'
 import type { Query, QueryRequest } from './query.ts'
 

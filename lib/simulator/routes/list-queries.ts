@@ -1,4 +1,4 @@
-import { annotationsBetween } from '../stores/annotation-store.ts'
+import { annotationsBetween } from '../stores/saved-objects.ts'
 import type { Query } from './query.ts'
 
 const CREATED_DEFAULT = '2026-01-01 00:00:00'

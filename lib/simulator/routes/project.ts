@@ -1,15 +1,13 @@
 import { RateLimiter } from '../http/rate-limits.ts'
 import { familyOf, type Reply, rateLimited, type SimulatorContext } from '../http/reply.ts'
-import { AnnotationStore } from '../stores/annotation-store.ts'
 import { projectClock } from '../stores/clock.ts'
-import { CohortStore } from '../stores/cohort-store.ts'
 import { EngageSessions } from '../stores/engage-sessions.ts'
 import { EventStore } from '../stores/event-store.ts'
-import { FunnelStore } from '../stores/funnel-store.ts'
 import { Identity } from '../stores/identity.ts'
 import { DEFAULT_CREDENTIALS, type LexiconEntry, type SimulatorOptions } from '../stores/options.ts'
 import { ProfileStore } from '../stores/profile-store.ts'
 import { RevenueStore } from '../stores/revenue-store.ts'
+import { AnnotationStore, CohortStore, FunnelStore } from '../stores/saved-objects.ts'
 
 /** The largest body of an import. Mixpanel's documentation also says 10 MB. */
 const IMPORT_BYTES_MAX = 2_097_152

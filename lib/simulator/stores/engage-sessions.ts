@@ -22,12 +22,9 @@ export class EngageSessions {
 
   /** Starts a session. `now` is in milliseconds. */
   start(session: Omit<EngageSession, 'id'>, now: number): EngageSession {
-    for (const oldest of this.#sessions.keys()) {
-      if (this.#sessions.size < SESSIONS_MAX) break
-      this.#sessions.delete(oldest)
-    }
-    this.#count++
-    const id = `${Math.floor(now / 1000)}-${this.#count.toString(36).padStart(6, 'x')}`
+    const [oldest] = this.#sessions.keys()
+    if (oldest !== undefined && this.#sessions.size >= SESSIONS_MAX) this.#sessions.delete(oldest)
+    const id = `${Math.floor(now / 1000)}-${(++this.#count).toString(36).padStart(6, 'x')}`
     const started = { ...session, id, endsAt: now + this.#lifetimeMs }
     this.#sessions.set(id, started)
     return started

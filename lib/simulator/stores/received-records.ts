@@ -22,7 +22,7 @@ export function parseJsonBody(body: Buffer): ReceivedRecord[] {
   return parsed.map((value: unknown, index) => ({ value, line: toLine(lines[index] ?? Buffer.alloc(0)) }))
 }
 
-/** Parses lines of JSON, those first that `parseFast` can read. Throws a SyntaxError. */
+/** Parses the lines of JSON for which `parseFast` returns nothing. Throws a SyntaxError. */
 export function parseLines<Fast = never>(
   body: Buffer,
   parseFast: (line: Buffer) => Fast | undefined = () => undefined,
