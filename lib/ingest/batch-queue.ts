@@ -49,7 +49,7 @@ export class BatchQueue {
   #dueUntil = 0
   /** Resolves when the last call that waits for space has added its records. */
   #lastCall: Promise<void> = Promise.resolve()
-  #changeListeners: (() => void)[] = []
+  #change = Promise.withResolvers<void>()
 
   constructor(options: BatchQueueOptions) {
     this.#options = options
@@ -64,7 +64,7 @@ export class BatchQueue {
     }
     this.callsWaiting++
     this.#lastCall = this.#lastCall.then(async () => {
-      while (this.#isFull() && !this.#stop.signal.aborted) await this.#nextChange()
+      while (this.#isFull() && !this.#stop.signal.aborted) await this.#change.promise
       this.callsWaiting--
       this.#enqueue(records)
     })
@@ -77,7 +77,7 @@ export class BatchQueue {
     const target = this.#added
     this.#dueUntil = Math.max(this.#dueUntil, target)
     this.#startRequests()
-    while (this.#settled.through < target && !this.#stop.signal.aborted) await this.#nextChange()
+    while (this.#settled.through < target && !this.#stop.signal.aborted) await this.#change.promise
   }
 
   /** Cancels requests and discards what waits. These records stay undelivered. */
@@ -96,11 +96,12 @@ export class BatchQueue {
     return this.undelivered >= this.#options.queueRecords || this.#undeliveredBytes >= this.#options.queueBytes
   }
 
+  /** Queues the records as one group, or one by one if they are too many for one request. */
   #enqueue(records: readonly OutgoingRecord[]): void {
-    const [first] = records
-    // A single record is by far the most frequent case.
-    if (first !== undefined && records.length === 1) this.#enqueueGroup({ records, bytes: first.bytes })
-    else for (const group of this.#groups(records)) this.#enqueueGroup(group)
+    const bytes = records.reduce((sum, record) => sum + record.bytes, 0)
+    if (records.length <= this.#options.batchRecords && bytes <= this.#batchBytes)
+      this.#enqueueGroup({ records, bytes })
+    else for (const record of records) this.#enqueueGroup({ records: [record], bytes: record.bytes })
     this.#startRequests()
   }
 
@@ -111,22 +112,6 @@ export class BatchQueue {
     this.undelivered += group.records.length
     this.#undeliveredBytes += group.bytes
     this.#added += group.records.length
-  }
-
-  /** Returns the records as one group, or as several if they are too many for one request. */
-  *#groups(records: readonly OutgoingRecord[]): Generator<Group> {
-    let start = 0
-    let bytes = 0
-    for (const [index, record] of records.entries()) {
-      const isFull = index - start >= this.#options.batchRecords || bytes + record.bytes > this.#batchBytes
-      if (index > start && isFull) {
-        yield { records: records.slice(start, index), bytes }
-        start = index
-        bytes = 0
-      }
-      bytes += record.bytes
-    }
-    if (start < records.length) yield { records: records.slice(start), bytes }
   }
 
   #startRequests(): void {
@@ -193,13 +178,8 @@ export class BatchQueue {
     return { records: batch.flatMap((group) => group.records), bytes }
   }
 
-  #nextChange(): Promise<void> {
-    return new Promise((resolve) => this.#changeListeners.push(resolve))
-  }
-
   #notifyChange(): void {
-    const listeners = this.#changeListeners
-    this.#changeListeners = []
-    for (const resolve of listeners) resolve()
+    this.#change.resolve()
+    this.#change = Promise.withResolvers()
   }
 }

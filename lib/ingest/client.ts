@@ -110,10 +110,7 @@ export class IngestClient implements AsyncDisposable {
     await this.#add('groups', [groupPayload(groupKey, groupId, operation, value, options)])
   }
 
-  /**
-   * Queues a charge: an item of the profile's list `$transactions`, from which Mixpanel computes
-   * revenue. The property `$time` is the time of the charge; it defaults to now.
-   */
+  /** Queues a charge, from which Mixpanel computes revenue. Its `$time` defaults to now. */
   async trackCharge(
     distinctId: string,
     amount: number,
@@ -145,10 +142,8 @@ export class IngestClient implements AsyncDisposable {
   }
 
   /**
-   * Imports events of any age, one by one or in lists, as fast as Mixpanel accepts them, and
-   * resolves when all are accepted or rejected. An event without `$insert_id` gets one that is
-   * derived from the event, so that importing it again adds nothing. An invalid event is reported
-   * as rejected.
+   * Imports events of any age, and resolves when all are accepted or rejected. An event without
+   * `$insert_id` gets one that is derived from the event, so that importing it again adds nothing.
    * @throws MixloadError if events cannot be delivered; CLOSED; the signal's reason.
    */
   async import(events: ImportEvents, options: ImportOptions = {}): Promise<DeliveryReport> {
@@ -162,11 +157,7 @@ export class IngestClient implements AsyncDisposable {
     )
   }
 
-  /**
-   * Sends everything queued before this call, and resolves when Mixpanel has accepted or rejected
-   * it. Reports on all records since the last report.
-   * @throws MixloadError why records could not be delivered.
-   */
+  /** Delivers what is queued. Reports on all records since the last report, or throws a failure. */
   async flush(): Promise<DeliveryReport> {
     this.#assertOpen()
     return this.#keepingAlive(async () => {
@@ -176,11 +167,7 @@ export class IngestClient implements AsyncDisposable {
     })
   }
 
-  /**
-   * Flushes for at most `timeoutMs`, and ends the client. Calling it again returns the same report.
-   * @throws MixloadError UNDELIVERED with the number of records left; why others could not be
-   *   delivered.
-   */
+  /** Flushes for at most `timeoutMs`, and ends the client. Throws UNDELIVERED if any are left. */
   close(options: { readonly timeoutMs?: number } = {}): Promise<DeliveryReport> {
     this.#closing ??= this.#close(options.timeoutMs ?? this.#options.closeTimeoutMs)
     return this.#closing

@@ -1,12 +1,5 @@
 /** `mixload/client`: sends events, profile updates and identities to Mixpanel. */
-export {
-  ERROR_CODES,
-  type ErrorCode,
-  type ErrorDetails,
-  type ErrorHandling,
-  isFailure,
-  MixloadError,
-} from '../core/errors.ts'
+export * from '../core/public-errors.ts'
 export type { RetryPolicy } from '../core/retry.ts'
 export { REGIONS, type Region } from '../mixpanel/regions.ts'
 export type { IngestClient } from './client.ts'

@@ -218,11 +218,8 @@ export function groupPayload(
 
 function changePayload(operation: unknown, value: unknown, options: unknown, isGroup: boolean): object {
   const name = checkOperation(operation, isGroup)
-  const { time, ip, ignoreTime, ignoreAlias, latitude, longitude } = checkOptions<EngageOptions>(
-    options,
-    ENGAGE_OPTIONS,
-    'engage',
-  )
+  const chosen = checkOptions<EngageOptions>(options, ENGAGE_OPTIONS, 'engage')
+  const { time, ip, ignoreTime, ignoreAlias, latitude, longitude } = chosen
   if ((latitude === undefined) !== (longitude === undefined)) {
     throw invalidRecord('latitude and longitude', 'must be given together')
   }

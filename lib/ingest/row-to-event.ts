@@ -46,7 +46,8 @@ export class RowToEvent {
     for (const [name, value] of Object.entries(values)) {
       if (value === null) continue
       const column = this.#columns.get(name)
-      const property = column === undefined ? ownName(name) : column.property
+      // A computed column is a property of its own name. Names that begin with `_` belong to mixload.
+      const property = column === undefined && !name.startsWith('_') ? name : (column?.property ?? null)
       if (name === OVERFLOW_COLUMN) exactValues.push(...overflowEntries(value))
       else if (column?.role === 'companion')
         exactValues.push([property ?? EXACT_EVENT, this.#companionValue(column, value)])
@@ -78,11 +79,6 @@ export class RowToEvent {
 
 /** The key of the event's exact name among the overflow, where a property may be named `event`. */
 const EXACT_EVENT = '../event'
-
-/** Returns the property of a computed column. Names that begin with `_` belong to mixload. */
-function ownName(name: string): string | null {
-  return name.startsWith('_') ? null : name
-}
 
 function overflowEntries(value: unknown): [string, unknown][] {
   const object: unknown = typeof value === 'string' ? parseJson(value) : value

@@ -19,14 +19,7 @@ import type { ProfileStore } from './stores/profile-store.ts'
 import type { RevenueStore } from './stores/revenue-store.ts'
 import type { AnnotationStore, CohortStore, FunnelStore } from './stores/saved-objects.ts'
 
-export {
-  ERROR_CODES,
-  type ErrorCode,
-  type ErrorDetails,
-  type ErrorHandling,
-  isFailure,
-  MixloadError,
-} from '../core/errors.ts'
+export * from '../core/public-errors.ts'
 export type { Fault, FaultEffect, FaultMatch, FaultScope } from './faults/faults.ts'
 export type { RecordedRequest } from './http/request-log.ts'
 export type { IdentityMode } from './stores/identity.ts'

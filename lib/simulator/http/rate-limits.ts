@@ -33,8 +33,7 @@ export class RateLimiter {
     // Without an hourly limit there may be very many requests, of which only the last second
     // matters.
     const windowStart = now - (perHour > 0 ? HOUR_MS : SECOND_MS)
-    const first = this.#starts.findIndex((at) => at > windowStart)
-    const starts = first < 0 ? [] : this.#starts.slice(first)
+    const starts = this.#starts.filter((at) => at > windowStart)
     this.#starts = starts
     const exceeded = (waitMs: number): LimitExceeded => ({
       running: this.#running + 1,

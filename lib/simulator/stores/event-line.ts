@@ -23,14 +23,7 @@ export function timeNumber(scanner: LineScanner, bytes: Buffer): number {
   if (token < 0) return Number.NaN
   const kind = scanner.kind[token] as number
   if ((kind & (KIND.integer | KIND.longInteger | KIND.double | KIND.bigNumber)) === 0) return Number.NaN
-  const start = scanner.valueStart[token] as number
-  const end = scanner.valueEnd[token] as number
-  if (kind === KIND.integer && bytes[start] !== 0x2d) {
-    let value = 0
-    for (let at = start; at < end; at++) value = value * 10 + ((bytes[at] as number) - 0x30)
-    return value
-  }
-  return Number(bytes.toString('latin1', start, end))
+  return Number(bytes.toString('latin1', scanner.valueStart[token], scanner.valueEnd[token]))
 }
 
 /** Converts a `time` in seconds or milliseconds to UTC milliseconds; NaN if not valid. */
@@ -47,17 +40,13 @@ export function eventName(scanner: LineScanner, bytes: Buffer): string {
 
 const LEADING_EVENT = Buffer.from('{"event":"')
 const QUOTE = 0x22
-const BACKSLASH = 0x5c
 
 /** Returns the event's name without a scan, if the line starts with it and has no escapes. */
 export function leadingName(bytes: Buffer, start: number): string | undefined {
-  for (let offset = 0; offset < LEADING_EVENT.length; offset++) {
-    if (bytes[start + offset] !== LEADING_EVENT[offset]) return undefined
-  }
   const from = start + LEADING_EVENT.length
-  let at = from
-  while (bytes[at] !== QUOTE && bytes[at] !== BACKSLASH) at++
-  return bytes[at] === QUOTE ? bytes.toString('utf8', from, at) : undefined
+  if (bytes.compare(LEADING_EVENT, 0, LEADING_EVENT.length, start, from) !== 0) return undefined
+  const name = bytes.toString('utf8', from, bytes.indexOf(QUOTE, from))
+  return name.includes('\\') ? undefined : name
 }
 
 /** Returns `bytes[start, end)` with edits, which must be in order and must not overlap. */

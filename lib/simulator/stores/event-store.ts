@@ -18,9 +18,9 @@ const CONCURRENT_WRITES = 8
 const FILE_NAME = /^(\d{4}-\d{2}-\d{2})\.ndjson$/
 
 export interface IngestCounts {
-  readonly stored: number
+  stored: number
   /** Lines that are not a JSON object with `event` and `properties`, or not UTF-8. */
-  readonly rejected: number
+  rejected: number
 }
 
 /**
@@ -60,13 +60,10 @@ export class EventStore {
 
   /** Stores blocks of lines, each of which ends in 0x0A. Resolves when they can be read. */
   async add(blocks: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<IngestCounts> {
-    let stored = 0
-    let rejected = 0
+    const counts = { stored: 0, rejected: 0 }
     let writing: Promise<void> = Promise.resolve()
     for await (const block of blocks) {
-      const counts = this.#addBlock(block)
-      stored += counts.stored
-      rejected += counts.rejected
+      this.#addBlock(block, counts)
       if (this.#bufferedBytes > BUFFERED_BYTES_MAX) {
         // Lines are scanned while earlier lines are written, but not further ahead of the disk.
         await writing
@@ -77,25 +74,18 @@ export class EventStore {
     }
     await writing
     await this.#write()
-    return { stored, rejected }
+    return counts
   }
 
   /** Stores enriched events. Resolves when they can be read. */
   async addEnriched(events: readonly EnrichedEvent[]): Promise<IngestCounts> {
-    let rejected = 0
+    const counts = { stored: 0, rejected: 0 }
     for (const { line, name, utcMs } of events) {
-      if (!isUtf8(line)) {
-        rejected++
-        continue
-      }
-      this.#countName(name)
-      this.#append(this.#clock.dayOf(utcMs), line)
+      if (isUtf8(line)) this.#append(this.#clock.dayOf(utcMs), name, line, counts)
+      else this.#reject(counts)
     }
-    const stored = events.length - rejected
-    this.count += stored
-    this.rejected += rejected
     await this.#write()
-    return { stored, rejected }
+    return counts
   }
 
   /** Returns the blocks of a range of days, both inclusive, by day and order of ingestion. */
@@ -104,42 +94,45 @@ export class EventStore {
     return days.flatMap((day) => this.#days.get(day)?.blocks() ?? [])
   }
 
-  #addBlock(block: Buffer): IngestCounts {
+  #addBlock(block: Buffer, counts: IngestCounts): void {
+    const scanner = this.#scanner
     const isText = isUtf8(block)
-    let stored = 0
-    let rejected = 0
     for (const [start, end] of linesIn(block)) {
       // The scanner expects UTF-8. An invalid line must not affect the others of its block.
-      const verdict = isText || isUtf8(block.subarray(start, end)) ? this.#scanner.scan(block, start, end) : undefined
-      if (verdict === LINE.plain || verdict === LINE.odd) {
-        this.#addLine(block, start, end + 1)
-        stored++
-      } else if (verdict !== LINE.blank) rejected++
+      const verdict = isText || isUtf8(block.subarray(start, end)) ? scanner.scan(block, start, end) : undefined
+      if (verdict === LINE.blank) continue
+      if (verdict !== LINE.plain && verdict !== LINE.odd) {
+        this.#reject(counts)
+        continue
+      }
+      const time = timeNumber(scanner, block)
+      const utcMs = toUtcMs(time)
+      const isUnchanged = Number.isNaN(utcMs) || utcMs === time
+      const line = isUnchanged
+        ? block.subarray(start, end + 1)
+        : editLine(block, start, end + 1, [valueEdit(scanner, scanner.timeToken, String(utcMs))])
+      const day = Number.isNaN(utcMs) ? this.#clock.today() : this.#clock.dayOf(utcMs)
+      this.#append(day, eventName(scanner, block), line, counts)
     }
-    this.count += stored
-    this.rejected += rejected
-    return { stored, rejected }
   }
 
-  #addLine(block: Buffer, start: number, end: number): void {
-    const scanner = this.#scanner
-    this.#countName(eventName(scanner, block))
-    const time = timeNumber(scanner, block)
-    const utcMs = toUtcMs(time)
-    const day = Number.isNaN(utcMs) ? this.#clock.today() : this.#clock.dayOf(utcMs)
-    if (Number.isNaN(utcMs) || utcMs === time) this.#append(day, block.subarray(start, end))
-    else this.#append(day, editLine(block, start, end, [valueEdit(scanner, scanner.timeToken, String(utcMs))]))
+  #reject(counts: IngestCounts): void {
+    counts.rejected++
+    this.rejected++
   }
 
   /** Appends a line with its 0x0A to the file of a day. */
-  #append(day: number, line: Buffer): void {
+  #append(day: number, name: string, line: Buffer, counts: IngestCounts): void {
     const file = this.#dayFile(day)
     this.#bufferedBytes += line.length
     file.append(line)
     this.#unwritten.add(file)
+    this.#countEvent(name)
+    counts.stored++
   }
 
-  #countName(name: string): void {
+  #countEvent(name: string): void {
+    this.count++
     this.names.set(name, (this.names.get(name) ?? 0) + 1)
   }
 
@@ -179,8 +172,7 @@ export class EventStore {
             : 'was not written by the simulator'
           throw new MixloadError('CONFIG_INVALID', `${file.path} ${origin}. Use another data directory.`)
         }
-        this.#countName(eventName(this.#scanner, block))
-        this.count++
+        this.#countEvent(eventName(this.#scanner, block))
         file.countLine(end + 1 - start)
       }
     }
