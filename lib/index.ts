@@ -19,14 +19,7 @@ import { settingsFromEnvironment as fromEnvironment, settingsFrom } from './sett
 import { repairDays, type VerifyResult, verifyCounts } from './verify/verify.ts'
 
 export { COLUMN_TYPES, type Column, type ColumnRole, type ColumnType } from './columns/column.ts'
-export {
-  ERROR_CODES,
-  type ErrorCode,
-  type ErrorDetails,
-  type ErrorHandling,
-  isFailure,
-  MixloadError,
-} from './core/errors.ts'
+export * from './core/public-errors.ts'
 export type { KnownColumn, LoadRecord, NewColumn, WriteMode } from './destination/contract.ts'
 export type { Scope, Selection } from './destination/selection.ts'
 export { REGIONS, type Region } from './mixpanel/regions.ts'

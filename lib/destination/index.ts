@@ -1,13 +1,6 @@
 /** `mixload/destination`: what a package needs that adds a destination. */
 export { COLUMN_TYPES, type Column, type ColumnRole, type ColumnType } from '../columns/column.ts'
-export {
-  ERROR_CODES,
-  type ErrorCode,
-  type ErrorDetails,
-  type ErrorHandling,
-  isFailure,
-  MixloadError,
-} from '../core/errors.ts'
+export * from '../core/public-errors.ts'
 export type { RetryPolicy } from '../core/retry.ts'
 export { type NameQuote, quoteName, quotePath, quoteText } from '../core/sql.ts'
 export {

@@ -123,8 +123,7 @@ export class BatchQueue {
         this.#dueUntil = this.#added
         this.#startRequests()
       }, this.#options.lingerMs)
-      // The timer does not keep the process alive: process-exit.ts closes the client when nothing
-      // else does.
+      // It does not keep the process alive: process-exit.ts closes the client if nothing else does.
       this.#linger.unref()
     }
   }

@@ -178,6 +178,7 @@ export class IngestClient implements AsyncDisposable {
   }
 
   async #close(timeoutMs: number): Promise<DeliveryReport> {
+    const { spool } = this.#options
     release(this)
     this.#onClosed()
     const { promise: timeout, resolve: timeUp } = Promise.withResolvers<void>()
@@ -188,20 +189,17 @@ export class IngestClient implements AsyncDisposable {
       const left = [...this.#queues.values()].reduce((sum, queue) => sum + queue.undelivered, 0)
       for (const queue of this.#queues.values()) queue.stop()
       await this.#markingDone
-      if (left > 0) throw this.#undeliveredError(left, timeoutMs)
+      if (left > 0) {
+        const fate = spool === undefined ? 'They are lost' : `They are in ${spool} and are sent at the next start`
+        const message = `Mixpanel had not accepted ${left} records after ${timeoutMs / 1000} s. ${fate}.`
+        throw new MixloadError('UNDELIVERED', message)
+      }
       return this.#tally.takeReport()
     } finally {
       clearTimeout(timer)
       await (await this.#spool?.catch(() => undefined))?.close()
       await this.#sender[Symbol.asyncDispose]()
     }
-  }
-
-  #undeliveredError(count: number, timeoutMs: number): MixloadError {
-    const { spool } = this.#options
-    const fate = spool === undefined ? 'They are lost' : `They are in ${spool} and are sent at the next start`
-    const message = `Mixpanel had not accepted ${count} records after ${timeoutMs / 1000} s. ${fate}.`
-    return new MixloadError('UNDELIVERED', message)
   }
 
   async #flushQueues(): Promise<void> {
@@ -240,9 +238,12 @@ export class IngestClient implements AsyncDisposable {
         records.map((json, index) => this.#outgoing(endpoint, json, hasOwnToken, positions[index])),
       )
     let waiting: Promise<void> | undefined
-    if (this.#spool === undefined) waiting = enqueue([])
+    const spool = this.#spool
+    if (spool === undefined) waiting = enqueue([])
     else {
-      const queued = this.#keep(endpoint, records).then((positions) => ({ waiting: enqueue(positions) }))
+      // The records of earlier sessions are queued first.
+      const positions = this.#recovery.then(async () => (await spool).append(endpoint, records))
+      const queued = positions.then((positions) => ({ waiting: enqueue(positions) }))
       this.#spooling = queued.catch(() => {})
       ;({ waiting } = await queued)
     }
@@ -254,12 +255,6 @@ export class IngestClient implements AsyncDisposable {
       process.emitWarning(message, 'MixloadWarning')
     }
     await this.#keepingAlive(() => waiting)
-  }
-
-  /** Writes records to the spool, after the records of earlier sessions are queued. */
-  async #keep(endpoint: EndpointName, records: readonly string[]): Promise<readonly SpoolPosition[]> {
-    await this.#recovery
-    return (await this.#spool)?.append(endpoint, records) ?? []
   }
 
   #outgoing(
@@ -279,7 +274,7 @@ export class IngestClient implements AsyncDisposable {
     const spool = await this.#spool
     if (spool === undefined) return
     for await (const { endpoint, json, position } of spool.recover()) {
-      const hasOwnToken = endpoint === 'track' && hasToken(json)
+      const hasOwnToken = endpoint === 'track' && (JSON.parse(json) as EventPayload).properties.token !== undefined
       await this.#queue(endpoint).add([this.#outgoing(endpoint, json, hasOwnToken, position)])
     }
   }
@@ -354,8 +349,4 @@ export class IngestClient implements AsyncDisposable {
       }
     }
   }
-}
-
-function hasToken(json: string): boolean {
-  return (JSON.parse(json) as EventPayload).properties?.token !== undefined
 }

@@ -25,11 +25,8 @@ interface CsvRow {
 }
 
 /**
- * Yields the events of a CSV file as lists of JSON, and notes each row in `numbers`, counted as
- * spreadsheets do. The delimiter is the one for which the header has a column `event`. A column
- * without a name is ignored.
- * @throws MixloadError FILE_REFUSED if the file is not valid CSV, or a column is missing or
- *   duplicate.
+ * Yields the events as lists of JSON, and notes the row of each as spreadsheets count them.
+ * A column without a name is ignored. Throws FILE_REFUSED if the file or header is not valid.
  */
 export async function* csvEvents(
   blocks: AsyncIterable<Buffer>,

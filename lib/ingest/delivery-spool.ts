@@ -36,6 +36,8 @@ interface Segment {
   sent: FileHandle | undefined
 }
 
+const EMPTY = { lines: 0, bytes: 0, done: 0, isFull: false, file: undefined, sent: undefined }
+
 export interface SpooledRecord {
   readonly endpoint: EndpointName
   readonly json: string
@@ -83,7 +85,8 @@ export class DeliverySpool {
       this.#own(claimedName)
       const claimed = join(this.#parent, claimedName)
       // If two sessions start at the same time, only one of them can rename the directory.
-      if (!(await renamed(directory, claimed))) continue
+      const isOurs = await unlessMissing(directory, false, () => rename(directory, claimed).then(() => true))
+      if (!isOurs) continue
       for (const file of (await readdir(claimed)).sort()) yield* this.#recoverFile(join(claimed, file), file)
     }
   }
@@ -101,16 +104,8 @@ export class DeliverySpool {
     const lines = text.split('\n').slice(0, -1)
     const sent = await sentLines(path)
     const left = lines.flatMap((json, line) => (sent.has(line) ? [] : [{ json, line }]))
-    const segment: Segment = {
-      path,
-      endpoint,
-      lines: lines.length,
-      bytes: Buffer.byteLength(text),
-      done: lines.length - left.length,
-      isFull: true,
-      file: undefined,
-      sent: undefined,
-    }
+    const done = lines.length - left.length
+    const segment: Segment = { ...EMPTY, path, endpoint, lines: lines.length, done, isFull: true }
     if (left.length === 0) await this.#remove(segment)
     for (const { json, line } of left) yield { endpoint, json, position: { segment, line } }
   }
@@ -123,7 +118,11 @@ export class DeliverySpool {
       try {
         await segment.file?.appendFile(bytes)
       } catch (error) {
-        await this.#discardIncomplete(segment)
+        // The call fails, so what was written of its records must not be sent.
+        segment.isFull = true
+        // Truncating needs no disk space. If it fails as well, recovery skips the incomplete line.
+        await segment.file?.truncate(segment.bytes).catch(() => {})
+        if (segment.done === segment.lines) await this.#remove(segment)
         throw error
       }
       const first = segment.lines
@@ -132,14 +131,6 @@ export class DeliverySpool {
       if (segment.bytes >= SEGMENT_BYTES) segment.isFull = true
       return records.map((_, index) => ({ segment, line: first + index }))
     })
-  }
-
-  /** Removes records that were written in part. Their call fails, so they must not be sent. */
-  async #discardIncomplete(segment: Segment): Promise<void> {
-    segment.isFull = true
-    // Truncating needs no disk space. If it fails as well, recovery skips the incomplete line.
-    await segment.file?.truncate(segment.bytes).catch(() => {})
-    if (segment.done === segment.lines) await this.#remove(segment)
   }
 
   markDone(positions: readonly SpoolPosition[]): Promise<void> {
@@ -174,7 +165,7 @@ export class DeliverySpool {
     if (current !== undefined && !current.isFull) return current
     const path = join(this.#parent, this.#session, `${String(++this.#number).padStart(6, '0')}-${endpoint}.ndjson`)
     const file = await open(path, 'ax', 0o600)
-    const segment: Segment = { path, endpoint, lines: 0, bytes: 0, done: 0, isFull: false, file, sent: undefined }
+    const segment: Segment = { ...EMPTY, path, endpoint, file }
     this.#current.set(endpoint, segment)
     return segment
   }
@@ -210,23 +201,18 @@ async function isAbandoned(directory: string, name: string): Promise<boolean> {
   return Date.now() - (await stat(directory)).mtimeMs > ABANDONED_AFTER_MS
 }
 
-async function renamed(from: string, to: string): Promise<boolean> {
-  try {
-    await rename(from, to)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
-    throw spoolError(from, error)
-  }
-}
-
 /** Returns the lines that need not be sent again. An incomplete last number is ignored. */
 async function sentLines(path: string): Promise<ReadonlySet<number>> {
-  const text = await readFile(`${path}.sent`, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return ''
+  const text = await unlessMissing(path, '', () => readFile(`${path}.sent`, 'utf8'))
+  return new Set(text.split('\n').slice(0, -1).map(Number))
+}
+
+/** Returns the result of `work`, or `fallback` if its file does not exist. */
+function unlessMissing<T>(path: string, fallback: T, work: () => Promise<T>): Promise<T> {
+  return work().catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return fallback
     throw spoolError(path, error)
   })
-  return new Set(text.split('\n').slice(0, -1).map(Number))
 }
 
 async function closeFiles(segment: Segment): Promise<void> {

@@ -1,10 +1,22 @@
+import { createHash } from 'node:crypto'
+import { MixloadError } from '../core/errors.ts'
+import { parseLossless } from '../core/lossless-json.ts'
 import type { BatchQueue, SettledBatch } from './batch-queue.ts'
 import type { EndpointName } from './endpoints.ts'
-import { type ImportEvent, prepareImport } from './prepare-import.ts'
+import { type EventPayload, importPayload, isInsertId } from './payloads.ts'
+import { isPlainObject, type Properties, recordJson } from './property-values.ts'
 import { type DeliveryNotice, type DeliveryReport, DeliveryTally } from './report.ts'
 import { Watermark } from './watermark.ts'
 
 const ENDPOINT: EndpointName = 'import'
+
+type PreparedEvent = { readonly json: string } | { readonly reason: string }
+
+/** Matches JSON that may have a number that JavaScript does not represent exactly. */
+const INEXACT = /\d{16}|\d[eE]\+?\d{3}/
+
+/** The length of an id that is made from an event. Mixpanel accepts 36 characters. */
+const ID_DIGITS = 32
 
 /** Options of `import`. */
 export interface ImportOptions {
@@ -17,6 +29,9 @@ export interface ImportContext extends ImportOptions {
   readonly newQueue: (onSettled: (batch: SettledBatch) => void) => BatchQueue
   readonly notify: (notice: DeliveryNotice) => void
 }
+
+/** An event to import, or its JSON, of whose numbers every digit is kept. */
+export type ImportEvent = EventPayload | string
 
 /** Events one by one or in lists. Lists are faster if there are millions of events. */
 export type ImportEvents =
@@ -58,7 +73,7 @@ export async function importEvents(
   }
   try {
     for await (const batch of events) {
-      for (const event of isList(batch) ? batch : [batch]) {
+      for (const event of Array.isArray(batch) ? (batch as readonly ImportEvent[]) : [batch as ImportEvent]) {
         const waiting = add(event)
         if (waiting === undefined) continue
         await waiting
@@ -81,6 +96,43 @@ export async function importEvents(
   }
 }
 
-function isList(events: ImportEvent | readonly ImportEvent[]): events is readonly ImportEvent[] {
-  return Array.isArray(events)
+/** Prepares an event. A missing `$insert_id` is derived from it, so it is the same each time. */
+function prepareImport(event: ImportEvent): PreparedEvent {
+  try {
+    return { json: typeof event === 'string' ? completeText(event) : completePayload(event, false) }
+  } catch (error) {
+    if (error instanceof MixloadError) return { reason: error.message }
+    if (error instanceof SyntaxError) return { reason: `It is not JSON: ${error.message}` }
+    throw error
+  }
+}
+
+function completeText(text: string): string {
+  const value: unknown = JSON.parse(text)
+  // The body has one record per line. Raw line ends can only be between tokens: in texts they are
+  // escaped.
+  if (isComplete(value)) return text.includes('\n') || text.includes('\r') ? text.replace(/[\n\r]/g, ' ') : text
+  if (!INEXACT.test(text) || !isEvent(value)) return completePayload(value as EventPayload, true)
+  // `time` is read as a number; the digits of all other numbers are kept.
+  const exact = parseLossless(text) as EventPayload
+  const properties: Properties = { ...exact.properties, time: value.properties.time }
+  return completePayload({ ...exact, properties }, true, value)
+}
+
+/** Checks `checked`, and sends `payload`, whose numbers may have another representation. */
+function completePayload(payload: EventPayload, isFromJson: boolean, checked: EventPayload = payload): string {
+  const insertId = () => createHash('sha256').update(recordJson(payload)).digest('hex').slice(0, ID_DIGITS)
+  const { properties } = importPayload(checked, insertId, isFromJson)
+  const { time, $insert_id } = properties
+  return recordJson({ ...payload, properties: { ...payload.properties, time, $insert_id } })
+}
+
+function isComplete(value: unknown): boolean {
+  if (!isEvent(value)) return false
+  const { time, $insert_id } = value.properties
+  return typeof time === 'number' && isInsertId($insert_id) && value.event.trim() !== ''
+}
+
+function isEvent(value: unknown): value is EventPayload {
+  return isPlainObject(value) && typeof value.event === 'string' && isPlainObject(value.properties)
 }

@@ -11,10 +11,8 @@ const SECONDS_BELOW = 1e11
 const MS_MAX = 8.64e15
 
 /**
- * Converts a moment to a number that Mixpanel accepts: seconds or milliseconds since 1970. Whole
- * numbers are returned unchanged, everything else becomes milliseconds. Text must be ISO 8601; a
- * date alone is allowed, and text without a time zone is UTC.
- * @throws MixloadError RECORD_INVALID, naming `what`.
+ * Converts a moment to seconds or milliseconds since 1970. Whole numbers are returned unchanged.
+ * Text must be ISO 8601; without a time zone it is UTC. Throws RECORD_INVALID, naming `what`.
  */
 export function toMixpanelTime(time: unknown, what: string): number {
   if (time instanceof Date) {

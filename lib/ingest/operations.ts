@@ -11,10 +11,8 @@ export type Operation = (typeof OPERATIONS)[number]
 const USERS_ONLY: readonly Operation[] = ['$add', '$append']
 
 /**
- * Returns the value of an operation as Mixpanel expects it: properties by name. For `$add` these
- * are numbers; for `$union` lists, and a single value becomes a list of one; for `$remove` single
- * values. `$unset` has a list of names, and `$delete` has no value.
- * @throws MixloadError RECORD_INVALID naming the operation and the property.
+ * Returns the value of an operation as Mixpanel expects it. A single value for `$union` becomes a
+ * list, and a name for `$unset`, too. Throws RECORD_INVALID naming the property.
  */
 export function operationValue(operation: Operation, value: unknown): unknown {
   switch (operation) {

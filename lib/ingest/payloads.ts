@@ -237,8 +237,8 @@ function changePayload(operation: unknown, value: unknown, options: unknown, isG
 export const CHARGES_PROPERTY = '$transactions'
 
 /**
- * Returns a charge as an item of `$transactions`. Its `$time` defaults to now, so that a charge that
- * is delivered later still counts on its own day.
+ * Returns a charge as an item of `$transactions`. Its `$time` defaults to now, so that a charge
+ * that is delivered later still counts on its own day.
  */
 export function chargeItem(amount: unknown, properties: unknown, now: number): Properties {
   if (typeof amount !== 'number' || !Number.isFinite(amount)) throw invalidRecord('amount', 'must be a number')

@@ -4,20 +4,16 @@ import { invalidRecord } from './checks.ts'
 /** Properties by name. A bigint keeps its digits, a Date becomes text, undefined is left out. */
 export type Properties = Readonly<Record<string, unknown>>
 
-/** What Mixpanel keeps of an event. It drops deeper and longer values without an error. */
-const DEPTH_MAX = 3
-const MEMBERS_MAX = 255
-
-/** For records that Mixpanel checks itself. It only stops circular values. */
-const LOOSE_DEPTH_MAX = 50
-
 export interface ValueLimits {
   readonly depthMax: number
   readonly membersMax: number
 }
 
-export const EVENT_LIMITS: ValueLimits = { depthMax: DEPTH_MAX, membersMax: MEMBERS_MAX }
-export const LOOSE_LIMITS: ValueLimits = { depthMax: LOOSE_DEPTH_MAX, membersMax: Number.POSITIVE_INFINITY }
+/** What Mixpanel keeps of an event. It drops deeper and longer values without an error. */
+export const EVENT_LIMITS: ValueLimits = { depthMax: 3, membersMax: 255 }
+
+/** For records that Mixpanel checks itself. It only stops circular values. */
+export const LOOSE_LIMITS: ValueLimits = { depthMax: 50, membersMax: Number.POSITIVE_INFINITY }
 
 /** Checks properties. Throws RECORD_INVALID naming one that JSON or Mixpanel does not accept. */
 export function checkProperties(given: unknown, what: string, limits: ValueLimits): Properties {

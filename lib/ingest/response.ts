@@ -42,7 +42,8 @@ export function interpretResponse(endpoint: Endpoint, response: IngestResponse, 
     return verdictOnFailedRecords(failed, count)
   }
   if (status === 200) {
-    return { kind: 'processed', errors: isSuccess(value) ? [] : errorForEach(count, rejectionReason(body)) }
+    const reason = body.trim() === '0' ? 'Mixpanel accepted no record of this request' : errorTextOf(body)
+    return { kind: 'processed', errors: isSuccess(value) ? [] : errorForEach(count, reason) }
   }
   throw refusalError({ status, body, request: `POST ${endpoint.path}`, retryAfter: response.retryAfter })
 }
@@ -71,10 +72,6 @@ function verdictOnFailedRecords(failed: readonly unknown[], count: number): Verd
 function isSuccess(value: unknown): boolean {
   const status = memberOf(value, 'status')
   return value === 1 || status === 1 || status === 'OK' || status === 'ok'
-}
-
-function rejectionReason(body: string): string {
-  return body.trim() === '0' ? 'Mixpanel accepted no record of this request' : errorTextOf(body)
 }
 
 function errorForEach(count: number, reason: string): readonly RecordError[] {

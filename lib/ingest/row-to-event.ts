@@ -31,10 +31,8 @@ export class RowToEvent {
   }
 
   /**
-   * Returns the JSON of a row's event; the row is the JSON of an object by column name. Properties
-   * get their original names, with the values of companion columns and of `_more`. A column that
-   * the table does not have becomes a property of its own name. `distinct_id` is the id that the
-   * event was sent with, so that the result does not depend on later merges of ids.
+   * Returns the JSON of the event of a row, which is JSON by column name. `distinct_id` is the id
+   * that the event was sent with, so that the result does not depend on later merges of ids.
    */
   convert(row: string): string {
     const values = (LONG_NUMBER.test(row) ? parseLossless(row) : JSON.parse(row)) as Readonly<Record<string, unknown>>
@@ -46,7 +44,7 @@ export class RowToEvent {
     for (const [name, value] of Object.entries(values)) {
       if (value === null) continue
       const column = this.#columns.get(name)
-      // A computed column is a property of its own name. Names that begin with `_` belong to mixload.
+      // A computed column is a property of its own name. Names with `_` first belong to mixload.
       const property = column === undefined && !name.startsWith('_') ? name : (column?.property ?? null)
       if (name === OVERFLOW_COLUMN) exactValues.push(...overflowEntries(value))
       else if (column?.role === 'companion')

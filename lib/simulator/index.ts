@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -16,8 +17,7 @@ import type {
   SimulatorOptions,
 } from './stores/options.ts'
 import type { ProfileStore } from './stores/profile-store.ts'
-import type { RevenueStore } from './stores/revenue-store.ts'
-import type { AnnotationStore, CohortStore, FunnelStore } from './stores/saved-objects.ts'
+import type { AnnotationStore, CohortStore, FunnelStore, RevenueStore } from './stores/saved-objects.ts'
 
 export * from '../core/public-errors.ts'
 export type { Fault, FaultEffect, FaultMatch, FaultScope } from './faults/faults.ts'
@@ -26,7 +26,6 @@ export type { IdentityMode } from './stores/identity.ts'
 export * from './stores/options.ts'
 export { applyOperation, PROFILE_OPERATIONS, type ProfileOperation } from './stores/profile-operations.ts'
 export type { ProfileProperties, ProfileStore } from './stores/profile-store.ts'
-export type { RevenueFigures, RevenueStore } from './stores/revenue-store.ts'
 export type {
   Annotation,
   AnnotationInput,
@@ -40,6 +39,8 @@ export type {
   FunnelStep,
   FunnelStore,
   IdStore,
+  RevenueFigures,
+  RevenueStore,
   StepFigures,
 } from './stores/saved-objects.ts'
 
@@ -143,10 +144,8 @@ async function loadFiles(project: Project, options: SimulatorOptions): Promise<v
 }
 
 async function listen(server: Server, host: string, port: number): Promise<string> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, resolve)
-  })
+  server.listen(port, host)
+  await once(server, 'listening')
   const address = server.address()
   if (address === null || typeof address === 'string') throw new TypeError('the server has no port')
   return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`

@@ -77,12 +77,8 @@ export type FaultEffect =
 /** A failure that the simulator produces. */
 export type Fault = FaultScope & FaultEffect
 
-/** The parts of a request that {@link FaultMatch} can refer to. */
-export interface MatchableRequest {
-  readonly path: string
-  /** Parameters of the query and the form. */
-  readonly query: Readonly<Record<string, string>>
-}
+/** The parts of a request that {@link FaultMatch} can refer to. `query` includes the form. */
+type MatchableRequest = { readonly path: string; readonly query: Readonly<Record<string, string>> }
 
 interface ActiveFault {
   readonly fault: Fault

@@ -5,6 +5,8 @@ import { errorReply, queryError, type Reply, RouteError, type SimulatorContext, 
 
 const NEWLINE = 0x0a
 
+type Body = AsyncIterable<Buffer> | Iterable<Buffer>
+
 /** Returns the response of a fault; undefined if the fault changes the route's response. */
 export function faultReply(context: SimulatorContext, fault: Fault): Reply | undefined {
   switch (fault.kind) {
@@ -28,7 +30,7 @@ export function faultReply(context: SimulatorContext, fault: Fault): Reply | und
 /** Applies a fault to the uncompressed body of a 200. Other responses are returned unchanged. */
 export function withBodyFault(reply: Reply, fault: Fault): Reply {
   if (reply.status !== 200) return reply
-  const body = typeof reply.body === 'string' || Buffer.isBuffer(reply.body) ? singleChunk(reply.body) : reply.body
+  const body = typeof reply.body === 'string' || Buffer.isBuffer(reply.body) ? [Buffer.from(reply.body)] : reply.body
   switch (fault.kind) {
     case 'cut-clean':
       return { ...reply, body: firstBytes(body, fault.atByte) }
@@ -41,11 +43,7 @@ export function withBodyFault(reply: Reply, fault: Fault): Reply {
   }
 }
 
-async function* singleChunk(body: string | Buffer): AsyncGenerator<Buffer> {
-  yield Buffer.from(body)
-}
-
-async function* firstBytes(body: AsyncIterable<Buffer>, count: number): AsyncGenerator<Buffer> {
+async function* firstBytes(body: Body, count: number): AsyncGenerator<Buffer> {
   let left = count
   for await (const chunk of body) {
     if (left > 0) yield chunk.subarray(0, left)
@@ -55,11 +53,7 @@ async function* firstBytes(body: AsyncIterable<Buffer>, count: number): AsyncGen
 }
 
 /** Yields the first lines, or all lines if `count` is undefined, and then the ending. */
-async function* firstLines(
-  body: AsyncIterable<Buffer>,
-  count: number | undefined,
-  ending: string,
-): AsyncGenerator<Buffer> {
+async function* firstLines(body: Body, count: number | undefined, ending: string): AsyncGenerator<Buffer> {
   let left = count ?? Number.POSITIVE_INFINITY
   for await (const chunk of body) {
     let end = 0

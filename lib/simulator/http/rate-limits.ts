@@ -30,8 +30,7 @@ export class RateLimiter {
   /** Starts a request, to be followed by {@link end}, or returns which limit it exceeds. */
   start(now: number): LimitExceeded | undefined {
     const { perHour, perSecond, concurrent } = this.limits
-    // Without an hourly limit there may be very many requests, of which only the last second
-    // matters.
+    // Without an hourly limit, there may be very many requests in an hour.
     const windowStart = now - (perHour > 0 ? HOUR_MS : SECOND_MS)
     const starts = this.#starts.filter((at) => at > windowStart)
     this.#starts = starts

@@ -104,7 +104,10 @@ export function annotationRoutes(project: Project) {
   const toJson = ({ id, date, description, tags }: Annotation) => ({
     id,
     project_id,
-    date: project.annotationDates === 'plain' ? date : withOffset(date, project.clock.timezone),
+    date:
+      project.annotationDates === 'plain'
+        ? date
+        : DateTime.fromSQL(date, { zone: project.clock.timezone }).toFormat("yyyy-MM-dd'T'HH:mm:ssZZ"),
     description,
     user: { id: 1, first_name: '', last_name: '' },
     ...(tags.length > 0 ? { tags } : {}),
@@ -142,10 +145,6 @@ export function annotationRoutes(project: Project) {
       return { results: tagJson(annotations.tag(name)) }
     }),
   }
-}
-
-function withOffset(date: string, zone: string): string {
-  return DateTime.fromSQL(date, { zone }).toFormat("yyyy-MM-dd'T'HH:mm:ssZZ")
 }
 
 async function parseBody<Value>(context: SimulatorContext, schema: z.ZodType<Value>): Promise<Value> {

@@ -1,6 +1,6 @@
 import { RouteError } from '../http/reply.ts'
 import { MS_PER_DAY } from '../stores/clock.ts'
-import { COUNT_TYPES, type CountQuery, countEvents } from '../stores/event-counts.ts'
+import { COUNT_TYPES, countEvents } from '../stores/event-counts.ts'
 import { type DayRange, dayBuckets, firstOfMonth } from './day-buckets.ts'
 import type { Query, QueryRequest } from './query.ts'
 
@@ -53,12 +53,7 @@ async function countsOf(request: QueryRequest, names: readonly string[], range: 
   return { data: { series, values: Object.fromEntries(values) }, legend_size: names.length }
 }
 
-interface Buckets {
-  readonly series: readonly string[]
-  readonly bucketOf: CountQuery['bucketOf']
-}
-
-function shortBuckets(name: string | undefined, { firstDay, lastDay }: DayRange): Buckets | undefined {
+function shortBuckets(name: string | undefined, { firstDay, lastDay }: DayRange) {
   const unit = SHORT_UNITS[name ?? '']
   if (unit === undefined) return undefined
   const bucketOf = (ms: number) => new Date(ms).toISOString().replace('T', ' ').slice(0, unit.length) + unit.suffix
@@ -67,7 +62,7 @@ function shortBuckets(name: string | undefined, { firstDay, lastDay }: DayRange)
   return { series, bucketOf }
 }
 
-function longBuckets(unit: string | undefined, range: DayRange, interval: number): Buckets {
+function longBuckets(unit: string | undefined, range: DayRange, interval: number) {
   const buckets = dayBuckets(range, unit, interval)
   const nameOfDay = buckets.flatMap(({ name, firstDay, lastDay }) => Array<string>(lastDay + 1 - firstDay).fill(name))
   const bucketOf = (ms: number) => nameOfDay[Math.floor(ms / MS_PER_DAY) - range.firstDay] ?? ''

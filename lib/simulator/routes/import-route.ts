@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
-import { isObject, memberOf } from '../../core/json.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { memberOf } from '../../core/json.ts'
 import { callerOf } from '../http/auth.ts'
 import { NO_DATA, RECORDS_MAX, readBody } from '../http/ingestion.ts'
 import { jsonReply, type Reply, type Route, type SimulatorContext } from '../http/reply.ts'
@@ -40,7 +41,7 @@ export function importRoute(project: Project): Route {
         : undefined
     const records = parseBody(body, context.req.header('content-type'), parseFast)
     if (records === undefined) return importError(400, 'request body is not valid JSON')
-    if (records.length === 0 || (records.length === 1 && isEmptyObject(records[0]))) {
+    if (records.length < 2 && records.every((record) => 'value' in record && isDeepStrictEqual(record.value, {}))) {
       return jsonReply(200, { error: NO_DATA, status: 0 })
     }
     if (records.length > RECORDS_MAX) return importError(413, `request exceeds max limit of ${RECORDS_MAX} events`)
@@ -132,8 +133,4 @@ function hasIdentityEvent(record: ParsedRecord): boolean {
 
 function importError(code: keyof typeof STATUS_TEXTS, error: string): Reply {
   return jsonReply(code, { code, error, status: STATUS_TEXTS[code] })
-}
-
-function isEmptyObject(record: ParsedRecord | undefined): boolean {
-  return record !== undefined && 'value' in record && isObject(record.value) && Object.keys(record.value).length === 0
 }

@@ -6,8 +6,7 @@ import { EventStore } from '../stores/event-store.ts'
 import { Identity } from '../stores/identity.ts'
 import { DEFAULT_CREDENTIALS, type LexiconEntry, type SimulatorOptions } from '../stores/options.ts'
 import { ProfileStore } from '../stores/profile-store.ts'
-import { RevenueStore } from '../stores/revenue-store.ts'
-import { AnnotationStore, CohortStore, FunnelStore } from '../stores/saved-objects.ts'
+import { AnnotationStore, CohortStore, FunnelStore, RevenueStore } from '../stores/saved-objects.ts'
 
 /** The largest body of an import. Mixpanel's documentation also says 10 MB. */
 const IMPORT_BYTES_MAX = 2_097_152

@@ -12,13 +12,13 @@ const INTERVAL_MAX = 3660
 
 const texts = z.array(z.union([z.string(), z.number().transform(String)]))
 
-/** A read endpoint: the feature that the plan must have, and the reply or the value to send as JSON. */
+/** A read endpoint: the feature that the plan must have, and the reply or the JSON to send. */
 export interface Query {
   readonly feature: PlanFeature | ((request: QueryRequest) => PlanFeature)
   readonly answer: (request: QueryRequest) => unknown
 }
 
-/** Returns the route of a query. It checks the credentials, the limits of the family and the plan. */
+/** Returns the route of a query. It checks credentials, the limits of the family and the plan. */
 export function queryRoute(project: Project, { feature, answer }: Query): Route {
   return async (context) => {
     const request = new QueryRequest(project, context)
@@ -37,7 +37,7 @@ function isReply(value: unknown): value is Reply {
   return typeof value === 'object' && value !== null && 'status' in value && 'headers' in value && 'body' in value
 }
 
-/** A request to a project, with the parameters of the query and the form. Each method parses one. */
+/** A request to a project, with the parameters of query and form. Each method parses some. */
 export class QueryRequest {
   readonly project: Project
   readonly context: SimulatorContext

@@ -23,10 +23,8 @@ export interface CountQuery {
 }
 
 /**
- * Counts stored events as Mixpanel's reports do: by days in the project's time zone, even if its
- * exports use UTC, and duplicates (same name, user, time and `$insert_id`) once. Returns counts by
- * name and bucket; zeros have no entry. Events without a valid time are not counted. Throws a
- * WhereError.
+ * Counts events as reports do: by days in the time zone of the project, and duplicates (same name,
+ * user, time and `$insert_id`) once. Returns counts by name and bucket, without zeros.
  */
 export async function countEvents(
   store: EventStore,

@@ -149,7 +149,6 @@ export class EventEnricher {
       // A name with escapes is not found and stays. No SDK writes one.
       if (token !== undefined && key >= 0) keys.set(token, key)
     }
-    const count = this.#scanner.topLevelFrom
     let firstKept = 0
     while (keys.has(firstKept)) firstKept++
     return [...keys].map(([token, start]) => {
@@ -157,7 +156,7 @@ export class EventEnricher {
       // Before the first kept property the comma after it is removed, otherwise the comma before
       // it.
       if (token > firstKept) return { start: commaBefore(line, start), end, text: '' }
-      return { start, end: token === count - 1 ? end : commaAfter(line, end), text: '' }
+      return { start, end: commaAfter(line, end), text: '' }
     })
   }
 

@@ -21,9 +21,8 @@ interface Link {
 type Properties = Readonly<Record<string, unknown>>
 
 /**
- * The ids of a project and the persons that they belong to. Links apply to exports after a delay,
- * as in Mixpanel. Like Mixpanel, it accepts events that break a rule without an error, and links
- * nothing.
+ * Which ids are one person. Links apply to exports after a delay. As in Mixpanel, an event that
+ * breaks a rule links nothing, without an error.
  */
 export class Identity {
   readonly mode: IdentityMode

@@ -41,10 +41,8 @@ export function operationError(operation: ProfileOperation, value: unknown): str
 }
 
 /**
- * Returns a profile after an operation; undefined if it does not exist. `$unset` and `$remove`
- * create no profile. A property whose type does not fit the operation stays unchanged. Values from
- * {@link parseLossless} keep their digits. Throws a TypeError if {@link operationError} rejects the
- * value.
+ * Returns a profile after an operation; undefined if it does not exist. A property whose type does
+ * not fit stays unchanged. Throws a TypeError if {@link operationError} rejects the value.
  */
 export function applyOperation(
   properties: ProfileProperties | undefined,

@@ -21,8 +21,8 @@ export class WhereError extends Error {
 type Operator = (left: Value, right: Value) => Value
 
 /**
- * The binary operators, by precedence from lowest to highest. Both operands are always evaluated, so
- * that the type errors of one do not depend on the other.
+ * The binary operators, by precedence from lowest to highest. Both operands are always evaluated,
+ * so that the type errors of one do not depend on the other.
  */
 export const OPERATORS: readonly Readonly<Record<string, Operator>>[] = [
   { or: (left, right) => [truth(left, 'or'), truth(right, 'or')].includes(true) },

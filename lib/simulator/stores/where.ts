@@ -1,6 +1,6 @@
 import { FUNCTIONS, OPERATORS, SOURCES, truth, type Value, WhereError, type WhereEvent } from './where-value.ts'
 
-/** A parsed segmentation expression of Mixpanel. Throws a {@link WhereError} if types do not fit. */
+/** A parsed segmentation expression. Throws a {@link WhereError} if types do not fit. */
 export type Where = (event: WhereEvent) => Value
 
 /** Whether an expression is true for an event. Other values than true count as false. */
