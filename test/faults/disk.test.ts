@@ -30,7 +30,7 @@ async function expectToGoOn(place: Workplace): Promise<void> {
   expect(readdirSync(join(place.directory, 'spool'))).toEqual([])
 }
 
-/** What the system says, and others in its stead, where there is no room. */
+/** The message of the system, or of others in its place, when there is no room. */
 const NO_ROOM = /(?:ENOSPC|EFBIG|No space left|File too large)/i
 
 describe.each(Object.keys(WANTS) as (keyof typeof WANTS)[])('where the %s', (want) => {
@@ -153,7 +153,7 @@ function mode(path: string): string {
   return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o777).toString(8)
 }
 
-/** All there is below a directory, or nothing where some of it went away meanwhile. */
+/** Everything below a directory, or nothing if some of it was removed meanwhile. */
 function namesUnder(directory: string): readonly string[] {
   try {
     return readdirSync(directory, { recursive: true, encoding: 'utf8' })

@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-/** Asks until there is such a row. A statement that does something does it once then. */
+/** Repeats a query until it returns a row. A statement with an effect then has it once. */
 async function until(loads: PostgresLoads, sql: string): Promise<void> {
   await expect.poll(() => loads.query(sql)).not.toEqual([])
 }
@@ -25,7 +25,7 @@ describe('a table in Postgres that somebody else has locked', () => {
   const waiting = (loads: PostgresLoads, what = 'pid') =>
     `SELECT ${what} FROM pg_stat_activity WHERE usename = '${loads.name}' AND wait_event_type = 'Lock'`
 
-  /** Somebody who locks the table when two days have been loaded. */
+  /** Another session, which locks the table when two days have been loaded. */
   async function lockedMidway(loads: PostgresLoads): ReturnType<PostgresLoads['connect']> {
     await loads.run(FEW_RETRIES, { to: 2 })
     const session = await loads.connect()

@@ -6,7 +6,7 @@ import { atLoadOf, DAYS, FEW_RETRIES, MANY_RETRIES, PASSWORD, PostgresLoads } fr
 
 let server: PostgresServer
 beforeAll(async () => {
-  // What the server has said is committed outlasts it.
+  // What the server has reported as committed survives its end.
   server = await startPostgres({ settings: { synchronous_commit: 'on' } })
 })
 afterAll(() => server.stop())

@@ -44,7 +44,7 @@ beforeAll(async () => {
   await database.query(
     `CREATE ROLE ${role} LOGIN PASSWORD '${SECRETS.postgres}'; GRANT CREATE ON DATABASE "${database.name}" TO ${role}`,
   )
-  // Says what it was sent, as a proxy does whose pages are meant to help.
+  // Repeats what it was sent, like the error page of a helpful proxy.
   echo = await FaultServer.start(({ headers, path, before }) => {
     const says = `I got ${path} with ${JSON.stringify(headers)}`
     return before % 2 === 0
