@@ -80,7 +80,7 @@ describe('a table in Postgres that somebody else has locked', () => {
     await loads.expectToHeal(2)
   })
 
-  it('and a session that waits for it and is ended: the run goes on with another', async () => {
+  it('and a session that waits for it and is ended: the run continues with another', async () => {
     await using loads = await PostgresLoads.create(server)
     await using session = await lockedMidway(loads)
     const run = loads.run(FEW_RETRIES, { from: 2 })
@@ -120,7 +120,7 @@ describe('max_connections of a Postgres server used up', () => {
     expect(loads.pipeline.events[0]).toMatchObject({ kind: 'retry', error: { cause: { cause: { code: '53300' } } } })
   })
 
-  it('for good ends the run, which says so; the next one goes on', async () => {
+  it('for good ends the run, which says so; the next one continues', async () => {
     await using loads = await PostgresLoads.create(server)
     await loads.run(FEW_RETRIES, { to: 2 })
     {
@@ -136,7 +136,7 @@ describe('a Postgres server that only reads', () => {
   const ONLY_READS =
     /read-only transaction\. This server only reads: is it a standby, or is default_transaction_read_only on/
 
-  it('by default_transaction_read_only ends the run, which says so; the next one goes on', async () => {
+  it('by default_transaction_read_only ends the run, which says so; the next one continues', async () => {
     await using loads = await PostgresLoads.create(server)
     await loads.run(FEW_RETRIES, { to: 2 })
     await loads.query(`ALTER DATABASE ${loads.name} SET default_transaction_read_only = on`)
@@ -146,7 +146,7 @@ describe('a Postgres server that only reads', () => {
     await loads.expectToHeal(2)
   })
 
-  it('because it is a standby ends the run, which says so; the next one goes on', async () => {
+  it('because it is a standby ends the run, which says so; the next one continues', async () => {
     await using loads = await PostgresLoads.create(server)
     await loads.run(FEW_RETRIES, { to: 2 })
     const signal = join(server.data, 'standby.signal')
@@ -172,7 +172,7 @@ describe('rights in Postgres that are missing', () => {
       'REVOKE INSERT ON mixpanel._mixload_loads FROM %',
       'GRANT INSERT ON mixpanel._mixload_loads TO %',
     ],
-  ])('%s end the run, which says what to grant; the next one goes on', async (_, revoke, grant) => {
+  ])('%s end the run, which says what to grant; the next one continues', async (_, revoke, grant) => {
     await using loads = await PostgresLoads.create(server)
     await loads.run(FEW_RETRIES, { to: 2 })
     await loads.query(`ALTER SCHEMA mixpanel OWNER TO postgres; GRANT ALL ON SCHEMA mixpanel TO ${loads.name}`)
@@ -184,7 +184,7 @@ describe('rights in Postgres that are missing', () => {
   })
 })
 
-it('a disk of a Postgres server that takes no more ends the run with nothing of its day; the next one goes on', async () => {
+it('a full disk of a Postgres server ends the run with nothing of its day; the next one continues', async () => {
   const full = await startPostgres({ settings: { synchronous_commit: 'on' }, fileBytesMax: 27 * 1024 * 1024 + 4096 })
   try {
     await using loads = await PostgresLoads.create(full, { perDay: 10_000 })

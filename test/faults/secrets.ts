@@ -41,7 +41,7 @@ export function secretsIn(bytes: Buffer | string): readonly string[] {
   })
 }
 
-/** Those in the names and contents of all files below a directory, but for some. */
+/** Those in the names and contents of all files below a directory, except some. */
 export function secretsBelow(directory: string, except: (path: string) => boolean = () => false): readonly string[] {
   const names = readdirSync(directory, { recursive: true, withFileTypes: true })
   return names.flatMap((entry) => {
