@@ -160,7 +160,7 @@ const KINDS = [
       event(['"of every kind"', literal]),
     ),
   }),
-  body('a property that is a text first', {
+  body('a property whose first value is a text', {
     events: ['"a"', '1.10', 'false', '{"b":[]}'].map((literal) => event(['"text first"', literal])),
   }),
 ]
