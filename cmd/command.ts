@@ -25,7 +25,7 @@ export interface Command {
   readonly settings: readonly FlagName[]
   /** Flags of its own. */
   readonly options?: Readonly<Record<string, Options>>
-  /** The words after its name: how they are written, what they are, what to say if one is missing. */
+  /** The words after its name: their form, what they are, and what to say if one is missing. */
   readonly words?: { readonly usage: string; readonly describe: string; readonly missing?: string }
   /** Does the work. Returns the exit code. */
   run(context: CommandContext): Promise<number>

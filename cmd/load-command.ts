@@ -5,7 +5,7 @@ import { printPlans } from './plan-report.ts'
 import { sessionOf } from './session.ts'
 import { exitCodeOf, reportStreams } from './stream-report.ts'
 
-/** Loads streams and prints what becomes of them; with `--dry-run`, only what would be requested. */
+/** Loads streams and prints the results; with `--dry-run`, only what would be requested. */
 export async function runLoadCommand(context: CommandContext, toLoad: StreamsToLoad): Promise<number> {
   const { settings, flags, output } = context
   const session = sessionOf(context)

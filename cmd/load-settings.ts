@@ -12,5 +12,9 @@ export const WAREHOUSE_SETTINGS = ['destination', 'schema', 'bigqueryEndpoint', 
 
 /** The flag of what loads from Mixpanel and can say beforehand what that is. */
 export const DRY_RUN: Readonly<Record<string, Options>> = {
-  'dry-run': { type: 'boolean', describe: 'Only say what would be asked for; ask and make nothing', default: false },
+  'dry-run': {
+    type: 'boolean',
+    describe: 'Only show what would be requested; send and create nothing',
+    default: false,
+  },
 }

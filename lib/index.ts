@@ -40,7 +40,8 @@ export type { VerifyResult } from './verify/verify.ts'
 /**
  * What every function takes: settings, by the names that they have in mixload.yaml, and how to
  * follow and to end the work. Neither environment variables nor mixload.yaml are read.
- * @example { destination: 'duckdb:warehouse.duckdb', projectId: '123', serviceAccount: 'me', serviceAccountSecret: 's' }
+ * @example
+ * { projectId: '123', serviceAccount: 'me', serviceAccountSecret: 's', region: 'eu' }
  */
 export interface RunOptions extends SettingsInput {
   /**
@@ -79,7 +80,7 @@ export interface ViewOptions extends RunOptions {
  * @example
  * const results = await backfill({ ...settings, from: '2026-01-01', streams: ['export'] })
  * for (const { stream, outcome, rows } of results) console.log(stream, outcome, rows)
- * @throws MixloadError of what concerns all streams, such as settings, credentials or the destination.
+ * @throws MixloadError of what concerns all streams, such as settings or the destination.
  */
 export function backfill(options: RunOptions): Promise<readonly StreamResult[]> {
   return run(options, (session) =>
@@ -92,7 +93,7 @@ export function backfill(options: RunOptions): Promise<readonly StreamResult[]> 
  * again.
  *
  * @example
- * const results = await sync({ ...settings, attributionWindow: 7, signal: AbortSignal.timeout(3_600_000) })
+ * const results = await sync({ ...settings, signal: AbortSignal.timeout(3_600_000) })
  * @throws MixloadError as {@link backfill} does.
  */
 export function sync(options: RunOptions): Promise<readonly StreamResult[]> {
@@ -108,7 +109,8 @@ export function sync(options: RunOptions): Promise<readonly StreamResult[]> {
  * `skippedSlices`. Requests nothing from Mixpanel.
  *
  * @example
- * const { rows, skippedSlices } = await loadFiles(['2026-01.ndjson.gz'], { destination: 'duckdb:warehouse.duckdb' })
+ * const destination = 'duckdb:warehouse.duckdb'
+ * const { rows, skippedSlices } = await loadFiles(['2026-01.ndjson.gz'], { destination })
  * @throws MixloadError of what concerns all files.
  */
 export function loadFiles(files: readonly string[], options: RunOptions): Promise<StreamSummary> {
@@ -139,8 +141,8 @@ export function plan(options: RunOptions): Promise<RunPlan> {
  *
  * @example
  * const { differences } = await verify({ ...settings, tolerance: 0.01 })
- * for (const { day, event, warehouse, mixpanel } of differences) console.log(day, event, warehouse, mixpanel)
- * @throws MixloadError CONFIG_INVALID where there are no whole days, or the destination answers no queries.
+ * for (const { day, event } of differences) console.log(day, event)
+ * @throws MixloadError CONFIG_INVALID if no day is whole, or the destination has no queries.
  */
 export function verify(options: VerifyOptions): Promise<VerifyResult> {
   const { tolerance = 0, repair = false, ...others } = options
@@ -196,9 +198,10 @@ export function views(options: ViewOptions): Promise<readonly string[]> {
 }
 
 /**
- * The settings that environment variables give, by the names of docs/settings.md, to be spread into
+ * The settings in environment variables, by the names of docs/settings.md, to be spread into
  * options.
- * @example await sync({ ...settingsFromEnvironment(process.env), destination: 'duckdb:warehouse.duckdb' })
+ * @example
+ * await sync({ ...settingsFromEnvironment(process.env), destination: 'parquet:events' })
  */
 export function settingsFromEnvironment(environment: Readonly<Record<string, string | undefined>>): SettingsInput {
   return fromEnvironment(environment)

@@ -4,10 +4,7 @@ import { describe, expect, it } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '..')
 const LINES_MAX = 400
-/**
- * Files and folders of `lib/` that decide and compute, and touch nothing: where days begin, what an
- * answer means.
- */
+/** The pure files and folders of `lib/`, without I/O: where days begin, what an answer means. */
 const PURE = [
   ...['core/lossless-json', 'core/max-rejects', 'core/sql', 'slices'],
   ...['destination/failures', 'destination/ledger', 'destination/ledger-row', 'destination/ledger-tables'],
@@ -112,10 +109,10 @@ const FILE_IMPORTS: ReadonlyMap<string, ReadonlySet<string>> = new Map(
   ]),
 )
 
-/** The files that may stand at the root of `lib/`. Each counts as a folder of its own. */
+/** The files that may be at the root of `lib/`. Each counts as a folder of its own. */
 const LIB_ROOT = ['lib/index.ts', 'lib/progress.ts', 'lib/settings.ts', 'lib/slices.ts']
 
-/** What a file of a destination may be called; the same name stands for the same part in each. */
+/** What a file of a destination may be called; the same name is the same part in each. */
 const DESTINATION_FILES = [
   'connection.ts',
   'dialect.ts',

@@ -49,7 +49,7 @@ function commandLinesOf(text: string): readonly (readonly string[])[] {
   return [...typed, ...named].map((line) => line.trim().split(/\s+/))
 }
 
-/** What the built command line says that it takes. */
+/** The flags that the built command line lists. */
 async function helpOf(...words: readonly string[]): Promise<string> {
   const program = packagePath('dist', 'cmd', 'mixload.js')
   return (await promisify(execFile)(process.execPath, [program, ...words, '--help'])).stdout

@@ -19,7 +19,7 @@ const SECRETS: readonly SettingName[] = ['serviceAccountSecret', 'apiSecret']
 const fromFlags = (flags: RawSettings) => resolveSettings(flags, {}, {})
 const fromFile = (file: RawSettings) => resolveSettings({}, {}, file)
 
-/** What is said against settings that are wrong, a line each. */
+/** The messages about wrong settings, one per line. */
 function problems(flags: RawSettings, environment: RawSettings = {}, file: RawSettings = {}): readonly string[] {
   try {
     resolveSettings(flags, environment, file)

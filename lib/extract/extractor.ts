@@ -228,7 +228,7 @@ export class Extractor implements SliceSource<StreamSlice> {
       await spool.take(lines)
       if (performance.now() - reportedAt < PROGRESS_MS) continue
       reportedAt = performance.now()
-      const rows = [...spools.values()].reduce((total, other) => total + other.rows, 0)
+      const rows = [...spools.values()].reduce((total, { rows }) => total + rows, 0)
       const requests = requester.requests - before.requests
       const bytes = requester.bytes - before.bytes
       onProgress({ kind: 'slice-progress', stream: stream.name, slice, rows, bytes, requests })

@@ -25,9 +25,9 @@ export interface KeepChangesOptions {
 const HASH_ROW_BYTES_MAX = 1024 * 1024
 
 /**
- * Appends what has changed since the last time to the table of changes, in one commit. What was
- * there before is asked of the destination, so a run that ended before it got here is made up for
- * by the next one. Gives the load; undefined where nothing has changed.
+ * Appends what has changed since the last time to the table of changes, in one commit. The
+ * destination is queried for the earlier states, so the next run catches up if a run ended before
+ * this. Returns the load; undefined if nothing has changed.
  * @param seenAt when the profiles were read.
  */
 export async function keepChanges(

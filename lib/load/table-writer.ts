@@ -27,8 +27,8 @@ export class TableWriter {
   }
 
   /**
-   * Adds the missing columns, the fixed ones and those that rows use, and returns them. It is a step
-   * before the load: an added column that no row uses harms nobody.
+   * Adds the missing columns, the fixed ones and those that rows use, and returns them. It is a
+   * step before the load: an added column that no row uses harms nobody.
    */
   async addColumns(columns: readonly Column[], used: readonly Column[], loadId: string): Promise<readonly Column[]> {
     // A companion never comes without the column whose misfits it takes.

@@ -11,7 +11,7 @@ export interface Refusal {
   readonly retryAfter: string | undefined
 }
 
-/** What a response means: its text or status, the code, and a message that names REQUEST and TEXT. */
+/** What a response means: its text or status, the code, and a message with REQUEST and TEXT. */
 type Rule = readonly [match: RegExp | number, code: ErrorCode, message: string]
 
 /** The first match counts. Texts come first: Mixpanel uses 400 for nearly everything. */
@@ -67,8 +67,8 @@ export function refusalError({ status, body, request, retryAfter }: Refusal): Mi
   const retryAfterMs = retryAfterMilliseconds(retryAfter)
   const isMatch = ([match]: Rule) => (typeof match === 'number' ? match === status : match.test(text))
   const [, code, message] = RULES.find(isMatch) ?? ruleFor(status)
-  const said = message.replace(/REQUEST|TEXT/g, (name) => (name === 'TEXT' ? text : request))
-  return new MixloadError(code, said, retryAfterMs === undefined ? {} : { retryAfterMs })
+  const filled = message.replace(/REQUEST|TEXT/g, (name) => (name === 'TEXT' ? text : request))
+  return new MixloadError(code, filled, retryAfterMs === undefined ? {} : { retryAfterMs })
 }
 
 /** Whether a body is a JSON object with an `error`. */

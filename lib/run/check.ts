@@ -91,11 +91,11 @@ async function probeFinding(
   }
 }
 
-/** Bad credentials are often good ones of another region: the others are asked, too. */
+/** Credentials that are refused may be those of another region, so these are tried, too. */
 async function refusedFinding({ settings, signal }: Session, error: unknown): Promise<Finding> {
   const check = isFailure(error, 'NOT_FOUND') ? 'project' : 'credentials'
   if (settings.apiUrl === undefined && settings.projectId !== undefined) {
-    for (const region of REGIONS.filter((other) => other !== settings.region)) {
+    for (const region of REGIONS.filter((name) => name !== settings.region)) {
       await using client = mixpanelClient({ settings: { ...settings, region }, onProgress: () => {} })
       try {
         await askProject(client, settings.projectId, signal)

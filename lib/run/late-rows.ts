@@ -6,8 +6,8 @@ import { type Day, daysOf } from '../time/days.ts'
 /**
  * How many rows came late, by day and in the order of the days.
  *
- * - Of a day that was read again: its rows now, less its rows in the last load with the same scope that
- *   had it whole. This is negative if rows are gone.
+ * - Of a day that was read again: its rows now, less its rows in the last load with the same scope
+ *   that had it whole. This is negative if rows are gone.
  * - Of a load of late arrivals: all rows.
  *
  * Days without a difference, and days whose rows were not counted before, are left out. `before` is
@@ -22,7 +22,7 @@ export function lateRows(
   for (const load of loads) {
     for (const [day, count] of lateRowsOf(load, before, clock)) late.set(day, (late.get(day) ?? 0) + count)
   }
-  return new Map([...late].filter(([, count]) => count !== 0).sort(([one], [other]) => (one < other ? -1 : 1)))
+  return new Map([...late].filter(([, count]) => count !== 0).sort(([left], [right]) => (left < right ? -1 : 1)))
 }
 
 /** The rows of one load that came late, by day. */

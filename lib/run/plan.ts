@@ -98,7 +98,7 @@ export interface Planning {
 
 /**
  * Plans for the streams of the settings, in the order in which they are to run.
- * @throws MixloadError CONFIG_INVALID where there are no days to choose from, or too many for the destination.
+ * @throws MixloadError CONFIG_INVALID if no first day is known, or there are too many days.
  */
 export async function planStreams(planning: Planning): Promise<readonly StreamPlan[]> {
   const { settings, destination, zone, now } = planning
@@ -178,9 +178,9 @@ function planStream(
 }
 
 /**
- * Slices that hold these days, as long as the settings, the rate budget and the destination's
- * limits say; or `sliceDays` long, where a long slice costs no more than a short one.
- * @throws MixloadError CONFIG_INVALID where the settings ask for more loads than the destination takes in a day.
+ * Slices with these days, as long as the settings, the rate budget and the destination's limits
+ * say; or `sliceDays` long, if a long slice costs no more than a short one.
+ * @throws MixloadError CONFIG_INVALID if there are more loads than the destination takes in a day.
  */
 export function slicesOf(
   settings: Settings,

@@ -11,9 +11,9 @@ import type { Session } from './session.ts'
 const MaybeText = z.string().optional().catch(undefined)
 
 /**
- * What `GET /api/app/me` tells of the projects an account can see. Mixpanel does not document it:
- * all is optional, and what is of another type counts as not told, so that it spoils neither the
- * rest nor other projects.
+ * What `GET /api/app/me` says about the projects that an account can see. Mixpanel does not
+ * document it: everything is optional, and a value of another type counts as missing, so that it
+ * spoils neither the rest nor other projects.
  */
 const Me = z.object({
   results: z.object({
@@ -27,13 +27,13 @@ const Me = z.object({
 export interface ProjectInfo {
   readonly name: string | undefined
   readonly timezone: string | undefined
-  /** The host of its user interface, which tells the region. */
+  /** The host of its user interface, which shows the region. */
   readonly domain: string | undefined
 }
 
 /**
  * Asks Mixpanel about a project.
- * @throws MixloadError CREDENTIALS_REFUSED, or NOT_FOUND when the account does not see this project.
+ * @throws MixloadError CREDENTIALS_REFUSED, or NOT_FOUND if the account cannot see this project.
  */
 export async function askProject(client: MixpanelClient, projectId: string, signal: AbortSignal): Promise<ProjectInfo> {
   return projectIn(await client.json({ family: 'app', path: '/api/app/me', query: {} }, signal), projectId)
@@ -60,8 +60,8 @@ export function projectIn(answer: unknown, projectId: string): ProjectInfo {
   return { name: project.name, timezone: project.timezone, domain: project.domain }
 }
 
-/** The question is worth a few seconds only: most projects load the same days in UTC. */
-const ASKING_FOR_THE_ZONE: RetryPolicy = {
+/** The time zone is worth only a few seconds: most projects load the same days in UTC. */
+const TIME_ZONE_RETRIES: RetryPolicy = {
   retries: {
     NETWORK_FAILED: 2,
     CONNECTION_CUT: 2,
@@ -93,12 +93,12 @@ export async function projectZone(
     return 'UTC'
   }
   if (settings.serviceAccount === undefined || settings.projectId === undefined) {
-    return assumed('Mixpanel gives the time zone to service accounts only.')
+    return assumed('Mixpanel returns the time zone only to service accounts.')
   }
   try {
     const { projectId } = settings
     const ask = () => askProject(client, projectId, signal)
-    const { timezone } = await retrying(ASKING_FOR_THE_ZONE, signal, ask, retryReporter(onProgress))
+    const { timezone } = await retrying(TIME_ZONE_RETRIES, signal, ask, retryReporter(onProgress))
     if (timezone !== undefined && isZone(timezone)) return timezone
     const given = timezone === undefined ? 'no time zone' : `the time zone ${timezone}, which is not known`
     return assumed(`Mixpanel gave ${given}.`)

@@ -6,7 +6,8 @@ import type { StreamName } from '../settings.ts'
  * Settings as a program gives them, by the names that they have in mixload.yaml. All are optional,
  * and docs/settings.md says what they mean and what the defaults are. They are validated when they
  * are used.
- * @example { destination: 'duckdb:warehouse.duckdb', streams: ['export', 'engage'], maxRejects: '1%' }
+ * @example
+ * { destination: 'duckdb:warehouse.duckdb', streams: ['export', 'engage'], maxRejects: '1%' }
  */
 export interface SettingsInput {
   /** Where to load, such as `duckdb:PATH` or `postgres://USER@HOST/DATABASE`. */

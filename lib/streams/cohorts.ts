@@ -12,12 +12,12 @@ const COHORTS = recordTable(
     member('name', 'text', 'Name of the cohort'),
     member('description', 'text', 'Description of the cohort'),
     member('count', 'bigint', 'Members, as Mixpanel counts them'),
-    member('is_visible', 'bigint', '1 where the cohort is shown to all, 0 where it is hidden'),
+    member('is_visible', 'bigint', '1 if the cohort is shown to all, 0 if it is hidden'),
     // Mixpanel writes no zone and does not document which one it uses.
-    member('created', 'text', 'When the cohort was made, as Mixpanel writes it, without a zone'),
+    member('created', 'text', 'When the cohort was created, as Mixpanel writes it, without a time zone'),
     member('project_id', 'bigint', 'Id of the project'),
     // Ids of group keys may have more digits than a double holds, and a sign.
-    member('data_group_id', 'text', 'Group key whose groups the members are; null where they are people'),
+    member('data_group_id', 'text', 'Group key whose groups the members are; null if they are people'),
   ],
 )
 

@@ -44,7 +44,7 @@ function profileStream(table: StreamTable, formOf: (settings: Settings) => Reado
 
 /** The profiles of people. */
 export const ENGAGE_STREAM: Stream = {
-  ...profileStream(profileTable('engage', 'Person that the profile is of'), ({ engageWhere, engageProperties }) => ({
+  ...profileStream(profileTable('engage', 'Person the profile belongs to'), ({ engageWhere, engageProperties }) => ({
     ...(engageWhere === undefined ? {} : { where: engageWhere }),
     ...(engageProperties === undefined ? {} : { output_properties: JSON.stringify(engageProperties) }),
   })),
@@ -60,7 +60,7 @@ export function groupStreams({ groups }: Pick<Settings, 'groups'>): readonly Str
   return Object.entries(groups).map(([key, dataGroupId]) => {
     const name = freeName(columnName(`group_${key}`), taken)
     taken.add(foldName(name))
-    return profileStream(profileTable(name, `Group that the profile is of, by ${key}`), () => ({
+    return profileStream(profileTable(name, `Group the profile belongs to, by ${key}`), () => ({
       data_group_id: dataGroupId,
     }))
   })

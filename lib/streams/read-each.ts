@@ -2,8 +2,8 @@ import { isFailure } from '../core/errors.ts'
 import type { LineBatch, StreamContext } from './stream.ts'
 
 /**
- * Reads the items of a list, such as funnels. An item that Mixpanel refuses, as it may be deleted or
- * broken, is skipped. If all are refused, something else is wrong, so nothing is replaced.
+ * Reads the items of a list, such as funnels. An item that Mixpanel refuses, as it may be deleted
+ * or broken, is skipped. If all are refused, something else is wrong, so nothing is replaced.
  */
 export async function* readEach<Item extends { readonly name: string }>(
   { onProgress }: StreamContext,

@@ -14,7 +14,7 @@ const REVENUE = recordTable(
     member('date', 'date', "Day, in the project's time zone"),
     member('_day', 'date', 'The same: the day under which the row is replaced'),
     member('amount', 'double', 'Sum of the charges of the day'),
-    member('count', 'bigint', 'Profiles: those that Mixpanel counts for the day, or those that there are now'),
+    member('count', 'bigint', 'Profiles: those that Mixpanel counts for the day, or all that exist now'),
     member('paid_count', 'bigint', 'Profiles with a charge on the day'),
     member('source', 'text', "endpoint: Mixpanel's own figures; profiles: summed from their $transactions"),
   ],

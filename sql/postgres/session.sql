@@ -10,7 +10,7 @@ SELECT pg_catalog.set_config(
   pg_catalog.concat_ws(', ', 'pg_catalog', nullif(pg_catalog.current_setting('search_path'), '')),
   false
 );
--- A load takes as long as it takes, and a session waits as long as a download does.
+-- A load may take any time, and a session waits while something is downloaded.
 SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN (
   'statement_timeout',
   'lock_timeout',

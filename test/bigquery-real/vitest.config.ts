@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/bigquery-real/*.real.ts'],
-    // A case asks a few dozen times, and jobs take seconds.
+    // A test sends a few dozen requests, and jobs take seconds.
     testTimeout: 1_800_000,
     hookTimeout: 600_000,
   },

@@ -107,11 +107,11 @@ describe('mixload import', () => {
     'continues after what was sent when %s ended it, and forgets its position when it is done',
     async (end, code) => {
       const path = await file('many.ndjson', ndjson(Array.from({ length: 40_000 }, (_, n) => event(n))))
-      // Of the eight requests at once the first one is answered, whichever comes first.
+      // Of the eight concurrent requests, only the first to arrive is answered.
       place.simulator.fault({ kind: 'slow-first-byte', ms: 60_000, skip: 9, times: 1000, match: { path: '/import' } })
       const child = place.start(['import', path], place.environment(token))
       await expect.poll(() => place.simulator.requests.length).toBeGreaterThan(9)
-      // How far it is gets to the disk a while after the answer.
+      // Its progress is written to disk a while after the answer.
       const states = join(place.directory, 'state', 'import')
       await expect
         .poll(() => existsSync(states) && readdirSync(states).some((name) => name.endsWith('.json')))
@@ -181,7 +181,7 @@ describe('mixload import', () => {
   })
 })
 
-/** What stands before a table's name in a query: a directory of Parquet files has no schemas. */
+/** What comes before a table's name in a query: a directory of Parquet files has no schemas. */
 function schemaOf(warehouse: string, url: string): string {
   if (warehouse === 'parquet') return ''
   return warehouse === 'bigquery' ? `${new URL(url).pathname.slice(1)}.` : 'mixpanel.'
@@ -194,7 +194,7 @@ describe('mixload import --query', () => {
       await using warehouse = await create(place.directory)
       const to = { MIXLOAD_DESTINATION: warehouse.url }
       const events = [
-        // What comes first makes the types of columns.
+        // The first values decide the types of columns.
         event(1, {
           time: NOON - 86_400_000,
           plan: 'pro',
@@ -224,7 +224,7 @@ describe('mixload import --query', () => {
       expect((await requestExport(target, DAY, DAY)).text).toContain('"amount":12345678901234567890')
       const found = (await stored(target)).sort((a, b) => a.properties.n - b.properties.n)
       for (const [at, { event, properties }] of events.entries()) {
-        // In a column of texts, a number is a text.
+        // In a text column, a number is text.
         const wanted = { ...properties, ...('plan' in properties && properties.plan === 7 ? { plan: '7' } : {}) }
         expect(found[at]).toMatchObject({ event, properties: wanted })
       }

@@ -7,7 +7,7 @@ const DAYS = Array.from({ length: 10 }, (_, at) => `2026-03-${String(at + 1).pad
 const [FIRST = '', LAST = ''] = [DAYS[0], DAYS.at(-1)]
 const PER_DAY = 3000
 const KILLS = Number(process.env.MIXLOAD_TEST_KILLS ?? 10)
-/** After so many kills nearly all is loaded, and little is left to be killed in. */
+/** After this many kills nearly everything is loaded, and little is left to kill. */
 const KILLS_EACH = 10
 
 it.each(Object.entries(WAREHOUSES))(
@@ -25,7 +25,7 @@ it.each(Object.entries(WAREHOUSES))(
       expect(calm.code, calm.stderr).toBe(0)
       const startMs = durationMs(calm.moments, { ends: 'slice-started' })
       const dayMs = durationMs(calm.moments, { begins: 'slice-started', ends: 'slice-loaded' })
-      // The last day does not come, so that no run can end before it is killed.
+      // The last day never arrives, so that no run can end before it is killed.
       withhold(place, LAST)
       for (let round = 0; round < KILLS_EACH; round++) {
         // From the start of the process to about the end of the second day that it loads.

@@ -266,7 +266,7 @@ describe.each(Object.entries(WAREHOUSES))('late rows in %s', (_, newWarehouse) =
       [daysAgo(2)]: write === 'append' ? 13 : 8,
     })
     expect(new Set(events.map(({ insertId }) => insertId)).size).toBe(32)
-    // All of it was processed in the last minute, and most of it is asked for again.
+    // All of it was processed in the last minute, and most of it is requested again.
     const again = await place.run(
       ['sync', '--late-arrivals', '--attribution-window', '0', '--to', daysAgo(2), '--json'],
       environment,

@@ -29,7 +29,7 @@ async function loadedQuarters(zone: string, first: string, last: string) {
   await place.simulator.ingest(
     moments.map((time) => ({ event: 'Tick', properties: { time, distinct_id: 'x', $insert_id: `${time}` } })),
   )
-  // The zone is asked from Mixpanel.
+  // The time zone is requested from Mixpanel.
   const ran = await place.run(['backfill', '--from', first, '--to', last, '--legacy-time'])
   expect(ran.code, ran.stderr).toBe(0)
   return { place, moments }

@@ -9,7 +9,7 @@ export class Dice {
     this.#state = seed
   }
 
-  /** A whole number from 0 to `below`, without it. */
+  /** A whole number of at least 0 and less than `below`. */
   below(below: number): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
@@ -27,7 +27,7 @@ interface EventRow {
   readonly day: Day
   readonly event: string
   readonly distinct_id: string
-  /** Whom it was first sent for, where people were merged since. */
+  /** The person that it was first sent for, if people were merged later. */
   readonly before: string | undefined
   readonly time: number
   readonly id: string
@@ -35,7 +35,7 @@ interface EventRow {
   readonly n: number
 }
 
-/** How a night's changes are to be kept, so that a sync can see all of them. */
+/** Limits on a night's changes, so that a sync can see all of them. */
 interface Limits {
   /** The first day that the next sync reads again. */
   readonly windowFrom: Day

@@ -40,7 +40,7 @@ export class Workplace implements AsyncDisposable {
     return new Workplace(simulator, directory)
   }
 
-  /** Of its own it loads events only; an undefined `MIXLOAD_STREAMS` loads all streams. */
+  /** By default it loads events only; an undefined `MIXLOAD_STREAMS` loads all streams. */
   environment(more: Readonly<Record<string, string | undefined>> = {}): NodeJS.ProcessEnv {
     return {
       PATH: process.env.PATH,

@@ -24,7 +24,7 @@ async function* momentsOf(child: ChildProcess): AsyncGenerator<Moment> {
   }
 }
 
-/** Lets a run come to its end; returns what it printed, and when it logged what. */
+/** Waits for the end of a run; returns what it printed, and when it logged each event. */
 export async function timedRun(child: ChildProcess): Promise<Ran & { readonly moments: readonly Moment[] }> {
   const end = ended(child)
   const moments: Moment[] = []
@@ -33,8 +33,7 @@ export async function timedRun(child: ChildProcess): Promise<Ran & { readonly mo
 }
 
 /**
- * How long the first stage of this kind lasted, or the time up to its end where it has no
- * beginning.
+ * How long the first stage of this kind lasted, or the time up to its end if it has no beginning.
  */
 export function durationMs(moments: readonly Moment[], { begins, ends }: Partial<Stage> & Pick<Stage, 'ends'>): number {
   const from = begins === undefined ? 0 : moments.findIndex(({ kind }) => kind === begins)
@@ -47,7 +46,7 @@ export function durationMs(moments: readonly Moment[], { begins, ends }: Partial
 export async function logged(child: ChildProcess, kind: string, nth = 1): Promise<void> {
   let count = 0
   for await (const moment of momentsOf(child)) if (moment.kind === kind && ++count === nth) break
-  // What else it logs is for others to read, and must not fill the pipe.
+  // Nobody here reads what else it logs, but it must not fill the pipe.
   child.stderr?.resume()
 }
 
@@ -74,7 +73,8 @@ export async function killAfter(child: ChildProcess, waitMs: number): Promise<bo
 }
 
 /**
- * Lets the simulator not answer for a day, so that a run that reads it goes on until it is killed.
+ * Makes the simulator never answer for a day, so that a run that reads it goes on until it is
+ * killed.
  */
 export function withhold(place: Workplace, day: string): void {
   place.simulator.fault({

@@ -16,7 +16,7 @@ const daysAgo = (count: number) => addDays(yesterday, 1 - count)
 const SPAN = ['--from', daysAgo(4), '--to', daysAgo(3)]
 const ALL = { MIXLOAD_STREAMS: undefined }
 
-/** A project with something of everything. */
+/** A project with something in every stream. */
 async function project(options: SimulatorOptions = {}): Promise<Workplace> {
   const place = await Workplace.create(options)
   const { simulator } = place

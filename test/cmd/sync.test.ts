@@ -57,7 +57,7 @@ describe('mixload sync', () => {
     const before = dayBefore()
     expect(await place.run(['sync', '--from', daysAgo(1)])).toMatchObject({ code: 0 })
     const lastDay = place.simulator.requests.filter(({ path }) => path.includes('/export')).at(-1)?.query.to_date
-    // It may have become midnight there meanwhile.
+    // Midnight may have passed there in the meantime.
     expect([before, dayBefore()]).toContain(lastDay)
   })
 

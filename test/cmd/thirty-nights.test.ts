@@ -88,7 +88,7 @@ class Warehouse {
 const EVENT_COLUMNS = `CAST(_day AS VARCHAR) AS day, event, distinct_id, CAST(epoch_ms(time) AS DOUBLE) AS time,
   mp_insert_id AS id, CAST(mp_processing_time_ms AS DOUBLE) AS processed, n`
 
-/** Everything that a reader sees, in the form that the model has it in. */
+/** Everything that a reader sees, in the form of the model. */
 async function seen(warehouse: Warehouse) {
   return {
     events: await warehouse.rows(`SELECT ${EVENT_COLUMNS} FROM export_latest ORDER BY id, day`),
@@ -116,7 +116,7 @@ describe('thirty nights', () => {
   let directory: string
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
-    // The clock alone: timers go on.
+    // Only the clock: timers continue.
     vi.useFakeTimers({ toFake: ['Date'] })
   })
   afterEach(async () => {
@@ -135,7 +135,7 @@ describe('thirty nights', () => {
       expect(await warehouse.run(backfill, mixpanel, { from: FIRST })).toMatchObject({ code: 0 })
       for (const day of daysOf(addDays(FIRST, 1), addDays(FIRST, NIGHTS))) {
         vi.setSystemTime(nightAfter(day))
-        // What sync reads again: up to the day before, of which it is known that it is whole.
+        // What sync reads again: up to the day before, which is known to be whole.
         const windowFrom = addDays(day, -WINDOW)
         const arrived = mixpanel.pass(day, { windowFrom, disappears: write === 'replace' })
         const { code, results } = await warehouse.run(sync, mixpanel, { lateArrivals: true })

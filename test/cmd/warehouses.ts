@@ -5,7 +5,7 @@ import { emulatedBigQuery } from '../destinations/bigquery-places.ts'
 import { rowsOf } from '../destinations/bigquery-rows.ts'
 import { newDatabase } from '../postgres/shared.ts'
 
-/** What counts of an event that was loaded. */
+/** What matters about an event that was loaded. */
 export interface LoadedEvent {
   readonly day: string
   readonly insertId: string

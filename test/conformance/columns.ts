@@ -16,8 +16,8 @@ import {
 } from './rows.ts'
 
 /**
- * As many as a case makes where the destination allows more: enough for anybody, and done in a
- * moment.
+ * The most columns that a case creates, if the destination allows more: enough for anybody, and
+ * fast.
  */
 const MANY_COLUMNS = 2000
 

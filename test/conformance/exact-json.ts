@@ -8,8 +8,8 @@ export type Exact =
   | { readonly object: readonly (readonly [string, Exact])[] }
 
 /**
- * Parses JSON keeping digits and repeated keys. Written for tests: plain, slow, and apart from the
- * code under test.
+ * Parses JSON keeping digits and repeated keys. Written for tests: plain, slow, and independent of
+ * the code under test.
  */
 export function parseExact(text: string): Exact {
   let at = 0

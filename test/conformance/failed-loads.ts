@@ -25,10 +25,7 @@ interface FailingLoad {
   readonly relation: Relation
   readonly options?: LoadOptions
   readonly code?: ErrorCode
-  /**
-   * True where it is the engine or the driver that fails, so that there is an error behind the
-   * failure.
-   */
+  /** Whether the engine or the driver fails, so that the failure has a cause. */
   readonly hasCause: boolean
 }
 

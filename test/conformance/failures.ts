@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { type ErrorCode, MixloadError } from '../../lib/core/errors.ts'
 
-/** The failure of what must fail, as every failure is: a MixloadError. */
+/** The MixloadError of what must fail. */
 export async function failureOf(work: Promise<unknown>): Promise<MixloadError> {
   const outcome = await work.then(
     () => 'no failure',

@@ -23,23 +23,22 @@ export interface Run {
  */
 export interface Store extends Run {
   /**
-   * Another run on the same data, as a new process would have it. Left out where the data goes with
-   * the process.
+   * Another run on the same data, as a new process would have it. Omitted if the data ends with the
+   * process.
    */
   reopen?(): Promise<Run>
   /**
-   * What is committed to a table or view, by another way than the driver. Nothing where there is no
-   * such table.
+   * What is committed to a table or view, read without the driver. Empty if there is no such table.
    */
   readRows(table: string): Promise<readonly StoredRow[]>
   /**
-   * As `readRows`, but as some other program reads, which may be refused. Works after the driver is
-   * closed, too.
+   * Like `readRows`, but as another program would read, which may be refused. Works after the
+   * driver is closed, too.
    */
   readFromOutside(table: string): Promise<readonly StoredRow[]>
   /** Whether nothing at all has been created yet. */
   isUntouched(): Promise<boolean>
-  /** Lets another process open the same place. Left out where no other process can reach it. */
+  /** Lets another process open the same place. Omitted if no other process can reach it. */
   startRival?(): Promise<Rival>
   close(): Promise<void>
 }
@@ -51,12 +50,11 @@ export interface Rival {
   end(): Promise<void>
 }
 
-/** How the suite gets at one kind of destination. */
+/** How the suite uses one kind of destination. */
 export interface DestinationHarness {
   readonly name: string
   /**
-   * Whether `readRows` can read a view. A destination that keeps no views must accept them all the
-   * same.
+   * Whether `readRows` can read a view. A destination that keeps no views must still accept them.
    */
   readonly queriesViews: boolean
   create(): Promise<Store>

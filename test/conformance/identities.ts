@@ -15,7 +15,7 @@ const named = (name: string, type?: 'json'): Column => ({
 const OWN = EXPORT_COLUMNS.filter(({ name }) => !['_loaded_at', '_load_id'].includes(name))
 const ALL = [...TEXTS.map((name) => named(name)), named('$distinct_ids', 'json')]
 
-/** An event with what it says of ids; later ones in a list are processed later. */
+/** An event with what it says about ids; later ones in a list are processed later. */
 type Statement = Readonly<Record<string, string | readonly string[] | null>>
 
 const identify = (anonymous: string, identified: string): Statement => ({
@@ -37,7 +37,7 @@ const merge = (distinctId: string | null, ...ids: readonly string[]): Statement 
 const rekeyed = (before: string, now: string): Statement => ({ event: 'Order', distinct_id: now, [BEFORE]: before })
 
 export function identities(harness: DestinationHarness): void {
-  /** What the view gives where the table has these columns beside its own. */
+  /** The mapping of the view if the table has these columns besides its own. */
   async function resolved(
     statements: readonly Statement[],
     columns: readonly Column[] = ALL,

@@ -1,6 +1,6 @@
 /**
- * What the package gives as `mixload/conformance`: the suite that every destination must pass, to
- * be run by vitest.
+ * The package's export `mixload/conformance`: the suite that every destination must pass, to be run
+ * by vitest.
  */
 export type * from '../../lib/destination/index.ts'
 export type { Cell, DestinationHarness, Rival, Run, Store, StoredRow } from './harness.ts'

@@ -88,7 +88,7 @@ export function interruptedLoads(harness: DestinationHarness): void {
       'when it is aborted %i turns of the event loop into a long query, which it stops',
       (count) =>
         interrupted(async ({ destination, engine }) => {
-          // The same query beside it, begun before it: the load must not last until that one's end.
+          // The same query next to it, begun before it: the load must not last until that one ends.
           await using beside = await runBeside(engine, LONG.query)
           const controller = new AbortController()
           const relation = whenAsked(LONG, () => void turns(count).then(() => controller.abort(REASON)))
@@ -161,8 +161,7 @@ export function interruptedLoads(harness: DestinationHarness): void {
 }
 
 /**
- * What becomes of a load: `committed`, or why not. An early rejection is not taken for one that
- * nobody meets.
+ * The outcome of a load: `committed`, or why not. An early rejection does not count as unhandled.
  */
 function outcomeOfLoad(destination: Warehouse, id: string, signal: AbortSignal): Promise<unknown> {
   return load(destination, id, manyRows(100, DAY), { rejects: rejectsOf('x'), signal }).then(

@@ -57,7 +57,7 @@ export function lifecycle(harness: DestinationHarness): void {
     it('fails during another run and names it, and succeeds when that one has ended', async () => {
       await using store = await newStore(harness)
       if (store.startRival === undefined) {
-        // Then what one run has is its own, and no other can get into it.
+        // Then each run has data of its own, which no other run can reach.
         await using second = await openStore(harness)
         await makeTable(second.destination)
         await store.destination.open(unaborted())

@@ -22,7 +22,7 @@ const PROPERTIES = [
   '_',
 ]
 
-/** Names that no property leads to. */
+/** Names that no property gets. */
 const HOSTILE = [
   'a"b',
   '""',

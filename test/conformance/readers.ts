@@ -26,8 +26,7 @@ export function readers(harness: DestinationHarness): void {
       const [during] = (await reading) ?? []
       const before = { 'load-1': 1 }
       const after = mode.kind === 'append' ? { 'load-1': 1, 'load-2': 5000 } : { 'load-2': 5000 }
-      // Whoever can't be read during a load may refuse to be, but must not show anything in
-      // between.
+      // A destination that cannot be read during a load may refuse, but must not show a part of it.
       if (destination.capabilities.readersDuringLoad) expect(during?.status).toBe('fulfilled')
       if (during?.status === 'fulfilled') {
         const allowed = destination.capabilities.atomicReplace ? [before, after] : [before, after, {}]

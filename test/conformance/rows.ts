@@ -42,8 +42,8 @@ export function relationOf(columns: readonly Column[], rows: readonly StoredRow[
 }
 
 /**
- * `count` rows of {@link COLUMNS} on one day. Of row `failsAt` the engine learns only on its way
- * that it can't be.
+ * `count` rows of {@link COLUMNS} on one day. The engine notices only while it runs that row
+ * `failsAt` is invalid.
  */
 export function manyRows(count: number, day: string, failsAt?: number): Relation {
   const name = "concat('n', i)"
@@ -56,10 +56,7 @@ export function manyRows(count: number, day: string, failsAt?: number): Relation
   }
 }
 
-/**
- * A query that no machine brings to its end while a test runs, and that has returned no row by
- * then.
- */
+/** A query that no machine finishes while a test runs, and that has returned no row by then. */
 export const LONG: Relation = {
   ...manyRows(1, '2026-08-03'),
   query: `${manyRows(10 ** 15, '2026-08-03').query} WHERE hash(i) = 1`,
@@ -136,7 +133,7 @@ export function thing(name: string | null, day: string | null = '2026-08-03', am
   return { _day: day, name, amount }
 }
 
-/** Without what the destination fills in, in an order that depends on nothing but the values. */
+/** Without what the destination fills in, in an order that depends only on the values. */
 export function values(rows: readonly StoredRow[]): readonly StoredRow[] {
   return sorted(rows.map(({ _loaded_at, _load_id, ...given }) => given))
 }
@@ -159,7 +156,7 @@ export function unaborted(): AbortSignal {
   return new AbortController().signal
 }
 
-/** After so many turns of the event loop. */
+/** Resolves after this many turns of the event loop. */
 export async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) {
     const { promise, resolve } = Promise.withResolvers<void>()

@@ -20,8 +20,8 @@ import { storedValues } from './stored-values.ts'
 import { views } from './views.ts'
 
 /**
- * What every destination must do. Where one is capable of less, the promise that is left is tested
- * in its place.
+ * What every destination must do. If one is capable of less, the guarantee that remains is tested
+ * instead.
  */
 export function runDestinationConformance(harness: DestinationHarness): void {
   describe(`destination ${harness.name}`, () => {

@@ -15,7 +15,7 @@ function transparent(inner: DestinationDriver, weaker: Partial<DestinationCapabi
 }
 
 /**
- * The same harness with the wrapper around each driver: the suite may lean on nothing but the
+ * The same harness with the wrapper around each driver: the suite may rely on nothing but the
  * interface.
  */
 export function transparentHarness(

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { ERROR_CODES, type ErrorCode, MixloadError } from '../../lib/core/errors.ts'
 import { DEFAULT_RETRIES, type RetryPolicy, retrying } from '../../lib/core/retry.ts'
 
-/** Waits that were asked for. None is really waited for. */
+/** The requested waits. Nothing really waits for them. */
 const waits: number[] = []
 vi.mock('node:timers/promises', () => ({
   setTimeout: async (ms: number, _: unknown, { signal }: { signal: AbortSignal }) => {

@@ -23,7 +23,7 @@ describe('a text from outside', () => {
         const shown = withoutSecrets(`${before} ${form} ${after}`, [undefined, hidden])
         expect(shown).toContain('***')
         for (const text of [hidden, encodeURIComponent(hidden), form]) expect(shown).not.toContain(text)
-        // What is left of Base64 gives none of it either, but for its ends.
+        // What is left of the Base64 shows nothing of it either, except at its ends.
         for (const rest of shown.split(/[^\w+/=]+/)) {
           expect(Buffer.from(rest, 'base64').toString()).not.toContain(hidden)
         }

@@ -118,7 +118,7 @@ describe.each<[string, NewDbtWarehouse]>([
       ...Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)),
       ...(id?.length === 32 ? {} : { insert_id: id }),
     }))
-    // Half past five in the morning, UTC, is half past ten of the evening before.
+    // Half past five in the morning, UTC, is half past ten on the evening before.
     const time = (more: number) => `${MOMENT - 7 * 3_600_000 + more}`
     const bare = { name: 'Bare', distinct_id: '', time: time(1) }
     expect(facts).toEqual([

@@ -1,4 +1,4 @@
-/** What a project's export has, on three days on which it is asked. */
+/** What a project's export has on the three days when it is requested. */
 import type { Line } from './truth.ts'
 
 export const FIRST_DAY = '2026-03-02'
@@ -31,7 +31,7 @@ export function firstLoad(): readonly Line[] {
   })
   return [
     ...lines,
-    // As Mixpanel received them twice: the one processed last counts, wherever it stands.
+    // As Mixpanel received them twice: the one processed last counts, wherever it is.
     ...lines.slice(0, 30).map((line, at) => copy(line, { mp_processing_time_ms: START - 1000 + at, copied: at })),
     ...lines.slice(30, 60).map((line, at) => copy(line, { mp_processing_time_ms: START + 1e10 + at, copied: at })),
     { event: 'Nobody', properties: { time: START + HOUR, $insert_id: 'nobody' } },

@@ -93,8 +93,8 @@ async function expectModels(warehouse: DbtWarehouse, loads: readonly (readonly L
 const text = (value: unknown) => (value === undefined ? null : String(value))
 
 /**
- * Loads, builds, and again after late, double, moved, future and replaced rows; each time all is
- * what a plain model has.
+ * Loads, builds, and again after late, double, moved, future and replaced rows; each time
+ * everything is as in a plain model.
  */
 export async function expectPackage(newWarehouse: NewDbtWarehouse, nights: 'all' | 'few' = 'all'): Promise<void> {
   await using place = await Workplace.create()

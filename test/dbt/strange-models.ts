@@ -114,7 +114,7 @@ export async function expectStrangeModels(strange: StrangePlace): Promise<void> 
   const [latest] = await warehouse.query(`SELECT count(*) AS n FROM ${quoted}.export_latest`)
   // By Mixpanel's rule events without an id are distinguished by name, time and person.
   expect(latest).toEqual({ n: `${first.length - 3}` })
-  // Of two that agree in all that decides it is always the same one.
+  // Of two that are equal in all that decides, it is always the same one.
   const isOne = "event = 'No id' AND mp_insert_id IS NULL"
   const chosen = await warehouse.query(`SELECT event_id FROM ${quoted}.export_latest
     WHERE ${isOne} AND event_id NOT IN (SELECT min(event_id) FROM ${quoted}.export WHERE ${isOne})`)

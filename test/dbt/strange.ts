@@ -1,4 +1,4 @@
-/** Events as they should not be, and are. */
+/** Events as they should not be, but are. */
 
 export const STRANGE_DAY = '2026-05-04'
 const START = Date.parse(`${STRANGE_DAY}T00:00:00Z`)

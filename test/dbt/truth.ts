@@ -1,7 +1,4 @@
-/**
- * What the models should have, from the lines that were loaded: plain, slow, and by no means of
- * SQL.
- */
+/** What the models should have, from the lines that were loaded: plain, slow, and without SQL. */
 
 export interface Line {
   readonly event: string
@@ -21,7 +18,7 @@ interface Loaded extends Line {
 const DAY_MS = 86_400_000
 const GAP_MS = 30 * 60_000
 
-/** One line an event, from loads in their order. */
+/** One line per event, from loads in their order. */
 export function eventsOf(loads: readonly (readonly Line[])[]): readonly Loaded[] {
   const latest = new Map<string, Loaded>()
   for (const [load, lines] of loads.entries()) {
@@ -44,7 +41,7 @@ function beats(event: Loaded, existing: Loaded): boolean {
   return event.properties.$distinct_id_before_identity !== undefined
 }
 
-/** Whether `other` is an event without an id that was moved to another person since. */
+/** Whether `other` is an event without an id that was moved to another person later. */
 function isMoved(event: Loaded, existing: Loaded): boolean {
   const [before, after] = [event.properties, existing.properties]
   if (before.$insert_id !== undefined || after.$insert_id !== undefined) return false

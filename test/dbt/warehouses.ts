@@ -10,7 +10,7 @@ export type TextRow = Readonly<Record<string, string | null>>
 export interface DbtWarehouse extends AsyncDisposable {
   /** As `--destination` takes it. */
   readonly url: string
-  /** As the outputs in profiles.yml have it, but for the schema. */
+  /** As in the outputs of profiles.yml, without the schema. */
   readonly profile: Readonly<Record<string, unknown>>
   /** Of the environment of dbt. */
   readonly environment?: Readonly<Record<string, string>>

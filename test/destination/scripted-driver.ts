@@ -33,7 +33,7 @@ type Step = ((call: ScriptedCall) => Promise<void> | void) | undefined
 export interface ScriptedCall {
   /** Loses the connection. */
   lose(): void
-  /** Commits the load of a call of `write`, whatever the call then comes to. */
+  /** Commits the load of a call of `write`, whatever the outcome of the call. */
   commit(): void
   readonly signal: AbortSignal | undefined
 }
@@ -58,9 +58,9 @@ export class ScriptedDriver implements DestinationDriver {
   /** Loads as they were given to `write`. */
   readonly written: Load[] = []
   readonly calls: Call[] = []
-  /** Calls that have begun and not ended, at most. */
+  /** The most calls that had begun and not ended at a time. */
   atOnce = 0
-  /** What a query fails of after it has handed over its rows. */
+  /** The error of a query after it has handed over its rows. */
   queryFailure: unknown
   explanations = new Map<unknown, Explanation>()
   #running = 0
@@ -71,7 +71,7 @@ export class ScriptedDriver implements DestinationDriver {
     this.#steps.set(call, [...(this.#steps.get(call) ?? []), ...steps])
   }
 
-  /** The calls since this was asked last. */
+  /** The calls since this was last read. */
   takeCalls(): readonly Call[] {
     return this.calls.splice(0)
   }

@@ -93,7 +93,7 @@ describe('a warehouse with retries', () => {
     ['does all of that', [AWAY, DOUBT_NOT_DONE, AWAY, DOUBT_NOT_DONE, DOUBT_DONE]],
   ])('over a driver that %s has the load once in the end', async (_, mishaps) => {
     failing(...mishaps)
-    // The ledger, too, is away when it is asked first.
+    // The ledger, too, is unavailable at first.
     driver.script('readLedger', fails(away()))
     const record = await load(warehouse, 'load-1', ROWS)
     expect(record).toEqual(driver.loads[0])

@@ -50,7 +50,7 @@ describe('a warehouse', () => {
   const query = (rows: number, take: (rows: readonly string[]) => void = () => {}, signal = unaborted()) =>
     warehouse.query(String(rows), take, signal)
 
-  /** Every call, by the driver's call that it comes to. */
+  /** Every call, with the driver's call that it leads to. */
   const calls: Readonly<Record<string, readonly [Call, () => Promise<unknown>]>> = {
     columns: ['readColumns', () => warehouse.columns(TABLE)],
     addColumns: ['createColumns', () => warehouse.addColumns(TABLE, newColumns([property('later')]))],

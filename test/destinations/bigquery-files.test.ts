@@ -101,7 +101,7 @@ describe('a file that is still being written', () => {
 })
 
 describe('what is compressed', () => {
-  it('may be nothing, which is a gzip file all the same', async () => {
+  it('may be nothing, which is still a gzip file', async () => {
     expect(await decompressed(gzipLines([]))).toBe('')
     expect(await decompressed(gzipRanges([]))).toBe('')
   })

@@ -64,8 +64,8 @@ describe.each(MODES)('rows that are sent while they are written ($kind)', (mode)
     const enough = new Error('enough')
     const controller = new AbortController()
     const before = place.fake.requests.length
-    // First the pending load is noted. The next request brings the rows, of which the engine has
-    // given none yet.
+    // First the pending load is noted. The next request brings the rows. The engine has written
+    // none of them yet.
     place.fake.cuts = (_, index) => {
       if (index === before + 1) controller.abort(enough)
       return false

@@ -1,10 +1,7 @@
 import type { DuckDBResultReader, JS } from '@duckdb/node-api'
 import type { Cell, StoredRow } from '../conformance/harness.ts'
 
-/**
- * A row as the engine gives it in a form that can be compared. Its dates and moments are both
- * `Date`s.
- */
+/** A row of the engine in a form that can be compared. Its dates and moments are both `Date`s. */
 export function storedRow(row: Readonly<Record<string, unknown>>, isDate: (name: string) => boolean): StoredRow {
   return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, cell(value as JS, isDate(name))]))
 }

@@ -4,8 +4,8 @@ import type { Cell, StoredRow } from '../conformance/harness.ts'
 import { sorted } from '../conformance/rows.ts'
 
 /**
- * Rows without the moment of their load, with one spelling for each json value, in an order that is
- * theirs alone.
+ * Rows without the moment of their load, with one spelling for each json value, in an order that
+ * depends only on them.
  */
 export function comparable(rows: readonly StoredRow[], columns: readonly Column[]): readonly StoredRow[] {
   const jsons = new Set(columns.filter(({ type }) => type === 'json').map(({ name }) => name))

@@ -29,7 +29,7 @@ import { newEngine } from './engine.ts'
 import { scansOf } from './query-plan.ts'
 
 const DAY = '2026-08-03'
-/** Somebody who owns nothing here, for when the tests run as root, whom no permission stops. */
+/** A user who owns nothing here, for tests that run as root, whom no permission stops. */
 const NOBODY = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
 
 describe('a DuckDB file', () => {
@@ -185,7 +185,7 @@ describe('a DuckDB file', () => {
   })
 
   describe('whose process is killed', () => {
-    /** What a new run finds, and that the same load can then be done. */
+    /** Checks what a new run finds, and that the same load can then be done. */
     async function expectOnlyFirstLoad() {
       await destination.openToRead(unaborted())
       expect((await destination.ledger('things')).map(({ loadId }) => loadId)).toEqual(['load-1'])

@@ -17,7 +17,7 @@ export function startChild(args: readonly string[], options: ForkOptions = {}): 
   return startProcess('duckdb-child.ts', args, options)
 }
 
-/** What plain DuckDB reads of a file. */
+/** What plain DuckDB reads from a file. */
 export async function query(path: string, sql: string): Promise<readonly StoredRow[]> {
   const instance = await DuckDBInstance.create(path, { access_mode: 'READ_ONLY' })
   try {

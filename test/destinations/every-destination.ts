@@ -5,8 +5,8 @@ import { type BigQueryPlace, emulatedBigQuery } from './bigquery-places.ts'
 const started: BigQueryPlace[] = []
 
 /**
- * The destinations that must agree, each loaded only when its turn comes. The first one is what the
- * others are held to.
+ * The destinations that must agree, each imported only when it is needed. The others are compared
+ * with the first one.
  */
 export const HARNESSES: Readonly<Record<string, () => Promise<DestinationHarness>>> = {
   duckdb: async () => (await import('./duckdb-harness.ts')).DUCKDB,

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { packagePath } from '../../lib/core/package-root.ts'
 
 /**
- * Mixload itself, as it is built, for packages that ask for it: another copy than the one that the
- * tests run.
+ * Mixload itself, as it is built, for packages that depend on it: a copy other than the one that
+ * the tests run.
  */
 export async function installMixload(directory: string): Promise<void> {
   await mkdir(join(directory, 'node_modules'), { recursive: true })

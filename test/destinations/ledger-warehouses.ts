@@ -14,7 +14,7 @@ import { PostgresPlace } from './postgres-place.ts'
 export interface LedgerWarehouse extends AsyncDisposable {
   /** A warehouse of its own for each run. */
   open(): Warehouse
-  /** Takes a column of `_mixload_loads` away, with its values. No destination may be open. */
+  /** Removes a column of `_mixload_loads`, with its values. No destination may be open. */
   dropColumn(name: string): Promise<void>
 }
 

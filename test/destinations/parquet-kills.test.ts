@@ -29,7 +29,7 @@ import { query, readView } from './parquet-reading.ts'
 const ROUNDS = Number(process.env.MIXLOAD_TEST_KILLS ?? 10)
 const DAY = '2026-08-03'
 
-/** What is there before, and what a load of the child process makes of it. */
+/** The rows before a load of the child process, and those after it. */
 const OLD = ['2026-07-31', '2026-08-01', '2026-08-02', '2026-08-03', '2026-08-04', null].map((day) => thing('old', day))
 const NEW = [
   ...OLD.filter(({ _day }) => _day === null || _day === '2026-07-31' || _day === '2026-08-04'),

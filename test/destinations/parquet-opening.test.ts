@@ -9,7 +9,7 @@ import { kill, nextMessage } from './child-process.ts'
 import { newEngine } from './engine.ts'
 import { ParquetPlace } from './parquet-place.ts'
 
-/** Somebody who owns nothing here, for when the tests run as root, whom no permission stops. */
+/** A user who owns nothing here, for tests that run as root, whom no permission stops. */
 const NOBODY = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
 
 describe('a directory of Parquet files', () => {

@@ -19,7 +19,7 @@ import {
 import { newEngine } from './engine.ts'
 import { readWithPandas } from './parquet-python.ts'
 
-/** Making the Python that has pandas may take some minutes, once. */
+/** Installing Python with pandas may take some minutes, once. */
 const TIMEOUT_MS = 600_000
 
 describe('pandas', () => {

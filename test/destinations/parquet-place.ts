@@ -11,9 +11,9 @@ import { newEngine } from './engine.ts'
 import { startParquetChild } from './parquet-harness.ts'
 import { query } from './parquet-reading.ts'
 
-/** A directory of its own that is not made yet, and destinations on it and beside it. */
+/** A directory that does not exist yet, and destinations in it and next to it. */
 export class ParquetPlace implements AsyncDisposable {
-  /** What the directory is made in. */
+  /** The parent of the directory. */
   readonly parent: string
   readonly directory: string
   readonly engine: Engine
@@ -42,7 +42,7 @@ export class ParquetPlace implements AsyncDisposable {
     return started
   }
 
-  /** Files of tables, but for those that only tell the schema. */
+  /** Files of tables, without those that only have the schema. */
   async filesIn(): Promise<readonly string[]> {
     const entries = await readdir(this.directory, { recursive: true, withFileTypes: true })
     return entries

@@ -12,7 +12,7 @@ const REQUIREMENTS = fileURLToPath(new URL('parquet-requirements.txt', import.me
 const SCRIPT = fileURLToPath(new URL('parquet-pandas.py', import.meta.url))
 
 /**
- * The Python that has pandas. It is made in .tmp when there is none of these versions yet, which
+ * Python with pandas. If .tmp does not have it in these versions, it is installed there, which
  * takes a minute.
  */
 async function pythonWithPandas(): Promise<string> {
@@ -30,7 +30,7 @@ async function pythonWithPandas(): Promise<string> {
   return python
 }
 
-/** What pandas makes of a table: the types of its columns, and rows as texts. */
+/** A table as pandas reads it: the types of its columns, and rows as texts. */
 export type Frame =
   | {
       readonly types: Readonly<Record<string, string>>

@@ -6,7 +6,9 @@ import { quoteName } from '../../lib/core/sql.ts'
 import type { StoredRow } from '../conformance/harness.ts'
 import { storedRows } from './cells.ts'
 
-/** What plain DuckDB gives for a query after it has read `views.sql`, where there is one. */
+/**
+ * The rows that plain DuckDB returns for a query after it has read `views.sql`, if there is one.
+ */
 export async function query(directory: string, sql: string): Promise<readonly StoredRow[]> {
   const instance = await DuckDBInstance.create()
   try {
@@ -29,8 +31,8 @@ export async function readView(directory: string, name: string): Promise<readonl
   try {
     return await query(directory, sql)
   } catch (error) {
-    // A file went between the looking for files and the opening of them. Whoever reads while files
-    // are replaced asks again.
+    // A file was removed between listing the files and opening them. A reader during a replacement
+    // has to try again.
     if (error instanceof Error && /No such file|No files found/.test(error.message)) return query(directory, sql)
     throw error
   }

@@ -100,7 +100,7 @@ describe('connecting to Postgres', () => {
       .find((address) => address?.family === 'IPv4' && !address.internal)?.address
     // A machine without a network has no way out either.
     if (address === undefined) return
-    // Open to this machine alone, though by the address that others know it by.
+    // Reachable from this machine only, but by the address that other machines use.
     const open = await startPostgres({
       settings: { listen_addresses: `127.0.0.1,${address}` },
       access: ['127.0.0.1', address].map((from) => `host all postgres ${from}/32 trust`),

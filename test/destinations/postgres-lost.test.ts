@@ -70,7 +70,7 @@ describe('a connection to Postgres that is lost', () => {
 
   const warehouse = (at: string, retries?: Retries) =>
     new Warehouse(new PostgresDriver({ url: at, schema, engine, workDirectory: directory }), { engine, retries })
-  /** Lets all that follows be tried again, by a new run. */
+  /** Begins a new run, with retries for all that follows. */
   const beginRetryingRun = async () => {
     await destination[Symbol.asyncDispose]()
     destination = warehouse(proxy.url, AGAIN)
@@ -88,7 +88,7 @@ describe('a connection to Postgres that is lost', () => {
   }
   /**
    * Does something with the connection lost at its first message, then at its second, and so on
-   * until it has no more, and looks each time at what came of it.
+   * until it has no more, and checks the outcome each time.
    */
   async function atEachMessage<T>(
     cut: Omit<Cut, 'at'>,
@@ -283,7 +283,7 @@ describe('a Postgres server that is restarted', () => {
   it('between loads and during one costs nothing but time', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
     const engine = await newEngine(directory)
-    // What the server has said is committed is then on its way to the disk.
+    // What the server reports as committed is then on its way to the disk.
     const server = await startPostgres({ settings: { synchronous_commit: 'on' } })
     try {
       const warehouse = (retries?: Retries) => {

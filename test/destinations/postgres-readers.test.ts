@@ -164,8 +164,8 @@ describe('in Postgres', () => {
       })
       const second = await connection()
       const waits: number[] = []
-      // Some do wait, so that the lock was really asked for. None waits until it is given, since
-      // that is after all of them.
+      // Some do wait, so the lock was really requested. None waits until it is granted, since that
+      // is after all of them.
       while (waits.length <= 20 || Math.max(...waits) <= LOCKS.lockTimeoutMs / 3) {
         const began = performance.now()
         await query(second, READ)

@@ -121,7 +121,7 @@ async function contentsOf(harness: DestinationHarness): Promise<Contents> {
   }
 }
 
-/** A row without what is another in every run: ids of loads, and when things were seen. */
+/** A row without what differs in every run: ids of loads, and when things were seen. */
 function unmoved({ _load_id, _changed_at, valid_from, valid_to, ...row }: StoredRow): StoredRow {
   return valid_to === undefined ? row : { ...row, is_current: valid_to === null }
 }

@@ -109,7 +109,7 @@ const SECOND = [
   line('Many', NOON + 1, '"Extra 29":{"deep":[9007199254740993]},"Extra 28":null,"Extra 27":""'),
 ]
 
-/** Takes the place of that day. */
+/** Replaces that day. */
 const THIRD = [
   line('Replaced', NOON, '"distinct_id":"p","Amount":2.5,"Extra 29":"again"'),
   line('Number', NOON + 1, '"Amount":true'),

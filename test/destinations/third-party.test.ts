@@ -15,7 +15,7 @@ import { installMixload } from './install-mixload.ts'
 
 type Files = Readonly<Record<string, string>>
 
-/** Installs a package for what runs in a directory. */
+/** Installs a package for programs that run in a directory. */
 async function install(directory: string, name: string, files: Files): Promise<void> {
   const root = join(directory, 'node_modules', name)
   for (const [path, text] of Object.entries(files)) {

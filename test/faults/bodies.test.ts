@@ -9,7 +9,7 @@ import { FaultServer, whole } from './fault-server.ts'
 import { FEW_BODIES, STRANGE_BODIES, type StrangeBody } from './strange-bodies.ts'
 import { columnsOf, TABLES, type TableRow, type Tables } from './tables.ts'
 
-/** What a run left, read once. */
+/** The result of a run, read once. */
 interface Loaded {
   readonly ran: Ran
   readonly rows: ReadonlyMap<string, TableRow>

@@ -28,7 +28,7 @@ export function shortBodyOf(day: string, count: number): string {
   return Array.from({ length: count }, (_, at) => `${JSON.stringify(line(at))}\n`).join('')
 }
 
-/** The ids that both give. */
+/** The ids of the events of both. */
 export function idsOf(day: string, count: number): readonly string[] {
   return Array.from({ length: count }, (_, at) => `${day}-${at}`)
 }

@@ -30,11 +30,11 @@ async function expectToGoOn(place: Workplace): Promise<void> {
   expect(readdirSync(join(place.directory, 'spool'))).toEqual([])
 }
 
-/** What the system says, and others in its stead, where there is no room. */
+/** The message of the system, or of others in its place, when there is no room. */
 const NO_ROOM = /(?:ENOSPC|EFBIG|No space left|File too large)/i
 
-describe.each(Object.keys(WANTS) as (keyof typeof WANTS)[])('where the %s', (want) => {
-  it('in the spool, the run ends with exit code 1, and the next one goes on', async () => {
+describe.each(Object.keys(WANTS) as (keyof typeof WANTS)[])('when the %s', (want) => {
+  it('in the spool, the run ends with exit code 1, and the next one continues', async () => {
     await using place = await workplaceWithEvents()
     const disk = { MIXLOAD_SPOOL_DIR: join(place.directory, 'disk', 'spool') }
     const ran = await runTwice(place, want, { disk: 1024, file: 1024 }, LOAD, disk)
@@ -43,7 +43,7 @@ describe.each(Object.keys(WANTS) as (keyof typeof WANTS)[])('where the %s', (wan
     await expectAll(place)
   })
 
-  it('in DuckDB, the run ends with exit code 1 and no half of a day, and the next one goes on', async () => {
+  it('in DuckDB, the run ends with exit code 1 and no part of a day, and the next one continues', async () => {
     await using place = await workplaceWithEvents()
     const name = place.database.slice(place.directory.length + 1)
     const disk = { MIXLOAD_DESTINATION: `duckdb:${join(place.directory, 'disk', name)}` }
@@ -54,7 +54,7 @@ describe.each(Object.keys(WANTS) as (keyof typeof WANTS)[])('where the %s', (wan
     await expectAll(place)
   })
 
-  it('among Parquet files, the run ends with exit code 1 and no half of a day, and the next one goes on', async () => {
+  it('among Parquet files, the run ends with exit code 1 and no part of a day, and the next one continues', async () => {
     await using place = await Workplace.create()
     // Of a day with many columns, what is loaded is longer than what was spooled.
     const wide = Object.fromEntries(Array.from({ length: 900 }, (_, at) => [`property ${at}`, at]))
@@ -153,7 +153,7 @@ function mode(path: string): string {
   return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o777).toString(8)
 }
 
-/** All there is below a directory, or nothing where some of it went away meanwhile. */
+/** Everything below a directory, or nothing if some of it was removed meanwhile. */
 function namesUnder(directory: string): readonly string[] {
   try {
     return readdirSync(directory, { recursive: true, encoding: 'utf8' })

@@ -11,7 +11,7 @@ export interface Failure {
   readonly call: Call
   /** Which of them, counted from 1. */
   readonly nth: number
-  /** Before or after the call did what it does. */
+  /** Whether it fails before or after the call has its effect. */
   readonly when: 'before' | 'after'
   /** `killed`: every later call fails, as if the process had ended. */
   readonly code: ErrorCode | 'killed'

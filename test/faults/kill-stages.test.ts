@@ -58,7 +58,7 @@ it.each(Object.entries(WAREHOUSES))(
       const calm = await timedRun(backfill(SECOND))
       expect(calm.code, calm.stderr).toBe(0)
       for (const [at, stage] of Object.values(STAGES).entries()) {
-        // The last day does not come, so that the run cannot end before it is killed.
+        // The last day never arrives, so that the run cannot end before it is killed.
         const last = lastDayOf(at, nth)
         withhold(place, last)
         const waitMs = stage.part === 0 ? 0 : Math.random() * stage.part * durationMs(calm.moments, stage)

@@ -171,7 +171,7 @@ class Run implements fc.AsyncCommand<Model, Real> {
   }
 }
 
-/** Takes the ledger's word for what was committed; whether rows and word agree is checked. */
+/** Believes the ledger about what was committed, and checks that the rows agree with it. */
 function note(model: Model, before: Stored, after: Stored): void {
   const known = new Set(before.ledger.map(({ loadId }) => loadId))
   expect(after.ledger.slice(0, before.ledger.length)).toEqual(before.ledger)
@@ -250,7 +250,7 @@ const failure: fc.Arbitrary<Failure> = fc
     when: fc.constantFrom('before' as const, 'after' as const),
     code: fc.constantFrom('DESTINATION_UNAVAILABLE', 'DESTINATION_FAILED', 'COMMIT_IN_DOUBT', 'killed'),
   })
-  // A load that was committed is never said not to have been.
+  // A committed load is never reported as not committed.
   .map(
     (fields): Failure =>
       fields.call === 'write' && fields.when === 'after' && fields.code !== 'killed'
@@ -288,8 +288,7 @@ it.each(['memory', 'duckdb', 'postgres'] as const)(
         const real = { server, pipeline, faults }
         await fc.asyncModelRun(() => ({ model, real }), program)
 
-        // What is missing comes with a run that nothing disturbs; and once it is there, nothing
-        // more is requested for.
+        // A run without faults loads what is missing, and after that nothing is requested.
         await new Run({ ...calmRun, days: 'missing' }).run(model, real)
         const done = await pipeline.stored()
         const requests = server.requests.length

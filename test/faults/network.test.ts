@@ -242,9 +242,9 @@ describe('an answer that only the end of the connection ends', () => {
       whole('', { framing: 'length', gzip: false, headers: { 'content-encoding': 'gzip' } }),
       2,
     ],
-    ['no bytes, and said so', whole('', PLAIN), 1],
+    ['no bytes, announced as such', whole('', PLAIN), 1],
     ['gzip of no bytes', whole('', GZIP), 1],
-  ])('a day without events comes as %s', async (_, steps, requests) => {
+  ])('may be a day without events: %s', async (_, steps, requests) => {
     await using server = await FaultServer.start(() => steps)
     await using pipeline = await Pipeline.create()
     expect(await pipeline.run({ url: server.url, slices: [sliceAt(0)] })).toMatchObject({

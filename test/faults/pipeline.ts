@@ -24,7 +24,7 @@ import { planOf } from '../run/loading.ts'
 const HURRIED: RetryPolicy = { ...DEFAULT_RETRIES, firstDelayMs: 1, delayMaxMs: 2 }
 
 export interface RunOptions {
-  /** Of the server that stands for Mixpanel. */
+  /** Of the server in place of Mixpanel. */
   readonly url: string
   readonly slices: readonly Slice[]
   readonly write?: 'append' | 'replace'

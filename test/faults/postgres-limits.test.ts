@@ -14,18 +14,18 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-/** Asks until there is such a row. A statement that does something does it once then. */
+/** Repeats a query until it returns a row. A statement with an effect then has it once. */
 async function until(loads: PostgresLoads, sql: string): Promise<void> {
   await expect.poll(() => loads.query(sql)).not.toEqual([])
 }
 
-describe('a table in Postgres that somebody else has locked', () => {
+describe('a locked table in Postgres', () => {
   const LOCKED = 'BEGIN; LOCK TABLE mixpanel.export IN EXCLUSIVE MODE'
   /** The sessions that wait for it. */
   const waiting = (loads: PostgresLoads, what = 'pid') =>
     `SELECT ${what} FROM pg_stat_activity WHERE usename = '${loads.name}' AND wait_event_type = 'Lock'`
 
-  /** Somebody who locks the table when two days have been loaded. */
+  /** Another session, which locks the table when two days have been loaded. */
   async function lockedMidway(loads: PostgresLoads): ReturnType<PostgresLoads['connect']> {
     await loads.run(FEW_RETRIES, { to: 2 })
     const session = await loads.connect()
@@ -33,7 +33,7 @@ describe('a table in Postgres that somebody else has locked', () => {
     return session
   }
 
-  it('for a while is waited for', async () => {
+  it('is waited for if the lock is short', async () => {
     await using loads = await PostgresLoads.create(server)
     await using session = await lockedMidway(loads)
     const run = loads.run(FEW_RETRIES, { from: 2 })
@@ -44,7 +44,7 @@ describe('a table in Postgres that somebody else has locked', () => {
     await loads.expectDays(DAYS)
   })
 
-  it('for longer than the role’s own time limits is still waited for: those limits are for people', async () => {
+  it('is still waited for beyond the role’s own time limits, which are for people', async () => {
     await using loads = await PostgresLoads.create(server)
     await loads.run(FEW_RETRIES, { to: 2 })
     // It logs in before the role has its limits.
@@ -61,7 +61,7 @@ describe('a table in Postgres that somebody else has locked', () => {
     expect(loads.pipeline.events.filter(({ kind }) => kind === 'retry')).toEqual([])
   })
 
-  it('for longer than two minutes ends the attempt with nothing of its day, and says how to find the session', async () => {
+  it('ends the attempt after two minutes, with nothing of its day and a message that says how to find the session', async () => {
     await using loads = await PostgresLoads.create(server, { lockPatienceMs: 200 })
     await using session = await lockedMidway(loads)
     const failure = await expectFailure(loads.run(FEW_RETRIES, { from: 2 }), 'DESTINATION_UNAVAILABLE')
@@ -70,7 +70,7 @@ describe('a table in Postgres that somebody else has locked', () => {
     await loads.expectToHeal(2)
   })
 
-  it('and a statement that waits for it and is cancelled: the run ends with nothing of its day and says so', async () => {
+  it('ends the run if the waiting statement is cancelled, with nothing of its day and a message that says so', async () => {
     await using loads = await PostgresLoads.create(server)
     await using session = await lockedMidway(loads)
     const failing = expectFailure(loads.run(FEW_RETRIES, { from: 2 }), 'DESTINATION_FAILED')
@@ -80,7 +80,7 @@ describe('a table in Postgres that somebody else has locked', () => {
     await loads.expectToHeal(2)
   })
 
-  it('and a session that waits for it and is ended: the run goes on with another', async () => {
+  it('does not end the run if the waiting session is ended: it continues with another', async () => {
     await using loads = await PostgresLoads.create(server)
     await using session = await lockedMidway(loads)
     const run = loads.run(FEW_RETRIES, { from: 2 })
@@ -92,7 +92,7 @@ describe('a table in Postgres that somebody else has locked', () => {
   })
 })
 
-describe('max_connections of a Postgres server used up', () => {
+describe('a Postgres server without a free connection', () => {
   /** Takes all connections that are not the superuser's. */
   async function takeAll(loads: PostgresLoads): Promise<AsyncDisposable> {
     const taken: pg.Client[] = []
@@ -109,7 +109,7 @@ describe('max_connections of a Postgres server used up', () => {
     }
   }
 
-  it('for a while is waited out', async () => {
+  it('is waited for if that is short', async () => {
     await using loads = await PostgresLoads.create(server)
     const others = await takeAll(loads)
     const run = loads.run()
@@ -120,7 +120,7 @@ describe('max_connections of a Postgres server used up', () => {
     expect(loads.pipeline.events[0]).toMatchObject({ kind: 'retry', error: { cause: { cause: { code: '53300' } } } })
   })
 
-  it('for good ends the run, which says so; the next one goes on', async () => {
+  it('ends the run if that lasts; the run says so, and the next one continues', async () => {
     await using loads = await PostgresLoads.create(server)
     await loads.run(FEW_RETRIES, { to: 2 })
     {
@@ -132,11 +132,11 @@ describe('max_connections of a Postgres server used up', () => {
   })
 })
 
-describe('a Postgres server that only reads', () => {
+describe('a read-only Postgres server', () => {
   const ONLY_READS =
     /read-only transaction\. This server only reads: is it a standby, or is default_transaction_read_only on/
 
-  it('by default_transaction_read_only ends the run, which says so; the next one goes on', async () => {
+  it('because of default_transaction_read_only ends the run, which says so; the next one continues', async () => {
     await using loads = await PostgresLoads.create(server)
     await loads.run(FEW_RETRIES, { to: 2 })
     await loads.query(`ALTER DATABASE ${loads.name} SET default_transaction_read_only = on`)
@@ -146,7 +146,7 @@ describe('a Postgres server that only reads', () => {
     await loads.expectToHeal(2)
   })
 
-  it('because it is a standby ends the run, which says so; the next one goes on', async () => {
+  it('because it is a standby ends the run, which says so; the next one continues', async () => {
     await using loads = await PostgresLoads.create(server)
     await loads.run(FEW_RETRIES, { to: 2 })
     const signal = join(server.data, 'standby.signal')
@@ -163,7 +163,7 @@ describe('a Postgres server that only reads', () => {
   })
 })
 
-describe('rights in Postgres that are missing', () => {
+describe('missing rights in Postgres', () => {
   it.each([
     ['on the schema', 'REVOKE ALL ON SCHEMA mixpanel FROM %', 'GRANT ALL ON SCHEMA mixpanel TO %'],
     ['on the table', 'ALTER TABLE mixpanel.export OWNER TO postgres', 'ALTER TABLE mixpanel.export OWNER TO %'],
@@ -172,7 +172,7 @@ describe('rights in Postgres that are missing', () => {
       'REVOKE INSERT ON mixpanel._mixload_loads FROM %',
       'GRANT INSERT ON mixpanel._mixload_loads TO %',
     ],
-  ])('%s end the run, which says what to grant; the next one goes on', async (_, revoke, grant) => {
+  ])('%s end the run, which says what to grant; the next one continues', async (_, revoke, grant) => {
     await using loads = await PostgresLoads.create(server)
     await loads.run(FEW_RETRIES, { to: 2 })
     await loads.query(`ALTER SCHEMA mixpanel OWNER TO postgres; GRANT ALL ON SCHEMA mixpanel TO ${loads.name}`)
@@ -184,7 +184,7 @@ describe('rights in Postgres that are missing', () => {
   })
 })
 
-it('a disk of a Postgres server that takes no more ends the run with nothing of its day; the next one goes on', async () => {
+it('a full disk of a Postgres server ends the run with nothing of its day; the next one continues', async () => {
   const full = await startPostgres({ settings: { synchronous_commit: 'on' }, fileBytesMax: 27 * 1024 * 1024 + 4096 })
   try {
     await using loads = await PostgresLoads.create(full, { perDay: 10_000 })

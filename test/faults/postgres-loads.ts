@@ -97,8 +97,8 @@ export class PostgresLoads implements AsyncDisposable {
   }
 
   /**
-   * The first days are there: each row once, each load once, rows of no load that the ledger lacks;
-   * in the view, too.
+   * Asserts that the first days are there: each row once, each load once, and no rows of a load
+   * that the ledger lacks; in the view, too.
    */
   async expectDays(days: number): Promise<void> {
     const { rows, latest, ledger } = await this.pipeline.stored()
@@ -111,7 +111,7 @@ export class PostgresLoads implements AsyncDisposable {
     expect(new Set(rows.map((row) => row._load_id))).toEqual(new Set(ledger.map(({ loadId }) => loadId)))
   }
 
-  /** The first days are there and no others, and another run brings these. */
+  /** Asserts that the first days are there and no others, and that another run loads these. */
   async expectToHeal(daysBefore: number): Promise<void> {
     await this.expectDays(daysBefore)
     await this.run(MANY_RETRIES, { from: daysBefore })

@@ -6,7 +6,7 @@ import { atLoadOf, DAYS, FEW_RETRIES, MANY_RETRIES, PASSWORD, PostgresLoads } fr
 
 let server: PostgresServer
 beforeAll(async () => {
-  // What the server has said is committed outlasts it.
+  // What the server has reported as committed survives its end.
   server = await startPostgres({ settings: { synchronous_commit: 'on' } })
 })
 afterAll(() => server.stop())
@@ -19,7 +19,7 @@ const SHUTDOWNS: Readonly<Record<string, Shutdown>> = {
 
 describe.each(Object.entries(SHUTDOWNS))('a Postgres server that ends %s', (_, how) => {
   it.each(['before', 'during', 'after'] as const)(
-    '%s the commit of a day and comes back: the run goes on, and every row is there once',
+    '%s the commit of a day and comes back: the run continues, and every row is there once',
     async (when) => {
       await using proxy = await LossyProxy.start(server.url)
       await using loads = await PostgresLoads.create(server, { port: new URL(proxy.url).port })
@@ -35,7 +35,7 @@ describe.each(Object.entries(SHUTDOWNS))('a Postgres server that ends %s', (_, h
     },
   )
 
-  it('and stays away: the run ends with what is committed and says where it cannot connect; the next one goes on', async () => {
+  it('and stays away: the run ends with what is committed and says where it cannot connect; the next one continues', async () => {
     await using proxy = await LossyProxy.start(server.url)
     await using loads = await PostgresLoads.create(server, { port: new URL(proxy.url).port })
     const meanwhile = async () => {

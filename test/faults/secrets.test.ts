@@ -44,7 +44,7 @@ beforeAll(async () => {
   await database.query(
     `CREATE ROLE ${role} LOGIN PASSWORD '${SECRETS.postgres}'; GRANT CREATE ON DATABASE "${database.name}" TO ${role}`,
   )
-  // Says what it was sent, as a proxy does whose pages are meant to help.
+  // Repeats what it was sent, like the error page of a helpful proxy.
   echo = await FaultServer.start(({ headers, path, before }) => {
     const says = `I got ${path} with ${JSON.stringify(headers)}`
     return before % 2 === 0
@@ -90,12 +90,12 @@ const SITUATIONS: Readonly<Record<string, Situation>> = {
     MIXPANEL_API_SECRET: SECRETS.project,
     MIXPANEL_TOKEN: undefined,
   })),
-  'an answer repeats what it was asked with': mixpanel(() => ({ MIXPANEL_API_URL: echo.url })),
-  'Mixpanel’s address has a password and nobody answers': {
+  'a response repeats what was sent': mixpanel(() => ({ MIXPANEL_API_URL: echo.url })),
+  'Mixpanel’s URL has a password and nobody answers': {
     environment: () => ({ MIXPANEL_API_URL: `http://u:${encodeURIComponent(SECRETS.wrong)}@127.0.0.1:1` }),
     concerns: ['backfill', 'check', 'import'],
   },
-  'Mixpanel’s address has a password and is wrong': mixpanel(() => ({
+  'Mixpanel’s URL has a password and is not valid': mixpanel(() => ({
     MIXPANEL_API_URL: `ftp://u:${encodeURIComponent(SECRETS.wrong)}@host`,
   })),
   'the settings file is not valid YAML': {
@@ -106,9 +106,9 @@ const SITUATIONS: Readonly<Record<string, Situation>> = {
     concerns: ['backfill', 'track'],
   },
   'Postgres refuses the password': destination(() => postgresUrl(SECRETS.wrong)),
-  'the destination is of no known kind': destination(() => postgresUrl(SECRETS.wrong).replace('postgres:', 'pg:')),
+  'the destination is of an unknown kind': destination(() => postgresUrl(SECRETS.wrong).replace('postgres:', 'pg:')),
   'the port of Postgres is not a number': destination(() => postgresUrl(SECRETS.wrong).replace(/:\d+\//, ':port/')),
-  'the password of Postgres is written wrongly': destination(() => `postgres://u:${SECRETS.wrong}@127.0.0.1:1/d`),
+  'the password in Postgres’s URL is not encoded': destination(() => `postgres://u:${SECRETS.wrong}@127.0.0.1:1/d`),
   'BigQuery’s key is damaged': destination(() => `bigquery://p/d?key_file=${join(place.directory, 'key.json')}`),
 }
 
@@ -155,7 +155,7 @@ async function observed(
 const WATCHED_MS = 2500
 
 it.each(Object.entries(SITUATIONS))(
-  'where %s, no command shows a secret or leaves one in files, the warehouse or the process list',
+  'if %s, no command shows a secret or leaves one in files, the warehouse or the process list',
   async (_, { environment, concerns }) => {
     const key = JSON.stringify({ type: 'service_account', client_email: 'a@b', private_key: SECRETS.key })
     writeFileSync(join(place.directory, 'key.json'), key)

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** What must not be anywhere but where the user has put it. None of it looks like anything else. */
+/** Values that must be only where the user has put them. None of them can occur by chance. */
 export const SECRETS = {
   account: 'AccountSecretQ7/x+y=z',
   project: 'ProjectSecretQ7',
@@ -22,7 +22,7 @@ const FORMS: ReadonlyMap<string, string> = new Map(
       encodeURIComponent(secret),
       JSON.stringify(secret).slice(1, -1),
       ...[`${secret}:`, `user:${secret}`, `${ACCOUNT}:${secret}`].map(base64),
-      // What stands at any place of a longer text that was encoded.
+      // What the encoding of a longer text has wherever the secret is in it.
       ...[0, 1, 2].map((at) => base64('x'.repeat(at) + secret).slice(4, -4)),
     ].map((form) => [form, name] as const),
   ),
@@ -32,7 +32,7 @@ function base64(text: string): string {
   return Buffer.from(text).toString('base64')
 }
 
-/** The names of the secrets that are in some bytes, each with a little of what stands around it. */
+/** The names of the secrets that are in some bytes, each with a little of the text around it. */
 export function secretsIn(bytes: Buffer | string): readonly string[] {
   const text = typeof bytes === 'string' ? bytes : bytes.toString('latin1')
   return [...FORMS].flatMap(([form, name]) => {
@@ -41,7 +41,7 @@ export function secretsIn(bytes: Buffer | string): readonly string[] {
   })
 }
 
-/** Those in the names and contents of all files below a directory, but for some. */
+/** Those in the names and contents of all files below a directory, except some. */
 export function secretsBelow(directory: string, except: (path: string) => boolean = () => false): readonly string[] {
   const names = readdirSync(directory, { recursive: true, withFileTypes: true })
   return names.flatMap((entry) => {

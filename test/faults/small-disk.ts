@@ -11,8 +11,7 @@ export interface Room {
 }
 
 /**
- * A way to have no room for files: what a shell does first, and what it does for there to be room
- * again.
+ * A way to run out of room for files: what a shell does first, and what it does to have room again.
  */
 interface Want {
   /** How to run a shell in which that can be done. */
@@ -28,7 +27,7 @@ const smallDisk = (shell: readonly string[]): Want => ({
   after: 'mount -o remount,size=1g disk',
 })
 
-/** No file may grow beyond. Anybody may do that anywhere. */
+/** No file may grow beyond a limit. Any user can set one. */
 const LIMIT: Want = {
   shell: ['sh'],
   first: ({ file }) => `ulimit -S -f ${file * 2}`,
@@ -49,7 +48,7 @@ function canMount([program = '', ...args]: readonly string[]): boolean {
 
 let found: Want | undefined
 
-/** A disk that is full where this machine lets us have one, else files that may not grow. */
+/** A full disk if this machine allows one, or else files that may not grow. */
 function fullDisk(): Want {
   const shell = MOUNTING.find(canMount)
   found ??= shell === undefined ? LIMIT : smallDisk(shell)

@@ -1,5 +1,7 @@
-/** Bodies that Mixpanel sent, or could send, and what is to become of each of their lines. */
-/** The `time` of ordinary events, milliseconds. */
+/**
+ * Bodies that Mixpanel sent, or could send, and what must become of each of their lines. */ /** The
+ * `time` of ordinary events, milliseconds.
+ */
 const NOON = Date.parse('2026-01-01T12:00:00Z')
 
 /** A line of an event, with properties that are to be read back as they were sent. */
@@ -62,7 +64,7 @@ function body(name: string, made: Made): StrangeBody {
   return { name, events, lines, rejects, newline, start }
 }
 
-/** A value of a property of its own. */
+/** A value in its own property. */
 function value(name: string, literal: string): StrangeBody {
   return body(name, { events: [event([JSON.stringify(`p${ids}`), literal])] })
 }
@@ -158,7 +160,7 @@ const KINDS = [
       event(['"of every kind"', literal]),
     ),
   }),
-  body('a property that is a text first', {
+  body('a property whose first value is a text', {
     events: ['"a"', '1.10', 'false', '{"b":[]}'].map((literal) => event(['"text first"', literal])),
   }),
 ]

@@ -54,7 +54,7 @@ describe('a process that is killed in the middle of sending', () => {
       // Sooner and later: before the first answer, among answers, and while files are removed.
       setTimeout(() => child.kill('SIGKILL'), [0, 20, 60, 150, 300, 500][round])
       const { stdout } = await done
-      // What was printed first was taken from the pipe above, and goes without saying.
+      // The first number was read from the pipe above, so it is added here.
       kept.push(round * 1_000_000, ...stdout.trim().split('\n').filter(Boolean).map(Number))
     }
     await sendRest()

@@ -8,7 +8,7 @@ const WHAT = { what: 'A page' }
 
 const shown = ({ lines, ...page }: ProfilePage) => ({ ...page, lines: lines.toString() })
 
-/** What comes of it: the page, or the failure. */
+/** The outcome: the page, or the failure. */
 async function outcomeOf(cut: () => ProfilePage | Promise<ProfilePage>): Promise<unknown> {
   try {
     return shown(await cut())

@@ -160,7 +160,7 @@ describe('a requester', () => {
         response.statusCode = count % 3 === 0 ? 404 : 200
         response.end('[]')
       })
-      // None is answered before another has come, but for the last one.
+      // Except for the last one, none is answered before another has arrived.
       if (count > 1) waiting.shift()?.()
       if (count === 7) waiting.shift()?.()
     }

@@ -8,7 +8,7 @@ import type { OnProgress } from '../../lib/progress.ts'
 import type { SpoolDirectory } from '../../lib/spool/spool.ts'
 import { exportStream } from '../../lib/streams/export.ts'
 
-/** What reads the lines of events, with columns by a registry of the test's own. */
+/** Reads the lines of events, with the columns of the test's own registry. */
 export function eventInput(
   registry: ColumnRegistry,
   spool: SpoolDirectory,

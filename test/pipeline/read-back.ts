@@ -8,9 +8,7 @@ import { canonical, decimal, parseExact } from '../conformance/exact-json.ts'
  */
 export type ReadValue = { readonly canonical: string } | { readonly text: string } | null
 
-/**
- * Reads properties back from rows of a table, by nothing but the table and its `_mixload_columns`.
- */
+/** Reads properties back from rows of a table, using only the table and its `_mixload_columns`. */
 export class PropertyReader {
   readonly #columns: readonly KnownColumn[]
 
@@ -18,7 +16,7 @@ export class PropertyReader {
     this.#columns = columns
   }
 
-  /** What a row says of a property. */
+  /** What a row says about a property. */
   read(row: Readonly<Record<string, unknown>>, property: string): ReadValue {
     const name = storableName(property)
     const exact = this.#fromOverflow(row, name)

@@ -17,7 +17,7 @@ import { BodySpooler } from './spool-lines.ts'
 
 const DAY = { firstDay: '2026-08-03', lastDay: '2026-08-03' }
 
-/** A loader into memory, by an engine that may hold so much. */
+/** A loader into memory, with an engine that may use this much memory. */
 async function loaderOf(memoryLimit: string) {
   const directory = await mkdtemp(join(tmpdir(), 'mixload-test-'))
   const spool = await SpoolDirectory.create(directory)

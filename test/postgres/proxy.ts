@@ -5,10 +5,7 @@ import { createServer, connect as dial, type Server, type Socket } from 'node:ne
 export interface Cut {
   /** At which message of the client from now on, counted over all connections; the first is 1. */
   readonly at: number
-  /**
-   * Whether messages with rows count, of which there are now more, now fewer. Else only all others
-   * do.
-   */
+  /** Whether messages with rows count, whose number varies. Otherwise only all others do. */
   readonly countsRows?: boolean
   /** Only plain queries that read like this count as messages. */
   readonly query?: string
@@ -37,7 +34,7 @@ const READY_FOR_QUERY = 'Z'
 const COPY_IN = 'G'
 
 /**
- * Stands between clients and a Postgres server, knows where messages begin and end, and loses
+ * A proxy between clients and a Postgres server. It knows where messages begin and end, and loses
  * connections on demand.
  */
 export class LossyProxy implements AsyncDisposable {
@@ -86,7 +83,7 @@ export class LossyProxy implements AsyncDisposable {
     return hasCut
   }
 
-  /** Takes no new connections until told otherwise, and loses those there are. */
+  /** Refuses new connections until it is called with false, and loses the existing ones. */
   refuse(isRefusing: boolean): void {
     this.#isRefusing = isRefusing
     if (isRefusing) for (const socket of this.#sockets) socket.resetAndDestroy()

@@ -23,7 +23,7 @@ const PLATFORMS: Readonly<Partial<Record<NodeJS.Platform, string>>> = { win32: '
 /** Who runs the server where the tests run as root, which Postgres refuses to. */
 const NOBODY = { uid: 65_534, gid: 65_534 }
 const OWNER = process.getuid?.() === 0 ? NOBODY : undefined
-/** What a shell counts the length of files in. */
+/** The unit in which a shell counts the length of files. */
 const BLOCK_BYTES = 512
 const START_MS_MAX = 120_000
 const ANSWER_EVERY_MS = 50
@@ -34,11 +34,11 @@ const DEFAULT_ACCESS = ['host all postgres 127.0.0.1/32 trust', 'host all all 12
 
 export interface PostgresServerOptions {
   readonly version?: PostgresVersion
-  /** Beyond those that make it fast and forgetful. */
+  /** In addition to those that make it fast and not durable. */
   readonly settings?: Readonly<Record<string, string>>
   /** Lines of `pg_hba.conf`. */
   readonly access?: readonly string[]
-  /** No file of its may grow beyond, for as long as it has not been started again by `start`. */
+  /** The greatest length of its files, until it is started again by `start`. */
   readonly fileBytesMax?: number
   /** Files to put into the data directory, for the server's eyes only. */
   readonly files?: Readonly<Record<string, string>>
@@ -46,8 +46,8 @@ export interface PostgresServerOptions {
 
 /**
  * The signal that ends the server: `INT` says goodbye to its sessions (a fast shutdown), `QUIT`
- * leaves its work as it is (an immediate one), `KILL` is as if it had crashed, with its sessions'
- * processes left to find out.
+ * leaves its work as it is (an immediate one), `KILL` is like a crash, which the processes of its
+ * sessions must notice themselves.
  */
 export type Shutdown = 'INT' | 'QUIT' | 'KILL'
 
@@ -55,7 +55,7 @@ export interface PostgresServer {
   /** Of the superuser, who needs no password. */
   readonly url: string
   readonly port: number
-  /** Ends it, at once where not told how, and starts it on what is there. */
+  /** Ends it, at once if no signal is given, and starts it on its data. */
   restart(how?: Shutdown): Promise<void>
   /** Ends it and keeps what it has, for `start`. */
   end(how?: Shutdown): Promise<void>
@@ -158,7 +158,7 @@ class Running {
     }
   }
 
-  /** Processes of a server that was killed hold its memory until they have found out. */
+  /** Processes of a server that was killed hold its memory until they have noticed. */
   static async #attempt(
     program: string,
     data: string,
@@ -204,7 +204,7 @@ function run(program: string, args: readonly string[]): Promise<unknown> {
 
 /**
  * Where the programs of a version are: in their package, or copied to where the server's user can
- * get at them.
+ * read them.
  */
 async function programsOf(version: PostgresVersion, directory: string): Promise<string> {
   const require = createRequire(import.meta.url)

@@ -30,7 +30,7 @@ function recordOf({ firstDay, lastDay, since }: Slice, startedAt: number, events
   }
 }
 
-/** An event of a day that Mixpanel processed at a moment, and gives from another on. */
+/** An event of a day that Mixpanel processed at a moment, and exports from another on. */
 interface Arrival {
   readonly day: Day
   readonly processedAt: number
@@ -111,7 +111,7 @@ describe('late arrivals', () => {
       const processedAt = START + hour * HOUR_MS
       return { day: FIRST, processedAt, givenFrom: processedAt }
     }
-    // Read at hour 30 and 54, asked for late arrivals at hour 78 and 102.
+    // Read at hour 30 and 54, requested as late arrivals at hour 78 and 102.
     const arrivals = [processed(20), processed(49), processed(52), processed(60), processed(76), processed(90)]
     const warehouse = new Warehouse(arrivals)
     warehouse.run(START + 30 * HOUR_MS, 1, false)

@@ -35,18 +35,18 @@ export interface Workshop extends AsyncDisposable {
 export interface RunMore {
   readonly settings?: RawSettings
   readonly slices?: readonly Slice[]
-  /** Where Mixpanel is; nowhere where left out. */
+  /** Mixpanel's address; none by default. */
   readonly apiUrl?: string
   readonly credentials?: Credentials
   readonly projectId?: string
-  /** Of the project; UTC where left out. */
+  /** Of the project; UTC by default. */
   readonly zone?: string
   readonly destination?: Warehouse
   readonly signal?: AbortSignal
   readonly retry?: LoadOptions['retry']
 }
 
-/** Never waits long between tries. */
+/** Never waits long between attempts. */
 const QUICK: NonNullable<LoadOptions['retry']> = {
   retries: { NETWORK_FAILED: 2, SERVER_FAILED: 2, RATE_LIMITED: 2 },
   firstDelayMs: 1,
@@ -122,8 +122,7 @@ export function planOf(stream: Stream, days: readonly Slice[] = []): StreamPlan 
 }
 
 /**
- * A batch of records, each as its identity, empty where it has none, and the JSON of its
- * properties.
+ * A batch of records, each as its identity, empty if it has none, and the JSON of its properties.
  */
 export function batch(table: string, records: readonly (readonly [identity: string, properties: string])[]): LineBatch {
   const lines = records.map(([identity, properties]) =>

@@ -141,7 +141,7 @@ const text: fc.Arbitrary<Spelled> = textLiteral.map((literal) => ({
   precise: false,
 }))
 
-/** What JSON allows between its parts, but for the byte that ends a line. */
+/** What JSON allows between its parts, except for the byte that ends a line. */
 const space = fc.constantFrom('', '', '', '', ' ', '\t', '\r', ' \t ')
 const word: fc.Arbitrary<Spelled> = fc
   .constantFrom('true', 'false', 'null')
@@ -213,7 +213,9 @@ const HOSTILE_NAMES = [
   '_line',
 ]
 
-/** Key literals: the names of the export, names equal but for case, hostile ones, random ones. */
+/**
+ * Key literals: the names of the export, names that differ only in case, hostile ones, random ones.
+ */
 export const keyLiteral = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom(...SYSTEM_NAMES, ...CASED_NAMES).map((name) => JSON.stringify(name)) },
   { weight: 1, arbitrary: fc.constantFrom(...HOSTILE_NAMES).map((name) => JSON.stringify(name)) },
@@ -225,7 +227,7 @@ const isOwnKey = ({ key }: SpelledEntry) => ['event', 'properties'].includes(JSO
 
 interface Layout {
   readonly gaps: readonly string[]
-  /** Where among the top-level keys `event` and `properties` stand. */
+  /** Where among the top-level keys `event` and `properties` are. */
   readonly eventAt: number
   readonly propertiesAt: number
   readonly lead: string

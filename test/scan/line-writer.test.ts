@@ -69,7 +69,7 @@ describe('a line in the spool', () => {
     )
   })
 
-  it('has at most as many values as a row may have, beside those of fixed columns, and keeps the others in _more', () => {
+  it('has at most as many values as a row may have, in addition to those of fixed columns, and keeps the others in _more', () => {
     fc.assert(
       fc.property(lines, fc.nat(12), (sent, valuesMax) => {
         const desk = new Desk({}, valuesMax)

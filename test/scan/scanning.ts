@@ -2,11 +2,11 @@ import { KIND } from '../../lib/columns/value-kinds.ts'
 import { LINE, type LineScanner, type LineVerdict } from '../../lib/scan/line-scanner.ts'
 import type { Spelled } from './json-arbitraries.ts'
 
-/** What stands before and after a line in the scanner's buffer, to see that it heeds neither. */
+/** What is before and after a line in the scanner's buffer, to check that it ignores both. */
 const BEFORE = Buffer.from('{"event":"before",\n')
 const AFTER = Buffer.from('\n"}}}0123456789\\u0041tru')
 
-/** A line as the scanner gets it: in the midst of others, with its newline. */
+/** A line as the scanner gets it: among others, with its newline. */
 export interface Placed {
   readonly bytes: Buffer
   readonly start: number
@@ -30,7 +30,7 @@ export function isAccepted(verdict: LineVerdict): boolean {
 /** The kind of a number is tested on its own; here any of them will do. */
 const NUMBERS = KIND.integer | KIND.longInteger | KIND.double | KIND.bigNumber
 
-/** The kinds that a value made so can be of. */
+/** The kinds that such a value can have. */
 export function kindsFor({ text, lone, precise }: Spelled): number {
   const first = text[0] ?? ''
   if (first === '"') return lone ? KIND.loneText : KIND.text

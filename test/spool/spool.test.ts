@@ -36,7 +36,7 @@ describe('a chunk writer', () => {
           bytes.write(`<${at}`, skip)
           writer.append(bytes, skip, bytes.length)
           sent.push(Buffer.from(bytes.subarray(skip)))
-          // What was taken is a copy: what the caller does with its buffer next is its own affair.
+          // The writer takes a copy, so the caller may reuse its buffer.
           bytes.fill(0)
           if (flush) await writer.flush()
         }

@@ -14,7 +14,7 @@ import { runs } from '../runs.ts'
 interface Paging {
   readonly profiles: number
   readonly askedSize: number
-  /** The most that it gives at once, whatever is asked for. */
+  /** The most that it returns at once, whatever is requested. */
   readonly sizeMax: number
   readonly tellsTotal: boolean
   readonly tellsSize: boolean
@@ -98,7 +98,7 @@ describe('pages of profiles', () => {
         // had come to its end.
         const tellsWrong = server.tellsSize && server.tellsAskedSize && server.sizeMax < server.askedSize
         fc.pre(!tellsWrong || (server.tellsTotal && server.shortPages.length === 0))
-        // One that refuses what is past an end that it does not tell looks as if it had lost the
+        // One that refuses pages beyond an end that it does not report looks as if it had lost the
         // session.
         fc.pre(server.tellsTotal || !server.refusesPastTheEnd)
         const { got, all } = await read(server)

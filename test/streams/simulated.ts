@@ -8,7 +8,7 @@ export interface SimulatedProject extends AsyncDisposable {
   readonly workshop: Workshop
   /** Runs a stream with the project's service account. */
   run(stream: Stream, more?: RunMore): ReturnType<Workshop['run']>
-  /** What the workshop was warned of. */
+  /** The warnings of all runs. */
   warnings(): readonly string[]
   /** What was left out, and why. */
   leftOut(): readonly string[]

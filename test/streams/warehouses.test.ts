@@ -39,7 +39,7 @@ function fill({ simulator }: SimulatedProject): void {
   simulator.profiles.set('ann', { $transactions: [{ $amount: 49.9, $time: '2026-08-01T10:00:00' }] })
 }
 
-/** json has its members in no order. */
+/** The members of JSON have no order. */
 function comparable(cell: unknown): unknown {
   return typeof cell === 'string' && /^[[{]/.test(cell) ? JSON.parse(cell) : cell
 }

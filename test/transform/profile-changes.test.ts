@@ -28,7 +28,7 @@ const property = (name: string): Column => ({ name, type: 'text', role: 'propert
 
 type People = ReadonlyMap<string, Readonly<Record<string, string>>>
 
-/** What the engine gives for profiles of text properties. */
+/** The engine's rows for profiles of text properties. */
 async function changes(people: People, columns: readonly string[], before: readonly Record<string, unknown>[]) {
   const literal = (value: string | undefined) => (value === undefined ? 'NULL' : quoteText(value))
   const row = (values: readonly (string | undefined)[]) => `(${values.map(literal).join(', ')})`
@@ -64,7 +64,7 @@ describe('changes of profiles', () => {
       fc.asyncProperty(people, people, async (first, second) => {
         const before = await changes(first, ['plan', 'City', 'x'], [])
         expect(before.map(({ _change }) => _change)).toEqual([...first].map(() => 'new'))
-        // A column that has come since, and another order, make no change.
+        // A newer column, or another order, is not a change.
         const now = await changes(second, ['x', 'later', 'City', 'plan'], before)
         const expected = new Map<string, string>()
         for (const [id, values] of second) {

@@ -16,10 +16,10 @@ const COLUMNS: readonly Column[] = [
   { ...property('mp_identified_id'), property: '$identified_id' },
 ]
 const VIEW = identitiesView(CAPABILITIES, 'events', COLUMNS).query
-/** The longest way that the view goes. */
+/** The most steps that the view follows. */
 const STEPS_MAX = 32
 
-/** What an event says: that the person with the one id is the one with the other. */
+/** What an event says: that two ids are the same person. */
 interface Statement {
   readonly kind: 'rekeyed' | 'identify'
   readonly from: string

@@ -36,7 +36,7 @@
   {{ return('_' ~ name if modules.re.match('\d', name) else name) }}
 {% endmacro %}
 
-{#- The value of one property; `columns` is what `columns_of` gives. -#}
+{#- The value of one property; `columns` is what `columns_of` returns. -#}
 {% macro property(columns, property, type='text') %}
   {%- set texts = [] -%}
   {%- set values = [] -%}
@@ -58,7 +58,7 @@
   {{ return('coalesce(' ~ values | join(', ') ~ ')') }}
 {% endmacro %}
 
-{#- An expression of one of mixload's types as a value of another; null where it is none. -#}
+{#- An expression of one of mixload's types as a value of another; null if it is not one. -#}
 {% macro converted(value, from, to) %}
   {%- if to == 'json' -%}
     {{ return(value if from == 'json' else mixload.to_json(value)) }}

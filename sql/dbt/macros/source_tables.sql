@@ -1,4 +1,4 @@
-{#- A table that mixload loads, or none where it has not been loaded yet. -#}
+{#- A table that mixload loads, or none if it has not been loaded yet. -#}
 {% macro loaded(table) %}
   {%- set relation = source('mixpanel', table) -%}
   {%- if execute -%}
@@ -73,7 +73,7 @@ where _loaded_at > {{ since }}{% endif %}{% endif %}
   {{ return('cast(null as ' ~ mixload.type_name(entry['type']) ~ ')') }}
 {% endmacro %}
 
-{#- dbt replaces what stands under a model's name: it must not be a table that mixload loads. -#}
+{#- dbt replaces whatever has a model's name: that must not be a table that mixload loads. -#}
 {% macro assert_schemas_apart() %}
   {%- if execute -%}
     {%- set source_schemas = [] -%}

@@ -39,7 +39,7 @@
 {% endmacro %}
 {% macro bigquery__local_date(value, zone) %}{{ return('date(' ~ value ~ ", '" ~ zone ~ "')") }}{% endmacro %}
 
-{#- A moment from milliseconds since 1970; null where it is none of the years 1970 to 9999. -#}
+{#- A moment from milliseconds since 1970; null outside the years 1970 to 9999. -#}
 {% macro moment(milliseconds) %}
   {{ return(
     'case when ' ~ milliseconds ~ ' between 0 and 253402300799999 then '
@@ -68,7 +68,7 @@
   {{ return('date_trunc(' ~ date ~ ', ' ~ ('isoweek' if period == 'week' else period) ~ ')') }}
 {% endmacro %}
 
-{#- A member of a json object, by its name; null where it is not there. -#}
+{#- A member of a json object, by its name; null if it does not exist. -#}
 {% macro json_member(object, name) %}{{ return(adapter.dispatch('json_member', 'mixload')(object, name)) }}{% endmacro %}
 {% macro default__json_member(object, name) %}
   {#- A pointer, because a name may begin with what opens a path. -#}
@@ -87,7 +87,7 @@
 {% macro to_json(value) %}{{ return(adapter.dispatch('to_json', 'mixload')(value)) }}{% endmacro %}
 {% macro default__to_json(value) %}{{ return('to_json(' ~ value ~ ')') }}{% endmacro %}
 {% macro postgres__to_json(value) %}{{ return('to_jsonb(' ~ value ~ ')') }}{% endmacro %}
-{#- Of nothing it would make the json null, which coalesce takes for a value. -#}
+{#- It would turn a missing value into the JSON null, which coalesce takes for a value. -#}
 {% macro bigquery__to_json(value) %}{{ return('if(' ~ value ~ ' is null, null, to_json(' ~ value ~ '))') }}{% endmacro %}
 
 {#- A value as text: numbers in their shortest form, moments in UTC, JSON strings unquoted. -#}
@@ -119,7 +119,7 @@
   {{ return(value if type == 'text' else 'cast(' ~ value ~ ' as string)') }}
 {% endmacro %}
 
-{#- A text as a double, bigint, boolean, timestamp or date; null where it is none. -#}
+{#- A text as a double, bigint, boolean, timestamp or date; null if it is not one. -#}
 {% macro from_text(text, type) %}{{ return(adapter.dispatch('from_text', 'mixload')(text, type)) }}{% endmacro %}
 {% macro default__from_text(text, type) %}
   {%- if type == 'bigint' -%}

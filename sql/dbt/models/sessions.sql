@@ -43,8 +43,8 @@ timeline as (
     )
 ),
 
--- A session begins where the event before is too long ago, and ends with the event before that
--- where the next one begins.
+-- A session begins at an event that comes too long after the one before, and ends with the last
+-- event before the next session.
 starts as (
   select *
   from timeline
