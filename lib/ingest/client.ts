@@ -63,7 +63,10 @@ export class IngestClient implements AsyncDisposable {
   #callsInProgress = 0
   #keepAlive: NodeJS.Timeout | undefined
 
-  /** `onClosed` is called when the client accepts no further calls. Throws CONFIG_INVALID. */
+  /**
+   * `onClosed` is called when the client accepts no further calls.
+   * @throws MixloadError CONFIG_INVALID.
+   */
   constructor(options: IngestOptions, onClosed: () => void = () => {}) {
     this.#options = checkClientOptions(options)
     this.#onClosed = onClosed
@@ -110,7 +113,10 @@ export class IngestClient implements AsyncDisposable {
     await this.#add('groups', [groupPayload(groupKey, groupId, operation, value, options)])
   }
 
-  /** Queues a charge, from which Mixpanel computes revenue. Its `$time` defaults to now. */
+  /**
+   * Queues a charge: an item of the profile's list `$transactions`, from which Mixpanel computes
+   * revenue. The property `$time` is the time of the charge; it defaults to now.
+   */
   async trackCharge(
     distinctId: string,
     amount: number,
@@ -142,8 +148,10 @@ export class IngestClient implements AsyncDisposable {
   }
 
   /**
-   * Imports events of any age, and resolves when all are accepted or rejected. An event without
-   * `$insert_id` gets one that is derived from the event, so that importing it again adds nothing.
+   * Imports events of any age, one by one or in lists, as fast as Mixpanel accepts them, and
+   * resolves when all are accepted or rejected. An event without `$insert_id` gets one that is
+   * derived from the event, so that importing it again adds nothing. An invalid event is reported
+   * as rejected.
    * @throws MixloadError if events cannot be delivered; CLOSED; the signal's reason.
    */
   async import(events: ImportEvents, options: ImportOptions = {}): Promise<DeliveryReport> {
@@ -157,7 +165,11 @@ export class IngestClient implements AsyncDisposable {
     )
   }
 
-  /** Delivers what is queued. Reports on all records since the last report, or throws a failure. */
+  /**
+   * Sends everything queued before this call, and resolves when Mixpanel has accepted or rejected
+   * it. Reports on all records since the last report.
+   * @throws MixloadError why records could not be delivered.
+   */
   async flush(): Promise<DeliveryReport> {
     this.#assertOpen()
     return this.#keepingAlive(async () => {
@@ -167,7 +179,11 @@ export class IngestClient implements AsyncDisposable {
     })
   }
 
-  /** Flushes for at most `timeoutMs`, and ends the client. Throws UNDELIVERED if any are left. */
+  /**
+   * Flushes for at most `timeoutMs`, and ends the client. Calling it again returns the same report.
+   * @throws MixloadError UNDELIVERED with the number of records left; why others could not be
+   *   delivered.
+   */
   close(options: { readonly timeoutMs?: number } = {}): Promise<DeliveryReport> {
     this.#closing ??= this.#close(options.timeoutMs ?? this.#options.closeTimeoutMs)
     return this.#closing
@@ -274,7 +290,7 @@ export class IngestClient implements AsyncDisposable {
     const spool = await this.#spool
     if (spool === undefined) return
     for await (const { endpoint, json, position } of spool.recover()) {
-      const hasOwnToken = endpoint === 'track' && (JSON.parse(json) as EventPayload).properties.token !== undefined
+      const hasOwnToken = endpoint === 'track' && (JSON.parse(json) as EventPayload).properties?.token !== undefined
       await this.#queue(endpoint).add([this.#outgoing(endpoint, json, hasOwnToken, position)])
     }
   }

@@ -5,7 +5,12 @@ import type { DeliveryReport } from './report.ts'
 
 const CLIENTS_BY_NAME = new Map<string, IngestClient>()
 
-/** Creates a client, which runs until it is closed. {@link clientNamed} finds it by its name. */
+/**
+ * Creates a client, which runs until it is closed. A program can have several. A client with a name
+ * can be found by that name anywhere in the process.
+ * @throws MixloadError CONFIG_INVALID naming the wrong option; ALREADY_STARTED if the name is in
+ *   use.
+ */
 export function createClient(options: IngestOptions): IngestClient {
   const name = options?.name
   if (name !== undefined && CLIENTS_BY_NAME.has(name)) {
@@ -19,7 +24,10 @@ export function createClient(options: IngestOptions): IngestClient {
   return client
 }
 
-/** Returns the running client with this name. Throws NOT_FOUND if there is none. */
+/**
+ * Returns the running client with this name.
+ * @throws MixloadError NOT_FOUND if there is none.
+ */
 export function clientNamed(name: string): IngestClient {
   const client = CLIENTS_BY_NAME.get(name)
   if (client === undefined) {
@@ -29,7 +37,10 @@ export function clientNamed(name: string): IngestClient {
   return client
 }
 
-/** Closes the client with this name, which frees the name. Throws what `close` throws. */
+/**
+ * Closes the client with this name, which frees the name.
+ * @throws MixloadError NOT_FOUND if there is none; what `close` throws.
+ */
 export async function stopClient(name: string): Promise<DeliveryReport> {
   return clientNamed(name).close()
 }
