@@ -34,6 +34,8 @@ function printStatus(output: Output, { stream, days, loads, rows, rejects, last,
     loads,
     rows_loaded: rows,
     rejects,
+    project_id: last.source?.project ?? null,
+    region: last.source?.region ?? null,
     last_loaded_at: last.loadedAt.toISOString(),
     new_columns: newColumns.map((column) => column.name),
   })
@@ -47,6 +49,8 @@ function printStatus(output: Output, { stream, days, loads, rows, rejects, last,
   }
   const content = days === undefined ? '' : ` of ${contentOf(last)}`
   output.print(`  last load: ${last.loadedAt.toISOString()}, ${last.rowCount} rows${content}`)
+  const { project, region } = last.source ?? {}
+  if (project !== undefined) output.print(`  project: ${project}${region === undefined ? '' : ` (${region})`}`)
   output.print(`  new columns then: ${newColumns.map((column) => column.name).join(', ') || 'none'}`)
 }
 

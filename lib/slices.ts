@@ -47,6 +47,11 @@ export interface DayClock {
   readonly daysAreLocal: boolean
 }
 
+/** The zone whose clock times are read by: the project's if export days are local, else UTC. */
+export function clockName({ zone, daysAreLocal }: DayClock): string {
+  return daysAreLocal ? zone : 'UTC'
+}
+
 /** Of the requests of an hour, the share that is planned for; the rest is for asking again. */
 const PLANNED_SHARE = 0.8
 
@@ -86,9 +91,11 @@ export function isWholeIn(
 export function wholeDays(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): ReadonlySet<Day> {
   const days = new Set<Day>()
   for (const load of ledger) {
-    const { firstDay, lastDay, selection } = load
+    const { firstDay, lastDay, selection, source } = load
     const isComplete = selection.kind === 'complete' && coversScope(selection.scope, scope)
     if (firstDay === null || lastDay === null || !isComplete) continue
+    // A day whose times were read by another clock is read again.
+    if (source?.clock !== undefined && source.clock !== clockName(clock)) continue
     for (const day of daysOf(firstDay, lastDay)) if (isWholeIn(load, day, clock)) days.add(day)
   }
   return days

@@ -4,6 +4,7 @@ import { type LoadOptions, loadStream } from './load-stream.ts'
 import { type ChooseDays, planStreams, type StreamPlan } from './plan.ts'
 import { projectZone } from './project.ts'
 import { createBudgets, mixpanelClient, openWarehouse, type Session } from './session.ts'
+import { assertSameClock, assertSameFilter, assertSameProject, projectOf } from './source.ts'
 import { type StreamResult, StreamTally } from './tally.ts'
 
 /** Which days of the streams are loaded. */
@@ -43,8 +44,13 @@ export async function loadStreams(
   await using client = mixpanelClient(session)
   await using warehouse = await openWarehouse(session, 'write')
   const { destination } = warehouse
+  await assertSameProject(destination, projectOf(settings))
   const zone = await projectZone(session, client)
   const plans = await planStreams({ settings, destination, zone, ...toLoad, now: Date.now() })
+  for (const { stream, ledger, clock } of plans) {
+    if (stream.tables[0].lines.isTimed) assertSameClock(ledger, clock, settings.write)
+    assertSameFilter(stream, ledger, settings, onProgress)
+  }
   await using budgets = createBudgets(session)
   const options: LoadOptions = { ...warehouse, settings, client, budgets, zone, onProgress }
   const results: StreamResult[] = []

@@ -61,7 +61,11 @@ async function statusOf(
 function daysIn(ledger: readonly LoadRecord[], settings: Settings): StreamStatus['days'] {
   // The days that count are those of the scope that was last requested.
   const scope = ledger.map(({ selection }) => scopeOf(selection)).findLast((requested) => requested !== undefined)
-  const whole = wholeDays(ledger, scope ?? WHOLE, dayClock(settings.timezone ?? 'UTC', settings))
+  const whole = wholeDays(
+    ledger,
+    scope ?? WHOLE,
+    dayClock(settings.timezone ?? ledger.at(-1)?.source?.clock ?? 'UTC', settings),
+  )
   const days = [...whole].sort()
   const [first] = days
   const lastWhole = days.at(-1)
