@@ -1,4 +1,8 @@
 import { isFailure, MixloadError } from '../core/errors.ts'
+import type { LoadRecord } from '../destination/contract.ts'
+import { WHOLE } from '../destination/selection.ts'
+import { completeTo, type DayClock } from '../slices.ts'
+import type { Stream } from '../streams/stream.ts'
 import { lateRows } from './late-rows.ts'
 import { type LoadOptions, loadStream } from './load-stream.ts'
 import { type ChooseDays, planStreams, type StreamPlan } from './plan.ts'
@@ -62,6 +66,12 @@ export async function loadStreams(
   return results
 }
 
+/** The moment to which a stream is complete. */
+function momentOf({ scope = WHOLE }: Stream, ledger: readonly LoadRecord[], clock: DayClock): Date | undefined {
+  const moment = completeTo(ledger, scope, clock)
+  return moment === undefined ? undefined : new Date(moment)
+}
+
 /** Loads a stream. A failure that concerns it alone is in the result. */
 async function loadPlan(plan: StreamPlan, options: LoadOptions, signal: AbortSignal): Promise<StreamResult> {
   const { stream, days, ledger, clock, slices, lateSlices } = plan
@@ -76,6 +86,7 @@ async function loadPlan(plan: StreamPlan, options: LoadOptions, signal: AbortSig
     error,
     days: days?.length,
     late: stream.hasLateArrivals ? lateRows(ledger, tally.loads, clock) : undefined,
+    completeTo: stream.tables[0].lines.isTimed ? momentOf(stream, [...ledger, ...tally.loads], clock) : undefined,
   })
   try {
     await loadStream(plan, options, tally, signal)
