@@ -5,6 +5,7 @@ import type { Command } from './command.ts'
 import { WAREHOUSE_SETTINGS } from './load-settings.ts'
 import type { Output } from './output.ts'
 import { sessionOf } from './session.ts'
+import { utcMinute } from './stream-report.ts'
 
 /** `mixload status`: what the warehouse has of each stream, from its ledger alone. */
 export const command: Command = {
@@ -22,7 +23,8 @@ export const command: Command = {
   },
 }
 
-function printStatus(output: Output, { stream, days, loads, rows, rejects, last, newColumns }: StreamStatus): void {
+function printStatus(output: Output, status: StreamStatus): void {
+  const { stream, days, completeTo, loads, rows, rejects, last, newColumns } = status
   output.json({
     stream,
     ...(days === undefined
@@ -31,9 +33,12 @@ function printStatus(output: Output, { stream, days, loads, rows, rejects, last,
           last_whole_day: days.lastWhole ?? null,
           gaps: days.gaps.map(({ firstDay, lastDay }) => ({ first_day: firstDay, last_day: lastDay })),
         }),
+    ...(completeTo === undefined ? {} : { complete_to: completeTo.toISOString() }),
     loads,
     rows_loaded: rows,
     rejects,
+    project_id: last.source?.project ?? null,
+    region: last.source?.region ?? null,
     last_loaded_at: last.loadedAt.toISOString(),
     new_columns: newColumns.map((column) => column.name),
   })
@@ -45,8 +50,11 @@ function printStatus(output: Output, { stream, days, loads, rows, rejects, last,
   if (days !== undefined) {
     output.print(days.gaps.length === 0 ? '  no gaps' : `  gaps: ${days.gaps.map(sliceName).join(', ')}`)
   }
+  if (completeTo !== undefined) output.print(`  complete to ${utcMinute(completeTo)}`)
   const content = days === undefined ? '' : ` of ${contentOf(last)}`
   output.print(`  last load: ${last.loadedAt.toISOString()}, ${last.rowCount} rows${content}`)
+  const { project, region } = last.source ?? {}
+  if (project !== undefined) output.print(`  project: ${project}${region === undefined ? '' : ` (${region})`}`)
   output.print(`  new columns then: ${newColumns.map((column) => column.name).join(', ') || 'none'}`)
 }
 

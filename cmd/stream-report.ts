@@ -35,7 +35,7 @@ export async function reportStreams(
 }
 
 function printResult(output: Output, result: StreamResult): void {
-  const { stream, outcome, error, late } = result
+  const { stream, outcome, error, late, completeTo } = result
   output.end()
   output.json(resultJson(result))
   if (outcome === 'done') output.print(`${stream}: ${doneSentence(result)}`)
@@ -47,7 +47,13 @@ function printResult(output: Output, result: StreamResult): void {
     output.print(count > 0 ? `  ${day}: +${count} late` : `  ${day}: ${-count} rows fewer than before`)
   }
   for (const { name, error: why } of result.skippedItems) output.print(`${stream}: ${name} skipped: ${why.message}`)
+  if (completeTo !== undefined) output.print(`${stream}: complete to ${utcMinute(completeTo)}`)
   printRemarks(output, result, 'the requested days')
+}
+
+/** Such as `2026-08-03 07:00 UTC`. */
+export function utcMinute(moment: Date): string {
+  return `${moment.toISOString().slice(0, 16).replace('T', ' ')} UTC`
 }
 
 function doneSentence({ days, slices, rows, otherRows, requests, bytes, seconds }: StreamResult): string {
@@ -70,6 +76,7 @@ function resultJson(result: StreamResult): unknown {
     rows,
     ...(Object.keys(otherRows).length === 0 ? {} : { other_rows: otherRows }),
     ...(late === undefined ? {} : { late: Object.fromEntries(late), late_rows: lateTotal(result) }),
+    ...(result.completeTo === undefined ? {} : { complete_to: result.completeTo.toISOString() }),
     new_columns: newColumns,
     rejects,
     bytes,

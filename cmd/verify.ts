@@ -42,18 +42,25 @@ export const command: Command = {
     const results = await reportStreams(output, (onResult) => repairDays(session, found, onResult))
     const left = await verifyCounts(session, percent / 100)
     print(output, left)
-    return left.differences.length > 0 ? DRIFT : exitCodeOf(results)
+    return exitCodeOf(results) || (left.differences.length > 0 ? DRIFT : 0)
   },
 }
 
-function print(output: Output, { differences, uncounted, compared, days, requests }: VerifyResult): void {
+function print(output: Output, result: VerifyResult): void {
+  const { differences, uncounted, compared, expired, days, requests } = result
   const [firstDay, lastDay] = [days[0], days.at(-1)]
   const span = { first_day: firstDay, last_day: lastDay, days: days.length }
-  output.json({ ...span, compared, requests, differences, uncounted })
+  output.json({ ...span, compared, requests, differences, uncounted, expired })
   for (const { day, event, warehouse, mixpanel } of differences) {
     output.print(`${day}  ${event}: ${warehouse} in the warehouse, ${mixpanel} in Mixpanel`)
   }
   if (uncounted.length > 0) output.print(`Mixpanel has no counts of: ${uncounted.join(', ')}`)
+  if (expired.length > 0) {
+    const span = `${expired[0]} to ${expired.at(-1)}`
+    output.print(
+      `${expired.length} days from ${span} are not compared: Mixpanel has deleted their events. The rows stay.`,
+    )
+  }
   const cost = `${compared} counts compared in ${requests} requests`
   output.print(`${days.length} days from ${firstDay} to ${lastDay}: ${cost}, ${differences.length} differ`)
 }

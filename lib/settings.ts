@@ -136,6 +136,16 @@ export const SETTINGS = {
     describe: 'Fail if more than N lines of a run, or P% of the lines of a commit, are rejected',
     default: 'no limit',
   },
+  maxRemoved: {
+    schema: z.coerce
+      .string()
+      .regex(MAX_REJECTS, 'must be a number of rows such as 100, or a share such as 50%')
+      .transform(parseMaxRejects)
+      .default({ kind: 'percent', most: 50 }),
+    describe:
+      'Keep the old rows if a replacement would remove more than N rows, or P%, of a day or table; 100% allows all',
+    default: '50%',
+  },
   maxColumns: {
     schema: count(20).default(1000),
     describe: 'The most columns per table; further properties go to the JSON column _more',

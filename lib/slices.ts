@@ -1,6 +1,6 @@
 import type { LoadRecord } from './destination/contract.ts'
 import { coversScope, type Scope } from './destination/selection.ts'
-import { addDays, type Day, daysBetween, daysOf, earlier, endOfDayInZone } from './time/days.ts'
+import { addDays, type Day, dayAt, daysBetween, daysOf, earlier, endOfDayInZone } from './time/days.ts'
 
 /** A span of days of one stream, loaded in one commit. */
 export interface Slice {
@@ -47,6 +47,17 @@ export interface DayClock {
   readonly daysAreLocal: boolean
 }
 
+/** The zone whose clock times are read by: the project's if export days are local, else UTC. */
+export function clockName({ zone, daysAreLocal }: DayClock): string {
+  return daysAreLocal ? zone : 'UTC'
+}
+
+/** The export days with events of a project day: that day if days are local, else up to three. */
+export function exportDaysOf(day: Day, { zone, daysAreLocal }: DayClock): readonly Day[] {
+  if (daysAreLocal) return [day]
+  return daysOf(dayAt(endOfDayInZone(addDays(day, -1), zone)), dayAt(endOfDayInZone(day, zone) - 1))
+}
+
 /** Of the requests of an hour, the share that is planned for; the rest is for asking again. */
 const PLANNED_SHARE = 0.8
 
@@ -86,12 +97,34 @@ export function isWholeIn(
 export function wholeDays(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): ReadonlySet<Day> {
   const days = new Set<Day>()
   for (const load of ledger) {
-    const { firstDay, lastDay, selection } = load
+    const { firstDay, lastDay, selection, source } = load
     const isComplete = selection.kind === 'complete' && coversScope(selection.scope, scope)
     if (firstDay === null || lastDay === null || !isComplete) continue
+    // A day whose times were read by another clock is read again.
+    if (source?.clock !== undefined && source.clock !== clockName(clock)) continue
     for (const day of daysOf(firstDay, lastDay)) if (isWholeIn(load, day, clock)) days.add(day)
   }
   return days
+}
+
+/**
+ * The moment, in milliseconds since 1970, to which the warehouse has everything since the first
+ * whole day: the end of the last day without a gap before it, or, if the day after that was read
+ * before it was over, the moment when reading it began. Undefined if no day is whole.
+ */
+export function completeTo(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): number | undefined {
+  const whole = wholeDays(ledger, scope, clock)
+  let day = [...whole].sort()[0]
+  if (day === undefined) return undefined
+  while (whole.has(addDays(day, 1))) day = addDays(day, 1)
+  const next = addDays(day, 1)
+  const begun = ledger
+    .filter(({ selection, firstDay, lastDay }) => {
+      const isComplete = selection.kind === 'complete' && coversScope(selection.scope, scope)
+      return isComplete && firstDay !== null && lastDay !== null && firstDay <= next && next <= lastDay
+    })
+    .map(({ startedAt }) => startedAt.getTime())
+  return Math.max(endOfDayInZone(day, clockName(clock)), ...begun)
 }
 
 /** The days from `first` to `last` that are not among `done`. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { LoadRecord } from '../lib/destination/contract.ts'
 import { EVERYTHING, exportScope, requestSelection, type Selection, WHOLE } from '../lib/destination/selection.ts'
 import {
+  completeTo,
   type DayClock,
   endOfDay,
   halves,
@@ -53,6 +54,26 @@ function loaded(firstDay: Day, lastDay: Day, startedAt: number, selection = EVER
     dayRows: null,
   }
 }
+
+describe('the moment to which events are complete', () => {
+  const local: DayClock = { zone: 'US/Pacific', daysAreLocal: true }
+  const pacific: DayClock = { zone: 'US/Pacific', daysAreLocal: false }
+  const at = (text: string) => Date.parse(text)
+  const day = (name: Day, startedAt: string) => loaded(name, name, at(startedAt))
+
+  it('is the end of the last day before a gap', () => {
+    const ledger = [day('2026-08-01', '2026-08-09'), day('2026-08-02', '2026-08-09'), day('2026-08-04', '2026-08-09')]
+    expect(completeTo(ledger, WHOLE, UTC)).toBe(at('2026-08-03T00:00Z'))
+    expect(completeTo(ledger, WHOLE, local)).toBe(at('2026-08-03T07:00Z'))
+    expect(completeTo([], WHOLE, UTC)).toBeUndefined()
+  })
+
+  it('is when the next day was read, if that was before its end', () => {
+    const ledger = [day('2026-08-01', '2026-08-02T12:30Z'), day('2026-08-02', '2026-08-02T12:30Z')]
+    expect(completeTo(ledger, WHOLE, pacific)).toBe(at('2026-08-02T12:30Z'))
+    expect(completeTo(ledger.slice(0, 1), WHOLE, pacific)).toBe(at('2026-08-02T00:00Z'))
+  })
+})
 
 describe('slices', () => {
   it('have exactly the given days, each once, in order, and no more than allowed', () => {

@@ -43,6 +43,8 @@ const ERRORS: Readonly<Record<ErrorCode, string>> = {
   ENGINE_FAILED: 'The embedded DuckDB failed outside of a load. Please report it.',
   TOO_MANY_REJECTS:
     'More lines were rejected than `--max-rejects` allows. The message has the first reasons. What was committed before stays.',
+  ROWS_WOULD_BE_LOST:
+    'A new answer has no rows, or far fewer, where the warehouse has rows, so the old rows stay. Look in Mixpanel. If the rows are gone on purpose, run again with `--max-removed 100%`.',
   COUNT_MISMATCH: 'The number of rows stored is not the number of rows read. Nothing was committed. Please report it.',
   RECORD_INVALID: 'A record to send has an unknown option or a wrong value. The message names it. Nothing was sent.',
   ALREADY_STARTED: 'A client with this name is already running, or another process uses its spool directory.',

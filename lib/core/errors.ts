@@ -54,6 +54,8 @@ export const ERROR_CODES = {
   ENGINE_FAILED: FAILED,
   /** More lines would be rejected than `--max-rejects` allows. */
   TOO_MANY_REJECTS: FAILED,
+  /** A replacement would remove more rows than `--max-removed` allows: the old rows stay. */
+  ROWS_WOULD_BE_LOST: { exitCode: 3, retry: false },
   /** The numbers of rows before and after a step differ: nothing was committed. */
   COUNT_MISMATCH: FAILED,
   /** A record cannot be sent: an option is unknown, or a value is invalid. */

@@ -5,6 +5,7 @@ import type { Engine } from '../engine/engine.ts'
 import type { DayRows } from '../time/day-tally.ts'
 import type { Day } from '../time/days.ts'
 import type { Selection } from './selection.ts'
+import type { LoadSource } from './source.ts'
 
 /** What a destination can and can't do, as data, known before anything is loaded. */
 export interface DestinationCapabilities {
@@ -67,10 +68,14 @@ export interface LoadRecord {
   readonly mixloadVersion: string
   /** Its rows by their `_day`; null where they were not counted, or have none. */
   readonly dayRows: DayRows | null
+  /** Where its rows come from; undefined for a load of a version that did not store it. */
+  readonly source?: LoadSource | undefined
+  /** The form of the ledger that it was written in: see `LEDGER_FORM`. Set at the commit. */
+  readonly form?: number | undefined
 }
 
 /** A load that is not committed yet. */
-export type NewLoad = Omit<LoadRecord, 'loadedAt'>
+export type NewLoad = Omit<LoadRecord, 'loadedAt' | 'form'>
 
 /**
  * A typed result on the transform engine. The destination takes it in the form that it loads

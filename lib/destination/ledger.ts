@@ -11,6 +11,7 @@ import { MixloadError } from '../core/errors.ts'
 import type { DayRows } from '../time/day-tally.ts'
 import type { KnownColumn, LoadRecord, WriteMode } from './contract.ts'
 import { formatSelection, parseSelection, type Selection } from './selection.ts'
+import { formatSource, type LoadSource, parseSource } from './source.ts'
 
 /** A column of the ledger, which holds values of type `T`. */
 export interface LedgerColumn<T = unknown> {
@@ -75,6 +76,8 @@ const moment: Kind<Date> = {
 const dayRows: Kind<DayRows> = { type: 'text', toText: JSON.stringify, fromText: JSON.parse }
 
 const selection: Kind<Selection> = { type: 'text', toText: formatSelection, fromText: parseSelection }
+
+const source: Kind<LoadSource> = { type: 'text', toText: formatSource, fromText: parseSource }
 
 function column<T>(name: string, kind: Kind<T>, description: string): LedgerColumn<T> {
   const fromText = (value: string | null) => {
@@ -146,6 +149,18 @@ export const LOADS: LedgerTable<LoadRecord> = {
       dayRows,
       null,
       'Rows by _day, as JSON: {"2026-08-03":1234}; null if they were not counted',
+    ),
+    source: optional(
+      'source',
+      source,
+      undefined,
+      'Project, region, clock and filter, as JSON; null if an earlier version loaded it',
+    ),
+    form: optional(
+      'ledger_form',
+      count,
+      undefined,
+      'Form of the ledger; null for the first. A version of mixload refuses forms that it does not know',
     ),
   },
 }

@@ -1,8 +1,26 @@
 /** What holds for every load and every table, whatever the destination. */
 
 import { MixloadError } from '../core/errors.ts'
+import { VERSION } from '../core/version.ts'
 import { daysBetween } from '../time/days.ts'
 import type { KnownColumn, LoadRecord, NewColumn, Relation, WriteMode } from './contract.ts'
+
+/**
+ * The form of the ledger that this version writes. It grows by one whenever an older version would
+ * misunderstand what a newer one writes. 1 is the form without `source`.
+ */
+export const LEDGER_FORM = 2
+
+/** @throws MixloadError CONFIG_INVALID if a newer version of mixload has written to the ledger. */
+export function assertFormKnown(ledger: readonly LoadRecord[], description: string): void {
+  const newer = ledger.findLast(({ form = 1 }) => form > LEDGER_FORM)
+  if (newer === undefined) return
+  throw new MixloadError(
+    'CONFIG_INVALID',
+    `${description} was written by mixload ${newer.mixloadVersion}, whose ledger this version (${VERSION}) does not know. ` +
+      `Install mixload ${newer.mixloadVersion} or a later version.`,
+  )
+}
 
 /** The column by whose days the rows of a table are replaced. */
 export const DAY_COLUMN = '_day'

@@ -1,5 +1,5 @@
 import type { DestinationConnection, DestinationReader, KnownColumn, LoadRecord } from './contract.ts'
-import { inCommitOrder } from './load-rules.ts'
+import { assertFormKnown, inCommitOrder } from './load-rules.ts'
 
 /** What is read where there is nothing to read. */
 const NOTHING: DestinationReader = {
@@ -23,18 +23,22 @@ export class OpenConnection {
   #loads: LoadRecord[] | undefined
   readonly #columns = new Map<string, readonly KnownColumn[]>()
 
-  private constructor(reader: DestinationReader, writer: DestinationConnection | undefined) {
+  readonly #description: string
+
+  private constructor(reader: DestinationReader, writer: DestinationConnection | undefined, description: string) {
     this.reader = reader
     this.writer = writer
+    this.#description = description
   }
 
-  static toLoad(connection: DestinationConnection): OpenConnection {
-    return new OpenConnection(connection, connection)
+  /** `description`: where it is, for messages. */
+  static toLoad(connection: DestinationConnection, description: string): OpenConnection {
+    return new OpenConnection(connection, connection, description)
   }
 
   /** Undefined stands for a place where there is nothing. */
-  static toRead(reader: DestinationReader | undefined): OpenConnection {
-    return new OpenConnection(reader ?? NOTHING, undefined)
+  static toRead(reader: DestinationReader | undefined, description: string): OpenConnection {
+    return new OpenConnection(reader ?? NOTHING, undefined, description)
   }
 
   /**
@@ -47,14 +51,20 @@ export class OpenConnection {
 
   /** The loads of a stream as they are now, in the order of their commits. */
   async loadsOf(stream: string): Promise<readonly LoadRecord[]> {
-    const loads = await this.reader.readLedger(stream)
-    return inCommitOrder(loads.filter((load) => load.stream === stream))
+    return (await this.#readLedger(stream)).filter((load) => load.stream === stream)
   }
 
   /** All loads, in the order of their commits, as they are known to whoever has the run lock. */
   async loads(): Promise<readonly LoadRecord[]> {
-    this.#loads ??= inCommitOrder(await this.reader.readLedger())
+    this.#loads ??= await this.#readLedger()
     return this.#loads
+  }
+
+  /** @throws MixloadError CONFIG_INVALID if a newer version of mixload has written to the ledger. */
+  async #readLedger(stream?: string): Promise<LoadRecord[]> {
+    const loads = inCommitOrder(await this.reader.readLedger(stream))
+    assertFormKnown(loads, this.#description)
+    return loads
   }
 
   /** A load was committed through this connection. */

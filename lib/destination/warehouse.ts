@@ -15,10 +15,12 @@ import type {
   Relation,
   TakeRows,
   View,
+  WriteMode,
 } from './contract.ts'
 import { driverFailure, isInDoubt } from './failures.ts'
-import { assertCount, assertDays, assertKnown, decideLoad, missingColumns } from './load-rules.ts'
+import { assertCount, assertDays, assertKnown, decideLoad, LEDGER_FORM, missingColumns } from './load-rules.ts'
 import { OpenConnection } from './open-connection.ts'
+import { type Replaced, type Replacement, replacedRows } from './removed-rows.ts'
 import type { Retries } from './retries.ts'
 
 /** What a warehouse needs besides its driver. */
@@ -118,6 +120,23 @@ export class Warehouse implements AsyncDisposable {
     })
   }
 
+  /** The loads of all streams in the order of their commits. */
+  allLoads(): Promise<readonly LoadRecord[]> {
+    return this.#read('cannot read the ledger', this.#ownSignal, (open) => open.loads())
+  }
+
+  /** How many rows of each day, or of the table, there are before and after a load that replaces them. */
+  replacedRows(table: string, mode: WriteMode, replacement: Replacement): Promise<readonly Replaced[]> {
+    return this.#read('cannot read the ledger', this.#ownSignal, async (open) => {
+      const loads = await open.loads()
+      return replacedRows(
+        loads.filter(({ stream }) => stream === table),
+        mode,
+        replacement,
+      )
+    })
+  }
+
   /**
    * Commits rows, rejects and ledger row together, or nothing of them. Columns that the relation
    * lacks become null; `_loaded_at` and `_load_id` are set here. Returns the ledger's row.
@@ -134,7 +153,7 @@ export class Warehouse implements AsyncDisposable {
         this.#inDoubt = undefined
         return decision.record
       }
-      const loaded: LoadRecord = { ...record, loadedAt: decision.loadedAt }
+      const loaded: LoadRecord = { ...record, loadedAt: decision.loadedAt, form: LEDGER_FORM }
       const load = await this.#loadOf(open, relation, target, loaded, signal)
       try {
         await connection.write(load, signal)
@@ -298,8 +317,8 @@ export class Warehouse implements AsyncDisposable {
     try {
       this.#open =
         access === 'write'
-          ? OpenConnection.toLoad(await this.#driver.connect(signal))
-          : OpenConnection.toRead(await this.#driver.connectToRead(signal))
+          ? OpenConnection.toLoad(await this.#driver.connect(signal), this.description)
+          : OpenConnection.toRead(await this.#driver.connectToRead(signal), this.description)
       return this.#open
     } catch (error) {
       throw this.#failureOf(`Cannot open ${this.description}`, error)

@@ -1,6 +1,7 @@
 import { ColumnRegistry } from '../columns/registry.ts'
 import { columnRules } from '../columns/rules.ts'
 import type { StreamTable } from '../columns/table.ts'
+import type { LoadSource } from '../destination/source.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { Engine } from '../engine/engine.ts'
 import { TableInput } from '../extract/table-input.ts'
@@ -20,7 +21,7 @@ export interface OpenTableOptions {
   readonly settings: Pick<
     Settings,
     | ('maxColumns' | 'newProperties' | 'columns' | 'includeProperties' | 'excludeProperties')
-    | ('legacyTime' | 'write' | 'maxRejects')
+    | ('legacyTime' | 'write' | 'maxRejects' | 'maxRemoved')
   >
   /** The project's time zone. */
   readonly zone: string | undefined
@@ -29,6 +30,8 @@ export interface OpenTableOptions {
   readonly engine: Engine
   readonly spool: SpoolDirectory
   readonly onProgress: OnProgress
+  /** Stored with each load. */
+  readonly source: LoadSource
 }
 
 /**
@@ -36,7 +39,7 @@ export interface OpenTableOptions {
  * views.
  */
 export async function openTable(stream: string, table: StreamTable, options: OpenTableOptions): Promise<OpenTable> {
-  const { settings, zone, destination, engine, spool, onProgress } = options
+  const { settings, zone, destination, engine, spool, source, onProgress } = options
   const { columnsMax, valuesPerRowMax } = destination.capabilities
   const existing = await destination.columns(table.name)
   const fixed = table.columns.filter(({ name }) => !existing.some((column) => column.name === name))
@@ -47,8 +50,9 @@ export async function openTable(stream: string, table: StreamTable, options: Ope
   const onWarning = (message: string) => onProgress({ kind: 'warning', message })
   const input = new TableInput({ table, registry, engine, spool, localZone, valuesPerRowMax, onWarning })
   const rejectLimit = settings.maxRejects === undefined ? undefined : new RejectLimit(settings.maxRejects)
-  const { write } = settings
-  const loader = new TableLoader({ destination, input, stream, write, rejectLimit, onProgress }, existing)
+  const { write, maxRemoved } = settings
+  const given = { destination, input, stream, source, write, maxRemoved, rejectLimit, onProgress }
+  const loader = new TableLoader(given, existing)
   await loader.putViews()
   return { input, loader }
 }

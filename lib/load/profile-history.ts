@@ -3,6 +3,7 @@ import { quoteText } from '../core/sql.ts'
 import { sqlText } from '../core/sql-files.ts'
 import type { LoadRecord } from '../destination/contract.ts'
 import { EVERYTHING } from '../destination/selection.ts'
+import type { LoadSource } from '../destination/source.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { Engine } from '../engine/engine.ts'
 import { removeChunks, type SpoolDirectory } from '../spool/spool.ts'
@@ -19,6 +20,8 @@ export interface KeepChangesOptions {
   readonly profiles: string
   /** The table of their changes. */
   readonly table: string
+  /** Stored with each load. */
+  readonly source: LoadSource
 }
 
 /** The longest row of a profile's id and hash: an id has at most 255 characters, but who knows. */
@@ -36,7 +39,7 @@ export async function keepChanges(
   seenAt: Date,
   signal: AbortSignal,
 ): Promise<LoadRecord | undefined> {
-  const { destination, engine, spool, profiles, table } = options
+  const { destination, engine, spool, profiles, table, source } = options
   const existing = await destination.columns(table)
   const writer = new TableWriter(destination, table, existing)
   // A run that ended between making the table and its view has left it without one.
@@ -58,7 +61,15 @@ export async function keepChanges(
     await writer.addColumns([...CHANGE_COLUMNS, ...properties], columns, loadId)
     const relation = { query: `FROM read_parquet(${quoteText(changes)})`, columns, rowCount }
     const counts = { rejectCount: 0, byteCount: 0, requestCount: 0, dayRows: null }
-    const details = { loadId, firstDay: null, lastDay: null, selection: EVERYTHING, startedAt: seenAt, ...counts }
+    const details = {
+      loadId,
+      firstDay: null,
+      lastDay: null,
+      selection: EVERYTHING,
+      startedAt: seenAt,
+      source,
+      ...counts,
+    }
     return await writer.load(relation, { kind: 'append' }, details, signal)
   } finally {
     connection.close()

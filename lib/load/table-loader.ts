@@ -1,6 +1,8 @@
 import type { Column } from '../columns/column.ts'
-import { isFailure } from '../core/errors.ts'
+import { isFailure, MixloadError } from '../core/errors.ts'
+import { isPast, type MaxRejects } from '../core/max-rejects.ts'
 import type { LoadRecord, Relation, WriteMode } from '../destination/contract.ts'
+import type { LoadSource } from '../destination/source.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { TableInput } from '../extract/table-input.ts'
 import type { OnProgress } from '../progress.ts'
@@ -16,6 +18,8 @@ export interface TableLoadOptions {
   /** The stream that the table is of. */
   readonly stream: string
   readonly write: 'append' | 'replace'
+  readonly source: LoadSource
+  readonly maxRemoved: MaxRejects
   readonly rejectLimit?: RejectLimit | undefined
   readonly onProgress: OnProgress
 }
@@ -34,6 +38,25 @@ export class TableLoader {
     this.#writer = new TableWriter(options.destination, options.input.table.name, existing)
   }
 
+  /**
+   * Checks that loading these rows removes no more rows of a day, or of the table, than it may.
+   * @throws MixloadError ROWS_WOULD_BE_LOST with both numbers.
+   */
+  async admit({ name, dayRows, summary }: SpooledRows, slice: AnySlice): Promise<void> {
+    const { destination, input, write, maxRemoved } = this.#options
+    const replacement = { rowCount: summary.rows, dayRows }
+    const replaced = await destination.replacedRows(input.table.name, modeOf(slice, write), replacement)
+    for (const { day, before, after } of replaced) {
+      if (!isPast(maxRemoved, before - after, before, 0)) continue
+      const what = day === undefined ? name : `${input.table.name} of ${day}`
+      throw new MixloadError(
+        'ROWS_WOULD_BE_LOST',
+        `${what}: Mixpanel returned ${after} rows, but the warehouse has ${before}. The old rows stay. If they are gone ` +
+          'in Mixpanel on purpose, run again with --max-removed 100%.',
+      )
+    }
+  }
+
   /** Loads the rows of a slice, without lines that the engine refuses. */
   async load(spooled: SpooledRows, slice: AnySlice, signal: AbortSignal): Promise<LoadRecord> {
     try {
@@ -50,7 +73,7 @@ export class TableLoader {
   }
 
   async #commit(spooled: SpooledRows, slice: AnySlice, signal: AbortSignal): Promise<LoadRecord> {
-    const { input, stream, write, rejectLimit, onProgress } = this.#options
+    const { input, stream, source, write, rejectLimit, onProgress } = this.#options
     const { name: table } = input.table
     const { loadId, firstDay, lastDay, selection, startedAt, requestCount, dayRows, summary } = spooled
     await rejectLimit?.admit(spooled)
@@ -60,7 +83,7 @@ export class TableLoader {
     if (columns.length > 0) onProgress({ kind: 'columns-added', table, columns })
     onProgress({ kind: 'slice-loading', stream, table, slice, rows: relation.rowCount })
     const counts = { rejectCount: summary.rejects, byteCount: summary.bytes, requestCount, dayRows }
-    const details = { loadId, firstDay, lastDay, selection, startedAt, ...counts }
+    const details = { loadId, firstDay, lastDay, selection, startedAt, source, ...counts }
     const record = await this.#writer.load(relation, modeOf(slice, write), details, signal, rejectsRelation(spooled))
     rejectLimit?.note(summary.rejects)
     return record

@@ -6,6 +6,7 @@ import { loadsLeft, STANDARD_INPUT } from '../slices.ts'
 import { exportStream } from '../streams/export.ts'
 import { runStream } from './run-stream.ts'
 import { openWarehouse, type Session } from './session.ts'
+import { assertSameClock, assertSameProject, fileSourceOf } from './source.ts'
 import { type StreamSummary, StreamTally } from './tally.ts'
 
 /**
@@ -34,12 +35,15 @@ export async function loadEventFiles(
   const onProgress = tally.listen(session.onProgress)
   await using warehouse = await openWarehouse(session, 'write')
   const { destination } = warehouse
+  const fileSource = fileSourceOf(settings)
+  await assertSameProject(destination, fileSource)
   const requestsLeft = Number.POSITIVE_INFINITY
   onProgress({ kind: 'run-planned', stream: name, unit: 'files', sliceCount: files.length, requestsLeft })
-  const options = { ...warehouse, settings, zone: settings.timezone, onProgress }
+  const options = { ...warehouse, settings, zone: settings.timezone, source: fileSource, onProgress }
   const table = await openTable(name, stream.tables[0], options)
   const { loadsPerDayMax, daysPerLoadMax } = destination.capabilities
   const ledger = await destination.ledger(name)
+  assertSameClock(ledger, { zone: settings.timezone ?? 'UTC', daysAreLocal: settings.legacyTime }, 'append')
   const loadsMax = loadsLeft(ledger, loadsPerDayMax, Date.now())
   const { input } = table
   const source = new FileExtractor({ input, ledger, loadsMax, daysPerLoadMax, standardInput, onProgress })

@@ -13,10 +13,11 @@ import { LateDays, LateSource } from './late-arrivals.ts'
 import { coverageOf } from './late-coverage.ts'
 import { type StreamPlan, slicesOf } from './plan.ts'
 import { type OpenStream, runStream } from './run-stream.ts'
+import { sourceOf } from './source.ts'
 import type { StreamTally } from './tally.ts'
 
 /** What streams are loaded with. */
-export interface LoadOptions extends Omit<OpenTableOptions, 'settings' | 'zone'> {
+export interface LoadOptions extends Omit<OpenTableOptions, 'settings' | 'zone' | 'source'> {
   readonly settings: Settings
   /** The project's time zone. */
   readonly zone: string
@@ -38,8 +39,9 @@ export async function loadStream(
   tally: StreamTally,
   signal: AbortSignal,
 ): Promise<void> {
-  const { stream, slices, lateSlices } = plan
-  const options = { ...given, onProgress: tally.listen(given.onProgress) }
+  const { stream, slices, lateSlices, clock } = plan
+  const source = sourceOf(given.settings, clock, stream)
+  const options = { ...given, source, onProgress: tally.listen(given.onProgress) }
   const { settings, zone, onProgress } = options
   const changes = stream.changesTable?.(settings)
   if (changes !== undefined && !options.destination.capabilities.queries) {

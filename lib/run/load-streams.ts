@@ -1,9 +1,14 @@
 import { isFailure, MixloadError } from '../core/errors.ts'
+import type { LoadRecord } from '../destination/contract.ts'
+import { WHOLE } from '../destination/selection.ts'
+import { completeTo, type DayClock } from '../slices.ts'
+import type { Stream } from '../streams/stream.ts'
 import { lateRows } from './late-rows.ts'
 import { type LoadOptions, loadStream } from './load-stream.ts'
 import { type ChooseDays, planStreams, type StreamPlan } from './plan.ts'
 import { projectZone } from './project.ts'
 import { createBudgets, mixpanelClient, openWarehouse, type Session } from './session.ts'
+import { assertSameClock, assertSameFilter, assertSameProject, projectOf } from './source.ts'
 import { type StreamResult, StreamTally } from './tally.ts'
 
 /** Which days of the streams are loaded. */
@@ -43,8 +48,13 @@ export async function loadStreams(
   await using client = mixpanelClient(session)
   await using warehouse = await openWarehouse(session, 'write')
   const { destination } = warehouse
+  await assertSameProject(destination, projectOf(settings))
   const zone = await projectZone(session, client)
   const plans = await planStreams({ settings, destination, zone, ...toLoad, now: Date.now() })
+  for (const { stream, ledger, clock } of plans) {
+    if (stream.tables[0].lines.isTimed) assertSameClock(ledger, clock, settings.write)
+    assertSameFilter(stream, ledger, settings, onProgress)
+  }
   await using budgets = createBudgets(session)
   const options: LoadOptions = { ...warehouse, settings, client, budgets, zone, onProgress }
   const results: StreamResult[] = []
@@ -54,6 +64,12 @@ export async function loadStreams(
     onResult(result)
   }
   return results
+}
+
+/** The moment to which a stream is complete. */
+function momentOf({ scope = WHOLE }: Stream, ledger: readonly LoadRecord[], clock: DayClock): Date | undefined {
+  const moment = completeTo(ledger, scope, clock)
+  return moment === undefined ? undefined : new Date(moment)
 }
 
 /** Loads a stream. A failure that concerns it alone is in the result. */
@@ -70,6 +86,7 @@ async function loadPlan(plan: StreamPlan, options: LoadOptions, signal: AbortSig
     error,
     days: days?.length,
     late: stream.hasLateArrivals ? lateRows(ledger, tally.loads, clock) : undefined,
+    completeTo: stream.tables[0].lines.isTimed ? momentOf(stream, [...ledger, ...tally.loads], clock) : undefined,
   })
   try {
     await loadStream(plan, options, tally, signal)

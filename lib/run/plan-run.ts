@@ -3,6 +3,7 @@ import type { StreamsToLoad } from './load-streams.ts'
 import { chooseBackfillDays, chooseSyncDays, planStreams } from './plan.ts'
 import { projectZone } from './project.ts'
 import { createBudgets, mixpanelClient, openWarehouse, type Session } from './session.ts'
+import { assertSameProject, projectOf } from './source.ts'
 
 /** What a run would request of one stream. */
 export interface PlannedStream {
@@ -57,6 +58,7 @@ export async function planRun(session: Session, toLoad: StreamsToLoad, timezone?
   const { settings } = session
   await using client = timezone === undefined ? mixpanelClient(session) : undefined
   await using warehouse = await openWarehouse(session, 'read')
+  await assertSameProject(warehouse.destination, projectOf(session.settings))
   const { destination } = warehouse
   const zone = (client === undefined ? timezone : await projectZone(session, client)) ?? 'UTC'
   const plans = await planStreams({ settings, destination, zone, ...toLoad, now: Date.now() })

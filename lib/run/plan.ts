@@ -5,6 +5,7 @@ import type { Warehouse } from '../destination/warehouse.ts'
 import type { Settings } from '../settings.ts'
 import {
   type DayClock,
+  exportDaysOf,
   loadsLeft,
   missingDays,
   planSliceDays,
@@ -104,14 +105,18 @@ export async function planStreams(planning: Planning): Promise<readonly StreamPl
   const { settings, destination, zone, now } = planning
   const streams = settings.streams.flatMap((name) => streamsOf(name, settings))
   assertAllowed(settings, streams)
-  const lastDay = settings.to ?? yesterdayOf(zone, now)
-  if (settings.from !== undefined && settings.from > lastDay) {
-    throw new MixloadError('CONFIG_INVALID', `--from ${settings.from} is after the last day, ${lastDay}.`)
+  const yesterday = yesterdayOf(zone, now)
+  // West of Greenwich the last hours of yesterday are in the export of the next day.
+  const lastExportDay = exportDaysOf(yesterday, dayClock(zone, settings)).at(-1) ?? yesterday
+  const lastDayOf = ({ tables: [table] }: Stream) => settings.to ?? (table.lines.isTimed ? lastExportDay : yesterday)
+  const last = settings.to ?? yesterday
+  if (settings.from !== undefined && settings.from > last) {
+    throw new MixloadError('CONFIG_INVALID', `--from ${settings.from} is after the last day, ${last}.`)
   }
   const firstEvents = await firstDayOfEvents(planning)
   const plans: StreamPlan[] = []
   for (const stream of streams) {
-    plans.push(planStream(planning, stream, await destination.ledger(stream.name), lastDay, firstEvents))
+    plans.push(planStream(planning, stream, await destination.ledger(stream.name), lastDayOf(stream), firstEvents))
   }
   return plans
 }

@@ -74,6 +74,10 @@ export async function runStream<S extends AnySlice>(
 async function loadSlice(stream: OpenStream, { slice, tables }: SpooledSlice, signal: AbortSignal): Promise<void> {
   const { name, onProgress } = stream
   try {
+    for (const [at, { loader }] of stream.tables.entries()) {
+      const rows = tables[at]
+      if (rows !== undefined) await loader.admit(rows, slice)
+    }
     for (const [at, table] of [...stream.tables.entries()].reverse()) {
       const rows = tables[at]
       if (rows === undefined) continue
@@ -85,6 +89,10 @@ async function loadSlice(stream: OpenStream, { slice, tables }: SpooledSlice, si
       if (history !== undefined) await reported(stream, slice, history.table, NO_REMARKS, () => history.keep(rows))
     }
   } catch (error) {
+    if (isFailure(error, 'ROWS_WOULD_BE_LOST')) {
+      onProgress({ kind: 'slice-skipped', stream: name, slice, error })
+      return
+    }
     // Only a file has an id that another run can have loaded since.
     if (!isFailure(error, 'ALREADY_LOADED') || !('file' in slice)) throw error
     onProgress({ kind: 'slice-already-loaded', stream: name, slice })

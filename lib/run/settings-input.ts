@@ -52,6 +52,11 @@ export interface SettingsInput {
    * Fail if more lines are rejected: a number for a run, or a share such as `0.5%` for a commit.
    */
   readonly maxRejects?: string | number | undefined
+  /**
+   * Keep the old rows if a replacement would remove more rows of a day or table: a number, or a
+   * share such as `50%`; `100%` allows all.
+   */
+  readonly maxRemoved?: string | number | undefined
   /** The most columns per table. */
   readonly maxColumns?: number | undefined
   /** Types of properties, by name. */

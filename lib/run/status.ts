@@ -2,7 +2,7 @@ import type { KnownColumn, LoadRecord } from '../destination/contract.ts'
 import { scopeOf, WHOLE } from '../destination/selection.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { Settings } from '../settings.ts'
-import { missingDays, planSlices, type Slice, wholeDays } from '../slices.ts'
+import { completeTo, missingDays, planSlices, type Slice, wholeDays } from '../slices.ts'
 import { streamsOf } from '../streams/index.ts'
 import type { Stream } from '../streams/stream.ts'
 import type { Day } from '../time/days.ts'
@@ -14,6 +14,8 @@ export interface StreamStatus {
   readonly stream: string
   /** Undefined where the table is copied whole each time. */
   readonly days: { readonly lastWhole: Day | undefined; readonly gaps: readonly Slice[] } | undefined
+  /** The moment to which it is complete; undefined for streams without times, and if no day is whole. */
+  readonly completeTo: Date | undefined
   readonly loads: number
   readonly rows: number
   readonly rejects: number
@@ -40,15 +42,20 @@ export async function streamStatus(session: Session): Promise<readonly StreamSta
 async function statusOf(
   destination: Warehouse,
   settings: Settings,
-  { name, replication }: Stream,
+  { name, replication, tables }: Stream,
 ): Promise<StreamStatus | undefined> {
   const ledger = await destination.ledger(name)
   const last = ledger.at(-1)
   if (last === undefined) return undefined
   const columns = await destination.columns(name)
+  // The days that count are those of the scope that was last requested.
+  const scope = ledger.map(({ selection }) => scopeOf(selection)).findLast((requested) => requested !== undefined)
+  const clock = dayClock(settings.timezone ?? last.source?.clock ?? 'UTC', settings)
+  const moment = tables[0].lines.isTimed ? completeTo(ledger, scope ?? WHOLE, clock) : undefined
   return {
     stream: name,
-    days: replication === 'incremental' ? daysIn(ledger, settings) : undefined,
+    days: replication === 'incremental' ? daysIn(wholeDays(ledger, scope ?? WHOLE, clock)) : undefined,
+    completeTo: moment === undefined ? undefined : new Date(moment),
     loads: ledger.length,
     rows: ledger.reduce((total, { rowCount }) => total + rowCount, 0),
     rejects: ledger.reduce((total, { rejectCount }) => total + rejectCount, 0),
@@ -58,10 +65,7 @@ async function statusOf(
 }
 
 /** The last whole day, and the days missing between it and the first one. */
-function daysIn(ledger: readonly LoadRecord[], settings: Settings): StreamStatus['days'] {
-  // The days that count are those of the scope that was last requested.
-  const scope = ledger.map(({ selection }) => scopeOf(selection)).findLast((requested) => requested !== undefined)
-  const whole = wholeDays(ledger, scope ?? WHOLE, dayClock(settings.timezone ?? 'UTC', settings))
+function daysIn(whole: ReadonlySet<Day>): StreamStatus['days'] {
   const days = [...whole].sort()
   const [first] = days
   const lastWhole = days.at(-1)

@@ -62,6 +62,11 @@ export interface StreamResult extends StreamSummary {
    * counted by day.
    */
   readonly late: ReadonlyMap<Day, number> | undefined
+  /**
+   * The moment to which the warehouse has every event that Mixpanel had when it was read; undefined
+   * for streams without times, and if no day is whole.
+   */
+  readonly completeTo: Date | undefined
 }
 
 /**

@@ -6,13 +6,14 @@ import { loadStreams } from '../run/load-streams.ts'
 import { wholeDaysOf } from '../run/plan.ts'
 import { dayClock, projectZone, yesterdayOf } from '../run/project.ts'
 import { createBudgets, mixpanelClient, openWarehouse, type Session } from '../run/session.ts'
+import { assertSameProject, projectOf } from '../run/source.ts'
 import type { StreamResult } from '../run/tally.ts'
 import type { Settings } from '../settings.ts'
-import type { DayClock } from '../slices.ts'
+import { type DayClock, exportDaysOf } from '../slices.ts'
 import { EVENT_NAMES_MAX, eventNamesIn, eventNamesRequest, exportStream } from '../streams/export.ts'
-import { addDays, type Day } from '../time/days.ts'
+import { addDays, type Day, dayInZone } from '../time/days.ts'
 import { type Comparison, compareCounts } from './compare.ts'
-import { comparableDays, exportDaysOf } from './export-days.ts'
+import { comparableDays } from './export-days.ts'
 import { mixpanelCounts } from './mixpanel-counts.ts'
 import { warehouseCounts } from './warehouse-counts.ts'
 
@@ -46,6 +47,7 @@ export async function verifyCounts(session: Session, tolerance: number): Promise
     )
   }
   await destination.openToRead(signal)
+  await assertSameProject(destination, projectOf(settings))
   const zone = await projectZone(session, client)
   const days = await chosenDays(settings, destination, dayClock(zone, settings))
   const [firstDay, lastDay] = [days[0], days.at(-1)]
@@ -61,7 +63,8 @@ export async function verifyCounts(session: Session, tolerance: number): Promise
   const existing = await warehouseCounts(destination, span, signal)
   const names = settings.events ?? (await allNames(requester, span, existing.keys(), session))
   const mixpanel = await mixpanelCounts(requester, names, span, signal)
-  return { ...compareCounts(existing, mixpanel, days, tolerance), days, requests: requester.requests }
+  const today = dayInZone(Date.now(), zone)
+  return { ...compareCounts(existing, mixpanel, days, tolerance, today), days, requests: requester.requests }
 }
 
 /** The event names in the warehouse and those that Mixpanel lists. */

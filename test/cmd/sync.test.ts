@@ -61,6 +61,21 @@ describe('mixload sync', () => {
     expect([before, dayBefore()]).toContain(lastDay)
   })
 
+  it('reads yesterday to its end in the time zone of the project, and says to which moment it is complete', async () => {
+    const zone = 'Etc/GMT+10'
+    await using place = await Workplace.create({ timezone: zone })
+    const now = DateTime.now().setZone(zone)
+    const dayBefore = now.minus({ days: 1 }).startOf('day')
+    const lastHour = dayBefore.endOf('day').minus({ minutes: 30 }).toMillis()
+    await place.simulator.ingest([{ event: 'Last', properties: { time: lastHour, distinct_id: 'p', $insert_id: 'i' } }])
+    const ran = await place.run(['sync', '--from', String(dayBefore.toISODate())])
+    expect(ran, ran.stderr).toMatchObject({ code: 0 })
+    expect(await place.query('SELECT event FROM export_latest')).toEqual([{ event: 'Last' }])
+    const complete = ran.stdout.match(/complete to (.+)/)?.[1] ?? ''
+    expect(Date.parse(complete)).toBeGreaterThanOrEqual(dayBefore.plus({ days: 1 }).toMillis())
+    expect(await place.run(['status', '--timezone', zone])).toMatchObject({ stdout: expect.stringContaining(complete) })
+  })
+
   it('is not misled by events from the future or without a time, keeps them, and reports them', async () => {
     await using place = await Workplace.create({ timezone: ZONE })
     await place.simulator.ingest(eventsOf(yesterday, 5))

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { NewLoad } from '../../lib/destination/contract.ts'
+import { LEDGER_FORM } from '../../lib/destination/load-rules.ts'
 import { exportScope } from '../../lib/destination/selection.ts'
 import { type DestinationHarness, openStore } from './harness.ts'
 import { load, makeTable, newLoad, relationOf, TABLE, unaborted } from './rows.ts'
@@ -31,6 +32,10 @@ const RECORDS: Readonly<Record<string, Partial<NewLoad>>> = {
   'with its rows by day': { dayRows: { '2026-08-03': 1234, '2026-08-05': 1 } },
   'with no rows on any day': { dayRows: {} },
   'whose rows by day are not known': { dayRows: null },
+  'with its source': {
+    source: { project: '123', region: 'eu', clock: 'US/Pacific', where: 'it\'s "so" 😀', properties: '' },
+  },
+  'with a source of which nothing is known': { source: {} },
 }
 
 export function ledger(harness: DestinationHarness): void {
@@ -44,7 +49,7 @@ export function ledger(harness: DestinationHarness): void {
         record,
         unaborted(),
       )
-      expect(loaded).toEqual({ ...record, loadedAt: loaded.loadedAt })
+      expect(loaded).toEqual({ ...record, loadedAt: loaded.loadedAt, form: LEDGER_FORM })
       const second = (await store.reopen?.()) ?? store.destination
       await second.open(unaborted())
       expect(await second.ledger(TABLE)).toEqual([loaded])

@@ -101,6 +101,8 @@ describe('the statements that make the ledger', () => {
     const older = new Set(FIRST_COLUMNS._mixload_loads)
     expect(ledgerStatements(new Map([...all, ['_mixload_loads', older]]), dialect)).toEqual([
       'ALTER TABLE s._mixload_loads ADD COLUMN IF NOT EXISTS "day_rows" VARCHAR',
+      'ALTER TABLE s._mixload_loads ADD COLUMN IF NOT EXISTS "source" VARCHAR',
+      'ALTER TABLE s._mixload_loads ADD COLUMN IF NOT EXISTS "ledger_form" BIGINT',
     ])
   })
 })

@@ -31,5 +31,7 @@ export function eventLoader(
   more: { readonly write?: 'append' | 'replace'; readonly onProgress?: OnProgress } = {},
 ): TableLoader {
   const { write = 'append', onProgress = () => {} } = more
-  return new TableLoader({ destination, input, stream: 'export', write, onProgress }, existing)
+  const maxRemoved = { kind: 'percent', most: 100 } as const
+  const options = { destination, input, stream: 'export', source: {}, write, maxRemoved, onProgress }
+  return new TableLoader(options, existing)
 }

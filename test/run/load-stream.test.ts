@@ -161,7 +161,7 @@ describe('rows of equal keys', () => {
 })
 
 describe('a full table', () => {
-  it('is replaced in each run, also by nothing', async () => {
+  it('is replaced in each run, by nothing only where that is allowed', async () => {
     const name = named('full')
     let ids = ['a', 'b']
     const stream = streamOf(people(name), () =>
@@ -180,7 +180,13 @@ describe('a full table', () => {
       { distinct_id: 'c' },
     ])
     ids = []
-    expect(await workshop.run(stream)).toMatchObject({ rows: 0, slices: 1 })
+    expect(await workshop.run(stream)).toMatchObject({
+      slices: 0,
+      skippedSlices: [{ error: { code: 'ROWS_WOULD_BE_LOST' } }],
+    })
+    expect(await workshop.rows(`SELECT count(*) AS n FROM ${name}`)).toEqual([{ n: 2n }])
+    const settings = { maxRemoved: '100%' }
+    expect(await workshop.run(stream, { settings })).toMatchObject({ rows: 0, slices: 1 })
     expect(await workshop.rows(`SELECT count(*) AS n FROM ${name}`)).toEqual([{ n: 0n }])
     const ledger = await workshop.destination.ledger(name)
     expect(

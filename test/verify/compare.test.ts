@@ -4,6 +4,7 @@ import { compareCounts, countsOf } from '../../lib/verify/compare.ts'
 import { batchesOf } from '../../lib/verify/mixpanel-counts.ts'
 
 const DAYS = ['2026-08-01', '2026-08-02', '2026-08-03']
+const TODAY = '2026-08-10'
 const rows = fc.array(
   fc.tuple(fc.constantFrom(...DAYS), fc.constantFrom('a', 'b', 'constructor', '__proto__'), fc.nat(1000)),
 )
@@ -12,7 +13,7 @@ describe('comparing counts', () => {
   it('finds nothing if both are the same', () => {
     fc.assert(
       fc.property(rows, (given) => {
-        expect(compareCounts(countsOf(given), countsOf(given), DAYS, 0).differences).toEqual([])
+        expect(compareCounts(countsOf(given), countsOf(given), DAYS, 0, TODAY).differences).toEqual([])
       }),
     )
   })
@@ -22,7 +23,7 @@ describe('comparing counts', () => {
       fc.property(rows, rows, (ours, theirs) => {
         const sum = (all: typeof ours, day: string, event: string) =>
           all.filter((row) => row[0] === day && row[1] === event).reduce((total, row) => total + row[2], 0)
-        const { differences, uncounted } = compareCounts(countsOf(ours), countsOf(theirs), DAYS, 0)
+        const { differences, uncounted } = compareCounts(countsOf(ours), countsOf(theirs), DAYS, 0, TODAY)
         const names = new Set(theirs.map(([, event]) => event))
         const expected = DAYS.flatMap((day) =>
           [...names]
@@ -43,13 +44,13 @@ describe('comparing counts', () => {
 
   it('accepts a difference within the tolerance', () => {
     const of = (count: number) => countsOf([['2026-08-01', 'a', count]])
-    expect(compareCounts(of(990), of(1000), DAYS, 0.01).differences).toEqual([])
-    expect(compareCounts(of(989), of(1000), DAYS, 0.01).differences).toHaveLength(1)
-    expect(compareCounts(of(1), of(0), DAYS, 0.5).differences).toHaveLength(1)
+    expect(compareCounts(of(990), of(1000), DAYS, 0.01, TODAY).differences).toEqual([])
+    expect(compareCounts(of(989), of(1000), DAYS, 0.01, TODAY).differences).toHaveLength(1)
+    expect(compareCounts(of(1), of(0), DAYS, 0.5, TODAY).differences).toHaveLength(1)
   })
 
   it('looks only at the requested days', () => {
-    expect(compareCounts(countsOf([['2026-07-01', 'a', 1]]), countsOf([]), DAYS, 0)).toMatchObject({
+    expect(compareCounts(countsOf([['2026-07-01', 'a', 1]]), countsOf([]), DAYS, 0, TODAY)).toMatchObject({
       differences: [],
       uncounted: [],
       compared: 0,

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { DateTime } from 'luxon'
 import { expect, it } from 'vitest'
+import { exportDaysOf } from '../../lib/slices.ts'
 import { dayAt, dayInZone, daysOf } from '../../lib/time/days.ts'
-import { comparableDays, exportDaysOf } from '../../lib/verify/export-days.ts'
+import { comparableDays } from '../../lib/verify/export-days.ts'
 
 const zones = fc.constantFrom(
   'UTC',

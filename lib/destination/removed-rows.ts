@@ -1,0 +1,52 @@
+/** How many rows a replacement would remove. Decided by the ledger alone. */
+import { daysOf } from '../time/days.ts'
+import type { LoadRecord, NewLoad, WriteMode } from './contract.ts'
+
+/** Rows of a day, or of a whole table, before and after a replacement. */
+export interface Replaced {
+  /** Undefined for a whole table. */
+  readonly day?: string
+  readonly before: number
+  readonly after: number
+}
+
+/** A load that is about to replace rows. */
+export type Replacement = Pick<NewLoad, 'rowCount' | 'dayRows'>
+
+/**
+ * What a replacement does to each day, or to the table. `ledger`: the loads of the table, in the
+ * order of their commits. Rows that are there more than once, because a day was read again and
+ * appended, count once: of the loads that still have rows of a day, the one with the most counts.
+ */
+export function replacedRows(
+  ledger: readonly LoadRecord[],
+  mode: WriteMode,
+  { rowCount, dayRows }: Replacement,
+): readonly Replaced[] {
+  if (mode.kind === 'append') return []
+  if (mode.kind === 'replace-table') return [{ before: ledger.at(-1)?.rowCount ?? 0, after: rowCount }]
+  const { firstDay, lastDay } = mode
+  if (dayRows === null) {
+    const same = ledger.findLast((load) => load.firstDay === firstDay && load.lastDay === lastDay)
+    return [
+      {
+        day: firstDay === lastDay ? firstDay : `${firstDay} to ${lastDay}`,
+        before: same?.rowCount ?? 0,
+        after: rowCount,
+      },
+    ]
+  }
+  return daysOf(firstDay, lastDay).map((day) => ({ day, before: rowsOfDay(ledger, day), after: dayRows[day] ?? 0 }))
+}
+
+function rowsOfDay(ledger: readonly LoadRecord[], day: string): number {
+  let most = 0
+  for (const { dayRows, writeMode, firstDay, lastDay } of ledger) {
+    if (dayRows === null) continue
+    const has = dayRows[day] ?? 0
+    const replaces =
+      writeMode === 'replace-days' && firstDay !== null && lastDay !== null && firstDay <= day && day <= lastDay
+    most = replaces ? has : Math.max(most, has)
+  }
+  return most
+}

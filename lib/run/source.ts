@@ -1,0 +1,135 @@
+/** Keeps apart what does not belong into one warehouse: other projects, clocks and filters. */
+import { MixloadError } from '../core/errors.ts'
+import type { LoadRecord } from '../destination/contract.ts'
+import type { LoadSource } from '../destination/source.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
+import type { OnProgress } from '../progress.ts'
+import type { Settings } from '../settings.ts'
+import { clockName, type DayClock } from '../slices.ts'
+import type { Stream } from '../streams/stream.ts'
+import { type Day, daysOf } from '../time/days.ts'
+
+/** The project that the settings name, and where its data lives. */
+export function projectOf({ projectId, region, apiUrl }: Settings): Pick<LoadSource, 'project' | 'region'> {
+  return { project: projectId, region: apiUrl !== undefined && isLocal(apiUrl) ? 'local' : region }
+}
+
+/** What is stored with each load of a stream that comes from Mixpanel. */
+export function sourceOf(settings: Settings, clock: DayClock, { changesTable }: Stream): LoadSource {
+  const source = { ...projectOf(settings), clock: clockName(clock) }
+  if (changesTable === undefined) return source
+  return { ...source, where: settings.engageWhere ?? '', properties: propertiesOf(settings) }
+}
+
+/** What is stored with each load of a file, which may come from anywhere. */
+export function fileSourceOf(settings: Settings): LoadSource {
+  const { projectId: project, legacyTime, timezone: zone = 'UTC' } = settings
+  return { project, clock: clockName({ zone, daysAreLocal: legacyTime }) }
+}
+
+/**
+ * Refuses to mix two projects in one schema, where nothing could tell their rows apart.
+ * @throws MixloadError CONFIG_INVALID if the warehouse has another project.
+ */
+export async function assertSameProject(
+  destination: Pick<Warehouse, 'allLoads' | 'description'>,
+  wanted: Pick<LoadSource, 'project' | 'region'>,
+): Promise<void> {
+  const loads = await destination.allLoads()
+  const isOther = ({ source: { project, region } = {} }: LoadRecord) =>
+    differs(project, wanted.project) ||
+    (project !== undefined && wanted.project !== undefined && differs(region, wanted.region))
+  const other = loads.findLast(isOther)?.source
+  if (other === undefined) return
+  throw new MixloadError(
+    'CONFIG_INVALID',
+    `${destination.description} has the data of ${nameOf(other)}, and the settings name ${nameOf(wanted)}. ` +
+      'A schema holds one project: set --schema to another name, or correct the project id and the region.',
+  )
+}
+
+/**
+ * Refuses to append events whose times were read by another clock than those that are there: each
+ * would be there twice. With `--write replace` days are read again instead.
+ * @throws MixloadError CONFIG_INVALID with the days that have another clock.
+ */
+export function assertSameClock(ledger: readonly LoadRecord[], clock: DayClock, write: 'append' | 'replace'): void {
+  if (write === 'replace') return
+  const wanted = clockName(clock)
+  const others = daysOfOtherClocks(ledger, wanted)
+  const [first] = others
+  const last = others.at(-1)
+  if (first === undefined || last === undefined) return
+  throw new MixloadError(
+    'CONFIG_INVALID',
+    `The events of ${first === last ? first : `${first} to ${last}`} were loaded with another clock than ${wanted}. ` +
+      'Set --legacy-time and --timezone as they were, or load these days again: ' +
+      `mixload backfill --streams export --write replace --from ${first} --to ${last}`,
+  )
+}
+
+/** The days with rows whose times were read by another clock, in order. */
+export function daysOfOtherClocks(ledger: readonly LoadRecord[], wanted: string): readonly Day[] {
+  const clocks = new Map<Day, Set<string>>()
+  for (const { firstDay, lastDay, dayRows, rowCount, writeMode, source } of ledger) {
+    if (firstDay === null || lastDay === null) continue
+    const replaces = writeMode === 'replace-days'
+    const days = dayRows === null || replaces ? daysOf(firstDay, lastDay) : Object.keys(dayRows)
+    for (const day of days) {
+      const known = replaces ? new Set<string>() : (clocks.get(day) ?? new Set())
+      if (source?.clock !== undefined && rowCount > 0) known.add(source.clock)
+      clocks.set(day, known)
+    }
+  }
+  const others = [...clocks].filter(([, names]) => [...names].some((name) => name !== wanted))
+  return others.map(([day]) => day).sort()
+}
+
+/**
+ * Looks at what a history of profiles would take for changes although only the settings changed.
+ * @throws MixloadError CONFIG_INVALID if profiles were chosen by another expression: those that it
+ *   leaves out would count as gone.
+ */
+export function assertSameFilter(
+  { name, changesTable }: Stream,
+  ledger: readonly LoadRecord[],
+  settings: Settings,
+  onProgress: OnProgress,
+): void {
+  const last = ledger.at(-1)?.source
+  if (last === undefined || changesTable?.(settings) === undefined) return
+  const where = settings.engageWhere ?? ''
+  if (differs(last.where, where)) {
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      `${name} was loaded with ${filterName(last.where)}, and the settings have ${filterName(where)}. With --engage-history, ` +
+        'profiles that only one of them includes would count as new or gone. Set --engage-where as it was, leave ' +
+        '--engage-history out, or set --schema to another name.',
+    )
+  }
+  if (!differs(last.properties, propertiesOf(settings))) return
+  const message = `${name}: the settings choose other properties than before, so engage_history gets a change for each profile that has them.`
+  onProgress({ kind: 'warning', message })
+}
+
+const filterName = (where = '') => (where === '' ? 'no --engage-where' : `--engage-where '${where}'`)
+
+function propertiesOf({ engageProperties, includeProperties, excludeProperties }: Settings): string {
+  const chosen = [engageProperties, includeProperties, excludeProperties]
+  return chosen.every((names) => names === undefined) ? '' : JSON.stringify(chosen.map((names) => names ?? null))
+}
+
+/** Whether both are known and not the same. */
+function differs(known: string | undefined, wanted: string | undefined): boolean {
+  return known !== undefined && wanted !== undefined && known !== wanted
+}
+
+function nameOf({ project, region }: Pick<LoadSource, 'project' | 'region'>): string {
+  const where = region === 'local' ? 'a server on this machine' : `region ${region}`
+  return `project ${project}${region === undefined ? '' : ` (${where})`}`
+}
+
+function isLocal(url: string): boolean {
+  const { hostname } = new URL(url)
+  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
+}

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest'
+import type { LoadRecord, WriteMode } from '../../lib/destination/contract.ts'
+import { replacedRows } from '../../lib/destination/removed-rows.ts'
+import { newLoad } from '../conformance/rows.ts'
+
+const DAY = '2026-08-03'
+const NEXT = '2026-08-04'
+
+const load = (
+  writeMode: WriteMode['kind'],
+  rowCount: number,
+  dayRows: LoadRecord['dayRows'],
+  lastDay = DAY,
+): LoadRecord => ({
+  ...newLoad('load', { writeMode, rowCount, dayRows, lastDay }),
+  loadedAt: new Date(),
+})
+const days = (lastDay = DAY): WriteMode => ({ kind: 'replace-days', firstDay: DAY, lastDay })
+
+describe('the rows that a load replaces', () => {
+  it('are none if it appends', () => {
+    expect(replacedRows([load('append', 5, { [DAY]: 5 })], { kind: 'append' }, { rowCount: 0, dayRows: {} })).toEqual(
+      [],
+    )
+  })
+
+  it('are those of the last load if it replaces the table', () => {
+    const ledger = [load('replace-table', 9, null), load('replace-table', 4, null)]
+    const replacement = { rowCount: 1, dayRows: null }
+    expect(replacedRows(ledger, { kind: 'replace-table' }, replacement)).toEqual([{ before: 4, after: 1 }])
+    expect(replacedRows([], { kind: 'replace-table' }, replacement)).toEqual([{ before: 0, after: 1 }])
+  })
+
+  it('count once if a day was read again and appended, also from a file', () => {
+    const ledger = [
+      load('append', 100, { [DAY]: 100 }),
+      load('append', 98, { [DAY]: 98 }),
+      load('append', 3, { [DAY]: 3 }),
+    ]
+    expect(replacedRows(ledger, days(), { rowCount: 100, dayRows: { [DAY]: 100 } })).toEqual([
+      { day: DAY, before: 100, after: 100 },
+    ])
+  })
+
+  it('are counted from the last load that replaced the day', () => {
+    const ledger = [load('append', 100, { [DAY]: 100 }), load('replace-days', 10, { [DAY]: 10 })]
+    expect(replacedRows(ledger, days(), { rowCount: 0, dayRows: {} })).toEqual([{ day: DAY, before: 10, after: 0 }])
+  })
+
+  it('are counted for each day', () => {
+    const ledger = [load('append', 30, { [DAY]: 10, [NEXT]: 20 }, NEXT)]
+    expect(replacedRows(ledger, days(NEXT), { rowCount: 20, dayRows: { [NEXT]: 20 } })).toEqual([
+      { day: DAY, before: 10, after: 0 },
+      { day: NEXT, before: 20, after: 20 },
+    ])
+  })
+
+  it('are those of the same days if rows have no day', () => {
+    const ledger = [load('replace-days', 7, null), load('append', 3, null, NEXT)]
+    expect(replacedRows(ledger, days(), { rowCount: 0, dayRows: null })).toEqual([{ day: DAY, before: 7, after: 0 }])
+  })
+})
