@@ -48,18 +48,16 @@ export const command: Command = {
     const { destination } = warehouse
     const tables = await foundTables(destination, settings, signal, lexicon)
     if (tables.length === 0) {
-      throw new MixloadError(
-        'CONFIG_INVALID',
-        `${destination.description} has no tables yet. Run mixload backfill first.`,
-      )
+      const message = `${destination.description} has no tables yet. Run mixload backfill first.`
+      throw new MixloadError('CONFIG_INVALID', message)
     }
     const before = existsSync(file) ? await readFile(file, 'utf8') : undefined
-    const { text, added, described } = mergedFile(
-      before,
-      sourceFor(destination, settings, String(flags.source), tables),
-      file,
-    )
-    if (text !== before) await write(file, text)
+    const source = sourceFor(destination, settings, String(flags.source), tables)
+    const { text, added, described } = mergedFile(before, source, file)
+    if (text !== before) {
+      await makeDirectory(dirname(file))
+      await replaceFile(file, text)
+    }
     const news = [...named('added', added), ...named('described', described)]
     output.print(`${file}: ${news.length === 0 ? 'nothing new' : news.join('; ')}`)
     output.json({ file, added, described, package: models })
@@ -68,11 +66,6 @@ export const command: Command = {
 }
 
 const named = (what: string, names: readonly string[]) => (names.length === 0 ? [] : [`${what} ${names.join(', ')}`])
-
-async function write(file: string, text: string): Promise<void> {
-  await makeDirectory(dirname(file))
-  await replaceFile(file, text)
-}
 
 /**
  * What the project's Lexicon says; undefined, with a warning, where it cannot be read: the tables

@@ -1,6 +1,5 @@
 import yargs, { type Argv, type Options } from 'yargs'
 import { type Command, textFlag } from './command.ts'
-import type { Output } from './output.ts'
 
 /**
  * The commands. Only the one that is named is loaded, so that help comes at once and loads no
@@ -123,26 +122,19 @@ async function execute(command: Command, flags: Readonly<Record<string, unknown>
   process.on('SIGXFSZ', () => {})
   try {
     const file = readSettingsFile(flags.config as string | undefined, output.onProgress)
-    const settings = resolveSettings(givenFlags(command, flags), settingsFromEnvironment(process.env), file)
+    const given = Object.fromEntries(command.settings.map((name) => [name, flags[name]]))
+    const settings = resolveSettings(given, settingsFromEnvironment(process.env), file)
     const [, ...words] = flags._ as string[]
     return await command.run({ settings, flags, words, output, signal: abort.signal })
   } catch (error) {
-    return failed(error, abort.signal, output)
+    const { MixloadError, runFailure } = await import('../lib/core/errors.ts')
+    const failure = runFailure(error, abort.signal)
+    output.fail(failure)
+    return failure instanceof MixloadError ? failure.exitCode : 1
   } finally {
     stopListening()
     output.end()
   }
-}
-
-async function failed(error: unknown, signal: AbortSignal, output: Output): Promise<number> {
-  const { MixloadError, runFailure } = await import('../lib/core/errors.ts')
-  const failure = runFailure(error, signal)
-  output.fail(failure)
-  return failure instanceof MixloadError ? failure.exitCode : 1
-}
-
-function givenFlags(command: Command, flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(command.settings.map((name) => [name, flags[name]]))
 }
 
 /** The first ^C ends the run in an orderly way, the second one at once; both are safe. */

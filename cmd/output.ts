@@ -20,14 +20,8 @@ export interface Output {
   end(): void
 }
 
-export interface OutputOptions {
-  readonly json: boolean
-  readonly isTerminal: boolean
-}
-
 /** An output as the flags and the terminal want it. */
-export function createOutput({ json, isTerminal }: OutputOptions): Output {
-  const events = isTerminal ? terminalEvents() : logEvents()
+export function createOutput({ json, isTerminal }: { json: boolean; isTerminal: boolean }): Output {
   return {
     print(text) {
       if (!json) process.stdout.write(`${text}\n`)
@@ -35,7 +29,7 @@ export function createOutput({ json, isTerminal }: OutputOptions): Output {
     json(value) {
       if (json) process.stdout.write(`${JSON.stringify(value)}\n`)
     },
-    ...events,
+    ...(isTerminal ? terminalEvents() : logEvents()),
   }
 }
 
@@ -71,29 +65,21 @@ function asSentence(text: string): string {
 
 function logEntry(event: ProgressEvent): { level: 'info' | 'warn'; message: string } & Record<string, unknown> {
   const slice = 'slice' in event ? sliceFields(event.slice) : {}
-  const isWarning = [
-    'slice-split',
-    'slice-by-event',
-    'slice-skipped',
-    'slice-restarted',
-    'item-skipped',
-    'retry',
-    'warning',
-  ].includes(event.kind)
-  const numbers =
-    event.kind === 'slice-loaded'
-      ? {
-          table: event.table,
-          rows: event.record.rowCount,
-          rejects: event.record.rejectCount,
-          undated: event.undated,
-          outside: event.outside,
-          load_id: event.record.loadId,
-        }
-      : event.kind === 'columns-added'
-        ? { table: event.table, count: event.columns.length }
-        : {}
-  return { level: isWarning ? 'warn' : 'info', message: sentence(event), ...slice, ...numbers }
+  const level = WARNINGS.includes(event.kind) ? 'warn' : 'info'
+  return { level, message: sentence(event), ...slice, ...numbersOf(event) }
+}
+
+const WARNINGS: readonly ProgressEvent['kind'][] = [
+  ...(['slice-split', 'slice-by-event', 'slice-skipped', 'slice-restarted'] as const),
+  ...(['item-skipped', 'retry', 'warning'] as const),
+]
+
+function numbersOf(event: ProgressEvent): Record<string, unknown> {
+  if (event.kind === 'columns-added') return { table: event.table, count: event.columns.length }
+  if (event.kind !== 'slice-loaded') return {}
+  const { table, undated, outside } = event
+  const { rowCount: rows, rejectCount: rejects, loadId: load_id } = event.record
+  return { table, rows, rejects, undated, outside, load_id }
 }
 
 function sliceFields(slice: AnySlice) {

@@ -60,14 +60,7 @@ function printStatus(output: Output, status: StreamStatus): void {
 
 /** What a load brought: the requested days, what came late to them, or a file. */
 function contentOf({ selection, firstDay, lastDay }: LoadRecord): string {
-  const days = { firstDay: `${firstDay}`, lastDay: `${lastDay}` }
-  switch (selection.kind) {
-    case 'complete':
-    case 'unknown':
-      return sliceName(days)
-    case 'late':
-      return sliceName({ ...days, since: selection.since })
-    case 'file':
-      return sliceName(selection)
-  }
+  if (selection.kind === 'file') return sliceName(selection)
+  const since = selection.kind === 'late' ? { since: selection.since } : {}
+  return sliceName({ firstDay: `${firstDay}`, lastDay: `${lastDay}`, ...since })
 }
