@@ -27,9 +27,7 @@ export async function assertExpected(
     if (short.length > 0 && !believed.has('COUNT_MISMATCH')) {
       throw new MixloadError('COUNT_MISMATCH', `${rows.name}: Mixpanel counts more rows than came: ${listOf(short)}.`)
     }
-    const different = compared.filter(({ isReadAgain, found, count }) =>
-      isReadAgain ? found < count : found !== count,
-    )
+    const different = [...short, ...compared.filter(({ isReadAgain, found, count }) => !isReadAgain && found !== count)]
     if (different.length === 0) continue
     onWarning(
       `${rows.name}: Mixpanel's own count differs from the rows that are loaded: ${listOf(different)}. Data that ` +

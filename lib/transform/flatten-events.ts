@@ -1,10 +1,9 @@
 import { LOCAL_TIME_COLUMN } from '../columns/catalogue.ts'
 import type { Column } from '../columns/column.ts'
-import type { LineShape } from '../columns/table.ts'
 import { quoteText } from '../core/sql.ts'
-import { LINE_HASH_FIELD, type SpoolField } from '../scan/line-writer.ts'
+import { LINE_HASH_FIELD } from '../scan/line-writer.ts'
 import { type EventClock, INSTANT_MS_MAX } from '../time/event-time.ts'
-import { type Forms, formsByColumn } from './spool-reader.ts'
+import { type Forms, formsByColumn, isTime, type SpooledLines } from './spool-reader.ts'
 
 /** How to make rows of events. */
 export interface EventInput {
@@ -32,7 +31,7 @@ export function eventExpressions({ clock, localZone, fixed }: EventInput, forms:
 /** The lines of `source` with `_ms`: a numeric `time` in milliseconds, or NULL. */
 export function withMilliseconds(
   { clock }: EventInput,
-  { fields, shape }: { readonly fields: readonly SpoolField[]; readonly shape: LineShape },
+  { fields, shape }: Pick<SpooledLines, 'fields' | 'shape'>,
   source: string,
 ): string {
   let time: string | undefined
@@ -41,10 +40,9 @@ export function withMilliseconds(
     if (isTime(column)) time = form.value
     if (column.role === 'companion' && column.owner === 'time') timeText = form.text
   }
-  const number = [time, timeText === undefined ? undefined : `TRY_CAST(${timeText} AS DOUBLE)`].filter(
-    (part) => part !== undefined,
-  )
-  const given = number.length === 0 ? 'CAST(NULL AS DOUBLE)' : `coalesce(${number.join(', ')})`
+  const fromText = timeText === undefined ? undefined : `TRY_CAST(${timeText} AS DOUBLE)`
+  const numbers = [time, fromText].filter((part) => part !== undefined)
+  const given = numbers.length === 0 ? 'CAST(NULL AS DOUBLE)' : `coalesce(${numbers.join(', ')})`
   const inMilliseconds = `CASE WHEN ${given} >= ${clock.secondsFrom} AND ${given} < ${clock.secondsUntil} THEN ${given} * 1000 ELSE ${given} END`
   return `(SELECT *, CASE WHEN abs(${inMilliseconds}) <= ${INSTANT_MS_MAX} THEN ${inMilliseconds} END AS _ms\n  FROM ${source})`
 }
@@ -86,9 +84,4 @@ function eventId(forms: Forms, fixed: ReadonlyMap<string, Column>): string {
   const given = insertId === undefined ? undefined : forms.get(insertId)?.value
   const identity = given === undefined ? LINE_HASH_FIELD : `coalesce(nullif(${given}, ''), ${LINE_HASH_FIELD})`
   return `md5(concat(event, chr(31), CAST(CAST(round(_ms) AS BIGINT) AS VARCHAR), chr(31), ${identity}))`
-}
-
-/** Whether a column takes `time`, which is a number and not ISO text. */
-export function isTime(column: Column): boolean {
-  return column.role === 'fixed' && column.name === 'time'
 }

@@ -1,20 +1,14 @@
 import type { Column } from '../columns/column.ts'
-import type { LineShape } from '../columns/table.ts'
 import { quoteName } from '../core/sql.ts'
 import { ENGINE_TYPES } from '../engine/dialect.ts'
-import { LINE_HASH_FIELD, OVERFLOW_FIELD, type SpoolField } from '../scan/line-writer.ts'
-import { type EventInput, eventExpressions, isTime, withMilliseconds } from './flatten-events.ts'
+import { LINE_HASH_FIELD, OVERFLOW_FIELD } from '../scan/line-writer.ts'
+import { type EventInput, eventExpressions, withMilliseconds } from './flatten-events.ts'
 import { ROW_FIELD } from './numbered-lines.ts'
-import { type Flattened, formsByColumn, readSpooled, valueExpression } from './spool-reader.ts'
+import { type Flattened, formsByColumn, readSpooled, type SpooledLines, valueExpression } from './spool-reader.ts'
 
 /** Spooled lines of one table and how to read them. */
 export interface FlattenInput {
-  readonly lines: {
-    readonly paths: readonly string[]
-    readonly fields: readonly SpoolField[]
-    readonly shape: LineShape
-    readonly longestLine: number
-  }
+  readonly lines: Omit<SpooledLines, 'topLevel'>
   /** The column for properties without a column; undefined if there are none. */
   readonly overflowColumn: Column | undefined
   /** The columns of the table's key, never the overflow column. */
@@ -98,5 +92,5 @@ function reader({ lines, overflowColumn, isNumbered }: FlattenInput): string {
     ...(overflowColumn === undefined ? [] : [OVERFLOW_FIELD]),
     ...(isNumbered ? [ROW_FIELD] : []),
   ]
-  return readSpooled({ ...lines, topLevel, ...(isTimed ? { isNumber: isTime } : {}) })
+  return readSpooled({ ...lines, topLevel })
 }

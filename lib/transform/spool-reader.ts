@@ -56,16 +56,19 @@ export interface SpooledLines {
   /** Names of the text members beside the properties. */
   readonly topLevel: readonly string[]
   readonly longestLine: number
-  /** Columns whose values are numbers although they have a type for moments. */
-  readonly isNumber?: (column: Column) => boolean
+}
+
+/** Whether a column takes `time`, which is a number and not ISO text. */
+export function isTime(column: Column): boolean {
+  return column.role === 'fixed' && column.name === 'time'
 }
 
 /** A `read_json` with the exact struct of these fields. */
 export function readSpooled(lines: SpooledLines): string {
-  const { paths, fields, shape, topLevel, longestLine, isNumber = () => false } = lines
+  const { paths, fields, shape, topLevel, longestLine } = lines
   const typeOf = ({ column, form }: SpoolField) => {
     if (form !== 'value') return 'VARCHAR'
-    return isNumber(column) ? 'DOUBLE' : FIELD_TYPES[column.type]
+    return shape.isTimed && isTime(column) ? 'DOUBLE' : FIELD_TYPES[column.type]
   }
   const struct = fields.map((field) => `${quoteName(field.key)} ${typeOf(field)}`).join(', ')
   const columns = [
