@@ -65,13 +65,10 @@ const duckdb: Dialect = {
 }
 
 const postgres: Dialect = {
+  ...duckdb,
   types: { text: 'text', bigint: 'bigint', boolean: 'boolean' },
-  literal: quoteText,
-  wallClock: (moment, zone) => `${moment} AT TIME ZONE ${quoteText(zone)}`,
   wallClockOf: (milliseconds) => `timestamp '1970-01-01' + ${milliseconds} * interval '1 millisecond'`,
-  tomorrow: "now() + INTERVAL '1 day'",
   milliseconds: (moment) => `CAST(round(extract(epoch FROM ${moment}) * 1000) AS bigint)`,
-  md5: (text) => `md5(${text})`,
   leadingInteger: (text) => `CAST(substring(${text} FROM '^([0-9]{1,9})(?![0-9])') AS bigint)`,
   text(value, type) {
     if (type === 'text') return value
@@ -79,7 +76,6 @@ const postgres: Dialect = {
   },
   json: (value, type) => `CAST(${type === 'json' ? value : `to_json(${value})`} AS text)`,
   member: (object, name) => `(${object} ->> ${quoteText(name)})`,
-  joined: concatenated,
   properties: (text) => `CAST(${text} AS jsonb)`,
 }
 

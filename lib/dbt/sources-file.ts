@@ -68,7 +68,8 @@ function addTables(
       added.push(name)
     } else if (node !== undefined) {
       const columns = newColumns(node, table.columns, last)
-      if (columns.length > 0) addColumns(document, node, columns, path)
+      const existing = columns.length > 0 ? listIn(node, 'columns', path) : undefined
+      for (const column of columns) existing?.add(nodeOf(document, column))
       added.push(...columns.map((column) => `${name}.${column.name}`))
     }
     const newest = table.columns.at(-1)?.name ?? ''
@@ -105,11 +106,6 @@ function newColumns(table: YAMLMap, columns: readonly Entry[], last: unknown): r
   return columns.slice(since).filter(({ name }) => !isSeq(existing) || childNamed(existing, name) === undefined)
 }
 
-function addColumns(document: Document, table: YAMLMap, columns: readonly Entry[], path: string): void {
-  const existing = listIn(table, 'columns', path)
-  for (const column of columns) existing.add(nodeOf(document, column))
-}
-
 /** The list to add to, created if it does not exist. */
 function listIn(map: YAMLMap, key: string, path: string): YAMLSeq {
   if (map.get(key) == null) map.set(key, new YAMLSeq())
@@ -134,12 +130,7 @@ function remember(document: Document, source: YAMLMap, memory: readonly string[]
 }
 
 function childNamed(list: YAMLSeq, name: string): YAMLMap | undefined {
-  return list.items.find((item): item is YAMLMap => isMap(item) && isNamed(item, name))
-}
-
-function isNamed(item: YAMLMap, name: string): boolean {
-  const found = item.get('name', true) as Scalar | undefined
-  return found?.value === name
+  return list.items.find((item): item is YAMLMap => isMap(item) && item.get('name') === name)
 }
 
 /** Characters that dbt's YAML reader, unlike YAML, refuses or treats as line breaks. */

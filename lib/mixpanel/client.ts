@@ -68,12 +68,7 @@ export class MixpanelClient implements AsyncDisposable {
     if (body.length > REFUSAL_BYTES_MAX || !body.includes('"error"')) return body
     const text = body.toString()
     if (!isRefusal(text)) return body
-    throw refusalError({
-      status: 200,
-      body: this.#withoutSecrets(text),
-      request: describe(apiRequest),
-      retryAfter: undefined,
-    })
+    throw this.#refusal(apiRequest, 200, text)
   }
 
   /** The JSON value of a 200 response. */
@@ -114,12 +109,12 @@ export class MixpanelClient implements AsyncDisposable {
     const date = Date.parse(String(response.headers.date))
     if (!Number.isNaN(date)) this.clockOffsetMs = date - Date.now()
     if (response.statusCode === 200) return response
-    throw refusalError({
-      status: response.statusCode,
-      body: this.#withoutSecrets(await beginningOf(new ResponseBody(response, describe(apiRequest), signal))),
-      request: describe(apiRequest),
-      retryAfter: response.headers['retry-after']?.toString(),
-    })
+    const beginning = await beginningOf(new ResponseBody(response, describe(apiRequest), signal))
+    throw this.#refusal(apiRequest, response.statusCode, beginning, response.headers['retry-after']?.toString())
+  }
+
+  #refusal(apiRequest: ApiRequest, status: number, body: string, retryAfter?: string): MixloadError {
+    return refusalError({ status, body: this.#withoutSecrets(body), request: describe(apiRequest), retryAfter })
   }
 
   /** The response, after redirects on the same server. Other servers never see the credentials. */
@@ -127,12 +122,8 @@ export class MixpanelClient implements AsyncDisposable {
     let from = url
     for (let count = 0; ; count++) {
       const response = await this.#request(from, apiRequest, signal)
-      const redirect = redirectOf(
-        response.statusCode,
-        response.headers.location?.toString(),
-        from,
-        apiRequest.form !== undefined,
-      )
+      const location = response.headers.location?.toString()
+      const redirect = redirectOf(response.statusCode, location, from, apiRequest.form !== undefined)
       if (redirect.kind === 'none') return response
       await response.body.dump()
       if (redirect.kind === 'unsafe' || count === REDIRECTS_MAX) {
@@ -151,14 +142,13 @@ export class MixpanelClient implements AsyncDisposable {
 
   async #request(url: URL, apiRequest: ApiRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     try {
+      const { form } = apiRequest
       return await request(url, {
         dispatcher: this.#agent,
         signal,
-        ...(apiRequest.form === undefined
-          ? {}
-          : { method: 'POST', body: new URLSearchParams(apiRequest.form).toString() }),
+        ...(form === undefined ? {} : { method: 'POST', body: new URLSearchParams(form).toString() }),
         headers: {
-          ...(apiRequest.form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+          ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
           authorization: authorization(this.#options.credentials),
           accept: 'application/json, text/plain',
           'accept-encoding': 'gzip',

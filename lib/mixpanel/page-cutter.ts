@@ -16,11 +16,6 @@ export type FromPageWorker =
 
 const FILE = workerFile('page-worker', import.meta.url)
 
-interface Waiting {
-  readonly resolve: (page: ProfilePage) => void
-  readonly reject: (error: unknown) => void
-}
-
 /**
  * Splits the pages of a profile query in a worker, so that this thread can scan one page while the
  * next one is split. The first page is split in this thread, because most queries have only one and
@@ -30,7 +25,7 @@ export class PageCutter implements AsyncDisposable {
   #isFirst = true
   #worker: Worker | undefined
   /** Pages in the worker, in order. */
-  readonly #waiting: Waiting[] = []
+  readonly #waiting: PromiseWithResolvers<ProfilePage>[] = []
   readonly #spare: ArrayBuffer[] = []
 
   /**
@@ -44,14 +39,14 @@ export class PageCutter implements AsyncDisposable {
     }
     this.#worker ??= this.#start()
     const message: ToPageWorker = { body, options, room: this.#spare.pop() }
-    const { promise, resolve, reject } = Promise.withResolvers<ProfilePage>()
-    this.#waiting.push({ resolve, reject })
+    const waiting = Promise.withResolvers<ProfilePage>()
+    this.#waiting.push(waiting)
     this.#worker.postMessage(message, [
       // Small buffers are parts of a pool, which cannot be transferred.
       ...(body.length > Buffer.poolSize ? [body.buffer as ArrayBuffer] : []),
       ...(message.room === undefined ? [] : [message.room]),
     ])
-    return promise
+    return waiting.promise
   }
 
   /** Reuses the memory of lines that are no longer needed. */

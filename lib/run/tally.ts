@@ -82,7 +82,7 @@ export class StreamTally {
   readonly #requestsBefore: number
   readonly #startedAt = performance.now()
   readonly #alreadyLoaded: AnySlice[] = []
-  readonly #skipped: SkippedItem[] = []
+  readonly #skipped = new Map<string, SkippedItem>()
   readonly #otherRows = new Map<string, number>()
   readonly #counts = { newColumns: 0, rejects: 0, undated: 0, outside: 0, ignoredValues: 0 }
 
@@ -113,7 +113,9 @@ export class StreamTally {
         this.skippedSlices.push({ slice: event.slice, error: event.error })
         break
       case 'item-skipped':
-        this.#skip({ name: event.name, error: event.error })
+        // An item may be refused in each slice.
+        this.#skipped.delete(event.name)
+        this.#skipped.set(event.name, { name: event.name, error: event.error })
         break
       case 'columns-added':
         this.#counts.newColumns += event.columns.length
@@ -133,13 +135,6 @@ export class StreamTally {
     this.#counts.ignoredValues += event.ignoredValues
   }
 
-  /** An item may be refused in each slice. */
-  #skip(item: SkippedItem): void {
-    const before = this.#skipped.findIndex(({ name }) => name === item.name)
-    if (before >= 0) this.#skipped.splice(before, 1)
-    this.#skipped.push(item)
-  }
-
   /** What was done so far. */
   summary(): StreamSummary {
     return {
@@ -152,7 +147,7 @@ export class StreamTally {
       bytes: sumOf(this.loads, ({ byteCount }) => byteCount),
       alreadyLoaded: this.#alreadyLoaded,
       skippedSlices: this.skippedSlices,
-      skippedItems: this.#skipped,
+      skippedItems: [...this.#skipped.values()],
       seconds: (performance.now() - this.#startedAt) / 1000,
     }
   }

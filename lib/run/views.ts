@@ -26,10 +26,8 @@ export async function makeViews(session: Session, shape: ViewShape = 'mixload'):
   }
   const views = await (shape === 'mixload' ? allViews : eventViews)(destination, settings)
   if (views.length === 0) {
-    throw new MixloadError(
-      'CONFIG_INVALID',
-      `${destination.description} has no tables yet. Run mixload backfill first.`,
-    )
+    const message = `${destination.description} has no tables yet. Run mixload backfill first.`
+    throw new MixloadError('CONFIG_INVALID', message)
   }
   await destination.open(signal)
   await destination.putViews(views)

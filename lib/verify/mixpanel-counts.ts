@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { ApiRequest } from '../mixpanel/client.ts'
 import type { Requester } from '../mixpanel/requester.ts'
+import type { Slice } from '../slices.ts'
 import { parseAnswer, unknownForm } from '../streams/answer.ts'
 import type { Day } from '../time/days.ts'
 import { countsOf, type EventCounts } from './compare.ts'
@@ -10,11 +10,6 @@ const NAMES_BYTES_MAX = 6000
 
 const Counts = z.object({ data: z.object({ values: z.record(z.string(), z.record(z.string(), z.number())) }) })
 
-interface Span {
-  readonly firstDay: Day
-  readonly lastDay: Day
-}
-
 /**
  * The number of events by name and day as Mixpanel's reports count them: each event once, by days
  * of the project's zone. Each request takes about a hundred names.
@@ -22,23 +17,14 @@ interface Span {
 export async function mixpanelCounts(
   requester: Pick<Requester, 'ask'>,
   names: readonly string[],
-  span: Span,
+  span: Slice,
   signal: AbortSignal,
 ): Promise<EventCounts> {
   const rows: [Day, string, number][] = []
   for (const batch of batchesOf(names, NAMES_BYTES_MAX)) {
-    const request: ApiRequest = {
-      family: 'app',
-      path: '/api/query/events',
-      query: {
-        event: JSON.stringify(batch),
-        type: 'general',
-        unit: 'day',
-        from_date: span.firstDay,
-        to_date: span.lastDay,
-      },
-    }
-    const { data } = await requester.ask(request, countsIn, signal)
+    const days = { unit: 'day', from_date: span.firstDay, to_date: span.lastDay }
+    const query = { event: JSON.stringify(batch), type: 'general', ...days }
+    const { data } = await requester.ask({ family: 'app', path: '/api/query/events', query }, countsIn, signal)
     for (const [event, byDay] of Object.entries(data.values)) {
       // A name without events also has a count.
       rows.push([span.firstDay, event, 0])

@@ -3,7 +3,7 @@ import { DEFAULT_RETRIES } from '../core/retry.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import { Requester } from '../mixpanel/requester.ts'
 import { loadStreams } from '../run/load-streams.ts'
-import { wholeDaysOf } from '../run/plan.ts'
+import { type ChooseDays, wholeDaysOf } from '../run/plan.ts'
 import { dayClock, projectZone, yesterdayOf } from '../run/project.ts'
 import { createBudgets, mixpanelClient, openWarehouse, type Session } from '../run/session.ts'
 import { assertSameProject, projectOf } from '../run/source.ts'
@@ -70,7 +70,7 @@ export async function verifyCounts(session: Session, tolerance: number): Promise
 /** The event names in the warehouse and those that Mixpanel lists. */
 async function allNames(
   requester: Requester,
-  span: { readonly firstDay: Day; readonly lastDay: Day },
+  span: Slice,
   existing: Iterable<string>,
   { onProgress, signal }: Session,
 ): Promise<readonly string[]> {
@@ -95,16 +95,10 @@ export async function repairDays(
   { differences }: Comparison,
   onResult?: (result: StreamResult) => void,
 ): Promise<readonly StreamResult[]> {
-  const settings: Settings = {
-    ...session.settings,
-    from: undefined,
-    to: undefined,
-    streams: ['export'],
-    write: 'replace',
+  const days = { from: undefined, to: undefined }
+  const settings: Settings = { ...session.settings, ...days, streams: ['export'], write: 'replace' }
+  const choose: ChooseDays = ({ clock }) => {
+    return [...new Set(differences.flatMap(({ day }) => exportDaysOf(day, clock)))].sort()
   }
-  const choose = (clock: DayClock) => {
-    const days = new Set(differences.flatMap(({ day }) => exportDaysOf(day, clock)))
-    return [...days].sort()
-  }
-  return loadStreams({ ...session, settings }, { choose: ({ clock }) => choose(clock), lateArrivals: false }, onResult)
+  return loadStreams({ ...session, settings }, { choose, lateArrivals: false }, onResult)
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { quoteText } from '../core/sql.ts'
 import { sqlText } from '../core/sql-files.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
+import type { Slice } from '../slices.ts'
 import { addDays, type Day } from '../time/days.ts'
 import { countsOf, type EventCounts } from './compare.ts'
 
@@ -13,7 +14,7 @@ const Row = z.object({ day: z.string(), event: z.string(), count: z.coerce.numbe
  */
 export async function warehouseCounts(
   destination: Warehouse,
-  span: { readonly firstDay: Day; readonly lastDay: Day; readonly zone: string },
+  span: Slice & { readonly zone: string },
   signal: AbortSignal,
 ): Promise<EventCounts> {
   // A day in any zone lies within one day before and after the same UTC day.
