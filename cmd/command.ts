@@ -23,7 +23,6 @@ export function textFlag<const More extends Options>(describe: string, more?: Mo
 export interface Command {
   /** The settings that it takes as flags, in any order. */
   readonly settings: readonly FlagName[]
-  /** Flags of its own. */
   readonly options?: Readonly<Record<string, Options>>
   /** The words after its name: their form, what they are, and what to say if one is missing. */
   readonly words?: { readonly usage: string; readonly describe: string; readonly missing?: string }

@@ -68,9 +68,8 @@ export const command: Command = {
 const named = (what: string, names: readonly string[]) => (names.length === 0 ? [] : [`${what} ${names.join(', ')}`])
 
 /**
- * What the project's Lexicon says; undefined, with a warning, where it cannot be read: the tables
- * can be described without.
- * @throws MixloadError if the credentials are wrong, or not those of a service account.
+ * The project's Lexicon; undefined, with a warning, if it cannot be read. @throws MixloadError if
+ * the credentials are wrong, or not those of a service account.
  */
 async function readLexicon({ settings, output: { onProgress }, signal }: CommandContext): Promise<Lexicon | undefined> {
   if (settings.projectId === undefined || settings.serviceAccount === undefined) {

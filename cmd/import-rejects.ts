@@ -5,7 +5,6 @@ import type { RejectedRecord } from '../lib/ingest/report.ts'
 
 /** Where an event was read. */
 interface EventPlace {
-  /** The file or the query. */
   readonly source: string
   /** The number of the event in the source, from 1. */
   readonly number: number
@@ -23,7 +22,6 @@ export class RejectsFile {
     this.path = path
   }
 
-  /** Adds an event. */
   add(place: EventPlace, { reason, field, record }: RejectedRecord): void {
     this.#stream ??= createWriteStream(this.path, { flags: 'a' }).on('error', (error) => {
       this.#failure ??= error

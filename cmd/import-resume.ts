@@ -9,8 +9,8 @@ import { replaceFile } from '../lib/core/replace-file.ts'
 const WRITE_EVERY_MS = 500
 
 /**
- * How far the import of a file into a project has come, in a file of its own, so that one that was
- * killed goes on. It is of that file as it lies there: a file that has changed is a new one.
+ * How far the import of a file into a project has come, so that it can continue after a kill. A
+ * file that has changed is a new one.
  */
 export class ImportResume {
   readonly #path: string
@@ -52,8 +52,7 @@ export class ImportResume {
   }
 
   /**
-   * Stores the state, or deletes it if the import is complete.
-   * @throws MixloadError SPOOL_FAILED.
+   * Stores the state, or deletes it if the import is complete. @throws MixloadError SPOOL_FAILED.
    */
   async end(isComplete: boolean): Promise<void> {
     clearTimeout(this.#timer)

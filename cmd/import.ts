@@ -22,9 +22,7 @@ const REJECTS_FILE = 'mixload-rejects.ndjson'
 /** The command to suggest for a file that must be decompressed first. */
 const FROM_PIPE = 'mixload import -'
 
-/**
- * `mixload import FILE…` or `--query`: imports events of any age, from files or from the warehouse.
- */
+/** `mixload import FILE…` or `--query`: imports events of any age, from files or the warehouse. */
 export const command: Command = {
   settings: [...INGEST_SETTINGS, ...WAREHOUSE_SETTINGS, 'projectId', 'stateDir'],
   options: {
@@ -67,7 +65,7 @@ export const command: Command = {
   },
 }
 
-/** Imports sources one after the other. Writes rejected events to their file, and reports the rest. */
+/** Imports sources one after the other, and writes rejected events to their file. */
 class ImportRun implements AsyncDisposable {
   readonly total = { accepted: 0, rejected: 0, skipped: 0 }
   readonly #context: CommandContext
@@ -78,7 +76,7 @@ class ImportRun implements AsyncDisposable {
   #source = ''
   #skipped = 0
   #numbers: LineNumbers | undefined
-  /** Ends the reading of the source: an open file, terminal or pipe would keep the process alive. */
+  /** Ends the reading of the source: an open file or pipe would keep the process alive. */
   #reading = new AbortController()
   #rejected = 0
 

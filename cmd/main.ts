@@ -1,10 +1,7 @@
 import yargs, { type Argv, type Options } from 'yargs'
 import { type Command, textFlag } from './command.ts'
 
-/**
- * The commands. Only the one that is named is loaded, so that help comes at once and loads no
- * database.
- */
+/** Only the command that is named is loaded, so that help comes at once and loads no database. */
 const COMMANDS: Readonly<Record<string, { describe: string; load: () => Promise<{ command: Command }> }>> = {
   backfill: { describe: 'Load every day of a span once; resumable', load: () => import('./backfill.ts') },
   sync: { describe: 'Load what is new, and the attribution window again', load: () => import('./sync.ts') },
@@ -75,10 +72,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   return usageFailed ? USAGE : exitCode
 }
 
-/**
- * Lets words follow the command's name: by themselves, since among words that it has a name for
- * yargs loses `-`.
- */
+/** Lets words follow the command's name. They get no names, among which yargs would lose `-`. */
 function takeWords(builder: Argv, name: string, describe: string, words: NonNullable<Command['words']>): void {
   builder
     .usage(`$0 ${name} ${words.usage}\n\n${describe}\n\n${words.describe}`)

@@ -1,10 +1,7 @@
 #!/usr/bin/env node
 import module from 'node:module'
 
-/**
- * Loading what was compiled before saves a third of the start. It must be asked for before anything
- * else is loaded.
- */
+/** Saves a third of the start. It must be asked for before anything else is loaded. */
 module.enableCompileCache?.()
 
 const { main } = await import('./main.ts')

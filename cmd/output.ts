@@ -6,8 +6,7 @@ import { type AnySlice, hasDays, rowsName, sliceName } from '../lib/slices.ts'
 import { Progress, requestsInWords } from './progress.ts'
 
 /**
- * Results go to stdout; everything else goes to stderr: a progress display on a terminal, else one
- * JSON line per event.
+ * Results go to stdout, all else to stderr: a display on a terminal, else one JSON line per event.
  */
 export interface Output {
   /** A result for people; nothing with `--json`. */
@@ -50,9 +49,6 @@ function logEvents(): Events {
   }
 }
 
-/**
- * What went wrong, and what to do where that is always the same: what has failed for now may pass.
- */
 function failureText(error: unknown): string {
   const mayPass = error instanceof MixloadError && error.retry
   return mayPass ? `${asSentence(messageOf(error))} Run again later; what is committed stays.` : messageOf(error)
@@ -128,7 +124,6 @@ function someNames(columns: readonly { readonly name: string }[]): string {
   return more === 0 ? names.join(', ') : `${names.join(', ')} and ${more} more (see _mixload_columns)`
 }
 
-/** An event in words. */
 function sentence(event: ProgressEvent): string {
   switch (event.kind) {
     case 'run-planned':
@@ -150,7 +145,6 @@ function sentence(event: ProgressEvent): string {
   }
 }
 
-/** What happens to a slice, in words. */
 function sliceSentence(event: SliceEvent): string {
   switch (event.kind) {
     case 'slice-started':

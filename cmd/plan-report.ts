@@ -2,9 +2,7 @@ import type { PlannedBudget, PlannedStream, RunPlan } from '../lib/run/plan-run.
 import { sliceName } from '../lib/slices.ts'
 import type { Output } from './output.ts'
 
-/**
- * Prints what a run would request, stream by stream, and how long the request limits make it wait.
- */
+/** Prints what a run would request, by stream, and how long the request limits make it wait. */
 export function printPlans(output: Output, { timezone, streams }: RunPlan): void {
   const budgets = new Map<string, PlannedBudget>()
   for (const plan of streams) {

@@ -4,10 +4,7 @@ import { SYNC_SETTINGS } from './load-settings.ts'
 import { printPlans } from './plan-report.ts'
 import { sessionOf } from './session.ts'
 
-/**
- * `mixload plan`: what backfill (with --from) or sync would request, and how long the request
- * limits make it take.
- */
+/** `mixload plan`: what backfill (with --from) or sync would request, and how long that takes. */
 export const command: Command = {
   settings: SYNC_SETTINGS,
   async run(context) {

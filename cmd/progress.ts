@@ -1,10 +1,7 @@
 import type { ProgressEvent } from '../lib/progress.ts'
 import { rowsName } from '../lib/slices.ts'
 
-/**
- * How far a run has come with a stream, as the lines of a display. Knows no terminal; times are
- * milliseconds of any one clock.
- */
+/** How far a run has come, as the lines of a display. Times are milliseconds of any one clock. */
 export class Progress {
   readonly #startedAt: number
   #slices = 0

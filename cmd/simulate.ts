@@ -83,7 +83,6 @@ function parseGroupFiles(texts: readonly string[]): Record<string, string[]> {
 
 const REFUSALS: Readonly<Record<string, PlanRefusal>> = { 402: 402, 403: 403, 404: 404 }
 
-/** Parses `STREAM=STATUS` texts. */
 function parsePlan(texts: readonly string[]): PricingPlan {
   const entries = texts.map((text) => {
     const [name, status] = text.split('=')

@@ -3,10 +3,7 @@ import { sliceName } from '../lib/slices.ts'
 import type { Output } from './output.ts'
 import { textTable } from './text-table.ts'
 
-/**
- * 1 where a stream failed; 3 where one was skipped, or something of one was skipped or rejected;
- * else 0.
- */
+/** 1 if a stream failed; 3 if one, or something of one, was skipped or rejected; else 0. */
 export function exitCodeOf(results: readonly StreamResult[]): number {
   if (results.some(({ outcome }) => outcome === 'failed')) return 1
   return results.every(isWhole) ? 0 : 3
@@ -116,10 +113,7 @@ function printSummary(output: Output, results: readonly StreamResult[]): void {
   output.print(`\n${textTable(HEADINGS, rows)}`)
 }
 
-/**
- * Prints what is to be said of a stream beside its numbers. `expected`: what dates were expected to
- * lie in.
- */
+/** Prints what is unusual about a stream. `expected`: what its dates were expected to lie in. */
 export function printRemarks(output: Output, summary: StreamSummary, expected: string): void {
   const { stream, undated, outside, ignoredValues, rejects, skippedSlices } = summary
   const print = (text: string) => output.print(`${stream}: ${text}`)

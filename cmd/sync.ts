@@ -3,10 +3,7 @@ import type { Command } from './command.ts'
 import { runLoadCommand } from './load-command.ts'
 import { DRY_RUN, SYNC_SETTINGS } from './load-settings.ts'
 
-/**
- * `mixload sync`: what is new of every stream, and what may have changed. The command for every
- * night.
- */
+/** `mixload sync`: what is new in every stream, and what may have changed. For every night. */
 export const command: Command = {
   settings: SYNC_SETTINGS,
   options: DRY_RUN,

@@ -1,10 +1,7 @@
 /** A number, also with a range or a unit after it, or the mark of a missing one. */
 const NUMBER = /^[-+]?\d|^(NULL|–)?$/
 
-/**
- * Lines of cells as aligned columns, the headings first. A column of numbers is aligned to the
- * right, all others to the left.
- */
+/** Aligned columns under headings: numbers to the right, everything else to the left. */
 export function textTable(headings: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const lines = [headings, ...rows.map((row) => headings.map((_, column) => String(row[column] ?? '')))]
   const widths = headings.map((_, column) => Math.max(...lines.map((cells) => width(cells[column] ?? ''))))

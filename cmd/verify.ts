@@ -10,9 +10,8 @@ import { exitCodeOf, reportStreams } from './stream-report.ts'
 const DRIFT = 4
 
 /**
- * `mixload verify`: compares the events of each day and name in `export_latest` with what
- * Mixpanel's reports count. With `--repair` the days that differ are read again and replaced, and
- * compared once more.
+ * `mixload verify`: compares each day and event in `export_latest` with Mixpanel's reports. With
+ * `--repair` it loads the days that differ again, and compares once more.
  */
 export const command: Command = {
   settings: LOAD_SETTINGS,

@@ -5,10 +5,7 @@ import type { AnySlice } from './slices.ts'
 
 /** What happens in a run, for whoever shows, logs or counts it. */
 export type ProgressEvent =
-  /**
-   * Before the first slice of a stream: how many there are, and the requests left this hour
-   * (Infinity: no limit).
-   */
+  /** Before the first slice of a stream. `requestsLeft`: this hour; Infinity without a limit. */
   | {
       readonly kind: 'run-planned'
       readonly stream: string
@@ -17,18 +14,12 @@ export type ProgressEvent =
       readonly requestsLeft: number
     }
   | SliceEvent
-  /**
-   * One of the things that a stream reads one by one, such as a funnel, is refused; the others are
-   * read.
-   */
+  /** One item of a stream, such as a funnel, is refused; the others are read. */
   | { readonly kind: 'item-skipped'; readonly stream: string; readonly name: string; readonly error: MixloadError }
   | { readonly kind: 'columns-added'; readonly table: string; readonly columns: readonly Column[] }
   | { readonly kind: 'retry'; readonly error: MixloadError; readonly delayMs: number }
   | { readonly kind: 'waiting-for-budget'; readonly ms: number }
-  /**
-   * Events that have been sent and answered, those of them that were refused, and the seconds that
-   * it took.
-   */
+  /** Events that have been sent and answered, those that were refused, and seconds taken. */
   | { readonly kind: 'import-progress'; readonly events: number; readonly rejected: number; readonly seconds: number }
   | { readonly kind: 'warning'; readonly message: string }
 

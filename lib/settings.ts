@@ -9,10 +9,7 @@ import { withoutLogins } from './core/secrets.ts'
 import { REGIONS } from './mixpanel/regions.ts'
 import { isDay, isZone } from './time/days.ts'
 
-/**
- * The streams, in the order in which they are loaded: cheap ones first, because they share a rate
- * limit.
- */
+/** The streams in the order of loading: cheap ones first, because they share a rate limit. */
 export const STREAMS = [
   'export',
   'cohorts',
@@ -273,9 +270,8 @@ export function settingsFromEnvironment(environment: Readonly<Record<string, str
 }
 
 /**
- * Validates and merges the sources. Flags take precedence over the environment, and that over the
- * file.
- * @throws MixloadError CONFIG_INVALID with every invalid setting, its value and what is allowed.
+ * Validates and merges the sources: flags precede the environment, and that the file. @throws
+ * MixloadError CONFIG_INVALID with every invalid setting, its value and what is allowed.
  */
 export function resolveSettings(flags: RawSettings, environment: RawSettings, file: RawSettings): Settings {
   return validated(file, 'mixload.yaml: ', (name) => {
@@ -285,10 +281,7 @@ export function resolveSettings(flags: RawSettings, environment: RawSettings, fi
   })
 }
 
-/**
- * The settings that a program gives, with defaults for the others. Throws as {@link
- * resolveSettings} does.
- */
+/** The settings of a program, with defaults. Throws as {@link resolveSettings} does. */
 export function settingsFrom(given: RawSettings): Settings {
   return validated(given, '', (name) => [given[name], name])
 }

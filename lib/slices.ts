@@ -41,7 +41,6 @@ export const STANDARD_INPUT = '-'
 
 /** How the project counts its days. */
 export interface DayClock {
-  /** The project's time zone. */
   readonly zone: string
   /** Whether export days are days in that zone; else they are days in UTC. */
   readonly daysAreLocal: boolean
@@ -63,8 +62,7 @@ const PLANNED_SHARE = 0.8
 
 /**
  * The moment from which a day can be whole: it must be over where Mixpanel cuts days, and in the
- * project's own zone, since Mixpanel documents the first only for projects of before and after
- * 2023, and not for the request's limits.
+ * project's zone, since Mixpanel documents neither for all projects and requests.
  */
 export function endOfDay(day: Day, clock: DayClock): number {
   const known = endsOfDays.get(clock) ?? new Map<Day, number>()
@@ -91,9 +89,7 @@ export function isWholeIn(
   return startedAt.getTime() >= endOfDay(day, clock)
 }
 
-/**
- * The days that the ledger has whole: a load of all rows of the scope began after they were over.
- */
+/** The days that the ledger has whole: a load of all rows of the scope began after their end. */
 export function wholeDays(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): ReadonlySet<Day> {
   const days = new Set<Day>()
   for (const load of ledger) {
@@ -146,10 +142,7 @@ export function loadsLeft(ledger: readonly LoadRecord[], loadsPerDayMax: number,
   return Math.max(0, loadsPerDayMax - recent)
 }
 
-/**
- * Slices of at most `sliceDays` that hold exactly these days, which must be in order. Only
- * neighbouring days share one.
- */
+/** Slices of at most `sliceDays` of exactly these days, in order. Only neighbours share one. */
 export function planSlices(days: readonly Day[], sliceDays: number): readonly Slice[] {
   const slices: { firstDay: Day; lastDay: Day }[] = []
   for (const day of days) {
@@ -161,10 +154,7 @@ export function planSlices(days: readonly Day[], sliceDays: number): readonly Sl
   return slices
 }
 
-/**
- * The two halves of a slice: of its days, else of its names; undefined where it has but one of
- * each.
- */
+/** The halves of a slice: of its days, else of its names; undefined if it has one of each. */
 export function halves(slice: Slice): readonly [Slice, Slice] | undefined {
   const { firstDay, lastDay, only = [] } = slice
   if (firstDay === lastDay) {
@@ -183,8 +173,8 @@ export function halves(slice: Slice): readonly [Slice, Slice] | undefined {
 }
 
 /**
- * The days that sync reads, up to `yesterday`: all that the ledger lacks since its first day or
- * `from`, and the attribution window before the last whole day again, because events come late.
+ * The days that sync reads up to `yesterday`: all that the ledger lacks since `from` or its first
+ * day, and the attribution window before the last whole day again, because events come late.
  */
 export function syncDays(
   whole: ReadonlySet<Day>,
@@ -203,10 +193,7 @@ export function syncDays(
   return [...new Set([...missing, ...window])].sort()
 }
 
-/**
- * How messages call the rows of a stream or table that a slice has, such as `funnels of
- * 2026-03-01`.
- */
+/** How messages call the rows of a slice of a table, such as `funnels of 2026-03-01`. */
 export function rowsName(name: string, slice: AnySlice): string {
   if ('isWhole' in slice) return name
   return 'file' in slice ? sliceName(slice) : `${name} of ${sliceName(slice)}`

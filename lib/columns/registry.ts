@@ -27,10 +27,9 @@ const NOWHERE: Placement = { to: 'nowhere' }
 export const OVERFLOW_COLUMN = '_more'
 
 /**
- * The columns of one table, existing and new ones. It only decides names and types: the same
- * columns and the same properties in the same order always lead to the same decisions. No decision
- * is ever revoked, even if the lines that led to it are discarded. The warehouse gets a column only
- * when rows need it.
+ * The columns of one table, existing and new ones. It decides only names and types: the same
+ * columns and properties in the same order always lead to the same decisions, and none is ever
+ * revoked. The warehouse gets a column only when rows need it.
  */
 export class ColumnRegistry {
   readonly #rules: ColumnRules
@@ -40,9 +39,7 @@ export class ColumnRegistry {
   readonly #columns: Column[] = []
   #overflow: Column | undefined
 
-  /**
-   * `existing`: the table's columns, or the fixed ones of a new table. `reserved`: names to avoid.
-   */
+  /** `existing`: the table's columns, or a new table's fixed ones. `reserved`: names to avoid. */
   constructor(existing: readonly Column[], rules: ColumnRules, reserved: readonly string[] = []) {
     this.#rules = rules
     for (const name of reserved) this.#taken.add(foldName(name))

@@ -4,10 +4,8 @@ import type { ColumnRules } from './registry.ts'
 
 /** The user's choices about columns. */
 export interface ColumnChoices {
-  /** The most columns that a table may have. */
   readonly maxColumns: number
   readonly newProperties: ColumnRules['newProperties']
-  /** Types by property. */
   readonly columns: Readonly<Record<string, ColumnType>>
   /** Patterns of property names, in which `*` matches any characters. */
   readonly includeProperties?: readonly string[] | undefined
@@ -15,9 +13,8 @@ export interface ColumnChoices {
 }
 
 /**
- * Decides which properties of a table get columns, and their types. The user's choice takes
- * precedence over the catalogue. `isSelective`: whether the user may include and exclude
- * properties, which holds for events and profiles.
+ * Decides which properties of a table get columns, and their types. The user's choice precedes the
+ * catalogue. `isSelective`: whether the user may include and exclude properties.
  */
 export function columnRules(
   settings: ColumnChoices,

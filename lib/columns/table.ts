@@ -36,7 +36,6 @@ export interface StreamTable {
   readonly name: string
   /** The columns it always has, in this order, `_loaded_at` and `_load_id` last. */
   readonly columns: readonly FixedColumn[]
-  /** How the lines that fill it are built. */
   readonly lines: LineShape
   /** The text column of a record's identity; undefined if records have none. */
   readonly identity?: string

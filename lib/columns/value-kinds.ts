@@ -14,7 +14,6 @@ export const KIND = {
   /** A number that neither a 64-bit integer nor a double holds exactly. */
   bigNumber: 32,
   boolean: 64,
-  /** An array or an object. */
   json: 128,
   /** An array or an object with a fractional number whose digits a double does not keep. */
   preciseJson: 256,

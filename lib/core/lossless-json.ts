@@ -8,11 +8,9 @@ interface SourceJson {
 const sourceJson = JSON as unknown as SourceJson
 
 /**
- * Parses JSON so that `JSON.stringify` of the result, or of a part of it, keeps the digits of every
- * number. A number that JavaScript would write differently becomes an object: see
+ * Parses JSON so that `JSON.stringify` of any part keeps the digits of every number. A number for
+ * which `isLost` holds, by default one that JavaScript writes differently, becomes an object: see
  * {@link numberOfRaw}. Throws a SyntaxError.
- * @param isLost returns whether a number must become an object, given its value and its source
- *   text.
  */
 export function parseLossless(
   text: string,

@@ -2,9 +2,8 @@ import { mkdir, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 
 /**
- * Creates a directory and its missing parents; an existing one stays as it is. Node's own recursive
- * option loops forever where nothing can be created, as in /proc.
- * @throws the system's error
+ * Creates a directory and its missing parents. Node's own recursive option loops forever where
+ * nothing can be created, as in /proc. @throws the system's error
  */
 export async function makeDirectory(path: string, mode = 0o777): Promise<void> {
   try {

@@ -10,10 +10,9 @@ export interface ReplaceFileOptions {
 }
 
 /**
- * Replaces the text of a file. The new text is written to a file beside it, which then takes its
- * name: a reader, or a process that is killed, sees all of the old text or all of the new one. The
- * directory must exist.
- * @throws the system's error; the old file is then unchanged.
+ * Replaces the text of a file, whose directory must exist. A reader, or a process that is killed,
+ * sees all of the old text or all of the new one. @throws the system's error; the old file is then
+ * unchanged.
  */
 export async function replaceFile(path: string, text: string, options: ReplaceFileOptions = {}): Promise<void> {
   const { mode, isDurable = false } = options
@@ -29,9 +28,8 @@ export async function replaceFile(path: string, text: string, options: ReplaceFi
 }
 
 /**
- * Makes the names in a directory survive a power failure. Does nothing where the system has no such
- * step: Windows does not open directories, and some network file systems refuse it.
- * @throws the system's error
+ * Makes the names in a directory survive a power failure, where the system can: Windows does not
+ * open directories, and some network file systems refuse it. @throws the system's error
  */
 export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r').catch((error) => unless(error, 'EISDIR', 'EPERM', 'EACCES'))

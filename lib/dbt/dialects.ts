@@ -13,7 +13,6 @@ export interface Dialect {
   readonly tomorrow: string
   /** A moment as milliseconds since 1970. */
   milliseconds(moment: string): string
-  /** The MD5 hash in hexadecimal digits. */
   md5(text: string): string
   /** The integer of at most nine digits that a text begins with, or null. */
   leadingInteger(text: string): string

@@ -8,11 +8,10 @@ import { EVENT_COLUMNS, type EventColumn } from './event-columns.ts'
 const LOCAL_TIME = '_time_raw'
 
 /**
- * The view `event`: events in the shape of Fivetran's connector, for models that were written for
- * it. Each event is one row, with local time in the project's zone. Ids and persons are never null;
- * a value of the wrong type is null. Events of the future are hidden until they are due, because
- * such models depend on the newest time. `path` is the quoted path of `export_latest`; `columns`
- * are those of `export`. @throws MixloadError CONFIG_INVALID if the dialect is not supported.
+ * The view `event`: one row per event in the shape of Fivetran's connector, with local time in the
+ * project's zone. Ids and persons are never null; a value of the wrong type is null. Events of the
+ * future are hidden until they are due, because models depend on the newest time. `path` is that of
+ * `export_latest`; `columns` are those of `export`. @throws MixloadError CONFIG_INVALID
  */
 export function eventView(
   { dialect: name, nameQuote }: DestinationCapabilities,

@@ -10,9 +10,8 @@ import type { Lexicon } from './lexicon.ts'
 import { type FoundTable, type Source, sourceOf } from './sources.ts'
 
 /**
- * The tables and views of a destination, with their columns; none if nothing has been loaded. The
- * destination may be open for reading only. @throws MixloadError CONFIG_INVALID if the destination
- * cannot run queries.
+ * The tables and views of a destination, with their columns; none if nothing has been loaded.
+ * @throws MixloadError CONFIG_INVALID if the destination cannot run queries.
  */
 export async function foundTables(
   destination: Warehouse,
@@ -40,8 +39,7 @@ export async function foundTables(
 }
 
 /**
- * The dbt source for these tables. @throws MixloadError CONFIG_INVALID if dbt does not support
- * the destination.
+ * The dbt source for these tables. @throws MixloadError CONFIG_INVALID if dbt does not support it.
  */
 export function sourceFor(
   destination: Warehouse,

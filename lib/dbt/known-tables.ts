@@ -10,7 +10,6 @@ export interface KnownTable {
   readonly name: string
   readonly description: string
   readonly columns: readonly FixedColumn[]
-  /** Descriptions of properties, by name. */
   readonly properties: PropertyDescriptions
   /** The columns that identify a row; empty if none do. */
   readonly key: readonly string[]

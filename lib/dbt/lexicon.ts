@@ -19,10 +19,7 @@ const LEXICON_RETRIES: RetryPolicy = {
   delayMaxMs: 60_000,
 }
 
-/**
- * Reads the Lexicon of a project. @throws MixloadError by the meaning of the response;
- * BODY_UNREADABLE if its form is unknown.
- */
+/** Reads the Lexicon of a project. @throws MixloadError BODY_UNREADABLE if its form is unknown. */
 export async function askLexicon(
   client: MixpanelClient,
   projectId: string,
@@ -34,10 +31,8 @@ export async function askLexicon(
 }
 
 /**
- * The Lexicon in a response: a list of entities with their schemas, bare or as `results`. Entries
- * of an undocumented form are ignored. If events describe a property differently, the result names
- * each event with its description.
- * @throws MixloadError BODY_UNREADABLE
+ * The Lexicon in a response: a list of entities, bare or as `results`. If events describe a
+ * property differently, it names each with its description. @throws MixloadError BODY_UNREADABLE
  */
 export function lexiconOf(answer: unknown): Lexicon {
   const entries = isObject(answer) ? answer.results : answer

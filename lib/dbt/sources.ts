@@ -23,7 +23,6 @@ export interface FoundTable {
   readonly known: KnownTable
   /** In the order in which they were added; empty for a view. */
   readonly columns: readonly Column[]
-  /** The Lexicon's descriptions of its properties. */
   readonly lexicon: PropertyDescriptions
 }
 

@@ -31,7 +31,6 @@ const idle: DecompressWorker[] = []
 /**
  * Decompresses bytes as `decompressed` does, but in a worker, so that decompressing and scanning
  * use two cores. Use each block before requesting the next one: its memory is reused.
- * @throws MixloadError BODY_TRUNCATED, BODY_UNREADABLE; whatever reading `bytes` throws.
  */
 export async function* decompressInWorker(
   bytes: AsyncIterable<Buffer>,
@@ -117,7 +116,6 @@ class DecompressWorker {
     }
   }
 
-  /** Lends the worker a buffer to fill. */
   lend(buffer: ArrayBuffer): void {
     this.#worker.postMessage({ kind: 'lend', buffer } satisfies ToWorker, [buffer])
   }

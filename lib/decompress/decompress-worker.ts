@@ -9,7 +9,6 @@ if (port === null) throw new TypeError('decompress-worker.ts runs only as a work
 
 /** Compressed blocks that have arrived and wait; undefined marks the end of a body. */
 const compressed: (Buffer | undefined)[] = []
-/** Buffers to fill. */
 const lent: ArrayBuffer[] = []
 /** Callers that wait for a compressed block or a buffer. */
 let waiting: (() => void)[] = []
@@ -18,7 +17,6 @@ function send(message: FromWorker, transfer: readonly ArrayBuffer[] = []): void 
   port?.postMessage(message, [...transfer])
 }
 
-/** Waits for the next message. */
 function arrival(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   waiting.push(resolve)

@@ -42,11 +42,9 @@ export function compressionOf(beginning: Buffer): Compression {
 }
 
 /**
- * Decompresses bytes: all gzip members, or all zstd frames, one after another. Node silently drops
- * everything after the first zstd frame, so each frame gets its own decompressor.
- *
- * @throws MixloadError BODY_TRUNCATED if the bytes end too early; BODY_UNREADABLE if they are
- *   damaged.
+ * Decompresses all gzip members, or all zstd frames. Node silently drops everything after the first
+ * frame, so each gets its own decompressor. @throws MixloadError BODY_TRUNCATED if the bytes end
+ * too early; BODY_UNREADABLE if they are damaged.
  */
 export async function* decompressed(
   bytes: AsyncIterator<Buffer, void>,
@@ -95,9 +93,8 @@ const FIRST_BUFFER_MIN = 64 * 1024
 const FIRST_BUFFER_MAX = 8 * 1024 * 1024
 
 /**
- * Decompresses bytes in memory into one buffer, faster than {@link decompressed}.
- * @throws MixloadError as {@link decompressed}; ANSWER_TOO_LARGE above
- *   {@link DECOMPRESSED_BYTES_MAX}.
+ * Decompresses bytes in memory into one buffer, faster than {@link decompressed}, and throws as
+ * that does; also ANSWER_TOO_LARGE above {@link DECOMPRESSED_BYTES_MAX}.
  */
 export async function decompressWhole(bytes: Buffer, compression: keyof typeof AT_ONCE): Promise<Buffer> {
   const parts: Buffer[] = []

@@ -12,8 +12,8 @@ const READ_BYTES = 1024 * 1024
 const FORMAT_BYTES = 512
 
 /**
- * The bytes of a file or a pipe, to be read once. gzip and zstd are decompressed; the first bytes
- * decide, not the name. The bytes on disk are counted and hashed on the way.
+ * The bytes of a file or a pipe, read once, counted and hashed as on disk, and decompressed as the
+ * first ones require.
  */
 export class InputFile {
   /** Bytes read so far, as on disk. */
@@ -43,10 +43,9 @@ export class InputFile {
   }
 
   /**
-   * The decompressed bytes, in blocks. Use each block before requesting the next one.
-   * @throws MixloadError FILE_REFUSED if the file cannot be read; BODY_TRUNCATED if its compressed
-   *   data ends too early; BODY_UNREADABLE if that is damaged, or if the file has a format without
-   *   lines of JSON.
+   * The decompressed bytes. Use each block before requesting the next one. @throws MixloadError
+   * FILE_REFUSED if the file cannot be read; BODY_TRUNCATED or BODY_UNREADABLE if its compressed
+   * data is cut or damaged, or if its format has no lines of JSON.
    */
   async *blocks(): AsyncGenerator<Buffer, void, undefined> {
     let beginning: Buffer = Buffer.alloc(0)
@@ -100,10 +99,7 @@ async function* followedBy(head: Buffer, rest: AsyncIterable<Buffer>): AsyncGene
   yield* rest
 }
 
-/**
- * The size of a file; undefined for a pipe.
- * @throws MixloadError FILE_REFUSED if the file does not exist, or is a directory.
- */
+/** The size of a file; undefined for a pipe. @throws MixloadError FILE_REFUSED */
 export async function sizeOf(path: string): Promise<number | undefined> {
   try {
     const found = await stat(path)

@@ -9,9 +9,8 @@ const CHECKSUM_BYTES = 4
 const RLE_BLOCK = 1
 
 /**
- * Follows frames of zstd as their bytes arrive, and knows whether the last one is complete. Node 22
- * does not: it ends without an error where a frame is cut off. The format is that of RFC 8878,
- * section 3.1.
+ * Follows zstd frames (RFC 8878, section 3.1) as their bytes arrive, and knows whether the last one
+ * is complete. Node 22 does not: it ends without an error where a frame is cut off.
  */
 export class ZstdFrames {
   #field: Field = 'magic'
@@ -22,15 +21,11 @@ export class ZstdFrames {
   #hasChecksum = false
   #isUnknown = false
 
-  /**
-   * False between the first byte of a frame and its last one. True of other data, which the
-   * decompressor refuses.
-   */
+  /** False within a frame. True of other data, which the decompressor refuses. */
   get isComplete(): boolean {
     return this.#isUnknown || (this.#field === 'magic' && this.#length === 0 && this.#skip === 0)
   }
 
-  /** Takes the next bytes. */
   push(block: Buffer): void {
     for (let at = 0; at < block.length && !this.#isUnknown; ) {
       if (this.#skip > 0) {
@@ -46,7 +41,6 @@ export class ZstdFrames {
     }
   }
 
-  /** Acts on a field that is complete. */
   #fieldAfter(field: Field): Field {
     switch (field) {
       case 'magic':

@@ -5,9 +5,7 @@ import { quoteText } from '../core/sql.ts'
 
 /** Options of an engine. */
 export interface EngineOptions {
-  /**
-   * The engine's memory limit before it uses the disk, such as `400MB`; undefined: what loads need.
-   */
+  /** The memory limit before it uses the disk, such as `400MB`; undefined: what loads need. */
   readonly memoryLimit: string | undefined
   /** Where the engine writes what does not fit in memory. */
   readonly temporaryDirectory: string
@@ -16,22 +14,14 @@ export interface EngineOptions {
 
 /** The default memory limit, for a table without columns. */
 const MEMORY_MEGABYTES = 200
-/**
- * Memory for each column of the table and each thread: a block of 256 KB, and rows that wait for
- * one.
- */
+/** Of each column and thread: a block of 256 KB, and rows that wait for one. */
 const MEGABYTES_PER_COLUMN_AND_THREAD = 1
 /** More threads need more memory, and the download cannot keep them busy. */
 const THREADS_MAX = 4
-/**
- * Wider tables are loaded by one thread: a second one needs a block for each column and gains
- * little.
- */
+/** Wider tables get one thread: a second one needs a block for each column and gains little. */
 const COLUMNS_FOR_THREADS_MAX = 150
 
-/**
- * The embedded DuckDB that transforms spooled lines for every destination. Its time zone is UTC.
- */
+/** The embedded DuckDB that transforms spooled lines for every destination, in UTC. */
 export class Engine implements AsyncDisposable {
   readonly #instance: DuckDBInstance
   readonly #connections: EngineConnection[] = []
@@ -57,9 +47,7 @@ export class Engine implements AsyncDisposable {
     return new Engine(instance, options.memoryLimit !== undefined, threads)
   }
 
-  /**
-   * Adapts threads and memory to a table with so many columns. A limit that the user has set stays.
-   */
+  /** Adapts threads and memory to a table with so many columns. The user's own limit stays. */
   async makeRoomFor(columns: number, connection: EngineConnection): Promise<void> {
     if (columns <= this.#columns) return
     this.#columns = columns
@@ -127,8 +115,7 @@ export class EngineConnection {
   }
 
   /**
-   * Runs a query with one text per row and passes the texts on in batches as they arrive. Returns
-   * their number.
+   * Runs a query with one text per row, passes them on as they arrive, and returns their number.
    */
   async texts(sql: string, take: (texts: readonly string[]) => void | Promise<void>): Promise<number> {
     let count = 0
@@ -148,7 +135,6 @@ export class EngineConnection {
     }
   }
 
-  /** Asks the engine to stop the running statement. */
   interrupt(): void {
     if (!this.#isClosed) this.#connection.interrupt()
   }
@@ -204,17 +190,12 @@ export function fileList(paths: readonly string[]): string {
 /** The engine's errors about the data that it reads. */
 const DATA_ERROR = /^(?:Invalid Input|Conversion|Out of Range) Error/
 
-/**
- * Whether an error is about the data that the engine read, not about memory, disk or anything else.
- */
+/** Whether an error is about the data that the engine read, not about memory, disk or else. */
 export function isDataError(error: unknown): boolean {
   return isEngineError(error, DATA_ERROR)
 }
 
-/**
- * Whether a database file cannot be attached because another process has it open. The engine has no
- * code for it.
- */
+/** Whether another process has a database file open. The engine has no code for it. */
 export function isLockedByOther(error: unknown): boolean {
   return /could not set lock|conflicting lock|being used by another process/i.test(messageOf(error))
 }

@@ -9,8 +9,8 @@ interface ComparedRows extends ExpectedRows {
 }
 
 /**
- * Compares the rows that came with what Mixpanel counts, and reports differences. @throws
- * MixloadError COUNT_MISMATCH if rows are missing, unless `believed` says to accept that.
+ * Compares the rows that came with Mixpanel's counts, and reports differences. @throws MixloadError
+ * COUNT_MISMATCH if rows are missing, unless `believed` says to accept that.
  */
 export async function assertExpected(
   inputs: readonly TableInput[],

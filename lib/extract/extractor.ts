@@ -22,7 +22,6 @@ export interface ExtractOptions {
   readonly inputs: readonly TableInput[]
   readonly requester: Requester
   readonly settings: Settings
-  /** The project's time zone. */
   readonly zone: string
   readonly onProgress: OnProgress
 }
@@ -35,13 +34,11 @@ const RESTARTS_MAX = 2
 /** The most responses without a known end to request until two in a row are equally long. */
 const DOUBTFUL_TRIES = 4
 
-/** How often progress is reported. */
 const PROGRESS_MS = 100
 
 /** The rows of a slice, in the order of the stream's tables. */
 type TablesRows = readonly SpooledRows[]
 
-/** What one reading of a slice brought. */
 interface Reading {
   readonly bodies: readonly SpooledBody[]
   readonly expected: readonly ExpectedRows[]
@@ -55,7 +52,6 @@ export class Extractor implements SliceSource<StreamSlice> {
   /** Identities of the slice's records, collected once a streamed body has broken off. */
   #seen: Set<string> | undefined
   #startedAt = new Date()
-  /** Ends the reading of the slice. */
   #signal = new AbortController().signal
 
   constructor(options: ExtractOptions) {
@@ -192,7 +188,6 @@ export class Extractor implements SliceSource<StreamSlice> {
     )
   }
 
-  /** Writes what the stream reads to the spool. */
   async #spool(slice: StreamSlice): Promise<Reading> {
     const { stream, inputs, requester } = this.#options
     const expected: ExpectedRows[] = []
@@ -304,7 +299,6 @@ function mayRestart(error: unknown): error is MixloadError {
   return isFailure(error, ...RESTARTS) && !isFailure(error.cause, error.code)
 }
 
-/** Collects identities as texts. */
 function textsInto(texts: Set<string>): Identities {
   return { add: (bytes, start, end) => texts.add(JSON.parse(bytes.toString('utf8', start, end))) }
 }

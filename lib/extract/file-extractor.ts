@@ -16,11 +16,9 @@ import type { TableInput } from './table-input.ts'
 export interface FileExtractOptions {
   /** The input of the table that the files have rows of. */
   readonly input: TableInput
-  /** The table's loads so far. */
   readonly ledger: readonly LoadRecord[]
   /** How many more loads the table can take. */
   readonly loadsMax: number
-  /** The most days that one load may hold. */
   readonly daysPerLoadMax: number
   /** Read for the file named `-`. */
   readonly standardInput: () => Readable
@@ -43,8 +41,7 @@ export class FileExtractor implements SliceSource<FileSlice> {
   }
 
   /**
-   * @throws MixloadError FILE_REFUSED, BODY_TRUNCATED or BODY_UNREADABLE for this file alone;
-   *   CONFIG_INVALID if the table takes no more loads today.
+   * @throws MixloadError of this file alone; CONFIG_INVALID if the table takes no more loads today.
    */
   async extract(slice: FileSlice, signal: AbortSignal): Promise<Extracted<FileSlice>> {
     const { input, onProgress } = this.#options

@@ -6,8 +6,8 @@ const SLOTS_MAX = 2 ** 21
 const GROWTH = 4
 
 /**
- * Checks in bounded memory whether keys are certainly distinct. It keeps 64-bit hashes of up to a
- * million keys. It may be uncertain of distinct keys, but is never certain if two are equal.
+ * Checks in bounded memory, by 64-bit hashes of up to a million keys, whether keys are distinct. It
+ * may be uncertain of distinct keys, but is never certain if two are equal.
  */
 export class SeenKeys {
   #slots = new Uint32Array(2 * SLOTS_MIN)

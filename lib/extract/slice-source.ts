@@ -25,10 +25,7 @@ export type Extracted<S extends AnySlice> =
 export interface SliceSource<S extends AnySlice> {
   /** Failures that concern only one slice, so that the others can continue. */
   readonly sliceFailures: readonly ErrorCode[]
-  /**
-   * Reads a whole slice to the spool.
-   * @throws MixloadError when neither another attempt nor a smaller request helps.
-   */
+  /** Spools a whole slice. @throws MixloadError if neither a retry nor a smaller request helps. */
   extract(slice: S, signal: AbortSignal): Promise<Extracted<S>>
 }
 

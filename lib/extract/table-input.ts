@@ -17,7 +17,6 @@ export interface TableInputOptions extends TableRowsOptions {
 export class TableInput {
   readonly table: StreamTable
   readonly registry: ColumnRegistry
-  /** What the engine makes of the lines. */
   readonly rows: TableRows
   readonly #directory: SpoolDirectory
   readonly #scanner: LineScanner

@@ -11,7 +11,6 @@ import { SeenKeys } from './seen-keys.ts'
 export interface TableSpoolOptions {
   /** How to read times; undefined if lines have none. */
   readonly clock?: EventClock | undefined
-  /** Whether rows are counted by day. */
   readonly countsDays?: boolean
   readonly identities?: Identities | undefined
   readonly mustEndInJson?: boolean
@@ -61,7 +60,6 @@ export class TableSpool {
     })
   }
 
-  /** Rows that came so far. */
   get rows(): number {
     return this.#reader.rows
   }
@@ -71,10 +69,7 @@ export class TableSpool {
     return this.#reader.take(block)
   }
 
-  /**
-   * Ends the last line and closes the files.
-   * @throws MixloadError BODY_TRUNCATED or BODY_UNREADABLE, as {@link BodyReader} does.
-   */
+  /** Ends the last line and closes the files. Throws as {@link BodyReader} does. */
   async end(): Promise<SpooledBody> {
     const summary = await this.#reader.end()
     return {
@@ -86,7 +81,6 @@ export class TableSpool {
     }
   }
 
-  /** Deletes everything that came. */
   async discard(): Promise<void> {
     await this.#lines.discard()
     await this.#rejects.discard()

@@ -34,10 +34,7 @@ export interface OpenTableOptions {
   readonly source: LoadSource
 }
 
-/**
- * Opens a table of a stream with the columns that the destination has for it, and recreates its
- * views.
- */
+/** Opens a table with the columns that the destination has for it, and recreates its views. */
 export async function openTable(stream: string, table: StreamTable, options: OpenTableOptions): Promise<OpenTable> {
   const { settings, zone, destination, engine, spool, source, onProgress } = options
   const { columnsMax, valuesPerRowMax } = destination.capabilities

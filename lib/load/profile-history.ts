@@ -18,7 +18,6 @@ export interface KeepChangesOptions {
   readonly spool: SpoolDirectory
   /** The table of the profiles, which has been loaded. */
   readonly profiles: string
-  /** The table of their changes. */
   readonly table: string
   /** Stored with each load. */
   readonly source: LoadSource

@@ -5,7 +5,6 @@ import { isPast, type MaxRejects } from '../core/max-rejects.ts'
 import type { Chunk } from '../spool/spool.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
 
-/** Reasons that a message names. */
 const REASONS_SHOWN = 3
 /** Characters of a rejected line that a message shows. */
 const LINE_SHOWN = 80
@@ -33,7 +32,6 @@ export class RejectLimit {
     )
   }
 
-  /** Counts the rejects of a commit. */
   note(rejects: number): void {
     this.#before += rejects
   }

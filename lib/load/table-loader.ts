@@ -15,7 +15,6 @@ import { TableWriter } from './table-writer.ts'
 export interface TableLoadOptions {
   readonly destination: Warehouse
   readonly input: TableInput
-  /** The stream that the table is of. */
   readonly stream: string
   readonly write: 'append' | 'replace'
   readonly source: LoadSource
@@ -24,10 +23,7 @@ export interface TableLoadOptions {
   readonly onProgress: OnProgress
 }
 
-/**
- * Puts spooled rows into a table of the destination: first the columns they need, then all else in
- * one commit.
- */
+/** Puts spooled rows into a table: first the columns they need, then all else in one commit. */
 export class TableLoader {
   readonly #options: TableLoadOptions
   readonly #writer: TableWriter
@@ -90,10 +86,7 @@ export class TableLoader {
   }
 }
 
-/**
- * Files and late arrivals answer no request for whole days, so there is nothing that they could
- * replace.
- */
+/** Files and late arrivals replace nothing: they have only some rows of their days. */
 function modeOf(slice: AnySlice, write: 'append' | 'replace'): WriteMode {
   if ('isWhole' in slice) return { kind: 'replace-table' }
   if (write === 'append' || !hasDays(slice) || slice.since !== undefined) return { kind: 'append' }

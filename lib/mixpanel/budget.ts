@@ -110,7 +110,6 @@ export class RequestBudget implements AsyncDisposable {
     })
   }
 
-  /** Releases kept slots at once. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#releaseKept()
   }

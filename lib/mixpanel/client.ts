@@ -39,7 +39,6 @@ export class MixpanelClient implements AsyncDisposable {
   readonly #agent: EnvHttpProxyAgent
   /** The server's clock minus ours at the last response, in milliseconds; undefined before that. */
   clockOffsetMs: number | undefined
-  /** Requests sent so far. */
   requestCount = 0
 
   constructor(options: ClientOptions) {
@@ -71,7 +70,6 @@ export class MixpanelClient implements AsyncDisposable {
     throw this.#refusal(apiRequest, 200, text)
   }
 
-  /** The JSON value of a 200 response. */
   async json(apiRequest: ApiRequest, signal: AbortSignal): Promise<unknown> {
     const text = (await this.bytes(apiRequest, signal)).toString()
     try {

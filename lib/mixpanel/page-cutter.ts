@@ -17,9 +17,8 @@ export type FromPageWorker =
 const FILE = workerFile('page-worker', import.meta.url)
 
 /**
- * Splits the pages of a profile query in a worker, so that this thread can scan one page while the
- * next one is split. The first page is split in this thread, because most queries have only one and
- * starting a worker takes longer.
+ * Splits pages of profiles in a worker, while this thread scans the page before. The first page is
+ * split in this thread: most queries have only one, and starting a worker takes longer.
  */
 export class PageCutter implements AsyncDisposable {
   #isFirst = true
@@ -28,10 +27,7 @@ export class PageCutter implements AsyncDisposable {
   readonly #waiting: PromiseWithResolvers<ProfilePage>[] = []
   readonly #spare: ArrayBuffer[] = []
 
-  /**
-   * The result of {@link profilePage}. The caller must no longer use the body.
-   * @throws MixloadError as {@link profilePage} does.
-   */
+  /** Does what {@link profilePage} does. The caller must no longer use the body. */
   async cut(body: Buffer, options: PageOptions): Promise<ProfilePage> {
     if (this.#isFirst) {
       this.#isFirst = false

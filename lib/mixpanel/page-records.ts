@@ -22,14 +22,12 @@ const SPACE = 0x20
 export interface ProfilePage {
   /** The members beside the results, such as `session_id`, `total` and `page_size`. */
   readonly envelope: Readonly<Record<string, unknown>>
-  /** The number of results. */
   readonly count: number
   /** The results, one per line. */
   readonly lines: Buffer
 }
 
 export interface PageOptions {
-  /** The page's name in messages. */
   readonly what: string
   /** A member, as JSON (`"name":value`), that replaces the properties of every profile. */
   readonly insteadOfProperties?: string
@@ -38,12 +36,9 @@ export interface PageOptions {
 /**
  * Splits a response of the profile query, `{"results":[{"$distinct_id":…,"$properties":{…}},…],…}`,
  * into lines without parsing values, so that no digit is lost. A numeric id becomes a text, and a
- * profile without properties gets empty ones. Everything else is unchanged: the reader of the lines
- * rejects results that are not profiles, and checks that properties are JSON.
- *
- * @param room memory to reuse for the lines, if it is large enough. @throws MixloadError
- * BODY_TRUNCATED if it breaks off; BODY_UNREADABLE if it is not such a response; for an `error` in
- *   the response, by its meaning, since some refusals have status 200.
+ * profile without properties gets empty ones; the reader of the lines checks everything else.
+ * `room` is memory to reuse for the lines. @throws MixloadError BODY_TRUNCATED if it breaks off;
+ * BODY_UNREADABLE if it is not such a response; for an `error` in it, by its meaning.
  */
 export function profilePage(body: Buffer, options: PageOptions, room?: ArrayBuffer): ProfilePage {
   return new PageSplitter(body, options, room).page()
@@ -307,7 +302,6 @@ class PageSplitter {
 /** Copying up to this many bytes one by one is faster than a call. */
 const SHORT = 48
 
-/** Collects lines. */
 class LineBuffer {
   #bytes: Buffer
   readonly #mayBreakLines: boolean

@@ -28,11 +28,7 @@ export class Requester {
     this.#options = options
   }
 
-  /**
-   * Sends a request and returns the result of `read` on the whole body of the 200 response.
-   * Retries transient failures, also those that `read` throws. @throws MixloadError by the meaning
-   * of the response.
-   */
+  /** The result of `read` on the body of a 200 response. Retries failures, also those of `read`. */
   ask<T>(request: ApiRequest, read: (body: Buffer) => T | Promise<T>, signal: AbortSignal): Promise<T> {
     const attempt = async () => {
       const body = await this.#askOnce(request, signal)
@@ -41,11 +37,7 @@ export class Requester {
     return this.withRetries(ANSWER_RETRIES, attempt, signal)
   }
 
-  /**
-   * Sends a request once and yields the body of the 200 response as it arrives. Calls
-   * `onUnknownEnd` if nothing shows that the body is complete. @throws MixloadError by the meaning
-   * of the response.
-   */
+  /** Sends a request once. Calls `onUnknownEnd` if nothing shows that the body is complete. */
   async *stream(request: ApiRequest, onUnknownEnd: () => void, signal: AbortSignal): AsyncGenerator<Buffer, void> {
     const { client, budgets } = this.#options
     const release = await budgets[request.family].acquire(signal)

@@ -35,17 +35,14 @@ export class ResponseBody implements AsyncIterable<Buffer> {
   }
 
   /**
-   * Whether the body, now read to its end, is certainly whole. It is not certain if the body ended
-   * with the connection, or if it should be compressed but is empty.
+   * Whether the body, now read, is certainly whole: not if it ended with the connection, or if it
+   * should be compressed but is empty.
    */
   get isEndKnown(): boolean {
     return this.#isFramed && (this.#bytes > 0 || COMPRESSIONS[this.#encoding] === 'none')
   }
 
-  /**
-   * @throws MixloadError CONNECTION_CUT if the connection breaks or falls silent; BODY_TRUNCATED or
-   *   BODY_UNREADABLE if the body cannot be decompressed.
-   */
+  /** @throws MixloadError CONNECTION_CUT; BODY_TRUNCATED or BODY_UNREADABLE by decompressing. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
     try {
       const compression = this.#compression()

@@ -4,7 +4,6 @@ import { memberOf, parseJson } from '../core/json.ts'
 /** A response with an error. */
 export interface Refusal {
   readonly status: number
-  /** The beginning of the body. */
   readonly body: string
   /** The request, without secrets: method and path with query. */
   readonly request: string

@@ -13,7 +13,6 @@ import type { Coverage } from './late-coverage.ts'
 export interface LateOptions {
   /** Brings what was processed since a moment. */
   readonly source: SliceSource<StreamSlice>
-  /** Of the stream's own table. */
   readonly input: TableInput
   readonly destination: Warehouse
   readonly spool: SpoolDirectory
@@ -23,9 +22,8 @@ export interface LateOptions {
 }
 
 /**
- * Late arrivals without what is loaded already: what was processed within the coverage of its day,
- * and of the rest, what the destination has. The rest is little: events that were processed shortly
- * before their day was read.
+ * Late arrivals without what is loaded: what was processed within the coverage of its day, and what
+ * the destination has, which is little: events processed shortly before their day was read.
  */
 export class LateSource implements SliceSource<StreamSlice> {
   readonly #options: LateOptions
@@ -64,8 +62,7 @@ export class LateSource implements SliceSource<StreamSlice> {
   }
 
   /**
-   * Files with the identities of rows that the destination has of these days, processed after these
-   * moments.
+   * Files with the identities of the destination's rows of these days, processed later than this.
    */
   async #identitiesAfter(after: ReadonlyMap<Day, number>, signal: AbortSignal): Promise<readonly string[]> {
     const { input, destination, spool } = this.#options
@@ -91,7 +88,6 @@ export class LateDays implements SliceSource<StreamSlice> {
     return this.#source.sliceFailures
   }
 
-  /** @throws MixloadError as {@link LateSource} does. */
   async extract(requested: StreamSlice, signal: AbortSignal): Promise<Extracted<StreamSlice>> {
     const extracted = await this.#source.extract(requested, signal)
     if (extracted.kind !== 'spooled') return extracted

@@ -5,8 +5,7 @@ import { type Day, daysOf } from '../time/days.ts'
 
 /**
  * How long before a load began events must have been processed to be surely in it: an event is in
- * the raw export only some time after Mixpanel has processed it, up to 45 minutes as far as has
- * been seen, and clocks differ.
+ * the raw export up to 45 minutes, as far as seen, after that, and clocks differ.
  */
 export const LATE_MARGIN_MS = 3 * 3_600_000
 
@@ -36,9 +35,8 @@ export function coverageOf(ledger: readonly LoadRecord[], scope: Scope, clock: D
 }
 
 /**
- * The request for what was processed since the coverage ended: one over all covered days from the
- * first to the last that is not read anyway; undefined where there is none. `reading` are the days
- * that the run reads whole.
+ * The request for what was processed since the coverage ended: one over all covered days that the
+ * run does not read whole (`reading`) anyway; undefined if there are none.
  */
 export function lateSlice(
   coverage: Coverage,

@@ -10,9 +10,8 @@ import { assertSameClock, assertSameProject, fileSourceOf } from './source.ts'
 import { type StreamSummary, StreamTally } from './tally.ts'
 
 /**
- * Loads files of events in the form of the raw export, each in one commit. Requests nothing from
- * Mixpanel. `standardInput` is read for the file `-`.
- * @throws MixloadError of what concerns all files; a file that fails by itself is in the summary.
+ * Loads files of events in the form of the raw export, each in one commit. `standardInput` is read
+ * for `-`. @throws MixloadError of what concerns all files; a failed file is in the summary.
  */
 export async function loadEventFiles(
   session: Session,

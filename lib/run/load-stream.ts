@@ -19,7 +19,6 @@ import type { StreamTally } from './tally.ts'
 /** What streams are loaded with. */
 export interface LoadOptions extends Omit<OpenTableOptions, 'settings' | 'zone' | 'source'> {
   readonly settings: Settings
-  /** The project's time zone. */
   readonly zone: string
   readonly client: MixpanelClient
   /** One for all streams, so that they share the requests at once. */
@@ -29,8 +28,7 @@ export interface LoadOptions extends Omit<OpenTableOptions, 'settings' | 'zone' 
 }
 
 /**
- * Requests what is planned of a stream and loads it: its slices first, then what came late to other
- * days. `tally` counts it.
+ * Requests what is planned of a stream and loads it: its slices, then what came late to other days.
  * @throws MixloadError of what failed; what was committed before stays.
  */
 export async function loadStream(
@@ -69,10 +67,7 @@ export async function loadStream(
   if (lateSlices.length > 0) await loadLateArrivals(plan, options, open, extractor, tally, signal)
 }
 
-/**
- * Appends what came late to other days; where days are replaced, these are read again whole
- * instead.
- */
+/** Appends what came late to other days; where days are replaced, reads these again whole. */
 async function loadLateArrivals(
   { stream, ledger, clock, lateSlices }: StreamPlan,
   { settings, destination, spool, onProgress }: LoadOptions,
@@ -103,9 +98,7 @@ async function loadLateArrivals(
   if (tally.skippedSlices.length === skippedBefore) await found.note(table.loader, signal)
 }
 
-/**
- * The days that were read whole, so that no request for late arrivals needs to bring their rows.
- */
+/** The days that were read whole: no request for late arrivals needs to bring their rows. */
 function daysRead({ loads }: StreamTally): ReadonlySet<Day> {
   return new Set(loads.flatMap(({ firstDay, lastDay }) => (firstDay && lastDay ? daysOf(firstDay, lastDay) : [])))
 }

@@ -34,10 +34,9 @@ const ENDS_ALL = [
 ] as const
 
 /**
- * Loads the streams of the settings one after the other. All of them are planned before the first
- * one is loaded, so that wrong settings are reported at once. `onResult` gets what became of each
- * stream as soon as that is known.
- * @throws MixloadError of what concerns all streams.
+ * Loads the streams of the settings one after the other. All are planned before the first is
+ * loaded, so that wrong settings are reported at once. `onResult` gets each result as soon as it is
+ * known. @throws MixloadError of what concerns all streams.
  */
 export async function loadStreams(
   session: Session,

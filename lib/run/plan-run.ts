@@ -36,10 +36,7 @@ export interface RunPlan {
   readonly streams: readonly PlannedStream[]
 }
 
-/**
- * What `backfill` (with a first day) or `sync` would request. Asks Mixpanel for the time zone
- * alone.
- */
+/** What `backfill` (with a first day) or `sync` would request. Asks only for the time zone. */
 export async function planNextRun(session: Session): Promise<RunPlan> {
   const { settings } = session
   const isBackfill = settings.from !== undefined
@@ -50,10 +47,7 @@ export async function planNextRun(session: Session): Promise<RunPlan> {
   return planRun(session, { choose, lateArrivals: settings.lateArrivals && !isBackfill })
 }
 
-/**
- * What a run would request, from the ledger alone. Where no `timezone` is given, Mixpanel is asked
- * for it.
- */
+/** What a run would request, by the ledger. Without a `timezone`, Mixpanel is asked for it. */
 export async function planRun(session: Session, toLoad: StreamsToLoad, timezone?: string): Promise<RunPlan> {
   const { settings } = session
   await using client = timezone === undefined ? mixpanelClient(session) : undefined

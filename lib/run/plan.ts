@@ -25,7 +25,6 @@ import { dayClock, yesterdayOf } from './project.ts'
 /** What a run would read of one stream: decided from settings and ledger alone. */
 export interface StreamPlan {
   readonly stream: Stream
-  /** Its loads so far. */
   readonly ledger: readonly LoadRecord[]
   readonly clock: DayClock
   /** The days to read, in order; undefined where the whole table is copied. */
@@ -42,12 +41,8 @@ export interface DayChoice {
   readonly name: string
   /** Days that the ledger has whole. */
   readonly whole: ReadonlySet<Day>
-  /**
-   * The first day: of the settings, else the first that the stream has whole, else the first that
-   * events have whole.
-   */
+  /** The first day: of the settings, else the first whole one of the stream, else of events. */
   readonly from: Day | undefined
-  /** The last day to load. */
   readonly lastDay: Day
   /** Days up to the last whole one that sync reads again. */
   readonly daysReadAgain: number
@@ -57,10 +52,7 @@ export interface DayChoice {
 /** Decides which days of a stream are requested: the difference between `backfill` and `sync`. */
 export type ChooseDays = (choice: DayChoice) => readonly Day[]
 
-/**
- * What `backfill` reads of a stream: every day from the first one on that the ledger does not have
- * whole.
- */
+/** What `backfill` reads of a stream: every day from the first one that the ledger lacks. */
 export function chooseBackfillDays(first: Day | undefined): ChooseDays {
   return ({ whole, lastDay }) => {
     if (first === undefined) {
@@ -71,8 +63,7 @@ export function chooseBackfillDays(first: Day | undefined): ChooseDays {
 }
 
 /**
- * What `sync` reads of a stream: the days since the last whole one, and its attribution window
- * again.
+ * What `sync` reads of a stream: days since the last whole one, and the attribution window again.
  */
 export function chooseSyncDays({ name, whole, from, lastDay, daysReadAgain }: DayChoice): readonly Day[] {
   if (from === undefined) {
@@ -88,12 +79,10 @@ export function chooseSyncDays({ name, whole, from, lastDay, daysReadAgain }: Da
 export interface Planning {
   readonly settings: Settings
   readonly destination: Pick<Warehouse, 'capabilities' | 'ledger'>
-  /** The project's time zone. */
   readonly zone: string
   readonly choose: ChooseDays
   /** Milliseconds since 1970. */
   readonly now: number
-  /** Whether late arrivals are requested, too. */
   readonly lateArrivals: boolean
 }
 

@@ -39,10 +39,7 @@ export async function askProject(client: MixpanelClient, projectId: string, sign
   return projectIn(await client.json({ family: 'app', path: '/api/app/me', query: {} }, signal), projectId)
 }
 
-/**
- * The project in such an answer. Throws as {@link askProject} does, and BODY_UNREADABLE for an
- * answer of another form.
- */
+/** The project in such an answer. @throws MixloadError NOT_FOUND, BODY_UNREADABLE */
 export function projectIn(answer: unknown, projectId: string): ProjectInfo {
   const me = Me.safeParse(answer)
   if (!me.success) {

@@ -17,12 +17,11 @@ export interface OpenStream {
 }
 
 /**
- * Brings slices and loads them in order; while one loads, the next one comes. Each of a slice's
- * tables is loaded in one commit, the stream's own table last: so a run that ends early leaves no
- * part of a slice in a table, and the ledger's row of the stream says that all of its tables are
- * there. What happens is reported, and nothing is returned: see StreamTally.
- *
- * @throws MixloadError of what concerns all slices; what was committed before stays.
+ * Brings slices and loads them in order; while one loads, the next one comes. Each table of a slice
+ * is loaded in one commit, the stream's own last: so a run that ends early leaves no part of a
+ * slice in a table, and the stream's ledger row says that all tables have it. Results are reported:
+ * see StreamTally. @throws MixloadError of what concerns all slices; what was committed before
+ * stays.
  */
 export async function runStream<S extends AnySlice>(
   stream: OpenStream,

@@ -93,10 +93,7 @@ export interface OpenWarehouse extends AsyncDisposable {
   readonly spool: SpoolDirectory
 }
 
-/**
- * The destination of the settings with the engine and the spool that it needs, disposed together.
- * `access`: whether it is opened; else the caller does that.
- */
+/** The destination of the settings with its engine and spool; opened if `access` is given. */
 export async function openWarehouse(session: Session, access?: 'read' | 'write'): Promise<OpenWarehouse> {
   const { settings, createWarehouse, onProgress, signal } = session
   const opened: AsyncDisposable[] = []

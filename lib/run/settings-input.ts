@@ -48,9 +48,7 @@ export interface SettingsInput {
   readonly excludeProperties?: readonly string[] | undefined
   /** What to do with properties that have no column yet. */
   readonly newProperties?: 'capture' | 'ignore' | undefined
-  /**
-   * Fail if more lines are rejected: a number for a run, or a share such as `0.5%` for a commit.
-   */
+  /** The most rejected lines: a number for a run, or a share such as `0.5%` for a commit. */
   readonly maxRejects?: string | number | undefined
   /**
    * Keep the old rows if a replacement would remove more rows of a day or table: a number, or a

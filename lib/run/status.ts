@@ -24,10 +24,7 @@ export interface StreamStatus {
   readonly newColumns: readonly KnownColumn[]
 }
 
-/**
- * What the warehouse has of each stream of the settings, from its ledger alone; streams without
- * loads are left out.
- */
+/** What the ledger has of each stream of the settings; streams without loads are left out. */
 export async function streamStatus(session: Session): Promise<readonly StreamStatus[]> {
   const { settings } = session
   await using warehouse = await openWarehouse(session, 'read')

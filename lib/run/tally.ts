@@ -12,9 +12,7 @@ export interface SkippedSlice {
   readonly error: MixloadError
 }
 
-/**
- * Something that a stream reads one by one, such as a funnel, and that Mixpanel refused, and why.
- */
+/** An item of a stream, such as a funnel, that Mixpanel refused, and why. */
 export interface SkippedItem {
   readonly name: string
   readonly error: MixloadError
@@ -35,9 +33,7 @@ export interface StreamSummary {
   readonly rejects: number
   /** Bytes received, decompressed. */
   readonly bytes: number
-  /**
-   * Rows without a usable time, and rows dated outside the days of their slice; both are loaded.
-   */
+  /** Rows without a usable time, and rows dated outside their slice; both are loaded. */
   readonly undated: number
   readonly outside: number
   /** Values left out because their property is not wanted. */
@@ -57,10 +53,7 @@ export interface StreamResult extends StreamSummary {
   readonly error: MixloadError | undefined
   /** Days that were to be read; undefined where the table is copied whole. */
   readonly days: number | undefined
-  /**
-   * How many rows came late, by day; negative where rows are gone. Undefined where rows are not
-   * counted by day.
-   */
+  /** Rows that came late, by day; negative if rows are gone. Undefined if not counted by day. */
   readonly late: ReadonlyMap<Day, number> | undefined
   /**
    * The moment to which the warehouse has every event that Mixpanel had when it was read; undefined
@@ -69,10 +62,7 @@ export interface StreamResult extends StreamSummary {
   readonly completeTo: Date | undefined
 }
 
-/**
- * Counts what a run does with a stream, from what is reported of it; so the numbers are right also
- * if it fails.
- */
+/** Counts what is reported of a stream, so that the numbers are right even if it fails. */
 export class StreamTally {
   /** What was loaded into the stream's own table. */
   readonly loads: LoadRecord[] = []
@@ -135,7 +125,6 @@ export class StreamTally {
     this.#counts.ignoredValues += event.ignoredValues
   }
 
-  /** What was done so far. */
   summary(): StreamSummary {
     return {
       stream: this.#stream.name,

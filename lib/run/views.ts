@@ -11,9 +11,8 @@ import { openWarehouse, type Session } from './session.ts'
 export type ViewShape = 'mixload' | 'fivetran'
 
 /**
- * Recreates the views over all tables, and returns their names. Loading does this by itself
- * whenever columns come.
- * @throws MixloadError CONFIG_INVALID where there are no tables yet.
+ * Recreates the views over all tables, as loading does whenever columns come. Returns their names.
+ * @throws MixloadError CONFIG_INVALID if there are no tables yet.
  */
 export async function makeViews(session: Session, shape: ViewShape = 'mixload'): Promise<readonly string[]> {
   const { settings, onProgress, signal } = session

@@ -1,8 +1,8 @@
 import { isObject, parseJson } from '../core/json.ts'
 
 /**
- * How an incomplete export body ends. Mixpanel sends the status line before its query ends, so a
- * query that fails later can only report it at the end of the body.
+ * How an incomplete export ends. Mixpanel sends the status before its query ends, so only the end
+ * of the body can report that it failed.
  */
 const TERMINATED = /^\s*"?(?:export )?terminated early/i
 /** Also cut off: `{"error":`. */

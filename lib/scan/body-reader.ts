@@ -21,7 +21,6 @@ const READ_BYTES = 1024 * 1024
 
 /** What one body contained. */
 export interface BodySummary {
-  /** Lines that contain a record. */
   readonly rows: number
   readonly rejects: number
   /** Bytes after decompression. */
@@ -48,7 +47,6 @@ export interface BodySinks {
   readonly clock: EventClock | undefined
   /** Takes the position of each record's identity, if needed. */
   readonly identities?: Identities | undefined
-  /** Counts the rows of each day, if needed. */
   readonly dayTally?: DayTally | undefined
   /** Whether a last line that is not JSON, such as an error page, means a cut off body. */
   readonly mustEndInJson?: boolean
@@ -87,7 +85,6 @@ export class BodyReader {
     this.#sinks = sinks
   }
 
-  /** Rows so far. */
   get rows(): number {
     return this.#rows
   }

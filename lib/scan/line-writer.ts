@@ -37,9 +37,8 @@ export const LINE_HASH_FIELD = '_line'
 export const OVERFLOW_FIELD = '_more'
 
 /**
- * Decides whether an odd line can be spooled unchanged, and rewrites it if not. The engine reads
- * the spool with one fixed struct. Rewriting removes ambiguous keys, values that do not fit the
- * column's type, and text that UTF-8 cannot encode.
+ * Rewrites an odd line if it cannot be spooled unchanged, because the engine reads the spool with
+ * one fixed struct: ambiguous keys, values that do not fit their column, texts that are not UTF-8.
  */
 export class LineWriter {
   readonly #scanner: LineScanner

@@ -55,7 +55,6 @@ export class PropertyTable {
     }
   }
 
-  /** The number of the property with this name. */
   indexOfName(name: string): number {
     return this.#indexOf.get(name) ?? this.#add(name)
   }

@@ -27,17 +27,14 @@ export const UNREADABLE = -1
 export const INCOMPLETE = -2
 
 /**
- * Scans JSON values (RFC 8259) for their end and kind, without parsing them. Every method returns
- * the position after what it scanned, or {@link UNREADABLE} or {@link INCOMPLETE}.
+ * Finds the end and kind of JSON values (RFC 8259) without parsing them. Methods return the
+ * position after what they scanned, or {@link UNREADABLE} or {@link INCOMPLETE}.
  */
 export class ValueScanner {
-  /** The kind of the last value. */
   kind: Kind = KIND.null
-  /** The position where scanning failed. */
   stoppedAt = 0
   readonly #nesting = new Uint8Array(NESTING_MAX)
 
-  /** Scans one value and sets `kind`. */
   value(bytes: Buffer, from: number, end: number): number {
     if (from >= end) return this.fail(end, INCOMPLETE)
     const byte = bytes[from] as number
@@ -195,7 +192,6 @@ export class ValueScanner {
     return skipSpace(bytes, at + 1, end)
   }
 
-  /** Sets `stoppedAt` and returns `code`. */
   fail(at: number, code: typeof UNREADABLE | typeof INCOMPLETE): number {
     this.stoppedAt = at
     return code

@@ -5,10 +5,7 @@ const NEWLINE = 0x0a
 const NEWLINE_BYTES = Buffer.from([NEWLINE])
 const PART_BYTES = 4 * 1024 * 1024
 
-/**
- * The bytes of a chunk in parts of about 4 MB, each of whole lines. Use each part before asking for
- * the next one.
- */
+/** A chunk in parts of about 4 MB of whole lines. Use each part before asking for the next one. */
 export async function* partsOf({ path }: Chunk): AsyncGenerator<Buffer, void, undefined> {
   await using file = await open(path)
   let bytes = Buffer.allocUnsafe(PART_BYTES)

@@ -6,17 +6,13 @@ import { makeDirectory } from '../core/make-directory.ts'
 import { isRunning } from '../core/process-alive.ts'
 
 /**
- * A chunk file ends with the block that reaches this size: large enough to read fast, small enough
- * to retry alone.
+ * A chunk ends with the block that reaches this: large enough to be fast, small enough to retry.
  */
 export const CHUNK_BYTES = 64 * 1024 * 1024
 
 const WRITE_BYTES = 1024 * 1024
 
-/**
- * A run's directory of chunk files. Its name has the process id, so that a later run cleans up
- * after a killed one.
- */
+/** A run's chunk files. The process id in its name lets a later run clean up after a killed one. */
 export class SpoolDirectory implements AsyncDisposable {
   readonly path: string
   #files = 0
@@ -25,10 +21,7 @@ export class SpoolDirectory implements AsyncDisposable {
     this.path = path
   }
 
-  /**
-   * Creates a directory under `parent` that only this user can read. Removes the directories of
-   * dead processes.
-   */
+  /** Creates a directory only for this user under `parent`. Removes those of dead processes. */
   static async create(parent: string): Promise<SpoolDirectory> {
     try {
       await makeDirectory(parent, 0o700)
@@ -66,8 +59,7 @@ export interface Chunk {
 }
 
 /**
- * Writes lines to chunk files. `append` copies and returns at once. `flush` waits for the disk:
- * that is the pipeline's backpressure.
+ * Writes lines to chunk files. `append` only copies; `flush` waits for the disk: the backpressure.
  */
 export class ChunkWriter {
   readonly chunks: Chunk[] = []
@@ -80,9 +72,7 @@ export class ChunkWriter {
   #chunkBytes = 0
   #writing: Promise<void> = Promise.resolve()
   #full: Buffer[] = []
-  /**
-   * Written buffers, for reuse: allocating new ones takes a tenth of the CPU time of a download.
-   */
+  /** For reuse: allocating new buffers takes a tenth of the CPU time of a download. */
   readonly #spare: Buffer[] = []
 
   constructor(directory: SpoolDirectory, suffix: string) {
@@ -132,7 +122,6 @@ export class ChunkWriter {
     return this.chunks
   }
 
-  /** Deletes everything that was written. */
   async discard(): Promise<void> {
     await this.#writing.catch(() => {})
     await this.#file?.close()

@@ -13,9 +13,8 @@ export type JsonObject = Readonly<Record<string, unknown>>
 const INEXACT = KIND.longInteger | KIND.bigNumber
 
 /**
- * Parses a response body. A number that a double does not hold exactly keeps its digits: see
- * {@link numberOf}. `what` names the response in messages.
- * @throws MixloadError BODY_UNREADABLE
+ * Parses a response, called `what` in messages. A number that a double does not hold keeps its
+ * digits: see {@link numberOf}. @throws MixloadError BODY_UNREADABLE
  */
 export function parseAnswer(body: Buffer, what: string): unknown {
   const text = body.toString()

@@ -27,10 +27,7 @@ export const COHORT_LIST: ApiRequest = { family: 'app', path: '/api/query/cohort
 /** Members that the table has as numbers. */
 const INTEGERS = ['id', 'count', 'is_visible', 'project_id']
 
-/**
- * The cohorts in the response to {@link COHORT_LIST}.
- * @throws MixloadError BODY_UNREADABLE
- */
+/** The cohorts in the response to {@link COHORT_LIST}. @throws MixloadError BODY_UNREADABLE */
 export function cohortsIn(body: Buffer): readonly JsonObject[] {
   const what = 'The list of cohorts'
   const cohorts = objectsOf(parseAnswer(body, what), 'results', what).map((cohort) => withIntegers(cohort, INTEGERS))

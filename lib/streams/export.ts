@@ -15,7 +15,6 @@ export const EVENT_NAMES_MAX = 5000
 /** How often an incomplete body is requested again before smaller slices are requested. */
 const BODY_RETRIES = 1
 
-/** The table of events. */
 function exportTable({ legacyTime }: Pick<Settings, 'legacyTime'>): StreamTable {
   return {
     name: 'export',
@@ -91,9 +90,8 @@ function byEvent(events: readonly string[] | undefined): StreamedReading['narrow
 }
 
 /**
- * The names of a day's events: those seen in incomplete bodies and those that Mixpanel lists. The
- * list ends at 5,000 names, so names can be missing; then a warning says so. @throws MixloadError
- * with the code of `reason` if the list cannot be read.
+ * The names of a day's events, seen or listed. If the list may be incomplete, a warning says so.
+ * @throws MixloadError with the code of `reason` if the list cannot be read.
  */
 async function eventNames(
   context: StreamContext,
@@ -124,10 +122,7 @@ export function eventNamesRequest({ firstDay, lastDay }: Pick<Slice, 'firstDay' 
   }
 }
 
-/**
- * The names in the response to {@link eventNamesRequest}.
- * @throws MixloadError BODY_UNREADABLE
- */
+/** The names in the response to {@link eventNamesRequest}. @throws MixloadError BODY_UNREADABLE */
 export function eventNamesIn(body: Buffer): readonly string[] {
   const listed = parseAnswer(body, 'The list of event names')
   if (!Array.isArray(listed)) throw new MixloadError('BODY_UNREADABLE', 'Expected a JSON array of event names.')

@@ -64,9 +64,8 @@ const FUNNEL_STEPS = recordTable(
 const SLICE_DAYS_MAX = 100
 
 /**
- * The saved funnels, one row per funnel and day. A day's numbers change until the conversion
- * window of the last person who entered on it has passed, so sync reads the days of a whole window
- * again. The list of funnels is read once per run.
+ * The saved funnels, one row per funnel and day. A day's numbers change until the last person's
+ * conversion window has passed, so sync reads a whole window again. The list is read once per run.
  */
 export function funnelsStream(): Stream {
   let listed: readonly Funnel[] | undefined
@@ -85,7 +84,6 @@ export function funnelsStream(): Stream {
   }
 }
 
-/** A funnel as the list has it. */
 interface Funnel {
   readonly record: JsonObject
   /** As messages call it. */
@@ -143,8 +141,8 @@ interface FunnelRecords {
 }
 
 /**
- * The records of the requested days in a funnel's response. Other members, such as the total
- * `$overall`, are left out. @throws MixloadError BODY_UNREADABLE if the response has another form.
+ * The records of the requested days in a funnel's response; the total, `$overall`, is left out.
+ * @throws MixloadError BODY_UNREADABLE
  */
 export function funnelRecords(
   funnel: JsonObject,

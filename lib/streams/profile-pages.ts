@@ -20,13 +20,12 @@ export interface ProfileQuery {
 const AHEAD = 5
 
 /**
- * The pages of a profile query, in order. The next pages are requested while one is read. The
- * first page has the session, the page size and the total; if it has no total, one page more than
- * necessary may be requested. Reading ends at a page that is not full, or when all profiles have
- * come. A page within the total can also be short, because profiles were deleted meanwhile: then
- * reading goes on. The lines of a page are valid until the next page is taken.
- *
- * @throws MixloadError SESSION_LOST if the session has expired: all pages must be read again.
+ * The pages of a profile query, in order; the next ones are requested while one is read. The first
+ * page has the session, the page size and the total; if it has no total, one page too many may be
+ * requested. Reading ends at a page that is not full, or when all profiles have come; within the
+ * total a page can be short because profiles were deleted. Lines are valid until the next page is
+ * taken. @throws MixloadError SESSION_LOST if the session has expired: all pages must be read
+ * again.
  */
 export async function* profilePages(
   context: StreamContext,

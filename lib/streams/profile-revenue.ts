@@ -24,9 +24,8 @@ const PAYERS: ProfileQuery = {
 }
 
 /**
- * Reads what the profiles paid. Most profiles have paid nothing, so after the first page only
- * those that paid are requested. If Mixpanel refuses that, or leaves one out, all pages are read.
- * @throws MixloadError as {@link profilePages} does.
+ * Reads what the profiles paid. Most have paid nothing, so after the first page only payers are
+ * requested. If Mixpanel refuses that, or leaves one out, all pages are read.
  */
 export async function profileRevenue(context: StreamContext): Promise<ProfileRevenue> {
   const pages = profilePages(context, ALL)

@@ -58,7 +58,6 @@ export function revenueStream(): Stream {
   }
 }
 
-/** Records from Mixpanel's endpoint; undefined if it fails. */
 async function fromEndpoint(context: StreamContext, slice: Slice): Promise<readonly JsonObject[] | undefined> {
   const query = { unit: 'day', from_date: slice.firstDay, to_date: slice.lastDay }
   const what = `Revenue of ${sliceName(slice)}`
@@ -77,8 +76,8 @@ async function fromEndpoint(context: StreamContext, slice: Slice): Promise<reado
 }
 
 /**
- * One record per requested day in the endpoint's response. The total, `$overall`, is left out.
- * @throws MixloadError BODY_UNREADABLE if the response has another form.
+ * One record per requested day of the endpoint's response; the total, `$overall`, is left out.
+ * @throws MixloadError BODY_UNREADABLE
  */
 export function endpointRecords(answer: unknown, { firstDay, lastDay }: Slice, what: string): readonly JsonObject[] {
   const results = isObject(answer) ? answer.results : undefined

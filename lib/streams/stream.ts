@@ -13,8 +13,7 @@ import type { Day } from '../time/days.ts'
 export interface LineBatch {
   readonly table: string
   /**
-   * Lines of the table's shape, each with 0x0A at its end. A line may begin in one batch and end in
-   * the next, except after the last batch of a read.
+   * Lines of the table's shape, each with 0x0A at its end. A line may continue in the next batch.
    */
   readonly lines: Buffer
 }
@@ -34,20 +33,17 @@ export interface ExpectedRows {
 /** What a stream may use while it reads. */
 export interface StreamContext {
   readonly settings: Settings
-  /** The project's time zone. */
   readonly zone: string
   /** Ends the reading of the slice. */
   readonly signal: AbortSignal
   /**
-   * Sends a request and returns the result of `read` on the whole body of the 200 response. Waits
-   * for the request budget, and retries transient failures, also those that `read` throws. @throws
-   * MixloadError by the meaning of the response.
+   * Returns the result of `read` on the body of a 200 response. Waits for the request budget, and
+   * retries transient failures, also of `read`. @throws MixloadError by the response's meaning.
    */
   ask<T>(request: ApiRequest, read: (body: Buffer) => T | Promise<T>, signal?: AbortSignal): Promise<T>
   /**
-   * Sends a request once, within the budget, and yields the body of the 200 response as it
-   * arrives. After a failure the whole slice is read again: see {@link StreamedReading}. @throws
-   * MixloadError by the meaning of the response.
+   * Yields the body of a 200 response as it arrives, within the budget. After a failure the slice
+   * is read again: see {@link StreamedReading}. @throws MixloadError by the response's meaning.
    */
   stream(request: ApiRequest): AsyncIterable<Buffer>
   /** Compares the number of distinct rows with Mixpanel's count before they are loaded. */
@@ -60,25 +56,22 @@ export interface StreamedReading {
   /** Retries of a slice by error code. After those the slice is split in halves. */
   readonly retries: RetryPolicy['retries']
   /**
-   * Smaller slices to request instead of a single day that stays incomplete. `seen` holds the
-   * identities of the records that came. @throws MixloadError with the code of `reason` if nothing
-   * smaller can be requested.
+   * Smaller slices for a day that stays incomplete. `seen`: the identities of records that came.
+   * @throws MixloadError with the code of `reason` if nothing smaller can be requested.
    */
   narrow(context: StreamContext, day: Slice, reason: MixloadError, seen: Iterable<string>): Promise<readonly Slice[]>
 }
 
 /** A request that shows whether a part of the API is accessible. */
 export interface Probe {
-  /** What it checks. */
   readonly name: string
   readonly request: ApiRequest
 }
 
 /**
- * A kind of data that mixload copies, such as events, profiles, cohorts or funnels. To add a
- * stream, add a file in `lib/streams/` and an entry in its index. The stream names its tables; its
- * `read` sends requests through the context and yields lines. Retries, the budget, columns,
- * duplicates and existing rows are handled elsewhere.
+ * A kind of data that mixload copies, such as events or funnels. To add one, add a file here and an
+ * entry in the index. It names its tables, and its `read` yields their lines. Retries, the budget,
+ * columns, duplicates and existing rows are handled elsewhere.
  */
 export interface Stream {
   /** Its name in `--streams` and in the ledger. */
@@ -87,7 +80,6 @@ export interface Stream {
   readonly tables: readonly [StreamTable, ...StreamTable[]]
   /** A full table is one slice, replaced in one commit. An incremental stream is loaded by days. */
   readonly replication: 'full-table' | 'incremental'
-  /** The API family whose request budget it uses. */
   readonly family: ApiRequest['family']
   /** Which part of it is requested. Default: all of it. */
   readonly scope?: Scope
@@ -108,9 +100,8 @@ export interface Stream {
   /** The request that shows whether the stream is accessible. Default: that of the query API. */
   readonly probe?: (settings: Settings, day: Day) => Probe | undefined
   /**
-   * Requests a slice, or everything if it is undefined, and yields its lines. @throws MixloadError
-   * SESSION_LOST or COUNT_MISMATCH to start over, and DAY_IN_FUTURE to read fewer days: then the
-   * yielded lines are discarded.
+   * Requests a slice, or everything, and yields its lines. @throws MixloadError SESSION_LOST or
+   * COUNT_MISMATCH to start over, DAY_IN_FUTURE to read fewer days: yielded lines are discarded.
    */
   read(context: StreamContext, slice: Slice | undefined): AsyncIterable<LineBatch>
 }

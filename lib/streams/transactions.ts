@@ -15,9 +15,8 @@ const NOTHING: DayRevenue = { amount: 0, paidCount: 0 }
 const PARTS = 1e6
 
 /**
- * Sums what profiles paid, by day of the project's zone. `$transactions` is the list of `{$amount,
- * $time}` that Mixpanel's libraries keep. A `$time` without a zone is in the project's zone. A
- * profile that comes twice counts once.
+ * Sums what profiles paid, by day of the project's zone, from the lists of `{$amount, $time}` that
+ * Mixpanel's libraries keep. A `$time` without a zone is in that zone. A profile counts once.
  */
 export class RevenueTally {
   readonly #zone: string
@@ -29,7 +28,6 @@ export class RevenueTally {
     this.#zone = zone
   }
 
-  /** The ids of profiles that have transactions. */
   get payers(): ReadonlySet<string> {
     return this.#payers
   }

@@ -17,9 +17,7 @@ export class DayTally {
     this.#lastNumber = dayNumber(clock.until) - 1
   }
 
-  /**
-   * Counts an event. `ms`: its time in milliseconds on the clock of the export; NaN if it has none.
-   */
+  /** Counts an event by its milliseconds on the clock of the export; NaN if it has no time. */
   note(ms: number): void {
     const number = this.#numberOf(Math.round(ms))
     if (number !== undefined) this.#counts.set(number, (this.#counts.get(number) ?? 0) + 1)
@@ -33,12 +31,10 @@ export class DayTally {
     return isMoment ? Math.min(Math.max(dayNumber(ms), this.#firstNumber), this.#lastNumber) : this.#firstNumber
   }
 
-  /** The number of days with events. */
   get size(): number {
     return this.#counts.size
   }
 
-  /** The counts, in the order of the days. */
   dayRows(): DayRows {
     const entries = [...this.#counts].sort(([a], [b]) => a - b)
     return Object.fromEntries(entries.map(([number, count]) => [dayOfNumber(number), count]))

@@ -13,20 +13,14 @@ export interface EventClock {
   /** The expected days as milliseconds, `[from, until)`, on the clock of the numbers. */
   readonly from: number
   readonly until: number
-  /**
-   * The requested days: each event gets a `_day` among them. Undefined if each event gets its own
-   * day.
-   */
+  /** The requested days, one of which each event gets. Undefined: each event gets its own day. */
   readonly filedUnder: { readonly firstDay: Day; readonly lastDay: Day } | undefined
 }
 
 /** Seconds of any realistic date are below this; milliseconds are not, after 3 March 1973. */
 const SECONDS_MAX = 1e11
 
-/**
- * The clock of events from a file, whose days are unknown: a small number is seconds. Any day of
- * the years 1 to 9999 is expected.
- */
+/** The clock of events from a file: small numbers are seconds; years 1 to 9999 are expected. */
 export const FILE_CLOCK: EventClock = {
   secondsFrom: -SECONDS_MAX,
   secondsUntil: SECONDS_MAX,
@@ -36,9 +30,8 @@ export const FILE_CLOCK: EventClock = {
 }
 
 /**
- * The clock of a slice. mixload always requests milliseconds, so a number is milliseconds, unless
- * only seconds put it near the slice's days: then the server has ignored the request. Near means
- * within a day, because clocks and time zones differ by less.
+ * The clock of a slice. Milliseconds are always requested, so a number is seconds only if that
+ * alone puts it near the slice's days, within a day: then the server has ignored the request.
  */
 export function eventClock(firstDay: Day, lastDay: Day): EventClock {
   const from = startOfDay(firstDay)

@@ -10,7 +10,6 @@ export interface EventInput {
   readonly clock: EventClock
   /** The project's zone if its times are local clock readings, else undefined. */
   readonly localZone: string | undefined
-  /** The table's fixed columns, by name. */
   readonly fixed: ReadonlyMap<string, Column>
 }
 
@@ -54,9 +53,8 @@ const LOCAL_CLOCK = 'make_timestamp(CAST(round(_ms) AS BIGINT) * 1000)'
 const CLOCK_STEPS = ["INTERVAL '1 hour'", "INTERVAL '30 minutes'"]
 
 /**
- * The moment of a local clock reading. When clocks are put back, a reading means two moments: this
- * takes the earlier one, the engine alone would take the later. A reading that clocks skip in
- * spring moves forward by the skipped time.
+ * The moment of a local clock reading: the earlier one if clocks are put back, of which the engine
+ * would take the later. A reading that clocks skip in spring moves forward by the skipped time.
  */
 function localTime(zone: string): string {
   const local = LOCAL_CLOCK

@@ -13,7 +13,6 @@ export interface FlattenInput {
   readonly overflowColumn: Column | undefined
   /** The columns of the table's key, never the overflow column. */
   readonly key: readonly Column[]
-  /** The column that takes a record's identity. */
   readonly identity: Column | undefined
   /** Whether the lines are numbered, because keys repeat and the last row of each key stays. */
   readonly isNumbered: boolean
@@ -33,8 +32,8 @@ export function flatten(input: FlattenInput): Flattened {
 }
 
 /**
- * A query that counts the rows with a complete key and the distinct keys, as `rows` and `keys`.
- * With `column`, a key column, it counts them for each of its values, as `value`.
+ * Counts the rows with a complete key as `rows` and their distinct keys as `keys`; for each value
+ * of a key `column` as `value`.
  */
 export function countKeys(input: FlattenInput, column?: Column): string {
   const names = input.key.map(({ name }) => quoteName(name)).join(', ')

@@ -28,10 +28,9 @@ export interface Profiles {
 const NO_PROFILES = "SELECT '' AS distinct_id WHERE false"
 
 /**
- * A query for the new rows of `engage_changes`: one with properties for each new or changed
- * profile, and one without for each profile that is gone. @param before a query for `distinct_id`
- * and `_hash` of the profiles at the previous load.
- * @param seenAt when the profiles were read.
+ * A query for the new rows of `engage_changes`: with properties for a new or changed profile,
+ * without for one that is gone. `before` is a query for `distinct_id` and `_hash` of the last
+ * load's profiles.
  */
 export function changesQuery(
   now: Profiles,

@@ -9,12 +9,10 @@ import type { SpooledRows } from './spooled-rows.ts'
 type Probe = (paths: readonly string[]) => Promise<boolean>
 
 /**
- * Separates the lines that the engine refuses although the scanner accepted them, and makes
- * rejects of them. Tries a chunk in parts, and a failing part in halves, down to single lines.
- * Returns undefined if the engine reads every line, so that the failure had another cause.
- *
- * `queryOf` returns the query that the load would run over files. @throws MixloadError
- * ENGINE_FAILED if the engine fails for another reason, such as lack of memory; SPOOL_FAILED.
+ * Makes rejects of the lines that the engine refuses although the scanner accepted them. Tries a
+ * chunk in parts, and a failing part in halves, down to single lines. Returns undefined if the
+ * engine reads all. `queryOf`: the load's query over files. @throws MixloadError ENGINE_FAILED if
+ * the engine fails for another reason, such as lack of memory; SPOOL_FAILED.
  */
 export async function salvage(
   spooled: SpooledRows,

@@ -15,10 +15,8 @@ export interface SpooledRows {
   /** The days of the rows; null if they have none. */
   readonly firstDay: Day | null
   readonly lastDay: Day | null
-  /** Which part of the stream they are. */
   readonly selection: Selection
   readonly startedAt: Date
-  /** The lines that hold them. */
   readonly lines: readonly Chunk[]
   readonly rejects: readonly Chunk[]
   readonly summary: BodySummary
@@ -31,7 +29,6 @@ export interface SpooledRows {
   readonly ignoredValues: number
   /** How to read their times; undefined if they have none. */
   readonly clock: EventClock | undefined
-  /** Whether their keys are certainly distinct. */
   readonly areKeysDistinct: boolean
   /** Set if some rows are already loaded: how many are not, and which ones are. */
   readonly kept?: { readonly rows: number; readonly loaded: LoadedRows }

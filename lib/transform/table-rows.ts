@@ -59,15 +59,13 @@ export class TableRows {
     return this.#afterSalvage(spooled, settled)
   }
 
-  /** The rows without those that are already loaded. */
   async withoutLoaded(spooled: SpooledRows, loaded: LoadedRows): Promise<SpooledRows> {
     if (spooled.summary.rows === 0) return { ...spooled, dayRows: {} }
     return this.#afterSalvage({ ...spooled, kept: { rows: 0, loaded } }, (rows) => this.#countKept(rows, loaded))
   }
 
   /**
-   * The rows without the lines that the engine cannot read. @throws `failure` if the engine can
-   * read all lines, so that it had another cause.
+   * The rows that the engine can read. @throws `failure` if it can read all: it had another cause.
    */
   async readable(spooled: SpooledRows, failure: unknown): Promise<SpooledRows> {
     const { engine, spool, registry, onWarning } = this.#options
@@ -88,7 +86,6 @@ export class TableRows {
     }
   }
 
-  /** The number of rows, after duplicates are removed. */
   async rowCount(spooled: SpooledRows): Promise<number> {
     return (await this.#distinctRows(spooled)).count
   }

@@ -10,10 +10,7 @@ const NAMES_BYTES_MAX = 6000
 
 const Counts = z.object({ data: z.object({ values: z.record(z.string(), z.record(z.string(), z.number())) }) })
 
-/**
- * The number of events by name and day as Mixpanel's reports count them: each event once, by days
- * of the project's zone. Each request takes about a hundred names.
- */
+/** Event counts of Mixpanel's reports, by name and day of the project's zone: each event once. */
 export async function mixpanelCounts(
   requester: Pick<Requester, 'ask'>,
   names: readonly string[],

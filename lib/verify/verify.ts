@@ -28,9 +28,9 @@ export interface VerifyResult extends Comparison {
 }
 
 /**
- * Compares the event counts of `export_latest`, by day and name, with those of Mixpanel's reports.
- * `tolerance`: the share, from 0 to 1, by which a count may differ from Mixpanel's.
- * @throws MixloadError CONFIG_INVALID without complete days, or if the destination runs no queries.
+ * Compares event counts of `export_latest` by day and name with Mixpanel's reports. `tolerance`:
+ * the share by which they may differ. @throws MixloadError CONFIG_INVALID without complete days or
+ * queries.
  */
 export async function verifyCounts(session: Session, tolerance: number): Promise<VerifyResult> {
   const { settings, onProgress, signal } = session

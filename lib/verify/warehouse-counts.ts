@@ -8,10 +8,7 @@ import { countsOf, type EventCounts } from './compare.ts'
 
 const Row = z.object({ day: z.string(), event: z.string(), count: z.coerce.number() })
 
-/**
- * The number of events in `export_latest` by name and day of the project's zone. @throws
- * MixloadError CONFIG_INVALID if the destination cannot run queries.
- */
+/** Event counts of `export_latest`, by name and day of the project's zone. */
 export async function warehouseCounts(
   destination: Warehouse,
   span: Slice & { readonly zone: string },

@@ -3,10 +3,7 @@ import { quoteName, quoteText } from '../core/sql.ts'
 import { hasSqlText, sqlText } from '../core/sql-files.ts'
 import type { DestinationCapabilities, View } from '../destination/contract.ts'
 
-/**
- * An event that links two ids, and the properties that hold them. Without `resolved`, `distinct_id`
- * is the resolved id.
- */
+/** An event that links two ids, by their properties. `resolved`: `distinct_id` if left out. */
 interface Verb {
   readonly event: string
   readonly original: string
@@ -23,9 +20,7 @@ const VERBS: readonly Verb[] = [
 /** The property of `$merge` with the list of ids. */
 const MERGED_IDS = '$distinct_ids'
 
-/**
- * The view from original to resolved ids over a table of events, built from the columns that exist.
- */
+/** The view from original to resolved ids over a table of events, of the columns that exist. */
 export function identitiesView(
   { dialect, nameQuote }: DestinationCapabilities,
   table: string,

@@ -9,16 +9,12 @@ import { streamsOf } from '../streams/index.ts'
 import { CHANGES_TABLE } from '../transform/profile-changes.ts'
 import { identitiesView } from './identities.ts'
 
-/** The table of events. */
 const EVENTS = 'export'
 
 /** Columns of the table of changes that its view replaces with times. */
 const CHANGE_STATE: readonly string[] = ['_change', '_changed_at', '_hash']
 
-/**
- * The columns of the unit that is replaced as a whole when a day is read again, by table. Other
- * tables are replaced whole.
- */
+/** The columns of what is replaced when a day is read again. Other tables are replaced whole. */
 const UNITS: Readonly<Record<string, readonly string[]>> = {
   funnels: ['funnel_id', 'date'],
   // Steps that a funnel no longer has must disappear.
@@ -26,9 +22,7 @@ const UNITS: Readonly<Record<string, readonly string[]>> = {
   revenue: ['date'],
 }
 
-/**
- * The views over a table with these columns. `path` is the table's quoted path in the destination.
- */
+/** The views over a table with these columns. `path` is the table's quoted path. */
 export function viewsOf(
   capabilities: DestinationCapabilities,
   table: string,
@@ -67,10 +61,7 @@ export async function viewsOver(
   return columns.length === 0 ? [] : viewsOf(destination.capabilities, table, destination.pathInViews(table), columns)
 }
 
-/**
- * The views over every table of a destination, including those of streams that the settings leave
- * out.
- */
+/** The views over every table of a destination, also of streams that the settings leave out. */
 export async function allViews(destination: Warehouse, settings: Settings): Promise<readonly View[]> {
   const views: View[] = []
   for (const { tables, changesTable } of STREAMS.flatMap((name) => streamsOf(name, settings))) {
