@@ -47,6 +47,6 @@ export async function loadEventFiles(
   const { input } = table
   const source = new FileExtractor({ input, ledger, loadsMax, daysPerLoadMax, standardInput, onProgress })
   const slices = files.map((file) => ({ file }))
-  await runStream({ name, tables: [table], onProgress }, slices, source, signal)
+  await runStream({ name, tables: [table], onProgress, signal }, slices, source)
   return tally.summary()
 }

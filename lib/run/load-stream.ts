@@ -25,6 +25,7 @@ export interface LoadOptions extends Omit<OpenTableOptions, 'settings' | 'zone' 
   readonly budgets: Budgets
   /** How failed requests are sent again; {@link DEFAULT_RETRIES} where left out. */
   readonly retry?: RetryPolicy
+  readonly signal: AbortSignal
 }
 
 /**
@@ -61,10 +62,11 @@ export async function loadStream(
     name: stream.name,
     tables,
     onProgress,
+    signal,
     history: changes === undefined ? undefined : { table: changes, keep: (rows) => keepHistory(rows, changes) },
   }
-  await runStream(open, slices, extractor, signal)
-  if (lateSlices.length > 0) await loadLateArrivals(plan, options, open, extractor, tally, signal)
+  await runStream(open, slices, extractor)
+  if (lateSlices.length > 0) await loadLateArrivals(plan, options, open, extractor, tally)
 }
 
 /** Appends what came late to other days; where days are replaced, reads these again whole. */
@@ -74,18 +76,14 @@ async function loadLateArrivals(
   open: OpenStream,
   extractor: Extractor,
   tally: StreamTally,
-  signal: AbortSignal,
 ): Promise<void> {
   const [table] = open.tables
   const coverage = coverageOf(ledger, stream.scope ?? WHOLE, clock)
   const read = daysRead(tally)
   const source = new LateSource({ source: extractor, input: table.input, destination, spool, coverage, read })
-  if (settings.write === 'append') {
-    await runStream(open, lateSlices, source, signal)
-    return
-  }
+  if (settings.write === 'append') return runStream(open, lateSlices, source)
   const found = new LateDays(source)
-  await runStream(open, lateSlices, found, signal)
+  await runStream(open, lateSlices, found)
   if (found.undated > 0) {
     const message = `${found.undated} late events belong to no day that can be read again. They are not loaded.`
     onProgress({ kind: 'warning', message })
@@ -93,9 +91,9 @@ async function loadLateArrivals(
   const loaded = await destination.ledger(stream.name)
   const slices = slicesOf(settings, destination.capabilities, loaded, [...found.days].sort(), Date.now())
   const skippedBefore = tally.skippedSlices.length
-  await runStream(open, slices, extractor, signal)
+  await runStream(open, slices, extractor)
   // Else the next run looks for the same again.
-  if (tally.skippedSlices.length === skippedBefore) await found.note(table.loader, signal)
+  if (tally.skippedSlices.length === skippedBefore) await found.note(table.loader, open.signal)
 }
 
 /** The days that were read whole: no request for late arrivals needs to bring their rows. */

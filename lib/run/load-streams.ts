@@ -55,10 +55,10 @@ export async function loadStreams(
     assertSameFilter(stream, ledger, settings, onProgress)
   }
   await using budgets = createBudgets(session)
-  const options: LoadOptions = { ...warehouse, settings, client, budgets, zone, onProgress }
+  const options: LoadOptions = { ...warehouse, settings, client, budgets, zone, onProgress, signal }
   const results: StreamResult[] = []
   for (const plan of plans) {
-    const result = await loadPlan(plan, options, signal)
+    const result = await loadPlan(plan, options)
     results.push(result)
     onResult(result)
   }
@@ -72,9 +72,9 @@ function momentOf({ scope = WHOLE }: Stream, ledger: readonly LoadRecord[], cloc
 }
 
 /** Loads a stream. A failure that concerns it alone is in the result. */
-async function loadPlan(plan: StreamPlan, options: LoadOptions, signal: AbortSignal): Promise<StreamResult> {
+async function loadPlan(plan: StreamPlan, options: LoadOptions): Promise<StreamResult> {
   const { stream, days, ledger, clock, slices, lateSlices } = plan
-  const { budgets, onProgress } = options
+  const { budgets, onProgress, signal } = options
   const requestsLeft = await budgets[stream.family].remaining()
   const sliceCount = slices.length + lateSlices.length
   onProgress({ kind: 'run-planned', stream: stream.name, unit: 'slices', sliceCount, requestsLeft })
@@ -88,7 +88,7 @@ async function loadPlan(plan: StreamPlan, options: LoadOptions, signal: AbortSig
     completeTo: stream.tables[0].lines.isTimed ? momentOf(stream, [...ledger, ...tally.loads], clock) : undefined,
   })
   try {
-    await loadStream(plan, options, tally, signal)
+    await loadStream(plan, options, tally)
     return resultOf('done', undefined)
   } catch (error) {
     if (signal.aborted || !(error instanceof MixloadError) || isFailure(error, ...ENDS_ALL)) throw error

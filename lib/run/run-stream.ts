@@ -12,6 +12,7 @@ export interface OpenStream {
   /** In the order of the stream's tables: its own first, then those that depend on it. */
   readonly tables: readonly [OpenTable, ...OpenTable[]]
   readonly onProgress: OnProgress
+  readonly signal: AbortSignal
   /** Appends to a table of its own how the rows, once they are loaded, differ from those before. */
   readonly history?: { readonly table: string; keep(rows: SpooledRows): Promise<LoadRecord | undefined> } | undefined
 }
@@ -27,9 +28,8 @@ export async function runStream<S extends AnySlice>(
   stream: OpenStream,
   slices: readonly S[],
   source: SliceSource<S>,
-  signal: AbortSignal,
 ): Promise<void> {
-  const { name, onProgress } = stream
+  const { name, onProgress, signal } = stream
   const waiting = [...slices]
 
   /** The next slice that came whole, or undefined when none is left. */
@@ -61,7 +61,7 @@ export async function runStream<S extends AnySlice>(
     // While this slice loads nobody awaits the next one: its failure is thrown in the next turn.
     coming.catch(() => {})
     try {
-      await loadSlice(stream, spooled, signal)
+      await loadSlice(stream, spooled)
     } catch (error) {
       // The spool is removed as a whole when the run ends; nothing may be writing to it then.
       await coming.catch(() => {})
@@ -70,8 +70,8 @@ export async function runStream<S extends AnySlice>(
   }
 }
 
-async function loadSlice(stream: OpenStream, { slice, tables }: SpooledSlice, signal: AbortSignal): Promise<void> {
-  const { name, onProgress } = stream
+async function loadSlice(stream: OpenStream, { slice, tables }: SpooledSlice): Promise<void> {
+  const { name, onProgress, signal } = stream
   try {
     for (const [at, { loader }] of stream.tables.entries()) {
       const rows = tables[at]

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { LineShape } from '../columns/table.ts'
 import { KIND } from '../columns/value-kinds.ts'
 import { MixloadError } from '../core/errors.ts'
-import { isJson } from '../core/json.ts'
+import { isJson, isObject, parseJson } from '../core/json.ts'
 import type { ChunkWriter } from '../spool/spool.ts'
 import type { DayTally } from '../time/day-tally.ts'
 import { clockMs, type EventClock, isStorable } from '../time/event-time.ts'
@@ -209,21 +209,21 @@ export class BodyReader {
 
   #rejectUnreadable(line: Buffer): void {
     const text = line.toString()
-    if (announcesFailure(text))
-      throw truncated(`its line ${this.#lineNumber} says ${JSON.stringify(text.trim().slice(0, 200))}`)
+    if (announcesFailure(text)) {
+      const number = this.#rows + this.#rejects + 1
+      throw truncated(`its line ${number} says ${JSON.stringify(text.trim().slice(0, 200))}`)
+    }
     this.#reject(line, this.#reasonAgainst(text, line))
   }
 
   #reasonAgainst(text: string, line: Buffer): string {
-    let value: unknown
-    try {
-      value = JSON.parse(text)
-    } catch {
+    const value = parseJson(text)
+    if (value === undefined) {
       this.#damaged++
       this.#lastIsDamaged = true
       return `not JSON from byte ${this.#sinks.scanner.stoppedAt - line.byteOffset + this.#pending.byteOffset} of the line`
     }
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'not a JSON object'
+    if (!isObject(value)) return 'not a JSON object'
     const { shape } = this.#sinks.scanner.properties
     const unlike = reasonAgainst(value, shape)
     if (unlike !== undefined) return `not ${nameOf(shape)}: ${unlike}`
@@ -257,10 +257,6 @@ export class BodyReader {
     this.#lastIsIncomplete = false
     this.#lastIsDamaged = false
     this.#reject(line.subarray(0, LONG_LINE_SHOWN), `longer than ${LINE_BYTES_MAX} bytes; only its beginning is given`)
-  }
-
-  get #lineNumber(): number {
-    return this.#rows + this.#rejects + 1
   }
 
   /**
@@ -346,14 +342,14 @@ function membersOf({ identity, properties }: LineShape): readonly string[] {
 }
 
 /** Why a JSON object is not a record of this shape; undefined if its form is valid. */
-function reasonAgainst(value: object, { identity, properties }: LineShape): string | undefined {
-  const members = value as Readonly<Record<string, unknown>>
+function reasonAgainst(
+  members: Readonly<Record<string, unknown>>,
+  { identity, properties }: LineShape,
+): string | undefined {
   if (identity !== undefined) {
     if (!Object.hasOwn(members, identity)) return `it has no "${identity}"`
     if (typeof members[identity] !== 'string') return `its "${identity}" is not a text`
   }
   if (!Object.hasOwn(members, properties)) return `it has no "${properties}"`
-  const object = members[properties]
-  const isObject = typeof object === 'object' && object !== null && !Array.isArray(object)
-  return isObject ? undefined : `its "${properties}" is not an object`
+  return isObject(members[properties]) ? undefined : `its "${properties}" is not an object`
 }

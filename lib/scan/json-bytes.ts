@@ -61,3 +61,12 @@ export function hexUnit(bytes: Buffer, from: number, end: number): number {
   }
   return unit
 }
+
+type NumberArray = Int32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Float64Array<ArrayBuffer>
+
+/** The same numbers in an array twice as long. */
+export function widened<A extends NumberArray>(numbers: A): A {
+  const wider = new (numbers.constructor as new (length: number) => A)(numbers.length * 2)
+  wider.set(numbers)
+  return wider
+}

@@ -1,5 +1,5 @@
 import { KIND, type Kind } from '../columns/value-kinds.ts'
-import { BACKSLASH, CLOSE_OBJECT, COLON, COMMA, OPEN_OBJECT, QUOTE, skipSpace } from './json-bytes.ts'
+import { BACKSLASH, CLOSE_OBJECT, COLON, COMMA, OPEN_OBJECT, QUOTE, skipSpace, widened } from './json-bytes.ts'
 import { PropertyTable } from './property-table.ts'
 import { INCOMPLETE, UNREADABLE, ValueScanner } from './value-scanner.ts'
 
@@ -233,17 +233,10 @@ export class LineScanner {
   }
 
   #grow(): void {
-    const wider = (old: Int32Array<ArrayBuffer>) => {
-      const grown = new Int32Array(old.length * 2)
-      grown.set(old)
-      return grown
-    }
-    this.property = wider(this.property)
-    this.valueStart = wider(this.valueStart)
-    this.valueEnd = wider(this.valueEnd)
-    const kinds = new Uint16Array(this.kind.length * 2)
-    kinds.set(this.kind)
-    this.kind = kinds
+    this.property = widened(this.property)
+    this.valueStart = widened(this.valueStart)
+    this.valueEnd = widened(this.valueEnd)
+    this.kind = widened(this.kind)
   }
 
   /** Plain: no repeated or extra top-level keys, and each column accepts its value. */

@@ -1,5 +1,6 @@
 import { EVENT_LINES, type LineShape } from '../columns/table.ts'
 import { KIND } from '../columns/value-kinds.ts'
+import { widened } from './json-bytes.ts'
 
 /** All property names of a run. Their numbers index the arrays of the scanner's inner loop. */
 export class PropertyTable {
@@ -102,25 +103,13 @@ export class PropertyTable {
   }
 
   #growEntries(): void {
-    const size = this.accepts.length * 2
-    const accepts = new Uint16Array(size)
-    accepts.set(this.accepts)
-    this.accepts = accepts
-    const lastLine = new Float64Array(size)
-    lastLine.set(this.lastLine)
-    this.lastLine = lastLine
-    const seenInSlice = new Float64Array(size)
-    seenInSlice.set(this.seenInSlice)
-    this.seenInSlice = seenInSlice
-    const wider = (old: Int32Array<ArrayBuffer>) => {
-      const grown = new Int32Array(size)
-      grown.set(old)
-      return grown
-    }
-    this.#hashes = wider(this.#hashes)
-    this.follower = wider(this.follower)
-    this.keyStart = wider(this.keyStart)
-    this.keyLength = wider(this.keyLength)
+    this.accepts = widened(this.accepts)
+    this.lastLine = widened(this.lastLine)
+    this.seenInSlice = widened(this.seenInSlice)
+    this.#hashes = widened(this.#hashes)
+    this.follower = widened(this.follower)
+    this.keyStart = widened(this.keyStart)
+    this.keyLength = widened(this.keyLength)
   }
 }
 

@@ -97,11 +97,12 @@ async function contentsOf(harness: DestinationHarness): Promise<Contents> {
     const budget = new RequestBudget(directory, 'query', { perHour: 0, perSecond: 0 })
     const budgets = { data: budget, app: budget }
     const zone = 'Europe/Berlin'
-    const options = { settings, zone, client, budgets, destination, engine, spool, onProgress: () => {} }
+    const onProgress = () => {}
+    const options = { settings, zone, client, budgets, destination, engine, spool, onProgress, signal: unaborted() }
     for (const night of [1, 2]) {
       if (night === 2) change(simulator)
       for (const stream of NAMES.flatMap((name) => streamsOf(name, settings))) {
-        await loadStream(planOf(stream, [DAYS]), options, new StreamTally(stream), unaborted())
+        await loadStream(planOf(stream, [DAYS]), options, new StreamTally(stream))
       }
     }
     const columns: Record<string, unknown> = {}

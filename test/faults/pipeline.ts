@@ -113,8 +113,9 @@ export class Pipeline implements AsyncDisposable {
     const stream = exportStream(settings)
     const tally = new StreamTally(stream, client)
     const budgets = { data: budget, app: budget }
-    const given: LoadOptions = { settings, zone: 'UTC', client, budgets, destination, engine, spool, retry, onProgress }
-    await loadStream(planOf(stream, slices), given, tally, signal)
+    const place = { destination, engine, spool }
+    const given: LoadOptions = { ...place, settings, zone: 'UTC', client, budgets, retry, onProgress, signal }
+    await loadStream(planOf(stream, slices), given, tally)
     return tally.summary()
   }
 

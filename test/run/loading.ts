@@ -92,8 +92,9 @@ export async function openWorkshop(): Promise<Workshop> {
         spool,
         retry: retry ?? QUICK,
         onProgress: (event) => progress.push(event),
+        signal: signal ?? new AbortController().signal,
       }
-      await loadStream(planOf(stream, slices), options, tally, signal ?? new AbortController().signal)
+      await loadStream(planOf(stream, slices), options, tally)
       return tally.summary()
     },
     async rows(sql) {
