@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { MixloadError, messageOf } from '../lib/core/errors.ts'
+import { memberOf, parseJson } from '../lib/core/json.ts'
 import { makeDirectory } from '../lib/core/make-directory.ts'
 import { replaceFile } from '../lib/core/replace-file.ts'
 
@@ -82,11 +83,7 @@ export class ImportResume {
 }
 
 async function throughOf(path: string): Promise<number> {
-  try {
-    const { through } = JSON.parse(await readFile(path, 'utf8')) as { readonly through?: unknown }
-    return typeof through === 'number' && Number.isSafeInteger(through) && through > 0 ? through : 0
-  } catch {
-    // Without a valid state everything is sent, and Mixpanel drops duplicates.
-    return 0
-  }
+  // Without a valid state everything is sent, and Mixpanel drops duplicates.
+  const through = memberOf(parseJson(await readFile(path, 'utf8').catch(() => '')), 'through')
+  return typeof through === 'number' && Number.isSafeInteger(through) && through > 0 ? through : 0
 }

@@ -76,20 +76,14 @@ export async function sendAndReport(
   try {
     await queueRecords(client)
     const report = await client.close()
-    output.json(reportJson(report))
+    const { accepted, rejected, rejections } = report
+    const reasons = rejections.map(({ endpoint, index, reason, field }) => ({ endpoint, index, reason, field }))
+    output.json({ accepted, rejected, rejections: reasons })
     output.print(`${label}: ${countsText(report)}`)
-    return report.rejected > 0 ? 3 : 0
+    return rejected > 0 ? 3 : 0
   } finally {
     signal.removeEventListener('abort', stop)
     await client.close().catch(() => {})
-  }
-}
-
-function reportJson({ accepted, rejected, rejections }: DeliveryReport) {
-  return {
-    accepted,
-    rejected,
-    rejections: rejections.map(({ endpoint, index, reason, field }) => ({ endpoint, index, reason, field })),
   }
 }
 

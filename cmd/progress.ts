@@ -86,15 +86,11 @@ export function requestsInWords(left: number): string {
 /** How far a slice has come, such as `4,321 rows, 2.5 MB, 3 requests`. */
 function amountOf({ rows, bytes, requests }: Extract<ProgressEvent, { kind: 'slice-progress' }>): string {
   const sent = requests > 1 ? [`${count(requests)} requests`] : []
-  return [`${count(rows)} rows`, `${megabytes(bytes)} MB`, ...sent].join(', ')
+  return [`${count(rows)} rows`, `${(bytes / 1e6).toFixed(1)} MB`, ...sent].join(', ')
 }
 
 function count(value: number): string {
   return value.toLocaleString('en')
-}
-
-function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(1)
 }
 
 function duration(seconds: number): string {

@@ -21,10 +21,8 @@ export function eventView(
 ): View {
   const dialect = Object.hasOwn(DIALECTS, name) ? DIALECTS[name] : undefined
   if (dialect === undefined) {
-    throw new MixloadError(
-      'CONFIG_INVALID',
-      `The view event is not available in this destination (${name}). Use DuckDB, Postgres or BigQuery.`,
-    )
+    const message = `The view event is not available in this destination (${name}). Use DuckDB, Postgres or BigQuery.`
+    throw new MixloadError('CONFIG_INVALID', message)
   }
   const table = new TableColumns(columns, dialect, nameQuote)
   const column = (fixed: string) => quoteName(fixed, nameQuote)

@@ -50,10 +50,8 @@ export function sourceFor(
   const { dialect, nameQuote } = destination.capabilities
   const types = Object.hasOwn(DATA_TYPES, dialect) ? DATA_TYPES[dialect] : undefined
   if (types === undefined) {
-    throw new MixloadError(
-      'CONFIG_INVALID',
-      `mixload dbt does not support this destination (${dialect}). Use DuckDB, Postgres or BigQuery.`,
-    )
+    const message = `mixload dbt does not support this destination (${dialect}). Use DuckDB, Postgres or BigQuery.`
+    throw new MixloadError('CONFIG_INVALID', message)
   }
   const path = destination.pathInViews(LOADS.name).slice(1, -1).split(`${nameQuote}.${nameQuote}`)
   const [schema = settings.schema, database] = path.slice(0, -1).reverse()

@@ -54,18 +54,15 @@ export class InputFile {
         if (beginning.length < FORMAT_BYTES) {
           beginning = Buffer.concat([beginning, block.subarray(0, FORMAT_BYTES - beginning.length)])
           const format = unsupportedFormat(beginning)
-          if (format !== undefined) throw this.#refusal(format)
+          if (format !== undefined) {
+            throw new MixloadError('BODY_UNREADABLE', `It is ${format.replace(/\|$/, `| ${this.#command}`)}.`)
+          }
         }
         yield block
       }
     } finally {
       this.#source.destroy()
     }
-  }
-
-  #refusal({ description, converter }: UnsupportedFormat): MixloadError {
-    const how = converter === undefined ? '' : `: ${converter} | ${this.#command}`
-    return new MixloadError('BODY_UNREADABLE', `It is ${description}${how}.`)
   }
 
   async *#onDisk(): AsyncGenerator<Buffer, void, undefined> {
@@ -112,22 +109,18 @@ export async function sizeOf(path: string): Promise<number | undefined> {
   }
 }
 
-/** A format that cannot be loaded as it is. */
-interface UnsupportedFormat {
-  /** What the file is and what to do first, to follow "It is". */
-  readonly description: string
-  /** The command that turns it into lines of JSON. */
-  readonly converter?: string
-}
-
-const FORMATS: readonly (readonly [beginning: string, format: UnsupportedFormat])[] = [
-  ['PK\x03\x04', { description: 'a zip archive. Extract it first' }],
-  ['BZh', { description: 'compressed with bzip2. Decompress it first', converter: 'bunzip2 -c FILE' }],
-  ['\xfd7zXZ', { description: 'compressed with xz. Decompress it first', converter: 'xz -dc FILE' }],
-  ['\xff\xfe', { description: 'in UTF-16. Write it in UTF-8 first' }],
-  ['\xfe\xff', { description: 'in UTF-16. Write it in UTF-8 first' }],
-  ['PAR1', { description: 'a Parquet file. Write its events as JSON first, one per line' }],
-  ['\x1f\x8b', { description: 'compressed twice. Decompress it once first', converter: 'gzip -dc < FILE' }],
+/**
+ * What a file is that begins in such a way, and what to do first, to follow "It is". A command that
+ * turns it into lines of JSON ends in `|`.
+ */
+const FORMATS: readonly (readonly [beginning: string, description: string])[] = [
+  ['PK\x03\x04', 'a zip archive. Extract it first'],
+  ['BZh', 'compressed with bzip2. Decompress it first: bunzip2 -c FILE |'],
+  ['\xfd7zXZ', 'compressed with xz. Decompress it first: xz -dc FILE |'],
+  ['\xff\xfe', 'in UTF-16. Write it in UTF-8 first'],
+  ['\xfe\xff', 'in UTF-16. Write it in UTF-8 first'],
+  ['PAR1', 'a Parquet file. Write its events as JSON first, one per line'],
+  ['\x1f\x8b', 'compressed twice. Decompress it once first: gzip -dc < FILE |'],
 ]
 
 /** An array of objects, whose lines could be mistaken for events. */
@@ -137,15 +130,14 @@ const ARRAY_OF_OBJECTS = /^(?:\xef\xbb\xbf)?\s*\[\s*\{/
 const TAR_MAGIC_AT = 257
 
 /** The format of a file that cannot hold one event per line; undefined if it may. */
-function unsupportedFormat(beginning: Buffer): UnsupportedFormat | undefined {
+function unsupportedFormat(beginning: Buffer): string | undefined {
   const text = beginning.toString('latin1')
   const format = FORMATS.find(([start]) => text.startsWith(start))
   if (format !== undefined) return format[1]
-  if (ARRAY_OF_OBJECTS.test(text))
-    return { description: 'a JSON array. Write its elements one per line first', converter: 'jq -c ".[]" FILE' }
+  if (ARRAY_OF_OBJECTS.test(text)) return 'a JSON array. Write its elements one per line first: jq -c ".[]" FILE |'
   // Most lines of a tar archive are valid events; those next to its headers would be lost.
   const isTar = text.startsWith('ustar', TAR_MAGIC_AT) && text.includes('\0')
-  return isTar ? { description: 'a tar archive. Extract it first', converter: 'tar -xOf FILE' } : undefined
+  return isTar ? 'a tar archive. Extract it first: tar -xOf FILE |' : undefined
 }
 
 function readFailure(error: unknown): unknown {

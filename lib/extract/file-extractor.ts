@@ -6,8 +6,6 @@ import { InputFile, sizeOf } from '../decompress/input-file.ts'
 import type { LoadRecord } from '../destination/contract.ts'
 import type { OnProgress } from '../progress.ts'
 import { type FileSlice, rowsName, STANDARD_INPUT } from '../slices.ts'
-import type { DayRows } from '../time/day-tally.ts'
-import type { Day } from '../time/days.ts'
 import { FILE_CLOCK } from '../time/event-time.ts'
 import { discardRows, type SpooledRows } from '../transform/spooled-rows.ts'
 import { ANSWER_FAILURES, type Extracted, type SliceSource } from './slice-source.ts'
@@ -72,7 +70,12 @@ export class FileExtractor implements SliceSource<FileSlice> {
     const content = file === STANDARD_INPUT ? new InputFile(standardInput(), signal) : InputFile.fromPath(file, signal)
     const rows = await this.#spool(slice, content, startedAt)
     try {
-      assertRecords(rows, input.table.lines.noun)
+      const { noun } = input.table.lines
+      // It would count as loaded, and fill the rejects.
+      if (rows.summary.rows === 0 && rows.summary.rejects > 0) {
+        const message = `Not a Mixpanel export: none of its ${rows.summary.rejects} lines is a valid ${noun}.`
+        throw new MixloadError('BODY_UNREADABLE', message)
+      }
       if (this.#loadIds.has(rows.loadId)) {
         await discardRows(rows)
         return { kind: 'already-loaded' }
@@ -102,10 +105,12 @@ export class FileExtractor implements SliceSource<FileSlice> {
       for await (const block of content.blocks()) await spool.take(block)
       const body = await spool.end()
       const sha256 = content.sha256()
+      const days = Object.keys(body.dayTally?.dayRows() ?? {})
       return input.spooled(body, {
         name: rowsName(stream, slice),
         loadId: loadIdOf(stream, sha256),
-        ...spanOf(body.dayTally?.dayRows() ?? {}),
+        firstDay: days[0] ?? null,
+        lastDay: days.at(-1) ?? null,
         selection: { kind: 'file', file: basename(slice.file), bytes: content.bytes, sha256 },
         startedAt,
         clock: FILE_CLOCK,
@@ -136,22 +141,10 @@ export class FileExtractor implements SliceSource<FileSlice> {
   }
 }
 
-/** Refuses a file without any valid line: it would count as loaded, and fill the rejects. */
-function assertRecords({ summary: { rows, rejects } }: SpooledRows, noun: string): void {
-  if (rows > 0 || rejects === 0) return
-  throw new MixloadError('BODY_UNREADABLE', `Not a Mixpanel export: none of its ${rejects} lines is a valid ${noun}.`)
-}
-
 /** The id of a load, from its content: a UUID of version 8. */
 function loadIdOf(stream: string, sha256: string): string {
   const digest = createHash('sha256').update(`${stream}\n${sha256}`).digest()
   digest[6] = ((digest[6] as number) & 0x0f) | 0x80
   digest[8] = ((digest[8] as number) & 0x3f) | 0x80
   return digest.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
-}
-
-/** The first and last of these days, which are in order; null if there are none. */
-function spanOf(dayRows: DayRows): { readonly firstDay: Day | null; readonly lastDay: Day | null } {
-  const days = Object.keys(dayRows)
-  return { firstDay: days[0] ?? null, lastDay: days.at(-1) ?? null }
 }

@@ -57,7 +57,10 @@ export class PageCutter implements AsyncDisposable {
       if (message.kind === 'page') {
         const { buffer, byteOffset, byteLength } = message.lines
         waiting?.resolve({ ...message.page, lines: Buffer.from(buffer, byteOffset, byteLength) })
-      } else waiting?.reject(failureOf(message))
+      } else {
+        const { code, message: text } = message
+        waiting?.reject(code === undefined ? new Error(text) : new MixloadError(code, text))
+      }
     })
     worker.on('error', (error) => {
       for (const { reject } of this.#waiting.splice(0)) reject(error)
@@ -69,8 +72,4 @@ export class PageCutter implements AsyncDisposable {
     await this.#worker?.terminate()
     for (const { reject } of this.#waiting.splice(0)) reject(new MixloadError('CLOSED', 'Reading pages was stopped.'))
   }
-}
-
-function failureOf({ code, message }: Extract<FromPageWorker, { kind: 'failed' }>): Error {
-  return code === undefined ? new Error(message) : new MixloadError(code, message)
 }

@@ -30,7 +30,7 @@ export interface ProfilePage {
 export interface PageOptions {
   readonly what: string
   /** A member, as JSON (`"name":value`), that replaces the properties of every profile. */
-  readonly insteadOfProperties?: string
+  readonly insteadOfProperties?: string | undefined
 }
 
 /**
@@ -82,7 +82,7 @@ class PageSplitter {
     this.#space()
     this.#expect(OPEN_OBJECT)
     for (const key of this.#members()) {
-      const name = this.#text(key)
+      const name = String(this.#json(key))
       if (name === 'results' && this.#bytes[this.#at] === OPEN_LIST) {
         hasResults = true
         this.#results()
@@ -269,11 +269,6 @@ class PageSplitter {
     return true
   }
 
-  #text(span: Span): string {
-    const value = this.#json(span)
-    return typeof value === 'string' ? value : ''
-  }
-
   #json({ from, until }: Span): unknown {
     try {
       return JSON.parse(this.#bytes.toString('utf8', from, until))
@@ -341,11 +336,10 @@ class LineBuffer {
       if (byte === QUOTE) isText = !isText
       else if (byte === BACKSLASH && isText) at++
       else if (byte === NEWLINE) {
-        if (isText)
-          throw new MixloadError(
-            'BODY_UNREADABLE',
-            `The response is not valid: ${what} has a line break within a text.`,
-          )
+        if (isText) {
+          const message = `The response is not valid: ${what} has a line break within a text.`
+          throw new MixloadError('BODY_UNREADABLE', message)
+        }
         this.#bytes[at] = SPACE
       }
     }

@@ -76,10 +76,8 @@ export class ResponseBody implements AsyncIterable<Buffer> {
     const compression = COMPRESSIONS[this.#encoding]
     if (compression !== undefined) return compression
     const encoding = JSON.stringify(this.#encoding.slice(0, 50))
-    throw new MixloadError(
-      'BODY_UNREADABLE',
-      `The response is compressed with ${encoding}, but only gzip was requested.`,
-    )
+    const message = `The response is compressed with ${encoding}, but only gzip was requested.`
+    throw new MixloadError('BODY_UNREADABLE', message)
   }
 
   #failureOf(error: unknown): MixloadError {

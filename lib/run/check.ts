@@ -116,16 +116,15 @@ function zoneFinding(set: string | undefined, known: string | undefined): Findin
     return { check, ok: false, detail }
   }
   const zone = set ?? known
-  return zone === undefined
-    ? { check, ok: false, detail: 'not known; set MIXPANEL_TIMEZONE to the time zone of the project settings' }
-    : { check, ok: true, detail: zone }
+  const unknown = 'not known; set MIXPANEL_TIMEZONE to the time zone of the project settings'
+  return { check, ok: zone !== undefined, detail: zone ?? unknown }
 }
 
 function clockFinding(offsetMs: number): Finding {
   const seconds = Math.round(offsetMs / 1000)
-  return Math.abs(offsetMs) <= CLOCK_OFFSET_MAX_MS
-    ? { check: 'clock', ok: true, detail: `within ${Math.abs(seconds)} s of Mixpanel's` }
-    : { check: 'clock', ok: false, detail: `This machine's clock is ${-seconds} s ahead of Mixpanel's. Set it right.` }
+  const ok = Math.abs(offsetMs) <= CLOCK_OFFSET_MAX_MS
+  const wrong = `This machine's clock is ${-seconds} s ahead of Mixpanel's. Set it right.`
+  return { check: 'clock', ok, detail: ok ? `within ${Math.abs(seconds)} s of Mixpanel's` : wrong }
 }
 
 async function destinationFinding(session: Session): Promise<Finding> {

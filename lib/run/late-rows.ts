@@ -1,5 +1,5 @@
 import type { LoadRecord } from '../destination/contract.ts'
-import { isSameScope, type Scope } from '../destination/selection.ts'
+import { isSameScope } from '../destination/selection.ts'
 import { type DayClock, isWholeIn } from '../slices.ts'
 import { type Day, daysOf } from '../time/days.ts'
 
@@ -34,13 +34,11 @@ function lateRowsOf(
   if (firstDay === null || lastDay === null || dayRows === null) return []
   if (selection.kind === 'late') return Object.entries(dayRows)
   if (selection.kind !== 'complete') return []
-  const earlier = before.filter((load) => hasAllOf(load, selection.scope))
+  const earlier = before.filter(
+    (load) => load.selection.kind === 'complete' && isSameScope(load.selection.scope, selection.scope),
+  )
   return daysOf(firstDay, lastDay).flatMap((day): readonly (readonly [Day, number])[] => {
     const last = earlier.findLast((load) => isWholeIn(load, day, clock))
     return last?.dayRows == null ? [] : [[day, (dayRows[day] ?? 0) - (last.dayRows[day] ?? 0)]]
   })
-}
-
-function hasAllOf({ selection }: LoadRecord, scope: Scope): boolean {
-  return selection.kind === 'complete' && isSameScope(selection.scope, scope)
 }

@@ -6,8 +6,7 @@ import { type OpenTable, type OpenTableOptions, openTable } from '../load/open-t
 import { keepChanges } from '../load/profile-history.ts'
 import type { MixpanelClient } from '../mixpanel/client.ts'
 import { type Budgets, Requester } from '../mixpanel/requester.ts'
-import type { Settings } from '../settings.ts'
-import { type Day, daysOf } from '../time/days.ts'
+import { daysOf } from '../time/days.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
 import { LateDays, LateSource } from './late-arrivals.ts'
 import { coverageOf } from './late-coverage.ts'
@@ -79,7 +78,10 @@ async function loadLateArrivals(
 ): Promise<void> {
   const [table] = open.tables
   const coverage = coverageOf(ledger, stream.scope ?? WHOLE, clock)
-  const read = daysRead(tally)
+  // No request for late arrivals needs to bring rows of days that were read whole.
+  const read = new Set(
+    tally.loads.flatMap(({ firstDay, lastDay }) => (firstDay && lastDay ? daysOf(firstDay, lastDay) : [])),
+  )
   const source = new LateSource({ source: extractor, input: table.input, destination, spool, coverage, read })
   if (settings.write === 'append') return runStream(open, lateSlices, source)
   const found = new LateDays(source)
@@ -94,9 +96,4 @@ async function loadLateArrivals(
   await runStream(open, slices, extractor)
   // Else the next run looks for the same again.
   if (tally.skippedSlices.length === skippedBefore) await found.note(table.loader, open.signal)
-}
-
-/** The days that were read whole: no request for late arrivals needs to bring their rows. */
-function daysRead({ loads }: StreamTally): ReadonlySet<Day> {
-  return new Set(loads.flatMap(({ firstDay, lastDay }) => (firstDay && lastDay ? daysOf(firstDay, lastDay) : [])))
 }

@@ -27,10 +27,8 @@ export function credentialsOf({ settings, onProgress }: Pick<Session, 'settings'
   const { serviceAccount: user, serviceAccountSecret: secret, apiSecret, projectId } = settings
   if (user !== undefined && secret !== undefined) {
     if (projectId === undefined) {
-      throw new MixloadError(
-        'CONFIG_INVALID',
-        'A service account needs the project id: set MIXPANEL_PROJECT_ID or --project-id.',
-      )
+      const message = 'A service account needs the project id: set MIXPANEL_PROJECT_ID or --project-id.'
+      throw new MixloadError('CONFIG_INVALID', message)
     }
     return { kind: 'service-account', user, secret }
   }

@@ -59,6 +59,8 @@ function cohortOf({ id, name, count, data_group_id }: JsonObject): Cohort {
 
 async function* membersOf(context: StreamContext, cohort: Cohort): AsyncGenerator<LineBatch, void, undefined> {
   const { includeAllUsers } = context.settings
+  // Mixpanel's count includes members without a profile: compare only if they were requested.
+  const count = includeAllUsers ? cohort.count : undefined
   const query: ProfileQuery = {
     what: cohort.name,
     form: {
@@ -69,7 +71,7 @@ async function* membersOf(context: StreamContext, cohort: Cohort): AsyncGenerato
       ...(cohort.dataGroupId === undefined ? {} : { data_group_id: cohort.dataGroupId }),
     },
     insteadOfProperties: `"cohort_id":${cohort.id}`,
-    ...(cohort.count === undefined || !includeAllUsers ? {} : { atLeast: cohort.count }),
+    atLeast: count,
   }
   for (let tries = 1; ; tries++) {
     try {
@@ -83,13 +85,7 @@ async function* membersOf(context: StreamContext, cohort: Cohort): AsyncGenerato
       context.onProgress({ kind: 'slice-restarted', stream: cohort.name, slice: WHOLE_TABLE, reason: error.message })
     }
   }
-  // Mixpanel's count includes members without a profile: compare only if they were requested.
-  if (cohort.count === undefined || !includeAllUsers) return
-  context.expect({
-    table: TABLE,
-    count: cohort.count,
-    where: { column: 'cohort_id', value: cohort.id },
-    isReadAgain: false,
-    name: cohort.name,
-  })
+  if (count === undefined) return
+  const where = { column: 'cohort_id', value: cohort.id }
+  context.expect({ table: TABLE, count, where, isReadAgain: false, name: cohort.name })
 }

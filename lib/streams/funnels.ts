@@ -1,7 +1,6 @@
 import { member } from '../columns/catalogue.ts'
 import { recordTable } from '../columns/table.ts'
 import { isFailure } from '../core/errors.ts'
-import type { ApiRequest } from '../mixpanel/client.ts'
 import { halves, type Slice, sliceName } from '../slices.ts'
 import { type Day, isDay } from '../time/days.ts'
 import {
@@ -108,11 +107,13 @@ async function* readFunnel(
   slice: Slice,
 ): AsyncGenerator<LineBatch, void, undefined> {
   const what = `${name}, ${sliceName(slice)}`
+  const days = { from_date: slice.firstDay, to_date: slice.lastDay, unit: 'day' }
+  const query = { funnel_id: idText(record.funnel_id), ...days }
   const read = (body: Buffer) => funnelRecords(record, parseAnswer(body, what), slice, what)
   try {
-    const { days, steps } = await context.ask(funnelRequest(record, slice), read)
-    yield batchOf('funnels', days)
-    yield batchOf('funnel_steps', steps)
+    const records = await context.ask({ family: 'app', path: '/api/query/funnels', query }, read)
+    yield batchOf('funnels', records.days)
+    yield batchOf('funnel_steps', records.steps)
   } catch (error) {
     const into = halves(slice)
     if (!isFailure(error, 'QUERY_TIMEOUT') || into === undefined) throw error
@@ -121,18 +122,11 @@ async function* readFunnel(
   }
 }
 
-function funnelRequest({ funnel_id }: JsonObject, { firstDay, lastDay }: Slice): ApiRequest {
-  const query = { funnel_id: idText(funnel_id), from_date: firstDay, to_date: lastDay, unit: 'day' }
-  return { family: 'app', path: '/api/query/funnels', query }
-}
-
 /** The columns of the members of `analysis`. Any other member gets the prefix `analysis_`. */
-const ANALYSIS_COLUMNS: Readonly<Record<string, string>> = {
-  completion: 'completion',
-  starting_amount: 'starting_amount',
-  steps: 'step_count',
-  worst: 'worst',
-}
+const ANALYSIS_COLUMNS = new Map([
+  ...['completion', 'starting_amount', 'worst'].map((name) => [name, name] as const),
+  ['steps', 'step_count'],
+])
 
 /** A funnel's records: one per day, and one per step and day. */
 interface FunnelRecords {
@@ -165,13 +159,9 @@ export function funnelRecords(
 
 function dayRecord({ funnel_id, name }: JsonObject, day: Day, { analysis, ...entry }: JsonObject): JsonObject {
   const analysed = isObject(analysis)
-    ? Object.entries(analysis).map(([member, value]) => [columnOf(member), value])
+    ? Object.entries(analysis).map(([member, value]) => [ANALYSIS_COLUMNS.get(member) ?? `analysis_${member}`, value])
     : [['analysis', analysis]]
   return { ...entry, ...Object.fromEntries(analysed), funnel_id, name, ...dated(day) }
-}
-
-function columnOf(member: string): string {
-  return (Object.hasOwn(ANALYSIS_COLUMNS, member) ? ANALYSIS_COLUMNS[member] : undefined) ?? `analysis_${member}`
 }
 
 function stepRecords({ funnel_id }: JsonObject, day: Day, { steps }: JsonObject): readonly JsonObject[] {

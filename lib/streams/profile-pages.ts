@@ -13,7 +13,7 @@ export interface ProfileQuery {
   /** As a {@link PageCutter} takes it. */
   readonly insteadOfProperties?: string
   /** The expected number of profiles: until so many have come, a full page is not the last. */
-  readonly atLeast?: number
+  readonly atLeast?: number | undefined
 }
 
 /** How many pages are requested at once if there is no limit on concurrent requests. */
@@ -34,8 +34,7 @@ export async function* profilePages(
   await using cutter = new PageCutter()
   const first = await requestPage(context, query, {}, 0, cutter)
   yield first
-  const paging = pagingOf(first, context.settings.engagePageSize)
-  const { pageSize, full, total, session, mayHaveEnded } = paging
+  const { pageSize, full, total, session, mayHaveEnded } = pagingOf(first, context.settings.engagePageSize)
   const lastKnown = total === undefined ? 0 : Math.ceil(total / pageSize) - 1
   warnOfLongReading(context, query.what, lastKnown + 1)
   const enough = Math.max(total ?? Number.POSITIVE_INFINITY, query.atLeast ?? 0)
@@ -133,25 +132,17 @@ async function requestPage(
   cutter: PageCutter,
   signal?: AbortSignal,
 ): Promise<ProfilePage> {
-  const paging = {
-    page_size: String(settings.engagePageSize),
-    ...(page === 0 ? {} : { ...session, page: String(page) }),
-  }
+  const later = page === 0 ? {} : { ...session, page: String(page) }
+  const paging = { page_size: String(settings.engagePageSize), ...later }
   const request = { family: 'app', path: '/api/query/engage', query: {}, form: { ...form, ...paging } } as const
-  const options = {
-    what: `page ${page} of ${what}`,
-    ...(insteadOfProperties === undefined ? {} : { insteadOfProperties }),
-  }
+  const options = { what: `page ${page} of ${what}`, insteadOfProperties }
   try {
     return await ask(request, (body) => cutter.cut(body, options), signal)
   } catch (error) {
     if (page === 0 || !isFailure(error, 'REQUEST_REFUSED', 'NOT_FOUND')) throw error
     // The first page of the same query succeeded, so the session must be the cause.
-    throw new MixloadError(
-      'SESSION_LOST',
-      `Mixpanel refused ${options.what}, although it accepted the first page. ${error.message}`,
-      { cause: error },
-    )
+    const message = `Mixpanel refused ${options.what}, although it accepted the first page. ${error.message}`
+    throw new MixloadError('SESSION_LOST', message, { cause: error })
   }
 }
 

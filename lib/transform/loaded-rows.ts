@@ -20,18 +20,15 @@ export function withoutLoaded({ query, columns }: Flattened, { until, identities
   if (!columns.some(({ name }) => name === PROCESSED)) return query
   const days = [...until].map(([day, end]) => `(DATE ${quoteText(day)}, ${BigInt(end)})`)
   const covered = days.length === 0 ? '(CAST(NULL AS DATE), CAST(NULL AS BIGINT))' : days.join(', ')
+  const existing = readNdjson(identities, ["event_id: 'VARCHAR'", `${PROCESSED}: 'BIGINT'`], 0)
   const isNew =
     identities.length === 0
       ? ''
-      : `AND NOT EXISTS (FROM ${readIdentities(identities)} AS existing
+      : `AND NOT EXISTS (FROM ${existing} AS existing
           WHERE ${IDENTITY.map((name) => `existing.${name} = arrived.${name}`).join(' AND ')})`
   return `SELECT arrived.* FROM (${query}) AS arrived
     LEFT JOIN (VALUES ${covered}) AS covered (day, until) ON arrived._day = covered.day
     WHERE coalesce(arrived.${PROCESSED} > covered.until, true) ${isNew}`
-}
-
-function readIdentities(paths: readonly string[]): string {
-  return readNdjson(paths, ["event_id: 'VARCHAR'", `${PROCESSED}: 'BIGINT'`], 0)
 }
 
 /** A query that counts rows by `_day`, as `day` and `count`, ordered by day. */

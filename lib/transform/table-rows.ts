@@ -153,7 +153,10 @@ export class TableRows {
     const before = this.#distinct.get(lines)
     if (before !== undefined) return before
     const mayRepeat = summary.rows > 0 && this.#options.table.key.length > 0 && !spooled.areKeysDistinct
-    const repeated = mayRepeat ? await this.#repeatedKeys(spooled) : 0
+    const input = this.#input(spooled, pathsOf(lines), false)
+    const [counts] = mayRepeat ? await this.#query(countKeys(input)) : []
+    // Rows that have the key of a later row.
+    const repeated = counts === undefined ? 0 : Number(counts.rows) - Number(counts.keys)
     const distinct = {
       count: summary.rows - repeated,
       chunks: repeated === 0 ? lines : await numberLines(lines, this.#options.spool),
@@ -161,12 +164,6 @@ export class TableRows {
     }
     this.#distinct.set(lines, distinct)
     return distinct
-  }
-
-  /** How many rows have the key of a later row. */
-  async #repeatedKeys(spooled: SpooledRows): Promise<number> {
-    const [counts] = await this.#query(countKeys(this.#input(spooled, pathsOf(spooled.lines), false)))
-    return Number(counts?.rows) - Number(counts?.keys)
   }
 
   /** Rows by `_day`; null for a table without days. */
