@@ -15,7 +15,7 @@ import type { SettingsInput } from './run/settings-input.ts'
 import { type StreamStatus, streamStatus } from './run/status.ts'
 import type { StreamResult, StreamSummary } from './run/tally.ts'
 import { makeViews, type ViewShape } from './run/views.ts'
-import { settingsFromEnvironment as fromEnvironment, settingsFrom } from './settings.ts'
+import { settingsFromEnvironment as fromEnvironment, settingsFrom, withoutFlags } from './settings.ts'
 import { repairDays, type VerifyResult, verifyCounts } from './verify/verify.ts'
 
 export { COLUMN_TYPES, type Column, type ColumnRole, type ColumnType } from './columns/column.ts'
@@ -84,7 +84,7 @@ export interface ViewOptions extends RunOptions {
  */
 export function backfill(options: RunOptions): Promise<readonly StreamResult[]> {
   return run(options, (session) =>
-    loadStreams(session, { choose: chooseBackfillDays(session.settings.from), lateArrivals: false }),
+    loadStreams(session, { choose: chooseBackfillDays(session.settings.from), lateArrivals: false }, forPrograms),
   )
 }
 
@@ -99,7 +99,7 @@ export function backfill(options: RunOptions): Promise<readonly StreamResult[]> 
 export function sync(options: RunOptions): Promise<readonly StreamResult[]> {
   return run(options, (session) => {
     const { lateArrivals } = session.settings
-    return loadStreams(session, { choose: chooseSyncDays, lateArrivals })
+    return loadStreams(session, { choose: chooseSyncDays, lateArrivals }, forPrograms)
   })
 }
 
@@ -179,7 +179,9 @@ export function status(options: RunOptions): Promise<readonly StreamStatus[]> {
 export function check(options: RunOptions): Promise<readonly Finding[]> {
   return run(options, async (session) => {
     const findings: Finding[] = []
-    for await (const finding of checkSetup(session)) findings.push(finding)
+    for await (const { detail, ...finding } of checkSetup(session)) {
+      findings.push({ ...finding, detail: withoutFlags(detail) })
+    }
     return findings
   })
 }
@@ -207,12 +209,22 @@ export function settingsFromEnvironment(environment: Readonly<Record<string, str
   return fromEnvironment(environment)
 }
 
+function forPrograms({ error }: StreamResult): void {
+  if (error !== undefined) error.message = withoutFlags(error.message)
+}
+
 async function run<T>(options: RunOptions, work: (session: Session) => Promise<T>): Promise<T> {
-  const { signal = new AbortController().signal, onProgress = () => {}, ...settings } = options
+  const { signal = new AbortController().signal, onProgress: receiver, ...settings } = options
+  const onProgress: OnProgress = (event) => {
+    if ('error' in event) event.error.message = withoutFlags(event.error.message)
+    receiver?.(event.kind === 'warning' ? { ...event, message: withoutFlags(event.message) } : event)
+  }
   try {
     if (signal.aborted) throw signal.reason
     return await work({ settings: settingsFrom({ ...settings }), createWarehouse, onProgress, signal })
   } catch (error) {
-    throw runFailure(error, signal)
+    const failure = runFailure(error, signal)
+    if (failure instanceof MixloadError) failure.message = withoutFlags(failure.message)
+    throw failure
   }
 }

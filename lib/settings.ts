@@ -241,6 +241,13 @@ export function flagOf(name: SettingName): string {
   return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }
 
+const NAMES_BY_FLAG = new Map<string, string>(NAMES.map((name) => [flagOf(name), `\`${name}\``]))
+
+/** A message for programs: it calls settings by their names instead of their flags. */
+export function withoutFlags(message: string): string {
+  return message.replace(/--[a-z]+(?:-[a-z]+)*/g, (flag) => NAMES_BY_FLAG.get(flag) ?? flag)
+}
+
 /** A setting's environment variable, such as `MIXLOAD_SLICE_DAYS`; undefined if it has none. */
 export function variableOf(name: SettingName): string | undefined {
   if (WITHOUT_VARIABLE.includes(name)) return undefined

@@ -154,8 +154,12 @@ describe('the product as functions', () => {
     ['several wrong settings', { write: 'delete', maxColumns: 1 }, /^maxColumns: .*\nwrite: /],
     ['no first day', { from: undefined }, /backfill needs the first day/],
     ['no credentials', { serviceAccount: undefined, serviceAccountSecret: undefined }, /No credentials/],
-    ['two settings that do not go together', { write: 'replace', events: ['Seen'] }, /--write replace would remove/],
-  ])('%s is refused with the message of the command line', async (_, wrong, message) => {
+    [
+      'two settings that do not go together',
+      { write: 'replace', events: ['Seen'] },
+      /^`write` replace would remove the events that `events` leaves out/,
+    ],
+  ])('%s is refused with the message of the command line, with names instead of flags', async (_, wrong, message) => {
     await expect(backfill({ ...options, ...wrong })).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       message: expect.stringMatching(message),
