@@ -67,10 +67,7 @@ export const command: Command = {
 
 const named = (what: string, names: readonly string[]) => (names.length === 0 ? [] : [`${what} ${names.join(', ')}`])
 
-/**
- * The project's Lexicon; undefined, with a warning, if it cannot be read. @throws MixloadError if
- * the credentials are wrong, or not those of a service account.
- */
+/** The project's Lexicon; undefined, with a warning, if it cannot be read. @throws MixloadError */
 async function readLexicon({ settings, output: { onProgress }, signal }: CommandContext): Promise<Lexicon | undefined> {
   if (settings.projectId === undefined || settings.serviceAccount === undefined) {
     throw new MixloadError(

@@ -9,10 +9,7 @@ import { replaceFile } from '../lib/core/replace-file.ts'
 /** How often the state is written, so that it costs nothing. */
 const WRITE_EVERY_MS = 500
 
-/**
- * How far the import of a file into a project has come, so that it can continue after a kill. A
- * file that has changed is a new one.
- */
+/** How far the import of a file has come, to continue after a kill. A changed file is a new one. */
 export class ImportResume {
   readonly #path: string
   #through: number

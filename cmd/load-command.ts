@@ -1,4 +1,5 @@
-import { loadStreams, type StreamsToLoad } from '../lib/run/load-streams.ts'
+import { loadStreams } from '../lib/run/load-streams.ts'
+import type { StreamsToLoad } from '../lib/run/plan.ts'
 import { planRun } from '../lib/run/plan-run.ts'
 import type { CommandContext } from './command.ts'
 import { printPlans } from './plan-report.ts'

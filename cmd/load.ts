@@ -5,7 +5,7 @@ import { type Command, textFlag } from './command.ts'
 import { WAREHOUSE_SETTINGS } from './load-settings.ts'
 import type { Output } from './output.ts'
 import { sessionOf } from './session.ts'
-import { printRemarks } from './stream-report.ts'
+import { printRemarks, skippedJson } from './stream-report.ts'
 
 /** `mixload load FILE…`: events that are on disk already, in the form of the raw export. */
 export const command: Command = {
@@ -44,7 +44,7 @@ function report(output: Output, summary: StreamSummary): void {
     outside,
     ignored_values: ignoredValues,
     already_loaded: alreadyLoaded.map(sliceName),
-    skipped_files: skippedSlices.map(({ slice, error }) => ({ ...slice, code: error.code, message: error.message })),
+    skipped_files: skippedSlices.map(skippedJson),
     seconds: summary.seconds,
   })
   const cost = `${(bytes / 1e6).toFixed(1)} MB, ${summary.seconds.toFixed(1)} s`

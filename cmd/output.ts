@@ -78,7 +78,8 @@ function numbersOf(event: ProgressEvent): Record<string, unknown> {
   return { table, rows, rejects, undated, outside, load_id }
 }
 
-function sliceFields(slice: AnySlice) {
+/** A slice as JSON and the log have it. */
+export function sliceFields(slice: AnySlice) {
   if ('file' in slice) return { file: slice.file }
   return hasDays(slice) ? { first_day: slice.firstDay, last_day: slice.lastDay } : {}
 }

@@ -1,6 +1,6 @@
 import type { PlannedBudget, PlannedStream, RunPlan } from '../lib/run/plan-run.ts'
 import { sliceName } from '../lib/slices.ts'
-import type { Output } from './output.ts'
+import { type Output, sliceFields } from './output.ts'
 
 /** Prints what a run would request, by stream, and how long the request limits make it wait. */
 export function printPlans(output: Output, { timezone, streams }: RunPlan): void {
@@ -27,11 +27,10 @@ function planJson({ stream, days, slices, lateSlices, requests, budget }: Planne
     stream,
     timezone,
     ...(days === undefined ? {} : { days }),
-    slices: slices.map(({ firstDay, lastDay }) => ({ first_day: firstDay, last_day: lastDay })),
-    late_arrivals: lateSlices.map(({ firstDay, lastDay, since = 0 }) => ({
-      first_day: firstDay,
-      last_day: lastDay,
-      since: new Date(since).toISOString(),
+    slices: slices.map(sliceFields),
+    late_arrivals: lateSlices.map((slice) => ({
+      ...sliceFields(slice),
+      since: new Date(slice.since ?? 0).toISOString(),
     })),
     requests: requests ?? null,
     requests_left_this_hour: Number.isFinite(budget.left) ? budget.left : null,

@@ -16,10 +16,7 @@ export function textsOf(flag: unknown): readonly string[] {
   return (Array.isArray(flag) ? flag : [flag]).map(String)
 }
 
-/**
- * Returns properties from `NAME=VALUE` texts. Whole numbers keep all their digits.
- * @throws MixloadError CONFIG_INVALID if a text has no `=`.
- */
+/** Properties from `NAME=VALUE` texts, with all digits. @throws MixloadError CONFIG_INVALID */
 export function propertiesOf(texts: readonly string[]): Record<string, unknown> {
   const properties = texts.map((text) => {
     const [, name, value = ''] = /^([^=]+)=(.*)$/s.exec(text) ?? []

@@ -1,4 +1,4 @@
-import type { StreamResult, StreamSummary } from '../lib/run/tally.ts'
+import type { SkippedSlice, StreamResult, StreamSummary } from '../lib/run/tally.ts'
 import { sliceName } from '../lib/slices.ts'
 import type { Output } from './output.ts'
 import { textTable } from './text-table.ts'
@@ -80,14 +80,15 @@ function resultJson(result: StreamResult): unknown {
     undated: result.undated,
     outside: result.outside,
     ignored_values: result.ignoredValues,
-    skipped_slices: result.skippedSlices.map(({ slice, error: why }) => ({
-      ...slice,
-      code: why.code,
-      message: why.message,
-    })),
+    skipped_slices: result.skippedSlices.map(skippedJson),
     skipped_items: result.skippedItems.map(({ name, error: why }) => ({ name, code: why.code, message: why.message })),
     seconds: result.seconds,
   }
+}
+
+/** A skipped slice as JSON. */
+export function skippedJson({ slice, error: { code, message } }: SkippedSlice): unknown {
+  return { ...slice, code, message }
 }
 
 /** Rows that came late; days that have fewer than before take nothing off. */

@@ -134,8 +134,6 @@ export function planSliceDays(dayCount: number, requestsPerHour: number): number
   return Math.max(1, Math.ceil(dayCount / Math.max(1, Math.floor(requestsPerHour * PLANNED_SHARE))))
 }
 
-const DAY_MS = 86_400_000
-
 /** Loads that a table still takes, when it takes `loadsPerDayMax` in 24 hours. */
 export function loadsLeft(ledger: readonly LoadRecord[], loadsPerDayMax: number, now: number): number {
   const recent = ledger.filter(({ loadedAt }) => loadedAt.getTime() > now - DAY_MS).length

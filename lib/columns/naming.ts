@@ -57,12 +57,7 @@ function fitName(name: string, suffix = ''): string {
 }
 
 function utf8Length(text: string): number {
-  let bytes = 0
-  for (const character of text) {
-    const point = character.codePointAt(0) ?? 0
-    bytes += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x1_0000 ? 3 : 4
-  }
-  return bytes
+  return new TextEncoder().encode(text).length
 }
 
 /** FNV-1a, 32 bits, over UTF-16 code units, as 8 hexadecimal digits: short and stable. */

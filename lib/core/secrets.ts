@@ -6,8 +6,7 @@ const HIDDEN = '***'
 const AUTHORIZATION = /\b(Basic|Bearer)\s+[\w+/=.~-]{8,}/gi
 
 /**
- * Masks secrets in a text from outside, such as a proxy's error page, also as URLs, JSON and HTTP
- * Basic authentication encode them.
+ * Masks secrets in a text from outside, in all forms that URLs, JSON and Basic auth have them in.
  */
 export function withoutSecrets(text: string, secrets: readonly (string | undefined)[]): string {
   const forms = secrets.flatMap((secret) => (secret === undefined ? [] : formsOf(secret)))

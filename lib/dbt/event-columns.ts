@@ -5,15 +5,11 @@ export interface EventColumn {
   readonly type: 'text' | 'bigint' | 'boolean'
 }
 
-/** Properties whose names are not `$` and the column's name. */
-const OTHER_PROPERTIES: Readonly<Record<string, string>> = {
-  mp_country_code: 'mp_country_code',
-  mp_keyword: 'mp_keyword',
-  mp_lib: 'mp_lib',
-}
+/** Properties whose names do not begin with `$`. */
+const WITHOUT_DOLLAR: readonly string[] = ['mp_country_code', 'mp_keyword', 'mp_lib']
 
 const columns = (type: EventColumn['type'], names: string): readonly EventColumn[] =>
-  names.split(/\s+/).map((name) => ({ name, type, property: OTHER_PROPERTIES[name] ?? `$${name}` }))
+  names.split(/\s+/).map((name) => ({ name, type, property: WITHOUT_DOLLAR.includes(name) ? name : `$${name}` }))
 
 /** The property columns of the package fivetran/dbt_mixpanel (its `staging_columns` macro). */
 export const EVENT_COLUMNS: readonly EventColumn[] = [

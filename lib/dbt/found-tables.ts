@@ -10,8 +10,7 @@ import type { Lexicon } from './lexicon.ts'
 import { type FoundTable, type Source, sourceOf } from './sources.ts'
 
 /**
- * The tables and views of a destination, with their columns; none if nothing has been loaded.
- * @throws MixloadError CONFIG_INVALID if the destination cannot run queries.
+ * The tables and views of a destination; none before a load. @throws MixloadError CONFIG_INVALID
  */
 export async function foundTables(
   destination: Warehouse,

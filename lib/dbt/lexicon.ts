@@ -37,18 +37,21 @@ export async function askLexicon(
 export function lexiconOf(answer: unknown): Lexicon {
   const entries = isObject(answer) ? answer.results : answer
   if (!Array.isArray(entries)) throw unknownForm('Mixpanel’s Lexicon')
-  const events = new Map<string, Map<string, string[]>>()
-  const profiles = new Map<string, Map<string, string[]>>()
-  for (const { entityType, name, schemaJson } of entries.filter(isObject)) {
-    const found = entityType === 'event' ? events : entityType === 'profile' ? profiles : undefined
-    if (found === undefined || typeof name !== 'string' || !isObject(schemaJson)) continue
-    for (const [property, text] of describedIn(schemaJson)) {
-      const texts = found.get(property) ?? new Map<string, string[]>()
-      texts.set(text, [...(texts.get(text) ?? []), name])
-      found.set(property, texts)
-    }
-  }
-  return { events: joined(events), profiles: joined(profiles) }
+  const objects = entries.filter(isObject)
+  return { events: descriptionsOf(objects, 'event'), profiles: descriptionsOf(objects, 'profile') }
+}
+
+function descriptionsOf(entities: readonly JsonObject[], type: 'event' | 'profile'): PropertyDescriptions {
+  const described = entities.flatMap(({ entityType, name, schemaJson }) => {
+    if (entityType !== type || typeof name !== 'string' || !isObject(schemaJson)) return []
+    return describedIn(schemaJson).map(([property, text]) => ({ property, text, name }))
+  })
+  const byProperty = [...Map.groupBy(described, ({ property }) => property)].map(([property, texts]) => {
+    const byText = [...Map.groupBy(texts, ({ text }) => text)]
+    const all = byText.map(([text, same]) => `${same.map(({ name }) => name).join(', ')}: ${text}`)
+    return [property, { description: byText.length === 1 ? (byText[0]?.[0] ?? '') : all.join('; ') }] as const
+  })
+  return Object.fromEntries(byProperty)
 }
 
 /** Properties of a schema with their descriptions, or else their display names. */
@@ -63,13 +66,4 @@ function describedIn({ properties }: JsonObject): readonly (readonly [string, st
     )
     return typeof text === 'string' ? [[name, text.trim()] as const] : []
   })
-}
-
-function joined(found: ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>): PropertyDescriptions {
-  const entries = [...found].map(([property, texts]) => {
-    const [first = ''] = texts.keys()
-    const all = [...texts].map(([text, names]) => `${names.join(', ')}: ${text}`)
-    return [property, { description: texts.size === 1 ? first : all.join('; ') }] as const
-  })
-  return Object.fromEntries(entries)
 }

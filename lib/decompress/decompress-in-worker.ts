@@ -5,7 +5,7 @@ import type { Compression } from './decompress.ts'
 
 /** Messages to the worker. */
 export type ToWorker =
-  | { readonly kind: 'start'; readonly compression: Exclude<Compression, 'none'> }
+  | { readonly kind: 'start'; readonly compression: Compression }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'end' }
   | { readonly kind: 'lend'; readonly buffer: ArrayBuffer }
@@ -34,7 +34,7 @@ const idle: DecompressWorker[] = []
  */
 export async function* decompressInWorker(
   bytes: AsyncIterable<Buffer>,
-  compression: Exclude<Compression, 'none'>,
+  compression: Compression,
 ): AsyncGenerator<Buffer, void, undefined> {
   const worker = idle.pop() ?? new DecompressWorker()
   let isWhole = false
@@ -74,7 +74,7 @@ class DecompressWorker {
     this.#worker.on('error', (error) => this.#fail(error))
   }
 
-  start(bytes: AsyncIterable<Buffer>, compression: Exclude<Compression, 'none'>): void {
+  start(bytes: AsyncIterable<Buffer>, compression: Compression): void {
     this.#worker.ref()
     this.#isOver = false
     this.#send({ kind: 'start', compression })

@@ -41,7 +41,7 @@ async function lentBuffer(): Promise<Buffer> {
   }
 }
 
-async function decompressBody(compression: Exclude<Compression, 'none'>): Promise<void> {
+async function decompressBody(compression: Compression): Promise<void> {
   let filling: Buffer | undefined
   let used = 0
   const hand = (full: Buffer) => {

@@ -12,7 +12,7 @@ import { MixloadError, messageOf } from '../core/errors.ts'
 import { ZstdFrames } from './zstd-frames.ts'
 
 /** How bytes are compressed. */
-export type Compression = keyof typeof DECOMPRESSORS | 'none'
+export type Compression = keyof typeof DECOMPRESSORS
 
 const GZIP = [0x1f, 0x8b]
 const ZSTD = [0x28, 0xb5, 0x2f, 0xfd]
@@ -34,7 +34,7 @@ const DECOMPRESSORS = {
 type Decompressor = Gunzip | Inflate | ZstdDecompress
 
 /** The compression of some bytes, found from the first ones. */
-export function compressionOf(beginning: Buffer): Compression {
+export function compressionOf(beginning: Buffer): Compression | 'none' {
   const begins = (magic: readonly number[], from = 0) => magic.every((byte, at) => beginning[from + at] === byte)
   if (begins(GZIP)) return 'gzip'
   const isSkippable = ((beginning[0] ?? 0) & 0xf0) === 0x50 && begins(ZSTD_SKIPPABLE, 1)
@@ -48,8 +48,8 @@ export function compressionOf(beginning: Buffer): Compression {
  */
 export async function* decompressed(
   bytes: AsyncIterator<Buffer, void>,
-  compression: Exclude<Compression, 'none'>,
-): AsyncGenerator<Buffer, void, undefined> {
+  compression: Compression,
+): AsyncGenerator<Buffer, void> {
   yield* everyMember(compression === 'zstd' ? completeFrames(bytes) : bytes, compression)
 }
 
@@ -65,7 +65,7 @@ async function* completeFrames(bytes: AsyncIterator<Buffer, void>): AsyncGenerat
 
 async function* everyMember(
   bytes: AsyncIterator<Buffer, void>,
-  compression: Exclude<Compression, 'none'>,
+  compression: Compression,
 ): AsyncGenerator<Buffer, void, undefined> {
   let left = await nextOf(bytes)
   while (left !== undefined) {

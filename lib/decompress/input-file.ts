@@ -11,10 +11,7 @@ const READ_BYTES = 1024 * 1024
 /** How many decompressed bytes decide the format of a file. */
 const FORMAT_BYTES = 512
 
-/**
- * The bytes of a file or a pipe, read once, counted and hashed as on disk, and decompressed as the
- * first ones require.
- */
+/** A file or a pipe, read once: hashed as on disk, decompressed as its first bytes require. */
 export class InputFile {
   /** Bytes read so far, as on disk. */
   bytes = 0
@@ -109,10 +106,7 @@ export async function sizeOf(path: string): Promise<number | undefined> {
   }
 }
 
-/**
- * What a file is that begins in such a way, and what to do first, to follow "It is". A command that
- * turns it into lines of JSON ends in `|`.
- */
+/** What such a file is and what to do first, after "It is". A command to pipe from ends in `|`. */
 const FORMATS: readonly (readonly [beginning: string, description: string])[] = [
   ['PK\x03\x04', 'a zip archive. Extract it first'],
   ['BZh', 'compressed with bzip2. Decompress it first: bunzip2 -c FILE |'],

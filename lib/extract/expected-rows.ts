@@ -4,9 +4,7 @@ import type { SpooledRows } from '../transform/spooled-rows.ts'
 import type { TableInput } from './table-input.ts'
 
 /** Mixpanel's own count, and how many rows came. */
-interface ComparedRows extends ExpectedRows {
-  readonly found: number
-}
+type ComparedRows = ExpectedRows & { readonly found: number }
 
 /**
  * Compares the rows that came with Mixpanel's counts, and reports differences. @throws MixloadError

@@ -44,20 +44,11 @@ export class TableInput {
 
   /** A body's rows, with their details for the ledger. */
   spooled(
-    { lines, rejects, summary, dayTally, areKeysDistinct }: SpooledBody,
+    { dayTally, ...body }: SpooledBody,
     about: Pick<SpooledRows, 'name' | 'loadId' | 'firstDay' | 'lastDay' | 'selection' | 'startedAt' | 'clock'>,
   ): SpooledRows {
-    return {
-      ...about,
-      lines,
-      rejects,
-      summary,
-      dayRows: dayTally?.dayRows() ?? null,
-      requestCount: 0,
-      fields: this.#writer.fields(),
-      hasOverflow: this.#writer.hasOverflow,
-      ignoredValues: this.#writer.ignoredValues,
-      areKeysDistinct,
-    }
+    const { hasOverflow, ignoredValues } = this.#writer
+    const written = { fields: this.#writer.fields(), hasOverflow, ignoredValues }
+    return { ...about, ...body, ...written, dayRows: dayTally?.dayRows() ?? null, requestCount: 0 }
   }
 }

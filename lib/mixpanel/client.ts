@@ -59,8 +59,7 @@ export class MixpanelClient implements AsyncDisposable {
   }
 
   /**
-   * The whole decompressed body of a 200 response. Throws as {@link stream} does, and also if the
-   * body is an error: Mixpanel sends some errors with status 200.
+   * The whole body of a 200 response. Throws as {@link stream} does, and if the body is an error.
    */
   async bytes(apiRequest: ApiRequest, signal: AbortSignal): Promise<Buffer> {
     const body = await (await this.stream(apiRequest, signal)).whole()

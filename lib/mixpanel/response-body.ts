@@ -34,10 +34,7 @@ export class ResponseBody implements AsyncIterable<Buffer> {
     this.#signal = signal
   }
 
-  /**
-   * Whether the body, now read, is certainly whole: not if it ended with the connection, or if it
-   * should be compressed but is empty.
-   */
+  /** False if it ended with the connection, or is empty but compressed: it may not be whole. */
   get isEndKnown(): boolean {
     return this.#isFramed && (this.#bytes > 0 || COMPRESSIONS[this.#encoding] === 'none')
   }

@@ -5,17 +5,11 @@ import { completeTo, type DayClock } from '../slices.ts'
 import type { Stream } from '../streams/stream.ts'
 import { lateRows } from './late-rows.ts'
 import { type LoadOptions, loadStream } from './load-stream.ts'
-import { type ChooseDays, planStreams, type StreamPlan } from './plan.ts'
+import { planStreams, type StreamPlan, type StreamsToLoad } from './plan.ts'
 import { projectZone } from './project.ts'
 import { createBudgets, mixpanelClient, openWarehouse, type Session } from './session.ts'
 import { assertSameClock, assertSameFilter, assertSameProject, projectOf } from './source.ts'
 import { type StreamResult, StreamTally } from './tally.ts'
-
-/** Which days of the streams are loaded. */
-export interface StreamsToLoad {
-  readonly choose: ChooseDays
-  readonly lateArrivals: boolean
-}
 
 /** What concerns a stream alone, and Mixpanel's terms: it is skipped, and the others run. */
 const SKIPPED = ['PLAN_REFUSED', 'PERMISSION_REFUSED', 'NOT_FOUND'] as const

@@ -1,6 +1,5 @@
 import { hasDays, type Slice } from '../slices.ts'
-import type { StreamsToLoad } from './load-streams.ts'
-import { chooseBackfillDays, chooseSyncDays, planStreams } from './plan.ts'
+import { chooseBackfillDays, chooseSyncDays, planStreams, type StreamsToLoad } from './plan.ts'
 import { projectZone } from './project.ts'
 import { createBudgets, mixpanelClient, openWarehouse, type Session } from './session.ts'
 import { assertSameProject, projectOf } from './source.ts'

@@ -16,6 +16,7 @@ import {
   WHOLE_TABLE,
   wholeDays,
 } from '../slices.ts'
+import { exportStream } from '../streams/export.ts'
 import { streamsOf } from '../streams/index.ts'
 import type { Stream } from '../streams/stream.ts'
 import { type Day, daysOf } from '../time/days.ts'
@@ -75,15 +76,19 @@ export function chooseSyncDays({ name, whole, from, lastDay, daysReadAgain }: Da
   return syncDays(whole, from, lastDay, daysReadAgain)
 }
 
+/** Which days of the streams are loaded. */
+export interface StreamsToLoad {
+  readonly choose: ChooseDays
+  readonly lateArrivals: boolean
+}
+
 /** All that plans are made of. */
-export interface Planning {
+export interface Planning extends StreamsToLoad {
   readonly settings: Settings
   readonly destination: Pick<Warehouse, 'capabilities' | 'ledger'>
   readonly zone: string
-  readonly choose: ChooseDays
   /** Milliseconds since 1970. */
   readonly now: number
-  readonly lateArrivals: boolean
 }
 
 /**
@@ -125,8 +130,7 @@ function assertAllowed(settings: Settings, streams: readonly Stream[]): void {
 
 /** The first day that the ledger has whole of the events, from which other streams begin. */
 async function firstDayOfEvents({ settings, destination, zone }: Planning): Promise<Day | undefined> {
-  const [events] = streamsOf('export', settings)
-  if (events === undefined) return undefined
+  const events = exportStream(settings)
   return firstOf(wholeDaysOf(events, await destination.ledger(events.name), dayClock(zone, settings)))
 }
 

@@ -10,10 +10,7 @@ import { openWarehouse, type Session } from './session.ts'
 /** The views to make: mixload's own, or the view `event` in the shape of Fivetran's connector. */
 export type ViewShape = 'mixload' | 'fivetran'
 
-/**
- * Recreates the views over all tables, as loading does whenever columns come. Returns their names.
- * @throws MixloadError CONFIG_INVALID if there are no tables yet.
- */
+/** Recreates all views; returns their names. @throws MixloadError CONFIG_INVALID without tables. */
 export async function makeViews(session: Session, shape: ViewShape = 'mixload'): Promise<readonly string[]> {
   const { settings, onProgress, signal } = session
   // Open to write only where there is something to write: where nothing is, nothing is made.

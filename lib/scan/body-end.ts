@@ -1,9 +1,6 @@
 import { isObject, parseJson } from '../core/json.ts'
 
-/**
- * How an incomplete export ends. Mixpanel sends the status before its query ends, so only the end
- * of the body can report that it failed.
- */
+/** Mixpanel sends the status before its query ends, so only the body's end can report a failure. */
 const TERMINATED = /^\s*"?(?:export )?terminated early/i
 /** Also cut off: `{"error":`. */
 const ERROR_OBJECT = /^\s*\{\s*"(?:error|request|status)"\s*:/i

@@ -134,10 +134,7 @@ interface FunnelRecords {
   readonly steps: readonly JsonObject[]
 }
 
-/**
- * The records of the requested days in a funnel's response; the total, `$overall`, is left out.
- * @throws MixloadError BODY_UNREADABLE
- */
+/** The records of the requested days, without the total. @throws MixloadError BODY_UNREADABLE */
 export function funnelRecords(
   funnel: JsonObject,
   answer: unknown,

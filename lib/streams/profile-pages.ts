@@ -94,18 +94,8 @@ async function pageBeforeEnd(page: Promise<ProfilePage>, mayBePastTheEnd: boolea
   }
 }
 
-interface Paging {
-  readonly session: Readonly<Record<string, string>>
-  readonly pageSize: number
-  /** A page with fewer profiles is the last one, unless the total says otherwise. */
-  readonly full: number
-  /** Whether the first page may be the last one: Mixpanel does not say. */
-  readonly mayHaveEnded: boolean
-  /** How many profiles there are; undefined where Mixpanel does not say. */
-  readonly total: number | undefined
-}
-
-function pagingOf(first: ProfilePage, requestedSize: number): Paging {
+/** What the first page says of the pages. */
+function pagingOf(first: ProfilePage, requestedSize: number) {
   const { session_id, page_size } = first.envelope
   const total = totalOf(first)
   const statedSize = numberOf(page_size) ?? 0
@@ -118,8 +108,10 @@ function pagingOf(first: ProfilePage, requestedSize: number): Paging {
   return {
     session: session_id === undefined || session_id === null ? {} : { session_id: String(session_id) },
     pageSize,
+    // A page with fewer profiles is the last one, unless the total says otherwise.
     full: Math.min(pageSize, actualSize),
     total,
+    // Mixpanel does not say whether the first page is the last one.
     mayHaveEnded: !isStated && total === undefined && first.count < requestedSize,
   }
 }

@@ -75,10 +75,7 @@ async function fromEndpoint(context: StreamContext, slice: Slice): Promise<reado
   }
 }
 
-/**
- * One record per requested day of the endpoint's response; the total, `$overall`, is left out.
- * @throws MixloadError BODY_UNREADABLE
- */
+/** One record per requested day, without the total. @throws MixloadError BODY_UNREADABLE */
 export function endpointRecords(answer: unknown, { firstDay, lastDay }: Slice, what: string): readonly JsonObject[] {
   const results = isObject(answer) ? answer.results : undefined
   if (!isObject(results)) throw unknownForm(what)

@@ -2,15 +2,6 @@ import { type Day, dayInZone } from '../time/days.ts'
 import { momentIn } from '../time/local-moment.ts'
 import { isObject, type JsonObject, numberOf } from './answer.ts'
 
-/** What was paid on a day. */
-export interface DayRevenue {
-  readonly amount: number
-  /** Profiles that have a charge on this day. */
-  readonly paidCount: number
-}
-
-const NOTHING: DayRevenue = { amount: 0, paidCount: 0 }
-
 /** Sums are integers, in millionths, so that they are exact and independent of the order. */
 const PARTS = 1e6
 
@@ -21,30 +12,23 @@ const PARTS = 1e6
 export class RevenueTally {
   readonly #zone: string
   readonly #days = new Map<Day, { parts: bigint; paidCount: number }>()
-  readonly #payers = new Set<string>()
-  #unread = 0
+  /** The ids of profiles that have transactions. */
+  readonly payers = new Set<string>()
+  /** How many transactions are in no sum, because they have no valid amount or time. */
+  unread = 0
 
   constructor(zone: string) {
     this.#zone = zone
   }
 
-  get payers(): ReadonlySet<string> {
-    return this.#payers
-  }
-
-  /** How many transactions are in no sum, because they have no valid amount or time. */
-  get unread(): number {
-    return this.#unread
-  }
-
   /** Adds a profile with its `$transactions`, if those are a list. */
   add(id: string, transactions: unknown): void {
-    if (!Array.isArray(transactions) || transactions.length === 0 || this.#payers.has(id)) return
-    this.#payers.add(id)
+    if (!Array.isArray(transactions) || transactions.length === 0 || this.payers.has(id)) return
+    this.payers.add(id)
     const paidOn = new Set<Day>()
     for (const transaction of transactions) {
       const charge = isObject(transaction) ? this.#chargeOf(transaction) : undefined
-      if (charge === undefined) this.#unread++
+      if (charge === undefined) this.unread++
       else {
         const sum = this.#days.get(charge.day) ?? { parts: 0n, paidCount: 0 }
         if (!paidOn.has(charge.day)) sum.paidCount++
@@ -63,8 +47,9 @@ export class RevenueTally {
     return { day: dayInZone(moment, this.#zone), parts: BigInt(parts) }
   }
 
-  revenueOf(day: Day): DayRevenue {
-    const sum = this.#days.get(day)
-    return sum === undefined ? NOTHING : { amount: Number(sum.parts) / PARTS, paidCount: sum.paidCount }
+  /** What was paid on a day, and by how many profiles. */
+  revenueOf(day: Day): { readonly amount: number; readonly paidCount: number } {
+    const { parts, paidCount } = this.#days.get(day) ?? { parts: 0n, paidCount: 0 }
+    return { amount: Number(parts) / PARTS, paidCount }
   }
 }

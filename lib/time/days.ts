@@ -3,7 +3,8 @@ import { DateTime, IANAZone } from 'luxon'
 /** A calendar day as `yyyy-mm-dd`; days compare as texts. */
 export type Day = string
 
-const DAY_MS = 86_400_000
+/** Milliseconds of a day that has 24 hours. */
+export const DAY_MS = 86_400_000
 
 /** Whether a text is a real calendar day. */
 export function isDay(text: string): boolean {

@@ -1,6 +1,4 @@
-import { addDays, type Day, dayAt, startOfDay } from './days.ts'
-
-const DAY_MS = 86_400_000
+import { addDays, DAY_MS, type Day, dayAt, startOfDay } from './days.ts'
 
 /** The greatest distance from 1970 of a date in JavaScript and in the warehouses, milliseconds. */
 export const INSTANT_MS_MAX = 8.64e15

@@ -31,10 +31,7 @@ export function flatten(input: FlattenInput): Flattened {
   return { query: `SELECT ${list.join(',\n  ')}\nFROM ${source}${where}`, columns: [...expressions.keys()] }
 }
 
-/**
- * Counts the rows with a complete key as `rows` and their distinct keys as `keys`; for each value
- * of a key `column` as `value`.
- */
+/** Counts rows with a complete key (`rows`) and distinct keys (`keys`), by `value` of a column. */
 export function countKeys(input: FlattenInput, column?: Column): string {
   const names = input.key.map(({ name }) => quoteName(name)).join(', ')
   const value = column === undefined ? '' : `CAST(${quoteName(column.name)} AS VARCHAR) AS value, `

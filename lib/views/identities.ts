@@ -3,15 +3,8 @@ import { quoteName, quoteText } from '../core/sql.ts'
 import { hasSqlText, sqlText } from '../core/sql-files.ts'
 import type { DestinationCapabilities, View } from '../destination/contract.ts'
 
-/** An event that links two ids, by their properties. `resolved`: `distinct_id` if left out. */
-interface Verb {
-  readonly event: string
-  readonly original: string
-  readonly resolved?: string
-}
-
-/** The events that Mixpanel's libraries send, as they appear in the export. */
-const VERBS: readonly Verb[] = [
+/** Events that link two ids, by their properties. `resolved`: `distinct_id` if left out. */
+const VERBS: readonly { event: string; original: string; resolved?: string }[] = [
   { event: '$identify', original: '$anon_id', resolved: '$identified_id' },
   { event: '$identify', original: '$anon_distinct_id', resolved: '$identified_id' },
   { event: '$create_alias', original: 'alias' },
