@@ -3,7 +3,6 @@ import { finished } from 'node:stream/promises'
 import { MixloadError, messageOf } from '../lib/core/errors.ts'
 import type { RejectedRecord } from '../lib/ingest/report.ts'
 
-/** Where an event was read. */
 interface EventPlace {
   readonly source: string
   /** The number of the event in the source, from 1. */

@@ -13,7 +13,6 @@ const FORMAT_BYTES = 512
 
 /** A file or a pipe, read once: hashed as on disk, decompressed as its first bytes require. */
 export class InputFile {
-  /** Bytes read so far, as on disk. */
   bytes = 0
   readonly #hash: Hash = createHash('sha256')
   readonly #source: Readable

@@ -251,7 +251,6 @@ class PageSplitter {
     this.#at = skipSpace(this.#bytes, this.#at, this.#end)
   }
 
-  /** The byte that comes next. */
   #byte(): number {
     if (this.#at >= this.#end) throw this.#cutOff()
     return this.#bytes[this.#at] as number

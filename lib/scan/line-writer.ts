@@ -20,7 +20,6 @@ export interface SpoolField {
   readonly form: 'value' | 'exact' | 'text'
 }
 
-/** The target of a property in this run. */
 interface Route {
   /** Undefined if the property is left out. */
   readonly column: Column | undefined

@@ -9,8 +9,6 @@ import { streamsOf } from '../streams/index.ts'
 import { CHANGES_TABLE } from '../transform/profile-changes.ts'
 import { identitiesView } from './identities.ts'
 
-const EVENTS = 'export'
-
 /** Columns of the table of changes that its view replaces with times. */
 const CHANGE_STATE: readonly string[] = ['_change', '_changed_at', '_hash']
 
@@ -35,7 +33,7 @@ export function viewsOf(
     name,
     query: sqlText(capabilities.dialect, text, { table: path, columns: list, unit: unit.map(quote).join(', ') }),
   })
-  if (table === EVENTS) {
+  if (table === 'export') {
     return [
       view('export_latest', 'export_latest'),
       view('export_latest_by_time', 'export_latest_by_time'),
