@@ -3,7 +3,7 @@ import { type StreamStatus, streamStatus } from '../lib/run/status.ts'
 import { sliceName } from '../lib/slices.ts'
 import type { Command } from './command.ts'
 import { WAREHOUSE_SETTINGS } from './load-settings.ts'
-import { type Output, sliceFields } from './output.ts'
+import type { Output } from './output.ts'
 import { sessionOf } from './session.ts'
 import { utcMinute } from './stream-report.ts'
 

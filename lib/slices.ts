@@ -1,6 +1,6 @@
 import type { LoadRecord } from './destination/contract.ts'
 import { coversScope, type Scope } from './destination/selection.ts'
-import { addDays, type Day, dayAt, daysBetween, daysOf, earlier, endOfDayInZone } from './time/days.ts'
+import { addDays, DAY_MS, type Day, dayAt, daysBetween, daysOf, earlier, endOfDayInZone } from './time/days.ts'
 
 /** A span of days of one stream, loaded in one commit. */
 export interface Slice {

@@ -18,11 +18,7 @@ export interface OpenTable {
 }
 
 export interface OpenTableOptions {
-  readonly settings: Pick<
-    Settings,
-    | ('maxColumns' | 'newProperties' | 'columns' | 'includeProperties' | 'excludeProperties')
-    | ('legacyTime' | 'write' | 'maxRejects' | 'maxRemoved')
-  >
+  readonly settings: Settings
   /** The project's time zone. */
   readonly zone: string | undefined
   /** Open to write. */

@@ -16,8 +16,7 @@ import { sourceOf } from './source.ts'
 import type { StreamTally } from './tally.ts'
 
 /** What streams are loaded with. */
-export interface LoadOptions extends Omit<OpenTableOptions, 'settings' | 'zone' | 'source'> {
-  readonly settings: Settings
+export interface LoadOptions extends Omit<OpenTableOptions, 'source'> {
   readonly zone: string
   readonly client: MixpanelClient
   /** One for all streams, so that they share the requests at once. */
@@ -31,16 +30,11 @@ export interface LoadOptions extends Omit<OpenTableOptions, 'settings' | 'zone' 
  * Requests what is planned of a stream and loads it: its slices, then what came late to other days.
  * @throws MixloadError of what failed; what was committed before stays.
  */
-export async function loadStream(
-  plan: StreamPlan,
-  given: LoadOptions,
-  tally: StreamTally,
-  signal: AbortSignal,
-): Promise<void> {
+export async function loadStream(plan: StreamPlan, given: LoadOptions, tally: StreamTally): Promise<void> {
   const { stream, slices, lateSlices, clock } = plan
   const source = sourceOf(given.settings, clock, stream)
   const options = { ...given, source, onProgress: tally.listen(given.onProgress) }
-  const { settings, zone, onProgress } = options
+  const { settings, zone, onProgress, signal } = options
   const changes = stream.changesTable?.(settings)
   if (changes !== undefined && !options.destination.capabilities.queries) {
     const message = `${options.destination.description} cannot be asked what profiles were before: leave --engage-history out.`

@@ -9,7 +9,7 @@ import { createBudgets, mixpanelClient, openWarehouse, type Session } from '../r
 import { assertSameProject, projectOf } from '../run/source.ts'
 import type { StreamResult } from '../run/tally.ts'
 import type { Settings } from '../settings.ts'
-import { type DayClock, exportDaysOf } from '../slices.ts'
+import { type DayClock, exportDaysOf, type Slice } from '../slices.ts'
 import { EVENT_NAMES_MAX, eventNamesIn, eventNamesRequest, exportStream } from '../streams/export.ts'
 import { addDays, type Day, dayInZone } from '../time/days.ts'
 import { type Comparison, compareCounts } from './compare.ts'
