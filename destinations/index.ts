@@ -4,14 +4,14 @@ import type { Retries } from '../lib/destination/retries.ts'
 import { Warehouse } from '../lib/destination/warehouse.ts'
 
 /** By the scheme of the URL. Each driver is loaded only when it is named. */
-const SCHEMES: Readonly<Record<string, () => Promise<CreateDriver>>> = {
-  bigquery: async () => (await import('./bigquery/index.ts')).createDriver,
-  duckdb: async () => (await import('./duckdb/index.ts')).createDriver,
-  memory: async () => (await import('./memory/index.ts')).createDriver,
-  'npm-package': async () => (await import('./third-party/index.ts')).createDriver,
-  parquet: async () => (await import('./parquet/index.ts')).createDriver,
-  postgres: async () => (await import('./postgres/index.ts')).createDriver,
-  postgresql: async () => (await import('./postgres/index.ts')).createDriver,
+const SCHEMES: Readonly<Record<string, CreateDriver>> = {
+  bigquery: async (options) => new (await import('./bigquery/driver.ts')).BigQueryDriver(options),
+  duckdb: async (options) => (await import('./duckdb/driver.ts')).createDriver(options),
+  memory: async (options) => (await import('./memory/driver.ts')).createDriver(options),
+  'npm-package': async (options) => (await import('./third-party/index.ts')).createDriver(options),
+  parquet: async (options) => (await import('./parquet/driver.ts')).createDriver(options),
+  postgres: async (options) => new (await import('./postgres/driver.ts')).PostgresDriver(options),
+  postgresql: async (options) => new (await import('./postgres/driver.ts')).PostgresDriver(options),
 }
 
 const KNOWN = 'duckdb:PATH, parquet:DIR, postgres://USER@HOST/DATABASE, bigquery://PROJECT/DATASET or npm-package:NAME'
@@ -23,9 +23,8 @@ const KNOWN = 'duckdb:PATH, parquet:DIR, postgres://USER@HOST/DATABASE, bigquery
  */
 export async function createWarehouse(options: DestinationOptions, retries?: Retries): Promise<Warehouse> {
   const scheme = /^([a-z][a-z-]*):/.exec(options.url)?.[1] ?? ''
-  const load = Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined
-  if (load !== undefined) {
-    const createDriver = await load()
+  const createDriver = Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined
+  if (createDriver !== undefined) {
     return new Warehouse(await createDriver(options), { engine: options.engine, retries })
   }
   // The URL itself may hold a password.

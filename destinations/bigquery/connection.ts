@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type {
   DestinationConnection,
+  DestinationOptions,
   DestinationReader,
   KnownColumn,
   Load,
@@ -10,8 +11,7 @@ import type {
   TakeRows,
   View,
 } from '../../lib/destination/contract.ts'
-import type { Engine, EngineConnection } from '../../lib/engine/engine.ts'
-import type { BigQueryClient } from './api/client.ts'
+import type { EngineConnection } from '../../lib/engine/engine.ts'
 import { queryRows } from './api/query.ts'
 import type { Tables } from './api/tables.ts'
 import { isTableName } from './dialect.ts'
@@ -24,20 +24,12 @@ import { replaceViews } from './views.ts'
 import type { Loads } from './write.ts'
 
 /** A dataset, and what it is used with. */
-export interface BigQueryPlace {
-  readonly client: BigQueryClient
+export interface BigQueryPlace extends Pick<DestinationOptions, 'engine' | 'workDirectory' | 'warn'> {
   readonly tables: Tables
   readonly jobs: Jobs
   readonly cache: MetadataCache
-  readonly location: string | undefined
-  readonly engine: Engine
-  readonly workDirectory: string
-  readonly warn: (message: string) => void
   readonly fileBytesMax: number
 }
-
-/** How long the release of the lease may delay the end of a run. */
-const RELEASE_MS = 15_000
 
 /** A dataset that is open to read. */
 export class BigQueryReader implements DestinationReader {
@@ -58,7 +50,7 @@ export class BigQueryReader implements DestinationReader {
   }
 
   query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
-    return queryRows(this.place, sql, take, signal)
+    return queryRows(this.place.tables.client, sql, take, this.place.warn, signal)
   }
 
   async close(): Promise<void> {}
@@ -109,12 +101,11 @@ export class BigQueryConnection extends BigQueryReader implements DestinationCon
 
   async replaceViews(views: readonly View[]): Promise<void> {
     await this.#lease.assertHeld()
-    await replaceViews(this.place, views)
+    await replaceViews(this.place.tables, views)
   }
 
   override async close(): Promise<void> {
     this.#engine.close()
-    // If it cannot be released now, it expires.
-    await this.#lease.release(AbortSignal.timeout(RELEASE_MS)).catch(() => {})
+    await this.#lease.release()
   }
 }

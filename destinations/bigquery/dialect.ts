@@ -39,17 +39,14 @@ const CLUSTER_COLUMNS = ['event', 'distinct_id']
 
 /** Partitioning and clustering of a table with these columns, which cannot be changed later. */
 export function layoutOf(columns: readonly Column[]): {
-  readonly timePartitioning?: { readonly type: 'DAY'; readonly field: string }
-  readonly clustering?: { readonly fields: readonly string[] }
+  readonly timePartitioning?: object
+  readonly clustering?: object
 } {
-  const isPartitioned = columns.some(({ name, type }) => name === DAY_COLUMN && type === 'date')
-  const clustered = CLUSTER_COLUMNS.filter((wanted) =>
-    columns.some(({ name, type }) => name === wanted && type === 'text'),
-  )
-  return {
-    ...(isPartitioned ? { timePartitioning: { type: 'DAY', field: DAY_COLUMN } as const } : {}),
-    ...(isPartitioned && clustered.length > 0 ? { clustering: { fields: clustered } } : {}),
-  }
+  if (!columns.some(({ name, type }) => name === DAY_COLUMN && type === 'date')) return {}
+  const timePartitioning = { type: 'DAY', field: DAY_COLUMN }
+  const isText = (wanted: string) => columns.some(({ name, type }) => name === wanted && type === 'text')
+  const fields = CLUSTER_COLUMNS.filter(isText)
+  return fields.length === 0 ? { timePartitioning } : { timePartitioning, clustering: { fields } }
 }
 
 /** docs.cloud.google.com/bigquery/docs/schemas, "Column names". Case does not matter. */
@@ -104,10 +101,7 @@ export function assertColumns(table: string, existing: readonly string[], added:
   }
 }
 
-/**
- * docs.cloud.google.com/bigquery/docs/tables, "Table naming", without the spaces and dashes that it
- * allows.
- */
+/** docs.cloud.google.com/bigquery/docs/tables, "Table naming", without spaces and dashes. */
 export function isTableName(name: string): boolean {
   return /^[\p{L}\p{M}\p{N}\p{Pc}]+$/u.test(name) && Buffer.byteLength(name) <= TABLE_BYTES_MAX
 }
@@ -119,10 +113,7 @@ export function assertTableName(name: string): void {
   }
 }
 
-/**
- * The description of a column: the property as Mixpanel spells it, which the column's name may not
- * do.
- */
+/** The description of a column: its property as Mixpanel spells it, which the name may not do. */
 export function descriptionOf({ role, property, owner }: Column): string | undefined {
   const text = {
     fixed: property === null ? undefined : `Mixpanel property ${property}`,

@@ -5,10 +5,10 @@ import type {
   DestinationOptions,
   DestinationReader,
 } from '../../lib/destination/contract.ts'
+import { LOADS } from '../../lib/destination/ledger.ts'
 import { BigQueryClient } from './api/client.ts'
 import { credentialsFor } from './api/credentials.ts'
 import { textOf } from './api/json.ts'
-import { Pace } from './api/pace.ts'
 import { Tables } from './api/tables.ts'
 import { TIMING, type Timing } from './api/timing.ts'
 import { BigQueryConnection, type BigQueryPlace, BigQueryReader } from './connection.ts'
@@ -16,7 +16,7 @@ import { CAPABILITIES } from './dialect.ts'
 import { explain } from './failures.ts'
 import { Jobs } from './jobs/jobs.ts'
 import { newLeaseOwner, retireLeaseOwner } from './lease/lease-owner.ts'
-import { ensureLedger, LOADS, MetadataCache, REJECTS } from './ledger.ts'
+import { ensureLedger, MetadataCache } from './ledger.ts'
 import { Lease } from './lock.ts'
 import { ensureDataset } from './tables.ts'
 import { type BigQueryAddress, endpointOf, parseUrl, placeOf } from './url.ts'
@@ -28,52 +28,31 @@ export interface BigQueryOptions extends DestinationOptions {
   readonly fileBytesMax?: number
 }
 
-/**
- * "Maximum file size, compressed: 4 GB" (docs.cloud.google.com/bigquery/quotas); compression makes
- * it less.
- */
+/** "Maximum file size, compressed: 4 GB", docs.cloud.google.com/bigquery/quotas. */
 const FILE_BYTES_MAX = 3_900_000_000
-/** How long the release of the lease may delay a failure to connect. */
-const RELEASE_MS = 15_000
 
-/**
- * Loads into a BigQuery dataset by load jobs. The run lock is a lease that is kept in the dataset.
- */
+/** Loads into a BigQuery dataset by load jobs. The run lock is a lease that the dataset keeps. */
 export class BigQueryDriver implements DestinationDriver {
   readonly capabilities = CAPABILITIES
   readonly description: string
   readonly explain = explain
   readonly #options: BigQueryOptions
   readonly #address: BigQueryAddress
-  readonly #timing: Timing
-  readonly #client: BigQueryClient
   readonly #tables: Tables
   readonly #jobs: Jobs
-  /**
-   * The same for its whole life, so that it recognizes its own lease if a release went unanswered.
-   */
+  /** The same for life, so that it recognizes its own lease if a release went unanswered. */
   readonly #owner = newLeaseOwner()
-  #location: string | undefined
 
   constructor(options: BigQueryOptions) {
     this.#options = options
     this.#address = parseUrl(options)
     this.description = placeOf(this.#address)
     const { project, dataset } = this.#address
-    const timing = { ...TIMING, ...options.timing }
-    const pace = new Pace(timing)
     const credentials = credentialsFor(this.#address)
-    this.#timing = timing
-    this.#client = new BigQueryClient({ endpoint: endpointOf(this.#address), project, credentials, timing })
-    this.#tables = new Tables(this.#client, pace, project, dataset)
-    this.#jobs = new Jobs({
-      client: this.#client,
-      project,
-      timing,
-      pace,
-      location: () => this.#location,
-      placeholderTable: this.#tables.reference(REJECTS),
-    })
+    const timing = { ...TIMING, ...options.timing }
+    const client = new BigQueryClient({ endpoint: endpointOf(this.#address), project, credentials, timing })
+    this.#tables = new Tables(client, dataset)
+    this.#jobs = new Jobs(this.#tables)
   }
 
   pathInViews(table: string): string {
@@ -82,23 +61,20 @@ export class BigQueryDriver implements DestinationDriver {
   }
 
   async connect(signal: AbortSignal): Promise<DestinationConnection> {
-    const dataset = await ensureDataset(this.#tables, this.#address, signal)
-    this.#location = dataset.location
-    const [client, tables, timing, owner] = [this.#client, this.#tables, this.#timing, this.#owner]
-    const lease = new Lease({ client, tables, timing, place: this.description, owner })
+    const isNew = await ensureDataset(this.#tables, this.#address, signal)
+    const lease = new Lease(this.#tables, this.description, this.#owner)
     try {
       // Every run creates the same ledger, so it need not wait for the lease.
-      const [pending] = await Promise.all([lease.take(signal), ensureLedger(tables, dataset.isNew, signal)])
-      const cache = new MetadataCache(tables, true)
-      const { warn, engine } = this.#options
-      const loads = new Loads({ tables, jobs: this.#jobs, lease, cache, now: () => client.serverNow, warn })
+      const [pending] = await Promise.all([lease.take(signal), ensureLedger(this.#tables, isNew, signal)])
+      const place = this.#place(true)
+      const loads = new Loads({ ...place, lease })
       if (pending.length > 0) {
         await loads.settle(pending, signal)
         await lease.note([], signal)
       }
-      return new BigQueryConnection(this.#place(cache), lease, loads, await engine.connect())
+      return new BigQueryConnection(place, lease, loads, await place.engine.connect())
     } catch (error) {
-      await lease.release(AbortSignal.timeout(RELEASE_MS)).catch(() => {})
+      await lease.release()
       throw error
     }
   }
@@ -106,19 +82,19 @@ export class BigQueryDriver implements DestinationDriver {
   async connectToRead(signal: AbortSignal): Promise<DestinationReader | undefined> {
     // Fails now, not later, if the dataset may not be read.
     const dataset = await this.#tables.getDataset(signal)
-    if (dataset === undefined || (await this.#tables.get(LOADS, signal)) === undefined) return undefined
-    this.#location = textOf(dataset.location)
-    return new BigQueryReader(this.#place(new MetadataCache(this.#tables, false)))
+    if (dataset === undefined || (await this.#tables.get(LOADS.name, signal)) === undefined) return undefined
+    this.#tables.client.location = textOf(dataset.location)
+    return new BigQueryReader(this.#place(false))
   }
 
   async close(): Promise<void> {
     retireLeaseOwner(this.#owner)
-    await this.#client.close()
+    await this.#tables.client.close()
   }
 
-  #place(cache: MetadataCache): BigQueryPlace {
+  #place(isWriter: boolean): BigQueryPlace {
     const { engine, workDirectory, warn, fileBytesMax = FILE_BYTES_MAX } = this.#options
-    const [client, tables, jobs, location] = [this.#client, this.#tables, this.#jobs, this.#location]
-    return { client, tables, jobs, location, cache, engine, workDirectory, warn, fileBytesMax }
+    const cache = new MetadataCache(this.#tables, isWriter)
+    return { tables: this.#tables, jobs: this.#jobs, cache, engine, workDirectory, warn, fileBytesMax }
   }
 }

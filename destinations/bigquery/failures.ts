@@ -22,18 +22,11 @@ export function explain(error: unknown): Explanation | undefined {
     return { code: 'DESTINATION_UNAVAILABLE', advice, retryAfterMs: QUOTA_WAIT_MS }
   }
   if (error.isTransient) return { code: 'DESTINATION_UNAVAILABLE' }
-  const advice = ADVICE[error.reason] ?? (error.status === 401 ? ADVICE.authError : undefined)
-  return advice === undefined ? undefined : { advice }
+  return { advice: ADVICE[error.reason] ?? (error.status === 401 ? ADVICE.authError : undefined) }
 }
 
-/**
- * Rows are or may be in BigQuery, and the ledger's row is not. The ledger is asked before the next
- * attempt.
- */
+/** Rows may be in BigQuery without their ledger row. The ledger is read before the next attempt. */
 export function inDoubt(what: string, error: unknown): MixloadError {
-  const { message, retryAfterMs } = driverFailure(what, error, { isConnectionLost: false, explanation: explain(error) })
-  return new MixloadError('COMMIT_IN_DOUBT', message, {
-    cause: error,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  })
+  const { message, retryAfterMs } = driverFailure(what, error, explain(error))
+  return new MixloadError('COMMIT_IN_DOUBT', message, { cause: error, retryAfterMs })
 }

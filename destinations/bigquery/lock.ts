@@ -1,8 +1,8 @@
 import { MixloadError } from '../../lib/core/errors.ts'
+import { parseJson } from '../../lib/core/json.ts'
 import type { BigQueryClient } from './api/client.ts'
 import { type JsonObject, objectOf, textOf } from './api/json.ts'
 import type { Table, Tables } from './api/tables.ts'
-import type { Timing } from './api/timing.ts'
 import { decodePendingLoads, encodePendingLoads, type PendingLoad } from './jobs/pending-loads.ts'
 import { isKnownDead, type LeaseOwner, leaseOwnerIn, nameOf } from './lease/lease-owner.ts'
 import { LEASE } from './ledger.ts'
@@ -10,17 +10,10 @@ import { LEASE } from './ledger.ts'
 const NOTE = 'Which run of mixload uses this dataset, and what it is loading. Kept by mixload: do not change it.'
 /** docs.cloud.google.com/bigquery/quotas, "Maximum length of a table description". */
 const DESCRIPTION_CHARACTERS_MAX = 16_384
+/** How long the release may delay the end of a run. */
+const RELEASE_MS = 15_000
 /** How often the lease is read again when other runs change it at the same time. */
 const TRIES = 5
-
-export interface LeaseOptions {
-  readonly client: BigQueryClient
-  readonly tables: Tables
-  readonly timing: Timing
-  /** Where the dataset is, for messages. */
-  readonly place: string
-  readonly owner: LeaseOwner
-}
 
 /**
  * The run lock: a note in the description of a table. BigQuery's API has one operation that only
@@ -30,7 +23,10 @@ export interface LeaseOptions {
  * The note also says what is being loaded, for the run that comes after one that was killed.
  */
 export class Lease {
-  readonly #options: LeaseOptions
+  readonly #tables: Tables
+  readonly #client: BigQueryClient
+  readonly #place: string
+  readonly #owner: LeaseOwner
   /** The table as this run has left it; undefined while the lease is not held. */
   #table: Table | undefined
   #pending: readonly PendingLoad[] = []
@@ -44,13 +40,12 @@ export class Lease {
   /** Changes are made one after the other. */
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(options: LeaseOptions) {
-    this.#options = options
-  }
-
-  /** False also after another run has taken it over. */
-  get isHeld(): boolean {
-    return this.#table !== undefined && this.#lostTo === undefined
+  /** @param place where the dataset is, for messages. */
+  constructor(tables: Tables, place: string, owner: LeaseOwner) {
+    this.#tables = tables
+    this.#client = tables.client
+    this.#place = place
+    this.#owner = owner
   }
 
   /**
@@ -60,31 +55,27 @@ export class Lease {
    * @throws MixloadError DESTINATION_BUSY naming the owner.
    */
   async take(signal: AbortSignal): Promise<readonly PendingLoad[]> {
-    const { tables, timing } = this.#options
     for (let attempt = 0; attempt < TRIES; attempt++) {
-      const table = await tables.get(LEASE, signal)
+      const table = await this.#tables.get(LEASE, signal)
       const found = readNote(table?.description ?? '')
       this.#assertFree(found)
-      this.#since = new Date(this.#options.client.serverNow).toISOString()
+      this.#since = new Date(this.#client.serverNow).toISOString()
       const description = this.#describe(found.pending)
       if (table === undefined) {
         // The next attempt reads it, and sees whether another run was faster.
-        await tables.create(LEASE, leaseTable(description), signal)
+        await this.#tables.create(LEASE, leaseTable(description), signal)
         continue
       }
-      const isOurs = found.owner?.id === this.#options.owner.id
-      const taken = isOurs ? table : await tables.change(LEASE, table, { description }, signal)
+      const isOurs = found.owner?.id === this.#owner.id
+      const taken = isOurs ? table : await this.#tables.change(LEASE, table, { description }, signal)
       if (taken === undefined) continue
       this.#hold(taken)
       this.#pending = found.pending
       this.#lostTo = undefined
-      this.#timer ??= setInterval(() => void this.#renew().catch(() => {}), timing.renewMs).unref()
+      this.#timer ??= setInterval(() => void this.#renew().catch(() => {}), this.#client.timing.renewMs).unref()
       return found.pending
     }
-    throw new MixloadError(
-      'DESTINATION_BUSY',
-      `Other runs are taking ${this.#options.place} at this moment. Run again.`,
-    )
+    throw new MixloadError('DESTINATION_BUSY', `Other runs are taking ${this.#place} at this moment. Run again.`)
   }
 
   /** Notes what is being loaded, and makes sure that the lease is still held. */
@@ -102,9 +93,7 @@ export class Lease {
     })
   }
 
-  /**
-   * The pending loads are settled. The next change of the note says so; until then it does no harm.
-   */
+  /** The pending loads are settled. The note says so at its next change, which is soon enough. */
   settled(): void {
     this.#pending = []
   }
@@ -118,21 +107,26 @@ export class Lease {
     this.#assertNotLost()
     const { steady, wall } = this.#renewedAt
     const age = Math.max(performance.now() - steady, Date.now() - wall)
-    if (age < 2 * this.#options.timing.renewMs) return
+    if (age < 2 * this.#client.timing.renewMs) return
     await this.#serialized(() => this.#write(this.#describe(this.#pending), signal))
   }
 
-  /** Releases the lease. Pending loads stay in the note, for the next run to settle. */
-  async release(signal?: AbortSignal): Promise<void> {
+  /**
+   * Releases the lease; if it cannot be released now, it expires. Pending loads stay in the note,
+   * for the next run to settle.
+   */
+  async release(): Promise<void> {
     clearInterval(this.#timer)
     this.#timer = undefined
-    await this.#serialized(async () => {
+    const signal = AbortSignal.timeout(RELEASE_MS)
+    const released = this.#serialized(async () => {
       if (this.#table === undefined || this.#lostTo !== undefined) return
       const table = this.#table
       this.#table = undefined
       const description = JSON.stringify({ note: NOTE, pending: encodePendingLoads(this.#pending) })
-      await this.#options.tables.change(LEASE, table, { description }, signal)
+      await this.#tables.change(LEASE, table, { description }, signal)
     })
+    await released.catch(() => {})
   }
 
   async #renew(): Promise<void> {
@@ -148,23 +142,22 @@ export class Lease {
   }
 
   async #write(description: string, signal?: AbortSignal): Promise<void> {
-    const { tables, owner, place } = this.#options
     for (let attempt = 0; attempt < TRIES; attempt++) {
       this.#assertNotLost()
       if (this.#table === undefined) throw new MixloadError('DESTINATION_FAILED', 'The lease is not held.')
-      const changed = await tables.change(LEASE, this.#table, { description }, signal)
+      const changed = await this.#tables.change(LEASE, this.#table, { description }, signal)
       if (changed !== undefined) return this.#hold(changed)
       // Another run has the lease, or our change was made and its answer lost, or the table was
       // changed in other ways.
-      const found = await tables.get(LEASE, signal)
+      const found = await this.#tables.get(LEASE, signal)
       const note = readNote(found?.description ?? '')
-      if (found === undefined || note.owner?.id !== owner.id) {
+      if (found === undefined || note.owner?.id !== this.#owner.id) {
         this.#lostTo = note.owner === undefined ? 'an unknown run' : nameOf(note.owner)
       } else if (found.description === description) return this.#hold(found)
       else this.#table = found
     }
     this.#assertNotLost()
-    throw new MixloadError('DESTINATION_UNAVAILABLE', `The lease of ${place} could not be renewed.`)
+    throw new MixloadError('DESTINATION_UNAVAILABLE', `The lease of ${this.#place} could not be renewed.`)
   }
 
   #hold(table: Table): void {
@@ -173,24 +166,23 @@ export class Lease {
   }
 
   #describe(pending: readonly PendingLoad[]): string {
-    const { client, timing, owner } = this.#options
-    const expiresAt = new Date(client.serverNow + timing.leaseMs).toISOString()
+    const { serverNow, timing } = this.#client
     // Runs of every version of mixload read these names.
     return JSON.stringify({
       note: NOTE,
-      owner,
+      owner: this.#owner,
       since: this.#since,
-      expiresAt,
+      expiresAt: new Date(serverNow + timing.leaseMs).toISOString(),
       pending: encodePendingLoads(pending),
     })
   }
 
   #assertFree({ owner, since, expiresAt }: LeaseNote): void {
-    if (owner === undefined || owner.id === this.#options.owner.id || isKnownDead(owner)) return
-    if (expiresAt <= this.#options.client.serverNow) return
+    if (owner === undefined || owner.id === this.#owner.id || isKnownDead(owner)) return
+    if (expiresAt <= this.#client.serverNow) return
     throw new MixloadError(
       'DESTINATION_BUSY',
-      `${this.#options.place} is in use by ${nameOf(owner)} since ${since}. Wait for it to end. ` +
+      `${this.#place} is in use by ${nameOf(owner)} since ${since}. Wait for it to end. ` +
         `If it was killed, its lease expires at ${new Date(expiresAt).toISOString()}.`,
     )
   }
@@ -199,26 +191,16 @@ export class Lease {
     if (this.#lostTo === undefined) return
     throw new MixloadError(
       'DESTINATION_BUSY',
-      `${this.#options.place} was taken over by ${this.#lostTo}, because this run did not renew its lease in time.`,
+      `${this.#place} was taken over by ${this.#lostTo}, because this run did not renew its lease in time.`,
     )
   }
 }
 
-interface LeaseNote {
-  readonly owner: LeaseOwner | undefined
-  readonly since: string
-  readonly expiresAt: number
-  readonly pending: readonly PendingLoad[]
-}
+type LeaseNote = ReturnType<typeof readNote>
 
-function readNote(description: string): LeaseNote {
-  let note: JsonObject
-  try {
-    note = objectOf(JSON.parse(description))
-  } catch {
-    // Empty, or changed by hand: then nobody holds it.
-    return { owner: undefined, since: '', expiresAt: 0, pending: [] }
-  }
+/** A note that is empty, or was changed by hand, has no owner: then nobody holds the lease. */
+function readNote(description: string) {
+  const note = objectOf(parseJson(description))
   return {
     owner: leaseOwnerIn(objectOf(note.owner)),
     since: textOf(note.since) ?? 'some time ago',

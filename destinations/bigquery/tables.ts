@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { MixloadError } from '../../lib/core/errors.ts'
 import type { KnownColumn } from '../../lib/destination/contract.ts'
+import { COLUMNS } from '../../lib/destination/ledger.ts'
 import { columnRow } from '../../lib/destination/ledger-row.ts'
 import { isStatus } from './api/api-failure.ts'
 import { type JsonObject, textOf } from './api/json.ts'
-import type { Table, Tables } from './api/tables.ts'
+import { type Table, type Tables, untilChanged } from './api/tables.ts'
 import { assertColumns, assertTableName, descriptionOf, layoutOf, TYPE_NAMES } from './dialect.ts'
 import { appendTo, type Jobs } from './jobs/jobs.ts'
-import { COLUMNS, type MetadataCache, RESOURCES } from './ledger.ts'
+import { type MetadataCache, SCHEMAS } from './ledger.ts'
 import { gzipLines } from './uploads/gzip.ts'
 import type { BigQueryAddress } from './url.ts'
 
@@ -18,9 +19,6 @@ export interface ColumnContext {
   readonly jobs: Jobs
 }
 
-/** How often a table is read again when somebody else changes it at the same time. */
-const TRIES = 5
-
 /**
  * Creates columns, and their table if it does not exist. All go into one change, because a table
  * may be changed only a few times in ten seconds. They are recorded after that, so a column is
@@ -28,11 +26,7 @@ const TRIES = 5
  */
 export async function addColumns(context: ColumnContext, name: string, columns: readonly KnownColumn[]): Promise<void> {
   assertTableName(name)
-  for (let attempt = 0; !(await createColumns(context, name, columns)); attempt++) {
-    if (attempt === TRIES) {
-      throw new MixloadError('DESTINATION_UNAVAILABLE', `Somebody else keeps changing table ${name} in BigQuery.`)
-    }
-  }
+  await untilChanged(`table ${name}`, () => createColumns(context, name, columns))
   await record(context, name, columns)
 }
 
@@ -70,9 +64,9 @@ async function record({ tables, cache, jobs }: ColumnContext, name: string, colu
     await jobs.run({
       id: `mixload_columns_${randomUUID()}`,
       purpose: 'columns',
-      writes: COLUMNS,
+      writes: COLUMNS.name,
       isPartitioned: true,
-      configuration: { load: { ...appendTo(tables.reference(COLUMNS)), schema: RESOURCES[COLUMNS].schema } },
+      configuration: { load: { ...appendTo(tables.reference(COLUMNS.name)), schema: SCHEMAS.columns } },
       content: () => gzipLines(lines),
     })
   } catch (error) {
@@ -83,13 +77,8 @@ async function record({ tables, cache, jobs }: ColumnContext, name: string, colu
 }
 
 function fieldOf(column: KnownColumn): JsonObject {
-  const description = descriptionOf(column)
-  return {
-    name: column.name,
-    type: TYPE_NAMES[column.type],
-    mode: 'NULLABLE',
-    ...(description === undefined ? {} : { description }),
-  }
+  const { name, type } = column
+  return { name, type: TYPE_NAMES[type], mode: 'NULLABLE', description: descriptionOf(column) }
 }
 
 function assertSameTypes(name: string, table: Table, columns: readonly KnownColumn[]): void {
@@ -103,14 +92,9 @@ function assertSameTypes(name: string, table: Table, columns: readonly KnownColu
   }
 }
 
-/** A dataset that exists now. */
-export interface ExistingDataset {
-  readonly isNew: boolean
-  readonly location: string | undefined
-}
-
 /**
- * Creates the dataset if it does not exist.
+ * Creates the dataset if it does not exist, and sets the client's location. Returns whether it is
+ * new.
  * @throws MixloadError DESTINATION_FAILED saying which right is missing; CONFIG_INVALID if it is
  *   kept elsewhere.
  */
@@ -118,20 +102,26 @@ export async function ensureDataset(
   tables: Tables,
   { project, dataset, location }: BigQueryAddress,
   signal: AbortSignal,
-): Promise<ExistingDataset> {
+): Promise<boolean> {
   const found = await permitted(
     tables.getDataset(signal),
     `The account may not see dataset ${dataset} of ${project}. Grant it roles/bigquery.dataEditor on the dataset.`,
   )
-  if (found !== undefined) return { isNew: false, location: locationOf(found, location, dataset) }
-  const created = await permitted(
-    tables.createDataset(location, signal),
-    `Project ${project} has no dataset ${dataset}, and the account may not create it. Create it yourself, or grant ` +
-      'the account bigquery.datasets.create, which roles/bigquery.user has.',
-  )
-  if (created !== undefined) return { isNew: true, location: textOf(created.location) ?? location }
+  const created =
+    found === undefined &&
+    (await permitted(
+      tables.createDataset(location, signal),
+      `Project ${project} has no dataset ${dataset}, and the account may not create it. Create it yourself, or grant ` +
+        'the account bigquery.datasets.create, which roles/bigquery.user has.',
+    ))
+  if (created) {
+    tables.client.location = textOf(created.location) ?? location
+    return true
+  }
   // Created at the same time by somebody else, or by an attempt whose answer was lost.
-  return { isNew: false, location: locationOf((await tables.getDataset(signal)) ?? {}, location, dataset) }
+  const existing = found ?? (await tables.getDataset(signal)) ?? {}
+  tables.client.location = locationOf(existing, location, dataset)
+  return false
 }
 
 function locationOf(dataset: JsonObject, wanted: string | undefined, name: string): string | undefined {

@@ -7,10 +7,7 @@ export interface BigQueryAddress {
   readonly dataset: string
   /** Where a new dataset is kept; undefined for Google's default. */
   readonly location: string | undefined
-  /**
-   * A service account's JSON key or another credentials file; undefined for Application Default
-   * Credentials.
-   */
+  /** A credentials file; undefined for Application Default Credentials. */
   readonly keyFile: string | undefined
   /** An emulator or a private endpoint; undefined for Google's own. */
   readonly endpoint: string | undefined
@@ -18,9 +15,7 @@ export interface BigQueryAddress {
 
 const GOOGLE = 'https://bigquery.googleapis.com'
 const KNOWN = ['location', 'key_file', 'endpoint']
-/**
- * cloud.google.com/resource-manager/docs/creating-managing-projects. Old ids begin with a domain.
- */
+/** cloud.google.com/resource-manager/docs/creating-managing-projects. Old ones have a domain. */
 const PROJECT = /^(?:[a-z0-9.-]+:)?[a-z0-9][a-z0-9-]*$/
 /** docs.cloud.google.com/bigquery/docs/datasets, "Name datasets". */
 const DATASET = /^[A-Za-z0-9_]{1,1024}$/

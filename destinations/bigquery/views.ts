@@ -1,46 +1,35 @@
 import { MixloadError } from '../../lib/core/errors.ts'
 import type { View } from '../../lib/destination/contract.ts'
-import { type BigQueryClient, inLocation } from './api/client.ts'
-import type { Table, Tables } from './api/tables.ts'
+import { type Table, type Tables, untilChanged } from './api/tables.ts'
 import { assertTableName } from './dialect.ts'
-
-/** How often a view is read again when somebody else changes it at the same time. */
-const TRIES = 5
-
-/** What replacing views needs. */
-export interface ViewContext {
-  readonly client: BigQueryClient
-  readonly tables: Tables
-  readonly location: string | undefined
-}
 
 /**
  * Creates or replaces the views. BigQuery cannot change several of them in one step, so a dry run
  * tries every query before the first view is changed. It reads nothing and is free of charge.
  */
-export async function replaceViews({ client, tables, location }: ViewContext, views: readonly View[]): Promise<void> {
+export async function replaceViews(tables: Tables, views: readonly View[]): Promise<void> {
   for (const { name } of views) assertTableName(name)
   const found = await Promise.all(views.map(({ name }) => tables.get(name)))
   for (const [index, { name }] of views.entries()) assertView(name, found[index])
-  const bigquery = client.withSignal()
-  for (const { query } of views) await bigquery.createQueryJob({ query, dryRun: true, ...inLocation(location) })
+  const bigquery = tables.client.withSignal()
+  for (const { query } of views) await bigquery.createQueryJob({ query, dryRun: true })
   for (const [index, view] of views.entries()) await replace(tables, view, found[index])
 }
 
 async function replace(tables: Tables, { name, query }: View, found: Table | undefined): Promise<void> {
   const view = { query, useLegacySql: false }
   let current = found
-  for (let attempt = 0; attempt < TRIES; attempt++) {
+  await untilChanged(`view ${name}`, async () => {
     const replaced =
       current === undefined
         ? await tables.create(name, { view, description: 'Created by mixload, which overwrites changes.' })
         : await tables.change(name, current, { view })
-    if (replaced !== undefined) return
+    if (replaced !== undefined) return true
     // Changed since it was read, or changed as wanted by a request whose answer was lost.
     current = await tables.get(name)
     assertView(name, current)
-  }
-  throw new MixloadError('DESTINATION_UNAVAILABLE', `Somebody else keeps changing view ${name} in BigQuery.`)
+    return false
+  })
 }
 
 function assertView(name: string, table: Table | undefined): void {

@@ -1,26 +1,24 @@
 import { isFailure } from '../../lib/core/errors.ts'
-import type { LoadRecord } from '../../lib/destination/contract.ts'
+import type { DestinationOptions } from '../../lib/destination/contract.ts'
+import { LOADS, REJECTS } from '../../lib/destination/ledger.ts'
 import { loadRow } from '../../lib/destination/ledger-row.ts'
 import { ApiFailure } from './api/api-failure.ts'
+import type { JsonObject } from './api/json.ts'
 import type { Table, Tables } from './api/tables.ts'
 import { inDoubt } from './failures.ts'
-import type { Job, Jobs } from './jobs/jobs.ts'
-import { copyJob, loadJob, schemaOf } from './jobs/load-jobs.ts'
+import { appendTo, type Job, type Jobs } from './jobs/jobs.ts'
 import { jobIdOf, type PendingLoad, rejectsStage, rowsPurpose, rowsStage, targetsOf } from './jobs/pending-loads.ts'
 import type { LoadPlan } from './jobs/plan.ts'
-import { LOADS, type MetadataCache, REJECTS, RESOURCES } from './ledger.ts'
+import { type MetadataCache, SCHEMAS } from './ledger.ts'
 import type { Lease } from './lock.ts'
-import { gzipLines } from './uploads/gzip.ts'
+import type { FileRange } from './uploads/file-ranges.ts'
+import { gzipLines, gzipRanges } from './uploads/gzip.ts'
 
-export interface LoadsOptions {
+export interface LoadsOptions extends Pick<DestinationOptions, 'warn'> {
   readonly tables: Tables
   readonly jobs: Jobs
   readonly lease: Lease
   readonly cache: MetadataCache
-  /** The server's time, milliseconds since 1970. */
-  readonly now: () => number
-  /** Receives what the user should know. */
-  readonly warn: (message: string) => void
 }
 
 /** Days that are replaced at once. */
@@ -81,39 +79,30 @@ export class Loads {
     }
   }
 
-  /**
-   * Settles what this run has left in doubt. Returns the records of the loads that are committed.
-   */
-  async settleDoubt(signal?: AbortSignal): Promise<readonly LoadRecord[]> {
-    const pending = this.#inDoubt
-    if (pending === undefined) return []
-    const settled = await this.settle([pending], signal)
+  /** Settles what this run has left in doubt. */
+  async settleDoubt(): Promise<void> {
+    if (this.#inDoubt === undefined) return
+    await this.settle([this.#inDoubt])
     this.#inDoubt = undefined
     this.#options.lease.settled()
-    return settled
   }
 
-  /**
-   * Finishes loads that this run or a killed one has left, or makes sure that they never appear.
-   */
-  async settle(loads: readonly PendingLoad[], signal?: AbortSignal): Promise<readonly LoadRecord[]> {
+  /** Finishes loads that a run has left, or makes sure that they never appear. */
+  async settle(loads: readonly PendingLoad[], signal?: AbortSignal): Promise<void> {
     const { cache, jobs } = this.#options
-    const committed: LoadRecord[] = []
     cache.clear()
     for (const pending of loads) {
-      let isCommitted = (await cache.loads(signal)).some(({ loadId }) => loadId === pending.record.loadId)
+      const isCommitted = (await cache.loads(signal)).some(({ loadId }) => loadId === pending.record.loadId)
       if (!isCommitted) {
         const first = firstPurposes(pending).map((purpose) => jobIdOf(pending, purpose))
-        isCommitted = true
+        let isDone = true
         // All of them, also after one that will never be done: the others must not be done later,
         // either.
-        for (const id of first) isCommitted = (await jobs.outcomeOf(id, false, signal)) === 'done' && isCommitted
-        if (isCommitted) await this.#finish(pending, new Set(first))
+        for (const id of first) isDone = (await jobs.outcomeOf(id, false, signal)) === 'done' && isDone
+        if (isDone) await this.#finish(pending, new Set(first))
       }
-      if (isCommitted) committed.push(pending.record)
       await this.#dropStages(pending)
     }
-    return committed
   }
 
   /** Does all that leaves no trace in the tables that others read. */
@@ -121,9 +110,8 @@ export class Loads {
     const { jobs } = this.#options
     if (pending.hasRejects) {
       const stage = rejectsStage(pending)
-      const { schema } = RESOURCES[REJECTS]
-      await this.#createStage(stage, schema, {}, signal)
-      await jobs.run(loadJob(this.#options.tables, pending, 'stage_rejects', stage, schema, rejects), signal)
+      await this.#createStage(stage, SCHEMAS.rejects, {}, signal)
+      await jobs.run(this.#loadJob(pending, 'stage_rejects', stage, rejects, { schema: SCHEMAS.rejects }), signal)
     }
     for (const [target, groups] of uploads) {
       if (groups.length < 2 || table === undefined) continue
@@ -132,21 +120,18 @@ export class Loads {
       await this.#createStage(stage, schema, table.layout, signal)
       for (const [index, ranges] of groups.entries()) {
         const purpose = `stage_${rowsPurpose(target)}_${index}`
-        await jobs.run(loadJob(this.#options.tables, pending, purpose, stage, schema, ranges), signal)
+        await jobs.run(this.#loadJob(pending, purpose, stage, ranges, { schema }), signal)
       }
     }
   }
 
   async #createStage(stage: string, schema: unknown, layout: object, signal: AbortSignal): Promise<void> {
-    const expirationTime = String(Math.round(this.#options.now() + STAGE_MS))
+    const expirationTime = String(Math.round(this.#options.tables.client.serverNow + STAGE_MS))
     const description = 'Rows of a load that is not committed yet. mixload removes this table when the load is done.'
     await this.#options.tables.create(stage, { ...layout, schema, expirationTime, description }, signal)
   }
 
-  /**
-   * The jobs with which a load begins to be seen: those of its rows, or the next step if it has
-   * none.
-   */
+  /** The jobs with which a load begins to be seen: those of its rows, or the next step. */
   #firstJobs(plan: LoadPlan): readonly Job[] {
     const { pending, table } = plan
     if (pending.hasRows && table !== undefined) {
@@ -155,9 +140,7 @@ export class Loads {
     return pending.hasRejects ? [this.#rejectsJob(pending)] : [this.#ledgerJob(pending)]
   }
 
-  /**
-   * Runs the jobs. Returns why one failed; if the outcome of one is unknown, the load is in doubt.
-   */
+  /** Runs jobs. Returns why one failed. If an outcome is unknown, the load is in doubt. */
   async #runAll(jobs: readonly Job[], signal: AbortSignal | undefined, pending: PendingLoad): Promise<unknown> {
     const waiting = [...jobs]
     let failure: unknown
@@ -219,26 +202,58 @@ export class Loads {
     if (more.length > 0) {
       const stage = rowsStage(pending, target)
       const source = isPartition ? `${stage}${target.slice(target.indexOf('$'))}` : stage
-      return { ...copyJob(this.#options.tables, pending, purpose, source, target, writeDisposition), isPartitioned }
+      return { ...this.#copyJob(pending, purpose, source, target, writeDisposition), isPartitioned }
     }
     // A whole table that is replaced takes its schema and its layout from the job.
     const layout = writeDisposition === 'WRITE_TRUNCATE' && !isPartition ? table.layout : {}
-    const options = { writeDisposition, ...layout }
-    return {
-      ...loadJob(this.#options.tables, pending, purpose, target, schemaOf(table), ranges, options),
-      isPartitioned,
-    }
+    const options = { schema: schemaOf(table), writeDisposition, ...layout }
+    return { ...this.#loadJob(pending, purpose, target, ranges, options), isPartitioned }
   }
 
   #rejectsJob(pending: PendingLoad): Job {
-    return copyJob(this.#options.tables, pending, 'rejects', rejectsStage(pending), REJECTS)
+    return this.#copyJob(pending, 'rejects', rejectsStage(pending), REJECTS.name)
   }
 
   #ledgerJob(pending: PendingLoad): Job {
-    const job = loadJob(this.#options.tables, pending, 'ledger', LOADS, RESOURCES[LOADS].schema, [])
+    const job = this.#loadJob(pending, 'ledger', LOADS.name, [], { schema: SCHEMAS.loads })
     const line = JSON.stringify(loadRow(pending.record))
     return { ...job, isPartitioned: true, content: () => gzipLines([line]) }
   }
+
+  /** A job that loads files into a table: it appends them, unless `options` say otherwise. */
+  #loadJob(
+    pending: PendingLoad,
+    purpose: string,
+    target: string,
+    ranges: readonly FileRange[],
+    options: JsonObject,
+  ): Job {
+    const load = { ...appendTo(this.#options.tables.reference(target)), ...options }
+    return { ...jobOf(pending, purpose, target), configuration: { load }, content: () => gzipRanges(ranges) }
+  }
+
+  /** A job that copies a table into another one. */
+  #copyJob(
+    pending: PendingLoad,
+    purpose: string,
+    source: string,
+    target: string,
+    writeDisposition = 'WRITE_APPEND',
+  ): Job {
+    const { tables } = this.#options
+    const [sourceTable, destinationTable] = [tables.reference(source), tables.reference(target)]
+    const copy = { sourceTable, destinationTable, writeDisposition, createDisposition: 'CREATE_NEVER' }
+    return { ...jobOf(pending, purpose, target), configuration: { copy } }
+  }
+}
+
+function jobOf(pending: PendingLoad, purpose: string, target: string): Omit<Job, 'configuration'> {
+  return { id: jobIdOf(pending, purpose), purpose: purpose.replace(/_.*/, ''), writes: target, isPartitioned: false }
+}
+
+/** The schema of a table, as jobs have it. */
+function schemaOf({ fields }: Table): JsonObject {
+  return { fields: fields.map(({ resource }) => resource) }
 }
 
 /** The purposes of the jobs with which a load begins to be seen. */

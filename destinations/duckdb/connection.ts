@@ -1,22 +1,18 @@
-import { quoteName, quotePath } from '../../lib/core/sql.ts'
+import { quoteName, quoteText } from '../../lib/core/sql.ts'
 import type {
   DestinationConnection,
   KnownColumn,
   Load,
   LoadRecord,
+  LoadRows,
   TakeRows,
   View,
+  WriteMode,
 } from '../../lib/destination/contract.ts'
+import { LOADS, REJECTS } from '../../lib/destination/ledger.ts'
 import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
 import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine/engine.ts'
-import { columnNames, type LedgerPlace, makeLedger, noteColumns, readColumns, readLoads } from './ledger.ts'
-import { writeLoad } from './write.ts'
-
-/**
- * Under this name the file is attached to the transform engine, so that loading copies nothing in
- * between.
- */
-export const CATALOG = 'warehouse'
+import { CATALOG, Ledger } from './ledger.ts'
 
 /** Rows that DuckDB keeps together. */
 const ROW_GROUP_ROWS = 122_880
@@ -26,49 +22,81 @@ export class DuckDbConnection implements DestinationConnection {
   readonly isLost = false
   readonly #engine: Engine
   readonly #connection: EngineConnection
-  readonly #place: LedgerPlace
+  readonly #ledger: Ledger
   /** Whether loads were committed that leave row groups nearly empty. */
   #hasSmallLoads = false
 
   constructor(engine: Engine, connection: EngineConnection, schema: string) {
     this.#engine = engine
     this.#connection = connection
-    this.#place = { catalog: CATALOG, schema }
+    this.#ledger = new Ledger(connection, schema)
+  }
+
+  async createLedger(): Promise<void> {
+    await this.#transaction(() => this.#ledger.create())
+    await this.#ledger.use()
+  }
+
+  /** Returns false if there is no ledger to read. */
+  async findLedger(): Promise<boolean> {
+    const isFound = (await this.#ledger.columnNames(LOADS.name)).length > 0
+    if (isFound) await this.#ledger.use()
+    return isFound
   }
 
   readLedger(stream?: string): Promise<readonly LoadRecord[]> {
-    return readLoads(this.#connection, this.#place, stream)
+    return this.#ledger.loads(stream)
   }
 
   readColumns(table: string): Promise<readonly KnownColumn[]> {
-    return readColumns(this.#connection, this.#place, table)
+    return this.#ledger.columns(table)
   }
 
   async createColumns(table: string, columns: readonly KnownColumn[]): Promise<void> {
     await this.#transaction(async () => {
-      const path = this.#path(table)
+      const path = this.#ledger.path(table)
       const definitions = columns.map(({ name, type }) => `${quoteName(name)} ${ENGINE_TYPES[type]}`)
-      if (await this.isTable(table)) {
+      if ((await this.#ledger.columnNames(table)).length === 0) {
+        await this.#connection.run(`CREATE TABLE ${path} (${definitions.join(', ')})`)
+      } else {
         for (const definition of definitions) {
           await this.#connection.run(`ALTER TABLE ${path} ADD COLUMN IF NOT EXISTS ${definition}`)
         }
-      } else await this.#connection.run(`CREATE TABLE ${path} (${definitions.join(', ')})`)
-      await noteColumns(this.#connection, this.#place, table, columns)
+      }
+      await this.#ledger.addColumns(table, columns)
     })
   }
 
-  async write(load: Load, signal: AbortSignal): Promise<void> {
+  async write({ record, table, columns, mode, rows, rejects }: Load, signal: AbortSignal): Promise<void> {
     await this.#transaction(async () => {
-      await this.#engine.makeRoomFor(load.columns.length, this.#connection)
-      await writeLoad(this.#connection, load, this.#place, signal)
+      await this.#engine.makeRoomFor(columns.length, this.#connection)
+      await this.#deleteReplaced(table, mode)
+      await this.#insert(table, rows)
+      signal.throwIfAborted()
+      await this.#insert(REJECTS.name, rejects)
+      await this.#ledger.addLoad(record)
+      // An abort between two statements stops neither; after this there is only the commit.
+      signal.throwIfAborted()
     }, signal)
-    if (load.record.rowCount < ROW_GROUP_ROWS) this.#hasSmallLoads = true
+    if (record.rowCount < ROW_GROUP_ROWS) this.#hasSmallLoads = true
+  }
+
+  async #deleteReplaced(table: string, mode: WriteMode): Promise<void> {
+    if (mode.kind === 'append') return
+    const days =
+      mode.kind === 'replace-table' ? 'true' : `_day BETWEEN ${quoteText(mode.firstDay)} AND ${quoteText(mode.lastDay)}`
+    await this.#connection.run(`DELETE FROM ${this.#ledger.path(table)} WHERE ${days}`)
+  }
+
+  async #insert(table: string, rows: LoadRows | undefined): Promise<void> {
+    if (rows === undefined) return
+    rows.verify(await this.#connection.run(`INSERT INTO ${this.#ledger.path(table)} BY NAME ${rows.query}`))
   }
 
   async replaceViews(views: readonly View[]): Promise<void> {
     await this.#transaction(async () => {
       for (const { name, query } of views) {
-        await this.#connection.run(`CREATE OR REPLACE VIEW ${this.#path(name)} AS ${query}`)
+        await this.#connection.run(`CREATE OR REPLACE VIEW ${this.#ledger.path(name)} AS ${query}`)
       }
     })
   }
@@ -90,24 +118,6 @@ export class DuckDbConnection implements DestinationConnection {
     }
   }
 
-  /** Creates the schema and what is missing of the ledger. */
-  async createLedger(): Promise<void> {
-    await this.#transaction(() => makeLedger(this.#connection, this.#place))
-  }
-
-  /**
-   * Lets views name tables without the catalog, which has another name when the file is opened by
-   * itself.
-   */
-  async useSchema(): Promise<void> {
-    await this.#connection.run(`USE ${quotePath(CATALOG, this.#place.schema)}`)
-  }
-
-  /** Whether there is a table of this name. */
-  async isTable(table: string): Promise<boolean> {
-    return (await columnNames(this.#connection, this.#place, table)).length > 0
-  }
-
   /**
    * Runs work within a transaction. A signal interrupts the work and nothing else: a commit that is
    * interrupted may be one all the same, and a rollback that is leaves the connection of no use.
@@ -122,9 +132,5 @@ export class DuckDbConnection implements DestinationConnection {
       await this.#connection.run('ROLLBACK').catch(() => {})
       throw error
     }
-  }
-
-  #path(table: string): string {
-    return quotePath(CATALOG, this.#place.schema, table)
   }
 }

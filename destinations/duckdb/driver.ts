@@ -1,25 +1,43 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { MixloadError } from '../../lib/core/errors.ts'
 import { makeDirectory } from '../../lib/core/make-directory.ts'
 import { quoteName, quoteText } from '../../lib/core/sql.ts'
-import type { DestinationConnection, DestinationDriver, DestinationReader } from '../../lib/destination/contract.ts'
-import type { Engine } from '../../lib/engine/engine.ts'
-import { CATALOG, DuckDbConnection } from './connection.ts'
-import { CAPABILITIES } from './dialect.ts'
-import { explain } from './failures.ts'
+import { ENGINE_CAPABILITIES } from '../../lib/destination/capabilities.ts'
+import type {
+  DestinationConnection,
+  DestinationDriver,
+  DestinationOptions,
+  DestinationReader,
+  Explanation,
+} from '../../lib/destination/contract.ts'
+import { lockOwner } from '../../lib/engine/engine.ts'
+import { DuckDbConnection } from './connection.ts'
+import { CATALOG } from './ledger.ts'
 
-export interface DuckDbOptions {
+export interface DuckDbOptions extends Pick<DestinationOptions, 'schema' | 'engine'> {
   /** A file, or `:memory:`. */
   readonly path: string
-  readonly schema: string
-  readonly engine: Engine
+}
+
+/** The driver of a URL `duckdb:PATH`. */
+export function createDriver({ url, schema, engine }: DestinationOptions): DestinationDriver {
+  const path = url.slice('duckdb:'.length)
+  if (path === '') throw new MixloadError('CONFIG_INVALID', '--destination: duckdb: needs a file: duckdb:PATH.')
+  return new DuckDbDriver({ path, schema, engine })
 }
 
 /** Loads into a DuckDB database file. The file's own lock is the run lock. */
 export class DuckDbDriver implements DestinationDriver {
-  readonly capabilities = CAPABILITIES
+  readonly capabilities = {
+    ...ENGINE_CAPABILITIES,
+    atomicReplace: true,
+    atomicLedger: true,
+    // One process at a time may have the file open for writing, and then no other reads it.
+    readersDuringLoad: false,
+    queries: true,
+  }
   readonly description: string
-  readonly explain = explain
   readonly #options: DuckDbOptions
 
   constructor(options: DuckDbOptions) {
@@ -33,11 +51,17 @@ export class DuckDbDriver implements DestinationDriver {
     return quoteName(table)
   }
 
+  explain(error: unknown): Explanation | undefined {
+    const owner = lockOwner(error)
+    if (owner === undefined) return undefined
+    const advice = 'Wait for it to end, or close it, and run again.'
+    return { code: 'DESTINATION_BUSY', reason: `it is held by ${owner}`, advice }
+  }
+
   async connect(): Promise<DestinationConnection> {
     const connection = await this.#attach('READ_WRITE')
     try {
       await connection.createLedger()
-      await connection.useSchema()
       return connection
     } catch (error) {
       await connection.close().catch(() => {})
@@ -48,12 +72,9 @@ export class DuckDbDriver implements DestinationDriver {
   async connectToRead(): Promise<DestinationReader | undefined> {
     if (!this.#isFile || !existsSync(this.#options.path)) return undefined
     const connection = await this.#attach('READ_ONLY')
-    if (!(await connection.isTable('_mixload_loads'))) {
-      await connection.close()
-      return undefined
-    }
-    await connection.useSchema()
-    return connection
+    if (await connection.findLedger()) return connection
+    await connection.close()
+    return undefined
   }
 
   get #isFile(): boolean {

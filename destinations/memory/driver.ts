@@ -1,8 +1,9 @@
+import { MixloadError } from '../../lib/core/errors.ts'
 import { ENGINE_CAPABILITIES } from '../../lib/destination/capabilities.ts'
 import type {
-  DestinationCapabilities,
   DestinationConnection,
   DestinationDriver,
+  DestinationOptions,
   DestinationReader,
   KnownColumn,
   Load,
@@ -10,14 +11,6 @@ import type {
   LoadRows,
 } from '../../lib/destination/contract.ts'
 import { type Engine, type EngineConnection, interruptible } from '../../lib/engine/engine.ts'
-
-const CAPABILITIES: DestinationCapabilities = {
-  ...ENGINE_CAPABILITIES,
-  atomicReplace: true,
-  atomicLedger: true,
-  readersDuringLoad: true,
-  queries: false,
-}
 
 /** A row, by the names of its columns. */
 export type Row = Readonly<Record<string, unknown>>
@@ -28,12 +21,21 @@ export interface MemoryTable {
   rows: Row[]
 }
 
-/**
- * The reference: the shortest driver that keeps every promise. It holds all rows in memory, for as
- * long as it lives.
- */
+/** The driver of the URL `memory:`. */
+export function createDriver({ url, engine }: DestinationOptions): DestinationDriver {
+  if (url === 'memory:') return new MemoryDriver(engine)
+  throw new MixloadError('CONFIG_INVALID', '--destination: memory: takes nothing after it, nor does duckdb::memory:.')
+}
+
+/** The reference: the shortest driver that keeps every promise. It holds all rows in memory. */
 export class MemoryDriver implements DestinationDriver {
-  readonly capabilities = CAPABILITIES
+  readonly capabilities = {
+    ...ENGINE_CAPABILITIES,
+    atomicReplace: true,
+    atomicLedger: true,
+    readersDuringLoad: true,
+    queries: false,
+  }
   readonly description = 'memory:'
   readonly #engine: Engine
   readonly #tables = new Map<string, MemoryTable>()
@@ -69,19 +71,17 @@ export class MemoryDriver implements DestinationDriver {
   }
 
   async #write(load: Load, engine: EngineConnection, signal: AbortSignal): Promise<void> {
-    const { loadId, stream, loadedAt } = load.record
     const added = await read(load.rows, engine)
     const rejected = await read(load.rejects, engine)
     signal.throwIfAborted()
     // From here on nothing can fail: this is the commit.
-    const empty = Object.fromEntries(load.columns.map(({ name }) => [name, null]))
-    const own = { _loaded_at: loadedAt, _load_id: loadId }
     if (load.columns.length > 0) {
+      const empty = Object.fromEntries(load.columns.map(({ name }) => [name, null]))
       const table = this.#table(load.table)
       const kept = table.rows.filter((row) => !isReplaced(row, load))
-      table.rows = [...kept, ...added.map((row) => ({ ...empty, ...row, ...own }))]
+      table.rows = [...kept, ...added.map((row) => ({ ...empty, ...row }))]
     }
-    this.#table('_mixload_rejects').rows.push(...rejected.map((row) => ({ load_id: loadId, stream, ...row })))
+    this.#table('_mixload_rejects').rows.push(...rejected)
     this.#loads.push(load.record)
   }
 

@@ -16,10 +16,9 @@ import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
 import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine/engine.ts'
 import { moveInto, syncFile } from './files/file-system.ts'
 import { type Layout, SCHEMA_FILE, tableName } from './files/layout.ts'
-import { writeEmptyFile } from './files/partitions.ts'
+import { queryWithoutRows, RowWriter } from './files/partitions.ts'
 import { PendingLoad } from './files/pending-load.ts'
-import { ColumnLog, LoadLog } from './ledger.ts'
-import type { RunLock } from './lock.ts'
+import { Ledger } from './ledger.ts'
 import { hasFiles, replacedFiles } from './tables.ts'
 import { checkViews, ledgerColumns, makeViews, readViews, viewedTables, withViews, writeViewsSql } from './views.ts'
 import { type StageOptions, stage, stageEmpty } from './write.ts'
@@ -39,56 +38,54 @@ export class ParquetConnection implements DestinationConnection {
   readonly #layout: Layout
   readonly #engine: EngineConnection
   /** Undefined if it is open to read only. */
-  readonly #lock: RunLock | undefined
-  readonly #loads: LoadLog
-  readonly #columns: ColumnLog
+  readonly #releaseLock: (() => Promise<void>) | undefined
+  readonly #ledger: Ledger
   /** Whether a load has left what has to be undone before the next one. */
   #isUnsettled = false
 
-  private constructor(place: ParquetPlace, engine: EngineConnection, lock: RunLock | undefined) {
+  private constructor(place: ParquetPlace, engine: EngineConnection, releaseLock?: () => Promise<void>) {
     this.#place = place
     this.#layout = place.layout
     this.#engine = engine
-    this.#lock = lock
-    this.#loads = new LoadLog(place.layout)
-    this.#columns = new ColumnLog(place.layout)
+    this.#releaseLock = releaseLock
+    this.#ledger = new Ledger(place.layout)
   }
 
-  /** Opens a directory. With the lock, what a run that was killed has left is settled. */
+  /** Opens a directory. Under the run lock, what a run that was killed has left is settled. */
   static async open(
     place: ParquetPlace,
     engine: EngineConnection,
-    lock: RunLock | undefined,
+    releaseLock?: () => Promise<void>,
   ): Promise<ParquetConnection> {
-    const connection = new ParquetConnection(place, engine, lock)
-    if (lock === undefined) return connection
+    const connection = new ParquetConnection(place, engine, releaseLock)
+    if (releaseLock === undefined) return connection
     try {
       await PendingLoad.settleAll(place.layout)
       await connection.#putSchema(REJECTS.name, ledgerColumns(REJECTS))
       await connection.#writeViews()
       return connection
     } catch (error) {
-      await lock.release()
+      await releaseLock()
       throw error
     }
   }
 
   readLedger(): Promise<readonly LoadRecord[]> {
-    return this.#loads.records()
+    return this.#ledger.loads()
   }
 
   readColumns(table: string): Promise<readonly KnownColumn[]> {
-    return this.#columns.of(table)
+    return this.#ledger.columns(table)
   }
 
   async createColumns(table: string, columns: readonly KnownColumn[]): Promise<void> {
     const addsDays = columns.some(({ name }) => name === DAY_COLUMN)
     if (addsDays && (await hasFiles(this.#layout, table, false)))
       throw new MixloadError('DESTINATION_FAILED', `${table} has files without days, so it can't have ${DAY_COLUMN}.`)
-    const all = [...(await this.#columns.of(table)), ...columns]
+    const all = [...(await this.#ledger.columns(table)), ...columns]
     // A column that only the schema file has is as good as none, so that comes first.
     await this.#putSchema(table, all)
-    await this.#columns.put(table, all)
+    await this.#ledger.putColumns(table, all)
     await this.#writeViews()
   }
 
@@ -104,14 +101,17 @@ export class ParquetConnection implements DestinationConnection {
         signal,
         directory: pending.directory,
       })
-      await this.#tidy(pending, removed)
+      await this.#orLater('could not tidy up after a load yet', async () => {
+        await pending.clear(removed)
+        await this.#writeViews()
+      })
     })
   }
 
   /** Writes a load's files and commits them. Returns the paths of those that they replace. */
   async #commit(pending: PendingLoad, options: StageOptions): Promise<readonly string[]> {
     const { load, signal } = options
-    const commitPath = await this.#loads.nextPath(load.record.loadId)
+    const commitPath = await this.#ledger.nextPath(load.record.loadId)
     try {
       const files = [...(await stage(options))]
       const replaced = await replacedFiles(this.#layout, load)
@@ -124,42 +124,26 @@ export class ParquetConnection implements DestinationConnection {
       await pending.publish(load.record, files, removed, commitPath)
       return removed
     } catch (error) {
-      await this.#settle(pending)
+      await this.#orLater('a load that failed could not be undone yet', () => pending.settle())
       // The last renaming may be done although its answer was lost, as on a network's file system.
       if (existsSync(commitPath)) return []
       throw error
     }
   }
 
-  async #settle(pending: PendingLoad): Promise<void> {
+  /** Does what is left to do after a load. If it fails, it is done before the next load. */
+  async #orLater(what: string, work: () => Promise<void>): Promise<void> {
     try {
-      await pending.settle()
+      await work()
     } catch (error) {
-      this.#warnUnsettled('a load that failed could not be undone yet', error)
+      this.#isUnsettled = true
+      this.#place.warn(`${this.#place.description}: ${what}: ${messageOf(error)}`)
     }
-  }
-
-  /**
-   * What is left to do when a load is committed. If it fails, the load is done all the same, and
-   * this is done later.
-   */
-  async #tidy(pending: PendingLoad, removed: readonly string[]): Promise<void> {
-    try {
-      await pending.clear(removed)
-      await this.#writeViews()
-    } catch (error) {
-      this.#warnUnsettled('could not tidy up after a load yet', error)
-    }
-  }
-
-  #warnUnsettled(what: string, error: unknown): void {
-    this.#isUnsettled = true
-    this.#place.warn(`${this.#place.description}: ${what}: ${messageOf(error)}`)
   }
 
   async replaceViews(views: readonly View[]): Promise<void> {
     const all = withViews(await readViews(this.#layout), views)
-    await checkViews(this.#engine, await viewedTables(this.#layout, this.#loads, this.#columns), all)
+    await checkViews(this.#engine, await viewedTables(this.#layout, this.#ledger), all)
     await replaceFile(this.#layout.views, JSON.stringify(all, undefined, 2), { isDurable: true })
     await this.#writeViews()
   }
@@ -167,7 +151,7 @@ export class ParquetConnection implements DestinationConnection {
   async query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
     const connection = await this.#place.engine.connect()
     try {
-      const tables = await viewedTables(this.#layout, this.#loads, this.#columns)
+      const tables = await viewedTables(this.#layout, this.#ledger)
       await makeViews(connection, tables, await readViews(this.#layout))
       return await interruptible(connection, signal, () => connection.texts(rowsAsJson(sql), take))
     } finally {
@@ -177,23 +161,23 @@ export class ParquetConnection implements DestinationConnection {
 
   async close(): Promise<void> {
     try {
-      await this.#lock?.release()
+      await this.#releaseLock?.()
     } finally {
       this.#engine.close()
     }
   }
 
   async #writeViews(): Promise<void> {
-    await writeViewsSql(this.#layout, await viewedTables(this.#layout, this.#loads, this.#columns))
+    await writeViewsSql(this.#layout, await viewedTables(this.#layout, this.#ledger))
   }
 
-  /**
-   * Writes a table's schema as a file without rows, for readers that take the columns from one
-   * file.
-   */
+  /** Writes a file without rows, for readers that take a table's columns from one file. */
   async #putSchema(table: string, columns: readonly Column[]): Promise<void> {
     const aside = join(this.#layout.state, 'schema.new')
-    await writeEmptyFile(this.#engine, columns, aside)
+    await new RowWriter(this.#engine, this.#layout.state, columns.length).writeFile(
+      queryWithoutRows(columns),
+      'schema.new',
+    )
     await syncFile(aside)
     const path = join(this.#layout.directory, tableName(table), SCHEMA_FILE)
     await moveInto(aside, path)

@@ -1,25 +1,46 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { MixloadError } from '../../lib/core/errors.ts'
 import { makeDirectory } from '../../lib/core/make-directory.ts'
 import { quoteName } from '../../lib/core/sql.ts'
-import type { DestinationConnection, DestinationDriver, DestinationReader } from '../../lib/destination/contract.ts'
-import type { Engine, EngineConnection } from '../../lib/engine/engine.ts'
+import { ENGINE_CAPABILITIES } from '../../lib/destination/capabilities.ts'
+import type {
+  DestinationConnection,
+  DestinationDriver,
+  DestinationOptions,
+  DestinationReader,
+} from '../../lib/destination/contract.ts'
+import type { EngineConnection } from '../../lib/engine/engine.ts'
 import { ParquetConnection } from './connection.ts'
-import { CAPABILITIES } from './dialect.ts'
 import { explain } from './failures.ts'
 import { namesIn } from './files/file-system.ts'
 import { type Layout, layoutOf } from './files/layout.ts'
-import { RunLock } from './lock.ts'
+import { takeRunLock } from './lock.ts'
 
-export interface ParquetOptions {
+export interface ParquetOptions extends Pick<DestinationOptions, 'engine' | 'warn'> {
   readonly directory: string
-  readonly engine: Engine
-  readonly warn: (message: string) => void
+}
+
+/** The driver of a URL `parquet:DIR`. */
+export function createDriver({ url, engine, warn }: DestinationOptions): DestinationDriver {
+  const directory = url.slice('parquet:'.length)
+  if (directory === '')
+    throw new MixloadError('CONFIG_INVALID', '--destination: parquet: needs a directory: parquet:DIR.')
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(directory))
+    throw new MixloadError('CONFIG_INVALID', '--destination: parquet: takes a directory of this machine, not a URL.')
+  return new ParquetDriver({ directory, engine, warn })
 }
 
 /** Loads into a directory of Parquet files. The system's lock on a file in it is the run lock. */
 export class ParquetDriver implements DestinationDriver {
-  readonly capabilities = CAPABILITIES
+  readonly capabilities = {
+    ...ENGINE_CAPABILITIES,
+    // Files come and go one by one, and whoever reads the directory sees that.
+    atomicReplace: false,
+    atomicLedger: false,
+    readersDuringLoad: true,
+    queries: true,
+  }
   readonly description: string
   readonly explain = explain
   readonly #options: ParquetOptions
@@ -39,7 +60,7 @@ export class ParquetDriver implements DestinationDriver {
   async connect(): Promise<DestinationConnection> {
     const { loads, columns, pending } = this.#layout
     for (const path of [loads, columns, pending]) await makeDirectory(path)
-    return this.#open((engine) => RunLock.take(this.#layout, engine, this.description))
+    return this.#open((engine) => takeRunLock(this.#layout, engine, this.description))
   }
 
   async connectToRead(): Promise<DestinationReader | undefined> {
@@ -48,7 +69,9 @@ export class ParquetDriver implements DestinationDriver {
     return existsSync(this.#layout.loads) ? this.#open(async () => undefined) : undefined
   }
 
-  async #open(takeLock: (engine: EngineConnection) => Promise<RunLock | undefined>): Promise<ParquetConnection> {
+  async #open(
+    takeLock: (engine: EngineConnection) => Promise<(() => Promise<void>) | undefined>,
+  ): Promise<ParquetConnection> {
     const { engine, warn } = this.#options
     const connection = await engine.connect()
     try {

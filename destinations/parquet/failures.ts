@@ -19,7 +19,6 @@ const ADVICE: Readonly<Record<string, string>> = {
 /** What an error of the file system means, with its path. */
 export function explain(error: unknown): Explanation | undefined {
   if (!isFileError(error)) return undefined
-  const advice = ADVICE[error.code ?? '']
   const path = error.path === undefined || error.message.includes(error.path) ? '' : ` (${error.path})`
-  return { reason: `${messageOf(error)}${path}`, ...(advice === undefined ? {} : { advice }) }
+  return { reason: `${messageOf(error)}${path}`, advice: ADVICE[error.code ?? ''] }
 }

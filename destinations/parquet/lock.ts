@@ -1,10 +1,10 @@
 import { constants, existsSync } from 'node:fs'
 import { copyFile, link, readFile, realpath, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import { MixloadError } from '../../lib/core/errors.ts'
 import { replaceFile } from '../../lib/core/replace-file.ts'
 import { quoteName, quoteText } from '../../lib/core/sql.ts'
-import { type EngineConnection, isLockedByOther } from '../../lib/engine/engine.ts'
+import { type EngineConnection, lockOwner } from '../../lib/engine/engine.ts'
 import { isFileError } from './files/file-system.ts'
 import type { Layout } from './files/layout.ts'
 
@@ -13,50 +13,41 @@ const heldHere = new Set<string>()
 let locks = 0
 
 /**
- * The right to write into a directory: the system's lock on a database file that has nothing in it.
- * The system lifts it however the process ends, so no lock is ever left behind.
+ * Takes the right to write into a directory: the system's lock on a database file that has nothing
+ * in it. The system lifts it however the process ends, so no lock is ever left behind. Returns what
+ * releases it.
+ * @throws MixloadError DESTINATION_BUSY naming the owner.
  */
-export class RunLock {
-  readonly #layout: Layout
-  readonly #connection: EngineConnection
-  readonly #catalog: string
-  readonly #path: string
-
-  private constructor(layout: Layout, connection: EngineConnection, catalog: string, path: string) {
-    this.#layout = layout
-    this.#connection = connection
-    this.#catalog = catalog
-    this.#path = path
+export async function takeRunLock(
+  layout: Layout,
+  connection: EngineConnection,
+  description: string,
+): Promise<() => Promise<void>> {
+  await makeLockFile(layout, connection)
+  const path = await realpath(layout.lock)
+  if (heldHere.has(path)) throw busy(description, `process ${process.pid}, which is this one`, undefined)
+  heldHere.add(path)
+  const catalog = quoteName(`parquet lock ${++locks}`)
+  try {
+    await connection.run(`ATTACH ${quoteText(path)} AS ${catalog} (READ_WRITE)`)
+  } catch (error) {
+    heldHere.delete(path)
+    const owner = lockOwner(error)
+    if (owner === undefined) throw error
+    const named = await readFile(layout.lockOwner, 'utf8').catch(() => '')
+    throw busy(description, named || owner, error)
   }
-
-  /** @throws MixloadError DESTINATION_BUSY naming the owner. */
-  static async take(layout: Layout, connection: EngineConnection, description: string): Promise<RunLock> {
-    await makeLockFile(layout, connection)
-    const path = await realpath(layout.lock)
-    if (heldHere.has(path)) throw busy(description, `process ${process.pid}, which is this one`, undefined)
-    heldHere.add(path)
-    const catalog = quoteName(`parquet lock ${++locks}`)
-    try {
-      await connection.run(`ATTACH ${quoteText(path)} AS ${catalog} (READ_WRITE)`)
-    } catch (error) {
-      heldHere.delete(path)
-      if (isLockedByOther(error)) throw busy(description, await ownerOf(layout, error), error)
-      throw error
-    }
-    const lock = new RunLock(layout, connection, catalog, path)
-    try {
-      await replaceFile(layout.lockOwner, `process ${process.pid} on ${hostname()}`, { isDurable: true })
-    } catch (error) {
-      await lock.release()
-      throw error
-    }
-    return lock
+  const release = async () => {
+    await rm(layout.lockOwner, { force: true }).catch(() => {})
+    await connection.run(`DETACH ${catalog}`)
+    heldHere.delete(path)
   }
-
-  async release(): Promise<void> {
-    await rm(this.#layout.lockOwner, { force: true }).catch(() => {})
-    await this.#connection.run(`DETACH ${this.#catalog}`)
-    heldHere.delete(this.#path)
+  try {
+    await replaceFile(layout.lockOwner, `process ${process.pid} on ${hostname()}`, { isDurable: true })
+    return release
+  } catch (error) {
+    await release()
+    throw error
   }
 }
 
@@ -78,13 +69,6 @@ async function makeLockFile({ lock }: Layout, connection: EngineConnection): Pro
   } finally {
     await rm(aside, { force: true }).catch(() => {})
   }
-}
-
-async function ownerOf({ lockOwner }: Layout, error: unknown): Promise<string> {
-  const named = await readFile(lockOwner, 'utf8').catch(() => '')
-  if (named !== '') return named
-  const process = /PID (\d+)/.exec(messageOf(error))?.[1]
-  return process === undefined ? 'another process' : `process ${process}`
 }
 
 function busy(description: string, owner: string, cause: unknown): MixloadError {

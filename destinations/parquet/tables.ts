@@ -1,6 +1,7 @@
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
+import type { Column } from '../../lib/columns/column.ts'
 import { MixloadError } from '../../lib/core/errors.ts'
-import type { KnownColumn, Load } from '../../lib/destination/contract.ts'
+import type { Load } from '../../lib/destination/contract.ts'
 import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
 import type { Day } from '../../lib/time/days.ts'
 import { isFileError, namesIn } from './files/file-system.ts'
@@ -15,7 +16,7 @@ export interface DataFile {
 }
 
 /** Whether a table's files are parted by day. */
-export function isDated(columns: readonly KnownColumn[]): boolean {
+export function isDated(columns: readonly Column[]): boolean {
   return columns.some(({ name, type }) => name === DAY_COLUMN && type === 'date')
 }
 
@@ -79,12 +80,4 @@ export async function replacedFiles(
       ? all
       : all.filter(({ day }) => day !== null && day >= mode.firstDay && day <= mode.lastDay)
   return { files, isAll: files.length > 0 && files.length === all.length }
-}
-
-/**
- * The names of the data files that a load adds to a directory: its id, and a number from the second
- * one on.
- */
-export function numbered(name: string, at: number): string {
-  return at === 0 ? name : `${basename(name, '.parquet')}-${at + 1}.parquet`
 }

@@ -12,15 +12,15 @@ import type { EngineConnection } from '../../lib/engine/engine.ts'
 import { isFileError } from './files/file-system.ts'
 import { type Layout, tableName } from './files/layout.ts'
 import { globbed } from './files/partitions.ts'
-import type { ColumnLog, LoadLog } from './ledger.ts'
+import type { Ledger } from './ledger.ts'
 import { hasFiles, isDated } from './tables.ts'
 
 /** A table as its view needs it. */
 export interface ViewedTable {
   readonly name: string
   readonly columns: readonly Pick<Column, 'name' | 'type'>[]
-  /** What reads its files; undefined where there are none, which no query can read. */
-  readonly query: string | undefined
+  /** What reads its files. Where there are none, which no query can read, it has no rows. */
+  readonly query: string
 }
 
 /** A table of the ledger, as its view and its files have it. */
@@ -29,27 +29,23 @@ export function ledgerColumns(table: LedgerTable): readonly Column[] {
 }
 
 /** All tables, the ledger's included, as their views show them. */
-export async function viewedTables(
-  layout: Layout,
-  loads: LoadLog,
-  columnLog: ColumnLog,
-): Promise<readonly ViewedTable[]> {
+export async function viewedTables(layout: Layout, ledger: Ledger): Promise<readonly ViewedTable[]> {
   const parquetTable = async (name: string, columns: ViewedTable['columns'], isParted: boolean) => {
     const isFilled = await hasFiles(layout, name, isParted)
-    return { name, columns, query: isFilled ? parquetQuery(layout, name, columns, isParted) : undefined }
+    return { name, columns, query: isFilled ? parquetQuery(layout, name, columns, isParted) : emptyQuery(columns) }
   }
-  const names = await columnLog.tables()
-  const jsonTable = (table: LedgerTable, directory: string, isEmpty: boolean) => {
+  const names = await ledger.tables()
+  const jsonTable = (table: LedgerTable, directory: string, isFilled: boolean) => {
     const columns = ledgerColumns(table)
-    return { name: table.name, columns, query: isEmpty ? undefined : jsonQuery(directory, columns) }
+    return { name: table.name, columns, query: isFilled ? jsonQuery(directory, columns) : emptyQuery(columns) }
   }
   const tables: ViewedTable[] = [
-    jsonTable(LOADS, layout.loads, await loads.isEmpty()),
-    jsonTable(COLUMNS, layout.columns, names.length === 0),
+    jsonTable(LOADS, layout.loads, await ledger.hasLoads()),
+    jsonTable(COLUMNS, layout.columns, names.length > 0),
     await parquetTable(REJECTS.name, ledgerColumns(REJECTS), false),
   ]
   for (const name of names) {
-    const columns = await columnLog.of(name)
+    const columns = await ledger.columns(name)
     tables.push(await parquetTable(name, columns, isDated(columns)))
   }
   return tables
@@ -78,9 +74,7 @@ function jsonQuery(directory: string, columns: ViewedTable['columns']): string {
   return `FROM read_json(${path}, format = 'newline_delimited', columns = {\n${types}\n})`
 }
 
-/**
- * Writes `views.sql` where it is not so already: a view for each table, then the views over them.
- */
+/** Writes `views.sql` if it differs: a view for each table, then the views over them. */
 export async function writeViewsSql(layout: Layout, tables: readonly ViewedTable[]): Promise<void> {
   const text = viewsSql(layout, tables, await readViews(layout))
   const before = await readFile(layout.viewsSql, 'utf8').catch(() => '')
@@ -88,16 +82,12 @@ export async function writeViewsSql(layout: Layout, tables: readonly ViewedTable
 }
 
 function viewsSql({ viewsSql: path }: Layout, tables: readonly ViewedTable[], views: readonly View[]): string {
-  const statements = [
-    ...tables.map(({ name, columns, query }) => statement(name, query ?? emptyQuery(columns))),
-    ...viewStatements(views),
-  ]
   return [
     '-- All tables and views, for DuckDB. Mixload writes this file, and replaces it when columns or views are added.',
     `-- In the shell of DuckDB: .read ${quoteText(path)}`,
     '-- Paths are absolute: when the directory has been moved, run mixload views.',
     '',
-    ...statements.map((text) => `${text};\n`),
+    ...[...tables, ...views].map(({ name, query }) => `${statement(name, query)};\n`),
   ].join('\n')
 }
 
@@ -135,7 +125,7 @@ export async function checkViews(
     await connection.run(`CREATE SCHEMA memory.${CHECKED}`)
     await connection.run(`USE memory.${CHECKED}`)
     for (const { name, columns } of tables) await connection.run(statement(name, emptyQuery(columns)))
-    for (const text of viewStatements(views)) await connection.run(text)
+    for (const { name, query } of views) await connection.run(statement(name, query))
   } finally {
     await connection.run('ROLLBACK').catch(() => {})
     await connection.run('USE memory.main')
@@ -150,12 +140,8 @@ export async function makeViews(
   tables: readonly ViewedTable[],
   views: readonly View[],
 ): Promise<void> {
-  const all = [...tables.map(({ name, columns, query }) => ({ name, query: query ?? emptyQuery(columns) })), ...views]
-  for (const { name, query } of all) await connection.run(`CREATE TEMP VIEW ${quoteName(name)} AS\n${query}`)
-}
-
-function viewStatements(views: readonly View[]): readonly string[] {
-  return views.map(({ name, query }) => statement(name, query))
+  for (const { name, query } of [...tables, ...views])
+    await connection.run(`CREATE TEMP VIEW ${quoteName(name)} AS\n${query}`)
 }
 
 function statement(name: string, query: string): string {

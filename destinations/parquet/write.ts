@@ -4,9 +4,9 @@ import type { Load } from '../../lib/destination/contract.ts'
 import { REJECTS } from '../../lib/destination/ledger.ts'
 import type { EngineConnection } from '../../lib/engine/engine.ts'
 import { dataFileName } from './files/layout.ts'
-import { writeEmptyFile, writeRejects, writeRows } from './files/partitions.ts'
+import { queryWithoutRows, RowWriter } from './files/partitions.ts'
 import type { StagedFile } from './files/pending-load.ts'
-import { type DataFile, directoryOf, isDated, numbered } from './tables.ts'
+import { type DataFile, directoryOf, isDated } from './tables.ts'
 
 export interface StageOptions {
   readonly connection: EngineConnection
@@ -29,14 +29,18 @@ async function stageRows({ connection, load, directory }: StageOptions): Promise
   const isParted = isDated(columns)
   const aside = join(directory, 'rows')
   await mkdir(aside)
-  const files = await writeRows(rows, { connection, directory: aside, isDated: isParted, record })
+  const writer = new RowWriter(connection, aside, rows.columns.length)
+  const files =
+    isParted && isDated(rows.columns)
+      ? await writer.writeDays(rows.query, record.firstDay, record.lastDay)
+      : [await writer.writeFile(rows.query, 'rows')]
   rows.verify(files.reduce((sum, file) => sum + file.rows, 0))
   const perDirectory = new Map<string, number>()
   return files.map((file) => {
     const place = directoryOf(table, isParted, file.day)
     const at = perDirectory.get(place) ?? 0
     perDirectory.set(place, at + 1)
-    const path = join(place, numbered(dataFileName(record.loadId), at))
+    const path = join(place, dataFileName(record.loadId, at))
     return { staged: file.path, table, path, rows: file.rows, bytes: file.bytes }
   })
 }
@@ -44,19 +48,17 @@ async function stageRows({ connection, load, directory }: StageOptions): Promise
 async function stageRejects({ connection, load, directory }: StageOptions): Promise<readonly StagedFile[]> {
   const { record, rejects } = load
   if (rejects === undefined) return []
-  const staged = join(directory, 'rejects')
-  const { rows, bytes } = await writeRejects(rejects, record, connection, staged)
+  const writer = new RowWriter(connection, directory, rejects.columns.length)
+  const { path: staged, rows, bytes } = await writer.writeFile(rejects.query, 'rejects')
   rejects.verify(rows)
   const path = join(directoryOf(REJECTS.name, false, null), dataFileName(record.loadId))
   return [{ staged, table: REJECTS.name, path, rows, bytes }]
 }
 
-/**
- * A file without rows, for a table that would be left without any: nothing can be read where there
- * is none.
- */
+/** A file without rows, for a table that would be left without a file: none can't be read. */
 export async function stageEmpty({ connection, load, directory }: StageOptions, last: DataFile): Promise<StagedFile> {
-  const staged = join(directory, 'empty')
-  const bytes = await writeEmptyFile(connection, load.columns, staged)
-  return { staged, table: load.table, path: join(dirname(last.path), dataFileName(load.record.loadId)), rows: 0, bytes }
+  const { table, columns, record } = load
+  const writer = new RowWriter(connection, directory, columns.length)
+  const { path: staged, rows, bytes } = await writer.writeFile(queryWithoutRows(columns), 'empty')
+  return { staged, table, path: join(dirname(last.path), dataFileName(record.loadId)), rows, bytes }
 }

@@ -10,12 +10,12 @@ import type {
   View,
 } from '../../lib/destination/contract.ts'
 import type { CsvOutlet } from './copy/csv-feed.ts'
-import { readLoads } from './ledger.ts'
+import { Ledger } from './ledger.ts'
 import { assertRunLock, end, releaseRunLock } from './lock.ts'
 import type { PostgresAddress } from './session/address.ts'
+import { sqlStateOf } from './session/errors.ts'
 import { type Backend, Session } from './session/session.ts'
-import { sqlStateOf } from './session/sql-state.ts'
-import { addMissing, assertFits, knownColumns } from './tables.ts'
+import { addMissing, assertFits } from './tables.ts'
 import { replaceViews } from './views.ts'
 import { writeLoad } from './write.ts'
 
@@ -24,12 +24,10 @@ export interface PostgresPlace {
   readonly address: PostgresAddress
   readonly description: string
   readonly schema: string
-  readonly lockTimeoutMs: number | undefined
-  readonly lockPatienceMs: number | undefined
+  readonly lockTimeoutMs: number
+  readonly lockPatienceMs: number
 }
 
-const LOCK_TIMEOUT_MS = 3000
-const LOCK_PATIENCE_MS = 120_000
 /** How long the server is asked, at most, to end what an aborted load has left running there. */
 const CLEAN_UP_MS = 3000
 /** Rows that the server hands over at once. */
@@ -41,10 +39,12 @@ const LOCK_NOT_AVAILABLE = '55P03'
 export class PostgresReader implements DestinationReader {
   protected readonly session: Session
   protected readonly place: PostgresPlace
+  protected readonly ledger: Ledger
 
   constructor(session: Session, place: PostgresPlace) {
     this.session = session
     this.place = place
+    this.ledger = new Ledger(session, place.schema)
   }
 
   get isLost(): boolean {
@@ -52,11 +52,11 @@ export class PostgresReader implements DestinationReader {
   }
 
   readLedger(stream?: string): Promise<readonly LoadRecord[]> {
-    return readLoads(this.session, this.place.schema, stream)
+    return this.ledger.loads(stream)
   }
 
   readColumns(table: string): Promise<readonly KnownColumn[]> {
-    return knownColumns(this.session, this.place.schema, table)
+    return this.ledger.columns(table)
   }
 
   async query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
@@ -86,7 +86,10 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
 
   async createColumns(table: string, columns: readonly KnownColumn[]): Promise<void> {
     for (const name of [table, ...columns.map((column) => column.name)]) assertFits('name', name)
-    await this.#lockingBriefly(() => addMissing(this.session, this.place.schema, table, columns))
+    await this.#lockingBriefly(async () => {
+      await addMissing(this.session, this.place.schema, table, columns)
+      await this.ledger.addColumns(table, columns)
+    })
   }
 
   async replaceViews(views: readonly View[]): Promise<void> {
@@ -95,10 +98,11 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
   }
 
   async write(load: Load, signal: AbortSignal): Promise<void> {
-    const { schema, lockPatienceMs = LOCK_PATIENCE_MS } = this.place
+    const { schema, lockPatienceMs } = this.place
     await this.#transaction(async () => {
       await this.session.run(`SET LOCAL lock_timeout = ${lockPatienceMs}`)
       await writeLoad({ session: this.session, outlet: this.#outlet, schema, signal }, load)
+      await this.ledger.addLoad(load.record)
     }, signal)
   }
 
@@ -110,7 +114,7 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
 
   /** A transaction that locks tables out, for so short a time that nobody has to wait long. */
   async #lockingBriefly(work: () => Promise<void>): Promise<void> {
-    const { lockTimeoutMs = LOCK_TIMEOUT_MS, lockPatienceMs = LOCK_PATIENCE_MS } = this.place
+    const { lockTimeoutMs, lockPatienceMs } = this.place
     for (const deadline = performance.now() + lockPatienceMs; ; ) {
       try {
         return await this.#transaction(async () => {
@@ -125,10 +129,7 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
     }
   }
 
-  /**
-   * Runs statements that are committed together. Once the commit has been sent, nothing aborts it
-   * any more.
-   */
+  /** Commits statements together. Once the commit has been sent, nothing aborts it any more. */
   async #transaction(work: () => Promise<void>, signal: AbortSignal = new AbortController().signal): Promise<void> {
     const session = this.session
     try {
@@ -164,10 +165,7 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
     }
   }
 
-  /**
-   * Ends what a session that was cut off is still doing, so that a long statement does not hold
-   * locks when this run has ended.
-   */
+  /** Ends what a session that was cut off still does, so that it holds no locks after the run. */
   async #endOnServer(backend: Backend): Promise<void> {
     const signal = AbortSignal.timeout(CLEAN_UP_MS)
     try {
@@ -179,10 +177,7 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
   }
 }
 
-/**
- * Hands over the rows of a query that may change nothing, as they come, so that no result is held
- * whole.
- */
+/** Hands over the rows of a query that may change nothing, as they come, never all at once. */
 async function queryRows(session: Session, sql: string, take: TakeRows): Promise<number> {
   let count = 0
   await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')

@@ -11,30 +11,25 @@ import { PostgresConnection, type PostgresPlace, PostgresReader } from './connec
 import { CsvOutlet } from './copy/csv-feed.ts'
 import { CAPABILITIES } from './dialect.ts'
 import { explain } from './failures.ts'
-import { hasLedger, makeLedger } from './ledger.ts'
+import { Ledger } from './ledger.ts'
 import { takeRunLock } from './lock.ts'
 import { type PostgresAddress, placeOf } from './session/address.ts'
-import { ConnectError } from './session/connect-error.ts'
+import { ConnectError, sqlStateOf } from './session/errors.ts'
 import { type Backend, Session } from './session/session.ts'
-import { sqlStateOf } from './session/sql-state.ts'
 import { parseUrl } from './url.ts'
 
 export interface PostgresOptions extends Pick<DestinationOptions, 'url' | 'schema' | 'engine' | 'workDirectory'> {
   readonly warn?: DestinationOptions['warn']
-  /**
-   * How long a table is waited for at a time, milliseconds: for so long at most others queue up
-   * behind.
-   */
+  /** How long a table is waited for at a time. Others queue up behind for no longer than that. */
   readonly lockTimeoutMs?: number
-  /**
-   * For how long that is tried again and again, and how long a load waits for locks of others,
-   * milliseconds.
-   */
+  /** For how long that is tried again, and how long a load waits for locks of others. */
   readonly lockPatienceMs?: number
   /** Whether rows go through a named pipe where there are any. */
   readonly hasPipes?: boolean
 }
 
+const LOCK_TIMEOUT_MS = 3000
+const LOCK_PATIENCE_MS = 120_000
 const INSUFFICIENT_PRIVILEGE = '42501'
 
 /** Loads into a Postgres database by COPY. An advisory lock is the run lock. */
@@ -68,7 +63,7 @@ export class PostgresDriver implements DestinationDriver {
     return this.#connected(signal, async (session) => {
       await takeRunLock(session, schema, this.description, this.#lastOwner)
       this.#lastOwner = session.backend
-      await makeLedger(session, schema)
+      await new Ledger(session, schema).create()
       return new PostgresConnection(session, this.#place, await CsvOutlet.open(engine, workDirectory, hasPipes))
     })
   }
@@ -77,7 +72,7 @@ export class PostgresDriver implements DestinationDriver {
     this.#isReading = true
     return this.#connected(signal, async (session) => {
       await session.run('SET default_transaction_read_only = on')
-      if (await hasLedger(session, this.#options.schema)) return new PostgresReader(session, this.#place)
+      if (await new Ledger(session, this.#options.schema).exists()) return new PostgresReader(session, this.#place)
       await session.close()
       return undefined
     })
@@ -101,15 +96,14 @@ export class PostgresDriver implements DestinationDriver {
       this.#warnIfExposed(session)
       return connection
     } catch (error) {
-      const failure =
-        session.isLost && !(error instanceof MixloadError) ? new ConnectError(error, undefined, true) : error
+      const isCut = session.isLost && !(error instanceof MixloadError)
       await session.close()
-      throw failure
+      throw isCut ? new ConnectError(error, undefined, true) : error
     }
   }
 
   get #place(): PostgresPlace {
-    const { schema, lockTimeoutMs, lockPatienceMs } = this.#options
+    const { schema, lockTimeoutMs = LOCK_TIMEOUT_MS, lockPatienceMs = LOCK_PATIENCE_MS } = this.#options
     return { address: this.#address, description: this.description, schema, lockTimeoutMs, lockPatienceMs }
   }
 

@@ -1,16 +1,13 @@
 import pg from 'pg'
 import { messageOf } from '../../lib/core/errors.ts'
 import type { Explanation } from '../../lib/destination/contract.ts'
-import { ConnectError } from './session/connect-error.ts'
+import { ConnectError } from './session/errors.ts'
 
 const PASSING: Explanation = { code: 'DESTINATION_UNAVAILABLE' }
 const passing = (advice: string): Explanation => ({ ...PASSING, advice })
 const failed = (advice: string): Explanation => ({ code: 'DESTINATION_FAILED', advice })
 
-/**
- * By SQLSTATE, or by its first two characters. What is not here is a failure that speaks for
- * itself.
- */
+/** By SQLSTATE, or its first two characters. What is not here speaks for itself. */
 const MEANINGS: Readonly<Record<string, Explanation>> = {
   // The connection, and a server that starts, stops or is full.
   '08': PASSING,
@@ -37,9 +34,7 @@ const MEANINGS: Readonly<Record<string, Explanation>> = {
   '57014': failed('Somebody, or a time limit outside of mixload, cancelled the statement. Nothing was committed.'),
 }
 
-/**
- * Of the system or of Node: the certificate, or the way it was asked for. Waiting would not help.
- */
+/** Of the system or of Node: the certificate, or how it was asked for. Waiting does not help. */
 const TLS_CODES = /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH)/
 
 /** What an error of a statement, or of connecting, means. */
@@ -57,7 +52,6 @@ function explainStatement(error: unknown): Explanation | undefined {
 }
 
 function explainConnecting({ cause, login, isCut }: ConnectError): Explanation {
-  const failed = (advice: string): Explanation => ({ code: 'DESTINATION_FAILED', advice })
   if (login?.isRefused) return failed('With channel_binding=require it must log in by SCRAM over TLS.')
   if (login?.hasNoTls) return failed('The server has no TLS. If the way to it is safe without, use ?sslmode=disable.')
   const code = codeOf(cause)

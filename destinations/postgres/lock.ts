@@ -5,10 +5,7 @@ import type { Backend, Row, Session } from './session/session.ts'
 
 /** How long the server may take to let go of what a lost session of ours held. */
 const LET_GO_MS = 10_000
-/**
- * How long another run's session may take: of a run that was killed the server learns a moment
- * later.
- */
+/** The same of another run: the server learns a moment later that it was killed. */
 const OTHERS_LET_GO_MS = 1000
 const ASK_AGAIN_MS = 50
 

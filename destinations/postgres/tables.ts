@@ -1,26 +1,10 @@
 import { MixloadError } from '../../lib/core/errors.ts'
 import { quoteName, quotePath } from '../../lib/core/sql.ts'
 import type { KnownColumn } from '../../lib/destination/contract.ts'
-import { COLUMNS } from '../../lib/destination/ledger.ts'
-import { columnOf, columnRow } from '../../lib/destination/ledger-row.ts'
 import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
 import type { Day } from '../../lib/time/days.ts'
 import { CAPABILITIES, TYPE_NAMES } from './dialect.ts'
-import { insertRows } from './ledger.ts'
 import type { Session } from './session/session.ts'
-
-/** What is noted of a table's columns, of those that the table still has, in its order. */
-export async function knownColumns(session: Session, schema: string, table: string): Promise<readonly KnownColumn[]> {
-  const rows = await session.rows(
-    `SELECT known.* FROM ${quotePath(schema, COLUMNS.name)} AS known
-     JOIN pg_attribute AS there
-       ON there.attrelid = to_regclass($1) AND there.attname = known.column_name
-      AND there.attnum > 0 AND NOT there.attisdropped
-     WHERE known.table_name = $2 ORDER BY there.attnum`,
-    [quotePath(schema, table), table],
-  )
-  return rows.map((row) => columnOf(row).column)
-}
 
 /** Refuses a name that the server would cut off. */
 export function assertFits(what: string, name: string): void {
@@ -31,9 +15,7 @@ export function assertFits(what: string, name: string): void {
   )
 }
 
-/**
- * Adds columns, the table itself included, and notes them, within the transaction of the session.
- */
+/** Adds columns, the table itself included, within the transaction of the session. */
 export async function addMissing(
   session: Session,
   schema: string,
@@ -55,13 +37,9 @@ export async function addMissing(
     const additions = definitions.map((definition) => `ADD COLUMN IF NOT EXISTS ${definition}`)
     await session.run(`ALTER TABLE ${path} ${additions.join(', ')}`)
   }
-  await note(session, schema, table, missing)
 }
 
-/**
- * The columns that a table has, whoever made them, with their types; undefined where there is no
- * such table.
- */
+/** A table's columns, whoever made them, with their types; undefined if there is no table. */
 async function existingTypes(session: Session, path: string): Promise<ReadonlyMap<string, string> | undefined> {
   const [found] = await session.rows('SELECT to_regclass($1) AS oid', [path])
   if (found?.oid == null) return undefined
@@ -91,17 +69,6 @@ export async function deleteDays(session: Session, schema: string, table: string
   // Readers go on meanwhile, and nobody else writes here.
   if (found === undefined) await session.run(`CREATE INDEX ON ${path} (${quoteName(DAY_COLUMN)})`)
   await session.run(`DELETE FROM ${path} WHERE ${quoteName(DAY_COLUMN)} BETWEEN $1 AND $2`, [first, last])
-}
-
-async function note(session: Session, schema: string, table: string, columns: readonly KnownColumn[]): Promise<void> {
-  const known = quotePath(schema, COLUMNS.name)
-  // A column that somebody dropped by hand is still noted from its first time.
-  await session.run(`DELETE FROM ${known} WHERE table_name = $1 AND column_name = ANY ($2::text[])`, [
-    table,
-    columns.map(({ name }) => name),
-  ])
-  const rows = columns.map((column) => columnRow({ ...column, table }))
-  await insertRows(session, schema, COLUMNS, rows)
 }
 
 function wrongType(table: string, name: string, found: string, wanted: string): MixloadError {

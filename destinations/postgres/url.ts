@@ -22,10 +22,7 @@ const KNOWN = [
   'options',
 ] as const
 
-/**
- * Parameters that libpq accepts and that change nothing here, so that a URL from another tool works
- * as it is.
- */
+/** Parameters of libpq that change nothing here, so that a URL from another tool works. */
 const WITHOUT_EFFECT: readonly string[] = [
   'application_name',
   'fallback_application_name',
@@ -45,10 +42,7 @@ const WITHOUT_EFFECT: readonly string[] = [
 const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'no-verify', 'verify-ca', 'verify-full'] as const
 type SslMode = (typeof SSL_MODES)[number]
 
-/**
- * Modes of libpq and pg that `pg-connection-string` does not know: TLS without looking at the
- * certificate.
- */
+/** Modes that `pg-connection-string` does not know: TLS without looking at the certificate. */
 const UNVERIFIED: readonly (SslMode | undefined)[] = ['allow', 'no-verify']
 
 /**
@@ -131,21 +125,14 @@ function sslModeOf(parameters: URLSearchParams): SslMode | undefined {
   return mode
 }
 
-interface LibraryResult {
-  readonly host: string | null
-  readonly user?: string
-  readonly password?: string
-  readonly ssl: ConnectionOptions | false | undefined
-}
-
-function readByLibrary(url: URL, mode: SslMode | undefined): LibraryResult {
+function readByLibrary(url: URL, mode: SslMode | undefined) {
   const given = new URL(url)
   if (mode !== undefined) given.searchParams.set('sslmode', UNVERIFIED.includes(mode) ? 'prefer' : mode)
   // Node's own list of authorities, which is what no root at all means to it.
   if (given.searchParams.get('sslrootcert') === 'system') given.searchParams.delete('sslrootcert')
   try {
-    const config = parse(given.href, { useLibpqCompat: true })
-    return { ...config, ssl: config.ssl as LibraryResult['ssl'] }
+    const { ssl, ...config } = parse(given.href, { useLibpqCompat: true })
+    return { ...config, ssl: ssl as ConnectionOptions | false | undefined }
   } catch (error) {
     const message = `--destination: cannot read a certificate or key that the URL names: ${messageOf(error)}.`
     throw new MixloadError('CONFIG_INVALID', message, { cause: error })

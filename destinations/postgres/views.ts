@@ -1,13 +1,10 @@
 import { MixloadError, messageOf } from '../../lib/core/errors.ts'
 import { quotePath } from '../../lib/core/sql.ts'
 import type { View } from '../../lib/destination/contract.ts'
+import { sqlStateOf } from './session/errors.ts'
 import type { Session } from './session/session.ts'
-import { sqlStateOf } from './session/sql-state.ts'
 
-/**
- * A view is made under this name first and taken back at once, to see what the server makes of its
- * query.
- */
+/** A view is made under this name first, to see what the server makes of its query. */
 const TRIAL = '_mixload_trial'
 
 /** Of `CREATE OR REPLACE VIEW` where columns would go, or change name, type or order. */
@@ -50,7 +47,6 @@ async function isThere(session: Session, schema: string, path: string, { query }
   return before === wanted
 }
 
-/** The views that stand on a view. */
 async function dependentsOf(session: Session, path: string): Promise<readonly string[]> {
   const rows = await session.rows(
     `SELECT DISTINCT rule.ev_class::regclass::text AS name
@@ -63,9 +59,7 @@ async function dependentsOf(session: Session, path: string): Promise<readonly st
   return rows.map(({ name }) => String(name))
 }
 
-/**
- * The view stays as it is: dropping it would take the rights on it, and what stands on it, with it.
- */
+/** The view stays as it is: dropping it would take its rights, and what stands on it, along. */
 function columnsChange(path: string, dependents: readonly string[], error: unknown): MixloadError {
   const others = dependents.length === 0 ? '' : ` and what stands on it: ${dependents.join(', ')}`
   return new MixloadError(

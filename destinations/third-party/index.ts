@@ -1,5 +1,6 @@
 import { pathToFileURL } from 'node:url'
 import { MixloadError, messageOf } from '../../lib/core/errors.ts'
+import { ENGINE_CAPABILITIES } from '../../lib/destination/capabilities.ts'
 import type {
   CreateDriver,
   DestinationCapabilities,
@@ -10,19 +11,13 @@ import { resolvePackage } from './packages/resolve.ts'
 
 const METHODS = ['connect', 'connectToRead', 'pathInViews'] as const
 
-/** What each of the capabilities is. */
-const CAPABILITIES: Readonly<Record<keyof DestinationCapabilities, 'string' | 'number' | 'boolean'>> = {
-  dialect: 'string',
-  nameQuote: 'string',
-  identifierBytesMax: 'number',
-  columnsMax: 'number',
-  valuesPerRowMax: 'number',
-  loadsPerDayMax: 'number',
-  daysPerLoadMax: 'number',
-  atomicReplace: 'boolean',
-  atomicLedger: 'boolean',
-  readersDuringLoad: 'boolean',
-  queries: 'boolean',
+/** Capabilities of a driver, for their names and types. */
+const CAPABILITIES: DestinationCapabilities = {
+  ...ENGINE_CAPABILITIES,
+  atomicReplace: true,
+  atomicLedger: true,
+  readersDuringLoad: true,
+  queries: true,
 }
 
 /**
@@ -61,10 +56,7 @@ async function creatorOf(name: string, directory: string): Promise<CreateDriver>
   )
 }
 
-/**
- * Runs code of the package. What it throws is a failure of the configuration, unless it is one of
- * mixload's own.
- */
+/** Runs code of the package. Its errors are failures of the configuration, unless mixload's own. */
 async function attempt<T>(what: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work()
@@ -82,7 +74,7 @@ function lackingIn(made: unknown): readonly string[] {
   return [
     ...(typeof given.description === 'string' ? [] : ['description']),
     ...Object.entries(CAPABILITIES)
-      .filter(([name, type]) => typeof capabilities[name] !== type)
+      .filter(([name, value]) => typeof capabilities[name] !== typeof value)
       .map(([name]) => `capabilities.${name}`),
     ...METHODS.filter((name) => typeof given[name] !== 'function').map((name) => `${name}()`),
   ]

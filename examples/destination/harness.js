@@ -47,10 +47,11 @@ export function harnessOf(createDriver) {
 
 /** The rows of a table as the suite compares them, read by other means than the driver. */
 async function readTable(directory, table, engine) {
-  const text = await readFile(join(directory, 'state.json'), 'utf8').catch(() => '{"tables":{},"loads":[]}')
-  const { tables, loads } = JSON.parse(text)
-  if (table === '_mixload_loads') return loads.map(({ loadId }) => ({ load_id: loadId }))
-  const { columns = [], files = [] } = tables[table] ?? {}
+  const text = await readFile(join(directory, 'state.json'), 'utf8').catch(() => '{"columns":{},"files":{},"loads":[]}')
+  const state = JSON.parse(text)
+  if (table === '_mixload_loads') return state.loads.map(({ loadId }) => ({ load_id: loadId }))
+  const { [table]: columns = [] } = state.columns
+  const { [table]: files = [] } = state.files
   if (files.length === 0) return []
   const connection = await engine.connect()
   try {

@@ -87,7 +87,7 @@ export type ErrorCode = keyof typeof ERROR_CODES
 export interface ErrorDetails {
   readonly cause?: unknown
   /** How long the server asks to wait, milliseconds. */
-  readonly retryAfterMs?: number
+  readonly retryAfterMs?: number | undefined
 }
 
 /** An error with a code and a message that says what to do. It never contains a secret. */

@@ -22,10 +22,7 @@ export interface DestinationCapabilities {
   readonly loadsPerDayMax: number
   /** The most days that one load may hold; Infinity where there is no such limit. */
   readonly daysPerLoadMax: number
-  /**
-   * Whether several days or a whole table are replaced in one commit, so that no reader sees them
-   * half done.
-   */
+  /** Whether days or a whole table are replaced in one commit: no reader sees them half done. */
   readonly atomicReplace: boolean
   /**
    * Whether rows and ledger row become visible in one moment. Where not, the rows come first, and
@@ -77,17 +74,11 @@ export interface LoadRecord {
 /** A load that is not committed yet. */
 export type NewLoad = Omit<LoadRecord, 'loadedAt' | 'form'>
 
-/**
- * A typed result on the transform engine. The destination takes it in the form that it loads
- * fastest.
- */
+/** A typed result on the transform engine. A destination takes it in its fastest form. */
 export interface Relation {
   /** In the order of the query's columns. */
   readonly columns: readonly Column[]
-  /**
-   * How many rows the query must give: the destination refuses the load when it gives another
-   * number.
-   */
+  /** How many rows the query must give. A load with another number is refused. */
   readonly rowCount: number
   /** A query on the engine that the destination was made with. */
   readonly query: string
@@ -120,7 +111,10 @@ export interface KnownColumn extends NewColumn {
   readonly firstSeenAt: Date
 }
 
-/** Rows that a driver writes. */
+/**
+ * Rows that a driver writes, with the types of the table's columns. First come the columns of the
+ * load: `_loaded_at` and `_load_id`, or `load_id` and `stream` of rejects.
+ */
 export interface LoadRows extends Relation {
   /**
    * Compares the number of rows that arrived with the number that is expected. Call it before the
@@ -130,14 +124,9 @@ export interface LoadRows extends Relation {
   verify(count: number): void
 }
 
-/**
- * A load as a driver gets it. It is not in the ledger yet, and its columns are those of the table.
- */
+/** A load that is not in the ledger yet, with the columns of its table. */
 export interface Load {
-  /**
-   * The row to write to the ledger. `loadedAt` is also the `_loaded_at` of each row, and `loadId`
-   * its `_load_id`.
-   */
+  /** The row to write to the ledger. */
   readonly record: LoadRecord
   readonly table: string
   /** The table's columns, in its order; none if there is no such table. */
@@ -146,7 +135,7 @@ export interface Load {
   readonly mode: WriteMode
   /** Undefined if the load has no rows. Columns of the table that they lack become null. */
   readonly rows: LoadRows | undefined
-  /** Rows for `_mixload_rejects`: `reason` and `line`, both text. Undefined if there are none. */
+  /** Rows for `_mixload_rejects`. Undefined if there are none. */
   readonly rejects: LoadRows | undefined
 }
 
@@ -157,7 +146,7 @@ export interface Explanation {
   /** What happened; the error's own message if left out. */
   readonly reason?: string
   /** What to do about it, in whole sentences. */
-  readonly advice?: string
+  readonly advice?: string | undefined
   /** How long to wait before the next attempt. */
   readonly retryAfterMs?: number
 }
@@ -215,10 +204,7 @@ export interface DestinationReader {
 
 /** A connection to load, with the run lock. */
 export interface DestinationConnection extends DestinationReader {
-  /**
-   * Adds columns that `readColumns` does not have, and the table itself if it is missing. It may be
-   * empty afterwards.
-   */
+  /** Adds columns that `readColumns` lacks, and the table if it is missing, which may be empty. */
   createColumns(table: string, columns: readonly KnownColumn[]): Promise<void>
   /**
    * Writes rows, rejects and the ledger's row in one commit, or nothing of them. An aborted signal

@@ -1,6 +1,6 @@
 /** Turns records into rows of the ledger's tables, and back. */
 import type { KnownColumn, LoadRecord } from './contract.ts'
-import { COLUMNS, columnsOf, type LedgerColumns, type LedgerTable, LOADS, type NotedColumn, REJECTS } from './ledger.ts'
+import { COLUMNS, columnsOf, type LedgerColumns, type LedgerTable, LOADS, type NotedColumn } from './ledger.ts'
 
 /** A row by the names of its columns, each value a text that keeps every digit. */
 export type LedgerRow = Readonly<Record<string, string | null>>
@@ -10,10 +10,7 @@ export function loadRow(record: LoadRecord): LedgerRow {
   return rowOf(LOADS, record)
 }
 
-/**
- * The load in a row of `_mixload_loads`. Columns that an earlier version did not have may be
- * missing.
- */
+/** The load in a row of `_mixload_loads`, which may lack columns that an earlier version lacked. */
 export function loadOf(row: LedgerRow): LoadRecord {
   return recordOf(LOADS, row)
 }
@@ -27,14 +24,6 @@ export function columnRow(column: NotedColumn): LedgerRow {
 export function columnOf(row: LedgerRow): { readonly table: string; readonly column: KnownColumn } {
   const { table, ...column } = recordOf(COLUMNS, row)
   return { table, column }
-}
-
-/** The columns that a load adds to each of its rejects; their relation has the other columns. */
-export function rejectOwner({
-  loadId,
-  stream,
-}: Pick<LoadRecord, 'loadId' | 'stream'>): Readonly<Record<string, string>> {
-  return { [REJECTS.columns.loadId.name]: loadId, [REJECTS.columns.stream.name]: stream }
 }
 
 /** A row for JSON files: integers are numbers, unless a number would lose digits. */

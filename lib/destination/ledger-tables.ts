@@ -6,7 +6,6 @@ import { columnsOf, LEDGER_TABLES, type LedgerColumn, type LedgerTable } from '.
 /** How a database creates tables. */
 export interface TableDialect {
   readonly typeNames: Readonly<Record<ColumnType, string>>
-  /** The quoted path of a table. */
   path(table: string): string
   /** Whether a table's key is declared as its primary key. */
   readonly primaryKeys: boolean

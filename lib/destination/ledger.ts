@@ -21,9 +21,7 @@ export interface LedgerColumn<T = unknown> {
   readonly description: string
   /** The value as a text that keeps every digit; null for no value. */
   toText(value: T): string | null
-  /**
-   * The value of such a text. A time may also be as SQL writes it: `2026-08-03 12:00:00.001+00`.
-   */
+  /** The value of such a text. A time may also be SQL's: `2026-08-03 12:00:00.001+00`. */
   fromText(text: string | null): T
 }
 

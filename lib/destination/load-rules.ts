@@ -1,9 +1,13 @@
 /** What holds for every load and every table, whatever the destination. */
 
+import type { Column } from '../columns/column.ts'
 import { MixloadError } from '../core/errors.ts'
+import { quoteName, quoteText } from '../core/sql.ts'
 import { VERSION } from '../core/version.ts'
+import { ENGINE_TYPES } from '../engine/dialect.ts'
 import { daysBetween } from '../time/days.ts'
-import type { KnownColumn, LoadRecord, NewColumn, Relation, WriteMode } from './contract.ts'
+import type { KnownColumn, LoadRecord, LoadRows, NewColumn, Relation, WriteMode } from './contract.ts'
+import { REJECTS } from './ledger.ts'
 
 /**
  * The form of the ledger that this version writes. It grows by one whenever an older version would
@@ -25,9 +29,7 @@ export function assertFormKnown(ledger: readonly LoadRecord[], description: stri
 /** The column by whose days the rows of a table are replaced. */
 export const DAY_COLUMN = '_day'
 
-/**
- * What is to be done with a load: write it, or return the row that the ledger has of it already.
- */
+/** What to do with a load: write it, or return the row that the ledger has of it already. */
 export type LoadDecision =
   | { readonly kind: 'write'; readonly loadedAt: Date }
   | { readonly kind: 'settled'; readonly record: LoadRecord }
@@ -44,10 +46,7 @@ export function decideLoad(ledger: readonly LoadRecord[], loadId: string, wasInD
   throw new MixloadError('ALREADY_LOADED', `Load ${loadId} is in the ledger already.`)
 }
 
-/**
- * When a load is committed: later than every load before it, also if the machine's clock was set
- * back.
- */
+/** Later than every load before, also if the machine's clock was set back. */
 function nextLoadedAt(last: Date | undefined): Date {
   return new Date(Math.max(Date.now(), (last?.getTime() ?? 0) + 1))
 }
@@ -99,4 +98,53 @@ export function missingColumns(
 ): readonly KnownColumn[] {
   const names = new Set(existing.map(({ name }) => name))
   return wanted.filter(({ name }) => !names.has(name) && names.add(name)).map((column) => ({ ...column, firstSeenAt }))
+}
+
+/** The rows of a load into a table with these columns. */
+export function rowsOfLoad(
+  relation: Relation,
+  { loadId, loadedAt }: LoadRecord,
+  table: string,
+  columns: readonly Column[],
+): LoadRows {
+  const own = { _loaded_at: loadedAt.toISOString(), _load_id: loadId }
+  return completeRows(relation, own, table, columns)
+}
+
+/** The rejects of a load. */
+export function rejectsOfLoad(relation: Relation, { loadId, stream }: LoadRecord): LoadRows {
+  const { columns } = REJECTS
+  return completeRows(relation, { [columns.loadId.name]: loadId, [columns.stream.name]: stream }, REJECTS.name, [])
+}
+
+/** `own`: the columns that the load adds, each with the value that it has in all rows. */
+function completeRows(
+  relation: Relation,
+  own: Readonly<Record<string, string>>,
+  table: string,
+  known: readonly Column[],
+): LoadRows {
+  const byName = new Map(known.map((column) => [column.name, column]))
+  const added = Object.keys(own).map((name) => byName.get(name) ?? textColumn(name))
+  const given = relation.columns.map((column) => byName.get(column.name) ?? column)
+  const expressions = [
+    ...added.map((column) => typed(quoteText(own[column.name] ?? ''), column)),
+    ...given.map((column) => typed(quoteName(column.name), column)),
+  ]
+  return {
+    columns: [...added, ...given],
+    rowCount: relation.rowCount,
+    get query() {
+      return `SELECT ${expressions.join(', ')} FROM (${relation.query})`
+    },
+    verify: (count) => assertCount(relation.rowCount, count, table),
+  }
+}
+
+function textColumn(name: string): Column {
+  return { name, type: 'text', role: 'fixed', property: null }
+}
+
+function typed(expression: string, { name, type }: Column): string {
+  return `CAST(${expression} AS ${ENGINE_TYPES[type]}) AS ${quoteName(name)}`
 }

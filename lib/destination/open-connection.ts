@@ -25,26 +25,17 @@ export class OpenConnection {
 
   readonly #description: string
 
-  private constructor(reader: DestinationReader, writer: DestinationConnection | undefined, description: string) {
-    this.reader = reader
+  /**
+   * @param reader undefined for a place where there is nothing.
+   * @param description where it is, for messages.
+   */
+  constructor(reader: DestinationReader | undefined, writer: DestinationConnection | undefined, description: string) {
+    this.reader = reader ?? NOTHING
     this.writer = writer
     this.#description = description
   }
 
-  /** `description`: where it is, for messages. */
-  static toLoad(connection: DestinationConnection, description: string): OpenConnection {
-    return new OpenConnection(connection, connection, description)
-  }
-
-  /** Undefined stands for a place where there is nothing. */
-  static toRead(reader: DestinationReader | undefined, description: string): OpenConnection {
-    return new OpenConnection(reader ?? NOTHING, undefined, description)
-  }
-
-  /**
-   * Whether opening again would change nothing. Where there was nothing to read, there may be
-   * something by now.
-   */
+  /** Whether opening again would change nothing. Where nothing was, something may be by now. */
   get isUsable(): boolean {
     return this.reader !== NOTHING && !this.reader.isLost && !this.isTakenOver
   }
@@ -67,7 +58,6 @@ export class OpenConnection {
     return loads
   }
 
-  /** A load was committed through this connection. */
   committed(record: LoadRecord): void {
     this.#loads?.push(record)
   }
@@ -77,7 +67,6 @@ export class OpenConnection {
     this.#loads = undefined
   }
 
-  /** The columns of a table, as they are now. */
   async columns(table: string): Promise<readonly KnownColumn[]> {
     const columns = await this.reader.readColumns(table)
     this.#columns.set(table, columns)
@@ -89,7 +78,6 @@ export class OpenConnection {
     return this.#columns.get(table) ?? (await this.columns(table))
   }
 
-  /** A table has these columns now. */
   hasColumns(table: string, columns: readonly KnownColumn[]): void {
     this.#columns.set(table, columns)
   }

@@ -8,7 +8,6 @@ import type {
   KnownColumn,
   Load,
   LoadRecord,
-  LoadRows,
   LoadTarget,
   NewColumn,
   NewLoad,
@@ -18,7 +17,17 @@ import type {
   WriteMode,
 } from './contract.ts'
 import { driverFailure, isInDoubt } from './failures.ts'
-import { assertCount, assertDays, assertKnown, decideLoad, LEDGER_FORM, missingColumns } from './load-rules.ts'
+import { REJECTS } from './ledger.ts'
+import {
+  assertCount,
+  assertDays,
+  assertKnown,
+  decideLoad,
+  LEDGER_FORM,
+  missingColumns,
+  rejectsOfLoad,
+  rowsOfLoad,
+} from './load-rules.ts'
 import { OpenConnection } from './open-connection.ts'
 import { type Replaced, type Replacement, replacedRows } from './removed-rows.ts'
 import type { Retries } from './retries.ts'
@@ -85,10 +94,7 @@ export class Warehouse implements AsyncDisposable {
     return this.#openFor('write', signal)
   }
 
-  /**
-   * Opens it only to read: creates nothing, refuses writes, and what does not exist reads as empty.
-   * `open` may follow.
-   */
+  /** Opens it to read only: creates nothing, refuses writes, reads what does not exist as empty. */
   openToRead(signal: AbortSignal): Promise<void> {
     return this.#openFor('read', signal)
   }
@@ -98,9 +104,7 @@ export class Warehouse implements AsyncDisposable {
     return this.#read(`cannot read the columns of ${table}`, this.#ownSignal, (open) => open.columns(table))
   }
 
-  /**
-   * Creates the columns that are missing, and the table itself. Never drops, renames or retypes.
-   */
+  /** Creates missing columns, and the table itself. Never drops, renames or retypes. */
   addColumns(table: string, columns: readonly NewColumn[]): Promise<void> {
     return this.#write(`cannot add columns to ${table}`, this.#ownSignal, async (connection, open) => {
       const existing = await open.columns(table)
@@ -201,7 +205,10 @@ export class Warehouse implements AsyncDisposable {
       }
     }
     const outcome = await this.#read(what, signal, async ({ reader }) => {
-      if (!this.capabilities.queries || reader.query === undefined) throw this.#runsNoQueries()
+      if (!this.capabilities.queries || reader.query === undefined) {
+        const advice = 'Load into DuckDB, Postgres, BigQuery or Parquet for that.'
+        throw new MixloadError('CONFIG_INVALID', `${this.description} cannot be queried with SQL. ${advice}`)
+      }
       try {
         return { rows: await reader.query(sql, taking, signal) }
       } catch (error) {
@@ -307,18 +314,14 @@ export class Warehouse implements AsyncDisposable {
   }
 
   #failureOf(what: string, error: unknown): MixloadError {
-    return driverFailure(what, error, {
-      isConnectionLost: this.#open?.reader.isLost === true,
-      explanation: this.#driver.explain?.(error),
-    })
+    return driverFailure(what, error, this.#driver.explain?.(error), this.#open?.reader.isLost)
   }
 
   async #connect(access: Access, signal: AbortSignal): Promise<OpenConnection> {
     try {
-      this.#open =
-        access === 'write'
-          ? OpenConnection.toLoad(await this.#driver.connect(signal), this.description)
-          : OpenConnection.toRead(await this.#driver.connectToRead(signal), this.description)
+      const writer = access === 'write' ? await this.#driver.connect(signal) : undefined
+      const reader = writer ?? (await this.#driver.connectToRead(signal))
+      this.#open = new OpenConnection(reader, writer, this.description)
       return this.#open
     } catch (error) {
       throw this.#failureOf(`Cannot open ${this.description}`, error)
@@ -344,37 +347,24 @@ export class Warehouse implements AsyncDisposable {
   ): Promise<Load> {
     assertDays(mode, this.capabilities.daysPerLoadMax, table)
     const columns = await open.knownColumns(table)
-    const rows = await this.#rowsOf(relation, table, signal)
-    if (rows !== undefined) assertKnown(relation, columns, table)
+    if (relation.rowCount > 0) assertKnown(relation, columns, table)
     return {
       record,
       table,
       columns,
       mode: columns.length === 0 ? { kind: 'append' } : mode,
-      rows,
-      rejects: rejects && (await this.#rowsOf(rejects, '_mixload_rejects', signal)),
+      rows: (await this.#hasRows(relation, table, signal)) ? rowsOfLoad(relation, record, table, columns) : undefined,
+      rejects:
+        rejects !== undefined && (await this.#hasRows(rejects, REJECTS.name, signal))
+          ? rejectsOfLoad(rejects, record)
+          : undefined,
     }
   }
 
-  /**
-   * Rows to write; undefined for a relation that promises none, whose query need not have the
-   * table's columns.
-   */
-  async #rowsOf(relation: Relation, table: string, signal: AbortSignal): Promise<LoadRows | undefined> {
-    const { columns, rowCount } = relation
-    const verify = (count: number) => assertCount(rowCount, count, table)
-    if (rowCount === 0) {
-      verify(await this.#count(relation.query, signal))
-      return undefined
-    }
-    return {
-      columns,
-      rowCount,
-      get query() {
-        return relation.query
-      },
-      verify,
-    }
+  /** Checks a relation that promises no rows, whose query need not have the table's columns. */
+  async #hasRows(relation: Relation, table: string, signal: AbortSignal): Promise<boolean> {
+    if (relation.rowCount === 0) assertCount(0, await this.#count(relation.query, signal), table)
+    return relation.rowCount > 0
   }
 
   async #count(query: string, signal: AbortSignal): Promise<number> {
@@ -392,12 +382,5 @@ export class Warehouse implements AsyncDisposable {
 
   #assertNotClosed(): void {
     if (this.#isClosed) throw new MixloadError('CLOSED', `${this.description} has been closed.`)
-  }
-
-  #runsNoQueries(): MixloadError {
-    return new MixloadError(
-      'CONFIG_INVALID',
-      `${this.description} cannot be queried with SQL. Load into DuckDB, Postgres, BigQuery or Parquet for that.`,
-    )
   }
 }

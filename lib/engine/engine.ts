@@ -195,9 +195,15 @@ export function isDataError(error: unknown): boolean {
   return isEngineError(error, DATA_ERROR)
 }
 
-/** Whether another process has a database file open. The engine has no code for it. */
-export function isLockedByOther(error: unknown): boolean {
-  return /could not set lock|conflicting lock|being used by another process/i.test(messageOf(error))
+/**
+ * The process that has a database file open, where that is why the file cannot be attached. The
+ * engine has no code for it.
+ */
+export function lockOwner(error: unknown): string | undefined {
+  const message = messageOf(error)
+  if (!/could not set lock|conflicting lock|being used by another process/i.test(message)) return undefined
+  const pid = /PID (\d+)/.exec(message)?.[1]
+  return pid === undefined ? 'another process' : `process ${pid}`
 }
 
 /** Whether the engine ran out of memory. */

@@ -67,7 +67,7 @@ export function refusalError({ status, body, request, retryAfter }: Refusal): Mi
   const isMatch = ([match]: Rule) => (typeof match === 'number' ? match === status : match.test(text))
   const [, code, message] = RULES.find(isMatch) ?? ruleFor(status)
   const filled = message.replace(/REQUEST|TEXT/g, (name) => (name === 'TEXT' ? text : request))
-  return new MixloadError(code, filled, retryAfterMs === undefined ? {} : { retryAfterMs })
+  return new MixloadError(code, filled, { retryAfterMs })
 }
 
 /** Whether a body is a JSON object with an `error`. */

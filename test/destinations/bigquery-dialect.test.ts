@@ -192,8 +192,7 @@ describe('a failure of BigQuery', () => {
   })
 })
 
-const failureOf = (error: unknown) =>
-  driverFailure('loading', error, { isConnectionLost: false, explanation: explain(error) })
+const failureOf = (error: unknown) => driverFailure('loading', error, explain(error))
 
 describe('pending loads', () => {
   const pending = (selection: string): PendingLoad => ({

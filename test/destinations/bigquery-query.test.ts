@@ -66,9 +66,10 @@ describe('a query', () => {
 
   async function run(): Promise<{ readonly count: number; readonly batches: readonly (readonly string[])[] }> {
     const batches: (readonly string[])[] = []
-    const context = { client, location: 'EU', warn: (message: string) => warnings.push(message) }
+    client.location = 'EU'
+    const warn = (message: string) => void warnings.push(message)
     const take = async (rows: readonly string[]) => void batches.push(rows)
-    return { count: await queryRows(context, 'SELECT 1', take, unaborted()), batches }
+    return { count: await queryRows(client, 'SELECT 1', take, warn, unaborted()), batches }
   }
 
   it('hands over its rows page by page, and waits while it runs', async () => {

@@ -1,10 +1,10 @@
 import { tmpdir } from 'node:os'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { CAPABILITIES } from '../../destinations/duckdb/dialect.ts'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import type { Column } from '../../lib/columns/column.ts'
 import { quoteText } from '../../lib/core/sql.ts'
+import { ENGINE_CAPABILITIES } from '../../lib/destination/capabilities.ts'
 import { Engine, type EngineConnection } from '../../lib/engine/engine.ts'
 import { identitiesView } from '../../lib/views/identities.ts'
 import { property } from '../conformance/rows.ts'
@@ -15,6 +15,13 @@ const COLUMNS: readonly Column[] = [
   { ...property('mp_anon_id'), property: '$anon_id' },
   { ...property('mp_identified_id'), property: '$identified_id' },
 ]
+const CAPABILITIES = {
+  ...ENGINE_CAPABILITIES,
+  atomicReplace: true,
+  atomicLedger: true,
+  readersDuringLoad: true,
+  queries: true,
+}
 const VIEW = identitiesView(CAPABILITIES, 'events', COLUMNS).query
 /** The most steps that the view follows. */
 const STEPS_MAX = 32

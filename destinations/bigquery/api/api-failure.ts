@@ -1,10 +1,9 @@
+import { parseJson } from '../../../lib/core/json.ts'
 import { at, listOf, textOf } from './json.ts'
 
 /** What is known about a failure. */
 export interface FailureFacts {
-  /**
-   * Of HTTP; undefined if there was no answer, and for jobs, which fail after they were accepted.
-   */
+  /** Of HTTP; undefined if there was no answer, and for jobs that fail after they were accepted. */
   readonly status?: number | undefined
   /** One word of docs.cloud.google.com/bigquery/docs/error-messages. */
   readonly reason?: string | undefined
@@ -15,10 +14,7 @@ export interface FailureFacts {
   readonly isOfJob?: boolean
 }
 
-/**
- * A request or a job that failed. Status and reason decide what it means; the message is for
- * people.
- */
+/** A request or a job that failed. Status and reason decide; the message is for people. */
 export class ApiFailure extends Error {
   override readonly name = 'ApiFailure'
   readonly status: number | undefined
@@ -58,16 +54,8 @@ const TRANSIENT_STATUSES = new Set([408, 429, 500])
 
 /** The message and the reason in the body of an error response; none if it is not BigQuery's. */
 export function errorIn(body: string): { readonly message: string | undefined; readonly reason: string | undefined } {
-  let error: unknown
-  try {
-    error = at(JSON.parse(body), 'error')
-  } catch {
-    // A proxy's page, or nothing.
-  }
-  return {
-    message: textOf(at(error, 'message')),
-    reason: textOf(at(listOf(at(error, 'errors'))[0], 'reason')),
-  }
+  const error = at(parseJson(body), 'error')
+  return { message: textOf(at(error, 'message')), reason: textOf(at(listOf(at(error, 'errors'))[0], 'reason')) }
 }
 
 /** Whether it is a failure that was answered with this status. */

@@ -5,6 +5,7 @@ import type { AuthClient } from 'google-auth-library'
 import { VERSION } from '../../../lib/core/version.ts'
 import { ApiFailure } from './api-failure.ts'
 import type { JsonObject } from './json.ts'
+import { Pace } from './pace.ts'
 import { withRetries } from './retries.ts'
 import type { Timing } from './timing.ts'
 import { type ApiRequest, Transport } from './transport.ts'
@@ -37,12 +38,20 @@ const USER_AGENT = `mixload/${VERSION}`
  * docs/decisions/0014-what-googles-client-does.md.
  */
 export class BigQueryClient {
-  readonly #options: ClientOptions
+  /** Where the dataset is, because job ids are known in one location only. */
+  location: string | undefined
+  readonly project: string
+  readonly timing: Timing
+  readonly pace: Pace
+  readonly #credentials: AuthClient
   readonly #transport: Transport
   readonly #signer: BigQuery
 
   constructor(options: ClientOptions) {
-    this.#options = options
+    this.project = options.project
+    this.timing = options.timing
+    this.pace = new Pace(options.timing)
+    this.#credentials = options.credentials
     this.#transport = new Transport(options.endpoint)
     this.#signer = this.#newClient()
   }
@@ -52,10 +61,7 @@ export class BigQueryClient {
     return this.#transport.serverNow
   }
 
-  /**
-   * Google's client for calls that end when the signal is aborted. They reject with ApiFailure or
-   * the signal's reason.
-   */
+  /** Google's client, whose calls reject with ApiFailure or, once aborted, the signal's reason. */
   withSignal(signal?: AbortSignal): BigQuery {
     const client = this.#newClient()
     const { authClient, getCredentials } = client.makeAuthenticatedRequest
@@ -70,16 +76,15 @@ export class BigQueryClient {
    * @throws ApiFailure; the signal's reason.
    */
   async upload({ job, content }: Upload, signal?: AbortSignal): Promise<JsonObject> {
-    const { project, timing } = this.#options
     const boundary = randomUUID()
     const request = {
       method: 'POST',
-      uri: `upload/bigquery/v2/projects/${encodeURIComponent(project)}/jobs`,
+      uri: `upload/bigquery/v2/projects/${encodeURIComponent(this.project)}/jobs`,
       qs: { uploadType: 'multipart' },
       headers: { 'user-agent': USER_AGENT, 'content-type': `multipart/related; boundary=${boundary}` },
     }
     const body = () => Readable.from(multipart(boundary, JSON.stringify(job), content()), { objectMode: false })
-    return this.#send(request, body, timing.uploadMs, signal)
+    return this.#send(request, body, this.timing.uploadMs, signal)
   }
 
   async close(): Promise<void> {
@@ -87,8 +92,8 @@ export class BigQueryClient {
   }
 
   #newClient(): BigQuery {
-    const { project, credentials } = this.#options
-    const client = new BigQuery({ projectId: project, authClient: credentials, userAgent: USER_AGENT })
+    const client = new BigQuery({ projectId: this.project, authClient: this.#credentials, userAgent: USER_AGENT })
+    if (this.location !== undefined) client.location = this.location
     // A path, because the transport has the endpoint: BIGQUERY_EMULATOR_HOST must not replace it.
     client.baseUrl = 'bigquery/v2'
     return client
@@ -111,11 +116,9 @@ export class BigQueryClient {
     }
   }
 
-  /**
-   * The body is not passed on for signing, because that replaces `{{projectId}}` in all its texts.
-   */
+  /** The body is not passed on for signing, which replaces `{{projectId}}` in all its texts. */
   async #carry({ json, ...made }: ApiRequest, signal: AbortSignal | undefined): Promise<JsonObject> {
-    const { answerMs } = this.#options.timing
+    const { answerMs } = this.timing
     // An option of the client, which it also sends to BigQuery.
     const { skipParsing, ...qs } = made.qs ?? {}
     const request = { ...made, qs }
@@ -130,7 +133,7 @@ export class BigQueryClient {
     timeoutMs: number,
     signal: AbortSignal | undefined,
   ): Promise<JsonObject> {
-    return withRetries(this.#options.timing, signal, async () => {
+    return withRetries(this.timing, signal, async () => {
       const signed = await this.#sign({ ...request })
       signal?.throwIfAborted()
       return this.#transport.send(signed, { body: body(), timeoutMs, signal })
@@ -145,15 +148,7 @@ export class BigQueryClient {
   }
 }
 
-/** The location of a job, for Google's client. */
-export function inLocation(location: string | undefined): { readonly location?: string } {
-  return location === undefined ? {} : { location }
-}
-
-/**
- * Whether Google's client has created a job and then found errors in it, which are better read from
- * the job.
- */
+/** Whether a job was created and has errors, which are better read from the job. */
 export function isOfCreatedJob(error: unknown): boolean {
   return error instanceof common.util.ApiError
 }

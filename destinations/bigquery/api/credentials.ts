@@ -10,6 +10,7 @@ import {
   UserRefreshClient,
 } from 'google-auth-library'
 import { MixloadError, messageOf } from '../../../lib/core/errors.ts'
+import { parseJson } from '../../../lib/core/json.ts'
 import { ApiFailure } from './api-failure.ts'
 import { objectOf } from './json.ts'
 
@@ -38,9 +39,7 @@ export function credentialsFor(address: CredentialSource): AuthClient {
 
 type Signer = Pick<AuthClient, 'getRequestHeaders'>
 
-/**
- * Looks for the credentials when the first request is signed. Its errors say what the user can do.
- */
+/** Looks for credentials when the first request is signed. Errors say what the user can do. */
 class Credentials extends PassThroughClient {
   readonly #address: CredentialSource
   #signer: Promise<Signer> | undefined
@@ -83,11 +82,9 @@ async function signerOf({ project, keyFile }: CredentialSource): Promise<Signer>
 
 /** Does not show the error of the JSON parser, which quotes the text and with it a secret. */
 function keyIn(text: string) {
-  try {
-    return objectOf(JSON.parse(text))
-  } catch {
-    throw new Error('the file is not valid JSON')
-  }
+  const key = parseJson(text)
+  if (key === undefined) throw new Error('the file is not valid JSON')
+  return objectOf(key)
 }
 
 /** Codes of the system, and of Google's library when it times out. */

@@ -1,33 +1,24 @@
 import { randomUUID } from 'node:crypto'
-import type { Job } from '@google-cloud/bigquery'
+import type { BigQuery, Job } from '@google-cloud/bigquery'
 import type { TakeRows } from '../../../lib/destination/contract.ts'
 import { isStatus } from './api-failure.ts'
-import { type BigQueryClient, inLocation, isOfCreatedJob } from './client.ts'
+import { type BigQueryClient, isOfCreatedJob } from './client.ts'
 import { at, textOf } from './json.ts'
-
-/** What running a query needs. */
-export interface QueryContext {
-  readonly client: BigQueryClient
-  readonly location: string | undefined
-  readonly warn: (message: string) => void
-}
 
 /** A query that scans more causes a warning, because on-demand prices go by the bytes scanned. */
 const WARNED_BYTES = 1_000_000_000
 const ROWS_PER_PAGE = 20_000
 
-/**
- * Runs a query and hands over its rows, page by page. A dry run, which is free, shows how much it
- * will scan.
- */
+/** Runs a query and hands over its rows by pages. A dry run is free and shows what it scans. */
 export async function queryRows(
-  context: QueryContext,
+  client: BigQueryClient,
   sql: string,
   take: TakeRows,
+  warn: (message: string) => void,
   signal: AbortSignal,
 ): Promise<number> {
   const query = `SELECT TO_JSON_STRING(_row) AS json FROM (${sql}\n) AS _row`
-  const job = await startQuery(context, query, signal)
+  const job = await startQuery(client.withSignal(signal), query, warn)
   let count = 0
   for (let pageToken: string | undefined; ; ) {
     const page = { maxResults: ROWS_PER_PAGE, autoPaginate: false, ...(pageToken === undefined ? {} : { pageToken }) }
@@ -40,21 +31,20 @@ export async function queryRows(
   }
 }
 
-async function startQuery({ client, location, warn }: QueryContext, query: string, signal: AbortSignal): Promise<Job> {
-  const bigquery = client.withSignal(signal)
-  const [dryRun] = await bigquery.createQueryJob({ query, dryRun: true, ...inLocation(location) })
+async function startQuery(bigquery: BigQuery, query: string, warn: (message: string) => void): Promise<Job> {
+  const [dryRun] = await bigquery.createQueryJob({ query, dryRun: true })
   const bytes = Number(at(dryRun.metadata, 'statistics', 'totalBytesProcessed') ?? 0)
   if (bytes >= WARNED_BYTES) {
     warn(`BigQuery scans ${(bytes / 1e9).toFixed(1)} GB for a query, which it may charge for.`)
   }
   const jobId = `mixload_query_${randomUUID()}`
   try {
-    const [job] = await bigquery.createQueryJob({ query, jobId, ...inLocation(location) })
+    const [job] = await bigquery.createQueryJob({ query, jobId })
     return job
   } catch (error) {
     // The answer to an attempt before was lost, or the query has failed, which its results will
     // say.
-    if (isStatus(error, 409) || isOfCreatedJob(error)) return bigquery.job(jobId, inLocation(location))
+    if (isStatus(error, 409) || isOfCreatedJob(error)) return bigquery.job(jobId)
     throw error
   }
 }

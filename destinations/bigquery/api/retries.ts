@@ -2,9 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiFailure } from './api-failure.ts'
 import type { Timing } from './timing.ts'
 
-/**
- * Repeats an attempt while its failure is transient. To do it twice must have the effect of once.
- */
+/** Repeats an attempt while its failure is transient. Twice must have the effect of once. */
 export async function withRetries<T>(
   timing: Timing,
   signal: AbortSignal | undefined,
@@ -21,10 +19,7 @@ export async function withRetries<T>(
   }
 }
 
-/**
- * Twice as long with each retry, and up to a quarter more, so that several runs do not return at
- * once.
- */
+/** Doubles with each retry. Up to a quarter more, so that several runs do not return at once. */
 export function backoff({ retryDelayMs, retryDelayMaxMs }: Timing, retry: number): number {
   return Math.min(retryDelayMs * 2 ** retry, retryDelayMaxMs) * (1 + Math.random() / 4)
 }

@@ -1,8 +1,9 @@
 import type { Dataset, TableMetadata } from '@google-cloud/bigquery'
+import { MixloadError } from '../../../lib/core/errors.ts'
+import type { LedgerRow } from '../../../lib/destination/ledger-row.ts'
 import { unlessStatus } from './api-failure.ts'
 import type { BigQueryClient } from './client.ts'
 import { at, type JsonObject, listOf, objectOf, textOf } from './json.ts'
-import type { Pace } from './pace.ts'
 
 /** A column of a table. */
 export interface Field {
@@ -25,21 +26,14 @@ export interface Table {
   readonly layout: JsonObject
 }
 
-/** A row by the names of its columns, each value the text that the API returns. */
-export type ListedRow = Readonly<Record<string, string | null>>
-
 /** The tables and views of a dataset, and the rows of small ones. None of this costs anything. */
 export class Tables {
-  readonly #client: BigQueryClient
-  readonly #pace: Pace
-  readonly project: string
-  readonly dataset: string
+  readonly client: BigQueryClient
+  readonly #name: string
 
-  constructor(client: BigQueryClient, pace: Pace, project: string, dataset: string) {
-    this.#client = client
-    this.#pace = pace
-    this.project = project
-    this.dataset = dataset
+  constructor(client: BigQueryClient, dataset: string) {
+    this.client = client
+    this.#name = dataset
   }
 
   /** The dataset's resource; undefined if it does not exist. */
@@ -51,7 +45,7 @@ export class Tables {
   async createDataset(location: string | undefined, signal?: AbortSignal): Promise<JsonObject | undefined> {
     const resource = { ...(location === undefined ? {} : { location }), description: 'Loaded from Mixpanel by mixload' }
     return unlessStatus(409, async () => {
-      const [, created] = await this.#client.withSignal(signal).createDataset(this.dataset, resource)
+      const [, created] = await this.client.withSignal(signal).createDataset(this.#name, resource)
       return objectOf(created)
     })
   }
@@ -63,19 +57,16 @@ export class Tables {
 
   /** Undefined if it exists already. */
   async create(table: string, resource: JsonObject, signal?: AbortSignal): Promise<Table | undefined> {
-    await this.#pace.wait(table, resource.timePartitioning !== undefined, signal)
+    await this.client.pace.wait(table, resource.timePartitioning !== undefined, signal)
     return unlessStatus(409, async () => {
       const [, created] = await this.#dataset(signal).createTable(table, resource as TableMetadata)
       return tableOf(created)
     })
   }
 
-  /**
-   * Changes what `resource` has; undefined if somebody has changed the table since it was read as
-   * `read`.
-   */
+  /** Changes what `resource` has; undefined if the table was changed since it was `read`. */
   async change(table: string, read: Table, resource: JsonObject, signal?: AbortSignal): Promise<Table | undefined> {
-    await this.#pace.wait(table, read.dayColumn !== undefined, signal)
+    await this.client.pace.wait(table, read.dayColumn !== undefined, signal)
     return unlessStatus(412, async () => {
       // Google's client sends the etag of the metadata as If-Match.
       const metadata = { ...resource, etag: read.etag } as TableMetadata
@@ -91,30 +82,48 @@ export class Tables {
 
   /**
    * All rows of a small table, in no order; none if it does not exist. The values are the texts
-   * that the API returns: Google's client would turn whole numbers into doubles, and moments before
-   * 1970 into others.
+   * that the API returns, but moments are ISO texts: Google's client would turn whole numbers into
+   * doubles, and moments before 1970 into others.
    */
-  async rows(table: string, signal?: AbortSignal): Promise<readonly ListedRow[]> {
+  async rows(table: string, signal?: AbortSignal): Promise<readonly LedgerRow[]> {
     const listed = this.#dataset(signal).table(table)
     const rows: readonly unknown[] =
       (await unlessStatus(404, async () => (await listed.getRows({ skipParsing: true }))[0])) ?? []
     // The client has fetched the schema to list the rows.
-    const names = listOf(at(listed.metadata, 'schema', 'fields')).map((field) => textOf(objectOf(field).name) ?? '')
+    const { fields } = tableOf(listed.metadata)
     return rows.map((row) =>
       Object.fromEntries(
-        listOf(at(row, 'f')).map((cell, column) => [names[column] ?? '', textOf(at(cell, 'v')) ?? null]),
+        listOf(at(row, 'f')).map((cell, column) => {
+          const { name = '', type } = fields[column] ?? {}
+          const text = textOf(at(cell, 'v')) ?? null
+          return [name, text !== null && type === 'TIMESTAMP' ? isoTextOf(text) : text]
+        }),
       ),
     )
   }
 
   /** How jobs name a table, or a partition of one. */
   reference(table: string): { readonly projectId: string; readonly datasetId: string; readonly tableId: string } {
-    return { projectId: this.project, datasetId: this.dataset, tableId: table }
+    return { projectId: this.client.project, datasetId: this.#name, tableId: table }
   }
 
   #dataset(signal: AbortSignal | undefined): Dataset {
-    return this.#client.withSignal(signal).dataset(this.dataset)
+    return this.client.withSignal(signal).dataset(this.#name)
   }
+}
+
+/** How often something is read again when somebody else changes it at the same time. */
+const TRIES = 5
+
+/** Repeats a change that returns false where somebody else has changed the same meanwhile. */
+export async function untilChanged(what: string, change: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < TRIES; attempt++) if (await change()) return
+  throw new MixloadError('DESTINATION_UNAVAILABLE', `Somebody else keeps changing ${what} in BigQuery.`)
+}
+
+/** The API lists moments as microseconds since 1970. */
+function isoTextOf(microseconds: string): string {
+  return new Date(Number(BigInt(microseconds) / 1000n)).toISOString()
 }
 
 function tableOf(resource: unknown): Table {

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import type { common } from '@google-cloud/bigquery'
 import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
 import { MixloadError, messageOf } from '../../../lib/core/errors.ts'
+import { parseJson } from '../../../lib/core/json.ts'
 import { ApiFailure, errorIn } from './api-failure.ts'
 import { type JsonObject, objectOf } from './json.ts'
 
@@ -31,9 +32,7 @@ export class Transport {
     this.#endpoint = endpoint
   }
 
-  /**
-   * The server's time, milliseconds since 1970, so that two machines agree on when a lease expires.
-   */
+  /** The server's time in milliseconds, so that two machines agree on when a lease expires. */
   get serverNow(): number {
     return this.#clock === undefined ? Date.now() : this.#clock.server + performance.now() - this.#clock.own
   }
@@ -84,14 +83,9 @@ export class Transport {
   }
 }
 
-/**
- * An answer that is not JSON was cut off, or is a proxy's page. What BigQuery did is unknown then.
- */
+/** An answer that is not JSON was cut off, or is a proxy's. What BigQuery did is unknown then. */
 function parsed(text: string, what: string): JsonObject {
-  if (text.trim() === '') return {}
-  try {
-    return objectOf(JSON.parse(text))
-  } catch {
-    throw new ApiFailure(`The answer to ${what} is not valid JSON`, { isUnanswered: true })
-  }
+  const answer = text.trim() === '' ? {} : parseJson(text)
+  if (answer !== undefined) return objectOf(answer)
+  throw new ApiFailure(`The answer to ${what} is not valid JSON`, { isUnanswered: true })
 }

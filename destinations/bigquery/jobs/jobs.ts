@@ -1,11 +1,11 @@
 import type { Job as GoogleJob } from '@google-cloud/bigquery'
 import { MixloadError } from '../../../lib/core/errors.ts'
+import { REJECTS } from '../../../lib/destination/ledger.ts'
 import { ApiFailure, isStatus, unlessStatus } from '../api/api-failure.ts'
-import { type BigQueryClient, inLocation, isOfCreatedJob } from '../api/client.ts'
+import { type BigQueryClient, isOfCreatedJob } from '../api/client.ts'
 import { at, type JsonObject, listOf, objectOf, textOf } from '../api/json.ts'
-import type { Pace } from '../api/pace.ts'
 import { backoff, pause } from '../api/retries.ts'
-import type { Timing } from '../api/timing.ts'
+import type { Tables } from '../api/tables.ts'
 import { gzipLines } from '../uploads/gzip.ts'
 
 /** A job that is to be done once, whatever is lost on the way. */
@@ -26,23 +26,11 @@ export interface Job {
 /** The outcome of a job that no run waits for any more. */
 export type Outcome = 'done' | 'never'
 
-/** The state of a job. */
 interface JobState {
   readonly isDone: boolean
   readonly failure: ApiFailure | undefined
   /** Whether it only occupies an id, so that no late request can: see {@link Jobs.outcomeOf}. */
   readonly isPlaceholder: boolean
-}
-
-export interface JobsOptions {
-  readonly client: BigQueryClient
-  readonly project: string
-  readonly timing: Timing
-  /** Where the dataset is, because job ids are known in one location only. */
-  readonly location: () => string | undefined
-  /** The table that placeholders, which have no rows, are addressed to. */
-  readonly placeholderTable: JsonObject
-  readonly pace: Pace
 }
 
 /** The label of placeholders. Runs of every version of mixload read it. */
@@ -56,10 +44,12 @@ const PLACEHOLDER = 'burnt'
  * knows the id can find out what became of all attempts.
  */
 export class Jobs {
-  readonly #options: JobsOptions
+  readonly #tables: Tables
+  readonly #client: BigQueryClient
 
-  constructor(options: JobsOptions) {
-    this.#options = options
+  constructor(tables: Tables) {
+    this.#tables = tables
+    this.#client = tables.client
   }
 
   /**
@@ -68,7 +58,7 @@ export class Jobs {
    *   reason if its outcome is unknown, which {@link outcomeOf} then finds out.
    */
   async run(job: Job, signal?: AbortSignal): Promise<void> {
-    const { timing, pace } = this.#options
+    const { timing, pace } = this.#client
     let failures = 0
     for (let attempt = 1; ; attempt++) {
       const id = attemptId(job.id, attempt)
@@ -92,7 +82,7 @@ export class Jobs {
    * @throws ApiFailure if the outcome cannot be found out now; the signal's reason.
    */
   async outcomeOf(id: string, stop: boolean, signal?: AbortSignal): Promise<Outcome> {
-    const { jobWaitMs, stopWaitMs } = this.#options.timing
+    const { jobWaitMs, stopWaitMs } = this.#client.timing
     for (let attempt = 1; ; attempt++) {
       const attempted = attemptId(id, attempt)
       const found = (await this.#find(attempted, signal)) ?? (await this.#occupy(attempted, signal))
@@ -105,27 +95,26 @@ export class Jobs {
 
   /** Occupies an id with a job that appends no rows. Returns the job that has the id. */
   async #occupy(jobId: string, signal: AbortSignal | undefined): Promise<JobState> {
-    const load = appendTo(this.#options.placeholderTable)
+    // It is addressed to a table that exists, and has no rows.
+    const load = appendTo(this.#tables.reference(REJECTS.name))
     const placeholder = { purpose: PLACEHOLDER, configuration: { load }, content: () => gzipLines([]) }
     return (await this.#send(jobId, placeholder, signal)).state
   }
 
   async #send(
     jobId: string,
-    job: Pick<Job, 'purpose' | 'configuration' | 'content'>,
+    { purpose, content, ...job }: Pick<Job, 'purpose' | 'configuration' | 'content'>,
     signal: AbortSignal | undefined,
   ): Promise<{ readonly state: JobState; readonly wasThere: boolean }> {
-    const { client, project, location } = this.#options
-    const { purpose, content } = job
+    const { project, location } = this.#client
     const configuration = { ...job.configuration, labels: { mixload: purpose } }
-    const reference = { jobId, ...inLocation(location()) }
     try {
       if (content === undefined) {
-        const [created] = await client.withSignal(signal).createJob({ ...reference, configuration })
+        const [created] = await this.#client.withSignal(signal).createJob({ jobId, configuration })
         return { state: stateOf(created.metadata), wasThere: false }
       }
-      const upload = { job: { jobReference: { projectId: project, ...reference }, configuration }, content }
-      return { state: stateOf(await client.upload(upload, signal)), wasThere: false }
+      const job = { jobReference: { projectId: project, jobId, location }, configuration }
+      return { state: stateOf(await this.#client.upload({ job, content }, signal)), wasThere: false }
     } catch (error) {
       // The id is taken by an attempt before. Or the job was created and has errors, and reports
       // them better.
@@ -141,11 +130,11 @@ export class Jobs {
   }
 
   #job(jobId: string, signal: AbortSignal | undefined): GoogleJob {
-    return this.#options.client.withSignal(signal).job(jobId, inLocation(this.#options.location()))
+    return this.#client.withSignal(signal).job(jobId)
   }
 
   async #waitFor(jobId: string, first: JobState, waitMs: number, signal: AbortSignal | undefined): Promise<JobState> {
-    const { pollMs, pollMaxMs } = this.#options.timing
+    const { pollMs, pollMaxMs } = this.#client.timing
     const giveUpAt = performance.now() + waitMs
     let state = first
     for (let delay = pollMs; !state.isDone; delay = Math.min(delay * 1.2, pollMaxMs)) {

@@ -17,9 +17,7 @@ export interface PendingLoad {
   readonly mode: WriteMode
   /** Whether jobs write the table; false if the load has no rows and replaces none. */
   readonly hasRows: boolean
-  /** Whether rejects wait in a staging table. */
   readonly hasRejects: boolean
-  /** Names of the staging tables of this attempt. */
   readonly stages: readonly string[]
 }
 

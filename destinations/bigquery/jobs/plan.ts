@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import type { Column } from '../../../lib/columns/column.ts'
 import { MixloadError } from '../../../lib/core/errors.ts'
 import type { Load, LoadRows } from '../../../lib/destination/contract.ts'
 import { DAY_COLUMN } from '../../../lib/destination/load-rules.ts'
@@ -17,9 +16,7 @@ export interface LoadPlan {
   readonly pending: PendingLoad
   /** Undefined if no job writes it. */
   readonly table: Table | undefined
-  /**
-   * What to upload, by the table or partition that it is for; a target without uploads is emptied.
-   */
+  /** What to upload, by table or partition. A target without uploads is emptied. */
   readonly uploads: ReadonlyMap<string, readonly (readonly FileRange[])[]>
   readonly rejects: readonly FileRange[]
   /** Resolves when nothing writes files any more, whether or not that has failed. */
@@ -74,12 +71,12 @@ const NO_ROWS: Uploads = { uploads: new Map(), written: Promise.resolve() }
 
 async function uploadsOf(
   options: PlanOptions,
-  { table, mode, record, columns }: Load,
+  { table, mode, record }: Load,
   rows: LoadRows,
   signal: AbortSignal,
 ): Promise<Uploads> {
   const { connection, fileBytesMax } = options
-  const { growing, write } = await unloadRows(options, rows, columnsOf(rows, columns), mode, record)
+  const { growing, write } = await unloadRows(options, rows, mode, record.stream)
   const files = interruptible(connection, signal, write)
   const nameOf = (day: Day | undefined) => (day === undefined ? table : partitionOf(table, day))
   // What a row has beside its event, such as the names of columns, repeats and compresses well.
@@ -98,12 +95,6 @@ async function uploadsOf(
   return { uploads, written: Promise.resolve() }
 }
 
-/** The columns of the rows as the table has them. */
-function columnsOf(rows: LoadRows, columns: readonly Column[]): readonly Column[] {
-  const byName = new Map(columns.map((column) => [column.name, column]))
-  return rows.columns.map((column) => byName.get(column.name) ?? column)
-}
-
 function assertReplaceable({ table: name, mode, rows }: Load, table: Table | undefined): void {
   if (mode.kind !== 'replace-days') return
   const fail = (why: string) => new MixloadError('DESTINATION_FAILED', `Days of ${name} cannot be replaced: ${why}`)
@@ -115,8 +106,8 @@ function assertReplaceable({ table: name, mode, rows }: Load, table: Table | und
   }
 }
 
-async function rejectsOf(options: PlanOptions, { rejects, record }: Load): Promise<readonly FileRange[]> {
+async function rejectsOf(options: PlanOptions, { rejects }: Load): Promise<readonly FileRange[]> {
   if (rejects === undefined) return []
-  const path = await unloadRejects(options, rejects, record)
+  const path = await unloadRejects(options, rejects)
   return [{ path, start: 0, end: (await stat(path)).size }]
 }

@@ -62,9 +62,7 @@ function thisMachine(): string | undefined {
   }
 }
 
-/**
- * proc(5): the 22nd field. The second one, in parentheses, may contain anything, so it is skipped.
- */
+/** proc(5): the 22nd field, behind the second one, which may contain anything in parentheses. */
 const START_TIME_INDEX = 22 - 3
 
 function startOf(pid: number): string | undefined {

@@ -4,10 +4,7 @@ import type { CompleteRange } from './file-ranges.ts'
 const SEARCH_BYTES = 64 * 1024
 const NEWLINE = 0x0a
 
-/**
- * Splits files of lines into groups, one for each upload. A group has whole lines and at most about
- * `bytesMax` bytes; a longer line stays in one piece.
- */
+/** Splits files into groups for uploads, at most about `bytesMax` each, but never within a line. */
 export async function splitFiles(
   paths: readonly string[],
   bytesMax: number,

@@ -3,10 +3,8 @@ import { join } from 'node:path'
 import type { Column, ColumnType } from '../../../lib/columns/column.ts'
 import { MixloadError } from '../../../lib/core/errors.ts'
 import { quoteName, quoteText } from '../../../lib/core/sql.ts'
-import type { LoadRecord, LoadRows, WriteMode } from '../../../lib/destination/contract.ts'
-import { rejectOwner } from '../../../lib/destination/ledger-row.ts'
+import type { LoadRows, WriteMode } from '../../../lib/destination/contract.ts'
 import { DAY_COLUMN } from '../../../lib/destination/load-rules.ts'
-import { ENGINE_TYPES } from '../../../lib/engine/dialect.ts'
 import type { EngineConnection } from '../../../lib/engine/engine.ts'
 import type { Day } from '../../../lib/time/days.ts'
 
@@ -75,15 +73,11 @@ const WRITTEN: Readonly<Record<ColumnType, (value: string) => string>> = {
  * null: for events with 40 of 1,000 properties it takes three times as long and 18 times the space.
  * The text of a null member is null, and concat_ws leaves it out.
  */
-function lineOf(columns: readonly Column[], own: Readonly<Record<string, string>>): string {
-  const fixed = Object.entries(own).map(([name, value]) =>
-    quoteText(`${JSON.stringify(name)}:${JSON.stringify(value)}`),
-  )
+function lineOf(columns: readonly Column[]): string {
   const members = columns.map(({ name, type }) => {
-    const value = WRITTEN[type](`CAST(${quoteName(name)} AS ${ENGINE_TYPES[type]})`)
-    return `${quoteText(`${JSON.stringify(name)}:`)} || (${value})`
+    return `${quoteText(`${JSON.stringify(name)}:`)} || (${WRITTEN[type](quoteName(name))})`
   })
-  return `'{' || concat_ws(',', ${[...fixed, ...members].join(', ')}) || '}'`
+  return `'{' || concat_ws(',', ${members.join(', ')}) || '}'`
 }
 
 /** JSON contains neither raw line breaks nor this delimiter, so lines are written unchanged. */
@@ -91,32 +85,25 @@ const AS_LINES = `FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER e'\\x
 /** Rows of a day that are buffered. The engine's default of 524,288 needs 340 MB per thread. */
 const ROWS_BUFFERED = 10_000
 
-/**
- * Prepares to write rows to files, with the columns that name the load.
- * @param columns those of the rows, as the table has them.
- */
+/** Prepares to write rows to files. */
 export async function unloadRows(
   { connection, directory, warn }: UnloadOptions,
   rows: LoadRows,
-  columns: readonly Column[],
   mode: WriteMode,
-  record: LoadRecord,
+  stream: string,
 ): Promise<Unloading> {
-  const line = lineOf(columns, { _loaded_at: record.loadedAt.toISOString(), _load_id: record.loadId })
+  const line = lineOf(rows.columns)
   const day = quoteName(DAY_COLUMN)
   const path = join(directory, 'rows')
   const copy = async (expressions: string, options: string) => {
     await connection.run(`CREATE OR REPLACE TEMP SEQUENCE ${OUT_OF_RANGE}`)
-    const count = await connection.run(
-      `COPY (SELECT ${expressions} FROM (${rows.query})) TO ${quoteText(path)} (${options})`,
-    )
-    rows.verify(count)
-    await warnOfNulls(connection, warn, record)
+    await copyLines(connection, rows, expressions, path, options)
+    await warnOfNulls(connection, warn, stream)
   }
   await mkdir(directory, { recursive: true })
   if (mode.kind === 'replace-days' && mode.firstDay !== mode.lastDay) {
     await connection.run(`SET partitioned_write_flush_threshold = ${ROWS_BUFFERED}`)
-    const write = () => copy(`${line} AS line, ${day}`, `${AS_LINES}, PARTITION_BY (${day})`)
+    const write = () => copy(`${line} AS line, ${day}`, `, PARTITION_BY (${day})`)
     return { growing: undefined, write: () => write().then(() => filesByDay(path, mode)) }
   }
   // It must exist before it grows, for its reader.
@@ -125,24 +112,27 @@ export async function unloadRows(
   const otherwise = `error('a row is not of ${only}, the day that is replaced')`
   const checked =
     only === undefined ? line : `CASE WHEN ${day} = DATE ${quoteText(only)} THEN ${line} ELSE ${otherwise} END`
-  const write = () => copy(`${checked} AS line`, `${AS_LINES}, USE_TMP_FILE false`)
+  const write = () => copy(`${checked} AS line`, ', USE_TMP_FILE false')
   return { growing: path, write: () => write().then(() => [{ day: only, paths: [path] }]) }
 }
 
-/** Writes the rejects to a file, with their load and stream. */
-export async function unloadRejects(
-  { connection, directory }: UnloadOptions,
-  rejects: LoadRows,
-  record: LoadRecord,
-): Promise<string> {
+/** Writes the rejects to a file. */
+export async function unloadRejects({ connection, directory }: UnloadOptions, rejects: LoadRows): Promise<string> {
   const path = join(directory, 'rejects')
   await mkdir(directory, { recursive: true })
-  const line = lineOf(rejects.columns, rejectOwner(record))
-  const count = await connection.run(
-    `COPY (SELECT ${line} FROM (${rejects.query})) TO ${quoteText(path)} (${AS_LINES})`,
-  )
-  rejects.verify(count)
+  await copyLines(connection, rejects, lineOf(rejects.columns), path)
   return path
+}
+
+async function copyLines(
+  connection: EngineConnection,
+  { query, verify }: LoadRows,
+  expressions: string,
+  path: string,
+  options = '',
+): Promise<void> {
+  const copy = `COPY (SELECT ${expressions} FROM (${query})) TO ${quoteText(path)} (${AS_LINES}${options})`
+  verify(await connection.run(copy))
 }
 
 async function filesByDay(
@@ -164,13 +154,13 @@ async function filesByDay(
   return files
 }
 
-async function warnOfNulls(connection: EngineConnection, warn: (message: string) => void, record: LoadRecord) {
+async function warnOfNulls(connection: EngineConnection, warn: (message: string) => void, stream: string) {
   const [found] = await connection.all(
     `SELECT last_value AS count FROM duckdb_sequences() WHERE temporary AND sequence_name = ${quoteText(OUT_OF_RANGE)}`,
   )
   const count = Number(found?.count ?? 0)
   if (count === 0) return
   warn(
-    `${record.stream}: ${count} dates lie outside the years 1 to 9999, which are all that BigQuery has; they are null there.`,
+    `${stream}: ${count} dates lie outside the years 1 to 9999, which are all that BigQuery has; they are null there.`,
   )
 }

@@ -23,10 +23,7 @@ export interface FileChanges {
 /** What a line of a state file has. */
 export type Fields = Readonly<Record<string, unknown>>
 
-/**
- * The text of a commit's file: one line, with the columns of `_mixload_loads` and what became of
- * files.
- */
+/** A commit as a line: the columns of `_mixload_loads`, and what became of files. */
 export function commitText(record: LoadRecord, { added, removed }: FileChanges): string {
   return `${JSON.stringify({ ...typedRow(LOADS, loadRow(record)), added, removed })}\n`
 }

@@ -4,43 +4,30 @@ import { DAY_COLUMN } from '../../../lib/destination/load-rules.ts'
 import type { Day } from '../../../lib/time/days.ts'
 
 /** Where everything is in the directory of a Parquet destination. */
-export interface Layout {
-  readonly directory: string
-  /**
-   * What mixload keeps for itself. Readers of tables pass over names that begin with `_` and have
-   * no `=`.
-   */
-  readonly state: string
-  /** One file for each commit, named in the order of the commits. */
-  readonly loads: string
-  /** One file for each table, with one line for each column. */
-  readonly columns: string
-  /** A directory for each load that is under way or was when its run was killed. */
-  readonly pending: string
-  /** A database without anything in it: the system's lock on it is the run lock. */
-  readonly lock: string
-  /** Who has the lock, in words. */
-  readonly lockOwner: string
-  /** The views that were asked for. */
-  readonly views: string
-  /** What DuckDB is to read to have all tables and views. */
-  readonly viewsSql: string
-}
+export type Layout = ReturnType<typeof layoutOf>
 
 /** The places in a directory. */
-export function layoutOf(directory: string): Layout {
+export function layoutOf(directory: string) {
   const state = join(directory, '_mixload')
   return {
     directory,
+    /** Mixload's own. Readers of tables pass over names that begin with `_` and have no `=`. */
     state,
+    /** One file for each commit, named in the order of the commits. */
     loads: join(state, 'loads'),
+    /** One file for each table, with one line for each column. */
     columns: join(state, 'columns'),
+    /** A directory for each load that is under way or was when its run was killed. */
     pending: join(state, 'pending'),
+    /** A database without anything in it: the system's lock on it is the run lock. */
     lock: join(state, 'lock.duckdb'),
+    /** Who has the lock, in words. */
     lockOwner: join(state, 'lock-owner.txt'),
+    /** The views that were asked for. */
     views: join(state, 'views.json'),
+    /** What DuckDB is to read to have all tables and views. */
     viewsSql: join(directory, 'views.sql'),
-  }
+  } as const
 }
 
 /** The table's schema, as a Parquet file without rows. It goes by the name that Spark looks for. */
@@ -68,15 +55,17 @@ export function tableName(table: string): string {
   return ['_mixload', 'views.sql', '.', '..'].includes(name) ? `~${name}` : name
 }
 
-/** The name of a load's data file. Readers pass over files whose names begin with `_` or a dot. */
-export function dataFileName(loadId: string): string {
-  return `${fileName(loadId).replace(/^[_.]/, (first) => `%${first.charCodeAt(0).toString(16).toUpperCase()}`)}.parquet`
+/**
+ * The name of a load's data file in a directory, with its number from the second one on. Readers
+ * pass over files whose names begin with `_` or a dot.
+ */
+export function dataFileName(loadId: string, index = 0): string {
+  const name = fileName(loadId).replace(/^[_.]/, (first) => `%${first.charCodeAt(0).toString(16).toUpperCase()}`)
+  return index === 0 ? `${name}.parquet` : `${name}-${index + 1}.parquet`
 }
 
 const DAY_PREFIX = `${DAY_COLUMN}=`
-/**
- * What Hive, and all that follow it, call the directory of rows that have no value to part them by.
- */
+/** What Hive and its followers call the directory of rows without a value to part them by. */
 const UNDATED = '__HIVE_DEFAULT_PARTITION__'
 
 /** The directory of a day in that of its table. */

@@ -12,10 +12,7 @@ export interface StagedFile extends AddedFile {
   readonly staged: string
 }
 
-/**
- * A commit that is on its way is called this in its load's directory. Its name among the loads is
- * what commits it.
- */
+/** A commit on its way, in its load's directory. It counts once it has a name among the loads. */
 const COMMIT = 'commit.json'
 
 /**
@@ -81,10 +78,7 @@ export class PendingLoad {
     await syncDirectory(dirname(commitPath))
   }
 
-  /**
-   * Removes what a committed load has left. What can't be removed now is removed when the directory
-   * is opened again.
-   */
+  /** Removes what a committed load has left; what can't be removed now, at the next start. */
   async clear(removed: readonly string[]): Promise<void> {
     await rm(this.directory, { recursive: true, force: true })
     for (const directory of new Set(removed.map(dirname))) {

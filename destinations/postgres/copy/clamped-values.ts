@@ -30,10 +30,7 @@ export function clampedColumns(columns: readonly Column[]): string {
   return changed.length === 0 ? '*' : `* REPLACE (${changed.join(', ')})`
 }
 
-/**
- * JSON never contains control characters as they are, so they can mark what is to be in quotation
- * marks.
- */
+/** JSON has no raw control characters, so they can mark what is to be in quotation marks. */
 function clampedJson(column: string): string {
   const marked = `regexp_replace(${column}, ${TEXT_OR_LONG_NUMBER}, '\\1' || chr(2) || '\\2' || chr(2), 'g')`
   // Behind a text there is nothing between the marks.

@@ -26,19 +26,13 @@ const ROWS_FOR_THREAD = 10_000
 /** Rows of a query, on their way out of the engine. */
 export interface CsvFeed {
   readonly stream: Readable
-  /**
-   * How many rows there were, once the stream has ended. Rejects when the engine fails, whatever
-   * becomes of the stream.
-   */
+  /** The number of rows, once the stream has ended. Rejects when the engine fails, in any case. */
   readonly rows: Promise<number>
   /** Ends it early, too. The engine has let go of the query then. */
   stop(): Promise<void>
 }
 
-/**
- * The way for rows of the engine: a named pipe, so that nothing is kept on disk or in memory, where
- * there are any.
- */
+/** The way for the engine's rows: a named pipe if there are any, so that nothing is kept. */
 export class CsvOutlet implements AsyncDisposable {
   readonly #engine: Engine
   readonly #connection: EngineConnection

@@ -38,9 +38,7 @@ export class PipeReader implements AsyncDisposable {
     this.#worker.on('error', (error) => this.#stream?.destroy(error))
   }
 
-  /**
-   * What comes through a pipe that is open at `fd`, which is closed with the stream. One at a time.
-   */
+  /** What comes through the pipe at `fd`, which is closed with the stream. One at a time. */
   read(fd: number): Readable {
     const send = (message: ToPipeWorker) => this.#worker.postMessage(message)
     this.#stream = new PipeStream(send, () => this.#worker.unref())

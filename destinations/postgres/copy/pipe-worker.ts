@@ -1,7 +1,4 @@
-/**
- * The thread that reads pipes for {@link ./pipe-reader.ts}: one after the other, in blocks as large
- * as are asked for.
- */
+/** The thread of {@link ./pipe-reader.ts}: reads one pipe after the other, in large blocks. */
 import { Socket } from 'node:net'
 import { parentPort } from 'node:worker_threads'
 import type { FromPipeWorker, ToPipeWorker } from './pipe-reader.ts'

@@ -4,10 +4,7 @@ import type { ConnectionOptions } from 'node:tls'
 import pg from 'pg'
 import { MixloadError, messageOf } from '../../../lib/core/errors.ts'
 
-/**
- * Where a server is and how to connect. Whatever is undefined comes from `PGHOST`, `PGUSER` and so
- * on, as in psql.
- */
+/** Where a server is. What is undefined comes from `PGHOST`, `PGUSER` and so on, as in psql. */
 export interface PostgresAddress {
   readonly host: string | undefined
   readonly port: number | undefined
@@ -36,13 +33,13 @@ const APPLICATION_NAME = `mixload ${process.pid}@${hostname()}`
 export function configOf(address: PostgresAddress, tls: PostgresAddress['tls']): pg.ClientConfig {
   const { host, port, user, password, database, options } = address
   return {
-    ...(host === undefined ? {} : { host }),
-    ...(port === undefined ? {} : { port }),
-    ...(user === undefined ? {} : { user }),
-    ...(password === undefined ? {} : { password }),
-    ...(database === undefined ? {} : { database }),
-    ...(options === undefined ? {} : { options }),
-    ...(tls === undefined ? {} : { ssl: tls }),
+    host,
+    port,
+    user,
+    password,
+    database,
+    options,
+    ssl: tls,
     ...(address.isTlsDirect ? { sslnegotiation: 'direct' as const } : {}),
     enableChannelBinding: address.channelBinding !== 'disable',
     connectionTimeoutMillis: address.connectTimeoutMs,

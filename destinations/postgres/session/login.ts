@@ -5,10 +5,7 @@ import type pg from 'pg'
 export interface Login {
   /** The server has answered that it knows no TLS. */
   readonly hasNoTls: boolean
-  /**
-   * The server has been asked to prove that it owns its certificate, and pg sees to it that it
-   * does.
-   */
+  /** The server was asked to prove that it owns its certificate, and pg checks that it does. */
   readonly isBound: boolean
   /** It was to prove that, and would have let us in without. */
   readonly isRefused: boolean
@@ -19,10 +16,7 @@ const NO_TLS = 'N'.charCodeAt(0)
 /** The way to log in that proves it. */
 const BINDING = 'SCRAM-SHA-256-PLUS'
 
-/**
- * Watches a client that is about to connect. Where the channel must be bound, no other way of
- * logging in is taken.
- */
+/** Watches a login. Where the channel must be bound, no other way of logging in is taken. */
 export function watchLogin(client: pg.Client, socket: Socket, mustBind: boolean): Login {
   const login = { hasNoTls: false, isBound: false, isRefused: false }
   if (client.ssl) {

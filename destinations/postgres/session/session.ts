@@ -4,14 +4,10 @@ import pg from 'pg'
 import { type CopyStreamQuery, from as copyFrom } from 'pg-copy-streams'
 import { sqlText } from '../../../lib/core/sql-files.ts'
 import { configOf, type PostgresAddress } from './address.ts'
-import { ConnectError } from './connect-error.ts'
+import { ConnectError, endsSession } from './errors.ts'
 import { watchLogin } from './login.ts'
-import { endsSession } from './sql-state.ts'
 
-/**
- * Values as the texts that the server sends: pg's own reading of dates and moments goes by the
- * local zone.
- */
+/** Values as the server's texts: pg's own reading of dates and moments goes by the local zone. */
 export type Row = Readonly<Record<string, string | null>>
 
 /** A process of the server that serves one session. Its id alone may be another's later. */
@@ -26,9 +22,7 @@ const FAREWELL_MS = 2000
 /** A way that does not leave this machine. */
 const LOCAL_HOST = /^(?:\/|localhost$|127\.|::1$)/
 
-/**
- * A session on the server. One statement at a time; errors of statements are those of the driver.
- */
+/** A session on the server. One statement at a time; errors of statements are the driver's. */
 export class Session {
   readonly #client: pg.Client
   readonly #socket: Socket
@@ -107,18 +101,12 @@ export class Session {
     return (await this.#query(sql, values)).command
   }
 
-  /**
-   * Begins a COPY that takes what is written into the stream. Nothing else may run until the stream
-   * has ended.
-   */
+  /** Begins a COPY of what is written to the stream. Nothing else may run until that has ended. */
   copyFrom(sql: string): CopyStreamQuery {
     return this.#client.query(copyFrom(sql))
   }
 
-  /**
-   * Runs statements. An aborted signal cuts the session off, whatever it is doing, and rejects with
-   * its reason.
-   */
+  /** Runs statements. An aborted signal cuts the session off and rejects with its reason. */
   async unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     signal.throwIfAborted()
     const stop = () => this.destroy()
@@ -157,10 +145,7 @@ export class Session {
     this.destroy()
   }
 
-  /**
-   * Cuts the connection. The server rolls back when it learns of it, which a long statement may
-   * delay.
-   */
+  /** Cuts the connection. The server rolls back when it learns of it. */
   destroy(): void {
     this.#isLost = true
     this.#socket.destroy()

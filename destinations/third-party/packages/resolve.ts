@@ -51,7 +51,6 @@ function manifestOf(name: string, from: string): string | undefined {
   }
 }
 
-/** What `exports` of a package has for `import`. */
 function importEntry(name: string, manifest: string): string | undefined {
   const { exports } = JSON.parse(readFileSync(manifest, 'utf8')) as { readonly exports?: unknown }
   const path = `.${name.slice(packageOf(name).length)}`
@@ -72,7 +71,6 @@ function conditionalTarget(entry: unknown): string | undefined {
   return undefined
 }
 
-/** The package's name without a path in it. */
 function packageOf(name: string): string {
   return name.split('/', name.startsWith('@') ? 2 : 1).join('/')
 }
