@@ -22,6 +22,7 @@ export { COLUMN_TYPES, type Column, type ColumnRole, type ColumnType } from './c
 export * from './core/public-errors.ts'
 export type { KnownColumn, LoadRecord, NewColumn, WriteMode } from './destination/contract.ts'
 export type { Scope, Selection } from './destination/selection.ts'
+export type { LoadSource } from './destination/source.ts'
 export { REGIONS, type Region } from './mixpanel/regions.ts'
 export type { OnProgress, ProgressEvent, SliceEvent } from './progress.ts'
 export type { Finding } from './run/check.ts'

@@ -37,4 +37,5 @@ export type {
 export { type LedgerRow, loadOf, loadRow } from './ledger-row.ts'
 export { DESTINATION_RETRIES, type Retries } from './retries.ts'
 export { formatSelection, parseSelection, type Scope, type Selection } from './selection.ts'
+export type { LoadSource } from './source.ts'
 export { Warehouse, type WarehouseOptions } from './warehouse.ts'

@@ -51,7 +51,7 @@ export class OpenConnection {
     return this.#loads
   }
 
-  /** @throws MixloadError CONFIG_INVALID if a newer version of mixload has written to the ledger. */
+  /** @throws MixloadError CONFIG_INVALID if a newer mixload has written to the ledger. */
   async #readLedger(stream?: string): Promise<LoadRecord[]> {
     const loads = inCommitOrder(await this.reader.readLedger(stream))
     assertFormKnown(loads, this.#description)

@@ -14,7 +14,6 @@ import type {
   Relation,
   TakeRows,
   View,
-  WriteMode,
 } from './contract.ts'
 import { driverFailure, isInDoubt } from './failures.ts'
 import { REJECTS } from './ledger.ts'
@@ -29,7 +28,6 @@ import {
   rowsOfLoad,
 } from './load-rules.ts'
 import { OpenConnection } from './open-connection.ts'
-import { type Replaced, type Replacement, replacedRows } from './removed-rows.ts'
 import type { Retries } from './retries.ts'
 
 /** What a warehouse needs besides its driver. */
@@ -127,18 +125,6 @@ export class Warehouse implements AsyncDisposable {
   /** The loads of all streams in the order of their commits. */
   allLoads(): Promise<readonly LoadRecord[]> {
     return this.#read('cannot read the ledger', this.#ownSignal, (open) => open.loads())
-  }
-
-  /** How many rows of each day, or of the table, there are before and after a load that replaces them. */
-  replacedRows(table: string, mode: WriteMode, replacement: Replacement): Promise<readonly Replaced[]> {
-    return this.#read('cannot read the ledger', this.#ownSignal, async (open) => {
-      const loads = await open.loads()
-      return replacedRows(
-        loads.filter(({ stream }) => stream === table),
-        mode,
-        replacement,
-      )
-    })
   }
 
   /**

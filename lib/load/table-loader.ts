@@ -10,6 +10,7 @@ import { type AnySlice, hasDays } from '../slices.ts'
 import { readNdjson } from '../transform/spool-reader.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
 import type { RejectLimit } from './reject-limit.ts'
+import { replacedRows } from './removed-rows.ts'
 import { TableWriter } from './table-writer.ts'
 
 export interface TableLoadOptions {
@@ -41,7 +42,8 @@ export class TableLoader {
   async admit({ name, dayRows, summary }: SpooledRows, slice: AnySlice): Promise<void> {
     const { destination, input, write, maxRemoved } = this.#options
     const replacement = { rowCount: summary.rows, dayRows }
-    const replaced = await destination.replacedRows(input.table.name, modeOf(slice, write), replacement)
+    const loads = (await destination.allLoads()).filter(({ stream }) => stream === input.table.name)
+    const replaced = replacedRows(loads, modeOf(slice, write), replacement)
     for (const { day, before, after } of replaced) {
       if (!isPast(maxRemoved, before - after, before, 0)) continue
       const what = day === undefined ? name : `${input.table.name} of ${day}`

@@ -39,11 +39,11 @@ export async function assertSameProject(
   const isOther = ({ source: { project, region } = {} }: LoadRecord) =>
     differs(project, wanted.project) ||
     (project !== undefined && wanted.project !== undefined && differs(region, wanted.region))
-  const other = loads.findLast(isOther)?.source
-  if (other === undefined) return
+  const existing = loads.findLast(isOther)?.source
+  if (existing === undefined) return
   throw new MixloadError(
     'CONFIG_INVALID',
-    `${destination.description} has the data of ${nameOf(other)}, and the settings name ${nameOf(wanted)}. ` +
+    `${destination.description} has the data of ${nameOf(existing)}, and the settings name ${nameOf(wanted)}. ` +
       'A schema holds one project: set --schema to another name, or correct the project id and the region.',
   )
 }

@@ -14,7 +14,10 @@ export interface StreamStatus {
   readonly stream: string
   /** Undefined where the table is copied whole each time. */
   readonly days: { readonly lastWhole: Day | undefined; readonly gaps: readonly Slice[] } | undefined
-  /** The moment to which it is complete; undefined for streams without times, and if no day is whole. */
+  /**
+   * The moment to which it is complete; undefined for streams without times, and if no day is
+   * whole.
+   */
   readonly completeTo: Date | undefined
   readonly loads: number
   readonly rows: number

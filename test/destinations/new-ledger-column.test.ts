@@ -56,6 +56,9 @@ const loadRecord: fc.Arbitrary<Omit<NewLoad, 'loadId'> & MadeUp> = fc.record({
   writeMode: fc.constantFrom('append', 'replace-days', 'replace-table'),
   mixloadVersion: text,
   dayRows: fc.option(fc.dictionary(day, count, { maxKeys: 3, noNullPrototype: true })),
+  source: fc
+    .option(fc.record({ project: text, region: text, clock: text, where: text, properties: text }))
+    .map((source) => source ?? undefined),
   madeUp: fc.option(fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n).map(String)),
 })
 
@@ -72,7 +75,7 @@ describe.each(Object.entries(WAREHOUSES))('a column that only the schema of the 
         loaded.push(await writer.load(NOTHING, target, record, unaborted()))
       }
     }
-    expect(loaded.map(({ loadedAt: _loadedAt, ...record }) => record)).toEqual(given)
+    expect(loaded.map(({ loadedAt: _loadedAt, form: _form, ...record }) => record)).toEqual(given)
     await using reader = warehouse.open()
     await reader.openToRead(unaborted())
     for (const stream of [TABLE, 'export', "it's"]) {

@@ -10,7 +10,7 @@ afterEach(async () => {
   await project[Symbol.asyncDispose]()
 })
 
-const run = () => project.run(ENGAGE_STREAM, { settings: { engageHistory: true } })
+const run = () => project.run(ENGAGE_STREAM, { settings: { engageHistory: true, maxRemoved: '100%' } })
 const history = (columns: string) =>
   project.workshop.rows(`SELECT distinct_id, ${columns} FROM engage_history ORDER BY distinct_id, valid_from`)
 

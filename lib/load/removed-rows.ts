@@ -1,6 +1,7 @@
 /** How many rows a replacement would remove. Decided by the ledger alone. */
+
+import type { LoadRecord, NewLoad, WriteMode } from '../destination/contract.ts'
 import { daysOf } from '../time/days.ts'
-import type { LoadRecord, NewLoad, WriteMode } from './contract.ts'
 
 /** Rows of a day, or of a whole table, before and after a replacement. */
 export interface Replaced {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { LoadRecord, WriteMode } from '../../lib/destination/contract.ts'
-import { replacedRows } from '../../lib/destination/removed-rows.ts'
+import { replacedRows } from '../../lib/load/removed-rows.ts'
 import { newLoad } from '../conformance/rows.ts'
 
 const DAY = '2026-08-03'
