@@ -95,7 +95,7 @@ one line of JSON per event. There, an error has \`"kind":"failed"\` and its \`co
     '## Error codes',
     `_Retries_ is how often one export request is sent again after such a failure. Each code is counted separately. The
 delay is ${firstDelayMs / 1000} s, doubled each time up to ${delayMaxMs / 1000} s, plus up to a tenth at random. If Mixpanel sends
-\`Retry-After\`, that is used instead.`,
+\`Retry-After\`, that is used instead if it is longer, up to an hour.`,
     table(['Code', 'Exit code', 'Retries', 'Meaning and what to do'], rows),
     `The exit code is that of an error that ends a run. A skipped slice
 (${ANSWER_FAILURES.map(code).join(', ')}) does not end the run:

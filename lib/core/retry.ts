@@ -20,6 +20,12 @@ export const DEFAULT_RETRIES: RetryPolicy = {
   delayMaxMs: 60_000,
 }
 
+/** The longest wait that a server may ask for. Mixpanel counts requests per hour. */
+export const RETRY_AFTER_MS_MAX = 3_600_000
+
+/** How much longer a server may make all waits of one request together. After that it is not obeyed. */
+export const RETRY_AFTER_TOTAL_MS_MAX = 2 * RETRY_AFTER_MS_MAX
+
 /** Runs `attempt` until it succeeds or fails with an error that the policy no longer retries. */
 export async function retrying<T>(
   policy: RetryPolicy,
@@ -28,6 +34,7 @@ export async function retrying<T>(
   onRetry: (error: MixloadError, delayMs: number) => void,
 ): Promise<T> {
   const failures = new Map<ErrorCode, number>()
+  let extensionMs = RETRY_AFTER_TOTAL_MS_MAX
   return pRetry(attempt, {
     retries: Number.POSITIVE_INFINITY,
     // We wait ourselves, because Retry-After takes precedence.
@@ -40,19 +47,21 @@ export async function retrying<T>(
       const count = (failures.get(error.code) ?? 0) + 1
       failures.set(error.code, count)
       if (count > (policy.retries[error.code] ?? 0)) throw error
-      const delay = delayOf(policy, error, count)
+      const backoff = Math.min(policy.firstDelayMs * 2 ** (count - 1), policy.delayMaxMs)
+      const delay = delayAfter(error.retryAfterMs, backoff, extensionMs)
+      if (error.retryAfterMs !== undefined) extensionMs -= delay - backoff
       onRetry(error, delay)
       await sleep(delay, undefined, { signal, ref: policy.keepsProcessAlive ?? true })
     },
   })
 }
 
-/** The longest timer: Node fires a longer one at once. */
-const TIMER_MS_MAX = 2 ** 31 - 1
-
-function delayOf(policy: RetryPolicy, error: MixloadError, count: number): number {
-  const backoff = Math.min(policy.firstDelayMs * 2 ** (count - 1), policy.delayMaxMs)
-  if (error.retryAfterMs !== undefined) return Math.min(error.retryAfterMs, TIMER_MS_MAX)
+/**
+ * The wait before a retry. A server may ask for more than the backoff, up to an hour and up to
+ * `extensionMs` more. It may not ask for less: `Retry-After: 0` would use up all retries at once.
+ */
+export function delayAfter(retryAfterMs: number | undefined, backoffMs: number, extensionMs: number): number {
   // Up to a tenth more, so that several runs do not retry at the same moment.
-  return backoff * (1 + Math.random() / 10)
+  if (retryAfterMs === undefined) return backoffMs * (1 + Math.random() / 10)
+  return Math.max(backoffMs, Math.min(retryAfterMs, RETRY_AFTER_MS_MAX, backoffMs + extensionMs))
 }

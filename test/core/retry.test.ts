@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { ERROR_CODES, type ErrorCode, MixloadError } from '../../lib/core/errors.ts'
-import { DEFAULT_RETRIES, type RetryPolicy, retrying } from '../../lib/core/retry.ts'
+import {
+  DEFAULT_RETRIES,
+  delayAfter,
+  RETRY_AFTER_MS_MAX,
+  RETRY_AFTER_TOTAL_MS_MAX,
+  type RetryPolicy,
+  retrying,
+} from '../../lib/core/retry.ts'
 
 /** The requested waits. Nothing really waits for them. */
 const waits: number[] = []
@@ -20,8 +27,8 @@ const POLICY: RetryPolicy = {
   firstDelayMs: 100,
   delayMaxMs: 1000,
 }
-/** The longest wait that a timer of Node can be set to; a longer one ends at once. */
-const TIMER_MAX = 2 ** 31 - 1
+
+const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)
 
 /** Makes these failures one after the other, and then succeeds. */
 async function run(failures: readonly unknown[], policy: RetryPolicy = POLICY, signal = new AbortController().signal) {
@@ -98,24 +105,44 @@ describe('the wait before the next attempt', () => {
     expect(waits.filter((ms) => ms > 0)).toEqual(reported.map(([, ms]) => ms))
   })
 
-  it('is the one that the server asked for, if it did, whether longer or shorter', async () => {
+  it('is the one that the server asked for if that is longer, and never shorter than without it', async () => {
     const { reported } = await run([
       failure('RATE_LIMITED', 90_000),
-      failure('RATE_LIMITED', 1),
-      failure('RATE_LIMITED'),
+      failure('RATE_LIMITED', 0),
+      failure('RATE_LIMITED', 399),
+      failure('RATE_LIMITED', 801),
     ])
-    expect(reported.slice(0, 2)).toEqual([
-      ['RATE_LIMITED', 90_000],
-      ['RATE_LIMITED', 1],
-    ])
-    expect(reported[2]?.[1]).toBeGreaterThanOrEqual(400)
+    expect(reported.map(([, ms]) => ms)).toEqual([90_000, 200, 400, 801])
     expect(waits).toContain(90_000)
   })
 
-  it('is one that a timer can be set to, however long the server asked', async () => {
-    await run([failure('RATE_LIMITED', 30 * 86_400_000)])
-    expect(Math.max(...waits)).toBeGreaterThan(60_000)
-    for (const ms of waits) expect(ms).toBeLessThanOrEqual(TIMER_MAX)
+  it('is never longer than an hour, and adds no more than two hours to all waits of a request', async () => {
+    const policy = { ...POLICY, retries: { RATE_LIMITED: 9 } }
+    const { reported } = await run(
+      Array.from({ length: 9 }, () => failure('RATE_LIMITED', 30 * 86_400_000)),
+      policy,
+    )
+    const backoffs = [100, 200, 400, 800, 1000, 1000, 1000, 1000, 1000]
+    const delays = reported.map(([, ms]) => ms)
+    expect(delays.slice(0, 2)).toEqual([3_600_000, 3_600_000])
+    expect(delays.slice(3)).toEqual(backoffs.slice(3))
+    expect(sum(delays) - sum(backoffs)).toBe(RETRY_AFTER_TOTAL_MS_MAX)
+  })
+
+  it('lies between the backoff and the bounds, whatever the server asks for', () => {
+    const ms = fc.oneof(fc.nat(10_000), fc.double({ min: 0, max: 1e15, noNaN: true }))
+    fc.assert(
+      fc.property(fc.option(ms, { nil: undefined }), fc.nat(60_000), fc.nat(7_200_000), (asked, backoff, extension) => {
+        const delay = delayAfter(asked, backoff, extension)
+        expect(delay).toBeGreaterThanOrEqual(backoff)
+        if (asked === undefined) expect(delay).toBeLessThanOrEqual(backoff * 1.1)
+        else {
+          expect(delay).toBeLessThanOrEqual(Math.max(backoff, RETRY_AFTER_MS_MAX))
+          expect(delay).toBeLessThanOrEqual(backoff + extension)
+          if (asked >= backoff && asked <= Math.min(RETRY_AFTER_MS_MAX, backoff + extension)) expect(delay).toBe(asked)
+        }
+      }),
+    )
   })
 })
 
