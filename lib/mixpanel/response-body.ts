@@ -29,7 +29,7 @@ export class ResponseBody implements AsyncIterable<Buffer> {
     this.#encoding = String(headers['content-encoding'] ?? '')
       .trim()
       .toLowerCase()
-    this.#isFramed = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+    this.#isFramed = isFramed(headers['content-length'], headers['transfer-encoding'])
     this.#request = request
     this.#signal = signal
   }
@@ -99,3 +99,14 @@ export class ResponseBody implements AsyncIterable<Buffer> {
     }
   }
 }
+
+/** Whether a response with these headers says where its body ends. */
+export function isFramed(length: Header, transferEncoding: Header): boolean {
+  // HTTP ignores the length where there is an encoding; and only `chunked`, in last place, has an end.
+  if (transferEncoding === undefined) return length !== undefined
+  const codings = String(transferEncoding).split(',')
+  return codings.at(-1)?.trim().toLowerCase() === 'chunked'
+}
+
+/** A header; several of them if it came more than once. */
+type Header = string | readonly string[] | undefined

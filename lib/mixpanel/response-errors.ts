@@ -55,7 +55,10 @@ const RULES: readonly Rule[] = [
 
 /** The rule for a response that no other one matches. */
 function ruleFor(status: number): Rule {
-  if (status >= 500) return [status, 'SERVER_FAILED', `Mixpanel failed to answer REQUEST: ${status} (TEXT).`]
+  // Mixpanel answers with 200. Another success, such as 204, comes without the whole answer.
+  if (status >= 500 || (status > 200 && status < 300)) {
+    return [status, 'SERVER_FAILED', `Mixpanel failed to answer REQUEST: ${status} (TEXT).`]
+  }
   const message = `Mixpanel refused REQUEST: ${status} (TEXT). Check the settings behind this request.`
   return [status, 'REQUEST_REFUSED', message]
 }

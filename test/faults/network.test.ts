@@ -86,6 +86,10 @@ const FIRST_ANSWERS: readonly (readonly [name: string, steps: readonly Step[], c
   ['lines and then a plain error', whole(`${BODY}upstream connect error\n`, PLAIN), 'BODY_TRUNCATED'],
   ['500', refusal('500 Internal Server Error', 'oops'), 'SERVER_FAILED'],
   ['503 with a body that is cut', cut('x'.repeat(100), { ...PLAIN, status: '503 no' }, 10, 'end'), 'SERVER_FAILED'],
+  ['202', refusal('202 Accepted', BODY), 'SERVER_FAILED'],
+  ['203', refusal('203 Non-Authoritative Information', BODY), 'SERVER_FAILED'],
+  ['204', ['HTTP/1.1 204 No Content\r\n\r\n'], 'SERVER_FAILED'],
+  ['206', refusal('206 Partial Content', BODY.slice(0, 300)), 'SERVER_FAILED'],
   ['408', refusal('408 Request Timeout'), 'SERVER_FAILED'],
   ['429', refusal('429 Too Many Requests', '', { 'retry-after': '0' }), 'RATE_LIMITED'],
 ]
@@ -226,6 +230,23 @@ describe('an answer that only the end of the connection ends', () => {
       message: expect.stringContaining('does not say where it ends'),
     })
   })
+
+  it.each(['identity', 'gzip', 'deflate', 'chunked, identity', 'nonsense', 'CHUNKED, gzip'])(
+    'is one whose Transfer-Encoding is %s: a cut one is not loaded',
+    async (encoding) => {
+      const answer = (lines: number): readonly Step[] => [
+        `HTTP/1.1 200 OK\r\ntransfer-encoding: ${encoding}\r\n\r\n`,
+        `${BODY.split('\n').slice(0, lines).join('\n')}\n`,
+        END,
+      ]
+      await using server = await FaultServer.start(({ before }) => answer(before === 0 ? 7 : PER_DAY))
+      await using pipeline = await Pipeline.create()
+      expect(await pipeline.run({ url: server.url, slices: [sliceAt(0)] })).toMatchObject({
+        rows: PER_DAY,
+        requests: 3,
+      })
+    },
+  )
 
   it('is skipped if it is never the same twice', async () => {
     await using server = await FaultServer.start(({ before }) => whole(bodyOf(dayAt(0), before + 1), form))

@@ -44,7 +44,10 @@ describe('what an answer that is not 200 means', () => {
     [412, 'script error', 'REQUEST_REFUSED'],
     [413, 'request exceeds max limit of 2097152 bytes', 'REQUEST_REFUSED'],
     [301, '', 'REQUEST_REFUSED'],
-    [204, '', 'REQUEST_REFUSED'],
+    [202, '', 'SERVER_FAILED'],
+    [203, '{"results":[]}', 'SERVER_FAILED'],
+    [204, '', 'SERVER_FAILED'],
+    [206, '{"event":"E"', 'SERVER_FAILED'],
   ])('%i with %j is %s', (status, body, code) => {
     expect(refuse(status, body).code).toBe(code)
   })
@@ -69,7 +72,7 @@ describe('what an answer that is not 200 means', () => {
         const error = refuse(status, body)
         expect(error).toBeInstanceOf(MixloadError)
         expect(Object.keys(ERROR_CODES)).toContain(error.code)
-        if (status >= 500) expect(error.retry).toBe(true)
+        if (status >= 500 || (status > 200 && status < 300)) expect(error.retry).toBe(true)
         expect(error.message.length).toBeLessThan(2000)
       }),
     )
