@@ -31,7 +31,7 @@ const ERRORS: Readonly<Record<ErrorCode, string>> = {
   BODY_TRUNCATED:
     'A body stopped before its end, although the status was 200. Less is requested; a day that still fails is skipped. A file with this error is skipped at once.',
   BODY_UNREADABLE:
-    "A body is not an export at all, such as a proxy's error page with status 200. Less is requested; a day that still fails is skipped. A file of another format is skipped at once.",
+    "A body is not an export at all, such as a proxy's error page with status 200, or it has the events of other days, or lines that are not events and differ each time. Less is requested; a day that still fails is skipped. A file of another format is skipped at once.",
   ANSWER_TOO_LARGE:
     'A response that must be read as a whole has more than 512 MB. Request smaller pages of profiles (`--engage-page-size`).',
   SESSION_LOST:

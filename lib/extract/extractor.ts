@@ -3,7 +3,8 @@ import { type ErrorCode, isFailure, MixloadError } from '../core/errors.ts'
 import { requestSelection, WHOLE } from '../destination/selection.ts'
 import type { Requester } from '../mixpanel/requester.ts'
 import type { OnProgress } from '../progress.ts'
-import type { BodySummary, Identities } from '../scan/body-reader.ts'
+import type { Identities } from '../scan/body-reader.ts'
+import { type Doubt, doubtOf } from '../scan/whole-body.ts'
 import type { Settings } from '../settings.ts'
 import { halves, hasDays, rowsName, type Slice, type StreamSlice } from '../slices.ts'
 import type { ExpectedRows, Stream, StreamContext } from '../streams/stream.ts'
@@ -31,8 +32,13 @@ const RESTARTS = ['SESSION_LOST', 'COUNT_MISMATCH'] as const
 /** How often a slice is read again. Each time costs all its requests. */
 const RESTARTS_MAX = 2
 
-/** The most responses without a known end to request until two in a row are equally long. */
+/** The most doubtful responses to request until two in a row are the same. */
 const DOUBTFUL_TRIES = 4
+
+const DOUBTS: Readonly<Record<Doubt, readonly [message: string, code: ErrorCode]>> = {
+  'unknown-end': ['The response does not say where it ends', 'BODY_TRUNCATED'],
+  'foreign-lines': ['Lines of the response are not events', 'BODY_UNREADABLE'],
+}
 
 const PROGRESS_MS = 100
 
@@ -167,25 +173,28 @@ export class Extractor implements SliceSource<StreamSlice> {
     }
   }
 
-  /** A reading whose responses are known to be complete, or that equals the reading before it. */
+  /** A reading whose response is certainly whole, or that equals the reading before it. */
   async #readToEnd(slice: StreamSlice): Promise<Reading> {
     const { stream, onProgress } = this.#options
-    let before: BodySummary | undefined
-    for (let tries = 0; tries < DOUBTFUL_TRIES; tries++) {
+    let before: SpooledBody | undefined
+    for (let tries = 1; ; tries++) {
       const reading = await this.#spool(slice)
-      const summary = reading.bodies[0]?.summary
-      if (reading.isEndKnown || (before?.bytes === summary?.bytes && before?.rows === summary?.rows)) return reading
-      before = summary
+      const [body] = reading.bodies
+      const doubt = stream.streamed && body && doubtOf(body.summary, reading.isEndKnown)
+      if (doubt === undefined || isRepeated(doubt, before, body)) return reading
       await this.#discard(reading.bodies)
-      if (tries === 0) {
-        const message = `${rowsName(stream.name, slice)}: the response does not say where it ends. It is requested again until two are equally long.`
+      const [why, code] = DOUBTS[doubt]
+      if (tries === DOUBTFUL_TRIES) {
+        throw new MixloadError(code, `${why}, and each of ${tries} attempts brought something else.`)
+      }
+      if (before === undefined) {
+        const message = `${rowsName(stream.name, slice)}: ${why}. It is requested again until two are the same.`
         onProgress({ kind: 'warning', message })
       }
+      // Where it stays doubtful, it is requested by the names of its events.
+      this.#seen ??= new Set()
+      before = body
     }
-    throw new MixloadError(
-      'BODY_TRUNCATED',
-      `The response does not say where it ends, and each of ${DOUBTFUL_TRIES} attempts had another length.`,
-    )
   }
 
   async #spool(slice: StreamSlice): Promise<Reading> {
@@ -237,7 +246,7 @@ export class Extractor implements SliceSource<StreamSlice> {
       // Of a slice of a single day, all rows count for that day.
       countsDays: !isAllOfOneDay(slice),
       identities: this.#seen === undefined ? undefined : textsInto(this.#seen),
-      mustEndInJson: this.#options.stream.streamed !== undefined,
+      mustBeWhole: this.#options.stream.streamed !== undefined,
     })
   }
 
@@ -256,13 +265,13 @@ export class Extractor implements SliceSource<StreamSlice> {
     return isAllOfOneDay(slice) && firstDay !== null ? { ...rows, dayRows: { [firstDay]: rows.summary.rows } } : rows
   }
 
-  /** Requests damaged lines once more, and never empties a table because no line is readable. */
+  /** Requests damaged pages once more, and never empties a table because no line is readable. */
   #assertReadable({ name, summary }: SpooledRows, believed: ReadonlySet<ErrorCode>): void {
     const { rows, rejects, damaged } = summary
     if (rows === 0 && rejects > 0 && this.#options.stream.replication === 'full-table') {
       throw new LinesUnreadable(`${name}: none of the ${rejects} lines can be read.`)
     }
-    if (damaged > 0 && !believed.has('BODY_UNREADABLE')) {
+    if (damaged > 0 && this.#options.stream.streamed === undefined && !believed.has('BODY_UNREADABLE')) {
       throw new LinesUnreadable(`${name}: ${damaged} lines are not JSON.`)
     }
   }
@@ -297,6 +306,15 @@ class LinesUnreadable extends MixloadError {
 function mayRestart(error: unknown): error is MixloadError {
   if (error instanceof LinesUnreadable) return true
   return isFailure(error, ...RESTARTS) && !isFailure(error.cause, error.code)
+}
+
+/**
+ * Whether a doubtful response is the one that came before. If lines are not events, it must be the
+ * same to the byte. If only its end is unknown, its length is enough.
+ */
+function isRepeated(doubt: Doubt, before: SpooledBody | undefined, body: SpooledBody | undefined): boolean {
+  if (before?.summary.bytes !== body?.summary.bytes || before?.summary.rows !== body?.summary.rows) return false
+  return doubt === 'unknown-end' || before?.checksum === body?.checksum
 }
 
 function textsInto(texts: Set<string>): Identities {

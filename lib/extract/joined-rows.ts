@@ -28,6 +28,7 @@ function joinedSummary(left: BodySummary, right: BodySummary): BodySummary {
     rejects: left.rejects + right.rejects,
     bytes: left.bytes + right.bytes,
     damaged: left.damaged + right.damaged,
+    foreign: left.foreign + right.foreign,
     undated: left.undated + right.undated,
     outside: left.outside + right.outside,
     longestLine: Math.max(left.longestLine, right.longestLine),

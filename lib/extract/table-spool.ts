@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import type { StreamTable } from '../columns/table.ts'
 import { BodyReader, type BodySinks, type BodySummary, type Identities } from '../scan/body-reader.ts'
 import type { LineScanner } from '../scan/line-scanner.ts'
@@ -13,7 +14,7 @@ export interface TableSpoolOptions {
   readonly clock?: EventClock | undefined
   readonly countsDays?: boolean
   readonly identities?: Identities | undefined
-  readonly mustEndInJson?: boolean
+  readonly mustBeWhole?: boolean
   readonly onProgress?: NonNullable<BodySinks['onProgress']>
 }
 
@@ -22,6 +23,8 @@ export interface SpooledBody {
   readonly lines: readonly Chunk[]
   readonly rejects: readonly Chunk[]
   readonly summary: BodySummary
+  /** CRC-32 of all bytes that came. */
+  readonly checksum: number
   /** Its rows by day; undefined if they were not counted. */
   readonly dayTally: DayTally | undefined
   readonly areKeysDistinct: boolean
@@ -32,6 +35,7 @@ export class TableSpool {
   readonly #lines: ChunkWriter
   readonly #rejects: ChunkWriter
   readonly #reader: BodyReader
+  #checksum = 0
   readonly #dayTally: DayTally | undefined
   /** Undefined if the key is more than a record's identity. */
   readonly #keys: SeenKeys | undefined
@@ -66,6 +70,7 @@ export class TableSpool {
 
   /** Takes the next bytes; resolves when the disk has caught up. */
   take(block: Buffer): Promise<void> {
+    this.#checksum = crc32(block, this.#checksum)
     return this.#reader.take(block)
   }
 
@@ -76,6 +81,7 @@ export class TableSpool {
       lines: await this.#lines.finish(),
       rejects: await this.#rejects.finish(),
       summary,
+      checksum: this.#checksum,
       dayTally: this.#dayTally,
       areKeysDistinct: this.#keys?.areDistinct ?? false,
     }

@@ -5,13 +5,14 @@ import { MixloadError } from '../core/errors.ts'
 import { isJson, isObject, parseJson } from '../core/json.ts'
 import type { ChunkWriter } from '../spool/spool.ts'
 import type { DayTally } from '../time/day-tally.ts'
-import { clockMs, type EventClock, isStorable } from '../time/event-time.ts'
+import { clockMs, type EventClock, isDistant, isStorable } from '../time/event-time.ts'
 import { announcesFailure } from './body-end.ts'
 import { NEWLINE } from './json-bytes.ts'
 import { KEYS_PER_LINE_MAX, LINE, type LineScanner } from './line-scanner.ts'
 import type { LineWriter } from './line-writer.ts'
 import { depthOf } from './nesting.ts'
 import { NESTING_MAX } from './value-scanner.ts'
+import { failureOf, nameOf, noRecords } from './whole-body.ts'
 
 /** Longer lines are rejected: Mixpanel allows 1 MB per event, and the engine holds a whole line. */
 export const LINE_BYTES_MAX = 16 * 1024 * 1024
@@ -27,6 +28,8 @@ export interface BodySummary {
   readonly bytes: number
   /** Rejected lines that are not JSON: a reason to request the body again. */
   readonly damaged: number
+  /** Rejected lines that are not records, damaged ones included. Others are beyond our limits. */
+  readonly foreign: number
   /** Rows without a usable time. */
   readonly undated: number
   /** Rows dated outside the clock's days. */
@@ -48,8 +51,8 @@ export interface BodySinks {
   /** Takes the position of each record's identity, if needed. */
   readonly identities?: Identities | undefined
   readonly dayTally?: DayTally | undefined
-  /** Whether a last line that is not JSON, such as an error page, means a cut off body. */
-  readonly mustEndInJson?: boolean
+  /** Whether to refuse a body that is not the whole response: see {@link failureOf}. */
+  readonly mustBeWhole?: boolean
   readonly onProgress?: (bytes: number, rows: number) => void
 }
 
@@ -70,6 +73,8 @@ export class BodyReader {
   #rows = 0
   #rejects = 0
   #damaged = 0
+  #foreign = 0
+  #distant = 0
   #undated = 0
   #outside = 0
   #longestLine = 0
@@ -77,9 +82,10 @@ export class BodyReader {
   #skippingLine = false
   /** Whether the check for a byte order mark is done. */
   #isBegun = false
-  /** Whether the last line that is not blank is incomplete JSON, or not JSON at all. */
+  /** Whether the last line that is not blank is incomplete JSON. */
   #lastIsIncomplete = false
-  #lastIsDamaged = false
+  /** The beginning of that line if it is not a record. */
+  #foreignEnd: string | undefined
 
   constructor(sinks: BodySinks) {
     this.#sinks = sinks
@@ -149,7 +155,8 @@ export class BodyReader {
         lines.append(bytes, runStart, start)
         runStart = end + 1
         this.#damaged++
-        this.#lastIsDamaged = true
+        this.#lastIsIncomplete = false
+        this.#noteForeign(bytes.subarray(start, end))
         this.#reject(bytes.subarray(start, end), 'not valid UTF-8; the line is given in base64', 'base64')
       } else if (!this.#scanLine(bytes, start, end, runStart)) runStart = end + 1
       start = end + 1
@@ -166,7 +173,7 @@ export class BodyReader {
     const verdict = scanner.scan(bytes, start, end)
     if (verdict !== LINE.blank) {
       this.#lastIsIncomplete = verdict === LINE.incomplete
-      this.#lastIsDamaged = false
+      this.#foreignEnd = undefined
     }
     if (verdict === LINE.plain || verdict === LINE.odd) {
       this.#rows++
@@ -202,7 +209,10 @@ export class BodyReader {
     const end = scanner.valueEnd[token] as number
     const number = kind === KIND.integer ? integerAt(bytes, start, end) : Number(bytes.toString('latin1', start, end))
     const ms = clockMs(clock, number)
-    if (ms < clock.from || ms >= clock.until) this.#outside++
+    if (ms < clock.from || ms >= clock.until) {
+      this.#outside++
+      if (isDistant(clock, ms)) this.#distant++
+    }
     dayTally?.note(ms)
     return isStorable(ms)
   }
@@ -220,19 +230,26 @@ export class BodyReader {
     const value = parseJson(text)
     if (value === undefined) {
       this.#damaged++
-      this.#lastIsDamaged = true
+      this.#noteForeign(line)
       return `not JSON from byte ${this.#sinks.scanner.stoppedAt - line.byteOffset + this.#pending.byteOffset} of the line`
     }
-    if (!isObject(value)) return 'not a JSON object'
     const { shape } = this.#sinks.scanner.properties
     const unlike = reasonAgainst(value, shape)
-    if (unlike !== undefined) return `not ${nameOf(shape)}: ${unlike}`
+    if (unlike !== undefined) {
+      this.#noteForeign(line)
+      return unlike
+    }
     if (this.#sinks.scanner.hasRepeatedKey)
       return `not ${nameOf(shape)}: ${membersOf(shape).join(' or ')} appears twice`
     // The other reasons to refuse a line. The line itself is one level.
     return depthOf(text) - 1 > NESTING_MAX
       ? `nested deeper than ${NESTING_MAX} levels`
       : `more than ${KEYS_PER_LINE_MAX} properties`
+  }
+
+  #noteForeign(line: Buffer): void {
+    this.#foreign++
+    this.#foreignEnd = line.toString('utf8', 0, 200)
   }
 
   #reject(line: Buffer, reason: string, encoding: 'utf8' | 'base64' = 'utf8'): void {
@@ -255,7 +272,7 @@ export class BodyReader {
 
   #rejectAsLong(line: Buffer): void {
     this.#lastIsIncomplete = false
-    this.#lastIsDamaged = false
+    this.#noteForeign(line)
     this.#reject(line.subarray(0, LONG_LINE_SHOWN), `longer than ${LINE_BYTES_MAX} bytes; only its beginning is given`)
   }
 
@@ -271,22 +288,36 @@ export class BodyReader {
   }
 
   #ended(): BodySummary {
-    if (this.#skippingLine) throw this.#cutOff()
+    if (this.#skippingLine) throw this.#rows === 0 ? this.#noRecords(this.#foreignEnd) : this.#cutOff()
     this.#stripByteOrderMark()
     if (this.#pendingEnd > 0) this.#endLastLine()
     if (this.#lastIsIncomplete) throw this.#cutOff()
-    if (this.#damaged > 0 && this.#rows === 0) throw this.#noRecords()
-    if (this.#lastIsDamaged && this.#sinks.mustEndInJson) throw this.#cutOff()
+    if (this.#damaged > 0 && this.#rows === 0) throw this.#noRecords(this.#foreignEnd)
+    this.#assertWhole()
     return {
       rows: this.#rows,
       rejects: this.#rejects,
       bytes: this.#bytes,
       damaged: this.#damaged,
+      foreign: this.#foreign,
       undated: this.#undated,
       outside: this.#outside,
       longestLine: this.#longestLine,
       longestReject: this.#longestReject,
     }
+  }
+
+  #assertWhole(): void {
+    const { mustBeWhole, clock, scanner } = this.#sinks
+    if (!mustBeWhole) return
+    const evidence = {
+      rows: this.#rows,
+      foreign: this.#foreign,
+      foreignEnd: this.#foreignEnd,
+      distant: this.#distant,
+    }
+    const failure = failureOf(evidence, scanner.properties.shape, clock)
+    if (failure !== undefined) throw failure
   }
 
   /** A last line may lack its newline, but must be complete. */
@@ -299,15 +330,14 @@ export class BodyReader {
     const text = this.#pending.toString('utf8', 0, end)
     if (announcesFailure(text)) throw truncated(`it ends in ${JSON.stringify(text.slice(0, 200))}`)
     const isNotJson = verdict === LINE.unreadable && !isJson(text)
-    if (isNotJson && this.#rows === 0) throw this.#noRecords()
+    if (isNotJson && this.#rows === 0) throw this.#noRecords(text)
     if (verdict === LINE.incomplete || isNotJson) throw this.#cutOff()
     this.#pendingEnd = end + 1
     this.#scanLines(this.#pendingEnd)
   }
 
-  #noRecords(): MixloadError {
-    const name = nameOf(this.#sinks.scanner.properties.shape)
-    return new MixloadError('BODY_UNREADABLE', `None of the lines is ${name}.`)
+  #noRecords(line: string | undefined): MixloadError {
+    return noRecords(this.#sinks.scanner.properties.shape, line)
   }
 
   #cutOff(): MixloadError {
@@ -332,24 +362,19 @@ function truncated(how: string): MixloadError {
   return new MixloadError('BODY_TRUNCATED', `The body is not whole: ${how}.`)
 }
 
-/** The noun for a record of this shape, such as `an event`. */
-function nameOf({ noun }: LineShape): string {
-  return `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`
-}
-
 function membersOf({ identity, properties }: LineShape): readonly string[] {
   return (identity === undefined ? [properties] : [identity, properties]).map((name) => JSON.stringify(name))
 }
 
-/** Why a JSON object is not a record of this shape; undefined if its form is valid. */
-function reasonAgainst(
-  members: Readonly<Record<string, unknown>>,
-  { identity, properties }: LineShape,
-): string | undefined {
+/** Why a JSON value is not a record of this shape; undefined if its form is valid. */
+function reasonAgainst(value: unknown, shape: LineShape): string | undefined {
+  if (!isObject(value)) return 'not a JSON object'
+  const { identity, properties } = shape
+  const not = `not ${nameOf(shape)}:`
   if (identity !== undefined) {
-    if (!Object.hasOwn(members, identity)) return `it has no "${identity}"`
-    if (typeof members[identity] !== 'string') return `its "${identity}" is not a text`
+    if (!Object.hasOwn(value, identity)) return `${not} it has no "${identity}"`
+    if (typeof value[identity] !== 'string') return `${not} its "${identity}" is not a text`
   }
-  if (!Object.hasOwn(members, properties)) return `it has no "${properties}"`
-  return isObject(members[properties]) ? undefined : `its "${properties}" is not an object`
+  if (!Object.hasOwn(value, properties)) return `${not} it has no "${properties}"`
+  return isObject(value[properties]) ? undefined : `${not} its "${properties}" is not an object`
 }

@@ -52,6 +52,14 @@ export function clockMs(clock: EventClock, time: number): number {
   return time >= clock.secondsFrom && time < clock.secondsUntil ? time * 1000 : time
 }
 
+/**
+ * Whether a moment lies more than two days outside the clock's days. Time zones and clocks that run
+ * wrong explain less than that.
+ */
+export function isDistant({ from, until }: EventClock, ms: number): boolean {
+  return ms < from - 2 * DAY_MS || ms >= until + 2 * DAY_MS
+}
+
 /** The day of a moment in milliseconds, as days since 1970. */
 export function dayNumber(ms: number): number {
   return Math.floor(ms / DAY_MS)

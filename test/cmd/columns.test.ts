@@ -9,8 +9,8 @@ const NOON = Date.parse(`${DAY}T12:00:00Z`)
 const LOAD = ['backfill', '--from', DAY, '--to', DAY]
 
 /** Loads one day whose body is exactly these lines. */
-async function loadBody(place: Workplace, body: string, args: readonly string[] = []): Promise<Ran> {
-  place.simulator.fault({ kind: 'body', body, gzip: true, match: { path: '/api/2.0/export' } })
+async function loadBody(place: Workplace, body: string, args: readonly string[] = [], times = 1): Promise<Ran> {
+  place.simulator.fault({ kind: 'body', body, gzip: true, times, match: { path: '/api/2.0/export' } })
   return place.run([...LOAD, ...args])
 }
 
@@ -162,6 +162,8 @@ describe('lines that are not events', () => {
     const ran = await loadBody(
       place,
       `${linesOf('"a":1')}\n${odd.join('\n')}\r\n${linesOf('"b":2').replaceAll('p0', 'q')}`,
+      [],
+      2,
     )
     expect(ran).toMatchObject({ code: 3, stdout: expect.stringContaining('5 lines rejected') })
     expect(await place.query('SELECT reason, line FROM _mixload_rejects ORDER BY line')).toEqual([

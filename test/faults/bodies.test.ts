@@ -6,7 +6,7 @@ import { type Ran, Workplace } from '../cmd/run-mixload.ts'
 import { isSame, PropertyReader } from '../pipeline/read-back.ts'
 import { dayAt } from './day-events.ts'
 import { FaultServer, whole } from './fault-server.ts'
-import { FEW_BODIES, STRANGE_BODIES, type StrangeBody } from './strange-bodies.ts'
+import { FEW_BODIES, NOON, STRANGE_BODIES, type StrangeBody } from './strange-bodies.ts'
 import { columnsOf, TABLES, type TableRow, type Tables } from './tables.ts'
 
 /** The result of a run, read once. */
@@ -19,8 +19,12 @@ interface Loaded {
   readonly ledger: ReadonlyMap<string, TableRow>
 }
 
-function bytesOf({ start, lines, newline }: StrangeBody): Buffer {
-  return Buffer.concat([start, ...lines.flatMap((line) => [Buffer.from(line), Buffer.from(newline)])])
+function bytesOf({ start, lines, newline }: StrangeBody, day: string): Buffer {
+  const bytes = Buffer.concat([start, ...lines.flatMap((line) => [Buffer.from(line), Buffer.from(newline)])])
+  return Buffer.from(
+    bytes.toString('latin1').replaceAll(String(NOON), String(Date.parse(`${day}T12:00:00Z`))),
+    'latin1',
+  )
 }
 
 /** Loads each body as a day of its own, with the command line. */
@@ -28,7 +32,7 @@ async function load(bodies: readonly StrangeBody[], tables: Tables): Promise<Loa
   await using place = await Workplace.create()
   await using server = await FaultServer.start(({ day }) => {
     const at = bodies.findIndex((_, number) => dayAt(number) === day)
-    return whole(bytesOf(bodies[at] as StrangeBody), { framing: 'chunked', gzip: true })
+    return whole(bytesOf(bodies[at] as StrangeBody, day), { framing: 'chunked', gzip: true })
   })
   const args = ['backfill', '--streams', 'export', '--timezone', 'UTC', '--max-columns', '300']
   const span = ['--from', dayAt(0), '--to', dayAt(bodies.length - 1)]

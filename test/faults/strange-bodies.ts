@@ -1,8 +1,6 @@
-/**
- * Bodies that Mixpanel sent, or could send, and what must become of each of their lines. */ /** The
- * `time` of ordinary events, milliseconds.
- */
-const NOON = Date.parse('2026-01-01T12:00:00Z')
+/** Bodies that Mixpanel sent, or could send, and what must become of each of their lines. */
+/** The `time` of ordinary events, milliseconds; replaced by the noon of the day they are sent for. */
+export const NOON = Date.parse('2026-01-01T12:00:00Z')
 
 /** A line of an event, with properties that are to be read back as they were sent. */
 export interface SentEvent {
@@ -183,6 +181,8 @@ const TIMES = [
       dated('1e30', null),
       dated('1785110733123.75', 1785110733124),
       dated('4102444800000', 4102444800000),
+      // Where most events are of other days, the response is that of other days.
+      ...Array.from({ length: 9 }, () => event()),
     ],
   }),
   body('times that are not valid', {

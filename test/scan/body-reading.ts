@@ -44,7 +44,7 @@ export class BodyDesk implements AsyncDisposable {
   }
 
   /** Each call is a run of its own: it knows no property. */
-  async read(body: string | Buffer, blockBytes = 65_536): Promise<BodyRead> {
+  async read(body: string | Buffer, blockBytes = 65_536, mustBeWhole = false): Promise<BodyRead> {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body
     const scanner = new LineScanner()
     const registry = new ColumnRegistry(EXPORT_COLUMNS, PLAIN_RULES)
@@ -59,7 +59,7 @@ export class BodyDesk implements AsyncDisposable {
       },
     }
     try {
-      const sinks = { scanner, writer, lines, rejects, identities, clock: eventClock(DAY, DAY) }
+      const sinks = { scanner, writer, lines, rejects, identities, clock: eventClock(DAY, DAY), mustBeWhole }
       const reader = new BodyReader(sinks)
       for await (const block of blocksOf(bytes, blockBytes)) await reader.take(block)
       const summary = await reader.end()
@@ -74,9 +74,9 @@ export class BodyDesk implements AsyncDisposable {
   }
 
   /** The code of the failure that reading a body ends in; undefined when it succeeds. */
-  async failure(body: string | Buffer, blockBytes?: number): Promise<string | undefined> {
+  async failure(body: string | Buffer, blockBytes?: number, mustBeWhole?: boolean): Promise<string | undefined> {
     try {
-      await this.read(body, blockBytes)
+      await this.read(body, blockBytes, mustBeWhole)
       return undefined
     } catch (error) {
       if (error instanceof MixloadError) return error.code
