@@ -23,7 +23,7 @@ export const DEFAULT_RETRIES: RetryPolicy = {
 /** The longest wait that a server may ask for. Mixpanel counts requests per hour. */
 export const RETRY_AFTER_MS_MAX = 3_600_000
 
-/** How much longer a server may make all waits of one request together. After that it is not obeyed. */
+/** How much longer a server may make all waits of one request. After that it is not obeyed. */
 export const RETRY_AFTER_TOTAL_MS_MAX = 2 * RETRY_AFTER_MS_MAX
 
 /** Runs `attempt` until it succeeds or fails with an error that the policy no longer retries. */

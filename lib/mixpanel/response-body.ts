@@ -102,7 +102,7 @@ export class ResponseBody implements AsyncIterable<Buffer> {
 
 /** Whether a response with these headers says where its body ends. */
 export function isFramed(length: Header, transferEncoding: Header): boolean {
-  // HTTP ignores the length where there is an encoding; and only `chunked`, in last place, has an end.
+  // Where there is an encoding, HTTP ignores the length. Only `chunked`, in last place, has an end.
   if (transferEncoding === undefined) return length !== undefined
   const codings = String(transferEncoding).split(',')
   return codings.at(-1)?.trim().toLowerCase() === 'chunked'

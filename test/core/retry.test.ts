@@ -132,14 +132,14 @@ describe('the wait before the next attempt', () => {
   it('lies between the backoff and the bounds, whatever the server asks for', () => {
     const ms = fc.oneof(fc.nat(10_000), fc.double({ min: 0, max: 1e15, noNaN: true }))
     fc.assert(
-      fc.property(fc.option(ms, { nil: undefined }), fc.nat(60_000), fc.nat(7_200_000), (asked, backoff, extension) => {
-        const delay = delayAfter(asked, backoff, extension)
+      fc.property(fc.option(ms, { nil: undefined }), fc.nat(60_000), fc.nat(7_200_000), (wish, backoff, extension) => {
+        const delay = delayAfter(wish, backoff, extension)
         expect(delay).toBeGreaterThanOrEqual(backoff)
-        if (asked === undefined) expect(delay).toBeLessThanOrEqual(backoff * 1.1)
+        if (wish === undefined) expect(delay).toBeLessThanOrEqual(backoff * 1.1)
         else {
           expect(delay).toBeLessThanOrEqual(Math.max(backoff, RETRY_AFTER_MS_MAX))
           expect(delay).toBeLessThanOrEqual(backoff + extension)
-          if (asked >= backoff && asked <= Math.min(RETRY_AFTER_MS_MAX, backoff + extension)) expect(delay).toBe(asked)
+          if (wish >= backoff && wish <= Math.min(RETRY_AFTER_MS_MAX, backoff + extension)) expect(delay).toBe(wish)
         }
       }),
     )

@@ -1,5 +1,5 @@
 /** Bodies that Mixpanel sent, or could send, and what must become of each of their lines. */
-/** The `time` of ordinary events, milliseconds; replaced by the noon of the day they are sent for. */
+/** The `time` of ordinary events, in milliseconds. They are sent with the noon of their day. */
 export const NOON = Date.parse('2026-01-01T12:00:00Z')
 
 /** A line of an event, with properties that are to be read back as they were sent. */

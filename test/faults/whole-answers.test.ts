@@ -73,8 +73,8 @@ describe('a line among others that is not an event', () => {
   })
 
   it('is not accepted with a response of the same length that differs', async () => {
-    const other = odd('{"message":"a"}').replace('"p5"', '"p7"')
-    const { summary } = await load(odd('{"message":"a"}'), other, odd('{"message":"a"}'), other, BODY)
+    const changed = odd('{"message":"a"}').replace('"p5"', '"p7"')
+    const { summary } = await load(odd('{"message":"a"}'), changed, odd('{"message":"a"}'), changed, BODY)
     expect(summary).toMatchObject({ rows: PER_DAY, rejects: 0, requests: 5 })
   })
 
