@@ -49,8 +49,25 @@ export function withIntegers(record: JsonObject, members: readonly string[]): Js
   return { ...record, ...Object.fromEntries(integers) }
 }
 
+/** Whether the `status` of a response with HTTP status 200 means success, or is missing. */
+export function isOk(status: unknown): boolean {
+  if (status === undefined || status === null || status === true || status === 1 || status === 200) return true
+  return typeof status === 'string' && /^(?:ok|success)$/i.test(status)
+}
+
+/**
+ * Refuses a response whose `status` contradicts HTTP's status 200.
+ * @throws MixloadError BODY_UNREADABLE
+ */
+export function assertOk(answer: unknown, what: string): void {
+  const status = isObject(answer) ? answer.status : undefined
+  if (isOk(status)) return
+  throw new MixloadError('BODY_UNREADABLE', `${what}: Mixpanel sent the status ${JSON.stringify(status)}.`)
+}
+
 /** The objects of a list. The response is the list, or has it as this member. */
 export function objectsOf(answer: unknown, member: string, what: string): readonly JsonObject[] {
+  assertOk(answer, what)
   const list = isObject(answer) ? answer[member] : answer
   if (!Array.isArray(list)) throw unknownForm(what)
   return list.map((item) => {

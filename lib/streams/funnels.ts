@@ -4,6 +4,7 @@ import { isFailure } from '../core/errors.ts'
 import { halves, type Slice, sliceName } from '../slices.ts'
 import { type Day, isDay } from '../time/days.ts'
 import {
+  assertOk,
   batchOf,
   dated,
   idText,
@@ -141,6 +142,7 @@ export function funnelRecords(
   { firstDay, lastDay }: Slice,
   what: string,
 ): FunnelRecords {
+  assertOk(answer, what)
   const data = isObject(answer) ? answer.data : undefined
   if (!isObject(data)) throw unknownForm(what)
   const days: JsonObject[] = []

@@ -2,6 +2,7 @@ import { isFailure, MixloadError } from '../core/errors.ts'
 import { PageCutter } from '../mixpanel/page-cutter.ts'
 import type { ProfilePage } from '../mixpanel/page-records.ts'
 import { numberOf } from './answer.ts'
+import { PageHistory, pageFault } from './page-faults.ts'
 import type { StreamContext } from './stream.ts'
 
 /** A profile query. */
@@ -16,6 +17,9 @@ export interface ProfileQuery {
   readonly atLeast?: number | undefined
 }
 
+/** How often a page is requested that equals an earlier one. */
+const REPEATED_PAGE_TRIES = 3
+
 /** How many pages are requested at once if there is no limit on concurrent requests. */
 const AHEAD = 5
 
@@ -25,7 +29,7 @@ const AHEAD = 5
  * requested. Reading ends at a page that is not full, or when all profiles have come; within the
  * total a page can be short because profiles were deleted. Lines are valid until the next page is
  * taken. @throws MixloadError SESSION_LOST if the session has expired: all pages must be read
- * again.
+ * again; BODY_UNREADABLE if pages contradict the request or one another.
  */
 export async function* profilePages(
   context: StreamContext,
@@ -33,6 +37,8 @@ export async function* profilePages(
 ): AsyncGenerator<ProfilePage, void, undefined> {
   await using cutter = new PageCutter()
   const first = await requestPage(context, query, {}, 0, cutter)
+  const history = new PageHistory()
+  history.note(first, 0, totalOf(first))
   yield first
   const { pageSize, full, total, session, mayHaveEnded } = pagingOf(first, context.settings.engagePageSize)
   const lastKnown = total === undefined ? 0 : Math.ceil(total / pageSize) - 1
@@ -58,7 +64,15 @@ export async function* profilePages(
       while (lastRequested < lastKnown && ahead.length < aheadMax) requestAhead(++lastRequested)
       if (ahead.length === 0) requestAhead(++lastRequested)
       const mayBePastTheEnd = page > lastKnown && (total !== undefined || (mayHaveEnded && page === 1))
-      const next = await pageBeforeEnd(ahead.shift() as Promise<ProfilePage>, mayBePastTheEnd)
+      let next = await pageBeforeEnd(ahead.shift() as Promise<ProfilePage>, mayBePastTheEnd)
+      for (let tries = 1; next !== undefined; tries++) {
+        const fault = history.note(next, page, total)
+        if (fault === undefined) break
+        const error = pageError(`page ${page} of ${query.what}`, fault)
+        if (tries === REPEATED_PAGE_TRIES) throw error
+        context.onProgress({ kind: 'retry', error, delayMs: 0 })
+        next = await requestPage(context, query, session, page, cutter, either)
+      }
       if (next === undefined) return
       last = next
       received += last.count
@@ -128,14 +142,27 @@ async function requestPage(
   const paging = { page_size: String(settings.engagePageSize), ...later }
   const request = { family: 'app', path: '/api/query/engage', query: {}, form: { ...form, ...paging } } as const
   const options = { what: `page ${page} of ${what}`, insteadOfProperties }
+  const read = async (body: Buffer) => {
+    const came = await cutter.cut(body, options)
+    const fault = pageFault(came, page, form.filter_by_cohort === undefined)
+    if (fault !== undefined) throw pageError(options.what, fault)
+    return came
+  }
   try {
-    return await ask(request, (body) => cutter.cut(body, options), signal)
+    return await ask(request, read, signal)
   } catch (error) {
     if (page === 0 || !isFailure(error, 'REQUEST_REFUSED', 'NOT_FOUND')) throw error
     // The first page of the same query succeeded, so the session must be the cause.
     const message = `Mixpanel refused ${options.what}, although it accepted the first page. ${error.message}`
     throw new MixloadError('SESSION_LOST', message, { cause: error })
   }
+}
+
+function pageError(what: string, fault: string): MixloadError {
+  return new MixloadError(
+    'BODY_UNREADABLE',
+    `The response for ${what} cannot be right: ${fault}. Nothing is loaded from these pages; run again later.`,
+  )
 }
 
 /** How many profiles the query has, by its first page; undefined if the page does not say. */

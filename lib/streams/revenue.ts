@@ -3,7 +3,7 @@ import { recordTable } from '../columns/table.ts'
 import { type ErrorCode, isFailure } from '../core/errors.ts'
 import { type Slice, sliceName } from '../slices.ts'
 import { daysOf, isDay } from '../time/days.ts'
-import { batchOf, dated, isObject, type JsonObject, parseAnswer, unknownForm } from './answer.ts'
+import { assertOk, batchOf, dated, isObject, type JsonObject, parseAnswer, unknownForm } from './answer.ts'
 import { type ProfileRevenue, profileRevenue } from './profile-revenue.ts'
 import type { Stream, StreamContext } from './stream.ts'
 
@@ -77,6 +77,7 @@ async function fromEndpoint(context: StreamContext, slice: Slice): Promise<reado
 
 /** One record per requested day, without the total. @throws MixloadError BODY_UNREADABLE */
 export function endpointRecords(answer: unknown, { firstDay, lastDay }: Slice, what: string): readonly JsonObject[] {
+  assertOk(answer, what)
   const results = isObject(answer) ? answer.results : undefined
   if (!isObject(results)) throw unknownForm(what)
   return Object.keys(results)
