@@ -9,7 +9,7 @@ import { code, page, table } from './markdown.ts'
 const ERRORS: Readonly<Record<ErrorCode, string>> = {
   CONFIG_INVALID: 'A setting is missing, unknown, or has a value that is not allowed. The message says which.',
   CREDENTIALS_REFUSED:
-    'Mixpanel does not accept the credentials. Check the user name, the secret, the project id and the region, and that the service account has not expired. `mixload check` also tries the other regions.',
+    'Mixpanel does not accept the credentials, or has the project in another region. Check the user name, the secret, the project id and the region, and that the service account has not expired. `mixload check` also tries the other regions.',
   PLAN_REFUSED:
     "Mixpanel returned 402: the project's plan does not include this stream. The stream is skipped; the others are loaded. To leave it out, name the others with `--streams`.",
   PERMISSION_REFUSED:

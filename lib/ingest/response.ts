@@ -1,4 +1,5 @@
 import { memberOf, parseJson } from '../core/json.ts'
+import type { CredentialKind } from '../mixpanel/refusal-advice.ts'
 import { errorTextOf, refusalError } from '../mixpanel/response-errors.ts'
 import type { Endpoint } from './endpoints.ts'
 
@@ -18,6 +19,8 @@ export interface IngestResponse {
   readonly retryAfter: string | undefined
   /** Whether the request was compressed. */
   readonly wasCompressed?: boolean
+  /** What the request authenticated with. Default: the token. */
+  readonly credential?: CredentialKind
 }
 
 /** What a response says about the records of its request. */
@@ -45,7 +48,8 @@ export function interpretResponse(endpoint: Endpoint, response: IngestResponse, 
     const reason = body.trim() === '0' ? 'Mixpanel accepted no record of this request' : errorTextOf(body)
     return { kind: 'processed', errors: isSuccess(value) ? [] : errorForEach(count, reason) }
   }
-  throw refusalError({ status, body, request: `POST ${endpoint.path}`, retryAfter: response.retryAfter })
+  const { retryAfter, credential = 'token' } = response
+  throw refusalError({ status, body, request: `POST ${endpoint.path}`, retryAfter, credential })
 }
 
 function verdictOnFailedRecords(failed: readonly unknown[], count: number): Verdict {

@@ -86,6 +86,7 @@ export class Sender implements AsyncDisposable {
         body: this.#withoutSecrets(Buffer.concat(chunks).toString()),
         retryAfter: response.headers['retry-after']?.toString(),
         wasCompressed: isCompressed,
+        credential: (endpoint.body === 'lines' ? credentials?.kind : undefined) ?? 'token',
       }
     } catch (error) {
       signal.throwIfAborted()

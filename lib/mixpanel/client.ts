@@ -3,7 +3,7 @@ import { MixloadError, messageOf } from '../core/errors.ts'
 import { withoutSecrets } from '../core/secrets.ts'
 import { VERSION } from '../core/version.ts'
 import { REDIRECTS_MAX, redirectOf } from './redirect.ts'
-import type { ApiHosts } from './regions.ts'
+import type { ApiHosts, Region } from './regions.ts'
 import { ResponseBody } from './response-body.ts'
 import { isRefusal, refusalError } from './response-errors.ts'
 
@@ -16,6 +16,8 @@ export interface ClientOptions {
   readonly hosts: ApiHosts
   readonly credentials: Credentials
   readonly projectId: string | undefined
+  /** For messages. */
+  readonly region?: Region | undefined
   /** The longest wait for the first byte of a response: a big day takes Mixpanel minutes. */
   readonly firstByteTimeoutMs: number
   /** The longest silence within a response. The whole response may take any time. */
@@ -106,12 +108,20 @@ export class MixpanelClient implements AsyncDisposable {
     const date = Date.parse(String(response.headers.date))
     if (!Number.isNaN(date)) this.clockOffsetMs = date - Date.now()
     if (response.statusCode === 200) return response
-    const beginning = await beginningOf(new ResponseBody(response, describe(apiRequest), signal))
-    throw this.#refusal(apiRequest, response.statusCode, beginning, response.headers['retry-after']?.toString())
+    const body = await beginningOf(new ResponseBody(response, describe(apiRequest), signal))
+    throw this.#refusal(apiRequest, response.statusCode, body, response.headers['retry-after']?.toString())
   }
 
   #refusal(apiRequest: ApiRequest, status: number, body: string, retryAfter?: string): MixloadError {
-    return refusalError({ status, body: this.#withoutSecrets(body), request: describe(apiRequest), retryAfter })
+    const { credentials, region } = this.#options
+    return refusalError({
+      status,
+      body: this.#withoutSecrets(body),
+      request: describe(apiRequest),
+      retryAfter,
+      credential: credentials.kind,
+      region,
+    })
   }
 
   /** The response, after redirects on the same server. Other servers never see the credentials. */

@@ -1,5 +1,7 @@
 import { type ErrorCode, MixloadError } from '../core/errors.ts'
 import { memberOf, parseJson } from '../core/json.ts'
+import { type CredentialKind, refusalAdvice } from './refusal-advice.ts'
+import type { Region } from './regions.ts'
 
 /** A response with an error. */
 export interface Refusal {
@@ -8,18 +10,25 @@ export interface Refusal {
   /** The request, without secrets: method and path with query. */
   readonly request: string
   readonly retryAfter: string | undefined
+  /** What it authenticated with, if that is known. */
+  readonly credential?: CredentialKind | undefined
+  /** Where it was sent, if that is known. */
+  readonly region?: Region | undefined
 }
 
-/** What a response means: its text or status, the code, and a message with REQUEST and TEXT. */
+/**
+ * What a response means: its text or status, the code, and a message. In it, REQUEST, TEXT and the
+ * members of the advice in capitals are replaced.
+ */
 type Rule = readonly [match: RegExp | number, code: ErrorCode, message: string]
 
 /** The first match counts. Texts come first: Mixpanel uses 400 for nearly everything. */
 const RULES: readonly Rule[] = [
+  [/invalid project id for cluster/i, 'CREDENTIALS_REFUSED', 'Mixpanel refused REQUEST (TEXT). REGION'],
   [
     /unable to authenticate|invalid (?:service account )?credentials|invalid project secret|invalid parameter: sig/i,
     'CREDENTIALS_REFUSED',
-    'Mixpanel does not accept the credentials for REQUEST (TEXT). Check MIXPANEL_SERVICE_ACCOUNT and ' +
-      'MIXPANEL_SERVICE_ACCOUNT_SECRET (or MIXPANEL_API_SECRET), the project id, the region, and that the account has not expired.',
+    'Mixpanel does not accept CREDENTIAL for REQUEST (TEXT). CHECK',
   ],
   [
     /to_date cannot be later than today/i,
@@ -38,17 +47,9 @@ const RULES: readonly Rule[] = [
   ],
   [/too many export requests|rate limit/i, 'RATE_LIMITED', "REQUEST reached Mixpanel's rate limit: TEXT"],
   [429, 'RATE_LIMITED', "REQUEST reached Mixpanel's rate limit: TEXT"],
-  [
-    401,
-    'CREDENTIALS_REFUSED',
-    'REQUEST returned 401 (TEXT): Mixpanel does not accept the credentials. Check the credentials and the project id.',
-  ],
+  [401, 'CREDENTIALS_REFUSED', 'REQUEST returned 401 (TEXT): Mixpanel does not accept CREDENTIAL. CHECK'],
   [402, 'PLAN_REFUSED', "This project's plan does not include it: REQUEST returned 402 (TEXT)."],
-  [
-    403,
-    'PERMISSION_REFUSED',
-    'Not permitted: REQUEST returned 403 (TEXT). Give the service account access to this data.',
-  ],
+  [403, 'PERMISSION_REFUSED', 'Not permitted: REQUEST returned 403 (TEXT). PERMISSION'],
   [404, 'NOT_FOUND', 'REQUEST returned 404 (TEXT). Check the project id and the region.'],
   [408, 'SERVER_FAILED', 'REQUEST returned 408 (TEXT).'],
 ]
@@ -64,12 +65,21 @@ function ruleFor(status: number): Rule {
 }
 
 /** The error for a response, by its text or its status. */
-export function refusalError({ status, body, request, retryAfter }: Refusal): MixloadError {
+export function refusalError({ status, body, request, retryAfter, credential, region }: Refusal): MixloadError {
   const text = errorTextOf(body)
   const retryAfterMs = retryAfterMilliseconds(retryAfter)
   const isMatch = ([match]: Rule) => (typeof match === 'number' ? match === status : match.test(text))
   const [, code, message] = RULES.find(isMatch) ?? ruleFor(status)
-  const filled = message.replace(/REQUEST|TEXT/g, (name) => (name === 'TEXT' ? text : request))
+  const { credential: sender, check, permission, region: where } = refusalAdvice(request, credential, region)
+  const words = {
+    REQUEST: request,
+    TEXT: text,
+    CREDENTIAL: sender,
+    CHECK: check,
+    PERMISSION: permission,
+    REGION: where,
+  }
+  const filled = message.replace(/[A-Z]{4,}/g, (word) => (word in words ? words[word as keyof typeof words] : word))
   return new MixloadError(code, filled, { retryAfterMs })
 }
 

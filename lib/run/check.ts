@@ -44,14 +44,27 @@ async function* mixpanelFindings(session: Session): AsyncGenerator<Finding, void
       yield { check: 'project', ok: true, detail: `${settings.projectId} ${project.name ?? ''}`.trim() }
       yield { check: 'region', ok: true, detail: project.domain ?? settings.region }
     } catch (error) {
-      yield await refusedFinding(session, error)
+      const { projectId } = settings
+      const region = await otherRegion(session, (elsewhere) => askProject(elsewhere, projectId, signal))
+      if (region !== undefined) {
+        yield region
+        return
+      }
+      yield { check: isFailure(error, 'NOT_FOUND') ? 'project' : 'credentials', ok: false, detail: messageOf(error) }
+      // Each further request would be refused in the same way.
+      if (isFailure(error, 'CREDENTIALS_REFUSED')) return
     }
   }
   const zone = settings.timezone ?? project?.timezone
   yield zoneFinding(settings.timezone, project?.timezone)
   const yesterday = yesterdayOf(zone !== undefined && isZone(zone) ? zone : 'UTC', Date.now())
   await using budgets = createBudgets(session)
-  for (const probe of probesOf(settings, yesterday)) yield await probeFinding(client, probe, budgets, signal)
+  for (const probe of probesOf(settings, yesterday)) {
+    const { refused, ...finding } = await probeFinding(client, probe, budgets, signal)
+    const region = refused ? await otherRegion(session, (elsewhere) => firstBlock(elsewhere, probe, signal)) : undefined
+    yield region ?? finding
+    if (refused) break
+  }
   // Where nothing has answered, there is no clock to compare with.
   if (client.clockOffsetMs !== undefined) yield clockFinding(client.clockOffsetMs)
 }
@@ -68,45 +81,56 @@ function probesOf(settings: Settings, yesterday: Day): readonly Probe[] {
   return [...new Map(probes.map((probe) => [probe.name, probe])).values()]
 }
 
+/** Whether it answers; `refused`: the credentials are, so that every other probe would be, too. */
 async function probeFinding(
   client: MixpanelClient,
-  { name: check, request }: Probe,
+  probe: Probe,
   budgets: Budgets,
   signal: AbortSignal,
-): Promise<Finding> {
+): Promise<Finding & { readonly refused: boolean }> {
+  const { name: check, request } = probe
   const budget = budgets[request.family]
   const release = await budget.acquire(signal)
   try {
-    for await (const _ of await client.stream(request, signal)) break
+    await firstBlock(client, probe, signal)
     const left = await budget.remaining()
     const requests = Number.isFinite(left) ? `${left} requests are left this hour` : 'no limit on requests is set'
-    return { check, ok: true, detail: `the plan and the credentials allow it, ${requests}` }
+    return { check, ok: true, refused: false, detail: `the plan and the credentials allow it, ${requests}` }
   } catch (error) {
     if (!(error instanceof MixloadError)) throw error
     const isAbsent = isFailure(error, 'PLAN_REFUSED', 'PERMISSION_REFUSED', 'NOT_FOUND')
     const advice = isAbsent ? ' Without it, name other streams: --streams.' : ''
-    return { check, ok: false, detail: `${messageOf(error)}${advice}` }
+    const refused = isFailure(error, 'CREDENTIALS_REFUSED')
+    return { check, ok: false, refused, detail: `${messageOf(error)}${advice}` }
   } finally {
     await release()
   }
 }
 
-/** Credentials that are refused may be those of another region, so these are tried, too. */
-async function refusedFinding({ settings, signal }: Session, error: unknown): Promise<Finding> {
-  const check = isFailure(error, 'NOT_FOUND') ? 'project' : 'credentials'
-  if (settings.apiUrl === undefined && settings.projectId !== undefined) {
-    for (const region of REGIONS.filter((name) => name !== settings.region)) {
-      await using client = mixpanelClient({ settings: { ...settings, region }, onProgress: () => {} })
-      try {
-        await askProject(client, settings.projectId, signal)
-        const detail = `The project is in region ${region}: set MIXPANEL_REGION=${region}.`
-        return { check: 'region', ok: false, detail }
-      } catch (otherError) {
-        if (!(otherError instanceof MixloadError)) throw otherError
-      }
+async function firstBlock(client: MixpanelClient, { request }: Probe, signal: AbortSignal): Promise<void> {
+  for await (const _ of await client.stream(request, signal)) break
+}
+
+/**
+ * The region that accepts what this one refuses: bad credentials are often good ones of another
+ * region. Undefined if there is none.
+ */
+async function otherRegion(
+  { settings }: Session,
+  ask: (client: MixpanelClient) => Promise<unknown>,
+): Promise<Finding | undefined> {
+  if (settings.apiUrl !== undefined) return undefined
+  for (const region of REGIONS.filter((name) => name !== settings.region)) {
+    await using client = mixpanelClient({ settings: { ...settings, region }, onProgress: () => {} })
+    try {
+      await ask(client)
+      const detail = `The project is in region ${region}, not ${settings.region}: set MIXPANEL_REGION=${region}.`
+      return { check: 'region', ok: false, detail }
+    } catch (error) {
+      if (!(error instanceof MixloadError)) throw error
     }
   }
-  return { check, ok: false, detail: messageOf(error) }
+  return undefined
 }
 
 function zoneFinding(set: string | undefined, known: string | undefined): Finding {

@@ -58,6 +58,7 @@ export function mixpanelClient(session: Pick<Session, 'settings' | 'onProgress'>
     hosts: apiHosts(region, apiUrl),
     credentials: credentialsOf(session),
     projectId,
+    region,
     firstByteTimeoutMs: firstByteTimeout * 1000,
     idleTimeoutMs: idleTimeout * 1000,
   })

@@ -101,7 +101,7 @@ describe('mixload backfill', () => {
     const secret = 'wrong-and-secret'
     const refused = await place.run(SPAN, { MIXPANEL_SERVICE_ACCOUNT_SECRET: secret })
     expect(refused.code).toBe(2)
-    expect(refused.stderr).toContain('does not accept the credentials')
+    expect(refused.stderr).toContain('does not accept the service account')
     expect(refused.stdout + refused.stderr).not.toContain(secret)
     expect(refused.stdout + refused.stderr).not.toContain(
       Buffer.from(`test.mp-service-account:${secret}`).toString('base64'),

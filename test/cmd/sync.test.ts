@@ -159,6 +159,7 @@ describe('mixload plan, check and views', () => {
     const refused = await place.run(['check'], { MIXPANEL_SERVICE_ACCOUNT_SECRET: 'no' })
     expect(refused.stdout).toMatch(/NO {2}credentials: .*does not accept/)
     expect(refused.stdout).not.toContain('--streams')
+    expect(refused.stdout.match(/^NO {2}/gm)).toHaveLength(1)
     const unheard = await place.run(['check'], { MIXPANEL_API_URL: 'http://127.0.0.1:1' })
     expect(unheard.code).toBe(1)
     expect(unheard.stdout).toMatch(/NO {2}export: Cannot connect/)
