@@ -44,7 +44,7 @@ const count = (least: number) =>
   )
 
 const day = z.string().refine(isDay, { error: 'must be a day such as 2026-08-31' })
-const zone = z.string().refine(isZone, { error: 'must be an IANA time zone such as Europe/Berlin' })
+const zone = z.string().refine(isZone, { error: 'must be an IANA time zone such as Europe/Berlin, not an offset' })
 const size = z.string().regex(/^\d+\s*(?:KB|MB|GB|KiB|MiB|GiB)$/i, 'must be a size such as 400MB')
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' })
 

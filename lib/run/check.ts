@@ -140,6 +140,10 @@ function zoneFinding(set: string | undefined, known: string | undefined): Findin
     return { check, ok: false, detail }
   }
   const zone = set ?? known
+  if (zone !== undefined && !isZone(zone)) {
+    const detail = `Mixpanel says ${zone}, which is not an IANA time zone. Set MIXPANEL_TIMEZONE to one such as Europe/Berlin.`
+    return { check, ok: false, detail }
+  }
   const unknown = 'not known; set MIXPANEL_TIMEZONE to the time zone of the project settings'
   return { check, ok: zone !== undefined, detail: zone ?? unknown }
 }

@@ -5,7 +5,7 @@ import type { MixpanelClient } from '../mixpanel/client.ts'
 import { retryReporter } from '../progress.ts'
 import type { Settings } from '../settings.ts'
 import type { DayClock } from '../slices.ts'
-import { addDays, type Day, dayInZone, isZone } from '../time/days.ts'
+import { addDays, type Day, dayInZone, isOffset, isZone } from '../time/days.ts'
 import type { Session } from './session.ts'
 
 const MaybeText = z.string().optional().catch(undefined)
@@ -97,10 +97,14 @@ export async function projectZone(
     const ask = () => askProject(client, projectId, signal)
     const { timezone } = await retrying(TIME_ZONE_RETRIES, signal, ask, retryReporter(onProgress))
     if (timezone !== undefined && isZone(timezone)) return timezone
+    if (timezone !== undefined && isOffset(timezone)) {
+      const message = `Mixpanel gave the time zone ${timezone}, an offset. Set --timezone to the project's time zone, such as Europe/Berlin.`
+      throw new MixloadError('CONFIG_INVALID', message)
+    }
     const given = timezone === undefined ? 'no time zone' : `the time zone ${timezone}, which is not known`
     return assumed(`Mixpanel gave ${given}.`)
   } catch (error) {
-    if (!(error instanceof MixloadError) || isFailure(error, 'CREDENTIALS_REFUSED')) throw error
+    if (!(error instanceof MixloadError) || isFailure(error, 'CREDENTIALS_REFUSED', 'CONFIG_INVALID')) throw error
     return assumed(`Mixpanel could not be asked for the time zone (${messageOf(error)}).`)
   }
 }

@@ -48,9 +48,15 @@ export function later(a: Day, b: Day): Day {
   return a > b ? a : b
 }
 
-/** Whether a text is the name of a known time zone. */
+/** Whether a text is the name of a known time zone: one that Node and the engine have. */
 export function isZone(zone: string): boolean {
-  return IANAZone.isValidZone(zone)
+  // Node also takes offsets, but the engine and the warehouses do not.
+  return !isOffset(zone) && IANAZone.isValidZone(zone)
+}
+
+/** Whether a text is an offset from UTC, such as `+05:30`, in place of a time zone. */
+export function isOffset(zone: string): boolean {
+  return /^\s*[+\u2212-]?\d/.test(zone)
 }
 
 /** The day of a moment in a time zone. */

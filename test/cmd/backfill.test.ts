@@ -93,6 +93,14 @@ describe('mixload backfill', () => {
     place.simulator.fault({ kind: 'status', status: 404, body: '{}', match: { path: '/api/app/me' } })
     const local = await place.run([...SPAN, '--legacy-time'])
     expect(local).toMatchObject({ code: 2, stderr: expect.stringContaining('set --timezone') })
+    for (const zone of ['+05:30', '-03']) {
+      const offset = await place.run([...SPAN, '--legacy-time', `--timezone=${zone}`])
+      expect(offset).toMatchObject({ code: 2, stderr: expect.stringContaining('not an offset') })
+      const results = { projects: { [place.simulator.credentials.projectId]: { timezone: zone } } }
+      place.simulator.fault({ kind: 'body', body: JSON.stringify({ results }), match: { path: '/api/app/me' } })
+      const given = await place.run(SPAN)
+      expect(given).toMatchObject({ code: 2, stderr: expect.stringContaining('an offset. Set --timezone') })
+    }
     expect(place.simulator.requests.filter(({ path }) => path.endsWith('/export'))).toHaveLength(0)
   })
 

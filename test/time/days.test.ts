@@ -134,6 +134,8 @@ describe('days in a zone', () => {
 
   it('are known only in zones that exist', () => {
     for (const zone of ZONES) expect(isZone(zone), zone).toBe(true)
+    for (const zone of ['+05:30', '-03', '+0530', '+00:00', '05:30', '\u221203']) expect(isZone(zone), zone).toBe(false)
+    for (const zone of ['Etc/GMT+5', 'EST5EDT', 'GMT', 'europe/berlin']) expect(isZone(zone), zone).toBe(true)
     for (const zone of ['', 'Berlin', 'Europe/Atlantis', 'UTC+25', 'local time']) expect(isZone(zone), zone).toBe(false)
   })
 })
