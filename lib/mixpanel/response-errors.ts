@@ -1,4 +1,4 @@
-import { type ErrorCode, MixloadError } from '../core/errors.ts'
+import { type ErrorCode, isFailure, MixloadError } from '../core/errors.ts'
 import { memberOf, parseJson } from '../core/json.ts'
 import { type CredentialKind, refusalAdvice } from './refusal-advice.ts'
 import type { Region } from './regions.ts'
@@ -81,6 +81,13 @@ export function refusalError({ status, body, request, retryAfter, credential, re
   }
   const filled = message.replace(/[A-Z]{4,}/g, (word) => (word in words ? words[word as keyof typeof words] : word))
   return new MixloadError(code, filled, { retryAfterMs })
+}
+
+/** How many days into the past a refusal allows; undefined if that is not its reason. */
+export function daysAllowed(error: unknown): number | undefined {
+  if (!isFailure(error, 'REQUEST_REFUSED', 'PERMISSION_REFUSED')) return undefined
+  const [, days] = /date range exceeds (\d{1,5}) days into the past/i.exec(error.message) ?? []
+  return days === undefined || Number(days) === 0 ? undefined : Number(days)
 }
 
 /** Whether a body is a JSON object with an `error`. */

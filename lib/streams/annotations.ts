@@ -2,10 +2,12 @@ import { member } from '../columns/catalogue.ts'
 import { recordTable } from '../columns/table.ts'
 import { isFailure } from '../core/errors.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
+import { daysAllowed } from '../mixpanel/response-errors.ts'
 import type { Settings } from '../settings.ts'
 import { addDays, type Day, dayInZone } from '../time/days.ts'
 import { momentIn } from '../time/local-moment.ts'
-import { batchOf, type JsonObject, objectsOf, parseAnswer, withIntegers } from './answer.ts'
+import { batchOf, type JsonObject, parseAnswer } from './answer.ts'
+import { itemsIn, type ListItems, reportLeftOut } from './list-items.ts'
 import type { Stream, StreamContext } from './stream.ts'
 
 const ANNOTATIONS = recordTable(
@@ -40,14 +42,13 @@ export const ANNOTATIONS_STREAM: Stream = {
     return request === undefined ? undefined : { name: 'annotations', request }
   },
   async *read(context) {
-    const { settings, zone } = context
-    const current = currentRequest(settings)
-    const annotations =
-      current === undefined
-        ? await requestOld(context)
-        : await context.ask(current, (body) => annotationsIn(body, 'results'))
-    const records = annotations.map((annotation) => annotationRecord(annotation, zone))
-    yield batchOf('annotations', records)
+    const current = currentRequest(context.settings)
+    const list = await (current === undefined ? requestOld(context) : requestCurrent(context, current))
+    reportLeftOut(context, 'annotations', list)
+    yield batchOf(
+      'annotations',
+      list.items.map((annotation) => annotationRecord(annotation, context.zone)),
+    )
   },
 }
 
@@ -57,24 +58,59 @@ function currentRequest({ serviceAccount, projectId }: Settings): ApiRequest | u
   return { family: 'app', path: `/api/app/projects/${projectId}/annotations`, query: {} }
 }
 
-function annotationsIn(body: Buffer, member: string): readonly JsonObject[] {
+function annotationsIn(body: Buffer, member: string): ListItems {
   const what = 'The list of annotations'
-  return objectsOf(parseAnswer(body, what), member, what).map((item) => withIntegers(item, ['id', 'project_id']))
+  return itemsIn(parseAnswer(body, what), {
+    what,
+    member,
+    noun: 'Annotation',
+    id: 'id',
+    integers: ['id', 'project_id'],
+  })
 }
 
-async function requestOld({ ask, zone }: StreamContext): Promise<readonly JsonObject[]> {
-  const today = dayInZone(Date.now(), zone)
-  const read = (body: Buffer) => annotationsIn(body, 'annotations')
-  const request = (lastDay: Day): ApiRequest => ({
-    family: 'app',
-    path: '/api/2.0/annotations',
-    query: { from_date: FIRST_DAY, to_date: lastDay },
+function requestCurrent(context: StreamContext, request: ApiRequest): Promise<ListItems> {
+  const read = (body: Buffer) => annotationsIn(body, 'results')
+  return inAllowedRange(context, (span) => {
+    const query = span === undefined ? {} : { fromDate: span.firstDay, toDate: span.lastDay }
+    return context.ask({ ...request, query }, read)
   })
+}
+
+function requestOld(context: StreamContext): Promise<ListItems> {
+  const today = dayInZone(Date.now(), context.zone)
+  const read = (body: Buffer) => annotationsIn(body, 'annotations')
+  const ask = (firstDay: Day, lastDay: Day) =>
+    context.ask({ family: 'app', path: '/api/2.0/annotations', query: { from_date: firstDay, to_date: lastDay } }, read)
+  return inAllowedRange(context, async (span) => {
+    const firstDay = span?.firstDay ?? FIRST_DAY
+    try {
+      return await ask(firstDay, span?.lastDay ?? addDays(today, DAYS_AHEAD))
+    } catch (error) {
+      if (!isFailure(error, 'DAY_IN_FUTURE')) throw error
+      return ask(firstDay, today)
+    }
+  })
+}
+
+interface Span {
+  readonly firstDay: Day
+  readonly lastDay: Day
+}
+
+/** Requests all annotations; if Mixpanel refuses days so long ago, those of the days it allows. */
+async function inAllowedRange(
+  { zone, onProgress }: StreamContext,
+  ask: (span?: Span) => Promise<ListItems>,
+): Promise<ListItems> {
   try {
-    return await ask(request(addDays(today, DAYS_AHEAD)), read)
+    return await ask()
   } catch (error) {
-    if (!isFailure(error, 'DAY_IN_FUTURE')) throw error
-    return ask(request(today), read)
+    const days = daysAllowed(error)
+    if (days === undefined) throw error
+    onProgress({ kind: 'warning', message: `annotations: Mixpanel lists those of the last ${days} days only.` })
+    const today = dayInZone(Date.now(), zone)
+    return ask({ firstDay: addDays(today, 1 - days), lastDay: addDays(today, DAYS_AHEAD) })
   }
 }
 

@@ -65,20 +65,25 @@ export function assertOk(answer: unknown, what: string): void {
   throw new MixloadError('BODY_UNREADABLE', `${what}: Mixpanel sent the status ${JSON.stringify(status)}.`)
 }
 
-/** The objects of a list. The response is the list, or has it as this member. */
-export function objectsOf(answer: unknown, member: string, what: string): readonly JsonObject[] {
+/** A list. The response is it, or has it as this member. */
+export function listOf(answer: unknown, member: string, what: string): readonly unknown[] {
   assertOk(answer, what)
   const list = isObject(answer) ? answer[member] : answer
   if (!Array.isArray(list)) throw unknownForm(what)
-  return list.map((item) => {
-    if (!isObject(item)) throw unknownForm(what)
-    return item
-  })
+  return list
 }
 
-/** The error for a JSON response that is not in a known form. */
-export function unknownForm(what: string): MixloadError {
-  return new MixloadError('BODY_UNREADABLE', `${what} has an unexpected form. Please report this.`)
+/** A JSON response that is not in a known form. It concerns one item where items are read. */
+export class UnknownForm extends MixloadError {
+  constructor(message: string) {
+    super('BODY_UNREADABLE', message)
+  }
+}
+
+/** The error for a JSON response that is not in a known form, with what is unexpected if known. */
+export function unknownForm(what: string, why?: string): UnknownForm {
+  const detail = why === undefined ? '' : `: ${why}`
+  return new UnknownForm(`${what} has an unexpected form${detail}. Please report this.`)
 }
 
 /** Records as a batch of lines. */

@@ -3,7 +3,7 @@ import { PROFILE_LINES, type StreamTable } from '../columns/table.ts'
 import { isFailure, MixloadError } from '../core/errors.ts'
 import { WHOLE_TABLE } from '../slices.ts'
 import { idText, type JsonObject, numberOf } from './answer.ts'
-import { COHORT_LIST, cohortsIn } from './cohorts.ts'
+import { savedCohorts } from './cohorts.ts'
 import { type ProfileQuery, profilePages } from './profile-pages.ts'
 import { readEach } from './read-each.ts'
 import type { LineBatch, Stream, StreamContext } from './stream.ts'
@@ -34,7 +34,7 @@ export const COHORT_MEMBERS_STREAM: Stream = {
   replication: 'full-table',
   family: 'app',
   async *read(context) {
-    const cohorts = (await context.ask(COHORT_LIST, cohortsIn)).map(cohortOf)
+    const cohorts = (await savedCohorts(context, TABLE)).map(cohortOf)
     yield* readEach(context, TABLE, cohorts, (cohort) => membersOf(context, cohort))
   },
 }

@@ -1,8 +1,9 @@
 import { member } from '../columns/catalogue.ts'
 import { recordTable } from '../columns/table.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
-import { batchOf, type JsonObject, numberOf, objectsOf, parseAnswer, unknownForm, withIntegers } from './answer.ts'
-import type { Stream } from './stream.ts'
+import { batchOf, type JsonObject, parseAnswer } from './answer.ts'
+import { itemsIn, type ListForm, reportLeftOut } from './list-items.ts'
+import type { Stream, StreamContext } from './stream.ts'
 
 const COHORTS = recordTable(
   'cohorts',
@@ -24,15 +25,22 @@ const COHORTS = recordTable(
 /** Lists the saved cohorts. */
 export const COHORT_LIST: ApiRequest = { family: 'app', path: '/api/query/cohorts/list', query: {}, form: {} }
 
-/** Members that the table has as numbers. */
-const INTEGERS = ['id', 'count', 'is_visible', 'project_id']
+const FORM: ListForm = {
+  what: 'The list of cohorts',
+  member: 'results',
+  noun: 'Cohort',
+  id: 'id',
+  integers: ['id', 'count', 'is_visible', 'project_id'],
+}
 
-/** The cohorts in the response to {@link COHORT_LIST}. @throws MixloadError BODY_UNREADABLE */
-export function cohortsIn(body: Buffer): readonly JsonObject[] {
-  const what = 'The list of cohorts'
-  const cohorts = objectsOf(parseAnswer(body, what), 'results', what).map((cohort) => withIntegers(cohort, INTEGERS))
-  if (cohorts.some(({ id }) => numberOf(id) === undefined)) throw unknownForm(what)
-  return cohorts
+/**
+ * Requests the saved cohorts for a stream, and reports those that it leaves out.
+ * @throws MixloadError BODY_UNREADABLE
+ */
+export async function savedCohorts(context: StreamContext, stream: string): Promise<readonly JsonObject[]> {
+  const list = await context.ask(COHORT_LIST, (body) => itemsIn(parseAnswer(body, FORM.what), FORM))
+  reportLeftOut(context, stream, list)
+  return list.items
 }
 
 /** All saved cohorts, read whole each time: Mixpanel does not report changes or deletions. */
@@ -41,7 +49,7 @@ export const COHORTS_STREAM: Stream = {
   tables: [COHORTS],
   replication: 'full-table',
   family: 'app',
-  async *read({ ask }) {
-    yield batchOf('cohorts', await ask(COHORT_LIST, cohortsIn))
+  async *read(context) {
+    yield batchOf('cohorts', await savedCohorts(context, 'cohorts'))
   },
 }

@@ -3,18 +3,8 @@ import { recordTable } from '../columns/table.ts'
 import { isFailure } from '../core/errors.ts'
 import { halves, type Slice, sliceName } from '../slices.ts'
 import { type Day, isDay } from '../time/days.ts'
-import {
-  assertOk,
-  batchOf,
-  dated,
-  idText,
-  isObject,
-  type JsonObject,
-  objectsOf,
-  parseAnswer,
-  unknownForm,
-  withIntegers,
-} from './answer.ts'
+import { assertOk, batchOf, dated, idText, isObject, type JsonObject, parseAnswer, unknownForm } from './answer.ts'
+import { itemsIn, type ListForm, reportLeftOut } from './list-items.ts'
 import { readEach } from './read-each.ts'
 import type { LineBatch, Stream, StreamContext } from './stream.ts'
 
@@ -78,7 +68,7 @@ export function funnelsStream(): Stream {
     daysReadAgain: ({ funnelWindow }) => funnelWindow,
     async *read(context, slice) {
       if (slice === undefined) throw new TypeError('funnels are read by days')
-      listed ??= await context.ask({ family: 'app', path: '/api/query/funnels/list', query: {} }, funnelsIn)
+      listed ??= await savedFunnels(context)
       yield* readEach(context, 'funnels', listed, (funnel) => readFunnel(context, funnel, slice))
     },
   }
@@ -90,12 +80,20 @@ interface Funnel {
   readonly name: string
 }
 
-function funnelsIn(body: Buffer): readonly Funnel[] {
-  const what = 'The list of funnels'
-  return objectsOf(parseAnswer(body, what), 'results', what).map((listed) => {
-    const record = withIntegers(listed, ['funnel_id'])
+const FORM: ListForm = {
+  what: 'The list of funnels',
+  member: 'results',
+  noun: 'Funnel',
+  id: 'funnel_id',
+  integers: ['funnel_id'],
+}
+
+async function savedFunnels(context: StreamContext): Promise<readonly Funnel[]> {
+  const request = { family: 'app', path: '/api/query/funnels/list', query: {} } as const
+  const list = await context.ask(request, (body) => itemsIn(parseAnswer(body, FORM.what), FORM))
+  reportLeftOut(context, 'funnels', list)
+  return list.items.map((record) => {
     const { funnel_id, name } = record
-    if (funnel_id === undefined) throw unknownForm(what)
     const title = typeof name === 'string' ? ` (${name})` : ''
     return { record, name: `Funnel ${idText(funnel_id)}${title}` }
   })
@@ -135,7 +133,14 @@ interface FunnelRecords {
   readonly steps: readonly JsonObject[]
 }
 
-/** The records of the requested days, without the total. @throws MixloadError BODY_UNREADABLE */
+/** A member of a funnel's response that could be a day, in whatever form. */
+const LIKE_A_DAY = /\d{4}/
+
+/**
+ * The records of the requested days in a funnel's response. Other members, such as the total
+ * `$overall`, are left out. @throws MixloadError BODY_UNREADABLE if the response has another form,
+ * or a day in it.
+ */
 export function funnelRecords(
   funnel: JsonObject,
   answer: unknown,
@@ -145,11 +150,14 @@ export function funnelRecords(
   assertOk(answer, what)
   const data = isObject(answer) ? answer.data : undefined
   if (!isObject(data)) throw unknownForm(what)
+  const oddDay = Object.keys(data).find((name) => LIKE_A_DAY.test(name) && !isDay(name))
+  if (oddDay !== undefined) throw unknownForm(what, `it has the day ${JSON.stringify(oddDay.slice(0, 100))}`)
   const days: JsonObject[] = []
   const steps: JsonObject[] = []
   for (const day of Object.keys(data).filter(isDay).sort()) {
     const entry = data[day]
-    if (day < firstDay || day > lastDay || !isObject(entry)) continue
+    if (day < firstDay || day > lastDay) continue
+    if (!isObject(entry)) throw unknownForm(what, `its day ${day} is not an object`)
     days.push(dayRecord(funnel, day, entry))
     steps.push(...stepRecords(funnel, day, entry))
   }

@@ -1,9 +1,11 @@
 import { isFailure } from '../core/errors.ts'
+import { UnknownForm } from './answer.ts'
 import type { LineBatch, StreamContext } from './stream.ts'
 
 /**
- * Reads the items of a list, such as funnels. An item that Mixpanel refuses, as it may be deleted
- * or broken, is skipped. If all are refused, something else is wrong, so nothing is replaced.
+ * Reads the items of a list, such as funnels. One that Mixpanel refuses, or that has an unknown
+ * form, is skipped: it may be deleted or broken. If that is true of all, something else is wrong,
+ * so nothing is replaced.
  */
 export async function* readEach<Item extends { readonly name: string }>(
   { onProgress }: StreamContext,
@@ -16,7 +18,8 @@ export async function* readEach<Item extends { readonly name: string }>(
     try {
       yield* read(item)
     } catch (error) {
-      if (!isFailure(error, 'NOT_FOUND', 'REQUEST_REFUSED') || ++refused === items.length) throw error
+      const isOfItem = isFailure(error, 'NOT_FOUND', 'REQUEST_REFUSED') || error instanceof UnknownForm
+      if (!isOfItem || ++refused === items.length) throw error
       onProgress({ kind: 'item-skipped', stream, name: item.name, error })
     }
   }

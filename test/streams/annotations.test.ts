@@ -79,6 +79,37 @@ describe('annotations', () => {
     ])
   })
 
+  it('are loaded without one that has no id, which is reported', async () => {
+    await using project = await simulatedProject()
+    const good = '{"id":1,"date":"2026-02-15 12:00:00","description":"Release"}'
+    const body = `{"status":"ok","results":[${good},{"description":"odd"},7]}`
+    project.simulator.fault({ kind: 'body', body, match: { path: '/api/app/projects' } })
+    expect(await project.run(ANNOTATIONS_STREAM)).toMatchObject({ rows: 1 })
+    expect(project.leftOut()).toEqual([
+      expect.stringMatching(/^Annotation at position 2: .*its id is missing/),
+      expect.stringMatching(/^Annotation at position 3: .*it is not an object/),
+    ])
+  })
+
+  it.each([400, 403])('are those of the days that Mixpanel allows if it refuses older ones with %i', async (status) => {
+    await using project = await simulatedProject()
+    annotate(project)
+    const { apiSecret } = project.simulator.credentials
+    const body = '{"error":"Date range exceeds 366 days into the past"}'
+    const first = new Date(Date.now() - 365 * 86_400_000).toISOString().slice(0, 10)
+    project.simulator.fault({ kind: 'status', status, body })
+    await project.run(ANNOTATIONS_STREAM)
+    expect(project.requested().at(-1)).toContain(`fromDate=${first}`)
+    project.simulator.fault({ kind: 'status', status, body })
+    await project.workshop.run(ANNOTATIONS_STREAM, {
+      apiUrl: project.simulator.url,
+      credentials: { kind: 'project-secret', secret: apiSecret },
+      settings: { apiSecret },
+    })
+    expect(project.requested().at(-1)).toContain(`from_date=${first}`)
+    expect(project.warnings()).toContain('annotations: Mixpanel lists those of the last 366 days only.')
+  })
+
   it('are requested up to today if the old endpoint does not look ahead', async () => {
     await using project = await simulatedProject()
     annotate(project)

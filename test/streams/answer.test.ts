@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { batchOf, isObject, numberOf, objectsOf, parseAnswer, withIntegers } from '../../lib/streams/answer.ts'
+import { batchOf, isObject, listOf, numberOf, parseAnswer, withIntegers } from '../../lib/streams/answer.ts'
 import { canonical, parseExact } from '../conformance/exact-json.ts'
 import { failureOf } from '../conformance/failures.ts'
 
@@ -58,16 +58,19 @@ describe('an answer', () => {
   })
 })
 
-describe('the objects of an answer', () => {
-  it('are those of a bare list, or of the member that has them', () => {
-    expect(objectsOf(parse('[{"id":1}]'), 'results', 'The list')).toEqual([{ id: 1 }])
-    expect(objectsOf(parse('{"results":[{"id":1}]}'), 'results', 'The list')).toEqual([{ id: 1 }])
+describe('the list in an answer', () => {
+  it('is the answer, or the member that has it', () => {
+    expect(listOf(parse('[{"id":1}]'), 'results', 'The list')).toEqual([{ id: 1 }])
+    expect(listOf(parse('{"results":[{"id":1}]}'), 'results', 'The list')).toEqual([{ id: 1 }])
   })
 
-  it.each(['{}', '[1]', '[null]', '3', 'null', '{"results":{}}'])('cannot be found in %s', async (text) => {
-    const failure = await failureOf(Promise.resolve().then(() => objectsOf(parse(text), 'results', 'The list')))
-    expect(failure).toMatchObject({ code: 'BODY_UNREADABLE', message: expect.stringMatching(/^The list /) })
-  })
+  it.each(['{}', '3', 'null', '{"results":{}}', '{"status":"error","results":[]}'])(
+    'cannot be found in %s',
+    async (text) => {
+      const failure = await failureOf(Promise.resolve().then(() => listOf(parse(text), 'results', 'The list')))
+      expect(failure).toMatchObject({ code: 'BODY_UNREADABLE', message: expect.stringMatching(/^The list\b/) })
+    },
+  )
 })
 
 describe('a batch', () => {

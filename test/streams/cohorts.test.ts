@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { COHORT_MEMBERS_STREAM } from '../../lib/streams/cohort-members.ts'
 import { COHORTS_STREAM } from '../../lib/streams/cohorts.ts'
 import { failureOf } from '../conformance/failures.ts'
 import { simulatedProject } from './simulated.ts'
@@ -54,6 +55,39 @@ describe('cohorts', () => {
       locked: true,
       data_group_id: '12345678901234567890',
     })
+  })
+
+  it('are loaded without those that have no id, which are reported, and so are their members', async () => {
+    await using project = await simulatedProject()
+    const body = '[{"id":3,"name":"Good","count":0},{"name":"Odd"},{"id":"x"},{"id":null},null,{"id":"4","count":0}]'
+    for (const stream of [COHORTS_STREAM, COHORT_MEMBERS_STREAM]) {
+      project.workshop.progress.length = 0
+      project.simulator.fault({ kind: 'body', body, match: { path: PATH } })
+      project.simulator.cohorts.set({ id: 3, name: 'Good' })
+      project.simulator.cohorts.set({ id: 4, name: 'Four' })
+      await project.run(stream)
+      expect(project.leftOut()).toEqual([
+        expect.stringMatching(/^Cohort at position 2 \(Odd\): The list of cohorts .*: its id is missing/),
+        expect.stringMatching(/^Cohort at position 3: .*: its id is "x"/),
+        expect.stringMatching(/^Cohort at position 4: .*: its id is null/),
+        expect.stringMatching(/^Cohort at position 5: .*: it is not an object/),
+      ])
+    }
+    expect(await project.workshop.rows('SELECT id FROM cohorts ORDER BY 1')).toEqual([{ id: 3n }, { id: 4n }])
+  })
+
+  it('that all have no id leave the table as it was', async () => {
+    await using project = await simulatedProject()
+    project.simulator.cohorts.set({ id: 7, name: 'Pros' })
+    await project.run(COHORTS_STREAM)
+    project.simulator.fault({
+      kind: 'body',
+      body: '[{"name":"a"},{}]',
+      times: Number.POSITIVE_INFINITY,
+      match: { path: PATH },
+    })
+    expect((await failureOf(project.run(COHORTS_STREAM))).code).toBe('BODY_UNREADABLE')
+    expect(await project.workshop.rows('SELECT id FROM cohorts')).toEqual([{ id: 7n }])
   })
 
   it('may be none', async () => {

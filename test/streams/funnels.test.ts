@@ -17,7 +17,7 @@ const entry = fc.record({
   analysis: fc.record({ completion: fc.nat(), starting_amount: fc.nat(), steps: fc.nat(), worst: fc.nat() }),
 })
 const day = fc.integer({ min: -20, max: 20 }).map((offset) => addDays('2026-08-05', offset))
-const data = fc.dictionary(fc.oneof(day, fc.constantFrom('$overall', '2026-02-30', 'meta', '__proto__')), entry)
+const data = fc.dictionary(fc.oneof(day, fc.constantFrom('$overall', 'meta', '__proto__')), entry)
 
 describe('the answer of a funnel', () => {
   it('has a record for each requested day, in order, and for no other', () => {
@@ -84,7 +84,19 @@ describe('the answer of a funnel', () => {
     expect(JSON.stringify(days)).toContain('"completion":201,')
   })
 
-  it.each([[{}], [[]], [null], [{ data: [] }], [{ data: null }]])('is refused if it is %j', async (answer) => {
+  it.each([
+    [{}],
+    [[]],
+    [null],
+    [{ data: [] }],
+    [{ data: null }],
+    [{ status: 'error', data: {} }],
+    [{ data: { '2026-08-01T00:00:00': {} } }],
+    [{ data: { '20260801': {} } }],
+    [{ data: { '2026-02-30': {} } }],
+    [{ data: { '2026-08-01': [] } }],
+    [{ data: { '2026-08-01': {}, '2026-08-02': null } }],
+  ])('is refused if it is %j', async (answer) => {
     const failure = await failureOf(Promise.resolve().then(() => records(answer)))
     expect(failure.code).toBe('BODY_UNREADABLE')
   })
@@ -237,6 +249,42 @@ describe('funnels', () => {
     expect(project.leftOut()).toEqual([expect.stringMatching(/^Funnel 9070 \(Broken\): .*no such event/)])
     project.simulator.funnels.delete(7509)
     expect((await failureOf(project.run(funnelsStream(), { slices: [AUGUST] }))).code).toBe('REQUEST_REFUSED')
+  })
+
+  it.each([
+    ['{"meta":{},"data":[]}', 'has an unexpected form'],
+    ['{"meta":{},"data":{"2026-08-01T00:00:00":{}}}', 'it has the day "2026-08-01T00:00:00"'],
+    ['{"meta":{},"data":{"2026-08-02":[]}}', 'its day 2026-08-02 is not an object'],
+  ])('are loaded without one whose answer is %s, which is reported', async (body, why) => {
+    await using project = await simulatedProject()
+    project.simulator.funnels.set(SIGNUP)
+    project.simulator.funnels.set({ ...SIGNUP, id: 9070, name: 'Odd' })
+    const match = { exactPath: '/api/query/funnels', parameters: { funnel_id: '9070' } }
+    project.simulator.fault({ kind: 'body', body, times: Number.POSITIVE_INFINITY, match })
+    expect(await project.run(funnelsStream(), { slices: [AUGUST] })).toMatchObject({ rows: 3 })
+    expect(project.leftOut()).toEqual([expect.stringMatching(/^Funnel 9070 \(Odd\): /)])
+    expect(project.leftOut()[0]).toContain(why)
+  })
+
+  it('fail as a whole if an answer is not JSON, which is not a matter of one funnel', async () => {
+    await using project = await simulatedProject()
+    project.simulator.funnels.set(SIGNUP)
+    project.simulator.funnels.set({ ...SIGNUP, id: 9070, name: 'Odd' })
+    const match = { exactPath: '/api/query/funnels', parameters: { funnel_id: '9070' } }
+    project.simulator.fault({ kind: 'body', body: '<html>', times: Number.POSITIVE_INFINITY, match })
+    expect((await failureOf(project.run(funnelsStream(), { slices: [AUGUST] }))).code).toBe('BODY_UNREADABLE')
+  })
+
+  it('are loaded without one that the list has without an id', async () => {
+    await using project = await simulatedProject()
+    project.simulator.funnels.set(SIGNUP)
+    const body = '[{"funnel_id":7509,"name":"Signup"},{"name":"Odd"},"x"]'
+    project.simulator.fault({ kind: 'body', body, match: { path: '/api/query/funnels/list' } })
+    expect(await project.run(funnelsStream(), { slices: [AUGUST] })).toMatchObject({ rows: 3 })
+    expect(project.leftOut()).toEqual([
+      expect.stringMatching(/^Funnel at position 2 \(Odd\): .*its funnel_id is missing/),
+      expect.stringMatching(/^Funnel at position 3: .*it is not an object/),
+    ])
   })
 
   it('may be none', async () => {

@@ -1,0 +1,58 @@
+import type { MixloadError } from '../core/errors.ts'
+import { isObject, type JsonObject, listOf, numberOf, unknownForm, withIntegers } from './answer.ts'
+import type { StreamContext } from './stream.ts'
+
+/** The items of a list, such as funnels. */
+export interface ListItems {
+  readonly items: readonly JsonObject[]
+  /** Those that cannot be read, and why. */
+  readonly leftOut: readonly { readonly name: string; readonly error: MixloadError }[]
+}
+
+/** A list of Mixpanel, as the streams read it. */
+export interface ListForm {
+  /** The list in messages, such as `The list of cohorts`. */
+  readonly what: string
+  /** The member of the response that is the list, unless the response is. */
+  readonly member: string
+  /** An item in messages, such as `Cohort`. */
+  readonly noun: string
+  /** The member with the number of an item. */
+  readonly id: string
+  /** Members that are whole numbers, also if they come as texts. */
+  readonly integers: readonly string[]
+}
+
+/**
+ * The items of a list in a response. One without an id, or that is not an object, is left out, so
+ * that the others can be loaded.
+ * @throws MixloadError BODY_UNREADABLE if the response is not such a list, or no item can be read.
+ */
+export function itemsIn(answer: unknown, { what, member, noun, id, integers }: ListForm): ListItems {
+  const items: JsonObject[] = []
+  const leftOut: ListItems['leftOut'][number][] = []
+  for (const [at, item] of listOf(answer, member, what).entries()) {
+    const record = isObject(item) ? withIntegers(item, integers) : undefined
+    if (record !== undefined && numberOf(record[id]) !== undefined) items.push(record)
+    else {
+      const title = record !== undefined && typeof record.name === 'string' ? ` (${record.name})` : ''
+      const why = record === undefined ? 'it is not an object' : `its ${id} is ${shown(record[id])}`
+      leftOut.push({ name: `${noun} at position ${at + 1}${title}`, error: unknownForm(what, why) })
+    }
+  }
+  if (items.length === 0 && leftOut[0] !== undefined) throw leftOut[0].error
+  return { items, leftOut }
+}
+
+function shown(value: unknown): string {
+  return value === undefined ? 'missing' : JSON.stringify(value).slice(0, 100)
+}
+
+/** Reports what is left out of a list. */
+export function reportLeftOut(
+  { onProgress }: Pick<StreamContext, 'onProgress'>,
+  stream: string,
+  list: ListItems,
+): void {
+  for (const { name, error } of list.leftOut) onProgress({ kind: 'item-skipped', stream, name, error })
+}
