@@ -9,8 +9,8 @@ const PROFILES_MAX = 1e10
 const EMPTY_PAGES_MAX = 20
 
 /**
- * Why a page cannot be the requested one, in words; undefined if it may be. `countsAll`: whether the
- * total counts every profile of the query. For cohorts it may not count members without a profile.
+ * Why a page cannot be the requested one, in words; undefined if it may be. `countsAll`: whether
+ * the total counts every profile. For cohorts it may not count members without a profile.
  */
 export function pageFault(
   { envelope, count }: Pick<ProfilePage, 'envelope' | 'count'>,
@@ -34,7 +34,7 @@ export class PageHistory {
   #empty = 0
   #profiles = 0
 
-  /** Notes a page. Returns what is wrong with the sequence, in words; then the page is not noted. */
+  /** Notes a page. Returns what is wrong with the sequence; then the page is not noted. */
   note(
     { lines, count }: Pick<ProfilePage, 'lines' | 'count'>,
     page: number,

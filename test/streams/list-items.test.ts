@@ -17,7 +17,7 @@ describe('a list', () => {
   it('is read without the items that have no id, in its order, and each of those is named by its position', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.boolean(), good, odd)), good, (parts, sure) => {
-        const list = [...parts.map(([isGood, item, other]) => (isGood ? item : other)), sure]
+        const list = [...parts.map(([isGood, item, bad]) => (isGood ? item : bad)), sure]
         const isGood = [...parts.map(([is]) => is), true]
         const { items, leftOut } = read(list)
         const wanted = [...parts.flatMap(([is, item]) => (is ? [item] : [])), sure]
