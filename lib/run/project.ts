@@ -5,6 +5,7 @@ import type { MixpanelClient } from '../mixpanel/client.ts'
 import { retryReporter } from '../progress.ts'
 import type { Settings } from '../settings.ts'
 import type { DayClock } from '../slices.ts'
+import { assertOk } from '../streams/answer.ts'
 import { addDays, type Day, dayInZone, isOffset, isZone } from '../time/days.ts'
 import type { Session } from './session.ts'
 
@@ -41,6 +42,7 @@ export async function askProject(client: MixpanelClient, projectId: string, sign
 
 /** The project in such an answer. @throws MixloadError NOT_FOUND, BODY_UNREADABLE */
 export function projectIn(answer: unknown, projectId: string): ProjectInfo {
+  assertOk(answer, 'GET /api/app/me')
   const me = Me.safeParse(answer)
   if (!me.success) {
     const message = 'GET /api/app/me answered in a form that is not known. Please report this.'

@@ -2,8 +2,9 @@ import { member } from '../columns/catalogue.ts'
 import { recordTable } from '../columns/table.ts'
 import { isFailure } from '../core/errors.ts'
 import { halves, type Slice, sliceName } from '../slices.ts'
-import { type Day, isDay } from '../time/days.ts'
+import type { Day } from '../time/days.ts'
 import { assertOk, batchOf, dated, idText, isObject, type JsonObject, parseAnswer, unknownForm } from './answer.ts'
+import { daysIn } from './days-in.ts'
 import { itemsIn, type ListForm, reportLeftOut } from './list-items.ts'
 import { readEach } from './read-each.ts'
 import type { LineBatch, Stream, StreamContext } from './stream.ts'
@@ -133,31 +134,18 @@ interface FunnelRecords {
   readonly steps: readonly JsonObject[]
 }
 
-/** A member of a funnel's response that could be a day, in whatever form. */
-const LIKE_A_DAY = /\d{4}/
-
 /**
  * The records of the requested days in a funnel's response. Other members, such as the total
  * `$overall`, are left out. @throws MixloadError BODY_UNREADABLE if the response has another form,
  * or a day in it.
  */
-export function funnelRecords(
-  funnel: JsonObject,
-  answer: unknown,
-  { firstDay, lastDay }: Slice,
-  what: string,
-): FunnelRecords {
+export function funnelRecords(funnel: JsonObject, answer: unknown, slice: Slice, what: string): FunnelRecords {
   assertOk(answer, what)
   const data = isObject(answer) ? answer.data : undefined
   if (!isObject(data)) throw unknownForm(what)
-  const oddDay = Object.keys(data).find((name) => LIKE_A_DAY.test(name) && !isDay(name))
-  if (oddDay !== undefined) throw unknownForm(what, `it has the day ${JSON.stringify(oddDay.slice(0, 100))}`)
   const days: JsonObject[] = []
   const steps: JsonObject[] = []
-  for (const day of Object.keys(data).filter(isDay).sort()) {
-    const entry = data[day]
-    if (day < firstDay || day > lastDay) continue
-    if (!isObject(entry)) throw unknownForm(what, `its day ${day} is not an object`)
+  for (const [day, entry] of daysIn(data, slice, what)) {
     days.push(dayRecord(funnel, day, entry))
     steps.push(...stepRecords(funnel, day, entry))
   }

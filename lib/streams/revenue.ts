@@ -2,8 +2,9 @@ import { member } from '../columns/catalogue.ts'
 import { recordTable } from '../columns/table.ts'
 import { type ErrorCode, isFailure } from '../core/errors.ts'
 import { type Slice, sliceName } from '../slices.ts'
-import { daysOf, isDay } from '../time/days.ts'
+import { daysOf } from '../time/days.ts'
 import { assertOk, batchOf, dated, isObject, type JsonObject, parseAnswer, unknownForm } from './answer.ts'
+import { daysIn } from './days-in.ts'
 import { type ProfileRevenue, profileRevenue } from './profile-revenue.ts'
 import type { Stream, StreamContext } from './stream.ts'
 
@@ -76,18 +77,11 @@ async function fromEndpoint(context: StreamContext, slice: Slice): Promise<reado
 }
 
 /** One record per requested day, without the total. @throws MixloadError BODY_UNREADABLE */
-export function endpointRecords(answer: unknown, { firstDay, lastDay }: Slice, what: string): readonly JsonObject[] {
+export function endpointRecords(answer: unknown, slice: Slice, what: string): readonly JsonObject[] {
   assertOk(answer, what)
   const results = isObject(answer) ? answer.results : undefined
   if (!isObject(results)) throw unknownForm(what)
-  return Object.keys(results)
-    .filter((day) => isDay(day) && day >= firstDay && day <= lastDay)
-    .sort()
-    .map((day) => {
-      const entry = results[day]
-      if (!isObject(entry)) throw unknownForm(what)
-      return { ...entry, ...dated(day), source: 'endpoint' }
-    })
+  return daysIn(results, slice, what).map(([day, entry]) => ({ ...entry, ...dated(day), source: 'endpoint' }))
 }
 
 /** One record per day of the slice. `count` is the present number of profiles, on every day. */

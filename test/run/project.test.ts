@@ -23,6 +23,12 @@ describe('what Mixpanel says of the project', () => {
     expect(projectIn(me({ 12: { timezone: null } }), '12').timezone).toBeUndefined()
   })
 
+  it('is not read from a response that is not ok', async () => {
+    const answer = { status: 'error', results: { projects: {} } }
+    const failure = await failureOf(Promise.resolve().then(() => projectIn(answer, '12')))
+    expect(failure.code).toBe('BODY_UNREADABLE')
+  })
+
   it.each([[{}], [null], [undefined], [{ 1: OURS }]])('is not found in %j', async (projects) => {
     const failure = await failureOf(Promise.resolve().then(() => projectIn(me(projects), '12')))
     expect(failure.code).toBe('NOT_FOUND')

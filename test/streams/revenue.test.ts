@@ -28,7 +28,7 @@ describe("the answer of Mixpanel's revenue endpoint", () => {
     ])
   })
 
-  it.each([[{}], [[]], [{ results: [] }], [{ results: { '2026-08-01': 4 } }]])(
+  it.each([[{}], [[]], [{ results: [] }], [{ results: { '2026-08-01': 4 } }], [{ results: { '2025-08-01': {} } }]])(
     'is refused if it is %j',
     async (answer) => {
       const failure = await failureOf(Promise.resolve().then(() => records(answer)))
