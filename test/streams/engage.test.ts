@@ -65,11 +65,15 @@ describe('profiles', () => {
     expect(await project.workshop.rows(`SELECT plan FROM engage WHERE distinct_id = 'p4'`)).toEqual([{ plan: 'gone' }])
   })
 
-  it('that are all gone leave an empty table', async () => {
+  it('that are all gone stay, unless that is allowed', async () => {
     fill(3)
     await project.run(ENGAGE_STREAM)
     for (const id of idsOf(3)) project.simulator.profiles.delete(id)
-    expect(await project.run(ENGAGE_STREAM)).toMatchObject({ rows: 0, requests: 1 })
+    const kept = await project.run(ENGAGE_STREAM)
+    expect(kept).toMatchObject({ slices: 0, skippedSlices: [{ error: { code: 'ROWS_WOULD_BE_LOST' } }] })
+    expect(await loadedIds()).toEqual(idsOf(3))
+    const settings = { maxRemoved: '100%' }
+    expect(await project.run(ENGAGE_STREAM, { settings })).toMatchObject({ rows: 0, requests: 1 })
     expect(await loadedIds()).toEqual([])
   })
 

@@ -46,7 +46,7 @@ function comparable(cell: unknown): unknown {
 
 /** Profiles and members that come on two pages each, and once more after a change. */
 async function loadProfiles({ simulator, run }: SimulatedProject, destination: Warehouse): Promise<void> {
-  const paged = { destination, settings: { engagePageSize: 2 } }
+  const paged = { destination, settings: { engagePageSize: 2, maxRemoved: '100%' } }
   simulator.profiles.set('cem', '{"account":9007199254740993,"plan":"pro","tags":["a",1.50]}')
   simulator.cohorts.set({ id: 9, name: 'All', members: ['ann', 'bob', 'cem'] })
   for (const stream of [ENGAGE_STREAM, COHORT_MEMBERS_STREAM]) {
