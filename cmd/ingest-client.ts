@@ -8,7 +8,7 @@ import { type CommandContext, textFlag } from './command.ts'
 import type { Output } from './output.ts'
 
 /** The settings of all commands that send records. */
-export const INGEST_SETTINGS: readonly FlagName[] = ['region', 'apiUrl']
+export const INGEST_SETTINGS: readonly FlagName[] = ['region', 'apiUrl', 'allowHttp']
 
 /** `--spool DIRECTORY`. */
 export const SPOOL_OPTION = {
@@ -43,13 +43,14 @@ export function ingestClient(
   onNotice: (notice: DeliveryNotice) => void = printNotices(output),
   isImport = false,
 ): IngestClient {
-  const { region, apiUrl } = settings
+  const { region, apiUrl, allowHttp } = settings
   const credentials = isImport ? importCredentials(settings) : undefined
   const spool = typeof flags.spool === 'string' ? flags.spool : undefined
   return createClient({
     ...(credentials === undefined ? { token: tokenOf(settings) } : { credentials }),
     region,
     apiUrl,
+    allowHttp,
     spool,
     onNotice,
     // A single record does not wait for others. Records of a slow file should share requests.

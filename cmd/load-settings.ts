@@ -8,7 +8,14 @@ export const SYNC_SETTINGS: readonly FlagName[] = FLAGS
 export const LOAD_SETTINGS = FLAGS.filter((name) => name !== 'attributionWindow' && name !== 'lateArrivals')
 
 /** The settings of every command that opens the warehouse. */
-export const WAREHOUSE_SETTINGS = ['destination', 'schema', 'bigqueryEndpoint', 'memoryLimit', 'spoolDir'] as const
+export const WAREHOUSE_SETTINGS = [
+  'destination',
+  'schema',
+  'bigqueryEndpoint',
+  'allowHttp',
+  'memoryLimit',
+  'spoolDir',
+] as const
 
 /** The flag of what loads from Mixpanel and can say beforehand what that is. */
 export const DRY_RUN: Readonly<Record<string, Options>> = {

@@ -103,11 +103,13 @@ async function optionsOf(command: Command): Promise<Record<string, Options>> {
 
 /** Runs a command with its settings and turns what it throws into an exit code. */
 async function execute(command: Command, flags: Readonly<Record<string, unknown>>): Promise<number> {
-  const [{ resolveSettings, settingsFromEnvironment }, { readSettingsFile }, { createOutput }] = await Promise.all([
-    import('../lib/settings.ts'),
-    import('./settings-file.ts'),
-    import('./output.ts'),
-  ])
+  const [{ resolveSettings, settingsFromEnvironment }, { readSettingsFile }, { assertHarmless }, { createOutput }] =
+    await Promise.all([
+      import('../lib/settings.ts'),
+      import('./settings-file.ts'),
+      import('./found-file.ts'),
+      import('./output.ts'),
+    ])
   const output = createOutput({ json: flags.json === true, isTerminal: process.stderr.isTTY === true })
   const abort = new AbortController()
   const stopListening = onInterrupt(abort)
@@ -115,9 +117,13 @@ async function execute(command: Command, flags: Readonly<Record<string, unknown>
   // process unheard.
   process.on('SIGXFSZ', () => {})
   try {
-    const file = readSettingsFile(flags.config as string | undefined, output.onProgress)
-    const given = Object.fromEntries(command.settings.map((name) => [name, flags[name]]))
-    const settings = resolveSettings(given, settingsFromEnvironment(process.env), file)
+    const given = givenFlags(command, flags)
+    const environment = settingsFromEnvironment(process.env)
+    const file = readSettingsFile(flags.config as string | undefined)
+    if (file !== undefined) output.settingsRead(file.path)
+    if (file?.isFound === true) assertHarmless(file.path, file.settings, { ...environment, ...given })
+    if (file?.warning !== undefined) output.onProgress({ kind: 'warning', message: file.warning })
+    const settings = resolveSettings(given, environment, file?.settings ?? {})
     const [, ...words] = flags._ as string[]
     return await command.run({ settings, flags, words, output, signal: abort.signal })
   } catch (error) {
@@ -129,6 +135,12 @@ async function execute(command: Command, flags: Readonly<Record<string, unknown>
     stopListening()
     output.end()
   }
+}
+
+function givenFlags(command: Command, flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    command.settings.flatMap((name) => (flags[name] === undefined ? [] : [[name, flags[name]]])),
+  )
 }
 
 /** The first ^C ends the run in an orderly way, the second one at once; both are safe. */

@@ -13,6 +13,8 @@ export interface Output {
   print(text: string): void
   /** A result for machines; nothing without `--json`. */
   json(value: unknown): void
+  /** Says which settings file counts. */
+  settingsRead(path: string): void
   onProgress(event: ProgressEvent): void
   fail(error: unknown): void
   /** Leaves the terminal as it was found. */
@@ -32,11 +34,12 @@ export function createOutput({ json, isTerminal }: { json: boolean; isTerminal: 
   }
 }
 
-type Events = Pick<Output, 'onProgress' | 'fail' | 'end'>
+type Events = Pick<Output, 'settingsRead' | 'onProgress' | 'fail' | 'end'>
 
 function logEvents(): Events {
   const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }))
   return {
+    settingsRead: (file) => log.info({ kind: 'settings-read', file }, settingsSentence(file)),
     onProgress(event) {
       if (['slice-progress', 'import-progress'].includes(event.kind)) return
       const { level, message, ...fields } = logEntry(event)
@@ -48,6 +51,8 @@ function logEvents(): Events {
     end() {},
   }
 }
+
+const settingsSentence = (path: string) => `Settings are read from ${path}.`
 
 function failureText(error: unknown): string {
   const mayPass = error instanceof MixloadError && error.retry
@@ -95,6 +100,9 @@ function terminalEvents(): Events {
     display(progress.lines(shownAt).join('\n'))
   }
   return {
+    settingsRead(path) {
+      process.stderr.write(`${settingsSentence(path)}\n`)
+    },
     onProgress(event) {
       if (event.kind === 'run-planned') progress = new Progress(performance.now())
       const isProgress = progress.take(event)

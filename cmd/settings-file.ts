@@ -1,26 +1,57 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
+import { resolve } from 'node:path'
 import { parseDocument } from 'yaml'
 import { MixloadError, messageOf } from '../lib/core/errors.ts'
-import type { OnProgress } from '../lib/progress.ts'
 import type { RawSettings } from '../lib/settings.ts'
 
 const DEFAULT_FILE = 'mixload.yaml'
 const SECRETS = ['serviceAccountSecret', 'apiSecret', 'token']
 const HAS_PASSWORD = /:\/\/[^/]*:[^/]*@|[?&](?:ssl)?password=/
 
+/** Far more than settings need; parsing much more would take minutes. */
+const BYTES_MAX = 256 * 1024
+
+/** A settings file that was read. */
+export interface SettingsFile {
+  /** Its whole path. */
+  readonly path: string
+  /** Whether it was found in the working directory, not named. */
+  readonly isFound: boolean
+  readonly settings: RawSettings
+  /** What to warn of; undefined if nothing. */
+  readonly warning: string | undefined
+}
+
 function holdsSecret(content: object): boolean {
   const hasPassword = (value: unknown) => typeof value === 'string' && HAS_PASSWORD.test(value)
   return Object.entries(content).some(([name, value]) => SECRETS.includes(name) || hasPassword(value))
 }
 
-/** What a file says, without a word of it in messages: what is wrong may be a secret. */
-function yamlOf(file: string): unknown {
-  let text: string
+/** The text of a file; undefined if it is not there. */
+function read(file: string, isFound: boolean): { readonly text: string; readonly stats: Stats } | undefined {
+  let descriptor: number | undefined
   try {
-    text = readFileSync(file, 'utf8')
+    // Opening a pipe that nobody writes to would wait for ever. A named one may be a shell's <(…).
+    descriptor = openSync(file, constants.O_RDONLY | (isFound ? (constants.O_NONBLOCK ?? 0) : 0))
+    const stats = fstatSync(descriptor)
+    if (stats.isDirectory() || (isFound && !stats.isFile())) throw new Error('it is not a file')
+    const bytes = Buffer.alloc(BYTES_MAX + 1)
+    let length = 0
+    for (let count = -1; count !== 0 && length < bytes.length; length += count) {
+      count = readSync(descriptor, bytes, length, bytes.length - length, null)
+    }
+    if (length > BYTES_MAX) throw new Error(`it is larger than ${BYTES_MAX / 1024} KiB, so it does not hold settings`)
+    return { text: bytes.toString('utf8', 0, length), stats }
   } catch (error) {
+    if (isFound && (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw new MixloadError('CONFIG_INVALID', `Cannot read settings from ${file}: ${messageOf(error)}`, { cause: error })
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor)
   }
+}
+
+/** What a file says, without a word of it in messages: what is wrong may be a secret. */
+function parse(file: string, text: string): unknown {
   const document = parseDocument(text, { prettyErrors: false, logLevel: 'error' })
   const [wrong] = document.errors
   if (wrong !== undefined) {
@@ -35,20 +66,23 @@ function yamlOf(file: string): unknown {
 }
 
 /**
- * The settings in a YAML file; none when no file is named and there is no mixload.yaml here.
+ * Reads a YAML file of settings; undefined when none is named and there is no mixload.yaml here.
  * @throws MixloadError CONFIG_INVALID if the file does not exist or is not a YAML mapping.
  */
-export function readSettingsFile(path: string | undefined, onProgress: OnProgress): RawSettings {
-  const file = path ?? DEFAULT_FILE
-  if (path === undefined && !existsSync(file)) return {}
-  const content = yamlOf(file)
-  if (content === null || content === undefined) return {}
+export function readSettingsFile(named: string | undefined): SettingsFile | undefined {
+  const file = named ?? DEFAULT_FILE
+  const isFound = named === undefined
+  const found = read(file, isFound)
+  if (found === undefined) return undefined
+  const content = parse(file, found.text) ?? {}
   if (typeof content !== 'object' || Array.isArray(content)) {
     throw new MixloadError('CONFIG_INVALID', `${file} must hold settings by name, such as projectId: 123.`)
   }
-  const others = statSync(file).mode & 0o044
-  if (others !== 0 && holdsSecret(content)) {
-    onProgress({ kind: 'warning', message: `${file} holds a secret and others may read it. Run: chmod 600 ${file}` })
+  const isOpen = found.stats.isFile() && (found.stats.mode & 0o044) !== 0 && holdsSecret(content)
+  return {
+    path: resolve(file),
+    isFound,
+    settings: content as RawSettings,
+    warning: isOpen ? `${file} holds a secret and others may read it. Run: chmod 600 ${file}` : undefined,
   }
-  return content as RawSettings
 }

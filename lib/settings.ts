@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import envPaths from 'env-paths'
 import { z } from 'zod'
 import { COLUMN_TYPES } from './columns/column.ts'
+import { isUnencrypted } from './core/addresses.ts'
 import { MixloadError } from './core/errors.ts'
 import { MAX_REJECTS, parseMaxRejects } from './core/max-rejects.ts'
 import { withoutLogins } from './core/secrets.ts'
@@ -86,6 +87,7 @@ export const SETTINGS = {
     describe: `Where the project's data lives: ${REGIONS.join(', ')}`,
   },
   apiUrl: { schema: httpUrl.optional(), describe: "URL to use instead of Mixpanel's hosts" },
+  allowHttp: { schema: off, describe: 'Allow http:// URLs of other machines, which everybody on the way can read' },
   projectId: {
     schema: z.coerce.string().regex(/^\d+$/, 'must be a number').optional(),
     describe: 'Project id; required with a service account',
@@ -309,8 +311,22 @@ function validated(
     if (parsed.success) settings[name] = parsed.data
     else problems.push(problemOf(setting, source, value, parsed.error))
   }
+  if (settings.allowHttp === false)
+    problems.push(...unencryptedUrls(settings).map((name) => refusal(sourceOf(name)[1])))
   if (problems.length > 0) throw new MixloadError('CONFIG_INVALID', problems.join('\n'))
   return settings as Settings
+}
+
+/** The settings with a URL that would send secrets or data unencrypted to another machine. */
+function unencryptedUrls({ apiUrl, bigqueryEndpoint, destination }: Readonly<Record<string, unknown>>): SettingName[] {
+  const [scheme = '', query] = String(destination).split('?')
+  const endpoint = scheme.startsWith('bigquery:') ? new URLSearchParams(query).get('endpoint') : undefined
+  const urls: Readonly<Record<string, unknown>> = { apiUrl, bigqueryEndpoint, destination: endpoint }
+  return NAMES.filter((name) => isUnencrypted(String(urls[name])))
+}
+
+function refusal(source: string): string {
+  return `${source}: http:// sends secrets and data unencrypted to another machine. Use https://, or allow it with --allow-http.`
 }
 
 function problemOf(setting: Setting, source: string, value: unknown, error: z.ZodError): string {

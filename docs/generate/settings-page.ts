@@ -61,6 +61,10 @@ environment over the file, and the file over the default. An empty variable coun
     `The file is \`mixload.yaml\` in the working directory, or the file that \`--config FILE\` names. Its keys are the names
 in the first column. If a key is not a setting, or a value is not allowed, the command fails with exit code 2. The message
 names the key, the value and what is allowed.`,
+    `A \`mixload.yaml\` that is only found cannot decide where data and secrets go, because anybody may have put it there. A
+\`destination\`, \`apiUrl\` or \`bigqueryEndpoint\` on another machine, \`npm-package:\` and \`allowHttp\` need \`--config\`, a
+flag or the environment: see [decision 0019](decisions/0019-what-a-found-file-may-set.md). Every command says which file it
+has read. \`http://\` to another machine needs \`allowHttp\` in any case.`,
     `Secrets have no flag, so that they appear neither in the shell history nor in the list of processes. mixload warns
 about a file that contains a secret and that others may read.`,
     fence(

@@ -1,3 +1,4 @@
+import { isUnencrypted } from '../core/addresses.ts'
 import { MixloadError } from '../core/errors.ts'
 import type { RetryPolicy } from '../core/retry.ts'
 import { REGIONS, type Region } from '../mixpanel/regions.ts'
@@ -18,6 +19,8 @@ export interface IngestOptions {
   readonly region?: Region | undefined
   /** A URL to use instead of Mixpanel's host. */
   readonly apiUrl?: string | undefined
+  /** Lets `apiUrl` be an `http://` URL of another machine. Default: false. */
+  readonly allowHttp?: boolean | undefined
   /** The credentials for imports. Default: the token. */
   readonly credentials?: ImportCredentials | undefined
   /** Properties of every tracked event. Properties of the call win. */
@@ -58,6 +61,7 @@ export interface IngestOptions {
 
 const DEFAULTS = {
   region: 'us',
+  allowHttp: false,
   geolocate: false,
   batchRecords: BATCH_RECORDS_MAX,
   batchBytes: BATCH_BYTES_MAX,
@@ -86,6 +90,7 @@ const OPTIONS: Readonly<Record<keyof IngestOptions, Check>> = {
     typeof value === 'string' && URL.canParse(value) && /^https?:/i.test(value)
       ? undefined
       : 'must be an http or https URL',
+  allowHttp: isBoolean,
   credentials: credentialsProblem,
   superProperties: superPropertiesProblem,
   geolocate: isBoolean,
@@ -109,6 +114,12 @@ export function checkClientOptions(options: unknown): CheckedOptions {
   if (problems.length > 0) throw new MixloadError('CONFIG_INVALID', `Options of the client: ${problems.join('; ')}.`)
   const given = Object.entries(options ?? {}).filter(([, value]) => value !== undefined)
   const checked: CheckedOptions = { ...DEFAULTS, ...Object.fromEntries(given) }
+  if (!checked.allowHttp && isUnencrypted(checked.apiUrl ?? '')) {
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      'Options of the client: apiUrl is an http:// URL of another machine, which sends events and token unencrypted. Use https://, or set allowHttp.',
+    )
+  }
   if (checked.token !== undefined || checked.credentials !== undefined) return checked
   throw new MixloadError('CONFIG_INVALID', 'Options of the client: token is missing.')
 }

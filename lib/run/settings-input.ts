@@ -24,6 +24,8 @@ export interface SettingsInput {
   readonly region?: Region | undefined
   /** URL to use instead of Mixpanel's hosts, such as that of a simulator. */
   readonly apiUrl?: string | undefined
+  /** Lets `apiUrl` and `bigqueryEndpoint` be `http://` URLs of other machines. */
+  readonly allowHttp?: boolean | undefined
   readonly projectId?: string | number | undefined
   readonly serviceAccount?: string | undefined
   readonly serviceAccountSecret?: string | undefined

@@ -61,6 +61,7 @@ class Warehouse {
     const results: Record<string, unknown>[] = []
     const output: Output = {
       print() {},
+      settingsRead() {},
       json: (value) => results.push(value as Record<string, unknown>),
       onProgress() {},
       fail(error) {
