@@ -3,7 +3,7 @@ import { readFile, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { MixloadError, messageOf } from '../lib/core/errors.ts'
 import { memberOf, parseJson } from '../lib/core/json.ts'
-import { makeDirectory } from '../lib/core/make-directory.ts'
+import { assertPrivate, makePrivateDirectory } from '../lib/core/private-directory.ts'
 import { replaceFile } from '../lib/core/replace-file.ts'
 
 /** How often the state is written, so that it costs nothing. */
@@ -29,6 +29,7 @@ export class ImportResume {
     const key = JSON.stringify([resolve(file), size, mtimeMs, project])
     const name = `${createHash('sha256').update(key).digest('hex').slice(0, 32)}.json`
     const path = join(stateDirectory, 'import', name)
+    await assertPrivate(dirname(path), 'MIXLOAD_STATE_DIR')
     return new ImportResume(path, await throughOf(path))
   }
 
@@ -59,6 +60,7 @@ export class ImportResume {
       await this.#writing
       if (isComplete) await rm(this.#path, { force: true })
     } catch (error) {
+      if (error instanceof MixloadError) throw error
       throw new MixloadError(
         'SPOOL_FAILED',
         `Cannot write the state of the import to ${this.#path}: ${messageOf(error)}. Set MIXLOAD_STATE_DIR to a writable directory.`,
@@ -72,7 +74,7 @@ export class ImportResume {
     this.#writtenAt = performance.now()
     this.#written = through
     this.#writing = this.#writing.then(async () => {
-      await makeDirectory(dirname(this.#path), 0o700)
+      await makePrivateDirectory(dirname(this.#path), 'MIXLOAD_STATE_DIR')
       await replaceFile(this.#path, JSON.stringify({ through }), { mode: 0o600 })
     })
     this.#writing.catch(() => {})

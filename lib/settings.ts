@@ -1,11 +1,10 @@
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import envPaths from 'env-paths'
 import { z } from 'zod'
 import { COLUMN_TYPES } from './columns/column.ts'
 import { isUnencrypted } from './core/addresses.ts'
 import { MixloadError } from './core/errors.ts'
 import { MAX_REJECTS, parseMaxRejects } from './core/max-rejects.ts'
+import { ownTemporaryDirectory } from './core/privacy.ts'
 import { withoutLogins } from './core/secrets.ts'
 import { REGIONS } from './mixpanel/regions.ts'
 import { isDay, isZone } from './time/days.ts'
@@ -205,9 +204,9 @@ export const SETTINGS = {
     default: '200MB plus 1MB per column and thread',
   },
   spoolDir: {
-    schema: text.default(() => join(tmpdir(), 'mixload')),
+    schema: text.default(ownTemporaryDirectory),
     describe: 'Directory for downloaded data that is not loaded yet',
-    default: "mixload in the system's temporary directory",
+    default: "mixload-UID in the system's temporary directory",
   },
   stateDir: {
     schema: text.default(() => envPaths('mixload', { suffix: '' }).log),

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, open, readdir, readFile, rename, rm, rmdir, stat, utimes } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, rmdir, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { MixloadError, messageOf } from '../core/errors.ts'
-import { makeDirectory } from '../core/make-directory.ts'
+import { makePrivateDirectory } from '../core/private-directory.ts'
 import { isRunning } from '../core/process-alive.ts'
 import { ENDPOINTS, type EndpointName } from './endpoints.ts'
 
@@ -67,7 +67,10 @@ export class DeliverySpool {
   static async open(parent: string): Promise<DeliverySpool> {
     const spool = new DeliverySpool(parent)
     spool.#own(spool.#session)
-    await withSpoolErrors(parent, () => makeDirectory(join(parent, spool.#session), 0o700))
+    await withSpoolErrors(parent, async () => {
+      await makePrivateDirectory(parent, 'the spool')
+      await mkdir(join(parent, spool.#session), { mode: 0o700 })
+    })
     spool.#touch = setInterval(() => {
       const now = new Date()
       for (const name of spool.#directories) utimes(join(parent, name), now, now).catch(() => {})

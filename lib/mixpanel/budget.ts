@@ -6,7 +6,7 @@ import lockfile from 'proper-lockfile'
 import { z } from 'zod'
 import { MixloadError, messageOf } from '../core/errors.ts'
 import { parseJson } from '../core/json.ts'
-import { makeDirectory } from '../core/make-directory.ts'
+import { makePrivateDirectory } from '../core/private-directory.ts'
 import { isRunning } from '../core/process-alive.ts'
 import { replaceFile } from '../core/replace-file.ts'
 
@@ -145,7 +145,7 @@ export class RequestBudget implements AsyncDisposable {
   /** Runs work on the file while no other process does. */
   async #withLock<T>(work: () => Promise<T>): Promise<T> {
     try {
-      await makeDirectory(this.#directory, 0o700)
+      await makePrivateDirectory(this.#directory, 'MIXLOAD_STATE_DIR')
       const release = await lockfile.lock(this.#path, {
         realpath: false,
         stale: 10_000,

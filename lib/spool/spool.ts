@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MixloadError, messageOf } from '../core/errors.ts'
-import { makeDirectory } from '../core/make-directory.ts'
+import { makePrivateDirectory } from '../core/private-directory.ts'
 import { isRunning } from '../core/process-alive.ts'
 
 /**
@@ -24,13 +24,13 @@ export class SpoolDirectory implements AsyncDisposable {
   /** Creates a directory only for this user under `parent`. Removes those of dead processes. */
   static async create(parent: string): Promise<SpoolDirectory> {
     try {
-      await makeDirectory(parent, 0o700)
+      await makePrivateDirectory(parent, '--spool-dir')
       await removeAbandoned(parent)
       const path = join(parent, `spool-${process.pid}-${randomUUID().slice(0, 8)}`)
       await mkdir(path, { mode: 0o700 })
       return new SpoolDirectory(path)
     } catch (error) {
-      throw spoolFailure(parent, error)
+      throw error instanceof MixloadError ? error : spoolFailure(parent, error)
     }
   }
 
