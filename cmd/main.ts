@@ -1,5 +1,6 @@
 import yargs, { type Argv, type Options } from 'yargs'
 import { type Command, textFlag } from './command.ts'
+import { exitCodeWithOutput, isTerminal, printLines, printMessage, terminalWidth, watchOutput } from './terminal.ts'
 
 /** Only the command that is named is loaded, so that help comes at once and loads no database. */
 const COMMANDS: Readonly<Record<string, { describe: string; load: () => Promise<{ command: Command }> }>> = {
@@ -26,9 +27,10 @@ const EPILOGUE =
 
 /** Runs the command line with these arguments and returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
+  watchOutput()
   if (argv.length === 1 && argv[0] === '--version') {
     const { VERSION } = await import('../lib/core/version.ts')
-    process.stdout.write(`${VERSION}\n`)
+    printLines([VERSION])
     return 0
   }
   const parser = yargs([...argv])
@@ -41,7 +43,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('version', { type: 'boolean', describe: 'Show the version', global: false })
     .help()
     .parserConfiguration({ 'parse-positional-numbers': false })
-    .wrap(Math.min(110, process.stdout.columns ?? 110))
+    .wrap(Math.min(110, terminalWidth() ?? 110))
     .exitProcess(false)
   let exitCode = 0
   const named = argv.find((word) => Object.hasOwn(COMMANDS, word))
@@ -66,10 +68,11 @@ export async function main(argv: readonly string[]): Promise<number> {
     usageFailed = true
     if (error !== undefined && error !== null) throw error
     self.showHelp('error')
-    process.stderr.write(`\n${message}\n`)
+    printMessage('')
+    printMessage(message)
   })
   await parser.parseAsync()
-  return usageFailed ? USAGE : exitCode
+  return usageFailed ? USAGE : exitCodeWithOutput(exitCode)
 }
 
 /** Lets words follow the command's name. They get no names, among which yargs would lose `-`. */
@@ -110,7 +113,7 @@ async function execute(command: Command, flags: Readonly<Record<string, unknown>
       import('./found-file.ts'),
       import('./output.ts'),
     ])
-  const output = createOutput({ json: flags.json === true, isTerminal: process.stderr.isTTY === true })
+  const output = createOutput({ json: flags.json === true, isTerminal: isTerminal() })
   const abort = new AbortController()
   const stopListening = onInterrupt(abort)
   // Where the system limits the length of files, a write past it fails then, instead of ending the

@@ -1,16 +1,17 @@
-import { createLogUpdate } from 'log-update'
 import pino from 'pino'
 import { MixloadError, messageOf } from '../lib/core/errors.ts'
 import type { ProgressEvent, SliceEvent } from '../lib/progress.ts'
 import { type AnySlice, hasDays, rowsName, sliceName } from '../lib/slices.ts'
+import { createDisplay } from './display.ts'
 import { Progress, requestsInWords } from './progress.ts'
+import { printJson, printLines, printMessage } from './terminal.ts'
 
 /**
  * Results go to stdout, all else to stderr: a display on a terminal, else one JSON line per event.
  */
 export interface Output {
-  /** A result for people; nothing with `--json`. */
-  print(text: string): void
+  /** A result for people, line by line; nothing with `--json`. */
+  print(...lines: readonly string[]): void
   /** A result for machines; nothing without `--json`. */
   json(value: unknown): void
   /** Says which settings file counts. */
@@ -24,11 +25,11 @@ export interface Output {
 /** An output as the flags and the terminal want it. */
 export function createOutput({ json, isTerminal }: { json: boolean; isTerminal: boolean }): Output {
   return {
-    print(text) {
-      if (!json) process.stdout.write(`${text}\n`)
+    print(...lines) {
+      if (!json) printLines(lines)
     },
     json(value) {
-      if (json) process.stdout.write(`${JSON.stringify(value)}\n`)
+      if (json) printJson(value)
     },
     ...(isTerminal ? terminalEvents() : logEvents()),
   }
@@ -37,7 +38,10 @@ export function createOutput({ json, isTerminal }: { json: boolean; isTerminal: 
 type Events = Pick<Output, 'settingsRead' | 'onProgress' | 'fail' | 'end'>
 
 function logEvents(): Events {
-  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }))
+  const stderr = pino.destination({ dest: 2, sync: true })
+  // Who reads the log may have gone; that does not end the run.
+  stderr.on('error', () => {})
+  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, stderr)
   return {
     settingsRead: (file) => log.info({ kind: 'settings-read', file }, settingsSentence(file)),
     onProgress(event) {
@@ -92,30 +96,30 @@ export function sliceFields(slice: AnySlice) {
 const REDRAW_MS = 100
 
 function terminalEvents(): Events {
-  const display = createLogUpdate(process.stderr)
+  const display = createDisplay()
   let progress = new Progress(performance.now())
   let shownAt = 0
   const show = () => {
     shownAt = performance.now()
-    display(progress.lines(shownAt).join('\n'))
+    display.show(progress.lines(shownAt))
   }
   return {
     settingsRead(path) {
-      process.stderr.write(`${settingsSentence(path)}\n`)
+      printMessage(settingsSentence(path))
     },
     onProgress(event) {
       if (event.kind === 'run-planned') progress = new Progress(performance.now())
       const isProgress = progress.take(event)
       if (!isProgress) {
         display.clear()
-        process.stderr.write(`${sentence(event)}\n`)
+        printMessage(sentence(event))
       } else if (['slice-progress', 'import-progress'].includes(event.kind) && performance.now() - shownAt < REDRAW_MS)
         return
       show()
     },
     fail(error) {
       display.clear()
-      process.stderr.write(`${failureText(error)}\n`)
+      printMessage(failureText(error))
     },
     end() {
       display.clear()

@@ -47,7 +47,7 @@ export const command: Command = {
     const events = simulator.eventCount()
     const profiles = simulator.profiles.size
     output.json({ url: simulator.url, events, profiles })
-    output.print(`${events} events${profiles > 0 ? ` and ${profiles} profiles` : ''} at ${simulator.url}\n`)
+    output.print(`${events} events${profiles > 0 ? ` and ${profiles} profiles` : ''} at ${simulator.url}`, '')
     output.print(`export MIXPANEL_API_URL=${simulator.url}`)
     output.print(`export MIXPANEL_PROJECT_ID=${flags['project-id']}`)
     output.print(`export MIXPANEL_SERVICE_ACCOUNT=${SIMULATOR_ACCOUNT.user}`)

@@ -111,7 +111,7 @@ function printSummary(output: Output, results: readonly StreamResult[]): void {
     result.seconds.toFixed(1),
     result.outcome === 'done' ? '' : result.outcome,
   ])
-  output.print(`\n${textTable(HEADINGS, rows)}`)
+  output.print('', ...textTable(HEADINGS, rows).split('\n'))
 }
 
 /** Prints what is unusual about a stream. `expected`: what its dates were expected to lie in. */

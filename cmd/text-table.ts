@@ -1,9 +1,13 @@
+import { printableLine } from '../lib/core/printable.ts'
+
 /** A number, also with a range or a unit after it, or the mark of a missing one. */
 const NUMBER = /^[-+]?\d|^(NULL|–)?$/
 
 /** Aligned columns under headings: numbers to the right, everything else to the left. */
 export function textTable(headings: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const lines = [headings, ...rows.map((row) => headings.map((_, column) => String(row[column] ?? '')))]
+  const cellsOf = (row: readonly (string | number)[]) =>
+    headings.map((_, column) => printableLine(String(row[column] ?? '')))
+  const lines = [headings, ...rows.map(cellsOf)]
   const widths = headings.map((_, column) => Math.max(...lines.map((cells) => width(cells[column] ?? ''))))
   const areNumbers = headings.map((_, column) => rows.every((row) => NUMBER.test(String(row[column] ?? ''))))
   return lines

@@ -6,7 +6,7 @@ const ROOT = join(import.meta.dirname, '..')
 const LINES_MAX = 400
 /** The pure files and folders of `lib/`, without I/O: where days begin, what an answer means. */
 const PURE = [
-  ...['core/lossless-json', 'core/max-rejects', 'core/sql', 'slices'],
+  ...['core/lossless-json', 'core/max-rejects', 'core/printable', 'core/sql', 'slices'],
   ...['destination/failures', 'destination/ledger', 'destination/ledger-row', 'destination/ledger-tables'],
   ...['destination/load-rules', 'destination/selection'],
   ...['columns/', 'time/'],
@@ -237,6 +237,13 @@ describe('the directions of imports', () => {
     const shell = ['yargs', 'pino', 'log-update']
     const others = [...under('lib'), ...under('destinations')]
     expect(offences(others, ({ target, isFile }) => !isFile && shell.includes(packageOf(target)))).toEqual([])
+  })
+
+  it('only two files print, and these make names and messages from outside harmless', () => {
+    const printing = SOURCES.filter(({ code }) => /\bprocess\.(?:stdout|stderr)\b|\bconsole\./.test(code))
+    expect(printing.map(({ path }) => path)).toEqual(['cmd/display.ts', 'cmd/terminal.ts'])
+    const warning = SOURCES.filter(({ code }) => /\bemitWarning\b/.test(code))
+    for (const { code } of warning) expect(code).not.toMatch(/emitWarning\((?!printableText\()/)
   })
 
   it('no files import each other in a cycle', () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { MixloadError } from '../core/errors.ts'
+import { printableText } from '../core/printable.ts'
 import { ingestionHost } from '../mixpanel/regions.ts'
 import { BatchQueue, type SettledBatch } from './batch-queue.ts'
 import { invalidRecord } from './checks.ts'
@@ -268,7 +269,7 @@ export class IngestClient implements AsyncDisposable {
       const message =
         `${CALLS_WAITING_WARNED} calls are waiting until Mixpanel has accepted earlier records. ` +
         'Await each call: waiting calls use memory.'
-      process.emitWarning(message, 'MixloadWarning')
+      warn(message)
     }
     await this.#keepingAlive(() => waiting)
   }
@@ -341,9 +342,9 @@ export class IngestClient implements AsyncDisposable {
       this.#options.onNotice(notice)
     } else if (notice.kind === 'rejected') {
       const { endpoint, index, reason } = notice.rejection
-      process.emitWarning(`Mixpanel rejected record ${index} of /${endpoint}: ${reason}`, 'MixloadWarning')
+      warn(`Mixpanel rejected record ${index} of /${endpoint}: ${reason}`)
     } else if (notice.kind === 'failed') {
-      process.emitWarning(`${notice.count} records of /${notice.endpoint}: ${notice.error.message}`, 'MixloadWarning')
+      warn(`${notice.count} records of /${notice.endpoint}: ${notice.error.message}`)
     }
   }
 
@@ -365,4 +366,8 @@ export class IngestClient implements AsyncDisposable {
       }
     }
   }
+}
+
+function warn(message: string): void {
+  process.emitWarning(printableText(message), 'MixloadWarning')
 }

@@ -1,0 +1,57 @@
+import { messageOf } from '../lib/core/errors.ts'
+import { printableJson, printableLine, printableText } from '../lib/core/printable.ts'
+
+/*
+ * All that the commands print for people goes through here, so that no name or message from outside
+ * reaches a terminal as it is. A test forbids every other way.
+ */
+
+/** Prints lines to standard output. A line break within one is made visible. */
+export function printLines(lines: readonly string[]): void {
+  process.stdout.write(lines.map((line) => `${printableLine(line)}\n`).join(''))
+}
+
+/** Prints a value as a line of JSON to standard output. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${printableJson(value)}\n`)
+}
+
+/** Prints a message to standard error. */
+export function printMessage(text: string): void {
+  process.stderr.write(`${printableText(text)}\n`)
+}
+
+/** The width of the terminal in characters; undefined if there is none. */
+export function terminalWidth(): number | undefined {
+  return process.stdout.columns
+}
+
+/** Whether messages are read on a terminal. */
+export function isTerminal(): boolean {
+  return process.stderr.isTTY === true
+}
+
+let isOutputLost = false
+
+/**
+ * Handles failures to print, and prints what nobody has caught. Nothing happens if the reader has gone, as `head` does: the command
+ * goes on. Any other failure, such as a full disk, is reported.
+ */
+export function watchOutput(): void {
+  process.on('uncaughtException', (error) => {
+    printMessage(error.stack ?? messageOf(error))
+    process.exit(1)
+  })
+  process.stderr.on('error', () => {})
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE' || isOutputLost) return
+    isOutputLost = true
+    process.exitCode = 1
+    printMessage(`Cannot write the results: ${messageOf(error)}.`)
+  })
+}
+
+/** The exit code of a command, which has failed if its results were lost. */
+export function exitCodeWithOutput(code: number): number {
+  return isOutputLost ? Math.max(1, code) : code
+}
