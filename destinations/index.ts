@@ -1,5 +1,7 @@
 import { MixloadError } from '../lib/core/errors.ts'
+import { secretsOfUrl, withoutSecrets } from '../lib/core/secrets.ts'
 import type { CreateDriver, DestinationOptions } from '../lib/destination/contract.ts'
+import { maskedFailure } from '../lib/destination/failures.ts'
 import type { Retries } from '../lib/destination/retries.ts'
 import { Warehouse } from '../lib/destination/warehouse.ts'
 
@@ -25,7 +27,14 @@ export async function createWarehouse(options: DestinationOptions, retries?: Ret
   const scheme = /^([a-z][a-z-]*):/.exec(options.url)?.[1] ?? ''
   const createDriver = Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined
   if (createDriver !== undefined) {
-    return new Warehouse(await createDriver(options), { engine: options.engine, retries })
+    const secrets = secretsOfUrl(options.url)
+    const warn = (message: string) => options.warn(withoutSecrets(message, secrets))
+    try {
+      const driver = await createDriver({ ...options, warn })
+      return new Warehouse(driver, { engine: options.engine, retries, secrets })
+    } catch (error) {
+      throw maskedFailure(error, secrets)
+    }
   }
   // The URL itself may hold a password.
   const named = scheme === '' ? 'it names no destination' : `there is no destination ${scheme}`

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { MixloadError } from '../../lib/core/errors.ts'
+import { isUrlLike } from '../../lib/core/addresses.ts'
+import { MixloadError, messageOf } from '../../lib/core/errors.ts'
 import { makeDirectory } from '../../lib/core/make-directory.ts'
 import { quoteName, quoteText } from '../../lib/core/sql.ts'
 import { ENGINE_CAPABILITIES } from '../../lib/destination/capabilities.ts'
@@ -24,6 +25,13 @@ export interface DuckDbOptions extends Pick<DestinationOptions, 'schema' | 'engi
 export function createDriver({ url, schema, engine }: DestinationOptions): DestinationDriver {
   const path = url.slice('duckdb:'.length)
   if (path === '') throw new MixloadError('CONFIG_INVALID', '--destination: duckdb: needs a file: duckdb:PATH.')
+  if (path !== ':memory:' && isUrlLike(path)) {
+    // The path may hold a token, so it is not shown.
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      '--destination: duckdb: takes a file of this machine, not a URL. If the file has such a name, write duckdb:./NAME.',
+    )
+  }
   return new DuckDbDriver({ path, schema, engine })
 }
 
@@ -52,6 +60,10 @@ export class DuckDbDriver implements DestinationDriver {
   }
 
   explain(error: unknown): Explanation | undefined {
+    if (/not a valid DuckDB database file/.test(messageOf(error))) {
+      const reason = 'the file exists, but it is not a DuckDB database'
+      return { code: 'DESTINATION_FAILED', reason, advice: 'Name another file, or move this one away.' }
+    }
     const owner = lockOwner(error)
     if (owner === undefined) return undefined
     const advice = 'Wait for it to end, or close it, and run again.'
@@ -87,7 +99,8 @@ export class DuckDbDriver implements DestinationDriver {
     if (this.#isFile && mode === 'READ_WRITE') await makeDirectory(dirname(path))
     const connection = await engine.connect()
     try {
-      await connection.run(`ATTACH ${quoteText(path)} AS ${quoteName(CATALOG)} (${mode})`)
+      // Without its type DuckDB guesses it from the file, and would use an extension for SQLite's.
+      await connection.run(`ATTACH ${quoteText(path)} AS ${quoteName(CATALOG)} (TYPE duckdb, ${mode})`)
       // A checkpoint after nearly every day of a backfill would take half of its time.
       await connection.run(`SET checkpoint_threshold = '512MB'`)
       await connection.run('SET max_vacuum_tasks = 0')

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { isUrlLike } from '../../lib/core/addresses.ts'
 import { MixloadError } from '../../lib/core/errors.ts'
 import { makeDirectory } from '../../lib/core/make-directory.ts'
 import { quoteName } from '../../lib/core/sql.ts'
@@ -26,7 +27,7 @@ export function createDriver({ url, engine, warn }: DestinationOptions): Destina
   const directory = url.slice('parquet:'.length)
   if (directory === '')
     throw new MixloadError('CONFIG_INVALID', '--destination: parquet: needs a directory: parquet:DIR.')
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(directory))
+  if (isUrlLike(directory))
     throw new MixloadError('CONFIG_INVALID', '--destination: parquet: takes a directory of this machine, not a URL.')
   return new ParquetDriver({ directory, engine, warn })
 }

@@ -29,7 +29,7 @@ export async function takeRunLock(
   heldHere.add(path)
   const catalog = quoteName(`parquet lock ${++locks}`)
   try {
-    await connection.run(`ATTACH ${quoteText(path)} AS ${catalog} (READ_WRITE)`)
+    await connection.run(`ATTACH ${quoteText(path)} AS ${catalog} (TYPE duckdb, READ_WRITE)`)
   } catch (error) {
     heldHere.delete(path)
     const owner = lockOwner(error)
@@ -58,7 +58,7 @@ async function makeLockFile({ lock }: Layout, connection: EngineConnection): Pro
   const aside = `${lock}.${process.pid}.new`
   const catalog = quoteName(`parquet lock ${++locks}`)
   try {
-    await connection.run(`ATTACH ${quoteText(aside)} AS ${catalog}`)
+    await connection.run(`ATTACH ${quoteText(aside)} AS ${catalog} (TYPE duckdb)`)
     await connection.run(`DETACH ${catalog}`)
     // Unlike renaming, this takes no other run's file away.
     await link(aside, lock)

@@ -90,7 +90,8 @@ export function parseUrl(text: string): PostgresAddress {
 function validUrl(text: string): URL {
   // Without the cause, which quotes the URL.
   const url = URL.parse(text)
-  if (url === null || url.hash !== '') {
+  // A login in the wrong place would be taken for a database's name, and shown.
+  if (url === null || url.hash !== '' || !/^postgres(?:ql)?:\/\//.test(text) || url.pathname.includes('@')) {
     throw invalid(
       'must look like postgres://USER:PASSWORD@HOST:5432/DATABASE. Write characters such as @ / : # ? % in a password ' +
         'in percent encoding, or leave the password out and set PGPASSWORD',

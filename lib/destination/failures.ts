@@ -1,4 +1,5 @@
 import { ERROR_CODES, type ErrorCode, MixloadError, messageOf } from '../core/errors.ts'
+import { withoutSecrets } from '../core/secrets.ts'
 import type { Explanation } from './contract.ts'
 
 /**
@@ -21,6 +22,19 @@ export function driverFailure(
     cause: error,
     retryAfterMs,
   })
+}
+
+/**
+ * A failure without the secrets of the destination's URL, which a server or a package may repeat.
+ * Its cause is left out if it had some.
+ */
+export function maskedFailure<T>(error: T, secrets: readonly string[]): T | MixloadError {
+  if (!(error instanceof MixloadError)) return error
+  const text = messageOf(error)
+  const shown = withoutSecrets(text, secrets)
+  if (shown === text) return error
+  const { code, retryAfterMs } = error
+  return new MixloadError(code, shown, retryAfterMs === undefined ? {} : { retryAfterMs })
 }
 
 /** Whether only the ledger can tell whether a load was committed. */

@@ -1,5 +1,6 @@
 import { MixloadError } from '../core/errors.ts'
 import { retrying } from '../core/retry.ts'
+import { withoutSecrets } from '../core/secrets.ts'
 import { type Engine, type EngineConnection, interruptible } from '../engine/engine.ts'
 import type {
   DestinationCapabilities,
@@ -15,7 +16,7 @@ import type {
   TakeRows,
   View,
 } from './contract.ts'
-import { driverFailure, isInDoubt } from './failures.ts'
+import { driverFailure, isInDoubt, maskedFailure } from './failures.ts'
 import { REJECTS } from './ledger.ts'
 import {
   assertCount,
@@ -36,6 +37,8 @@ export interface WarehouseOptions {
   readonly engine: Engine
   /** Without retries a failure that may pass is thrown at once. */
   readonly retries?: Retries | undefined
+  /** What no message may show. */
+  readonly secrets?: readonly string[] | undefined
 }
 
 type Access = 'write' | 'read'
@@ -80,7 +83,7 @@ export class Warehouse implements AsyncDisposable {
 
   /** Where it is, without secrets, for messages. */
   get description(): string {
-    return this.#driver.description
+    return withoutSecrets(this.#driver.description, this.#secrets)
   }
 
   /**
@@ -300,7 +303,8 @@ export class Warehouse implements AsyncDisposable {
   }
 
   #failureOf(what: string, error: unknown): MixloadError {
-    return driverFailure(what, error, this.#driver.explain?.(error), this.#open?.reader.isLost)
+    const failure = driverFailure(what, error, this.#driver.explain?.(error), this.#open?.reader.isLost)
+    return maskedFailure(failure, this.#secrets)
   }
 
   async #connect(access: Access, signal: AbortSignal): Promise<OpenConnection> {
@@ -364,6 +368,10 @@ export class Warehouse implements AsyncDisposable {
 
   get #ownSignal(): AbortSignal {
     return this.#options.retries?.signal ?? NEVER_ABORTED
+  }
+
+  get #secrets(): readonly string[] {
+    return this.#options.secrets ?? []
   }
 
   #assertNotClosed(): void {

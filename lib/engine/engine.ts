@@ -43,6 +43,9 @@ export class Engine implements AsyncDisposable {
       // The order of rows does not matter, and keeping it costs memory and time.
       preserve_insertion_order: 'false',
       threads: String(threads),
+      // A file or a query must not make the engine fetch code from the internet, or load it.
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
     })
     return new Engine(instance, options.memoryLimit !== undefined, threads)
   }

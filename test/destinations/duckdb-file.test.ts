@@ -60,6 +60,16 @@ describe('a DuckDB file', () => {
     return started
   }
 
+  it('is opened by an engine that fetches and loads no extension by itself', async () => {
+    const connection = await engine.connect()
+    const names = ['autoinstall_known_extensions', 'autoload_known_extensions']
+    for (const name of names) {
+      expect(await connection.all(`SELECT current_setting('${name}') AS value`)).toEqual([{ value: false }])
+    }
+    await expectFailure(connection.all("FROM 'https://127.0.0.1:1/x.parquet'"), 'ENGINE_FAILED')
+    await expect(connection.all("FROM sqlite_scan('x', 'y')")).rejects.toThrow('not in the catalog')
+  })
+
   describe('that another process holds', () => {
     it('is busy for writing and for reading, and the message names the process and the file', async () => {
       const owner = child(['hold', path])
@@ -94,6 +104,19 @@ describe('a DuckDB file', () => {
         expect(failure.cause).toBeInstanceOf(Error)
       }
       expect(await readdir(directory)).toEqual(expect.arrayContaining(['warehouse.duckdb']))
+    })
+
+    it('because it is a database of another kind needs no extension to say so', async () => {
+      const beginnings = ['SQLite format 3\0', 'PAR1', '\x89HDF\r\n\x1a\n', 'PK\x03\x04', '']
+      for (const beginning of beginnings) {
+        await writeFile(path, Buffer.concat([Buffer.from(beginning, 'latin1'), Buffer.alloc(8192)]))
+        for (const opening of [() => destination.open(unaborted()), () => destination.openToRead(unaborted())]) {
+          const failure = await expectFailure(opening(), 'DESTINATION_FAILED')
+          expect(failure.message).toBe(
+            `Cannot open duckdb:${path}: the file exists, but it is not a DuckDB database. Name another file, or move this one away.`,
+          )
+        }
+      }
     })
 
     it('because a file is where its directory should be is named in the failure', async () => {

@@ -58,6 +58,24 @@ describe('a destination’s URL', () => {
     expect(failure.exitCode).toBe(2)
   })
 
+  it.each([
+    'duckdb:md:d?motherduck_token=hush-hush',
+    'duckdb:https://u:hush-hush@host/w.duckdb',
+    'parquet:s3://id:hush-hush@bucket/p',
+    'parquet:s3:/id:hush-hush@bucket/p',
+    'postgres:/user:hush-hush@host/d',
+    'postgres:user:hush-hush@host/d',
+    'postgres:///user:hush-hush@host/d',
+    'postgresql:////user:hush-hush@host',
+    'POSTGRES:/user:hush-hush@host',
+    'bigquery:/p/d?token=hush-hush',
+    'npm-package:missing?token=hush-hush',
+    'user:hush-hush@host/d',
+  ])('such as %s is refused without its secret', async (url) => {
+    const failure = await expectFailure(createWarehouse(optionsOf(url)), 'CONFIG_INVALID')
+    expect(failure.message).not.toContain('hush-hush')
+  })
+
   it('does not show a password when it is refused', async () => {
     const url = 'oracle://me:hush-hush@host/x'
     const failure = await expectFailure(createWarehouse(optionsOf(url)), 'CONFIG_INVALID')

@@ -6,6 +6,7 @@ import { createWarehouse } from '../../destinations/index.ts'
 import { MemoryDriver } from '../../destinations/memory/driver.ts'
 import { createDriver } from '../../destinations/third-party/index.ts'
 import { isFailure } from '../../lib/core/errors.ts'
+import { secretsOfUrl } from '../../lib/core/secrets.ts'
 import { Warehouse } from '../../lib/destination/warehouse.ts'
 import type { Engine } from '../../lib/engine/engine.ts'
 import { expectFailure, failureOf } from '../conformance/failures.ts'
@@ -45,6 +46,19 @@ describe('a destination from a package', () => {
   const warehouse = async (url: string) => new Warehouse(await made(url), { engine })
   /** A driver whose description says how it was made. */
   const saying = (what: string) => `Object.assign(globalThis.mixloadTest(), { description: ${what} })`
+
+  it('is shown without what follows its name, also where the package or its server repeats it', async () => {
+    const code = `export const createDriver = ({ url }) => Object.assign(${saying('url')}, {
+      connect() { throw new Error('I got ' + encodeURIComponent(url.split('?')[1]) + ' and ' + url) },
+    })`
+    await install(directory, 'echo', { 'package.json': MANIFEST, 'index.js': code })
+    const url = 'npm-package:echo?place=here&api_key=hush-hush'
+    await using echo = new Warehouse(await made(url), { engine, secrets: secretsOfUrl(url) })
+    expect(echo.description).toBe('npm-package:echo?***')
+    const failure = await expectFailure(echo.open(unaborted()), 'DESTINATION_FAILED')
+    expect(failure.message).toBe('Cannot open npm-package:echo?***: I got *** and npm-package:echo?***')
+    expect(failure.cause).toBeUndefined()
+  })
 
   it.each<readonly [what: string, name: string, files: Files]>([
     [

@@ -46,7 +46,8 @@ beforeAll(async () => {
   )
   // Repeats what it was sent, like the error page of a helpful proxy.
   echo = await FaultServer.start(({ headers, path, before }) => {
-    const says = `I got ${path} with ${JSON.stringify(headers)}`
+    const got = JSON.stringify(headers)
+    const says = `I got ${path} with ${got}, or ${encodeURIComponent(got)}`
     return before % 2 === 0
       ? whole(`{"event":"E"}\n${says}`, { framing: 'length', gzip: false })
       : refusal('400 Bad', JSON.stringify({ error: says }))
@@ -107,6 +108,11 @@ const SITUATIONS: Readonly<Record<string, Situation>> = {
   },
   'Postgres refuses the password': destination(() => postgresUrl(SECRETS.wrong)),
   'the destination is of an unknown kind': destination(() => postgresUrl(SECRETS.wrong).replace('postgres:', 'pg:')),
+  'the URL of Postgres has one slash': destination(() => postgresUrl(SECRETS.wrong).replace('://', ':/')),
+  'the URL of Postgres has three slashes': destination(() => postgresUrl(SECRETS.wrong).replace('://', ':///')),
+  'the path of DuckDB has a token': destination(
+    () => `duckdb:md:d?motherduck_token=${encodeURIComponent(SECRETS.wrong)}`,
+  ),
   'the port of Postgres is not a number': destination(() => postgresUrl(SECRETS.wrong).replace(/:\d+\//, ':port/')),
   'the password in Postgres’s URL is not encoded': destination(() => `postgres://u:${SECRETS.wrong}@127.0.0.1:1/d`),
   'BigQuery’s key is damaged': destination(() => `bigquery://p/d?key_file=${join(place.directory, 'key.json')}`),
