@@ -1,8 +1,8 @@
 /** A text as UTF-8, one character per byte, and where in the text each byte comes from. */
 interface Bytes {
   readonly bytes: string
-  readonly starts: readonly number[]
-  readonly ends: readonly number[]
+  readonly starts: Int32Array
+  readonly ends: Int32Array
 }
 
 const DECODERS: readonly { readonly pattern: RegExp; readonly decode: (...groups: readonly string[]) => string }[] = [
@@ -33,15 +33,21 @@ const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>',
 
 /** Encodings in one another are decoded in any order, up to so many results. */
 const LEVELS_MAX = 40
+/** In a long text, such as a response about thousands of records, only once. */
+const LONG_TEXT = 64 * 1024
+const LEVELS_OF_LONG_TEXT_MAX = 1 + DECODERS.length
 /** Shorter texts are too often part of others, if they are in an encoding of letters and digits. */
 const ENCODED_LENGTH_MIN = 8
 
 /**
- * Where a text has a secret: as it is, in URLs, JSON or HTML, also encoded more than once, and in
+ * Where a text has secrets: as they are, in URLs, JSON or HTML, also encoded more than once, and in
  * Base64 or hexadecimal.
  */
-export function findSecret(text: string, secret: string): readonly (readonly [start: number, end: number])[] {
-  const forms = formsOf(Buffer.from(secret))
+export function findSecrets(
+  text: string,
+  secrets: readonly string[],
+): readonly (readonly [start: number, end: number])[] {
+  const forms = secrets.flatMap((secret) => formsOf(Buffer.from(secret)))
   return levelsOf(text).flatMap((level) =>
     forms.flatMap(({ form, normalize }) => {
       const places: [number, number][] = []
@@ -76,12 +82,13 @@ function inOneAlphabet(base64: string): string {
 
 function levelsOf(text: string): readonly Bytes[] {
   const levels = new Map<string, Bytes>()
+  const levelsMax = text.length > LONG_TEXT ? LEVELS_OF_LONG_TEXT_MAX : LEVELS_MAX
   const first = bytesOf(text)
   levels.set(first.bytes, first)
   // A map goes on to what is added meanwhile.
   for (const level of levels.values()) {
     for (const { pattern, decode } of DECODERS) {
-      if (levels.size === LEVELS_MAX) return [...levels.values()]
+      if (levels.size === levelsMax) return [...levels.values()]
       const decoded = decodedBytes(level, pattern, decode)
       if (decoded !== undefined && !levels.has(decoded.bytes)) levels.set(decoded.bytes, decoded)
     }
@@ -90,43 +97,43 @@ function levelsOf(text: string): readonly Bytes[] {
 }
 
 function bytesOf(text: string): Bytes {
-  const [starts, ends]: [number[], number[]] = [[], []]
-  let at = 0
+  const bytes = utf8(text)
+  const [starts, ends] = [new Int32Array(bytes.length), new Int32Array(bytes.length)]
+  let [at, length] = [0, 0]
   for (const character of text) {
     for (let count = Buffer.byteLength(character); count > 0; count--) {
-      starts.push(at)
-      ends.push(at + character.length)
+      starts[length] = at
+      ends[length++] = at + character.length
     }
     at += character.length
   }
-  return { bytes: utf8(text), starts, ends }
+  return { bytes, starts, ends }
 }
 
 /** Undefined if nothing is encoded. */
 function decodedBytes(from: Bytes, pattern: RegExp, decode: (...groups: string[]) => string): Bytes | undefined {
   if (from.bytes.search(pattern) < 0) return undefined
-  const [starts, ends]: [number[], number[]] = [[], []]
-  let bytes = ''
-  let end = 0
+  // Decoding makes no text longer.
+  const [starts, ends] = [new Int32Array(from.bytes.length), new Int32Array(from.bytes.length)]
+  const parts: string[] = []
+  let [end, length] = [0, 0]
   const copy = (until: number) => {
-    bytes += from.bytes.slice(end, until)
-    for (let at = end; at < until; at++) {
-      starts.push(from.starts[at] ?? 0)
-      ends.push(from.ends[at] ?? 0)
-    }
+    parts.push(from.bytes.slice(end, until))
+    starts.set(from.starts.subarray(end, until), length)
+    ends.set(from.ends.subarray(end, until), length)
+    length += until - end
   }
   for (const match of from.bytes.matchAll(pattern)) {
     copy(match.index)
     end = match.index + match[0].length
     const decoded = decode(...match)
-    bytes += decoded
-    for (let count = decoded.length; count > 0; count--) {
-      starts.push(from.starts[match.index] ?? 0)
-      ends.push(from.ends[end - 1] ?? 0)
-    }
+    parts.push(decoded)
+    starts.fill(from.starts[match.index] ?? 0, length, length + decoded.length)
+    ends.fill(from.ends[end - 1] ?? 0, length, length + decoded.length)
+    length += decoded.length
   }
   copy(from.bytes.length)
-  return { bytes, starts, ends }
+  return { bytes: parts.join(''), starts, ends }
 }
 
 function utf8(text: string): string {

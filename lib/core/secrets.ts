@@ -1,4 +1,4 @@
-import { findSecret } from './encodings.ts'
+import { findSecrets } from './encodings.ts'
 
 /** Shorter secrets would match unrelated text. */
 const LENGTH_MIN = 4
@@ -13,9 +13,9 @@ const AUTHORIZATION = /\b(Basic|Bearer)\s+[\w+/=.~-]{8,}/gi
  */
 export function withoutSecrets(text: string, secrets: readonly (string | undefined)[]): string {
   const signed = text.replace(AUTHORIZATION, `$1 ${HIDDEN}`)
-  const places = secrets.flatMap((secret) =>
-    secret === undefined || secret.length < LENGTH_MIN ? [] : findSecret(signed, secret),
-  )
+  const known = secrets.flatMap((secret = '') => (secret.length < LENGTH_MIN ? [] : [secret]))
+  if (known.length === 0) return signed
+  const places = findSecrets(signed, known)
   let shown = ''
   let end = 0
   for (const [start, until] of places.toSorted(([a], [b]) => a - b)) {

@@ -114,13 +114,21 @@ export function checkClientOptions(options: unknown): CheckedOptions {
   if (problems.length > 0) throw new MixloadError('CONFIG_INVALID', `Options of the client: ${problems.join('; ')}.`)
   const given = Object.entries(options ?? {}).filter(([, value]) => value !== undefined)
   const checked: CheckedOptions = { ...DEFAULTS, ...Object.fromEntries(given) }
+  const { token, credentials } = checked
   if (!checked.allowHttp && isUnencrypted(checked.apiUrl ?? '')) {
     throw new MixloadError(
       'CONFIG_INVALID',
       'Options of the client: apiUrl is an http:// URL of another machine, which sends events and token unencrypted. Use https://, or set allowHttp.',
     )
   }
-  if (checked.token !== undefined || checked.credentials !== undefined) return checked
+  if (token !== undefined || credentials !== undefined) {
+    // A line break at the end, as of a variable that comes from a file, is not part of a secret.
+    return {
+      ...checked,
+      ...(token === undefined ? {} : { token: token.trim() }),
+      ...(credentials === undefined ? {} : { credentials: { ...credentials, secret: credentials.secret.trim() } }),
+    }
+  }
   throw new MixloadError('CONFIG_INVALID', 'Options of the client: token is missing.')
 }
 
