@@ -10,6 +10,7 @@ import type {
   WriteMode,
 } from '../../lib/destination/contract.ts'
 import { LOADS, REJECTS } from '../../lib/destination/ledger.ts'
+import { OpenFile } from '../../lib/destination/open-file.ts'
 import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
 import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine/engine.ts'
 import { CATALOG, Ledger } from './ledger.ts'
@@ -23,12 +24,15 @@ export class DuckDbConnection implements DestinationConnection {
   readonly #engine: Engine
   readonly #connection: EngineConnection
   readonly #ledger: Ledger
+  readonly #file: OpenFile | undefined
   /** Whether loads were committed that leave row groups nearly empty. */
   #hasSmallLoads = false
 
-  constructor(engine: Engine, connection: EngineConnection, schema: string) {
+  /** `path`: of the file; undefined for a database in memory. */
+  constructor(engine: Engine, connection: EngineConnection, schema: string, path: string | undefined) {
     this.#engine = engine
     this.#connection = connection
+    this.#file = path === undefined ? undefined : new OpenFile(path)
     this.#ledger = new Ledger(connection, schema)
   }
 
@@ -107,6 +111,7 @@ export class DuckDbConnection implements DestinationConnection {
 
   async close(): Promise<void> {
     try {
+      await this.#file?.assertThere()
       // Detaching writes the file's checkpoint. Merging row groups there pays after small loads;
       // after large ones it would write again, for a third of the load's time, what is nearly full
       // already.
@@ -127,6 +132,7 @@ export class DuckDbConnection implements DestinationConnection {
     try {
       await (signal === undefined ? work() : interruptible(this.#connection, signal, work))
       await this.#connection.run('COMMIT')
+      await this.#file?.assertThere()
     } catch (error) {
       // After some failures DuckDB has rolled back by itself; what counts is the first error.
       await this.#connection.run('ROLLBACK').catch(() => {})

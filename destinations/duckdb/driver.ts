@@ -104,7 +104,7 @@ export class DuckDbDriver implements DestinationDriver {
       // A checkpoint after nearly every day of a backfill would take half of its time.
       await connection.run(`SET checkpoint_threshold = '512MB'`)
       await connection.run('SET max_vacuum_tasks = 0')
-      return new DuckDbConnection(engine, connection, schema)
+      return new DuckDbConnection(engine, connection, schema, this.#isFile && mode === 'READ_WRITE' ? path : undefined)
     } catch (error) {
       connection.close()
       throw error

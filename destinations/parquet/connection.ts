@@ -19,6 +19,7 @@ import { type Layout, SCHEMA_FILE, tableName } from './files/layout.ts'
 import { queryWithoutRows, RowWriter } from './files/partitions.ts'
 import { PendingLoad } from './files/pending-load.ts'
 import { Ledger } from './ledger.ts'
+import type { RunLock } from './lock.ts'
 import { hasFiles, replacedFiles } from './tables.ts'
 import { checkViews, ledgerColumns, makeViews, readViews, viewedTables, withViews, writeViewsSql } from './views.ts'
 import { type StageOptions, stage, stageEmpty } from './write.ts'
@@ -38,34 +39,30 @@ export class ParquetConnection implements DestinationConnection {
   readonly #layout: Layout
   readonly #engine: EngineConnection
   /** Undefined if it is open to read only. */
-  readonly #releaseLock: (() => Promise<void>) | undefined
+  readonly #lock: RunLock | undefined
   readonly #ledger: Ledger
   /** Whether a load has left what has to be undone before the next one. */
   #isUnsettled = false
 
-  private constructor(place: ParquetPlace, engine: EngineConnection, releaseLock?: () => Promise<void>) {
+  private constructor(place: ParquetPlace, engine: EngineConnection, lock?: RunLock) {
     this.#place = place
     this.#layout = place.layout
     this.#engine = engine
-    this.#releaseLock = releaseLock
+    this.#lock = lock
     this.#ledger = new Ledger(place.layout)
   }
 
   /** Opens a directory. Under the run lock, what a run that was killed has left is settled. */
-  static async open(
-    place: ParquetPlace,
-    engine: EngineConnection,
-    releaseLock?: () => Promise<void>,
-  ): Promise<ParquetConnection> {
-    const connection = new ParquetConnection(place, engine, releaseLock)
-    if (releaseLock === undefined) return connection
+  static async open(place: ParquetPlace, engine: EngineConnection, lock?: RunLock): Promise<ParquetConnection> {
+    const connection = new ParquetConnection(place, engine, lock)
+    if (lock === undefined) return connection
     try {
       await PendingLoad.settleAll(place.layout)
       await connection.#putSchema(REJECTS.name, ledgerColumns(REJECTS))
       await connection.#writeViews()
       return connection
     } catch (error) {
-      await releaseLock()
+      await lock.release()
       throw error
     }
   }
@@ -105,6 +102,7 @@ export class ParquetConnection implements DestinationConnection {
         await pending.clear(removed)
         await this.#writeViews()
       })
+      await this.#lock?.assertHeld()
     })
   }
 
@@ -161,7 +159,8 @@ export class ParquetConnection implements DestinationConnection {
 
   async close(): Promise<void> {
     try {
-      await this.#releaseLock?.()
+      await this.#lock?.release()
+      await this.#lock?.assertHeld()
     } finally {
       this.#engine.close()
     }

@@ -16,7 +16,7 @@ import { ParquetConnection } from './connection.ts'
 import { explain } from './failures.ts'
 import { namesIn } from './files/file-system.ts'
 import { type Layout, layoutOf } from './files/layout.ts'
-import { takeRunLock } from './lock.ts'
+import { type RunLock, takeRunLock } from './lock.ts'
 
 export interface ParquetOptions extends Pick<DestinationOptions, 'engine' | 'warn'> {
   readonly directory: string
@@ -70,9 +70,7 @@ export class ParquetDriver implements DestinationDriver {
     return existsSync(this.#layout.loads) ? this.#open(async () => undefined) : undefined
   }
 
-  async #open(
-    takeLock: (engine: EngineConnection) => Promise<(() => Promise<void>) | undefined>,
-  ): Promise<ParquetConnection> {
+  async #open(takeLock: (engine: EngineConnection) => Promise<RunLock | undefined>): Promise<ParquetConnection> {
     const { engine, warn } = this.#options
     const connection = await engine.connect()
     try {

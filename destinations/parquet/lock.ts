@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import { MixloadError } from '../../lib/core/errors.ts'
 import { replaceFile } from '../../lib/core/replace-file.ts'
 import { quoteName, quoteText } from '../../lib/core/sql.ts'
+import { OpenFile } from '../../lib/destination/open-file.ts'
 import { type EngineConnection, lockOwner } from '../../lib/engine/engine.ts'
 import { isFileError } from './files/file-system.ts'
 import type { Layout } from './files/layout.ts'
@@ -12,17 +13,19 @@ import type { Layout } from './files/layout.ts'
 const heldHere = new Set<string>()
 let locks = 0
 
+/** The right to write into a directory. */
+export interface RunLock {
+  /** @throws MixloadError DESTINATION_FAILED if the directory was deleted or moved meanwhile. */
+  assertHeld(): Promise<void>
+  release(): Promise<void>
+}
+
 /**
  * Takes the right to write into a directory: the system's lock on a database file that has nothing
- * in it. The system lifts it however the process ends, so no lock is ever left behind. Returns what
- * releases it.
+ * in it. The system lifts it however the process ends, so no lock is ever left behind.
  * @throws MixloadError DESTINATION_BUSY naming the owner.
  */
-export async function takeRunLock(
-  layout: Layout,
-  connection: EngineConnection,
-  description: string,
-): Promise<() => Promise<void>> {
+export async function takeRunLock(layout: Layout, connection: EngineConnection, description: string): Promise<RunLock> {
   await makeLockFile(layout, connection)
   const path = await realpath(layout.lock)
   if (heldHere.has(path)) throw busy(description, `process ${process.pid}, which is this one`, undefined)
@@ -37,6 +40,7 @@ export async function takeRunLock(
     const named = await readFile(layout.lockOwner, 'utf8').catch(() => '')
     throw busy(description, named || owner, error)
   }
+  const file = new OpenFile(path)
   const release = async () => {
     await rm(layout.lockOwner, { force: true }).catch(() => {})
     await connection.run(`DETACH ${catalog}`)
@@ -44,7 +48,7 @@ export async function takeRunLock(
   }
   try {
     await replaceFile(layout.lockOwner, `process ${process.pid} on ${hostname()}`, { isDurable: true })
-    return release
+    return { assertHeld: () => file.assertThere(), release }
   } catch (error) {
     await release()
     throw error

@@ -68,6 +68,8 @@ export class Session {
     signal.throwIfAborted()
     const socket = new Socket()
     const client = new pg.Client({ ...configOf(address, tls), stream: () => socket })
+    // PGPASSWORD from a file, as in Kubernetes, often ends with a line break.
+    if (client.password) client.password = client.password.replace(/[\r\n]+$/, '')
     const login = watchLogin(client, socket, address.channelBinding === 'require')
     // Errors are met by the statement under way, or by the next one.
     client.on('error', () => {})
