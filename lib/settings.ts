@@ -59,6 +59,8 @@ interface Setting {
 }
 
 const text = z.string().min(1)
+/** A file or a variable often has a line break at its end, which no secret has. */
+const secret = z.string().trim().min(1)
 const names = list.pipe(z.array(z.string()).min(1))
 const off = flag.default(false)
 
@@ -91,14 +93,14 @@ export const SETTINGS = {
     schema: z.coerce.string().regex(/^\d+$/, 'must be a number').optional(),
     describe: 'Project id; required with a service account',
   },
-  serviceAccount: { schema: text.optional(), flag: false, describe: 'User name of a service account' },
-  serviceAccountSecret: { schema: text.optional(), flag: false, describe: 'Secret of the service account' },
+  serviceAccount: { schema: secret.optional(), flag: false, describe: 'User name of a service account' },
+  serviceAccountSecret: { schema: secret.optional(), flag: false, describe: 'Secret of the service account' },
   apiSecret: {
-    schema: text.optional(),
+    schema: secret.optional(),
     flag: false,
     describe: 'Project secret, instead of a service account; Mixpanel ends project secrets on 3 March 2027',
   },
-  token: { schema: text.optional(), flag: false, describe: 'Project token, for track, engage, alias and import' },
+  token: { schema: secret.optional(), flag: false, describe: 'Project token, for track, engage, alias and import' },
   timezone: { schema: zone.optional(), describe: "The project's time zone", default: 'from Mixpanel, else UTC' },
   legacyTime: { schema: off, describe: 'Times are local: for projects older than 2023' },
   attributionWindow: {
@@ -267,11 +269,14 @@ export function defaultOf(name: SettingName): string | undefined {
 /** Values from one source, by setting, not yet validated. */
 export type RawSettings = Readonly<Record<string, unknown>>
 
-/** The settings in environment variables. An empty variable counts as unset. */
+/**
+ * The settings in environment variables. An empty variable counts as unset. Line breaks at the end,
+ * which a secret from a file may have, do not count.
+ */
 export function settingsFromEnvironment(environment: Readonly<Record<string, string | undefined>>): RawSettings {
   return Object.fromEntries(
     NAMES.flatMap((name) => {
-      const value = environment[variableOf(name) ?? '']
+      const value = environment[variableOf(name) ?? '']?.replace(/[\r\n]+$/, '')
       return value ? [[name, value]] : []
     }),
   )

@@ -1,4 +1,5 @@
 import { isFailure, MixloadError, messageOf } from '../core/errors.ts'
+import { AT_ONCE } from '../destination/retries.ts'
 import type { MixpanelClient } from '../mixpanel/client.ts'
 import { REGIONS } from '../mixpanel/regions.ts'
 import type { Budgets } from '../mixpanel/requester.ts'
@@ -158,7 +159,7 @@ function clockFinding(offsetMs: number): Finding {
 async function destinationFinding(session: Session): Promise<Finding> {
   const check = 'destination'
   try {
-    await using warehouse = await openWarehouse(session, 'write')
+    await using warehouse = await openWarehouse(session, 'write', AT_ONCE)
     return { check, ok: true, detail: `${warehouse.destination.description} can be written` }
   } catch (error) {
     if (!(error instanceof MixloadError)) throw error

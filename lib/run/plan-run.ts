@@ -1,3 +1,4 @@
+import { AT_ONCE } from '../destination/retries.ts'
 import { hasDays, type Slice } from '../slices.ts'
 import { chooseBackfillDays, chooseSyncDays, planStreams, type StreamsToLoad } from './plan.ts'
 import { projectZone } from './project.ts'
@@ -50,7 +51,7 @@ export async function planNextRun(session: Session): Promise<RunPlan> {
 export async function planRun(session: Session, toLoad: StreamsToLoad, timezone?: string): Promise<RunPlan> {
   const { settings } = session
   await using client = timezone === undefined ? mixpanelClient(session) : undefined
-  await using warehouse = await openWarehouse(session, 'read')
+  await using warehouse = await openWarehouse(session, 'read', AT_ONCE)
   await assertSameProject(warehouse.destination, projectOf(session.settings))
   const { destination } = warehouse
   const zone = (client === undefined ? timezone : await projectZone(session, client)) ?? 'UTC'

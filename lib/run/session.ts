@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { MixloadError } from '../core/errors.ts'
+import type { RetryPolicy } from '../core/retry.ts'
 import type { DestinationOptions } from '../destination/contract.ts'
 import { DESTINATION_RETRIES, type Retries } from '../destination/retries.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
@@ -92,8 +93,15 @@ export interface OpenWarehouse extends AsyncDisposable {
   readonly spool: SpoolDirectory
 }
 
-/** The destination of the settings with its engine and spool; opened if `access` is given. */
-export async function openWarehouse(session: Session, access?: 'read' | 'write'): Promise<OpenWarehouse> {
+/**
+ * The destination of the settings with its engine and spool; opened if `access` is given. `policy`:
+ * how long it is waited for.
+ */
+export async function openWarehouse(
+  session: Session,
+  access?: 'read' | 'write',
+  policy: RetryPolicy = DESTINATION_RETRIES,
+): Promise<OpenWarehouse> {
   const { settings, createWarehouse, onProgress, signal } = session
   const opened: AsyncDisposable[] = []
   const close = async () => {
@@ -113,7 +121,7 @@ export async function openWarehouse(session: Session, access?: 'read' | 'write')
       workDirectory: spool.path,
       warn: (message: string) => onProgress({ kind: 'warning', message }),
     }
-    const retries = { policy: DESTINATION_RETRIES, onRetry: retryReporter(onProgress), signal }
+    const retries = { policy, onRetry: retryReporter(onProgress), signal }
     const destination = await createWarehouse(options, retries)
     opened.push(destination)
     if (access === 'read') await destination.openToRead(signal)

@@ -1,4 +1,5 @@
 import type { KnownColumn, LoadRecord } from '../destination/contract.ts'
+import { AT_ONCE } from '../destination/retries.ts'
 import { scopeOf, WHOLE } from '../destination/selection.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { Settings } from '../settings.ts'
@@ -30,7 +31,7 @@ export interface StreamStatus {
 /** What the ledger has of each stream of the settings; streams without loads are left out. */
 export async function streamStatus(session: Session): Promise<readonly StreamStatus[]> {
   const { settings } = session
-  await using warehouse = await openWarehouse(session, 'read')
+  await using warehouse = await openWarehouse(session, 'read', AT_ONCE)
   const found: StreamStatus[] = []
   for (const stream of settings.streams.flatMap((name) => streamsOf(name, settings))) {
     const status = await statusOf(warehouse.destination, settings, stream)

@@ -94,6 +94,12 @@ describe('connecting to Postgres', () => {
     await destination.open(unaborted())
   })
 
+  it('takes no line break for the end of a password', async () => {
+    vi.stubEnv('PGPASSWORD', `${PASSWORD}\n`)
+    await using destination = to(`postgres://loader@127.0.0.1:${server.port}/postgres`)
+    await destination.open(unaborted())
+  })
+
   it('without TLS to another machine is warned of, unless the URL asks for it', async () => {
     const address = Object.values(networkInterfaces())
       .flat()
