@@ -131,8 +131,17 @@ export function runFailure(error: unknown, signal: AbortSignal): unknown {
 
 /** The message of anything thrown, with those of its causes if they add something. */
 export function messageOf(error: unknown): string {
+  const message = messageWithCauses(error)
+  return NO_FILES.test(message) && !message.includes(MORE_FILES) ? `${message} (${MORE_FILES})` : message
+}
+
+/** What the system, Node and DuckDB say where a process may open no more files or connections. */
+const NO_FILES = /\bE[MN]FILE\b|too many open files/i
+const MORE_FILES = 'the limit on open files is too low: raise it, for example with ulimit -n 1024'
+
+function messageWithCauses(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   let { cause } = error
   while (cause instanceof Error && error.message.includes(cause.message)) cause = cause.cause
-  return cause instanceof Error ? `${error.message} (${messageOf(cause)})` : error.message
+  return cause instanceof Error ? `${error.message} (${messageWithCauses(cause)})` : error.message
 }

@@ -46,8 +46,9 @@ export class RowToEvent {
       const column = this.#columns.get(name)
       // A computed column is a property of its own name. Names with `_` first belong to mixload.
       const property = column === undefined && !name.startsWith('_') ? name : (column?.property ?? null)
-      if (name === OVERFLOW_COLUMN) exactValues.push(...overflowEntries(value))
-      else if (column?.role === 'companion')
+      if (name === OVERFLOW_COLUMN) {
+        for (const entry of overflowEntries(value)) exactValues.push(entry)
+      } else if (column?.role === 'companion')
         exactValues.push([property ?? EXACT_EVENT, this.#companionValue(column, value)])
       else if (column?.role === 'fixed' && name === 'event') event = value
       else if (property === '$distinct_id_before_identity') originalId = value

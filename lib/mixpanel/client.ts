@@ -179,17 +179,21 @@ function authorization(credentials: Credentials): string {
   return `Basic ${Buffer.from(pair).toString('base64')}`
 }
 
-/** How many characters of a form a message shows. */
-const FORM_SHOWN_MAX = 200
+/** How many characters of a query or a form a message shows: the name of an event may be long. */
+const SHOWN_MAX = 200
 
 /** A request in messages. The query holds no secret; the session id of a form is left out. */
 function describe(apiRequest: ApiRequest): string {
   const query = new URLSearchParams(apiRequest.query).toString()
-  const path = query === '' ? apiRequest.path : `${apiRequest.path}?${query}`
+  const path = query === '' ? apiRequest.path : `${apiRequest.path}?${shortened(query)}`
   if (apiRequest.form === undefined) return `GET ${path}`
   const { session_id: _, ...shown } = apiRequest.form
-  const form = new URLSearchParams(shown).toString().slice(0, FORM_SHOWN_MAX)
+  const form = shortened(new URLSearchParams(shown).toString())
   return form === '' ? `POST ${path}` : `POST ${path} (${form})`
+}
+
+function shortened(text: string): string {
+  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text
 }
 
 /** The beginning of an error response. If the connection breaks, it is what has arrived. */

@@ -147,7 +147,8 @@ export function funnelRecords(funnel: JsonObject, answer: unknown, slice: Slice,
   const steps: JsonObject[] = []
   for (const [day, entry] of daysIn(data, slice, what)) {
     days.push(dayRecord(funnel, day, entry))
-    steps.push(...stepRecords(funnel, day, entry))
+    // One by one: as arguments of one call, a million would not fit on the stack.
+    for (const step of stepRecords(funnel, day, entry)) steps.push(step)
   }
   return { days, steps }
 }

@@ -29,6 +29,20 @@ describe('the message of a thrown value', () => {
     )
   })
 
+  it('says what to do where the process may open no more files', () => {
+    for (const text of [
+      'EMFILE: too many open files, open x',
+      'connect EMFILE 1.2.3.4',
+      'Cannot open "x": Too many open files',
+    ]) {
+      const message = messageOf(chained(['no connection', text]))
+      expect(message).toBe(
+        `no connection (${text}) (the limit on open files is too low: raise it, for example with ulimit -n 1024)`,
+      )
+      expect(messageOf(new Error(message))).toBe(message)
+    }
+  })
+
   it('is the text of a value that is not an error', () => {
     for (const thrown of ['gone', 7, undefined]) expect(messageOf(thrown)).toBe(String(thrown))
   })

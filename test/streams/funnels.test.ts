@@ -40,6 +40,11 @@ describe('the answer of a funnel', () => {
     )
   })
 
+  it('may have a million steps', () => {
+    const entry = { steps: Array(1_000_000).fill({ count: 1 }), analysis: {} }
+    expect(records({ data: { '2026-08-01': entry } }).steps.at(-1)).toMatchObject({ step: 999_999, count: 1 })
+  })
+
   it('has a record for each step of these days, numbered from 0', () => {
     fc.assert(
       fc.property(data, (given) => {
