@@ -34,8 +34,8 @@ export function isTerminal(): boolean {
 let isOutputLost = false
 
 /**
- * Handles failures to print, and prints what nobody has caught. Nothing happens if the reader has gone, as `head` does: the command
- * goes on. Any other failure, such as a full disk, is reported.
+ * Prints what nobody has caught, and handles failures to print. Nothing happens if the reader has
+ * gone, as `head` does: the command goes on. Any other failure, such as a full disk, is reported.
  */
 export function watchOutput(): void {
   process.on('uncaughtException', (error) => {
