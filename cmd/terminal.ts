@@ -39,7 +39,7 @@ let isOutputLost = false
  */
 export function watchOutput(): void {
   process.on('uncaughtException', (error) => {
-    printMessage(error.stack ?? messageOf(error))
+    printMessage(error.stack?.replace(error.message, () => messageOf(error)) ?? messageOf(error))
     process.exit(1)
   })
   process.stderr.on('error', () => {})

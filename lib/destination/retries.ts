@@ -8,7 +8,7 @@ export const DESTINATION_RETRIES: RetryPolicy = {
   delayMaxMs: 60_000,
 }
 
-/** For commands that somebody waits for, and that change nothing: they say at once what is wrong. */
+/** For commands that change nothing: they report at once what is wrong. */
 export const AT_ONCE: RetryPolicy = { ...DESTINATION_RETRIES, retries: {} }
 
 /** How calls that fail for a while are retried. */

@@ -10,8 +10,8 @@ it('where too few files may be open, the message says what to raise', async () =
   await place.simulator.ingest(eventsOf('2026-03-01', 3))
   let stderr = ''
   // How many files Node itself opens depends on its version.
-  for (let limit = 28; limit > 12 && !stderr.includes('ulimit -n 1024'); limit -= 2) {
-    const script = `ulimit -n ${limit}; exec "${process.execPath}" "${packagePath('dist', 'cmd', 'mixload.js')}" ${COMMAND}`
+  for (let limit = 29; limit > 16 && !stderr.includes('ulimit -n 1024'); limit--) {
+    const script = `rm -f warehouse.duckdb; ulimit -n ${limit}; exec "${process.execPath}" "${packagePath('dist', 'cmd', 'mixload.js')}" ${COMMAND}`
     const child = spawn('bash', ['-c', script], { cwd: place.directory, env: place.environment() })
     const end = ended(child)
     child.stderr.on('data', (data) => {
