@@ -49,6 +49,8 @@ class Warehouse {
         queryRequestsAtOnce: 0,
         attributionWindow: WINDOW,
         funnelWindow: 10,
+        // What disappears is a good part of the small tables.
+        maxRemoved: '100%',
         ...this.#more,
         ...more,
       },

@@ -22,7 +22,8 @@ async function load(place: Workplace, warehouse: DbtWarehouse, lines: readonly L
   place.simulator.fault({ kind: 'body', match: { path: '/api/2.0/export' }, body })
   const days = ['--from', FIRST_DAY, '--to', LAST_DAY, '--slice-days', '100', '--attribution-window', '100']
   // Columns for a few properties only, so that the rest is in the json column.
-  const args = ['sync', '--streams', 'export', '--destination', warehouse.url, ...days, '--max-columns', '20', ...more]
+  const limits = ['--max-columns', '20', '--max-removed', '100%']
+  const args = ['sync', '--streams', 'export', '--destination', warehouse.url, ...days, ...limits, ...more]
   expect(await place.run(args)).toMatchObject({ code: 0 })
 }
 
