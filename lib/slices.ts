@@ -1,6 +1,6 @@
 import type { LoadRecord } from './destination/contract.ts'
 import { coversScope, type Scope } from './destination/selection.ts'
-import { addDays, DAY_MS, type Day, dayAt, daysBetween, daysOf, earlier, endOfDayInZone } from './time/days.ts'
+import { addDays, countDays, DAY_MS, type Day, dayAt, daysOf, earlier, endOfDayInZone } from './time/days.ts'
 
 /** A span of days of one stream, loaded in one commit. */
 export interface Slice {
@@ -145,7 +145,7 @@ export function planSlices(days: readonly Day[], sliceDays: number): readonly Sl
   const slices: { firstDay: Day; lastDay: Day }[] = []
   for (const day of days) {
     const open = slices.at(-1)
-    const joins = open !== undefined && addDays(open.lastDay, 1) === day && daysBetween(open.firstDay, day) <= sliceDays
+    const joins = open !== undefined && addDays(open.lastDay, 1) === day && countDays(open.firstDay, day) <= sliceDays
     if (joins) open.lastDay = day
     else slices.push({ firstDay: day, lastDay: day })
   }
@@ -163,7 +163,7 @@ export function halves(slice: Slice): readonly [Slice, Slice] | undefined {
       { ...slice, only: only.slice(middle) },
     ]
   }
-  const middle = addDays(firstDay, Math.floor(daysBetween(firstDay, lastDay) / 2) - 1)
+  const middle = addDays(firstDay, Math.floor(countDays(firstDay, lastDay) / 2) - 1)
   return [
     { ...slice, lastDay: middle },
     { ...slice, firstDay: addDays(middle, 1) },

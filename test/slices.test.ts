@@ -15,7 +15,7 @@ import {
   syncDays,
   wholeDays,
 } from '../lib/slices.ts'
-import { addDays, type Day, daysBetween, endOfDayInZone } from '../lib/time/days.ts'
+import { addDays, countDays, type Day, endOfDayInZone } from '../lib/time/days.ts'
 
 const ORIGIN: Day = '2026-01-01'
 const UTC: DayClock = { zone: 'UTC', daysAreLocal: false }
@@ -81,8 +81,7 @@ describe('slices', () => {
       fc.property(days, fc.integer({ min: 1, max: 10 }), (given, sliceDays) => {
         const slices = planSlices(given, sliceDays)
         expect(slices.flatMap(({ firstDay, lastDay }) => daysOf(firstDay, lastDay))).toEqual(given)
-        for (const { firstDay, lastDay } of slices)
-          expect(daysBetween(firstDay, lastDay)).toBeLessThanOrEqual(sliceDays)
+        for (const { firstDay, lastDay } of slices) expect(countDays(firstDay, lastDay)).toBeLessThanOrEqual(sliceDays)
       }),
     )
   })
@@ -94,7 +93,7 @@ describe('slices', () => {
         for (const [at, next] of slices.slice(1).entries()) {
           const before = slices[at] ?? next
           const touch = addDays(before.lastDay, 1) === next.firstDay
-          if (touch) expect(daysBetween(before.firstDay, before.lastDay)).toBe(sliceDays)
+          if (touch) expect(countDays(before.firstDay, before.lastDay)).toBe(sliceDays)
         }
       }),
     )
@@ -131,7 +130,7 @@ describe('slices', () => {
         expect([...daysOf(first.firstDay, first.lastDay), ...daysOf(second.firstDay, second.lastDay)]).toEqual(
           daysOf(slice.firstDay, slice.lastDay),
         )
-        const difference = daysBetween(first.firstDay, first.lastDay) - daysBetween(second.firstDay, second.lastDay)
+        const difference = countDays(first.firstDay, first.lastDay) - countDays(second.firstDay, second.lastDay)
         expect(Math.abs(difference)).toBeLessThanOrEqual(1)
       }),
     )

@@ -5,7 +5,7 @@ import { MixloadError } from '../core/errors.ts'
 import { quoteName, quoteText } from '../core/sql.ts'
 import { VERSION } from '../core/version.ts'
 import { ENGINE_TYPES } from '../engine/dialect.ts'
-import { daysBetween } from '../time/days.ts'
+import { countDays } from '../time/days.ts'
 import type { KnownColumn, LoadRecord, LoadRows, NewColumn, Relation, WriteMode } from './contract.ts'
 import { REJECTS } from './ledger.ts'
 
@@ -82,7 +82,7 @@ export function assertKnown(relation: Relation, columns: readonly KnownColumn[],
 /** @throws MixloadError DESTINATION_FAILED if a load replaces more days than one load may. */
 export function assertDays(mode: WriteMode, daysMax: number, table: string): void {
   if (mode.kind !== 'replace-days') return
-  const days = daysBetween(mode.firstDay, mode.lastDay) + 1
+  const days = countDays(mode.firstDay, mode.lastDay)
   if (days <= daysMax) return
   throw new MixloadError(
     'DESTINATION_FAILED',

@@ -6,7 +6,7 @@ import { quoteName, quoteText } from '../../../lib/core/sql.ts'
 import { DAY_COLUMN } from '../../../lib/destination/load-rules.ts'
 import { ENGINE_TYPES } from '../../../lib/engine/dialect.ts'
 import { type EngineConnection, isOutOfMemory } from '../../../lib/engine/engine.ts'
-import { type Day, daysBetween } from '../../../lib/time/days.ts'
+import { countDays, type Day } from '../../../lib/time/days.ts'
 import { dayOfDirectory } from './layout.ts'
 
 /** A file that the engine has written. */
@@ -66,8 +66,7 @@ export class RowWriter {
       const file = await this.#writeOneDay(query, firstDay)
       if (file !== undefined) return [file]
     } else if (firstDay !== null && lastDay !== null) {
-      const days = daysBetween(firstDay, lastDay) + 1
-      if (days <= (await this.#daysAtOnce())) return this.#writeSideBySide(query, 'days')
+      if (countDays(firstDay, lastDay) <= (await this.#daysAtOnce())) return this.#writeSideBySide(query, 'days')
     }
     return this.#writeInSteps(query)
   }
