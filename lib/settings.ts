@@ -3,8 +3,8 @@ import { z } from 'zod'
 import { COLUMN_TYPES } from './columns/column.ts'
 import { isUnencrypted } from './core/addresses.ts'
 import { MixloadError } from './core/errors.ts'
-import { MAX_REJECTS, parseMaxRejects } from './core/max-rejects.ts'
 import { ownTemporaryDirectory } from './core/privacy.ts'
+import { parseRowLimit, ROW_LIMIT } from './core/row-limit.ts'
 import { withoutLogins } from './core/secrets.ts'
 import { REGIONS } from './mixpanel/regions.ts'
 import { isDay, isZone } from './time/days.ts'
@@ -130,8 +130,8 @@ export const SETTINGS = {
   maxRejects: {
     schema: z.coerce
       .string()
-      .regex(MAX_REJECTS, 'must be a number of lines such as 100, or a share such as 0.5%')
-      .transform(parseMaxRejects)
+      .regex(ROW_LIMIT, 'must be a number of lines such as 100, or a share such as 0.5%')
+      .transform(parseRowLimit)
       .optional(),
     describe: 'Fail if more than N lines of a run, or P% of the lines of a commit, are rejected',
     default: 'no limit',
@@ -139,8 +139,8 @@ export const SETTINGS = {
   maxRemoved: {
     schema: z.coerce
       .string()
-      .regex(MAX_REJECTS, 'must be a number of rows such as 100, or a share such as 50%')
-      .transform(parseMaxRejects)
+      .regex(ROW_LIMIT, 'must be a number of rows such as 100, or a share such as 50%')
+      .transform(parseRowLimit)
       .default({ kind: 'percent', most: 50 }),
     describe:
       'Keep the old rows if a replacement would remove more than N rows, or P%, of a day or table; 100% allows all',

@@ -117,7 +117,7 @@ export function isFailure(error: unknown, ...codes: readonly ErrorCode[]): error
 }
 
 /** The first error. If closing a resource fails as well, `await using` throws both in one. */
-export function firstFailure(error: unknown): unknown {
+function firstFailure(error: unknown): unknown {
   // Only some versions of Node have a class for it.
   const isBoth = error instanceof Error && error.name === 'SuppressedError' && 'suppressed' in error
   return isBoth ? firstFailure(error.suppressed) : error

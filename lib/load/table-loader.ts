@@ -1,6 +1,6 @@
 import type { Column } from '../columns/column.ts'
 import { isFailure, MixloadError } from '../core/errors.ts'
-import { isPast, type MaxRejects } from '../core/max-rejects.ts'
+import { exceeds, type RowLimit } from '../core/row-limit.ts'
 import type { LoadRecord, Relation, WriteMode } from '../destination/contract.ts'
 import type { LoadSource } from '../destination/source.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
@@ -19,7 +19,7 @@ export interface TableLoadOptions {
   readonly stream: string
   readonly write: 'append' | 'replace'
   readonly source: LoadSource
-  readonly maxRemoved: MaxRejects
+  readonly maxRemoved: RowLimit
   readonly rejectLimit?: RejectLimit | undefined
   readonly onProgress: OnProgress
 }
@@ -45,7 +45,7 @@ export class TableLoader {
     const loads = (await destination.allLoads()).filter(({ stream }) => stream === input.table.name)
     const replaced = replacedRows(loads, modeOf(slice, write), replacement)
     for (const { day, before, after } of replaced) {
-      if (!isPast(maxRemoved, before - after, before, 0)) continue
+      if (!exceeds(maxRemoved, before - after, before)) continue
       const what = day === undefined ? name : `${input.table.name} of ${day}`
       throw new MixloadError(
         'ROWS_WOULD_BE_LOST',
