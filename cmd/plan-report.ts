@@ -40,5 +40,7 @@ function planJson({ stream, days, slices, lateSlices, requests, budget }: Planne
 
 function budgetSentence({ left, minutesWaiting }: PlannedBudget): string {
   if (!Number.isFinite(left)) return 'no limit on requests is set'
-  return `${left} requests are left this hour; waiting for the limit takes about ${minutesWaiting} minutes`
+  const wait =
+    minutesWaiting === 0 ? 'no wait is expected' : `waiting for the limit takes about ${minutesWaiting} minutes`
+  return `${left} requests are left this hour; ${wait}`
 }
