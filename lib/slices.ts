@@ -46,7 +46,7 @@ export interface DayClock {
   readonly daysAreLocal: boolean
 }
 
-/** The zone whose clock times are read by: the project's if export days are local, else UTC. */
+/** The zone in which times are read: the project's if export days are local, else UTC. */
 export function clockName({ zone, daysAreLocal }: DayClock): string {
   return daysAreLocal ? zone : 'UTC'
 }
@@ -57,12 +57,12 @@ export function exportDaysOf(day: Day, { zone, daysAreLocal }: DayClock): readon
   return daysOf(dayAt(endOfDayInZone(addDays(day, -1), zone)), dayAt(endOfDayInZone(day, zone) - 1))
 }
 
-/** Of the requests of an hour, the share that is planned for; the rest is for asking again. */
+/** The share of an hour's requests that is planned for. The rest is for retries. */
 const PLANNED_SHARE = 0.8
 
 /**
- * The moment from which a day can be whole: it must be over where Mixpanel cuts days, and in the
- * project's zone, since Mixpanel documents neither for all projects and requests.
+ * The moment from which a day can be whole: it must be over in the zone of the export's days and in
+ * the project's zone, because Mixpanel does not document which one applies to which request.
  */
 export function endOfDay(day: Day, clock: DayClock): number {
   const known = endsOfDays.get(clock) ?? new Map<Day, number>()
@@ -76,10 +76,10 @@ export function endOfDay(day: Day, clock: DayClock): number {
   return end
 }
 
-/** A ledger of years asks for each day many times, and the rules of a zone take long to look at. */
+/** A cache: a ledger of years needs each day many times, and the rules of a zone are slow. */
 const endsOfDays = new WeakMap<DayClock, Map<Day, number>>()
 
-/** Whether a load of days has a day whole: it began after the day was over. */
+/** Whether a day is whole in a load: the load has the day, and began after it was over. */
 export function isWholeIn(
   { firstDay, lastDay, startedAt }: Pick<LoadRecord, 'firstDay' | 'lastDay' | 'startedAt'>,
   day: Day,
@@ -89,14 +89,14 @@ export function isWholeIn(
   return startedAt.getTime() >= endOfDay(day, clock)
 }
 
-/** The days that the ledger has whole: a load of all rows of the scope began after their end. */
+/** The whole days of a scope: of each, a load with all rows of the scope began after its end. */
 export function wholeDays(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): ReadonlySet<Day> {
   const days = new Set<Day>()
   for (const load of ledger) {
     const { firstDay, lastDay, selection, source } = load
     const isComplete = selection.kind === 'complete' && coversScope(selection.scope, scope)
     if (firstDay === null || lastDay === null || !isComplete) continue
-    // A day whose times were read by another clock is read again.
+    // A day with another clock is read again.
     if (source?.clock !== undefined && source.clock !== clockName(clock)) continue
     for (const day of daysOf(firstDay, lastDay)) if (isWholeIn(load, day, clock)) days.add(day)
   }
@@ -104,11 +104,11 @@ export function wholeDays(ledger: readonly LoadRecord[], scope: Scope, clock: Da
 }
 
 /**
- * The moment, in milliseconds since 1970, to which the warehouse has everything since the first
- * whole day: the end of the last day without a gap before it, or, if the day after that was read
- * before it was over, the moment when reading it began. Undefined if no day is whole.
+ * The moment up to which the warehouse has everything since the first whole day. That is the end of
+ * the whole days before the first gap, or the moment when a load of the day after them began.
+ * Undefined if no day is whole.
  */
-export function completeTo(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): number | undefined {
+export function completeTo(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): Date | undefined {
   const whole = wholeDays(ledger, scope, clock)
   let day = [...whole].sort()[0]
   if (day === undefined) return undefined
@@ -120,7 +120,7 @@ export function completeTo(ledger: readonly LoadRecord[], scope: Scope, clock: D
       return isComplete && firstDay !== null && lastDay !== null && firstDay <= next && next <= lastDay
     })
     .map(({ startedAt }) => startedAt.getTime())
-  return Math.max(endOfDayInZone(day, clockName(clock)), ...begun)
+  return new Date(Math.max(endOfDayInZone(day, clockName(clock)), ...begun))
 }
 
 /** The days from `first` to `last` that are not among `done`. */
@@ -128,19 +128,19 @@ export function missingDays(first: Day, last: Day, done: ReadonlySet<Day>): read
   return daysOf(first, last).filter((day) => !done.has(day))
 }
 
-/** Days a slice should span so that this many days need no more requests than an hour allows. */
+/** How many days each slice must have so that all days fit into the requests of an hour. */
 export function planSliceDays(dayCount: number, requestsPerHour: number): number {
   if (requestsPerHour === 0) return 1
   return Math.max(1, Math.ceil(dayCount / Math.max(1, Math.floor(requestsPerHour * PLANNED_SHARE))))
 }
 
-/** Loads that a table still takes, when it takes `loadsPerDayMax` in 24 hours. */
+/** How many more loads a table can take now, if it takes `loadsPerDayMax` in 24 hours. */
 export function loadsLeft(ledger: readonly LoadRecord[], loadsPerDayMax: number, now: number): number {
   const recent = ledger.filter(({ loadedAt }) => loadedAt.getTime() > now - DAY_MS).length
   return Math.max(0, loadsPerDayMax - recent)
 }
 
-/** Slices of at most `sliceDays` of exactly these days, in order. Only neighbours share one. */
+/** Slices of exactly these days, in order, with at most `sliceDays` consecutive days in each. */
 export function planSlices(days: readonly Day[], sliceDays: number): readonly Slice[] {
   const slices: { firstDay: Day; lastDay: Day }[] = []
   for (const day of days) {
@@ -152,7 +152,7 @@ export function planSlices(days: readonly Day[], sliceDays: number): readonly Sl
   return slices
 }
 
-/** The halves of a slice: of its days, else of its names; undefined if it has one of each. */
+/** Two slices with half of the days, or half of the names of one day; undefined if that is one. */
 export function halves(slice: Slice): readonly [Slice, Slice] | undefined {
   const { firstDay, lastDay, only = [] } = slice
   if (firstDay === lastDay) {
@@ -171,8 +171,8 @@ export function halves(slice: Slice): readonly [Slice, Slice] | undefined {
 }
 
 /**
- * The days that sync reads up to `yesterday`: all that the ledger lacks since `from` or its first
- * day, and the attribution window before the last whole day again, because events come late.
+ * The days that sync reads, up to `yesterday`: those since `from`, or since the first whole day,
+ * that are not whole; and the attribution window, which ends with the last whole day, again.
  */
 export function syncDays(
   whole: ReadonlySet<Day>,
