@@ -7,7 +7,7 @@ import type { Output } from './output.ts'
 import { sessionOf } from './session.ts'
 import { printRemarks, skippedJson } from './stream-report.ts'
 
-/** `mixload load FILE…`: events that are on disk already, in the form of the raw export. */
+/** `mixload load FILE…`: loads files in the form of the raw export. */
 export const command: Command = {
   settings: [
     ...WAREHOUSE_SETTINGS,

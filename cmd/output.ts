@@ -22,7 +22,7 @@ export interface Output {
   end(): void
 }
 
-/** An output as the flags and the terminal want it. */
+/** The output for these flags and this terminal. */
 export function createOutput({ json, isTerminal }: { json: boolean; isTerminal: boolean }): Output {
   return {
     print(...lines) {
@@ -63,7 +63,7 @@ function failureText(error: unknown): string {
   return mayPass ? `${asSentence(messageOf(error))} Run again later; what is committed stays.` : messageOf(error)
 }
 
-/** What a driver says has no full stop. */
+/** Messages of drivers end without a full stop. */
 function asSentence(text: string): string {
   return /[.!?)]$/.test(text) ? text : `${text}.`
 }
@@ -87,7 +87,7 @@ function numbersOf(event: ProgressEvent): Record<string, unknown> {
   return { table, rows, rejects, undated, outside, load_id }
 }
 
-/** A slice as JSON and the log have it. */
+/** A slice as fields of JSON results and of the log. */
 export function sliceFields(slice: AnySlice) {
   if ('file' in slice) return { file: slice.file }
   return hasDays(slice) ? { first_day: slice.firstDay, last_day: slice.lastDay } : {}

@@ -7,7 +7,7 @@ import type { Output } from './output.ts'
 import { sessionOf } from './session.ts'
 import { utcMinute } from './stream-report.ts'
 
-/** `mixload status`: what the warehouse has of each stream, from its ledger alone. */
+/** `mixload status`: shows what the warehouse has of each stream, by its ledger alone. */
 export const command: Command = {
   settings: [...WAREHOUSE_SETTINGS, 'streams', 'timezone', 'legacyTime'],
   async run(context) {
@@ -58,7 +58,7 @@ function printStatus(output: Output, status: StreamStatus): void {
   output.print(`  new columns then: ${newColumns.map((column) => column.name).join(', ') || 'none'}`)
 }
 
-/** What a load brought: the requested days, what came late to them, or a file. */
+/** What a load covers: the requested days, their late arrivals, or a file. */
 function contentOf({ selection, firstDay, lastDay }: LoadRecord): string {
   if (selection.kind === 'file') return sliceName(selection)
   const since = selection.kind === 'late' ? { since: selection.since } : {}

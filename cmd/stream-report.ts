@@ -13,7 +13,7 @@ function isWhole({ outcome, skippedSlices, skippedItems, rejects }: StreamResult
   return outcome === 'done' && skippedSlices.length === 0 && skippedItems.length === 0 && rejects === 0
 }
 
-/** Prints what becomes of each stream that `load` loads, then all of them in a table. */
+/** Prints the result of each stream as soon as it is loaded, then all results in a table. */
 export async function reportStreams(
   output: Output,
   load: (onResult: (result: StreamResult) => void) => Promise<unknown>,
@@ -91,7 +91,7 @@ export function skippedJson({ slice, error: { code, message } }: SkippedSlice): 
   return { ...slice, code, message }
 }
 
-/** Rows that came late; days that have fewer than before take nothing off. */
+/** Rows that came late. Days with fewer rows than before do not reduce the sum. */
 function lateTotal({ late }: StreamResult): number | undefined {
   return late === undefined ? undefined : [...late.values()].reduce((total, count) => total + Math.max(0, count), 0)
 }
@@ -114,7 +114,7 @@ function printSummary(output: Output, results: readonly StreamResult[]): void {
   output.print('', ...textTable(HEADINGS, rows).split('\n'))
 }
 
-/** Prints what is unusual about a stream. `expected`: what its dates were expected to lie in. */
+/** Prints what is unusual about a stream. `expected`: the period that its dates should be in. */
 export function printRemarks(output: Output, summary: StreamSummary, expected: string): void {
   const { stream, undated, outside, ignoredValues, rejects, skippedSlices } = summary
   const print = (text: string) => output.print(`${stream}: ${text}`)

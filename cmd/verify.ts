@@ -6,7 +6,7 @@ import type { Output } from './output.ts'
 import { sessionOf } from './session.ts'
 import { exitCodeOf, reportStreams } from './stream-report.ts'
 
-/** The exit code where counts differ. */
+/** The exit code if counts differ. */
 const DRIFT = 4
 
 /**

@@ -3,7 +3,7 @@ import { type Command, textFlag } from './command.ts'
 import { WAREHOUSE_SETTINGS } from './load-settings.ts'
 import { sessionOf } from './session.ts'
 
-/** `mixload views`: recreates the views. Loading does this by itself whenever columns come. */
+/** `mixload views`: recreates the views. Loads do this by themselves when they add columns. */
 export const command: Command = {
   settings: [...WAREHOUSE_SETTINGS, 'timezone'],
   options: {

@@ -123,7 +123,7 @@ function firstFailure(error: unknown): unknown {
   return isBoth ? firstFailure(error.suppressed) : error
 }
 
-/** What a run failed of: INTERRUPTED if it was aborted, else the first error. */
+/** The error that a run ends with: INTERRUPTED if it was aborted, else the first error. */
 export function runFailure(error: unknown, signal: AbortSignal): unknown {
   if (!signal.aborted) return firstFailure(error)
   return new MixloadError('INTERRUPTED', 'Stopped. What is committed stays; run again to continue.')

@@ -9,7 +9,7 @@ const REASONS_SHOWN = 3
 /** Characters of a rejected line that a message shows. */
 const LINE_SHOWN = 80
 
-/** Keeps a run from committing to a table when too many of its lines are rejected. */
+/** Refuses to commit to a table if too many lines of the run are rejected. */
 export class RejectLimit {
   readonly #max: RowLimit
   #before = 0

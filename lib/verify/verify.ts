@@ -29,8 +29,8 @@ export interface VerifyResult extends Comparison {
 
 /**
  * Compares event counts of `export_latest` by day and name with Mixpanel's reports. `tolerance`:
- * the share by which they may differ. @throws MixloadError CONFIG_INVALID without complete days or
- * queries.
+ * the share by which they may differ. @throws MixloadError CONFIG_INVALID if no day is whole, or
+ * the destination has no queries.
  */
 export async function verifyCounts(session: Session, tolerance: number): Promise<VerifyResult> {
   const { settings, onProgress, signal } = session
@@ -54,7 +54,7 @@ export async function verifyCounts(session: Session, tolerance: number): Promise
   if (firstDay === undefined || lastDay === undefined) {
     throw new MixloadError(
       'CONFIG_INVALID',
-      'There is nothing to compare: the ledger has no complete days in this period. Run mixload backfill first.',
+      'There is nothing to compare: the ledger has no whole days in this period. Run mixload backfill first.',
     )
   }
   await using budgets = createBudgets(session)
