@@ -1,4 +1,4 @@
-import { chooseBackfillDays } from '../lib/run/plan.ts'
+import { chooseBackfillDays } from '../lib/run/choose-days.ts'
 import type { Command } from './command.ts'
 import { runLoadCommand } from './load-command.ts'
 import { DRY_RUN, LOAD_SETTINGS } from './load-settings.ts'

@@ -1,4 +1,4 @@
-import { chooseSyncDays } from '../lib/run/plan.ts'
+import { chooseSyncDays } from '../lib/run/choose-days.ts'
 import type { Command } from './command.ts'
 import { runLoadCommand } from './load-command.ts'
 import { DRY_RUN, SYNC_SETTINGS } from './load-settings.ts'

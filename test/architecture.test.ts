@@ -14,7 +14,7 @@ const PURE = [
   ...['ingest/checks', 'ingest/endpoints', 'ingest/mixpanel-time', 'ingest/operations'],
   ...['ingest/payloads', 'ingest/property-values', 'ingest/response', 'ingest/text-values', 'ingest/watermark'],
   ...['mixpanel/redirect', 'mixpanel/regions', 'mixpanel/response-errors'],
-  ...['run/late-coverage', 'run/late-rows'],
+  ...['run/choose-days', 'run/late-coverage', 'run/late-rows', 'run/whole-days'],
   'scan/body-end',
   'streams/transactions',
   'transform/profile-changes',

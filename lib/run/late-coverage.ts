@@ -1,7 +1,8 @@
 import type { LoadRecord } from '../destination/contract.ts'
 import { coversScope, type Scope, scopeOf } from '../destination/selection.ts'
-import { type DayClock, isWholeIn, type Slice } from '../slices.ts'
+import type { Slice } from '../slices.ts'
 import { type Day, daysOf } from '../time/days.ts'
+import { type DayClock, isWholeIn } from './whole-days.ts'
 
 /**
  * An event is certainly in a load that began this long after Mixpanel had processed the event.

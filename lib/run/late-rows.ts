@@ -1,7 +1,7 @@
 import type { LoadRecord } from '../destination/contract.ts'
 import { isSameScope } from '../destination/selection.ts'
-import { type DayClock, isWholeIn } from '../slices.ts'
 import { type Day, daysOf } from '../time/days.ts'
+import { type DayClock, isWholeIn } from './whole-days.ts'
 
 /**
  * How many rows came late, by day and in the order of the days.

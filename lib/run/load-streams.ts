@@ -1,6 +1,5 @@
 import { isFailure, MixloadError } from '../core/errors.ts'
 import { WHOLE } from '../destination/selection.ts'
-import { completeTo } from '../slices.ts'
 import { lateRows } from './late-rows.ts'
 import { type LoadOptions, loadStream } from './load-stream.ts'
 import { planStreams, type StreamPlan, type StreamsToLoad } from './plan.ts'
@@ -8,6 +7,7 @@ import { projectZone } from './project.ts'
 import { createBudgets, mixpanelClient, openWarehouse, type Session } from './session.ts'
 import { assertSameClock, assertSameFilter, assertSameProject, projectOf } from './source.ts'
 import { type StreamResult, StreamTally } from './tally.ts'
+import { completeTo } from './whole-days.ts'
 
 /** Mixpanel does not offer the stream to this project or account: only this stream is skipped. */
 const SKIPPED = ['PLAN_REFUSED', 'PERMISSION_REFUSED', 'NOT_FOUND'] as const

@@ -3,25 +3,15 @@ import type { DestinationCapabilities, LoadRecord } from '../destination/contrac
 import { WHOLE } from '../destination/selection.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { Settings } from '../settings.ts'
-import {
-  type DayClock,
-  exportDaysOf,
-  loadsLeft,
-  missingDays,
-  planSliceDays,
-  planSlices,
-  type Slice,
-  type StreamSlice,
-  syncDays,
-  WHOLE_TABLE,
-  wholeDays,
-} from '../slices.ts'
+import { loadsLeft, planSliceDays, planSlices, type Slice, type StreamSlice, WHOLE_TABLE } from '../slices.ts'
 import { exportStream } from '../streams/export.ts'
 import { streamsOf } from '../streams/index.ts'
 import type { Stream } from '../streams/stream.ts'
 import { type Day, daysOf } from '../time/days.ts'
+import type { ChooseDays } from './choose-days.ts'
 import { coverageOf, lateSlice } from './late-coverage.ts'
 import { dayClock, yesterdayOf } from './project.ts'
+import { type DayClock, exportDaysOf, wholeDays } from './whole-days.ts'
 
 /** What a run reads of one stream. Decided by the settings and the ledger alone. */
 export interface StreamPlan {
@@ -35,43 +25,6 @@ export interface StreamPlan {
   readonly lateSlices: readonly Slice[]
   /** How many requests it takes; undefined if that is not known before the first run. */
   readonly requests: number | undefined
-}
-
-/** What the choice of a stream's days depends on. */
-export interface DayChoice {
-  readonly name: string
-  /** The days that are whole in the ledger. */
-  readonly whole: ReadonlySet<Day>
-  /** The setting `from`, else the stream's first whole day, else that of the events. */
-  readonly from: Day | undefined
-  readonly lastDay: Day
-  /** How many days, up to the last whole one, sync reads again. */
-  readonly daysReadAgain: number
-  readonly clock: DayClock
-}
-
-/** Decides which days of a stream are requested: the difference between `backfill` and `sync`. */
-export type ChooseDays = (choice: DayChoice) => readonly Day[]
-
-/** The days that `backfill` reads: those from the first day on that are not whole. */
-export function chooseBackfillDays(first: Day | undefined): ChooseDays {
-  return ({ whole, lastDay }) => {
-    if (first === undefined) {
-      throw new MixloadError('CONFIG_INVALID', 'backfill needs the first day: --from 2024-01-01.')
-    }
-    return missingDays(first, lastDay, whole)
-  }
-}
-
-/** The days that `sync` reads: those that are not whole, and the attribution window again. */
-export function chooseSyncDays({ name, whole, from, lastDay, daysReadAgain }: DayChoice): readonly Day[] {
-  if (from === undefined) {
-    throw new MixloadError(
-      'CONFIG_INVALID',
-      `${name}: the ledger has no whole day, so sync does not know where to begin. Run mixload backfill --from DAY first, or give sync --from DAY.`,
-    )
-  }
-  return syncDays(whole, from, lastDay, daysReadAgain)
 }
 
 /** Which days of the streams are loaded. */

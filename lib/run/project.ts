@@ -4,10 +4,10 @@ import { type RetryPolicy, retrying } from '../core/retry.ts'
 import type { MixpanelClient } from '../mixpanel/client.ts'
 import { retryReporter } from '../progress.ts'
 import type { Settings } from '../settings.ts'
-import type { DayClock } from '../slices.ts'
 import { assertOk } from '../streams/answer.ts'
 import { addDays, type Day, dayInZone, isOffset, isZone } from '../time/days.ts'
 import type { Session } from './session.ts'
+import type { DayClock } from './whole-days.ts'
 
 const MaybeText = z.string().optional().catch(undefined)
 
@@ -100,7 +100,7 @@ export async function projectZone(
     const { timezone } = await retrying(TIME_ZONE_RETRIES, signal, ask, retryReporter(onProgress))
     if (timezone !== undefined && isZone(timezone)) return timezone
     if (timezone !== undefined && isOffset(timezone)) {
-      const message = `Mixpanel returned the offset ${timezone} as the time zone. Set --timezone to the project's time zone, such as Europe/Berlin.`
+      const message = `Mixpanel returned ${timezone} as the time zone, an offset. Set --timezone to the project's time zone, such as Europe/Berlin.`
       throw new MixloadError('CONFIG_INVALID', message)
     }
     const returned = timezone === undefined ? 'no time zone' : `an unknown time zone, ${timezone}`

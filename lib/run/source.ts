@@ -5,9 +5,9 @@ import type { LoadSource } from '../destination/source.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { OnProgress } from '../progress.ts'
 import type { Settings } from '../settings.ts'
-import { clockName, type DayClock } from '../slices.ts'
 import type { Stream } from '../streams/stream.ts'
 import { type Day, daysOf } from '../time/days.ts'
+import { clockName, type DayClock } from './whole-days.ts'
 
 /** The project that the settings name, and where its data lives. */
 export function projectOf({ projectId, region, apiUrl }: Settings): Pick<LoadSource, 'project' | 'region'> {

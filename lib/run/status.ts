@@ -3,12 +3,13 @@ import { AT_ONCE } from '../destination/retries.ts'
 import { scopeOf, WHOLE } from '../destination/selection.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { Settings } from '../settings.ts'
-import { completeTo, missingDays, planSlices, type Slice, wholeDays } from '../slices.ts'
+import { planSlices, type Slice } from '../slices.ts'
 import { streamsOf } from '../streams/index.ts'
 import type { Stream } from '../streams/stream.ts'
 import type { Day } from '../time/days.ts'
 import { dayClock } from './project.ts'
 import { openWarehouse, type Session } from './session.ts'
+import { completeTo, missingDays, wholeDays } from './whole-days.ts'
 
 /** What the ledger says about a stream that has been loaded. */
 export interface StreamStatus {
