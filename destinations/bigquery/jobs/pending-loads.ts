@@ -6,8 +6,8 @@ import { daysOf } from '../../../lib/time/days.ts'
 import { at, type JsonObject, listOf, objectOf, textOf } from '../api/json.ts'
 
 /**
- * A load that has begun, as it is noted before its first job is sent. It has all that another run
- * needs to finish it, or to make sure that nothing of it ever appears.
+ * A load as it is noted before its first job is sent: everything that another run needs to finish
+ * it, or to make sure that nothing of it ever appears.
  */
 export interface PendingLoad {
   /** Of one attempt. Its job ids contain it, so no two attempts share one. */
