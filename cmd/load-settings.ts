@@ -1,5 +1,6 @@
 import type { Options } from 'yargs'
 import { FLAGS, type FlagName } from '../lib/settings.ts'
+import { textFlag } from './command.ts'
 
 /** The settings of `sync` and `plan`: all that have a flag. */
 export const SYNC_SETTINGS: readonly FlagName[] = FLAGS
@@ -24,4 +25,9 @@ export const DRY_RUN: Readonly<Record<string, Options>> = {
     describe: 'Only show what would be requested; send and create nothing',
     default: false,
   },
+}
+
+/** `--timezone` of a command that does not ask Mixpanel for it. */
+export function timezoneFlag(defaultDescription: string) {
+  return { timezone: textFlag("The project's time zone", { defaultDescription }) }
 }

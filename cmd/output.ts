@@ -2,6 +2,7 @@ import pino from 'pino'
 import { MixloadError, messageOf } from '../lib/core/errors.ts'
 import type { ProgressEvent, SliceEvent } from '../lib/progress.ts'
 import { type AnySlice, hasDays, rowsName, sliceName } from '../lib/slices.ts'
+import { counted } from './counted.ts'
 import { createDisplay } from './display.ts'
 import { Progress, requestsInWords } from './progress.ts'
 import { printJson, printLines, printMessage } from './terminal.ts'
@@ -140,11 +141,11 @@ function someNames(columns: readonly { readonly name: string }[]): string {
 function sentence(event: ProgressEvent): string {
   switch (event.kind) {
     case 'run-planned':
-      return `${event.stream}: ${event.sliceCount} ${event.unit} to load${requestsInWords(event.requestsLeft)}`
+      return `${event.stream}: ${counted(event.sliceCount, event.unit.slice(0, -1))} to load${requestsInWords(event.requestsLeft)}`
     case 'item-skipped':
       return `${event.name} is skipped. ${event.error.message}`
     case 'columns-added':
-      return `${event.table}: ${event.columns.length} new columns: ${someNames(event.columns)}`
+      return `${event.table}: ${counted(event.columns.length, 'new column')}: ${someNames(event.columns)}`
     case 'retry':
       return `${asSentence(event.error.message)} Trying again in ${(event.delayMs / 1000).toFixed(1)} s.`
     case 'waiting-for-budget':
@@ -173,7 +174,7 @@ function sliceSentence(event: SliceEvent): string {
     case 'slice-shortened':
       return `its last day is not over in the project; requesting less. ${event.reason}`
     case 'slice-loading':
-      return `loading ${event.rows} rows`
+      return `loading ${counted(event.rows, 'row')}`
     case 'slice-loaded':
       return loadedSentence(event)
     case 'slice-already-loaded':
@@ -188,9 +189,9 @@ function sliceSentence(event: SliceEvent): string {
 function loadedSentence({ slice, record, seconds, ...event }: Extract<SliceEvent, { kind: 'slice-loaded' }>): string {
   const expected = 'file' in slice ? 'the years 1 to 9999' : 'these days'
   const remarks = [
-    ...(record.rejectCount > 0 ? [`${record.rejectCount} lines rejected`] : []),
+    ...(record.rejectCount > 0 ? [`${counted(record.rejectCount, 'line')} rejected`] : []),
     ...(event.undated > 0 ? [`${event.undated} without a usable time`] : []),
     ...(event.outside > 0 ? [`${event.outside} dated outside ${expected}`] : []),
   ]
-  return [`${record.rowCount} rows loaded in ${seconds.toFixed(1)} s`, ...remarks].join(', ')
+  return [`${counted(record.rowCount, 'row')} loaded in ${seconds.toFixed(1)} s`, ...remarks].join(', ')
 }
