@@ -73,6 +73,8 @@ describe('the views.sql of a directory of Parquet files', () => {
         write_mode: 'append',
         mixload_version: '0.0.0-test',
         day_rows: null,
+        source: null,
+        ledger_form: 2n,
       },
     ])
     const [day] = await readView(place.directory, '_mixload_columns')
