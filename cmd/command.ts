@@ -5,16 +5,16 @@ import type { Output } from './output.ts'
 /** What a command gets to work with. */
 export interface CommandContext {
   readonly settings: Settings
-  /** Flags of the command's own. */
+  /** The command's own flags, by their names. */
   readonly flags: Readonly<Record<string, unknown>>
-  /** The words after the command's name; none where it takes none. */
+  /** The words after the command's name. */
   readonly words: readonly string[]
   readonly output: Output
   /** Aborted by ^C. */
   readonly signal: AbortSignal
 }
 
-/** A flag of a command's own that takes a text. */
+/** A flag with a text as its value. */
 export function textFlag<const More extends Options>(describe: string, more?: More) {
   return { type: 'string', requiresArg: true, describe, ...more } as const
 }

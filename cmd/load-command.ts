@@ -14,9 +14,7 @@ export async function runLoadCommand(context: CommandContext, toLoad: StreamsToL
     return exitCodeOf(await reportStreams(output, (onResult) => loadStreams(session, toLoad, onResult)))
   }
   if (settings.timezone === undefined) {
-    output.print(
-      'A dry run does not ask Mixpanel for the time zone: days are taken to be in UTC. To set it, use --timezone.',
-    )
+    output.print('A dry run does not ask Mixpanel for the time zone. UTC is assumed; set --timezone for another one.')
   }
   printPlans(output, await planRun(session, toLoad, settings.timezone ?? 'UTC'))
   return 0

@@ -2,19 +2,23 @@ import { loadEventFiles } from '../lib/run/load-files.ts'
 import type { StreamSummary } from '../lib/run/tally.ts'
 import { sliceName } from '../lib/slices.ts'
 import { type Command, textFlag } from './command.ts'
-import { WAREHOUSE_SETTINGS } from './load-settings.ts'
+import { counted } from './counted.ts'
+import { timezoneFlag, WAREHOUSE_SETTINGS } from './load-settings.ts'
 import type { Output } from './output.ts'
 import { sessionOf } from './session.ts'
 import { printRemarks, skippedJson } from './stream-report.ts'
 
-/** `mixload load FILE…`: events that are on disk already, in the form of the raw export. */
+/** `mixload load FILE…`: loads files in the form of the raw export. */
 export const command: Command = {
   settings: [
     ...WAREHOUSE_SETTINGS,
     ...(['timezone', 'legacyTime', 'maxColumns', 'maxRejects'] as const),
     ...(['includeProperties', 'excludeProperties', 'newProperties'] as const),
   ],
-  options: { stream: textFlag('What the files hold', { choices: ['export'], default: 'export' }) },
+  options: {
+    ...timezoneFlag('UTC'),
+    stream: textFlag('What the files hold', { choices: ['export'], default: 'export' }),
+  },
   words: {
     usage: 'FILE...',
     describe: 'Each FILE holds one event per line, as in the raw export, also as gzip or zstd; - is standard input.',
@@ -48,12 +52,12 @@ function report(output: Output, summary: StreamSummary): void {
     seconds: summary.seconds,
   })
   const cost = `${(bytes / 1e6).toFixed(1)} MB, ${summary.seconds.toFixed(1)} s`
-  output.print(`${stream}: ${rows} rows from ${slices} files, ${cost}`)
+  output.print(`${stream}: ${counted(rows, 'row')} from ${counted(slices, 'file')}, ${cost}`)
   if (alreadyLoaded.length > 0) {
     const names = alreadyLoaded.slice(0, NAMES_SHOWN).map(sliceName).join(', ')
     const more = alreadyLoaded.length - NAMES_SHOWN
     output.print(
-      `${stream}: ${alreadyLoaded.length} files already loaded: ${names}${more > 0 ? ` and ${more} more` : ''}`,
+      `${stream}: ${counted(alreadyLoaded.length, 'file')} already loaded: ${names}${more > 0 ? ` and ${more} more` : ''}`,
     )
   }
   printRemarks(output, summary, 'the years 1 to 9999')

@@ -2,13 +2,13 @@ import yargs, { type Argv, type Options } from 'yargs'
 import { type Command, textFlag } from './command.ts'
 import { exitCodeWithOutput, isTerminal, printLines, printMessage, terminalWidth, watchOutput } from './terminal.ts'
 
-/** Only the command that is named is loaded, so that help comes at once and loads no database. */
+/** Only the named command is loaded, so that help appears at once and loads no database. */
 const COMMANDS: Readonly<Record<string, { describe: string; load: () => Promise<{ command: Command }> }>> = {
-  backfill: { describe: 'Load every day of a span once; resumable', load: () => import('./backfill.ts') },
+  backfill: { describe: 'Load every day of a period once; resumable', load: () => import('./backfill.ts') },
   sync: { describe: 'Load what is new, and the attribution window again', load: () => import('./sync.ts') },
   load: { describe: 'Load files of events, without Mixpanel', load: () => import('./load.ts') },
-  plan: { describe: 'Show what would be asked for, and how long it takes', load: () => import('./plan.ts') },
-  check: { describe: 'Look at credentials, plan, clock and destination', load: () => import('./check.ts') },
+  plan: { describe: 'Show what would be requested, and how long it would take', load: () => import('./plan.ts') },
+  check: { describe: 'Check credentials, plan, clock and destination', load: () => import('./check.ts') },
   status: { describe: 'Show what the warehouse has', load: () => import('./status.ts') },
   verify: { describe: 'Compare the events of each day with what Mixpanel counts', load: () => import('./verify.ts') },
   views: { describe: 'Recreate the views', load: () => import('./views.ts') },
@@ -17,7 +17,7 @@ const COMMANDS: Readonly<Record<string, { describe: string; load: () => Promise<
   engage: { describe: 'Change a profile', load: () => import('./engage.ts') },
   alias: { describe: 'Give a person another id', load: () => import('./alias.ts') },
   import: { describe: 'Send events of any age, from files or from the warehouse', load: () => import('./import.ts') },
-  simulate: { describe: 'Run a local Mixpanel to try it all on', load: () => import('./simulate.ts') },
+  simulate: { describe: 'Run a local Mixpanel to try things out', load: () => import('./simulate.ts') },
 }
 
 const USAGE = 2
@@ -65,9 +65,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   let usageFailed = false
   parser.fail((message, error, self) => {
-    usageFailed = true
     if (error !== undefined && error !== null) throw error
-    self.showHelp('error')
+    // One mistake can fail twice: as an unknown command, and with the name that was meant.
+    if (!usageFailed) self.showHelp('error')
+    usageFailed = true
     printMessage('')
     printMessage(message)
   })
@@ -75,7 +76,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   return usageFailed ? USAGE : exitCodeWithOutput(exitCode)
 }
 
-/** Lets words follow the command's name. They get no names, among which yargs would lose `-`. */
+/** Lets words follow the command's name. They are not named, because yargs would then lose `-`. */
 function takeWords(builder: Argv, name: string, describe: string, words: NonNullable<Command['words']>): void {
   builder
     .usage(`$0 ${name} ${words.usage}\n\n${describe}\n\n${words.describe}`)
@@ -116,8 +117,8 @@ async function execute(command: Command, flags: Readonly<Record<string, unknown>
   const output = createOutput({ json: flags.json === true, isTerminal: isTerminal() })
   const abort = new AbortController()
   const stopListening = onInterrupt(abort)
-  // Where the system limits the length of files, a write past it fails then, instead of ending the
-  // process unheard.
+  // If the system limits the size of files, a write past the limit then fails with an error,
+  // instead of ending the process without a word.
   process.on('SIGXFSZ', () => {})
   try {
     const given = givenFlags(command, flags)

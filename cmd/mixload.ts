@@ -2,6 +2,7 @@
 import { lstatSync, mkdirSync } from 'node:fs'
 import module from 'node:module'
 import { join } from 'node:path'
+import zlib from 'node:zlib'
 import { ownTemporaryDirectory, privacyProblem } from '../lib/core/privacy.ts'
 
 /**
@@ -19,6 +20,12 @@ function useCompileCache(): void {
       // Without a cache the start takes longer.
     }
   }
+}
+
+// Without this check, an older Node reports a missing export of one of its own modules.
+if (!('createZstdDecompress' in zlib)) {
+  process.stderr.write(`mixload needs Node 22.15 or later. This is Node ${process.version.slice(1)}.\n`)
+  process.exit(2)
 }
 
 useCompileCache()

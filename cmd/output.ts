@@ -2,6 +2,7 @@ import pino from 'pino'
 import { MixloadError, messageOf } from '../lib/core/errors.ts'
 import type { ProgressEvent, SliceEvent } from '../lib/progress.ts'
 import { type AnySlice, hasDays, rowsName, sliceName } from '../lib/slices.ts'
+import { counted } from './counted.ts'
 import { createDisplay } from './display.ts'
 import { Progress, requestsInWords } from './progress.ts'
 import { printJson, printLines, printMessage } from './terminal.ts'
@@ -22,7 +23,7 @@ export interface Output {
   end(): void
 }
 
-/** An output as the flags and the terminal want it. */
+/** The output for these flags and this terminal. */
 export function createOutput({ json, isTerminal }: { json: boolean; isTerminal: boolean }): Output {
   return {
     print(...lines) {
@@ -63,7 +64,7 @@ function failureText(error: unknown): string {
   return mayPass ? `${asSentence(messageOf(error))} Run again later; what is committed stays.` : messageOf(error)
 }
 
-/** What a driver says has no full stop. */
+/** Messages of drivers end without a full stop. */
 function asSentence(text: string): string {
   return /[.!?)]$/.test(text) ? text : `${text}.`
 }
@@ -87,7 +88,7 @@ function numbersOf(event: ProgressEvent): Record<string, unknown> {
   return { table, rows, rejects, undated, outside, load_id }
 }
 
-/** A slice as JSON and the log have it. */
+/** A slice as fields of JSON results and of the log. */
 export function sliceFields(slice: AnySlice) {
   if ('file' in slice) return { file: slice.file }
   return hasDays(slice) ? { first_day: slice.firstDay, last_day: slice.lastDay } : {}
@@ -140,11 +141,11 @@ function someNames(columns: readonly { readonly name: string }[]): string {
 function sentence(event: ProgressEvent): string {
   switch (event.kind) {
     case 'run-planned':
-      return `${event.stream}: ${event.sliceCount} ${event.unit} to load${requestsInWords(event.requestsLeft)}`
+      return `${event.stream}: ${counted(event.sliceCount, event.unit.slice(0, -1))} to load${requestsInWords(event.requestsLeft)}`
     case 'item-skipped':
       return `${event.name} is skipped. ${event.error.message}`
     case 'columns-added':
-      return `${event.table}: ${event.columns.length} new columns: ${someNames(event.columns)}`
+      return `${event.table}: ${counted(event.columns.length, 'new column')}: ${someNames(event.columns)}`
     case 'retry':
       return `${asSentence(event.error.message)} Trying again in ${(event.delayMs / 1000).toFixed(1)} s.`
     case 'waiting-for-budget':
@@ -173,7 +174,7 @@ function sliceSentence(event: SliceEvent): string {
     case 'slice-shortened':
       return `its last day is not over in the project; requesting less. ${event.reason}`
     case 'slice-loading':
-      return `loading ${event.rows} rows`
+      return `loading ${counted(event.rows, 'row')}`
     case 'slice-loaded':
       return loadedSentence(event)
     case 'slice-already-loaded':
@@ -188,9 +189,9 @@ function sliceSentence(event: SliceEvent): string {
 function loadedSentence({ slice, record, seconds, ...event }: Extract<SliceEvent, { kind: 'slice-loaded' }>): string {
   const expected = 'file' in slice ? 'the years 1 to 9999' : 'these days'
   const remarks = [
-    ...(record.rejectCount > 0 ? [`${record.rejectCount} lines rejected`] : []),
+    ...(record.rejectCount > 0 ? [`${counted(record.rejectCount, 'line')} rejected`] : []),
     ...(event.undated > 0 ? [`${event.undated} without a usable time`] : []),
     ...(event.outside > 0 ? [`${event.outside} dated outside ${expected}`] : []),
   ]
-  return [`${record.rowCount} rows loaded in ${seconds.toFixed(1)} s`, ...remarks].join(', ')
+  return [`${counted(record.rowCount, 'row')} loaded in ${seconds.toFixed(1)} s`, ...remarks].join(', ')
 }

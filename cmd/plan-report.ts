@@ -1,5 +1,6 @@
 import type { PlannedBudget, PlannedStream, RunPlan } from '../lib/run/plan-run.ts'
 import { sliceName } from '../lib/slices.ts'
+import { counted } from './counted.ts'
 import { type Output, sliceFields } from './output.ts'
 
 /** Prints what a run would request, by stream, and how long the request limits make it wait. */
@@ -17,8 +18,8 @@ export function printPlans(output: Output, { timezone, streams }: RunPlan): void
 }
 
 function planSentence({ days, slices, requests }: PlannedStream): string {
-  const cost = requests === undefined ? 'requests not known before the first run' : `${requests} requests`
-  if (days !== undefined) return `${days} days in ${slices.length} slices, ${cost}`
+  const cost = requests === undefined ? 'requests not known before the first run' : counted(requests, 'request')
+  if (days !== undefined) return `${counted(days, 'day')} in ${counted(slices.length, 'slice')}, ${cost}`
   return `a whole copy, ${cost}${requests === undefined ? '' : ' the last time'}`
 }
 
@@ -40,5 +41,9 @@ function planJson({ stream, days, slices, lateSlices, requests, budget }: Planne
 
 function budgetSentence({ left, minutesWaiting }: PlannedBudget): string {
   if (!Number.isFinite(left)) return 'no limit on requests is set'
-  return `${left} requests are left this hour; waiting for the limit takes about ${minutesWaiting} minutes`
+  const wait =
+    minutesWaiting === 0
+      ? 'no wait is expected'
+      : `waiting for the limit takes about ${counted(minutesWaiting, 'minute')}`
+  return `${left} requests are left this hour; ${wait}`
 }

@@ -1,7 +1,7 @@
 import type { ProgressEvent } from '../lib/progress.ts'
 import { rowsName } from '../lib/slices.ts'
 
-/** How far a run has come, as the lines of a display. Times are milliseconds of any one clock. */
+/** The progress of a run, as lines of a display. Times are milliseconds of one clock. */
 export class Progress {
   readonly #startedAt: number
   #slices = 0
@@ -17,7 +17,7 @@ export class Progress {
     this.#startedAt = startedAt
   }
 
-  /** Takes an event in. False when it is worth a line of its own, which stays. */
+  /** Updates the display. Returns false for an event that should get a permanent line instead. */
   take(event: ProgressEvent): boolean {
     switch (event.kind) {
       case 'run-planned':
@@ -78,7 +78,7 @@ export class Progress {
   }
 }
 
-/** `, N requests left this hour`, or nothing where there is no limit. */
+/** `, N requests left this hour`; empty if there is no limit. */
 export function requestsInWords(left: number): string {
   return Number.isFinite(left) ? `, ${left} requests left this hour` : ''
 }

@@ -50,7 +50,7 @@ function read(file: string, isFound: boolean): { readonly text: string; readonly
   }
 }
 
-/** What a file says, without a word of it in messages: what is wrong may be a secret. */
+/** The content of a YAML file. Messages do not quote it, because it may have a secret. */
 function parse(file: string, text: string): unknown {
   const document = parseDocument(text, { prettyErrors: false, logLevel: 'error' })
   const [wrong] = document.errors

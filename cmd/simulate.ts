@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { MixloadError } from '../lib/core/errors.ts'
 import { PLAN_FEATURES, type PlanRefusal, type PricingPlan, startSimulator } from '../lib/simulator/index.ts'
 import { type Command, textFlag } from './command.ts'
+import { timezoneFlag } from './load-settings.ts'
 
 /** `mixload simulate`: serves NDJSON files as a local Mixpanel, until it is stopped. */
 export const command: Command = {
@@ -14,6 +15,7 @@ export const command: Command = {
     annotations: files('NDJSON files of annotations'),
     funnels: files('NDJSON files of funnels and their days'),
     refuse: files('Streams that the plan lacks, as STREAM=402, 403 or 404'),
+    ...timezoneFlag('UTC'),
     port: numberFlag('Port to listen on', 8600),
     host: { type: 'string', describe: 'Address to listen on', default: '127.0.0.1' },
     'project-id': { type: 'string', describe: 'Project id', default: '1000' },

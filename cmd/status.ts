@@ -2,14 +2,16 @@ import type { LoadRecord } from '../lib/destination/contract.ts'
 import { type StreamStatus, streamStatus } from '../lib/run/status.ts'
 import { sliceName } from '../lib/slices.ts'
 import type { Command } from './command.ts'
-import { WAREHOUSE_SETTINGS } from './load-settings.ts'
+import { counted } from './counted.ts'
+import { timezoneFlag, WAREHOUSE_SETTINGS } from './load-settings.ts'
 import type { Output } from './output.ts'
 import { sessionOf } from './session.ts'
 import { utcMinute } from './stream-report.ts'
 
-/** `mixload status`: what the warehouse has of each stream, from its ledger alone. */
+/** `mixload status`: shows what the warehouse has of each stream, by its ledger alone. */
 export const command: Command = {
   settings: [...WAREHOUSE_SETTINGS, 'streams', 'timezone', 'legacyTime'],
+  options: timezoneFlag('that of the last load'),
   async run(context) {
     const { settings, output } = context
     const found = await streamStatus(sessionOf(context))
@@ -44,21 +46,21 @@ function printStatus(output: Output, status: StreamStatus): void {
   })
   const amount =
     days === undefined
-      ? `${last.rowCount} rows, copied whole ${loads} times`
-      : `${rows} rows in ${loads} loads, whole to ${days.lastWhole ?? 'no day yet'}`
-  output.print(`${stream}: ${amount}, ${rejects} lines rejected`)
+      ? `${counted(last.rowCount, 'row')}, copied whole ${counted(loads, 'time')}`
+      : `${counted(rows, 'row')} in ${counted(loads, 'load')}, whole to ${days.lastWhole ?? 'no day yet'}`
+  output.print(`${stream}: ${amount}, ${counted(rejects, 'line')} rejected`)
   if (days !== undefined) {
     output.print(days.gaps.length === 0 ? '  no gaps' : `  gaps: ${days.gaps.map(sliceName).join(', ')}`)
   }
   if (completeTo !== undefined) output.print(`  complete to ${utcMinute(completeTo)}`)
   const content = days === undefined ? '' : ` of ${contentOf(last)}`
-  output.print(`  last load: ${last.loadedAt.toISOString()}, ${last.rowCount} rows${content}`)
+  output.print(`  last load: ${last.loadedAt.toISOString()}, ${counted(last.rowCount, 'row')}${content}`)
   const { project, region } = last.source ?? {}
   if (project !== undefined) output.print(`  project: ${project}${region === undefined ? '' : ` (${region})`}`)
   output.print(`  new columns then: ${newColumns.map((column) => column.name).join(', ') || 'none'}`)
 }
 
-/** What a load brought: the requested days, what came late to them, or a file. */
+/** What a load covers: the requested days, their late arrivals, or a file. */
 function contentOf({ selection, firstDay, lastDay }: LoadRecord): string {
   if (selection.kind === 'file') return sliceName(selection)
   const since = selection.kind === 'late' ? { since: selection.since } : {}

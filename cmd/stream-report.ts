@@ -1,5 +1,6 @@
 import type { SkippedSlice, StreamResult, StreamSummary } from '../lib/run/tally.ts'
 import { sliceName } from '../lib/slices.ts'
+import { counted } from './counted.ts'
 import type { Output } from './output.ts'
 import { textTable } from './text-table.ts'
 
@@ -13,7 +14,7 @@ function isWhole({ outcome, skippedSlices, skippedItems, rejects }: StreamResult
   return outcome === 'done' && skippedSlices.length === 0 && skippedItems.length === 0 && rejects === 0
 }
 
-/** Prints what becomes of each stream that `load` loads, then all of them in a table. */
+/** Prints the result of each stream as soon as it is loaded, then all results in a table. */
 export async function reportStreams(
   output: Output,
   load: (onResult: (result: StreamResult) => void) => Promise<unknown>,
@@ -37,11 +38,11 @@ function printResult(output: Output, result: StreamResult): void {
   output.json(resultJson(result))
   if (outcome === 'done') output.print(`${stream}: ${doneSentence(result)}`)
   else {
-    const committed = result.slices === 0 ? '' : ` What was committed before stays: ${result.rows} rows.`
+    const committed = result.slices === 0 ? '' : ` What was committed before stays: ${counted(result.rows, 'row')}.`
     output.print(`${stream}: ${outcome}. ${error?.message ?? ''}${committed}`)
   }
   for (const [day, count] of late ?? []) {
-    output.print(count > 0 ? `  ${day}: +${count} late` : `  ${day}: ${-count} rows fewer than before`)
+    output.print(count > 0 ? `  ${day}: +${count} late` : `  ${day}: ${counted(-count, 'row')} fewer than before`)
   }
   for (const { name, error: why } of result.skippedItems) output.print(`${stream}: ${name} skipped: ${why.message}`)
   if (completeTo !== undefined) output.print(`${stream}: complete to ${utcMinute(completeTo)}`)
@@ -56,9 +57,9 @@ export function utcMinute(moment: Date): string {
 function doneSentence({ days, slices, rows, otherRows, requests, bytes, seconds }: StreamResult): string {
   if (slices === 0 && days === 0) return 'nothing to load, every day is in the ledger'
   const others = Object.entries(otherRows).map(([table, count]) => ` and ${count} of ${table}`)
-  const how = days === undefined ? 'copied whole' : `in ${slices} slices`
-  const cost = `${requests} requests, ${(bytes / 1e6).toFixed(1)} MB, ${seconds.toFixed(1)} s`
-  return `${rows} rows${others.join('')} ${how}, ${cost}`
+  const how = days === undefined ? 'copied whole' : `in ${counted(slices, 'slice')}`
+  const cost = `${counted(requests, 'request')}, ${(bytes / 1e6).toFixed(1)} MB, ${seconds.toFixed(1)} s`
+  return `${counted(rows, 'row')}${others.join('')} ${how}, ${cost}`
 }
 
 function resultJson(result: StreamResult): unknown {
@@ -91,7 +92,7 @@ export function skippedJson({ slice, error: { code, message } }: SkippedSlice): 
   return { ...slice, code, message }
 }
 
-/** Rows that came late; days that have fewer than before take nothing off. */
+/** Rows that came late. Days with fewer rows than before do not reduce the sum. */
 function lateTotal({ late }: StreamResult): number | undefined {
   return late === undefined ? undefined : [...late.values()].reduce((total, count) => total + Math.max(0, count), 0)
 }
@@ -114,13 +115,13 @@ function printSummary(output: Output, results: readonly StreamResult[]): void {
   output.print('', ...textTable(HEADINGS, rows).split('\n'))
 }
 
-/** Prints what is unusual about a stream. `expected`: what its dates were expected to lie in. */
+/** Prints what is unusual about a stream. `expected`: the period that its dates should be in. */
 export function printRemarks(output: Output, summary: StreamSummary, expected: string): void {
   const { stream, undated, outside, ignoredValues, rejects, skippedSlices } = summary
   const print = (text: string) => output.print(`${stream}: ${text}`)
-  if (undated > 0) print(`${undated} events have no usable time; they are kept, with time empty`)
-  if (outside > 0) print(`${outside} events are dated outside ${expected}; they are kept`)
-  if (ignoredValues > 0) print(`${ignoredValues} values belong to excluded properties`)
-  if (rejects > 0) print(`${rejects} lines rejected; see _mixload_rejects`)
+  if (undated > 0) print(`${counted(undated, 'event')} without a usable time; kept, with time empty`)
+  if (outside > 0) print(`${counted(outside, 'event')} dated outside ${expected}; kept`)
+  if (ignoredValues > 0) print(`${counted(ignoredValues, 'value')} of excluded properties left out`)
+  if (rejects > 0) print(`${counted(rejects, 'line')} rejected; see _mixload_rejects`)
   for (const { slice, error } of skippedSlices) print(`${sliceName(slice)} skipped: ${error.message}`)
 }

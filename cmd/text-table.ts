@@ -1,9 +1,9 @@
 import { printableLine } from '../lib/core/printable.ts'
 
-/** A number, also with a range or a unit after it, or the mark of a missing one. */
+/** A number, which a range or a unit may follow, or the mark of a missing number. */
 const NUMBER = /^[-+]?\d|^(NULL|–)?$/
 
-/** Aligned columns under headings: numbers to the right, everything else to the left. */
+/** Aligns columns under headings: numbers to the right, everything else to the left. */
 export function textTable(headings: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const cellsOf = (row: readonly (string | number)[]) =>
     headings.map((_, column) => printableLine(String(row[column] ?? '')))

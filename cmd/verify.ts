@@ -1,12 +1,13 @@
 import { MixloadError } from '../lib/core/errors.ts'
 import { repairDays, type VerifyResult, verifyCounts } from '../lib/verify/verify.ts'
 import type { Command } from './command.ts'
+import { counted } from './counted.ts'
 import { LOAD_SETTINGS } from './load-settings.ts'
 import type { Output } from './output.ts'
 import { sessionOf } from './session.ts'
 import { exitCodeOf, reportStreams } from './stream-report.ts'
 
-/** The exit code where counts differ. */
+/** The exit code if counts differ. */
 const DRIFT = 4
 
 /**
@@ -57,9 +58,9 @@ function print(output: Output, result: VerifyResult): void {
   if (expired.length > 0) {
     const span = `${expired[0]} to ${expired.at(-1)}`
     output.print(
-      `${expired.length} days from ${span} are not compared: Mixpanel has deleted their events. The rows stay.`,
+      `Not compared: ${counted(expired.length, 'day')} from ${span}, whose events Mixpanel has deleted. The rows stay.`,
     )
   }
-  const cost = `${compared} counts compared in ${requests} requests`
-  output.print(`${days.length} days from ${firstDay} to ${lastDay}: ${cost}, ${differences.length} differ`)
+  const cost = `${counted(compared, 'count')} compared in ${counted(requests, 'request')}`
+  output.print(`${counted(days.length, 'day')} from ${firstDay} to ${lastDay}: ${cost}, ${differences.length} differ`)
 }

@@ -5,7 +5,7 @@ import { maskedFailure } from '../lib/destination/failures.ts'
 import type { Retries } from '../lib/destination/retries.ts'
 import { Warehouse } from '../lib/destination/warehouse.ts'
 
-/** By the scheme of the URL. Each driver is loaded only when it is named. */
+/** Drivers by the scheme of their URLs. Each is loaded only when it is named. */
 const SCHEMES: Readonly<Record<string, CreateDriver>> = {
   bigquery: async (options) => new (await import('./bigquery/driver.ts')).BigQueryDriver(options),
   duckdb: async (options) => (await import('./duckdb/driver.ts')).createDriver(options),
@@ -19,8 +19,8 @@ const SCHEMES: Readonly<Record<string, CreateDriver>> = {
 const KNOWN = 'duckdb:PATH, parquet:DIR, postgres://USER@HOST/DATABASE, bigquery://PROJECT/DATASET or npm-package:NAME'
 
 /**
- * The warehouse that a URL names, not open yet. Without `retries`, failures that may pass are
- * thrown at once.
+ * The warehouse that a URL names, not open yet. Without `retries`, transient failures are thrown at
+ * once.
  * @throws MixloadError CONFIG_INVALID for a URL that names none.
  */
 export async function createWarehouse(options: DestinationOptions, retries?: Retries): Promise<Warehouse> {
@@ -37,6 +37,6 @@ export async function createWarehouse(options: DestinationOptions, retries?: Ret
     }
   }
   // The URL itself may hold a password.
-  const named = scheme === '' ? 'it names no destination' : `there is no destination ${scheme}`
+  const named = scheme === '' ? 'it names no destination' : `${scheme} is not a destination`
   throw new MixloadError('CONFIG_INVALID', `--destination: ${named}. Use ${KNOWN}.`)
 }

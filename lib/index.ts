@@ -1,14 +1,14 @@
 /**
- * The product as functions: what the commands do, for programs. Settings are those of the
- * documentation, as one object, in which an AbortSignal and a receiver of progress may stand, too.
+ * The product as functions: what the commands do, for programs. Each function takes the documented
+ * settings as one object, which may also have an AbortSignal and a receiver of progress.
  */
 import { createWarehouse } from '../destinations/index.ts'
 import { MixloadError, runFailure } from './core/errors.ts'
 import type { OnProgress } from './progress.ts'
 import { checkSetup, type Finding } from './run/check.ts'
+import { chooseBackfillDays, chooseSyncDays } from './run/choose-days.ts'
 import { loadEventFiles } from './run/load-files.ts'
 import { loadStreams } from './run/load-streams.ts'
-import { chooseBackfillDays, chooseSyncDays } from './run/plan.ts'
 import { planNextRun, type RunPlan } from './run/plan-run.ts'
 import type { Session } from './run/session.ts'
 import type { SettingsInput } from './run/settings-input.ts'
@@ -49,7 +49,7 @@ export interface RunOptions extends SettingsInput {
    * Ends the work when it is aborted. What is committed stays, and the function throws INTERRUPTED.
    */
   readonly signal?: AbortSignal | undefined
-  /** Receives what happens while it happens. */
+  /** Receives events while the work is done. */
   readonly onProgress?: OnProgress | undefined
 }
 
@@ -58,7 +58,7 @@ export interface RunOptions extends SettingsInput {
  * @example { destination: 'duckdb:warehouse.duckdb', tolerance: 0.01, repair: true }
  */
 export interface VerifyOptions extends RunOptions {
-  /** By which share of Mixpanel's a count may be off, from 0 to 1; 0 where left out. */
+  /** The share by which a count may differ from Mixpanel's, from 0 to 1. Default: 0. */
   readonly tolerance?: number | undefined
   /** Whether days that differ are read again and replaced, and then compared once more. */
   readonly repair?: boolean | undefined
@@ -69,19 +69,19 @@ export interface VerifyOptions extends RunOptions {
  * @example { destination: 'duckdb:warehouse.duckdb', shape: 'fivetran' }
  */
 export interface ViewOptions extends RunOptions {
-  /** `mixload` where left out. */
+  /** Default: `mixload`. */
   readonly shape?: ViewShape | undefined
 }
 
 /**
  * Loads every day from `from` to `to`, or to yesterday, that the warehouse does not have. Run
- * again, it continues where it stopped. Returns what became of each stream: one that fails by
- * itself has the outcome `failed`, and the others are loaded.
+ * again, it continues where it stopped. Returns the result of each stream. A stream that fails has
+ * the outcome `failed`, and the others are loaded.
  *
  * @example
  * const results = await backfill({ ...settings, from: '2026-01-01', streams: ['export'] })
  * for (const { stream, outcome, rows } of results) console.log(stream, outcome, rows)
- * @throws MixloadError of what concerns all streams, such as settings or the destination.
+ * @throws MixloadError if all streams are concerned, such as by settings or the destination.
  */
 export function backfill(options: RunOptions): Promise<readonly StreamResult[]> {
   return run(options, (session) =>
@@ -90,8 +90,7 @@ export function backfill(options: RunOptions): Promise<readonly StreamResult[]> 
 }
 
 /**
- * Loads what is new since the last whole day of each stream, and the days of the attribution window
- * again.
+ * Loads the days that are not whole yet, and the days of the attribution window again.
  *
  * @example
  * const results = await sync({ ...settings, signal: AbortSignal.timeout(3_600_000) })
@@ -106,13 +105,13 @@ export function sync(options: RunOptions): Promise<readonly StreamResult[]> {
 
 /**
  * Loads files of events in the form of the raw export, plain, gzip or zstd, each in one commit.
- * Files that are loaded already are left out, and a file that fails by itself is in
- * `skippedSlices`. Requests nothing from Mixpanel.
+ * Files that are loaded already are left out, and a file that fails is in `skippedSlices`. Requests
+ * nothing from Mixpanel.
  *
  * @example
  * const destination = 'duckdb:warehouse.duckdb'
  * const { rows, skippedSlices } = await loadFiles(['2026-01.ndjson.gz'], { destination })
- * @throws MixloadError of what concerns all files.
+ * @throws MixloadError if no file can be loaded.
  */
 export function loadFiles(files: readonly string[], options: RunOptions): Promise<StreamSummary> {
   return run(options, (session) =>
@@ -123,8 +122,8 @@ export function loadFiles(files: readonly string[], options: RunOptions): Promis
 }
 
 /**
- * What {@link backfill}, if there is a `from`, or {@link sync} would request, and how long the
- * request limits make it take. Asks Mixpanel for the time zone alone, and writes nothing.
+ * What {@link sync} would request, or {@link backfill} if `from` is given, and how long the request
+ * limits make it wait. Requests only the time zone, and writes nothing.
  *
  * @example
  * const { streams } = await plan({ ...settings, from: '2026-01-01' })
@@ -137,8 +136,8 @@ export function plan(options: RunOptions): Promise<RunPlan> {
 
 /**
  * Compares the events of each day and name in the warehouse with what Mixpanel's reports count.
- * With `repair`, days that differ are read again and replaced; the result is then that of the
- * second comparison.
+ * With `repair`, days that differ are read again and replaced, and the result is that of a second
+ * comparison.
  *
  * @example
  * const { differences } = await verify({ ...settings, tolerance: 0.01 })
@@ -188,12 +187,12 @@ export function check(options: RunOptions): Promise<readonly Finding[]> {
 }
 
 /**
- * Recreates the views over all tables, and returns their names. Loading does this by itself
- * whenever columns come.
+ * Recreates the views over all tables, and returns their names. Loads do this by themselves
+ * whenever they add columns.
  *
  * @example
  * await views({ destination: 'duckdb:warehouse.duckdb' })
- * @throws MixloadError CONFIG_INVALID where there are no tables yet.
+ * @throws MixloadError CONFIG_INVALID if there are no tables yet.
  */
 export function views(options: ViewOptions): Promise<readonly string[]> {
   const { shape = 'mixload', ...others } = options
@@ -201,8 +200,7 @@ export function views(options: ViewOptions): Promise<readonly string[]> {
 }
 
 /**
- * The settings in environment variables, by the names of docs/settings.md, to be spread into
- * options.
+ * The settings in environment variables, which docs/settings.md names. Spread them into options.
  * @example
  * await sync({ ...settingsFromEnvironment(process.env), destination: 'parquet:events' })
  */

@@ -31,11 +31,11 @@ export type SliceEvent = {
   | { readonly kind: 'slice-started' }
   /** While a slice is downloaded or read: rows, decompressed bytes and requests so far. */
   | { readonly kind: 'slice-progress'; readonly rows: number; readonly bytes: number; readonly requests: number }
-  /** What came so far is discarded, and the slice is read from its first request again. */
+  /** The rows so far are discarded, and the slice is read from its first request again. */
   | { readonly kind: 'slice-restarted'; readonly reason: string }
-  /** The slice does not come whole: halves of it are requested instead. */
+  /** The slice stays incomplete: halves of it are requested instead. */
   | { readonly kind: 'slice-split'; readonly into: readonly AnySlice[]; readonly reason: string }
-  /** A day does not come whole: it is requested by the names of its events. */
+  /** A day stays incomplete: it is requested by the names of its events. */
   | { readonly kind: 'slice-by-event'; readonly reason: string }
   /** The last day is not over where the project is: the days before it are requested. */
   | { readonly kind: 'slice-shortened'; readonly reason: string }
@@ -54,14 +54,14 @@ export type SliceEvent = {
     }
   /** The ledger has its content: there is nothing to load. */
   | { readonly kind: 'slice-already-loaded' }
-  /** It does not come whole in this run; the next run requests it again. */
+  /** It is not loaded in this run; the next run requests it again. */
   | { readonly kind: 'slice-skipped'; readonly error: MixloadError }
 )
 
-/** Takes what happens in a run. */
+/** Receives what happens in a run. */
 export type OnProgress = (event: ProgressEvent) => void
 
-/** Reports failed attempts that are made again. */
+/** Reports each retry as progress. */
 export function retryReporter(onProgress: OnProgress): (error: MixloadError, delayMs: number) => void {
   return (error, delayMs) => onProgress({ kind: 'retry', error, delayMs })
 }

@@ -3,8 +3,8 @@ import { z } from 'zod'
 import { COLUMN_TYPES } from './columns/column.ts'
 import { isUnencrypted } from './core/addresses.ts'
 import { MixloadError } from './core/errors.ts'
-import { MAX_REJECTS, parseMaxRejects } from './core/max-rejects.ts'
 import { ownTemporaryDirectory } from './core/privacy.ts'
+import { parseRowLimit, ROW_LIMIT } from './core/row-limit.ts'
 import { withoutLogins } from './core/secrets.ts'
 import { REGIONS } from './mixpanel/regions.ts'
 import { isDay, isZone } from './time/days.ts'
@@ -37,10 +37,10 @@ const flag = z.union(
   { error: 'must be true or false' },
 )
 
-const count = (least: number) =>
+const count = (least: number, message = `must be a whole number of at least ${least}`) =>
   z.preprocess(
     (value) => (typeof value === 'string' && /^-?\d+$/.test(value.trim()) ? Number(value) : value),
-    z.int().min(least),
+    z.int({ error: message }).min(least, message),
   )
 
 const day = z.string().refine(isDay, { error: 'must be a day such as 2026-08-31' })
@@ -61,6 +61,8 @@ interface Setting {
 const text = z.string().min(1)
 /** A file or a variable often has a line break at its end, which no secret has. */
 const secret = z.string().trim().min(1)
+const oneOf = <const T extends readonly string[]>(values: T) =>
+  z.enum(values, { error: `must be one of ${values.join(', ')}` })
 const names = list.pipe(z.array(z.string()).min(1))
 const off = flag.default(false)
 
@@ -75,7 +77,7 @@ export const SETTINGS = {
   bigqueryEndpoint: { schema: httpUrl.optional(), describe: 'URL of a BigQuery emulator' },
   streams: {
     schema: list
-      .pipe(z.array(z.enum(STREAMS)).min(1))
+      .pipe(z.array(oneOf(STREAMS)).min(1))
       .default([...STREAMS])
       .transform((named) => STREAMS.filter((stream) => named.includes(stream))),
     describe: `Streams to load, comma-separated: ${STREAMS.join(', ')}`,
@@ -84,7 +86,7 @@ export const SETTINGS = {
   from: { schema: day.optional(), describe: 'First day, yyyy-mm-dd' },
   to: { schema: day.optional(), describe: 'Last day, yyyy-mm-dd', default: "yesterday in the project's timezone" },
   region: {
-    schema: z.enum(REGIONS).default('us'),
+    schema: oneOf(REGIONS).default('us'),
     describe: `Where the project's data lives: ${REGIONS.join(', ')}`,
   },
   apiUrl: { schema: httpUrl.optional(), describe: "URL to use instead of Mixpanel's hosts" },
@@ -124,14 +126,14 @@ export const SETTINGS = {
     describe: 'Not these properties of events and profiles, comma-separated; * matches any characters',
   },
   newProperties: {
-    schema: z.enum(['capture', 'ignore']).default('capture'),
+    schema: oneOf(['capture', 'ignore']).default('capture'),
     describe: 'What to do with new properties: capture or ignore',
   },
   maxRejects: {
     schema: z.coerce
       .string()
-      .regex(MAX_REJECTS, 'must be a number of lines such as 100, or a share such as 0.5%')
-      .transform(parseMaxRejects)
+      .regex(ROW_LIMIT, 'must be a number of lines such as 100, or a share such as 0.5%')
+      .transform(parseRowLimit)
       .optional(),
     describe: 'Fail if more than N lines of a run, or P% of the lines of a commit, are rejected',
     default: 'no limit',
@@ -139,8 +141,8 @@ export const SETTINGS = {
   maxRemoved: {
     schema: z.coerce
       .string()
-      .regex(MAX_REJECTS, 'must be a number of rows such as 100, or a share such as 50%')
-      .transform(parseMaxRejects)
+      .regex(ROW_LIMIT, 'must be a number of rows such as 100, or a share such as 50%')
+      .transform(parseRowLimit)
       .default({ kind: 'percent', most: 50 }),
     describe:
       'Keep the old rows if a replacement would remove more than N rows, or P%, of a day or table; 100% allows all',
@@ -151,12 +153,12 @@ export const SETTINGS = {
     describe: 'The most columns per table; further properties go to the JSON column _more',
   },
   columns: {
-    schema: z.record(z.string(), z.enum(COLUMN_TYPES)).default({}),
+    schema: z.record(z.string(), oneOf(COLUMN_TYPES)).default({}),
     flag: false,
     describe: `Types of properties, by name: ${COLUMN_TYPES.join(', ')}`,
   },
   write: {
-    schema: z.enum(['append', 'replace']).default('append'),
+    schema: oneOf(['append', 'replace']).default('append'),
     describe: 'append: add rows; replace: replace each day that is read',
   },
   sliceDays: {

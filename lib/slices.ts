@@ -1,6 +1,5 @@
 import type { LoadRecord } from './destination/contract.ts'
-import { coversScope, type Scope } from './destination/selection.ts'
-import { addDays, DAY_MS, type Day, dayAt, daysBetween, daysOf, earlier, endOfDayInZone } from './time/days.ts'
+import { addDays, countDays, DAY_MS, type Day } from './time/days.ts'
 
 /** A span of days of one stream, loaded in one commit. */
 export interface Slice {
@@ -39,120 +38,38 @@ export function hasDays(slice: AnySlice): slice is Slice {
 /** The path that means standard input. */
 export const STANDARD_INPUT = '-'
 
-/** How the project counts its days. */
-export interface DayClock {
-  readonly zone: string
-  /** Whether export days are days in that zone; else they are days in UTC. */
-  readonly daysAreLocal: boolean
-}
-
-/** The zone whose clock times are read by: the project's if export days are local, else UTC. */
-export function clockName({ zone, daysAreLocal }: DayClock): string {
-  return daysAreLocal ? zone : 'UTC'
-}
-
-/** The export days with events of a project day: that day if days are local, else up to three. */
-export function exportDaysOf(day: Day, { zone, daysAreLocal }: DayClock): readonly Day[] {
-  if (daysAreLocal) return [day]
-  return daysOf(dayAt(endOfDayInZone(addDays(day, -1), zone)), dayAt(endOfDayInZone(day, zone) - 1))
-}
-
-/** Of the requests of an hour, the share that is planned for; the rest is for asking again. */
+/** The share of an hour's requests that is planned for. The rest is for retries. */
 const PLANNED_SHARE = 0.8
 
-/**
- * The moment from which a day can be whole: it must be over where Mixpanel cuts days, and in the
- * project's zone, since Mixpanel documents neither for all projects and requests.
- */
-export function endOfDay(day: Day, clock: DayClock): number {
-  const known = endsOfDays.get(clock) ?? new Map<Day, number>()
-  endsOfDays.set(clock, known)
-  let end = known.get(day)
-  if (end === undefined) {
-    const local = endOfDayInZone(day, clock.zone)
-    end = clock.daysAreLocal ? local : Math.max(local, endOfDayInZone(day, 'UTC'))
-    known.set(day, end)
-  }
-  return end
-}
-
-/** A ledger of years asks for each day many times, and the rules of a zone take long to look at. */
-const endsOfDays = new WeakMap<DayClock, Map<Day, number>>()
-
-/** Whether a load of days has a day whole: it began after the day was over. */
-export function isWholeIn(
-  { firstDay, lastDay, startedAt }: Pick<LoadRecord, 'firstDay' | 'lastDay' | 'startedAt'>,
-  day: Day,
-  clock: DayClock,
-): boolean {
-  if (firstDay === null || lastDay === null || day < firstDay || day > lastDay) return false
-  return startedAt.getTime() >= endOfDay(day, clock)
-}
-
-/** The days that the ledger has whole: a load of all rows of the scope began after their end. */
-export function wholeDays(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): ReadonlySet<Day> {
-  const days = new Set<Day>()
-  for (const load of ledger) {
-    const { firstDay, lastDay, selection, source } = load
-    const isComplete = selection.kind === 'complete' && coversScope(selection.scope, scope)
-    if (firstDay === null || lastDay === null || !isComplete) continue
-    // A day whose times were read by another clock is read again.
-    if (source?.clock !== undefined && source.clock !== clockName(clock)) continue
-    for (const day of daysOf(firstDay, lastDay)) if (isWholeIn(load, day, clock)) days.add(day)
-  }
-  return days
-}
-
-/**
- * The moment, in milliseconds since 1970, to which the warehouse has everything since the first
- * whole day: the end of the last day without a gap before it, or, if the day after that was read
- * before it was over, the moment when reading it began. Undefined if no day is whole.
- */
-export function completeTo(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): number | undefined {
-  const whole = wholeDays(ledger, scope, clock)
-  let day = [...whole].sort()[0]
-  if (day === undefined) return undefined
-  while (whole.has(addDays(day, 1))) day = addDays(day, 1)
-  const next = addDays(day, 1)
-  const begun = ledger
-    .filter(({ selection, firstDay, lastDay }) => {
-      const isComplete = selection.kind === 'complete' && coversScope(selection.scope, scope)
-      return isComplete && firstDay !== null && lastDay !== null && firstDay <= next && next <= lastDay
-    })
-    .map(({ startedAt }) => startedAt.getTime())
-  return Math.max(endOfDayInZone(day, clockName(clock)), ...begun)
-}
-
-/** The days from `first` to `last` that are not among `done`. */
-export function missingDays(first: Day, last: Day, done: ReadonlySet<Day>): readonly Day[] {
-  return daysOf(first, last).filter((day) => !done.has(day))
-}
-
-/** Days a slice should span so that this many days need no more requests than an hour allows. */
+/** How many days each slice must have so that all days fit into the requests of an hour. */
 export function planSliceDays(dayCount: number, requestsPerHour: number): number {
   if (requestsPerHour === 0) return 1
   return Math.max(1, Math.ceil(dayCount / Math.max(1, Math.floor(requestsPerHour * PLANNED_SHARE))))
 }
 
-/** Loads that a table still takes, when it takes `loadsPerDayMax` in 24 hours. */
-export function loadsLeft(ledger: readonly LoadRecord[], loadsPerDayMax: number, now: number): number {
+/** How many more loads a table can take now, if it takes `loadsPerDayMax` in 24 hours. */
+export function loadsLeft(
+  ledger: readonly Pick<LoadRecord, 'loadedAt'>[],
+  loadsPerDayMax: number,
+  now: number,
+): number {
   const recent = ledger.filter(({ loadedAt }) => loadedAt.getTime() > now - DAY_MS).length
   return Math.max(0, loadsPerDayMax - recent)
 }
 
-/** Slices of at most `sliceDays` of exactly these days, in order. Only neighbours share one. */
+/** Slices of exactly these days, in order, with at most `sliceDays` consecutive days in each. */
 export function planSlices(days: readonly Day[], sliceDays: number): readonly Slice[] {
   const slices: { firstDay: Day; lastDay: Day }[] = []
   for (const day of days) {
     const open = slices.at(-1)
-    const joins = open !== undefined && addDays(open.lastDay, 1) === day && daysBetween(open.firstDay, day) <= sliceDays
+    const joins = open !== undefined && addDays(open.lastDay, 1) === day && countDays(open.firstDay, day) <= sliceDays
     if (joins) open.lastDay = day
     else slices.push({ firstDay: day, lastDay: day })
   }
   return slices
 }
 
-/** The halves of a slice: of its days, else of its names; undefined if it has one of each. */
+/** Two slices with half of the days, or half of the names of one day; undefined if that is one. */
 export function halves(slice: Slice): readonly [Slice, Slice] | undefined {
   const { firstDay, lastDay, only = [] } = slice
   if (firstDay === lastDay) {
@@ -163,32 +80,11 @@ export function halves(slice: Slice): readonly [Slice, Slice] | undefined {
       { ...slice, only: only.slice(middle) },
     ]
   }
-  const middle = addDays(firstDay, Math.floor(daysBetween(firstDay, lastDay) / 2) - 1)
+  const middle = addDays(firstDay, Math.floor(countDays(firstDay, lastDay) / 2) - 1)
   return [
     { ...slice, lastDay: middle },
     { ...slice, firstDay: addDays(middle, 1) },
   ]
-}
-
-/**
- * The days that sync reads up to `yesterday`: all that the ledger lacks since `from` or its first
- * day, and the attribution window before the last whole day again, because events come late.
- */
-export function syncDays(
-  whole: ReadonlySet<Day>,
-  from: Day | undefined,
-  yesterday: Day,
-  attributionWindow: number,
-): readonly Day[] {
-  const wholeInOrder = [...whole].sort()
-  const start = from ?? wholeInOrder[0]
-  const lastWhole = wholeInOrder.at(-1)
-  if (start === undefined) return []
-  const missing = missingDays(start, yesterday, whole)
-  if (lastWhole === undefined) return missing
-  const windowEnd = earlier(lastWhole, yesterday)
-  const window = daysOf(addDays(windowEnd, 1 - attributionWindow), windowEnd).filter((day) => day >= start)
-  return [...new Set([...missing, ...window])].sort()
 }
 
 /** How messages call the rows of a slice of a table, such as `funnels of 2026-03-01`. */

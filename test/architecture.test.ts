@@ -6,7 +6,7 @@ const ROOT = join(import.meta.dirname, '..')
 const LINES_MAX = 400
 /** The pure files and folders of `lib/`, without I/O: where days begin, what an answer means. */
 const PURE = [
-  ...['core/lossless-json', 'core/max-rejects', 'core/printable', 'core/sql', 'slices'],
+  ...['core/lossless-json', 'core/printable', 'core/row-limit', 'core/sql', 'slices'],
   ...['destination/failures', 'destination/ledger', 'destination/ledger-row', 'destination/ledger-tables'],
   ...['destination/load-rules', 'destination/selection'],
   ...['columns/', 'time/'],
@@ -14,7 +14,7 @@ const PURE = [
   ...['ingest/checks', 'ingest/endpoints', 'ingest/mixpanel-time', 'ingest/operations'],
   ...['ingest/payloads', 'ingest/property-values', 'ingest/response', 'ingest/text-values', 'ingest/watermark'],
   ...['mixpanel/redirect', 'mixpanel/regions', 'mixpanel/response-errors'],
-  ...['run/late-coverage', 'run/late-rows'],
+  ...['run/choose-days', 'run/late-coverage', 'run/late-rows', 'run/whole-days'],
   'scan/body-end',
   'streams/transactions',
   'transform/profile-changes',

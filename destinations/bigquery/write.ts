@@ -40,7 +40,7 @@ const STAGE_MS = 30 * 86_400_000
  */
 export class Loads {
   readonly #options: LoadsOptions
-  /** A load of which this run does not know whether it is committed. */
+  /** A load of this run whose commit is in doubt. */
   #inDoubt: PendingLoad | undefined
 
   constructor(options: LoadsOptions) {
@@ -79,7 +79,7 @@ export class Loads {
     }
   }
 
-  /** Settles what this run has left in doubt. */
+  /** Settles the load whose commit is in doubt, if there is one. */
   async settleDoubt(): Promise<void> {
     if (this.#inDoubt === undefined) return
     await this.settle([this.#inDoubt])
@@ -87,7 +87,7 @@ export class Loads {
     this.#options.lease.settled()
   }
 
-  /** Finishes loads that a run has left, or makes sure that they never appear. */
+  /** Finishes pending loads of this or an earlier run, or makes sure that they never appear. */
   async settle(loads: readonly PendingLoad[], signal?: AbortSignal): Promise<void> {
     const { cache, jobs } = this.#options
     cache.clear()
@@ -96,8 +96,7 @@ export class Loads {
       if (!isCommitted) {
         const first = firstPurposes(pending).map((purpose) => jobIdOf(pending, purpose))
         let isDone = true
-        // All of them, also after one that will never be done: the others must not be done later,
-        // either.
+        // All outcomes are settled, even after a `never`, so that no job is done later.
         for (const id of first) isDone = (await jobs.outcomeOf(id, false, signal)) === 'done' && isDone
         if (isDone) await this.#finish(pending, new Set(first))
       }
@@ -105,7 +104,7 @@ export class Loads {
     }
   }
 
-  /** Does all that leaves no trace in the tables that others read. */
+  /** Does the steps that readers cannot see. */
   async #stage({ pending, table, uploads, rejects }: LoadPlan, signal: AbortSignal): Promise<void> {
     const { jobs } = this.#options
     if (pending.hasRejects) {
@@ -131,7 +130,7 @@ export class Loads {
     await this.#options.tables.create(stage, { ...layout, schema, expirationTime, description }, signal)
   }
 
-  /** The jobs with which a load begins to be seen: those of its rows, or the next step. */
+  /** The jobs that make the load visible first: those of its rows, or the next step. */
   #firstJobs(plan: LoadPlan): readonly Job[] {
     const { pending, table } = plan
     if (pending.hasRows && table !== undefined) {
@@ -171,7 +170,7 @@ export class Loads {
     }
   }
 
-  /** What follows when the rows are there. To do it again changes nothing. */
+  /** The steps after the rows. Repeating them changes nothing. */
   async #finish(pending: PendingLoad, done: ReadonlySet<string>): Promise<void> {
     const { jobs, warn } = this.#options
     const rejects = this.#rejectsJob(pending)
@@ -188,7 +187,7 @@ export class Loads {
     await this.#dropStages(pending)
   }
 
-  /** BigQuery removes those that stay when they expire. */
+  /** Removes staging tables. If that fails, BigQuery removes them when they expire. */
   async #dropStages({ stages }: PendingLoad): Promise<void> {
     for (const stage of stages) await this.#options.tables.remove(stage).catch(() => {})
   }
@@ -256,7 +255,7 @@ function schemaOf({ fields }: Table): JsonObject {
   return { fields: fields.map(({ resource }) => resource) }
 }
 
-/** The purposes of the jobs with which a load begins to be seen. */
+/** The purposes of the jobs that make a load visible first. */
 function firstPurposes(pending: PendingLoad): readonly string[] {
   const targets = targetsOf(pending)
   if (targets.length > 0) return targets.map(rowsPurpose)

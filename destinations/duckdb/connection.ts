@@ -15,7 +15,7 @@ import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
 import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine/engine.ts'
 import { CATALOG, Ledger } from './ledger.ts'
 
-/** Rows that DuckDB keeps together. */
+/** The rows of a full row group of DuckDB. */
 const ROW_GROUP_ROWS = 122_880
 
 /** A database file that is attached to the engine. */
@@ -79,7 +79,7 @@ export class DuckDbConnection implements DestinationConnection {
       signal.throwIfAborted()
       await this.#insert(REJECTS.name, rejects)
       await this.#ledger.addLoad(record)
-      // An abort between two statements stops neither; after this there is only the commit.
+      // An abort between two statements stops neither. Only the commit follows.
       signal.throwIfAborted()
     }, signal)
     if (record.rowCount < ROW_GROUP_ROWS) this.#hasSmallLoads = true
@@ -112,9 +112,8 @@ export class DuckDbConnection implements DestinationConnection {
   async close(): Promise<void> {
     try {
       await this.#file?.assertThere()
-      // Detaching writes the file's checkpoint. Merging row groups there pays after small loads;
-      // after large ones it would write again, for a third of the load's time, what is nearly full
-      // already.
+      // Detaching writes a checkpoint. Merging row groups then pays only after small loads: after
+      // large ones it would rewrite nearly full groups, which takes a third of their time.
       if (this.#hasSmallLoads) await this.#connection.run('RESET max_vacuum_tasks')
       await this.#connection.run('USE memory.main')
       await this.#connection.run(`DETACH ${quoteName(CATALOG)}`)
@@ -124,8 +123,8 @@ export class DuckDbConnection implements DestinationConnection {
   }
 
   /**
-   * Runs work within a transaction. A signal interrupts the work and nothing else: a commit that is
-   * interrupted may be one all the same, and a rollback that is leaves the connection of no use.
+   * Runs work within a transaction. A signal interrupts only the work: an interrupted commit may
+   * still commit, and an interrupted rollback makes the connection useless.
    */
   async #transaction(work: () => Promise<unknown>, signal?: AbortSignal): Promise<void> {
     await this.#connection.run('BEGIN')
@@ -134,7 +133,7 @@ export class DuckDbConnection implements DestinationConnection {
       await this.#connection.run('COMMIT')
       await this.#file?.assertThere()
     } catch (error) {
-      // After some failures DuckDB has rolled back by itself; what counts is the first error.
+      // After some failures DuckDB has rolled back already. The first error counts.
       await this.#connection.run('ROLLBACK').catch(() => {})
       throw error
     }

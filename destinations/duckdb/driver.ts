@@ -41,7 +41,7 @@ export class DuckDbDriver implements DestinationDriver {
     ...ENGINE_CAPABILITIES,
     atomicReplace: true,
     atomicLedger: true,
-    // One process at a time may have the file open for writing, and then no other reads it.
+    // While a process has the file open for writing, no other process can read it.
     readersDuringLoad: false,
     queries: true,
   }
@@ -54,8 +54,8 @@ export class DuckDbDriver implements DestinationDriver {
   }
 
   pathInViews(table: string): string {
-    // Without its schema, which the view's own stands for: a file of the schema's name would make
-    // that ambiguous.
+    // Without the schema, which is that of the view. Its name would be ambiguous if the file had
+    // the same name.
     return quoteName(table)
   }
 

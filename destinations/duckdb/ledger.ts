@@ -6,7 +6,7 @@ import { ledgerStatements } from '../../lib/destination/ledger-tables.ts'
 import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
 import type { EngineConnection } from '../../lib/engine/engine.ts'
 
-/** The name of the file on the engine. It is attached, so that loading copies nothing. */
+/** The engine's name for the file, which is attached so that loads copy nothing. */
 export const CATALOG = 'warehouse'
 
 /** The ledger in a schema of the attached file. */
@@ -35,7 +35,7 @@ export class Ledger {
     for (const statement of ledgerStatements(existing, dialect)) await this.#connection.run(statement)
   }
 
-  /** Views name tables without the catalog, which has another name where the file is opened. */
+  /** Views name tables without the catalog, whose name depends on who opens the file. */
   async use(): Promise<void> {
     await this.#connection.run(`USE ${quotePath(CATALOG, this.#schema)}`)
   }
@@ -45,7 +45,7 @@ export class Ledger {
     return (await this.#rows(LOADS.name, LOADS.columns.stream.name, stream)).map(loadOf)
   }
 
-  /** The columns of a table that mixload made and that still exist, in the table's order. */
+  /** The columns that mixload created and that still exist, in the table's order. */
   async columns(table: string): Promise<readonly KnownColumn[]> {
     const rows = await this.#rows(COLUMNS.name, COLUMNS.columns.table.name, table)
     const known = new Map(rows.map(columnOf).map(({ column }) => [column.name, column]))
@@ -68,7 +68,7 @@ export class Ledger {
 
   async addColumns(table: string, columns: readonly KnownColumn[]): Promise<void> {
     const names = columns.map(({ name }) => quoteText(name)).join(', ')
-    // A column that somebody dropped by hand still has its first note.
+    // A column that somebody dropped by hand is still in the ledger.
     await this.#connection.run(
       `DELETE FROM ${this.path(COLUMNS.name)}
        WHERE ${COLUMNS.columns.table.name} = ${quoteText(table)} AND ${COLUMNS.columns.name.name} IN (${names})`,

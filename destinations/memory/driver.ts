@@ -15,7 +15,7 @@ import { type Engine, type EngineConnection, interruptible } from '../../lib/eng
 /** A row, by the names of its columns. */
 export type Row = Readonly<Record<string, unknown>>
 
-/** What a table holds in memory. */
+/** A table in memory. */
 export interface MemoryTable {
   readonly columns: KnownColumn[]
   rows: Row[]
@@ -24,7 +24,7 @@ export interface MemoryTable {
 /** The driver of the URL `memory:`. */
 export function createDriver({ url, engine }: DestinationOptions): DestinationDriver {
   if (url === 'memory:') return new MemoryDriver(engine)
-  throw new MixloadError('CONFIG_INVALID', '--destination: memory: takes nothing after it, nor does duckdb::memory:.')
+  throw new MixloadError('CONFIG_INVALID', '--destination: write memory: alone, with nothing after it.')
 }
 
 /** The reference: the shortest driver that keeps every promise. It holds all rows in memory. */
@@ -49,7 +49,7 @@ export class MemoryDriver implements DestinationDriver {
     return `"${table}"`
   }
 
-  /** What a table holds at this moment, for tests; undefined if there is no such table. */
+  /** A table as it is now, for tests; undefined if it does not exist. */
   peek(table: string): Readonly<MemoryTable> | undefined {
     return this.#tables.get(table)
   }
@@ -74,7 +74,7 @@ export class MemoryDriver implements DestinationDriver {
     const added = await read(load.rows, engine)
     const rejected = await read(load.rejects, engine)
     signal.throwIfAborted()
-    // From here on nothing can fail: this is the commit.
+    // Nothing can fail from here on: this is the commit.
     if (load.columns.length > 0) {
       const empty = Object.fromEntries(load.columns.map(({ name }) => [name, null]))
       const table = this.#table(load.table)

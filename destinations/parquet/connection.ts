@@ -24,7 +24,7 @@ import { hasFiles, replacedFiles } from './tables.ts'
 import { checkViews, ledgerColumns, makeViews, readViews, viewedTables, withViews, writeViewsSql } from './views.ts'
 import { type StageOptions, stage, stageEmpty } from './write.ts'
 
-/** Where a connection works, and with what. */
+/** The directory of a connection, and what it works with. */
 export interface ParquetPlace {
   readonly layout: Layout
   readonly description: string
@@ -41,7 +41,7 @@ export class ParquetConnection implements DestinationConnection {
   /** Undefined if it is open to read only. */
   readonly #lock: RunLock | undefined
   readonly #ledger: Ledger
-  /** Whether a load has left what has to be undone before the next one. */
+  /** Whether a load has left something to undo before the next one. */
   #isUnsettled = false
 
   private constructor(place: ParquetPlace, engine: EngineConnection, lock?: RunLock) {
@@ -52,7 +52,7 @@ export class ParquetConnection implements DestinationConnection {
     this.#ledger = new Ledger(place.layout)
   }
 
-  /** Opens a directory. Under the run lock, what a run that was killed has left is settled. */
+  /** Opens a directory. With the run lock, it settles what a killed run has left. */
   static async open(place: ParquetPlace, engine: EngineConnection, lock?: RunLock): Promise<ParquetConnection> {
     const connection = new ParquetConnection(place, engine, lock)
     if (lock === undefined) return connection
@@ -78,9 +78,12 @@ export class ParquetConnection implements DestinationConnection {
   async createColumns(table: string, columns: readonly KnownColumn[]): Promise<void> {
     const addsDays = columns.some(({ name }) => name === DAY_COLUMN)
     if (addsDays && (await hasFiles(this.#layout, table, false)))
-      throw new MixloadError('DESTINATION_FAILED', `${table} has files without days, so it can't have ${DAY_COLUMN}.`)
+      throw new MixloadError(
+        'DESTINATION_FAILED',
+        `${table} has files without days, so it cannot get the column ${DAY_COLUMN}.`,
+      )
     const all = [...(await this.#ledger.columns(table)), ...columns]
-    // A column that only the schema file has is as good as none, so that comes first.
+    // The schema file comes first, because a column that only it has does no harm.
     await this.#putSchema(table, all)
     await this.#ledger.putColumns(table, all)
     await this.#writeViews()
@@ -98,7 +101,7 @@ export class ParquetConnection implements DestinationConnection {
         signal,
         directory: pending.directory,
       })
-      await this.#orLater('could not tidy up after a load yet', async () => {
+      await this.#orLater('could not clean up after a load yet', async () => {
         await pending.clear(removed)
         await this.#writeViews()
       })
@@ -106,7 +109,7 @@ export class ParquetConnection implements DestinationConnection {
     })
   }
 
-  /** Writes a load's files and commits them. Returns the paths of those that they replace. */
+  /** Writes a load's files and commits them. Returns the paths of the replaced files. */
   async #commit(pending: PendingLoad, options: StageOptions): Promise<readonly string[]> {
     const { load, signal } = options
     const commitPath = await this.#ledger.nextPath(load.record.loadId)
@@ -117,19 +120,19 @@ export class ParquetConnection implements DestinationConnection {
       if (replaced.isAll && last !== undefined && !files.some(({ table }) => table === load.table))
         files.push(await stageEmpty(options, last))
       const removed = replaced.files.map(({ path }) => path)
-      // An abort between two statements stops neither; after this there is only the commit.
+      // An abort between two statements stops neither. Only the commit follows.
       signal.throwIfAborted()
       await pending.publish(load.record, files, removed, commitPath)
       return removed
     } catch (error) {
       await this.#orLater('a load that failed could not be undone yet', () => pending.settle())
-      // The last renaming may be done although its answer was lost, as on a network's file system.
+      // On a network file system, the last rename may be done although it reported an error.
       if (existsSync(commitPath)) return []
       throw error
     }
   }
 
-  /** Does what is left to do after a load. If it fails, it is done before the next load. */
+  /** Does work after a load. If it fails, it is repeated before the next load. */
   async #orLater(what: string, work: () => Promise<void>): Promise<void> {
     try {
       await work()
@@ -172,14 +175,14 @@ export class ParquetConnection implements DestinationConnection {
 
   /** Writes a file without rows, for readers that take a table's columns from one file. */
   async #putSchema(table: string, columns: readonly Column[]): Promise<void> {
-    const aside = join(this.#layout.state, 'schema.new')
+    const temporary = join(this.#layout.state, 'schema.new')
     await new RowWriter(this.#engine, this.#layout.state, columns.length).writeFile(
       queryWithoutRows(columns),
       'schema.new',
     )
-    await syncFile(aside)
+    await syncFile(temporary)
     const path = join(this.#layout.directory, tableName(table), SCHEMA_FILE)
-    await moveInto(aside, path)
+    await moveInto(temporary, path)
     await syncDirectory(dirname(path))
   }
 }

@@ -36,7 +36,7 @@ export function createDriver({ url, engine, warn }: DestinationOptions): Destina
 export class ParquetDriver implements DestinationDriver {
   readonly capabilities = {
     ...ENGINE_CAPABILITIES,
-    // Files come and go one by one, and whoever reads the directory sees that.
+    // Files are added and removed one by one, and readers of the directory see that.
     atomicReplace: false,
     atomicLedger: false,
     readersDuringLoad: true,
@@ -54,7 +54,7 @@ export class ParquetDriver implements DestinationDriver {
   }
 
   pathInViews(table: string): string {
-    // Without a schema: the views are made in whichever one the reader of views.sql uses.
+    // Without a schema: the views are created in the schema of whoever reads views.sql.
     return quoteName(table)
   }
 

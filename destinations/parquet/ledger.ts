@@ -7,10 +7,10 @@ import { readFields, readLines } from './files/commit-file.ts'
 import { namesIn } from './files/file-system.ts'
 import { fileName, type Layout } from './files/layout.ts'
 
-/** How many files are read at once. */
+/** Files that are read at once. */
 const READS = 32
 
-/** The ledger: a file for each commit, never written again, and one for each table's columns. */
+/** The ledger: one file per commit, which never changes, and one per table for its columns. */
 export class Ledger {
   readonly #layout: Layout
   readonly #read = new Map<string, LoadRecord>()
@@ -32,7 +32,7 @@ export class Ledger {
     return (await jsonNamesIn(this.#layout.loads)).length > 0
   }
 
-  /** Where the next commit goes. */
+  /** The path of the next commit. */
   async nextPath(loadId: string): Promise<string> {
     const last = (await jsonNamesIn(this.#layout.loads)).at(-1)
     const number = last === undefined ? 1 : Number.parseInt(last, 10) + 1
@@ -55,7 +55,7 @@ export class Ledger {
     return (await readLines(path)).map((fields) => columnOf(untypedRow(fields)).column)
   }
 
-  /** Writes down all columns of a table. */
+  /** Writes all columns of a table. */
   async putColumns(table: string, columns: readonly KnownColumn[]): Promise<void> {
     const lines = columns.map((column) => JSON.stringify(typedRow(COLUMNS, columnRow({ ...column, table }))))
     await replaceFile(this.#columnsPath(table), lines.map((line) => `${line}\n`).join(''), { isDurable: true })

@@ -9,7 +9,7 @@ import { type EngineConnection, lockOwner } from '../../lib/engine/engine.ts'
 import { isFileError } from './files/file-system.ts'
 import type { Layout } from './files/layout.ts'
 
-/** The system's lock keeps other processes out, but not this one. */
+/** Locks of this process: the system's lock keeps out only other processes. */
 const heldHere = new Set<string>()
 let locks = 0
 
@@ -21,8 +21,8 @@ export interface RunLock {
 }
 
 /**
- * Takes the right to write into a directory: the system's lock on a database file that has nothing
- * in it. The system lifts it however the process ends, so no lock is ever left behind.
+ * Takes the run lock: the system's lock on an empty database file. The system releases it however
+ * the process ends, so no lock is ever left.
  * @throws MixloadError DESTINATION_BUSY naming the owner.
  */
 export async function takeRunLock(layout: Layout, connection: EngineConnection, description: string): Promise<RunLock> {
@@ -55,23 +55,23 @@ export async function takeRunLock(layout: Layout, connection: EngineConnection, 
   }
 }
 
-/** Makes the file aside first, so that a run that is killed here leaves only a whole one. */
+/** Creates a temporary file first, so that a run that is killed here leaves no incomplete one. */
 async function makeLockFile({ lock }: Layout, connection: EngineConnection): Promise<void> {
-  // Not by opening it: closing it again would lift this process's own lock.
+  // The file is not opened, because closing it again would release this process's own lock.
   if (existsSync(lock)) return
-  const aside = `${lock}.${process.pid}.new`
+  const temporary = `${lock}.${process.pid}.new`
   const catalog = quoteName(`parquet lock ${++locks}`)
   try {
-    await connection.run(`ATTACH ${quoteText(aside)} AS ${catalog} (TYPE duckdb)`)
+    await connection.run(`ATTACH ${quoteText(temporary)} AS ${catalog} (TYPE duckdb)`)
     await connection.run(`DETACH ${catalog}`)
-    // Unlike renaming, this takes no other run's file away.
-    await link(aside, lock)
-      .catch(() => copyFile(aside, lock, constants.COPYFILE_EXCL))
+    // Unlike a rename, this does not replace another run's file.
+    await link(temporary, lock)
+      .catch(() => copyFile(temporary, lock, constants.COPYFILE_EXCL))
       .catch((error: unknown) => {
         if (!isFileError(error, 'EEXIST')) throw error
       })
   } finally {
-    await rm(aside, { force: true }).catch(() => {})
+    await rm(temporary, { force: true }).catch(() => {})
   }
 }
 

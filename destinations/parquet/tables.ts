@@ -9,26 +9,26 @@ import { dayDirectory, dayOfDirectory, type Layout, tableName } from './files/la
 
 /** A data file of a table. */
 export interface DataFile {
-  /** From the destination's directory. */
+  /** Relative to the destination's directory. */
   readonly path: string
   /** Null for rows without a day, and in a table without days. */
   readonly day: Day | null
 }
 
-/** Whether a table's files are parted by day. */
+/** Whether a table's files are partitioned by day. */
 export function isDated(columns: readonly Column[]): boolean {
   return columns.some(({ name, type }) => name === DAY_COLUMN && type === 'date')
 }
 
-/** Where a table's files of a day go, from the destination's directory. */
-export function directoryOf(table: string, isParted: boolean, day: Day | null): string {
-  return isParted ? join(tableName(table), dayDirectory(day)) : tableName(table)
+/** The directory of a table's files of a day, relative to the destination's directory. */
+export function directoryOf(table: string, isPartitioned: boolean, day: Day | null): string {
+  return isPartitioned ? join(tableName(table), dayDirectory(day)) : tableName(table)
 }
 
-/** The data files of a table as they are in its directory, whoever has put them there. */
-async function* dataFiles({ directory }: Layout, table: string, isParted: boolean): AsyncGenerator<DataFile> {
+/** The data files in a table's directory, whoever has written them. */
+async function* dataFiles({ directory }: Layout, table: string, isPartitioned: boolean): AsyncGenerator<DataFile> {
   const root = tableName(table)
-  const days = isParted
+  const days = isPartitioned
     ? (await namesIn(join(directory, root))).map((name) => [join(root, name), dayOfDirectory(name)] as const)
     : [[root, null] as const]
   for (const [path, day] of days) {
@@ -42,39 +42,39 @@ async function namesOfDay(path: string): Promise<readonly string[]> {
   try {
     return await namesIn(path)
   } catch (error) {
-    // A file that is called like a day.
+    // It is a file with the name of a day.
     if (isFileError(error, 'ENOTDIR')) return []
     throw error
   }
 }
 
 /** Whether a table has any rows in files. */
-export async function hasFiles(layout: Layout, table: string, isParted: boolean): Promise<boolean> {
-  for await (const _ of dataFiles(layout, table, isParted)) return true
+export async function hasFiles(layout: Layout, table: string, isPartitioned: boolean): Promise<boolean> {
+  for await (const _ of dataFiles(layout, table, isPartitioned)) return true
   return false
 }
 
-/** What a load takes the place of. */
+/** The files that a load replaces. */
 export interface ReplacedFiles {
   readonly files: readonly DataFile[]
-  /** Whether these are all the files that there are. */
+  /** Whether these are all files of the table. */
   readonly isAll: boolean
 }
 
-/** The files that a load takes the place of. */
+/** Finds the files that a load replaces. @throws MixloadError DESTINATION_FAILED without days. */
 export async function replacedFiles(
   layout: Layout,
   { table, mode, columns }: Pick<Load, 'table' | 'mode' | 'columns'>,
 ): Promise<ReplacedFiles> {
   if (mode.kind === 'append') return { files: [], isAll: false }
-  const isParted = isDated(columns)
-  if (mode.kind === 'replace-days' && !isParted)
+  const isPartitioned = isDated(columns)
+  if (mode.kind === 'replace-days' && !isPartitioned)
     throw new MixloadError(
       'DESTINATION_FAILED',
-      `${table} has no column ${DAY_COLUMN}, so no days of it can be replaced.`,
+      `${table} has no column ${DAY_COLUMN}, so its days cannot be replaced.`,
     )
   const all: DataFile[] = []
-  for await (const file of dataFiles(layout, table, isParted)) all.push(file)
+  for await (const file of dataFiles(layout, table, isPartitioned)) all.push(file)
   const files =
     mode.kind === 'replace-table'
       ? all

@@ -15,24 +15,24 @@ import { globbed } from './files/partitions.ts'
 import type { Ledger } from './ledger.ts'
 import { hasFiles, isDated } from './tables.ts'
 
-/** A table as its view needs it. */
+/** A table and the query of its view. */
 export interface ViewedTable {
   readonly name: string
   readonly columns: readonly Pick<Column, 'name' | 'type'>[]
-  /** What reads its files. Where there are none, which no query can read, it has no rows. */
+  /** Reads its files. Without files, which no query could read, it returns no rows. */
   readonly query: string
 }
 
-/** A table of the ledger, as its view and its files have it. */
+/** The columns of a ledger table, as in its view and its files. */
 export function ledgerColumns(table: LedgerTable): readonly Column[] {
   return columnsOf(table).map(({ name, type }) => ({ name, type, role: 'fixed', property: null }))
 }
 
 /** All tables, the ledger's included, as their views show them. */
 export async function viewedTables(layout: Layout, ledger: Ledger): Promise<readonly ViewedTable[]> {
-  const parquetTable = async (name: string, columns: ViewedTable['columns'], isParted: boolean) => {
-    const isFilled = await hasFiles(layout, name, isParted)
-    return { name, columns, query: isFilled ? parquetQuery(layout, name, columns, isParted) : emptyQuery(columns) }
+  const parquetTable = async (name: string, columns: ViewedTable['columns'], isPartitioned: boolean) => {
+    const isFilled = await hasFiles(layout, name, isPartitioned)
+    return { name, columns, query: isFilled ? parquetQuery(layout, name, columns, isPartitioned) : emptyQuery(columns) }
   }
   const names = await ledger.tables()
   const jsonTable = (table: LedgerTable, directory: string, isFilled: boolean) => {
@@ -51,23 +51,25 @@ export async function viewedTables(layout: Layout, ledger: Ledger): Promise<read
   return tables
 }
 
-/** All Parquet files of a table as one table, whatever columns each of them has. */
+/** All Parquet files of a table as one table, even if they have different columns. */
 function parquetQuery(
   { directory }: Layout,
   table: string,
   columns: ViewedTable['columns'],
-  isParted: boolean,
+  isPartitioned: boolean,
 ): string {
-  const files = isParted ? '*/*.parquet' : '*.parquet'
+  const files = isPartitioned ? '*/*.parquet' : '*.parquet'
   const path = quoteText(`${globbed(join(directory, tableName(table)))}/${files}`)
-  const days = isParted ? `hive_partitioning = true, hive_types = {${DAY_COLUMN}: DATE}` : 'hive_partitioning = false'
+  const days = isPartitioned
+    ? `hive_partitioning = true, hive_types = {${DAY_COLUMN}: DATE}`
+    : 'hive_partitioning = false'
   const names = columns.map(({ name }) => `  ${quoteName(name)}`).join(',\n')
   const reading = `SELECT * FROM read_parquet(${path}, union_by_name = true, ${days})`
   // A column that no row uses is in no file.
   return `SELECT\n${names}\nFROM (\n${emptyQuery(columns)}\nUNION ALL BY NAME\n${reading}\n)`
 }
 
-/** Files of lines of JSON as one table. */
+/** NDJSON files as one table. */
 function jsonQuery(directory: string, columns: ViewedTable['columns']): string {
   const types = columns.map(({ name, type }) => `  ${name}: ${quoteText(ENGINE_TYPES[type])}`).join(',\n')
   const path = quoteText(`${globbed(directory)}/*.json`)
@@ -91,7 +93,7 @@ function viewsSql({ viewsSql: path }: Layout, tables: readonly ViewedTable[], vi
   ].join('\n')
 }
 
-/** The views that were asked for until now, in their order. */
+/** The views that were created so far, in their order. */
 export async function readViews({ views: path }: Layout): Promise<readonly View[]> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as readonly View[]
@@ -101,7 +103,7 @@ export async function readViews({ views: path }: Layout): Promise<readonly View[
   }
 }
 
-/** Views with others that come to them or take their places. */
+/** Adds views, and replaces those of the same names. */
 export function withViews(views: readonly View[], more: readonly View[]): readonly View[] {
   const byName = new Map(views.map((view) => [view.name, view]))
   for (const view of more) byName.set(view.name, view)
@@ -109,8 +111,8 @@ export function withViews(views: readonly View[], more: readonly View[]): readon
 }
 
 /**
- * Makes the views over tables without rows and forgets them again.
- * @throws MixloadError where one of them can't be made.
+ * Creates the views over tables without rows, and rolls back.
+ * @throws MixloadError if one of them cannot be created.
  */
 export async function checkViews(
   connection: EngineConnection,
@@ -134,7 +136,7 @@ export async function checkViews(
 
 const CHECKED = quoteName('parquet views')
 
-/** Makes tables and views for one connection only, by their bare names. */
+/** Creates tables and views for one connection only, by their names without a schema. */
 export async function makeViews(
   connection: EngineConnection,
   tables: readonly ViewedTable[],

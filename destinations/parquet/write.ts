@@ -12,11 +12,11 @@ export interface StageOptions {
   readonly connection: EngineConnection
   readonly load: Load
   readonly signal: AbortSignal
-  /** Where files are written, empty. */
+  /** An empty directory for the files. */
   readonly directory: string
 }
 
-/** Writes all files of a load aside: rows first, then rejects. */
+/** Writes all files of a load to its own directory: rows first, then rejects. */
 export async function stage(options: StageOptions): Promise<readonly StagedFile[]> {
   const rows = await stageRows(options)
   options.signal.throwIfAborted()
@@ -26,18 +26,18 @@ export async function stage(options: StageOptions): Promise<readonly StagedFile[
 async function stageRows({ connection, load, directory }: StageOptions): Promise<readonly StagedFile[]> {
   const { record, table, columns, rows } = load
   if (rows === undefined) return []
-  const isParted = isDated(columns)
-  const aside = join(directory, 'rows')
-  await mkdir(aside)
-  const writer = new RowWriter(connection, aside, rows.columns.length)
+  const isPartitioned = isDated(columns)
+  const rowsDirectory = join(directory, 'rows')
+  await mkdir(rowsDirectory)
+  const writer = new RowWriter(connection, rowsDirectory, rows.columns.length)
   const files =
-    isParted && isDated(rows.columns)
+    isPartitioned && isDated(rows.columns)
       ? await writer.writeDays(rows.query, record.firstDay, record.lastDay)
       : [await writer.writeFile(rows.query, 'rows')]
   rows.verify(files.reduce((sum, file) => sum + file.rows, 0))
   const perDirectory = new Map<string, number>()
   return files.map((file) => {
-    const place = directoryOf(table, isParted, file.day)
+    const place = directoryOf(table, isPartitioned, file.day)
     const at = perDirectory.get(place) ?? 0
     perDirectory.set(place, at + 1)
     const path = join(place, dataFileName(record.loadId, at))
@@ -55,7 +55,7 @@ async function stageRejects({ connection, load, directory }: StageOptions): Prom
   return [{ staged, table: REJECTS.name, path, rows, bytes }]
 }
 
-/** A file without rows, for a table that would be left without a file: none can't be read. */
+/** A file without rows, for a table that would have no file left: no query can read no files. */
 export async function stageEmpty({ connection, load, directory }: StageOptions, last: DataFile): Promise<StagedFile> {
   const { table, columns, record } = load
   const writer = new RowWriter(connection, directory, columns.length)

@@ -19,7 +19,7 @@ import { addMissing, assertFits } from './tables.ts'
 import { replaceViews } from './views.ts'
 import { writeLoad } from './write.ts'
 
-/** Where a connection leads, and how long it waits. */
+/** The schema of a connection, and how long it waits for locks. */
 export interface PostgresPlace {
   readonly address: PostgresAddress
   readonly description: string
@@ -28,9 +28,9 @@ export interface PostgresPlace {
   readonly lockPatienceMs: number
 }
 
-/** How long the server is asked, at most, to end what an aborted load has left running there. */
+/** The most time to spend on ending what an aborted load has left running on the server. */
 const CLEAN_UP_MS = 3000
-/** Rows that the server hands over at once. */
+/** Rows per fetch. */
 const ROWS_AT_ONCE = 5000
 
 const LOCK_NOT_AVAILABLE = '55P03'
@@ -112,7 +112,7 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
     await this.#outlet[Symbol.asyncDispose]()
   }
 
-  /** A transaction that locks tables out, for so short a time that nobody has to wait long. */
+  /** A transaction that locks tables. It waits for the locks only briefly, so others can go on. */
   async #lockingBriefly(work: () => Promise<void>): Promise<void> {
     const { lockTimeoutMs, lockPatienceMs } = this.place
     for (const deadline = performance.now() + lockPatienceMs; ; ) {
@@ -123,7 +123,7 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
         })
       } catch (error) {
         if (sqlStateOf(error) !== LOCK_NOT_AVAILABLE || performance.now() > deadline) throw error
-        // Those who queued up meanwhile go first.
+        // Sessions that queued up in the meantime go first.
         await sleep(lockTimeoutMs * (0.5 + Math.random()))
       }
     }
@@ -138,7 +138,7 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
         await assertRunLock(session, this.place.schema)
         await work()
       })
-      // From here to the sending of the commit nothing is waited for.
+      // Nothing is awaited between this and the commit.
       signal.throwIfAborted()
     } catch (error) {
       const isRolledBack = await session.rollBack()
@@ -155,29 +155,29 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
       const done = await session.run('COMMIT')
       if (done !== 'COMMIT') throw new Error(`the server answered ${done} to COMMIT`)
     } catch (error) {
-      // A session that still answers has refused the commit. One that does not may have done it.
+      // A session that still answers has refused the commit. One that does not may have committed.
       if (await session.rollBack()) throw error
       throw new MixloadError(
         'COMMIT_IN_DOUBT',
-        `${this.place.description}: the connection was lost while committing; the ledger will tell.`,
+        `${this.place.description}: the connection was lost during the commit. The ledger shows whether it was committed.`,
         { cause: error },
       )
     }
   }
 
-  /** Ends what a session that was cut off still does, so that it holds no locks after the run. */
+  /** Ends the server's process of a lost session, so that it has no locks after the run. */
   async #endOnServer(backend: Backend): Promise<void> {
     const signal = AbortSignal.timeout(CLEAN_UP_MS)
     try {
       const session = await Session.connect(this.place.address, signal)
       await session.unlessAborted(signal, () => end(session, backend)).finally(() => session.close())
     } catch {
-      // Then the server has to find out by itself.
+      // The server will notice by itself that the session is lost.
     }
   }
 }
 
-/** Hands over the rows of a query that may change nothing, as they come, never all at once. */
+/** Runs a read-only query and passes its rows on in batches. */
 async function queryRows(session: Session, sql: string, take: TakeRows): Promise<number> {
   let count = 0
   await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')

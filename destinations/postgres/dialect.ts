@@ -4,11 +4,11 @@ import type { DestinationCapabilities } from '../../lib/destination/contract.ts'
 export const CAPABILITIES: DestinationCapabilities = {
   dialect: 'postgres',
   nameQuote: '"',
-  // The server cuts longer names off without a word.
+  // The server silently cuts longer names off.
   identifierBytesMax: 63,
   columnsMax: 1600,
-  // A row must fit into a page of 8 kB. What is longer than 24 bytes is moved out of it, but not
-  // less.
+  // A row must fit into a page of 8 kB. Only values longer than 24 bytes can be stored outside of
+  // it.
   valuesPerRowMax: 300,
   loadsPerDayMax: Number.POSITIVE_INFINITY,
   daysPerLoadMax: Number.POSITIVE_INFINITY,
@@ -18,7 +18,7 @@ export const CAPABILITIES: DestinationCapabilities = {
   queries: true,
 }
 
-/** As the server itself spells them, so that they can be compared with what it says of a column. */
+/** As the server spells them, so that they can be compared with the types of its columns. */
 export const TYPE_NAMES: Readonly<Record<ColumnType, string>> = {
   text: 'text',
   double: 'double precision',

@@ -20,11 +20,11 @@ import { parseUrl } from './url.ts'
 
 export interface PostgresOptions extends Pick<DestinationOptions, 'url' | 'schema' | 'engine' | 'workDirectory'> {
   readonly warn?: DestinationOptions['warn']
-  /** How long a table is waited for at a time. Others queue up behind for no longer than that. */
+  /** How long one attempt to lock a table waits, and keeps others waiting behind it. */
   readonly lockTimeoutMs?: number
-  /** For how long that is tried again, and how long a load waits for locks of others. */
+  /** How long such attempts are repeated, and how long a load waits for locks of others. */
   readonly lockPatienceMs?: number
-  /** Whether rows go through a named pipe where there are any. */
+  /** Whether rows may go through a named pipe. Default: if the system has them. */
   readonly hasPipes?: boolean
 }
 
@@ -38,7 +38,7 @@ export class PostgresDriver implements DestinationDriver {
   readonly description: string
   readonly #options: PostgresOptions
   readonly #address: PostgresAddress
-  /** Whether it was opened last to read: then other rights are needed. */
+  /** Whether it was last opened to read, which needs other rights. */
   #isReading = false
   /** The last session that had the run lock. */
   #lastOwner: Backend | undefined

@@ -7,7 +7,7 @@ const PASSING: Explanation = { code: 'DESTINATION_UNAVAILABLE' }
 const passing = (advice: string): Explanation => ({ ...PASSING, advice })
 const failed = (advice: string): Explanation => ({ code: 'DESTINATION_FAILED', advice })
 
-/** By SQLSTATE, or its first two characters. What is not here speaks for itself. */
+/** By SQLSTATE, or by its first two characters. The messages of all other errors are enough. */
 const MEANINGS: Readonly<Record<string, Explanation>> = {
   // The connection, and a server that starts, stops or is full.
   '08': PASSING,
@@ -17,7 +17,7 @@ const MEANINGS: Readonly<Record<string, Explanation>> = {
   '57P02': PASSING,
   '57P03': PASSING,
   '57P05': PASSING,
-  // Something else went first.
+  // Another transaction went first.
   '40001': PASSING,
   '40P01': PASSING,
   '55P03': passing('Another session has locked a table of this schema: pg_stat_activity and pg_locks name it.'),
@@ -34,10 +34,10 @@ const MEANINGS: Readonly<Record<string, Explanation>> = {
   '57014': failed('Somebody, or a time limit outside of mixload, cancelled the statement. Nothing was committed.'),
 }
 
-/** Of the system or of Node: the certificate, or how it was asked for. Waiting does not help. */
+/** Codes of the system and of Node for problems with certificates, which do not pass. */
 const TLS_CODES = /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH)/
 
-/** What an error of a statement, or of connecting, means. */
+/** What an error of a statement or of connecting means. */
 export function explain(error: unknown): Explanation | undefined {
   if (error instanceof ConnectError) return explainStatement(error.cause) ?? explainConnecting(error)
   return explainStatement(error)
@@ -52,14 +52,14 @@ function explainStatement(error: unknown): Explanation | undefined {
 }
 
 function explainConnecting({ cause, login, isCut }: ConnectError): Explanation {
-  if (login?.isRefused) return failed('With channel_binding=require it must log in by SCRAM over TLS.')
-  if (login?.hasNoTls) return failed('The server has no TLS. If the way to it is safe without, use ?sslmode=disable.')
+  if (login?.isRefused) return failed('channel_binding=require needs a login by SCRAM over TLS.')
+  if (login?.hasNoTls) return failed('The server has no TLS. If the network is safe without it, use ?sslmode=disable.')
   const code = codeOf(cause)
   if (TLS_CODES.test(code)) {
     return failed('Name the certificate of its authority: ?sslmode=verify-full&sslrootcert=FILE.')
   }
   if (code !== '' || isCut) return { code: 'DESTINATION_UNAVAILABLE' }
-  // What is left is the login: a server that asks for a password where there is none.
+  // Only the login is left: the server asks for a password, and there is none.
   return failed('Check user and password: in the URL, in PGPASSWORD, or in ~/.pgpass.')
 }
 

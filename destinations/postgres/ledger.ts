@@ -40,7 +40,7 @@ export class Ledger {
     for (const statement of ledgerStatements(existing, dialect)) await this.#session.run(statement)
   }
 
-  /** Whether there is one. A schema that may not be used counts: it must not read as empty. */
+  /** Whether it exists. True also if the schema may not be used: it must not read as empty. */
   async exists(): Promise<boolean> {
     const found = await this.#session.rows(
       `SELECT FROM pg_namespace AS schema LEFT JOIN pg_class ON relnamespace = schema.oid AND relname = $2
@@ -56,7 +56,7 @@ export class Ledger {
     return (await this.#session.rows(sql, [stream ?? null])).map(loadOf)
   }
 
-  /** What is noted of a table's columns, of those that the table still has, in its order. */
+  /** The columns that mixload created and that still exist, in the table's order. */
   async columns(table: string): Promise<readonly KnownColumn[]> {
     const rows = await this.#session.rows(
       `SELECT known.* FROM ${this.#path(COLUMNS.name)} AS known
@@ -75,7 +75,7 @@ export class Ledger {
 
   async addColumns(table: string, columns: readonly KnownColumn[]): Promise<void> {
     const names = columns.map(({ name }) => name)
-    // A column that somebody dropped by hand is still noted from its first time.
+    // A column that somebody dropped by hand is still in the ledger.
     const replaced = 'table_name = $1 AND column_name = ANY ($2::text[])'
     await this.#session.run(`DELETE FROM ${this.#path(COLUMNS.name)} WHERE ${replaced}`, [table, names])
     const rows = columns.map((column) => columnRow({ ...column, table }))

@@ -3,26 +3,25 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { MixloadError } from '../../lib/core/errors.ts'
 import type { Backend, Row, Session } from './session/session.ts'
 
-/** How long the server may take to let go of what a lost session of ours held. */
+/** How long the server may take to end a lost session of this run. */
 const LET_GO_MS = 10_000
-/** The same of another run: the server learns a moment later that it was killed. */
+/** How long it may take to end the session of another run that was killed. */
 const OTHERS_LET_GO_MS = 1000
 const ASK_AGAIN_MS = 50
 
-/** Among the locks of the server, the one whose key is $1. */
+/** The condition for the lock with the key $1 in the server's list of locks. */
 const IS_RUN_LOCK = `held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
   AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND (held.classid::bigint << 32 | held.objid::bigint) = $1::bigint`
 
-/** The advisory lock that stands for a schema. The server keeps those of each database apart. */
+/** The key of a schema's advisory lock. Each database has its own keys. */
 function lockKey(schema: string): string {
   return createHash('sha256').update(`mixload ${schema}`).digest().readBigInt64BE().toString()
 }
 
 /**
- * Takes the run lock for as long as the session lasts. Where `before`, a session of this run that
- * was lost, still has it, that one is ended first: so once the lock is here, whatever that session
- * was about to commit is decided.
+ * Takes the run lock until the session ends. If `before`, a lost session of this run, still has the
+ * lock, it is ended first. So when this session has the lock, the commits of the other are decided.
  * @throws MixloadError DESTINATION_BUSY naming the run that has it.
  */
 export async function takeRunLock(
@@ -48,14 +47,14 @@ export async function takeRunLock(
   }
   throw new MixloadError(
     'DESTINATION_UNAVAILABLE',
-    `${place}: the server has not ended the session that was lost, process ${before?.pid} there, yet.`,
+    `${place}: the server has not ended the lost session yet (process ${before?.pid} of the server).`,
   )
 }
 
 /**
  * Makes sure, within a transaction, that the session that commits it has the run lock.
- * @throws MixloadError DESTINATION_FAILED where something in between deals each transaction to
- *   another session.
+ * @throws MixloadError DESTINATION_FAILED if it has not, because a connection pooler uses another
+ *   session for each transaction.
  */
 export async function assertRunLock(session: Session, schema: string): Promise<void> {
   const held = await session.rows(`SELECT FROM pg_locks AS held WHERE held.pid = pg_backend_pid() AND ${IS_RUN_LOCK}`, [
@@ -64,17 +63,17 @@ export async function assertRunLock(session: Session, schema: string): Promise<v
   if (held.length > 0) return
   throw new MixloadError(
     'DESTINATION_FAILED',
-    'The session has lost the run lock. A connection pooler has to be in session mode: use its port for that, or the ' +
-      "server's own.",
+    'The session has lost the run lock. A connection pooler must be in session mode: use its port for that, or connect ' +
+      'to the server directly.',
   )
 }
 
-/** Lets go of the lock before the session ends, which a pooler may put off. */
+/** Releases the lock before the session ends, which a pooler may delay. */
 export async function releaseRunLock(session: Session, schema: string): Promise<void> {
   await session.rows('SELECT pg_advisory_unlock($1)', [lockKey(schema)])
 }
 
-/** Ends a session of the same user, if it is still there. */
+/** Ends a session of the same user, if it still exists. */
 export async function end(session: Session, { pid, startedAt }: Backend): Promise<void> {
   await session.rows(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity

@@ -6,12 +6,12 @@ import type { Day } from '../../lib/time/days.ts'
 import { CAPABILITIES, TYPE_NAMES } from './dialect.ts'
 import type { Session } from './session/session.ts'
 
-/** Refuses a name that the server would cut off. */
+/** @throws MixloadError DESTINATION_FAILED for a name that the server would cut off. */
 export function assertFits(what: string, name: string): void {
   if (Buffer.byteLength(name) <= CAPABILITIES.identifierBytesMax) return
   throw new MixloadError(
     'DESTINATION_FAILED',
-    `The ${what} ${JSON.stringify(name)} is longer than ${CAPABILITIES.identifierBytesMax} bytes, the most that Postgres keeps.`,
+    `The ${what} ${JSON.stringify(name)} is longer than ${CAPABILITIES.identifierBytesMax} bytes, the limit of Postgres.`,
   )
 }
 
@@ -39,7 +39,7 @@ export async function addMissing(
   }
 }
 
-/** A table's columns, whoever made them, with their types; undefined if there is no table. */
+/** The types of a table's columns, whoever created them; undefined if there is no table. */
 async function existingTypes(session: Session, path: string): Promise<ReadonlyMap<string, string> | undefined> {
   const [found] = await session.rows('SELECT to_regclass($1) AS oid', [path])
   if (found?.oid == null) return undefined
@@ -52,11 +52,11 @@ async function existingTypes(session: Session, path: string): Promise<ReadonlyMa
 }
 
 /**
- * Deletes the rows of some days. The first time, the table gets an index for it, without which each
- * further load would read the table to its end. Not earlier: the index makes appending a tenth
- * dearer. It is a btree, since the server only uses a brin once it has gathered statistics
- * (3,000,000 rows of 30 columns: 1.5 s to make, 20 MB; finding a day that is not there takes 0.5 ms
- * with it and 1.4 s without).
+ * Deletes the rows of some days. The first time, it creates an index on the days, without which
+ * every load would read the whole table. The index is not created earlier, because it makes
+ * appending 10 % slower. It is a btree, because the server uses a brin only after it has gathered
+ * statistics (3,000,000 rows of 30 columns: 1.5 s to create, 20 MB; finding that a day is missing
+ * takes 0.5 ms with the index and 1.4 s without).
  */
 export async function deleteDays(session: Session, schema: string, table: string, first: Day, last: Day) {
   const path = quotePath(schema, table)
@@ -66,7 +66,7 @@ export async function deleteDays(session: Session, schema: string, table: string
      WHERE index.indrelid = to_regclass($1) AND index.indisvalid AND index.indpred IS NULL AND day.attname = $2`,
     [path, DAY_COLUMN],
   )
-  // Readers go on meanwhile, and nobody else writes here.
+  // This does not block readers, and nobody else writes here.
   if (found === undefined) await session.run(`CREATE INDEX ON ${path} (${quoteName(DAY_COLUMN)})`)
   await session.run(`DELETE FROM ${path} WHERE ${quoteName(DAY_COLUMN)} BETWEEN $1 AND $2`, [first, last])
 }
@@ -74,7 +74,7 @@ export async function deleteDays(session: Session, schema: string, table: string
 function wrongType(table: string, name: string, found: string, wanted: string): MixloadError {
   return new MixloadError(
     'DESTINATION_FAILED',
-    `Table ${table} has a column ${name} that mixload did not make, of type ${found}; it needs one of type ${wanted} by ` +
-      'that name. Rename the column that is there, and run again.',
+    `Table ${table} has a column ${name} of type ${found} that mixload did not create, and needs it with type ${wanted}. ` +
+      'Rename the existing column and run again.',
   )
 }

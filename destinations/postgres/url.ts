@@ -42,7 +42,7 @@ const WITHOUT_EFFECT: readonly string[] = [
 const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'no-verify', 'verify-ca', 'verify-full'] as const
 type SslMode = (typeof SSL_MODES)[number]
 
-/** Modes that `pg-connection-string` does not know: TLS without looking at the certificate. */
+/** Modes that `pg-connection-string` does not know: TLS without checking the certificate. */
 const UNVERIFIED: readonly (SslMode | undefined)[] = ['allow', 'no-verify']
 
 /**
@@ -56,7 +56,7 @@ export function parseUrl(text: string): PostgresAddress {
   const { searchParams: parameters } = url
   for (const name of WITHOUT_EFFECT) parameters.delete(name)
   if ([...parameters.keys()].some((name) => !(KNOWN as readonly string[]).includes(name))) {
-    // What follows a ? may be a piece of a password, so the message does not show it.
+    // The text after a ? may be part of a password, so the message does not show it.
     throw invalid(`has a parameter that is not one of ${KNOWN.join(', ')}`)
   }
   const mode = sslModeOf(parameters)
@@ -88,7 +88,7 @@ export function parseUrl(text: string): PostgresAddress {
 }
 
 function validUrl(text: string): URL {
-  // Without the cause, which quotes the URL.
+  // The cause is left out, because it quotes the URL.
   const url = URL.parse(text)
   // A login in the wrong place would be taken for a database's name, and shown.
   if (url === null || url.hash !== '' || !/^postgres(?:ql)?:\/\//.test(text) || url.pathname.includes('@')) {
@@ -113,13 +113,13 @@ function decoded(part: string): string {
 function sslModeOf(parameters: URLSearchParams): SslMode | undefined {
   const given = oneOf(parameters, 'sslmode', SSL_MODES)
   const root = parameters.get('sslrootcert')
-  // Naming certificates without a mode means that they are to be checked.
+  // Certificates without a mode mean that they must be checked.
   const isImplied = ['sslrootcert', 'sslcert', 'sslkey', 'sslpassword'].some((name) => parameters.has(name))
   const mode = given ?? (isImplied ? 'verify-full' : undefined)
   if (root === 'system' && mode !== 'verify-full')
     throw invalid('has sslrootcert=system, which needs sslmode=verify-full')
-  // A public authority issues certificates to anybody, so without a root of one's own this mode
-  // would check nothing.
+  // A public authority issues certificates to anybody, so this mode checks nothing unless the URL
+  // names a root of its own.
   if (mode === 'verify-ca' && root === null) {
     throw invalid('has sslmode=verify-ca, which needs sslrootcert; otherwise use verify-full')
   }
@@ -129,7 +129,7 @@ function sslModeOf(parameters: URLSearchParams): SslMode | undefined {
 function readByLibrary(url: URL, mode: SslMode | undefined) {
   const given = new URL(url)
   if (mode !== undefined) given.searchParams.set('sslmode', UNVERIFIED.includes(mode) ? 'prefer' : mode)
-  // Node's own list of authorities, which is what no root at all means to it.
+  // Without a root, Node uses its own list of authorities.
   if (given.searchParams.get('sslrootcert') === 'system') given.searchParams.delete('sslrootcert')
   try {
     const { ssl, ...config } = parse(given.href, { useLibpqCompat: true })

@@ -4,20 +4,20 @@ import type { View } from '../../lib/destination/contract.ts'
 import { sqlStateOf } from './session/errors.ts'
 import type { Session } from './session/session.ts'
 
-/** A view is made under this name first, to see what the server makes of its query. */
+/** A view is first created under this name, to see the definition that the server stores. */
 const TRIAL = '_mixload_trial'
 
-/** Of `CREATE OR REPLACE VIEW` where columns would go, or change name, type or order. */
+/** SQLSTATE if a replaced view would lose columns, or change their names, types or order. */
 const COLUMNS_CHANGE = '42P16'
 
 /**
- * Makes the views what they are to be, within the transaction of the session. A view that is so
- * already is not touched: replacing it would wait for whoever reads it, and make others wait.
+ * Creates or replaces views within the transaction of the session. A view that has the wanted
+ * definition already is not touched: replacing it would wait for its readers, and block others.
  */
 export async function replaceViews(session: Session, schema: string, views: readonly View[]): Promise<void> {
   for (const view of views) {
     const path = quotePath(schema, view.name)
-    if (await isThere(session, schema, path, view)) continue
+    if (await hasDefinition(session, schema, path, view)) continue
     await session.run('SAVEPOINT before_view')
     try {
       await session.run(`CREATE OR REPLACE VIEW ${path} AS ${view.query}`)
@@ -29,7 +29,7 @@ export async function replaceViews(session: Session, schema: string, views: read
   }
 }
 
-async function isThere(session: Session, schema: string, path: string, { query }: View): Promise<boolean> {
+async function hasDefinition(session: Session, schema: string, path: string, { query }: View): Promise<boolean> {
   const definition = async (of: string) =>
     (
       await session.rows(
@@ -59,13 +59,13 @@ async function dependentsOf(session: Session, path: string): Promise<readonly st
   return rows.map(({ name }) => String(name))
 }
 
-/** The view stays as it is: dropping it would take its rights, and what stands on it, along. */
+/** The view stays: dropping it would also drop its grants and the views that use it. */
 function columnsChange(path: string, dependents: readonly string[], error: unknown): MixloadError {
-  const others = dependents.length === 0 ? '' : ` and what stands on it: ${dependents.join(', ')}`
+  const others = dependents.length === 0 ? '' : ` and the views that use it (${dependents.join(', ')})`
   return new MixloadError(
     'DESTINATION_FAILED',
-    `View ${path} is there with other columns, and Postgres can only add columns to a view: ${messageOf(error)}. ` +
-      `It was left as it is. Drop it${others}; then run mixload views.`,
+    `View ${path} has other columns, and Postgres can only add columns to a view: ${messageOf(error)}. ` +
+      `The view is unchanged. Drop it${others}, and run mixload views.`,
     { cause: error },
   )
 }

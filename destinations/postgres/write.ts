@@ -7,7 +7,7 @@ import { CSV_CHARACTERS, type CsvFeed, type CsvOutlet } from './copy/csv-feed.ts
 import type { Session } from './session/session.ts'
 import { deleteDays } from './tables.ts'
 
-/** What a load is written with. */
+/** What {@link writeLoad} works with. */
 export interface Writing {
   readonly session: Session
   readonly outlet: CsvOutlet
@@ -25,8 +25,8 @@ export async function writeLoad(writing: Writing, { table, mode, rows, rejects }
 }
 
 /**
- * Copies rows into a table. A load's own columns come first, so that no line begins with a text of
- * the data: one that begins with \. ends the rows for servers before version 17.
+ * Copies rows into a table. The columns of the load come first, so that no line begins with a text
+ * of the data: before version 17, a line that begins with \. ends the rows.
  */
 async function copyRows({ session, outlet, schema, signal }: Writing, table: string, rows: LoadRows): Promise<void> {
   const names = rows.columns.map(({ name }) => quoteName(name)).join(', ')
@@ -40,7 +40,7 @@ async function copyRows({ session, outlet, schema, signal }: Writing, table: str
   }
 }
 
-/** Sends all that a feed has. Returns how many rows the engine wrote and the server took. */
+/** Sends a feed. Returns how many rows the engine wrote and how many the server received. */
 async function send(session: Session, feed: CsvFeed, sql: string): Promise<readonly number[]> {
   const copy = session.copyFrom(sql)
   let isOver = false
@@ -52,7 +52,7 @@ async function send(session: Session, feed: CsvFeed, sql: string): Promise<reado
     copy.on('error', (error) => {
       isOver = true
       reject(error)
-      // Otherwise it writes what it still has when the connection takes it again.
+      // Otherwise it writes its buffer as soon as the connection is writable again.
       copy.destroy()
     })
   })
@@ -66,7 +66,7 @@ async function send(session: Session, feed: CsvFeed, sql: string): Promise<reado
     return [count, copy.rowCount]
   } catch (error) {
     feed.stream.unpipe(copy)
-    // The session is of use again only when the server has heard that there is no more.
+    // The session can be used again only after the server knows that no more rows follow.
     if (!isOver && !session.isLost) {
       const closed = once(copy, 'close').catch(() => {})
       copy.destroy(new Error('stopped by mixload'))

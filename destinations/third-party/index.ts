@@ -11,7 +11,7 @@ import { resolvePackage } from './packages/resolve.ts'
 
 const METHODS = ['connect', 'connectToRead', 'pathInViews'] as const
 
-/** Capabilities of a driver, for their names and types. */
+/** The capabilities that a driver must have. Only their names and types matter. */
 const CAPABILITIES: DestinationCapabilities = {
   ...ENGINE_CAPABILITIES,
   atomicReplace: true,
@@ -21,9 +21,9 @@ const CAPABILITIES: DestinationCapabilities = {
 }
 
 /**
- * The driver of a URL `npm-package:NAME` or `npm-package:NAME?…`, which the package NAME makes.
- * What follows the name is the package's own business, and may be secret. `directory` is where the
- * package is looked for first.
+ * The driver of a URL `npm-package:NAME` or `npm-package:NAME?…`, created by the package NAME. Only
+ * the package reads what follows the name, which may be secret. The package is searched in
+ * `directory` first.
  */
 export async function createDriver(
   options: DestinationOptions,
@@ -40,7 +40,10 @@ export async function createDriver(
   const lacking = lackingIn(made)
   if (lacking.length > 0) {
     const lacks = lacking.join(', ')
-    throw new MixloadError('CONFIG_INVALID', `What createDriver of ${name} returns is not a driver: it lacks ${lacks}.`)
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      `createDriver of the package ${name} did not return a driver. Missing: ${lacks}.`,
+    )
   }
   return made as DestinationDriver
 }
@@ -56,7 +59,7 @@ async function creatorOf(name: string, directory: string): Promise<CreateDriver>
   )
 }
 
-/** Runs code of the package. Its errors are failures of the configuration, unless mixload's own. */
+/** Runs code of the package. Its errors become CONFIG_INVALID, but for those of mixload itself. */
 async function attempt<T>(what: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work()
@@ -66,7 +69,7 @@ async function attempt<T>(what: string, work: () => T | Promise<T>): Promise<T> 
   }
 }
 
-/** The names of all that a driver must have and this one lacks. */
+/** The names of the required members that a driver lacks. */
 function lackingIn(made: unknown): readonly string[] {
   if (typeof made !== 'object' || made === null) return ['everything: it is not an object']
   const given = made as Readonly<Record<PropertyKey, unknown>>

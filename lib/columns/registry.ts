@@ -27,9 +27,9 @@ const NOWHERE: Placement = { to: 'nowhere' }
 export const OVERFLOW_COLUMN = '_more'
 
 /**
- * The columns of one table, existing and new ones. It decides only names and types: the same
- * columns and properties in the same order always lead to the same decisions, and none is ever
- * revoked. The warehouse gets a column only when rows need it.
+ * The columns of one table, existing and new. Decides only their names and types: the same columns
+ * and properties in the same order always lead to the same decisions, which never change. A column
+ * is added to the warehouse only when rows need it.
  */
 export class ColumnRegistry {
   readonly #rules: ColumnRules

@@ -4,7 +4,7 @@ import { type CatalogueEntry, type FixedColumn, LOAD_COLUMNS } from './catalogue
 export interface LineShape {
   /** What messages call such a record, such as `event`. */
   readonly noun: string
-  /** The member that says whose or what record it is, a text; undefined where records have none. */
+  /** The member with the record's name or id, a text; undefined if records have none. */
   readonly identity: string | undefined
   /** The member whose members are the record's properties. */
   readonly properties: string

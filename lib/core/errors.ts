@@ -117,13 +117,13 @@ export function isFailure(error: unknown, ...codes: readonly ErrorCode[]): error
 }
 
 /** The first error. If closing a resource fails as well, `await using` throws both in one. */
-export function firstFailure(error: unknown): unknown {
+function firstFailure(error: unknown): unknown {
   // Only some versions of Node have a class for it.
   const isBoth = error instanceof Error && error.name === 'SuppressedError' && 'suppressed' in error
   return isBoth ? firstFailure(error.suppressed) : error
 }
 
-/** What a run failed of: INTERRUPTED if it was aborted, else the first error. */
+/** The error that a run ends with: INTERRUPTED if it was aborted, else the first error. */
 export function runFailure(error: unknown, signal: AbortSignal): unknown {
   if (!signal.aborted) return firstFailure(error)
   return new MixloadError('INTERRUPTED', 'Stopped. What is committed stays; run again to continue.')

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pRetry from 'p-retry'
 import { type ErrorCode, MixloadError } from './errors.ts'
 
-/** How often and after which waits each kind of error is retried. */
+/** How often each kind of error is retried, and after which waits. */
 export interface RetryPolicy {
   /** Retries by error code. Other codes are not retried. */
   readonly retries: Readonly<Partial<Record<ErrorCode, number>>>

@@ -36,7 +36,7 @@ export async function askLexicon(
  */
 export function lexiconOf(answer: unknown): Lexicon {
   const entries = isObject(answer) ? answer.results : answer
-  if (!Array.isArray(entries)) throw unknownForm('Mixpanel’s Lexicon')
+  if (!Array.isArray(entries)) throw unknownForm("Mixpanel's Lexicon")
   const objects = entries.filter(isObject)
   return { events: descriptionsOf(objects, 'event'), profiles: descriptionsOf(objects, 'profile') }
 }

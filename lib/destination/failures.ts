@@ -4,7 +4,7 @@ import type { Explanation } from './contract.ts'
 
 /**
  * An error of a driver as a MixloadError. A MixloadError stays as it is.
- * @param what could not be done, and where, such as `Cannot open memory:`.
+ * @param what failed, and where, such as `Cannot open memory:`.
  * @param explanation what the driver knows about it.
  */
 export function driverFailure(
@@ -50,7 +50,7 @@ function ownFailure(error: unknown): MixloadError | undefined {
   return new MixloadError(code, message, { cause: cause ?? error, retryAfterMs })
 }
 
-/** Whether it is a MixloadError of another copy of mixload, which a package may have. */
+/** Whether it is a MixloadError of another copy of mixload, as a package may have one. */
 function isOfAnotherCopy(error: unknown): error is Error & { code: ErrorCode; retryAfterMs: number | undefined } {
   if (!(error instanceof Error) || error.name !== 'MixloadError' || !('code' in error)) return false
   return Object.hasOwn(ERROR_CODES, String(error.code))

@@ -13,7 +13,7 @@ import type { KnownColumn, LoadRecord, WriteMode } from './contract.ts'
 import { formatSelection, parseSelection, type Selection } from './selection.ts'
 import { formatSource, type LoadSource, parseSource } from './source.ts'
 
-/** A column of the ledger, which holds values of type `T`. */
+/** A column of the ledger, with values of type `T`. */
 export interface LedgerColumn<T = unknown> {
   readonly name: string
   readonly type: ColumnType
@@ -25,10 +25,10 @@ export interface LedgerColumn<T = unknown> {
   fromText(text: string | null): T
 }
 
-/** The columns of a table, by the fields of its records and in the order of the table. */
+/** The columns of a table, in its order, by the fields of its records. */
 export type LedgerColumns<R> = { readonly [F in keyof R]-?: LedgerColumn<R[F]> }
 
-/** A table of the ledger, which holds records of type `R`. */
+/** A table of the ledger, with records of type `R`. */
 export interface LedgerTable<R = object> {
   readonly name: string
   readonly description: string
@@ -88,7 +88,7 @@ function column<T>(name: string, kind: Kind<T>, description: string): LedgerColu
   return { name, type: kind.type, nullable: false, description, toText: kind.toText, fromText }
 }
 
-/** A column that may be empty; an empty one reads as `none`. */
+/** A nullable column. Null reads as `none`. */
 function optional<T, N extends null | undefined>(
   name: string,
   kind: Kind<T>,

@@ -1,17 +1,17 @@
-/** What holds for every load and every table, whatever the destination. */
+/** The rules for every load and every table, whatever the destination. */
 
 import type { Column } from '../columns/column.ts'
 import { MixloadError } from '../core/errors.ts'
 import { quoteName, quoteText } from '../core/sql.ts'
 import { VERSION } from '../core/version.ts'
 import { ENGINE_TYPES } from '../engine/dialect.ts'
-import { daysBetween } from '../time/days.ts'
+import { countDays } from '../time/days.ts'
 import type { KnownColumn, LoadRecord, LoadRows, NewColumn, Relation, WriteMode } from './contract.ts'
 import { REJECTS } from './ledger.ts'
 
 /**
- * The form of the ledger that this version writes. It grows by one whenever an older version would
- * misunderstand what a newer one writes. 1 is the form without `source`.
+ * The form of the ledger that this version writes. It grows by one whenever older versions would
+ * misunderstand what newer ones write. Form 1 has no `source`.
  */
 export const LEDGER_FORM = 2
 
@@ -26,17 +26,17 @@ export function assertFormKnown(ledger: readonly LoadRecord[], description: stri
   )
 }
 
-/** The column by whose days the rows of a table are replaced. */
+/** The column with the days by which the rows of a table are replaced. */
 export const DAY_COLUMN = '_day'
 
-/** What to do with a load: write it, or return the row that the ledger has of it already. */
+/** What to do with a load: write it, or return its row, which the ledger has already. */
 export type LoadDecision =
   | { readonly kind: 'write'; readonly loadedAt: Date }
   | { readonly kind: 'settled'; readonly record: LoadRecord }
 
 /**
- * Decides about a load by the ledger, which is in the order of the commits. `wasInDoubt`: an
- * attempt to commit this load had no answer, so a row in the ledger is the answer.
+ * Decides by the ledger, in the order of the commits, what to do with a load. `wasInDoubt`: the
+ * result of an attempt to commit it is unknown, so a row in the ledger means that it succeeded.
  * @throws MixloadError ALREADY_LOADED
  */
 export function decideLoad(ledger: readonly LoadRecord[], loadId: string, wasInDoubt: boolean): LoadDecision {
@@ -46,7 +46,7 @@ export function decideLoad(ledger: readonly LoadRecord[], loadId: string, wasInD
   throw new MixloadError('ALREADY_LOADED', `Load ${loadId} is in the ledger already.`)
 }
 
-/** Later than every load before, also if the machine's clock was set back. */
+/** Later than every load before, even if the machine's clock was set back. */
 function nextLoadedAt(last: Date | undefined): Date {
   return new Date(Math.max(Date.now(), (last?.getTime() ?? 0) + 1))
 }
@@ -57,8 +57,7 @@ export function inCommitOrder(loads: readonly LoadRecord[]): LoadRecord[] {
 }
 
 /**
- * @throws MixloadError COUNT_MISMATCH if a load brings another number of rows than its relation
- *   says.
+ * @throws MixloadError COUNT_MISMATCH if the number of rows differs from that of the relation.
  */
 export function assertCount(expected: number, found: number, table: string): void {
   if (found === expected) return
@@ -82,7 +81,7 @@ export function assertKnown(relation: Relation, columns: readonly KnownColumn[],
 /** @throws MixloadError DESTINATION_FAILED if a load replaces more days than one load may. */
 export function assertDays(mode: WriteMode, daysMax: number, table: string): void {
   if (mode.kind !== 'replace-days') return
-  const days = daysBetween(mode.firstDay, mode.lastDay) + 1
+  const days = countDays(mode.firstDay, mode.lastDay)
   if (days <= daysMax) return
   throw new MixloadError(
     'DESTINATION_FAILED',
@@ -90,7 +89,7 @@ export function assertDays(mode: WriteMode, daysMax: number, table: string): voi
   )
 }
 
-/** Those of some columns that a table lacks, each of them once. */
+/** The wanted columns that a table lacks, each of them once. */
 export function missingColumns(
   existing: readonly KnownColumn[],
   wanted: readonly NewColumn[],

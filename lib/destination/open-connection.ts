@@ -1,7 +1,7 @@
 import type { DestinationConnection, DestinationReader, KnownColumn, LoadRecord } from './contract.ts'
 import { assertFormKnown, inCommitOrder } from './load-rules.ts'
 
-/** What is read where there is nothing to read. */
+/** The reader of a warehouse that does not exist. */
 const NOTHING: DestinationReader = {
   isLost: false,
   readLedger: async () => [],
@@ -11,8 +11,8 @@ const NOTHING: DestinationReader = {
 }
 
 /**
- * A connection, with what has been read through it. Under the run lock nobody else writes, so that
- * for loads the ledger is read once. All of it is forgotten with the connection.
+ * A connection, and a cache of what was read through it. Nobody else writes during the run lock, so
+ * loads need to read the ledger only once. The cache ends with the connection.
  */
 export class OpenConnection {
   readonly reader: DestinationReader
@@ -26,7 +26,7 @@ export class OpenConnection {
   readonly #description: string
 
   /**
-   * @param reader undefined for a place where there is nothing.
+   * @param reader undefined if the warehouse does not exist.
    * @param description where it is, for messages.
    */
   constructor(reader: DestinationReader | undefined, writer: DestinationConnection | undefined, description: string) {
@@ -35,7 +35,7 @@ export class OpenConnection {
     this.#description = description
   }
 
-  /** Whether opening again would change nothing. Where nothing was, something may be by now. */
+  /** Whether it need not be opened again. A warehouse that did not exist may exist by now. */
   get isUsable(): boolean {
     return this.reader !== NOTHING && !this.reader.isLost && !this.isTakenOver
   }
@@ -45,7 +45,7 @@ export class OpenConnection {
     return (await this.#readLedger(stream)).filter((load) => load.stream === stream)
   }
 
-  /** All loads, in the order of their commits, as they are known to whoever has the run lock. */
+  /** All loads, in the order of their commits. Read once. */
   async loads(): Promise<readonly LoadRecord[]> {
     this.#loads ??= await this.#readLedger()
     return this.#loads
@@ -62,7 +62,7 @@ export class OpenConnection {
     this.#loads?.push(record)
   }
 
-  /** After a load that failed: the ledger is read again. */
+  /** Makes the next load read the ledger again. To be called after a load that failed. */
   forgetLoads(): void {
     this.#loads = undefined
   }
@@ -73,7 +73,7 @@ export class OpenConnection {
     return columns
   }
 
-  /** The columns of a table, as they were read or created last. */
+  /** The columns of a table as they were last read or created. */
   async knownColumns(table: string): Promise<readonly KnownColumn[]> {
     return this.#columns.get(table) ?? (await this.columns(table))
   }

@@ -8,10 +8,10 @@ export const DESTINATION_RETRIES: RetryPolicy = {
   delayMaxMs: 60_000,
 }
 
-/** For commands that change nothing: they report at once what is wrong. */
+/** For commands that change nothing: they report a failure at once. */
 export const AT_ONCE: RetryPolicy = { ...DESTINATION_RETRIES, retries: {} }
 
-/** How calls that fail for a while are retried. */
+/** How transient failures are retried. */
 export interface Retries {
   readonly policy: RetryPolicy
   /** Called before each wait. */

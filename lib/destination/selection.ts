@@ -1,4 +1,4 @@
-/** Which part of a stream a load holds, and how the ledger stores that as text. */
+/** The part of a stream that a load covers, and its text in the ledger. */
 import { isObject, parseJson } from '../core/json.ts'
 
 /**
@@ -11,7 +11,7 @@ export interface Scope {
   readonly events?: readonly string[]
 }
 
-/** What a load holds. */
+/** What a load covers. */
 export type Selection =
   /** All rows of the scope on the days of the load. */
   | { readonly kind: 'complete'; readonly scope: Scope }
@@ -77,8 +77,8 @@ export function formatSelection(selection: Selection): string {
 }
 
 /**
- * The selection of a text in the ledger. A text is unknown unless this version would write it to
- * the letter, because another version may mean more by it.
+ * The selection of a text in the ledger. A text is unknown unless this version would write exactly
+ * the same, because another version may mean more by it.
  */
 export function parseSelection(text: string): Selection {
   const selection = text === '' ? EVERYTHING : selectionFrom(parseJson(text))

@@ -1,4 +1,4 @@
-/** Where the rows of a load come from: what decides whether loads belong into one warehouse. */
+/** Where the rows of a load come from, which decides whether loads belong into one schema. */
 import { isObject, parseJson } from '../core/json.ts'
 
 /**

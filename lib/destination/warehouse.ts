@@ -35,7 +35,7 @@ import type { Retries } from './retries.ts'
 export interface WarehouseOptions {
   /** The transform engine, on which the queries of relations run. */
   readonly engine: Engine
-  /** Without retries a failure that may pass is thrown at once. */
+  /** Without retries, a transient failure is thrown at once. */
   readonly retries?: Retries | undefined
   /** What no message may show. */
   readonly secrets?: readonly string[] | undefined
@@ -43,19 +43,19 @@ export interface WarehouseOptions {
 
 type Access = 'write' | 'read'
 
-/** Of calls that have none of their own. */
+/** The signal of calls that have none. */
 const NEVER_ABORTED = new AbortController().signal
 
 /**
- * A place that rows are loaded into: what the pipeline uses, over a driver of any kind.
+ * A warehouse of any kind, as the pipeline uses it: a driver with these guarantees.
  *
- * - Every failure is a MixloadError that names the place, with the driver's error as its cause.
- * - An aborted signal rejects with its reason and leaves nothing behind. Where the ledger is not
- *   part of the commit (`atomicLedger`), a load that was nearly done may still be committed: the
- *   ledger says so.
- * - Failures that may pass are retried, a lost connection is made again, and the ledger settles
- *   commits in doubt.
- * - Calls may be made while others are under way; they are done one after the other.
+ * - Every failure is a MixloadError that names the warehouse. The driver's error is its cause.
+ * - After an abort, calls reject with the signal's reason, and nothing is left. If the ledger is
+ *   not part of the commit (`atomicLedger`), a load that was nearly done may be committed
+ *   nevertheless, which the ledger shows.
+ * - Transient failures are retried, lost connections are made again, and the ledger settles commits
+ *   in doubt.
+ * - Calls may overlap. They are executed one after the other.
  * - After disposal every call rejects with CLOSED; disposing twice does nothing.
  */
 export class Warehouse implements AsyncDisposable {
@@ -66,9 +66,9 @@ export class Warehouse implements AsyncDisposable {
   /** Undefined also after a connection was lost. */
   #open: OpenConnection | undefined
   #isClosed = false
-  /** The last load whose commit had no answer. */
+  /** The id of the last load whose commit is in doubt. */
   #inDoubt: string | undefined
-  /** Counts rows of relations that promise none. */
+  /** Checks relations that should have no rows. */
   #counter: EngineConnection | undefined
   #lastCall: Promise<unknown> = Promise.resolve()
 
@@ -87,15 +87,15 @@ export class Warehouse implements AsyncDisposable {
   }
 
   /**
-   * Opens it to load: creates what is missing and takes the run lock. Does nothing if it is open to
-   * load already.
+   * Opens it to load: creates what is missing and takes the run lock. Does nothing if it is already
+   * open to load.
    * @throws MixloadError DESTINATION_BUSY naming its owner, if another run has the lock.
    */
   open(signal: AbortSignal): Promise<void> {
     return this.#openFor('write', signal)
   }
 
-  /** Opens it to read only: creates nothing, refuses writes, reads what does not exist as empty. */
+  /** Opens it only to read: creates nothing, refuses writes. What does not exist reads as empty. */
   openToRead(signal: AbortSignal): Promise<void> {
     return this.#openFor('read', signal)
   }
@@ -131,17 +131,17 @@ export class Warehouse implements AsyncDisposable {
   }
 
   /**
-   * Commits rows, rejects and ledger row together, or nothing of them. Columns that the relation
-   * lacks become null; `_loaded_at` and `_load_id` are set here. Returns the ledger's row.
+   * Commits rows, rejects and ledger row together, or none of them. Columns that the relation lacks
+   * become null. Sets `_loaded_at` and `_load_id`. Returns the ledger row.
    * @throws MixloadError ALREADY_LOADED; COUNT_MISMATCH; DESTINATION_UNAVAILABLE if nothing was
-   *   committed and the same load may be tried again; COMMIT_IN_DOUBT if the ledger must be asked
-   *   whether it was.
+   *   committed and the same load may be retried; COMMIT_IN_DOUBT if only the ledger shows whether
+   *   it was committed.
    */
   load(relation: Relation, target: LoadTarget, record: NewLoad, signal: AbortSignal): Promise<LoadRecord> {
     const { loadId } = record
-    let isTriedInDoubt = false
+    let wasInDoubt = false
     return this.#write(`load ${loadId} was not committed`, signal, async (connection, open) => {
-      const decision = decideLoad(await open.loads(), loadId, isTriedInDoubt || this.#inDoubt === loadId)
+      const decision = decideLoad(await open.loads(), loadId, wasInDoubt || this.#inDoubt === loadId)
       if (decision.kind === 'settled') {
         this.#inDoubt = undefined
         return decision.record
@@ -152,8 +152,8 @@ export class Warehouse implements AsyncDisposable {
         await connection.write(load, signal)
       } catch (error) {
         open.forgetLoads()
-        isTriedInDoubt = isInDoubt(error)
-        if (isTriedInDoubt) this.#inDoubt = loadId
+        wasInDoubt = isInDoubt(error)
+        if (wasInDoubt) this.#inDoubt = loadId
         throw error
       }
       open.committed(loaded)
@@ -172,11 +172,10 @@ export class Warehouse implements AsyncDisposable {
   }
 
   /**
-   * Runs a query that changes nothing, in the destination's own dialect, with tables and views
-   * named as `pathInViews` does. Hands its rows to `take` as they come, in batches, each row as the
-   * text of a JSON object by column name, as the dialect writes it: moments as texts with their
-   * offset, numbers with all their digits. Do not call the warehouse in `take`. Returns the number
-   * of rows; 0 if it was opened to read and nothing is there.
+   * Runs a query that changes nothing, in the destination's dialect, with the names of tables and
+   * views from `pathInViews`. Passes its rows to `take` in batches as they arrive. Each row is the
+   * text of a JSON object by column name, in which times have their offset and numbers all digits.
+   * `take` must not call the warehouse. Returns the number of rows; 0 if there is nothing to read.
    * @throws MixloadError CONFIG_INVALID if it cannot run queries; what `take` throws; the signal's
    *   reason.
    */
@@ -201,7 +200,7 @@ export class Warehouse implements AsyncDisposable {
       try {
         return { rows: await reader.query(sql, taking, signal) }
       } catch (error) {
-        // Rows that were handed over cannot be taken back, so the query is not tried again.
+        // Rows that were passed on cannot be taken back, so the query is not retried.
         if (!isBegun) throw error
         return refusal ?? { error: this.#failure(what, error) }
       }
@@ -254,7 +253,7 @@ export class Warehouse implements AsyncDisposable {
     })
   }
 
-  /** A call on the open warehouse, through a connection that was not lost. */
+  /** Runs a call on the open warehouse. Connects again if the connection was lost. */
   #read<T>(what: string, signal: AbortSignal, work: (open: OpenConnection) => Promise<T>): Promise<T> {
     return this.#attempts(signal, async () => {
       this.#assertNotClosed()
@@ -267,7 +266,7 @@ export class Warehouse implements AsyncDisposable {
     })
   }
 
-  /** Attempts one after the other; between them other calls have their turn. */
+  /** Retries an attempt. Other calls may be executed between two attempts. */
   async #attempts<T>(signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
     const { retries } = this.#options
     const inTurn = () => this.#afterOthers(attempt)
@@ -351,7 +350,7 @@ export class Warehouse implements AsyncDisposable {
     }
   }
 
-  /** Checks a relation that promises no rows, whose query need not have the table's columns. */
+  /** Whether a relation has rows. Checks it if it should have none: it may then lack columns. */
   async #hasRows(relation: Relation, table: string, signal: AbortSignal): Promise<boolean> {
     if (relation.rowCount === 0) assertCount(0, await this.#count(relation.query, signal), table)
     return relation.rowCount > 0

@@ -5,7 +5,7 @@ import { quoteText } from '../core/sql.ts'
 
 /** Options of an engine. */
 export interface EngineOptions {
-  /** The memory limit before it uses the disk, such as `400MB`; undefined: what loads need. */
+  /** How much memory it uses before it uses the disk, such as `400MB`; undefined: as needed. */
   readonly memoryLimit: string | undefined
   /** Where the engine writes what does not fit in memory. */
   readonly temporaryDirectory: string
@@ -14,7 +14,7 @@ export interface EngineOptions {
 
 /** The default memory limit, for a table without columns. */
 const MEMORY_MEGABYTES = 200
-/** Of each column and thread: a block of 256 KB, and rows that wait for one. */
+/** Each thread has a block of 256 KB for each column, and rows that wait to be written. */
 const MEGABYTES_PER_COLUMN_AND_THREAD = 1
 /** More threads need more memory, and the download cannot keep them busy. */
 const THREADS_MAX = 4
@@ -50,7 +50,7 @@ export class Engine implements AsyncDisposable {
     return new Engine(instance, options.memoryLimit !== undefined, threads)
   }
 
-  /** Adapts threads and memory to a table with so many columns. The user's own limit stays. */
+  /** Adapts threads and memory to a table's number of columns. A limit of the user stays. */
   async makeRoomFor(columns: number, connection: EngineConnection): Promise<void> {
     if (columns <= this.#columns) return
     this.#columns = columns
@@ -193,14 +193,14 @@ export function fileList(paths: readonly string[]): string {
 /** The engine's errors about the data that it reads. */
 const DATA_ERROR = /^(?:Invalid Input|Conversion|Out of Range) Error/
 
-/** Whether an error is about the data that the engine read, not about memory, disk or else. */
+/** Whether an error is about the data that the engine read, not about memory or the disk. */
 export function isDataError(error: unknown): boolean {
   return isEngineError(error, DATA_ERROR)
 }
 
 /**
- * The process that has a database file open, where that is why the file cannot be attached. The
- * engine has no code for it.
+ * The process that has a database file open, if that is why the file could not be attached. The
+ * engine has no error code for this.
  */
 export function lockOwner(error: unknown): string | undefined {
   const message = messageOf(error)

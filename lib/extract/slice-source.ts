@@ -19,7 +19,7 @@ export type Extracted<S extends AnySlice> =
   /** Nothing to load: the ledger has this content. */
   | { readonly kind: 'already-loaded' }
   /** Nothing to load: it was only inspected. */
-  | { readonly kind: 'looked-at' }
+  | { readonly kind: 'inspected' }
 
 /** Where slices come from. */
 export interface SliceSource<S extends AnySlice> {

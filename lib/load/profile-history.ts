@@ -23,7 +23,7 @@ export interface KeepChangesOptions {
   readonly source: LoadSource
 }
 
-/** The longest row of a profile's id and hash: an id has at most 255 characters, but who knows. */
+/** The longest row of an id and a hash. Mixpanel limits ids to 255 characters; this is generous. */
 const HASH_ROW_BYTES_MAX = 1024 * 1024
 
 /**
@@ -41,7 +41,7 @@ export async function keepChanges(
   const { destination, engine, spool, profiles, table, source } = options
   const existing = await destination.columns(table)
   const writer = new TableWriter(destination, table, existing)
-  // A run that ended between making the table and its view has left it without one.
+  // A run that was killed after it created the table may have left it without its view.
   await writer.putViews()
   const { dialect } = destination.capabilities
   const sql = sqlText(dialect, 'profile_hashes', { table: destination.pathInViews(table) })

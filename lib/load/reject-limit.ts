@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { MixloadError } from '../core/errors.ts'
-import { isPast, type MaxRejects } from '../core/max-rejects.ts'
+import { exceeds, type RowLimit } from '../core/row-limit.ts'
 import type { Chunk } from '../spool/spool.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
 
@@ -9,25 +9,25 @@ const REASONS_SHOWN = 3
 /** Characters of a rejected line that a message shows. */
 const LINE_SHOWN = 80
 
-/** Keeps a run from committing to a table when too many of its lines are rejected. */
+/** Refuses to commit to a table if too many lines of the run are rejected. */
 export class RejectLimit {
-  readonly #max: MaxRejects
+  readonly #max: RowLimit
   #before = 0
 
-  constructor(max: MaxRejects) {
+  constructor(max: RowLimit) {
     this.#max = max
   }
 
   /** @throws MixloadError TOO_MANY_REJECTS, with the first reasons. */
   async admit({ name, rejects, summary }: SpooledRows): Promise<void> {
     const lines = summary.rows + summary.rejects
-    if (!isPast(this.#max, summary.rejects, lines, this.#before)) return
+    if (!exceeds(this.#max, summary.rejects, lines, this.#before)) return
     const { kind, most } = this.#max
     const all = this.#before + summary.rejects
-    const count = kind === 'lines' ? `${all} lines of this run` : `${summary.rejects} of ${lines} lines`
+    const count = kind === 'rows' ? `${all} lines of this run` : `${summary.rejects} of ${lines} lines`
     throw new MixloadError(
       'TOO_MANY_REJECTS',
-      `${name}: ${count} would be rejected, and --max-rejects is ${most}${kind === 'lines' ? '' : '%'}. None of it was ` +
+      `${name}: ${count} would be rejected, and --max-rejects is ${most}${kind === 'rows' ? '' : '%'}. None of it was ` +
         `loaded. The first reasons: ${(await firstReasons(rejects)).join('; ')}.`,
     )
   }

@@ -1,5 +1,4 @@
-/** How many rows a replacement would remove. Decided by the ledger alone. */
-
+/** How many rows a replacement would remove, by the ledger alone. */
 import type { LoadRecord, NewLoad, WriteMode } from '../destination/contract.ts'
 import { daysOf } from '../time/days.ts'
 
@@ -16,8 +15,8 @@ export type Replacement = Pick<NewLoad, 'rowCount' | 'dayRows'>
 
 /**
  * What a replacement does to each day, or to the table. `ledger`: the loads of the table, in the
- * order of their commits. Rows that are there more than once, because a day was read again and
- * appended, count once: of the loads that still have rows of a day, the one with the most counts.
+ * order of their commits. A day that was read again may have its rows more than once. They count
+ * once: of the loads since the day was last replaced, the one with the most rows counts.
  */
 export function replacedRows(
   ledger: readonly LoadRecord[],

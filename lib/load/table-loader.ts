@@ -1,6 +1,6 @@
 import type { Column } from '../columns/column.ts'
 import { isFailure, MixloadError } from '../core/errors.ts'
-import { isPast, type MaxRejects } from '../core/max-rejects.ts'
+import { exceeds, type RowLimit } from '../core/row-limit.ts'
 import type { LoadRecord, Relation, WriteMode } from '../destination/contract.ts'
 import type { LoadSource } from '../destination/source.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
@@ -19,12 +19,12 @@ export interface TableLoadOptions {
   readonly stream: string
   readonly write: 'append' | 'replace'
   readonly source: LoadSource
-  readonly maxRemoved: MaxRejects
+  readonly maxRemoved: RowLimit
   readonly rejectLimit?: RejectLimit | undefined
   readonly onProgress: OnProgress
 }
 
-/** Puts spooled rows into a table: first the columns they need, then all else in one commit. */
+/** Loads spooled rows into a table: first the columns they need, then the rest in one commit. */
 export class TableLoader {
   readonly #options: TableLoadOptions
   readonly #writer: TableWriter
@@ -36,7 +36,7 @@ export class TableLoader {
   }
 
   /**
-   * Checks that loading these rows removes no more rows of a day, or of the table, than it may.
+   * Checks that a replacement by these rows removes no more rows of a day or table than it may.
    * @throws MixloadError ROWS_WOULD_BE_LOST with both numbers.
    */
   async admit({ name, dayRows, summary }: SpooledRows, slice: AnySlice): Promise<void> {
@@ -45,7 +45,7 @@ export class TableLoader {
     const loads = (await destination.allLoads()).filter(({ stream }) => stream === input.table.name)
     const replaced = replacedRows(loads, modeOf(slice, write), replacement)
     for (const { day, before, after } of replaced) {
-      if (!isPast(maxRemoved, before - after, before, 0)) continue
+      if (!exceeds(maxRemoved, before - after, before)) continue
       const what = day === undefined ? name : `${input.table.name} of ${day}`
       throw new MixloadError(
         'ROWS_WOULD_BE_LOST',
@@ -55,7 +55,7 @@ export class TableLoader {
     }
   }
 
-  /** Loads the rows of a slice, without lines that the engine refuses. */
+  /** Loads the rows of a slice. Lines that the engine cannot read become rejects. */
   async load(spooled: SpooledRows, slice: AnySlice, signal: AbortSignal): Promise<LoadRecord> {
     try {
       return await this.#commit(spooled, slice, signal)
@@ -88,7 +88,7 @@ export class TableLoader {
   }
 }
 
-/** Files and late arrivals replace nothing: they have only some rows of their days. */
+/** Files and late arrivals replace nothing, because they have only some rows of their days. */
 function modeOf(slice: AnySlice, write: 'append' | 'replace'): WriteMode {
   if ('isWhole' in slice) return { kind: 'replace-table' }
   if (write === 'append' || !hasDays(slice) || slice.since !== undefined) return { kind: 'append' }

@@ -4,7 +4,7 @@ import type { LoadRecord, NewLoad, Relation, WriteMode } from '../destination/co
 import type { Warehouse } from '../destination/warehouse.ts'
 import { viewsOver } from '../views/views.ts'
 
-/** What the ledger says of a load and the commit does not know. */
+/** The ledger row of a load, without what {@link TableWriter} adds. */
 type LoadDetails = Omit<NewLoad, 'stream' | 'rowCount' | 'writeMode' | 'mixloadVersion'>
 
 /** Adds columns and rows to a table of the destination, and keeps its views up to date. */
@@ -27,11 +27,11 @@ export class TableWriter {
   }
 
   /**
-   * Adds the missing columns, the fixed ones and those that rows use, and returns them. It is a
-   * step before the load: an added column that no row uses harms nobody.
+   * Adds the missing columns, the fixed ones and those that rows use, and returns them. This
+   * happens before the load, because a column that no row uses does no harm.
    */
   async addColumns(columns: readonly Column[], used: readonly Column[], loadId: string): Promise<readonly Column[]> {
-    // A companion never comes without the column whose misfits it takes.
+    // A companion needs the column whose misfits it takes.
     const needed = new Set(used.flatMap(({ name, owner }) => (owner === undefined ? [name] : [name, owner])))
     const missing = columns.filter(
       ({ name, role }) => !this.#existing.has(name) && (role === 'fixed' || needed.has(name)),

@@ -11,14 +11,14 @@ import { type Day, isZone } from '../time/days.ts'
 import { askProject, type ProjectInfo, yesterdayOf } from './project.ts'
 import { createBudgets, credentialsOf, mixpanelClient, openWarehouse, type Session } from './session.ts'
 
-/** A clock further off than this makes `yesterday` another day near midnight. */
+/** With a larger offset, `yesterday` would be the wrong day around midnight. */
 const CLOCK_OFFSET_MAX_MS = 5 * 60_000
 
 /** One thing that was checked. */
 export interface Finding {
   readonly check: string
   readonly ok: boolean
-  /** What was found; where it is not ok, what to do. */
+  /** What was found, and what to do if it is not ok. */
   readonly detail: string
 }
 
@@ -66,7 +66,7 @@ async function* mixpanelFindings(session: Session): AsyncGenerator<Finding, void
     yield region ?? finding
     if (refused) break
   }
-  // Where nothing has answered, there is no clock to compare with.
+  // Without a response there is no clock to compare with.
   if (client.clockOffsetMs !== undefined) yield clockFinding(client.clockOffsetMs)
 }
 
@@ -100,7 +100,7 @@ async function probeFinding(
   } catch (error) {
     if (!(error instanceof MixloadError)) throw error
     const isAbsent = isFailure(error, 'PLAN_REFUSED', 'PERMISSION_REFUSED', 'NOT_FOUND')
-    const advice = isAbsent ? ' Without it, name other streams: --streams.' : ''
+    const advice = isAbsent ? ' If you do not need it, choose other streams with --streams.' : ''
     const refused = isFailure(error, 'CREDENTIALS_REFUSED')
     return { check, ok: false, refused, detail: `${messageOf(error)}${advice}` }
   } finally {
@@ -113,8 +113,8 @@ async function firstBlock(client: MixpanelClient, { request }: Probe, signal: Ab
 }
 
 /**
- * The region that accepts what this one refuses: bad credentials are often good ones of another
- * region. Undefined if there is none.
+ * The region that accepts what this one refuses, because credentials may belong to another region.
+ * Undefined if there is none.
  */
 async function otherRegion(
   { settings }: Session,
@@ -150,10 +150,10 @@ function zoneFinding(set: string | undefined, known: string | undefined): Findin
 }
 
 function clockFinding(offsetMs: number): Finding {
-  const seconds = Math.round(offsetMs / 1000)
+  const seconds = Math.abs(Math.round(offsetMs / 1000))
   const ok = Math.abs(offsetMs) <= CLOCK_OFFSET_MAX_MS
-  const wrong = `This machine's clock is ${-seconds} s ahead of Mixpanel's. Set it right.`
-  return { check: 'clock', ok, detail: ok ? `within ${Math.abs(seconds)} s of Mixpanel's` : wrong }
+  const wrong = `This machine's clock is ${seconds} s ${offsetMs < 0 ? 'ahead of' : 'behind'} Mixpanel's. Correct it.`
+  return { check: 'clock', ok, detail: ok ? `within ${seconds} s of Mixpanel's` : wrong }
 }
 
 async function destinationFinding(session: Session): Promise<Finding> {

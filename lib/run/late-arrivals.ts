@@ -11,36 +11,37 @@ import { discardRows, type SpooledRows } from '../transform/spooled-rows.ts'
 import type { Coverage } from './late-coverage.ts'
 
 export interface LateOptions {
-  /** Brings what was processed since a moment. */
+  /** Extracts the events that Mixpanel has processed since a point in time. */
   readonly source: SliceSource<StreamSlice>
   readonly input: TableInput
   readonly destination: Warehouse
   readonly spool: SpoolDirectory
   readonly coverage: Coverage
-  /** Days that this run has read whole: of these, everything is loaded. */
+  /** Days that this run has read whole. All their events are loaded. */
   readonly read: Iterable<Day>
 }
 
 /**
- * Late arrivals without what is loaded: what was processed within the coverage of its day, and what
- * the destination has, which is little: events processed shortly before their day was read.
+ * Extracts late arrivals and leaves out those that are loaded already: events that were processed
+ * within the coverage of their day, and events that the destination has. The latter are few. They
+ * were processed shortly before their day was read.
  */
 export class LateSource implements SliceSource<StreamSlice> {
   readonly #options: LateOptions
-  /** Until when everything is loaded, by day. */
-  readonly #until: Coverage
+  /** The coverage of the ledger and of this run. */
+  readonly #coverage: Coverage
 
   constructor(options: LateOptions) {
     this.#options = options
     const read = [...options.read].map((day) => [day, Number.MAX_SAFE_INTEGER] as const)
-    this.#until = new Map([...options.coverage, ...read])
+    this.#coverage = new Map([...options.coverage, ...read])
   }
 
   get sliceFailures() {
     return this.#options.source.sliceFailures
   }
 
-  /** @throws MixloadError as the source does, and where the destination cannot be asked. */
+  /** @throws MixloadError as the source does, and if the destination cannot be queried. */
   async extract(requested: StreamSlice, signal: AbortSignal): Promise<Extracted<StreamSlice>> {
     const extracted = await this.#options.source.extract(requested, signal)
     if (extracted.kind !== 'spooled') return extracted
@@ -51,19 +52,17 @@ export class LateSource implements SliceSource<StreamSlice> {
 
   async #withoutLoaded(rows: SpooledRows, since: number, signal: AbortSignal): Promise<SpooledRows> {
     const { input, destination } = this.#options
-    // What Mixpanel was asked for is not within the coverage of a day that ends before.
-    const until = new Map([...this.#until].filter(([, end]) => end > since))
-    const beyond = await input.rows.withoutLoaded(rows, { until, identities: [] })
-    const days = Object.keys(beyond.dayRows ?? {})
-    if (days.length === 0 || !destination.capabilities.queries) return beyond
+    // Mixpanel returned only what it processed later than this, so no earlier coverage matters.
+    const until = new Map([...this.#coverage].filter(([, end]) => end > since))
+    const uncovered = await input.rows.withoutLoaded(rows, { until, identities: [] })
+    const days = Object.keys(uncovered.dayRows ?? {})
+    if (days.length === 0 || !destination.capabilities.queries) return uncovered
     const after = new Map(days.map((day) => [day, until.get(day) ?? since]))
     const identities = await this.#identitiesAfter(after, signal)
-    return identities.length === 0 ? beyond : input.rows.withoutLoaded(rows, { until, identities })
+    return identities.length === 0 ? uncovered : input.rows.withoutLoaded(rows, { until, identities })
   }
 
-  /**
-   * Files with the identities of the destination's rows of these days, processed later than this.
-   */
+  /** Files with the identities of the destination's rows that were processed later than `after`. */
   async #identitiesAfter(after: ReadonlyMap<Day, number>, signal: AbortSignal): Promise<readonly string[]> {
     const { input, destination, spool } = this.#options
     const sql = identitiesAfter(destination.pathInViews(input.table.name), after, destination.capabilities)
@@ -72,13 +71,13 @@ export class LateSource implements SliceSource<StreamSlice> {
   }
 }
 
-/** Finds out of which days late arrivals are, in the place of loading them. */
+/** Finds the days that have late arrivals, instead of loading the arrivals. */
 export class LateDays implements SliceSource<StreamSlice> {
   readonly days = new Set<Day>()
-  /** Events that are of no day, which no reading of whole days would bring. */
+  /** Events without a day. Reading whole days again does not load them. */
   undated = 0
   readonly #source: LateSource
-  readonly #looked: { readonly slice: StreamSlice; readonly rows: SpooledRows }[] = []
+  readonly #inspected: { readonly slice: StreamSlice; readonly rows: SpooledRows }[] = []
 
   constructor(source: LateSource) {
     this.#source = source
@@ -98,12 +97,12 @@ export class LateDays implements SliceSource<StreamSlice> {
     this.undated += rows.summary.undated + rows.summary.outside
     const summary = { ...rows.summary, rows: 0, rejects: 0 }
     const none = { lines: [], rejects: [], fields: [], hasOverflow: false, summary, dayRows: {} }
-    this.#looked.push({ slice, rows: { ...rows, ...none } })
-    return { kind: 'looked-at' }
+    this.#inspected.push({ slice, rows: { ...rows, ...none } })
+    return { kind: 'inspected' }
   }
 
-  /** Has the ledger say that everything was looked for, once these days have been read. */
+  /** Notes in the ledger what was searched. To be called once the days have been read. */
   async note(loader: TableLoader, signal: AbortSignal): Promise<void> {
-    for (const { slice, rows } of this.#looked) await loader.load(rows, slice, signal)
+    for (const { slice, rows } of this.#inspected) await loader.load(rows, slice, signal)
   }
 }

@@ -1,20 +1,24 @@
 import type { LoadRecord } from '../destination/contract.ts'
 import { coversScope, type Scope, scopeOf } from '../destination/selection.ts'
-import { type DayClock, isWholeIn, type Slice } from '../slices.ts'
+import type { Slice } from '../slices.ts'
 import { type Day, daysOf } from '../time/days.ts'
+import { type DayClock, isWholeIn } from './whole-days.ts'
 
 /**
- * How long before a load began events must have been processed to be surely in it: an event is in
- * the raw export up to 45 minutes, as far as seen, after that, and clocks differ.
+ * An event is certainly in a load that began this long after Mixpanel had processed the event.
+ * Events have been seen to reach the raw export up to 45 minutes late, and clocks differ.
  */
 export const LATE_MARGIN_MS = 3 * 3_600_000
 
-/** Until when what Mixpanel has processed is surely loaded, by day; in milliseconds since 1970. */
+/**
+ * By day, the time up to which everything that Mixpanel has processed is certainly loaded, in
+ * milliseconds since 1970.
+ */
 export type Coverage = ReadonlyMap<Day, number>
 
 /**
- * The coverage of the days that the ledger has whole: up to the last load of all rows of the scope,
- * or up to the last request for late arrivals that continues where the coverage ended.
+ * The coverage of the days that are whole in the ledger. It ends at the last complete load of the
+ * scope, or at the last request for late arrivals, if that left no gap after the coverage before.
  */
 export function coverageOf(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): Coverage {
   const coverage = new Map<Day, number>()
@@ -25,7 +29,7 @@ export function coverageOf(ledger: readonly LoadRecord[], scope: Scope, clock: D
     const until = startedAt.getTime() - LATE_MARGIN_MS
     for (const day of daysOf(firstDay, lastDay)) {
       const before = coverage.get(day)
-      // A request for late arrivals adds to the coverage only where it began within that.
+      // A request for late arrivals extends the coverage only if it leaves no gap.
       const continues =
         selection.kind === 'late' ? before !== undefined && selection.since <= before : isWholeIn(load, day, clock)
       if (continues) coverage.set(day, Math.max(before ?? until, until))
@@ -35,8 +39,8 @@ export function coverageOf(ledger: readonly LoadRecord[], scope: Scope, clock: D
 }
 
 /**
- * The request for what was processed since the coverage ended: one over all covered days that the
- * run does not read whole (`reading`) anyway; undefined if there are none.
+ * One request for everything that was processed since the coverage ended, on all covered days but
+ * those that the run reads whole (`reading`). Undefined if there are no such days.
  */
 export function lateSlice(
   coverage: Coverage,

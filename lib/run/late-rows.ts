@@ -1,14 +1,14 @@
 import type { LoadRecord } from '../destination/contract.ts'
 import { isSameScope } from '../destination/selection.ts'
-import { type DayClock, isWholeIn } from '../slices.ts'
 import { type Day, daysOf } from '../time/days.ts'
+import { type DayClock, isWholeIn } from './whole-days.ts'
 
 /**
  * How many rows came late, by day and in the order of the days.
  *
- * - Of a day that was read again: its rows now, less its rows in the last load with the same scope
- *   that had it whole. This is negative if rows are gone.
- * - Of a load of late arrivals: all rows.
+ * - A load of late arrivals counts with all its rows.
+ * - A day that was read again counts with the rows it has now, minus those of the last load of the
+ *   same scope in which it was whole. This is negative if rows are gone.
  *
  * Days without a difference, and days whose rows were not counted before, are left out. `before` is
  * the ledger before the run, and `loads` is what the run has loaded.

@@ -11,7 +11,7 @@ import { type StreamSummary, StreamTally } from './tally.ts'
 
 /**
  * Loads files of events in the form of the raw export, each in one commit. `standardInput` is read
- * for `-`. @throws MixloadError of what concerns all files; a failed file is in the summary.
+ * for `-`. A file that fails is in the summary. @throws MixloadError if no file can be loaded.
  */
 export async function loadEventFiles(
   session: Session,
@@ -22,7 +22,7 @@ export async function loadEventFiles(
   if (settings.legacyTime && settings.timezone === undefined) {
     throw new MixloadError(
       'CONFIG_INVALID',
-      "With --legacy-time, set --timezone to the project's time zone: without it the times mean nothing.",
+      "With --legacy-time, set --timezone to the project's time zone: without it the times are ambiguous.",
     )
   }
   if (files.filter((file) => file === STANDARD_INPUT).length > 1) {

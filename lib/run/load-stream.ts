@@ -15,20 +15,20 @@ import { type OpenStream, runStream } from './run-stream.ts'
 import { sourceOf } from './source.ts'
 import type { StreamTally } from './tally.ts'
 
-/** What streams are loaded with. */
+/** What is the same for all streams of a run. */
 export interface LoadOptions extends Omit<OpenTableOptions, 'source'> {
   readonly zone: string
   readonly client: MixpanelClient
-  /** One for all streams, so that they share the requests at once. */
+  /** Shared by all streams, because they share the limits on requests. */
   readonly budgets: Budgets
-  /** How failed requests are sent again; {@link DEFAULT_RETRIES} where left out. */
+  /** How failed requests are retried; {@link DEFAULT_RETRIES} if left out. */
   readonly retry?: RetryPolicy
   readonly signal: AbortSignal
 }
 
 /**
- * Requests what is planned of a stream and loads it: its slices, then what came late to other days.
- * @throws MixloadError of what failed; what was committed before stays.
+ * Loads a stream as planned: its slices, then the late arrivals of other days.
+ * @throws MixloadError if something fails. What was committed before stays.
  */
 export async function loadStream(plan: StreamPlan, given: LoadOptions, tally: StreamTally): Promise<void> {
   const { stream, slices, lateSlices, clock } = plan
@@ -37,7 +37,7 @@ export async function loadStream(plan: StreamPlan, given: LoadOptions, tally: St
   const { settings, zone, onProgress, signal } = options
   const changes = stream.changesTable?.(settings)
   if (changes !== undefined && !options.destination.capabilities.queries) {
-    const message = `${options.destination.description} cannot be asked what profiles were before: leave --engage-history out.`
+    const message = `${options.destination.description} cannot be queried for earlier states of profiles. Leave --engage-history out.`
     throw new MixloadError('CONFIG_INVALID', message)
   }
   const [ownTable, ...dependent] = stream.tables
@@ -62,7 +62,7 @@ export async function loadStream(plan: StreamPlan, given: LoadOptions, tally: St
   if (lateSlices.length > 0) await loadLateArrivals(plan, options, open, extractor, tally)
 }
 
-/** Appends what came late to other days; where days are replaced, reads these again whole. */
+/** Appends late arrivals. With `--write replace`, their days are read again whole instead. */
 async function loadLateArrivals(
   { stream, ledger, clock, lateSlices }: StreamPlan,
   { settings, destination, spool, onProgress }: LoadOptions,
@@ -72,7 +72,7 @@ async function loadLateArrivals(
 ): Promise<void> {
   const [table] = open.tables
   const coverage = coverageOf(ledger, stream.scope ?? WHOLE, clock)
-  // No request for late arrivals needs to bring rows of days that were read whole.
+  // Days that were read whole have their late arrivals already.
   const read = new Set(
     tally.loads.flatMap(({ firstDay, lastDay }) => (firstDay && lastDay ? daysOf(firstDay, lastDay) : [])),
   )
@@ -81,13 +81,13 @@ async function loadLateArrivals(
   const found = new LateDays(source)
   await runStream(open, lateSlices, found)
   if (found.undated > 0) {
-    const message = `${found.undated} late events belong to no day that can be read again. They are not loaded.`
+    const message = `${found.undated} late events have no day that could be read again. They are not loaded.`
     onProgress({ kind: 'warning', message })
   }
   const loaded = await destination.ledger(stream.name)
   const slices = slicesOf(settings, destination.capabilities, loaded, [...found.days].sort(), Date.now())
   const skippedBefore = tally.skippedSlices.length
   await runStream(open, slices, extractor)
-  // Else the next run looks for the same again.
+  // After a skipped slice, the next run must look for the same late arrivals again.
   if (tally.skippedSlices.length === skippedBefore) await found.note(table.loader, open.signal)
 }

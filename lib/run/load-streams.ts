@@ -1,8 +1,5 @@
 import { isFailure, MixloadError } from '../core/errors.ts'
-import type { LoadRecord } from '../destination/contract.ts'
 import { WHOLE } from '../destination/selection.ts'
-import { completeTo, type DayClock } from '../slices.ts'
-import type { Stream } from '../streams/stream.ts'
 import { lateRows } from './late-rows.ts'
 import { type LoadOptions, loadStream } from './load-stream.ts'
 import { planStreams, type StreamPlan, type StreamsToLoad } from './plan.ts'
@@ -10,11 +7,12 @@ import { projectZone } from './project.ts'
 import { createBudgets, mixpanelClient, openWarehouse, type Session } from './session.ts'
 import { assertSameClock, assertSameFilter, assertSameProject, projectOf } from './source.ts'
 import { type StreamResult, StreamTally } from './tally.ts'
+import { completeTo } from './whole-days.ts'
 
-/** What concerns a stream alone, and Mixpanel's terms: it is skipped, and the others run. */
+/** Mixpanel does not offer the stream to this project or account: only this stream is skipped. */
 const SKIPPED = ['PLAN_REFUSED', 'PERMISSION_REFUSED', 'NOT_FOUND'] as const
 
-/** What concerns all streams: going on would fail in the same way. */
+/** Failures that every further stream would meet, too: the run ends. */
 const ENDS_ALL = [
   'CONFIG_INVALID',
   'CREDENTIALS_REFUSED',
@@ -30,7 +28,7 @@ const ENDS_ALL = [
 /**
  * Loads the streams of the settings one after the other. All are planned before the first is
  * loaded, so that wrong settings are reported at once. `onResult` gets each result as soon as it is
- * known. @throws MixloadError of what concerns all streams.
+ * known. @throws MixloadError if the failure concerns all streams.
  */
 export async function loadStreams(
   session: Session,
@@ -59,16 +57,11 @@ export async function loadStreams(
   return results
 }
 
-/** The moment to which a stream is complete. */
-function momentOf({ scope = WHOLE }: Stream, ledger: readonly LoadRecord[], clock: DayClock): Date | undefined {
-  const moment = completeTo(ledger, scope, clock)
-  return moment === undefined ? undefined : new Date(moment)
-}
-
-/** Loads a stream. A failure that concerns it alone is in the result. */
+/** Loads a stream. A failure that concerns only this stream is in the result. */
 async function loadPlan(plan: StreamPlan, options: LoadOptions): Promise<StreamResult> {
   const { stream, days, ledger, clock, slices, lateSlices } = plan
   const { budgets, onProgress, signal } = options
+  const { isTimed } = stream.tables[0].lines
   const requestsLeft = await budgets[stream.family].remaining()
   const sliceCount = slices.length + lateSlices.length
   onProgress({ kind: 'run-planned', stream: stream.name, unit: 'slices', sliceCount, requestsLeft })
@@ -79,7 +72,7 @@ async function loadPlan(plan: StreamPlan, options: LoadOptions): Promise<StreamR
     error,
     days: days?.length,
     late: stream.hasLateArrivals ? lateRows(ledger, tally.loads, clock) : undefined,
-    completeTo: stream.tables[0].lines.isTimed ? momentOf(stream, [...ledger, ...tally.loads], clock) : undefined,
+    completeTo: isTimed ? completeTo([...ledger, ...tally.loads], stream.scope ?? WHOLE, clock) : undefined,
   })
   try {
     await loadStream(plan, options, tally)

@@ -1,6 +1,7 @@
 import { AT_ONCE } from '../destination/retries.ts'
 import { hasDays, type Slice } from '../slices.ts'
-import { chooseBackfillDays, chooseSyncDays, planStreams, type StreamsToLoad } from './plan.ts'
+import { chooseBackfillDays, chooseSyncDays } from './choose-days.ts'
+import { planStreams, type StreamsToLoad } from './plan.ts'
 import { projectZone } from './project.ts'
 import { createBudgets, mixpanelClient, openWarehouse, type Session } from './session.ts'
 import { assertSameProject, projectOf } from './source.ts'
@@ -8,12 +9,12 @@ import { assertSameProject, projectOf } from './source.ts'
 /** What a run would request of one stream. */
 export interface PlannedStream {
   readonly stream: string
-  /** How many days it would read; undefined where the whole table is copied. */
+  /** How many days it would read; undefined if the whole table is copied. */
   readonly days: number | undefined
   readonly slices: readonly Slice[]
-  /** What would be requested by when it was processed. */
+  /** The requests for late arrivals. */
   readonly lateSlices: readonly Slice[]
-  /** Requests that it takes; undefined where that is not known before the first run. */
+  /** How many requests it takes; undefined if that is not known before the first run. */
   readonly requests: number | undefined
   /** The requests of this and all earlier streams that share its limit. */
   readonly budget: PlannedBudget
@@ -22,7 +23,7 @@ export interface PlannedStream {
 /** The requests that some streams share. */
 export interface PlannedBudget {
   readonly name: string
-  /** Requests that may be sent now; Infinity where no limit is set. */
+  /** Requests that may be sent now; Infinity if no limit is set. */
   readonly left: number
   /** Requests planned so far. */
   readonly planned: number
@@ -30,24 +31,24 @@ export interface PlannedBudget {
   readonly minutesWaiting: number
 }
 
-/** What a run would request, in the order of the streams, and which days it takes a day to be. */
+/** What a run would request, in the order of the streams, and the time zone of its days. */
 export interface RunPlan {
   readonly timezone: string
   readonly streams: readonly PlannedStream[]
 }
 
-/** What `backfill` (with a first day) or `sync` would request. Asks only for the time zone. */
+/** What `backfill` (with a first day) or `sync` would request. Requests only the time zone. */
 export async function planNextRun(session: Session): Promise<RunPlan> {
   const { settings } = session
   const isBackfill = settings.from !== undefined
-  // As sync chooses, but nothing where it would not know where to begin.
+  // The days of sync, or none where sync would fail because it has no first day.
   const choose: StreamsToLoad['choose'] = isBackfill
     ? chooseBackfillDays(settings.from)
     : (choice) => (choice.from === undefined ? [] : chooseSyncDays(choice))
   return planRun(session, { choose, lateArrivals: settings.lateArrivals && !isBackfill })
 }
 
-/** What a run would request, by the ledger. Without a `timezone`, Mixpanel is asked for it. */
+/** What a run would request. Asks Mixpanel for the time zone if `timezone` is undefined. */
 export async function planRun(session: Session, toLoad: StreamsToLoad, timezone?: string): Promise<RunPlan> {
   const { settings } = session
   await using client = timezone === undefined ? mixpanelClient(session) : undefined

@@ -3,77 +3,28 @@ import type { DestinationCapabilities, LoadRecord } from '../destination/contrac
 import { WHOLE } from '../destination/selection.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { Settings } from '../settings.ts'
-import {
-  type DayClock,
-  exportDaysOf,
-  loadsLeft,
-  missingDays,
-  planSliceDays,
-  planSlices,
-  type Slice,
-  type StreamSlice,
-  syncDays,
-  WHOLE_TABLE,
-  wholeDays,
-} from '../slices.ts'
+import { loadsLeft, planSliceDays, planSlices, type Slice, type StreamSlice, WHOLE_TABLE } from '../slices.ts'
 import { exportStream } from '../streams/export.ts'
 import { streamsOf } from '../streams/index.ts'
 import type { Stream } from '../streams/stream.ts'
 import { type Day, daysOf } from '../time/days.ts'
+import type { ChooseDays } from './choose-days.ts'
 import { coverageOf, lateSlice } from './late-coverage.ts'
 import { dayClock, yesterdayOf } from './project.ts'
+import { type DayClock, exportDaysOf, wholeDays } from './whole-days.ts'
 
-/** What a run would read of one stream: decided from settings and ledger alone. */
+/** What a run reads of one stream. Decided by the settings and the ledger alone. */
 export interface StreamPlan {
   readonly stream: Stream
   readonly ledger: readonly LoadRecord[]
   readonly clock: DayClock
-  /** The days to read, in order; undefined where the whole table is copied. */
+  /** The days to read, in order; undefined if the whole table is copied. */
   readonly days: readonly Day[] | undefined
   readonly slices: readonly StreamSlice[]
-  /** What is requested by when it was processed, in slices that the destination takes. */
+  /** The requests for late arrivals, in slices that the destination takes. */
   readonly lateSlices: readonly Slice[]
-  /** Requests that it takes; undefined where the ledger does not tell before the first run. */
+  /** How many requests it takes; undefined if that is not known before the first run. */
   readonly requests: number | undefined
-}
-
-/** What decides which days of a stream are read. */
-export interface DayChoice {
-  readonly name: string
-  /** Days that the ledger has whole. */
-  readonly whole: ReadonlySet<Day>
-  /** The first day: of the settings, else the first whole one of the stream, else of events. */
-  readonly from: Day | undefined
-  readonly lastDay: Day
-  /** Days up to the last whole one that sync reads again. */
-  readonly daysReadAgain: number
-  readonly clock: DayClock
-}
-
-/** Decides which days of a stream are requested: the difference between `backfill` and `sync`. */
-export type ChooseDays = (choice: DayChoice) => readonly Day[]
-
-/** What `backfill` reads of a stream: every day from the first one that the ledger lacks. */
-export function chooseBackfillDays(first: Day | undefined): ChooseDays {
-  return ({ whole, lastDay }) => {
-    if (first === undefined) {
-      throw new MixloadError('CONFIG_INVALID', 'backfill needs the first day: --from 2024-01-01.')
-    }
-    return missingDays(first, lastDay, whole)
-  }
-}
-
-/**
- * What `sync` reads of a stream: days since the last whole one, and the attribution window again.
- */
-export function chooseSyncDays({ name, whole, from, lastDay, daysReadAgain }: DayChoice): readonly Day[] {
-  if (from === undefined) {
-    throw new MixloadError(
-      'CONFIG_INVALID',
-      `${name}: the ledger has no whole day, so sync does not know where to begin. Run mixload backfill --from DAY first, or give sync --from DAY.`,
-    )
-  }
-  return syncDays(whole, from, lastDay, daysReadAgain)
 }
 
 /** Which days of the streams are loaded. */
@@ -82,7 +33,7 @@ export interface StreamsToLoad {
   readonly lateArrivals: boolean
 }
 
-/** All that plans are made of. */
+/** What {@link planStreams} decides by. */
 export interface Planning extends StreamsToLoad {
   readonly settings: Settings
   readonly destination: Pick<Warehouse, 'capabilities' | 'ledger'>
@@ -128,13 +79,13 @@ function assertAllowed(settings: Settings, streams: readonly Stream[]): void {
   }
 }
 
-/** The first day that the ledger has whole of the events, from which other streams begin. */
+/** The first whole day of the events, where other streams begin. */
 async function firstDayOfEvents({ settings, destination, zone }: Planning): Promise<Day | undefined> {
   const events = exportStream(settings)
   return firstOf(wholeDaysOf(events, await destination.ledger(events.name), dayClock(zone, settings)))
 }
 
-/** The days that the ledger has whole of what a stream requests. */
+/** The days of a stream that are whole in the ledger. */
 export function wholeDaysOf(
   { scope = WHOLE }: Stream,
   ledger: readonly LoadRecord[],
@@ -176,8 +127,8 @@ function planStream(
 }
 
 /**
- * Slices with these days, as long as the settings, the rate budget and the destination's limits
- * say; or `sliceDays` long, if a long slice costs no more than a short one.
+ * Cuts days into slices. Their length follows from the settings, the request budget and the limits
+ * of the destination; or is `sliceDays`, if a long slice costs no more than a short one.
  * @throws MixloadError CONFIG_INVALID if there are more loads than the destination takes in a day.
  */
 export function slicesOf(
@@ -189,7 +140,7 @@ export function slicesOf(
   sliceDays?: number,
 ): readonly Slice[] {
   const left = loadsLeft(ledger, capabilities.loadsPerDayMax, now)
-  // Replacing takes one load for each day, however they are asked for.
+  // A replacement takes one load per day, however the days are requested.
   const fewest = Number.isFinite(left) ? Math.ceil(days.length / Math.max(1, left)) : 1
   const planned = Math.max(planSliceDays(days.length, settings.requestsPerHour), fewest)
   const slices = planSlices(days, Math.min(sliceDays ?? settings.sliceDays ?? planned, capabilities.daysPerLoadMax))

@@ -4,10 +4,10 @@ import { type RetryPolicy, retrying } from '../core/retry.ts'
 import type { MixpanelClient } from '../mixpanel/client.ts'
 import { retryReporter } from '../progress.ts'
 import type { Settings } from '../settings.ts'
-import type { DayClock } from '../slices.ts'
 import { assertOk } from '../streams/answer.ts'
 import { addDays, type Day, dayInZone, isOffset, isZone } from '../time/days.ts'
 import type { Session } from './session.ts'
+import type { DayClock } from './whole-days.ts'
 
 const MaybeText = z.string().optional().catch(undefined)
 
@@ -24,7 +24,7 @@ const Me = z.object({
   }),
 })
 
-/** What Mixpanel says of the project itself. */
+/** What Mixpanel says about the project. */
 export interface ProjectInfo {
   readonly name: string | undefined
   readonly timezone: string | undefined
@@ -45,7 +45,7 @@ export function projectIn(answer: unknown, projectId: string): ProjectInfo {
   assertOk(answer, 'GET /api/app/me')
   const me = Me.safeParse(answer)
   if (!me.success) {
-    const message = 'GET /api/app/me answered in a form that is not known. Please report this.'
+    const message = 'The response to GET /api/app/me has an unexpected form. Please report this.'
     throw new MixloadError('BODY_UNREADABLE', message)
   }
   const project = me.data.results.projects?.[projectId]
@@ -83,16 +83,16 @@ export async function projectZone(
   client: MixpanelClient,
 ): Promise<string> {
   if (settings.timezone !== undefined) return settings.timezone
-  const assumed = (why: string) => {
+  const assumeUtc = (why: string) => {
     if (settings.legacyTime) {
       throw new MixloadError('CONFIG_INVALID', `${why} With --legacy-time, set --timezone to the project's time zone.`)
     }
-    const message = `${why} Days are taken to be in UTC; set --timezone to the project's time zone.`
+    const message = `${why} UTC is assumed; set --timezone to the project's time zone.`
     onProgress({ kind: 'warning', message })
     return 'UTC'
   }
   if (settings.serviceAccount === undefined || settings.projectId === undefined) {
-    return assumed('Mixpanel returns the time zone only to service accounts.')
+    return assumeUtc('Mixpanel returns the time zone only to service accounts.')
   }
   try {
     const { projectId } = settings
@@ -100,14 +100,14 @@ export async function projectZone(
     const { timezone } = await retrying(TIME_ZONE_RETRIES, signal, ask, retryReporter(onProgress))
     if (timezone !== undefined && isZone(timezone)) return timezone
     if (timezone !== undefined && isOffset(timezone)) {
-      const message = `Mixpanel gave the time zone ${timezone}, an offset. Set --timezone to the project's time zone, such as Europe/Berlin.`
+      const message = `Mixpanel returned ${timezone} as the time zone, an offset. Set --timezone to the project's time zone, such as Europe/Berlin.`
       throw new MixloadError('CONFIG_INVALID', message)
     }
-    const given = timezone === undefined ? 'no time zone' : `the time zone ${timezone}, which is not known`
-    return assumed(`Mixpanel gave ${given}.`)
+    const returned = timezone === undefined ? 'no time zone' : `an unknown time zone, ${timezone}`
+    return assumeUtc(`Mixpanel returned ${returned}.`)
   } catch (error) {
     if (!(error instanceof MixloadError) || isFailure(error, 'CREDENTIALS_REFUSED', 'CONFIG_INVALID')) throw error
-    return assumed(`Mixpanel could not be asked for the time zone (${messageOf(error)}).`)
+    return assumeUtc(`Mixpanel could not be asked for the time zone (${messageOf(error)}).`)
   }
 }
 

@@ -13,16 +13,16 @@ export interface OpenStream {
   readonly tables: readonly [OpenTable, ...OpenTable[]]
   readonly onProgress: OnProgress
   readonly signal: AbortSignal
-  /** Appends to a table of its own how the rows, once they are loaded, differ from those before. */
+  /** Appends what the loaded rows have changed to a table of changes. */
   readonly history?: { readonly table: string; keep(rows: SpooledRows): Promise<LoadRecord | undefined> } | undefined
 }
 
 /**
- * Brings slices and loads them in order; while one loads, the next one comes. Each table of a slice
- * is loaded in one commit, the stream's own last: so a run that ends early leaves no part of a
- * slice in a table, and the stream's ledger row says that all tables have it. Results are reported:
- * see StreamTally. @throws MixloadError of what concerns all slices; what was committed before
- * stays.
+ * Extracts slices and loads them in order. While one is loaded, the next is extracted. Each table
+ * of a slice is loaded in one commit, the stream's own table last. So a table never has a part of a
+ * slice, and the ledger row of the stream's own table means that all tables have it. Results are
+ * reported as progress: see StreamTally. @throws MixloadError if the failure concerns all slices.
+ * What was committed before stays.
  */
 export async function runStream<S extends AnySlice>(
   stream: OpenStream,
@@ -32,7 +32,7 @@ export async function runStream<S extends AnySlice>(
   const { name, onProgress, signal } = stream
   const waiting = [...slices]
 
-  /** The next slice that came whole, or undefined when none is left. */
+  /** The next complete slice; undefined if none is left. */
   const next = async (): Promise<SpooledSlice<S> | undefined> => {
     for (let slice = waiting.shift(); slice !== undefined; slice = waiting.shift()) {
       const outcome = await attempt(slice)
@@ -58,7 +58,7 @@ export async function runStream<S extends AnySlice>(
   let coming = next()
   for (let spooled = await coming; spooled !== undefined; spooled = await coming) {
     coming = next()
-    // While this slice loads nobody awaits the next one: its failure is thrown in the next turn.
+    // Nobody awaits it while this slice is loaded. If it fails, the next turn of the loop throws.
     coming.catch(() => {})
     try {
       await loadSlice(stream, spooled)
@@ -92,7 +92,7 @@ async function loadSlice(stream: OpenStream, { slice, tables }: SpooledSlice): P
       onProgress({ kind: 'slice-skipped', stream: name, slice, error })
       return
     }
-    // Only a file has an id that another run can have loaded since.
+    // Only the id of a file can have been loaded by another run in the meantime.
     if (!isFailure(error, 'ALREADY_LOADED') || !('file' in slice)) throw error
     onProgress({ kind: 'slice-already-loaded', stream: name, slice })
   } finally {

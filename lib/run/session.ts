@@ -52,7 +52,7 @@ export function credentialsOf({ settings, onProgress }: Pick<Session, 'settings'
   return { kind: 'project-secret', secret: apiSecret }
 }
 
-/** A client of Mixpanel's query and export APIs, as the settings say. */
+/** A client of Mixpanel's query and export APIs with these settings. */
 export function mixpanelClient(session: Pick<Session, 'settings' | 'onProgress'>): MixpanelClient {
   const { region, apiUrl, projectId, firstByteTimeout, idleTimeout } = session.settings
   return new MixpanelClient({
@@ -86,7 +86,7 @@ export function createBudgets({ settings, onProgress }: Session): Budgets & Asyn
   }
 }
 
-/** The engine and the destination on it, closed together. */
+/** The engine, the destination and the spool, closed together. */
 export interface OpenWarehouse extends AsyncDisposable {
   readonly engine: Engine
   readonly destination: Warehouse

@@ -1,13 +1,13 @@
-/** Keeps apart what does not belong into one warehouse: other projects, clocks and filters. */
+/** Refuses loads that do not belong into one schema: of other projects, clocks or filters. */
 import { MixloadError } from '../core/errors.ts'
 import type { LoadRecord } from '../destination/contract.ts'
 import type { LoadSource } from '../destination/source.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { OnProgress } from '../progress.ts'
 import type { Settings } from '../settings.ts'
-import { clockName, type DayClock } from '../slices.ts'
 import type { Stream } from '../streams/stream.ts'
 import { type Day, daysOf } from '../time/days.ts'
+import { clockName, type DayClock } from './whole-days.ts'
 
 /** The project that the settings name, and where its data lives. */
 export function projectOf({ projectId, region, apiUrl }: Settings): Pick<LoadSource, 'project' | 'region'> {
@@ -28,7 +28,7 @@ export function fileSourceOf(settings: Settings): LoadSource {
 }
 
 /**
- * Refuses to mix two projects in one schema, where nothing could tell their rows apart.
+ * Refuses to mix two projects in one schema, where their rows could not be distinguished.
  * @throws MixloadError CONFIG_INVALID if the warehouse has another project.
  */
 export async function assertSameProject(
@@ -49,8 +49,8 @@ export async function assertSameProject(
 }
 
 /**
- * Refuses to append events whose times were read by another clock than those that are there: each
- * would be there twice. With `--write replace` days are read again instead.
+ * Refuses to append events with another clock than the existing ones: each event would be in the
+ * table twice, with different times. With `--write replace`, days may be read with another clock.
  * @throws MixloadError CONFIG_INVALID with the days that have another clock.
  */
 export function assertSameClock(ledger: readonly LoadRecord[], clock: DayClock, write: 'append' | 'replace'): void {
@@ -68,7 +68,7 @@ export function assertSameClock(ledger: readonly LoadRecord[], clock: DayClock, 
   )
 }
 
-/** The days with rows whose times were read by another clock, in order. */
+/** The days that have rows of another clock, in order. */
 export function daysOfOtherClocks(ledger: readonly LoadRecord[], wanted: string): readonly Day[] {
   const clocks = new Map<Day, Set<string>>()
   for (const { firstDay, lastDay, dayRows, rowCount, writeMode, source } of ledger) {
@@ -86,9 +86,9 @@ export function daysOfOtherClocks(ledger: readonly LoadRecord[], wanted: string)
 }
 
 /**
- * Looks at what a history of profiles would take for changes although only the settings changed.
- * @throws MixloadError CONFIG_INVALID if profiles were chosen by another expression: those that it
- *   leaves out would count as gone.
+ * Keeps a change of settings out of the history of profiles. Warns if other properties are chosen.
+ * @throws MixloadError CONFIG_INVALID if other profiles are chosen: those left out would count as
+ *   gone.
  */
 export function assertSameFilter(
   { name, changesTable }: Stream,

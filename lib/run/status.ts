@@ -3,17 +3,18 @@ import { AT_ONCE } from '../destination/retries.ts'
 import { scopeOf, WHOLE } from '../destination/selection.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { Settings } from '../settings.ts'
-import { completeTo, missingDays, planSlices, type Slice, wholeDays } from '../slices.ts'
+import { planSlices, type Slice } from '../slices.ts'
 import { streamsOf } from '../streams/index.ts'
 import type { Stream } from '../streams/stream.ts'
 import type { Day } from '../time/days.ts'
 import { dayClock } from './project.ts'
 import { openWarehouse, type Session } from './session.ts'
+import { completeTo, missingDays, wholeDays } from './whole-days.ts'
 
-/** What the ledger says of a stream that has been loaded. */
+/** What the ledger says about a stream that has been loaded. */
 export interface StreamStatus {
   readonly stream: string
-  /** Undefined where the table is copied whole each time. */
+  /** Undefined if the whole table is copied each time. */
   readonly days: { readonly lastWhole: Day | undefined; readonly gaps: readonly Slice[] } | undefined
   /**
    * The moment to which it is complete; undefined for streams without times, and if no day is
@@ -49,14 +50,14 @@ async function statusOf(
   const last = ledger.at(-1)
   if (last === undefined) return undefined
   const columns = await destination.columns(name)
-  // The days that count are those of the scope that was last requested.
-  const scope = ledger.map(({ selection }) => scopeOf(selection)).findLast((requested) => requested !== undefined)
+  // Days are whole for the scope that was last requested.
+  const scopes = ledger.map(({ selection }) => scopeOf(selection))
+  const scope = scopes.findLast((requested) => requested !== undefined) ?? WHOLE
   const clock = dayClock(settings.timezone ?? last.source?.clock ?? 'UTC', settings)
-  const moment = tables[0].lines.isTimed ? completeTo(ledger, scope ?? WHOLE, clock) : undefined
   return {
     stream: name,
-    days: replication === 'incremental' ? daysIn(wholeDays(ledger, scope ?? WHOLE, clock)) : undefined,
-    completeTo: moment === undefined ? undefined : new Date(moment),
+    days: replication === 'incremental' ? daysIn(wholeDays(ledger, scope, clock)) : undefined,
+    completeTo: tables[0].lines.isTimed ? completeTo(ledger, scope, clock) : undefined,
     loads: ledger.length,
     rows: ledger.reduce((total, { rowCount }) => total + rowCount, 0),
     rejects: ledger.reduce((total, { rejectCount }) => total + rejectCount, 0),

@@ -6,7 +6,7 @@ import type { AnySlice } from '../slices.ts'
 import type { Stream } from '../streams/stream.ts'
 import type { Day } from '../time/days.ts'
 
-/** A slice that does not come whole in this run, and why. The next run requests it again. */
+/** A slice that stayed incomplete in this run, and why. The next run requests it again. */
 export interface SkippedSlice {
   readonly slice: AnySlice
   readonly error: MixloadError
@@ -38,31 +38,31 @@ export interface StreamSummary {
   readonly outside: number
   /** Values left out because their property is not wanted. */
   readonly ignoredValues: number
-  /** Slices whose content the ledger had. */
+  /** Slices whose content was in the ledger already. */
   readonly alreadyLoaded: readonly AnySlice[]
   readonly skippedSlices: readonly SkippedSlice[]
   readonly skippedItems: readonly SkippedItem[]
   readonly seconds: number
 }
 
-/** What became of a stream in a run that loads from Mixpanel. */
+/** The result of a stream in a run that loads from Mixpanel. */
 export interface StreamResult extends StreamSummary {
   /** `skipped`: the plan or the permissions do not include the stream. */
   readonly outcome: 'done' | 'skipped' | 'failed'
   /** Why it is not done. */
   readonly error: MixloadError | undefined
-  /** Days that were to be read; undefined where the table is copied whole. */
+  /** How many days were planned; undefined if the whole table is copied. */
   readonly days: number | undefined
   /** Rows that came late, by day; negative if rows are gone. Undefined if not counted by day. */
   readonly late: ReadonlyMap<Day, number> | undefined
   /**
-   * The moment to which the warehouse has every event that Mixpanel had when it was read; undefined
-   * for streams without times, and if no day is whole.
+   * The moment up to which the warehouse has every event that Mixpanel had at the time of reading.
+   * Undefined for streams without times, and if no day is whole.
    */
   readonly completeTo: Date | undefined
 }
 
-/** Counts what is reported of a stream, so that the numbers are right even if it fails. */
+/** Counts the progress of a stream, so that the numbers are right even if the stream fails. */
 export class StreamTally {
   /** What was loaded into the stream's own table. */
   readonly loads: LoadRecord[] = []
@@ -76,14 +76,14 @@ export class StreamTally {
   readonly #otherRows = new Map<string, number>()
   readonly #counts = { newColumns: 0, rejects: 0, undated: 0, outside: 0, ignoredValues: 0 }
 
-  /** `client` is the one that sends its requests; undefined where there are none. */
+  /** `client`: counts the requests; undefined if none are sent. */
   constructor(stream: Pick<Stream, 'name' | 'tables'>, client?: Pick<MixpanelClient, 'requestCount'>) {
     this.#stream = stream
     this.#client = client
     this.#requestsBefore = client?.requestCount ?? 0
   }
 
-  /** The same receiver of progress, listened to. */
+  /** A receiver that counts each event before it passes it on. */
   listen(onProgress: OnProgress): OnProgress {
     return (event) => {
       this.#take(event)

@@ -13,7 +13,7 @@ export type ViewShape = 'mixload' | 'fivetran'
 /** Recreates all views; returns their names. @throws MixloadError CONFIG_INVALID without tables. */
 export async function makeViews(session: Session, shape: ViewShape = 'mixload'): Promise<readonly string[]> {
   const { settings, onProgress, signal } = session
-  // Open to write only where there is something to write: where nothing is, nothing is made.
+  // Opened to read first: without tables, nothing must be created in the destination.
   await using warehouse = await openWarehouse(session, 'read')
   const { destination } = warehouse
   if (shape === 'fivetran' && settings.timezone === undefined) {

@@ -27,7 +27,7 @@ export function addDays(day: Day, count: number): Day {
 }
 
 /** The number of days from `first` to `last`, both included; 0 if `last` is before `first`. */
-export function daysBetween(first: Day, last: Day): number {
+export function countDays(first: Day, last: Day): number {
   return Math.max(0, Math.round((startOfDay(last) - startOfDay(first)) / DAY_MS) + 1)
 }
 

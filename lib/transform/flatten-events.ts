@@ -53,8 +53,8 @@ const LOCAL_CLOCK = 'make_timestamp(CAST(round(_ms) AS BIGINT) * 1000)'
 const CLOCK_STEPS = ["INTERVAL '1 hour'", "INTERVAL '30 minutes'"]
 
 /**
- * The moment of a local clock reading: the earlier one if clocks are put back, of which the engine
- * would take the later. A reading that clocks skip in spring moves forward by the skipped time.
+ * The moment of a local time. A time that occurs twice in autumn means the earlier moment, although
+ * the engine would take the later one. A time that clocks skip in spring moves forward.
  */
 function localTime(zone: string): string {
   const local = LOCAL_CLOCK

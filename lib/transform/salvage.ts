@@ -9,9 +9,9 @@ import type { SpooledRows } from './spooled-rows.ts'
 type Probe = (paths: readonly string[]) => Promise<boolean>
 
 /**
- * Makes rejects of the lines that the engine refuses although the scanner accepted them. Tries a
- * chunk in parts, and a failing part in halves, down to single lines. Returns undefined if the
- * engine reads all. `queryOf`: the load's query over files. @throws MixloadError ENGINE_FAILED if
+ * Rejects lines that the engine cannot read although the scanner accepted them. Tries a chunk in
+ * parts, and a failing part in halves, down to single lines. Returns undefined if the engine can
+ * read all lines. `queryOf`: the load's query over files. @throws MixloadError ENGINE_FAILED if
  * the engine fails for another reason, such as lack of memory; SPOOL_FAILED.
  */
 export async function salvage(

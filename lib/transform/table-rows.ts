@@ -32,7 +32,7 @@ interface DistinctRows {
 /** The rows of one table's spooled lines. Of rows with equal keys, only the last one stays. */
 export class TableRows {
   readonly #options: TableRowsOptions
-  /** By counted files: rejecting lines replaces the files. */
+  /** By the files that were counted, because rejecting lines replaces the files. */
   readonly #distinct = new WeakMap<readonly Chunk[], DistinctRows>()
 
   constructor(options: TableRowsOptions) {
@@ -59,14 +59,13 @@ export class TableRows {
     return this.#afterSalvage(spooled, settled)
   }
 
+  /** The rows that are not loaded yet, counted by day. */
   async withoutLoaded(spooled: SpooledRows, loaded: LoadedRows): Promise<SpooledRows> {
     if (spooled.summary.rows === 0) return { ...spooled, dayRows: {} }
     return this.#afterSalvage({ ...spooled, kept: { rows: 0, loaded } }, (rows) => this.#countKept(rows, loaded))
   }
 
-  /**
-   * The rows that the engine can read. @throws `failure` if it can read all: it had another cause.
-   */
+  /** The rows that the engine can read. @throws `failure` if it can read all rows. */
   async readable(spooled: SpooledRows, failure: unknown): Promise<SpooledRows> {
     const { engine, spool, registry, onWarning } = this.#options
     const connection = await engine.connect()
@@ -86,6 +85,7 @@ export class TableRows {
     }
   }
 
+  /** The number of rows that would be loaded. */
   async rowCount(spooled: SpooledRows): Promise<number> {
     return (await this.#distinctRows(spooled)).count
   }

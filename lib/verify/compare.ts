@@ -33,7 +33,7 @@ const RETENTION_DAYS = 730
  * The days that are so old that Mixpanel may have deleted their events, and of which it counts
  * none. The warehouse then has the only copy.
  */
-export function expiredDays(mixpanel: EventCounts, days: readonly Day[], today: Day): readonly Day[] {
+function expiredDays(mixpanel: EventCounts, days: readonly Day[], today: Day): readonly Day[] {
   const oldest = addDays(today, -RETENTION_DAYS)
   const counts = [...mixpanel.values()]
   return days.filter((day) => day < oldest && counts.every((byDay) => (byDay.get(day) ?? 0) === 0))

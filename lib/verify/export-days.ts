@@ -1,4 +1,4 @@
-import { type DayClock, exportDaysOf } from '../slices.ts'
+import { type DayClock, exportDaysOf } from '../run/whole-days.ts'
 import { type Day, daysOf } from '../time/days.ts'
 
 /** The project days from `first` to `last` whose events all lie in complete export days. */

@@ -2,14 +2,16 @@ import { MixloadError } from '../core/errors.ts'
 import { DEFAULT_RETRIES } from '../core/retry.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import { Requester } from '../mixpanel/requester.ts'
+import type { ChooseDays } from '../run/choose-days.ts'
 import { loadStreams } from '../run/load-streams.ts'
-import { type ChooseDays, wholeDaysOf } from '../run/plan.ts'
+import { wholeDaysOf } from '../run/plan.ts'
 import { dayClock, projectZone, yesterdayOf } from '../run/project.ts'
 import { createBudgets, mixpanelClient, openWarehouse, type Session } from '../run/session.ts'
 import { assertSameProject, projectOf } from '../run/source.ts'
 import type { StreamResult } from '../run/tally.ts'
+import { type DayClock, exportDaysOf } from '../run/whole-days.ts'
 import type { Settings } from '../settings.ts'
-import { type DayClock, exportDaysOf, type Slice } from '../slices.ts'
+import type { Slice } from '../slices.ts'
 import { EVENT_NAMES_MAX, eventNamesIn, eventNamesRequest, exportStream } from '../streams/export.ts'
 import { addDays, type Day, dayInZone } from '../time/days.ts'
 import { type Comparison, compareCounts } from './compare.ts'
@@ -29,8 +31,8 @@ export interface VerifyResult extends Comparison {
 
 /**
  * Compares event counts of `export_latest` by day and name with Mixpanel's reports. `tolerance`:
- * the share by which they may differ. @throws MixloadError CONFIG_INVALID without complete days or
- * queries.
+ * the share by which they may differ. @throws MixloadError CONFIG_INVALID if no day is whole, or
+ * the destination has no queries.
  */
 export async function verifyCounts(session: Session, tolerance: number): Promise<VerifyResult> {
   const { settings, onProgress, signal } = session
@@ -54,7 +56,7 @@ export async function verifyCounts(session: Session, tolerance: number): Promise
   if (firstDay === undefined || lastDay === undefined) {
     throw new MixloadError(
       'CONFIG_INVALID',
-      'There is nothing to compare: the ledger has no complete days in this period. Run mixload backfill first.',
+      'There is nothing to compare: the ledger has no whole days in this period. Run mixload backfill first.',
     )
   }
   await using budgets = createBudgets(session)

@@ -3,8 +3,8 @@ import { quoteName, quoteText } from '../core/sql.ts'
 import { hasSqlText, sqlText } from '../core/sql-files.ts'
 import type { DestinationCapabilities, View } from '../destination/contract.ts'
 
-/** Events that link two ids, by their properties. `resolved`: `distinct_id` if left out. */
-const VERBS: readonly { event: string; original: string; resolved?: string }[] = [
+/** Events that link two ids, and the properties that have them. Default: `distinct_id`. */
+const LINKING_EVENTS: readonly { event: string; original: string; resolved?: string }[] = [
   { event: '$identify', original: '$anon_id', resolved: '$identified_id' },
   { event: '$identify', original: '$anon_distinct_id', resolved: '$identified_id' },
   { event: '$create_alias', original: 'alias' },
@@ -13,7 +13,7 @@ const VERBS: readonly { event: string; original: string; resolved?: string }[] =
 /** The property of `$merge` with the list of ids. */
 const MERGED_IDS = '$distinct_ids'
 
-/** The view from original to resolved ids over a table of events, of the columns that exist. */
+/** The view from original to resolved ids. Uses those columns of the table that exist. */
 export function identitiesView(
   { dialect, nameQuote }: DestinationCapabilities,
   table: string,
@@ -26,12 +26,12 @@ export function identitiesView(
     return found === undefined ? undefined : quoteName(found.name, nameQuote)
   }
   const links = [sqlText(dialect, 'identity_rekeyed', { table })]
-  for (const verb of VERBS) {
-    const original = column(verb.original, 'text')
+  for (const link of LINKING_EVENTS) {
+    const original = column(link.original, 'text')
     if (original === undefined) continue
-    const resolved = [column(verb.resolved, 'text'), 'distinct_id'].filter((name) => name !== undefined)
+    const resolved = [column(link.resolved, 'text'), 'distinct_id'].filter((name) => name !== undefined)
     const values = resolved.map((name) => `nullif(${name}, '')`).join(', ')
-    links.push(sqlText(dialect, 'identity_verb', { table, event: quoteText(verb.event), original, resolved: values }))
+    links.push(sqlText(dialect, 'identity_verb', { table, event: quoteText(link.event), original, resolved: values }))
   }
   const ids = column(MERGED_IDS, 'json')
   if (ids !== undefined && hasSqlText(dialect, 'identity_merge')) {

@@ -12,8 +12,8 @@ import { identitiesView } from './identities.ts'
 /** Columns of the table of changes that its view replaces with times. */
 const CHANGE_STATE: readonly string[] = ['_change', '_changed_at', '_hash']
 
-/** The columns of what is replaced when a day is read again. Other tables are replaced whole. */
-const UNITS: Readonly<Record<string, readonly string[]>> = {
+/** By table, the columns that rows share to be replaced together. Others are replaced whole. */
+const REPLACED_TOGETHER: Readonly<Record<string, readonly string[]>> = {
   funnels: ['funnel_id', 'date'],
   // Steps that a funnel no longer has must disappear.
   funnel_steps: ['funnel_id', 'date'],
@@ -45,7 +45,7 @@ export function viewsOf(
     const query = sqlText(capabilities.dialect, 'engage_history', { table: path, columns: shown.join(',\n    ') })
     return [{ name: 'engage_history', query }]
   }
-  const unit = Object.hasOwn(UNITS, table) ? UNITS[table] : undefined
+  const unit = Object.hasOwn(REPLACED_TOGETHER, table) ? REPLACED_TOGETHER[table] : undefined
   const name = latestName(table)
   return [unit === undefined ? view(name, 'latest_rows') : view(name, 'latest_load', unit)]
 }
@@ -59,7 +59,7 @@ export async function viewsOver(
   return columns.length === 0 ? [] : viewsOf(destination.capabilities, table, destination.pathInViews(table), columns)
 }
 
-/** The views over every table of a destination, also of streams that the settings leave out. */
+/** The views over every table of a destination, even if the settings leave its stream out. */
 export async function allViews(destination: Warehouse, settings: Settings): Promise<readonly View[]> {
   const views: View[] = []
   for (const { tables, changesTable } of STREAMS.flatMap((name) => streamsOf(name, settings))) {

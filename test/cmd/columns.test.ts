@@ -131,7 +131,7 @@ describe('columns', () => {
       '--new-properties',
       'ignore',
     ])
-    expect(ran.stdout).toContain('1 values belong to excluded properties')
+    expect(ran.stdout).toContain('1 value of excluded properties left out')
     expect(await place.query(`SELECT count(*) AS n FROM _mixload_columns WHERE property = 'b'`)).toEqual([{ n: 0n }])
     expect(await place.query('SELECT sum(a) AS s FROM export')).toEqual([{ s: 3 }])
   })

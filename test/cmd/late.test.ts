@@ -88,7 +88,7 @@ describe('--write replace', () => {
     ])
     // Compacted, re-keyed, deleted, and one more.
     answer(line('a', 'anna'), line('b', 'anna', { $distinct_id_before_identity: 'device-1' }), line('d', 'bo'))
-    expect((await sync()).stdout).toContain(`${day}: 1 rows fewer than before`)
+    expect((await sync()).stdout).toContain(`${day}: 1 row fewer than before`)
     expect(await stored()).toEqual([
       { p: 'anna', i: 'a' },
       { p: 'anna', i: 'b' },

@@ -54,7 +54,7 @@ describe('mixload load', () => {
   ])('loads a file that is %s, whatever its name, without a request to Mixpanel', async (_, content) => {
     await using place = await Workplace.create()
     const ran = await load(place, await put(place, 'events.txt', content))
-    expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('60 rows from 1 files') })
+    expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('60 rows from 1 file') })
     expect(await countOf(place)).toEqual([{ n: 60n, d: 60n }])
     expect(
       await place.query(
@@ -72,7 +72,7 @@ describe('mixload load', () => {
     expect(await loadFromInput(place, input, '-', '--stream', 'export')).toMatchObject({ code: 0 })
     expect(await countOf(place)).toEqual([{ n: 60n, d: 60n }])
     const again = await load(place, await put(place, 'same', input))
-    expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('1 files already loaded: same') })
+    expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('1 file already loaded: same') })
     const piped = await loadFromInput(place, input, '-')
     expect(piped).toMatchObject({ code: 0, stdout: expect.stringContaining('already loaded: standard input') })
     expect(await countOf(place)).toEqual([{ n: 60n, d: 60n }])
@@ -88,7 +88,7 @@ describe('mixload load', () => {
     expect(JSON.parse(ran.stdout)).toMatchObject({ files: 1, rows: 60, already_loaded: ['elsewhere/b', 'a.ndjson'] })
     expect(await load(place, 'elsewhere/b')).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/0 rows from 0 files.*\n.*1 files already loaded: elsewhere\/b/),
+      stdout: expect.stringMatching(/0 rows from 0 files.*\n.*1 file already loaded: elsewhere\/b/),
     })
     await put(place, 'a.ndjson', text + linesOf([event('new')]))
     expect(await load(place, 'a.ndjson')).toMatchObject({ code: 0, stdout: expect.stringContaining('61 rows') })
@@ -109,12 +109,12 @@ describe('mixload load', () => {
     expect(await place.run(['sync'])).toMatchObject({ code: 2, stderr: expect.stringContaining('no whole day') })
     expect(JSON.parse((await place.run(['status', '--json'])).stdout)).toMatchObject({ last_whole_day: null })
     const ran = await place.run(['backfill', '--from', DAY, '--to', DAY])
-    expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('60 rows in 1 slices') })
+    expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('60 rows in 1 slice') })
     expect(await place.query('SELECT count(*) AS n FROM export_latest')).toEqual([{ n: 60n }])
     // A file that came last does not make status forget what backfill has loaded.
     await load(place, await put(place, 'b', linesOf([event('b')])))
     expect(JSON.parse((await place.run(['status', '--json'])).stdout)).toMatchObject({ last_whole_day: DAY })
-    expect((await place.run(['status'])).stdout).toContain('1 rows of b\n')
+    expect((await place.run(['status'])).stdout).toContain('1 row of b\n')
   })
 
   it('makes the same table as backfill from the same events', async () => {
@@ -145,7 +145,7 @@ describe('mixload load', () => {
     const third = await put(place, 'three', linesOf([event('3', { size: 41, weight: 2 })]))
     expect(await load(place, third, '--exclude-properties', 'weight')).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('1 values belong to excluded properties'),
+      stdout: expect.stringContaining('1 value of excluded properties left out'),
     })
   })
 })
@@ -173,8 +173,8 @@ describe('the time of events in files', () => {
     )
     const ran = await load(place, name)
     expect(ran).toMatchObject({ code: 0 })
-    expect(ran.stdout).toContain('2 events have no usable time')
-    expect(ran.stdout).toContain('1 events are dated outside the years 1 to 9999')
+    expect(ran.stdout).toContain('2 events without a usable time')
+    expect(ran.stdout).toContain('1 event dated outside the years 1 to 9999')
     expect(await daysOf(place)).toEqual([
       { id: '1', t: BigInt(NOON), d: DAY },
       { id: '2', t: BigInt(NOON), d: DAY },
@@ -289,7 +289,7 @@ describe('what cannot be loaded', () => {
     await using place = await Workplace.create()
     expect(await load(place, await put(place, 'empty', ''))).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('0 rows from 1 files'),
+      stdout: expect.stringContaining('0 rows from 1 file'),
     })
     expect(await load(place, 'empty')).toMatchObject({ code: 0, stdout: expect.stringContaining('already loaded') })
   })

@@ -92,7 +92,7 @@ describe('rows that Mixpanel no longer returns', () => {
     countsNothing(place, old)
     const ran = await place.run(['verify', '--repair', '--from', old, '--to', old])
     expect(ran, ran.stdout).toMatchObject({ code: 0 })
-    expect(ran.stdout).toContain(`1 days from ${old} to ${old} are not compared: Mixpanel has deleted their events.`)
+    expect(ran.stdout).toContain(`Not compared: 1 day from ${old} to ${old}, whose events Mixpanel has deleted.`)
     expect(await count(place)).toBe(10)
   })
 

@@ -89,8 +89,8 @@ describe('mixload sync', () => {
     })
     const ran = await place.run(['sync', '--from', yesterday])
     expect(ran).toMatchObject({ code: 0 })
-    expect(ran.stdout).toContain('2 events have no usable time')
-    expect(ran.stdout).toContain('1 events are dated outside')
+    expect(ran.stdout).toContain('2 events without a usable time')
+    expect(ran.stdout).toContain('1 event dated outside')
     expect(
       await place.query(
         'SELECT distinct_id, epoch_ms(time) AS t, CAST(_day AS VARCHAR) AS d, time__text FROM export ORDER BY 1',

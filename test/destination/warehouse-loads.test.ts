@@ -166,6 +166,16 @@ describe('loading into a warehouse', () => {
       expect(driver.written.map(({ mode }) => mode.kind)).toEqual(['append', 'append'])
       expect(driver.loads.map(({ writeMode }) => writeMode)).toEqual(['replace-table', 'replace-days'])
     })
+
+    it('replaces as many days as one load may, and not one more', async () => {
+      await opened()
+      driver.capabilities = { ...driver.capabilities, daysPerLoadMax: 3 }
+      const upTo = (lastDay: string) => ({ mode: { kind: 'replace-days', firstDay: '2026-08-01', lastDay } }) as const
+      await load(warehouse, 'load-1', ROWS, upTo('2026-08-03'))
+      const failure = await expectFailure(load(warehouse, 'load-2', ROWS, upTo('2026-08-04')), 'DESTINATION_FAILED')
+      expect(failure.message).toContain('4 days of things cannot be replaced in one load, which may have 3')
+      expect(driver.written).toHaveLength(1)
+    })
   })
 })
 

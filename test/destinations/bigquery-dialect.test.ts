@@ -10,7 +10,6 @@ import {
 } from '../../destinations/bigquery/dialect.ts'
 import { explain } from '../../destinations/bigquery/failures.ts'
 import {
-  daysOf,
   decodePendingLoads,
   encodePendingLoads,
   inJobId,
@@ -22,6 +21,7 @@ import { companionName, columnName as nameOfProperty } from '../../lib/columns/n
 import { MixloadError } from '../../lib/core/errors.ts'
 import { driverFailure } from '../../lib/destination/failures.ts'
 import { parseSelection } from '../../lib/destination/selection.ts'
+import { daysOf } from '../../lib/time/days.ts'
 import { property } from '../conformance/rows.ts'
 
 describe('names of columns for BigQuery', () => {

@@ -61,7 +61,7 @@ describe.each(Object.keys(WANTS) as (keyof typeof WANTS)[])('when the %s', (want
     for (const [at, day] of DAYS.entries()) await place.simulator.ingest(eventsOf(day, 1, at === 1 ? wide : {}))
     const disk = { MIXLOAD_DESTINATION: `parquet:${join(place.directory, 'disk', 'parquet')}` }
     const ran = await runTwice(place, want, { disk: 560, file: 150 }, LOAD, disk)
-    expect(ran.stdout, ran.stderr).toMatch(/What was committed before stays: 1 rows.*first: 1.*second: 0/s)
+    expect(ran.stdout, ran.stderr).toMatch(/What was committed before stays: 1 row.*first: 1.*second: 0/s)
     expect(ran.stderr).toMatch(new RegExp(`DESTINATION_FAILED.*${NO_ROOM.source}`, 'i'))
     const files = `read_parquet('${join(place.directory, 'copy', 'parquet', 'export', '*', '*.parquet')}')`
     await place.change(`CREATE SCHEMA mixpanel; CREATE VIEW mixpanel.export AS SELECT * FROM ${files}`)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isPast, parseMaxRejects } from '../../lib/core/max-rejects.ts'
+import { exceeds, parseRowLimit } from '../../lib/core/row-limit.ts'
 import { type Ran, Workplace } from '../cmd/run-mixload.ts'
 import { bodyOf, dayAt } from './day-events.ts'
 import { FaultServer, whole } from './fault-server.ts'
@@ -90,7 +90,7 @@ describe('the limit on rejects', () => {
       fc.property(count, fc.array(count, { maxLength: 8 }), (most, commits) => {
         let before = 0
         const stopped = commits.some((rejects) => {
-          const past = isPast(parseMaxRejects(String(most)), rejects, rejects, before)
+          const past = exceeds(parseRowLimit(String(most)), rejects, rejects, before)
           before += rejects
           return past
         })
@@ -102,7 +102,7 @@ describe('the limit on rejects', () => {
   it('applies to each commit if it is a share, whatever came before', () => {
     fc.assert(
       fc.property(count, count, count, count, (most, rejects, events, before) => {
-        const past = isPast(parseMaxRejects(`${most / 10}%`), rejects, rejects + events, before)
+        const past = exceeds(parseRowLimit(`${most / 10}%`), rejects, rejects + events, before)
         expect(past).toBe(rejects > 0 && rejects * 1000 > most * (rejects + events))
       }),
     )

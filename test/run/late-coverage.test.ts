@@ -2,8 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { LoadRecord } from '../../lib/destination/contract.ts'
 import { exportScope, requestSelection, WHOLE } from '../../lib/destination/selection.ts'
+import { syncDays } from '../../lib/run/choose-days.ts'
 import { coverageOf, LATE_MARGIN_MS, lateSlice } from '../../lib/run/late-coverage.ts'
-import { type DayClock, missingDays, planSlices, type Slice, syncDays, wholeDays } from '../../lib/slices.ts'
+import { type DayClock, missingDays, wholeDays } from '../../lib/run/whole-days.ts'
+import { planSlices, type Slice } from '../../lib/slices.ts'
 import { addDays, type Day, dayAt } from '../../lib/time/days.ts'
 
 const UTC: DayClock = { zone: 'UTC', daysAreLocal: false }

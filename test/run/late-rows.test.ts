@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { LoadRecord } from '../../lib/destination/contract.ts'
 import { EVERYTHING, exportScope, requestSelection, WHOLE } from '../../lib/destination/selection.ts'
 import { lateRows } from '../../lib/run/late-rows.ts'
-import type { DayClock } from '../../lib/slices.ts'
+import type { DayClock } from '../../lib/run/whole-days.ts'
 import type { DayRows } from '../../lib/time/day-tally.ts'
 
 const UTC: DayClock = { zone: 'UTC', daysAreLocal: false }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { endpointRecords, profileRecords, revenueStream } from '../../lib/streams/revenue.ts'
 import { RevenueTally } from '../../lib/streams/transactions.ts'
-import { addDays, daysBetween } from '../../lib/time/days.ts'
+import { addDays, countDays } from '../../lib/time/days.ts'
 import { failureOf } from '../conformance/failures.ts'
 import { type SimulatedProject, simulatedProject } from './simulated.ts'
 
@@ -58,7 +58,7 @@ describe('revenue summed from profiles', () => {
         const forth = profileRecords(tallyOf('Europe/Berlin', given), SLICE)
         const back = profileRecords(tallyOf('Europe/Berlin', given.toReversed()), SLICE)
         expect(back).toEqual(forth)
-        expect(forth).toHaveLength(daysBetween(SLICE.firstDay, SLICE.lastDay))
+        expect(forth).toHaveLength(countDays(SLICE.firstDay, SLICE.lastDay))
         for (const [day, record] of forth.entries()) {
           const charges = profiles.map((list) => list.filter((item) => item.day === day))
           const sum = charges.flat().reduce((total, charge) => total + charge.cents, 0)

@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   addDays,
+  countDays,
   dayAt,
   dayInZone,
-  daysBetween,
   earlier,
   endOfDayInZone,
   isDay,
@@ -69,7 +69,7 @@ describe('days', () => {
         const shifted = addDays(first, count)
         expect(isDay(shifted)).toBe(true)
         expect(addDays(shifted, -count)).toBe(first)
-        expect(daysBetween(first, shifted)).toBe(count < 0 ? 0 : count + 1)
+        expect(countDays(first, shifted)).toBe(count < 0 ? 0 : count + 1)
         expect(shifted < first).toBe(count < 0)
         expect([earlier(first, shifted), later(first, shifted)]).toEqual([first, shifted].sort())
       }),

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { DateTime } from 'luxon'
 import { expect, it } from 'vitest'
-import { exportDaysOf } from '../../lib/slices.ts'
+import { exportDaysOf } from '../../lib/run/whole-days.ts'
 import { dayAt, dayInZone, daysOf } from '../../lib/time/days.ts'
 import { comparableDays } from '../../lib/verify/export-days.ts'
 

@@ -1,9 +1,11 @@
+import { isObject } from '../../../lib/core/json.ts'
+
 /** A JSON object from outside, of whose members nothing is known. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
 /** The value if it is an object, otherwise an empty one. */
 export function objectOf(value: unknown): JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {}
+  return isObject(value) ? value : {}
 }
 
 /** The value if it is a list, otherwise an empty one. */

@@ -8,7 +8,7 @@ import { backoff, pause } from '../api/retries.ts'
 import type { Tables } from '../api/tables.ts'
 import { gzipLines } from '../uploads/gzip.ts'
 
-/** A job that is to be done once, whatever is lost on the way. */
+/** A job that is done exactly once, even if a request or an answer is lost. */
 export interface Job {
   /** Without the number of the attempt, which is appended. */
   readonly id: string
@@ -23,7 +23,7 @@ export interface Job {
   readonly content?: () => AsyncIterable<Buffer>
 }
 
-/** The outcome of a job that no run waits for any more. */
+/** The outcome of a job whose answer was lost, or whose run was killed. */
 export type Outcome = 'done' | 'never'
 
 interface JobState {

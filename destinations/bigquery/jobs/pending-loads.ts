@@ -2,12 +2,12 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import type { LoadRecord, WriteMode } from '../../../lib/destination/contract.ts'
 import { loadOf, loadRow, untypedRow } from '../../../lib/destination/ledger-row.ts'
 import { parseSelection } from '../../../lib/destination/selection.ts'
-import { addDays, type Day } from '../../../lib/time/days.ts'
+import { daysOf } from '../../../lib/time/days.ts'
 import { at, type JsonObject, listOf, objectOf, textOf } from '../api/json.ts'
 
 /**
- * A load that has begun, as it is noted before its first job is sent. It has all that another run
- * needs to finish it, or to make sure that nothing of it ever appears.
+ * A load as it is noted before its first job is sent: everything that another run needs to finish
+ * it, or to make sure that nothing of it ever appears.
  */
 export interface PendingLoad {
   /** Of one attempt. Its job ids contain it, so no two attempts share one. */
@@ -65,13 +65,6 @@ export function targetsOf({
   return mode.kind === 'replace-days'
     ? daysOf(mode.firstDay, mode.lastDay).map((day) => partitionOf(table, day))
     : [table]
-}
-
-/** All days of a span, both ends included. */
-export function daysOf(firstDay: Day, lastDay: Day): readonly Day[] {
-  const days: Day[] = []
-  for (let day = firstDay; day <= lastDay; day = addDays(day, 1)) days.push(day)
-  return days
 }
 
 /** Longest JSON that is noted uncompressed. A selection of many events is longer. */

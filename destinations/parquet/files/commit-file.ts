@@ -13,29 +13,29 @@ export interface AddedFile {
   readonly bytes: number
 }
 
-/** What a load did to the files of tables, in the order of its steps. */
+/** The files that a load added to tables and removed from them. */
 export interface FileChanges {
   readonly added: readonly AddedFile[]
   /** Paths from the destination's directory. */
   readonly removed: readonly string[]
 }
 
-/** What a line of a state file has. */
+/** The members of a line in a state file. */
 export type Fields = Readonly<Record<string, unknown>>
 
-/** A commit as a line: the columns of `_mixload_loads`, and what became of files. */
+/** A commit as a line: the columns of `_mixload_loads`, and the changes of files. */
 export function commitText(record: LoadRecord, { added, removed }: FileChanges): string {
   return `${JSON.stringify({ ...typedRow(LOADS, loadRow(record)), added, removed })}\n`
 }
 
-/** What the file of a commit, of this run or of one that was killed, says about files. */
+/** The changes of files in the file of a commit. @throws MixloadError DESTINATION_FAILED */
 export async function readChanges(path: string): Promise<FileChanges> {
   const { added, removed } = await readFields(path)
   if (!Array.isArray(added) || !Array.isArray(removed)) throw unreadable(path, 'it names no files')
   return { added, removed }
 }
 
-/** The only line of a state file. */
+/** The only line of a state file. @throws MixloadError DESTINATION_FAILED */
 export async function readFields(path: string): Promise<Fields> {
   const [fields] = await readLines(path)
   if (fields === undefined) throw unreadable(path, 'it is empty')
@@ -58,7 +58,7 @@ export async function readLines(path: string): Promise<readonly Fields[]> {
 function unreadable(path: string, why: string, cause?: unknown): MixloadError {
   return new MixloadError(
     'DESTINATION_FAILED',
-    `${path} is not as mixload wrote it: ${why}. Bring it back from a copy; without it mixload does not know what is loaded.`,
+    `${path} is damaged: ${why}. Restore it from a copy: without it, mixload does not know what is loaded.`,
     { cause },
   )
 }

@@ -8,7 +8,7 @@ export function isFileError(error: unknown, ...codes: readonly string[]): error 
   return codes.length === 0 || codes.includes(error.code)
 }
 
-/** The names in a directory, sorted; none where it is not there. */
+/** The names in a directory, sorted; none if it does not exist. */
 export async function namesIn(directory: string): Promise<readonly string[]> {
   try {
     return (await readdir(directory)).toSorted()
@@ -28,7 +28,7 @@ export async function syncFile(path: string): Promise<void> {
   }
 }
 
-/** Renames a file into a directory, which is made where it is not there. */
+/** Moves a file. Creates its new directory if needed. */
 export async function moveInto(from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true })
   await rename(from, to)

@@ -11,33 +11,33 @@ export function layoutOf(directory: string) {
   const state = join(directory, '_mixload')
   return {
     directory,
-    /** Mixload's own. Readers of tables pass over names that begin with `_` and have no `=`. */
+    /** The state of mixload. Readers of tables skip names that begin with `_` and have no `=`. */
     state,
     /** One file for each commit, named in the order of the commits. */
     loads: join(state, 'loads'),
     /** One file for each table, with one line for each column. */
     columns: join(state, 'columns'),
-    /** A directory for each load that is under way or was when its run was killed. */
+    /** A directory for each load that is not finished, also of runs that were killed. */
     pending: join(state, 'pending'),
-    /** A database without anything in it: the system's lock on it is the run lock. */
+    /** An empty database: the system's lock on it is the run lock. */
     lock: join(state, 'lock.duckdb'),
-    /** Who has the lock, in words. */
+    /** Who has the lock, as text for messages. */
     lockOwner: join(state, 'lock-owner.txt'),
-    /** The views that were asked for. */
+    /** The views that were created. */
     views: join(state, 'views.json'),
-    /** What DuckDB is to read to have all tables and views. */
+    /** A script that creates all tables and views in DuckDB. */
     viewsSql: join(directory, 'views.sql'),
   } as const
 }
 
-/** The table's schema, as a Parquet file without rows. It goes by the name that Spark looks for. */
+/** The table's schema as a Parquet file without rows, by the name that Spark looks for. */
 export const SCHEMA_FILE = '_common_metadata'
 
 const NAME_CHARACTERS_MAX = 150
 
 /**
- * A text as part of a file's name. Two texts never become one name, and no name is special to a
- * reader of the directory.
+ * A text as part of a file name. Different texts have different names, and no name has a special
+ * meaning for readers of the directory.
  */
 export function fileName(text: string): string {
   const encoded = encodeURIComponent(text).replace(
@@ -51,13 +51,13 @@ export function fileName(text: string): string {
 /** The name of a table's directory. */
 export function tableName(table: string): string {
   const name = fileName(table)
-  // The names of mixload's own things, and of the directories above and at hand, are taken.
+  // These names belong to mixload's own files, or mean this directory and its parent.
   return ['_mixload', 'views.sql', '.', '..'].includes(name) ? `~${name}` : name
 }
 
 /**
- * The name of a load's data file in a directory, with its number from the second one on. Readers
- * pass over files whose names begin with `_` or a dot.
+ * The name of a load's data file in a directory, with a number from the second file on. Readers
+ * skip files whose names begin with `_` or a dot.
  */
 export function dataFileName(loadId: string, index = 0): string {
   const name = fileName(loadId).replace(/^[_.]/, (first) => `%${first.charCodeAt(0).toString(16).toUpperCase()}`)
@@ -65,15 +65,15 @@ export function dataFileName(loadId: string, index = 0): string {
 }
 
 const DAY_PREFIX = `${DAY_COLUMN}=`
-/** What Hive and its followers call the directory of rows without a value to part them by. */
+/** The directory of rows without a day, as Hive and similar tools name it. */
 const UNDATED = '__HIVE_DEFAULT_PARTITION__'
 
-/** The directory of a day in that of its table. */
+/** The name of a day's directory, within that of the table. */
 export function dayDirectory(day: Day | null): string {
   return `${DAY_PREFIX}${day ?? UNDATED}`
 }
 
-/** The day that a directory is of, null for that of undated rows; undefined where it is of none. */
+/** The day of a directory; null for rows without a day; undefined if it has no day's name. */
 export function dayOfDirectory(name: string): Day | null | undefined {
   if (!name.startsWith(DAY_PREFIX)) return undefined
   const day = name.slice(DAY_PREFIX.length)

@@ -6,41 +6,41 @@ import { quoteName, quoteText } from '../../../lib/core/sql.ts'
 import { DAY_COLUMN } from '../../../lib/destination/load-rules.ts'
 import { ENGINE_TYPES } from '../../../lib/engine/dialect.ts'
 import { type EngineConnection, isOutOfMemory } from '../../../lib/engine/engine.ts'
-import { type Day, daysBetween } from '../../../lib/time/days.ts'
+import { countDays, type Day } from '../../../lib/time/days.ts'
 import { dayOfDirectory } from './layout.ts'
 
 /** A file that the engine has written. */
 export interface WrittenFile {
   readonly path: string
-  /** The day of all its rows; null where they have none, or the table has no days. */
+  /** The day of all its rows; null if they have none, or the table has no days. */
   readonly day: Day | null
   readonly rows: number
   readonly bytes: number
 }
 
-/** Rows that a file keeps together. Few at a time take more room and longer to read. */
+/** Rows per row group. Small groups need more space and are slower to read. */
 const ROW_GROUP_ROWS_MAX = 122_880
 const ROW_GROUP_ROWS_MIN = 8192
-/** Between these: the writer holds so many values for each thread, beside the engine's memory. */
+/** Within these limits: values that the writer buffers per thread, outside the engine's memory. */
 const ROW_GROUP_VALUES = 2_000_000
-/** And about so many bytes: of long texts fewer rows fit into the engine's memory. */
+/** The most megabytes of a row group: fewer rows of long texts fit into the engine's memory. */
 const ROW_GROUP_MEGABYTES = 32
 
-/** What a day costs for each column and thread while several are written side by side. */
+/** The memory of a day, per column and thread, while several days are written at once. */
 const BYTES_PER_DAY_COLUMN_AND_THREAD = 64 * 1024
-/** The part of the engine's memory that days written side by side may take. */
+/** The share of the engine's memory that days which are written at once may take. */
 const MEMORY_SHARE = 0.6
-/** The engine has no more files open than this; later rows of a day would make a second file. */
+/** The most files that the engine has open. Later rows of a closed day would get a second file. */
 const DAYS_AT_ONCE_MAX = 100
-/** Days that are picked out one by one rather than in groups first. */
+/** Up to so many days are written one by one, without groups. */
 const FEW_DAYS = 12
 
 const WITHOUT_DAY = `EXCLUDE (${DAY_COLUMN})`
 
-/** What the engine says when a load of one day turns out to have others. */
+/** The engine's error if a load of one day has rows of other days. */
 const OTHER_DAY = 'mixload: a row of another day'
 
-/** Writes the rows of a query to Parquet files in a directory, each named once. */
+/** Writes the rows of a query to Parquet files in a directory. Each name is used once. */
 export class RowWriter {
   readonly #connection: EngineConnection
   readonly #directory: string
@@ -54,25 +54,24 @@ export class RowWriter {
     this.#columns = columns
   }
 
-  /** Writes one file. `day`: that of all its rows, whose column the query leaves out. */
+  /** Writes one file. `day`: the day of all rows, whose column the query leaves out. */
   async writeFile(query: string, name: string, day: Day | null = null): Promise<WrittenFile> {
     const [file] = await this.#copy(query, name, 'COMPRESSION zstd')
     return { path: join(this.#directory, name), day, rows: file?.rows ?? 0, bytes: file?.bytes ?? 0 }
   }
 
-  /** Writes a file for each day that there is, usually those from `firstDay` to `lastDay`. */
+  /** Writes a file for each day that has rows, usually those from `firstDay` to `lastDay`. */
   async writeDays(query: string, firstDay: Day | null, lastDay: Day | null): Promise<readonly WrittenFile[]> {
     if (firstDay !== null && firstDay === lastDay) {
       const file = await this.#writeOneDay(query, firstDay)
       if (file !== undefined) return [file]
     } else if (firstDay !== null && lastDay !== null) {
-      const days = daysBetween(firstDay, lastDay) + 1
-      if (days <= (await this.#daysAtOnce())) return this.#writeSideBySide(query, 'days')
+      if (countDays(firstDay, lastDay) <= (await this.#daysAtOnce())) return this.#writeSideBySide(query, 'days')
     }
     return this.#writeInSteps(query)
   }
 
-  /** The usual case and the fastest one. Undefined where there are rows of other days. */
+  /** The usual and the fastest case. Undefined if there are rows of other days. */
   async #writeOneDay(query: string, day: Day): Promise<WrittenFile | undefined> {
     const isOfDay = `CASE WHEN ${DAY_COLUMN} = ${dateLiteral(day)} THEN true ELSE error(${quoteText(OTHER_DAY)}) END`
     try {
@@ -83,7 +82,7 @@ export class RowWriter {
     }
   }
 
-  /** How many days the engine can write side by side within its memory; at least one. */
+  /** How many days the engine can write at once within its memory; at least one. */
   async #daysAtOnce(): Promise<number> {
     const [settings] = await this.#connection.all(
       `SELECT current_setting('threads') AS threads, current_setting('memory_limit') AS memory`,
@@ -100,9 +99,9 @@ export class RowWriter {
   }
 
   /**
-   * Writes all rows aside and then picks the days out of them, some at a time, so that many days
-   * take no more memory than a few. Where not even a few fit in memory, they are picked one by one,
-   * out of smaller files that are made first.
+   * Writes all rows to a temporary file and then reads some days of it at a time, so that many days
+   * take no more memory than a few. If even a few do not fit in memory, smaller temporary files are
+   * written first, and their days are read one by one.
    */
   async #writeInSteps(query: string): Promise<readonly WrittenFile[]> {
     return this.#aside(query, async (rows) => {
@@ -129,7 +128,7 @@ export class RowWriter {
     return files
   }
 
-  /** Writes rows to a file that is there only for as long as `use` reads it. */
+  /** Writes rows to a temporary file for `use`. */
   async #aside<T>(query: string, use: (rows: string) => Promise<T>): Promise<T> {
     const name = `aside-${++this.#parts}`
     const path = join(this.#directory, name)
@@ -147,8 +146,7 @@ export class RowWriter {
       ROW_GROUP_SIZE ${rowGroupSize}, ROW_GROUP_SIZE_BYTES '${ROW_GROUP_MEGABYTES}MB', ${options})`
     const files = await this.#connection.all(statement).catch(async (error) => {
       if (!isOutOfMemory(error)) throw error
-      // Each thread holds rows of its own until there are enough of them. One by itself fits, so
-      // the run keeps to it.
+      // Each thread buffers rows. One thread fits in memory, and the run keeps this setting.
       await this.#connection.run('SET threads = 1')
       await rm(path, { recursive: true, force: true })
       return this.#connection.all(statement)
@@ -161,7 +159,7 @@ export class RowWriter {
   }
 }
 
-/** Whether a row is of one of these days, which follow each other among those that there are. */
+/** The condition for rows of these days, which are consecutive among the existing days. */
 function isAmong(days: readonly (Day | null)[]): string {
   const dated = days.filter((day) => day !== null)
   const [first] = dated
@@ -185,7 +183,7 @@ function dateLiteral(day: Day): string {
   return `DATE ${quoteText(day)}`
 }
 
-/** A path for the engine's readers, to whom some characters stand for others. */
+/** A path for the engine's readers, in which some characters would be patterns. */
 export function globbed(path: string): string {
   return path.replace(/[*?[]/g, '[$&]')
 }

@@ -6,26 +6,26 @@ import { type AddedFile, commitText, readChanges } from './commit-file.ts'
 import { isFileError, moveInto, namesIn, syncFile } from './file-system.ts'
 import { fileName, type Layout } from './layout.ts'
 
-/** A data file that is written, and where it is to go. */
+/** A data file that is written, and its future path. */
 export interface StagedFile extends AddedFile {
-  /** Where it is for now. */
+  /** Where it is now. */
   readonly staged: string
 }
 
-/** A commit on its way, in its load's directory. It counts once it has a name among the loads. */
+/** A commit in the directory of its load. It counts as soon as it is moved to the loads. */
 const COMMIT = 'commit.json'
 
 /**
- * A load on its way, in a directory of its own beside the tables:
+ * A load that is not finished, in a directory of its own next to the tables:
  *
  * 1. Its data files are written there.
- * 2. Its commit is written there: from now on a rollback knows what to undo.
- * 3. Day by day, files that are replaced go into it, and the new ones go from it to their places.
- * 4. The commit goes among the loads. That is one renaming: the load is done.
- * 5. The directory is removed with all that is left in it.
+ * 2. Its commit is written there. From now on, a rollback knows what to undo.
+ * 3. Day by day, the replaced files are moved into it, and the new files from it to their places.
+ * 4. The commit is moved to the loads by one rename. Now the load is done.
+ * 5. The directory is removed with everything in it.
  *
- * A killed run leaves the directory, and what is in it shows how far it came. So readers see old
- * rows or new ones, for a moment neither, but never both.
+ * A killed run leaves the directory, whose content shows which steps are done. Readers see the old
+ * rows or the new ones, for a moment neither, but never both.
  */
 export class PendingLoad {
   readonly directory: string
@@ -42,7 +42,7 @@ export class PendingLoad {
     return new PendingLoad(layout, directory)
   }
 
-  /** Undoes what is not committed, and removes what is left of what is. */
+  /** Undoes loads that are not committed, and removes the rest of those that are. */
   static async settleAll(layout: Layout): Promise<void> {
     for (const name of await namesIn(layout.pending)) {
       await new PendingLoad(layout, join(layout.pending, name)).settle()
@@ -50,8 +50,8 @@ export class PendingLoad {
   }
 
   /**
-   * Puts files in their places, those of `removed` out of theirs, and commits. `commitPath`: the
-   * commit's place.
+   * Moves the new files to their places, the removed files out of theirs, and the commit to
+   * `commitPath`.
    */
   async publish(
     record: LoadRecord,
@@ -78,16 +78,16 @@ export class PendingLoad {
     await syncDirectory(dirname(commitPath))
   }
 
-  /** Removes what a committed load has left; what can't be removed now, at the next start. */
+  /** Removes what a committed load has left. The next start removes what cannot be removed now. */
   async clear(removed: readonly string[]): Promise<void> {
     await rm(this.directory, { recursive: true, force: true })
     for (const directory of new Set(removed.map(dirname))) {
-      // It stays where it is not empty.
+      // This fails if it is not empty.
       await rmdir(this.#place(directory)).catch(() => {})
     }
   }
 
-  /** As if the load had never been, unless its commit has gone to its place. */
+  /** Undoes the load, unless it is committed, and removes its directory. */
   async settle(): Promise<void> {
     const commit = join(this.directory, COMMIT)
     if ((await namesIn(this.directory)).includes(COMMIT)) {
@@ -95,7 +95,7 @@ export class PendingLoad {
       for (const { path } of added) await rm(this.#place(path), { force: true })
       for (const [at, path] of removed.entries()) {
         await moveInto(this.#aside(at), this.#place(path)).catch((error: unknown) => {
-          // Then it had not been moved yet, or is back already.
+          // It had not been moved yet, or has been moved back already.
           if (!isFileError(error, 'ENOENT')) throw error
         })
       }

@@ -12,27 +12,26 @@ import { type Engine, type EngineConnection, interruptible } from '../../../lib/
 import { PipeReader } from './pipe-reader.ts'
 
 /**
- * CSV as engine and server both take it. Control characters hardly occur in texts and never in
- * JSON, so that next to nothing has to be quoted: 10 % less work on either side than with commas
- * and quotation marks. What does hold one is quoted like anything else in CSV. Null is nothing at
- * all; the empty text is quoted.
+ * The form of CSV that both the engine and the server support. Control characters are rare in texts
+ * and never in JSON, so almost nothing needs quoting: 10 % less work on both sides than with commas
+ * and quotation marks. Null is an empty field; an empty text is quoted.
  */
 export const CSV_CHARACTERS = "DELIMITER E'\\x1f', QUOTE E'\\x01', ESCAPE E'\\x01'"
 
 const FILE_BLOCK_BYTES = 1024 * 1024
-/** For fewer, a thread would take longer to start than to be of use. */
+/** With fewer rows, starting a thread takes longer than it saves. */
 const ROWS_FOR_THREAD = 10_000
 
-/** Rows of a query, on their way out of the engine. */
+/** The rows of a query while the engine writes them. */
 export interface CsvFeed {
   readonly stream: Readable
-  /** The number of rows, once the stream has ended. Rejects when the engine fails, in any case. */
+  /** The number of rows, when the stream has ended. Rejects if the engine fails. */
   readonly rows: Promise<number>
-  /** Ends it early, too. The engine has let go of the query then. */
+  /** Ends it, early or not. When it resolves, the engine no longer runs the query. */
   stop(): Promise<void>
 }
 
-/** The way for the engine's rows: a named pipe if there are any, so that nothing is kept. */
+/** Passes the engine's rows on: through a named pipe if the system has them, else a file. */
 export class CsvOutlet implements AsyncDisposable {
   readonly #engine: Engine
   readonly #connection: EngineConnection
@@ -52,13 +51,13 @@ export class CsvOutlet implements AsyncDisposable {
     return new CsvOutlet(engine, await engine.connect(), directory, hasPipes)
   }
 
-  /** Lets the engine run a query of about so many rows and columns. Only one at a time. */
+  /** Starts a query of about so many rows and columns. Only one at a time. */
   async start(query: string, rows: number, columns: number, signal: AbortSignal): Promise<CsvFeed> {
     await this.#engine.makeRoomFor(columns, this.#connection)
     const pipe = await this.#pipePath()
     if (pipe === undefined) return feedThroughFile(this.#connection, query, this.#newPath(), signal)
-    // Without waiting for the writer, which is in this process. From here on the writer need not
-    // wait either.
+    // Does not wait for the writer, which is in this process. After this, the writer need not wait
+    // for a reader either.
     const fd = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
     return feedThroughPipe(this.#connection, query, pipe, this.#read(fd, rows), signal)
   }
@@ -77,7 +76,7 @@ export class CsvOutlet implements AsyncDisposable {
       await promisify(execFile)('mkfifo', ['-m', '600', path])
       this.#pipe = path
     } catch {
-      // No such program, or a file system that knows no pipes.
+      // There is no such program, or the file system has no pipes.
       this.#hasPipes = false
     }
     return this.#pipe
@@ -118,8 +117,8 @@ function feedThroughPipe(
     rows,
     async stop() {
       stopped.abort()
-      // The engine does not see that it is to stop while it waits for room in the pipe, or for a
-      // reader.
+      // While the engine waits for space in the pipe, or for a reader, it does not notice an
+      // interrupt.
       stream.unpipe()
       stream.resume()
       await written.catch(() => {})

@@ -8,22 +8,22 @@ export type ToPipeWorker =
   | { readonly kind: 'more' }
   | { readonly kind: 'close' }
 
-/** The id is that of the pipe: of one that was given up, some may still be on the way. */
+/** The id is that of the pipe. Messages of a closed pipe may still arrive. */
 export type FromPipeWorker =
   | { readonly kind: 'block'; readonly id: number; readonly buffer: ArrayBuffer; readonly length: number }
   | { readonly kind: 'end'; readonly id: number }
   | { readonly kind: 'failed'; readonly id: number; readonly message: string }
 
 const BLOCK_BYTES = 1024 * 1024
-/** Blocks that the thread may hand over before it is asked for more. */
+/** Blocks that the thread may send before more are requested. */
 const AHEAD = 2
 
 const FILE = workerFile('pipe-worker', import.meta.url)
 
 /**
- * Reads pipes on a thread of its own. A pipe gives 64 kB at a time, and a thread that has other
- * work to do in between, such as scanning the next download, would get at them too seldom to keep
- * engine and server busy.
+ * Reads pipes on a thread of its own. A pipe has 64 kB at a time. A thread that also does other
+ * work, such as scanning the next download, would read it too seldom to keep the engine and the
+ * server busy.
  */
 export class PipeReader implements AsyncDisposable {
   readonly #worker = new Worker(FILE)
@@ -38,7 +38,7 @@ export class PipeReader implements AsyncDisposable {
     this.#worker.on('error', (error) => this.#stream?.destroy(error))
   }
 
-  /** What comes through the pipe at `fd`, which is closed with the stream. One at a time. */
+  /** The content of the pipe at `fd`, which is closed with the stream. One pipe at a time. */
   read(fd: number): Readable {
     const send = (message: ToPipeWorker) => this.#worker.postMessage(message)
     this.#stream = new PipeStream(send, () => this.#worker.unref())
@@ -53,11 +53,11 @@ export class PipeReader implements AsyncDisposable {
   }
 }
 
-/** A pipe on this side of the thread. */
+/** The stream of a pipe that the thread reads. */
 class PipeStream extends Readable {
   readonly #send: (message: ToPipeWorker) => void
   readonly #closed: () => void
-  /** Blocks that have come since the thread was asked for more. */
+  /** Blocks that have arrived since more were requested. */
   #owed = 0
 
   constructor(send: (message: ToPipeWorker) => void, closed: () => void) {

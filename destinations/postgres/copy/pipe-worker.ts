@@ -6,7 +6,7 @@ import type { FromPipeWorker, ToPipeWorker } from './pipe-reader.ts'
 const port = parentPort
 if (port === null) throw new TypeError('pipe-worker.ts is the file of a thread')
 
-/** A pipe, and what has come of it that is not a whole block yet. */
+/** A pipe, and the bytes of it that are not yet a whole block. */
 class Reading {
   readonly #id: number
   readonly #socket: Socket
@@ -29,7 +29,7 @@ class Reading {
     this.#socket.pause()
   }
 
-  /** One block more is wanted. */
+  /** Reads one more block. */
   more(): void {
     this.#credit++
     this.#socket.resume()

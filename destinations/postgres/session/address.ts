@@ -4,7 +4,7 @@ import type { ConnectionOptions } from 'node:tls'
 import pg from 'pg'
 import { MixloadError, messageOf } from '../../../lib/core/errors.ts'
 
-/** Where a server is. What is undefined comes from `PGHOST`, `PGUSER` and so on, as in psql. */
+/** Where a server is. For undefined fields, `PGHOST`, `PGUSER` and so on apply, as in psql. */
 export interface PostgresAddress {
   readonly host: string | undefined
   readonly port: number | undefined
@@ -26,10 +26,10 @@ export interface PostgresAddress {
 
 const KEEP_ALIVE_AFTER_MS = 60_000
 
-/** What the server's own list of sessions calls this one. */
+/** The name of this session in the server's list of sessions. */
 const APPLICATION_NAME = `mixload ${process.pid}@${hostname()}`
 
-/** The settings of a client of pg for an address. */
+/** The configuration of a pg client for an address. */
 export function configOf(address: PostgresAddress, tls: PostgresAddress['tls']): pg.ClientConfig {
   const { host, port, user, password, database, options } = address
   return {
@@ -51,9 +51,8 @@ export function configOf(address: PostgresAddress, tls: PostgresAddress['tls']):
 }
 
 /**
- * Where an address leads, with what it leaves open filled in from the environment. No user and no
- * password is in it.
- * @throws MixloadError CONFIG_INVALID if the environment does not go with it.
+ * The URL of an address for messages, completed from the environment, without user and password.
+ * @throws MixloadError CONFIG_INVALID if the environment does not fit the address.
  */
 export function placeOf(address: PostgresAddress): string {
   try {

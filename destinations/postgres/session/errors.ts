@@ -2,12 +2,12 @@ import pg from 'pg'
 import { messageOf } from '../../../lib/core/errors.ts'
 import type { Login } from './login.ts'
 
-/** A connection that could not be made, or was lost before it was of use, with its cause. */
+/** A connection that could not be made, or was lost before it was usable, with its cause. */
 export class ConnectError extends Error {
   override readonly name = 'ConnectError'
-  /** How far the login came; undefined if that is not the reason. */
+  /** How far the login got; undefined if the login is not the reason. */
   readonly login: Login | undefined
-  /** Whether the connection was gone when the error came, or never there. */
+  /** Whether there was no connection when the error occurred. */
   readonly isCut: boolean
 
   constructor(cause: unknown, login: Login | undefined, isCut: boolean) {
@@ -17,10 +17,10 @@ export class ConnectError extends Error {
   }
 }
 
-/** After these the server ends the session, though it may take a moment to be seen. */
+/** After these errors the server ends the session, which may take a moment to notice. */
 const ENDS_SESSION = /^(?:08|57P|25P0[34])/
 
-/** Five characters that say why, if it is the server that refused. */
+/** The SQLSTATE of an error of the server: five characters; undefined for other errors. */
 export function sqlStateOf(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined
 }

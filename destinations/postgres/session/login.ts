@@ -1,22 +1,22 @@
 import type { Socket } from 'node:net'
 import type pg from 'pg'
 
-/** What a login came to that pg does not tell in a form to act on. */
+/** The facts of a login that pg does not report in a usable form. */
 export interface Login {
   /** The server has answered that it knows no TLS. */
   readonly hasNoTls: boolean
-  /** The server was asked to prove that it owns its certificate, and pg checks that it does. */
+  /** The server must prove that it owns its certificate, and pg checks the proof. */
   readonly isBound: boolean
-  /** It was to prove that, and would have let us in without. */
+  /** The proof was required, and the server would have accepted a login without it. */
   readonly isRefused: boolean
 }
 
-/** The first byte of the answer to the question for TLS, where there is none. */
+/** The first byte of the response to a request for TLS, if the server has none. */
 const NO_TLS = 'N'.charCodeAt(0)
-/** The way to log in that proves it. */
+/** The SASL mechanism with the proof. */
 const BINDING = 'SCRAM-SHA-256-PLUS'
 
-/** Watches a login. Where the channel must be bound, no other way of logging in is taken. */
+/** Watches a login. With `mustBind`, refuses every login that is not bound to the certificate. */
 export function watchLogin(client: pg.Client, socket: Socket, mustBind: boolean): Login {
   const login = { hasNoTls: false, isBound: false, isRefused: false }
   if (client.ssl) {
@@ -36,7 +36,7 @@ export function watchLogin(client: pg.Client, socket: Socket, mustBind: boolean)
   })
   connection.on('authenticationCleartextPassword', refuse)
   connection.on('authenticationMD5Password', refuse)
-  // The first thing after a login, which may have come without any of those.
+  // The first message after a login, which may have needed none of these.
   connection.once('backendKeyData', () => {
     if (!login.isBound) refuse()
   })

@@ -7,22 +7,22 @@ import { configOf, type PostgresAddress } from './address.ts'
 import { ConnectError, endsSession } from './errors.ts'
 import { watchLogin } from './login.ts'
 
-/** Values as the server's texts: pg's own reading of dates and moments goes by the local zone. */
+/** Values as texts of the server, because pg reads dates and times in the local zone. */
 export type Row = Readonly<Record<string, string | null>>
 
-/** A process of the server that serves one session. Its id alone may be another's later. */
+/** The server's process of one session. Ids are reused, so the start identifies it, too. */
 export interface Backend {
   readonly pid: string
   readonly startedAt: string
 }
 
-/** How long a farewell may take before the connection is just cut. */
+/** How long an orderly end may take before the connection is cut. */
 const FAREWELL_MS = 2000
 
-/** A way that does not leave this machine. */
+/** Hosts that are on this machine. */
 const LOCAL_HOST = /^(?:\/|localhost$|127\.|::1$)/
 
-/** A session on the server. One statement at a time; errors of statements are the driver's. */
+/** A session on the server. One statement at a time. Errors of pg are thrown as they are. */
 export class Session {
   readonly #client: pg.Client
   readonly #socket: Socket
@@ -30,7 +30,7 @@ export class Session {
   /** Rejects once the connection is gone. */
   readonly lost: Promise<never>
   readonly backend: Backend
-  /** Whether others may read along, and the URL does not say that this is as it should be. */
+  /** Whether the connection is not encrypted, although the URL does not ask for that. */
   readonly isExposed: boolean
 
   private constructor(client: pg.Client, socket: Socket, backend: Backend, isPlainGiven: boolean) {
@@ -71,7 +71,7 @@ export class Session {
     // PGPASSWORD from a file, as in Kubernetes, often ends with a line break.
     if (client.password) client.password = client.password.replace(/[\r\n]+$/, '')
     const login = watchLogin(client, socket, address.channelBinding === 'require')
-    // Errors are met by the statement under way, or by the next one.
+    // The current statement, or the next one, fails with these errors.
     client.on('error', () => {})
     const stop = () => socket.destroy()
     signal.addEventListener('abort', stop)
@@ -103,7 +103,7 @@ export class Session {
     return (await this.#query(sql, values)).command
   }
 
-  /** Begins a COPY of what is written to the stream. Nothing else may run until that has ended. */
+  /** Begins a COPY from the returned stream. No other statement may run until it has ended. */
   copyFrom(sql: string): CopyStreamQuery {
     return this.#client.query(copyFrom(sql))
   }
@@ -123,9 +123,7 @@ export class Session {
     }
   }
 
-  /**
-   * Ends a transaction without effect. False where the session does not answer, which ends it, too.
-   */
+  /** Rolls back. Returns false if the session does not answer; its connection is then cut. */
   async rollBack(): Promise<boolean> {
     try {
       await this.run('ROLLBACK')
@@ -136,7 +134,7 @@ export class Session {
     }
   }
 
-  /** Ends the session as the server likes it. What it was doing is rolled back. */
+  /** Ends the session in an orderly way. An open transaction is rolled back. */
   async close(): Promise<void> {
     if (!this.#isLost) {
       const farewell = new AbortController()
@@ -147,7 +145,7 @@ export class Session {
     this.destroy()
   }
 
-  /** Cuts the connection. The server rolls back when it learns of it. */
+  /** Cuts the connection. The server rolls back when it notices. */
   destroy(): void {
     this.#isLost = true
     this.#socket.destroy()
@@ -163,11 +161,10 @@ export class Session {
   }
 }
 
-/** Makes a session what every session of mixload is. */
+/** Sets the parameters that every session of mixload has. */
 async function prepare(client: pg.Client): Promise<Backend> {
   await client.query(sqlText('postgres', 'session', {}))
-  // Where the server can look whether we are still there, a long statement of a run that was killed
-  // ends soon.
+  // If the server supports this, it soon ends a long statement of a run that was killed.
   await client.query("SET client_connection_check_interval = '10s'").catch(() => {})
   const { rows } = await client.query<Row>(
     'SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()',

@@ -9,9 +9,9 @@ import { packagePath } from '../../../lib/core/package-root.ts'
 const CONDITIONS = ['node', 'import', 'module-sync', 'default']
 
 /**
- * The file that a package, or a path of it such as `@me/lake/mixload`, is loaded from: as it is
- * installed for `directory`, or beside mixload.
- * @throws MixloadError CONFIG_INVALID where there is none.
+ * The file that a package, or a path in it such as `@me/lake/mixload`, is loaded from. It may be
+ * installed for `directory` or next to mixload.
+ * @throws MixloadError CONFIG_INVALID if it is not installed, or has no file to load.
  */
 export function resolvePackage(name: string, directory: string): string {
   for (const place of [directory, packagePath()]) {
@@ -24,14 +24,14 @@ export function resolvePackage(name: string, directory: string): string {
   )
 }
 
-/** Undefined where the package is not installed for a file at `from`. */
+/** Undefined if the package is not installed for a file at `from`. */
 function resolveFrom(name: string, from: string): string | undefined {
   try {
     return createRequire(from).resolve(name)
   } catch (error) {
     const manifest = manifestOf(name, from)
     if (manifest === undefined) return undefined
-    // A package that can only be imported, not required, is found here.
+    // The package can only be imported, not required.
     const path = importEntry(name, manifest)
     if (path !== undefined) return path
     throw new MixloadError(
@@ -42,7 +42,7 @@ function resolveFrom(name: string, from: string): string | undefined {
   }
 }
 
-/** The path of the package.json that a name stands for. */
+/** The path of the package's package.json; undefined if it is not installed. */
 function manifestOf(name: string, from: string): string | undefined {
   try {
     return findPackageJSON(packageOf(name), pathToFileURL(from))

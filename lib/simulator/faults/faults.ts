@@ -1,5 +1,5 @@
 import { parseJson } from '../../core/json.ts'
-import { dayNumber } from '../stores/clock.ts'
+import { dayNumberIn } from '../stores/clock.ts'
 
 /** Which requests a fault applies to. A request must meet every condition that is given. */
 export interface FaultMatch {
@@ -131,7 +131,7 @@ function filterNames(filter: string | undefined): readonly unknown[] {
 }
 
 function daysOf(query: MatchableRequest['query']): number {
-  const first = dayNumber(query.from_date ?? '')
-  const last = dayNumber(query.to_date ?? '')
+  const first = dayNumberIn(query.from_date ?? '')
+  const last = dayNumberIn(query.to_date ?? '')
   return first === undefined || last === undefined ? 0 : last - first + 1
 }

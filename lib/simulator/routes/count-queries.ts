@@ -1,5 +1,5 @@
+import { DAY_MS } from '../../time/days.ts'
 import { RouteError } from '../http/reply.ts'
-import { MS_PER_DAY } from '../stores/clock.ts'
 import { COUNT_TYPES, countEvents } from '../stores/event-counts.ts'
 import { type DayRange, dayBuckets, firstOfMonth } from './day-buckets.ts'
 import type { Query, QueryRequest } from './query.ts'
@@ -57,15 +57,15 @@ function shortBuckets(name: string | undefined, { firstDay, lastDay }: DayRange)
   const unit = SHORT_UNITS[name ?? '']
   if (unit === undefined) return undefined
   const bucketOf = (ms: number) => new Date(ms).toISOString().replace('T', ' ').slice(0, unit.length) + unit.suffix
-  const length = ((lastDay + 1 - firstDay) * MS_PER_DAY) / unit.ms
-  const series = Array.from({ length }, (_, index) => bucketOf(firstDay * MS_PER_DAY + index * unit.ms))
+  const length = ((lastDay + 1 - firstDay) * DAY_MS) / unit.ms
+  const series = Array.from({ length }, (_, index) => bucketOf(firstDay * DAY_MS + index * unit.ms))
   return { series, bucketOf }
 }
 
 function longBuckets(unit: string | undefined, range: DayRange, interval: number) {
   const buckets = dayBuckets(range, unit, interval)
   const nameOfDay = buckets.flatMap(({ name, firstDay, lastDay }) => Array<string>(lastDay + 1 - firstDay).fill(name))
-  const bucketOf = (ms: number) => nameOfDay[Math.floor(ms / MS_PER_DAY) - range.firstDay] ?? ''
+  const bucketOf = (ms: number) => nameOfDay[Math.floor(ms / DAY_MS) - range.firstDay] ?? ''
   return { series: buckets.map(({ name }) => name), bucketOf }
 }
 

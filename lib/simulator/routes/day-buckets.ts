@@ -1,6 +1,6 @@
 import { dayOfNumber } from '../../time/event-time.ts'
 import { RouteError } from '../http/reply.ts'
-import { dayNumber } from '../stores/clock.ts'
+import { dayNumberIn } from '../stores/clock.ts'
 
 /** Days since 1970, both inclusive. */
 export interface DayRange {
@@ -54,5 +54,5 @@ function boundsOf(day: number, unit: string | undefined, interval: number): read
 
 /** Returns the first day of a day's month. */
 export function firstOfMonth(day: number): number {
-  return dayNumber(`${dayOfNumber(day).slice(0, 7)}-01`) ?? day
+  return dayNumberIn(`${dayOfNumber(day).slice(0, 7)}-01`) ?? day
 }

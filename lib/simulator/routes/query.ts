@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { callerOf, mayRead } from '../http/auth.ts'
 import { checkPlan } from '../http/plan-refusal.ts'
 import { jsonReply, type Reply, type Route, RouteError, type SimulatorContext } from '../http/reply.ts'
-import { dayNumber } from '../stores/clock.ts'
+import { dayNumberIn } from '../stores/clock.ts'
 import type { PlanFeature } from '../stores/options.ts'
 import { parseWhere, type Where } from '../stores/where.ts'
 import type { DayRange } from './day-buckets.ts'
@@ -70,7 +70,7 @@ export class QueryRequest {
   }
 
   #day(name: string): number {
-    const day = dayNumber(this.required(name))
+    const day = dayNumberIn(this.required(name))
     if (day === undefined) throw new RouteError(`Error in ${name}: invalid date, expected yyyy-mm-dd`)
     return day
   }

@@ -1,6 +1,6 @@
 import { isObject } from '../../core/json.ts'
 import { decimal } from '../../core/lossless-json.ts'
-import { dayNumber } from '../stores/clock.ts'
+import { dayNumberIn } from '../stores/clock.ts'
 import type { ProfileStore } from '../stores/profile-store.ts'
 import type { RevenueFigures } from '../stores/saved-objects.ts'
 import { type DayRange, dayBuckets } from './day-buckets.ts'
@@ -71,7 +71,7 @@ function chargesByDay(profiles: ProfileStore): ReadonlyMap<number, DayCharges> {
     const list = profiles.get(id)?.$transactions
     for (const transaction of Array.isArray(list) ? list.filter(isObject) : []) {
       const { $amount, $time } = transaction
-      const day = typeof $time === 'string' ? dayNumber($time.slice(0, 10)) : undefined
+      const day = typeof $time === 'string' ? dayNumberIn($time.slice(0, 10)) : undefined
       if (typeof $amount !== 'number' || day === undefined) continue
       const charges = days.get(day) ?? { amount: 0, payers: new Set() }
       charges.amount += $amount

@@ -1,7 +1,7 @@
 import { isObject } from '../../core/json.ts'
+import { DAY_MS } from '../../time/days.ts'
 import { ingestRoute, parseRecords, readBody } from '../http/ingestion.ts'
 import { type Route, RouteError } from '../http/reply.ts'
-import { MS_PER_DAY } from '../stores/clock.ts'
 import { EventEnricher } from '../stores/event-enricher.ts'
 import { toUtcMs } from '../stores/event-line.ts'
 import { shapeViolation } from '../stores/import-rules.ts'
@@ -9,7 +9,7 @@ import type { ReceivedRecord } from '../stores/received-records.ts'
 import type { Project } from './project.ts'
 
 /** Older events are dropped. */
-const AGE_MS_MAX = 5 * MS_PER_DAY
+const AGE_MS_MAX = 5 * DAY_MS
 
 interface TrackedEvent {
   readonly event: string

@@ -1,9 +1,7 @@
 import { IANAZone } from 'luxon'
 import { MixloadError } from '../../core/errors.ts'
-import { isDay, isZone, startOfDay } from '../../time/days.ts'
+import { DAY_MS, isDay, isZone, startOfDay } from '../../time/days.ts'
 import type { SimulatorOptions } from './options.ts'
-
-export const MS_PER_DAY = 86_400_000
 
 /** The first and the last millisecond that a `yyyy-mm-dd` of four digits can name. */
 const FIRST_MS = Date.parse('0001-01-01T00:00:00Z')
@@ -41,27 +39,27 @@ export function projectClock({ timezone = 'UTC', legacyTime = false, today }: Cl
   }
   const offset = offsetReader(timezone)
   const local = (utcMs: number) => utcMs + offset(utcMs)
-  const localDay = (utcMs: number) => Math.floor(local(utcMs) / MS_PER_DAY)
-  const fixed = dayNumber(today ?? '')
+  const localDay = (utcMs: number) => Math.floor(local(utcMs) / DAY_MS)
+  const fixed = dayNumberIn(today ?? '')
   if (today !== undefined && fixed === undefined) {
     throw new MixloadError('CONFIG_INVALID', `today: ${today} is not a day. Write yyyy-mm-dd.`)
   }
-  const shift = fixed === undefined ? 0 : (fixed - localDay(Date.now())) * MS_PER_DAY
+  const shift = fixed === undefined ? 0 : (fixed - localDay(Date.now())) * DAY_MS
   const now = () => Date.now() + shift
   return {
     timezone,
     legacyTime,
     now,
     today: () => fixed ?? localDay(now()),
-    dayOf: legacyTime ? localDay : (utcMs) => Math.floor(utcMs / MS_PER_DAY),
+    dayOf: legacyTime ? localDay : (utcMs) => Math.floor(utcMs / DAY_MS),
     local,
     exported: legacyTime ? local : (utcMs) => utcMs,
   }
 }
 
 /** Returns the number of a day given as `yyyy-mm-dd`; undefined if it does not exist. */
-export function dayNumber(text: string): number | undefined {
-  return isDay(text) ? startOfDay(text) / MS_PER_DAY : undefined
+export function dayNumberIn(text: string): number | undefined {
+  return isDay(text) ? startOfDay(text) / DAY_MS : undefined
 }
 
 /** Whether a number can be the time of an event. */

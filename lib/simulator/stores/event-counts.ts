@@ -1,4 +1,5 @@
-import { MS_PER_DAY, type ProjectClock } from './clock.ts'
+import { DAY_MS } from '../../time/days.ts'
+import type { ProjectClock } from './clock.ts'
 import type { EventStore } from './event-store.ts'
 import { exportLines } from './export-lines.ts'
 import { linesIn } from './line-blocks.ts'
@@ -45,7 +46,7 @@ export async function countEvents(
         const { time, distinct_id, $insert_id } = properties
         if (typeof time !== 'number') continue
         const localMs = clock.legacyTime ? time : clock.local(time)
-        const localDay = Math.floor(localMs / MS_PER_DAY)
+        const localDay = Math.floor(localMs / DAY_MS)
         if (localDay < firstDay || localDay > lastDay) continue
         const key = JSON.stringify([event, distinct_id, time, $insert_id])
         if ($insert_id !== undefined && seen.has(key)) continue

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { MixloadError } from '../../core/errors.ts'
 import { LINE, LineScanner } from '../../scan/line-scanner.ts'
 import { dayOfNumber } from '../../time/event-time.ts'
-import { dayNumber, type ProjectClock } from './clock.ts'
+import { dayNumberIn, type ProjectClock } from './clock.ts'
 import { DayFile, type StoredBlock } from './day-file.ts'
 import type { EnrichedEvent } from './event-enricher.ts'
 import { editLine, eventName, timeNumber, toUtcMs, valueEdit } from './event-line.ts'
@@ -52,7 +52,7 @@ export class EventStore {
     await mkdir(directory, { recursive: true })
     const store = new EventStore(directory, clock)
     for (const file of (await readdir(directory)).sort()) {
-      const day = dayNumber(FILE_NAME.exec(file)?.[1] ?? '')
+      const day = dayNumberIn(FILE_NAME.exec(file)?.[1] ?? '')
       if (day !== undefined) await store.#loadDay(day)
     }
     return store

@@ -1,9 +1,9 @@
 import { isObject } from '../../core/json.ts'
-import { MS_PER_DAY } from './clock.ts'
+import { DAY_MS } from '../../time/days.ts'
 import { toUtcMs } from './event-line.ts'
 
 /** The earliest time that Mixpanel accepts: 1971-01-01. */
-const EARLIEST_MS = 365 * MS_PER_DAY
+const EARLIEST_MS = 365 * DAY_MS
 
 /** How far the clock of a sender may be ahead. */
 const AHEAD_MS = 3_600_000

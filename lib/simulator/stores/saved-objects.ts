@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { MixloadError } from '../../core/errors.ts'
 import { parseJson } from '../../core/json.ts'
-import { dayNumber } from './clock.ts'
+import { dayNumberIn } from './clock.ts'
 import { linesIn, readFileBytes, toLineBlocks } from './line-blocks.ts'
 
 /** Objects by their id, in the order in which they were added. */
@@ -211,7 +211,7 @@ export class FunnelStore extends IdStore<Funnel> {
    * has ended. Throws a RangeError if the funnel or the day does not exist.
    */
   setDay(id: number, day: string, figures: readonly StepFigures[]): void {
-    const number = dayNumber(day)
+    const number = dayNumberIn(day)
     const funnel = this.items.get(id)
     if (number === undefined || funnel === undefined)
       throw new RangeError(`Funnel ${id} does not exist, or ${day} is not a day.`)
@@ -220,7 +220,7 @@ export class FunnelStore extends IdStore<Funnel> {
 
   /** Returns the figures of a day; undefined if it has zeros. */
   day(id: number, day: string): readonly StepFigures[] | undefined {
-    return this.items.get(id)?.days.get(dayNumber(day) ?? Number.NaN)
+    return this.items.get(id)?.days.get(dayNumberIn(day) ?? Number.NaN)
   }
 
   /** Adds the funnels of a file, one {@link FunnelInput} per line, and returns their number. */
@@ -242,14 +242,14 @@ export class RevenueStore {
 
   /** Sets the figures of a day. Throws a RangeError if the day is not a valid `yyyy-mm-dd`. */
   set(day: string, figures: RevenueFigures): void {
-    const number = dayNumber(day)
+    const number = dayNumberIn(day)
     if (number === undefined) throw new RangeError(`not a day: ${day}. Write yyyy-mm-dd`)
     this.#days.set(number, figures)
   }
 
   /** Computes the figures of a day from the profiles again. */
   delete(day: string): boolean {
-    return this.#days.delete(dayNumber(day) ?? Number.NaN)
+    return this.#days.delete(dayNumberIn(day) ?? Number.NaN)
   }
 
   /** Returns the fixed figures of a day, given as days since 1970. */
