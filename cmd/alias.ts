@@ -4,6 +4,7 @@ import { INGEST_SETTINGS, SPOOL_OPTION, sendAndReport } from './ingest-client.ts
 
 /** `mixload alias NEW OLD`: adds an id to a person. */
 export const command: Command = {
+  oneProject: true,
   settings: INGEST_SETTINGS,
   options: SPOOL_OPTION,
   words: {

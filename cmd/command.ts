@@ -24,6 +24,8 @@ export interface Command {
   /** The settings that it takes as flags, in any order. */
   readonly settings: readonly FlagName[]
   readonly options?: Readonly<Record<string, Options>>
+  /** Whether it is about one project only, so that `--project` names it if there are several. */
+  readonly oneProject?: true
   /** The words after its name: their form, what they are, and what to say if one is missing. */
   readonly words?: { readonly usage: string; readonly describe: string; readonly missing?: string }
   /** Does the work. Returns the exit code. */

@@ -17,6 +17,7 @@ const DEFAULT_FILE = 'models/mixpanel/sources.yml'
 
 /** `mixload dbt`: describes the tables for dbt, as they are now. Run again, it adds what is new. */
 export const command: Command = {
+  oneProject: true,
   settings: [...WAREHOUSE_SETTINGS, 'region', 'apiUrl', 'projectId', 'idleTimeout', 'firstByteTimeout'],
   options: {
     file: textFlag('File to write, or to add to', { defaultDescription: DEFAULT_FILE }),

@@ -6,6 +6,7 @@ import { IP_OPTION, PROPERTY_OPTION, propertiesOf, textsOf, timeOf } from './pro
 
 /** `mixload engage DISTINCT_ID OPERATION`: changes a profile. */
 export const command: Command = {
+  oneProject: true,
   settings: INGEST_SETTINGS,
   options: {
     property: { ...PROPERTY_OPTION, describe: `${PROPERTY_OPTION.describe}. For $unset, use the NAME alone` },

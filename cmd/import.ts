@@ -24,6 +24,7 @@ const FROM_PIPE = 'mixload import -'
 
 /** `mixload import FILE…` or `--query`: imports events of any age, from files or the warehouse. */
 export const command: Command = {
+  oneProject: true,
   settings: [...INGEST_SETTINGS, ...WAREHOUSE_SETTINGS, 'projectId', 'stateDir'],
   options: {
     query: textFlag('Import the rows of this warehouse query; rows of export and of its views become events again'),

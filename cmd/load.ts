@@ -10,6 +10,7 @@ import { printRemarks, skippedJson } from './stream-report.ts'
 
 /** `mixload load FILE…`: loads files in the form of the raw export. */
 export const command: Command = {
+  oneProject: true,
   settings: [
     ...WAREHOUSE_SETTINGS,
     ...(['timezone', 'legacyTime', 'maxColumns', 'maxRejects'] as const),

@@ -101,20 +101,28 @@ async function optionsOf(command: Command): Promise<Record<string, Options>> {
     ...Object.fromEntries(options),
     ...command.options,
     config: textFlag('Settings file', { defaultDescription: 'mixload.yaml' }),
+    project: textFlag('Projects of the settings file, separated by commas', { defaultDescription: 'all' }),
     json: { type: 'boolean', describe: 'Print results as JSON', default: false },
   }
 }
 
 /** Runs a command with its settings and turns what it throws into an exit code. */
 async function execute(command: Command, flags: Readonly<Record<string, unknown>>): Promise<number> {
-  const [{ resolveSettings, settingsFromEnvironment }, { readSettingsFile }, { assertHarmless }, { createOutput }] =
-    await Promise.all([
-      import('../lib/settings.ts'),
-      import('./settings-file.ts'),
-      import('./found-file.ts'),
-      import('./output.ts'),
-    ])
-  const output = createOutput({ json: flags.json === true, isTerminal: isTerminal() })
+  const [
+    { resolveSettings, settingsFromEnvironment },
+    { readSettingsFile },
+    { assertHarmless },
+    { chosenProjects, projectsIn, runForEach },
+    { createOutput },
+  ] = await Promise.all([
+    import('../lib/settings.ts'),
+    import('./settings-file.ts'),
+    import('./found-file.ts'),
+    import('./projects.ts'),
+    import('./output.ts'),
+  ])
+  const options = { json: flags.json === true, isTerminal: isTerminal() }
+  const output = createOutput(options)
   const abort = new AbortController()
   const stopListening = onInterrupt(abort)
   // If the system limits the size of files, a write past the limit then fails with an error,
@@ -123,13 +131,22 @@ async function execute(command: Command, flags: Readonly<Record<string, unknown>
   try {
     const given = givenFlags(command, flags)
     const environment = settingsFromEnvironment(process.env)
+    const others = { ...environment, ...given }
     const file = readSettingsFile(flags.config as string | undefined)
     if (file !== undefined) output.settingsRead(file.path)
-    if (file?.isFound === true) assertHarmless(file.path, file.settings, { ...environment, ...given })
     if (file?.warning !== undefined) output.onProgress({ kind: 'warning', message: file.warning })
-    const settings = resolveSettings(given, environment, file?.settings ?? {})
+    const { projects, ...common } = file?.settings ?? {}
+    // Other commands, such as simulate, are about no project.
+    const isAboutProject = command.settings.includes('region') || command.settings.includes('destination')
+    const named = isAboutProject ? projectsIn(projects, common, others) : undefined
+    const chosen = named && chosenProjects(named, flags.project as string | undefined)
+    const runs = (chosen ?? [{ name: undefined, settings: common }]).map(({ name, settings }) => {
+      if (file?.isFound === true) assertHarmless(file.path, settings, others)
+      return { name, settings: resolveSettings(given, environment, settings) }
+    })
     const [, ...words] = flags._ as string[]
-    return await command.run({ settings, flags, words, output, signal: abort.signal })
+    const context = { flags, words, output, signal: abort.signal }
+    return await runForEach(command, runs, context, (project) => createOutput({ ...options, project }))
   } catch (error) {
     const { MixloadError, runFailure } = await import('../lib/core/errors.ts')
     const failure = runFailure(error, abort.signal)

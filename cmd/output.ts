@@ -6,6 +6,7 @@ import { counted } from './counted.ts'
 import { createDisplay } from './display.ts'
 import { Progress, requestsInWords } from './progress.ts'
 import { printJson, printLines, printMessage } from './terminal.ts'
+import { textTable } from './text-table.ts'
 
 /**
  * Results go to stdout, all else to stderr: a display on a terminal, else one JSON line per event.
@@ -14,7 +15,9 @@ export interface Output {
   /** A result for people, line by line; nothing with `--json`. */
   print(...lines: readonly string[]): void
   /** A result for machines; nothing without `--json`. */
-  json(value: unknown): void
+  json(value: object): void
+  /** The summary of a run, at its end. */
+  summary(headings: readonly string[], rows: readonly SummaryRow[]): void
   /** Says which settings file counts. */
   settingsRead(path: string): void
   onProgress(event: ProgressEvent): void
@@ -23,26 +26,42 @@ export interface Output {
   end(): void
 }
 
+/** A row of a summary. */
+export type SummaryRow = readonly (string | number)[]
+
+export interface OutputOptions {
+  readonly json: boolean
+  readonly isTerminal: boolean
+  /** The project of the settings file that it is about, if there are several. */
+  readonly project?: string
+}
+
 /** The output for these flags and this terminal. */
-export function createOutput({ json, isTerminal }: { json: boolean; isTerminal: boolean }): Output {
+export function createOutput({ json, isTerminal, project }: OutputOptions): Output {
   return {
     print(...lines) {
       if (!json) printLines(lines)
     },
     json(value) {
-      if (json) printJson(value)
+      if (json) printJson(project === undefined ? value : { project, ...value })
     },
-    ...(isTerminal ? terminalEvents() : logEvents()),
+    summary(headings, rows) {
+      if (!json && rows.length > 0) printLines(['', ...textTable(headings, rows).split('\n')])
+    },
+    ...(isTerminal ? terminalEvents() : logEvents(project)),
   }
 }
 
 type Events = Pick<Output, 'settingsRead' | 'onProgress' | 'fail' | 'end'>
 
-function logEvents(): Events {
+function logEvents(project: string | undefined): Events {
   const stderr = pino.destination({ dest: 2, sync: true })
   // Who reads the log may have gone; that does not end the run.
   stderr.on('error', () => {})
-  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, stderr)
+  const log = pino(
+    { base: project === undefined ? null : { project }, timestamp: pino.stdTimeFunctions.isoTime },
+    stderr,
+  )
   return {
     settingsRead: (file) => log.info({ kind: 'settings-read', file }, settingsSentence(file)),
     onProgress(event) {

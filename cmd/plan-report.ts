@@ -23,7 +23,7 @@ function planSentence({ days, slices, requests }: PlannedStream): string {
   return `a whole copy, ${cost}${requests === undefined ? '' : ' the last time'}`
 }
 
-function planJson({ stream, days, slices, lateSlices, requests, budget }: PlannedStream, timezone: string): unknown {
+function planJson({ stream, days, slices, lateSlices, requests, budget }: PlannedStream, timezone: string): object {
   return {
     stream,
     timezone,

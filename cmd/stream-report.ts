@@ -2,7 +2,6 @@ import type { SkippedSlice, StreamResult, StreamSummary } from '../lib/run/tally
 import { sliceName } from '../lib/slices.ts'
 import { counted } from './counted.ts'
 import type { Output } from './output.ts'
-import { textTable } from './text-table.ts'
 
 /** 1 if a stream failed; 3 if one, or something of one, was skipped or rejected; else 0. */
 export function exitCodeOf(results: readonly StreamResult[]): number {
@@ -62,7 +61,7 @@ function doneSentence({ days, slices, rows, otherRows, requests, bytes, seconds 
   return `${counted(rows, 'row')}${others.join('')} ${how}, ${cost}`
 }
 
-function resultJson(result: StreamResult): unknown {
+function resultJson(result: StreamResult): object {
   const { stream, outcome, error, days, slices, rows, otherRows, late, newColumns, rejects, bytes, requests } = result
   return {
     stream,
@@ -100,7 +99,6 @@ function lateTotal({ late }: StreamResult): number | undefined {
 const HEADINGS = ['stream', 'requests', 'slices', 'rows', 'late', 'new columns', 'rejects', 'seconds', '']
 
 function printSummary(output: Output, results: readonly StreamResult[]): void {
-  if (results.length === 0) return
   const rows = results.map((result) => [
     result.stream,
     result.requests,
@@ -112,7 +110,7 @@ function printSummary(output: Output, results: readonly StreamResult[]): void {
     result.seconds.toFixed(1),
     result.outcome === 'done' ? '' : result.outcome,
   ])
-  output.print('', ...textTable(HEADINGS, rows).split('\n'))
+  output.summary(HEADINGS, rows)
 }
 
 /** Prints what is unusual about a stream. `expected`: the period that its dates should be in. */

@@ -5,6 +5,7 @@ import { IP_OPTION, PROPERTY_OPTION, propertiesOf, textsOf, timeOf } from './pro
 
 /** `mixload track EVENT`: sends one event. */
 export const command: Command = {
+  oneProject: true,
   settings: INGEST_SETTINGS,
   options: {
     'distinct-id': textFlag('Person who did it'),

@@ -81,7 +81,7 @@ columns:
     table(['Setting', 'Flag', 'Environment', 'Default', 'Meaning', 'Commands'], rows),
     `In the column _Commands_, _loading_ means ${GROUPS.loading.map(code).join(', ')}, and _sending_ means
 ${GROUPS.sending.map(code).join(', ')}. Commands that only show what others would do take the same settings. Every
-command also has ${code('--config')}, ${code('--json')} (results as one line of JSON on standard output) and ${code('--help')}.`,
+command also has ${code('--config')}, ${code('--project')}, ${code('--json')} (results as one line of JSON on standard output) and ${code('--help')}.`,
     '## Notes',
     `- **Lists** have commas between their items in a flag or a variable. In the file, they may be YAML lists. An event name
   that contains a comma can only be given in the file.
@@ -103,6 +103,25 @@ command also has ${code('--config')}, ${code('--json')} (results as one line of 
 - ${code('memory:')} as the destination keeps nothing. It is for tests.
 - The request budget and the limit of Mixpanel's list of event names: see [reliability](reliability.md#request-budget).
 - ${code('HTTP_PROXY')}, ${code('HTTPS_PROXY')} and ${code('NO_PROXY')} are respected.`,
+    '## Several projects',
+    `A schema holds one project. To copy several, give each a name under ${code('projects')}, with the settings that are its own.
+Everything else in the file holds for all of them, and a project's schema is its name unless you set another one.`,
+    fence(
+      'yaml',
+      `destination: duckdb:/data/warehouse.duckdb
+serviceAccount: exporter.abc123.mp-service-account
+projects:
+  shop:
+    projectId: 1234567
+    region: eu
+  app:
+    projectId: 7654321
+    timezone: US/Pacific`,
+    ),
+    `Each command then runs for one project after the other and prints one summary. A project that fails does not stop the
+others; the exit code is the worst of all. ${code('--project shop')} runs it for that project only. Commands that are about one
+project (${code('load')}, ${code('dbt')} and everything that sends) need it. Neither a flag nor the environment may set
+${code('projectId')} or ${code('schema')} then.`,
     '## Options of `mixload backfill` and `mixload sync`',
     `See [streams](reliability.md#streams).`,
     ownOptions(sync),

@@ -63,6 +63,7 @@ class Warehouse {
     const results: Record<string, unknown>[] = []
     const output: Output = {
       print() {},
+      summary() {},
       settingsRead() {},
       json: (value) => results.push(value as Record<string, unknown>),
       onProgress() {},
