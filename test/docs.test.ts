@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { projectsIn } from '../cmd/projects.ts'
 import { generatedPages } from '../docs/generate/index.ts'
 import { packagePath } from '../lib/core/package-root.ts'
 import { LINE_BYTES_MAX } from '../lib/scan/body-reader.ts'
@@ -132,7 +133,9 @@ describe('the documentation', () => {
   it.each(PAGES.flatMap(({ path, text }) => blocksOf(text, 'yaml').map((block) => [path, block] as const)))(
     '%s shows settings files that are valid',
     (_, block) => {
-      expect(() => resolveSettings({}, {}, parse(block))).not.toThrow()
+      const { projects, ...common } = parse(block)
+      const all = projectsIn(projects, common, {}) ?? [{ settings: common }]
+      for (const { settings } of all) expect(() => resolveSettings({}, {}, settings)).not.toThrow()
     },
   )
 
