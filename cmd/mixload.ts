@@ -24,7 +24,8 @@ function useCompileCache(): void {
 
 // Without this check, an older Node reports a missing export of one of its own modules.
 if (!('createZstdDecompress' in zlib)) {
-  process.stderr.write(`mixload needs Node 22.15 or later. This is Node ${process.version.slice(1)}.\n`)
+  const { printMessage } = await import('./terminal.ts')
+  printMessage(`mixload needs Node 22.15 or later. This is Node ${process.version.slice(1)}.`)
   process.exit(2)
 }
 
