@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { rowAlias } from '../../lib/columns/naming.ts'
 import { MixloadError } from '../../lib/core/errors.ts'
 import type {
   DestinationConnection,
@@ -181,7 +182,10 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
 async function queryRows(session: Session, sql: string, take: TakeRows): Promise<number> {
   let count = 0
   await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
-  await session.run(`DECLARE mixload_rows NO SCROLL CURSOR FOR SELECT row_to_json(_row) AS row FROM (${sql}\n) AS _row`)
+  const alias = rowAlias(sql)
+  await session.run(
+    `DECLARE mixload_rows NO SCROLL CURSOR FOR SELECT row_to_json(${alias}.*) AS row FROM (${sql}\n) AS ${alias}`,
+  )
   for (;;) {
     const rows = await session.rows(`FETCH ${ROWS_AT_ONCE} FROM mixload_rows`)
     if (rows.length === 0) break

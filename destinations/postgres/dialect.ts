@@ -6,6 +6,8 @@ export const CAPABILITIES: DestinationCapabilities = {
   nameQuote: '"',
   // The server silently cuts longer names off.
   identifierBytesMax: 63,
+  // Every table has these system columns, and no other column may have their names.
+  reservedColumns: ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'],
   columnsMax: 1600,
   // A row must fit into a page of 8 kB. Only values longer than 24 bytes can be stored outside of
   // it.

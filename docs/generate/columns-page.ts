@@ -67,7 +67,8 @@ it was sent.`,
 3. A name that would begin with a digit, or with a prefix that BigQuery reserves (${code('_table_')}, ${code('_partition')} and others),
    gets a ${code('_')} in front.
 4. A name has at most ${NAME_BYTES_MAX} bytes. A longer one is cut and ends in a hash of the whole name.
-5. A name that another property already has, ignoring case, gets ${code('_2')}, ${code('_3')} and so on.`,
+5. A name that another property already has, ignoring case, gets ${code('_2')}, ${code('_3')} and so on. So does the name of a
+   fixed column and, in Postgres, of a system column such as ${code('xmin')}.`,
     table(
       ['Property', 'Column'],
       [...examplesOfNames()].map(([property, column]) => [code(property), code(column)]),
@@ -87,7 +88,7 @@ ${code('--legacy-time')}. They do not count as new properties, and selecting pro
 column** ${code(OVERFLOW_COLUMN)}, a ${code('json')} column, under their own names. They stay there. If a later run allows more columns, it
 creates columns for them from then on, but moves nothing.`,
     `${code(OVERFLOW_COLUMN)} also takes a value whose key appears again later in the same line, as ${code('NAME (superseded)')}. Of equal
-keys the last one counts.`,
+keys the last one counts. A property that is really called so, or whose name begins with ${code('../')}, has ${code(' (property)')} behind its name in ${code(OVERFLOW_COLUMN)}.`,
     '## Known properties',
     `The catalogue gives these properties their type before a value is seen. Any other property is treated in the same way,
 with the type of its first value. A property in this list has a column only once it has been sent.`,

@@ -36,6 +36,14 @@ export function freeName(name: string, taken: ReadonlySet<string>): string {
   return candidate
 }
 
+/**
+ * An alias for all rows of a query. A property cannot choose its name: no property's column has two
+ * underscores before such a letter, and columns of other tables do not know the query.
+ */
+export function rowAlias(sql: string): string {
+  return `__row_${hash(sql)}`
+}
+
 /** A form that is equal for two names if a warehouse that ignores case treats them as one. */
 export function foldName(name: string): string {
   return name.toUpperCase().toLowerCase()

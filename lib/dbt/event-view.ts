@@ -1,3 +1,4 @@
+import { LOCAL_TIME_COLUMN } from '../columns/catalogue.ts'
 import type { Column } from '../columns/column.ts'
 import { MixloadError } from '../core/errors.ts'
 import { type NameQuote, quoteName } from '../core/sql.ts'
@@ -5,7 +6,7 @@ import type { DestinationCapabilities, View } from '../destination/contract.ts'
 import { DIALECTS, type Dialect } from './dialects.ts'
 import { EVENT_COLUMNS, type EventColumn } from './event-columns.ts'
 
-const LOCAL_TIME = '_time_raw'
+const LOCAL_TIME = LOCAL_TIME_COLUMN.name
 
 /**
  * The view `event`: one row per event in the shape of Fivetran's connector, with local time in the
@@ -29,7 +30,7 @@ export function eventView(
   const id = `coalesce(nullif(${column('mp_insert_id')}, ''), ${column('event_id')})`
   const person = `coalesce(${column('distinct_id')}, '')`
   const time = dialect.wallClock(column('time'), zone)
-  const isLocal = columns.some((existing) => existing.name === LOCAL_TIME)
+  const isLocal = columns.some(({ name, role }) => role === 'fixed' && name === LOCAL_TIME)
   const entries: readonly (readonly [string, string])[] = [
     ['_fivetran_id', dialect.md5(`${id} || '|' || ${person} || '|' || ${column('event')}`)],
     ['name', column('event')],

@@ -14,6 +14,8 @@ export interface DestinationCapabilities {
   /** The quote of names in its SQL. */
   readonly nameQuote: NameQuote
   readonly identifierBytesMax: number
+  /** Names, in lower case, that no property's column takes, such as those of system columns. */
+  readonly reservedColumns?: readonly string[]
   /** The most columns that a table may have. */
   readonly columnsMax: number
   /** The most columns that are not null in one row; Infinity if there is no limit. */

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { rowAlias } from '../columns/naming.ts'
 import { isFailure, MixloadError, messageOf } from '../core/errors.ts'
 import { quoteText } from '../core/sql.ts'
 
@@ -182,7 +183,8 @@ export async function interruptible<T>(
 
 /** A query for the rows of another query, each as the text of a JSON object. */
 export function rowsAsJson(query: string): string {
-  return `SELECT CAST(to_json(_row) AS VARCHAR) FROM (${query}\n) AS _row`
+  const row = rowAlias(query)
+  return `SELECT CAST(to_json(${row}) AS VARCHAR) FROM (${query}\n) AS ${row}`
 }
 
 /** A list of files as an argument of the engine's table functions. */

@@ -1,4 +1,5 @@
 import type { Column } from '../columns/column.ts'
+import { readOverflowKey } from '../columns/overflow-keys.ts'
 import { OVERFLOW_COLUMN } from '../columns/registry.ts'
 import { isRaw, numberOfRaw, parseLossless } from '../core/lossless-json.ts'
 import { recordJson } from './property-values.ts'
@@ -40,7 +41,7 @@ export class RowToEvent {
     let originalId: unknown
     // A Map, because an object would lose a property named __proto__.
     const properties = new Map<string, unknown>()
-    const exactValues: [string, unknown][] = []
+    const exactValues: [string | null, unknown][] = []
     for (const [name, value] of Object.entries(values)) {
       if (value === null) continue
       const column = this.#columns.get(name)
@@ -48,15 +49,14 @@ export class RowToEvent {
       const property = column === undefined && !name.startsWith('_') ? name : (column?.property ?? null)
       if (name === OVERFLOW_COLUMN) {
         for (const entry of overflowEntries(value)) exactValues.push(entry)
-      } else if (column?.role === 'companion')
-        exactValues.push([property ?? EXACT_EVENT, this.#companionValue(column, value)])
+      } else if (column?.role === 'companion') exactValues.push([property, this.#companionValue(column, value)])
       else if (column?.role === 'fixed' && name === 'event') event = value
       else if (property === '$distinct_id_before_identity') originalId = value
       else if (property !== null) properties.set(property, restoredValue(column, value))
     }
     // They replace the value of the property's own column, which is truncated or null.
     for (const [property, value] of exactValues) {
-      if (property === EXACT_EVENT) event = value
+      if (property === null) event = value
       else properties.set(property, value)
     }
     for (const name of ADDED_BY_MIXPANEL) properties.delete(name)
@@ -76,14 +76,16 @@ export class RowToEvent {
   }
 }
 
-/** The key of the event's exact name among the overflow, where a property may be named `event`. */
-const EXACT_EVENT = '../event'
-
-function overflowEntries(value: unknown): [string, unknown][] {
+/** The values in the overflow by property; null stands for the event's exact name. */
+function overflowEntries(value: unknown): [string | null, unknown][] {
   const object: unknown = typeof value === 'string' ? parseJson(value) : value
   if (typeof object !== 'object' || object === null || isRaw(object)) return []
-  // Of duplicate properties, the last one counts. The others are kept for reading only.
-  return Object.entries(object).filter(([name]) => !name.endsWith(' (superseded)'))
+  return Object.entries(object).flatMap(([key, member]): [string | null, unknown][] => {
+    const read = readOverflowKey(key)
+    // Of duplicate properties, the last one counts. The others are kept for reading only.
+    if (read.kind === 'superseded') return []
+    return [[read.kind === 'identity' ? null : read.property, member]]
+  })
 }
 
 function restoredValue(column: Column | undefined, value: unknown): unknown {

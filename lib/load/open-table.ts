@@ -1,6 +1,7 @@
 import { ColumnRegistry } from '../columns/registry.ts'
 import { columnRules } from '../columns/rules.ts'
 import type { StreamTable } from '../columns/table.ts'
+import { MixloadError } from '../core/errors.ts'
 import type { LoadSource } from '../destination/source.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -33,12 +34,20 @@ export interface OpenTableOptions {
 /** Opens a table with the columns that the destination has for it, and recreates its views. */
 export async function openTable(stream: string, table: StreamTable, options: OpenTableOptions): Promise<OpenTable> {
   const { settings, zone, destination, engine, spool, source, onProgress } = options
-  const { columnsMax, valuesPerRowMax } = destination.capabilities
+  const { columnsMax, reservedColumns = [], valuesPerRowMax } = destination.capabilities
   const existing = await destination.columns(table.name)
+  const taken = existing.find(({ name, role }) => role !== 'fixed' && table.columns.some((own) => own.name === name))
+  if (taken !== undefined) {
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      `The table ${table.name} of ${destination.description} has the property ${taken.property} in the column ` +
+        `${taken.name}, which mixload needs now. Load into another schema: --schema.`,
+    )
+  }
   const fixed = table.columns.filter(({ name }) => !existing.some((column) => column.name === name))
   const rules = columnRules(settings, table.properties, table.isSelective)
   const limited = { ...rules, columnsMax: Math.min(rules.columnsMax, columnsMax) }
-  const registry = new ColumnRegistry([...existing, ...fixed], limited, table.reserved)
+  const registry = new ColumnRegistry([...existing, ...fixed], limited, [...(table.reserved ?? []), ...reservedColumns])
   const localZone = settings.legacyTime ? zone : undefined
   const onWarning = (message: string) => onProgress({ kind: 'warning', message })
   const input = new TableInput({ table, registry, engine, spool, localZone, valuesPerRowMax, onWarning })

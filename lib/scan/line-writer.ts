@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Column } from '../columns/column.ts'
 import { foldName } from '../columns/naming.ts'
+import { identityKey, overflowKey, supersededKey } from '../columns/overflow-keys.ts'
 import { type ColumnRegistry, kindsOf } from '../columns/registry.ts'
 import { KIND, LONE_KINDS } from '../columns/value-kinds.ts'
 import { isInstant, toInstantText } from '../time/instants.ts'
@@ -32,8 +33,8 @@ interface Route {
 /** The first character of generated keys. Properties that begin with it get such keys, too. */
 const OWN_KEY = '~'
 /** Top-level fields of a spooled line beside the record's identity and properties. */
-export const LINE_HASH_FIELD = '_line'
-export const OVERFLOW_FIELD = '_more'
+export const LINE_HASH_FIELD = '__line'
+export const OVERFLOW_FIELD = '__more'
 
 /**
  * Rewrites an odd line if it cannot be spooled unchanged, because the engine reads the spool with
@@ -156,7 +157,7 @@ export class LineWriter {
     this.#parts.push(this.#openProperties)
     if (!isLone || this.#identityColumn === undefined) return
     if (this.#registry.companionOf(this.#identityColumn) === undefined) {
-      overflow.push(overflowEntry(`../${identity}`, literal, identityKind))
+      overflow.push(overflowEntry(identityKey(identity ?? ''), literal, identityKind))
       return
     }
     this.#identityTextIn = this.#slice
@@ -172,9 +173,9 @@ export class LineWriter {
       const index = property[token] as number
       const route = this.#routes[index]
       const literal = bytes.subarray(valueStart[token] as number, valueEnd[token] as number)
-      if (superseded?.has(token)) overflow.push(overflowEntry(this.#nameOf(index) + SUPERSEDED, literal, tokenKind))
+      if (superseded?.has(token)) overflow.push(overflowEntry(supersededKey(this.#nameOf(index)), literal, tokenKind))
       else if (route === undefined || route.overflow || this.#isFull(route.column)) {
-        overflow.push(overflowEntry(this.#nameOf(index), literal, tokenKind))
+        overflow.push(overflowEntry(overflowKey(this.#nameOf(index)), literal, tokenKind))
       } else if (route.column === undefined) this.ignoredValues++
       else {
         const fits = token !== timeToken || timeFits
@@ -205,7 +206,7 @@ export class LineWriter {
     const isWhole = value !== undefined ? fits && (kind & LONE_KINDS) === 0 : column.type === 'json'
     if (isWhole) return
     if (this.#registry.companionOf(column) === undefined) {
-      overflow.push(overflowEntry(this.#nameOf(index), literal, kind))
+      overflow.push(overflowEntry(overflowKey(this.#nameOf(index)), literal, kind))
       return
     }
     this.#textIn[index] = this.#slice
@@ -271,8 +272,6 @@ export class LineWriter {
 
 const CLOSE = Buffer.from('}')
 const COMMA_BYTE = Buffer.from([COMMA])
-/** The suffix, in the overflow, of a repeated property whose later value counts. */
-const SUPERSEDED = ' (superseded)'
 const IDENTITY_TEXT_KEY = `${OWN_KEY}identity!`
 
 function exactKey(index: number): string {

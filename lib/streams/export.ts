@@ -22,6 +22,8 @@ function exportTable({ legacyTime }: Pick<Settings, 'legacyTime'>): StreamTable 
     lines: EVENT_LINES,
     identity: 'event',
     key: [],
+    // A project may switch to local times when its table exists.
+    reserved: [LOCAL_TIME_COLUMN.name],
     properties: EVENT_PROPERTIES,
     isSelective: true,
   }

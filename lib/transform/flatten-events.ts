@@ -23,11 +23,11 @@ export function eventExpressions({ clock, localZone, fixed }: EventInput, forms:
   put('event_id', eventId(forms, fixed))
   put('time', localZone === undefined ? UTC_TIME : localTime(localZone))
   put('_day', dayExpression(clock))
-  if (localZone !== undefined) expressions.set(LOCAL_TIME_COLUMN, 'CAST(round(_ms) AS BIGINT)')
+  if (localZone !== undefined) expressions.set(LOCAL_TIME_COLUMN, 'CAST(round(__ms) AS BIGINT)')
   return expressions
 }
 
-/** The lines of `source` with `_ms`: a numeric `time` in milliseconds, or NULL. */
+/** The lines of `source` with `__ms`: a numeric `time` in milliseconds, or NULL. */
 export function withMilliseconds(
   { clock }: EventInput,
   { fields, shape }: Pick<SpooledLines, 'fields' | 'shape'>,
@@ -43,11 +43,11 @@ export function withMilliseconds(
   const numbers = [time, fromText].filter((part) => part !== undefined)
   const given = numbers.length === 0 ? 'CAST(NULL AS DOUBLE)' : `coalesce(${numbers.join(', ')})`
   const inMilliseconds = `CASE WHEN ${given} >= ${clock.secondsFrom} AND ${given} < ${clock.secondsUntil} THEN ${given} * 1000 ELSE ${given} END`
-  return `(SELECT *, CASE WHEN abs(${inMilliseconds}) <= ${INSTANT_MS_MAX} THEN ${inMilliseconds} END AS _ms\n  FROM ${source})`
+  return `(SELECT *, CASE WHEN abs(${inMilliseconds}) <= ${INSTANT_MS_MAX} THEN ${inMilliseconds} END AS __ms\n  FROM ${source})`
 }
 
-const UTC_TIME = 'make_timestamptz(CAST(round(_ms) AS BIGINT) * 1000)'
-const LOCAL_CLOCK = 'make_timestamp(CAST(round(_ms) AS BIGINT) * 1000)'
+const UTC_TIME = 'make_timestamptz(CAST(round(__ms) AS BIGINT) * 1000)'
+const LOCAL_CLOCK = 'make_timestamp(CAST(round(__ms) AS BIGINT) * 1000)'
 
 /** How far clocks are put back in autumn: an hour, but half an hour on Lord Howe Island. */
 const CLOCK_STEPS = ["INTERVAL '1 hour'", "INTERVAL '30 minutes'"]
@@ -68,7 +68,7 @@ function localTime(zone: string): string {
 /** The day by the export's clock, kept within the slice so that a day can be replaced. */
 function dayExpression({ filedUnder, from, until }: EventClock): string {
   if (filedUnder === undefined) {
-    return `CASE WHEN round(_ms) >= ${from} AND round(_ms) < ${until} THEN CAST(${LOCAL_CLOCK} AS DATE) END`
+    return `CASE WHEN round(__ms) >= ${from} AND round(__ms) < ${until} THEN CAST(${LOCAL_CLOCK} AS DATE) END`
   }
   const { firstDay, lastDay } = filedUnder
   const first = `DATE ${quoteText(firstDay)}`
@@ -81,5 +81,5 @@ function eventId(forms: Forms, fixed: ReadonlyMap<string, Column>): string {
   const insertId = fixed.get('mp_insert_id')
   const given = insertId === undefined ? undefined : forms.get(insertId)?.value
   const identity = given === undefined ? LINE_HASH_FIELD : `coalesce(nullif(${given}, ''), ${LINE_HASH_FIELD})`
-  return `md5(concat(event, chr(31), CAST(CAST(round(_ms) AS BIGINT) AS VARCHAR), chr(31), ${identity}))`
+  return `md5(concat(event, chr(31), CAST(CAST(round(__ms) AS BIGINT) AS VARCHAR), chr(31), ${identity}))`
 }

@@ -45,8 +45,8 @@ function lastRows(input: FlattenInput): string {
   const names = input.key.map(({ name }) => quoteName(name)).join(', ')
   const keys = keysOf(input)
   return (
-    `SELECT max(_at) FROM (${keys}) WHERE ${hasKey(input)} GROUP BY ${names}` +
-    ` UNION ALL SELECT _at FROM (${keys}) WHERE NOT (${hasKey(input)})`
+    `SELECT max(__at) FROM (${keys}) WHERE ${hasKey(input)} GROUP BY ${names}` +
+    ` UNION ALL SELECT __at FROM (${keys}) WHERE NOT (${hasKey(input)})`
   )
 }
 
@@ -54,13 +54,13 @@ function hasKey({ key }: FlattenInput): string {
   return key.map(({ name }) => `${quoteName(name)} IS NOT NULL`).join(' AND ')
 }
 
-/** The key of each row, and its number as `_at` if rows are numbered. Reads nothing else. */
+/** The key of each row, and its number as `__at` if rows are numbered. Reads nothing else. */
 function keysOf(input: FlattenInput): string {
   const fields = input.lines.fields.filter(({ column }) => input.key.includes(column))
   const only = { ...input, lines: { ...input.lines, fields }, overflowColumn: undefined }
   const expressions = expressionsOf(only)
   const list = input.key.map((column) => `${expressions.get(column) ?? 'NULL'} AS ${quoteName(column.name)}`)
-  if (input.isNumbered) list.push(`CAST(${ROW_FIELD} AS BIGINT) AS _at`)
+  if (input.isNumbered) list.push(`CAST(${ROW_FIELD} AS BIGINT) AS __at`)
   return `SELECT ${list.join(', ')} FROM ${reader(only)}`
 }
 

@@ -24,11 +24,11 @@ export function withoutLoaded({ query, columns }: Flattened, { until, identities
   const isNew =
     identities.length === 0
       ? ''
-      : `AND NOT EXISTS (FROM ${existing} AS existing
-          WHERE ${IDENTITY.map((name) => `existing.${name} = arrived.${name}`).join(' AND ')})`
-  return `SELECT arrived.* FROM (${query}) AS arrived
-    LEFT JOIN (VALUES ${covered}) AS covered (day, until) ON arrived._day = covered.day
-    WHERE coalesce(arrived.${PROCESSED} > covered.until, true) ${isNew}`
+      : `AND NOT EXISTS (FROM ${existing} AS __existing
+          WHERE ${IDENTITY.map((name) => `__existing.${name} = __arrived.${name}`).join(' AND ')})`
+  return `SELECT __arrived.* FROM (${query}) AS __arrived
+    LEFT JOIN (VALUES ${covered}) AS __covered (day, until) ON __arrived._day = __covered.day
+    WHERE coalesce(__arrived.${PROCESSED} > __covered.until, true) ${isNew}`
 }
 
 /** A query that counts rows by `_day`, as `day` and `count`, ordered by day. */

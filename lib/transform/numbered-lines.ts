@@ -3,7 +3,7 @@ import { partsOf } from '../spool/chunk-parts.ts'
 import { type Chunk, ChunkWriter, type SpoolDirectory } from '../spool/spool.ts'
 
 /** The member that holds a line's number, as text. */
-export const ROW_FIELD = '_row'
+export const ROW_FIELD = '__row'
 
 /** Writes numbered lines to new files, because the engine reads files in any order. */
 export async function numberLines(chunks: readonly Chunk[], spool: SpoolDirectory): Promise<readonly Chunk[]> {

@@ -39,17 +39,17 @@ export function changesQuery(
 ): { readonly query: string; readonly columns: readonly Column[] } {
   const properties = now.columns.filter(({ role }) => role !== 'fixed')
   const fixed = CHANGE_COLUMNS.filter(({ name }) => name !== '_loaded_at' && name !== '_load_id')
-  const list = properties.map(({ name }) => `, now.${quoteName(name)}`).join('')
+  const list = properties.map(({ name }) => `, __now.${quoteName(name)}`).join('')
   return {
     columns: [...fixed, ...properties],
     query: `SELECT
-  coalesce(now.distinct_id, before.distinct_id) AS distinct_id,
-  CASE WHEN before.distinct_id IS NULL THEN 'new' WHEN now.distinct_id IS NULL THEN 'gone' ELSE 'changed' END AS _change,
+  coalesce(__now.distinct_id, __before.distinct_id) AS distinct_id,
+  CASE WHEN __before.distinct_id IS NULL THEN 'new' WHEN __now.distinct_id IS NULL THEN 'gone' ELSE 'changed' END AS _change,
   TIMESTAMPTZ ${quoteText(seenAt.toISOString())} AS _changed_at,
-  coalesce(now._hash, '') AS _hash${list}
-FROM (SELECT *, ${hashOf(properties)} AS _hash FROM (${now.columns.length === 0 ? NO_PROFILES : now.query})) AS now
-FULL JOIN (${before}) AS before ON before.distinct_id = now.distinct_id
-WHERE before._hash IS DISTINCT FROM now._hash`,
+  coalesce(__now._hash, '') AS _hash${list}
+FROM (SELECT *, ${hashOf(properties)} AS _hash FROM (${now.columns.length === 0 ? NO_PROFILES : now.query})) AS __now
+FULL JOIN (${before}) AS __before ON __before.distinct_id = __now.distinct_id
+WHERE __before._hash IS DISTINCT FROM __now._hash`,
   }
 }
 

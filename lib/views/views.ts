@@ -12,6 +12,9 @@ import { identitiesView } from './identities.ts'
 /** Columns of the table of changes that its view replaces with times. */
 const CHANGE_STATE: readonly string[] = ['_change', '_changed_at', '_hash']
 
+/** A property may have one of these names, but then its column is not a fixed one. */
+const isChangeState = ({ name, role }: Column) => role === 'fixed' && CHANGE_STATE.includes(name)
+
 /** By table, the columns that rows share to be replaced together. Others are replaced whole. */
 const REPLACED_TOGETHER: Readonly<Record<string, readonly string[]>> = {
   funnels: ['funnel_id', 'date'],
@@ -41,7 +44,7 @@ export function viewsOf(
     ]
   }
   if (table === CHANGES_TABLE) {
-    const shown = columns.filter(({ name }) => !CHANGE_STATE.includes(name)).map(({ name }) => quote(name))
+    const shown = columns.filter((column) => !isChangeState(column)).map(({ name }) => quote(name))
     const query = sqlText(capabilities.dialect, 'engage_history', { table: path, columns: shown.join(',\n    ') })
     return [{ name: 'engage_history', query }]
   }

@@ -24,6 +24,7 @@ export const STRANGE_NAMES: readonly string[] = [
   ],
   ...['event', 'name', 'properties', 'insert_id', 'event_id', 'event_name', 'occurred_at', 'date_day', 'person_id'],
   ...['_loaded_at', '_load_id', '_day', '_fivetran_id', '_fivetran_synced', '_rank', 'loaded', 'ranked', 'known'],
+  ...['ctid', 'XMIN', 'tableoid', '_time_raw', '_row', '_partitiontime', '_TABLE_SUFFIX', 'rowid', 'filename'],
   ...['browser', '$Browser', 'mp_browser', 'device_id', 'distinct_id_before_identity', 'is_from_future', 'city'],
   ...['it\'s "so"', 'back\\slash', '{{ jinja }}', '{% raw %}', '{# no #}', '$[0].x', '/a~b', '%s', ':x', '?', '*', ' '],
   // Names that YAML reads as something else when they are not in quotes.

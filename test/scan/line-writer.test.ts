@@ -39,8 +39,8 @@ class Desk {
 interface Spooled {
   readonly event: string
   readonly properties: Readonly<Record<string, unknown>>
-  readonly _more?: string
-  readonly _line?: string
+  readonly __more?: string
+  readonly __line?: string
 }
 
 const parsed = (line: string): Spooled => JSON.parse(line)
@@ -69,7 +69,7 @@ describe('a line in the spool', () => {
     )
   })
 
-  it('has at most as many values as a row may have, in addition to those of fixed columns, and keeps the others in _more', () => {
+  it('has at most as many values as a row may have, in addition to those of fixed columns, and keeps the others in __more', () => {
     fc.assert(
       fc.property(lines, fc.nat(12), (sent, valuesMax) => {
         const desk = new Desk({}, valuesMax)
@@ -84,9 +84,9 @@ describe('a line in the spool', () => {
     const line = JSON.stringify({ event: 'e', properties: { time: 1, $insert_id: 'i', ...many } })
     const desk = new Desk({}, 6)
     for (const _ of [1, 2]) {
-      const { properties, _more } = parsed(desk.spooled(line))
+      const { properties, __more } = parsed(desk.spooled(line))
       expect(properties).toEqual({ time: 1, $insert_id: 'i', p0: 0, p1: 1, p2: 2, p3: 3 })
-      expect(JSON.parse(_more ?? '')).toEqual({ p4: 4, p5: 5, p6: 6, p7: 7, p8: 8, p9: 9 })
+      expect(JSON.parse(__more ?? '')).toEqual({ p4: 4, p5: 5, p6: 6, p7: 7, p8: 8, p9: 9 })
     }
   })
 
@@ -132,12 +132,12 @@ describe('a line in the spool', () => {
   it('has the hash of the line if there is no insert id', () => {
     const desk = new Desk()
     const hashes = ['{"event":"e","properties":{"a":1}}', '{"event":"e","properties":{"a":2}}'].map(
-      (line) => parsed(desk.spooled(line))._line,
+      (line) => parsed(desk.spooled(line)).__line,
     )
     expect(new Set(hashes).size).toBe(2)
     for (const hash of hashes) expect(hash).toMatch(/^[0-9a-f]{32}$/)
-    expect(parsed(desk.spooled('{"event":"e","properties":{"$insert_id":"1","a":3,"a":4}}'))._line).toBeUndefined()
-    expect(parsed(desk.spooled('{"event":"e","properties":{"$insert_id":""}}'))._line).toBeDefined()
+    expect(parsed(desk.spooled('{"event":"e","properties":{"$insert_id":"1","a":3,"a":4}}')).__line).toBeUndefined()
+    expect(parsed(desk.spooled('{"event":"e","properties":{"$insert_id":""}}')).__line).toBeDefined()
   })
 })
 
@@ -146,24 +146,24 @@ describe('values that the columns do not take', () => {
     const desk = new Desk({ columnsMax: EXPORT_COLUMNS.length + 1 })
     const line = desk.spooled('{"event":"e","properties":{"$insert_id":"1","a":1.10,"b":"\\ud800","a\\u0000":[null]}}')
     expect(desk.writer.hasOverflow).toBe(true)
-    expect(parsed(line)._more).toBe('{"a":1.10,"b":"\\"\\\\ud800\\"","a\\\\u0000":[null]}')
+    expect(parsed(line).__more).toBe('{"a":1.10,"b":"\\"\\\\ud800\\"","a\\\\u0000":[null]}')
     expect(desk.writer.fields().map(({ column }) => column.name)).toEqual(['mp_insert_id'])
   })
 
   it('go to the overflow if a later one of the same name supersedes them', () => {
     const desk = new Desk()
-    const { properties, _more } = parsed(desk.spooled('{"event":"e","properties":{"a":1,"a":2,"$insert_id":"1"}}'))
+    const { properties, __more } = parsed(desk.spooled('{"event":"e","properties":{"a":1,"a":2,"$insert_id":"1"}}'))
     expect(properties.a).toBe(2)
-    expect(JSON.parse(_more ?? '')).toEqual({ 'a (superseded)': 1 })
+    expect(JSON.parse(__more ?? '')).toEqual({ 'a (superseded)': 1 })
   })
 
   it('beside the properties are used only if the properties have none of that name', () => {
     const desk = new Desk()
-    const { properties, _more } = parsed(
+    const { properties, __more } = parsed(
       desk.spooled('{"a":1,"b":2,"event":"e","properties":{"a":3,"$insert_id":"1"}}'),
     )
     expect([properties.a, properties.b]).toEqual([3, 2])
-    expect(JSON.parse(_more ?? '')).toEqual({ 'a (superseded)': 1 })
+    expect(JSON.parse(__more ?? '')).toEqual({ 'a (superseded)': 1 })
   })
 
   it('go to a companion as text, each of its own kind, once the column has another type', () => {
@@ -197,8 +197,8 @@ describe('values that the columns do not take', () => {
 
   it('are counted and dropped when new properties are to be ignored', () => {
     const desk = new Desk({ newProperties: 'ignore' })
-    const { properties, _more } = parsed(desk.spooled('{"event":"e","properties":{"$insert_id":"1","a":1,"b":"x"}}'))
-    expect([properties, _more]).toEqual([{ $insert_id: '1' }, undefined])
+    const { properties, __more } = parsed(desk.spooled('{"event":"e","properties":{"$insert_id":"1","a":1,"b":"x"}}'))
+    expect([properties, __more]).toEqual([{ $insert_id: '1' }, undefined])
     expect(desk.writer.ignoredValues).toBe(2)
   })
 

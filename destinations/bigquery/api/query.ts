@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { BigQuery, Job } from '@google-cloud/bigquery'
+import { rowAlias } from '../../../lib/columns/naming.ts'
 import type { TakeRows } from '../../../lib/destination/contract.ts'
 import { isStatus } from './api-failure.ts'
 import { type BigQueryClient, isOfCreatedJob } from './client.ts'
@@ -17,7 +18,8 @@ export async function queryRows(
   warn: (message: string) => void,
   signal: AbortSignal,
 ): Promise<number> {
-  const query = `SELECT TO_JSON_STRING(_row) AS json FROM (${sql}\n) AS _row`
+  const row = rowAlias(sql)
+  const query = `SELECT TO_JSON_STRING(${row}) AS json FROM (${sql}\n) AS ${row}`
   const job = await startQuery(client.withSignal(signal), query, warn)
   let count = 0
   for (let pageToken: string | undefined; ; ) {

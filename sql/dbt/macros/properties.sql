@@ -33,6 +33,9 @@
 {% macro column_name(property) %}
   {%- set spelled = 'mp_' ~ property[1:] if property[:1] == '$' else property -%}
   {%- set name = modules.re.sub('[\W_]+', '_', spelled | lower) or '_' -%}
+  {%- if target.type == 'postgres' and name in ('ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid') -%}
+    {{ return(name ~ '_2') }}
+  {%- endif -%}
   {{ return('_' ~ name if modules.re.match('\d', name) else name) }}
 {% endmacro %}
 
