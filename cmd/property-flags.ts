@@ -1,4 +1,5 @@
 import { MixloadError } from '../lib/core/errors.ts'
+import { parseWithBigints } from '../lib/core/lossless-json.ts'
 import { valueJson } from '../lib/ingest/text-values.ts'
 import { textFlag } from './command.ts'
 
@@ -29,8 +30,7 @@ export function propertiesOf(texts: readonly string[]): Record<string, unknown> 
 }
 
 function parseValue(text: string): unknown {
-  const json = valueJson(text)
-  return /^-?\d{16,}$/.test(json) ? BigInt(json) : (JSON.parse(json) as unknown)
+  return parseWithBigints(valueJson(text))
 }
 
 /** Returns the time of a flag: a number of seconds or milliseconds, or a text. */

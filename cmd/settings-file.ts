@@ -27,6 +27,12 @@ function holdsSecret(content: object): boolean {
   return Object.entries(content).some(([name, value]) => SECRETS.includes(name) || hasPassword(value))
 }
 
+/** An integer as a number, or as a text of its digits where a number would lose some. */
+function exact(integer: bigint): number | string {
+  const number = Number(integer)
+  return Number.isSafeInteger(number) ? number : String(integer)
+}
+
 /** The text of a file; undefined if it is not there. */
 function read(file: string, isFound: boolean): { readonly text: string; readonly stats: Stats } | undefined {
   let descriptor: number | undefined
@@ -52,14 +58,14 @@ function read(file: string, isFound: boolean): { readonly text: string; readonly
 
 /** The content of a YAML file. Messages do not quote it, because it may have a secret. */
 function parse(file: string, text: string): unknown {
-  const document = parseDocument(text, { prettyErrors: false, logLevel: 'error' })
+  const document = parseDocument(text, { prettyErrors: false, logLevel: 'error', intAsBigInt: true })
   const [wrong] = document.errors
   if (wrong !== undefined) {
     const line = text.slice(0, wrong.pos[0]).split('\n').length
     throw new MixloadError('CONFIG_INVALID', `${file} is not valid YAML: ${wrong.code} at line ${line}.`)
   }
   try {
-    return document.toJS()
+    return document.toJS({ reviver: (_, value: unknown) => (typeof value === 'bigint' ? exact(value) : value) })
   } catch {
     throw new MixloadError('CONFIG_INVALID', `${file}: put a value that begins with * in quotes.`)
   }

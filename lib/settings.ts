@@ -43,6 +43,16 @@ const count = (least: number, message = `must be a whole number of at least ${le
     z.int({ error: message }).min(least, message),
   )
 
+const LOST_DIGITS = 'is a number that may have lost digits: write it in quotes'
+const isInexact = (value: unknown) => Number.isInteger(value) && !Number.isSafeInteger(value)
+
+/** An id of digits. A number that JavaScript does not hold exactly may have lost some. */
+const id = (pattern: RegExp, rule: string) =>
+  z.preprocess(
+    (value) => (typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value),
+    z.string({ error: ({ input }) => (isInexact(input) ? LOST_DIGITS : rule) }).regex(pattern, rule),
+  )
+
 const day = z.string().refine(isDay, { error: 'must be a day such as 2026-08-31' })
 const zone = z.string().refine(isZone, { error: 'must be an IANA time zone such as Europe/Berlin, not an offset' })
 const size = z.string().regex(/^\d+\s*(?:KB|MB|GB|KiB|MiB|GiB)$/i, 'must be a size such as 400MB')
@@ -92,7 +102,7 @@ export const SETTINGS = {
   apiUrl: { schema: httpUrl.optional(), describe: "URL to use instead of Mixpanel's hosts" },
   allowHttp: { schema: off, describe: 'Allow http:// URLs of other machines, which everybody on the way can read' },
   projectId: {
-    schema: z.coerce.string().regex(/^\d+$/, 'must be a number').optional(),
+    schema: id(/^\d+$/, 'must be a number').optional(),
     describe: 'Project id; required with a service account',
   },
   serviceAccount: { schema: secret.optional(), flag: false, describe: 'User name of a service account' },
@@ -193,7 +203,7 @@ export const SETTINGS = {
   engageHistory: { schema: off, describe: 'Keep earlier states of profiles in the view engage_history' },
   includeAllUsers: { schema: flag.default(true), describe: 'Include cohort members without a profile' },
   groups: {
-    schema: z.record(text, z.coerce.string().regex(/^-?\d+$/, 'must be the data group id, a number')).default({}),
+    schema: z.record(text, id(/^-?\d+$/, 'must be the data group id, a number')).default({}),
     flag: false,
     describe: 'Group keys whose profiles to load, each with its data group id in quotes, because it is a long number',
   },

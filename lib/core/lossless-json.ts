@@ -21,6 +21,13 @@ export function parseLossless(
   )
 }
 
+/** Parses JSON in which an integer that a JavaScript number does not hold becomes a bigint. */
+export function parseWithBigints(text: string): unknown {
+  return sourceJson.parse(text, (_, value, { source = '' }) =>
+    typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(source) ? BigInt(source) : value,
+  )
+}
+
 /** The exact integer of a text, for `JSON.stringify`. */
 export function rawInteger(text: string): object {
   return sourceJson.rawJSON(BigInt(text).toString())
