@@ -55,7 +55,11 @@ const duckdb: Dialect = {
     if (type === 'double') return `regexp_replace(CAST(${value} AS VARCHAR), '\\.0$', '')`
     return `CAST(${value} AS VARCHAR)`
   },
-  json: (value, type) => `CAST(${type === 'json' ? value : `to_json(${value})`} AS VARCHAR)`,
+  json(value, type) {
+    const text = `CAST(${type === 'json' ? value : `to_json(${value})`} AS VARCHAR)`
+    // It writes a whole number as 5.0.
+    return type === 'double' ? `regexp_replace(${text}, '\\.0$', '')` : text
+  },
   // A JSON pointer, because a name may begin like a path.
   member: (object, name) =>
     `json_extract_string(${object}, ${quoteText(`/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`)})`,
@@ -93,7 +97,10 @@ const bigquery: Dialect = {
     if (type === 'json') return `coalesce(JSON_VALUE(${value}), nullif(TO_JSON_STRING(${value}), 'null'))`
     return `CAST(${value} AS STRING)`
   },
-  json: (value) => `TO_JSON_STRING(${value})`,
+  json(value, type) {
+    const text = `TO_JSON_STRING(${value})`
+    return type === 'double' ? `REGEXP_REPLACE(${text}, r'\\.0$', '')` : text
+  },
   member(object, name) {
     return this.text(`${object}[${quoteBigQueryText(name)}]`, 'json')
   },

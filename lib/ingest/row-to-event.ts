@@ -1,6 +1,7 @@
 import type { Column } from '../columns/column.ts'
 import { readOverflowKey } from '../columns/overflow-keys.ts'
 import { OVERFLOW_COLUMN } from '../columns/registry.ts'
+import { KIND, numberKind } from '../columns/value-kinds.ts'
 import { isRaw, numberOfRaw, parseLossless } from '../core/lossless-json.ts'
 import { recordJson } from './property-values.ts'
 
@@ -36,7 +37,9 @@ export class RowToEvent {
    * that the event was sent with, so that the result does not depend on later merges of ids.
    */
   convert(row: string): string {
-    const values = (LONG_NUMBER.test(row) ? parseLossless(row) : JSON.parse(row)) as Readonly<Record<string, unknown>>
+    const values = (LONG_NUMBER.test(row) ? parseLossless(row, isInexact) : JSON.parse(row)) as Readonly<
+      Record<string, unknown>
+    >
     let event: unknown
     let originalId: unknown
     // A Map, because an object would lose a property named __proto__.
@@ -74,6 +77,11 @@ export class RowToEvent {
     const isNumeric = owner?.type === 'double' || owner?.type === 'bigint' || owner?.property === 'time'
     return isNumeric && numberOfRaw(parsed) !== undefined && !LONG_NUMBER.test(value) ? value : parsed
   }
+}
+
+/** Whether JavaScript has another value. Some engines write whole numbers as 5.0, which is 5. */
+function isInexact(_: number, source: string): boolean {
+  return (numberKind(source) & (KIND.longInteger | KIND.bigNumber)) !== 0
 }
 
 /** The values in the overflow by property; null stands for the event's exact name. */

@@ -23,6 +23,9 @@ const EVENTS = [
       'it\'s "quoted" \\ $.[0]~/': 'as it is',
       nested: { a: [1, 'x', null], b: null },
       plan: 'pro',
+      order_no: 12345,
+      big: 1234567890123,
+      price: 9.5,
     },
   },
   // Nothing that the models for Fivetran's connector take for granted.
@@ -154,6 +157,10 @@ describe.each<[string, NewDbtWarehouse]>([
       },
     ])
     expect(new Set(found.map(({ insert_id: id }) => id)).size).toBe(found.length)
+    const full = found.find(({ name }) => name === 'Full')?.properties?.replaceAll(/:\s+/g, ':')
+    for (const member of ['"order_no":12345', '"big":1234567890123', '"price":9.5']) {
+      expect(full).toMatch(new RegExp(`${member}[,}]`))
+    }
     const sent = EVENTS.filter(({ properties: { distinct_id } }) => distinct_id !== 'anonymous')
     expect(new Set(found.map(({ properties }) => sorted(JSON.parse(properties ?? ''))))).toEqual(
       new Set(sent.map(({ properties }) => sorted(properties))),

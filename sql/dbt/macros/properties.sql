@@ -64,7 +64,7 @@
 {#- An expression of one of mixload's types as a value of another; null if it is not one. -#}
 {% macro converted(value, from, to) %}
   {%- if to == 'json' -%}
-    {{ return(value if from == 'json' else mixload.to_json(value)) }}
+    {{ return(value if from == 'json' else mixload.to_json(value, from)) }}
   {%- elif from == 'timestamptz' and to in ('timestamp', 'date') -%}
     {{ return('cast(' ~ mixload.utc(value) ~ ' as ' ~ mixload.type_name(to) ~ ')') }}
   {%- elif from == to or (from == 'bigint' and to == 'double') -%}

@@ -84,11 +84,17 @@
   {{ return("'" ~ text | replace('\\', '\\\\') | replace("'", "\\'") | replace('\n', '\\n') | replace('\r', '\\r') ~ "'") }}
 {% endmacro %}
 
-{% macro to_json(value) %}{{ return(adapter.dispatch('to_json', 'mixload')(value)) }}{% endmacro %}
-{% macro default__to_json(value) %}{{ return('to_json(' ~ value ~ ')') }}{% endmacro %}
-{% macro postgres__to_json(value) %}{{ return('to_jsonb(' ~ value ~ ')') }}{% endmacro %}
+{% macro to_json(value, type) %}{{ return(adapter.dispatch('to_json', 'mixload')(value, type)) }}{% endmacro %}
+{% macro default__to_json(value, type) %}
+  {%- if type == 'double' -%}
+    {#- It writes a whole number as 5.0. -#}
+    {{ return('cast(regexp_replace(cast(to_json(' ~ value ~ ") as varchar), '\\.0$', '') as json)") }}
+  {%- endif -%}
+  {{ return('to_json(' ~ value ~ ')') }}
+{% endmacro %}
+{% macro postgres__to_json(value, type) %}{{ return('to_jsonb(' ~ value ~ ')') }}{% endmacro %}
 {#- It would turn a missing value into the JSON null, which coalesce takes for a value. -#}
-{% macro bigquery__to_json(value) %}{{ return('if(' ~ value ~ ' is null, null, to_json(' ~ value ~ '))') }}{% endmacro %}
+{% macro bigquery__to_json(value, type) %}{{ return('if(' ~ value ~ ' is null, null, to_json(' ~ value ~ '))') }}{% endmacro %}
 
 {#- A value as text: numbers in their shortest form, moments in UTC, JSON strings unquoted. -#}
 {% macro as_text(value, type) %}{{ return(adapter.dispatch('as_text', 'mixload')(value, type)) }}{% endmacro %}
