@@ -88,6 +88,10 @@ command also has ${code('--config')}, ${code('--project')}, ${code('--json')} (r
 - ${code('columns')} gives properties a type before their first value is seen. Types: ${COLUMN_TYPES.map(code).join(', ')}.
   It does not change a column that exists.
 - ${code('includeProperties')} and ${code('excludeProperties')} do not affect the [fixed columns](columns.md#fixed-columns).
+- Their patterns must match the whole name of a property. Upper and lower case differ: ${code('*email*')} does not match ${code('Email')}.
+  They do not reach into lists and objects.
+- What they leave out is left out everywhere: in tables, in [rejected lines](tables.md#_mixload_rejects) and in messages. Of a line
+  that is not a JSON object only the reason is kept, because its properties cannot be found.
 - ${code('newProperties: ignore')} drops the values of properties that have no column. The number is reported at the end of
   the run, but the values are in no table.
 - ${code('write: replace')} deletes the rows of each day that is read again, for all events. So it cannot be combined with

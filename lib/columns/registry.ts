@@ -10,6 +10,8 @@ export interface ColumnRules {
   readonly newProperties: 'capture' | 'ignore'
   /** The type from the user or the catalogue. Without one, the first value decides. */
   readonly typeOf: (property: string) => ColumnType | undefined
+  /** Whether the user leaves any properties out: only then is `isWanted` ever false. */
+  readonly isSelective?: boolean
   /** False for a property that the user excludes. */
   readonly isWanted: (property: string) => boolean
 }
@@ -63,6 +65,16 @@ export class ColumnRegistry {
     const column: Column = { name: freeName(columnName(property), this.#taken), type, role: 'property', property }
     this.#keep(column)
     return { to: 'column', column }
+  }
+
+  /** Whether the user leaves properties out. */
+  get isSelective(): boolean {
+    return this.#rules.isSelective ?? false
+  }
+
+  /** Whether a property is wanted, or has a fixed column, which the user cannot leave out. */
+  keeps(property: string): boolean {
+    return this.#byProperty.get(property)?.role === 'fixed' || this.#rules.isWanted(property)
   }
 
   /** The column for values that do not fit `column`; undefined if the table is full. */

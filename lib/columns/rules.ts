@@ -27,6 +27,7 @@ export function columnRules(
     columnsMax: settings.maxColumns,
     newProperties: settings.newProperties,
     typeOf: (property) => given.get(property) ?? known.get(property)?.type,
+    isSelective: isSelective && (settings.includeProperties ?? settings.excludeProperties) !== undefined,
     isWanted: isSelective ? selection(settings) : () => true,
   }
 }

@@ -197,7 +197,11 @@ export const REJECTS: LedgerTable<Reject> = {
     loadId: column('load_id', text, 'Load'),
     stream: column('stream', text, 'Table that was loaded'),
     reason: column('reason', text, 'Why the line was rejected'),
-    line: column('line', text, 'The line; in base64 if it is not UTF-8; its first 1,000 bytes if it is too long'),
+    line: column(
+      'line',
+      text,
+      'The line; in base64 if it is not UTF-8; its first 1,000 bytes if it is too long; without excluded properties, and empty if they cannot be found in it',
+    ),
   },
 }
 

@@ -1,5 +1,6 @@
 import type { ColumnRegistry } from '../columns/registry.ts'
 import type { StreamTable } from '../columns/table.ts'
+import { keptLine } from '../scan/kept-line.ts'
 import { LineScanner } from '../scan/line-scanner.ts'
 import { LineWriter } from '../scan/line-writer.ts'
 import { PropertyTable } from '../scan/property-table.ts'
@@ -39,7 +40,10 @@ export class TableInput {
 
   /** Begins a body of the slice. The previous body must have ended. */
   spool(options: TableSpoolOptions = {}): TableSpool {
-    return new TableSpool(this.#directory, this.table, this.#scanner, this.#writer, options)
+    const { registry, table } = this
+    const kept = (text: string) => keptLine(text, table.lines, (property) => registry.keeps(property))
+    const selective = registry.isSelective ? { keptLine: kept } : {}
+    return new TableSpool(this.#directory, table, this.#scanner, this.#writer, { ...options, ...selective })
   }
 
   /** A body's rows, with their details for the ledger. */

@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib'
 import type { StreamTable } from '../columns/table.ts'
 import { BodyReader, type BodySinks, type BodySummary, type Identities } from '../scan/body-reader.ts'
+import type { KeptLine } from '../scan/kept-line.ts'
 import type { LineScanner } from '../scan/line-scanner.ts'
 import type { LineWriter } from '../scan/line-writer.ts'
 import { type Chunk, ChunkWriter, type SpoolDirectory } from '../spool/spool.ts'
@@ -15,6 +16,7 @@ export interface TableSpoolOptions {
   readonly countsDays?: boolean
   readonly identities?: Identities | undefined
   readonly mustBeWhole?: boolean
+  readonly keptLine?: KeptLine
   readonly onProgress?: NonNullable<BodySinks['onProgress']>
 }
 

@@ -42,7 +42,8 @@ async function firstReasons(chunks: readonly Chunk[]): Promise<readonly string[]
   for (const { path } of chunks) {
     for await (const entry of createInterface({ input: createReadStream(path) })) {
       const { reason, line } = JSON.parse(entry) as { readonly reason: string; readonly line: string }
-      if (!reasons.has(reason)) reasons.set(reason, `${reason} (${JSON.stringify(line.slice(0, LINE_SHOWN))})`)
+      const shown = line === '' ? '' : ` (${JSON.stringify(line.slice(0, LINE_SHOWN))})`
+      if (!reasons.has(reason)) reasons.set(reason, reason + shown)
       if (reasons.size === REASONS_SHOWN) return [...reasons.values()]
     }
   }

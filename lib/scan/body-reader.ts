@@ -1,13 +1,14 @@
 import { isUtf8 } from 'node:buffer'
-import type { LineShape } from '../columns/table.ts'
 import { KIND } from '../columns/value-kinds.ts'
 import { MixloadError } from '../core/errors.ts'
-import { isJson, isObject, parseJson } from '../core/json.ts'
+import { isJson, parseJson } from '../core/json.ts'
 import type { ChunkWriter } from '../spool/spool.ts'
 import type { DayTally } from '../time/day-tally.ts'
 import { clockMs, type EventClock, isDistant, isStorable } from '../time/event-time.ts'
 import { announcesFailure } from './body-end.ts'
 import { NEWLINE } from './json-bytes.ts'
+import { type KeptLine, shownLine } from './kept-line.ts'
+import { membersOf, reasonAgainst } from './line-reasons.ts'
 import { KEYS_PER_LINE_MAX, LINE, type LineScanner } from './line-scanner.ts'
 import type { LineWriter } from './line-writer.ts'
 import { depthOf } from './nesting.ts'
@@ -53,6 +54,8 @@ export interface BodySinks {
   readonly dayTally?: DayTally | undefined
   /** Whether to refuse a body that is not the whole response: see {@link failureOf}. */
   readonly mustBeWhole?: boolean
+  /** Set if properties are left out: nothing else of a line may be kept or shown. */
+  readonly keptLine?: KeptLine
   readonly onProgress?: (bytes: number, rows: number) => void
 }
 
@@ -157,7 +160,7 @@ export class BodyReader {
         this.#damaged++
         this.#lastIsIncomplete = false
         this.#noteForeign(bytes.subarray(start, end))
-        this.#reject(bytes.subarray(start, end), 'not valid UTF-8; the line is given in base64', 'base64')
+        this.#reject(bytes.subarray(start, end), 'not valid UTF-8', '; the line is given in base64', 'base64')
       } else if (!this.#scanLine(bytes, start, end, runStart)) runStart = end + 1
       start = end + 1
     }
@@ -221,7 +224,7 @@ export class BodyReader {
     const text = line.toString()
     if (announcesFailure(text)) {
       const number = this.#rows + this.#rejects + 1
-      throw truncated(`its line ${number} says ${JSON.stringify(text.trim().slice(0, 200))}`)
+      throw truncated(`its line ${number} says ${JSON.stringify(this.#shown(text.trim()))}`)
     }
     this.#reject(line, this.#reasonAgainst(text, line))
   }
@@ -249,16 +252,29 @@ export class BodyReader {
 
   #noteForeign(line: Buffer): void {
     this.#foreign++
-    this.#foreignEnd = line.toString('utf8', 0, 200)
+    this.#foreignEnd = this.#shown(line.toString('utf8', 0, this.#sinks.keptLine === undefined ? SHOWN : line.length))
   }
 
-  #reject(line: Buffer, reason: string, encoding: 'utf8' | 'base64' = 'utf8'): void {
-    if (encoding === 'utf8' && line.includes(0)) {
-      this.#reject(line, `${reason}; it holds NUL, so it is given in base64`, 'base64')
-      return
-    }
+  /** The beginning of a line for messages, without what is left out of the warehouse. */
+  #shown(text: string): string {
+    const { keptLine } = this.#sinks
+    return shownLine(text, keptLine === undefined ? text : keptLine(text)).slice(0, SHOWN)
+  }
+
+  /** `form`: what the reason says of the form in which the line is given. */
+  #reject(line: Buffer, reason: string, form = '', encoding: 'utf8' | 'base64' = 'utf8'): void {
+    const { keptLine } = this.#sinks
+    if (keptLine !== undefined) {
+      const kept = encoding === 'utf8' ? keptLine(line.toString()) : undefined
+      this.#writeReject(kept === undefined ? reason + NOT_KEPT : reason, kept ?? '')
+    } else if (encoding === 'utf8' && line.includes(0)) {
+      this.#reject(line, reason, '; it holds NUL, so it is given in base64', 'base64')
+    } else this.#writeReject(reason + form, line.toString(encoding))
+  }
+
+  #writeReject(reason: string, line: string): void {
     this.#rejects++
-    const entry = Buffer.from(`${JSON.stringify({ reason, line: line.toString(encoding) })}\n`)
+    const entry = Buffer.from(`${JSON.stringify({ reason, line })}\n`)
     if (entry.length > this.#longestReject) this.#longestReject = entry.length
     this.#sinks.rejects.append(entry, 0, entry.length)
   }
@@ -273,7 +289,11 @@ export class BodyReader {
   #rejectAsLong(line: Buffer): void {
     this.#lastIsIncomplete = false
     this.#noteForeign(line)
-    this.#reject(line.subarray(0, LONG_LINE_SHOWN), `longer than ${LINE_BYTES_MAX} bytes; only its beginning is given`)
+    this.#reject(
+      line.subarray(0, LONG_LINE_SHOWN),
+      `longer than ${LINE_BYTES_MAX} bytes`,
+      '; only its beginning is given',
+    )
   }
 
   /**
@@ -328,7 +348,7 @@ export class BodyReader {
       ? this.#sinks.scanner.scan(this.#pending, 0, end)
       : LINE.incomplete
     const text = this.#pending.toString('utf8', 0, end)
-    if (announcesFailure(text)) throw truncated(`it ends in ${JSON.stringify(text.slice(0, 200))}`)
+    if (announcesFailure(text)) throw truncated(`it ends in ${JSON.stringify(this.#shown(text))}`)
     const isNotJson = verdict === LINE.unreadable && !isJson(text)
     if (isNotJson && this.#rows === 0) throw this.#noRecords(text)
     if (verdict === LINE.incomplete || isNotJson) throw this.#cutOff()
@@ -346,6 +366,12 @@ export class BodyReader {
   }
 }
 
+/** How many characters of a line messages show. */
+const SHOWN = 200
+
+/** Of a line in which nobody can tell the properties apart. */
+const NOT_KEPT = '; the line is not kept, because it may have properties that are left out'
+
 /** How many bytes of a too long line the rejects keep. */
 const LONG_LINE_SHOWN = 1000
 
@@ -360,21 +386,4 @@ function integerAt(bytes: Buffer, start: number, end: number): number {
 
 function truncated(how: string): MixloadError {
   return new MixloadError('BODY_TRUNCATED', `The body is not whole: ${how}.`)
-}
-
-function membersOf({ identity, properties }: LineShape): readonly string[] {
-  return (identity === undefined ? [properties] : [identity, properties]).map((name) => JSON.stringify(name))
-}
-
-/** Why a JSON value is not a record of this shape; undefined if its form is valid. */
-function reasonAgainst(value: unknown, shape: LineShape): string | undefined {
-  if (!isObject(value)) return 'not a JSON object'
-  const { identity, properties } = shape
-  const not = `not ${nameOf(shape)}:`
-  if (identity !== undefined) {
-    if (!Object.hasOwn(value, identity)) return `${not} it has no "${identity}"`
-    if (typeof value[identity] !== 'string') return `${not} its "${identity}" is not a text`
-  }
-  if (!Object.hasOwn(value, properties)) return `${not} it has no "${properties}"`
-  return isObject(value[properties]) ? undefined : `${not} its "${properties}" is not an object`
 }

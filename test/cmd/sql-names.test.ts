@@ -57,7 +57,7 @@ async function systemNames(): Promise<readonly string[]> {
   }
 }
 
-/** One event for each few hundred names. Each value shows its name, and could be taken for a row. */
+/** One event for each few hundred names. Each value could be taken for a row. */
 function eventsOf(names: readonly string[]): readonly SentEvent[] {
   const events: SentEvent[] = []
   for (let at = 0; at < names.length; at += NAMES_PER_EVENT) {

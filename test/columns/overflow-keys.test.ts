@@ -21,10 +21,10 @@ describe('the keys of the overflow column', () => {
 
   it('are those of no two properties, and never one of mixload’s own', () => {
     fc.assert(
-      fc.property(property, property, (name, other) => {
-        if (name !== other) expect(overflowKey(name)).not.toBe(overflowKey(other))
+      fc.property(property, property, (name, second) => {
+        if (name !== second) expect(overflowKey(name)).not.toBe(overflowKey(second))
         expect(overflowKey(name)).not.toBe(identityKey('event'))
-        expect(overflowKey(name)).not.toBe(supersededKey(other))
+        expect(overflowKey(name)).not.toBe(supersededKey(second))
       }),
     )
   })
