@@ -59,7 +59,8 @@ ${code('price')}. The column itself is null in that row. The companion column is
     `\`text\` and \`json\` columns take every value, with one exception. A string that contains NUL or half of a surrogate
 pair cannot be stored in every warehouse. The column then has U+FFFD in its place, and ${code(companionName('name'))} has the JSON as
 it was sent.`,
-    `${code(companionName('time'))} has a ${code('time')} that is not a valid timestamp. The row is kept, and its ${code('time')} is null.`,
+    `${code(companionName('time'))} has a ${code('time')} that is not a number of whole milliseconds. The row is kept. Its ${code('time')} is null if the text
+does not stand for a moment: see [time](time.md).`,
     `## Names`,
     `1. A leading ${code('$')} becomes ${code('mp_')}.
 2. Letters become lower case. Each run of characters that are neither letters nor digits, of any script, becomes one

@@ -1,4 +1,4 @@
-import { isInstant, toInstantText } from '../time/instants.ts'
+import { isInstant, numberOfText, toInstantText } from '../time/instants.ts'
 import { invalidRecord } from './checks.ts'
 
 /** A moment in any form that {@link toMixpanelTime} accepts. */
@@ -12,14 +12,17 @@ const MS_MAX = 8.64e15
 
 /**
  * Converts a moment to seconds or milliseconds since 1970. Whole numbers are returned unchanged.
- * Text must be ISO 8601; without a time zone it is UTC. Throws RECORD_INVALID, naming `what`.
+ * Text must be such a number, or ISO 8601; without a time zone it is UTC.
+ * Throws RECORD_INVALID, naming `what`.
  */
 export function toMixpanelTime(time: unknown, what: string): number {
   if (time instanceof Date) {
     if (Number.isNaN(time.getTime())) throw invalidRecord(what, 'is an invalid Date')
     return unambiguous(time.getTime())
   }
-  if (typeof time === 'string' && isInstant(time)) return unambiguous(Date.parse(toInstantText(time)))
+  const number = typeof time === 'string' ? numberOfText(time) : undefined
+  if (number !== undefined) return toMixpanelTime(number, what)
+  if (typeof time === 'string' && isInstant(time.trim())) return unambiguous(Date.parse(toInstantText(time.trim())))
   if (typeof time === 'number' && Number.isFinite(time) && time >= 0 && time <= MS_MAX) {
     return Number.isInteger(time) ? time : unambiguous(mixpanelTimeMs(time))
   }

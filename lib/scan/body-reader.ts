@@ -4,7 +4,7 @@ import { MixloadError } from '../core/errors.ts'
 import { isJson, parseJson } from '../core/json.ts'
 import type { ChunkWriter } from '../spool/spool.ts'
 import type { DayTally } from '../time/day-tally.ts'
-import { clockMs, type EventClock, isDistant, isStorable } from '../time/event-time.ts'
+import { clockMs, type EventClock, isDistant, isMoment, isStorable, timeOfText } from '../time/event-time.ts'
 import { announcesFailure } from './body-end.ts'
 import { NEWLINE } from './json-bytes.ts'
 import { type KeptLine, shownLine } from './kept-line.ts'
@@ -198,26 +198,33 @@ export class BodyReader {
     return false
   }
 
-  /** Counts undated and outside rows. Returns false if no warehouse can store `time`. */
+  /**
+   * Counts undated and outside rows. Returns false if a warehouse cannot store `time` as it came.
+   */
   #noteTime(bytes: Buffer, clock: EventClock): boolean {
     const { scanner, dayTally } = this.#sinks
     const token = scanner.timeToken
     const kind = token < 0 ? KIND.null : (scanner.kind[token] as number)
-    if ((kind & (KIND.integer | KIND.double)) === 0) {
-      this.#undated++
-      dayTally?.note(Number.NaN)
-      return kind === KIND.null
-    }
+    const number = this.#timeAt(bytes, token, kind, clock)
+    const ms = number === undefined ? Number.NaN : clockMs(clock, number)
+    if (!isMoment(ms)) this.#undated++
+    else if (ms < clock.from || ms >= clock.until) this.#outside++
+    if (isDistant(clock, ms)) this.#distant++
+    dayTally?.note(ms)
+    return kind === KIND.null || (kind !== KIND.text && isStorable(ms))
+  }
+
+  /** The number in `time`, or that which its text stands for. */
+  #timeAt(bytes: Buffer, token: number, kind: number, clock: EventClock): number | undefined {
+    const { scanner, writer } = this.#sinks
     const start = scanner.valueStart[token] as number
     const end = scanner.valueEnd[token] as number
-    const number = kind === KIND.integer ? integerAt(bytes, start, end) : Number(bytes.toString('latin1', start, end))
-    const ms = clockMs(clock, number)
-    if (ms < clock.from || ms >= clock.until) {
-      this.#outside++
-      if (isDistant(clock, ms)) this.#distant++
-    }
-    dayTally?.note(ms)
-    return isStorable(ms)
+    writer.timeOfText = undefined
+    if (kind === KIND.integer) return integerAt(bytes, start, end)
+    if (kind === KIND.double) return Number(bytes.toString('latin1', start, end))
+    if (kind !== KIND.text) return undefined
+    writer.timeOfText = timeOfText(clock, JSON.parse(bytes.toString('utf8', start, end)))
+    return writer.timeOfText
   }
 
   #rejectUnreadable(line: Buffer): void {

@@ -30,8 +30,8 @@ export function keptLine(
 /** What messages show of a line: of one that is not kept, only what Mixpanel itself says. */
 export function shownLine(text: string, kept: string | undefined): string {
   if (kept !== undefined) return kept
-  const [said] = /(?:export )?terminated early\s*$/i.exec(text) ?? []
-  return `${text.trimStart().startsWith('[') ? '[' : ''}…${said ?? ''}`
+  const [failure] = /(?:export )?terminated early\s*$/i.exec(text) ?? []
+  return `${text.trimStart().startsWith('[') ? '[' : ''}…${failure ?? ''}`
 }
 
 function parsed(text: string): unknown {

@@ -58,6 +58,8 @@ export class LineWriter {
   #parts: Buffer[] = []
   readonly #valuesMax: number
   #values = 0
+  /** The number that the text in `time` of the present line stands for; undefined for none. */
+  timeOfText: number | undefined
   /** Values left out in this slice because their property is excluded. */
   ignoredValues = 0
 
@@ -195,7 +197,7 @@ export class LineWriter {
   ): void {
     const { seenInSlice } = this.#scanner.properties
     const isTime = index === this.#scanner.properties.timeIndex
-    const value = isTime ? timeForm(literal, kind) : valueForm(column, literal, kind)
+    const value = isTime ? this.#timeForm(literal, kind) : valueForm(column, literal, kind)
     if (value !== undefined) {
       seenInSlice[index] = this.#slice
       this.#addField(route.keyBytes, value)
@@ -211,6 +213,12 @@ export class LineWriter {
     }
     this.#textIn[index] = this.#slice
     this.#addField(Buffer.from(`"${textKey(index)}":`), companionForm(literal, kind))
+  }
+
+  #timeForm(literal: Buffer, kind: number): Buffer | undefined {
+    if (kind & (KIND.integer | KIND.double)) return literal
+    if (kind !== KIND.text || this.timeOfText === undefined) return undefined
+    return Buffer.from(String(this.timeOfText))
   }
 
   /** Whether the row has its maximum of values. Fixed columns are exempt. */
@@ -303,10 +311,6 @@ function valueForm(column: Column, literal: Buffer, kind: number): Buffer | unde
 function loneForm(column: Column, literal: Buffer, kind: number): Buffer {
   const whole = repaired(literal)
   return column.type === 'text' && kind === KIND.loneJson ? asText(whole) : whole
-}
-
-function timeForm(literal: Buffer, kind: number): Buffer | undefined {
-  return kind & (KIND.integer | KIND.double) ? literal : undefined
 }
 
 /** A text as it is; anything else, and text that UTF-8 cannot encode, as a text of its JSON. */

@@ -1,4 +1,5 @@
 import { addDays, DAY_MS, type Day, dayAt, startOfDay } from './days.ts'
+import { isInstant, numberOfText, toInstantText } from './instants.ts'
 
 /** The greatest distance from 1970 of a date in JavaScript and in the warehouses, milliseconds. */
 export const INSTANT_MS_MAX = 8.64e15
@@ -60,6 +61,24 @@ export function isDistant({ from, until }: EventClock, ms: number): boolean {
   return ms < from - 2 * DAY_MS || ms >= until + 2 * DAY_MS
 }
 
+/**
+ * The number that a text as `time` stands for on a clock: a number as text, or a moment in ISO
+ * 8601, which is UTC without an offset. Undefined for other texts.
+ */
+export function timeOfText(clock: EventClock, text: string): number | undefined {
+  const number = numberOfText(text)
+  if (number !== undefined) return number
+  if (!isInstant(text.trim())) return undefined
+  const ms = Date.parse(toInstantText(text.trim()))
+  // Early milliseconds look like seconds.
+  return [ms, ms / 1000].find((candidate) => clockMs(clock, candidate) === ms)
+}
+
+/** Whether a Date, and a warehouse, can hold a moment in milliseconds. */
+export function isMoment(ms: number): boolean {
+  return Math.abs(ms) <= INSTANT_MS_MAX
+}
+
 /** The day of a moment in milliseconds, as days since 1970. */
 export function dayNumber(ms: number): number {
   return Math.floor(ms / DAY_MS)
@@ -72,5 +91,5 @@ export function dayOfNumber(number: number): Day {
 
 /** Whether warehouses can hold a moment in milliseconds exactly. */
 export function isStorable(ms: number): boolean {
-  return Math.abs(ms) <= INSTANT_MS_MAX && Math.abs(ms - Math.round(ms)) < 1e-3
+  return isMoment(ms) && Math.abs(ms - Math.round(ms)) < 1e-3
 }

@@ -16,3 +16,9 @@ export function toInstantText(text: string): string {
   if (iso.length === 10) return `${iso}T00:00:00Z`
   return /(?:Z|[+-]\d{2}:?\d{2})$/.test(iso) ? iso : `${iso}Z`
 }
+
+/** The number in a text that has nothing else; undefined for other texts. */
+export function numberOfText(text: string): number | undefined {
+  const number = /^\s*-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\s*$/.test(text) ? Number(text) : Number.NaN
+  return Number.isFinite(number) ? number : undefined
+}

@@ -34,14 +34,10 @@ export function withMilliseconds(
   source: string,
 ): string {
   let time: string | undefined
-  let timeText: string | undefined
   for (const [column, form] of formsByColumn(fields, shape)) {
     if (isTime(column)) time = form.value
-    if (column.role === 'companion' && column.owner === 'time') timeText = form.text
   }
-  const fromText = timeText === undefined ? undefined : `TRY_CAST(${timeText} AS DOUBLE)`
-  const numbers = [time, fromText].filter((part) => part !== undefined)
-  const given = numbers.length === 0 ? 'CAST(NULL AS DOUBLE)' : `coalesce(${numbers.join(', ')})`
+  const given = time ?? 'CAST(NULL AS DOUBLE)'
   const inMilliseconds = `CASE WHEN ${given} >= ${clock.secondsFrom} AND ${given} < ${clock.secondsUntil} THEN ${given} * 1000 ELSE ${given} END`
   return `(SELECT *, CASE WHEN abs(${inMilliseconds}) <= ${INSTANT_MS_MAX} THEN ${inMilliseconds} END AS __ms\n  FROM ${source})`
 }
