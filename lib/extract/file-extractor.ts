@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
 import type { Readable } from 'node:stream'
-import { MixloadError } from '../core/errors.ts'
+import { isFailure, MixloadError } from '../core/errors.ts'
 import { InputFile, sizeOf } from '../decompress/input-file.ts'
 import type { LoadRecord } from '../destination/contract.ts'
 import type { OnProgress } from '../progress.ts'
 import { type FileSlice, rowsName, STANDARD_INPUT } from '../slices.ts'
 import { FILE_CLOCK } from '../time/event-time.ts'
 import { discardRows, type SpooledRows } from '../transform/spooled-rows.ts'
+import { adviceAgainst, HEAD_BYTES } from './other-forms.ts'
 import { ANSWER_FAILURES, type Extracted, type SliceSource } from './slice-source.ts'
 import type { TableInput } from './table-input.ts'
 
@@ -68,13 +69,23 @@ export class FileExtractor implements SliceSource<FileSlice> {
     const { file } = slice
     const { input, standardInput } = this.#options
     const content = file === STANDARD_INPUT ? new InputFile(standardInput(), signal) : InputFile.fromPath(file, signal)
-    const rows = await this.#spool(slice, content, startedAt)
+    const head = new FileHead()
+    const rows = await this.#spool(slice, content, startedAt, head).catch((error) => {
+      if (isFailure(error, 'BODY_UNREADABLE') && head.text !== '') throw unusable(error.message, head, file)
+      throw error
+    })
     try {
       const { noun } = input.table.lines
+      const { summary } = rows
       // It would count as loaded, and fill the rejects.
-      if (rows.summary.rows === 0 && rows.summary.rejects > 0) {
-        const message = `Not a Mixpanel export: none of its ${rows.summary.rejects} lines is a valid ${noun}.`
-        throw new MixloadError('BODY_UNREADABLE', message)
+      if (summary.rows === 0 && summary.rejects > 0) {
+        const message = `Not a Mixpanel export: none of its ${summary.rejects} lines is a valid ${noun}.`
+        throw unusable(message, head, file)
+      }
+      const hasPersons = rows.fields.some(({ column }) => column.role === 'fixed' && column.name === 'distinct_id')
+      if (summary.rows > 0 && summary.undated === summary.rows && !hasPersons) {
+        const message = `Not a Mixpanel export: none of its ${summary.rows} ${noun}s has a usable time or a distinct_id.`
+        throw unusable(message, head, file)
       }
       if (this.#loadIds.has(rows.loadId)) {
         await discardRows(rows)
@@ -92,7 +103,7 @@ export class FileExtractor implements SliceSource<FileSlice> {
   }
 
   /** Reads the file to its end into the spool. */
-  async #spool(slice: FileSlice, content: InputFile, startedAt: Date): Promise<SpooledRows> {
+  async #spool(slice: FileSlice, content: InputFile, startedAt: Date, head: FileHead): Promise<SpooledRows> {
     const { input, onProgress } = this.#options
     const stream = input.table.name
     input.begin()
@@ -102,7 +113,10 @@ export class FileExtractor implements SliceSource<FileSlice> {
       onProgress: (bytes, rows) => onProgress({ kind: 'slice-progress', stream, slice, bytes, rows, requests: 0 }),
     })
     try {
-      for await (const block of content.blocks()) await spool.take(block)
+      for await (const block of content.blocks()) {
+        head.take(block)
+        await spool.take(block)
+      }
       const body = await spool.end()
       const sha256 = content.sha256()
       const days = Object.keys(body.dayTally?.dayRows() ?? {})
@@ -139,6 +153,20 @@ export class FileExtractor implements SliceSource<FileSlice> {
       `Its events are from ${days} days, but the destination takes at most ${daysPerLoadMax} days per load. Split it into several files.`,
     )
   }
+}
+
+/** The beginning of a file, for messages. */
+class FileHead {
+  text = ''
+
+  take(block: Buffer): void {
+    if (this.text.length < HEAD_BYTES) this.text += block.toString('utf8', 0, HEAD_BYTES)
+  }
+}
+
+/** A file without usable events: what is wrong, and what to type. */
+function unusable(message: string, { text }: FileHead, file: string): MixloadError {
+  return new MixloadError('BODY_UNREADABLE', `${message} ${adviceAgainst(text, file)}`.trimEnd())
 }
 
 /** The id of a load, from its content: a UUID of version 8. */

@@ -229,6 +229,12 @@ describe('what cannot be loaded', () => {
     ['an answer that Mixpanel ended early', `${good}terminated early\n`, /its line 2 says "terminated early"/],
     ['no JSON', 'hello\nworld\n', /None of the lines is an event/],
     ['JSON of something else', '{"a":1}\n{"b":2}\n', /Not a Mixpanel export: none of its 2 lines is a valid event/],
+    [
+      'events of Segment',
+      '{"event":"Order","properties":{"a":1},"timestamp":"2024-01-09T07:10:17Z","userId":"ann","messageId":"m1"}\n',
+      /none of its 1 events has a usable time or a distinct_id\. It looks like a file of Segment\. Type: jq -c/,
+    ],
+    ['profiles', '{"$distinct_id":"ann","$properties":{}}\n', /It has profiles/],
     ['a JSON list on one line', `[${good.trim()}]`, /It is a JSON array\. Write its elements one per line first/],
     ['a JSON list on several lines', `[\n${good.trim()}\n]\n`, /It is a JSON array/],
     ['UTF-16', Buffer.from(`\ufeff${good}`, 'utf16le'), /It is in UTF-16/],
