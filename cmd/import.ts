@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream'
 import { isFailure, MixloadError } from '../lib/core/errors.ts'
 import { InputFile, sizeOf } from '../lib/decompress/input-file.ts'
 import type { IngestClient } from '../lib/ingest/client.ts'
+import { MAY_MOVE, TIME_DOUBTS, type TimeDoubt } from '../lib/ingest/doubtful-times.ts'
 import { EVENT_FILE_FORMATS, type EventFileFormat, formatOf, readEvents } from '../lib/ingest/event-files.ts'
 import { LineNumbers } from '../lib/ingest/line-numbers.ts'
 import type { DeliveryNotice } from '../lib/ingest/report.ts'
@@ -61,7 +62,7 @@ export const command: Command = {
       output.end()
       await rejects.end()
     }
-    printTotal(output, run.total, rejects.path, (performance.now() - started) / 1000)
+    printTotal(output, run.total, rejects.path, (performance.now() - started) / 1000, run.doubts)
     return run.total.rejected > 0 ? 3 : 0
   },
 }
@@ -69,6 +70,7 @@ export const command: Command = {
 /** Imports sources one after the other, and writes rejected events to their file. */
 class ImportRun implements AsyncDisposable {
   readonly total = { accepted: 0, rejected: 0, skipped: 0 }
+  readonly doubts = new Map<TimeDoubt, number>()
   readonly #context: CommandContext
   readonly #rejects: RejectsFile
   readonly #started: number
@@ -195,7 +197,20 @@ class ImportRun implements AsyncDisposable {
       const index = this.#skipped + notice.rejection.index
       const place = { source: this.#source, number: index + 1, line: this.#numbers?.lineOf(index) }
       this.#rejects.add(place, notice.rejection)
-    } else this.#reading.abort()
+    } else if (notice.kind === 'doubtful-time') this.#noteDoubt(notice.doubt, notice.index)
+    else this.#reading.abort()
+  }
+
+  /** Reports the first of each kind at once, because the import may take hours. */
+  #noteDoubt(doubt: TimeDoubt, index: number): void {
+    const count = this.doubts.get(doubt) ?? 0
+    this.doubts.set(doubt, count + 1)
+    if (count > 0) return
+    const number = this.#skipped + index
+    const line = this.#numbers?.lineOf(number)
+    const place = line === undefined ? `event ${number + 1}` : `line ${line}`
+    const message = `${this.#source}: the time of ${place} is ${TIME_DOUBTS[doubt]}. ${MAY_MOVE}`
+    this.#context.output.onProgress({ kind: 'warning', message })
   }
 }
 
@@ -221,11 +236,14 @@ function printTotal(
   total: { readonly accepted: number; readonly rejected: number; readonly skipped: number },
   rejectsPath: string,
   seconds: number,
+  doubts: ReadonlyMap<TimeDoubt, number>,
 ): void {
+  const doubtful = Object.fromEntries(doubts)
   const rejects = total.rejected > 0 && existsSync(rejectsPath) ? rejectsPath : null
-  output.json({ ...total, rejects, seconds })
+  output.json({ ...total, rejects, doubtful_times: doubtful, seconds })
   const rate = Math.round(total.accepted / Math.max(seconds, 0.001))
   output.print(`${countsText(total)}, ${seconds.toFixed(1)} s, ${rate} events/s`)
+  for (const [doubt, count] of doubts) output.print(`Times that are ${TIME_DOUBTS[doubt]}: ${count}. ${MAY_MOVE}`)
   if (total.skipped > 0) output.print(`${total.skipped} events were imported before`)
   if (rejects !== null) output.print(`Rejected events and their reasons: ${rejects}`)
 }

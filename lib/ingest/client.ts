@@ -7,6 +7,7 @@ import { invalidRecord } from './checks.ts'
 import { type CheckedOptions, checkClientOptions, type IngestOptions } from './client-options.ts'
 import { deliver } from './delivery.ts'
 import { DeliverySpool, type SpoolPosition } from './delivery-spool.ts'
+import { MAY_MOVE, TIME_DOUBTS, type TimeDoubt } from './doubtful-times.ts'
 import {
   ENDPOINTS,
   type EndpointName,
@@ -60,6 +61,7 @@ export class IngestClient implements AsyncDisposable {
   #markingDone: Promise<unknown> = Promise.resolve()
   /** Resolves when the records of the latest call are in the spool and in the queue. */
   #spooling: Promise<unknown> = Promise.resolve()
+  readonly #doubtsNoted = new Set<TimeDoubt>()
   #closing: Promise<DeliveryReport> | undefined
   #callsInProgress = 0
   #keepAlive: NodeJS.Timeout | undefined
@@ -345,6 +347,9 @@ export class IngestClient implements AsyncDisposable {
       warn(`Mixpanel rejected record ${index} of /${endpoint}: ${reason}`)
     } else if (notice.kind === 'failed') {
       warn(`${notice.count} records of /${notice.endpoint}: ${notice.error.message}`)
+    } else if (notice.kind === 'doubtful-time' && !this.#doubtsNoted.has(notice.doubt)) {
+      this.#doubtsNoted.add(notice.doubt)
+      warn(`The time of event ${notice.index} is ${TIME_DOUBTS[notice.doubt]}. ${MAY_MOVE}`)
     }
   }
 

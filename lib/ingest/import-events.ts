@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { MixloadError } from '../core/errors.ts'
 import { parseLossless } from '../core/lossless-json.ts'
 import type { BatchQueue, SettledBatch } from './batch-queue.ts'
+import { timeDoubt } from './doubtful-times.ts'
 import type { EndpointName } from './endpoints.ts'
 import { type EventPayload, importPayload, isInsertId } from './payloads.ts'
 import { isPlainObject, type Properties, recordJson } from './property-values.ts'
@@ -10,7 +11,12 @@ import { Watermark } from './watermark.ts'
 
 const ENDPOINT: EndpointName = 'import'
 
-type PreparedEvent = { readonly json: string } | { readonly reason: string }
+interface CompleteEvent {
+  readonly json: string
+  readonly time: number
+}
+
+type PreparedEvent = CompleteEvent | { readonly reason: string }
 
 /** Matches JSON that may have a number that JavaScript does not represent exactly. */
 const INEXACT = /\d{16}|\d[eE]\+?\d{3}/
@@ -68,7 +74,9 @@ export async function importEvents(
       done.markDone(index, index + 1)
       return undefined
     }
-    const { json } = prepared
+    const { json, time } = prepared
+    const doubt = timeDoubt(time, Date.now())
+    if (doubt !== undefined) notify({ kind: 'doubtful-time', index, doubt })
     return queue.add([{ json, bytes: Buffer.byteLength(json) + 1, hasOwnToken: true, index }])
   }
   try {
@@ -99,7 +107,7 @@ export async function importEvents(
 /** Prepares an event. A missing `$insert_id` is derived from it, so it is the same each time. */
 function prepareImport(event: ImportEvent): PreparedEvent {
   try {
-    return { json: typeof event === 'string' ? completeText(event) : completePayload(event, false) }
+    return typeof event === 'string' ? completeText(event) : completePayload(event, false)
   } catch (error) {
     if (error instanceof MixloadError) return { reason: error.message }
     if (error instanceof SyntaxError) return { reason: `It is not JSON: ${error.message}` }
@@ -107,11 +115,14 @@ function prepareImport(event: ImportEvent): PreparedEvent {
   }
 }
 
-function completeText(text: string): string {
+function completeText(text: string): CompleteEvent {
   const value: unknown = JSON.parse(text)
   // The body has one record per line. Raw line ends can only be between tokens: in texts they are
   // escaped.
-  if (isComplete(value)) return text.includes('\n') || text.includes('\r') ? text.replace(/[\n\r]/g, ' ') : text
+  if (isComplete(value)) {
+    const json = text.includes('\n') || text.includes('\r') ? text.replace(/[\n\r]/g, ' ') : text
+    return { json, time: value.properties.time }
+  }
   if (!INEXACT.test(text) || !isEvent(value)) return completePayload(value as EventPayload, true)
   // `time` is read as a number; the digits of all other numbers are kept.
   const exact = parseLossless(text) as EventPayload
@@ -120,14 +131,15 @@ function completeText(text: string): string {
 }
 
 /** Checks `checked`, and sends `payload`, whose numbers may have another representation. */
-function completePayload(payload: EventPayload, isFromJson: boolean, checked: EventPayload = payload): string {
+function completePayload(payload: EventPayload, isFromJson: boolean, checked: EventPayload = payload): CompleteEvent {
   const insertId = () => createHash('sha256').update(recordJson(payload)).digest('hex').slice(0, ID_DIGITS)
   const { properties } = importPayload(checked, insertId, isFromJson)
   const { time, $insert_id } = properties
-  return recordJson({ ...payload, properties: { ...payload.properties, time, $insert_id } })
+  const json = recordJson({ ...payload, properties: { ...payload.properties, time, $insert_id } })
+  return { json, time: Number(time) }
 }
 
-function isComplete(value: unknown): boolean {
+function isComplete(value: unknown): value is EventPayload & { readonly properties: { readonly time: number } } {
   if (!isEvent(value)) return false
   const { time, $insert_id } = value.properties
   return typeof time === 'number' && isInsertId($insert_id) && value.event.trim() !== ''

@@ -1,5 +1,6 @@
 import { MixloadError, messageOf } from '../core/errors.ts'
 import type { SettledBatch } from './batch-queue.ts'
+import type { TimeDoubt } from './doubtful-times.ts'
 import type { EndpointName } from './endpoints.ts'
 
 /** A record that Mixpanel rejected. It is not sent again. */
@@ -18,6 +19,11 @@ export interface RejectedRecord {
 export type DeliveryNotice =
   | { readonly kind: 'retry'; readonly endpoint: EndpointName; readonly error: MixloadError; readonly delayMs: number }
   | { readonly kind: 'rejected'; readonly rejection: RejectedRecord }
+  /**
+   * An event of an import that is sent, but whose time Mixpanel may replace by that of the import:
+   * it is more than an hour ahead, of 1970, or in microseconds. `index`: its number, from 0.
+   */
+  | { readonly kind: 'doubtful-time'; readonly index: number; readonly doubt: TimeDoubt }
   /** Records that could not be delivered. `kept`: the spool keeps them for the next start. */
   | {
       readonly kind: 'failed'

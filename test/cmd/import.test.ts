@@ -71,6 +71,19 @@ describe('mixload import', () => {
     expect((await requestExport(place.simulator, DAY, DAY)).text).toContain('"amount":12345678901234567890')
   })
 
+  it('reports events whose time Mixpanel may replace, with the first line and the number of each kind', async () => {
+    const times = [1_950_000_000, 10, 20, NOON * 1000, NOON]
+    const path = await file('odd.ndjson', ndjson(times.map((time, at) => event(at, { time }))))
+    const ran = await place.run(['import', path], token)
+    expect(ran.stderr).toMatch(/odd\.ndjson: the time of line 1 is more than an hour ahead\. Mixpanel may reject/)
+    expect(ran.stderr).toMatch(/the time of line 2 is in 1970 or before/)
+    expect(ran.stderr).not.toContain('line 3')
+    expect(ran.stderr).toMatch(/the time of line 4 is too large for milliseconds/)
+    expect(ran.stdout).toContain('Times that are in 1970 or before: 2. ')
+    const counts = JSON.parse((await place.run(['import', path, '--no-resume', '--json'], token)).stdout)
+    expect(counts.doubtful_times).toEqual({ future: 1, early: 2, microseconds: 1 })
+  })
+
   it('writes what is refused to a file, with number and reason, and ends with 3', async () => {
     const events = [event(1), event(2, { distinct_id: 'null' }), event(3), event(4, { time: undefined }), event(5)]
     // Lines are those of the file, empty ones included.

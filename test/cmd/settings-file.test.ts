@@ -14,11 +14,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }))
 function settingsIn(text: string) {
   const path = join(directory, 'mixload.yaml')
   writeFileSync(path, text)
-  return resolveSettings(
-    {},
-    {},
-    readSettingsFile(path)?.settings ?? {},
-  )
+  return resolveSettings({}, {}, readSettingsFile(path)?.settings ?? {})
 }
 
 const digits = fc.bigInt({ min: -(10n ** 30n), max: 10n ** 30n })
