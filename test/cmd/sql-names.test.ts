@@ -27,6 +27,9 @@ const BIGQUERY_NAMES = [
   ...['__ROOT__X', '_COLIDENTIFIER_X', '_CHANGE_TYPE', '_CHANGE_TIMESTAMP', '_CHANGE_SEQUENCE_NUMBER', '_FIELD_X'],
 ]
 
+/** Another value of the first profile's property _row. */
+const CHANGED = { event: 'Order', at: 2 }
+
 /** A table of some thousand columns takes more memory than the usual ones. */
 const WIDE = { MIXLOAD_MEMORY_LIMIT: '2GB', MIXLOAD_MAX_COLUMNS: '10000' }
 
@@ -130,6 +133,34 @@ describe('a property called like anything in mixload’s SQL', () => {
       expect(shown).toMatchObject(events.map(({ properties }) => properties))
     },
   )
+
+  it('is a property of a profile and of its history as any other', { timeout: 120_000 }, async () => {
+    const profiles = eventsOf(names).map(({ properties }) => properties)
+    for (const [at, properties] of profiles.entries()) place.simulator.profiles.set(`person-${at}`, { ...properties })
+    const sync = ['sync', '--streams', 'engage', '--engage-history']
+    const changes = async () => Number((await place.query('SELECT count(*) AS n FROM engage_changes'))[0]?.n)
+    for (const extra of [0, 0, 1]) {
+      if (extra > 0) place.simulator.profiles.set('person-0', { ...profiles[0], _row: CHANGED })
+      expect(await place.run(sync, WIDE)).toMatchObject({ code: 0 })
+      expect(await changes()).toBe(profiles.length + extra)
+    }
+    const columns = await place.query(
+      "SELECT property, column_name AS name, owner_column AS owner FROM _mixload_columns WHERE table_name = 'engage_changes'",
+    )
+    const nameOf = new Map(
+      columns.filter(({ owner }) => owner === null).map(({ property, name }) => [property, `${name}`]),
+    )
+    const now = await place.query('SELECT * FROM engage_history WHERE valid_to IS NULL ORDER BY distinct_id')
+    for (const [at, properties] of profiles.entries()) {
+      for (const [property, value] of Object.entries(properties).filter(([name]) => names.includes(name))) {
+        const wanted = at === 0 && property === '_row' ? CHANGED : value
+        const row = now.find(({ distinct_id: id }) => id === `person-${at}`)
+        const column = nameOf.get(property) ?? ''
+        const found = row?.[column] ?? row?.[`${column}__text`]
+        expect([property, typeof wanted === 'object' ? JSON.parse(`${found}`) : found]).toEqual([property, wanted])
+      }
+    }
+  })
 
   it('has a column that no alias of mixload hides', () => {
     const aliases = namesInSql().filter((alias) => alias.startsWith('__'))
