@@ -9,6 +9,7 @@ export type ToWorker =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'end' }
   | { readonly kind: 'lend'; readonly buffer: ArrayBuffer }
+  | { readonly kind: 'stop' }
 
 /** Messages from the worker. */
 export type FromWorker =
@@ -47,12 +48,13 @@ export async function* decompressInWorker(
     isWhole = true
   } finally {
     if (isWhole) idle.push(worker.rest())
-    else await worker.terminate()
+    else await worker.stop()
   }
 }
 
 class DecompressWorker {
   readonly #worker = new Worker(FILE)
+  readonly #exited = Promise.withResolvers<void>()
   readonly #blocks: Exclude<FromWorker, { kind: 'taken' }>[] = []
   #ahead = 0
   #failure: { readonly error: unknown } | undefined
@@ -72,6 +74,7 @@ class DecompressWorker {
       }
     })
     this.#worker.on('error', (error) => this.#fail(error))
+    this.#worker.on('exit', () => this.#exited.resolve())
   }
 
   start(bytes: AsyncIterable<Buffer>, compression: Compression): void {
@@ -127,11 +130,15 @@ class DecompressWorker {
     return this
   }
 
-  /** Stops the worker in the middle of a body. */
-  async terminate(): Promise<void> {
+  /**
+   * Stops the worker in the middle of a body. It ends itself: if `terminate` comes while a stream of
+   * node:zlib is being made, Node aborts the whole process.
+   */
+  async stop(): Promise<void> {
     this.#isOver = true
     this.#onRoom?.()
-    await this.#worker.terminate()
+    this.#send({ kind: 'stop' })
+    await this.#exited.promise
   }
 
   #send(message: ToWorker): void {

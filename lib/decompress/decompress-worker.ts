@@ -69,6 +69,7 @@ async function decompressBody(compression: Compression): Promise<void> {
 }
 
 port.on('message', (message: ToWorker) => {
+  if (message.kind === 'stop') process.exit()
   if (message.kind === 'start') void decompressBody(message.compression)
   else if (message.kind === 'lend') lent.push(message.buffer)
   else compressed.push(message.kind === 'end' ? undefined : Buffer.from(message.bytes))
