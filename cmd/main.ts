@@ -65,7 +65,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   let usageFailed = false
   parser.fail((message, error, self) => {
-    if (error !== undefined && error !== null) throw error
+    // A flag without its value comes as an error of yargs.
+    if (error !== undefined && error !== null && error.name !== 'YError') throw error
     // One mistake can fail twice: as an unknown command, and with the name that was meant.
     if (!usageFailed) self.showHelp('error')
     usageFailed = true

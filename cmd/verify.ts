@@ -32,6 +32,10 @@ export const command: Command = {
       throw new MixloadError('CONFIG_INVALID', '--tolerance must be a number from 0 to 100.')
     }
     const session = sessionOf(context)
+    if (flags.repair === true && session.settings.events !== undefined) {
+      const message = '--repair replaces whole days, also the events that --events leaves out. Use one of the two.'
+      throw new MixloadError('CONFIG_INVALID', message)
+    }
     const found = await verifyCounts(session, percent / 100)
     print(output, found)
     if (found.differences.length === 0) return 0

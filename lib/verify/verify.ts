@@ -66,7 +66,9 @@ export async function verifyCounts(session: Session, tolerance: number): Promise
   const names = settings.events ?? (await allNames(requester, span, existing.keys(), session))
   const mixpanel = await mixpanelCounts(requester, names, span, signal)
   const today = dayInZone(Date.now(), zone)
-  return { ...compareCounts(existing, mixpanel, days, tolerance, today), days, requests: requester.requests }
+  const compared = compareCounts(existing, mixpanel, days, tolerance, today)
+  const uncounted = compared.uncounted.filter((name) => names.includes(name))
+  return { ...compared, uncounted, days, requests: requester.requests }
 }
 
 /** The event names in the warehouse and those that Mixpanel lists. */

@@ -30,3 +30,10 @@ it('a value that is not one of the allowed ones is refused with their names', ()
     stderr: expect.stringContaining('\\"expotr\\" is not valid: must be one of export, cohorts, annotations, funnels,'),
   })
 })
+
+it('a flag without its value is refused by name, without a stack trace', () => {
+  const { status, stderr } = mixload(['status', '--schema'])
+  expect(status).toBe(2)
+  expect(stderr).toMatch(/\nNot enough arguments following: schema\n$/)
+  expect(stderr).not.toContain('YError')
+})

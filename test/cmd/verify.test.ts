@@ -47,7 +47,9 @@ describe('mixload verify', () => {
       uncounted: [],
     })
     expect(await place.run(['verify', '--tolerance', '50'])).toMatchObject({ code: 4 })
-    expect(await place.run(['verify', '--events', "it's"])).toMatchObject({ code: 0 })
+    const ofOne = await place.run(['verify', '--events', "it's", '--json'])
+    expect(ofOne.code).toBe(0)
+    expect(JSON.parse(ofOne.stdout)).toMatchObject({ differences: [], uncounted: [] })
     expect(await place.run(['verify', '--from', daysAgo(4)])).toMatchObject({ code: 0 })
   })
 
@@ -62,6 +64,14 @@ describe('mixload verify', () => {
     const rows = await place.query(`SELECT count(*) AS n FROM export WHERE _day = '${daysAgo(5)}'`)
     expect(rows).toEqual([{ n: 3n }])
     expect(await place.run(['verify'])).toMatchObject({ code: 0 })
+  })
+
+  it('--repair is refused together with --events, before anything is requested', async () => {
+    await using place = await loaded()
+    const before = place.simulator.requests.length
+    const ran = await place.run(['verify', '--repair', '--events', 'Seen'])
+    expect(ran).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('--repair replaces whole days') })
+    expect(place.simulator.requests).toHaveLength(before)
   })
 
   it('says what to do if nothing has been loaded', async () => {
