@@ -199,7 +199,8 @@ function sliceSentence(event: SliceEvent): string {
     case 'slice-already-loaded':
       return 'already loaded'
     case 'slice-skipped': {
-      const again = 'file' in event.slice ? '' : '; the next run requests it again'
+      const isKept = event.error.code === 'ROWS_WOULD_BE_LOST'
+      const again = 'file' in event.slice || isKept ? '' : '; the next run requests it again'
       return `skipped${again}. ${event.error.message}`
     }
   }

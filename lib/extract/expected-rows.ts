@@ -7,8 +7,9 @@ import type { TableInput } from './table-input.ts'
 type ComparedRows = ExpectedRows & { readonly found: number }
 
 /**
- * Compares the rows that came with Mixpanel's counts, and reports differences. @throws MixloadError
- * COUNT_MISMATCH if rows are missing, unless `believed` says to accept that.
+ * Compares the rows that came with Mixpanel's counts, and reports differences. Returns for each
+ * table how many rows are missing, if that is more than what changes during reading explain.
+ * @throws MixloadError COUNT_MISMATCH if rows are missing, unless `believed` says to accept that.
  */
 export async function assertExpected(
   inputs: readonly TableInput[],
@@ -16,7 +17,8 @@ export async function assertExpected(
   expected: readonly ExpectedRows[],
   believed: ReadonlySet<ErrorCode>,
   onWarning: (message: string) => void,
-): Promise<void> {
+): Promise<readonly number[]> {
+  const missing: number[] = []
   for (const [at, input] of inputs.entries()) {
     const rows = spooled[at] as SpooledRows
     const ofTable = expected.filter(({ table }) => table === input.table.name)
@@ -25,6 +27,7 @@ export async function assertExpected(
     if (short.length > 0 && !believed.has('COUNT_MISMATCH')) {
       throw new MixloadError('COUNT_MISMATCH', `${rows.name}: Mixpanel counts more rows than came: ${listOf(short)}.`)
     }
+    missing.push(missingOf(compared))
     const different = [...short, ...compared.filter(({ isReadAgain, found, count }) => !isReadAgain && found !== count)]
     if (different.length === 0) continue
     onWarning(
@@ -32,6 +35,18 @@ export async function assertExpected(
         'changes while it is read can cause this. If the difference stays, compare with Mixpanel.',
     )
   }
+  return missing
+}
+
+/** The part of a count that may be missing because something changed while it was read. */
+const DRIFT = 0.01
+
+function missingOf(compared: readonly ComparedRows[]): number {
+  // Counts that are not read again, such as those of cohorts, are often older than the rows.
+  const short = compared.filter(({ isReadAgain, found, count }) =>
+    isReadAgain ? found < count * (1 - DRIFT) : found === 0 && count > 0,
+  )
+  return short.reduce((total, { found, count }) => total + count - found, 0)
 }
 
 async function comparedRows(

@@ -163,10 +163,10 @@ export class Extractor implements SliceSource<StreamSlice> {
         this.#assertReadable(spooled, believed)
         rows[at] = await input.rows.settle(spooled)
       }
-      await assertExpected(inputs, rows, reading.expected, believed, (message) =>
+      const missing = await assertExpected(inputs, rows, reading.expected, believed, (message) =>
         onProgress({ kind: 'warning', message }),
       )
-      return rows
+      return rows.map((spooled, at) => ({ ...spooled, missing: missing[at] ?? 0 }))
     } catch (error) {
       await this.#discard([...rows, ...reading.bodies.slice(rows.length)])
       throw error
@@ -242,7 +242,7 @@ export class Extractor implements SliceSource<StreamSlice> {
 
   #tableSpool(input: TableInput, slice: StreamSlice): TableSpool {
     return input.spool({
-      clock: clockOf(input, slice),
+      clock: clockOf(input, slice, this.#options.zone),
       // Of a slice of a single day, all rows count for that day.
       countsDays: !isAllOfOneDay(slice),
       identities: this.#seen === undefined ? undefined : textsInto(this.#seen),
@@ -260,7 +260,7 @@ export class Extractor implements SliceSource<StreamSlice> {
       lastDay,
       selection: requestSelection(scope, since),
       startedAt: this.#startedAt,
-      clock: clockOf(input, slice),
+      clock: clockOf(input, slice, this.#options.zone),
     })
     return isAllOfOneDay(slice) && firstDay !== null ? { ...rows, dayRows: { [firstDay]: rows.summary.rows } } : rows
   }
@@ -326,8 +326,8 @@ function isAllOfOneDay(slice: StreamSlice): boolean {
 }
 
 /** How to read the times of a slice. Late arrivals are filed under their own days. */
-function clockOf({ table }: TableInput, slice: StreamSlice): EventClock | undefined {
+function clockOf({ table }: TableInput, slice: StreamSlice, zone: string): EventClock | undefined {
   if (!table.lines.isTimed || !hasDays(slice)) return undefined
-  const clock = eventClock(slice.firstDay, slice.lastDay)
+  const clock = eventClock(slice.firstDay, slice.lastDay, zone)
   return slice.since === undefined ? clock : { ...clock, filedUnder: undefined }
 }

@@ -16,7 +16,7 @@ export type Replacement = Pick<NewLoad, 'rowCount' | 'dayRows'>
 /**
  * What a replacement does to each day, or to the table. `ledger`: the loads of the table, in the
  * order of their commits. A day that was read again may have its rows more than once. They count
- * once: of the loads since the day was last replaced, the one with the most rows counts.
+ * once.
  */
 export function replacedRows(
   ledger: readonly LoadRecord[],
@@ -39,14 +39,19 @@ export function replacedRows(
   return daysOf(firstDay, lastDay).map((day) => ({ day, before: rowsOfDay(ledger, day), after: dayRows[day] ?? 0 }))
 }
 
+/** Late arrivals, and files, add to what is there. A day that is read again has all of it again. */
 function rowsOfDay(ledger: readonly LoadRecord[], day: string): number {
-  let most = 0
-  for (const { dayRows, writeMode, firstDay, lastDay } of ledger) {
+  let fromMixpanel = 0
+  let fromFiles = 0
+  for (const { dayRows, writeMode, firstDay, lastDay, selection } of ledger) {
     if (dayRows === null) continue
     const has = dayRows[day] ?? 0
-    const replaces =
-      writeMode === 'replace-days' && firstDay !== null && lastDay !== null && firstDay <= day && day <= lastDay
-    most = replaces ? has : Math.max(most, has)
+    if (writeMode === 'replace-days' && firstDay !== null && lastDay !== null && firstDay <= day && day <= lastDay) {
+      fromMixpanel = has
+      fromFiles = 0
+    } else if (selection.kind === 'late') fromMixpanel += has
+    else if (selection.kind === 'file') fromFiles += has
+    else fromMixpanel = Math.max(fromMixpanel, has)
   }
-  return most
+  return Math.max(fromMixpanel, fromFiles)
 }

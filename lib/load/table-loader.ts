@@ -39,17 +39,20 @@ export class TableLoader {
    * Checks that a replacement by these rows removes no more rows of a day or table than it may.
    * @throws MixloadError ROWS_WOULD_BE_LOST with both numbers.
    */
-  async admit({ name, dayRows, summary }: SpooledRows, slice: AnySlice): Promise<void> {
+  async admit({ name, dayRows, summary, missing = 0 }: SpooledRows, slice: AnySlice): Promise<void> {
     const { destination, input, write, maxRemoved } = this.#options
     const replacement = { rowCount: summary.rows, dayRows }
     const loads = (await destination.allLoads()).filter(({ stream }) => stream === input.table.name)
     const replaced = replacedRows(loads, modeOf(slice, write), replacement)
     for (const { day, before, after } of replaced) {
-      if (!exceeds(maxRemoved, before - after, before)) continue
+      const allowsAll = maxRemoved.kind === 'percent' && maxRemoved.most >= 100
+      const isContradicted = missing > 0 && before > after && !allowsAll
+      if (!isContradicted && !exceeds(maxRemoved, before - after, before)) continue
       const what = day === undefined ? name : `${input.table.name} of ${day}`
       throw new MixloadError(
         'ROWS_WOULD_BE_LOST',
-        `${what}: Mixpanel returned ${after} rows, but the warehouse has ${before}. The old rows stay. If they are gone ` +
+        `${what}: Mixpanel returned ${after} rows${isContradicted ? `, ${missing} fewer than it counts` : ''}, but the ` +
+          `warehouse has ${before}. The old rows stay. If they are gone ` +
           'in Mixpanel on purpose, run again with --max-removed 100%.',
       )
     }

@@ -3,7 +3,7 @@ import { WHOLE } from '../destination/selection.ts'
 import { lateRows } from './late-rows.ts'
 import { type LoadOptions, loadStream } from './load-stream.ts'
 import { planStreams, type StreamPlan, type StreamsToLoad } from './plan.ts'
-import { projectZone } from './project.ts'
+import { dayClock, projectZone } from './project.ts'
 import { createBudgets, mixpanelClient, openWarehouse, type Session } from './session.ts'
 import { assertSameClock, assertSameFilter, assertSameProject, projectOf } from './source.ts'
 import { type StreamResult, StreamTally } from './tally.ts'
@@ -41,11 +41,10 @@ export async function loadStreams(
   const { destination } = warehouse
   await assertSameProject(destination, projectOf(settings))
   const zone = await projectZone(session, client)
+  const events = (await destination.allLoads()).filter(({ stream }) => stream === EVENTS)
+  if (settings.streams.includes(EVENTS)) assertSameClock(events, dayClock(zone, settings), settings.write)
   const plans = await planStreams({ settings, destination, zone, ...toLoad, now: Date.now() })
-  for (const { stream, ledger, clock } of plans) {
-    if (stream.tables[0].lines.isTimed) assertSameClock(ledger, clock, settings.write)
-    assertSameFilter(stream, ledger, settings, onProgress)
-  }
+  for (const { stream, ledger } of plans) assertSameFilter(stream, ledger, settings, onProgress)
   await using budgets = createBudgets(session)
   const options: LoadOptions = { ...warehouse, settings, client, budgets, zone, onProgress, signal }
   const results: StreamResult[] = []
@@ -56,6 +55,9 @@ export async function loadStreams(
   }
   return results
 }
+
+/** The stream whose times depend on a clock. */
+const EVENTS = 'export'
 
 /** Loads a stream. A failure that concerns only this stream is in the result. */
 async function loadPlan(plan: StreamPlan, options: LoadOptions): Promise<StreamResult> {

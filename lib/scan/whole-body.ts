@@ -9,7 +9,7 @@ export interface BodyEvidence {
   readonly foreign: number
   /** The beginning of the last line, if it is not a record. */
   readonly foreignEnd: string | undefined
-  /** Rows dated far outside the requested days. */
+  /** Rows dated outside the requested days, in UTC and in the project's zone. */
   readonly distant: number
 }
 
@@ -35,8 +35,8 @@ export function failureOf(
   if (clock === undefined || distant * 2 <= rows) return undefined
   return new MixloadError(
     'BODY_UNREADABLE',
-    `The response is not that of the requested days: ${distant} of its ${rows} ${shape.noun}s are more than two days ` +
-      `outside ${daysOf(clock)}. A cache between Mixpanel and this machine may have sent it.`,
+    `The response is not that of the requested days: ${distant} of its ${rows} ${shape.noun}s are outside ` +
+      `${daysOf(clock)}. A cache between Mixpanel and this machine may have sent it.`,
   )
 }
 

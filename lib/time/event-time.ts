@@ -1,4 +1,4 @@
-import { addDays, DAY_MS, type Day, dayAt, startOfDay } from './days.ts'
+import { addDays, DAY_MS, type Day, dayAt, endOfDayInZone, startOfDay } from './days.ts'
 import { isInstant, numberOfText, toInstantText } from './instants.ts'
 
 /** The greatest distance from 1970 of a date in JavaScript and in the warehouses, milliseconds. */
@@ -12,6 +12,9 @@ export interface EventClock {
   /** The expected days as milliseconds, `[from, until)`, on the clock of the numbers. */
   readonly from: number
   readonly until: number
+  /** The moments that a response to the request may hold, `[earliest, latest)`. */
+  readonly earliest: number
+  readonly latest: number
   /** The requested days, one of which each event gets. Undefined: each event gets its own day. */
   readonly filedUnder: { readonly firstDay: Day; readonly lastDay: Day } | undefined
 }
@@ -25,14 +28,18 @@ export const FILE_CLOCK: EventClock = {
   secondsUntil: SECONDS_MAX,
   from: startOfDay('0001-01-01'),
   until: startOfDay('9999-12-31') + DAY_MS,
+  earliest: Number.NEGATIVE_INFINITY,
+  latest: Number.POSITIVE_INFINITY,
   filedUnder: undefined,
 }
 
 /**
  * The clock of a slice. Milliseconds are always requested, so a number is seconds only if that
  * alone puts it near the slice's days, within a day: then the server has ignored the request.
+ * Whether Mixpanel cuts days in UTC or in the project's `zone` is documented only in part, so a
+ * response may hold the moments of both.
  */
-export function eventClock(firstDay: Day, lastDay: Day): EventClock {
+export function eventClock(firstDay: Day, lastDay: Day, zone = 'UTC'): EventClock {
   const from = startOfDay(firstDay)
   const until = startOfDay(addDays(lastDay, 1))
   const secondsFrom = (from - DAY_MS) / 1000
@@ -43,6 +50,8 @@ export function eventClock(firstDay: Day, lastDay: Day): EventClock {
     filedUnder: { firstDay, lastDay },
     from,
     until,
+    earliest: Math.min(from, endOfDayInZone(addDays(firstDay, -1), zone)),
+    latest: Math.max(until, endOfDayInZone(lastDay, zone)),
     secondsFrom: isUnambiguous ? secondsFrom : 0,
     secondsUntil: isUnambiguous ? secondsUntil : 0,
   }
@@ -53,12 +62,9 @@ export function clockMs(clock: EventClock, time: number): number {
   return time >= clock.secondsFrom && time < clock.secondsUntil ? time * 1000 : time
 }
 
-/**
- * Whether a moment lies more than two days outside the clock's days. Time zones and clocks that run
- * wrong explain less than that.
- */
-export function isDistant({ from, until }: EventClock, ms: number): boolean {
-  return ms < from - 2 * DAY_MS || ms >= until + 2 * DAY_MS
+/** Whether a moment lies outside the requested days, in UTC and in the project's time zone. */
+export function isDistant({ earliest, latest }: EventClock, ms: number): boolean {
+  return ms < earliest || ms >= latest
 }
 
 /**

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { FaultMatch } from '../../lib/simulator/index.ts'
 import { addDays } from '../../lib/time/days.ts'
 import { farFromMidnight } from '../far-from-midnight.ts'
 import { Workplace } from './run-mixload.ts'
@@ -141,6 +142,28 @@ const FULL: Readonly<Record<string, string>> = {
   }),
 }
 
+describe('profiles that Mixpanel counts and does not return', () => {
+  it('stay, and are not gone in the history', async () => {
+    await using place = await Workplace.create()
+    const { simulator } = place
+    for (const id of ['ann', 'bob', 'cem', 'dora']) simulator.profiles.set(id, { plan: 'pro' })
+    const load = ['sync', '--streams', 'engage', '--engage-history']
+    expect(await place.run(load)).toMatchObject({ code: 0 })
+    const results = ['ann', 'bob', 'cem'].map((id) => ({ $distinct_id: id, $properties: { plan: 'pro' } }))
+    const page = { page: 0, page_size: 1000, session_id: 's', status: 'ok', total: 4, results }
+    const answer = (match: FaultMatch, body: object) =>
+      simulator.fault({ kind: 'body', times: Number.POSITIVE_INFINITY, match, body: JSON.stringify(body) })
+    const path = '/api/query/engage'
+    answer({ path, parameters: { page: '1' } }, { ...page, page: 1, results: [] })
+    answer({ path }, page)
+    const ran = await place.run(load)
+    expect(ran, ran.stdout).toMatchObject({ code: 3 })
+    expect(ran.stdout).toContain('3 rows, 1 fewer than it counts, but the warehouse has 4. The old rows stay.')
+    expect(await count(place, 'engage')).toBe(4)
+    expect(await place.query("SELECT * FROM mixpanel.engage_changes WHERE _change = 'gone'")).toEqual([])
+  })
+})
+
 describe('a warehouse', () => {
   it('takes one project for each schema, and names both', async () => {
     await using place = await loaded()
@@ -159,6 +182,11 @@ describe('a warehouse', () => {
   it('does not mix events of two clocks, and takes the days that are loaded again', async () => {
     await using place = await loaded()
     const legacy = ['--legacy-time', '--timezone', 'US/Pacific']
+    // Also without --from, where the ledger has no whole day of this clock.
+    for (const days of [span, []]) {
+      const refused = await place.run(['sync', ...days, ...legacy])
+      expect(refused, refused.stderr).toMatchObject({ code: 2, stderr: expect.stringContaining('with another clock') })
+    }
     const ran = await place.run(['sync', ...span, ...legacy])
     expect(ran, ran.stderr).toMatchObject({ code: 2, stderr: expect.stringContaining('--write replace') })
     expect(await count(place)).toBe(10)

@@ -99,6 +99,12 @@ describe('the events of another day', () => {
     expect(stored.rows.map((row) => row.mp_insert_id)).toEqual(idsOf(dayAt(0), PER_DAY))
   })
 
+  it('are not those of this day either if it is the day before', async () => {
+    const { summary, stored } = await load(bodyOf(dayAt(-1), PER_DAY), BODY)
+    expect(summary).toMatchObject({ rows: PER_DAY, requests: 2, outside: 0 })
+    expect(stored.rows.map((row) => row.mp_insert_id)).toEqual(idsOf(dayAt(0), PER_DAY))
+  })
+
   it('that come each time are not loaded, and the failure says so', async () => {
     const { summary, stored } = await load(stale)
     expect(summary).toMatchObject({ rows: 0, skippedSlices: [{ error: { code: 'BODY_UNREADABLE' } }] })
@@ -109,7 +115,7 @@ describe('the events of another day', () => {
   it.each([
     [
       'of the days next to it, as time zones make them',
-      lines(...LINES, ...bodyOf(dayAt(-1), 9).split('\n').slice(0, -1)),
+      lines(...LINES, ...bodyOf(dayAt(-1), 3).split('\n').slice(0, -1)),
     ],
     ['a few, misdated', lines(...LINES, ...bodyOf('2020-01-01', 3).split('\n').slice(0, -1))],
   ])('may come with it: %s', async (_, body) => {

@@ -42,6 +42,23 @@ describe('the rows that a load replaces', () => {
     ])
   })
 
+  it('include late arrivals and the parts of several files', () => {
+    const late = (count: number) => ({
+      ...load('append', count, { [DAY]: count }),
+      selection: { kind: 'late', scope: {}, since: 0 } as const,
+    })
+    const file = (count: number) => ({
+      ...load('append', count, { [DAY]: count }),
+      selection: { kind: 'file', file: 'a', bytes: 1, sha256: 'x' } as const,
+    })
+    const rowsBefore = (...ledger: readonly LoadRecord[]) =>
+      replacedRows(ledger, days(), { rowCount: 0, dayRows: {} })[0]?.before
+    expect(rowsBefore(load('append', 10, { [DAY]: 10 }), late(9), late(9))).toBe(28)
+    expect(rowsBefore(load('append', 10, { [DAY]: 10 }), late(9), load('append', 19, { [DAY]: 19 }))).toBe(19)
+    expect(rowsBefore(file(10), file(10), load('append', 5, { [DAY]: 5 }))).toBe(20)
+    expect(rowsBefore(file(10), load('replace-days', 8, { [DAY]: 8 }), late(1))).toBe(9)
+  })
+
   it('are counted from the last load that replaced the day', () => {
     const ledger = [load('append', 100, { [DAY]: 100 }), load('replace-days', 10, { [DAY]: 10 })]
     expect(replacedRows(ledger, days(), { rowCount: 0, dayRows: {} })).toEqual([{ day: DAY, before: 10, after: 0 }])
