@@ -131,8 +131,8 @@ class DecompressWorker {
   }
 
   /**
-   * Stops the worker in the middle of a body. It ends itself: if `terminate` comes while a stream of
-   * node:zlib is being made, Node aborts the whole process.
+   * Stops the worker in the middle of a body. It ends itself: if `terminate` comes while a stream
+   * of node:zlib is being made, Node aborts the whole process.
    */
   async stop(): Promise<void> {
     this.#isOver = true

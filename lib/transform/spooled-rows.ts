@@ -30,7 +30,9 @@ export interface SpooledRows {
   /** How to read their times; undefined if they have none. */
   readonly clock: EventClock | undefined
   readonly areKeysDistinct: boolean
-  /** Rows that Mixpanel counts and that did not come; 0 where a change during reading explains it. */
+  /**
+   * Rows that Mixpanel counts and that did not come; 0 where a change during reading explains it.
+   */
   readonly missing?: number
   /** Set if some rows are already loaded: how many are not, and which ones are. */
   readonly kept?: { readonly rows: number; readonly loaded: LoadedRows }
