@@ -69,7 +69,8 @@ async function decompressBody(compression: Compression): Promise<void> {
 }
 
 port.on('message', (message: ToWorker) => {
-  if (message.kind === 'stop') process.exit()
+  // Without its port, the thread ends when nothing is under way.
+  if (message.kind === 'stop') return port.close()
   if (message.kind === 'start') void decompressBody(message.compression)
   else if (message.kind === 'lend') lent.push(message.buffer)
   else compressed.push(message.kind === 'end' ? undefined : Buffer.from(message.bytes))
