@@ -98,7 +98,10 @@ export class BatchQueue {
 
   /** Queues the records as one group, or one by one if they are too many for one request. */
   #enqueue(records: readonly OutgoingRecord[]): void {
-    const bytes = records.reduce((sum, record) => sum + record.bytes, 0)
+    // A single record is by far the most frequent case.
+    const [first] = records
+    const bytes =
+      records.length === 1 && first !== undefined ? first.bytes : records.reduce((sum, record) => sum + record.bytes, 0)
     if (records.length <= this.#options.batchRecords && bytes <= this.#batchBytes)
       this.#enqueueGroup({ records, bytes })
     else for (const record of records) this.#enqueueGroup({ records: [record], bytes: record.bytes })

@@ -118,7 +118,7 @@ export function trackPayload(
 ): EventPayload {
   checkEventName(event)
   const own = checkProperties(properties ?? {}, 'properties', EVENT_LIMITS)
-  const all = { ...superProperties, ...own }
+  const all = superProperties === undefined ? own : { ...superProperties, ...own }
   if (superProperties !== undefined) {
     checkMemberCount(all, 'properties, together with the super properties,', EVENT_LIMITS)
   }
