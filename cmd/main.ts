@@ -114,7 +114,7 @@ async function execute(command: Command, flags: Readonly<Record<string, unknown>
     { readSettingsFile },
     { assertHarmless },
     { chosenProjects, projectsIn, runForEach },
-    { createOutput },
+    { createOutput, reportFailure },
   ] = await Promise.all([
     import('../lib/settings.ts'),
     import('./settings-file.ts'),
@@ -149,10 +149,7 @@ async function execute(command: Command, flags: Readonly<Record<string, unknown>
     const context = { flags, words, output, signal: abort.signal }
     return await runForEach(command, runs, context, (project) => createOutput({ ...options, project }))
   } catch (error) {
-    const { MixloadError, runFailure } = await import('../lib/core/errors.ts')
-    const failure = runFailure(error, abort.signal)
-    output.fail(failure)
-    return failure instanceof MixloadError ? failure.exitCode : 1
+    return reportFailure(error, output, abort.signal)
   } finally {
     stopListening()
     output.end()

@@ -1,5 +1,5 @@
 import pino from 'pino'
-import { MixloadError, messageOf } from '../lib/core/errors.ts'
+import { MixloadError, messageOf, runFailure } from '../lib/core/errors.ts'
 import type { ProgressEvent, SliceEvent } from '../lib/progress.ts'
 import { type AnySlice, hasDays, rowsName, sliceName } from '../lib/slices.ts'
 import { counted } from './counted.ts'
@@ -77,6 +77,13 @@ function logEvents(project: string | undefined): Events {
 }
 
 const settingsSentence = (path: string) => `Settings are read from ${path}.`
+
+/** Reports what a command threw, or that it was interrupted. Returns the exit code. */
+export function reportFailure(error: unknown, output: Pick<Output, 'fail'>, signal: AbortSignal): number {
+  const failure = runFailure(error, signal)
+  output.fail(failure)
+  return failure instanceof MixloadError ? failure.exitCode : 1
+}
 
 function failureText(error: unknown): string {
   const mayPass = error instanceof MixloadError && error.retry

@@ -1,8 +1,8 @@
-import { MixloadError, runFailure } from '../lib/core/errors.ts'
+import { MixloadError } from '../lib/core/errors.ts'
 import { isObject } from '../lib/core/json.ts'
 import type { RawSettings, Settings } from '../lib/settings.ts'
 import type { Command, CommandContext } from './command.ts'
-import type { Output, SummaryRow } from './output.ts'
+import { type Output, reportFailure, type SummaryRow } from './output.ts'
 
 /** A project of a settings file, with all that the file sets for it. */
 export interface NamedProject {
@@ -107,22 +107,16 @@ export async function runForEach(
       },
     }
     output.print(`── ${name}`)
-    codes.push(await exitCodeOf(command, { ...context, settings, output }))
+    try {
+      codes.push(await command.run({ ...context, settings, output }))
+    } catch (error) {
+      codes.push(reportFailure(error, output, context.signal))
+    }
     output.end()
     if (context.signal.aborted) break
   }
   context.output.summary(headings, rows)
   return worstExitCode(codes)
-}
-
-async function exitCodeOf(command: Command, context: CommandContext): Promise<number> {
-  try {
-    return await command.run(context)
-  } catch (error) {
-    const failure = runFailure(error, context.signal)
-    context.output.fail(failure)
-    return failure instanceof MixloadError ? failure.exitCode : 1
-  }
 }
 
 function invalid(problem: string): MixloadError {
