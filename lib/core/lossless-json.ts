@@ -21,6 +21,15 @@ export function parseLossless(
   )
 }
 
+/** What {@link parseLossless} returns; undefined if the text is not JSON. */
+export function losslessJson(text: string): unknown {
+  try {
+    return parseLossless(text)
+  } catch {
+    return undefined
+  }
+}
+
 /** Parses JSON in which an integer that a JavaScript number does not hold becomes a bigint. */
 export function parseWithBigints(text: string): unknown {
   return sourceJson.parse(text, (_, value, { source = '' }) =>

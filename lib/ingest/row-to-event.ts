@@ -2,7 +2,7 @@ import type { Column } from '../columns/column.ts'
 import { readOverflowKey } from '../columns/overflow-keys.ts'
 import { OVERFLOW_COLUMN } from '../columns/registry.ts'
 import { KIND, numberKind } from '../columns/value-kinds.ts'
-import { isRaw, numberOfRaw, parseLossless } from '../core/lossless-json.ts'
+import { isRaw, losslessJson, numberOfRaw, parseLossless } from '../core/lossless-json.ts'
 import { recordJson } from './property-values.ts'
 
 /** Properties that Mixpanel adds on ingestion. They mean nothing in another project. */
@@ -70,7 +70,7 @@ export class RowToEvent {
   /** A companion holds a text or the JSON of another value, depending on its owner's type. */
   #companionValue(column: Column, value: unknown): unknown {
     if (typeof value !== 'string') return value
-    const parsed = parseJson(value)
+    const parsed = losslessJson(value)
     if (parsed === undefined) return value
     // The owner holds numbers that fit, so a short number here was sent as a text.
     const owner = column.owner === undefined ? undefined : this.#columns.get(column.owner)
@@ -86,7 +86,7 @@ function isInexact(_: number, source: string): boolean {
 
 /** The values in the overflow by property; null stands for the event's exact name. */
 function overflowEntries(value: unknown): [string | null, unknown][] {
-  const object: unknown = typeof value === 'string' ? parseJson(value) : value
+  const object: unknown = typeof value === 'string' ? losslessJson(value) : value
   if (typeof object !== 'object' || object === null || isRaw(object)) return []
   return Object.entries(object).flatMap(([key, member]): [string | null, unknown][] => {
     const read = readOverflowKey(key)
@@ -110,12 +110,4 @@ function restoredValue(column: Column | undefined, value: unknown): unknown {
 function timestampMs(text: string): number {
   const iso = text.replace(' ', 'T').replace(/ ?UTC$/, 'Z')
   return Date.parse(iso.replace(/([+-]\d{2})$/, '$1:00'))
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return parseLossless(text)
-  } catch {
-    return undefined
-  }
 }

@@ -1,6 +1,6 @@
 import type { LineShape } from '../columns/table.ts'
 import { isObject } from '../core/json.ts'
-import { isRaw, parseLossless } from '../core/lossless-json.ts'
+import { isRaw, losslessJson } from '../core/lossless-json.ts'
 
 /** Returns a line without what is left out of the warehouse; undefined if that cannot be known. */
 export type KeptLine = (text: string) => string | undefined
@@ -14,7 +14,7 @@ export function keptLine(
   { identity, properties }: LineShape,
   keeps: (property: string) => boolean,
 ): string | undefined {
-  const line = parsed(text)
+  const line = losslessJson(text)
   if (!isObject(line)) return undefined
   const members: [string, unknown][] = []
   for (const [name, value] of Object.entries(line)) {
@@ -32,12 +32,4 @@ export function shownLine(text: string, kept: string | undefined): string {
   if (kept !== undefined) return kept
   const [failure] = /(?:export )?terminated early\s*$/i.exec(text) ?? []
   return `${text.trimStart().startsWith('[') ? '[' : ''}…${failure ?? ''}`
-}
-
-function parsed(text: string): unknown {
-  try {
-    return parseLossless(text)
-  } catch {
-    return undefined
-  }
 }
