@@ -1,4 +1,5 @@
 /** Refuses loads that do not belong into one schema: of other projects, clocks or filters. */
+import { leadsToThisMachine } from '../core/addresses.ts'
 import { MixloadError } from '../core/errors.ts'
 import type { LoadRecord } from '../destination/contract.ts'
 import type { LoadSource } from '../destination/source.ts'
@@ -11,7 +12,7 @@ import { clockName, type DayClock } from './whole-days.ts'
 
 /** The project that the settings name, and where its data lives. */
 export function projectOf({ projectId, region, apiUrl }: Settings): Pick<LoadSource, 'project' | 'region'> {
-  return { project: projectId, region: apiUrl !== undefined && isLocal(apiUrl) ? 'local' : region }
+  return { project: projectId, region: apiUrl !== undefined && leadsToThisMachine(apiUrl) ? 'local' : region }
 }
 
 /** What is stored with each load of a stream that comes from Mixpanel. */
@@ -127,9 +128,4 @@ function differs(known: string | undefined, wanted: string | undefined): boolean
 function nameOf({ project, region }: Pick<LoadSource, 'project' | 'region'>): string {
   const where = region === 'local' ? 'a server on this machine' : `region ${region}`
   return `project ${project}${region === undefined ? '' : ` (${where})`}`
-}
-
-function isLocal(url: string): boolean {
-  const { hostname } = new URL(url)
-  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
 }
