@@ -54,15 +54,21 @@ export function isWholeIn(
 /** The whole days of a scope: of each, a load with all rows of the scope began after its end. */
 export function wholeDays(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): ReadonlySet<Day> {
   const days = new Set<Day>()
-  for (const load of ledger) {
-    const { firstDay, lastDay, selection, source } = load
-    const isComplete = selection.kind === 'complete' && coversScope(selection.scope, scope)
-    if (firstDay === null || lastDay === null || !isComplete) continue
-    // A day with another clock is read again.
-    if (source?.clock !== undefined && source.clock !== clockName(clock)) continue
-    for (const day of daysOf(firstDay, lastDay)) if (isWholeIn(load, day, clock)) days.add(day)
+  for (const load of completeLoads(ledger, scope, clock)) {
+    for (const day of daysOf(load.firstDay, load.lastDay)) if (isWholeIn(load, day, clock)) days.add(day)
   }
   return days
+}
+
+type LoadOfDays = LoadRecord & { readonly firstDay: Day; readonly lastDay: Day }
+
+/** The loads with all rows of a scope on their days. A day with another clock is read again. */
+function completeLoads(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): readonly LoadOfDays[] {
+  return ledger.filter((load): load is LoadOfDays => {
+    const { firstDay, lastDay, selection, source } = load
+    if (firstDay === null || lastDay === null || selection.kind !== 'complete') return false
+    return coversScope(selection.scope, scope) && (source?.clock ?? clockName(clock)) === clockName(clock)
+  })
 }
 
 /**
@@ -76,11 +82,8 @@ export function completeTo(ledger: readonly LoadRecord[], scope: Scope, clock: D
   if (day === undefined) return undefined
   while (whole.has(addDays(day, 1))) day = addDays(day, 1)
   const next = addDays(day, 1)
-  const begun = ledger
-    .filter(({ selection, firstDay, lastDay }) => {
-      const isComplete = selection.kind === 'complete' && coversScope(selection.scope, scope)
-      return isComplete && firstDay !== null && lastDay !== null && firstDay <= next && next <= lastDay
-    })
+  const begun = completeLoads(ledger, scope, clock)
+    .filter(({ firstDay, lastDay }) => firstDay <= next && next <= lastDay)
     .map(({ startedAt }) => startedAt.getTime())
   return new Date(Math.max(endOfDayInZone(day, clockName(clock)), ...begun))
 }
