@@ -44,8 +44,8 @@ export class TableLoader {
     const replacement = { rowCount: summary.rows, dayRows }
     const loads = (await destination.allLoads()).filter(({ stream }) => stream === input.table.name)
     const replaced = replacedRows(loads, modeOf(slice, write), replacement)
+    const allowsAll = maxRemoved.kind === 'percent' && maxRemoved.most >= 100
     for (const { day, before, after } of replaced) {
-      const allowsAll = maxRemoved.kind === 'percent' && maxRemoved.most >= 100
       const isContradicted = missing > 0 && before > after && !allowsAll
       if (!isContradicted && !exceeds(maxRemoved, before - after, before)) continue
       const what = day === undefined ? name : `${input.table.name} of ${day}`

@@ -41,8 +41,10 @@ export async function loadStreams(
   const { destination } = warehouse
   await assertSameProject(destination, projectOf(settings))
   const zone = await projectZone(session, client)
-  const events = (await destination.allLoads()).filter(({ stream }) => stream === EVENTS)
-  if (settings.streams.includes(EVENTS)) assertSameClock(events, dayClock(zone, settings), settings.write)
+  if (settings.streams.includes(EVENTS)) {
+    const events = (await destination.allLoads()).filter(({ stream }) => stream === EVENTS)
+    assertSameClock(events, dayClock(zone, settings), settings.write)
+  }
   const plans = await planStreams({ settings, destination, zone, ...toLoad, now: Date.now() })
   for (const { stream, ledger } of plans) assertSameFilter(stream, ledger, settings, onProgress)
   await using budgets = createBudgets(session)

@@ -3,7 +3,7 @@ import { at, listOf, textOf } from './json.ts'
 
 /** What is known about a failure. */
 export interface FailureFacts {
-  /** Of HTTP; undefined if there was no answer, and for jobs that fail after they were accepted. */
+  /** The HTTP status; undefined without an answer, and for jobs that fail once accepted. */
   readonly status?: number | undefined
   /** One word of docs.cloud.google.com/bigquery/docs/error-messages. */
   readonly reason?: string | undefined
