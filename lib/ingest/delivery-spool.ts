@@ -22,7 +22,10 @@ export interface SpoolPosition {
   readonly line: number
 }
 
-/** A file of records for one endpoint. A second file, `.sent`, has the numbers of sent lines. */
+/** The ending of the file with the numbers of sent lines. */
+const SENT = '.sent'
+
+/** A file of records for one endpoint, and beside it a file of the numbers of its sent lines. */
 interface Segment {
   readonly path: string
   readonly endpoint: EndpointName
@@ -90,7 +93,12 @@ export class DeliverySpool {
       // If two sessions start at the same time, only one of them can rename the directory.
       const isOurs = await unlessMissing(directory, false, () => rename(directory, claimed).then(() => true))
       if (!isOurs) continue
-      for (const file of (await readdir(claimed)).sort()) yield* this.#recoverFile(join(claimed, file), file)
+      const files = (await readdir(claimed)).sort()
+      for (const file of files) {
+        // A process that was killed while it deleted the two files leaves the second one.
+        if (file.endsWith(SENT) && !files.includes(file.slice(0, -SENT.length))) await rm(join(claimed, file))
+        else yield* this.#recoverFile(join(claimed, file), file)
+      }
     }
   }
 
@@ -143,7 +151,7 @@ export class DeliverySpool {
         segment.done += ofSegment.length
         if (segment.done === segment.lines) await this.#remove(segment)
         else {
-          segment.sent ??= await open(`${segment.path}.sent`, 'a', 0o600)
+          segment.sent ??= await open(segment.path + SENT, 'a', 0o600)
           await segment.sent.appendFile(ofSegment.map(({ line }) => `${line}\n`).join(''))
         }
       }
@@ -178,7 +186,7 @@ export class DeliverySpool {
     await closeFiles(segment)
     // The records first: if only `.sent` were deleted, they would be sent again.
     await rm(segment.path, { force: true })
-    await rm(`${segment.path}.sent`, { force: true })
+    await rm(segment.path + SENT, { force: true })
   }
 
   #serialized<T>(work: () => Promise<T>): Promise<T> {
@@ -206,7 +214,7 @@ async function isAbandoned(directory: string, name: string): Promise<boolean> {
 
 /** Returns the lines that need not be sent again. An incomplete last number is ignored. */
 async function sentLines(path: string): Promise<ReadonlySet<number>> {
-  const text = await unlessMissing(path, '', () => readFile(`${path}.sent`, 'utf8'))
+  const text = await unlessMissing(path, '', () => readFile(path + SENT, 'utf8'))
   return new Set(text.split('\n').slice(0, -1).map(Number))
 }
 

@@ -75,6 +75,18 @@ describe('a spool', () => {
     expect(list()).toEqual(numbers(50))
   })
 
+  it('is empty after the next start if a process was killed between the deletion of its two files', async () => {
+    down()
+    await killedAfterKeeping(1)
+    const [session = ''] = readdirSync(sending.spool)
+    const records = readdirSync(join(sending.spool, session))
+    for (const name of records)
+      await rename(join(sending.spool, session, name), join(sending.spool, session, `${name}.sent`))
+    sending.simulator.clearFaults()
+    expect((await sending.client({ spool: sending.spool }).close()).accepted).toBe(0)
+    expect(left()).toEqual([])
+  })
+
   it('keeps what was given up, also for a next client of the same process', async () => {
     down()
     const first = sending.client({ spool: sending.spool })
