@@ -15,10 +15,7 @@ export async function* withCurrentIds(
   }
   const scanner = new LineScanner()
   for await (const block of blocks) {
-    const lines = Array.from(linesIn(block), ([start, end]) =>
-      withCurrentId(scanner, block.subarray(start, end + 1), identity, now),
-    )
-    yield Buffer.concat(lines)
+    yield Buffer.concat(linesIn(block).map((line) => withCurrentId(scanner, line, identity, now)))
   }
 }
 
@@ -31,7 +28,7 @@ function withCurrentId(scanner: LineScanner, line: Buffer, identity: Identity, n
     const current = typeof id === 'string' ? identity.exportedId(id, now) : id
     if (current === id) return line
     const text = `${JSON.stringify(current)},"$distinct_id_before_identity":${original}`
-    return editLine(line, 0, line.length, [valueEdit(scanner, token, text)])
+    return editLine(line, [valueEdit(scanner, token, text)])
   }
   return line
 }

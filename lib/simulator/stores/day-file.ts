@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { appendFile } from 'node:fs/promises'
 
 /** The approximate size of a block. An export holds one block in memory and shuffles its lines. */
 export const BLOCK_BYTES = 1024 * 1024
@@ -14,10 +14,9 @@ export interface StoredBlock {
 export class DayFile {
   readonly path: string
   #buffered: Buffer[] = []
-  /** Where blocks start, including blocks that are not written yet. */
-  readonly #starts = [0]
-  #bytes = 0
-  #writtenBytes = 0
+  /** Where the blocks of the written lines start, and where the last one ends. */
+  readonly #starts: number[] = []
+  #end = 0
 
   constructor(path: string) {
     this.path = path
@@ -26,36 +25,25 @@ export class DayFile {
   /** Appends a line with its 0x0A. It is written later, so it must not change. */
   append(line: Buffer): void {
     this.#buffered.push(line)
-    this.countLine(line.length)
   }
 
-  countLine(length: number): void {
-    if (this.#bytes - (this.#starts.at(-1) ?? 0) >= BLOCK_BYTES) this.#starts.push(this.#bytes)
-    this.#bytes += length
-  }
-
-  /** Marks all counted lines as written: they were in the file before. */
-  markWritten(): void {
-    this.#writtenBytes = this.#bytes
+  /** Notes the next line of the file, which is written. */
+  note(line: Buffer): void {
+    if (this.#end - (this.#starts.at(-1) ?? Number.NEGATIVE_INFINITY) >= BLOCK_BYTES) this.#starts.push(this.#end)
+    this.#end += line.length
   }
 
   /** Writes the buffered lines. Only one call may run at a time. */
   async write(): Promise<void> {
-    if (this.#buffered.length === 0) return
-    const bytes = Buffer.concat(this.#buffered)
-    const upTo = this.#bytes
+    const lines = this.#buffered
+    if (lines.length === 0) return
     this.#buffered = []
-    await writeFile(this.path, bytes, { flag: 'a' })
-    this.#writtenBytes = upTo
+    await appendFile(this.path, Buffer.concat(lines))
+    for (const line of lines) this.note(line)
   }
 
   /** Returns the written blocks, in the order in which they were added. */
   blocks(): StoredBlock[] {
-    const blocks: StoredBlock[] = []
-    for (const [index, start] of this.#starts.entries()) {
-      const end = Math.min(this.#starts[index + 1] ?? this.#bytes, this.#writtenBytes)
-      if (end > start) blocks.push({ path: this.path, start, end })
-    }
-    return blocks
+    return this.#starts.map((start, index) => ({ path: this.path, start, end: this.#starts[index + 1] ?? this.#end }))
   }
 }

@@ -41,8 +41,8 @@ export async function countEvents(
     // Duplicates have the same time, so they are on the same day of the store.
     const seen = new Set<string>()
     for await (const block of exportLines(store.blocks(day, day), selection, clock, seededRandom(0))) {
-      for (const [start, end] of linesIn(block)) {
-        const { event, properties } = JSON.parse(block.toString('utf8', start, end)) as WhereEvent
+      for (const line of linesIn(block)) {
+        const { event, properties } = JSON.parse(line.toString()) as WhereEvent
         const { time, distinct_id, $insert_id } = properties
         if (typeof time !== 'number') continue
         const localMs = clock.legacyTime ? time : clock.local(time)

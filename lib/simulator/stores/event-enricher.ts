@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { KIND } from '../../columns/value-kinds.ts'
-import { LINE, LineScanner } from '../../scan/line-scanner.ts'
-import { editLine, eventName, type LineEdit, timeNumber, toUtcMs, valueEdit } from './event-line.ts'
+import { LineScanner } from '../../scan/line-scanner.ts'
+import { editLine, eventName, type LineEdit, scanEvent, timeNumber, toUtcMs, valueEdit } from './event-line.ts'
 import { isIdentityEvent } from './identity.ts'
 import {
   DEPTH_MAX,
@@ -60,22 +60,21 @@ export class EventEnricher {
 
   /** Like {@link enrich}, if the fast check shows that the line is valid; otherwise undefined. */
   enrichIfValid(line: Buffer, now: number, added: Readonly<Record<string, string>>): EnrichedEvent | undefined {
-    const verdict = this.#scan(line)
-    if ((verdict !== LINE.plain && verdict !== LINE.odd) || !this.#passesFastCheck(line, now)) return undefined
+    if (this.#scan(line) !== true || !this.#passesFastCheck(line, now)) return undefined
     const name = eventName(this.#scanner, line)
     return name.trim() === '' || isIdentityEvent(name) ? undefined : this.#enrichScanned(name, line, now, added)
   }
 
-  /** Scans a line, and finds the tokens of the handled properties. */
-  #scan(line: Buffer) {
-    const verdict = this.#scanner.scan(line, 0, line.length - 1)
+  /** Finds the tokens of the handled properties. Returns whether the line is an event. */
+  #scan(line: Buffer): boolean | undefined {
+    const isEvent = scanEvent(this.#scanner, line)
     const { topLevelFrom, property, properties } = this.#scanner
     this.#tokens.clear()
     for (let token = 0; token < topLevelFrom; token++) {
       const name = properties.names[property[token] as number] as string
       if (HANDLED.has(name)) this.#tokens.set(name, token)
     }
-    return verdict
+    return isEvent
   }
 
   /** Whether the scanned line is certainly valid. If not, `firstViolation` has to decide. */
@@ -137,7 +136,7 @@ export class EventEnricher {
     const isEmpty = removed.length === scanner.topLevelFrom
     edits.push(...removed, { start: last, end: last, text: isEmpty ? appended.slice(1) : appended })
     edits.sort((a, b) => a.start - b.start || a.end - b.end)
-    return { line: editLine(line, 0, line.length, edits), name, utcMs }
+    return { line: editLine(line, edits), name, utcMs }
   }
 
   /** Returns the edits that remove properties, each with a comma next to it. */

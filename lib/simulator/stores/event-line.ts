@@ -1,15 +1,21 @@
 import { KIND } from '../../columns/value-kinds.ts'
-import type { LineScanner } from '../../scan/line-scanner.ts'
+import { LINE, type LineScanner } from '../../scan/line-scanner.ts'
 import { isMoment } from './clock.ts'
 
 /** Numbers below this are seconds: as milliseconds they would be before March 1973. */
 const SECONDS_BELOW = 1e11
 
-/** Replaces `bytes[start, end)` of a line; inserts if both are equal. */
+/** Replaces the bytes `[start, end)` of a line; inserts if both are equal. */
 export interface LineEdit {
   readonly start: number
   readonly end: number
   readonly text: string
+}
+
+/** Scans a line, which ends in 0x0A. Returns whether it is an event; undefined if it is blank. */
+export function scanEvent(scanner: LineScanner, line: Buffer): boolean | undefined {
+  const verdict = scanner.scan(line, 0, line.length - 1)
+  return verdict === LINE.blank ? undefined : verdict === LINE.plain || verdict === LINE.odd
 }
 
 /** Returns the edit that replaces the value of a scanned property. */
@@ -18,12 +24,12 @@ export function valueEdit({ valueStart, valueEnd }: LineScanner, token: number, 
 }
 
 /** Returns the `time` of a scanned line as it is written; NaN if it is missing or not a number. */
-export function timeNumber(scanner: LineScanner, bytes: Buffer): number {
+export function timeNumber(scanner: LineScanner, line: Buffer): number {
   const token = scanner.timeToken
   if (token < 0) return Number.NaN
   const kind = scanner.kind[token] as number
   if ((kind & (KIND.integer | KIND.longInteger | KIND.double | KIND.bigNumber)) === 0) return Number.NaN
-  return Number(bytes.toString('latin1', scanner.valueStart[token], scanner.valueEnd[token]))
+  return Number(line.toString('latin1', scanner.valueStart[token], scanner.valueEnd[token]))
 }
 
 /** Converts a `time` in seconds or milliseconds to UTC milliseconds; NaN if not valid. */
@@ -33,34 +39,18 @@ export function toUtcMs(time: number): number {
 }
 
 /** Returns the name of the event of a scanned line. */
-export function eventName(scanner: LineScanner, bytes: Buffer): string {
-  const name = bytes.toString('utf8', scanner.identityStart + 1, scanner.identityEnd - 1)
+export function eventName(scanner: LineScanner, line: Buffer): string {
+  const name = line.toString('utf8', scanner.identityStart + 1, scanner.identityEnd - 1)
   return name.includes('\\') ? (JSON.parse(`"${name}"`) as string) : name
 }
 
-const LEADING_EVENT = Buffer.from('{"event":"')
-const QUOTE = 0x22
-
-/** Returns the event's name without a scan, if the line starts with it and has no escapes. */
-export function leadingName(bytes: Buffer, start: number): string | undefined {
-  const from = start + LEADING_EVENT.length
-  if (bytes.compare(LEADING_EVENT, 0, LEADING_EVENT.length, start, from) !== 0) return undefined
-  const name = bytes.toString('utf8', from, bytes.indexOf(QUOTE, from))
-  return name.includes('\\') ? undefined : name
-}
-
-/** Returns `bytes[start, end)` with edits, which must be in order and must not overlap. */
-export function editLine(bytes: Buffer, start: number, end: number, edits: readonly LineEdit[]): Buffer {
-  let length = end - start
-  for (const edit of edits) length += Buffer.byteLength(edit.text) - (edit.end - edit.start)
-  const line = Buffer.allocUnsafe(length)
-  let from = start
-  let at = 0
-  for (const edit of edits) {
-    at += bytes.copy(line, at, from, edit.start)
-    at += line.write(edit.text, at)
-    from = edit.end
+/** Returns a line with edits, which must be in order and must not overlap. */
+export function editLine(line: Buffer, edits: readonly LineEdit[]): Buffer {
+  const parts: Buffer[] = []
+  let from = 0
+  for (const { start, end, text } of edits) {
+    parts.push(line.subarray(from, start), Buffer.from(text))
+    from = end
   }
-  bytes.copy(line, at, from, end)
-  return line
+  return Buffer.concat([...parts, line.subarray(from)])
 }

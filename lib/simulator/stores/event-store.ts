@@ -2,18 +2,16 @@ import { isUtf8 } from 'node:buffer'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MixloadError } from '../../core/errors.ts'
-import { LINE, LineScanner } from '../../scan/line-scanner.ts'
+import { LineScanner } from '../../scan/line-scanner.ts'
 import { dayOfNumber } from '../../time/event-time.ts'
 import { dayNumberIn, type ProjectClock } from './clock.ts'
 import { DayFile, type StoredBlock } from './day-file.ts'
 import type { EnrichedEvent } from './event-enricher.ts'
-import { editLine, eventName, timeNumber, toUtcMs, valueEdit } from './event-line.ts'
+import { editLine, eventName, scanEvent, timeNumber, toUtcMs, valueEdit } from './event-line.ts'
 import { linesIn, readFileBytes, toLineBlocks } from './line-blocks.ts'
 
 /** The most memory for lines that are not written yet. */
 const BUFFERED_BYTES_MAX = 4 * 1024 * 1024
-
-const CONCURRENT_WRITES = 8
 
 const FILE_NAME = /^(\d{4}-\d{2}-\d{2})\.ndjson$/
 
@@ -38,7 +36,6 @@ export class EventStore {
   readonly #clock: ProjectClock
   readonly #scanner = new LineScanner()
   readonly #days = new Map<number, DayFile>()
-  readonly #unwritten = new Set<DayFile>()
   #bufferedBytes = 0
   #writing: Promise<void> = Promise.resolve()
 
@@ -97,22 +94,20 @@ export class EventStore {
   #addBlock(block: Buffer, counts: IngestCounts): void {
     const scanner = this.#scanner
     const isText = isUtf8(block)
-    for (const [start, end] of linesIn(block)) {
+    for (const line of linesIn(block)) {
       // The scanner expects UTF-8. An invalid line must not affect the others of its block.
-      const verdict = isText || isUtf8(block.subarray(start, end)) ? scanner.scan(block, start, end) : undefined
-      if (verdict === LINE.blank) continue
-      if (verdict !== LINE.plain && verdict !== LINE.odd) {
+      const isEvent = (isText || isUtf8(line)) && scanEvent(scanner, line)
+      if (isEvent === undefined) continue
+      if (!isEvent) {
         this.#reject(counts)
         continue
       }
-      const time = timeNumber(scanner, block)
+      const time = timeNumber(scanner, line)
       const utcMs = toUtcMs(time)
       const isUnchanged = Number.isNaN(utcMs) || utcMs === time
-      const line = isUnchanged
-        ? block.subarray(start, end + 1)
-        : editLine(block, start, end + 1, [valueEdit(scanner, scanner.timeToken, String(utcMs))])
+      const stored = isUnchanged ? line : editLine(line, [valueEdit(scanner, scanner.timeToken, String(utcMs))])
       const day = Number.isNaN(utcMs) ? this.#clock.today() : this.#clock.dayOf(utcMs)
-      this.#append(day, eventName(scanner, block), line, counts)
+      this.#append(day, eventName(scanner, line), stored, counts)
     }
   }
 
@@ -123,10 +118,8 @@ export class EventStore {
 
   /** Appends a line with its 0x0A to the file of a day. */
   #append(day: number, name: string, line: Buffer, counts: IngestCounts): void {
-    const file = this.#dayFile(day)
     this.#bufferedBytes += line.length
-    file.append(line)
-    this.#unwritten.add(file)
+    this.#dayFile(day).append(line)
     this.#countEvent(name)
     counts.stored++
   }
@@ -144,15 +137,9 @@ export class EventStore {
 
   /** Writes the buffered lines, after any write in progress. */
   async #write(): Promise<void> {
-    const before = this.#writing
-    const writing = before.then(async () => {
-      const files = [...this.#unwritten]
-      this.#unwritten.clear()
+    const writing = this.#writing.then(async () => {
       this.#bufferedBytes = 0
-      const writer = async () => {
-        for (let file = files.pop(); file !== undefined; file = files.pop()) await file.write()
-      }
-      await Promise.all(Array.from({ length: CONCURRENT_WRITES }, writer))
+      for (const file of this.#days.values()) await file.write()
     })
     // The caller gets the error. The next write starts again.
     this.#writing = writing.catch(() => {})
@@ -162,20 +149,18 @@ export class EventStore {
   async #loadDay(day: number): Promise<void> {
     const file = this.#dayFile(day)
     for await (const block of toLineBlocks(readFileBytes(file.path))) {
-      for (const [start, end] of linesIn(block)) {
-        const verdict = this.#scanner.scan(block, start, end)
-        const time = timeNumber(this.#scanner, block)
-        const isEvent = verdict === LINE.plain || verdict === LINE.odd
+      for (const line of linesIn(block)) {
+        const isEvent = scanEvent(this.#scanner, line)
+        const time = timeNumber(this.#scanner, line)
         if (!isEvent || (toUtcMs(time) === time && this.#clock.dayOf(time) !== day)) {
           const origin = isEvent
             ? 'was written for another time zone or kind of project'
             : 'was not written by the simulator'
           throw new MixloadError('CONFIG_INVALID', `${file.path} ${origin}. Use another data directory.`)
         }
-        this.#countEvent(eventName(this.#scanner, block))
-        file.countLine(end + 1 - start)
+        this.#countEvent(eventName(this.#scanner, line))
+        file.note(line)
       }
     }
-    file.markWritten()
   }
 }

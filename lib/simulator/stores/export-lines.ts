@@ -1,20 +1,12 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { LineScanner } from '../../scan/line-scanner.ts'
 import { isMoment, type ProjectClock } from './clock.ts'
 import type { StoredBlock } from './day-file.ts'
-import { eventName, leadingName, timeNumber } from './event-line.ts'
+import { editLine, eventName, scanEvent, timeNumber, valueEdit } from './event-line.ts'
 import { linesIn } from './line-blocks.ts'
 import { type Random, shuffle } from './random-order.ts'
 import { isTrue, type Where } from './where.ts'
 import type { WhereEvent } from './where-value.ts'
-
-const NEWLINE = 0x0a
-
-/** The most bytes of a `time` that is written. */
-const TIME_BYTES_MAX = 24
-
-/** Blocks differ in length by about one line. A larger buffer fits most further blocks. */
-const GROWTH_BYTES = 64 * 1024
 
 /** Which lines an export contains, and how it writes them. */
 export interface Selection {
@@ -40,97 +32,46 @@ export async function* exportLines(
 ): AsyncGenerator<Buffer> {
   // With a limit, the export has the first lines of the store, so the blocks keep their order.
   const order = selection.limit === undefined ? shuffle([...blocks], random) : blocks
-  const writer = new BlockWriter(selection, clock)
-  await using reader = new BlockReader()
+  const exporter = new LineExporter(selection, clock)
   let left = selection.limit ?? Number.POSITIVE_INFINITY
   for (const block of order) {
     if (left === 0) return
-    const bytes = await reader.read(block)
-    const starts = writer.select(bytes, left)
-    left -= starts.length
-    if (starts.length > 0) yield writer.write(bytes, shuffle(starts, random))
+    const lines: Buffer[] = []
+    for (const line of linesIn(await readBlock(block))) {
+      if (lines.length < left && exporter.isSelected(line)) lines.push(line)
+    }
+    left -= lines.length
+    if (lines.length > 0) yield Buffer.concat(shuffle(lines, random).map((line) => exporter.exported(line)))
   }
 }
 
-/** Reads blocks into one buffer, which each block overwrites, and keeps the last file open. */
-class BlockReader implements AsyncDisposable {
-  #bytes = Buffer.alloc(0)
-  #path = ''
-  #file: FileHandle | undefined
-
-  async read({ path, start, end }: StoredBlock): Promise<Buffer> {
-    if (this.#file === undefined || this.#path !== path) {
-      await this[Symbol.asyncDispose]()
-      this.#file = await open(path)
-      this.#path = path
-    }
-    if (this.#bytes.length < end - start) this.#bytes = Buffer.allocUnsafeSlow(end - start + GROWTH_BYTES)
-    const bytes = this.#bytes.subarray(0, end - start)
-    let done = 0
-    while (done < bytes.length) {
-      const { bytesRead } = await this.#file.read(bytes, done, bytes.length - done, start + done)
-      if (bytesRead === 0) throw new Error(`${path} has become shorter`)
-      done += bytesRead
-    }
-    return bytes
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const file = this.#file
-    this.#file = undefined
-    await file?.close()
-  }
+async function readBlock({ path, start, end }: StoredBlock): Promise<Buffer> {
+  await using file = await open(path)
+  const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(end - start), { position: start })
+  if (bytesRead < end - start) throw new Error(`${path} has become shorter`)
+  return buffer
 }
 
-class BlockWriter {
+/** Selects and writes the lines of one export. */
+class LineExporter {
   readonly #scanner = new LineScanner()
   readonly #selection: Selection
   readonly #clock: ProjectClock
-  readonly #isFiltered: boolean
-  readonly #keepsTime: boolean
 
   constructor(selection: Selection, clock: ProjectClock) {
     this.#selection = selection
     this.#clock = clock
-    this.#isFiltered = selection.events !== undefined || selection.where !== undefined
-    this.#keepsTime = selection.timeInMs && !clock.legacyTime
   }
 
-  /** Returns the starts of the selected lines, up to the limit. */
-  select(bytes: Buffer, limit: number): number[] {
-    const starts: number[] = []
-    for (const [start, end] of linesIn(bytes)) {
-      if (starts.length >= limit) break
-      if (!this.#isFiltered || this.#isSelected(bytes, start, end)) starts.push(start)
-    }
-    return starts
-  }
-
-  /** Returns the lines that start at these positions, in this order. */
-  write(bytes: Buffer, starts: readonly number[]): Buffer {
-    const output = Buffer.allocUnsafe(bytes.length + (this.#keepsTime ? 0 : starts.length * TIME_BYTES_MAX))
-    let used = 0
-    for (const start of starts) {
-      const end = bytes.indexOf(NEWLINE, start)
-      used = this.#keepsTime
-        ? used + bytes.copy(output, used, start, end + 1)
-        : this.#writeTimed(bytes, start, end, output, used)
-    }
-    return output.subarray(0, used)
-  }
-
-  #isSelected(bytes: Buffer, start: number, end: number): boolean {
+  isSelected(line: Buffer): boolean {
     const { events, where } = this.#selection
-    if (events !== undefined && !events.has(this.#name(bytes, start, end))) return false
-    if (where === undefined) return true
-    return isTrue(where, this.#event(JSON.parse(bytes.toString('utf8', start, end))))
+    if (events !== undefined && !events.has(this.#name(line))) return false
+    return where === undefined || isTrue(where, this.#event(JSON.parse(line.toString())))
   }
 
-  #name(bytes: Buffer, start: number, end: number): string {
-    const leading = leadingName(bytes, start)
-    if (leading !== undefined) return leading
-    this.#scanner.scan(bytes, start, end)
-    return eventName(this.#scanner, bytes)
+  #name(line: Buffer): string {
+    scanEvent(this.#scanner, line)
+    return eventName(this.#scanner, line)
   }
 
   /** Returns a stored event as `where` expressions see it. */
@@ -140,15 +81,15 @@ class BlockWriter {
     return { ...line, seconds: isValid ? this.#clock.exported(time) / 1000 : undefined }
   }
 
-  #writeTimed(bytes: Buffer, start: number, end: number, output: Buffer, at: number): number {
-    this.#scanner.scan(bytes, start, end)
-    const utcMs = timeNumber(this.#scanner, bytes)
-    if (!isMoment(utcMs)) return at + bytes.copy(output, at, start, end + 1)
-    const token = this.#scanner.timeToken
+  /** Returns a stored line with its `time` as the export writes it. */
+  exported(line: Buffer): Buffer {
+    const { timeInMs } = this.#selection
+    if (timeInMs && !this.#clock.legacyTime) return line
+    scanEvent(this.#scanner, line)
+    const utcMs = timeNumber(this.#scanner, line)
+    if (!isMoment(utcMs)) return line
     const ms = this.#clock.exported(utcMs)
-    const text = String(this.#selection.timeInMs ? ms : Math.floor(ms / 1000))
-    let used = at + bytes.copy(output, at, start, this.#scanner.valueStart[token])
-    used += output.write(text, used, 'latin1')
-    return used + bytes.copy(output, used, this.#scanner.valueEnd[token], end + 1)
+    const text = String(timeInMs ? ms : Math.floor(ms / 1000))
+    return editLine(line, [valueEdit(this.#scanner, this.#scanner.timeToken, text)])
   }
 }

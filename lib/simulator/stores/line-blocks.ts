@@ -38,13 +38,15 @@ export async function* toLineBlocks(chunks: AsyncIterable<Buffer>): AsyncGenerat
   if (incomplete.length > 0) yield Buffer.concat([...incomplete, Buffer.of(NEWLINE)])
 }
 
-/** Yields the start and the end of each line of a block, without its 0x0A. */
-export function* linesIn(block: Buffer): Generator<readonly [start: number, end: number]> {
+/** Returns the lines of a block, each with its 0x0A. They are parts of the block, not copies. */
+export function linesIn(block: Buffer): Buffer[] {
+  const lines: Buffer[] = []
   for (let start = 0; start < block.length; ) {
-    const end = block.indexOf(NEWLINE, start)
-    yield [start, end]
-    start = end + 1
+    const end = block.indexOf(NEWLINE, start) + 1
+    lines.push(block.subarray(start, end))
+    start = end
   }
+  return lines
 }
 
 /** Reads a file, decompressed if its name ends in `.gz`. */

@@ -95,12 +95,12 @@ export class ProfileStore {
   async #loadBlocks(blocks: AsyncIterable<Buffer>): Promise<number> {
     let stored = 0
     for await (const block of blocks) {
-      for (const [start, end] of linesIn(block)) {
-        const text = block.toString('utf8', start, end)
+      for (const line of linesIn(block)) {
+        const text = line.toString()
         const distinctId = distinctIdOf(text)
         if (distinctId !== undefined) {
           // Part of the block instead of a copy, because nearly all of the block is in use.
-          this.#lines.set(distinctId, block.subarray(start, end))
+          this.#lines.set(distinctId, line.subarray(0, -1))
           stored++
         } else if (text.trim() !== '') this.#rejected++
       }

@@ -29,8 +29,7 @@ export function parseLines<Fast = never>(
 ): (ReceivedRecord | Fast)[] {
   const records: (ReceivedRecord | Fast)[] = []
   const lines = body.at(-1) === NEWLINE ? body : Buffer.concat([body, LINE_END])
-  for (const [start, end] of linesIn(lines)) {
-    const line = lines.subarray(start, end + 1)
+  for (const line of linesIn(lines)) {
     const fast = parseFast(line)
     const text = fast === undefined ? line.toString() : ''
     if (fast !== undefined) records.push(fast)

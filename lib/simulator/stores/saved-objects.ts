@@ -263,8 +263,8 @@ async function loadNdjson<Value>(path: string, schema: z.ZodType<Value>, add: (v
   let line = 0
   let loaded = 0
   for await (const block of toLineBlocks(readFileBytes(path))) {
-    for (const [start, end] of linesIn(block)) {
-      const text = block.toString('utf8', start, end)
+    for (const bytes of linesIn(block)) {
+      const text = bytes.toString()
       line++
       if (text.trim() === '') continue
       add(parseObject(text, schema, `${path}, line ${line}`))
