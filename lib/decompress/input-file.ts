@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { addAbortSignal, type Readable } from 'node:stream'
 import { MixloadError, messageOf } from '../core/errors.ts'
+import { byteCount, peek } from '../core/peek.ts'
 import { compressionOf, MAGIC_BYTES } from './decompress.ts'
 import { decompressInWorker } from './decompress-in-worker.ts'
 
@@ -76,20 +77,9 @@ export class InputFile {
 
 /** All bytes, decompressed as the first of them require. */
 async function decompressedByContent(bytes: AsyncGenerator<Buffer, void, undefined>): Promise<AsyncIterable<Buffer>> {
-  let head: Buffer = Buffer.alloc(0)
-  while (head.length < MAGIC_BYTES) {
-    const { value, done } = await bytes.next()
-    if (done) break
-    head = head.length === 0 ? value : Buffer.concat([head, value])
-  }
-  const all = followedBy(head, bytes)
-  const compression = compressionOf(head)
+  const { first, all } = await peek(bytes, (blocks) => byteCount(blocks) >= MAGIC_BYTES)
+  const compression = compressionOf(Buffer.concat(first))
   return compression === 'none' ? all : decompressInWorker(all, compression)
-}
-
-async function* followedBy(head: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
-  if (head.length > 0) yield head
-  yield* rest
 }
 
 /** The size of a file; undefined for a pipe. @throws MixloadError FILE_REFUSED */

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { type Info, parse } from 'csv-parse'
 import { MixloadError, messageOf } from '../core/errors.ts'
+import { byteCount, peek } from '../core/peek.ts'
 import type { LineNumbers } from './line-numbers.ts'
 import { valueJson } from './text-values.ts'
 
@@ -32,10 +33,11 @@ export async function* csvEvents(
   blocks: AsyncIterable<Buffer>,
   numbers: LineNumbers,
 ): AsyncGenerator<readonly string[], void, undefined> {
-  const { header, all } = await readHeader(blocks)
+  const hasHeader = (read: readonly Buffer[]) => byteCount(read) >= HEADER_BYTES_MAX || firstLines(read).length > 1
+  const { first, all } = await peek(blocks, hasHeader)
   const rows = parse({
     columns: columnNames,
-    delimiter: delimiterOf(header),
+    delimiter: delimiterOf(firstLines(first)[0] ?? ''),
     record_delimiter: ROW_ENDS,
     bom: true,
     info: true,
@@ -65,35 +67,10 @@ export async function* csvEvents(
   }
 }
 
-/**
- * Returns the first line that is not empty, and the whole file again. Blocks are copied: each is
- * valid only until the next one is read, and streams read ahead.
- */
-async function readHeader(blocks: AsyncIterable<Buffer>): Promise<{ header: string; all: AsyncIterable<Buffer> }> {
-  const iterator = blocks[Symbol.asyncIterator]()
-  const next = async () => {
-    const step = await iterator.next()
-    return step.done === true ? undefined : Buffer.from(step.value)
-  }
-  let head = Buffer.alloc(0)
-  let header: string | undefined
-  while (header === undefined && head.length < HEADER_BYTES_MAX) {
-    const block = await next()
-    head = Buffer.concat([head, block ?? Buffer.alloc(0)])
-    const lines = head
-      .toString()
-      .replace(/^\ufeff?[\r\n]*/, '')
-      .split(/[\r\n]/)
-    if (lines.length > 1 || block === undefined) [header] = lines
-  }
-  const all = (async function* () {
-    try {
-      for (let block: Buffer | undefined = head; block !== undefined; block = await next()) yield block
-    } finally {
-      await iterator.return?.()
-    }
-  })()
-  return { header: header ?? '', all }
+/** Returns the lines of the first blocks of a file, from the first one that is not empty. */
+function firstLines(blocks: readonly Buffer[]): readonly string[] {
+  const text = Buffer.concat(blocks).toString()
+  return text.replace(/^\ufeff?[\r\n]*/, '').split(/[\r\n]/)
 }
 
 /** Returns the JSON of an event. An empty cell means that the event does not have the property. */

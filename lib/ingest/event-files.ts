@@ -22,7 +22,7 @@ export function readEvents(
   format: EventFileFormat,
   numbers: LineNumbers,
 ): AsyncGenerator<readonly string[], void, undefined> {
-  return format === 'csv' ? csvEvents(file.blocks(), numbers) : ndjsonLines(file.blocks(), numbers)
+  return (format === 'csv' ? csvEvents : ndjsonLines)(copies(file.blocks()), numbers)
 }
 
 /** Yields the lines that are not empty. Only a line feed ends one: JSON may contain U+2028. */
@@ -30,7 +30,7 @@ async function* ndjsonLines(
   blocks: AsyncIterable<Buffer>,
   numbers: LineNumbers,
 ): AsyncGenerator<readonly string[], void, undefined> {
-  const bytes = Readable.from(copies(blocks))
+  const bytes = Readable.from(blocks)
   const lines = split2({ maxLength: LINE_CHARACTERS_MAX })
   bytes.on('error', (error) => lines.destroy(error))
   let line = 0

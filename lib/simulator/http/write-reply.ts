@@ -4,12 +4,13 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createGzip } from 'node:zlib'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import { byteCount, peek } from '../../core/peek.ts'
 import type { Fault } from '../faults/faults.ts'
 import { withBodyFault } from './fault-reply.ts'
 import type { Reply, SimulatorContext } from './reply.ts'
 
-/** Mixpanel compresses export bodies above this size. */
-const COMPRESSION_FROM_BYTES = 1400
+/** Whether Mixpanel compresses an export body with these first bytes. */
+const isLong = (first: readonly Buffer[]) => byteCount(first) > 1400
 
 const GZIP_CHUNK_BYTES = 128 * 1024
 
@@ -66,31 +67,9 @@ function acceptsGzip(context: SimulatorContext): boolean {
 async function compress(reply: Reply, acceptsGzip: boolean): Promise<Reply> {
   const { body } = reply
   if (reply.mayCompress !== true || !acceptsGzip || typeof body === 'string' || Buffer.isBuffer(body)) return reply
-  const { isLong, all } = await peek(body)
-  if (!isLong) return { ...reply, body: all }
+  const { first, all } = await peek(body, isLong)
+  if (!isLong(first)) return { ...reply, body: all }
   return { ...reply, headers: { ...reply.headers, 'Content-Encoding': 'gzip' }, body: gzip(all) }
-}
-
-/** Reads enough of a body to know whether to compress it. `all` is the body from its first byte. */
-async function peek(body: AsyncIterable<Buffer>): Promise<{ isLong: boolean; all: AsyncIterable<Buffer> }> {
-  const iterator = body[Symbol.asyncIterator]()
-  const first: Buffer[] = []
-  let bytes = 0
-  while (bytes <= COMPRESSION_FROM_BYTES) {
-    const { done, value } = await iterator.next()
-    if (done === true) break
-    first.push(value)
-    bytes += value.length
-  }
-  const all = (async function* () {
-    try {
-      yield* first
-      for (let step = await iterator.next(); step.done !== true; step = await iterator.next()) yield step.value
-    } finally {
-      await iterator.return?.()
-    }
-  })()
-  return { isLong: bytes > COMPRESSION_FROM_BYTES, all }
 }
 
 async function* gzip(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

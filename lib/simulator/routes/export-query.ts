@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { peek } from '../../core/peek.ts'
 import type { Reply } from '../http/reply.ts'
 import { withCurrentIds } from '../stores/current-ids.ts'
 import { exportLines, type Selection } from '../stores/export-lines.ts'
@@ -50,16 +51,13 @@ function selectionOf(request: QueryRequest): Selection {
  * already sent, and the body ends like a body that Mixpanel cannot complete.
  */
 async function withWhereErrors(lines: AsyncGenerator<Buffer>): Promise<AsyncIterable<Buffer>> {
-  const first = await lines.next()
+  const { all } = await peek(lines, (blocks) => blocks.length > 0)
   return (async function* () {
     try {
-      if (first.done !== true) yield first.value
-      yield* lines
+      yield* all
     } catch (error) {
       if (!(error instanceof WhereError)) throw error
       yield Buffer.from('export terminated early\n')
-    } finally {
-      await lines.return(undefined)
     }
   })()
 }
