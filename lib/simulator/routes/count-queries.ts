@@ -1,7 +1,8 @@
 import { DAY_MS } from '../../time/days.ts'
+import { dayNumber } from '../../time/event-time.ts'
 import { RouteError } from '../http/reply.ts'
 import { COUNT_TYPES, countEvents } from '../stores/event-counts.ts'
-import { type DayRange, dayBuckets, firstOfMonth } from './day-buckets.ts'
+import { type DayRange, dateOf, dayBuckets } from './day-buckets.ts'
 import type { Query, QueryRequest } from './query.ts'
 
 interface ShortUnit {
@@ -75,9 +76,10 @@ function lastDays(unit: string | undefined, count: number, lastDay: number): Day
     case 'week':
       return { firstDay: lastDay - 7 * count + 1, lastDay }
     case 'month': {
-      let firstDay = firstOfMonth(lastDay)
-      for (let month = 1; month < count; month++) firstDay = firstOfMonth(firstDay - 1)
-      return { firstDay, lastDay }
+      const first = dateOf(lastDay)
+        .startOf('month')
+        .minus({ months: count - 1 })
+      return { firstDay: dayNumber(first.toMillis()), lastDay }
     }
     case undefined:
     case 'day':

@@ -1,6 +1,7 @@
-import { dayOfNumber } from '../../time/event-time.ts'
+import { DateTime } from 'luxon'
+import { DAY_MS } from '../../time/days.ts'
+import { dayNumber, dayOfNumber } from '../../time/event-time.ts'
 import { RouteError } from '../http/reply.ts'
-import { dayNumberIn } from '../stores/clock.ts'
 
 /** Days since 1970, both inclusive. */
 export interface DayRange {
@@ -13,8 +14,7 @@ export interface DayBucket extends DayRange {
   readonly name: string
 }
 
-/** 1970-01-01 was a Thursday, and weeks start on Monday. */
-const MONDAY_SHIFT = 3
+const UNITS = ['day', 'week', 'month'] as const
 
 /**
  * Returns the buckets of a range of days, by `unit` (`day`, `week` from Monday, `month`) or by
@@ -33,26 +33,14 @@ export function dayBuckets(range: DayRange, unit: string | undefined, interval: 
 
 /** Returns the first and the last day of a day's bucket. An interval starts with the day. */
 function boundsOf(day: number, unit: string | undefined, interval: number): readonly [number, number] {
-  switch (unit) {
-    case undefined:
-      return [day, day + interval - 1]
-    case 'day':
-      return [day, day]
-    case 'week': {
-      const monday = day - ((day + MONDAY_SHIFT) % 7)
-      return [monday, monday + 6]
-    }
-    case 'month': {
-      const first = firstOfMonth(day)
-      // 31 days after the first of a month is early in the next month.
-      return [first, firstOfMonth(first + 31) - 1]
-    }
-    default:
-      throw new RouteError('Error in unit: expected day, week or month')
-  }
+  if (unit === undefined) return [day, day + interval - 1]
+  const known = UNITS.find((name) => name === unit)
+  if (known === undefined) throw new RouteError('Error in unit: expected day, week or month')
+  const date = dateOf(day)
+  return [dayNumber(date.startOf(known).toMillis()), dayNumber(date.endOf(known).toMillis())]
 }
 
-/** Returns the first day of a day's month. */
-export function firstOfMonth(day: number): number {
-  return dayNumberIn(`${dayOfNumber(day).slice(0, 7)}-01`) ?? day
+/** Returns a day as luxon's date, whose weeks begin on Monday. */
+export function dateOf(day: number): DateTime {
+  return DateTime.fromMillis(day * DAY_MS, { zone: 'utc' })
 }
