@@ -15,7 +15,7 @@ const PURE = [
   ...['ingest/payloads', 'ingest/property-values', 'ingest/response', 'ingest/text-values', 'ingest/watermark'],
   ...['mixpanel/redirect', 'mixpanel/regions', 'mixpanel/response-errors'],
   ...['run/choose-days', 'run/late-coverage', 'run/late-rows', 'run/whole-days'],
-  'scan/body-end',
+  'scan/failure-line',
   'streams/transactions',
   'transform/profile-changes',
   ...['verify/compare', 'verify/export-days'],

@@ -1,4 +1,4 @@
-import { mixpanelTimeMs } from './mixpanel-time.ts'
+import { HOUR_MS, millisecondsOf } from '../time/instants.ts'
 
 /** Why Mixpanel may not keep the time of an event. */
 export type TimeDoubt = 'future' | 'early' | 'microseconds'
@@ -14,7 +14,6 @@ export const TIME_DOUBTS: Readonly<Record<TimeDoubt, string>> = {
 export const MAY_MOVE =
   'Mixpanel may reject such an event, or move it to the time of the import; then importing it again adds another one.'
 
-const HOUR_MS = 3_600_000
 /** The year 5138, which nobody means. Microseconds of today are beyond it. */
 const MICROSECONDS_FROM = 1e14
 const EARLY_UNTIL = Date.parse('1971-01-01T00:00:00Z')
@@ -24,7 +23,7 @@ const EARLY_UNTIL = Date.parse('1971-01-01T00:00:00Z')
  * the event is another one each time it is imported. Undefined for a usual time.
  */
 export function timeDoubt(time: number, nowMs: number): TimeDoubt | undefined {
-  const ms = mixpanelTimeMs(time)
+  const ms = millisecondsOf(time)
   if (ms >= MICROSECONDS_FROM) return 'microseconds'
   if (ms > nowMs + HOUR_MS) return 'future'
   return ms < EARLY_UNTIL ? 'early' : undefined

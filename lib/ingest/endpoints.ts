@@ -1,4 +1,4 @@
-import { mixpanelTimeMs } from './mixpanel-time.ts'
+import { HOUR_MS, millisecondsOf } from '../time/instants.ts'
 import type { EventPayload } from './payloads.ts'
 
 /** Where records are sent, and in what form. Facts are from Mixpanel's ingestion reference. */
@@ -72,17 +72,15 @@ export function eventNameOf({ json }: OutgoingRecord): string {
   return typeof name === 'string' ? name : ''
 }
 
-const DAY_MS = 86_400_000
-
 /** /track drops events older than five days. One hour is for queueing and retries. */
-const TRACK_AGE_MS_MAX = 5 * DAY_MS - 3_600_000
+const TRACK_AGE_MS_MAX = (5 * 24 - 1) * HOUR_MS
 
 /** An import needs one of these properties. */
 const PERSON_PROPERTIES = ['distinct_id', '$user_id', '$device_id']
 
 /** Chooses the endpoint for an event, and returns the event as the endpoint expects it. */
 export function routeEvent({ event, properties }: EventPayload, now: number): readonly [EndpointName, EventPayload] {
-  const isOld = now - mixpanelTimeMs(properties.time as number) > TRACK_AGE_MS_MAX
+  const isOld = now - millisecondsOf(properties.time as number) > TRACK_AGE_MS_MAX
   // Mixpanel merges two ids only when they arrive as an import.
   if (!isOld && event !== '$merge') return ['track', { event, properties }]
   const hasPerson = PERSON_PROPERTIES.some((name) => properties[name] !== undefined)

@@ -1,3 +1,4 @@
+import { millisecondsOf } from '../time/instants.ts'
 import {
   anything,
   type Check,
@@ -8,7 +9,7 @@ import {
   isText,
   optionProblems,
 } from './checks.ts'
-import { mixpanelTimeMs, type TimeInput, toMixpanelTime } from './mixpanel-time.ts'
+import { type TimeInput, toMixpanelTime } from './mixpanel-time.ts'
 import { checkOperation, operationValue } from './operations.ts'
 import {
   checkMemberCount,
@@ -243,7 +244,7 @@ export const CHARGES_PROPERTY = '$transactions'
 export function chargeItem(amount: unknown, properties: unknown, now: number): Properties {
   if (typeof amount !== 'number' || !Number.isFinite(amount)) throw invalidRecord('amount', 'must be a number')
   const given = checkProperties(properties ?? {}, 'properties', LOOSE_LIMITS)
-  const time = given.$time === undefined ? now : mixpanelTimeMs(toMixpanelTime(given.$time, 'properties.$time'))
+  const time = given.$time === undefined ? now : millisecondsOf(toMixpanelTime(given.$time, 'properties.$time'))
   return { ...given, $time: new Date(time).toISOString(), $amount: amount }
 }
 

@@ -4,16 +4,15 @@ import { MixloadError } from '../core/errors.ts'
 import { isJson, parseJson } from '../core/json.ts'
 import type { ChunkWriter } from '../spool/spool.ts'
 import type { DayTally } from '../time/day-tally.ts'
-import { clockMs, type EventClock, isDistant, isMoment, isStorable, timeOfText } from '../time/event-time.ts'
-import { announcesFailure } from './body-end.ts'
+import { clockMs, type EventClock, isDistant, isStorable, timeOfText } from '../time/event-time.ts'
+import { isMoment } from '../time/instants.ts'
+import { announcesFailure } from './failure-line.ts'
 import { NEWLINE } from './json-bytes.ts'
 import { type KeptLine, shownLine } from './kept-line.ts'
-import { membersOf, reasonAgainst } from './line-reasons.ts'
-import { KEYS_PER_LINE_MAX, LINE, type LineScanner } from './line-scanner.ts'
+import { limitExceeded, reasonAgainst } from './line-reasons.ts'
+import { LINE, type LineScanner } from './line-scanner.ts'
 import type { LineWriter } from './line-writer.ts'
-import { depthOf } from './nesting.ts'
-import { NESTING_MAX } from './value-scanner.ts'
-import { failureOf, nameOf, noRecords } from './whole-body.ts'
+import { failureOf, noRecords } from './whole-body.ts'
 
 /** Longer lines are rejected: Mixpanel allows 1 MB per event, and the engine holds a whole line. */
 export const LINE_BYTES_MAX = 16 * 1024 * 1024
@@ -72,16 +71,19 @@ export class BodyReader {
   #pendingEnd = 0
   /** Where the search for the next newline starts: no byte is searched twice. */
   #searched = 0
-  #bytes = 0
-  #rows = 0
-  #rejects = 0
-  #damaged = 0
-  #foreign = 0
+  readonly #summary = {
+    rows: 0,
+    rejects: 0,
+    bytes: 0,
+    damaged: 0,
+    foreign: 0,
+    undated: 0,
+    outside: 0,
+    longestLine: 0,
+    longestReject: 0,
+  }
+  /** Rows dated outside the requested days, in UTC and in the project's zone. */
   #distant = 0
-  #undated = 0
-  #outside = 0
-  #longestLine = 0
-  #longestReject = 0
   #skippingLine = false
   /** Whether the check for a byte order mark is done. */
   #isBegun = false
@@ -95,7 +97,7 @@ export class BodyReader {
   }
 
   get rows(): number {
-    return this.#rows
+    return this.#summary.rows
   }
 
   async take(block: Buffer): Promise<void> {
@@ -105,7 +107,7 @@ export class BodyReader {
   }
 
   #read(block: Buffer): void {
-    this.#bytes += block.length
+    this.#summary.bytes += block.length
     this.#hold(block)
     if (!this.#isBegun && this.#pendingEnd < BYTE_ORDER_MARK.length) return
     this.#stripByteOrderMark()
@@ -113,7 +115,7 @@ export class BodyReader {
     if (last < 0) this.#searched = this.#pendingEnd
     else this.#scanLines(this.#searched + last + 1)
     if (this.#pendingEnd > LINE_BYTES_MAX) this.#rejectLongLine()
-    this.#sinks.onProgress?.(this.#bytes, this.#rows)
+    this.#sinks.onProgress?.(this.#summary.bytes, this.#summary.rows)
   }
 
   #stripByteOrderMark(): void {
@@ -157,7 +159,7 @@ export class BodyReader {
       } else if (!allUtf8 && !isUtf8(bytes.subarray(start, end))) {
         lines.append(bytes, runStart, start)
         runStart = end + 1
-        this.#damaged++
+        this.#summary.damaged++
         this.#lastIsIncomplete = false
         this.#noteForeign(bytes.subarray(start, end))
         this.#reject(bytes.subarray(start, end), 'not valid UTF-8', '; the line is given in base64', 'base64')
@@ -179,15 +181,15 @@ export class BodyReader {
       this.#foreignEnd = undefined
     }
     if (verdict === LINE.plain || verdict === LINE.odd) {
-      this.#rows++
-      if (end - start > this.#longestLine) this.#longestLine = end - start
+      this.#summary.rows++
+      if (end - start > this.#summary.longestLine) this.#summary.longestLine = end - start
       this.#sinks.identities?.add(bytes, scanner.identityStart, scanner.identityEnd)
       const { clock } = this.#sinks
       const timeFits = clock === undefined || this.#noteTime(bytes, clock)
       if (verdict === LINE.plain && timeFits) return true
       const line = writer.rewrite(bytes, start, end, timeFits)
       if (line === undefined) return true
-      if (line.length > this.#longestLine) this.#longestLine = line.length
+      if (line.length > this.#summary.longestLine) this.#summary.longestLine = line.length
       lines.append(bytes, runStart, start)
       lines.append(line, 0, line.length)
       lines.append(NEWLINE_BYTES, 0, 1)
@@ -207,8 +209,8 @@ export class BodyReader {
     const kind = token < 0 ? KIND.null : (scanner.kind[token] as number)
     const number = this.#timeAt(bytes, token, kind, clock)
     const ms = number === undefined ? Number.NaN : clockMs(clock, number)
-    if (!isMoment(ms)) this.#undated++
-    else if (ms < clock.from || ms >= clock.until) this.#outside++
+    if (!isMoment(ms)) this.#summary.undated++
+    else if (ms < clock.from || ms >= clock.until) this.#summary.outside++
     if (isDistant(clock, ms)) this.#distant++
     dayTally?.note(ms)
     return kind === KIND.null || (kind !== KIND.text && isStorable(ms))
@@ -230,7 +232,7 @@ export class BodyReader {
   #rejectUnreadable(line: Buffer): void {
     const text = line.toString()
     if (announcesFailure(text)) {
-      const number = this.#rows + this.#rejects + 1
+      const number = this.#summary.rows + this.#summary.rejects + 1
       throw truncated(`its line ${number} says ${JSON.stringify(this.#shown(text.trim()))}`)
     }
     this.#reject(line, this.#reasonAgainst(text, line))
@@ -239,26 +241,19 @@ export class BodyReader {
   #reasonAgainst(text: string, line: Buffer): string {
     const value = parseJson(text)
     if (value === undefined) {
-      this.#damaged++
+      this.#summary.damaged++
       this.#noteForeign(line)
       return `not JSON from byte ${this.#sinks.scanner.stoppedAt - line.byteOffset + this.#pending.byteOffset} of the line`
     }
-    const { shape } = this.#sinks.scanner.properties
-    const unlike = reasonAgainst(value, shape)
-    if (unlike !== undefined) {
-      this.#noteForeign(line)
-      return unlike
-    }
-    if (this.#sinks.scanner.hasRepeatedKey)
-      return `not ${nameOf(shape)}: ${membersOf(shape).join(' or ')} appears twice`
-    // The other reasons to refuse a line. The line itself is one level.
-    return depthOf(text) - 1 > NESTING_MAX
-      ? `nested deeper than ${NESTING_MAX} levels`
-      : `more than ${KEYS_PER_LINE_MAX} properties`
+    const { properties, hasRepeatedKey } = this.#sinks.scanner
+    const unlike = reasonAgainst(value, properties.shape)
+    if (unlike === undefined) return limitExceeded(text, properties.shape, hasRepeatedKey)
+    this.#noteForeign(line)
+    return unlike
   }
 
   #noteForeign(line: Buffer): void {
-    this.#foreign++
+    this.#summary.foreign++
     this.#foreignEnd = this.#shown(line.toString('utf8', 0, this.#sinks.keptLine === undefined ? SHOWN : line.length))
   }
 
@@ -280,9 +275,9 @@ export class BodyReader {
   }
 
   #writeReject(reason: string, line: string): void {
-    this.#rejects++
+    this.#summary.rejects++
     const entry = Buffer.from(`${JSON.stringify({ reason, line })}\n`)
-    if (entry.length > this.#longestReject) this.#longestReject = entry.length
+    if (entry.length > this.#summary.longestReject) this.#summary.longestReject = entry.length
     this.#sinks.rejects.append(entry, 0, entry.length)
   }
 
@@ -315,34 +310,19 @@ export class BodyReader {
   }
 
   #ended(): BodySummary {
-    if (this.#skippingLine) throw this.#rows === 0 ? this.#noRecords(this.#foreignEnd) : this.#cutOff()
+    if (this.#skippingLine) throw this.#summary.rows === 0 ? this.#noRecords(this.#foreignEnd) : this.#cutOff()
     this.#stripByteOrderMark()
     if (this.#pendingEnd > 0) this.#endLastLine()
     if (this.#lastIsIncomplete) throw this.#cutOff()
-    if (this.#damaged > 0 && this.#rows === 0) throw this.#noRecords(this.#foreignEnd)
+    if (this.#summary.damaged > 0 && this.#summary.rows === 0) throw this.#noRecords(this.#foreignEnd)
     this.#assertWhole()
-    return {
-      rows: this.#rows,
-      rejects: this.#rejects,
-      bytes: this.#bytes,
-      damaged: this.#damaged,
-      foreign: this.#foreign,
-      undated: this.#undated,
-      outside: this.#outside,
-      longestLine: this.#longestLine,
-      longestReject: this.#longestReject,
-    }
+    return this.#summary
   }
 
   #assertWhole(): void {
     const { mustBeWhole, clock, scanner } = this.#sinks
     if (!mustBeWhole) return
-    const evidence = {
-      rows: this.#rows,
-      foreign: this.#foreign,
-      foreignEnd: this.#foreignEnd,
-      distant: this.#distant,
-    }
+    const evidence = { ...this.#summary, foreignEnd: this.#foreignEnd, distant: this.#distant }
     const failure = failureOf(evidence, scanner.properties.shape, clock)
     if (failure !== undefined) throw failure
   }
@@ -357,7 +337,7 @@ export class BodyReader {
     const text = this.#pending.toString('utf8', 0, end)
     if (announcesFailure(text)) throw truncated(`it ends in ${JSON.stringify(this.#shown(text))}`)
     const isNotJson = verdict === LINE.unreadable && !isJson(text)
-    if (isNotJson && this.#rows === 0) throw this.#noRecords(text)
+    if (isNotJson && this.#summary.rows === 0) throw this.#noRecords(text)
     if (verdict === LINE.incomplete || isNotJson) throw this.#cutOff()
     this.#pendingEnd = end + 1
     this.#scanLines(this.#pendingEnd)
@@ -369,7 +349,7 @@ export class BodyReader {
 
   #cutOff(): MixloadError {
     const { noun } = this.#sinks.scanner.properties.shape
-    return truncated(`its last line, after ${this.#rows} ${noun}s, is cut off`)
+    return truncated(`its last line, after ${this.#summary.rows} ${noun}s, is cut off`)
   }
 }
 

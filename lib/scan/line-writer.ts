@@ -55,9 +55,14 @@ export class LineWriter {
   #identityTextIn = -1
   #overflowIn = -1
   #slice = 0
-  #parts: Buffer[] = []
   readonly #valuesMax: number
+  /** Of the present line: its bytes, what is written, its overflow, and its values in columns. */
+  #bytes: Buffer = Buffer.alloc(0)
+  #parts: Buffer[] = []
+  #overflow: Buffer[] = []
   #values = 0
+  /** Whether `time` can be stored as it came. */
+  #timeFits = true
   /** The number that the text in `time` of the present line stands for; undefined for none. */
   timeOfText: number | undefined
   /** Values left out in this slice because their property is excluded. */
@@ -129,90 +134,91 @@ export class LineWriter {
       if (kind[token] !== KIND.null && this.#routes[index] === undefined) this.#place(index, kind[token] as number)
     }
     if (timeFits && this.#scanner.isPlain()) return undefined
+    this.#bytes = bytes
     this.#parts = []
+    this.#overflow = []
     this.#values = 0
-    const overflow: Buffer[] = []
-    this.#writeIdentity(bytes, overflow)
-    this.#writeTokens(bytes, overflow, timeFits)
+    this.#timeFits = timeFits
+    this.#writeIdentity()
+    this.#writeTokens()
     this.#parts.push(CLOSE)
     if (!this.#scanner.hasInsertId) {
       const digest = createHash('md5').update(bytes.subarray(start, end)).digest('hex')
       this.#parts.push(Buffer.from(`,"${LINE_HASH_FIELD}":"${digest}"`))
     }
-    if (overflow.length > 0) {
+    if (this.#overflow.length > 0) {
       this.#overflowIn = this.#slice
       this.#registry.overflowColumn()
-      const object = `{${Buffer.concat(overflow).toString('utf8', 1)}}`
+      const object = `{${Buffer.concat(this.#overflow).toString('utf8', 1)}}`
       this.#parts.push(Buffer.from(`,"${OVERFLOW_FIELD}":${JSON.stringify(object)}`))
     }
     this.#parts.push(CLOSE)
     return Buffer.concat(this.#parts)
   }
 
-  #writeIdentity(bytes: Buffer, overflow: Buffer[]): void {
+  #writeIdentity(): void {
     const { identityStart, identityEnd, identityKind, properties } = this.#scanner
     const { identity } = properties.shape
     this.#parts.push(this.#open)
-    const literal = bytes.subarray(identityStart, identityEnd)
+    const literal = this.#bytes.subarray(identityStart, identityEnd)
     const isLone = identityKind === KIND.loneText
     if (identity !== undefined) this.#parts.push(isLone ? repaired(literal) : literal)
     this.#parts.push(this.#openProperties)
     if (!isLone || this.#identityColumn === undefined) return
     if (this.#registry.companionOf(this.#identityColumn) === undefined) {
-      overflow.push(overflowEntry(identityKey(identity ?? ''), literal, identityKind))
+      this.#overflow.push(overflowEntry(identityKey(identity ?? ''), literal, identityKind))
       return
     }
     this.#identityTextIn = this.#slice
     this.#addField(Buffer.from(`"${IDENTITY_TEXT_KEY}":`), asText(literal))
   }
 
-  #writeTokens(bytes: Buffer, overflow: Buffer[], timeFits: boolean): void {
-    const { count, property, kind, valueStart, valueEnd, timeToken } = this.#scanner
+  #writeTokens(): void {
+    const { count, property, kind } = this.#scanner
     const superseded = this.#scanner.hasDuplicate ? this.#supersededTokens() : undefined
     for (let token = 0; token < count; token++) {
-      const tokenKind = kind[token] as number
-      if (tokenKind === KIND.null) continue
-      const index = property[token] as number
-      const route = this.#routes[index]
-      const literal = bytes.subarray(valueStart[token] as number, valueEnd[token] as number)
-      if (superseded?.has(token)) overflow.push(overflowEntry(supersededKey(this.#nameOf(index)), literal, tokenKind))
+      if (kind[token] === KIND.null) continue
+      const route = this.#routes[property[token] as number]
+      if (superseded?.has(token)) this.#addToOverflow(token, supersededKey)
       else if (route === undefined || route.overflow || this.#isFull(route.column)) {
-        overflow.push(overflowEntry(overflowKey(this.#nameOf(index)), literal, tokenKind))
+        this.#addToOverflow(token, overflowKey)
       } else if (route.column === undefined) this.ignoredValues++
-      else {
-        const fits = token !== timeToken || timeFits
-        this.#writeValue(index, route, route.column, literal, tokenKind, fits, overflow)
-      }
+      else this.#writeValue(token, route, route.column)
     }
   }
 
-  #writeValue(
-    index: number,
-    route: Route,
-    column: Column,
-    literal: Buffer,
-    kind: number,
-    fits: boolean,
-    overflow: Buffer[],
-  ): void {
-    const { seenInSlice } = this.#scanner.properties
-    const isTime = index === this.#scanner.properties.timeIndex
-    const value = isTime ? this.#timeForm(literal, kind) : valueForm(column, literal, kind)
+  #writeValue(token: number, { keyBytes }: Route, column: Column): void {
+    const { timeIndex, seenInSlice } = this.#scanner.properties
+    const index = this.#scanner.property[token] as number
+    const kind = this.#scanner.kind[token] as number
+    const literal = this.#literal(token)
+    const value = index === timeIndex ? this.#timeForm(literal, kind) : valueForm(column, literal, kind)
+    const isLone = (kind & LONE_KINDS) !== 0
     if (value !== undefined) {
       seenInSlice[index] = this.#slice
-      this.#addField(route.keyBytes, value)
-    } else if (column.type === 'json' && (kind & LONE_KINDS) === 0) {
+      this.#addField(keyBytes, value)
+    } else if (column.type === 'json' && !isLone) {
       this.#exactIn[index] = this.#slice
       this.#addField(Buffer.from(`"${exactKey(index)}":`), asText(literal))
     }
-    const isWhole = value !== undefined ? fits && (kind & LONE_KINDS) === 0 : column.type === 'json'
-    if (isWhole) return
+    const fits = !isLone && (token !== this.#scanner.timeToken || this.#timeFits)
+    if (value === undefined ? column.type === 'json' : fits) return
     if (this.#registry.companionOf(column) === undefined) {
-      overflow.push(overflowEntry(overflowKey(this.#nameOf(index)), literal, kind))
+      this.#addToOverflow(token, overflowKey)
       return
     }
     this.#textIn[index] = this.#slice
     this.#addField(Buffer.from(`"${textKey(index)}":`), companionForm(literal, kind))
+  }
+
+  #addToOverflow(token: number, keyOf: (name: string) => string): void {
+    const name = keyOf(this.#nameOf(this.#scanner.property[token] as number))
+    this.#overflow.push(overflowEntry(name, this.#literal(token), this.#scanner.kind[token] as number))
+  }
+
+  /** The bytes of a value. */
+  #literal(token: number): Buffer {
+    return this.#bytes.subarray(this.#scanner.valueStart[token], this.#scanner.valueEnd[token])
   }
 
   #timeForm(literal: Buffer, kind: number): Buffer | undefined {

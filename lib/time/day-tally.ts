@@ -1,5 +1,6 @@
 import type { Day } from './days.ts'
-import { dayNumber, dayOfNumber, type EventClock, INSTANT_MS_MAX } from './event-time.ts'
+import { dayNumber, dayOfNumber, type EventClock } from './event-time.ts'
+import { isMoment } from './instants.ts'
 
 /** Rows by their `_day`. Rows without one are not counted. */
 export type DayRows = Readonly<Record<Day, number>>
@@ -24,11 +25,10 @@ export class DayTally {
   }
 
   #numberOf(ms: number): number | undefined {
-    const isMoment = Math.abs(ms) <= INSTANT_MS_MAX
     if (this.#clock.filedUnder === undefined) {
-      return isMoment && ms >= this.#clock.from && ms < this.#clock.until ? dayNumber(ms) : undefined
+      return ms >= this.#clock.from && ms < this.#clock.until ? dayNumber(ms) : undefined
     }
-    return isMoment ? Math.min(Math.max(dayNumber(ms), this.#firstNumber), this.#lastNumber) : this.#firstNumber
+    return isMoment(ms) ? Math.min(Math.max(dayNumber(ms), this.#firstNumber), this.#lastNumber) : this.#firstNumber
   }
 
   get size(): number {

@@ -1,8 +1,5 @@
 import { addDays, DAY_MS, type Day, dayAt, endOfDayInZone, startOfDay } from './days.ts'
-import { isInstant, numberOfText, toInstantText } from './instants.ts'
-
-/** The greatest distance from 1970 of a date in JavaScript and in the warehouses, milliseconds. */
-export const INSTANT_MS_MAX = 8.64e15
+import { isInstant, isMoment, numberOfText, SECONDS_BELOW, toInstantText } from './instants.ts'
 
 /** How to read the numbers in `time`, and which days to expect. */
 export interface EventClock {
@@ -19,13 +16,10 @@ export interface EventClock {
   readonly filedUnder: { readonly firstDay: Day; readonly lastDay: Day } | undefined
 }
 
-/** Seconds of any realistic date are below this; milliseconds are not, after 3 March 1973. */
-const SECONDS_MAX = 1e11
-
 /** The clock of events from a file: small numbers are seconds; years 1 to 9999 are expected. */
 export const FILE_CLOCK: EventClock = {
-  secondsFrom: -SECONDS_MAX,
-  secondsUntil: SECONDS_MAX,
+  secondsFrom: -SECONDS_BELOW,
+  secondsUntil: SECONDS_BELOW,
   from: startOfDay('0001-01-01'),
   until: startOfDay('9999-12-31') + DAY_MS,
   earliest: Number.NEGATIVE_INFINITY,
@@ -78,11 +72,6 @@ export function timeOfText(clock: EventClock, text: string): number | undefined 
   const ms = Date.parse(toInstantText(text.trim()))
   // Early milliseconds look like seconds.
   return [ms, ms / 1000].find((candidate) => clockMs(clock, candidate) === ms)
-}
-
-/** Whether a Date, and a warehouse, can hold a moment in milliseconds. */
-export function isMoment(ms: number): boolean {
-  return Math.abs(ms) <= INSTANT_MS_MAX
 }
 
 /** The day of a moment in milliseconds, as days since 1970. */

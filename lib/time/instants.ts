@@ -1,3 +1,21 @@
+export const HOUR_MS = 3_600_000
+
+/** The greatest distance from 1970 of a date in JavaScript and in the warehouses, milliseconds. */
+export const INSTANT_MS_MAX = 8.64e15
+
+/** Numbers nearer to 0 are seconds: as milliseconds they would be before 3 March 1973. */
+export const SECONDS_BELOW = 1e11
+
+/** A number of seconds or milliseconds since 1970 as milliseconds. */
+export function millisecondsOf(time: number): number {
+  return Math.abs(time) < SECONDS_BELOW ? Math.round(time * 1000) : time
+}
+
+/** Whether a Date, and a warehouse, can hold a moment in milliseconds. */
+export function isMoment(ms: number): boolean {
+  return Math.abs(ms) <= INSTANT_MS_MAX
+}
+
 /** `yyyy-mm-dd`, optionally with a time and an offset, as Mixpanel writes dates. */
 const INSTANT = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-]\d{2}:?\d{2})?)?$/
 

@@ -2,7 +2,8 @@ import { LOCAL_TIME_COLUMN } from '../columns/catalogue.ts'
 import type { Column } from '../columns/column.ts'
 import { quoteText } from '../core/sql.ts'
 import { LINE_HASH_FIELD } from '../scan/line-writer.ts'
-import { type EventClock, INSTANT_MS_MAX } from '../time/event-time.ts'
+import type { EventClock } from '../time/event-time.ts'
+import { INSTANT_MS_MAX } from '../time/instants.ts'
 import { type Forms, formsByColumn, isTime, type SpooledLines } from './spool-reader.ts'
 
 /** How to make rows of events. */

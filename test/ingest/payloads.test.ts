@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isFailure, MixloadError } from '../../lib/core/errors.ts'
-import { mixpanelTimeMs, toMixpanelTime } from '../../lib/ingest/mixpanel-time.ts'
+import { toMixpanelTime } from '../../lib/ingest/mixpanel-time.ts'
 import { OPERATIONS } from '../../lib/ingest/operations.ts'
 import {
   aliasPayload,
@@ -14,6 +14,7 @@ import {
   trackPayload,
 } from '../../lib/ingest/payloads.ts'
 import { recordJson } from '../../lib/ingest/property-values.ts'
+import { millisecondsOf } from '../../lib/time/instants.ts'
 
 const NOW = Date.parse('2026-08-31T12:00:00Z')
 const defaults: Defaults = { now: NOW, insertId: () => 'made-id' }
@@ -37,11 +38,11 @@ describe('a time', () => {
       fc.property(moments, (date) => {
         const iso = date.toISOString()
         for (const form of [date, iso, iso.slice(0, -1), iso.replace('T', ' ').slice(0, -1)]) {
-          expect(mixpanelTimeMs(toMixpanelTime(form, 'time'))).toBe(date.getTime())
+          expect(millisecondsOf(toMixpanelTime(form, 'time'))).toBe(date.getTime())
         }
         const seconds = Math.floor(date.getTime() / 1000)
         expect(toMixpanelTime(seconds, 'time')).toBe(seconds)
-        if (seconds < 1e11) expect(mixpanelTimeMs(toMixpanelTime(date.getTime() / 1000, 'time'))).toBe(date.getTime())
+        if (seconds < 1e11) expect(millisecondsOf(toMixpanelTime(date.getTime() / 1000, 'time'))).toBe(date.getTime())
       }),
     )
   })

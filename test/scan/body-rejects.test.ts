@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { announcesFailure } from '../../lib/scan/body-end.ts'
+import { announcesFailure } from '../../lib/scan/failure-line.ts'
 import { BodyDesk, eventLine } from './body-reading.ts'
 
 let desk: BodyDesk

@@ -1,15 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { addDays, dayAt } from '../../lib/time/days.ts'
-import {
-  clockMs,
-  dayNumber,
-  dayOfNumber,
-  eventClock,
-  FILE_CLOCK,
-  INSTANT_MS_MAX,
-  isStorable,
-} from '../../lib/time/event-time.ts'
+import { clockMs, dayNumber, dayOfNumber, eventClock, FILE_CLOCK, isStorable } from '../../lib/time/event-time.ts'
+import { INSTANT_MS_MAX } from '../../lib/time/instants.ts'
 
 const DAY_MS = 86_400_000
 /** Slices from February 1970 on, of up to a month. */

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { mixpanelTimeMs, toMixpanelTime } from '../../lib/ingest/mixpanel-time.ts'
+import { toMixpanelTime } from '../../lib/ingest/mixpanel-time.ts'
 import { clockMs, eventClock, FILE_CLOCK, timeOfText } from '../../lib/time/event-time.ts'
+import { millisecondsOf } from '../../lib/time/instants.ts'
 
 const ms = fc.integer({ min: 0, max: Date.parse('2100-01-01T00:00:00Z') })
 const iso = ms.chain((moment) => {
@@ -34,7 +35,7 @@ describe('a text as time', () => {
       fc.property(text, (given) => {
         const loaded = timeOfText(FILE_CLOCK, given)
         if (loaded === undefined || loaded < 0) expect(() => toMixpanelTime(given, 'time')).toThrow('time must be')
-        else expect(mixpanelTimeMs(toMixpanelTime(given, 'time'))).toBeCloseTo(clockMs(FILE_CLOCK, loaded), 0)
+        else expect(millisecondsOf(toMixpanelTime(given, 'time'))).toBeCloseTo(clockMs(FILE_CLOCK, loaded), 0)
       }),
     )
   })

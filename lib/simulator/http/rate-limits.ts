@@ -1,5 +1,6 @@
+import { HOUR_MS } from '../../time/instants.ts'
+
 const SECOND_MS = 1000
-const HOUR_MS = 3_600_000
 
 /** The limits of one API family; 0 means no limit. */
 export interface RateLimits {

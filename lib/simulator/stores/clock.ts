@@ -1,11 +1,8 @@
 import { IANAZone } from 'luxon'
 import { MixloadError } from '../../core/errors.ts'
 import { DAY_MS, isDay, isZone, startOfDay } from '../../time/days.ts'
+import { FILE_CLOCK } from '../../time/event-time.ts'
 import type { SimulatorOptions } from './options.ts'
-
-/** The first and the last millisecond that a `yyyy-mm-dd` of four digits can name. */
-const FIRST_MS = Date.parse('0001-01-01T00:00:00Z')
-const LAST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
 /** Time zones change their offset at full quarters of an hour only, so a quarter has one offset. */
 const OFFSET_SPAN_MS = 900_000
@@ -62,9 +59,9 @@ export function dayNumberIn(text: string): number | undefined {
   return isDay(text) ? startOfDay(text) / DAY_MS : undefined
 }
 
-/** Whether a number can be the time of an event. */
-export function isMoment(utcMs: number): boolean {
-  return utcMs >= FIRST_MS && utcMs <= LAST_MS
+/** Whether a number can be the time of an event: the moments of the years 1 to 9999. */
+export function isEventTime(utcMs: number): boolean {
+  return utcMs >= FILE_CLOCK.from && utcMs < FILE_CLOCK.until
 }
 
 /** Returns a function for the zone's offset in milliseconds, with a cache: Intl is slow. */

@@ -1,9 +1,7 @@
 import { KIND } from '../../columns/value-kinds.ts'
 import { LINE, type LineScanner } from '../../scan/line-scanner.ts'
-import { isMoment } from './clock.ts'
-
-/** Numbers below this are seconds: as milliseconds they would be before March 1973. */
-const SECONDS_BELOW = 1e11
+import { millisecondsOf } from '../../time/instants.ts'
+import { isEventTime } from './clock.ts'
 
 /** Replaces the bytes `[start, end)` of a line; inserts if both are equal. */
 export interface LineEdit {
@@ -34,8 +32,8 @@ export function timeNumber(scanner: LineScanner, line: Buffer): number {
 
 /** Converts a `time` in seconds or milliseconds to UTC milliseconds; NaN if not valid. */
 export function toUtcMs(time: number): number {
-  const utcMs = Math.abs(time) < SECONDS_BELOW ? Math.round(time * 1000) : time
-  return isMoment(utcMs) ? utcMs : Number.NaN
+  const utcMs = millisecondsOf(time)
+  return isEventTime(utcMs) ? utcMs : Number.NaN
 }
 
 /** Returns the name of the event of a scanned line. */

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
 import { LineScanner } from '../../scan/line-scanner.ts'
-import { isMoment, type ProjectClock } from './clock.ts'
+import { isEventTime, type ProjectClock } from './clock.ts'
 import type { StoredBlock } from './day-file.ts'
 import { editLine, eventName, scanEvent, timeNumber, valueEdit } from './event-line.ts'
 import { linesIn } from './line-blocks.ts'
@@ -77,7 +77,7 @@ class LineExporter {
   /** Returns a stored event as `where` expressions see it. */
   #event(line: { event: string; properties: Record<string, unknown> }): WhereEvent {
     const { time } = line.properties
-    const isValid = typeof time === 'number' && isMoment(time)
+    const isValid = typeof time === 'number' && isEventTime(time)
     return { ...line, seconds: isValid ? this.#clock.exported(time) / 1000 : undefined }
   }
 
@@ -87,7 +87,7 @@ class LineExporter {
     if (timeInMs && !this.#clock.legacyTime) return line
     scanEvent(this.#scanner, line)
     const utcMs = timeNumber(this.#scanner, line)
-    if (!isMoment(utcMs)) return line
+    if (!isEventTime(utcMs)) return line
     const ms = this.#clock.exported(utcMs)
     const text = String(timeInMs ? ms : Math.floor(ms / 1000))
     return editLine(line, [valueEdit(this.#scanner, this.#scanner.timeToken, text)])

@@ -1,12 +1,13 @@
 import { isObject } from '../../core/json.ts'
 import { DAY_MS } from '../../time/days.ts'
+import { HOUR_MS } from '../../time/instants.ts'
 import { toUtcMs } from './event-line.ts'
 
 /** The earliest time that Mixpanel accepts: 1971-01-01. */
 const EARLIEST_MS = 365 * DAY_MS
 
 /** How far the clock of a sender may be ahead. */
-const AHEAD_MS = 3_600_000
+const AHEAD_MS = HOUR_MS
 
 export const EVENT_BYTES_MAX = 1_048_576
 export const PROPERTIES_MAX = 255

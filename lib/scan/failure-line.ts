@@ -10,8 +10,7 @@ const TERMINATED_EVENT = /^\s*\{.*[^\s\w](?:export )?terminated early\s*$|^\s*\{
 
 /** Whether a line that is not an event reports a failure of Mixpanel's query. */
 export function announcesFailure(line: string): boolean {
-  if (TERMINATED.test(line)) return true
-  if (TERMINATED_EVENT.test(line)) return true
+  if (TERMINATED.test(line) || TERMINATED_EVENT.test(line)) return true
   return ERROR_OBJECT.test(line) && !isUnrelatedObject(line)
 }
 
