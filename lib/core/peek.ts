@@ -1,6 +1,6 @@
 /**
- * Reads the first items of a source, until they are enough or it ends. `all` has every item; reading
- * it to the end, or no further, closes the source.
+ * Reads the first items of a source, until they are enough or it ends. `all` has every item, also
+ * the first ones; when it ends or is left, the source is closed.
  */
 export async function peek<Item>(
   source: AsyncIterable<Item>,
