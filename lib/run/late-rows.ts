@@ -1,5 +1,5 @@
 import type { LoadRecord } from '../destination/contract.ts'
-import { isSameScope } from '../destination/selection.ts'
+import { isSameScope, scopeOf } from '../destination/selection.ts'
 import { type Day, daysOf } from '../time/days.ts'
 import { type DayClock, isWholeIn } from './whole-days.ts'
 
@@ -8,7 +8,8 @@ import { type DayClock, isWholeIn } from './whole-days.ts'
  *
  * - A load of late arrivals counts with all its rows.
  * - A day that was read again counts with the rows it has now, minus those of the last load of the
- *   same scope in which it was whole. This is negative if rows are gone.
+ *   same scope and clock in which it was whole, and of the late arrivals since. This is negative if
+ *   rows are gone.
  *
  * Days without a difference, and days whose rows were not counted before, are left out. `before` is
  * the ledger before the run, and `loads` is what the run has loaded.
@@ -27,18 +28,27 @@ export function lateRows(
 
 /** The rows of one load that came late, by day. */
 function lateRowsOf(
-  { firstDay, lastDay, selection, dayRows }: LoadRecord,
+  { firstDay, lastDay, selection, dayRows, source }: LoadRecord,
   before: readonly LoadRecord[],
   clock: DayClock,
 ): readonly (readonly [Day, number])[] {
   if (firstDay === null || lastDay === null || dayRows === null) return []
   if (selection.kind === 'late') return Object.entries(dayRows)
   if (selection.kind !== 'complete') return []
-  const earlier = before.filter(
-    (load) => load.selection.kind === 'complete' && isSameScope(load.selection.scope, selection.scope),
-  )
+  const isSame = (load: LoadRecord) => {
+    const scope = scopeOf(load.selection)
+    const hasSameClock = (load.source?.clock ?? source?.clock) === source?.clock
+    return scope !== undefined && isSameScope(scope, selection.scope) && hasSameClock
+  }
+  const same = before.filter(isSame)
   return daysOf(firstDay, lastDay).flatMap((day): readonly (readonly [Day, number])[] => {
-    const last = earlier.findLast((load) => isWholeIn(load, day, clock))
-    return last?.dayRows == null ? [] : [[day, (dayRows[day] ?? 0) - (last.dayRows[day] ?? 0)]]
+    const at = same.findLastIndex((load) => load.selection.kind === 'complete' && isWholeIn(load, day, clock))
+    const known = same[at]
+    if (known === undefined || known.dayRows === null) return []
+    const had = same
+      .slice(at + 1)
+      .filter((load) => load.selection.kind === 'late')
+      .reduce((total, load) => total + (load.dayRows?.[day] ?? 0), known.dayRows[day] ?? 0)
+    return [[day, (dayRows[day] ?? 0) - had]]
   })
 }

@@ -79,6 +79,23 @@ describe('late rows', () => {
     }
   })
 
+  it('do not count again when a day with late arrivals is read again', () => {
+    const arrived = load('2026-08-01', '2026-08-01', { '2026-08-01': 3 }, { selection: requestSelection(WHOLE, 1) })
+    const before = [load('2026-08-01', '2026-08-01', { '2026-08-01': 10 }), arrived]
+    const again = (count: number) => [load('2026-08-01', '2026-08-01', { '2026-08-01': count })]
+    expect(late(before, again(13))).toEqual({})
+    expect(late(before, again(14))).toEqual({ '2026-08-01': 1 })
+    expect(late(before, again(9))).toEqual({ '2026-08-01': -4 })
+    expect(late([arrived, ...before], again(13))).toEqual({})
+  })
+
+  it('are not rows that another clock moves to another day', () => {
+    const of = (clock: string, count: number) =>
+      load('2026-08-01', '2026-08-01', { '2026-08-01': count }, { source: { clock } })
+    expect(late([of('UTC', 10)], [of('Europe/Berlin', 12)])).toEqual({})
+    expect(late([of('UTC', 10)], [of('UTC', 12)])).toEqual({ '2026-08-01': 2 })
+  })
+
   it('are all rows of a load by time of processing, and those of the days that were read as well', () => {
     const before = [load('2026-08-01', '2026-08-02', { '2026-08-01': 10, '2026-08-02': 5 })]
     const arrived = { selection: requestSelection(WHOLE, 1_785_000_000_000) }
