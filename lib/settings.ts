@@ -58,6 +58,12 @@ const zone = z.string().refine(isZone, { error: 'must be an IANA time zone such 
 const size = z.string().regex(/^\d+\s*(?:KB|MB|GB|KiB|MiB|GiB)$/i, 'must be a size such as 400MB')
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' })
 
+const rowLimit = (rule: string) =>
+  z.preprocess(
+    (value) => (typeof value === 'number' ? String(value) : value),
+    z.string({ error: rule }).regex(ROW_LIMIT, rule).transform(parseRowLimit),
+  )
+
 /** What a setting may be and what it means. Its name is its key in mixload.yaml. */
 interface Setting {
   readonly schema: z.ZodType
@@ -140,20 +146,15 @@ export const SETTINGS = {
     describe: 'What to do with new properties: capture or ignore',
   },
   maxRejects: {
-    schema: z.coerce
-      .string()
-      .regex(ROW_LIMIT, 'must be a number of lines such as 100, or a share such as 0.5%')
-      .transform(parseRowLimit)
-      .optional(),
+    schema: rowLimit('must be a number of lines such as 100, or a share of at most 100% such as 0.5%').optional(),
     describe: 'Fail if more than N lines of a run, or P% of the lines of a commit, are rejected',
     default: 'no limit',
   },
   maxRemoved: {
-    schema: z.coerce
-      .string()
-      .regex(ROW_LIMIT, 'must be a number of rows such as 100, or a share such as 50%')
-      .transform(parseRowLimit)
-      .default({ kind: 'percent', most: 50 }),
+    schema: rowLimit('must be a number of rows such as 100, or a share of at most 100% such as 50%').default({
+      kind: 'percent',
+      most: 50,
+    }),
     describe:
       'Keep the old rows if a replacement would remove more than N rows, or P%, of a day or table; 100% allows all',
     default: '50%',

@@ -158,6 +158,14 @@ describe('a value that is wrong', () => {
     ['memoryLimit', 'lots', ['lots', '400MB']],
     ['legacyTime', 'maybe', ['maybe', 'true', 'false']],
     ['schema', '', ['schema']],
+    ['maxRemoved', '101%', ['101%', 'at most 100%', '50%']],
+    ['maxRemoved', '100.5%', ['at most 100%']],
+    ['maxRemoved', '1e9', ['such as 100']],
+    ['maxRemoved', '99999999999999999999', ['such as 100']],
+    ['maxRemoved', 0.5, ['0.5', 'such as 50%']],
+    ['maxRemoved', ['50'], ['such as 50%']],
+    ['maxRemoved', true, ['such as 50%']],
+    ['maxRejects', '200%', ['200%', 'at most 100%']],
   ])('%s = %j is named with its value and with what is allowed', (name, value, parts) => {
     const [problem = '', ...more] = problems({ [name]: value })
     expect(more).toEqual([])

@@ -4,8 +4,8 @@ export interface RowLimit {
   readonly most: number
 }
 
-/** The form that {@link parseRowLimit} accepts. */
-export const ROW_LIMIT = /^(\d+|\d+(?:\.\d+)?%)$/
+/** The form that {@link parseRowLimit} accepts: a number, or a share of at most 100%. */
+export const ROW_LIMIT = /^(?:\d{1,15}|100(?:\.0+)?%|\d{1,2}(?:\.\d+)?%)$/
 
 /** Parses `100` as a number of rows and `0.5%` as a percentage. */
 export function parseRowLimit(text: string): RowLimit {
