@@ -1,6 +1,6 @@
 import type { LoadRecord } from '../lib/destination/contract.ts'
 import { type StreamStatus, streamStatus } from '../lib/run/status.ts'
-import { sliceName } from '../lib/slices.ts'
+import { rowsName, sliceName } from '../lib/slices.ts'
 import type { Command } from './command.ts'
 import { counted } from './counted.ts'
 import { timezoneFlag, WAREHOUSE_SETTINGS } from './load-settings.ts'
@@ -26,7 +26,7 @@ export const command: Command = {
 }
 
 function printStatus(output: Output, status: StreamStatus): void {
-  const { stream, days, completeTo, loads, rows, rejects, last, newColumns } = status
+  const { stream, days, completeTo, heldBack, loads, rows, rejects, last, newColumns } = status
   output.json({
     stream,
     ...(days === undefined
@@ -36,6 +36,10 @@ function printStatus(output: Output, status: StreamStatus): void {
           gaps: days.gaps.map(({ firstDay, lastDay }) => ({ first_day: firstDay, last_day: lastDay })),
         }),
     ...(completeTo === undefined ? {} : { complete_to: completeTo.toISOString() }),
+    held_back: heldBack.map(({ firstDay, lastDay, ...numbers }) => ({
+      ...(firstDay === null ? {} : { first_day: firstDay, last_day: lastDay }),
+      ...numbers,
+    })),
     loads,
     rows_loaded: rows,
     rejects,
@@ -53,6 +57,15 @@ function printStatus(output: Output, status: StreamStatus): void {
     output.print(days.gaps.length === 0 ? '  no gaps' : `  gaps: ${days.gaps.map(sliceName).join(', ')}`)
   }
   if (completeTo !== undefined) output.print(`  complete to ${utcMinute(completeTo)}`)
+  for (const { firstDay, lastDay, table, before, after } of heldBack) {
+    const rows = firstDay && lastDay ? rowsName(table, { firstDay, lastDay }) : table
+    output.print(`  held back: ${rows}: Mixpanel returned ${counted(after, 'row')}, the warehouse has ${before}`)
+  }
+  if (heldBack.length > 0) {
+    const name = stream.startsWith('group_') ? 'groups' : stream
+    const command = `mixload sync --streams ${name}${days === undefined ? '' : ' --write replace'}`
+    output.print(`  ${command} tries again; with --max-removed 100%, the old rows go`)
+  }
   const content = days === undefined ? '' : ` of ${contentOf(last)}`
   output.print(`  last load: ${last.loadedAt.toISOString()}, ${counted(last.rowCount, 'row')}${content}`)
   const { project, region } = last.source ?? {}

@@ -127,6 +127,6 @@ function freshnessOf({ loads }: SourceOptions, streams: readonly string[]): unkn
       warn_after: { count: WARN_HOURS, period: 'hour' },
       error_after: { count: ERROR_HOURS, period: 'hour' },
     },
-    loaded_at_query: `select max(loaded_at) from ${loads} where stream in (${names})`,
+    loaded_at_query: `select max(loaded_at) from ${loads} where stream in (${names}) and selection not like '{"held_back"%'`,
   }
 }

@@ -19,6 +19,8 @@ export type Selection =
   | { readonly kind: 'late'; readonly scope: Scope; readonly since: number }
   /** The events of a file: its name without the directory, its size on disk and its hash. */
   | { readonly kind: 'file'; readonly file: string; readonly bytes: number; readonly sha256: string }
+  /** Nothing. A replacement was held back: `table` has `before` rows, and would have `after`. */
+  | { readonly kind: 'held-back'; readonly table: string; readonly before: number; readonly after: number }
   /** A text that this version does not write. Such a load covers nothing. */
   | { readonly kind: 'unknown'; readonly text: string }
 
@@ -38,13 +40,14 @@ export function requestSelection(scope: Scope, since?: number): Selection {
   return since === undefined ? { kind: 'complete', scope } : { kind: 'late', scope, since }
 }
 
-/** The scope of the request behind a load; undefined for a file, and if it is unknown. */
+/** The scope of the request behind a load; undefined where there are no rows of a request. */
 export function scopeOf(selection: Selection): Scope | undefined {
   switch (selection.kind) {
     case 'complete':
     case 'late':
       return selection.scope
     case 'file':
+    case 'held-back':
     case 'unknown':
       return undefined
   }
@@ -71,6 +74,10 @@ export function formatSelection(selection: Selection): string {
       const { file, bytes, sha256 } = selection
       return JSON.stringify({ file, bytes, sha256 })
     }
+    case 'held-back': {
+      const { table, before, after } = selection
+      return JSON.stringify({ held_back: table, before, after })
+    }
     case 'unknown':
       return selection.text
   }
@@ -88,9 +95,12 @@ export function parseSelection(text: string): Selection {
 
 function selectionFrom(json: unknown): Selection | undefined {
   if (!isObject(json)) return undefined
-  const { file, bytes, sha256, late_since: since } = json
+  const { file, bytes, sha256, held_back: table, before, after, late_since: since } = json
   if (typeof file === 'string' && typeof bytes === 'number' && typeof sha256 === 'string') {
     return { kind: 'file', file, bytes, sha256 }
+  }
+  if (typeof table === 'string' && typeof before === 'number' && typeof after === 'number') {
+    return { kind: 'held-back', table, before, after }
   }
   if (since !== undefined && typeof since !== 'number') return undefined
   return requestSelection(scopeFrom(json), since)

@@ -45,10 +45,17 @@ const PROGRESS_MS = 100
 /** The rows of a slice, in the order of the stream's tables. */
 type TablesRows = readonly SpooledRows[]
 
+/** What a stream says about its lines while it reads them. */
+interface Remarks {
+  readonly expected: ExpectedRows[]
+  /** The ids of items that are left out. */
+  readonly leftOut: (string | undefined)[]
+  isEndKnown: boolean
+}
+
 interface Reading {
   readonly bodies: readonly SpooledBody[]
-  readonly expected: readonly ExpectedRows[]
-  readonly isEndKnown: boolean
+  readonly remarks: Readonly<Remarks>
 }
 
 /** Downloads slices of a stream to the spool, one after the other. */
@@ -163,10 +170,11 @@ export class Extractor implements SliceSource<StreamSlice> {
         this.#assertReadable(spooled, believed)
         rows[at] = await input.rows.settle(spooled)
       }
-      const missing = await assertExpected(inputs, rows, reading.expected, believed, (message) =>
+      const { expected, leftOut } = reading.remarks
+      const missing = await assertExpected(inputs, rows, expected, believed, (message) =>
         onProgress({ kind: 'warning', message }),
       )
-      return rows.map((spooled, at) => ({ ...spooled, missing: missing[at] ?? 0 }))
+      return rows.map((spooled, at) => ({ ...spooled, leftOut, missing: missing[at] ?? 0 }))
     } catch (error) {
       await this.#discard([...rows, ...reading.bodies.slice(rows.length)])
       throw error
@@ -180,7 +188,7 @@ export class Extractor implements SliceSource<StreamSlice> {
     for (let tries = 1; ; tries++) {
       const reading = await this.#spool(slice)
       const [body] = reading.bodies
-      const doubt = stream.streamed && body && doubtOf(body.summary, reading.isEndKnown)
+      const doubt = stream.streamed && body && doubtOf(body.summary, reading.remarks.isEndKnown)
       if (doubt === undefined || isRepeated(doubt, before, body)) return reading
       await this.#discard(reading.bodies)
       const [why, code] = DOUBTS[doubt]
@@ -199,19 +207,15 @@ export class Extractor implements SliceSource<StreamSlice> {
 
   async #spool(slice: StreamSlice): Promise<Reading> {
     const { stream, inputs, requester } = this.#options
-    const expected: ExpectedRows[] = []
-    let isEndKnown = true
-    const onUnknownEnd = () => {
-      isEndKnown = false
-    }
-    const context = this.#context((rows) => expected.push(rows), onUnknownEnd)
+    const remarks: Remarks = { expected: [], leftOut: [], isEndKnown: true }
+    const context = this.#context(remarks)
     const spools = new Map(inputs.map((input) => [input.table.name, this.#tableSpool(input, slice)]))
     try {
       return await requester.withoutSecrets(async () => {
         await this.#takeAll(slice, context, spools)
         const bodies: SpooledBody[] = []
         for (const spool of spools.values()) bodies.push(await spool.end())
-        return { bodies, expected, isEndKnown }
+        return { bodies, remarks }
       })
     } catch (error) {
       if (stream.streamed !== undefined) this.#seen ??= new Set()
@@ -276,15 +280,22 @@ export class Extractor implements SliceSource<StreamSlice> {
     }
   }
 
-  #context(expect: StreamContext['expect'] = () => {}, onUnknownEnd = () => {}): StreamContext {
-    const { settings, zone, requester, onProgress } = this.#options
+  #context(remarks?: Remarks): StreamContext {
+    const { stream, settings, zone, requester, onProgress } = this.#options
     const signal = this.#signal
+    const onUnknownEnd = () => {
+      if (remarks !== undefined) remarks.isEndKnown = false
+    }
     return {
       settings,
       zone,
       signal,
       onProgress,
-      expect,
+      expect: (rows) => remarks?.expected.push(rows),
+      leaveOut({ name, id, error }) {
+        remarks?.leftOut.push(id)
+        onProgress({ kind: 'item-skipped', stream: stream.name, name, error })
+      },
       ask: (request, read, ending = signal) => requester.ask(request, read, ending),
       stream: (request) => requester.stream(request, onUnknownEnd, signal),
     }

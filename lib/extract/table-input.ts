@@ -19,7 +19,7 @@ export class TableInput {
   readonly table: StreamTable
   readonly registry: ColumnRegistry
   readonly rows: TableRows
-  readonly #directory: SpoolDirectory
+  readonly directory: SpoolDirectory
   readonly #scanner: LineScanner
   readonly #writer: LineWriter
 
@@ -28,7 +28,7 @@ export class TableInput {
     this.table = table
     this.registry = registry
     this.rows = new TableRows(options)
-    this.#directory = spool
+    this.directory = spool
     this.#scanner = new LineScanner(new PropertyTable(table.lines))
     this.#writer = new LineWriter(this.#scanner, registry, valuesPerRowMax, table.identity ?? null)
   }
@@ -43,7 +43,7 @@ export class TableInput {
     const { registry, table } = this
     const kept = (text: string) => keptLine(text, table.lines, (property) => registry.keeps(property))
     const selective = registry.isSelective ? { keptLine: kept } : {}
-    return new TableSpool(this.#directory, table, this.#scanner, this.#writer, { ...options, ...selective })
+    return new TableSpool(this.directory, table, this.#scanner, this.#writer, { ...options, ...selective })
   }
 
   /** A body's rows, with their details for the ledger. */

@@ -1,46 +1,35 @@
 /** How many rows a replacement would remove, by the ledger alone. */
-import type { LoadRecord, NewLoad, WriteMode } from '../destination/contract.ts'
-import { daysOf } from '../time/days.ts'
+import type { LoadRecord, WriteMode } from '../destination/contract.ts'
+import { type Day, daysOf } from '../time/days.ts'
 
-/** Rows of a day, or of a whole table, before and after a replacement. */
-export interface Replaced {
-  /** Undefined for a whole table. */
-  readonly day?: string
+/** Days, or a whole table, whose rows are replaced, and how many rows that are. */
+export interface RowsBefore {
+  /** Null for a whole table. */
+  readonly firstDay: Day | null
+  readonly lastDay: Day | null
   readonly before: number
-  readonly after: number
 }
 
-/** A load that is about to replace rows. */
-export type Replacement = Pick<NewLoad, 'rowCount' | 'dayRows'>
-
 /**
- * What a replacement does to each day, or to the table. `ledger`: the loads of the table, in the
- * order of their commits. A day that was read again may have its rows more than once. They count
- * once.
+ * The rows that a load replaces: of each day if `countsDays`, else of all days, or of the table.
+ * `ledger`: the loads of the table, in the order of their commits. A day that was read again may
+ * have its rows more than once. They count once.
  */
-export function replacedRows(
-  ledger: readonly LoadRecord[],
-  mode: WriteMode,
-  { rowCount, dayRows }: Replacement,
-): readonly Replaced[] {
+export function rowsBefore(ledger: readonly LoadRecord[], mode: WriteMode, countsDays: boolean): readonly RowsBefore[] {
   if (mode.kind === 'append') return []
-  if (mode.kind === 'replace-table') return [{ before: ledger.at(-1)?.rowCount ?? 0, after: rowCount }]
-  const { firstDay, lastDay } = mode
-  if (dayRows === null) {
-    const same = ledger.findLast((load) => load.firstDay === firstDay && load.lastDay === lastDay)
-    return [
-      {
-        day: firstDay === lastDay ? firstDay : `${firstDay} to ${lastDay}`,
-        before: same?.rowCount ?? 0,
-        after: rowCount,
-      },
-    ]
+  if (mode.kind === 'replace-table') {
+    return [{ firstDay: null, lastDay: null, before: ledger.at(-1)?.rowCount ?? 0 }]
   }
-  return daysOf(firstDay, lastDay).map((day) => ({ day, before: rowsOfDay(ledger, day), after: dayRows[day] ?? 0 }))
+  const { firstDay, lastDay } = mode
+  if (countsDays) {
+    return daysOf(firstDay, lastDay).map((day) => ({ firstDay: day, lastDay: day, before: rowsOfDay(ledger, day) }))
+  }
+  const same = ledger.findLast((load) => load.firstDay === firstDay && load.lastDay === lastDay)
+  return [{ firstDay, lastDay, before: same?.rowCount ?? 0 }]
 }
 
 /** Late arrivals, and files, add to what is there. A day that is read again has all of it again. */
-function rowsOfDay(ledger: readonly LoadRecord[], day: string): number {
+function rowsOfDay(ledger: readonly LoadRecord[], day: Day): number {
   let fromMixpanel = 0
   let fromFiles = 0
   for (const { dayRows, writeMode, firstDay, lastDay, selection } of ledger) {

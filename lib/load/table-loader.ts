@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { Column } from '../columns/column.ts'
 import { isFailure, MixloadError } from '../core/errors.ts'
 import { exceeds, type RowLimit } from '../core/row-limit.ts'
@@ -9,8 +11,10 @@ import type { OnProgress } from '../progress.ts'
 import { type AnySlice, hasDays } from '../slices.ts'
 import { readNdjson } from '../transform/spool-reader.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
+import { type HeldBack, heldBackIn, withoutNotes } from './held-back.ts'
+import { oldRowsOf } from './old-rows.ts'
 import type { RejectLimit } from './reject-limit.ts'
-import { replacedRows } from './removed-rows.ts'
+import { rowsBefore } from './removed-rows.ts'
 import { TableWriter } from './table-writer.ts'
 
 export interface TableLoadOptions {
@@ -24,6 +28,11 @@ export interface TableLoadOptions {
   readonly onProgress: OnProgress
 }
 
+/** A replacement of days, or of a table, that removes too many rows, and the error that says so. */
+export interface RefusedPart extends HeldBack {
+  readonly error: MixloadError
+}
+
 /** Loads spooled rows into a table: first the columns they need, then the rest in one commit. */
 export class TableLoader {
   readonly #options: TableLoadOptions
@@ -35,27 +44,52 @@ export class TableLoader {
     this.#writer = new TableWriter(options.destination, options.input.table.name, existing)
   }
 
-  /**
-   * Checks that a replacement by these rows removes no more rows of a day or table than it may.
-   * @throws MixloadError ROWS_WOULD_BE_LOST with both numbers.
-   */
-  async admit({ name, dayRows, summary, missing = 0 }: SpooledRows, slice: AnySlice): Promise<void> {
-    const { destination, input, write, maxRemoved } = this.#options
-    const replacement = { rowCount: summary.rows, dayRows }
-    const loads = (await destination.allLoads()).filter(({ stream }) => stream === input.table.name)
-    const replaced = replacedRows(loads, modeOf(slice, write), replacement)
-    const allowsAll = maxRemoved.kind === 'percent' && maxRemoved.most >= 100
-    for (const { day, before, after } of replaced) {
-      const isContradicted = missing > 0 && before > after && !allowsAll
-      if (!isContradicted && !exceeds(maxRemoved, before - after, before)) continue
-      const what = day === undefined ? name : `${input.table.name} of ${day}`
-      throw new MixloadError(
+  /** The rows, with the old rows of items that could not be read, if the table is replaced. */
+  async withOldRows(spooled: SpooledRows, slice: AnySlice, signal: AbortSignal): Promise<SpooledRows> {
+    const { destination, input } = this.#options
+    const isReplaced = this.#modeOf(spooled, slice).kind === 'replace-table'
+    if (!isReplaced || this.#allowsAll || !spooled.leftOut?.length) return spooled
+    return { ...spooled, old: await oldRowsOf(destination, input, spooled.leftOut, signal) }
+  }
+
+  /** The days, or the whole table, of which a replacement by these rows would remove too much. */
+  async refusedParts(spooled: SpooledRows, slice: AnySlice): Promise<readonly RefusedPart[]> {
+    const { destination, input, maxRemoved } = this.#options
+    const { name: table } = input.table
+    const { name, missing = 0 } = spooled
+    const loads = (await destination.allLoads()).filter(({ stream }) => stream === table)
+    const parts = rowsBefore(withoutNotes(loads), this.#modeOf(spooled, slice), spooled.dayRows !== null)
+    if (parts.every(({ before }) => before === 0)) return []
+    const { rowCount, dayRows } = await input.rows.replacedBy(spooled)
+    const isUnkept = Boolean(spooled.leftOut?.length) && !destination.capabilities.queries
+    return parts.flatMap(({ before, ...part }) => {
+      const { firstDay, lastDay } = part
+      const after = dayRows === null || firstDay === null ? rowCount : (dayRows[firstDay] ?? 0)
+      const isContradicted = !this.#allowsAll && before > 0 && (isUnkept || (missing > 0 && before > after))
+      if (!isContradicted && !exceeds(maxRemoved, before - after, before)) return []
+      const days = firstDay === lastDay ? firstDay : `${firstDay} to ${lastDay}`
+      const error = new MixloadError(
         'ROWS_WOULD_BE_LOST',
-        `${what}: Mixpanel returned ${after} rows${isContradicted ? `, ${missing} fewer than it counts` : ''}, but the ` +
+        `${firstDay === null ? name : `${table} of ${days}`}: Mixpanel returned ${after} rows` +
+          `${missing > 0 && isContradicted ? `, ${missing} fewer than it counts` : ''}, but the ` +
           `warehouse has ${before}. The old rows stay. If they are gone ` +
           'in Mixpanel on purpose, run again with --max-removed 100%.',
       )
-    }
+      return [{ ...part, table, before, after, error }]
+    })
+  }
+
+  /** Notes in the ledger that a replacement is held back, unless it has the same note. */
+  async noteHeldBack(spooled: SpooledRows, { error: _, ...held }: RefusedPart, signal: AbortSignal): Promise<void> {
+    const { destination, input, source } = this.#options
+    const noted = heldBackIn(await destination.ledger(input.table.name))
+    if (noted.some((note) => isDeepStrictEqual(note, held))) return
+    const { firstDay, lastDay, ...numbers } = held
+    const { startedAt, requestCount } = spooled
+    const counts = { rejectCount: 0, byteCount: 0, requestCount, dayRows: null }
+    const selection = { kind: 'held-back', ...numbers } as const
+    const details = { loadId: randomUUID(), firstDay, lastDay, selection, startedAt, source, ...counts }
+    await this.#writer.load(NO_ROWS, { kind: 'append' }, details, signal)
   }
 
   /** Loads the rows of a slice. Lines that the engine cannot read become rejects. */
@@ -74,7 +108,7 @@ export class TableLoader {
   }
 
   async #commit(spooled: SpooledRows, slice: AnySlice, signal: AbortSignal): Promise<LoadRecord> {
-    const { input, stream, source, write, rejectLimit, onProgress } = this.#options
+    const { input, stream, source, rejectLimit, onProgress } = this.#options
     const { name: table } = input.table
     const { loadId, firstDay, lastDay, selection, startedAt, requestCount, dayRows, summary } = spooled
     await rejectLimit?.admit(spooled)
@@ -85,18 +119,35 @@ export class TableLoader {
     onProgress({ kind: 'slice-loading', stream, table, slice, rows: relation.rowCount })
     const counts = { rejectCount: summary.rejects, byteCount: summary.bytes, requestCount, dayRows }
     const details = { loadId, firstDay, lastDay, selection, startedAt, source, ...counts }
-    const record = await this.#writer.load(relation, modeOf(slice, write), details, signal, rejectsRelation(spooled))
+    const record = await this.#writer.load(
+      relation,
+      this.#modeOf(spooled, slice),
+      details,
+      signal,
+      rejectsRelation(spooled),
+    )
     rejectLimit?.note(summary.rejects)
     return record
   }
+
+  /**
+   * Files and late arrivals replace nothing, because they have only some rows of their days. Nor do
+   * days without an item that could not be read: the view takes the latest load of each item.
+   */
+  #modeOf({ leftOut }: SpooledRows, slice: AnySlice): WriteMode {
+    if ('isWhole' in slice) return { kind: 'replace-table' }
+    const isPart = !hasDays(slice) || slice.since !== undefined || Boolean(leftOut?.length)
+    if (this.#options.write === 'append' || isPart) return { kind: 'append' }
+    return { kind: 'replace-days', firstDay: slice.firstDay, lastDay: slice.lastDay }
+  }
+
+  get #allowsAll(): boolean {
+    const { kind, most } = this.#options.maxRemoved
+    return kind === 'percent' && most === 100
+  }
 }
 
-/** Files and late arrivals replace nothing, because they have only some rows of their days. */
-function modeOf(slice: AnySlice, write: 'append' | 'replace'): WriteMode {
-  if ('isWhole' in slice) return { kind: 'replace-table' }
-  if (write === 'append' || !hasDays(slice) || slice.since !== undefined) return { kind: 'append' }
-  return { kind: 'replace-days', firstDay: slice.firstDay, lastDay: slice.lastDay }
-}
+const NO_ROWS = { columns: [], rowCount: 0, query: 'SELECT 1 WHERE false' }
 
 function rejectsRelation({ rejects, summary }: SpooledRows): Relation | undefined {
   if (summary.rejects === 0) return undefined

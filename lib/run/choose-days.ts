@@ -14,6 +14,8 @@ export interface DayChoice {
   readonly lastDay: Day
   /** How many days, up to the last whole one, sync reads again. */
   readonly daysReadAgain: number
+  /** Days up to the last one whose replacement was held back; none if this run replaces nothing. */
+  readonly heldBack: readonly Day[]
   readonly clock: DayClock
 }
 
@@ -30,15 +32,19 @@ export function chooseBackfillDays(first: Day | undefined): ChooseDays {
   }
 }
 
-/** The days that `sync` reads: those that are not whole, and the attribution window again. */
-export function chooseSyncDays({ name, whole, from, lastDay, daysReadAgain }: DayChoice): readonly Day[] {
+/**
+ * The days that `sync` reads: those that are not whole, the attribution window again, and what was
+ * held back, however long ago.
+ */
+export function chooseSyncDays({ name, whole, from, lastDay, daysReadAgain, heldBack }: DayChoice): readonly Day[] {
   if (from === undefined) {
     throw new MixloadError(
       'CONFIG_INVALID',
       `${name}: the ledger has no whole day, so sync does not know where to begin. Run mixload backfill --from DAY first, or give sync --from DAY.`,
     )
   }
-  return syncDays(whole, from, lastDay, daysReadAgain)
+  const days = syncDays(whole, from, lastDay, daysReadAgain)
+  return [...new Set([...days, ...heldBack.filter((day) => day >= from)])].sort()
 }
 
 /**

@@ -2,6 +2,7 @@ import { MixloadError } from '../core/errors.ts'
 import type { DestinationCapabilities, LoadRecord } from '../destination/contract.ts'
 import { WHOLE } from '../destination/selection.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
+import { heldBackIn } from '../load/held-back.ts'
 import type { Settings } from '../settings.ts'
 import { loadsLeft, planSliceDays, planSlices, type Slice, type StreamSlice, WHOLE_TABLE } from '../slices.ts'
 import { exportStream } from '../streams/export.ts'
@@ -112,7 +113,11 @@ function planStream(
   const whole = wholeDaysOf(stream, ledger, clock)
   const from = settings.from ?? firstOf(whole) ?? firstEvents
   const daysReadAgain = stream.daysReadAgain?.(settings) ?? settings.attributionWindow
-  const days = choose({ name: stream.name, whole, from, lastDay, daysReadAgain, clock })
+  const held = settings.write === 'replace' ? heldBackIn(ledger) : []
+  const heldBack = held
+    .flatMap((part) => (part.firstDay && part.lastDay ? daysOf(part.firstDay, part.lastDay) : []))
+    .filter((day) => day <= lastDay)
+  const days = choose({ name: stream.name, whole, from, lastDay, daysReadAgain, heldBack, clock })
   const slices = slicesOf(settings, capabilities, ledger, days, now, stream.sliceDaysMax?.(settings))
   const coverage =
     planning.lateArrivals && stream.hasLateArrivals

@@ -2,8 +2,10 @@ import { isFailure } from '../core/errors.ts'
 import type { LoadRecord } from '../destination/contract.ts'
 import type { Extracted, SliceSource, SpooledSlice } from '../extract/slice-source.ts'
 import type { OpenTable } from '../load/open-table.ts'
+import type { RefusedPart } from '../load/table-loader.ts'
 import type { OnProgress, SliceEvent } from '../progress.ts'
-import type { AnySlice } from '../slices.ts'
+import { type AnySlice, hasDays, planSlices } from '../slices.ts'
+import { daysOf } from '../time/days.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
 
 /** A stream whose tables are open. */
@@ -61,7 +63,12 @@ export async function runStream<S extends AnySlice>(
     // Nobody awaits it while this slice is loaded. If it fails, the next turn of the loop throws.
     coming.catch(() => {})
     try {
-      await loadSlice(stream, spooled)
+      const rest = await loadSlice(stream, spooled)
+      if (rest.length === 0) continue
+      waiting.unshift(...rest)
+      // There may have been no other slice.
+      coming = coming.then((found) => found ?? next())
+      coming.catch(() => {})
     } catch (error) {
       // The spool is removed as a whole when the run ends; nothing may be writing to it then.
       await coming.catch(() => {})
@@ -70,15 +77,24 @@ export async function runStream<S extends AnySlice>(
   }
 }
 
-async function loadSlice(stream: OpenStream, { slice, tables }: SpooledSlice): Promise<void> {
+/** Loads a slice, or returns the days to request without those that are held back. */
+async function loadSlice<S extends AnySlice>(
+  stream: OpenStream,
+  { slice, tables }: SpooledSlice<S>,
+): Promise<readonly S[]> {
   const { name, onProgress, signal } = stream
+  const ready = [...tables]
   try {
-    for (const [at, { loader }] of stream.tables.entries()) {
-      const rows = tables[at]
-      if (rows !== undefined) await loader.admit(rows, slice)
+    const refused: RefusedPart[] = []
+    for (const [at, rows] of tables.entries()) {
+      const loader = stream.tables[at]?.loader
+      if (loader === undefined) continue
+      ready[at] = await loader.withOldRows(rows, slice, signal)
+      refused.push(...(await loader.refusedParts(ready[at], slice)))
     }
+    if (refused.length > 0) return await holdBack(stream, slice, tables[0], refused)
     for (const [at, table] of [...stream.tables.entries()].reverse()) {
-      const rows = tables[at]
+      const rows = ready[at]
       if (rows === undefined) continue
       const { ignoredValues, summary } = rows
       const { undated, outside } = summary
@@ -88,19 +104,45 @@ async function loadSlice(stream: OpenStream, { slice, tables }: SpooledSlice): P
       if (history !== undefined) await reported(stream, slice, history.table, NO_REMARKS, () => history.keep(rows))
     }
   } catch (error) {
-    if (isFailure(error, 'ROWS_WOULD_BE_LOST')) {
-      onProgress({ kind: 'slice-skipped', stream: name, slice, error })
-      return
-    }
     // Only the id of a file can have been loaded by another run in the meantime.
     if (!isFailure(error, 'ALREADY_LOADED') || !('file' in slice)) throw error
     onProgress({ kind: 'slice-already-loaded', stream: name, slice })
   } finally {
     for (const [at, { input }] of stream.tables.entries()) {
-      const rows = tables[at]
+      const rows = ready[at]
       if (rows !== undefined) await input.rows.discard(rows)
     }
   }
+  return []
+}
+
+/** Reports and notes what is held back. Returns the other days of the slice, to be requested. */
+async function holdBack<S extends AnySlice>(
+  { name, tables: [own], onProgress, signal }: OpenStream,
+  slice: S,
+  rows: SpooledRows,
+  refused: readonly RefusedPart[],
+): Promise<readonly S[]> {
+  // A day counts once, although the stream may have several tables.
+  const parts = [...Map.groupBy(refused, ({ firstDay }) => firstDay).values()].flatMap(([part]) => part ?? [])
+  for (const part of parts) {
+    await own.loader.noteHeldBack(rows, part, signal)
+    const { firstDay, lastDay, error } = part
+    onProgress({
+      kind: 'slice-skipped',
+      stream: name,
+      slice: firstDay && lastDay ? { ...slice, firstDay, lastDay } : slice,
+      error,
+    })
+  }
+  if (!hasDays(slice)) return []
+  const held = new Set(parts.flatMap(({ firstDay, lastDay }) => (firstDay && lastDay ? daysOf(firstDay, lastDay) : [])))
+  const days = daysOf(slice.firstDay, slice.lastDay).filter((day) => !held.has(day))
+  const into = planSlices(days, Number.POSITIVE_INFINITY).map((rest) => ({ ...slice, ...rest }))
+  if (into.length > 0) {
+    onProgress({ kind: 'slice-split', stream: name, slice, into, reason: 'Some of its days are held back.' })
+  }
+  return into
 }
 
 type Remarks = Pick<Extract<SliceEvent, { kind: 'slice-loaded' }>, 'undated' | 'outside' | 'ignoredValues'>

@@ -2,6 +2,7 @@ import type { KnownColumn, LoadRecord } from '../destination/contract.ts'
 import { AT_ONCE } from '../destination/retries.ts'
 import { scopeOf, WHOLE } from '../destination/selection.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
+import { type HeldBack, heldBackIn, withoutNotes } from '../load/held-back.ts'
 import type { Settings } from '../settings.ts'
 import { planSlices, type Slice } from '../slices.ts'
 import { streamsOf } from '../streams/index.ts'
@@ -21,6 +22,8 @@ export interface StreamStatus {
    * whole.
    */
   readonly completeTo: Date | undefined
+  /** The replacements that were held back, because they would remove too many rows. */
+  readonly heldBack: readonly HeldBack[]
   readonly loads: number
   readonly rows: number
   readonly rejects: number
@@ -46,7 +49,8 @@ async function statusOf(
   settings: Settings,
   { name, replication, tables }: Stream,
 ): Promise<StreamStatus | undefined> {
-  const ledger = await destination.ledger(name)
+  const noted = await destination.ledger(name)
+  const ledger = withoutNotes(noted)
   const last = ledger.at(-1)
   if (last === undefined) return undefined
   const columns = await destination.columns(name)
@@ -58,6 +62,7 @@ async function statusOf(
     stream: name,
     days: replication === 'incremental' ? daysIn(wholeDays(ledger, scope, clock)) : undefined,
     completeTo: tables[0].lines.isTimed ? completeTo(ledger, scope, clock) : undefined,
+    heldBack: heldBackIn(noted),
     loads: ledger.length,
     rows: ledger.reduce((total, { rowCount }) => total + rowCount, 0),
     rejects: ledger.reduce((total, { rejectCount }) => total + rejectCount, 0),

@@ -6,8 +6,8 @@ import { daysAllowed } from '../mixpanel/response-errors.ts'
 import type { Settings } from '../settings.ts'
 import { addDays, type Day, dayInZone } from '../time/days.ts'
 import { momentIn } from '../time/local-moment.ts'
-import { batchOf, type JsonObject, parseAnswer } from './answer.ts'
-import { itemsIn, type ListItems, reportLeftOut } from './list-items.ts'
+import { batchOf, type JsonObject } from './answer.ts'
+import { askList, type ListForm, type ListItems } from './list-items.ts'
 import type { Stream, StreamContext } from './stream.ts'
 
 const ANNOTATIONS = recordTable(
@@ -44,7 +44,7 @@ export const ANNOTATIONS_STREAM: Stream = {
   async *read(context) {
     const current = currentRequest(context.settings)
     const list = await (current === undefined ? requestOld(context) : requestCurrent(context, current))
-    reportLeftOut(context, 'annotations', list)
+    list.leftOut.forEach(context.leaveOut)
     yield batchOf(
       'annotations',
       list.items.map((annotation) => annotationRecord(annotation, context.zone)),
@@ -58,30 +58,28 @@ function currentRequest({ serviceAccount, projectId }: Settings): ApiRequest | u
   return { family: 'app', path: `/api/app/projects/${projectId}/annotations`, query: {} }
 }
 
-function annotationsIn(body: Buffer, member: string): ListItems {
-  const what = 'The list of annotations'
-  return itemsIn(parseAnswer(body, what), {
-    what,
-    member,
-    noun: 'Annotation',
-    id: 'id',
-    integers: ['id', 'project_id'],
-  })
+/** The list in the documented API, which has another name in the older one. */
+const FORM: ListForm = {
+  what: 'The list of annotations',
+  member: 'results',
+  noun: 'Annotation',
+  id: 'id',
+  integers: ['id', 'project_id'],
 }
 
 function requestCurrent(context: StreamContext, request: ApiRequest): Promise<ListItems> {
-  const read = (body: Buffer) => annotationsIn(body, 'results')
   return inAllowedRange(context, (span) => {
     const query = span === undefined ? {} : { fromDate: span.firstDay, toDate: span.lastDay }
-    return context.ask({ ...request, query }, read)
+    return askList(context, { ...request, query }, FORM)
   })
 }
 
 function requestOld(context: StreamContext): Promise<ListItems> {
   const today = dayInZone(Date.now(), context.zone)
-  const read = (body: Buffer) => annotationsIn(body, 'annotations')
-  const ask = (firstDay: Day, lastDay: Day) =>
-    context.ask({ family: 'app', path: '/api/2.0/annotations', query: { from_date: firstDay, to_date: lastDay } }, read)
+  const ask = (firstDay: Day, lastDay: Day) => {
+    const query = { from_date: firstDay, to_date: lastDay }
+    return askList(context, { family: 'app', path: '/api/2.0/annotations', query }, { ...FORM, member: 'annotations' })
+  }
   return inAllowedRange(context, async (span) => {
     const firstDay = span?.firstDay ?? FIRST_DAY
     try {

@@ -34,8 +34,8 @@ export const COHORT_MEMBERS_STREAM: Stream = {
   replication: 'full-table',
   family: 'app',
   async *read(context) {
-    const cohorts = (await savedCohorts(context, TABLE)).map(cohortOf)
-    yield* readEach(context, TABLE, cohorts, (cohort) => membersOf(context, cohort))
+    const cohorts = (await savedCohorts(context)).map(cohortOf)
+    yield* readEach(context, cohorts, (cohort) => membersOf(context, cohort))
   },
 }
 

@@ -1,8 +1,8 @@
 import { member } from '../columns/catalogue.ts'
 import { recordTable } from '../columns/table.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
-import { batchOf, type JsonObject, parseAnswer } from './answer.ts'
-import { itemsIn, type ListForm, reportLeftOut } from './list-items.ts'
+import { batchOf, type JsonObject } from './answer.ts'
+import { askList, type ListForm } from './list-items.ts'
 import type { Stream, StreamContext } from './stream.ts'
 
 const COHORTS = recordTable(
@@ -33,14 +33,11 @@ const FORM: ListForm = {
   integers: ['id', 'count', 'is_visible', 'project_id'],
 }
 
-/**
- * Requests the saved cohorts for a stream, and reports those that it leaves out.
- * @throws MixloadError BODY_UNREADABLE
- */
-export async function savedCohorts(context: StreamContext, stream: string): Promise<readonly JsonObject[]> {
-  const list = await context.ask(COHORT_LIST, (body) => itemsIn(parseAnswer(body, FORM.what), FORM))
-  reportLeftOut(context, stream, list)
-  return list.items
+/** Requests the saved cohorts. @throws MixloadError BODY_UNREADABLE */
+export async function savedCohorts(context: StreamContext): Promise<readonly JsonObject[]> {
+  const { items, leftOut } = await askList(context, COHORT_LIST, FORM)
+  leftOut.forEach(context.leaveOut)
+  return items
 }
 
 /** All saved cohorts, read whole each time: Mixpanel does not report changes or deletions. */
@@ -50,6 +47,6 @@ export const COHORTS_STREAM: Stream = {
   replication: 'full-table',
   family: 'app',
   async *read(context) {
-    yield batchOf('cohorts', await savedCohorts(context, 'cohorts'))
+    yield batchOf('cohorts', await savedCohorts(context))
   },
 }

@@ -1,11 +1,12 @@
 import { member } from '../columns/catalogue.ts'
 import { recordTable } from '../columns/table.ts'
 import { isFailure } from '../core/errors.ts'
+import type { ApiRequest } from '../mixpanel/client.ts'
 import { halves, type Slice, sliceName } from '../slices.ts'
 import type { Day } from '../time/days.ts'
 import { assertOk, batchOf, dated, idText, isObject, type JsonObject, parseAnswer, unknownForm } from './answer.ts'
 import { daysIn } from './days-in.ts'
-import { itemsIn, type ListForm, reportLeftOut } from './list-items.ts'
+import { askList, type ListForm, type ListItems } from './list-items.ts'
 import { readEach } from './read-each.ts'
 import type { LineBatch, Stream, StreamContext } from './stream.ts'
 
@@ -59,7 +60,7 @@ const SLICE_DAYS_MAX = 100
  * conversion window has passed, so sync reads a whole window again. The list is read once per run.
  */
 export function funnelsStream(): Stream {
-  let listed: readonly Funnel[] | undefined
+  let listed: ListItems | undefined
   return {
     name: 'funnels',
     tables: [FUNNELS, FUNNEL_STEPS],
@@ -69,17 +70,21 @@ export function funnelsStream(): Stream {
     daysReadAgain: ({ funnelWindow }) => funnelWindow,
     async *read(context, slice) {
       if (slice === undefined) throw new TypeError('funnels are read by days')
-      listed ??= await savedFunnels(context)
-      yield* readEach(context, 'funnels', listed, (funnel) => readFunnel(context, funnel, slice))
+      listed ??= await askList(context, FUNNEL_LIST, FORM)
+      listed.leftOut.forEach(context.leaveOut)
+      yield* readEach(context, listed.items.map(funnelOf), (funnel) => readFunnel(context, funnel, slice))
     },
   }
 }
 
 interface Funnel {
   readonly record: JsonObject
+  readonly id: string
   /** As messages call it. */
   readonly name: string
 }
+
+const FUNNEL_LIST: ApiRequest = { family: 'app', path: '/api/query/funnels/list', query: {} }
 
 const FORM: ListForm = {
   what: 'The list of funnels',
@@ -89,26 +94,22 @@ const FORM: ListForm = {
   integers: ['funnel_id'],
 }
 
-async function savedFunnels(context: StreamContext): Promise<readonly Funnel[]> {
-  const request = { family: 'app', path: '/api/query/funnels/list', query: {} } as const
-  const list = await context.ask(request, (body) => itemsIn(parseAnswer(body, FORM.what), FORM))
-  reportLeftOut(context, 'funnels', list)
-  return list.items.map((record) => {
-    const { funnel_id, name } = record
-    const title = typeof name === 'string' ? ` (${name})` : ''
-    return { record, name: `Funnel ${idText(funnel_id)}${title}` }
-  })
+function funnelOf(record: JsonObject): Funnel {
+  const { funnel_id, name } = record
+  const id = idText(funnel_id)
+  return { record, id, name: typeof name === 'string' ? `Funnel ${id} (${name})` : `Funnel ${id}` }
 }
 
 /** Reads a funnel's days. A request that takes Mixpanel too long is split in halves. */
 async function* readFunnel(
   context: StreamContext,
-  { record, name }: Funnel,
+  funnel: Funnel,
   slice: Slice,
 ): AsyncGenerator<LineBatch, void, undefined> {
+  const { record, id, name } = funnel
   const what = `${name}, ${sliceName(slice)}`
   const days = { from_date: slice.firstDay, to_date: slice.lastDay, unit: 'day' }
-  const query = { funnel_id: idText(record.funnel_id), ...days }
+  const query = { funnel_id: id, ...days }
   const read = (body: Buffer) => funnelRecords(record, parseAnswer(body, what), slice, what)
   try {
     const records = await context.ask({ family: 'app', path: '/api/query/funnels', query }, read)
@@ -118,7 +119,7 @@ async function* readFunnel(
     const into = halves(slice)
     if (!isFailure(error, 'QUERY_TIMEOUT') || into === undefined) throw error
     context.onProgress({ kind: 'slice-split', stream: 'funnels', slice, into, reason: `${name}: ${error.message}` })
-    for (const half of into) yield* readFunnel(context, { record, name }, half)
+    for (const half of into) yield* readFunnel(context, funnel, half)
   }
 }
 

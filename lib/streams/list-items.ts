@@ -1,12 +1,11 @@
-import type { MixloadError } from '../core/errors.ts'
-import { isObject, type JsonObject, listOf, numberOf, unknownForm, withIntegers } from './answer.ts'
-import type { StreamContext } from './stream.ts'
+import type { ApiRequest } from '../mixpanel/client.ts'
+import { isObject, type JsonObject, listOf, numberOf, parseAnswer, unknownForm, withIntegers } from './answer.ts'
+import type { LeftOutItem, StreamContext } from './stream.ts'
 
-/** The items of a list, such as funnels. */
+/** The items of a list, such as funnels, and those that cannot be read. */
 export interface ListItems {
   readonly items: readonly JsonObject[]
-  /** Those that cannot be read, and why. */
-  readonly leftOut: readonly { readonly name: string; readonly error: MixloadError }[]
+  readonly leftOut: readonly LeftOutItem[]
 }
 
 /** A list of Mixpanel, as the streams read it. */
@@ -30,7 +29,7 @@ export interface ListForm {
  */
 export function itemsIn(answer: unknown, { what, member, noun, id, integers }: ListForm): ListItems {
   const items: JsonObject[] = []
-  const leftOut: ListItems['leftOut'][number][] = []
+  const leftOut: LeftOutItem[] = []
   for (const [at, item] of listOf(answer, member, what).entries()) {
     const record = isObject(item) ? withIntegers(item, integers) : undefined
     if (record !== undefined && numberOf(record[id]) !== undefined) items.push(record)
@@ -48,11 +47,7 @@ function shown(value: unknown): string {
   return value === undefined ? 'missing' : JSON.stringify(value).slice(0, 100)
 }
 
-/** Reports what is left out of a list. */
-export function reportLeftOut(
-  { onProgress }: Pick<StreamContext, 'onProgress'>,
-  stream: string,
-  list: ListItems,
-): void {
-  for (const { name, error } of list.leftOut) onProgress({ kind: 'item-skipped', stream, name, error })
+/** Requests a list. @throws MixloadError as {@link itemsIn} does. */
+export function askList({ ask }: StreamContext, request: ApiRequest, form: ListForm): Promise<ListItems> {
+  return ask(request, (body) => itemsIn(parseAnswer(body, form.what), form))
 }

@@ -30,6 +30,15 @@ export interface ExpectedRows {
   readonly name: string
 }
 
+/** An item of a list, such as a funnel, that cannot be read, and why. */
+export interface LeftOutItem {
+  /** As messages call it. */
+  readonly name: string
+  /** The digits of its id; undefined if they are not known. */
+  readonly id?: string | undefined
+  readonly error: MixloadError
+}
+
 /** What a stream may use while it reads. */
 export interface StreamContext {
   readonly settings: Settings
@@ -48,6 +57,8 @@ export interface StreamContext {
   stream(request: ApiRequest): AsyncIterable<Buffer>
   /** Compares the number of distinct rows with Mixpanel's count before they are loaded. */
   expect(rows: ExpectedRows): void
+  /** Reports an item that is left out. What the warehouse has of it stays. */
+  leaveOut(item: LeftOutItem): void
   readonly onProgress: OnProgress
 }
 

@@ -36,6 +36,12 @@ export function countByDay(query: string): string {
   return `SELECT CAST(_day AS VARCHAR) AS day, count(*) AS count FROM (${query}) GROUP BY 1 ORDER BY 1`
 }
 
+/** As {@link countByDay}, but an event that was processed once counts once. */
+export function countDistinctByDay({ query, columns }: Flattened): string {
+  const identity = IDENTITY.filter((name) => columns.some((column) => column.name === name))
+  return countByDay(`SELECT DISTINCT _day, ${identity.join(', ')} FROM (${query})`)
+}
+
 /** A query in the destination's SQL for the identities of rows processed after these times. */
 export function identitiesAfter(
   table: string,

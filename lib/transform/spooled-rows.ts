@@ -6,6 +6,7 @@ import type { DayRows } from '../time/day-tally.ts'
 import type { Day } from '../time/days.ts'
 import type { EventClock } from '../time/event-time.ts'
 import type { LoadedRows } from './loaded-rows.ts'
+import type { OldRows } from './old-rows.ts'
 
 /** Spooled rows of one table, to be loaded in one commit, with their ledger details. */
 export interface SpooledRows {
@@ -34,6 +35,10 @@ export interface SpooledRows {
    * Rows that Mixpanel counts and that did not come; 0 where a change during reading explains it.
    */
   readonly missing?: number
+  /** The digits of the ids of items that could not be read; undefined where they are not known. */
+  readonly leftOut?: readonly (string | undefined)[]
+  /** Old rows of such items, which stay although the table is replaced. */
+  readonly old?: OldRows | undefined
   /** Set if some rows are already loaded: how many are not, and which ones are. */
   readonly kept?: { readonly rows: number; readonly loaded: LoadedRows }
 }

@@ -1,13 +1,14 @@
 import type { ColumnRegistry } from '../columns/registry.ts'
 import type { StreamTable } from '../columns/table.ts'
 import { isFailure } from '../core/errors.ts'
-import type { Relation } from '../destination/contract.ts'
+import type { NewLoad, Relation } from '../destination/contract.ts'
 import type { Engine } from '../engine/engine.ts'
 import { type Chunk, removeChunks, type SpoolDirectory } from '../spool/spool.ts'
 import type { DayRows } from '../time/day-tally.ts'
 import { countKeys, type FlattenInput, flatten } from './flatten.ts'
-import { countByDay, type LoadedRows, withoutLoaded } from './loaded-rows.ts'
+import { countByDay, countDistinctByDay, type LoadedRows, withoutLoaded } from './loaded-rows.ts'
 import { numberLines } from './numbered-lines.ts'
+import { oldRowsQuery } from './old-rows.ts'
 import { salvage } from './salvage.ts'
 import type { Flattened } from './spool-reader.ts'
 import type { SpooledRows } from './spooled-rows.ts'
@@ -41,6 +42,19 @@ export class TableRows {
 
   /** The rows to load. The commit adds `_loaded_at` and `_load_id`. */
   async relation(spooled: SpooledRows): Promise<Relation> {
+    const rows = await this.#newRows(spooled)
+    if (spooled.old === undefined) return rows
+    const old = oldRowsQuery(spooled.old, rows)
+    const [counted] = await this.#query(`SELECT count(*) AS count FROM (${old})`)
+    const names = new Set(rows.columns.map(({ name }) => name))
+    return {
+      columns: [...rows.columns, ...spooled.old.columns.filter(({ name }) => !names.has(name))],
+      rowCount: rows.rowCount + Number(counted?.count),
+      query: rows.rowCount === 0 ? old : `(${rows.query}) UNION ALL BY NAME (${old})`,
+    }
+  }
+
+  async #newRows(spooled: SpooledRows): Promise<Relation> {
     const { kept } = spooled
     if ((kept?.rows ?? spooled.summary.rows) === 0) {
       return { columns: [], rowCount: 0, query: 'SELECT 1 WHERE false' }
@@ -90,6 +104,17 @@ export class TableRows {
     return (await this.#distinctRows(spooled)).count
   }
 
+  /**
+   * The number of rows that a replacement leaves, in all and by day. A line of events that came
+   * twice counts once.
+   */
+  async replacedBy(spooled: SpooledRows): Promise<Pick<NewLoad, 'rowCount' | 'dayRows'>> {
+    const { rowCount, columns, query } = await this.relation(spooled)
+    const isCounted = this.#options.table.lines.isTimed && rowCount > 0 && spooled.dayRows !== null
+    if (!isCounted) return { rowCount, dayRows: spooled.dayRows }
+    return { rowCount, dayRows: dayRowsIn(await this.#query(countDistinctByDay({ query, columns }))) }
+  }
+
   /** The number of rows by the value, as text, of a key column. */
   async countsBy(spooled: SpooledRows, column: string): Promise<ReadonlyMap<string, number>> {
     const input = this.#input(spooled, pathsOf(spooled.lines), false)
@@ -101,9 +126,9 @@ export class TableRows {
   }
 
   /** Deletes the files of rows, and their numbered copies. */
-  async discard({ lines, rejects }: Pick<SpooledRows, 'lines' | 'rejects'>): Promise<void> {
+  async discard({ lines, rejects, old }: Pick<SpooledRows, 'lines' | 'rejects' | 'old'>): Promise<void> {
     const distinct = this.#distinct.get(lines)
-    await removeChunks([...(distinct?.isNumbered ? distinct.chunks : []), ...lines, ...rejects])
+    await removeChunks([...(distinct?.isNumbered ? distinct.chunks : []), ...lines, ...rejects, ...(old?.chunks ?? [])])
   }
 
   /** Runs `work`; if the engine fails, again with only the rows that it can read. */

@@ -75,7 +75,7 @@ describe('--write replace', () => {
     const stored = () =>
       place.query(`SELECT distinct_id AS p, mp_insert_id AS i FROM export WHERE _day = '${day}' ORDER BY 1, 2`)
     const window = ['--to', daysAgo(2), '--attribution-window', '2']
-    const sync = () => place.run(['sync', '--write', 'replace', '--max-removed', '60%', ...window])
+    const sync = () => place.run(['sync', '--write', 'replace', '--max-removed', '70%', ...window])
 
     answer(line('a', 'anna'), line('a', 'anna'), line('b', 'device-1'), line('c', 'anna'))
     const first = await sync()

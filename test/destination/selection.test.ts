@@ -24,6 +24,7 @@ const selections: fc.Arbitrary<Selection> = fc.oneof(
     bytes: fc.maxSafeNat(),
     sha256: fc.stringMatching(/^[0-9a-f]{64}$/),
   }),
+  fc.record({ kind: fc.constant('held-back' as const), table: fc.string(), before: fc.nat(), after: fc.nat() }),
 )
 
 describe('a selection in the ledger', () => {
@@ -33,6 +34,7 @@ describe('a selection in the ledger', () => {
     ['{"events":[]}', { kind: 'complete', scope: { events: [] } }],
     ['{"late_since":1785000000000}', { kind: 'late', scope: {}, since: 1_785_000_000_000 }],
     ['{"events":["A"],"late_since":0}', { kind: 'late', scope: { events: ['A'] }, since: 0 }],
+    ['{"held_back":"export","before":9,"after":2}', { kind: 'held-back', table: 'export', before: 9, after: 2 }],
     ['{"file":"a","bytes":1,"sha256":"x"}', { kind: 'file', file: 'a', bytes: 1, sha256: 'x' }],
     ['{"events":["\\"late_since\\":1"]}', { kind: 'complete', scope: { events: ['"late_since":1'] } }],
     [
@@ -83,6 +85,8 @@ describe('a selection in the ledger', () => {
     '{"late_since":1,"events":["A"]}',
     '{"events":["A"],"where":"x"}',
     '{"file":"a","bytes":1}',
+    '{"held_back":"export","before":9}',
+    '{"held_back":"export","after":2,"before":9}',
     '{"file":"a","bytes":1,"sha256":"x","rows":1}',
   ])('that this version does not write, such as %j, is unknown and has no scope', (text) => {
     expect(parseSelection(text)).toEqual({ kind: 'unknown', text })

@@ -193,7 +193,9 @@ describe('a full table', () => {
       ledger.map(({ rowCount, writeMode, firstDay, dayRows }) => [rowCount, writeMode, firstDay, dayRows]),
     ).toEqual([
       [2, 'replace-table', null, null],
+      // The note of what was held back.
       [2, 'replace-table', null, null],
+      [0, 'append', null, null],
       [0, 'replace-table', null, null],
     ])
   })

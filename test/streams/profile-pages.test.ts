@@ -76,6 +76,7 @@ async function read(server: Paging, query: Partial<ProfileQuery> = {}) {
     signal: new AbortController().signal,
     ask: async (request, read) => read(await answer(request)),
     expect: () => {},
+    leaveOut: () => {},
     stream: () => {
       throw new TypeError('pages are read whole')
     },

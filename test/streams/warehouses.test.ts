@@ -58,6 +58,19 @@ async function loadProfiles({ simulator, run }: SimulatedProject, destination: W
   for (const stream of [ENGAGE_STREAM, COHORT_MEMBERS_STREAM]) await run(stream, paged)
 }
 
+/** Lists of which one item cannot be read: what the warehouse has of it stays. */
+async function loadWithFaults({ simulator, run }: SimulatedProject, destination: Warehouse): Promise<void> {
+  const results = [{ id: null }, { id: 2, date: '2026-02-16 12:00:00', description: 'Next', tags: [] }]
+  const body = JSON.stringify({ status: 'ok', results })
+  simulator.fault({ kind: 'body', match: { path: '/api/app/projects' }, body })
+  await run(ANNOTATIONS_STREAM, { destination })
+  simulator.cohorts.set({ id: 10, name: 'New', members: ['bob'] })
+  const parameters = { filter_by_cohort: '{"id":9}' }
+  const error = JSON.stringify({ error: 'broken' })
+  simulator.fault({ kind: 'body', status: 400, match: { path: '/api/query/engage', parameters }, body: error })
+  await run(COHORT_MEMBERS_STREAM, { destination })
+}
+
 /**
  * What each view shows after the days were loaded, loaded again after a change, and one of them
  * replaced.
@@ -80,6 +93,7 @@ async function contentsOf(harness: DestinationHarness): Promise<Readonly<Record<
     await project.run(stream, { destination, slices: SLICES.slice(1), settings })
   }
   await loadProfiles(project, destination)
+  await loadWithFaults(project, destination)
   const contents: Record<string, readonly unknown[]> = {}
   for (const view of VIEWS) {
     contents[view] = (await store.readRows(view))
@@ -105,9 +119,15 @@ describe('the views of all streams have the same rows', () => {
       { distinct_id: 'bob' },
       { distinct_id: 'cem', account: null, plan: 'true' },
     ])
-    expect(cohort_members_latest).toMatchObject([{ cohort_id: 9n, distinct_id: 'ann' }])
+    expect(cohort_members_latest).toMatchObject([
+      { cohort_id: 9n, distinct_id: 'ann' },
+      { cohort_id: 10n, distinct_id: 'bob' },
+    ])
     expect(cohorts_latest).toMatchObject([{ id: 8n }])
-    expect(annotations_latest).toMatchObject([{ date: '2026-02-15T11:00:00.000Z' }])
+    expect(annotations_latest).toMatchObject([
+      { id: 1n, date: '2026-02-15T11:00:00.000Z', description: 'Release', tags: [{ name: 'new' }] },
+      { id: 2n, date: '2026-02-16T11:00:00.000Z', description: 'Next' },
+    ])
     expect(funnels_latest).toMatchObject([{ completion: 215n }, { completion: 0n }, { date: '2026-08-03' }])
     expect(funnel_steps_latest).toHaveLength(6)
     expect(revenue_latest).toMatchObject([{ amount: 49.9, count: 1n }, { amount: 0 }, { amount: 1, count: 2n }])
