@@ -8,6 +8,8 @@ import { isObject, parseJson } from '../core/json.ts'
 export interface LoadSource {
   /** Id of the project. */
   readonly project?: string | undefined
+  /** A salted one-way hash of the project secret that was used, if any. */
+  readonly secret?: string | undefined
   /** Where its data lives, or `local` for a server on this machine, such as the simulator. */
   readonly region?: string | undefined
   /** The time zone whose clock `time` was read by: UTC, or with `--legacy-time` the project's. */
@@ -18,7 +20,7 @@ export interface LoadSource {
   readonly properties?: string | undefined
 }
 
-const FIELDS = ['project', 'region', 'clock', 'where', 'properties'] as const
+const FIELDS = ['project', 'region', 'clock', 'where', 'properties', 'secret'] as const
 
 /** The text of a source in the ledger. */
 export function formatSource(source: LoadSource): string {

@@ -4,20 +4,32 @@ import { MixloadError } from '../core/errors.ts'
 import type { LoadRecord } from '../destination/contract.ts'
 import type { LoadSource } from '../destination/source.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
+import { withoutNotes } from '../load/held-back.ts'
 import type { OnProgress } from '../progress.ts'
 import type { Settings } from '../settings.ts'
 import type { Stream } from '../streams/stream.ts'
 import { type Day, daysOf } from '../time/days.ts'
+import { isMarkOf, markOf } from './secret-mark.ts'
 import { clockName, type DayClock } from './whole-days.ts'
 
+/** The project of the settings. `secret`: that of the project, if it is read with one. */
+export interface WantedProject extends Pick<LoadSource, 'project' | 'region'> {
+  readonly secret?: string | undefined
+}
+
 /** The project that the settings name, and where its data lives. */
-export function projectOf({ projectId, region, apiUrl }: Settings): Pick<LoadSource, 'project' | 'region'> {
-  return { project: projectId, region: apiUrl !== undefined && leadsToThisMachine(apiUrl) ? 'local' : region }
+export function projectOf({ projectId, region, apiUrl, apiSecret, serviceAccount }: Settings): WantedProject {
+  return {
+    project: projectId,
+    region: apiUrl !== undefined && leadsToThisMachine(apiUrl) ? 'local' : region,
+    secret: serviceAccount === undefined ? apiSecret : undefined,
+  }
 }
 
 /** What is stored with each load of a stream that comes from Mixpanel. */
 export function sourceOf(settings: Settings, clock: DayClock, { changesTable }: Stream): LoadSource {
-  const source = { ...projectOf(settings), clock: clockName(clock) }
+  const { secret, ...project } = projectOf(settings)
+  const source = { ...project, clock: clockName(clock), secret: secret && markOf(secret) }
   if (changesTable === undefined) return source
   return { ...source, where: settings.engageWhere ?? '', properties: propertiesOf(settings) }
 }
@@ -29,23 +41,38 @@ export function fileSourceOf(settings: Settings): LoadSource {
 }
 
 /**
- * Refuses to mix two projects in one schema, where their rows could not be distinguished.
- * @throws MixloadError CONFIG_INVALID if the warehouse has another project.
+ * Refuses to mix two projects in one schema, where their rows could not be distinguished. Without a
+ * project id, the project secret must be the last one.
+ * @throws MixloadError CONFIG_INVALID if the warehouse has, or may have, another project.
  */
 export async function assertSameProject(
   destination: Pick<Warehouse, 'allLoads' | 'description'>,
-  wanted: Pick<LoadSource, 'project' | 'region'>,
+  wanted: WantedProject,
 ): Promise<void> {
   const loads = await destination.allLoads()
   const isOther = ({ source: { project, region } = {} }: LoadRecord) =>
     differs(project, wanted.project) ||
     (project !== undefined && wanted.project !== undefined && differs(region, wanted.region))
   const existing = loads.findLast(isOther)?.source
-  if (existing === undefined) return
+  if (existing === undefined) return assertSameSecret(destination.description, loads, wanted)
   throw new MixloadError(
     'CONFIG_INVALID',
     `${destination.description} has the data of ${nameOf(existing)}, and the settings name ${nameOf(wanted)}. ` +
       'A schema holds one project: set --schema to another name, or correct the project id and the region.',
+  )
+}
+
+/** Without a project id, only the secret shows which project is read. */
+function assertSameSecret(place: string, loads: readonly LoadRecord[], { project, secret }: WantedProject): void {
+  if (project !== undefined || secret === undefined) return
+  const last = loads.findLast(({ source = {} }) => source.secret !== undefined || source.project !== undefined)?.source
+  if (last === undefined || (last.secret !== undefined && isMarkOf(secret, last.secret))) return
+  const owner = last.project === undefined ? 'a project' : `project ${last.project}`
+  throw new MixloadError(
+    'CONFIG_INVALID',
+    `${place} has the data of ${owner} that was not read with this project secret. If it is the same project, such as ` +
+      'after its secret was changed, set MIXPANEL_PROJECT_ID to its id. A schema holds one project: for another one, ' +
+      'set --schema to another name.',
   )
 }
 
@@ -97,7 +124,7 @@ export function assertSameFilter(
   settings: Settings,
   onProgress: OnProgress,
 ): void {
-  const last = ledger.at(-1)?.source
+  const last = withoutNotes(ledger).at(-1)?.source
   if (last === undefined || changesTable?.(settings) === undefined) return
   const where = settings.engageWhere ?? ''
   if (differs(last.where, where)) {

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { LoadRecord } from '../../lib/destination/contract.ts'
 import { formatSource, type LoadSource, parseSource } from '../../lib/destination/source.ts'
-import { assertSameClock, assertSameProject, daysOfOtherClocks } from '../../lib/run/source.ts'
+import { isMarkOf, markOf } from '../../lib/run/secret-mark.ts'
+import { assertSameClock, assertSameProject, daysOfOtherClocks, type WantedProject } from '../../lib/run/source.ts'
 import { newLoad } from '../conformance/rows.ts'
 
 const load = (source: LoadSource | undefined, more: Partial<LoadRecord> = {}): LoadRecord => ({
@@ -15,7 +16,10 @@ const load = (source: LoadSource | undefined, more: Partial<LoadRecord> = {}): L
 describe('the source of a load', () => {
   it('is the same after it was stored', () => {
     const field = fc.option(fc.string({ unit: 'binary' }), { nil: undefined })
-    const sources = fc.record({ project: field, region: field, clock: field, where: field, properties: field })
+    const names = ['project', 'region', 'clock', 'where', 'properties', 'secret'] as const
+    const sources = fc.record(
+      Object.fromEntries(names.map((name) => [name, field])) as Record<(typeof names)[number], typeof field>,
+    )
     fc.assert(
       fc.property(sources, (source) => {
         expect(parseSource(formatSource(source))).toEqual(source)
@@ -51,6 +55,38 @@ describe('the project of a schema', () => {
       exitCode: 2,
       message: expect.stringMatching(message),
     })
+  })
+})
+
+describe('a project secret without a project id', () => {
+  const check = (wanted: WantedProject, ...known: readonly LoadSource[]) =>
+    assertSameProject({ description: 'duckdb:x', allLoads: async () => known.map((source) => load(source)) }, wanted)
+  const mine = { secret: markOf('mine'), region: 'us' }
+
+  it('may be used again, and first of all', async () => {
+    await check({ secret: 'mine' })
+    await check({ secret: 'mine' }, mine, { clock: 'UTC' })
+    await check({ secret: 'mine' }, { secret: markOf('old'), project: '1' }, mine)
+  })
+
+  it.each<readonly [LoadSource, RegExp]>([
+    [mine, /the data of a project that was not read with this project secret.*set MIXPANEL_PROJECT_ID.*set --schema/],
+    [{ project: '1' }, /the data of project 1 that was not read with this/],
+  ])('is refused where %j was loaded, and the project id is the way forward', async (known, message) => {
+    await expect(check({ secret: 'other' }, known)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(message),
+    })
+    await check({ secret: 'other', project: '1' }, known)
+    await check({ secret: 'other' }, known, { secret: markOf('other'), project: '1' })
+  })
+
+  it('is stored as a text that differs each time, and from which it cannot be read', () => {
+    const marks = [markOf('mine'), markOf('mine')] as const
+    expect(marks[0]).toMatch(/^[0-9a-f]{32}\.[0-9a-f]{32}$/)
+    expect(marks[0]).not.toBe(marks[1])
+    expect(marks.map((mark) => isMarkOf('mine', mark))).toEqual([true, true])
+    expect(isMarkOf('Mine', marks[0])).toBe(false)
   })
 })
 
