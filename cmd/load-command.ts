@@ -1,6 +1,6 @@
 import { loadStreams } from '../lib/run/load-streams.ts'
-import type { StreamsToLoad } from '../lib/run/plan.ts'
-import { planRun } from '../lib/run/plan-run.ts'
+import { planRun } from '../lib/run/run-plan.ts'
+import type { StreamsToLoad } from '../lib/run/stream-plan.ts'
 import type { CommandContext } from './command.ts'
 import { printPlans } from './plan-report.ts'
 import { sessionOf } from './session.ts'

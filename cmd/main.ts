@@ -1,6 +1,7 @@
 import yargs, { type Argv, type Options } from 'yargs'
 import { type Command, textFlag } from './command.ts'
 import { exitCodeWithOutput, isTerminal, printLines, printMessage, terminalWidth, watchOutput } from './terminal.ts'
+import { misuseSentence } from './usage.ts'
 
 /** Only the named command is loaded, so that help appears at once and loads no database. */
 const COMMANDS: Readonly<Record<string, { describe: string; load: () => Promise<{ command: Command }> }>> = {
@@ -26,8 +27,11 @@ const EPILOGUE =
   'Settings also come from the environment and from mixload.yaml: see docs/settings.md. Secrets only from there.'
 
 /** Runs the command line with these arguments and returns the exit code. */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(given: readonly string[]): Promise<number> {
   watchOutput()
+  // `mixload help` and `mixload help COMMAND`.
+  const [first, ...others] = given
+  const argv = first === 'help' ? [...others, '--help'] : given
   if (argv.length === 1 && argv[0] === '--version') {
     const { VERSION } = await import('../lib/core/version.ts')
     printLines([VERSION])
@@ -38,10 +42,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     .usage('$0 <command>\n\nCopies a Mixpanel project into a warehouse and keeps it there.')
     .strict()
     .demandCommand(1, 'Name a command.')
-    .recommendCommands()
     .version(false)
     .option('version', { type: 'boolean', describe: 'Show the version', global: false })
     .help()
+    .alias('help', 'h')
     .parserConfiguration({ 'parse-positional-numbers': false })
     .wrap(Math.min(110, terminalWidth() ?? 110))
     .exitProcess(false)
@@ -49,6 +53,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   const named = argv.find((word) => Object.hasOwn(COMMANDS, word))
   const command = named === undefined ? undefined : (await COMMANDS[named]?.load())?.command
   const options = command === undefined ? {} : await optionsOf(command)
+  const commands = Object.keys(COMMANDS)
+  const flags = [...Object.keys(options), 'help', ...(named === undefined ? ['version'] : [])]
   for (const [name, { describe }] of Object.entries(COMMANDS)) {
     parser.command(
       name,
@@ -63,19 +69,30 @@ export async function main(argv: readonly string[]): Promise<number> {
       },
     )
   }
-  let usageFailed = false
   parser.fail((message, error, self) => {
     // A flag without its value comes as an error of yargs.
     if (error !== undefined && error !== null && error.name !== 'YError') throw error
-    // One mistake can fail twice: as an unknown command, and with the name that was meant.
-    if (!usageFailed) self.showHelp('error')
-    usageFailed = true
-    printMessage('')
-    printMessage(message)
+    if (argv.length === 0) self.showHelp('error')
+    throw new Misuse(misuseSentence({ message, command: named, words: argv, commands, flags }))
   })
-  await parser.parseAsync()
-  return usageFailed ? USAGE : exitCodeWithOutput(exitCode)
+  const [word = '-'] = argv
+  if (named === undefined && !word.startsWith('-')) {
+    // Also with --help, for which yargs would list all commands.
+    printMessage(misuseSentence({ message: `Unknown command: ${word}`, command: named, words: [], commands, flags }))
+    return USAGE
+  }
+  try {
+    await parser.parseAsync()
+    return exitCodeWithOutput(exitCode)
+  } catch (error) {
+    if (!(error instanceof Misuse)) throw error
+    printMessage(error.message)
+    return USAGE
+  }
 }
+
+/** Ends the parsing of a command line that cannot be understood. */
+class Misuse extends Error {}
 
 /** Lets words follow the command's name. They are not named, because yargs would then lose `-`. */
 function takeWords(builder: Argv, name: string, describe: string, words: NonNullable<Command['words']>): void {

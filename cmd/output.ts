@@ -4,7 +4,7 @@ import type { ProgressEvent, SliceEvent } from '../lib/progress.ts'
 import { type AnySlice, hasDays, rowsName, sliceName } from '../lib/slices.ts'
 import { counted } from './counted.ts'
 import { createDisplay } from './display.ts'
-import { Progress, requestsInWords } from './progress.ts'
+import { ProgressLines, requestsInWords } from './progress-lines.ts'
 import { printJson, printLines, printMessage } from './terminal.ts'
 import { textTable } from './text-table.ts'
 
@@ -124,7 +124,7 @@ const REDRAW_MS = 100
 
 function terminalEvents(): Events {
   const display = createDisplay()
-  let progress = new Progress(performance.now())
+  let progress = new ProgressLines(performance.now())
   let shownAt = 0
   const show = () => {
     shownAt = performance.now()
@@ -135,7 +135,7 @@ function terminalEvents(): Events {
       printMessage(settingsSentence(path))
     },
     onProgress(event) {
-      if (event.kind === 'run-planned') progress = new Progress(performance.now())
+      if (event.kind === 'run-planned') progress = new ProgressLines(performance.now())
       const isProgress = progress.take(event)
       if (!isProgress) {
         display.clear()

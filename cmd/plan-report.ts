@@ -1,4 +1,4 @@
-import type { PlannedBudget, PlannedStream, RunPlan } from '../lib/run/plan-run.ts'
+import type { PlannedBudget, PlannedStream, RunPlan } from '../lib/run/run-plan.ts'
 import { sliceName } from '../lib/slices.ts'
 import { counted } from './counted.ts'
 import { type Output, sliceFields } from './output.ts'

@@ -1,4 +1,4 @@
-import { planNextRun } from '../lib/run/plan-run.ts'
+import { planNextRun } from '../lib/run/run-plan.ts'
 import type { Command } from './command.ts'
 import { SYNC_SETTINGS } from './load-settings.ts'
 import { printPlans } from './plan-report.ts'

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { COLUMN_TYPES } from './columns/column.ts'
 import { isUnencrypted } from './core/addresses.ts'
 import { MixloadError } from './core/errors.ts'
+import { didYouMean } from './core/nearest.ts'
 import { ownTemporaryDirectory } from './core/privacy.ts'
 import { parseRowLimit, ROW_LIMIT } from './core/row-limit.ts'
 import { withoutLogins } from './core/secrets.ts'
@@ -319,7 +320,10 @@ function validated(
   sourceOf: (name: SettingName) => readonly [value: unknown, source: string],
 ): Settings {
   const unknown = Object.keys(named).filter((key) => !Object.hasOwn(SETTINGS, key))
-  const problems = unknown.map((key) => `${prefix}unknown setting ${key}. Known settings: ${NAMES.join(', ')}`)
+  const problems = unknown.map((key) => {
+    const known = didYouMean(key, NAMES) || ` Known settings: ${NAMES.join(', ')}`
+    return `${prefix}unknown setting ${key}.${known}`
+  })
   const settings: Record<string, unknown> = {}
   for (const name of NAMES) {
     const setting: Setting = SETTINGS[name]

@@ -224,11 +224,13 @@ describe('a value that is wrong', () => {
 
 describe('a key in the file that is not a setting', () => {
   it.each(['colour', 'project_id', 'slice-days', 'Region', 'constructor', 'toString', 'hasOwnProperty'])(
-    '%s is named, with the known keys',
+    '%s is named, with the one that was meant, or the known keys',
     (key) => {
       const [problem = ''] = problems({}, {}, { [key]: 1 })
-      expect(problem).toContain(`mixload.yaml: unknown setting ${key}`)
-      expect(problem).toContain('sliceDays')
+      const meant: Record<string, string> = { project_id: 'projectId', 'slice-days': 'sliceDays', Region: 'region' }
+      expect(problem).toContain(`mixload.yaml: unknown setting ${key}.`)
+      const isMeant = Object.hasOwn(meant, key)
+      expect(problem).toMatch(isMeant ? new RegExp(` Did you mean ${meant[key]}\\?$`) : / Known settings: .*sliceDays/)
     },
   )
 })

@@ -1,4 +1,5 @@
 import { isFailure, MixloadError, messageOf } from '../core/errors.ts'
+import { withoutLogins } from '../core/secrets.ts'
 import { AT_ONCE } from '../destination/retries.ts'
 import type { MixpanelClient } from '../mixpanel/client.ts'
 import { REGIONS } from '../mixpanel/regions.ts'
@@ -22,7 +23,7 @@ export interface Finding {
   readonly detail: string
 }
 
-/** Checks everything that a load needs, in at most four requests. */
+/** Checks everything that a load needs, with a request or two for each part of the API. */
 export async function* checkSetup(session: Session): AsyncGenerator<Finding, void, undefined> {
   yield* mixpanelFindings(session)
   yield await destinationFinding(session)
@@ -43,7 +44,7 @@ async function* mixpanelFindings(session: Session): AsyncGenerator<Finding, void
       project = await askProject(client, settings.projectId, signal)
       yield { check: 'credentials', ok: true, detail: 'the service account is accepted' }
       yield { check: 'project', ok: true, detail: `${settings.projectId} ${project.name ?? ''}`.trim() }
-      yield { check: 'region', ok: true, detail: project.domain ?? settings.region }
+      yield { check: 'region', ok: true, detail: regionInWords(settings, project) }
     } catch (error) {
       const { projectId } = settings
       const region = await otherRegion(session, (elsewhere) => askProject(elsewhere, projectId, signal))
@@ -132,6 +133,12 @@ async function otherRegion(
     }
   }
   return undefined
+}
+
+/** With a URL of its own, the region decides nothing, and the project may name another host. */
+function regionInWords({ region, apiUrl }: Settings, { domain }: ProjectInfo): string {
+  if (apiUrl !== undefined) return `not used: requests go to ${withoutLogins(apiUrl)}`
+  return domain === undefined ? region : `${region} (${domain})`
 }
 
 function zoneFinding(set: string | undefined, known: string | undefined): Finding {

@@ -10,9 +10,9 @@ import { daysOf } from '../time/days.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
 import { LateDays, LateSource } from './late-arrivals.ts'
 import { coverageOf } from './late-coverage.ts'
-import { type StreamPlan, slicesOf } from './plan.ts'
 import { type OpenStream, runStream } from './run-stream.ts'
 import { sourceOf } from './source.ts'
+import { type StreamPlan, slicesOf } from './stream-plan.ts'
 import type { StreamTally } from './tally.ts'
 
 /** What is the same for all streams of a run. */
@@ -85,7 +85,8 @@ async function loadLateArrivals(
     onProgress({ kind: 'warning', message })
   }
   const loaded = await destination.ledger(stream.name)
-  const slices = slicesOf(settings, destination.capabilities, loaded, [...found.days].sort(), Date.now())
+  const { capabilities } = destination
+  const slices = slicesOf([...found.days].sort(), { settings, capabilities, ledger: loaded, now: Date.now() })
   const skippedBefore = tally.skippedSlices.length
   await runStream(open, slices, extractor)
   // After a skipped slice, the next run must look for the same late arrivals again.

@@ -20,7 +20,7 @@ async function loaded(): Promise<Workplace> {
   return place
 }
 
-/** What the raw export returns of these days: three events on the short one, twelve on the others. */
+/** What the raw export returns of these days. */
 function answer(place: Workplace, fromDate: string, toDate: string, events: readonly object[]): void {
   place.simulator.fault({
     kind: 'body',

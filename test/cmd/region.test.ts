@@ -39,6 +39,13 @@ describe('a project in another region', () => {
     expect(server.requests).toHaveLength(1)
   })
 
+  it('check does not name a host that is not asked', async () => {
+    await using place = await Workplace.create()
+    const { stdout } = await place.run(['check'])
+    expect(stdout).toContain(`ok  region: not used: requests go to ${place.simulator.url}\n`)
+    expect(stdout).not.toContain('mixpanel.com')
+  })
+
   it('check says it once', async () => {
     await using place = await Workplace.create()
     await using server = await FaultServer.start(wrongRegion)

@@ -32,8 +32,8 @@ describe('what is held back', () => {
   it('is settled when its days are replaced, and by nothing else', () => {
     const notes = [note('2026-08-01', 5), note('2026-08-03', 10)]
     expect(heldBackIn([...notes, load('2026-08-02', '2026-08-04', 'replace-days')])).toEqual([held('2026-08-01', 5)])
-    for (const other of ['2026-08-02', '2026-08-04']) {
-      expect(heldBackIn([...notes, load(other, other, 'replace-days')])).toHaveLength(2)
+    for (const day of ['2026-08-02', '2026-08-04']) {
+      expect(heldBackIn([...notes, load(day, day, 'replace-days')])).toHaveLength(2)
     }
     expect(heldBackIn([...notes, load('2026-08-01', '2026-08-03', 'append')])).toHaveLength(2)
     expect(heldBackIn([note(null, 9), load(null, null, 'replace-table')])).toEqual([])

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { Progress } from '../../cmd/progress.ts'
+import { ProgressLines } from '../../cmd/progress-lines.ts'
 import type { LoadRecord } from '../../lib/destination/contract.ts'
 import { EVERYTHING } from '../../lib/destination/selection.ts'
 
@@ -23,7 +23,7 @@ const record: LoadRecord = {
 const loaded = { kind: 'slice-loaded', slice, record, seconds: 1, undated: 0, outside: 0, ignoredValues: 0 } as const
 
 it('shows slices, rows, speed, remaining time and remaining requests', () => {
-  const progress = new Progress(0)
+  const progress = new ProgressLines(0)
   expect(
     progress.take({ kind: 'run-planned', stream: 'export', unit: 'slices', sliceCount: 3, requestsLeft: 60 }),
   ).toBe(true)
@@ -42,7 +42,7 @@ it('shows slices, rows, speed, remaining time and remaining requests', () => {
 })
 
 it('counts the halves of a slice that was split, and does not mention requests if there is no limit', () => {
-  const progress = new Progress(0)
+  const progress = new ProgressLines(0)
   progress.take({
     kind: 'run-planned',
     stream: 'export',
@@ -57,7 +57,7 @@ it('counts the halves of a slice that was split, and does not mention requests i
 })
 
 it('calls files by that name, and does not count those that were loaded before', () => {
-  const progress = new Progress(0)
+  const progress = new ProgressLines(0)
   const file = { file: 'raw/a.gz' }
   progress.take({
     kind: 'run-planned',
@@ -73,7 +73,7 @@ it('calls files by that name, and does not count those that were loaded before',
 })
 
 it('counts a slice when the stream’s own table has it, the last of its tables', () => {
-  const progress = new Progress(0)
+  const progress = new ProgressLines(0)
   const load = (table: string) => progress.take({ ...loaded, stream: 'funnels', table })
   progress.take({ kind: 'run-planned', stream: 'funnels', unit: 'slices', sliceCount: 2, requestsLeft: 60 })
   progress.take({ kind: 'slice-started', stream: 'funnels', slice })

@@ -2,7 +2,7 @@ import type { ProgressEvent } from '../lib/progress.ts'
 import { rowsName } from '../lib/slices.ts'
 
 /** The progress of a run, as lines of a display. Times are milliseconds of one clock. */
-export class Progress {
+export class ProgressLines {
   readonly #startedAt: number
   #slices = 0
   #unit = 'slices'

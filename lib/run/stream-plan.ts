@@ -118,7 +118,8 @@ function planStream(
     .flatMap((part) => (part.firstDay && part.lastDay ? daysOf(part.firstDay, part.lastDay) : []))
     .filter((day) => day <= lastDay)
   const days = choose({ name: stream.name, whole, from, lastDay, daysReadAgain, heldBack, clock })
-  const slices = slicesOf(settings, capabilities, ledger, days, now, stream.sliceDaysMax?.(settings))
+  const sliceDays = stream.sliceDaysMax?.(settings)
+  const slices = slicesOf(days, { settings, capabilities, ledger, now, sliceDays })
   const coverage =
     planning.lateArrivals && stream.hasLateArrivals
       ? coverageOf(ledger, stream.scope ?? WHOLE, clock)
@@ -131,18 +132,25 @@ function planStream(
   return { ...common, days, slices, lateSlices, requests }
 }
 
+/** What decides how days are cut into slices. */
+interface SliceLimits {
+  readonly settings: Settings
+  readonly capabilities: DestinationCapabilities
+  readonly ledger: readonly LoadRecord[]
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** The days of a slice, if a long one costs no more than a short one. */
+  readonly sliceDays?: number | undefined
+}
+
 /**
  * Cuts days into slices. Their length follows from the settings, the request budget and the limits
- * of the destination; or is `sliceDays`, if a long slice costs no more than a short one.
+ * of the destination.
  * @throws MixloadError CONFIG_INVALID if there are more loads than the destination takes in a day.
  */
 export function slicesOf(
-  settings: Settings,
-  capabilities: DestinationCapabilities,
-  ledger: readonly LoadRecord[],
   days: readonly Day[],
-  now: number,
-  sliceDays?: number,
+  { settings, capabilities, ledger, now, sliceDays }: SliceLimits,
 ): readonly Slice[] {
   const left = loadsLeft(ledger, capabilities.loadsPerDayMax, now)
   // A replacement takes one load per day, however the days are requested.

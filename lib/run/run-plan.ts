@@ -1,10 +1,10 @@
 import { AT_ONCE } from '../destination/retries.ts'
 import { hasDays, type Slice } from '../slices.ts'
 import { chooseBackfillDays, chooseSyncDays } from './choose-days.ts'
-import { planStreams, type StreamsToLoad } from './plan.ts'
 import { projectZone } from './project.ts'
 import { createBudgets, mixpanelClient, openWarehouse, type Session } from './session.ts'
 import { assertSameProject, projectOf } from './source.ts'
+import { planStreams, type StreamsToLoad } from './stream-plan.ts'
 
 /** What a run would request of one stream. */
 export interface PlannedStream {

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { ENGINE_CAPABILITIES } from '../../lib/destination/capabilities.ts'
 import type { DestinationCapabilities } from '../../lib/destination/contract.ts'
 import { chooseSyncDays } from '../../lib/run/choose-days.ts'
-import { planStreams } from '../../lib/run/plan.ts'
+import { planStreams } from '../../lib/run/stream-plan.ts'
 import { settingsFrom } from '../../lib/settings.ts'
 import { addDays, dayAt, dayInZone, endOfDayInZone } from '../../lib/time/days.ts'
 
