@@ -71,7 +71,9 @@ describe('commands in the documentation', () => {
     const commands = [...(await helpOf()).matchAll(/^ {2}mixload (\w+)/gm)].map(([, command = '']) => command)
     await Promise.all(
       commands.map(async (command) => {
-        const known = [...(await helpOf(command)).matchAll(/^ {2}(?:-h,| {3}) (--[\w-]+)/gm)].map(([, flag = '']) => flag)
+        const known = [...(await helpOf(command)).matchAll(/^ {2}(?:-h,| {3}) (--[\w-]+)/gm)].map(
+          ([, flag = '']) => flag,
+        )
         flags.set(command, new Set(known))
       }),
     )
