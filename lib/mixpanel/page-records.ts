@@ -80,7 +80,7 @@ class PageSplitter {
     const envelope: Record<string, unknown> = {}
     let hasResults = false
     this.#space()
-    this.#expect(OPEN_OBJECT)
+    if (this.#byte() !== OPEN_OBJECT) throw this.#unreadable()
     for (const key of this.#members()) {
       const name = String(this.#json(key))
       if (name === 'results' && this.#bytes[this.#at] === OPEN_LIST) {
@@ -98,28 +98,15 @@ class PageSplitter {
   }
 
   #results(): void {
-    this.#at++
-    this.#space()
-    if (this.#bytes[this.#at] === CLOSE_LIST) {
-      this.#at++
-      return
-    }
-    for (;;) {
+    for (const _ of this.#items(CLOSE_LIST)) {
       this.#result()
       this.#count++
-      this.#space()
-      const byte = this.#byte()
-      this.#at++
-      if (byte === CLOSE_LIST) return
-      if (byte !== COMMA) throw this.#unreadable()
-      this.#space()
     }
   }
 
   #result(): void {
     const from = this.#at
     if (this.#byte() === OPEN_OBJECT) {
-      this.#at++
       let id: Span | undefined
       let properties: Span | undefined
       for (const key of this.#members()) {
@@ -172,24 +159,32 @@ class PageSplitter {
     return byte === MINUS || (byte >= ZERO && byte <= NINE) ? 'number' : 'other'
   }
 
-  /** The keys of an object whose `{` has been read. After each one its value must be read. */
+  /** The keys of an object whose `{` is next. After each one its value must be read. */
   *#members(): Generator<Span, void, undefined> {
-    this.#space()
-    if (this.#byte() === CLOSE_OBJECT) {
-      this.#at++
-      return
-    }
-    for (;;) {
+    for (const _ of this.#items(CLOSE_OBJECT)) {
       if (this.#byte() !== QUOTE) throw this.#unreadable()
       const key = this.#value()
       this.#space()
       this.#expect(COLON)
       this.#space()
       yield key
+    }
+  }
+
+  /** Yields before each item of the list or object that begins here. The item must be read then. */
+  *#items(close: number): Generator<void, void, undefined> {
+    this.#at++
+    this.#space()
+    if (this.#byte() === close) {
+      this.#at++
+      return
+    }
+    for (;;) {
+      yield
       this.#space()
       const byte = this.#byte()
       this.#at++
-      if (byte === CLOSE_OBJECT) return
+      if (byte === close) return
       if (byte !== COMMA) throw this.#unreadable()
       this.#space()
     }
