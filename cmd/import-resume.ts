@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { readFile, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { assertPrivate, makePrivateDirectory } from '../lib/core/directories.ts'
 import { MixloadError, messageOf } from '../lib/core/errors.ts'
 import { memberOf, parseJson } from '../lib/core/json.ts'
-import { assertPrivate, makePrivateDirectory } from '../lib/core/private-directory.ts'
 import { replaceFile } from '../lib/core/replace-file.ts'
 
 /** How often the state is written, so that it costs nothing. */

@@ -3,7 +3,7 @@ import { lstatSync, mkdirSync } from 'node:fs'
 import module from 'node:module'
 import { join } from 'node:path'
 import zlib from 'node:zlib'
-import { ownTemporaryDirectory, privacyProblem } from '../lib/core/privacy.ts'
+import { ownTemporaryDirectory, privacyProblem } from '../lib/core/directories.ts'
 
 /**
  * Loading what was compiled before saves a third of the start. It must be asked for before anything

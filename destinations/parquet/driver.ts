@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { isUrlLike } from '../../lib/core/addresses.ts'
+import { makeDirectory } from '../../lib/core/directories.ts'
 import { MixloadError } from '../../lib/core/errors.ts'
-import { makeDirectory } from '../../lib/core/make-directory.ts'
 import { quoteName } from '../../lib/core/sql.ts'
 import { ENGINE_CAPABILITIES } from '../../lib/destination/capabilities.ts'
 import type {

@@ -1,13 +1,4 @@
-import {
-  createGunzip,
-  createInflate,
-  createZstdDecompress,
-  type Gunzip,
-  gunzip,
-  type Inflate,
-  inflate,
-  type ZstdDecompress,
-} from 'node:zlib'
+import { createGunzip, createInflate, createZstdDecompress, gunzip, inflate } from 'node:zlib'
 import { MixloadError, messageOf } from '../core/errors.ts'
 import { ZstdFrames } from './zstd-frames.ts'
 
@@ -29,9 +20,9 @@ const DECOMPRESSORS = {
   gzip: () => createGunzip(OUTPUT),
   deflate: () => createInflate(OUTPUT),
   zstd: () => createZstdDecompress(OUTPUT),
-} as const satisfies Record<string, () => Decompressor>
+}
 
-type Decompressor = Gunzip | Inflate | ZstdDecompress
+type Decompressor = ReturnType<(typeof DECOMPRESSORS)[Compression]>
 
 /** The compression of some bytes, found from the first ones. */
 export function compressionOf(beginning: Buffer): Compression | 'none' {

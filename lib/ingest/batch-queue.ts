@@ -1,26 +1,19 @@
+import type { CheckedOptions } from './client-options.ts'
 import type { OutgoingRecord } from './endpoints.ts'
+import type { SettledBatch } from './report.ts'
 import type { RecordError } from './response.ts'
 import { Watermark } from './watermark.ts'
 
-export interface BatchQueueOptions {
-  readonly batchRecords: number
-  readonly batchBytes: number
-  readonly requestsAtOnce: number
-  /** How long a record waits for others to share its request, in milliseconds. */
-  readonly lingerMs: number
-  /** How many records may be undelivered before `add` waits. */
-  readonly queueRecords: number
-  /** How many bytes may be undelivered before `add` waits. */
-  readonly queueBytes: number
+/** How a queue makes and sends batches; the options have the meaning that those of a client have. */
+export interface BatchQueueOptions extends QueueLimits {
   readonly deliver: (records: readonly OutgoingRecord[], signal: AbortSignal) => Promise<readonly RecordError[]>
   readonly onSettled: (batch: SettledBatch) => void
 }
 
-export interface SettledBatch {
-  readonly records: readonly OutgoingRecord[]
-  readonly errors: readonly RecordError[]
-  readonly failure: unknown
-}
+type QueueLimits = Pick<
+  CheckedOptions,
+  'batchRecords' | 'batchBytes' | 'requestsAtOnce' | 'lingerMs' | 'queueRecords' | 'queueBytes'
+>
 
 interface Group {
   readonly records: readonly OutgoingRecord[]

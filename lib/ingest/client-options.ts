@@ -3,11 +3,21 @@ import { MixloadError } from '../core/errors.ts'
 import type { RetryPolicy } from '../core/retry.ts'
 import { REGIONS, type Region } from '../mixpanel/regions.ts'
 import { type Check, isBoolean, isNonEmptyText, isOneOf, isText, isWholeNumber, optionProblems } from './checks.ts'
-import { INGEST_RETRIES } from './delivery.ts'
 import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX } from './endpoints.ts'
 import { checkProperties, EVENT_LIMITS, type Properties } from './property-values.ts'
 import type { DeliveryNotice } from './report.ts'
-import type { ImportCredentials } from './sender.ts'
+
+/** Credentials for imports. Without them, the client uses the project token. */
+export type ImportCredentials =
+  | { readonly kind: 'service-account'; readonly user: string; readonly secret: string; readonly projectId: string }
+  | { readonly kind: 'project-secret'; readonly secret: string }
+
+/** Mixpanel's advice for sending: wait two seconds, and double the wait up to a minute. */
+const INGEST_RETRIES: RetryPolicy = {
+  retries: { NETWORK_FAILED: 10, SERVER_FAILED: 10, RATE_LIMITED: 60 },
+  firstDelayMs: 2000,
+  delayMaxMs: 60_000,
+}
 
 /** Options of a client. Only `token` is required, or `credentials` to only import. */
 export interface IngestOptions {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { MixloadError } from '../core/errors.ts'
 import { printableText } from '../core/printable.ts'
 import { ingestionHost } from '../mixpanel/regions.ts'
-import { BatchQueue, type SettledBatch } from './batch-queue.ts'
+import { BatchQueue } from './batch-queue.ts'
 import { invalidRecord } from './checks.ts'
 import { type CheckedOptions, checkClientOptions, type IngestOptions } from './client-options.ts'
 import { deliver } from './delivery.ts'
@@ -35,7 +35,7 @@ import {
 } from './payloads.ts'
 import { closeAtExit, release } from './process-exit.ts'
 import { type Properties, recordJson } from './property-values.ts'
-import { type DeliveryNotice, type DeliveryReport, DeliveryTally, sendingError } from './report.ts'
+import { type DeliveryNotice, type DeliveryReport, DeliveryTally, type SettledBatch, sendingError } from './report.ts'
 import { Sender } from './sender.ts'
 
 /** With this many waiting calls, the program does not await them, and memory grows. */
@@ -73,9 +73,9 @@ export class IngestClient implements AsyncDisposable {
   constructor(options: IngestOptions, onClosed: () => void = () => {}) {
     this.#options = checkClientOptions(options)
     this.#onClosed = onClosed
-    const { name, token, region, apiUrl, credentials, geolocate, timeoutMs, spool } = this.#options
+    const { name, region, apiUrl, spool } = this.#options
     this.name = name
-    this.#sender = new Sender({ host: ingestionHost(region, apiUrl), token, credentials, geolocate, timeoutMs })
+    this.#sender = new Sender(ingestionHost(region, apiUrl), this.#options)
     this.#spool = spool === undefined ? undefined : DeliverySpool.open(spool)
     this.#recovery = this.#recover()
     // The next call throws this error. Until then it must not count as unhandled.

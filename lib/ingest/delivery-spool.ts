@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, rmdir, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { makePrivateDirectory } from '../core/directories.ts'
 import { MixloadError, messageOf } from '../core/errors.ts'
-import { makePrivateDirectory } from '../core/private-directory.ts'
 import { isRunning } from '../core/process-alive.ts'
 import { ENDPOINTS, type EndpointName } from './endpoints.ts'
 
@@ -70,10 +70,12 @@ export class DeliverySpool {
   static async open(parent: string): Promise<DeliverySpool> {
     const spool = new DeliverySpool(parent)
     spool.#own(spool.#session)
-    await withSpoolErrors(parent, async () => {
+    try {
       await makePrivateDirectory(parent, 'the spool')
       await mkdir(join(parent, spool.#session), { mode: 0o700 })
-    })
+    } catch (error) {
+      throw spoolError(parent, error)
+    }
     spool.#touch = setInterval(() => {
       const now = new Date()
       for (const name of spool.#directories) utimes(join(parent, name), now, now).catch(() => {})
@@ -84,14 +86,25 @@ export class DeliverySpool {
 
   /** Takes over the records that earlier sessions left, oldest first within each session. */
   async *recover(): AsyncGenerator<SpooledRecord> {
-    for (const name of (await withSpoolErrors(this.#parent, () => readdir(this.#parent))).sort()) {
+    try {
+      yield* this.#left()
+    } catch (error) {
+      throw spoolError(this.#parent, error)
+    }
+  }
+
+  async *#left(): AsyncGenerator<SpooledRecord> {
+    for (const name of (await readdir(this.#parent)).sort()) {
       const directory = join(this.#parent, name)
-      if (name === this.#session || !(await withSpoolErrors(directory, () => isAbandoned(directory, name)))) continue
+      if (name === this.#session || !(await isAbandoned(directory, name))) continue
       const claimedName = sessionName()
       this.#own(claimedName)
       const claimed = join(this.#parent, claimedName)
       // If two sessions start at the same time, only one of them can rename the directory.
-      const isOurs = await unlessMissing(directory, false, () => rename(directory, claimed).then(() => true))
+      const isOurs = await unlessMissing(
+        rename(directory, claimed).then(() => true),
+        false,
+      )
       if (!isOurs) continue
       const files = (await readdir(claimed)).sort()
       for (const file of files) {
@@ -110,7 +123,7 @@ export class DeliverySpool {
   async *#recoverFile(path: string, file: string): AsyncGenerator<SpooledRecord> {
     const endpoint = /^\d+-([a-z]+)\.ndjson$/.exec(file)?.[1] as EndpointName | undefined
     if (endpoint === undefined || !Object.hasOwn(ENDPOINTS, endpoint)) return
-    const text = await withSpoolErrors(path, () => readFile(path, 'utf8'))
+    const text = await readFile(path, 'utf8')
     // A line that a killed process left incomplete was never reported as kept.
     const lines = text.split('\n').slice(0, -1)
     const sent = await sentLines(path)
@@ -190,7 +203,9 @@ export class DeliverySpool {
   }
 
   #serialized<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#work.then(() => withSpoolErrors(this.#parent, work))
+    const result = this.#work.then(work).catch((error: unknown) => {
+      throw spoolError(this.#parent, error)
+    })
     this.#work = result.then(
       () => {},
       () => {},
@@ -214,15 +229,15 @@ async function isAbandoned(directory: string, name: string): Promise<boolean> {
 
 /** Returns the lines that need not be sent again. An incomplete last number is ignored. */
 async function sentLines(path: string): Promise<ReadonlySet<number>> {
-  const text = await unlessMissing(path, '', () => readFile(path + SENT, 'utf8'))
+  const text = await unlessMissing(readFile(path + SENT, 'utf8'), '')
   return new Set(text.split('\n').slice(0, -1).map(Number))
 }
 
-/** Returns the result of `work`, or `fallback` if its file does not exist. */
-function unlessMissing<T>(path: string, fallback: T, work: () => Promise<T>): Promise<T> {
-  return work().catch((error: NodeJS.ErrnoException) => {
+/** Returns the result of a call, or `fallback` if its file does not exist. */
+function unlessMissing<T>(call: Promise<T>, fallback: T): Promise<T> {
+  return call.catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return fallback
-    throw spoolError(path, error)
+    throw error
   })
 }
 
@@ -233,15 +248,8 @@ async function closeFiles(segment: Segment): Promise<void> {
   segment.sent = undefined
 }
 
-async function withSpoolErrors<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw error instanceof MixloadError ? error : spoolError(path, error)
-  }
-}
-
 function spoolError(path: string, error: unknown): MixloadError {
+  if (error instanceof MixloadError) return error
   return new MixloadError(
     'SPOOL_FAILED',
     `Cannot write to the spool at ${path}: ${messageOf(error)}. Free disk space or use another directory.`,

@@ -4,13 +4,6 @@ import { type Endpoint, eventNameOf, type OutgoingRecord } from './endpoints.ts'
 import { interpretResponse, type RecordError, type Verdict } from './response.ts'
 import type { Sender } from './sender.ts'
 
-/** Mixpanel's advice for sending: wait two seconds, and double the wait up to a minute. */
-export const INGEST_RETRIES: RetryPolicy = {
-  retries: { NETWORK_FAILED: 10, SERVER_FAILED: 10, RATE_LIMITED: 60 },
-  firstDelayMs: 2000,
-  delayMaxMs: 60_000,
-}
-
 /** How batches of an endpoint are sent. */
 export interface DeliveryContext {
   readonly endpoint: Endpoint

@@ -1,7 +1,7 @@
 import { MixloadError, messageOf } from '../core/errors.ts'
-import type { SettledBatch } from './batch-queue.ts'
 import type { TimeDoubt } from './doubtful-times.ts'
-import type { EndpointName } from './endpoints.ts'
+import type { EndpointName, OutgoingRecord } from './endpoints.ts'
+import type { RecordError } from './response.ts'
 
 /** A record that Mixpanel rejected. It is not sent again. */
 export interface RejectedRecord {
@@ -40,6 +40,13 @@ export interface DeliveryReport {
   readonly failed: number
   /** The first 1,000 rejected records. `onNotice` gets all of them. */
   readonly rejections: readonly RejectedRecord[]
+}
+
+/** A batch that was delivered, or has failed. */
+export interface SettledBatch {
+  readonly records: readonly OutgoingRecord[]
+  readonly errors: readonly RecordError[]
+  readonly failure: unknown
 }
 
 /** More rejected records are counted but not kept: a wrong import may have millions. */

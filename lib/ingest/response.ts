@@ -1,6 +1,5 @@
 import { memberOf, parseJson } from '../core/json.ts'
-import type { CredentialKind } from '../mixpanel/refusal-advice.ts'
-import { errorTextOf, refusalError } from '../mixpanel/response-errors.ts'
+import { errorTextOf, type Refusal, refusalError } from '../mixpanel/response-errors.ts'
 import type { Endpoint } from './endpoints.ts'
 
 /** Why Mixpanel rejected one record of a request. */
@@ -13,14 +12,9 @@ export interface RecordError {
 }
 
 /** The response to a request that sent records. */
-export interface IngestResponse {
-  readonly status: number
-  readonly body: string
-  readonly retryAfter: string | undefined
+export interface IngestResponse extends Omit<Refusal, 'request' | 'region'> {
   /** Whether the request was compressed. */
   readonly wasCompressed?: boolean
-  /** What the request authenticated with. Default: the token. */
-  readonly credential?: CredentialKind
 }
 
 /** What a response says about the records of its request. */

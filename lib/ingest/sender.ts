@@ -4,24 +4,12 @@ import { EnvHttpProxyAgent, request } from 'undici'
 import { MixloadError, messageOf } from '../core/errors.ts'
 import { withoutSecrets } from '../core/secrets.ts'
 import { VERSION } from '../core/version.ts'
+import { authorization } from '../mixpanel/credentials.ts'
+import type { CheckedOptions } from './client-options.ts'
 import { type Endpoint, type OutgoingRecord, requestBody } from './endpoints.ts'
 import type { IngestResponse } from './response.ts'
 
-/** Credentials for imports. Without them, the client uses the project token. */
-export type ImportCredentials =
-  | { readonly kind: 'service-account'; readonly user: string; readonly secret: string; readonly projectId: string }
-  | { readonly kind: 'project-secret'; readonly secret: string }
-
-export interface SenderOptions {
-  /** Without a trailing slash. */
-  readonly host: string
-  readonly token: string | undefined
-  readonly credentials?: ImportCredentials | undefined
-  /** Whether Mixpanel derives city and country from the address of the request. */
-  readonly geolocate?: boolean
-  /** How long to wait for a response, in milliseconds. */
-  readonly timeoutMs: number
-}
+type SenderOptions = Pick<CheckedOptions, 'token' | 'credentials' | 'geolocate' | 'timeoutMs'>
 
 /** The response to a batch with 2,000 rejected records has a few hundred kilobytes. */
 const RESPONSE_BYTES_MAX = 16 * 1024 * 1024
@@ -33,11 +21,14 @@ const COMPRESSION = { level: 2, chunkSize: 256 * 1024 }
 
 /** Posts records to Mixpanel, once. delivery.ts interprets the response and repeats requests. */
 export class Sender implements AsyncDisposable {
+  readonly #host: string
   readonly #options: SenderOptions
   readonly #agent: EnvHttpProxyAgent
   #isCompressing = true
 
-  constructor(options: SenderOptions) {
+  /** `host`: without a trailing slash. */
+  constructor(host: string, options: SenderOptions) {
+    this.#host = host
     this.#options = options
     this.#agent = new EnvHttpProxyAgent({
       headersTimeout: options.timeoutMs,
@@ -53,17 +44,17 @@ export class Sender implements AsyncDisposable {
 
   /** @throws MixloadError NETWORK_FAILED if no complete response arrived; the signal's reason. */
   async post(endpoint: Endpoint, records: readonly OutgoingRecord[], signal: AbortSignal): Promise<IngestResponse> {
-    const { host, token, credentials, geolocate } = this.#options
-    const url = new URL(host + endpoint.path)
+    const { token, credentials, geolocate } = this.#options
+    const url = new URL(this.#host + endpoint.path)
     for (const [name, value] of Object.entries(endpoint.query)) url.searchParams.set(name, value)
-    if (geolocate === true) url.searchParams.set('ip', '1')
+    if (geolocate) url.searchParams.set('ip', '1')
     const headers: Record<string, string> = {
       'content-type': endpoint.body === 'lines' ? 'application/x-ndjson' : 'application/json',
       accept: 'application/json, text/plain',
       'user-agent': `mixload/${VERSION}`,
     }
     if (endpoint.body === 'lines') {
-      headers.authorization = basicAuthorization(credentials, token)
+      headers.authorization = authorization(credentials ?? { kind: 'project-secret', secret: token ?? '' })
       if (credentials?.kind === 'service-account') url.searchParams.set('project_id', credentials.projectId)
     }
     let body = Buffer.from(requestBody(endpoint, records, token ?? ''))
@@ -104,10 +95,4 @@ export class Sender implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#agent.destroy()
   }
-}
-
-function basicAuthorization(credentials: ImportCredentials | undefined, token: string | undefined): string {
-  const secret = credentials?.secret ?? token ?? ''
-  const pair = credentials?.kind === 'service-account' ? `${credentials.user}:${secret}` : `${secret}:`
-  return `Basic ${Buffer.from(pair).toString('base64')}`
 }

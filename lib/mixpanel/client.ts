@@ -2,15 +2,11 @@ import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
 import { MixloadError, messageOf } from '../core/errors.ts'
 import { withoutSecrets } from '../core/secrets.ts'
 import { VERSION } from '../core/version.ts'
+import { authorization, type Credentials } from './credentials.ts'
 import { REDIRECTS_MAX, redirectOf } from './redirect.ts'
 import type { ApiHosts, Region } from './regions.ts'
 import { ResponseBody } from './response-body.ts'
 import { isRefusal, refusalError } from './response-errors.ts'
-
-/** How to authenticate. Mixpanel ends project secrets on 3 March 2027. */
-export type Credentials =
-  | { readonly kind: 'service-account'; readonly user: string; readonly secret: string }
-  | { readonly kind: 'project-secret'; readonly secret: string }
 
 export interface ClientOptions {
   readonly hosts: ApiHosts
@@ -171,12 +167,6 @@ export class MixpanelClient implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#agent.destroy()
   }
-}
-
-function authorization(credentials: Credentials): string {
-  const pair =
-    credentials.kind === 'service-account' ? `${credentials.user}:${credentials.secret}` : `${credentials.secret}:`
-  return `Basic ${Buffer.from(pair).toString('base64')}`
 }
 
 /** How many characters of a query or a form a message shows: the name of an event may be long. */

@@ -1,7 +1,5 @@
+import type { CredentialKind } from './credentials.ts'
 import { REGIONS, type Region } from './regions.ts'
-
-/** What a request authenticates with. */
-export type CredentialKind = 'service-account' | 'project-secret' | 'token'
 
 /** What a message about a refused request says of its credentials and region. */
 export interface RefusalAdvice {

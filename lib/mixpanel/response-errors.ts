@@ -1,6 +1,7 @@
 import { type ErrorCode, isFailure, MixloadError } from '../core/errors.ts'
 import { memberOf, parseJson } from '../core/json.ts'
-import { type CredentialKind, refusalAdvice } from './refusal-advice.ts'
+import type { CredentialKind } from './credentials.ts'
+import { refusalAdvice } from './refusal-advice.ts'
 import type { Region } from './regions.ts'
 
 /** A response with an error. */
@@ -70,16 +71,10 @@ export function refusalError({ status, body, request, retryAfter, credential, re
   const retryAfterMs = retryAfterMilliseconds(retryAfter)
   const isMatch = ([match]: Rule) => (typeof match === 'number' ? match === status : match.test(text))
   const [, code, message] = RULES.find(isMatch) ?? ruleFor(status)
-  const { credential: sender, check, permission, region: where } = refusalAdvice(request, credential, region)
-  const words = {
-    REQUEST: request,
-    TEXT: text,
-    CREDENTIAL: sender,
-    CHECK: check,
-    PERMISSION: permission,
-    REGION: where,
-  }
-  const filled = message.replace(/[A-Z]{4,}/g, (word) => (word in words ? words[word as keyof typeof words] : word))
+  const advice = Object.entries(refusalAdvice(request, credential, region))
+  const words = new Map(advice.map(([name, words]) => [name.toUpperCase(), words]))
+  words.set('REQUEST', request).set('TEXT', text)
+  const filled = message.replace(/[A-Z]{4,}/g, (word) => words.get(word) ?? word)
   return new MixloadError(code, filled, { retryAfterMs })
 }
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makePrivateDirectory } from '../core/directories.ts'
 import { MixloadError, messageOf } from '../core/errors.ts'
-import { makePrivateDirectory } from '../core/private-directory.ts'
 import { isRunning } from '../core/process-alive.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { ownTemporaryDirectory } from '../../lib/core/privacy.ts'
+import { ownTemporaryDirectory } from '../../lib/core/directories.ts'
 import { eventsOf, Workplace } from './run-mixload.ts'
 
 let place: Workplace

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type CredentialKind, refusalAdvice } from '../../lib/mixpanel/refusal-advice.ts'
+import type { CredentialKind } from '../../lib/mixpanel/credentials.ts'
+import { refusalAdvice } from '../../lib/mixpanel/refusal-advice.ts'
 import { REGIONS } from '../../lib/mixpanel/regions.ts'
 import { refusalError } from '../../lib/mixpanel/response-errors.ts'
 
