@@ -3,38 +3,23 @@ import { KIND } from '../../columns/value-kinds.ts'
 import { LineScanner } from '../../scan/line-scanner.ts'
 import { editLine, eventName, type LineEdit, scanEvent, timeNumber, toUtcMs, valueEdit } from './event-line.ts'
 import { isIdentityEvent } from './identity.ts'
-import {
-  DEPTH_MAX,
-  EVENT_BYTES_MAX,
-  ITEMS_MAX,
-  idViolation,
-  isInFuture,
-  isTooEarly,
-  PROPERTIES_MAX,
-} from './import-rules.ts'
+import { EVENT_BYTES_MAX, isInFuture, knownViolation, nestedViolation, PROPERTIES_MAX } from './import-rules.ts'
 
 const SPACE = 0x20
 const COMMA = 0x2c
-const OPEN_LIST = 0x5b
-const BACKSLASH = 0x5c
-const OPEN_OBJECT = 0x7b
 
 const NESTED = KIND.json | KIND.preciseJson | KIND.loneJson
 
-/** Shorter lists and objects cannot have too many members, which have at least two bytes. */
-const SHORT_BYTES = 2 * ITEMS_MAX
-
 const NOT_STORED = ['token', 'ip'] as const
+const CHECKED = ['time', 'distinct_id', '$insert_id']
 
 /** Properties that Mixpanel adds, changes, removes or checks. */
 const HANDLED: ReadonlySet<string> = new Set([
   ...NOT_STORED,
+  ...CHECKED,
   '$import',
   '$mp_api_timestamp_ms',
   'mp_processing_time_ms',
-  '$insert_id',
-  'time',
-  'distinct_id',
   '$user_id',
   '$device_id',
 ])
@@ -79,36 +64,19 @@ export class EventEnricher {
 
   /** Whether the scanned line is certainly valid. If not, `firstViolation` has to decide. */
   #passesFastCheck(line: Buffer, now: number): boolean {
-    const scanner = this.#scanner
-    if (scanner.hasDuplicate || line.length > EVENT_BYTES_MAX || scanner.topLevelFrom > PROPERTIES_MAX) return false
-    if (scanner.timeToken < 0 || this.#tokens.get('time') !== scanner.timeToken) return false
-    const utcMs = toUtcMs(timeNumber(scanner, line))
-    if (Number.isNaN(utcMs) || isTooEarly(utcMs) || isInFuture(utcMs, now)) return false
-    const [distinctId, insertId] = [this.#plainText(line, 'distinct_id'), this.#plainText(line, '$insert_id')]
-    if (distinctId === undefined || insertId === undefined) return false
-    if (idViolation(distinctId, insertId) !== undefined) return false
-    for (let token = 0; token < scanner.topLevelFrom; token++) {
-      if (((scanner.kind[token] as number) & NESTED) !== 0 && !this.#isSmall(line, token)) return false
+    const { hasDuplicate, topLevelFrom, kind } = this.#scanner
+    if (hasDuplicate || line.length > EVENT_BYTES_MAX || topLevelFrom > PROPERTIES_MAX) return false
+    const known = CHECKED.map((name) => [name, this.#valueOf(line, this.#tokens.get(name))])
+    if (knownViolation(Object.fromEntries(known), true, now) !== undefined) return false
+    for (let token = 0; token < topLevelFrom; token++) {
+      const isNested = ((kind[token] as number) & NESTED) !== 0
+      if (isNested && nestedViolation(this.#valueOf(line, token)) !== undefined) return false
     }
     return true
   }
 
-  /** Returns the value of a property that is a text without escapes. */
-  #plainText(line: Buffer, name: string): string | undefined {
-    const token = this.#tokens.get(name)
-    if (token === undefined || this.#scanner.kind[token] !== KIND.text) return undefined
-    const [start, end] = [this.#start(token) + 1, this.#end(token) - 1]
-    for (let at = start; at < end; at++) if (line[at] === BACKSLASH) return undefined
-    return line.toString('utf8', start, end)
-  }
-
-  /** Whether a value is certainly neither too long nor too deep. Brackets in texts count. */
-  #isSmall(line: Buffer, token: number): boolean {
-    const [start, end] = [this.#start(token), this.#end(token)]
-    if (end - start > SHORT_BYTES) return false
-    let opened = 0
-    for (let at = start; at < end; at++) if (line[at] === OPEN_LIST || line[at] === OPEN_OBJECT) opened++
-    return opened <= DEPTH_MAX
+  #valueOf(line: Buffer, token: number | undefined): unknown {
+    return token === undefined ? undefined : JSON.parse(line.toString('utf8', this.#start(token), this.#end(token)))
   }
 
   #enrichScanned(name: string, line: Buffer, now: number, added: Readonly<Record<string, string>>): EnrichedEvent {
@@ -152,8 +120,7 @@ export class EventEnricher {
     while (keys.has(firstKept)) firstKept++
     return [...keys].map(([token, start]) => {
       const end = this.#end(token)
-      // Before the first kept property the comma after it is removed, otherwise the comma before
-      // it.
+      // Before the first kept property, the comma after it is removed, otherwise the one before it.
       if (token > firstKept) return { start: commaBefore(line, start), end, text: '' }
       return { start, end: commaAfter(line, end), text: '' }
     })

@@ -12,22 +12,23 @@ const AHEAD_MS = HOUR_MS
 export const EVENT_BYTES_MAX = 1_048_576
 export const PROPERTIES_MAX = 255
 const KEYS_MAX = 255
-export const ITEMS_MAX = 255
-export const DEPTH_MAX = 3
+const ITEMS_MAX = 255
+const DEPTH_MAX = 3
 const INSERT_ID_BYTES_MAX = 36
 
 /** Texts that senders use for "no id". As ids they would merge all these people into one. */
-const PLACEHOLDERS = new Set(
-  '00000000-0000-0000-0000-000000000000 anon anonymous nil none null n/a na undefined unknown <nil> 0 -1 true false [] {}'.split(
-    ' ',
-  ),
-)
+const PLACEHOLDERS = new Set([
+  ...['00000000-0000-0000-0000-000000000000', 'anon', 'anonymous', 'nil', 'none', 'null', 'n/a', 'na', 'undefined'],
+  ...['unknown', '<nil>', '0', '-1', 'true', 'false', '[]', '{}'],
+])
 
 /** The reason why a record is not imported, in Mixpanel's words. */
 export interface Violation {
   readonly field: string
   readonly message: string
 }
+
+type Properties = Readonly<Record<string, unknown>>
 
 /** Returns the first rule that a record breaks. `bytes` is the size of its JSON. */
 export function firstViolation(value: unknown, bytes: number, strict: boolean, now: number): Violation | undefined {
@@ -38,11 +39,15 @@ export function firstViolation(value: unknown, bytes: number, strict: boolean, n
   if (!isObject(value.properties)) return { field: 'properties', message: "'properties' must not be missing" }
   if (bytes > EVENT_BYTES_MAX) return { field: '', message: `event exceeds max size of ${EVENT_BYTES_MAX} bytes` }
   const { properties } = value
+  return knownViolation(properties, strict, now) ?? shapeViolation(properties)
+}
+
+/** Returns the first rule that `time`, `distinct_id` or `$insert_id` breaks. */
+export function knownViolation(properties: Properties, strict: boolean, now: number): Violation | undefined {
   return (
     timeViolation(properties.time, strict, now) ??
     distinctIdViolation(properties, strict) ??
-    insertIdViolation(properties.$insert_id, strict) ??
-    shapeViolation(properties)
+    insertIdViolation(properties.$insert_id, strict)
   )
 }
 
@@ -51,25 +56,15 @@ export function isInFuture(utcMs: number, now: number): boolean {
   return utcMs > now + AHEAD_MS
 }
 
-/** Whether a time is earlier than Mixpanel accepts. */
-export function isTooEarly(utcMs: number): boolean {
-  return utcMs < EARLIEST_MS
-}
-
-/** Returns the first rule that a `distinct_id` and an `$insert_id` break. */
-export function idViolation(distinctId: string, insertId: string): Violation | undefined {
-  return distinctIdViolation({ distinct_id: distinctId }, true) ?? insertIdViolation(insertId, true)
-}
-
 function timeViolation(time: unknown, strict: boolean, now: number): Violation | undefined {
   const field = 'properties.time'
   if (time === undefined || time === null) return invalid(field, 'must not be missing')
   const utcMs = typeof time === 'number' ? toUtcMs(time) : Number.NaN
-  if (Number.isNaN(utcMs) || isTooEarly(utcMs)) return invalid(field, 'must be specified as seconds since epoch')
+  if (Number.isNaN(utcMs) || utcMs < EARLIEST_MS) return invalid(field, 'must be specified as seconds since epoch')
   return strict && isInFuture(utcMs, now) ? invalid(field, 'must not be in the future') : undefined
 }
 
-function distinctIdViolation(properties: Readonly<Record<string, unknown>>, strict: boolean): Violation | undefined {
+function distinctIdViolation(properties: Properties, strict: boolean): Violation | undefined {
   const field = 'properties.distinct_id'
   const id = properties.distinct_id
   if (id === undefined || id === null) {
@@ -95,17 +90,18 @@ function insertIdViolation(id: unknown, strict: boolean): Violation | undefined 
 }
 
 /** Returns the first limit on properties that is exceeded. */
-export function shapeViolation(properties: Readonly<Record<string, unknown>>): Violation | undefined {
+export function shapeViolation(properties: Properties): Violation | undefined {
   const names = Object.keys(properties)
   if (names.length > PROPERTIES_MAX) return invalid('properties', `must not have more than ${PROPERTIES_MAX} keys`)
   for (const name of names) {
-    const message = nestedViolation(properties[name], 1)
+    const message = nestedViolation(properties[name])
     if (message !== undefined) return invalid(`properties.${name}`, message)
   }
   return undefined
 }
 
-function nestedViolation(value: unknown, depth: number): string | undefined {
+/** Returns the limit that a value exceeds, by its depth below the properties. */
+export function nestedViolation(value: unknown, depth = 1): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   if (depth > DEPTH_MAX) return `must not be nested deeper than ${DEPTH_MAX}`
   const isList = Array.isArray(value)
