@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { Change } from '../core/change.ts'
 import { type ErrorCode, MixloadError } from '../core/errors.ts'
 import { workerFile } from '../core/worker-file.ts'
 import type { Compression } from './decompress.ts'
@@ -59,19 +60,15 @@ class DecompressWorker {
   #ahead = 0
   #failure: { readonly error: unknown } | undefined
   #isOver = false
-  #onBlock: (() => void) | undefined
-  #onRoom: (() => void) | undefined
+  /** Of all fields above. */
+  readonly #change = new Change()
 
   constructor() {
     for (let count = 0; count < BUFFERS; count++) this.lend(new ArrayBuffer(BUFFER_BYTES))
     this.#worker.on('message', (message: FromWorker) => {
-      if (message.kind === 'taken') {
-        this.#ahead--
-        this.#onRoom?.()
-      } else {
-        this.#blocks.push(message)
-        this.#onBlock?.()
-      }
+      if (message.kind === 'taken') this.#ahead--
+      else this.#blocks.push(message)
+      this.#change.notify()
     })
     this.#worker.on('error', (error) => this.#fail(error))
     this.#worker.on('exit', () => this.#exited.resolve())
@@ -86,7 +83,7 @@ class DecompressWorker {
 
   async #feed(bytes: AsyncIterable<Buffer>): Promise<void> {
     for await (const block of bytes) {
-      while (this.#ahead >= BLOCKS_AHEAD_MAX && !this.#isOver) await this.#room()
+      while (this.#ahead >= BLOCKS_AHEAD_MAX && !this.#isOver) await this.#change.next
       if (this.#isOver) return
       this.#ahead++
       this.#send({ kind: 'bytes', bytes: block })
@@ -94,15 +91,9 @@ class DecompressWorker {
     this.#send({ kind: 'end' })
   }
 
-  #room(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#onRoom = resolve
-    return promise
-  }
-
   #fail(error: unknown): void {
     this.#failure ??= { error }
-    this.#onBlock?.()
+    this.#change.notify()
   }
 
   /** The next block; undefined at the end. */
@@ -113,9 +104,7 @@ class DecompressWorker {
       if (message?.kind === 'block') return message
       if (message?.kind === 'failed') throw new MixloadError(message.code, message.message)
       if (message?.kind === 'end') return undefined
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#onBlock = resolve
-      await promise
+      await this.#change.next
     }
   }
 
@@ -136,7 +125,7 @@ class DecompressWorker {
    */
   async stop(): Promise<void> {
     this.#isOver = true
-    this.#onRoom?.()
+    this.#change.notify()
     this.#send({ kind: 'stop' })
     await this.#exited.promise
   }

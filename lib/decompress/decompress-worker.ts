@@ -1,5 +1,6 @@
 /** The worker of `decompressInWorker`. It decompresses one body after another into lent buffers. */
 import { parentPort } from 'node:worker_threads'
+import { Change } from '../core/change.ts'
 import { MixloadError } from '../core/errors.ts'
 import { type Compression, decompressed } from './decompress.ts'
 import type { FromWorker, ToWorker } from './decompress-in-worker.ts'
@@ -10,22 +11,16 @@ if (port === null) throw new TypeError('decompress-worker.ts runs only as a work
 /** Compressed blocks that have arrived and wait; undefined marks the end of a body. */
 const compressed: (Buffer | undefined)[] = []
 const lent: ArrayBuffer[] = []
-/** Callers that wait for a compressed block or a buffer. */
-let waiting: (() => void)[] = []
+/** The arrival of a compressed block or a buffer. */
+const arrival = new Change()
 
 function send(message: FromWorker, transfer: readonly ArrayBuffer[] = []): void {
   port?.postMessage(message, [...transfer])
 }
 
-function arrival(): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  waiting.push(resolve)
-  return promise
-}
-
 async function* received(): AsyncGenerator<Buffer, void, undefined> {
   for (;;) {
-    while (compressed.length === 0) await arrival()
+    while (compressed.length === 0) await arrival.next
     const block = compressed.shift()
     if (block === undefined) return
     send({ kind: 'taken' })
@@ -37,7 +32,7 @@ async function lentBuffer(): Promise<Buffer> {
   for (;;) {
     const buffer = lent.pop()
     if (buffer !== undefined) return Buffer.from(buffer)
-    await arrival()
+    await arrival.next
   }
 }
 
@@ -74,7 +69,5 @@ port.on('message', (message: ToWorker) => {
   if (message.kind === 'start') void decompressBody(message.compression)
   else if (message.kind === 'lend') lent.push(message.buffer)
   else compressed.push(message.kind === 'end' ? undefined : Buffer.from(message.bytes))
-  const woken = waiting
-  waiting = []
-  for (const wake of woken) wake()
+  arrival.notify()
 })

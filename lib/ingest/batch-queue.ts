@@ -1,3 +1,4 @@
+import { Change } from '../core/change.ts'
 import type { CheckedOptions } from './client-options.ts'
 import type { OutgoingRecord } from './endpoints.ts'
 import type { SettledBatch } from './report.ts'
@@ -42,7 +43,7 @@ export class BatchQueue {
   #dueUntil = 0
   /** Resolves when the last call that waits for space has added its records. */
   #lastCall: Promise<void> = Promise.resolve()
-  #change = Promise.withResolvers<void>()
+  readonly #change = new Change()
 
   constructor(options: BatchQueueOptions) {
     this.#options = options
@@ -57,7 +58,7 @@ export class BatchQueue {
     }
     this.callsWaiting++
     this.#lastCall = this.#lastCall.then(async () => {
-      while (this.#isFull() && !this.#stop.signal.aborted) await this.#change.promise
+      while (this.#isFull() && !this.#stop.signal.aborted) await this.#change.next
       this.callsWaiting--
       this.#enqueue(records)
     })
@@ -70,14 +71,14 @@ export class BatchQueue {
     const target = this.#added
     this.#dueUntil = Math.max(this.#dueUntil, target)
     this.#startRequests()
-    while (this.#settled.through < target && !this.#stop.signal.aborted) await this.#change.promise
+    while (this.#settled.through < target && !this.#stop.signal.aborted) await this.#change.next
   }
 
   /** Cancels requests and discards what waits. These records stay undelivered. */
   stop(): void {
     clearTimeout(this.#linger)
     this.#stop.abort()
-    this.#notifyChange()
+    this.#change.notify()
   }
 
   /** Makes further requests smaller, after a request of this many bytes was too large. */
@@ -136,16 +137,13 @@ export class BatchQueue {
     this.#requests++
     const settle = (batch: SettledBatch) => {
       this.#requests--
+      this.#change.notify()
       // A cancelled request stays undelivered: whether Mixpanel accepted it is unknown.
-      if (this.#stop.signal.aborted && batch.failure !== undefined) {
-        this.#notifyChange()
-        return
-      }
+      if (this.#stop.signal.aborted && batch.failure !== undefined) return
       this.undelivered -= records.length
       this.#undeliveredBytes -= bytes
       this.#options.onSettled(batch)
       this.#settled.markDone(first, first + records.length)
-      this.#notifyChange()
       this.#startRequests()
     }
     this.#options.deliver(records, this.#stop.signal).then(
@@ -171,10 +169,5 @@ export class BatchQueue {
     this.#waitingRecords -= records
     this.#waitingBytes -= bytes
     return { records: batch.flatMap((group) => group.records), bytes }
-  }
-
-  #notifyChange(): void {
-    this.#change.resolve()
-    this.#change = Promise.withResolvers()
   }
 }
