@@ -4,7 +4,6 @@ import { type ErrorCode, MixloadError } from '../core/errors.ts'
 import { workerFile } from '../core/worker-file.ts'
 import type { Compression } from './decompress.ts'
 
-/** Messages to the worker. */
 export type ToWorker =
   | { readonly kind: 'start'; readonly compression: Compression }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
@@ -12,7 +11,6 @@ export type ToWorker =
   | { readonly kind: 'lend'; readonly buffer: ArrayBuffer }
   | { readonly kind: 'stop' }
 
-/** Messages from the worker. */
 export type FromWorker =
   | { readonly kind: 'taken' }
   | { readonly kind: 'block'; readonly buffer: ArrayBuffer; readonly length: number }

@@ -2,7 +2,6 @@ import { createGunzip, createInflate, createZstdDecompress, gunzip, inflate } fr
 import { MixloadError, messageOf } from '../core/errors.ts'
 import { ZstdFrames } from './zstd-frames.ts'
 
-/** How bytes are compressed. */
 export type Compression = keyof typeof DECOMPRESSORS
 
 const GZIP = [0x1f, 0x8b]

@@ -87,7 +87,6 @@ const DEFAULTS = {
 
 type Defaulted = { readonly [Name in keyof typeof DEFAULTS]: NonNullable<IngestOptions[Name]> }
 
-/** The options with all defaults. */
 export type CheckedOptions = Omit<IngestOptions, keyof Defaulted> & Defaulted
 
 const REQUESTS_AT_ONCE_MAX = 20

@@ -25,7 +25,6 @@ export interface RateLimits {
   readonly atOnce?: number
 }
 
-/** A slot of a concurrent request. */
 const Slot = z.object({ id: z.string(), pid: z.int(), since: z.number() })
 type Slot = z.output<typeof Slot>
 

@@ -18,7 +18,6 @@ import { refusalError } from './response-errors.ts'
 
 const SPACE = 0x20
 
-/** A page of profiles. */
 export interface ProfilePage {
   /** The members beside the results, such as `session_id`, `total` and `page_size`. */
   readonly envelope: Readonly<Record<string, unknown>>

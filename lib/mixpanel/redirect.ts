@@ -1,4 +1,3 @@
-/** The most redirects that are followed in a row. */
 export const REDIRECTS_MAX = 5
 
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308]

@@ -55,7 +55,6 @@ const RULES: readonly Rule[] = [
   [408, 'SERVER_FAILED', 'REQUEST returned 408 (TEXT).'],
 ]
 
-/** The rule for a response that no other one matches. */
 function ruleFor(status: number): Rule {
   // Mixpanel answers with 200. Another success, such as 204, comes without the whole answer.
   if (status >= 500 || (status > 200 && status < 300)) {
@@ -85,7 +84,6 @@ export function daysAllowed(error: unknown): number | undefined {
   return days === undefined || Number(days) === 0 ? undefined : Number(days)
 }
 
-/** Whether a body is a JSON object with an `error`. */
 export function isRefusal(body: string): boolean {
   const error = memberOf(parseJson(body), 'error')
   return typeof error === 'string' && error !== ''

@@ -3,7 +3,6 @@ import { BACKSLASH, CLOSE_OBJECT, COLON, COMMA, OPEN_OBJECT, QUOTE, skipSpace, w
 import { PropertyTable } from './property-table.ts'
 import { INCOMPLETE, UNREADABLE, ValueScanner } from './value-scanner.ts'
 
-/** The kinds of lines. */
 export const LINE = {
   /** A record whose values all have kinds that their columns accept. It is written unchanged. */
   plain: 0,
@@ -16,7 +15,6 @@ export const LINE = {
   incomplete: 4,
 } as const
 
-/** One of {@link LINE}. */
 export type LineVerdict = (typeof LINE)[keyof typeof LINE]
 
 /** A line with more keys is unreadable. Mixpanel keeps at most 255 properties per event. */

@@ -102,8 +102,8 @@ function bothPaths(path: string): string[] {
 
 /** Returns the fields of a form body. The ingestion routes read their bodies themselves. */
 async function formOf(context: SimulatorContext): Promise<Record<string, string>> {
-  const type = context.req.header('content-type') ?? ''
-  if (!context.req.path.startsWith('/api/') || !type.startsWith('application/x-www-form-urlencoded')) return {}
+  const isForm = context.req.header('content-type')?.startsWith('application/x-www-form-urlencoded')
+  if (!isForm || !context.req.path.startsWith('/api/')) return {}
   return Object.fromEntries(new URLSearchParams(await context.req.text()))
 }
 

@@ -134,13 +134,12 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
 
 async function loadFiles(project: Project, options: SimulatorOptions): Promise<void> {
   for (const file of options.data ?? []) await project.store.add(toLineBlocks(readFileBytes(file)))
-  for (const file of options.profiles ?? []) await project.profiles.loadFile(file)
+  for (const name of ['profiles', 'cohorts', 'annotations', 'funnels'] as const) {
+    for (const file of options[name] ?? []) await project[name].loadFile(file)
+  }
   for (const [dataGroupId, files] of Object.entries(options.groupProfiles ?? {})) {
     for (const file of files) await project.groupProfiles(dataGroupId).loadFile(file)
   }
-  for (const file of options.cohorts ?? []) await project.cohorts.loadFile(file)
-  for (const file of options.annotations ?? []) await project.annotations.loadFile(file)
-  for (const file of options.funnels ?? []) await project.funnels.loadFile(file)
 }
 
 async function listen(server: Server, host: string, port: number): Promise<string> {
@@ -152,7 +151,7 @@ async function listen(server: Server, host: string, port: number): Promise<strin
 }
 
 async function stop(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  const closed = server[Symbol.asyncDispose]()
   server.closeAllConnections()
   await closed
 }

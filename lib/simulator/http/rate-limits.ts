@@ -49,7 +49,6 @@ export class RateLimiter {
     return undefined
   }
 
-  /** Ends a started request. */
   end(): void {
     this.#running--
   }

@@ -7,18 +7,13 @@ import { jsonReply, type Reply, type Route, type SimulatorContext } from '../htt
 import { type EnrichedEvent, EventEnricher } from '../stores/event-enricher.ts'
 import { isIdentityEvent } from '../stores/identity.ts'
 import { firstViolation, type Violation } from '../stores/import-rules.ts'
-import { parseJsonBody, parseLines, type ReceivedRecord } from '../stores/received-records.ts'
+import { type EventRecord, parseJsonBody, parseLines, type ReceivedRecord } from '../stores/received-records.ts'
 import type { Project } from './project.ts'
 
 /** The response to a batch with an identity event in a simplified project. */
 const NO_IDENTITY_EVENTS = 'identity events are not allowed when project is using simplified identity management'
 
 const STATUS_TEXTS = { 400: 'Bad Request', 401: 'Unauthorized', 413: 'Request Entity Too Large' } as const
-
-interface ValidEvent {
-  readonly event: string
-  readonly properties: Readonly<Record<string, unknown>>
-}
 
 /** A record to check, or an event that is already known to be valid. */
 type ParsedRecord = ReceivedRecord | EnrichedEvent
@@ -96,7 +91,7 @@ async function importRecords(
       failed.push({ index, insert_id: typeof id === 'string' ? id : '', ...violation })
       continue
     }
-    const { event, properties } = value as ValidEvent
+    const { event, properties } = value as EventRecord
     const ids = identity.linkIds(event, properties, now)
     events.push(enricher.enrich(event, line, now, { $import: 'true', ...ids }))
   }
@@ -109,7 +104,7 @@ async function importRecords(
 /** Returns the first property of a valid event that is not UTF-8. */
 function utf8Violation(value: unknown, line: Buffer): Violation | undefined {
   if (isUtf8(line)) return undefined
-  const { properties } = value as ValidEvent
+  const { properties } = value as EventRecord
   // Parsing has replaced the invalid bytes by this character.
   const name = Object.keys(properties).find((name) => JSON.stringify([name, properties[name]]).includes('\ufffd'))
   const field = name === undefined ? 'event' : `properties.${name}`

@@ -5,16 +5,11 @@ import { type Route, RouteError } from '../http/reply.ts'
 import { EventEnricher } from '../stores/event-enricher.ts'
 import { toUtcMs } from '../stores/event-line.ts'
 import { shapeViolation } from '../stores/import-rules.ts'
-import type { ReceivedRecord } from '../stores/received-records.ts'
+import type { EventRecord, ReceivedRecord } from '../stores/received-records.ts'
 import type { Project } from './project.ts'
 
 /** Older events are dropped. */
 const AGE_MS_MAX = 5 * DAY_MS
-
-interface TrackedEvent {
-  readonly event: string
-  readonly properties: Readonly<Record<string, unknown>>
-}
 
 /** `POST` and `GET /track`: stores recent events. It does not report which events it drops. */
 export function trackRoute(project: Project): Route {
@@ -34,13 +29,13 @@ export function trackRoute(project: Project): Route {
   })
 }
 
-function isWellFormed(record: ReceivedRecord): record is ReceivedRecord & { readonly value: TrackedEvent } {
+function isWellFormed(record: ReceivedRecord): record is ReceivedRecord & { readonly value: EventRecord } {
   const { value } = record
   if (!isObject(value) || typeof value.event !== 'string' || value.event.trim() === '') return false
   return isObject(value.properties) && typeof value.properties.token === 'string'
 }
 
-function isKept({ properties }: TrackedEvent, token: string, now: number): boolean {
+function isKept({ properties }: EventRecord, token: string, now: number): boolean {
   const { time } = properties
   const utcMs = typeof time === 'number' ? toUtcMs(time) : now
   const isRecent = !Number.isNaN(utcMs) && utcMs >= now - AGE_MS_MAX

@@ -116,7 +116,6 @@ export class EventStore {
     this.rejected++
   }
 
-  /** Appends a line with its 0x0A to the file of a day. */
   #append(day: number, name: string, line: Buffer, counts: IngestCounts): void {
     this.#bufferedBytes += line.length
     this.#dayFile(day).append(line)

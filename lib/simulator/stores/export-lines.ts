@@ -52,7 +52,6 @@ async function readBlock({ path, start, end }: StoredBlock): Promise<Buffer> {
   return buffer
 }
 
-/** Selects and writes the lines of one export. */
 class LineExporter {
   readonly #scanner = new LineScanner()
   readonly #selection: Selection

@@ -14,6 +14,12 @@ export interface ReceivedRecord {
   readonly line: Buffer
 }
 
+/** The value of a record that is an event. */
+export interface EventRecord {
+  readonly event: string
+  readonly properties: Readonly<Record<string, unknown>>
+}
+
 /** Parses a JSON list of records, or a single record. Throws a SyntaxError. */
 export function parseJsonBody(body: Buffer): ReceivedRecord[] {
   const parsed: unknown = JSON.parse(body.toString('utf8'))
