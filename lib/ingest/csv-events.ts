@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream'
 import { type Info, parse } from 'csv-parse'
 import { MixloadError, messageOf } from '../core/errors.ts'
 import { byteCount, peek } from '../core/peek.ts'
@@ -35,7 +35,7 @@ export async function* csvEvents(
 ): AsyncGenerator<readonly string[], void, undefined> {
   const hasHeader = (read: readonly Buffer[]) => byteCount(read) >= HEADER_BYTES_MAX || firstLines(read).length > 1
   const { first, all } = await peek(blocks, hasHeader)
-  const rows = parse({
+  const parser = parse({
     columns: columnNames,
     delimiter: delimiterOf(firstLines(first)[0] ?? ''),
     record_delimiter: ROW_ENDS,
@@ -43,11 +43,10 @@ export async function* csvEvents(
     info: true,
     skip_empty_lines: true,
   })
-  const bytes = Readable.from(all)
-  bytes.on('error', (error) => rows.destroy(error))
+  const rows = pipeline(all, parser, () => {})
   let events: string[] = []
   try {
-    for await (const { record, info } of bytes.pipe(rows) as AsyncIterable<CsvRow>) {
+    for await (const { record, info } of rows as AsyncIterable<CsvRow>) {
       // The header is a row, too.
       numbers.note(info.records + info.empty_lines + 1)
       events.push(csvEvent(record))
@@ -62,8 +61,6 @@ export async function* csvEvents(
     if (error instanceof MixloadError) throw error
     const message = `Invalid CSV: ${messageOf(error)}. The rows before were imported; fix the file and run again.`
     throw new MixloadError('FILE_REFUSED', message, { cause: error })
-  } finally {
-    bytes.destroy()
   }
 }
 

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream'
 import split2 from 'split2'
 import { MixloadError, messageOf } from '../core/errors.ts'
 import type { InputFile } from '../decompress/input-file.ts'
@@ -29,12 +29,10 @@ async function* ndjsonLines(
   blocks: AsyncIterable<Buffer>,
   numbers: LineNumbers,
 ): AsyncGenerator<readonly string[], void, undefined> {
-  const bytes = Readable.from(blocks)
-  const lines = split2({ maxLength: LINE_CHARACTERS_MAX })
-  bytes.on('error', (error) => lines.destroy(error))
+  const lines = pipeline(blocks, split2({ maxLength: LINE_CHARACTERS_MAX }), () => {})
   let line = 0
   try {
-    for await (const first of bytes.pipe(lines) as AsyncIterable<string>) {
+    for await (const first of lines as AsyncIterable<string>) {
       const list: string[] = []
       // Takes all lines that are available: awaiting each one would take as long as reading it.
       for (let next: string | null = first; next !== null; next = lines.read()) {
@@ -50,8 +48,6 @@ async function* ndjsonLines(
     if (!/maximum buffer/i.test(messageOf(error))) throw error
     const message = `A line after line ${line} is longer than ${LINE_CHARACTERS_MAX} characters, so it is not an event.`
     throw new MixloadError('FILE_REFUSED', message, { cause: error })
-  } finally {
-    bytes.destroy()
   }
 }
 

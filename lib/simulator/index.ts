@@ -107,7 +107,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       requests: log.entries,
       fault: (fault) => faults.set(fault),
       clearFaults: () => faults.clear(),
-      ingest: async (lines) => (await store.add(toLineBlocks(toLineBytes(lines)))).stored,
+      ingest: async (lines) => (await store.add(toLineBytes(lines))).stored,
       eventCount: () => store.count,
       rejectedCount: () => store.rejected,
       profiles,

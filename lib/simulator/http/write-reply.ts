@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { pipeline } from 'node:stream/promises'
+import { pipeline } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createGzip } from 'node:zlib'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
@@ -71,13 +71,9 @@ async function compress(reply: Reply, acceptsGzip: boolean): Promise<Reply> {
   return { ...reply, headers: { ...reply.headers, 'Content-Encoding': 'gzip' }, body: gzip(all) }
 }
 
-async function* gzip(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+function gzip(body: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
   // The fastest level, so that clients do not wait for the simulator.
-  const compressor = createGzip({ level: 1, chunkSize: GZIP_CHUNK_BYTES })
-  // An error of the body destroys the compressor, which then throws it below.
-  const written = pipeline(body, compressor).catch(() => {})
-  yield* compressor
-  await written
+  return pipeline(body, createGzip({ level: 1, chunkSize: GZIP_CHUNK_BYTES }), () => {})
 }
 
 /** Writes a body. A fault can end it or pause it at a byte. */

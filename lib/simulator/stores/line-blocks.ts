@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs'
+import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 
 const NEWLINE = 0x0a
@@ -52,17 +53,7 @@ export function linesIn(block: Buffer): Buffer[] {
 /** Reads a file, decompressed if its name ends in `.gz`. */
 export async function* readFileBytes(path: string): AsyncGenerator<Buffer> {
   const file = createReadStream(path, { highWaterMark: READ_BYTES })
-  if (!path.endsWith('.gz')) {
-    yield* file
-    return
-  }
-  const decompressed = createGunzip({ chunkSize: READ_BYTES })
-  file.on('error', (error) => decompressed.destroy(error))
-  try {
-    yield* file.pipe(decompressed)
-  } finally {
-    file.destroy()
-  }
+  yield* path.endsWith('.gz') ? pipeline(file, createGunzip({ chunkSize: READ_BYTES }), () => {}) : file
 }
 
 /** Returns the bytes of lines; an object becomes its JSON. */

@@ -84,7 +84,7 @@ export class ProfileStore {
 
   /** Adds profiles, `{"$distinct_id":…,"$properties":{…}}`, and returns their number. */
   load(profiles: Iterable<string | object> | AsyncIterable<string | object>): Promise<number> {
-    return this.#loadBlocks(toLineBlocks(toLineBytes(profiles)))
+    return this.#loadBlocks(toLineBytes(profiles))
   }
 
   /** Adds the profiles of a file, one per line, and returns their number. `.gz` is decompressed. */
