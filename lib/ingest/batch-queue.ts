@@ -5,7 +5,7 @@ import type { SettledBatch } from './report.ts'
 import type { RecordError } from './response.ts'
 import { Watermark } from './watermark.ts'
 
-/** How a queue makes and sends batches; the options have the meaning that those of a client have. */
+/** How a queue makes and sends batches. The limits are those of the client's options. */
 export interface BatchQueueOptions extends QueueLimits {
   readonly deliver: (records: readonly OutgoingRecord[], signal: AbortSignal) => Promise<readonly RecordError[]>
   readonly onSettled: (batch: SettledBatch) => void

@@ -32,11 +32,13 @@ export const isNonEmptyText: Check = (value) =>
 
 export const isBoolean: Check = (value) => (typeof value === 'boolean' ? undefined : 'must be true or false')
 
+/** Checks for a number from `min` to `max`. */
 export function isNumber(min: number, max: number): Check {
   return (value) =>
     typeof value === 'number' && value >= min && value <= max ? undefined : `must be a number from ${min} to ${max}`
 }
 
+/** Checks for a whole number from `min` to `max`. */
 export function isWholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): Check {
   const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `from ${min} to ${max}`
   return (value) =>
@@ -45,6 +47,7 @@ export function isWholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): Check
       : `must be a whole number, ${range}`
 }
 
+/** Checks for one of some texts. */
 export function isOneOf(texts: readonly string[]): Check {
   return (value) => (texts.some((text) => text === value) ? undefined : `must be one of ${texts.join(', ')}`)
 }

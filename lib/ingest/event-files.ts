@@ -11,6 +11,7 @@ const LINE_CHARACTERS_MAX = 16 * 1024 * 1024
 export const EVENT_FILE_FORMATS = ['ndjson', 'csv'] as const
 export type EventFileFormat = (typeof EVENT_FILE_FORMATS)[number]
 
+/** Returns the format that a file's name implies. */
 export function formatOf(path: string): EventFileFormat {
   return /\.csv(?:\.gz|\.zst)?$/i.test(path) ? 'csv' : 'ndjson'
 }

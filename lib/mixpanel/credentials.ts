@@ -6,7 +6,7 @@ export type Credentials =
 /** What a request authenticates with. */
 export type CredentialKind = Credentials['kind'] | 'token'
 
-/** The `Authorization` header for some credentials. A secret stands in the place of the user. */
+/** The `Authorization` header for some credentials. A project secret is sent as the user. */
 export function authorization(credentials: Credentials): string {
   const { kind, secret } = credentials
   const pair = kind === 'service-account' ? `${credentials.user}:${secret}` : `${secret}:`

@@ -84,6 +84,7 @@ export function daysAllowed(error: unknown): number | undefined {
   return days === undefined || Number(days) === 0 ? undefined : Number(days)
 }
 
+/** Whether a body is a JSON object with an `error`. */
 export function isRefusal(body: string): boolean {
   const error = memberOf(parseJson(body), 'error')
   return typeof error === 'string' && error !== ''

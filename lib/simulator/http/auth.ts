@@ -4,6 +4,7 @@ import type { SimulatorContext } from './reply.ts'
 /** Who sent a request. `unknown`: the credentials are missing or wrong. */
 type Caller = 'service-account' | 'secret' | 'token' | 'unknown'
 
+/** Identifies the caller by the `Authorization` header. */
 export function callerOf(
   context: SimulatorContext,
   { serviceAccount, apiSecret, token }: SimulatorCredentials,

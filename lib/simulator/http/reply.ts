@@ -39,10 +39,12 @@ export class RouteError extends Error {
   }
 }
 
+/** Returns a plain text response. */
 export function textReply(status: number, body: string): Reply {
   return { status, headers: { 'Content-Type': 'text/plain; charset=utf-8' }, body }
 }
 
+/** Returns a JSON response. */
 export function jsonReply(status: number, value: unknown): Reply {
   return { status, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(value) }
 }

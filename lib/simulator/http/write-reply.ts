@@ -38,6 +38,7 @@ export async function writeReply(context: SimulatorContext, reply: Reply): Promi
   return RESPONSE_ALREADY_SENT
 }
 
+/** Resets the connection. */
 export function resetConnection(context: SimulatorContext): Response {
   context.env.incoming.socket.resetAndDestroy()
   return RESPONSE_ALREADY_SENT

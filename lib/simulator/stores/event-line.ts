@@ -36,6 +36,7 @@ export function toUtcMs(time: number): number {
   return isEventTime(utcMs) ? utcMs : Number.NaN
 }
 
+/** Returns the name of the event of a scanned line. */
 export function eventName(scanner: LineScanner, line: Buffer): string {
   const name = line.toString('utf8', scanner.identityStart + 1, scanner.identityEnd - 1)
   return name.includes('\\') ? (JSON.parse(`"${name}"`) as string) : name
