@@ -4,6 +4,7 @@ import { type ErrorCode, MixloadError } from '../core/errors.ts'
 import { workerFile } from '../core/worker-file.ts'
 import type { Compression } from './decompress.ts'
 
+/** What this thread sends to `decompress-worker.ts`, which is the other end. */
 export type ToWorker =
   | { readonly kind: 'start'; readonly compression: Compression }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }

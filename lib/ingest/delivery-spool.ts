@@ -59,7 +59,7 @@ export class DeliverySpool {
   readonly #directories: string[] = []
   readonly #current = new Map<EndpointName, Segment>()
   #number = 0
-  #work: Promise<void> = Promise.resolve()
+  #work: Promise<unknown> = Promise.resolve()
   #touch: NodeJS.Timeout | undefined
 
   private constructor(parent: string) {
@@ -206,10 +206,7 @@ export class DeliverySpool {
     const result = this.#work.then(work).catch((error: unknown) => {
       throw spoolError(this.#parent, error)
     })
-    this.#work = result.then(
-      () => {},
-      () => {},
-    )
+    this.#work = result.catch(() => {})
     return result
   }
 }

@@ -9,13 +9,14 @@ import { MixloadError, messageOf } from '../core/errors.ts'
 import { parseJson } from '../core/json.ts'
 import { isRunning } from '../core/process-alive.ts'
 import { replaceFile } from '../core/replace-file.ts'
+import { HOUR_MS } from '../time/instants.ts'
 
 /** How much longer one request may travel than the next: Mixpanel counts arrivals. */
 export const TRAVEL_MS_MAX = 200
 
 /** The windows of the limits, with the time that requests travel. */
-const HOUR_MS = 3_600_000 + TRAVEL_MS_MAX
-const SECOND_MS = 1000 + TRAVEL_MS_MAX
+const HOUR_WINDOW_MS = HOUR_MS + TRAVEL_MS_MAX
+const SECOND_WINDOW_MS = 1000 + TRAVEL_MS_MAX
 
 /** Mixpanel's limits for a project in one family of its API; 0 means no limit. */
 export interface RateLimits {
@@ -29,7 +30,7 @@ const Slot = z.object({ id: z.string(), pid: z.int(), since: z.number() })
 type Slot = z.output<typeof Slot>
 
 /** After this time a slot is free although its request never ended, as after a crash. */
-const SLOT_MS_MAX = HOUR_MS
+const SLOT_MS_MAX = HOUR_WINDOW_MS
 
 /** How long a process keeps a free slot for its next request, because file access takes time. */
 const KEPT_MS = 500
@@ -45,7 +46,7 @@ export function waitFor(sent: readonly number[], limits: RateLimits, now: number
     const blocking = limit === 0 ? undefined : recent.at(-limit)
     return blocking === undefined || recent.length < limit ? 0 : blocking + ms - now
   }
-  return Math.max(waitOf(limits.perHour, HOUR_MS), waitOf(limits.perSecond, SECOND_MS))
+  return Math.max(waitOf(limits.perHour, HOUR_WINDOW_MS), waitOf(limits.perSecond, SECOND_WINDOW_MS))
 }
 
 const StoredBudget = z.object({ sent: z.array(z.number()), running: z.array(Slot).default([]) })
@@ -180,7 +181,7 @@ export class RequestBudget implements AsyncDisposable {
     // A damaged file counts as empty: the server's own limit still holds.
     if (!stored.success) return { sent: [], running: [] }
     return {
-      sent: stored.data.sent.filter((at) => at > now - HOUR_MS && at <= now),
+      sent: stored.data.sent.filter((at) => at > now - HOUR_WINDOW_MS && at <= now),
       running: stored.data.running.filter(
         ({ pid, since }) => since > now - SLOT_MS_MAX && since <= now && isRunning(pid),
       ),

@@ -26,7 +26,7 @@ import { faultLimitReply, type Project } from './routes/project.ts'
 import { type Query, queryRoute } from './routes/query.ts'
 import { revenue } from './routes/revenue-query.ts'
 import { trackRoute } from './routes/track-route.ts'
-import { WhereError } from './stores/where-value.ts'
+import { WhereError } from './stores/where-operators.ts'
 
 /** Mixpanel accepts queries by both methods. */
 const QUERY_METHODS = ['GET', 'POST']

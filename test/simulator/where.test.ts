@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { isTrue, parseWhere } from '../../lib/simulator/stores/where.ts'
-import { WhereError, type WhereEvent } from '../../lib/simulator/stores/where-value.ts'
+import { WhereError, type WhereEvent } from '../../lib/simulator/stores/where-operators.ts'
+import { isTrue, parseWhere } from '../../lib/simulator/stores/where-parser.ts'
 import { runs } from '../runs.ts'
 
 const properties: Record<string, unknown> = {

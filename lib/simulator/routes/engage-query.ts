@@ -4,7 +4,7 @@ import { type Reply, RouteError } from '../http/reply.ts'
 import type { EngageSession } from '../stores/engage-sessions.ts'
 import type { ProfileStore } from '../stores/profile-store.ts'
 import { seededRandom, shuffle } from '../stores/random-order.ts'
-import { isTrue } from '../stores/where.ts'
+import { isTrue } from '../stores/where-parser.ts'
 import type { Query, QueryRequest } from './query.ts'
 
 const PAGE_MAX = 1_000_000_000

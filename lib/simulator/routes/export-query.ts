@@ -4,7 +4,7 @@ import type { Reply } from '../http/reply.ts'
 import { withCurrentIds } from '../stores/current-ids.ts'
 import { exportLines, type Selection } from '../stores/export-lines.ts'
 import { seededRandom } from '../stores/random-order.ts'
-import { WhereError } from '../stores/where-value.ts'
+import { WhereError } from '../stores/where-operators.ts'
 import type { Query, QueryRequest } from './query.ts'
 
 /** The largest `limit` that Mixpanel accepts. */

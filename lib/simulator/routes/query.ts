@@ -4,7 +4,7 @@ import { checkPlan } from '../http/plan-refusal.ts'
 import { jsonReply, type Reply, type Route, RouteError, type SimulatorContext } from '../http/reply.ts'
 import { dayNumberIn } from '../stores/clock.ts'
 import type { PlanFeature } from '../stores/options.ts'
-import { parseWhere, type Where } from '../stores/where.ts'
+import { parseWhere, type Where } from '../stores/where-parser.ts'
 import type { DayRange } from './day-buckets.ts'
 import { limitReply, type Project } from './project.ts'
 

@@ -4,8 +4,8 @@ import type { EventStore } from './event-store.ts'
 import { exportLines } from './export-lines.ts'
 import { linesIn } from './line-blocks.ts'
 import { seededRandom } from './random-order.ts'
-import type { Where } from './where.ts'
-import type { WhereEvent } from './where-value.ts'
+import type { WhereEvent } from './where-operators.ts'
+import type { Where } from './where-parser.ts'
 
 /** What is counted: events, users, or events per user. */
 export const COUNT_TYPES = ['general', 'unique', 'average'] as const

@@ -5,8 +5,8 @@ import type { StoredBlock } from './day-file.ts'
 import { editLine, eventName, scanEvent, timeNumber, valueEdit } from './event-line.ts'
 import { linesIn } from './line-blocks.ts'
 import { type Random, shuffle } from './random-order.ts'
-import { isTrue, type Where } from './where.ts'
-import type { WhereEvent } from './where-value.ts'
+import type { WhereEvent } from './where-operators.ts'
+import { isTrue, type Where } from './where-parser.ts'
 
 /** Which lines an export contains, and how it writes them. */
 export interface Selection {

@@ -1,4 +1,4 @@
-import { FUNCTIONS, OPERATORS, SOURCES, truth, type Value, WhereError, type WhereEvent } from './where-value.ts'
+import { FUNCTIONS, OPERATORS, SOURCES, truth, type Value, WhereError, type WhereEvent } from './where-operators.ts'
 
 /** A parsed segmentation expression. Throws a {@link WhereError} if types do not fit. */
 export type Where = (event: WhereEvent) => Value
