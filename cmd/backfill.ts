@@ -1,4 +1,4 @@
-import { chooseBackfillDays } from '../lib/run/choose-days.ts'
+import { toBackfill } from '../lib/run/choose-days.ts'
 import type { Command } from './command.ts'
 import { runLoadCommand } from './load-command.ts'
 import { DRY_RUN, LOAD_SETTINGS } from './load-settings.ts'
@@ -7,5 +7,5 @@ import { DRY_RUN, LOAD_SETTINGS } from './load-settings.ts'
 export const command: Command = {
   settings: LOAD_SETTINGS,
   options: DRY_RUN,
-  run: (context) => runLoadCommand(context, { choose: chooseBackfillDays(context.settings.from), lateArrivals: false }),
+  run: (context) => runLoadCommand(context, toBackfill(context.settings)),
 }

@@ -1,6 +1,6 @@
+import type { StreamsToLoad } from '../lib/run/choose-days.ts'
 import { loadStreams } from '../lib/run/load-streams.ts'
 import { planRun } from '../lib/run/run-plan.ts'
-import type { StreamsToLoad } from '../lib/run/stream-plan.ts'
 import type { CommandContext } from './command.ts'
 import { printPlans } from './plan-report.ts'
 import { sessionOf } from './session.ts'

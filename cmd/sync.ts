@@ -1,4 +1,4 @@
-import { chooseSyncDays } from '../lib/run/choose-days.ts'
+import { toSync } from '../lib/run/choose-days.ts'
 import type { Command } from './command.ts'
 import { runLoadCommand } from './load-command.ts'
 import { DRY_RUN, SYNC_SETTINGS } from './load-settings.ts'
@@ -7,5 +7,5 @@ import { DRY_RUN, SYNC_SETTINGS } from './load-settings.ts'
 export const command: Command = {
   settings: SYNC_SETTINGS,
   options: DRY_RUN,
-  run: (context) => runLoadCommand(context, { choose: chooseSyncDays, lateArrivals: context.settings.lateArrivals }),
+  run: (context) => runLoadCommand(context, toSync(context.settings)),
 }

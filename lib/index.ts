@@ -6,7 +6,7 @@ import { createWarehouse } from '../destinations/index.ts'
 import { MixloadError, runFailure } from './core/errors.ts'
 import type { OnProgress } from './progress.ts'
 import { checkSetup, type Finding } from './run/check.ts'
-import { chooseBackfillDays, chooseSyncDays } from './run/choose-days.ts'
+import { toBackfill, toSync } from './run/choose-days.ts'
 import { loadEventFiles } from './run/load-files.ts'
 import { loadStreams } from './run/load-streams.ts'
 import { planNextRun, type RunPlan } from './run/run-plan.ts'
@@ -85,9 +85,7 @@ export interface ViewOptions extends RunOptions {
  * @throws MixloadError if all streams are concerned, such as by settings or the destination.
  */
 export function backfill(options: RunOptions): Promise<readonly StreamResult[]> {
-  return run(options, (session) =>
-    loadStreams(session, { choose: chooseBackfillDays(session.settings.from), lateArrivals: false }, forPrograms),
-  )
+  return run(options, (session) => loadStreams(session, toBackfill(session.settings), forPrograms))
 }
 
 /**
@@ -98,10 +96,7 @@ export function backfill(options: RunOptions): Promise<readonly StreamResult[]> 
  * @throws MixloadError as {@link backfill} does.
  */
 export function sync(options: RunOptions): Promise<readonly StreamResult[]> {
-  return run(options, (session) => {
-    const { lateArrivals } = session.settings
-    return loadStreams(session, { choose: chooseSyncDays, lateArrivals }, forPrograms)
-  })
+  return run(options, (session) => loadStreams(session, toSync(session.settings), forPrograms))
 }
 
 /**

@@ -60,7 +60,8 @@ interface Reading {
 
 /** Downloads slices of a stream to the spool, one after the other. */
 export class Extractor implements SliceSource<StreamSlice> {
-  readonly sliceFailures: readonly ErrorCode[]
+  /** Failures of one slice alone. */
+  readonly #sliceFailures: readonly ErrorCode[]
   readonly #options: ExtractOptions
   /** Identities of the slice's records, collected once a streamed body has broken off. */
   #seen: Set<string> | undefined
@@ -69,10 +70,9 @@ export class Extractor implements SliceSource<StreamSlice> {
 
   constructor(options: ExtractOptions) {
     this.#options = options
-    this.sliceFailures = options.stream.streamed === undefined ? [] : ANSWER_FAILURES
+    this.#sliceFailures = options.stream.streamed === undefined ? [] : ANSWER_FAILURES
   }
 
-  /** @throws MixloadError when neither another attempt nor a smaller request helps. */
   async extract(requested: StreamSlice, signal: AbortSignal): Promise<Extracted<StreamSlice>> {
     const { stream, requester, zone, onProgress } = this.#options
     const { requests, bytes } = requester
@@ -91,7 +91,11 @@ export class Extractor implements SliceSource<StreamSlice> {
         return { kind: 'spooled', spooled: { slice, tables: [counted, ...others] } }
       } catch (error) {
         if (!hasDays(slice)) throw error
-        if (!isFailure(error, 'DAY_IN_FUTURE')) return { kind: 'split', ...this.#halvesAfter(error, slice) }
+        if (isFailure(error, ...this.#sliceFailures)) {
+          const into = halves(slice)
+          return into === undefined ? { kind: 'skipped', error } : { kind: 'split', into, reason: error }
+        }
+        if (!isFailure(error, 'DAY_IN_FUTURE')) throw error
         onProgress({ kind: 'slice-shortened', stream: stream.name, slice, reason: error.message })
         const lastDay = earlier(addDays(slice.lastDay, -1), dayInZone(Date.now(), zone))
         if (lastDay < slice.firstDay) return { kind: 'future' }
@@ -100,20 +104,13 @@ export class Extractor implements SliceSource<StreamSlice> {
     }
   }
 
-  /** The halves to request after a failure. Throws it if smaller requests do not help. */
-  #halvesAfter(failure: unknown, slice: Slice): { readonly into: readonly Slice[]; readonly reason: MixloadError } {
-    const into = halves(slice)
-    if (!isFailure(failure, ...this.sliceFailures) || into === undefined) throw failure
-    return { into, reason: failure }
-  }
-
   /** Reads a slice. A day that stays incomplete is read by smaller requests, if possible. */
   async #readOrNarrow(slice: StreamSlice): Promise<TablesRows> {
     const { stream, inputs } = this.#options
     try {
       return await this.#read(slice, true)
     } catch (error) {
-      const isTooMuch = hasDays(slice) && halves(slice) === undefined && isFailure(error, ...this.sliceFailures)
+      const isTooMuch = hasDays(slice) && halves(slice) === undefined && isFailure(error, ...this.#sliceFailures)
       if (stream.streamed === undefined || !isTooMuch) throw error
       const parts = await stream.streamed.narrow(this.#context(), slice, error, this.#seen ?? new Set())
       const done: TablesRows[] = []
@@ -133,7 +130,9 @@ export class Extractor implements SliceSource<StreamSlice> {
       try {
         done.push(await this.#read(part, false))
       } catch (error) {
-        await this.#readParts(this.#halvesAfter(error, part).into, done)
+        const into = halves(part)
+        if (into === undefined || !isFailure(error, ...this.#sliceFailures)) throw error
+        await this.#readParts(into, done)
       }
     }
   }

@@ -26,7 +26,6 @@ export interface FileExtractOptions {
 
 /** Spools files. A load's id depends only on content, so a loaded file is known under any name. */
 export class FileExtractor implements SliceSource<FileSlice> {
-  readonly sliceFailures = [...ANSWER_FAILURES, 'FILE_REFUSED'] as const
   readonly #options: FileExtractOptions
   /** Ids and file sizes of the loads in the ledger and in this run. */
   readonly #loadIds: Set<string>
@@ -39,9 +38,7 @@ export class FileExtractor implements SliceSource<FileSlice> {
     this.#sizes = new Set(options.ledger.flatMap(({ selection }) => (selection.kind === 'file' ? selection.bytes : [])))
   }
 
-  /**
-   * @throws MixloadError of this file alone; CONFIG_INVALID if the table takes no more loads today.
-   */
+  /** @throws MixloadError CONFIG_INVALID if the table takes no more loads today. */
   async extract(slice: FileSlice, signal: AbortSignal): Promise<Extracted<FileSlice>> {
     const { input, onProgress } = this.#options
     const startedAt = new Date()
@@ -55,6 +52,7 @@ export class FileExtractor implements SliceSource<FileSlice> {
       return await this.#read(slice, startedAt, signal)
     } catch (error) {
       signal.throwIfAborted()
+      if (isFailure(error, ...ANSWER_FAILURES, 'FILE_REFUSED')) return { kind: 'skipped', error }
       throw error
     }
   }

@@ -1,4 +1,4 @@
-import type { ErrorCode, MixloadError } from '../core/errors.ts'
+import type { MixloadError } from '../core/errors.ts'
 import type { AnySlice } from '../slices.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
 
@@ -14,6 +14,8 @@ export type Extracted<S extends AnySlice> =
   | { readonly kind: 'spooled'; readonly spooled: SpooledSlice<S> }
   /** It stays incomplete: these replace it. */
   | { readonly kind: 'split'; readonly into: readonly S[]; readonly reason: MixloadError }
+  /** It stays incomplete, and nothing smaller can be requested. Other slices can continue. */
+  | { readonly kind: 'skipped'; readonly error: MixloadError }
   /** Nothing to request: the slice is in the future. */
   | { readonly kind: 'future' }
   /** Nothing to load: the ledger has this content. */
@@ -23,9 +25,7 @@ export type Extracted<S extends AnySlice> =
 
 /** Where slices come from. */
 export interface SliceSource<S extends AnySlice> {
-  /** Failures that concern only one slice, so that the others can continue. */
-  readonly sliceFailures: readonly ErrorCode[]
-  /** Spools a whole slice. @throws MixloadError if neither a retry nor a smaller request helps. */
+  /** Spools a whole slice. @throws MixloadError if a failure concerns all slices. */
   extract(slice: S, signal: AbortSignal): Promise<Extracted<S>>
 }
 

@@ -59,16 +59,7 @@ export async function keepChanges(
     const properties = (await destination.columns(profiles)).filter(({ role }) => role !== 'fixed')
     await writer.addColumns([...CHANGE_COLUMNS, ...properties], columns, loadId)
     const relation = { query: `FROM read_parquet(${quoteText(changes)})`, columns, rowCount }
-    const counts = { rejectCount: 0, byteCount: 0, requestCount: 0, dayRows: null }
-    const details = {
-      loadId,
-      firstDay: null,
-      lastDay: null,
-      selection: EVERYTHING,
-      startedAt: seenAt,
-      source,
-      ...counts,
-    }
+    const details = { loadId, selection: EVERYTHING, startedAt: seenAt, source }
     return await writer.load(relation, { kind: 'append' }, details, signal)
   } finally {
     connection.close()

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { Column } from '../columns/column.ts'
 import { isFailure, MixloadError } from '../core/errors.ts'
@@ -86,9 +85,8 @@ export class TableLoader {
     if (noted.some((note) => isDeepStrictEqual(note, held))) return
     const { firstDay, lastDay, ...numbers } = held
     const { startedAt, requestCount } = spooled
-    const counts = { rejectCount: 0, byteCount: 0, requestCount, dayRows: null }
     const selection = { kind: 'held-back', ...numbers } as const
-    const details = { loadId: randomUUID(), firstDay, lastDay, selection, startedAt, source, ...counts }
+    const details = { firstDay, lastDay, selection, startedAt, source, requestCount }
     await this.#writer.load(NO_ROWS, { kind: 'append' }, details, signal)
   }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Column } from '../columns/column.ts'
 import { VERSION } from '../core/version.ts'
 import type { LoadRecord, NewLoad, Relation, WriteMode } from '../destination/contract.ts'
@@ -5,7 +6,10 @@ import type { Warehouse } from '../destination/warehouse.ts'
 import { viewsOver } from '../views/views.ts'
 
 /** The ledger row of a load, without what {@link TableWriter} adds. */
-type LoadDetails = Omit<NewLoad, 'stream' | 'rowCount' | 'writeMode' | 'mixloadVersion'>
+type LoadDetails = Pick<NewLoad, 'selection' | 'startedAt' | 'source'> & Partial<NewLoad>
+
+/** Of a load that is neither of days nor counted. */
+const UNCOUNTED = { firstDay: null, lastDay: null, rejectCount: 0, byteCount: 0, requestCount: 0, dayRows: null }
 
 /** Adds columns and rows to a table of the destination, and keeps its views up to date. */
 export class TableWriter {
@@ -53,13 +57,9 @@ export class TableWriter {
     rejects?: Relation,
   ): Promise<LoadRecord> {
     const table = this.#table
-    const load = {
-      ...details,
-      stream: table,
-      rowCount: relation.rowCount,
-      writeMode: mode.kind,
-      mixloadVersion: VERSION,
-    }
+    const { rowCount } = relation
+    const own = { stream: table, rowCount, writeMode: mode.kind, mixloadVersion: VERSION }
+    const load = { loadId: randomUUID(), ...UNCOUNTED, ...details, ...own }
     return this.#destination.load(relation, { table, mode, rejects }, load, signal)
   }
 }

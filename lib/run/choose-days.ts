@@ -1,6 +1,7 @@
 /** Which days `backfill` and `sync` read: the only difference between them. */
 
 import { MixloadError } from '../core/errors.ts'
+import type { Settings } from '../settings.ts'
 import { addDays, type Day, daysOf, earlier } from '../time/days.ts'
 import { type DayClock, missingDays } from './whole-days.ts'
 
@@ -19,51 +20,41 @@ export interface DayChoice {
   readonly clock: DayClock
 }
 
-/** Decides which days of a stream are read. */
-export type ChooseDays = (choice: DayChoice) => readonly Day[]
+/** Which days of the streams are loaded. */
+export interface StreamsToLoad {
+  readonly choose: (choice: DayChoice) => readonly Day[]
+  /** Whether late arrivals of other days are loaded, too. */
+  readonly lateArrivals: boolean
+}
 
-/** The days that `backfill` reads: those from the first day on that are not whole. */
-export function chooseBackfillDays(first: Day | undefined): ChooseDays {
-  return ({ whole, lastDay }) => {
-    if (first === undefined) {
-      throw new MixloadError('CONFIG_INVALID', 'backfill needs the first day: --from 2024-01-01.')
-    }
-    return missingDays(first, lastDay, whole)
+/** What `backfill` loads: the days from the first one on that are not whole. */
+export function toBackfill({ from }: Pick<Settings, 'from'>): StreamsToLoad {
+  const choose: StreamsToLoad['choose'] = ({ whole, lastDay }) => {
+    if (from !== undefined) return missingDays(from, lastDay, whole)
+    throw new MixloadError('CONFIG_INVALID', 'backfill needs the first day: --from 2024-01-01.')
   }
+  return { choose, lateArrivals: false }
+}
+
+/** What `sync` loads. */
+export function toSync({ lateArrivals }: Pick<Settings, 'lateArrivals'>): StreamsToLoad {
+  return { choose: syncDays, lateArrivals }
 }
 
 /**
- * The days that `sync` reads: those that are not whole, the attribution window again, and what was
- * held back, however long ago.
+ * The days that `sync` reads: those since the first day that are not whole; the attribution window,
+ * which ends with the last whole day, again; and what was held back, however long ago.
  */
-export function chooseSyncDays({ name, whole, from, lastDay, daysReadAgain, heldBack }: DayChoice): readonly Day[] {
+export function syncDays({ name, whole, from, lastDay, daysReadAgain, heldBack }: DayChoice): readonly Day[] {
   if (from === undefined) {
     throw new MixloadError(
       'CONFIG_INVALID',
       `${name}: the ledger has no whole day, so sync does not know where to begin. Run mixload backfill --from DAY first, or give sync --from DAY.`,
     )
   }
-  const days = syncDays(whole, from, lastDay, daysReadAgain)
-  return [...new Set([...days, ...heldBack.filter((day) => day >= from)])].sort()
-}
-
-/**
- * The days that sync reads, up to `yesterday`: those since `from`, or since the first whole day,
- * that are not whole; and the attribution window, which ends with the last whole day, again.
- */
-export function syncDays(
-  whole: ReadonlySet<Day>,
-  from: Day | undefined,
-  yesterday: Day,
-  attributionWindow: number,
-): readonly Day[] {
-  const wholeInOrder = [...whole].sort()
-  const start = from ?? wholeInOrder[0]
-  const lastWhole = wholeInOrder.at(-1)
-  if (start === undefined) return []
-  const missing = missingDays(start, yesterday, whole)
-  if (lastWhole === undefined) return missing
-  const windowEnd = earlier(lastWhole, yesterday)
-  const window = daysOf(addDays(windowEnd, 1 - attributionWindow), windowEnd).filter((day) => day >= start)
-  return [...new Set([...missing, ...window])].sort()
+  const lastWhole = [...whole].sort().at(-1)
+  const windowEnd = earlier(lastWhole ?? lastDay, lastDay)
+  const window = lastWhole === undefined ? [] : daysOf(addDays(windowEnd, 1 - daysReadAgain), windowEnd)
+  const again = [...window, ...heldBack].filter((day) => day >= from)
+  return [...new Set([...missingDays(from, lastDay, whole), ...again])].sort()
 }

@@ -37,10 +37,6 @@ export class LateSource implements SliceSource<StreamSlice> {
     this.#coverage = new Map([...options.coverage, ...read])
   }
 
-  get sliceFailures() {
-    return this.#options.source.sliceFailures
-  }
-
   /** @throws MixloadError as the source does, and if the destination cannot be queried. */
   async extract(requested: StreamSlice, signal: AbortSignal): Promise<Extracted<StreamSlice>> {
     const extracted = await this.#options.source.extract(requested, signal)
@@ -81,10 +77,6 @@ export class LateDays implements SliceSource<StreamSlice> {
 
   constructor(source: LateSource) {
     this.#source = source
-  }
-
-  get sliceFailures() {
-    return this.#source.sliceFailures
   }
 
   async extract(requested: StreamSlice, signal: AbortSignal): Promise<Extracted<StreamSlice>> {

@@ -1,11 +1,12 @@
 import { isFailure, MixloadError } from '../core/errors.ts'
 import { WHOLE } from '../destination/selection.ts'
+import type { StreamsToLoad } from './choose-days.ts'
 import { lateRows } from './late-rows.ts'
 import { type LoadOptions, loadStream } from './load-stream.ts'
 import { dayClock, projectZone } from './project.ts'
 import { createBudgets, mixpanelClient, openWarehouse, type Session } from './session.ts'
 import { assertSameClock, assertSameFilter, assertSameProject, projectOf } from './source.ts'
-import { planStreams, type StreamPlan, type StreamsToLoad } from './stream-plan.ts'
+import { planStreams, type StreamPlan } from './stream-plan.ts'
 import { type StreamResult, StreamTally } from './tally.ts'
 import { completeTo } from './whole-days.ts'
 

@@ -1,10 +1,10 @@
 import { AT_ONCE } from '../destination/retries.ts'
 import { hasDays, type Slice } from '../slices.ts'
-import { chooseBackfillDays, chooseSyncDays } from './choose-days.ts'
+import { type StreamsToLoad, syncDays, toBackfill } from './choose-days.ts'
 import { projectZone } from './project.ts'
 import { createBudgets, mixpanelClient, openWarehouse, type Session } from './session.ts'
 import { assertSameProject, projectOf } from './source.ts'
-import { planStreams, type StreamsToLoad } from './stream-plan.ts'
+import { planStreams } from './stream-plan.ts'
 
 /** What a run would request of one stream. */
 export interface PlannedStream {
@@ -39,13 +39,10 @@ export interface RunPlan {
 
 /** What `backfill` (with a first day) or `sync` would request. Requests only the time zone. */
 export async function planNextRun(session: Session): Promise<RunPlan> {
-  const { settings } = session
-  const isBackfill = settings.from !== undefined
-  // The days of sync, or none where sync would fail because it has no first day.
-  const choose: StreamsToLoad['choose'] = isBackfill
-    ? chooseBackfillDays(settings.from)
-    : (choice) => (choice.from === undefined ? [] : chooseSyncDays(choice))
-  return planRun(session, { choose, lateArrivals: settings.lateArrivals && !isBackfill })
+  const { from, lateArrivals } = session.settings
+  if (from !== undefined) return planRun(session, toBackfill(session.settings))
+  // No days where sync would fail because it has no first day.
+  return planRun(session, { choose: (choice) => (choice.from === undefined ? [] : syncDays(choice)), lateArrivals })
 }
 
 /** What a run would request. Asks Mixpanel for the time zone if `timezone` is undefined. */

@@ -1,6 +1,6 @@
 import { isFailure } from '../core/errors.ts'
 import type { LoadRecord } from '../destination/contract.ts'
-import type { Extracted, SliceSource, SpooledSlice } from '../extract/slice-source.ts'
+import type { SliceSource, SpooledSlice } from '../extract/slice-source.ts'
 import type { OpenTable } from '../load/open-table.ts'
 import type { RefusedPart } from '../load/table-loader.ts'
 import type { OnProgress, SliceEvent } from '../progress.ts'
@@ -37,24 +37,17 @@ export async function runStream<S extends AnySlice>(
   /** The next complete slice; undefined if none is left. */
   const next = async (): Promise<SpooledSlice<S> | undefined> => {
     for (let slice = waiting.shift(); slice !== undefined; slice = waiting.shift()) {
-      const outcome = await attempt(slice)
-      if (outcome?.kind === 'spooled') return outcome.spooled
-      if (outcome?.kind === 'split') {
+      const outcome = await source.extract(slice, signal)
+      if (outcome.kind === 'spooled') return outcome.spooled
+      if (outcome.kind === 'split') {
         const { into, reason } = outcome
         onProgress({ kind: 'slice-split', stream: name, slice, into, reason: reason.message })
         waiting.unshift(...into)
-      } else if (outcome?.kind === 'already-loaded') onProgress({ kind: 'slice-already-loaded', stream: name, slice })
+      } else if (outcome.kind === 'skipped') {
+        onProgress({ kind: 'slice-skipped', stream: name, slice, error: outcome.error })
+      } else if (outcome.kind === 'already-loaded') onProgress({ kind: 'slice-already-loaded', stream: name, slice })
     }
     return undefined
-  }
-  const attempt = async (slice: S): Promise<Extracted<S> | undefined> => {
-    try {
-      return await source.extract(slice, signal)
-    } catch (error) {
-      if (!isFailure(error, ...source.sliceFailures)) throw error
-      onProgress({ kind: 'slice-skipped', stream: name, slice, error })
-      return undefined
-    }
   }
 
   let coming = next()

@@ -9,7 +9,7 @@ import { exportStream } from '../streams/export.ts'
 import { streamsOf } from '../streams/index.ts'
 import type { Stream } from '../streams/stream.ts'
 import { type Day, daysOf } from '../time/days.ts'
-import type { ChooseDays } from './choose-days.ts'
+import type { StreamsToLoad } from './choose-days.ts'
 import { coverageOf, lateSlice } from './late-coverage.ts'
 import { dayClock, yesterdayOf } from './project.ts'
 import { type DayClock, exportDaysOf, wholeDays } from './whole-days.ts'
@@ -26,12 +26,6 @@ export interface StreamPlan {
   readonly lateSlices: readonly Slice[]
   /** How many requests it takes; undefined if that is not known before the first run. */
   readonly requests: number | undefined
-}
-
-/** Which days of the streams are loaded. */
-export interface StreamsToLoad {
-  readonly choose: ChooseDays
-  readonly lateArrivals: boolean
 }
 
 /** What {@link planStreams} decides by. */

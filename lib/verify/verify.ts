@@ -2,7 +2,7 @@ import { MixloadError } from '../core/errors.ts'
 import { DEFAULT_RETRIES } from '../core/retry.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import { Requester } from '../mixpanel/requester.ts'
-import type { ChooseDays } from '../run/choose-days.ts'
+import type { StreamsToLoad } from '../run/choose-days.ts'
 import { loadStreams } from '../run/load-streams.ts'
 import { dayClock, projectZone, yesterdayOf } from '../run/project.ts'
 import { createBudgets, mixpanelClient, openWarehouse, type Session } from '../run/session.ts'
@@ -101,7 +101,7 @@ export async function repairDays(
 ): Promise<readonly StreamResult[]> {
   const days = { from: undefined, to: undefined }
   const settings: Settings = { ...session.settings, ...days, streams: ['export'], write: 'replace' }
-  const choose: ChooseDays = ({ clock }) => {
+  const choose: StreamsToLoad['choose'] = ({ clock }) => {
     return [...new Set(differences.flatMap(({ day }) => exportDaysOf(day, clock)))].sort()
   }
   return loadStreams({ ...session, settings }, { choose, lateArrivals: false }, onResult)

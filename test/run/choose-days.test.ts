@@ -1,16 +1,22 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { syncDays } from '../../lib/run/choose-days.ts'
+import { syncDays as chosen } from '../../lib/run/choose-days.ts'
 import { addDays, type Day, daysOf } from '../../lib/time/days.ts'
 
 const ORIGIN: Day = '2026-01-01'
 const dayOf = (count: number): Day => addDays(ORIGIN, count)
 
 describe('sync reads', () => {
+  /** The days that are read, where the first day is that of the ledger unless one is given. */
+  const syncDays = (known: ReadonlySet<Day>, from: Day | undefined, lastDay: Day, daysReadAgain: number) => {
+    const clock = { zone: 'UTC', daysAreLocal: false }
+    const first = from ?? [...known].sort()[0]
+    return chosen({ name: 'export', whole: known, from: first, lastDay, daysReadAgain, heldBack: [], clock })
+  }
   const whole = (...counts: readonly number[]) => new Set(counts.map(dayOf))
 
   it('nothing when nothing was ever loaded and no first day is given', () => {
-    expect(syncDays(new Set(), undefined, dayOf(10), 5)).toEqual([])
+    expect(() => syncDays(new Set(), undefined, dayOf(10), 5)).toThrow('export: the ledger has no whole day')
   })
 
   it('all from the first day given when nothing was ever loaded', () => {
@@ -43,6 +49,7 @@ describe('sync reads', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.nat(30)), first, fc.nat(30), fc.nat(10), (counts, from, yesterday, window) => {
         const known = counts.filter((count) => count <= yesterday)
+        fc.pre(from !== undefined || known.length > 0)
         const read = syncDays(whole(...known), from === undefined ? undefined : dayOf(from), dayOf(yesterday), window)
         const start = from ?? (known.length === 0 ? Number.POSITIVE_INFINITY : Math.min(...known))
         const last = Math.max(...known)

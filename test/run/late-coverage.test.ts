@@ -11,6 +11,7 @@ import { addDays, type Day, dayAt } from '../../lib/time/days.ts'
 const UTC: DayClock = { zone: 'UTC', daysAreLocal: false }
 const FIRST = '2026-03-01'
 const HOUR_MS = 3_600_000
+const CHOICE = { name: 'export', from: FIRST, heldBack: [], clock: UTC }
 const START = Date.parse(`${FIRST}T00:00:00Z`)
 
 function recordOf({ firstDay, lastDay, since }: Slice, startedAt: number, events?: readonly string[]): LoadRecord {
@@ -56,7 +57,10 @@ class Warehouse {
   run(now: number, window: number, isLate: boolean): void {
     const whole = wholeDays(this.ledger, WHOLE, UTC)
     const yesterday = addDays(dayAt(now), -1)
-    const days = whole.size === 0 ? missingDays(FIRST, yesterday, whole) : syncDays(whole, FIRST, yesterday, window)
+    const days =
+      whole.size === 0
+        ? missingDays(FIRST, yesterday, whole)
+        : syncDays({ ...CHOICE, whole, lastDay: yesterday, daysReadAgain: window })
     const coverage = coverageOf(this.ledger, WHOLE, UTC)
     for (const slice of planSlices(days, 3)) this.#load(slice, now, () => true)
     const late = isLate ? lateSlice(coverage, new Set(days), FIRST, yesterday) : undefined

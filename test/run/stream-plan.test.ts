@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { ENGINE_CAPABILITIES } from '../../lib/destination/capabilities.ts'
 import type { DestinationCapabilities } from '../../lib/destination/contract.ts'
-import { chooseSyncDays } from '../../lib/run/choose-days.ts'
+import { syncDays } from '../../lib/run/choose-days.ts'
 import { planStreams } from '../../lib/run/stream-plan.ts'
 import { settingsFrom } from '../../lib/settings.ts'
 import { addDays, dayAt, dayInZone, endOfDayInZone } from '../../lib/time/days.ts'
@@ -29,7 +29,7 @@ it('every stream is read to the end of yesterday in the project, and none furthe
         const end = endOfDayInZone(yesterday, zone)
         const settings = settingsFrom({ streams: ['export', 'funnels'], from: addDays(yesterday, -5), legacyTime })
         const destination = { capabilities: CAPABILITIES, ledger: async () => [] }
-        const given = { settings, destination, zone, choose: chooseSyncDays, now: now.getTime(), lateArrivals: false }
+        const given = { settings, destination, zone, choose: syncDays, now: now.getTime(), lateArrivals: false }
         const [events, funnels] = await planStreams(given)
         expect(events?.days?.at(-1)).toBe(legacyTime ? yesterday : dayAt(end - 1))
         expect(funnels?.days?.at(-1)).toBe(yesterday)
