@@ -70,21 +70,12 @@ function longBuckets(unit: string | undefined, range: DayRange, interval: number
   return { series: buckets.map(({ name }) => name), bucketOf }
 }
 
-/** Returns the days of the last units, including the current one. */
-function lastDays(unit: string | undefined, count: number, lastDay: number): DayRange {
-  switch (unit) {
-    case 'week':
-      return { firstDay: lastDay - 7 * count + 1, lastDay }
-    case 'month': {
-      const first = dateOf(lastDay)
-        .startOf('month')
-        .minus({ months: count - 1 })
-      return { firstDay: dayNumber(first.toMillis()), lastDay }
-    }
-    case undefined:
-    case 'day':
-      return { firstDay: lastDay - count + 1, lastDay }
-    default:
-      return { firstDay: lastDay, lastDay }
+/** Returns the days of the last units, including the current one; of shorter units only today. */
+function lastDays(unit = 'day', count: number, lastDay: number): DayRange {
+  if (unit === 'month') {
+    const months = { months: count - 1 }
+    return { firstDay: dayNumber(dateOf(lastDay).startOf('month').minus(months).toMillis()), lastDay }
   }
+  const days = unit === 'week' ? 7 * count : unit === 'day' ? count : 1
+  return { firstDay: lastDay - days + 1, lastDay }
 }
