@@ -32,7 +32,12 @@ export function isInstant(text: string): boolean {
 export function toInstantText(text: string): string {
   const iso = text.replace(' ', 'T')
   if (iso.length === 10) return `${iso}T00:00:00Z`
-  return /(?:Z|[+-]\d{2}:?\d{2})$/.test(iso) ? iso : `${iso}Z`
+  return hasOffset(iso) ? iso : `${iso}Z`
+}
+
+/** Whether a moment says its offset from UTC. The dashes of a date only look like one. */
+export function hasOffset(text: string): boolean {
+  return text.length > 10 && /(?:Z|[+-]\d{2}:?\d{2})$/.test(text)
 }
 
 /** The number in a text that has nothing else; undefined for other texts. */

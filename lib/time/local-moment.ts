@@ -1,7 +1,5 @@
 import { DateTime } from 'luxon'
-import { isInstant } from './instants.ts'
-
-const HAS_OFFSET = /(?:Z|[+-]\d{2}:?\d{2})$/
+import { hasOffset, isInstant, toInstantText } from './instants.ts'
 
 /**
  * The moment, in milliseconds since 1970, of a text such as `2026-02-15 12:00:00`; undefined if it
@@ -10,9 +8,7 @@ const HAS_OFFSET = /(?:Z|[+-]\d{2}:?\d{2})$/
  */
 export function momentIn(text: string, zone: string): number | undefined {
   if (!isInstant(text)) return undefined
-  const iso = text.replace(' ', 'T')
-  // The dashes of a date look like an offset.
-  if (iso.length > 10 && HAS_OFFSET.test(iso)) return DateTime.fromISO(iso, { zone: 'UTC' }).toMillis()
-  const local = DateTime.fromISO(iso, { zone })
+  if (hasOffset(text)) return Date.parse(toInstantText(text))
+  const local = DateTime.fromISO(text.replace(' ', 'T'), { zone })
   return Math.min(...local.getPossibleOffsets().map((moment) => moment.toMillis()))
 }
