@@ -54,6 +54,7 @@ export class TableLoader {
   /** The days, or the whole table, of which a replacement by these rows would remove too much. */
   async refusedParts(spooled: SpooledRows, slice: AnySlice): Promise<readonly RefusedPart[]> {
     const { destination, input, maxRemoved } = this.#options
+    if (this.#allowsAll) return []
     const { name: table } = input.table
     const { name, missing = 0 } = spooled
     const loads = (await destination.allLoads()).filter(({ stream }) => stream === table)
@@ -64,7 +65,7 @@ export class TableLoader {
     return parts.flatMap(({ before, ...part }) => {
       const { firstDay, lastDay } = part
       const after = dayRows === null || firstDay === null ? rowCount : (dayRows[firstDay] ?? 0)
-      const isContradicted = !this.#allowsAll && before > 0 && (isUnkept || (missing > 0 && before > after))
+      const isContradicted = before > 0 && (isUnkept || (missing > 0 && before > after))
       if (!isContradicted && !exceeds(maxRemoved, before - after, before)) return []
       const days = firstDay === lastDay ? firstDay : `${firstDay} to ${lastDay}`
       const error = new MixloadError(

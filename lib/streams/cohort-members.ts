@@ -4,6 +4,7 @@ import { isFailure, MixloadError } from '../core/errors.ts'
 import { WHOLE_TABLE } from '../slices.ts'
 import { idText, type JsonObject, numberOf } from './answer.ts'
 import { savedCohorts } from './cohorts.ts'
+import { itemName } from './list-items.ts'
 import { type ProfileQuery, profilePages } from './profile-pages.ts'
 import { readEach } from './read-each.ts'
 import type { LineBatch, Stream, StreamContext } from './stream.ts'
@@ -51,7 +52,7 @@ function cohortOf({ id, name, count, data_group_id }: JsonObject): Cohort {
   const text = JSON.stringify(id)
   return {
     id: text,
-    name: typeof name === 'string' ? `cohort ${text} (${name})` : `cohort ${text}`,
+    name: itemName(`cohort ${text}`, name),
     count: numberOf(count),
     dataGroupId: data_group_id === null || data_group_id === undefined ? undefined : idText(data_group_id),
   }

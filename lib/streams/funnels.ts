@@ -6,7 +6,7 @@ import { halves, type Slice, sliceName } from '../slices.ts'
 import type { Day } from '../time/days.ts'
 import { assertOk, batchOf, dated, idText, isObject, type JsonObject, parseAnswer, unknownForm } from './answer.ts'
 import { daysIn } from './days-in.ts'
-import { askList, type ListForm, type ListItems } from './list-items.ts'
+import { askList, itemName, type ListForm, type ListItems } from './list-items.ts'
 import { readEach } from './read-each.ts'
 import type { LineBatch, Stream, StreamContext } from './stream.ts'
 
@@ -97,7 +97,7 @@ const FORM: ListForm = {
 function funnelOf(record: JsonObject): Funnel {
   const { funnel_id, name } = record
   const id = idText(funnel_id)
-  return { record, id, name: typeof name === 'string' ? `Funnel ${id} (${name})` : `Funnel ${id}` }
+  return { record, id, name: itemName(`Funnel ${id}`, name) }
 }
 
 /** Reads a funnel's days. A request that takes Mixpanel too long is split in halves. */

@@ -34,9 +34,9 @@ export function itemsIn(answer: unknown, { what, member, noun, id, integers }: L
     const record = isObject(item) ? withIntegers(item, integers) : undefined
     if (record !== undefined && numberOf(record[id]) !== undefined) items.push(record)
     else {
-      const title = record !== undefined && typeof record.name === 'string' ? ` (${record.name})` : ''
       const why = record === undefined ? 'it is not an object' : `its ${id} is ${shown(record[id])}`
-      leftOut.push({ name: `${noun} at position ${at + 1}${title}`, error: unknownForm(what, why) })
+      const name = itemName(`${noun} at position ${at + 1}`, record?.name)
+      leftOut.push({ name, error: unknownForm(what, why) })
     }
   }
   if (items.length === 0 && leftOut[0] !== undefined) throw leftOut[0].error
@@ -45,6 +45,11 @@ export function itemsIn(answer: unknown, { what, member, noun, id, integers }: L
 
 function shown(value: unknown): string {
   return value === undefined ? 'missing' : JSON.stringify(value).slice(0, 100)
+}
+
+/** How messages call an item: with its title, if it has one. */
+export function itemName(what: string, title: unknown): string {
+  return typeof title === 'string' ? `${what} (${title})` : what
 }
 
 /** Requests a list. @throws MixloadError as {@link itemsIn} does. */
