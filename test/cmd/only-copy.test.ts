@@ -179,6 +179,27 @@ describe('a warehouse', () => {
     expect(status.stdout).toContain('project: 1000 (local)')
   })
 
+  it('recognizes the project by its secret where no id is set, and does not store the secret', async () => {
+    await using place = await Workplace.create()
+    await place.simulator.ingest(events(day))
+    const { apiSecret } = place.simulator.credentials
+    const none = ['MIXPANEL_PROJECT_ID', 'MIXPANEL_SERVICE_ACCOUNT', 'MIXPANEL_SERVICE_ACCOUNT_SECRET']
+    const bySecret = (secret: string) => ({
+      ...Object.fromEntries(none.map((name) => [name, ''])),
+      MIXPANEL_API_SECRET: secret,
+    })
+    const load = ['backfill', '--from', day, '--to', day]
+    expect(await place.run(load, bySecret(apiSecret))).toMatchObject({ code: 0 })
+    expect(await place.run(load, bySecret(apiSecret))).toMatchObject({ code: 0 })
+    const requests = place.simulator.requests.length
+    const ran = await place.run(load, bySecret('of-another-project'))
+    expect(ran, ran.stderr).toMatchObject({ code: 2, stderr: expect.stringContaining('set MIXPANEL_PROJECT_ID') })
+    expect(place.simulator.requests).toHaveLength(requests)
+    const [row] = await place.query('SELECT source FROM _mixload_loads')
+    expect(row?.source).toMatch(/"secret":"[0-9a-f]{32}\.[0-9a-f]{32}"/)
+    expect(row?.source).not.toContain(apiSecret)
+  })
+
   it('does not mix events of two clocks, and takes the days that are loaded again', async () => {
     await using place = await loaded()
     const legacy = ['--legacy-time', '--timezone', 'US/Pacific']
