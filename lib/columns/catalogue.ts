@@ -28,6 +28,11 @@ export const EVENT_PROPERTIES: Readonly<Record<string, CatalogueEntry>> = {
   $distinct_id_before_identity: text('distinct_id as first ingested, if a merge has changed it since'),
   $is_reshuffled: boolean('True when a merge has moved the event to another person'),
   $preshuffle_distinct_id: text('Id that the person had before being identified'),
+  $is_deleted: boolean('True when the event was deleted in Mixpanel'),
+  $inserted_at: bigint('When Mixpanel stored the event, UTC, seconds since 1970; on deleted events'),
+  $delete_event_name: text('Name of the deleted event, on $delete events'),
+  $delete_insert_id: text('$insert_id of the deleted event, on $delete events'),
+  $delete_inserted_before: bigint('Events stored before this are deleted, UTC, seconds since 1970; on $delete events'),
   $identity_failure_reason: text('Why a merge was not made (simplified id merge)'),
   $failure_reason: text('Why a merge was not made, in short (original id merge)'),
   $failure_description: text('Why a merge was not made (original id merge)'),
@@ -122,13 +127,16 @@ export const LOAD_COLUMNS: readonly FixedColumn[] = [
   fixed('_load_id', 'text', 'Load that brought the row: see _mixload_loads'),
 ]
 
+/** The column with the number of a row of `export`. */
+export const ROW_COLUMN = '_mixload_row'
+
 /** The columns that every `export` table has, in this order. The views depend on them. */
 export const EXPORT_COLUMNS: readonly FixedColumn[] = [
   fixed('event', 'text', 'Name of the event'),
   fixed(
     'event_id',
     'text',
-    'MD5 of event, time and $insert_id; without an $insert_id, of event, time and the whole line',
+    'Id of the event, which its copies share: MD5 of event, second, first person and $insert_id; without an $insert_id, of event, time and the whole line',
   ),
   member('distinct_id', 'text', 'Person the event belongs to'),
   member('time', 'timestamptz', 'When the event happened, UTC, to the millisecond'),
@@ -142,6 +150,7 @@ export const EXPORT_COLUMNS: readonly FixedColumn[] = [
     '$distinct_id_before_identity',
   ),
   ...LOAD_COLUMNS,
+  fixed(ROW_COLUMN, 'bigint', 'Random number of the row: see _mixload_superseded'),
 ]
 
 /** Only with local times: the number as sent, because two numbers can mean the same moment. */

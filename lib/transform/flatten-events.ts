@@ -1,6 +1,8 @@
 import { LOCAL_TIME_COLUMN } from '../columns/catalogue.ts'
 import type { Column } from '../columns/column.ts'
 import { quoteText } from '../core/sql.ts'
+import { sqlText } from '../core/sql-files.ts'
+import { eventIdOf } from '../destination/event-key.ts'
 import { LINE_HASH_FIELD } from '../scan/line-writer.ts'
 import type { EventClock } from '../time/event-time.ts'
 import { INSTANT_MS_MAX } from '../time/instants.ts'
@@ -15,13 +17,14 @@ export interface EventInput {
 }
 
 /** The computed columns of events: `event_id`, `time`, `_day` and `_time_raw`. */
-export function eventExpressions({ clock, localZone, fixed }: EventInput, forms: Forms): Map<Column, string> {
+export function eventExpressions(input: EventInput, forms: Forms): Map<Column, string> {
+  const { clock, localZone, fixed } = input
   const expressions = new Map<Column, string>()
   const put = (name: string, expression: string) => {
     const column = fixed.get(name)
     if (column !== undefined) expressions.set(column, expression)
   }
-  put('event_id', eventId(forms, fixed))
+  put('event_id', eventId(input, forms))
   put('time', localZone === undefined ? UTC_TIME : localTime(localZone))
   put('_day', dayExpression(clock))
   if (localZone !== undefined) expressions.set(LOCAL_TIME_COLUMN, 'CAST(round(__ms) AS BIGINT)')
@@ -73,10 +76,19 @@ function dayExpression({ filedUnder, from, until }: EventClock): string {
   return `least(greatest(coalesce(CAST(${LOCAL_CLOCK} AS DATE), ${first}), ${first}), DATE ${quoteText(lastDay)})`
 }
 
-/** U+001F, which no name contains, separates the parts. */
-function eventId(forms: Forms, fixed: ReadonlyMap<string, Column>): string {
+/** Events with an `$insert_id` are known by it; others by their whole line. */
+function eventId({ localZone, fixed }: EventInput, forms: Forms): string {
+  const parts = ['event', 'CAST(CAST(round(__ms) AS BIGINT) AS VARCHAR)', LINE_HASH_FIELD]
+  // U+001F, which no name contains, separates the parts.
+  const ofLine = `md5(concat(${parts.join(', chr(31), ')}))`
   const insertId = fixed.get('mp_insert_id')
   const given = insertId === undefined ? undefined : forms.get(insertId)?.value
-  const identity = given === undefined ? LINE_HASH_FIELD : `coalesce(nullif(${given}, ''), ${LINE_HASH_FIELD})`
-  return `md5(concat(event, chr(31), CAST(CAST(round(__ms) AS BIGINT) AS VARCHAR), chr(31), ${identity}))`
+  if (given === undefined) return ofLine
+  const second =
+    localZone === undefined
+      ? 'CAST(floor(round(__ms) / 1000) AS BIGINT)'
+      : sqlText('duckdb', 'second', { time: localTime(localZone) })
+  const sqlOf = (column: Column) => forms.get(column)?.value
+  const id = eventIdOf('duckdb', [...forms.keys()], { second, insertId: given, sqlOf })
+  return `CASE WHEN ${given} <> '' THEN ${id} ELSE ${ofLine} END`
 }

@@ -1,0 +1,1 @@
+CAST(floor(extract(epoch FROM {{time}})) AS BIGINT)
