@@ -5,11 +5,13 @@ import type {
   Load,
   LoadRecord,
   LoadRows,
+  RowChange,
   TakeRows,
   View,
   WriteMode,
 } from '../../lib/destination/contract.ts'
-import { LOADS, REJECTS } from '../../lib/destination/ledger.ts'
+import { LOADS, REJECTS, SUPERSEDED } from '../../lib/destination/ledger.ts'
+import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
 import { OpenFile } from '../../lib/destination/open-file.ts'
 import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
 import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine/engine.ts'
@@ -71,11 +73,16 @@ export class DuckDbConnection implements DestinationConnection {
     })
   }
 
-  async write({ record, table, columns, mode, rows, rejects }: Load, signal: AbortSignal): Promise<void> {
+  async write(load: Load, signal: AbortSignal): Promise<void> {
+    const { record, table, columns, mode, rows, rejects, superseded } = load
     await this.#transaction(async () => {
       await this.#engine.makeRoomFor(columns.length, this.#connection)
-      await this.#deleteReplaced(table, mode)
+      await this.#deleteReplaced(table, mode, DAY_COLUMN)
       await this.#insert(table, rows)
+      if (superseded !== undefined) {
+        await this.#deleteReplaced(SUPERSEDED.name, mode, SUPERSEDED.columns.day.name)
+        await this.#connection.run(`INSERT INTO ${this.#ledger.path(SUPERSEDED.name)} BY NAME ${superseded}`)
+      }
       signal.throwIfAborted()
       await this.#insert(REJECTS.name, rejects)
       await this.#ledger.addLoad(record)
@@ -85,16 +92,24 @@ export class DuckDbConnection implements DestinationConnection {
     if (record.rowCount < ROW_GROUP_ROWS) this.#hasSmallLoads = true
   }
 
-  async #deleteReplaced(table: string, mode: WriteMode): Promise<void> {
+  async #deleteReplaced(table: string, mode: WriteMode, day: string): Promise<void> {
     if (mode.kind === 'append') return
     const days =
-      mode.kind === 'replace-table' ? 'true' : `_day BETWEEN ${quoteText(mode.firstDay)} AND ${quoteText(mode.lastDay)}`
+      mode.kind === 'replace-table'
+        ? 'true'
+        : `${quoteName(day)} BETWEEN ${quoteText(mode.firstDay)} AND ${quoteText(mode.lastDay)}`
     await this.#connection.run(`DELETE FROM ${this.#ledger.path(table)} WHERE ${days}`)
   }
 
   async #insert(table: string, rows: LoadRows | undefined): Promise<void> {
     if (rows === undefined) return
     rows.verify(await this.#connection.run(`INSERT INTO ${this.#ledger.path(table)} BY NAME ${rows.query}`))
+  }
+
+  async changeRows({ table, values, where }: RowChange, signal: AbortSignal): Promise<void> {
+    const list = Object.entries(values).map(([name, value]) => `${quoteName(name)} = ${value}`)
+    const statement = `UPDATE ${this.#ledger.path(table)} SET ${list.join(', ')} WHERE ${where}`
+    await this.#transaction(() => this.#connection.run(statement), signal)
   }
 
   async replaceViews(views: readonly View[]): Promise<void> {

@@ -138,6 +138,22 @@ export interface Load {
   readonly rows: LoadRows | undefined
   /** Rows for `_mixload_rejects`. Undefined if there are none. */
   readonly rejects: LoadRows | undefined
+  /**
+   * A query in the destination's SQL, to run once the rows are in. Its rows are appended to
+   * `_mixload_superseded` in the same commit, or at least before the ledger row. A load that
+   * replaces days or a table first removes the superseded rows of these days or of all. Undefined
+   * if the load changes no events. A driver without views need not run it.
+   */
+  readonly superseded: string | undefined
+}
+
+/** New values for columns of existing rows. */
+export interface RowChange {
+  readonly table: string
+  /** By the name of a column, an expression in the destination's SQL. */
+  readonly values: Readonly<Record<string, string>>
+  /** A condition in the destination's SQL. */
+  readonly where: string
 }
 
 /** What a driver knows about one of its errors. */
@@ -212,6 +228,11 @@ export interface DestinationConnection extends DestinationReader {
    * @throws MixloadError COMMIT_IN_DOUBT if only the ledger can tell whether it was committed.
    */
   write(load: Load, signal: AbortSignal): Promise<void>
+  /**
+   * Gives columns of existing rows new values, all in one commit, or at least so that it can be
+   * repeated. Left out if the warehouse has no views.
+   */
+  changeRows?(change: RowChange, signal: AbortSignal): Promise<void>
   /** Creates or replaces views. Left out if the warehouse has no views. */
   replaceViews?(views: readonly View[]): Promise<void>
 }

@@ -50,6 +50,12 @@ export interface Reject {
   readonly line: string
 }
 
+/** A row of `_mixload_superseded`. The number has too many digits for a number of JavaScript. */
+export interface Superseded {
+  readonly rowId: string
+  readonly day: string | null
+}
+
 /** How the values of one type are stored. */
 interface Kind<T> {
   readonly type: ColumnType
@@ -65,6 +71,7 @@ const textOf = <T extends string>(): Kind<T> => ({
 const text = textOf<string>()
 const day: Kind<string> = { ...text, type: 'date' }
 const count: Kind<number> = { type: 'bigint', toText: String, fromText: Number }
+const integer: Kind<string> = { ...text, type: 'bigint' }
 const moment: Kind<Date> = {
   type: 'timestamptz',
   toText: (value) => value.toISOString(),
@@ -205,8 +212,19 @@ export const REJECTS: LedgerTable<Reject> = {
   },
 }
 
+/** One row for each row of `export` that is not in `export_latest`. */
+export const SUPERSEDED: LedgerTable<Superseded> = {
+  name: '_mixload_superseded',
+  description: 'Rows of export that are copies of an event which another row shows',
+  key: 'row_id',
+  columns: {
+    rowId: column('row_id', integer, 'Row of export, by its _mixload_row'),
+    day: optional('day', day, null, 'Its _day'),
+  },
+}
+
 /** All tables of the ledger. */
-export const LEDGER_TABLES: readonly LedgerTable[] = [LOADS, COLUMNS, REJECTS]
+export const LEDGER_TABLES: readonly LedgerTable[] = [LOADS, COLUMNS, REJECTS, SUPERSEDED]
 
 /** The columns of a table, in its order. */
 export function columnsOf<R>({ columns }: LedgerTable<R>): readonly LedgerColumn[] {

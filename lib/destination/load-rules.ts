@@ -11,9 +11,10 @@ import { REJECTS } from './ledger.ts'
 
 /**
  * The form of the ledger that this version writes. It grows by one whenever older versions would
- * misunderstand what newer ones write. Form 1 has no `source`.
+ * misunderstand what newer ones write. Form 1 has no `source`; form 2 does not number the rows of
+ * `export`, and its `event_id` has other parts.
  */
-export const LEDGER_FORM = 2
+export const LEDGER_FORM = 3
 
 /** @throws MixloadError CONFIG_INVALID if a newer version of mixload has written to the ledger. */
 export function assertFormKnown(ledger: readonly LoadRecord[], description: string): void {

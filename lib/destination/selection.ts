@@ -21,6 +21,8 @@ export type Selection =
   | { readonly kind: 'file'; readonly file: string; readonly bytes: number; readonly sha256: string }
   /** Nothing. A replacement was held back: `table` has `before` rows, and would have `after`. */
   | { readonly kind: 'held-back'; readonly table: string; readonly before: number; readonly after: number }
+  /** No rows: existing ones were brought to this form of the ledger. */
+  | { readonly kind: 'upgrade'; readonly form: number }
   /** A text that this version does not write. Such a load covers nothing. */
   | { readonly kind: 'unknown'; readonly text: string }
 
@@ -48,6 +50,7 @@ export function scopeOf(selection: Selection): Scope | undefined {
       return selection.scope
     case 'file':
     case 'held-back':
+    case 'upgrade':
     case 'unknown':
       return undefined
   }
@@ -78,6 +81,8 @@ export function formatSelection(selection: Selection): string {
       const { table, before, after } = selection
       return JSON.stringify({ held_back: table, before, after })
     }
+    case 'upgrade':
+      return JSON.stringify({ upgrade_to: selection.form })
     case 'unknown':
       return selection.text
   }
@@ -95,7 +100,8 @@ export function parseSelection(text: string): Selection {
 
 function selectionFrom(json: unknown): Selection | undefined {
   if (!isObject(json)) return undefined
-  const { file, bytes, sha256, held_back: table, before, after, late_since: since } = json
+  const { file, bytes, sha256, held_back: table, before, after, late_since: since, upgrade_to: form } = json
+  if (typeof form === 'number') return { kind: 'upgrade', form }
   if (typeof file === 'string' && typeof bytes === 'number' && typeof sha256 === 'string') {
     return { kind: 'file', file, bytes, sha256 }
   }

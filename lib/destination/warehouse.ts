@@ -13,11 +13,13 @@ import type {
   NewColumn,
   NewLoad,
   Relation,
+  RowChange,
   TakeRows,
   View,
+  WriteMode,
 } from './contract.ts'
 import { driverFailure, isInDoubt, maskedFailure } from './failures.ts'
-import { REJECTS } from './ledger.ts'
+import { REJECTS, SUPERSEDED } from './ledger.ts'
 import {
   assertCount,
   assertDays,
@@ -30,6 +32,7 @@ import {
 } from './load-rules.ts'
 import { OpenConnection } from './open-connection.ts'
 import type { Retries } from './retries.ts'
+import { daysOfLoad, isNumbered, supersededQuery, withNumbers } from './superseded.ts'
 
 /** What a warehouse needs besides its driver. */
 export interface WarehouseOptions {
@@ -164,6 +167,13 @@ export class Warehouse implements AsyncDisposable {
   /** How a query names a table or view: quoted, with its schema. */
   pathInViews(table: string): string {
     return this.#driver.pathInViews(table)
+  }
+
+  /** Gives columns of existing rows new values. Does nothing in a warehouse without views. */
+  changeRows(change: RowChange, signal: AbortSignal): Promise<void> {
+    return this.#write(`cannot change rows of ${change.table}`, signal, async (connection) =>
+      connection.changeRows?.(change, signal),
+    )
   }
 
   /** Creates or replaces the views. */
@@ -342,12 +352,24 @@ export class Warehouse implements AsyncDisposable {
       table,
       columns,
       mode: columns.length === 0 ? { kind: 'append' } : mode,
-      rows: (await this.#hasRows(relation, table, signal)) ? rowsOfLoad(relation, record, table, columns) : undefined,
+      rows: (await this.#hasRows(relation, table, signal))
+        ? withNumbers(rowsOfLoad(relation, record, table, columns), columns)
+        : undefined,
       rejects:
         rejects !== undefined && (await this.#hasRows(rejects, REJECTS.name, signal))
           ? rejectsOfLoad(rejects, record)
           : undefined,
+      superseded: this.#supersededBy(record, table, columns, mode),
     }
+  }
+
+  /** The query for rows that a load makes superseded; undefined if it changes no numbered rows. */
+  #supersededBy(record: LoadRecord, table: string, columns: readonly KnownColumn[], mode: WriteMode) {
+    const isUpgrade = record.selection.kind === 'upgrade'
+    const changesRows = record.rowCount > 0 || mode.kind !== 'append' || isUpgrade
+    if (!isNumbered(columns) || !changesRows) return undefined
+    const paths = { table: this.pathInViews(table), superseded: this.pathInViews(SUPERSEDED.name) }
+    return supersededQuery(this.capabilities, columns, paths, isUpgrade ? null : daysOfLoad(record))
   }
 
   /** Whether a relation has rows. Checks it if it should have none: it may then lack columns. */

@@ -15,7 +15,7 @@ export interface HeldBack {
 
 /** The loads that have rows, or could have some: all but the notes of what was held back. */
 export function withoutNotes(ledger: readonly LoadRecord[]): readonly LoadRecord[] {
-  return ledger.filter(({ selection }) => selection.kind !== 'held-back')
+  return ledger.filter(({ selection: { kind } }) => kind !== 'held-back' && kind !== 'upgrade')
 }
 
 /**

@@ -1,8 +1,9 @@
-import type { Column } from '../columns/column.ts'
+import type { Column, ColumnType } from '../columns/column.ts'
 import { latestName } from '../columns/naming.ts'
 import { quoteName } from '../core/sql.ts'
 import { sqlText } from '../core/sql-files.ts'
 import type { DestinationCapabilities, View } from '../destination/contract.ts'
+import { SUPERSEDED } from '../destination/ledger.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import { type Settings, STREAMS } from '../settings.ts'
 import { streamsOf } from '../streams/index.ts'
@@ -23,26 +24,21 @@ const REPLACED_TOGETHER: Readonly<Record<string, readonly string[]>> = {
   revenue: ['date'],
 }
 
-/** The views over a table with these columns. `path` is the table's quoted path. */
+/** The views over a table with these columns. `pathOf`: the quoted path of a table or view. */
 export function viewsOf(
   capabilities: DestinationCapabilities,
   table: string,
-  path: string,
+  pathOf: (table: string) => string,
   columns: readonly Column[],
 ): readonly View[] {
+  const path = pathOf(table)
   const quote = (name: string) => quoteName(name, capabilities.nameQuote)
   const list = columns.map(({ name }) => quote(name)).join(',\n    ')
   const view = (name: string, text: string, unit: readonly string[] = []): View => ({
     name,
     query: sqlText(capabilities.dialect, text, { table: path, columns: list, unit: unit.map(quote).join(', ') }),
   })
-  if (table === 'export') {
-    return [
-      view('export_latest', 'export_latest'),
-      view('export_latest_by_time', 'export_latest_by_time'),
-      identitiesView(capabilities, path, columns),
-    ]
-  }
+  if (table === 'export') return eventViews(capabilities, pathOf, columns)
   if (table === CHANGES_TABLE) {
     const shown = columns.filter((column) => !isChangeState(column)).map(({ name }) => quote(name))
     const query = sqlText(capabilities.dialect, 'engage_history', { table: path, columns: shown.join(',\n    ') })
@@ -53,13 +49,54 @@ export function viewsOf(
   return [unit === undefined ? view(name, 'latest_rows') : view(name, 'latest_load', unit)]
 }
 
+/** The views over events. */
+function eventViews(
+  capabilities: DestinationCapabilities,
+  pathOf: (table: string) => string,
+  columns: readonly Column[],
+): readonly View[] {
+  const { dialect, nameQuote } = capabilities
+  const list = columns.map(({ name }) => quoteName(name, nameQuote)).join(',\n    ')
+  const paths = { table: pathOf('export'), superseded: pathOf(SUPERSEDED.name), latest: pathOf('export_latest') }
+  const texts = { ...paths, columns: list }
+  const deleted = withoutDeleted(capabilities, paths.table, columns)
+  return [
+    { name: 'export_latest', query: sqlText(dialect, 'export_latest', { ...texts, deleted }) },
+    { name: 'export_latest_by_time', query: sqlText(dialect, 'export_latest_by_time', texts) },
+    identitiesView(capabilities, paths.table, columns),
+  ]
+}
+
+/** Leaves out events that were deleted in Mixpanel, if the table has columns that tell so. */
+function withoutDeleted({ dialect, nameQuote }: DestinationCapabilities, table: string, columns: readonly Column[]) {
+  const nameOf = (property: string, type: ColumnType) => {
+    const column = columns.find(
+      (found) => found.property === property && found.type === type && found.role === 'property',
+    )
+    return column === undefined ? undefined : quoteName(column.name, nameQuote)
+  }
+  const isDeleted = nameOf('$is_deleted', 'boolean')
+  const event = nameOf('$delete_event_name', 'text')
+  const insertId = nameOf('$delete_insert_id', 'text')
+  const before = nameOf('$delete_inserted_before', 'bigint')
+  const conditions: string[] = []
+  if (isDeleted !== undefined) conditions.push(sqlText(dialect, 'without_deleted', { is_deleted: isDeleted }))
+  if (event !== undefined && insertId !== undefined) {
+    const values = { table, event, insert_id: insertId, before: before ?? 'NULL' }
+    conditions.push(sqlText(dialect, 'without_deletions', values))
+  }
+  return conditions.map((text) => `\n${text.trim()}`).join('')
+}
+
 /** The views over a table with its present columns; none if the table does not exist. */
 export async function viewsOver(
   destination: Pick<Warehouse, 'capabilities' | 'columns' | 'pathInViews'>,
   table: string,
 ): Promise<readonly View[]> {
   const columns = await destination.columns(table)
-  return columns.length === 0 ? [] : viewsOf(destination.capabilities, table, destination.pathInViews(table), columns)
+  return columns.length === 0
+    ? []
+    : viewsOf(destination.capabilities, table, (name) => destination.pathInViews(name), columns)
 }
 
 /** The views over every table of a destination, even if the settings leave its stream out. */

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import type { Warehouse } from '../../lib/destination/warehouse.ts'
-import { viewsOf } from '../../lib/views/views.ts'
+import { viewsOver } from '../../lib/views/views.ts'
 import { type Cell, type DestinationHarness, openStore, type StoredRow } from './harness.ts'
-import { load, newColumns, property, relationOf, unaborted } from './rows.ts'
+import { EVENT_COLUMNS, load, newColumns, property, relationOf, unaborted } from './rows.ts'
 
 const MARK = property('mark')
-const GIVEN = [...EXPORT_COLUMNS.filter(({ name }) => !['_loaded_at', '_load_id'].includes(name)), MARK]
+const GIVEN = [...EVENT_COLUMNS, MARK]
 const BOTH = ['export_latest', 'export_latest_by_time'] as const
 
 /** An event as it may be exported more than once; `mark` identifies the row. */
@@ -25,9 +25,7 @@ function event(mark: string, given: StoredRow = {}): StoredRow {
 }
 
 async function putExportViews(destination: Warehouse): Promise<void> {
-  await destination.putViews(
-    viewsOf(destination.capabilities, 'export', destination.pathInViews('export'), await destination.columns('export')),
-  )
+  await destination.putViews(await viewsOver(destination, 'export'))
 }
 
 export function exportViews(harness: DestinationHarness): void {
@@ -100,42 +98,71 @@ export function exportViews(harness: DestinationHarness): void {
       same(await marks([event('known')], [event('unknown', { mp_processing_time_ms: null })]), inBoth('known'))
     })
 
-    it('take null parts of a key as equal', async () => {
-      const nameless = { mp_insert_id: null, distinct_id: null }
-      same(await marks([event('a', nameless)], [event('b', nameless)]), inBoth('b'))
-      same(await marks([event('a', { time: null })], [event('b', { time: null })]), inBoth('b'))
-    })
-
-    it('distinguish null from the empty text', async () => {
-      same(await marks([event('a', { mp_insert_id: null }), event('b', { mp_insert_id: '' })]), {
-        export_latest: ['a', 'b'],
-      })
+    it('keep what different ids tell apart', async () => {
+      const different = { event_id: 'f', mp_insert_id: 'i-2', time: '2026-08-03T12:00:00.002Z' }
+      same(await marks([event('a'), event('b', different)]), inBoth('a', 'b'))
     })
 
     it('have one row for an event whose person was merged into another later', async () => {
-      const merged = { distinct_id: 'ann-merged', mp_distinct_id_before_identity: 'ann', mp_processing_time_ms: 2000n }
-      same(await marks([event('before')], [event('after', merged)]), { export_latest: ['after'] })
+      const merged = { distinct_id: 'ann-merged', mp_distinct_id_before_identity: 'ann' }
+      same(await marks([event('before')], [event('after', merged)]), inBoth('after'))
+      same(await marks([event('before'), event('after', merged)]), inBoth('after'))
     })
 
-    it('keep two events of one person in the same millisecond that have different ids', async () => {
-      same(await marks([event('a', { mp_insert_id: 'i-1' }), event('b', { mp_insert_id: 'i-2' })]), {
+    it('have one row for an event that came with whole seconds and with milliseconds', async () => {
+      const seconds = { time: '2026-08-03T12:00:00.000Z', mp_processing_time_ms: null }
+      same(await marks([event('seconds', seconds)], [event('ms')]), inBoth('ms'))
+      same(await marks([event('ms')], [event('seconds', seconds)]), inBoth('ms'))
+    })
+
+    it('find copies on several days, and among events without a day', async () => {
+      const second = { event_id: 'f', _day: '2026-08-05', time: '2026-08-05T12:00:00.001Z' }
+      const undated = { event_id: 'g', _day: null, time: null }
+      const all = [{}, second, undated]
+      const load = (name: string) => all.map((given, at) => event(`${name}${at}`, given))
+      same(await marks(load('a'), load('b'), load('c')), inBoth('c0', 'c1', 'c2'))
+    })
+
+    it('by time have one row of several events of one person at one time', async () => {
+      const fields = { event_id: 'f', mp_insert_id: 'i-2', mp_processing_time_ms: 2000n }
+      same(await marks([event('a')], [event('b', fields)]), {
         export_latest: ['a', 'b'],
+        export_latest_by_time: ['b'],
       })
     })
 
-    it.each([
-      ['event', 'Refund'],
-      ['distinct_id', 'bob'],
-      ['time', '2026-08-03T12:00:00.002Z'],
-    ])('keep two events that differ in %s', async (name, different) => {
-      same(await marks([event('a'), event('b', { [name]: different })]), inBoth('a', 'b'))
-    })
-
-    it('by time use person, event and time as the whole key', async () => {
-      const fields = { mp_insert_id: 'i-2', mp_processing_time_ms: 2000n }
-      same(await marks([event('a')], [event('b', fields)]), { export_latest_by_time: ['b'] })
-      const merged = { distinct_id: 'ann-merged', mp_distinct_id_before_identity: 'ann' }
-      same(await marks([event('a')], [event('b', merged)]), { export_latest_by_time: ['a', 'b'] })
+    it('leave out events that were deleted in Mixpanel', async () => {
+      const [isDeleted, name, insertId, before] = [
+        { ...property('mp_is_deleted', 'boolean'), property: '$is_deleted' },
+        { ...property('mp_delete_event_name'), property: '$delete_event_name' },
+        { ...property('mp_delete_insert_id'), property: '$delete_insert_id' },
+        { ...property('mp_delete_inserted_before', 'bigint'), property: '$delete_inserted_before' },
+      ]
+      const columns = [isDeleted, name, insertId, before]
+      await using store = await openStore(harness)
+      const { destination } = store
+      await destination.addColumns('export', newColumns([...EXPORT_COLUMNS, MARK, ...columns]))
+      await putExportViews(destination)
+      const none = Object.fromEntries(columns.map((column) => [column.name, null]))
+      const rows = [
+        { ...event('kept', { mp_insert_id: 'i-0' }), ...none },
+        { ...event('alive', { event_id: 'deleted' }), ...none },
+        { ...event('deleted', { event_id: 'deleted' }), ...none, mp_is_deleted: true, mp_processing_time_ms: 2000n },
+        { ...event('target', { event_id: 'f', mp_insert_id: 'i-2' }), ...none },
+        { ...event('other name', { event_id: 'g', mp_insert_id: 'i-2', event: 'Refund' }), ...none },
+        { ...event('again', { event_id: 'h', mp_insert_id: 'i-2', mp_processing_time_ms: 9000n }), ...none },
+        {
+          ...event('deletion', { event_id: 'i', event: '$delete', mp_insert_id: 'i-3' }),
+          ...none,
+          mp_delete_event_name: 'Order',
+          mp_delete_insert_id: 'i-2',
+          mp_delete_inserted_before: 5n,
+        },
+      ]
+      await load(destination, 'load-1', relationOf([...GIVEN, ...columns], rows), { table: 'export' })
+      if (!harness.queriesViews) return
+      const found = (await store.readRows('export_latest')).map(({ mark }) => mark)
+      expect(found.toSorted()).toEqual(['again', 'kept', 'other name'])
     })
 
     it('follow a day that is loaded again', async () => {

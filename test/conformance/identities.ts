@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import type { Column } from '../../lib/columns/column.ts'
 import { columnName } from '../../lib/columns/naming.ts'
-import { viewsOf } from '../../lib/views/views.ts'
+import { viewsOver } from '../../lib/views/views.ts'
 import { type DestinationHarness, openStore, type StoredRow } from './harness.ts'
-import { load, newColumns, property, relationOf } from './rows.ts'
+import { EVENT_COLUMNS, load, newColumns, property, relationOf } from './rows.ts'
 
 const BEFORE = 'mp_distinct_id_before_identity'
 const TEXTS = ['$anon_id', '$identified_id', '$anon_distinct_id', 'alias']
@@ -12,7 +12,6 @@ const named = (name: string, type?: 'json'): Column => ({
   ...property(columnName(name), type),
   property: name,
 })
-const OWN = EXPORT_COLUMNS.filter(({ name }) => !['_loaded_at', '_load_id'].includes(name))
 const ALL = [...TEXTS.map((name) => named(name)), named('$distinct_ids', 'json')]
 
 /** An event with what it says about ids; later ones in a list are processed later. */
@@ -45,8 +44,7 @@ export function identities(harness: DestinationHarness): void {
     await using store = await openStore(harness)
     const { destination } = store
     await destination.addColumns('export', newColumns([...EXPORT_COLUMNS, ...columns]))
-    const path = destination.pathInViews('export')
-    await destination.putViews(viewsOf(destination.capabilities, 'export', path, await destination.columns('export')))
+    await destination.putViews(await viewsOver(destination, 'export'))
     const rows = statements.map((statement, at): StoredRow => {
       const { mp_distinct_ids: ids, ...texts } = statement
       const json = ids === undefined ? {} : { mp_distinct_ids: JSON.stringify(ids) }
@@ -59,7 +57,7 @@ export function identities(harness: DestinationHarness): void {
         ...json,
       }
     })
-    await load(destination, 'load-1', relationOf([...OWN, ...columns], rows), {
+    await load(destination, 'load-1', relationOf([...EVENT_COLUMNS, ...columns], rows), {
       table: 'export',
       record: { stream: 'export' },
     })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Column } from '../../lib/columns/column.ts'
-import { viewsOf } from '../../lib/views/views.ts'
+import { viewsOver } from '../../lib/views/views.ts'
 import { type DestinationHarness, openStore, type StoredRow } from './harness.ts'
 import { load, newColumns, OWN_COLUMNS, property, relationOf } from './rows.ts'
 
@@ -27,7 +27,7 @@ export function latestViews(harness: DestinationHarness): void {
     const { destination } = store
     await destination.addColumns(table, newColumns([...GIVEN, ...OWN_COLUMNS]))
     const columns = await destination.columns(table)
-    const views = viewsOf(destination.capabilities, table, destination.pathInViews(table), columns)
+    const views = await viewsOver(destination, table)
     expect(views.map(({ name }) => name)).toEqual([`${table}_latest`])
     await destination.putViews(views)
     for (const [at, rows] of batches.entries()) {

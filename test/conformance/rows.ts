@@ -1,3 +1,4 @@
+import { EXPORT_COLUMNS, ROW_COLUMN } from '../../lib/columns/catalogue.ts'
 import type { Column, ColumnType } from '../../lib/columns/column.ts'
 import { quoteName, quoteText } from '../../lib/core/sql.ts'
 import type { LoadRecord, LoadTarget, NewColumn, NewLoad, Relation } from '../../lib/destination/contract.ts'
@@ -15,6 +16,12 @@ export function property(name: string, type: ColumnType = 'text'): Column {
 const fixed = (name: string, type: ColumnType): Column => ({ name, type, role: 'fixed', property: null })
 
 /** The columns that each destination fills in by itself. */
+/** The columns of events that a load gives. The rest comes with the commit. */
+export const EVENT_COLUMNS: readonly Column[] = EXPORT_COLUMNS.filter(
+  ({ name }) => !['_loaded_at', '_load_id', ROW_COLUMN].includes(name),
+)
+
+/** The columns that a commit adds to every table. */
 export const OWN_COLUMNS: readonly Column[] = [fixed('_loaded_at', 'timestamptz'), fixed('_load_id', 'text')]
 export const DAY_COLUMN: Column = fixed('_day', 'date')
 /** What most cases load. */

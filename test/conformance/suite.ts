@@ -17,6 +17,7 @@ import { readers } from './readers.ts'
 import { rejects } from './rejects.ts'
 import { replacing } from './replacing.ts'
 import { storedValues } from './stored-values.ts'
+import { upgrades } from './upgrades.ts'
 import { views } from './views.ts'
 
 /**
@@ -43,6 +44,7 @@ export function runDestinationConformance(harness: DestinationHarness): void {
       exportViews,
       latestViews,
       identities,
+      upgrades,
       queries,
     ]) {
       theme(harness)

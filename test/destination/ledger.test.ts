@@ -18,6 +18,7 @@ const FIRST_COLUMNS: Readonly<Record<string, readonly string[]>> = {
     'first_seen_at',
   ],
   _mixload_rejects: ['load_id', 'stream', 'reason', 'line'],
+  _mixload_superseded: ['row_id', 'day'],
 }
 
 describe('the columns of the ledger', () => {
@@ -85,7 +86,7 @@ describe('the statements that make the ledger', () => {
 
   it('create each table that is missing', () => {
     const statements = ledgerStatements(new Map(), dialect)
-    expect(statements).toHaveLength(3)
+    expect(statements).toHaveLength(4)
     expect(statements[0]).toMatch(/^CREATE TABLE IF NOT EXISTS s\._mixload_loads \(/)
     expect(statements[0]).toContain('"load_id" VARCHAR PRIMARY KEY,')
     expect(statements[0]).toContain('"first_day" DATE,')

@@ -1,0 +1,81 @@
+/** Which rows of `export` a load makes superseded, as a query that runs in the destination. */
+import { ROW_COLUMN } from '../columns/catalogue.ts'
+import type { Column } from '../columns/column.ts'
+import { quoteName, quoteText } from '../core/sql.ts'
+import { sqlText } from '../core/sql-files.ts'
+import { addDays, type Day } from '../time/days.ts'
+import type { DestinationCapabilities, LoadRecord, LoadRows } from './contract.ts'
+import { personColumns } from './event-key.ts'
+
+/** Days of rows. `null`: all days, and rows without a day. */
+export type RowDays = { readonly days: readonly Day[]; readonly isUndated: boolean } | null
+
+/** The paths of the tables that the query reads. */
+export interface SupersededPaths {
+  readonly table: string
+  readonly superseded: string
+}
+
+/** Whether a table numbers its rows, so that some of them can be superseded. */
+export function isNumbered(columns: readonly Column[]): boolean {
+  return columns.some(({ name, role }) => name === ROW_COLUMN && role === 'fixed')
+}
+
+/** Rows of a table, with a number for each if the table numbers its rows. */
+export function withNumbers(rows: LoadRows, columns: readonly Column[]): LoadRows {
+  const numbers = columns.filter(({ name }) => name === ROW_COLUMN)
+  if (!isNumbered(numbers)) return rows
+  const number = sqlText('duckdb', 'row_number', {}).trim()
+  return {
+    ...rows,
+    columns: [...rows.columns, ...numbers],
+    get query() {
+      return `SELECT *, ${number} AS ${quoteName(ROW_COLUMN)} FROM (${rows.query})`
+    },
+  }
+}
+
+/** The days that a load adds rows to; copies of an event have the same day. */
+export function daysOfLoad({ dayRows, rowCount }: Pick<LoadRecord, 'dayRows' | 'rowCount'>): RowDays {
+  if (dayRows === null) return null
+  const days = Object.keys(dayRows).filter((day) => (dayRows[day] ?? 0) > 0)
+  const dated = days.reduce((sum, day) => sum + (dayRows[day] ?? 0), 0)
+  return { days, isUndated: dated < rowCount }
+}
+
+/** The query for `_mixload_superseded` once rows of these days are in. */
+export function supersededQuery(
+  { dialect, nameQuote }: DestinationCapabilities,
+  columns: readonly Column[],
+  paths: SupersededPaths,
+  days: RowDays,
+): string {
+  // The person that the event has now; all others are persons before.
+  const moved = personColumns(columns).filter(({ property }) => property !== 'distinct_id')
+  const isMoved = moved.map(({ name }) => `${quoteName(name, nameQuote)} IS NOT NULL`).join(' OR ')
+  return sqlText(dialect, 'superseded_rows', { ...paths, days: dayCondition(days), moved: isMoved || 'false' })
+}
+
+/** A condition on `_day`. Days in a row become one range, so that long lists stay short. */
+export function dayCondition(among: RowDays): string {
+  if (among === null) return 'true'
+  const conditions = rangesOf(among.days).map(([first, last]) =>
+    first === last ? `_day = ${date(first)}` : `_day BETWEEN ${date(first)} AND ${date(last)}`,
+  )
+  if (among.isUndated) conditions.push('_day IS NULL')
+  return conditions.join(' OR ') || 'false'
+}
+
+function rangesOf(days: readonly Day[]): readonly (readonly [Day, Day])[] {
+  const ranges: [Day, Day][] = []
+  for (const day of days.toSorted()) {
+    const last = ranges.at(-1)
+    if (last !== undefined && addDays(last[1], 1) === day) last[1] = day
+    else ranges.push([day, day])
+  }
+  return ranges
+}
+
+function date(day: Day): string {
+  return `DATE ${quoteText(day)}`
+}

@@ -1,0 +1,1 @@
+CAST(hash(random(), random()) >> 1 AS BIGINT)

@@ -1,0 +1,32 @@
+-- The rows of these days that are copies of an event which another row shows better: one that
+-- Mixpanel processed later, or else one that was loaded later. Rows with the same event_id are
+-- copies of one event. No column of a property is called __rank: in these names two underscores
+-- come only before digits or `text`.
+SELECT _mixload_row AS row_id, _day AS day
+FROM (
+  SELECT
+    _mixload_row,
+    _day,
+    row_number() OVER (
+      PARTITION BY event_id
+      ORDER BY
+        mp_processing_time_ms DESC NULLS LAST,
+        _loaded_at DESC,
+        CASE WHEN {{moved}} THEN 0 ELSE 1 END,
+        time DESC NULLS LAST,
+        _mixload_row
+    ) AS __rank
+  FROM {{table}}
+  WHERE ({{days}}) AND event_id IN (
+    SELECT event_id
+    FROM {{table}}
+    WHERE {{days}}
+    GROUP BY event_id
+    HAVING count(*) > 1
+  )
+) AS ranked
+WHERE __rank > 1 AND NOT EXISTS (
+  SELECT 1
+  FROM {{superseded}} AS known
+  WHERE known.row_id = ranked._mixload_row
+)

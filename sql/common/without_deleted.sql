@@ -1,0 +1,1 @@
+AND NOT coalesce(__rows.{{is_deleted}}, false)

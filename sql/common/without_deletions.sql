@@ -1,0 +1,10 @@
+AND __rows.{{insert_id}} IS NULL
+-- An event that was sent again after its deletion stays.
+AND NOT EXISTS (
+  SELECT 1
+  FROM {{table}} AS deletions
+  WHERE deletions.event = '$delete'
+    AND deletions.{{event}} = __rows.event
+    AND deletions.{{insert_id}} = __rows.mp_insert_id
+    AND coalesce(deletions.{{before}} * 1000 > __rows.mp_processing_time_ms, true)
+)
