@@ -7,6 +7,7 @@ import type {
   KnownColumn,
   Load,
   LoadRecord,
+  RowChange,
   TakeRows,
   View,
 } from '../../lib/destination/contract.ts'
@@ -16,7 +17,7 @@ import { assertRunLock, end, releaseRunLock } from './lock.ts'
 import type { PostgresAddress } from './session/address.ts'
 import { sqlStateOf } from './session/errors.ts'
 import { type Backend, Session } from './session/session.ts'
-import { addMissing, assertFits } from './tables.ts'
+import { addMissing, assertFits, changeRows } from './tables.ts'
 import { replaceViews } from './views.ts'
 import { writeLoad } from './write.ts'
 
@@ -96,6 +97,10 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
   async replaceViews(views: readonly View[]): Promise<void> {
     for (const { name } of views) assertFits('name', name)
     await this.#lockingBriefly(() => replaceViews(this.session, this.place.schema, views))
+  }
+
+  async changeRows(change: RowChange, signal: AbortSignal): Promise<void> {
+    await this.#transaction(() => changeRows(this.session, this.place.schema, change), signal)
   }
 
   async write(load: Load, signal: AbortSignal): Promise<void> {

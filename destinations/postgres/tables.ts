@@ -1,6 +1,6 @@
 import { MixloadError } from '../../lib/core/errors.ts'
 import { quoteName, quotePath } from '../../lib/core/sql.ts'
-import type { KnownColumn } from '../../lib/destination/contract.ts'
+import type { KnownColumn, RowChange } from '../../lib/destination/contract.ts'
 import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
 import type { Day } from '../../lib/time/days.ts'
 import { CAPABILITIES, TYPE_NAMES } from './dialect.ts'
@@ -69,6 +69,31 @@ export async function deleteDays(session: Session, schema: string, table: string
   // This does not block readers, and nobody else writes here.
   if (found === undefined) await session.run(`CREATE INDEX ON ${path} (${quoteName(DAY_COLUMN)})`)
   await session.run(`DELETE FROM ${path} WHERE ${quoteName(DAY_COLUMN)} BETWEEN $1 AND $2`, [first, last])
+}
+
+/**
+ * Makes the index through which a load finds the rows of its days, and users the rows of a time,
+ * and adds the newest rows to it. It is a brin, which costs next to nothing, because rows come by
+ * days. Does nothing if the role does not own the table.
+ */
+export async function indexDays(session: Session, schema: string, table: string): Promise<void> {
+  const name = `${table}_by_day`
+  const [found] = await session.rows(
+    `SELECT to_regclass($2) IS NOT NULL AS made, pg_has_role(relowner, 'USAGE') AS owned
+     FROM pg_class WHERE oid = to_regclass($1)`,
+    [quotePath(schema, table), quotePath(schema, name)],
+  )
+  if (found?.owned !== 't') return
+  const columns = [DAY_COLUMN, 'time'].map((column) => quoteName(column)).join(', ')
+  if (found.made !== 't')
+    await session.run(`CREATE INDEX ${quoteName(name)} ON ${quotePath(schema, table)} USING brin (${columns})`)
+  else await session.rows('SELECT brin_summarize_new_values(to_regclass($1))', [quotePath(schema, name)])
+}
+
+/** Gives columns of existing rows new values, within the transaction of the session. */
+export async function changeRows(session: Session, schema: string, { table, values, where }: RowChange): Promise<void> {
+  const list = Object.entries(values).map(([name, value]) => `${quoteName(name)} = ${value}`)
+  await session.run(`UPDATE ${quotePath(schema, table)} SET ${list.join(', ')} WHERE ${where}`)
 }
 
 function wrongType(table: string, name: string, found: string, wanted: string): MixloadError {

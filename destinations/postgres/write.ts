@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { quoteName, quotePath } from '../../lib/core/sql.ts'
 import type { Load, LoadRows } from '../../lib/destination/contract.ts'
-import { REJECTS } from '../../lib/destination/ledger.ts'
+import { REJECTS, SUPERSEDED } from '../../lib/destination/ledger.ts'
 import { clampedColumns } from './copy/clamped-values.ts'
 import { CSV_CHARACTERS, type CsvFeed, type CsvOutlet } from './copy/csv-feed.ts'
 import type { Session } from './session/session.ts'
-import { deleteDays } from './tables.ts'
+import { deleteDays, indexDays } from './tables.ts'
 
 /** What {@link writeLoad} works with. */
 export interface Writing {
@@ -16,12 +16,31 @@ export interface Writing {
 }
 
 /** Writes rows and rejects within the transaction of the session. */
-export async function writeLoad(writing: Writing, { table, mode, rows, rejects }: Load): Promise<void> {
+export async function writeLoad(writing: Writing, load: Load): Promise<void> {
   const { session, schema } = writing
+  const { table, mode, rows, rejects, superseded } = load
   if (mode.kind === 'replace-table') await session.run(`DELETE FROM ${quotePath(schema, table)}`)
   if (mode.kind === 'replace-days') await deleteDays(session, schema, table, mode.firstDay, mode.lastDay)
   if (rows !== undefined) await copyRows(writing, table, rows)
+  if (superseded !== undefined) await writeSuperseded(session, schema, load, superseded)
   if (rejects !== undefined) await copyRows(writing, REJECTS.name, rejects)
+}
+
+/** Writes the numbers of superseded rows. First removes those of the days that a load replaces. */
+async function writeSuperseded(session: Session, schema: string, { table, mode }: Load, query: string): Promise<void> {
+  const path = quotePath(schema, SUPERSEDED.name)
+  const { rowId, day } = SUPERSEDED.columns
+  if (mode.kind === 'replace-table') await session.run(`DELETE FROM ${path}`)
+  if (mode.kind === 'replace-days')
+    await session.run(`DELETE FROM ${path} WHERE ${quoteName(day.name)} BETWEEN $1 AND $2`, [
+      mode.firstDay,
+      mode.lastDay,
+    ])
+  await indexDays(session, schema, table)
+  // Without statistics the server would read the whole table rather than use the index.
+  await session.run('SET LOCAL enable_seqscan = off')
+  await session.run('SET LOCAL jit = off')
+  await session.run(`INSERT INTO ${path} (${quoteName(rowId.name)}, ${quoteName(day.name)}) ${query}`)
 }
 
 /**

@@ -2,10 +2,11 @@ import type pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import type { Warehouse } from '../../lib/destination/warehouse.ts'
-import { viewsOf } from '../../lib/views/views.ts'
+import { viewsOver } from '../../lib/views/views.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import {
   COLUMNS,
+  EVENT_COLUMNS,
   load,
   makeTable,
   manyRows,
@@ -47,9 +48,9 @@ describe('in Postgres', () => {
   }
 
   describe('what users have built on the tables', () => {
-    const GIVEN = EXPORT_COLUMNS.filter(({ name }) => !['_loaded_at', '_load_id'].includes(name))
     const event = (id: string, more: Readonly<Record<string, string>> = {}) => ({
       event: 'Order',
+      event_id: id,
       distinct_id: 'ann',
       time: `${DAY}T12:00:00.000Z`,
       _day: DAY,
@@ -57,15 +58,7 @@ describe('in Postgres', () => {
       ...more,
     })
     const VIEWS = ['plain', 'narrow', 'on_view', 'on_ours', 'on_both', 'materialized'] as const
-    const putViews = async () =>
-      destination.putViews(
-        viewsOf(
-          destination.capabilities,
-          'export',
-          destination.pathInViews('export'),
-          await destination.columns('export'),
-        ),
-      )
+    const putViews = async () => destination.putViews(await viewsOver(destination, 'export'))
     /** How many rows each shows. */
     const shown = async () => {
       const counts = VIEWS.map((view) => `(SELECT count(*) FROM analytics.${view}) AS ${view}`)
@@ -75,7 +68,9 @@ describe('in Postgres', () => {
     beforeEach(async () => {
       await destination.addColumns('export', newColumns(EXPORT_COLUMNS))
       await putViews()
-      await load(destination, 'load-1', relationOf(GIVEN, [event('1'), event('1'), event('2')]), { table: 'export' })
+      await load(destination, 'load-1', relationOf(EVENT_COLUMNS, [event('1'), event('1'), event('2')]), {
+        table: 'export',
+      })
       await place.query(`
         CREATE SCHEMA analytics;
         CREATE VIEW analytics.plain AS SELECT * FROM mixpanel.export;
@@ -102,12 +97,15 @@ describe('in Postgres', () => {
       await destination.addColumns('export', newColumns([plan, companion]))
       await putViews()
       const rows = [event('3', { plan: 'pro', plan__text: '{}' })]
-      await load(destination, 'load-2', relationOf([...GIVEN, plan, companion], rows), { table: 'export' })
+      await load(destination, 'load-2', relationOf([...EVENT_COLUMNS, plan, companion], rows), { table: 'export' })
       expect(await shown()).toEqual([4, 4, 4, 3, 4, 3])
 
-      await load(destination, 'load-3', relationOf(GIVEN, [event('4')]), { table: 'export', mode: DAYS })
+      await load(destination, 'load-3', relationOf(EVENT_COLUMNS, [event('4')]), { table: 'export', mode: DAYS })
       expect(await shown()).toEqual([1, 1, 1, 1, 1, 1])
-      await load(destination, 'load-4', relationOf(GIVEN, [event('5'), event('6')]), { table: 'export', mode: ALL })
+      await load(destination, 'load-4', relationOf(EVENT_COLUMNS, [event('5'), event('6')]), {
+        table: 'export',
+        mode: ALL,
+      })
       expect(await shown()).toEqual([2, 2, 2, 2, 2, 2])
       // As an incremental model does: what came since, by the cursor.
       await place.query(`INSERT INTO analytics.incremental SELECT event, event_id, distinct_id, time, _day, mp_insert_id,
