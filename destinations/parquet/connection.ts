@@ -8,10 +8,11 @@ import type {
   KnownColumn,
   Load,
   LoadRecord,
+  RowChange,
   TakeRows,
   View,
 } from '../../lib/destination/contract.ts'
-import { REJECTS } from '../../lib/destination/ledger.ts'
+import { REJECTS, SUPERSEDED } from '../../lib/destination/ledger.ts'
 import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
 import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine/engine.ts'
 import { moveInto, syncFile } from './files/file-system.ts'
@@ -22,7 +23,7 @@ import { Ledger } from './ledger.ts'
 import type { RunLock } from './lock.ts'
 import { hasFiles, replacedFiles } from './tables.ts'
 import { checkViews, ledgerColumns, makeViews, readViews, viewedTables, withViews, writeViewsSql } from './views.ts'
-import { type StageOptions, stage, stageEmpty } from './write.ts'
+import { changeFiles, type StageOptions, stage, stageEmpty, stageSuperseded } from './write.ts'
 
 /** The directory of a connection, and what it works with. */
 export interface ParquetPlace {
@@ -58,7 +59,7 @@ export class ParquetConnection implements DestinationConnection {
     if (lock === undefined) return connection
     try {
       await PendingLoad.settleAll(place.layout)
-      await connection.#putSchema(REJECTS.name, ledgerColumns(REJECTS))
+      for (const table of [REJECTS, SUPERSEDED]) await connection.#putSchema(table.name, ledgerColumns(table))
       await connection.#writeViews()
       return connection
     } catch (error) {
@@ -119,7 +120,9 @@ export class ParquetConnection implements DestinationConnection {
       const last = replaced.files.at(-1)
       if (replaced.isAll && last !== undefined && !files.some(({ table }) => table === load.table))
         files.push(await stageEmpty(options, last))
-      const removed = replaced.files.map(({ path }) => path)
+      const superseded = await stageSuperseded(options, this.#layout, files)
+      files.push(...superseded.files)
+      const removed = [...replaced.files, ...superseded.replaced].map(({ path }) => path)
       // An abort between two statements stops neither. Only the commit follows.
       signal.throwIfAborted()
       await pending.publish(load.record, files, removed, commitPath)
@@ -140,6 +143,13 @@ export class ParquetConnection implements DestinationConnection {
       this.#isUnsettled = true
       this.#place.warn(`${this.#place.description}: ${what}: ${messageOf(error)}`)
     }
+  }
+
+  async changeRows(change: RowChange, signal: AbortSignal): Promise<void> {
+    const columns = await this.#ledger.columns(change.table)
+    const place = { connection: this.#engine, layout: this.#layout }
+    await interruptible(this.#engine, signal, () => changeFiles(place, columns, change, signal))
+    await this.#writeViews()
   }
 
   async replaceViews(views: readonly View[]): Promise<void> {

@@ -26,7 +26,11 @@ export function directoryOf(table: string, isPartitioned: boolean, day: Day | nu
 }
 
 /** The data files in a table's directory, whoever has written them. */
-async function* dataFiles({ directory }: Layout, table: string, isPartitioned: boolean): AsyncGenerator<DataFile> {
+export async function* dataFiles(
+  { directory }: Layout,
+  table: string,
+  isPartitioned: boolean,
+): AsyncGenerator<DataFile> {
   const root = tableName(table)
   const days = isPartitioned
     ? (await namesIn(join(directory, root))).map((name) => [join(root, name), dayOfDirectory(name)] as const)

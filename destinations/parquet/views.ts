@@ -5,7 +5,7 @@ import { MixloadError } from '../../lib/core/errors.ts'
 import { replaceFile } from '../../lib/core/replace-file.ts'
 import { quoteName, quoteText } from '../../lib/core/sql.ts'
 import type { View } from '../../lib/destination/contract.ts'
-import { COLUMNS, columnsOf, type LedgerTable, LOADS, REJECTS } from '../../lib/destination/ledger.ts'
+import { COLUMNS, columnsOf, type LedgerTable, LOADS, REJECTS, SUPERSEDED } from '../../lib/destination/ledger.ts'
 import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
 import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
 import type { EngineConnection } from '../../lib/engine/engine.ts'
@@ -30,10 +30,11 @@ export function ledgerColumns(table: LedgerTable): readonly Column[] {
 
 /** All tables, the ledger's included, as their views show them. */
 export async function viewedTables(layout: Layout, ledger: Ledger): Promise<readonly ViewedTable[]> {
-  const parquetTable = async (name: string, columns: ViewedTable['columns'], isPartitioned: boolean) => {
-    const isFilled = await hasFiles(layout, name, isPartitioned)
-    return { name, columns, query: isFilled ? parquetQuery(layout, name, columns, isPartitioned) : emptyQuery(columns) }
-  }
+  const parquetTable = async (name: string, columns: ViewedTable['columns'], isPartitioned: boolean) => ({
+    name,
+    columns,
+    query: await filesQuery(layout, name, columns, isPartitioned),
+  })
   const names = await ledger.tables()
   const jsonTable = (table: LedgerTable, directory: string, isFilled: boolean) => {
     const columns = ledgerColumns(table)
@@ -43,12 +44,24 @@ export async function viewedTables(layout: Layout, ledger: Ledger): Promise<read
     jsonTable(LOADS, layout.loads, await ledger.hasLoads()),
     jsonTable(COLUMNS, layout.columns, names.length > 0),
     await parquetTable(REJECTS.name, ledgerColumns(REJECTS), false),
+    await parquetTable(SUPERSEDED.name, ledgerColumns(SUPERSEDED), false),
   ]
   for (const name of names) {
     const columns = await ledger.columns(name)
     tables.push(await parquetTable(name, columns, isDated(columns)))
   }
   return tables
+}
+
+/** A query for the rows of a table in its files; without files, for no rows. */
+export async function filesQuery(
+  layout: Layout,
+  name: string,
+  columns: ViewedTable['columns'],
+  isPartitioned: boolean,
+): Promise<string> {
+  const isFilled = await hasFiles(layout, name, isPartitioned)
+  return isFilled ? parquetQuery(layout, name, columns, isPartitioned) : emptyQuery(columns)
 }
 
 /** All Parquet files of a table as one table, even if they have different columns. */
@@ -150,7 +163,8 @@ function statement(name: string, query: string): string {
   return `CREATE OR REPLACE VIEW ${quoteName(name)} AS\n${query}`
 }
 
-function emptyQuery(columns: ViewedTable['columns']): string {
+/** A query for no rows of these columns. */
+export function emptyQuery(columns: ViewedTable['columns']): string {
   const list = columns.map(({ name, type }) => `  CAST(NULL AS ${ENGINE_TYPES[type]}) AS ${quoteName(name)}`)
   return `SELECT\n${list.join(',\n')}\nWHERE false`
 }

@@ -1,13 +1,26 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { Load } from '../../lib/destination/contract.ts'
-import { REJECTS } from '../../lib/destination/ledger.ts'
+import type { Column } from '../../lib/columns/column.ts'
+import { syncDirectory } from '../../lib/core/replace-file.ts'
+import { quoteName, quoteText } from '../../lib/core/sql.ts'
+import type { Load, RowChange, WriteMode } from '../../lib/destination/contract.ts'
+import { REJECTS, SUPERSEDED } from '../../lib/destination/ledger.ts'
+import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
 import type { EngineConnection } from '../../lib/engine/engine.ts'
-import { dataFileName } from './files/layout.ts'
-import { queryWithoutRows, RowWriter } from './files/partitions.ts'
+import { moveInto, syncFile } from './files/file-system.ts'
+import { dataFileName, dayOfDirectory, type Layout } from './files/layout.ts'
+import { globbed, queryWithoutRows, RowWriter } from './files/partitions.ts'
 import type { StagedFile } from './files/pending-load.ts'
-import { type DataFile, directoryOf, isDated } from './tables.ts'
+import { type DataFile, dataFiles, directoryOf, isDated } from './tables.ts'
+import { emptyQuery, filesQuery, ledgerColumns } from './views.ts'
 
+/** Many small files are slow to read, so this many are merged into one. */
+const FILES_MAX = 16
+
+/** The name of a file that is being rewritten. */
+const CHANGED = 'changed.new'
+
+/** What the files of a load are made from, and where. */
 export interface StageOptions {
   readonly connection: EngineConnection
   readonly load: Load
@@ -61,4 +74,91 @@ export async function stageEmpty({ connection, load, directory }: StageOptions, 
   const writer = new RowWriter(connection, directory, columns.length)
   const { path: staged, rows, bytes } = await writer.writeFile(queryWithoutRows(columns), 'empty')
   return { staged, table, path: join(dirname(last.path), dataFileName(record.loadId)), rows, bytes }
+}
+
+/** Files of superseded rows to add, and those that they replace. */
+export interface StagedSuperseded {
+  readonly files: readonly StagedFile[]
+  readonly replaced: readonly DataFile[]
+}
+
+/** Finds the rows that a load makes superseded, among the rows in place and its own staged ones. */
+export async function stageSuperseded(
+  { connection, load, directory }: StageOptions,
+  layout: Layout,
+  staged: readonly StagedFile[],
+): Promise<StagedSuperseded> {
+  const { table, columns, mode, superseded, record } = load
+  if (superseded === undefined) return { files: [], replaced: [] }
+  const existing: DataFile[] = []
+  for await (const file of dataFiles(layout, SUPERSEDED.name, false)) existing.push(file)
+  const own = ledgerColumns(SUPERSEDED)
+  const { rowId, day } = SUPERSEDED.columns
+  const known = `SELECT * FROM (${await filesQuery(layout, SUPERSEDED.name, own, false)}) WHERE ${stays(mode, day.name)}`
+  const rows = [
+    `SELECT * FROM (${await filesQuery(layout, table, columns, true)}) WHERE ${stays(mode, DAY_COLUMN)}`,
+    ...staged.filter((file) => file.table === table).map(stagedQuery),
+  ]
+  const views = { [table]: rows.join('\nUNION ALL BY NAME\n'), [SUPERSEDED.name]: known }
+  try {
+    for (const [name, query] of Object.entries(views))
+      await connection.run(`CREATE OR REPLACE TEMP VIEW ${quoteName(name)} AS ${query}`)
+    const isMerged = mode.kind !== 'append' || existing.length + 1 >= FILES_MAX
+    const found = isMerged ? `FROM ${quoteName(SUPERSEDED.name)} UNION ALL BY NAME (${superseded})` : superseded
+    const columnList = [rowId, day].map(({ name }) => quoteName(name)).join(', ')
+    const writer = new RowWriter(connection, directory, own.length)
+    const file = await writer.writeFile(`SELECT ${columnList} FROM (${found})`, 'superseded')
+    const path = `${directoryOf(SUPERSEDED.name, false, null)}/${dataFileName(record.loadId)}`
+    const files = [{ staged: file.path, table: SUPERSEDED.name, path, rows: file.rows, bytes: file.bytes }]
+    return { files: file.rows > 0 ? files : [], replaced: isMerged ? existing : [] }
+  } finally {
+    for (const name of Object.keys(views)) await connection.run(`DROP VIEW IF EXISTS temp.${quoteName(name)}`)
+  }
+}
+
+/** A condition for rows that a load does not replace. */
+function stays(mode: WriteMode, day: string): string {
+  if (mode.kind === 'append') return 'true'
+  if (mode.kind === 'replace-table') return 'false'
+  const days = `${quoteName(day)} BETWEEN ${quoteText(mode.firstDay)} AND ${quoteText(mode.lastDay)}`
+  return `(${days}) IS NOT TRUE`
+}
+
+/** The rows of a staged file, whose day is in its future path. */
+function stagedQuery({ staged, path }: StagedFile): string {
+  const day = dayOfDirectory(path.split(/[/\\]/).at(-2) ?? '')
+  const value = day == null ? 'CAST(NULL AS DATE)' : `DATE ${quoteText(day)}`
+  return `SELECT *, ${value} AS ${DAY_COLUMN} FROM read_parquet(${quoteText(globbed(staged))}, hive_partitioning = false)`
+}
+
+/**
+ * Rewrites the files of a table that have rows to change, one after the other. Each file is
+ * replaced by one rename, so a killed run leaves each file old or new.
+ */
+export async function changeFiles(
+  { connection, layout }: { readonly connection: EngineConnection; readonly layout: Layout },
+  columns: readonly Column[],
+  { table, values, where }: RowChange,
+  signal: AbortSignal,
+): Promise<void> {
+  const writer = new RowWriter(connection, layout.state, columns.length)
+  const changed = Object.entries(values).map(
+    ([name, value]) => `CASE WHEN ${where} THEN ${value} ELSE ${quoteName(name)} END AS ${quoteName(name)}`,
+  )
+  for await (const { path, day } of dataFiles(layout, table, isDated(columns))) {
+    signal.throwIfAborted()
+    const place = join(layout.directory, path)
+    const ofDay = day === null ? 'CAST(NULL AS DATE)' : `DATE ${quoteText(day)}`
+    const file = `read_parquet(${quoteText(globbed(place))}, hive_partitioning = false)`
+    const days = isDated(columns) ? `, ${ofDay} AS ${DAY_COLUMN}` : ''
+    const rows = `(${emptyQuery(columns)} UNION ALL BY NAME SELECT *${days} FROM ${file})`
+    const [found] = await connection.all(`SELECT count(*) AS count FROM ${rows} WHERE ${where}`)
+    if (Number(found?.count) === 0) continue
+    const without = isDated(columns) ? `EXCLUDE (${DAY_COLUMN}) ` : ''
+    const query = `SELECT * ${without}FROM (SELECT * REPLACE (${changed.join(', ')}) FROM ${rows})`
+    await writer.writeFile(query, CHANGED)
+    await syncFile(join(layout.state, CHANGED))
+    await moveInto(join(layout.state, CHANGED), place)
+    await syncDirectory(dirname(place))
+  }
 }

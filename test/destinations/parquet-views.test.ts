@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
-import { viewsOf } from '../../lib/views/views.ts'
+import { viewsOver } from '../../lib/views/views.ts'
 import {
   COLUMNS,
+  EVENT_COLUMNS,
   load,
   makeTable,
   newColumns,
-  OWN_COLUMNS,
   rejectsOf,
   relationOf,
   thing,
@@ -26,13 +26,10 @@ describe('the views.sql of a directory of Parquet files', () => {
   it('creates all tables and views in plain DuckDB', async () => {
     await place.destination.open(unaborted())
     const views = 'SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1'
-    const ledger = ['_mixload_columns', '_mixload_loads', '_mixload_rejects']
+    const ledger = ['_mixload_columns', '_mixload_loads', '_mixload_rejects', '_mixload_superseded']
     expect((await query(place.directory, views)).map(({ view_name }) => view_name)).toEqual(ledger)
     await place.destination.addColumns('export', newColumns(EXPORT_COLUMNS))
-    const path = place.destination.pathInViews('export')
-    await place.destination.putViews(
-      viewsOf(place.destination.capabilities, 'export', path, await place.destination.columns('export')),
-    )
+    await place.destination.putViews(await viewsOver(place.destination, 'export'))
     expect((await query(place.directory, views)).map(({ view_name }) => view_name)).toEqual([
       ...ledger,
       'export',
@@ -44,9 +41,14 @@ describe('the views.sql of a directory of Parquet files', () => {
     const described = await query(place.directory, 'SELECT column_name, column_type FROM (DESCRIBE export)')
     expect(described).toHaveLength(EXPORT_COLUMNS.length)
     expect(described).toContainEqual({ column_name: '_day', column_type: 'DATE' })
-    const event = { event: 'A', distinct_id: 'ann', time: '2026-08-03T12:00:00.001Z', _day: '2026-08-03' }
-    const given = EXPORT_COLUMNS.filter(({ name }) => !OWN_COLUMNS.some((own) => own.name === name))
-    await load(place.destination, 'load-1', relationOf(given, [event, event]), { table: 'export' })
+    const event = {
+      event: 'A',
+      event_id: 'a',
+      distinct_id: 'ann',
+      time: '2026-08-03T12:00:00.001Z',
+      _day: '2026-08-03',
+    }
+    await load(place.destination, 'load-1', relationOf(EVENT_COLUMNS, [event, event]), { table: 'export' })
     expect(await readView(place.directory, 'export')).toHaveLength(2)
     expect(await readView(place.directory, 'export_latest')).toHaveLength(1)
   })
@@ -74,7 +76,7 @@ describe('the views.sql of a directory of Parquet files', () => {
         mixload_version: '0.0.0-test',
         day_rows: null,
         source: null,
-        ledger_form: 2n,
+        ledger_form: 3n,
       },
     ])
     const [day] = await readView(place.directory, '_mixload_columns')
@@ -98,17 +100,13 @@ describe('the views.sql of a directory of Parquet files', () => {
     async (view) => {
       await place.destination.open(unaborted())
       await place.destination.addColumns('export', newColumns(EXPORT_COLUMNS))
-      const path = place.destination.pathInViews('export')
-      await place.destination.putViews(
-        viewsOf(place.destination.capabilities, 'export', path, await place.destination.columns('export')),
-      )
-      const given = EXPORT_COLUMNS.filter(({ name }) => !OWN_COLUMNS.some((own) => own.name === name))
+      await place.destination.putViews(await viewsOver(place.destination, 'export'))
       const events = ['12:00:01', '12:00:03'].map((time) => ({
         event: 'Order',
         time: `2026-08-03T${time}.000Z`,
         _day: '2026-08-03',
       }))
-      await load(place.destination, 'load-1', relationOf(given, events), { table: 'export' })
+      await load(place.destination, 'load-1', relationOf(EVENT_COLUMNS, events), { table: 'export' })
       const filter = "time >= TIMESTAMPTZ '2026-08-03 12:00:02Z' AND event = 'Order'"
       const [plan] = await query(place.directory, `EXPLAIN (FORMAT json) SELECT * FROM ${view} WHERE ${filter}`)
       const scan = scansOf(plan?.explain_value).join()
