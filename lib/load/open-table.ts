@@ -11,6 +11,7 @@ import type { Settings } from '../settings.ts'
 import type { SpoolDirectory } from '../spool/spool.ts'
 import { RejectLimit } from './reject-limit.ts'
 import { TableLoader } from './table-loader.ts'
+import { EVENTS_TABLE, upgradeEvents } from './upgrade-events.ts'
 
 /** A table during a run: what reads its lines, and what loads them. */
 export interface OpenTable {
@@ -27,16 +28,17 @@ export interface OpenTableOptions {
   readonly engine: Engine
   readonly spool: SpoolDirectory
   readonly onProgress: OnProgress
+  readonly signal: AbortSignal
   /** Stored with each load. */
   readonly source: LoadSource
 }
 
 /** Opens a table with the columns that the destination has for it, and recreates its views. */
 export async function openTable(stream: string, table: StreamTable, options: OpenTableOptions): Promise<OpenTable> {
-  const { settings, zone, destination, engine, spool, source, onProgress } = options
+  const { settings, zone, destination, engine, spool, source, onProgress, signal } = options
   const { columnsMax, reservedColumns = [], valuesPerRowMax } = destination.capabilities
-  const existing = await destination.columns(table.name)
-  const taken = existing.find(({ name, role }) => role !== 'fixed' && table.columns.some((own) => own.name === name))
+  const found = await destination.columns(table.name)
+  const taken = found.find(({ name, role }) => role !== 'fixed' && table.columns.some((own) => own.name === name))
   if (taken !== undefined) {
     throw new MixloadError(
       'CONFIG_INVALID',
@@ -44,6 +46,8 @@ export async function openTable(stream: string, table: StreamTable, options: Ope
         `${taken.name}, which mixload needs now. Load into another schema: --schema.`,
     )
   }
+  const isUpgraded = table.name === EVENTS_TABLE && (await upgradeEvents(destination, onProgress, signal))
+  const existing = isUpgraded ? await destination.columns(table.name) : found
   const fixed = table.columns.filter(({ name }) => !existing.some((column) => column.name === name))
   const rules = columnRules(settings, table.properties, table.isSelective)
   const limited = { ...rules, columnsMax: Math.min(rules.columnsMax, columnsMax) }

@@ -38,7 +38,7 @@ export async function loadEventFiles(
   await assertSameProject(destination, fileSource)
   const requestsLeft = Number.POSITIVE_INFINITY
   onProgress({ kind: 'run-planned', stream: name, unit: 'files', sliceCount: files.length, requestsLeft })
-  const options = { ...warehouse, settings, zone: settings.timezone, source: fileSource, onProgress }
+  const options = { ...warehouse, settings, zone: settings.timezone, source: fileSource, onProgress, signal }
   const table = await openTable(name, stream.tables[0], options)
   const { loadsPerDayMax, daysPerLoadMax } = destination.capabilities
   const ledger = await destination.ledger(name)

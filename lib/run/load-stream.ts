@@ -23,7 +23,6 @@ export interface LoadOptions extends Omit<OpenTableOptions, 'source'> {
   readonly budgets: Budgets
   /** How failed requests are retried; {@link DEFAULT_RETRIES} if left out. */
   readonly retry?: RetryPolicy
-  readonly signal: AbortSignal
 }
 
 /**

@@ -2,6 +2,7 @@ import { MixloadError } from '../core/errors.ts'
 import { eventView } from '../dbt/event-view.ts'
 import type { View } from '../destination/contract.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
+import { upgradeEvents } from '../load/upgrade-events.ts'
 import type { Settings } from '../settings.ts'
 import { exportStream } from '../streams/export.ts'
 import { allViews } from '../views/views.ts'
@@ -20,12 +21,14 @@ export async function makeViews(session: Session, shape: ViewShape = 'mixload'):
     const message = "Times in the view event are UTC. Give the project's time zone: --timezone Europe/Berlin."
     onProgress({ kind: 'warning', message })
   }
-  const views = await (shape === 'mixload' ? allViews : eventViews)(destination, settings)
-  if (views.length === 0) {
+  const viewsFor = () => (shape === 'mixload' ? allViews : eventViews)(destination, settings)
+  if ((await viewsFor()).length === 0) {
     const message = `${destination.description} has no tables yet. Run mixload backfill first.`
     throw new MixloadError('CONFIG_INVALID', message)
   }
   await destination.open(signal)
+  await upgradeEvents(destination, onProgress, signal)
+  const views = await viewsFor()
   await destination.putViews(views)
   return views.map(({ name }) => name)
 }
