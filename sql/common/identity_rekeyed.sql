@@ -1,9 +1,9 @@
   -- Events that Mixpanel has moved to another person. They come first, because Mixpanel decides
   -- which id counts.
   SELECT
-    mp_distinct_id_before_identity AS original_id,
+    {{original}} AS original_id,
     distinct_id AS resolved_id,
     1 AS weakness,
     mp_processing_time_ms AS linked_at
   FROM {{table}}
-  WHERE mp_distinct_id_before_identity IS NOT NULL
+  WHERE {{original}} IS NOT NULL

@@ -94,6 +94,23 @@ export function identities(harness: DestinationHarness): void {
       })
     })
 
+    it('uses events whose person before the move is in $preshuffle_distinct_id', async () => {
+      const shuffled = (before: string, now: string) => ({
+        event: 'Open',
+        distinct_id: now,
+        mp_preshuffle_distinct_id: before,
+      })
+      const columns = [...ALL, named('$preshuffle_distinct_id')]
+      const statements = [shuffled('$device:abc', 'u1'), rekeyed('anon', 'ann'), identify('$device:abc', 'u2')]
+      const both = { ...shuffled('b', 'c'), [BEFORE]: 'a' }
+      same(await resolved([...statements, shuffled('', 'u3'), shuffled('u4', 'u4'), both], columns), {
+        '$device:abc': 'u1',
+        anon: 'ann',
+        a: 'c',
+        b: 'c',
+      })
+    })
+
     it('uses distinct_id if $identify does not say who was identified', async () => {
       const statement = { event: '$identify', distinct_id: 'ann', mp_anon_id: 'anon' }
       same(await resolved([statement, { ...statement, mp_anon_id: 'anon-2', mp_identified_id: '' }]), {
