@@ -13,7 +13,6 @@ export interface Dialect {
   readonly tomorrow: string
   /** A moment as milliseconds since 1970. */
   milliseconds(moment: string): string
-  md5(text: string): string
   /** The integer of at most nine digits that a text begins with, or null. */
   leadingInteger(text: string): string
   /** A column value as text. A JSON string becomes its content. */
@@ -47,7 +46,6 @@ const duckdb: Dialect = {
   wallClockOf: (milliseconds) => `make_timestamp(${milliseconds} * 1000)`,
   tomorrow: "now() + INTERVAL '1 day'",
   milliseconds: (moment) => `epoch_ms(${moment})`,
-  md5: (text) => `md5(${text})`,
   leadingInteger: (text) => `TRY_CAST(nullif(regexp_extract(${text}, '^([0-9]{1,9})([^0-9]|$)', 1), '') AS BIGINT)`,
   text(value, type) {
     if (type === 'text') return value
@@ -89,7 +87,6 @@ const bigquery: Dialect = {
   wallClockOf: (milliseconds) => `TIMESTAMP_MILLIS(${milliseconds})`,
   tomorrow: 'TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)',
   milliseconds: (moment) => `UNIX_MILLIS(${moment})`,
-  md5: (text) => `TO_HEX(MD5(${text}))`,
   leadingInteger: (text) =>
     `IF(REGEXP_CONTAINS(${text}, '^[0-9]{1,9}([^0-9]|$)'), CAST(REGEXP_EXTRACT(${text}, '^[0-9]+') AS INT64), NULL)`,
   text(value, type) {

@@ -28,14 +28,13 @@ export function eventView(
   const table = new TableColumns(columns, dialect, nameQuote)
   const column = (fixed: string) => quoteName(fixed, nameQuote)
   const id = `coalesce(nullif(${column('mp_insert_id')}, ''), ${column('event_id')})`
-  const person = `coalesce(${column('distinct_id')}, '')`
   const time = dialect.wallClock(column('time'), zone)
   const isLocal = columns.some(({ name, role }) => role === 'fixed' && name === LOCAL_TIME)
   const entries: readonly (readonly [string, string])[] = [
-    ['_fivetran_id', dialect.md5(`${id} || '|' || ${person} || '|' || ${column('event')}`)],
+    ['_fivetran_id', column('event_id')],
     ['name', column('event')],
     ['time', isLocal ? `coalesce(${dialect.wallClockOf(column(LOCAL_TIME))}, ${time})` : time],
-    ['distinct_id', person],
+    ['distinct_id', `coalesce(${column('distinct_id')}, '')`],
     ['insert_id', id],
     ['mp_processing_time_ms', column('mp_processing_time_ms')],
     ['properties', dialect.properties(table.properties())],

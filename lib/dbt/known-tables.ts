@@ -54,7 +54,11 @@ export function knownTables(settings: Settings): readonly KnownTable[] {
 
 /** The views over events. */
 export const EVENT_VIEWS: readonly KnownTable[] = [
-  { name: 'export_latest', description: "Each event once, by Mixpanel's own rule" },
+  {
+    name: 'export_latest',
+    description: "Each event once, by Mixpanel's own rule, without events deleted in Mixpanel",
+    key: ['event_id'],
+  },
   { name: 'export_latest_by_time', description: 'Each event once, by person, name and time' },
   {
     name: 'identities',

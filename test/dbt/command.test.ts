@@ -70,6 +70,17 @@ describe.each<[string, NewDbtWarehouse]>([
       data_type: DATA_TYPES[dialect]?.text,
       config: { meta: { property: '$browser', role: 'property' } },
     })
+    expect(tablesOf(first).get('export')).toContainEqual({
+      name: '_mixload_row',
+      description: 'Random number of the row: see _mixload_superseded',
+      data_type: 'bigint',
+    })
+    expect(
+      tablesOf(first)
+        .get('_mixload_superseded')
+        ?.map(({ name }) => name),
+    ).toEqual(['row_id', 'day'])
+    expect(tablesOf(first).get('export_latest')).toEqual([{ name: 'event_id', data_tests: ['unique', 'not_null'] }])
     await dbt('build')
     await dbt('source', 'freshness')
     expect(await run('dbt')).toContain('nothing new')

@@ -99,6 +99,7 @@ describe.each<[string, NewDbtWarehouse]>([
     await load(place, warehouse)
     const rows = await warehouse.query('SELECT * FROM mixpanel.event')
     expect(Object.keys(rows[0] ?? {})).toEqual(NAMES)
+    expect(new Set(rows.map(({ _fivetran_id: id }) => id)).size).toBe(rows.length)
     if (dialect !== 'bigquery') {
       const types = await warehouse.query(
         `SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'event' ORDER BY column_name`,

@@ -7,7 +7,7 @@ import type { DbtWarehouse, NewDbtWarehouse, TextRow } from './warehouses.ts'
 
 const FILES = {
   'models/purchases.sql': `{{ config(materialized='incremental', unique_key='event_id',
-    pre_hook="{{ mixload.forget_replaced_events() }}", post_hook="{{ mixload.forget_moved_events() }}") }}
+    pre_hook="{{ mixload.forget_removed_events() }}") }}
 {{ mixload.events(names=['Buy', 'It''s'], properties=[
   'plan', {'property': 'amount', 'type': 'double'}, {'property': 'Größe ~/"\\'$.[0]', 'as': 'size', 'type': 'bigint'},
   '$browser', 'late_property', {'property': 'copied', 'type': 'bigint'}, 'outdated', 'unknown'

@@ -7,6 +7,7 @@ export interface Line {
     readonly distinct_id?: string
     readonly $insert_id?: string
     readonly $distinct_id_before_identity?: string
+    readonly $preshuffle_distinct_id?: string
     readonly mp_processing_time_ms?: number
   }
 }
@@ -24,42 +25,34 @@ export function eventsOf(loads: readonly (readonly Line[])[]): readonly Loaded[]
   for (const [load, lines] of loads.entries()) {
     for (const line of lines) {
       const event = { ...line, load }
-      const { time = null, $insert_id } = line.properties
-      const key = JSON.stringify($insert_id === undefined ? line : [line.event, time, $insert_id])
+      const { time, $insert_id, distinct_id } = line.properties
+      const second = time === undefined ? null : Math.floor(time / 1000)
+      const person = personBefore(line) ?? distinct_id ?? null
+      const key = JSON.stringify($insert_id === undefined ? line : [line.event, second, person, $insert_id])
       const existing = latest.get(key)
       if (existing === undefined || beats(event, existing)) latest.set(key, event)
     }
   }
-  const events = [...latest.values()]
-  return events.filter((event) => !events.some((candidate) => isMoved(event, candidate)))
+  return [...latest.values()]
+}
+
+/** The person that an event was moved from. */
+function personBefore({ properties }: Line): string | undefined {
+  return properties.$distinct_id_before_identity ?? properties.$preshuffle_distinct_id
 }
 
 function beats(event: Loaded, existing: Loaded): boolean {
   const processed = ({ properties }: Loaded) => properties.mp_processing_time_ms ?? -1
   if (processed(event) !== processed(existing)) return processed(event) > processed(existing)
   if (event.load !== existing.load) return event.load > existing.load
-  return event.properties.$distinct_id_before_identity !== undefined
-}
-
-/** Whether `other` is an event without an id that was moved to another person later. */
-function isMoved(event: Loaded, existing: Loaded): boolean {
-  const [before, after] = [event.properties, existing.properties]
-  if (before.$insert_id !== undefined || after.$insert_id !== undefined) return false
-  return (
-    event.event === existing.event &&
-    before.time !== undefined &&
-    before.time === after.time &&
-    (before.$distinct_id_before_identity ?? before.distinct_id) === after.$distinct_id_before_identity &&
-    after.distinct_id !== before.distinct_id &&
-    existing.load > event.load
-  )
+  return personBefore(event) !== undefined
 }
 
 /** From each id to the person, where events were moved and no id to two others. */
 export function personsOf(loads: readonly (readonly Line[])[]): (id: string) => string {
   const links = new Map<string, string>()
-  for (const { properties } of loads.flat()) {
-    const { $distinct_id_before_identity: before, distinct_id: after } = properties
+  for (const line of loads.flat()) {
+    const [before, after] = [personBefore(line), line.properties.distinct_id]
     if (before !== undefined && after !== undefined) links.set(before, after)
   }
   return (id) => {

@@ -4,8 +4,7 @@
 
     {{ config(
       materialized='incremental', unique_key='event_id',
-      pre_hook="{{ mixload.forget_replaced_events() }}",
-      post_hook="{{ mixload.forget_moved_events() }}") }}
+      pre_hook="{{ mixload.forget_removed_events() }}") }}
     {{ mixload.events(
       names=['Order Completed'],
       properties=['plan', {'property': 'amount', 'type': 'double'}]) }}
@@ -14,9 +13,8 @@
   `properties`).
   - New rows are those loaded since the last run, however old their events are: event times do not
     move the cursor.
-  - Of the rows of one event, the one that Mixpanel processed last counts; of those, the one loaded
-    last. An event's id is independent of its person, so an event that was moved to another person
-    replaces its earlier row.
+  - What one event is, and which of its rows counts, is the rule of `export_latest`. A row that
+    counts more than an earlier one was loaded later, so it replaces it by `event_id`.
 -#}
 {% macro events(names=none, properties=[]) %}
 {%- set entries = mixload.export_entries() -%}
@@ -25,62 +23,39 @@
 {%- for property in properties -%}
   {%- do given.append(mixload.property_entry(columns, property)) -%}
 {%- endfor -%}
-{%- set names_kept = [] -%}
-{%- for entry in entries if entry['as'] != 'mp_distinct_id_before_identity' -%}
-  {%- do names_kept.append(entry['as']) -%}
-{%- endfor -%}
+{%- set names_kept = entries | map(attribute='as') | list -%}
 {%- for entry in given -%}
   {%- do names_kept.append(adapter.quote(entry['as'])) -%}
 {%- endfor -%}
-{%- do mixload.assert_names_apart(names_kept + ['original_distinct_id', 'event_date', 'processed_at', 'is_from_future']) %}
+{%- do mixload.assert_names_apart(names_kept + ['event_date', 'processed_at', 'is_from_future']) %}
+{%- set newest = mixload.newest_load() -%}
+{%- do mixload.assert_ids_current(newest) %}
 -- The rows of {{ ref('mixload', 'stg_mixpanel__export') }}, and only those that are new.
 with loaded as (
-{{ mixload.stage('export', entries + given, since=mixload.newest_load()) }}
-),
-
-ranked as (
-  select
-    loaded.*,
-    coalesce(mp_distinct_id_before_identity, distinct_id) as original_distinct_id,
-    row_number() over (
-      partition by event_id
-      order by
-        mp_processing_time_ms desc nulls last,
-        _loaded_at desc,
-        case when mp_distinct_id_before_identity is null then 1 else 0 end,
-        distinct_id
-    ) as __rank
-  from loaded
-  where event_id is not null
-  {%- if names is not none %}
-    and event_name in (
-      {%- for name in names %}{{ mixload.text_literal(name) }}{{ ', ' if not loop.last }}{% endfor -%}
-    )
-  {%- endif %}
+{{ mixload.stage('export', entries + given, view='export_latest', since=newest) }}
 )
 
 select
-  {%- for name in names_kept %}
-  ranked.{{ name }},
-  {%- endfor %}
-  ranked.original_distinct_id,
-  {{ mixload.local_date('ranked.occurred_at') }} as event_date,
-  {{ mixload.moment('ranked.mp_processing_time_ms') }} as processed_at,
-  coalesce(ranked.occurred_at > {{ dbt.dateadd('day', 1, 'ranked._loaded_at') }}, false) as is_from_future
-from ranked
-{%- if is_incremental() %}
-left join {{ this }} as known on known.event_id = ranked.event_id
-where ranked.__rank = 1
-  and (known.event_id is null or coalesce(ranked.mp_processing_time_ms, -1) >= coalesce(known.mp_processing_time_ms, -1))
-{%- else %}
-where ranked.__rank = 1
+  loaded.*,
+  {{ mixload.local_date('occurred_at') }} as event_date,
+  {{ mixload.moment('mp_processing_time_ms') }} as processed_at,
+  coalesce(occurred_at > {{ dbt.dateadd('day', 1, '_loaded_at') }}, false) as is_from_future
+from loaded
+{%- if names is not none %}
+where event_name in (
+  {%- for name in names %}{{ mixload.text_literal(name) }}{{ ', ' if not loop.last }}{% endfor -%}
+)
 {%- endif %}
 {% endmacro %}
 
-{#- When the newest rows of an incremental model were loaded, as a literal; none on a full run. -#}
-{% macro newest_load() %}
+{#-
+  When the newest rows of an incremental model were loaded, or some days before, as a literal; none
+  on a full run.
+-#}
+{% macro newest_load(days_before=0) %}
   {%- if execute and is_incremental() -%}
-    {%- set newest = run_query('select max(_loaded_at) is null, cast(max(_loaded_at) as ' ~ dbt.type_string() ~ ') from ' ~ this).rows[0] -%}
+    {%- set moment = dbt.dateadd('day', -days_before, 'max(_loaded_at)') if days_before else 'max(_loaded_at)' -%}
+    {%- set newest = run_query('select max(_loaded_at) is null, cast(' ~ moment ~ ' as ' ~ dbt.type_string() ~ ') from ' ~ this).rows[0] -%}
     {%- if not newest[0] -%}
       {{ return(mixload.utc_literal(newest[1])) }}
     {%- endif -%}
@@ -99,49 +74,73 @@ where ranked.__rank = 1
   {%- endfor -%}
 {% endmacro %}
 
-{% macro long_ago() %}{{ return("cast('1970-01-01 00:00:00' as timestamp)") }}{% endmacro %}
+{#-
+  mixload may have brought the table to a new form, in which events have other ids, since the model
+  was made. Its events would be there twice if they are loaded again.
+-#}
+{% macro assert_ids_current(newest) %}
+  {%- set loads = mixload.loaded('_mixload_loads') if newest is not none else none -%}
+  {%- if loads is not none -%}
+    {%- set upgrades -%}
+      select count(*) from {{ loads }}
+      where stream = 'export' and selection like '{"upgrade_to"%' and loaded_at > {{ newest }}
+    {%- endset -%}
+    {%- if run_query(upgrades).rows[0][0] > 0
+        and run_query('select count(*) from (' ~ mixload.unshown_events() ~ ') as unshown').rows[0][0] > 0 -%}
+      {{ exceptions.raise_compiler_error(
+        'The events of ' ~ this ~ ' have the ids that an earlier version of mixload gave them. ' ~
+        'Rebuild the models of events once: dbt build --full-refresh.'
+      ) }}
+    {%- endif -%}
+  {%- endif -%}
+{% endmacro %}
+
+{#- The ids of events in an incremental model that `export_latest` does not show. -#}
+{% macro unshown_events() %}
+  select known.event_id
+  from {{ this }} as known
+  left join {{ mixload.loaded('export_latest') }} as latest on latest.event_id = known.event_id
+  where latest.event_id is null
+{% endmacro %}
 
 {#-
-  Before an incremental run: deletes rows that `--write replace` has deleted since. A load that
-  replaces days has all rows of those days, so older rows of these days are gone.
+  Before an incremental run: deletes events that `--write replace` or Mixpanel has deleted since.
+  A load that replaces days has all rows of those days, so older rows of these days are gone. Runs
+  handle the loads of one more day than they need to, as a load can become visible late.
 -#}
-{% macro forget_replaced_events() %}
-  {%- set loads = mixload.loaded('_mixload_loads') -%}
-  {%- if execute and is_incremental() and loads is not none %}
+{% macro forget_removed_events() %}
+  {%- set since = mixload.newest_load(days_before=1) -%}
+  {%- if since is not none and mixload.loaded('_mixload_loads') is not none %}
 delete from {{ this }} where event_id in (
   select known.event_id
   from {{ this }} as known
-  join (
-    select first_day, last_day, cast({{ mixload.utc('loaded_at') }} as {{ mixload.type_name('timestamp') }}) as replaced_at
-    from {{ loads }}
-    where stream = 'export' and write_mode = 'replace-days'
-  ) as loads
-    on known.export_day between loads.first_day and loads.last_day and known._loaded_at < loads.replaced_at
-  {#- Earlier runs handled older loads. One more day, as a load can become visible late. #}
-  where loads.replaced_at > (
-    select {{ dbt.dateadd('day', -1, 'coalesce(max(_loaded_at), ' ~ mixload.long_ago() ~ ')') }} from {{ this }}
-  )
+  join {{ mixload.loaded('_mixload_loads') }} as loads
+    on known.export_day between loads.first_day and loads.last_day
+    and known._loaded_at < cast({{ mixload.utc('loads.loaded_at') }} as {{ mixload.type_name('timestamp') }})
+  where loads.stream = 'export' and loads.write_mode = 'replace-days' and loads.loaded_at > {{ since }}
+  {%- if mixload.has_deletions(since) %}
+  union all
+  {{- mixload.unshown_events() }}
+  {%- endif %}
 )
   {%- endif -%}
 {% endmacro %}
 
-{#-
-  After a run: deletes events without `$insert_id` that Mixpanel has moved to another person since.
-  Their ids depend on the whole line, including the person, so they are found by name, moment and
-  first person.
--#}
-{% macro forget_moved_events() %}
-delete from {{ this }} where event_id in (
-  select known.event_id
-  from {{ this }} as known
-  join {{ this }} as moved
-    on moved.event_name = known.event_name
-    and moved.occurred_at = known.occurred_at
-    and moved.original_distinct_id = known.original_distinct_id
-  where known.insert_id is null
-    and moved.insert_id is null
-    and moved.distinct_id <> moved.original_distinct_id
-    and moved.distinct_id <> known.distinct_id
-    and moved._loaded_at > known._loaded_at
-)
+{#- Whether rows that were loaded since say that events were deleted in Mixpanel. -#}
+{% macro has_deletions(since) %}
+  {%- set signs = [] -%}
+  {%- for column in mixload.columns_of('export') if column['role'] == 'property' -%}
+    {%- if column['property'] == '$is_deleted' and column['type'] == 'boolean' -%}
+      {%- do signs.append(adapter.quote(column['name'])) -%}
+    {%- elif column['property'] == '$delete_insert_id' -%}
+      {%- do signs.append("event = '$delete'") -%}
+    {%- endif -%}
+  {%- endfor -%}
+  {%- if signs | length == 0 -%}
+    {{ return(false) }}
+  {%- endif -%}
+  {%- set deletions -%}
+    select count(*) from {{ mixload.loaded('export') }} where _loaded_at > {{ since }} and ({{ signs | join(' or ') }})
+  {%- endset -%}
+  {{ return(run_query(deletions).rows[0][0] > 0) }}
 {% endmacro %}

@@ -5,7 +5,7 @@
   {'as': 'event_name', 'column': 'event', 'type': 'text'},
   {'as': 'occurred_at', 'column': 'time', 'type': 'timestamp'},
   {'as': 'distinct_id', 'column': 'distinct_id', 'type': 'text'},
-  {'as': 'mp_distinct_id_before_identity', 'column': 'mp_distinct_id_before_identity', 'type': 'text'},
+  {'as': 'original_distinct_id', 'persons': ['$distinct_id_before_identity', '$preshuffle_distinct_id', 'distinct_id'], 'type': 'text'},
   {'as': 'insert_id', 'column': 'mp_insert_id', 'type': 'text'},
   {'as': 'mp_processing_time_ms', 'column': 'mp_processing_time_ms', 'type': 'bigint'},
   {'as': 'export_day', 'column': '_day', 'type': 'date'},

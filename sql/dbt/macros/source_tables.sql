@@ -46,8 +46,9 @@
 {% endmacro %}
 
 {#-
-  The query of a staging model: the rows of a table, with entries `{as, type}` and `property` or
-  `column`. If the table does not exist, it has the same columns and no rows. It can read a view
+  The query of a staging model: the rows of a table, with entries `{as, type}` and one of
+  `property`, `column` and `persons`: properties of which the first that is not empty counts. If the
+  table does not exist, it has the same columns and no rows. It can read a view
   instead of the table. With `since`, a literal, it returns only rows loaded later; the comparison
   uses the bare column, so that the warehouse can skip other rows.
 -#}
@@ -64,6 +65,13 @@ where _loaded_at > {{ since }}{% endif %}{% endif %}
 {% endmacro %}
 
 {% macro entry_value(columns, entry) %}
+  {%- if 'persons' in entry -%}
+    {%- set values = [] -%}
+    {%- for property in entry['persons'] -%}
+      {%- do values.append('nullif(' ~ mixload.property(columns, property) ~ ", '')") -%}
+    {%- endfor -%}
+    {{ return('coalesce(' ~ values | join(', ') ~ ')') }}
+  {%- endif -%}
   {%- if 'property' in entry -%}
     {{ return(mixload.property(columns, entry['property'], entry['type'])) }}
   {%- endif -%}

@@ -1,1 +1,1 @@
-{{ mixload.stage('export', mixload.export_entries()) }}
+{{ mixload.stage('export', mixload.export_entries(), view='export_latest') }}
