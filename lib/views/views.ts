@@ -82,7 +82,7 @@ function withoutDeleted({ dialect, nameQuote }: DestinationCapabilities, table: 
   const conditions: string[] = []
   if (isDeleted !== undefined) conditions.push(sqlText(dialect, 'without_deleted', { is_deleted: isDeleted }))
   if (event !== undefined && insertId !== undefined) {
-    const values = { table, event, insert_id: insertId, before: before ?? 'NULL' }
+    const values = { table, event, insert_id: insertId, before: before === undefined ? 'NULL' : `deletions.${before}` }
     conditions.push(sqlText(dialect, 'without_deletions', values))
   }
   return conditions.map((text) => `\n${text.trim()}`).join('')

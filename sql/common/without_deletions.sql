@@ -6,5 +6,5 @@ AND NOT EXISTS (
   WHERE deletions.event = '$delete'
     AND deletions.{{event}} = __rows.event
     AND deletions.{{insert_id}} = __rows.mp_insert_id
-    AND coalesce(deletions.{{before}} * 1000 > __rows.mp_processing_time_ms, true)
+    AND coalesce({{before}} * 1000 > __rows.mp_processing_time_ms, true)
 )

@@ -165,6 +165,29 @@ export function exportViews(harness: DestinationHarness): void {
       expect(found.toSorted()).toEqual(['again', 'kept', 'other name'])
     })
 
+    it('leave out the target of a deletion that does not say since when', async () => {
+      const columns = ['delete_event_name', 'delete_insert_id'].map((name) => ({
+        ...property(`mp_${name}`),
+        property: `$${name}`,
+      }))
+      await using store = await openStore(harness)
+      const { destination } = store
+      await destination.addColumns('export', newColumns([...EXPORT_COLUMNS, MARK, ...columns]))
+      await putExportViews(destination)
+      const rows = [
+        event('kept', { mp_insert_id: 'i-1' }),
+        event('target', { event_id: 'f', mp_insert_id: 'i-2' }),
+        {
+          ...event('deletion', { event_id: 'g', event: '$delete', mp_insert_id: 'i-3' }),
+          mp_delete_event_name: 'Order',
+          mp_delete_insert_id: 'i-2',
+        },
+      ]
+      await load(destination, 'load-1', relationOf([...GIVEN, ...columns], rows), { table: 'export' })
+      if (!harness.queriesViews) return
+      expect((await store.readRows('export_latest')).map(({ mark }) => mark)).toEqual(['kept'])
+    })
+
     it('follow a day that is loaded again', async () => {
       await using store = await openStore(harness)
       const { destination } = store
