@@ -56,21 +56,27 @@ export function supersededQuery(
   return sqlText(dialect, 'superseded_rows', { ...paths, days: dayCondition(days), moved: isMoved || 'false' })
 }
 
-/** A condition on `_day`. Days in a row become one range, so that long lists stay short. */
+/** More ranges would make a query too long for the notes that destinations keep of it. */
+const RANGES_MAX = 100
+
+/** A condition on `_day`, for these days and, if they are many and scattered, others between. */
 export function dayCondition(among: RowDays): string {
   if (among === null) return 'true'
-  const conditions = rangesOf(among.days).map(([first, last]) =>
+  let ranges = rangesOf(among.days, 1)
+  for (let gap = 2; ranges.length > RANGES_MAX; gap *= 2) ranges = rangesOf(among.days, gap)
+  const conditions = ranges.map(([first, last]) =>
     first === last ? `_day = ${date(first)}` : `_day BETWEEN ${date(first)} AND ${date(last)}`,
   )
   if (among.isUndated) conditions.push('_day IS NULL')
   return conditions.join(' OR ') || 'false'
 }
 
-function rangesOf(days: readonly Day[]): readonly (readonly [Day, Day])[] {
+/** Ranges of days that are at most `gap` days apart. */
+function rangesOf(days: readonly Day[], gap: number): readonly (readonly [Day, Day])[] {
   const ranges: [Day, Day][] = []
   for (const day of days.toSorted()) {
     const last = ranges.at(-1)
-    if (last !== undefined && addDays(last[1], 1) === day) last[1] = day
+    if (last !== undefined && addDays(last[1], gap) >= day) last[1] = day
     else ranges.push([day, day])
   }
   return ranges
