@@ -80,8 +80,8 @@ export class DuckDbConnection implements DestinationConnection {
       await this.#deleteReplaced(table, mode, DAY_COLUMN)
       await this.#insert(table, rows)
       if (superseded !== undefined) {
-        await this.#deleteReplaced(SUPERSEDED.name, mode, SUPERSEDED.columns.day.name)
-        await this.#connection.run(`INSERT INTO ${this.#ledger.path(SUPERSEDED.name)} BY NAME ${superseded}`)
+        await this.#deleteReplaced(SUPERSEDED.name, superseded.mode, SUPERSEDED.columns.day.name)
+        await this.#connection.run(`INSERT INTO ${this.#ledger.path(SUPERSEDED.name)} BY NAME ${superseded.query}`)
       }
       signal.throwIfAborted()
       await this.#insert(REJECTS.name, rejects)

@@ -94,7 +94,7 @@ export async function stageSuperseded(
   for await (const file of dataFiles(layout, SUPERSEDED.name, false)) existing.push(file)
   const own = ledgerColumns(SUPERSEDED)
   const { rowId, day } = SUPERSEDED.columns
-  const known = `SELECT * FROM (${await filesQuery(layout, SUPERSEDED.name, own, false)}) WHERE ${stays(mode, day.name)}`
+  const known = `SELECT * FROM (${await filesQuery(layout, SUPERSEDED.name, own, false)}) WHERE ${stays(superseded.mode, day.name)}`
   const rows = [
     `SELECT * FROM (${await filesQuery(layout, table, columns, true)}) WHERE ${stays(mode, DAY_COLUMN)}`,
     ...staged.filter((file) => file.table === table).map(stagedQuery),
@@ -104,7 +104,9 @@ export async function stageSuperseded(
     for (const [name, query] of Object.entries(views))
       await connection.run(`CREATE OR REPLACE TEMP VIEW ${quoteName(name)} AS ${query}`)
     const isMerged = mode.kind !== 'append' || existing.length + 1 >= FILES_MAX
-    const found = isMerged ? `FROM ${quoteName(SUPERSEDED.name)} UNION ALL BY NAME (${superseded})` : superseded
+    const found = isMerged
+      ? `FROM ${quoteName(SUPERSEDED.name)} UNION ALL BY NAME (${superseded.query})`
+      : superseded.query
     const columnList = [rowId, day].map(({ name }) => quoteName(name)).join(', ')
     const writer = new RowWriter(connection, directory, own.length)
     const file = await writer.writeFile(`SELECT ${columnList} FROM (${found})`, 'superseded')

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { quoteName, quotePath } from '../../lib/core/sql.ts'
-import type { Load, LoadRows } from '../../lib/destination/contract.ts'
+import type { Load, LoadRows, SupersededRows } from '../../lib/destination/contract.ts'
 import { REJECTS, SUPERSEDED } from '../../lib/destination/ledger.ts'
 import { clampedColumns } from './copy/clamped-values.ts'
 import { CSV_CHARACTERS, type CsvFeed, type CsvOutlet } from './copy/csv-feed.ts'
@@ -22,12 +22,17 @@ export async function writeLoad(writing: Writing, load: Load): Promise<void> {
   if (mode.kind === 'replace-table') await session.run(`DELETE FROM ${quotePath(schema, table)}`)
   if (mode.kind === 'replace-days') await deleteDays(session, schema, table, mode.firstDay, mode.lastDay)
   if (rows !== undefined) await copyRows(writing, table, rows)
-  if (superseded !== undefined) await writeSuperseded(session, schema, load, superseded)
+  if (superseded !== undefined) await writeSuperseded(session, schema, table, superseded)
   if (rejects !== undefined) await copyRows(writing, REJECTS.name, rejects)
 }
 
 /** Writes the numbers of superseded rows. First removes those of the days that a load replaces. */
-async function writeSuperseded(session: Session, schema: string, { table, mode }: Load, query: string): Promise<void> {
+async function writeSuperseded(
+  session: Session,
+  schema: string,
+  table: string,
+  { mode, query }: SupersededRows,
+): Promise<void> {
   const path = quotePath(schema, SUPERSEDED.name)
   const { rowId, day } = SUPERSEDED.columns
   if (mode.kind === 'replace-table') await session.run(`DELETE FROM ${path}`)

@@ -138,13 +138,19 @@ export interface Load {
   readonly rows: LoadRows | undefined
   /** Rows for `_mixload_rejects`. Undefined if there are none. */
   readonly rejects: LoadRows | undefined
-  /**
-   * A query in the destination's SQL, to run once the rows are in. Its rows are appended to
-   * `_mixload_superseded` in the same commit, or at least before the ledger row. A load that
-   * replaces days or a table first removes the superseded rows of these days or of all. Undefined
-   * if the load changes no events. A driver without views need not run it.
-   */
-  readonly superseded: string | undefined
+  /** Undefined if the load changes no events. A driver without views need not look at it. */
+  readonly superseded: SupersededRows | undefined
+}
+
+/**
+ * What a load does to `_mixload_superseded`, in the same commit, or at least before its ledger row
+ * is there.
+ */
+export interface SupersededRows {
+  /** Which rows, by `day`, are removed first. */
+  readonly mode: WriteMode
+  /** A query in the destination's SQL for the rows to append, once the rows of the load are in. */
+  readonly query: string
 }
 
 /** New values for columns of existing rows. */

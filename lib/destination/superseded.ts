@@ -3,8 +3,8 @@ import { ROW_COLUMN } from '../columns/catalogue.ts'
 import type { Column } from '../columns/column.ts'
 import { quoteName, quoteText } from '../core/sql.ts'
 import { sqlText } from '../core/sql-files.ts'
-import { addDays, type Day } from '../time/days.ts'
-import type { DestinationCapabilities, LoadRecord, LoadRows } from './contract.ts'
+import { addDays, type Day, daysOf } from '../time/days.ts'
+import type { DestinationCapabilities, LoadRecord, LoadRows, SupersededRows, WriteMode } from './contract.ts'
 import { personColumns } from './event-key.ts'
 
 /** Days of rows. `null`: all days, and rows without a day. */
@@ -43,18 +43,57 @@ export function daysOfLoad({ dayRows, rowCount }: Pick<LoadRecord, 'dayRows' | '
   return { days, isUndated: dated < rowCount }
 }
 
-/** The query for `_mixload_superseded` once rows of these days are in. */
-export function supersededQuery(
+/**
+ * What a load does to `_mixload_superseded`. Copies can be filed under neighbouring days, because
+ * exports of several days, and files, cut days in other ways. So a load looks at these, too; and if
+ * it replaces days, other rows of the neighbouring days may become the latest.
+ */
+export function supersededBy(
+  capabilities: DestinationCapabilities,
+  columns: readonly Column[],
+  paths: SupersededPaths,
+  mode: WriteMode,
+  days: RowDays,
+): SupersededRows {
+  if (mode.kind !== 'replace-days')
+    return { mode, query: supersededQuery(capabilities, columns, paths, wider(days, 1)) }
+  const [firstDay, lastDay] = [addDays(mode.firstDay, -1), addDays(mode.lastDay, 1)]
+  const query = supersededQuery(
+    capabilities,
+    columns,
+    paths,
+    wider({ days: daysOf(firstDay, lastDay), isUndated: false }, 1),
+  )
+  return { mode: { ...mode, firstDay, lastDay }, query }
+}
+
+/** These days, and some before and after each. */
+function wider(among: RowDays, by: number): RowDays {
+  if (among === null) return null
+  const days = new Set(among.days.flatMap((day) => daysOf(addDays(day, -by), addDays(day, by))))
+  return { ...among, days: [...days] }
+}
+
+function supersededQuery(
   { dialect, nameQuote }: DestinationCapabilities,
   columns: readonly Column[],
   paths: SupersededPaths,
   days: RowDays,
 ): string {
+  const quote = ({ name }: Column) => quoteName(name, nameQuote)
   // The person that the event has now; all others are persons before.
   const moved = personColumns(columns).filter(({ property }) => property !== 'distinct_id')
-  const isMoved = moved.map(({ name }) => `${quoteName(name, nameQuote)} IS NOT NULL`).join(' OR ')
-  return sqlText(dialect, 'superseded_rows', { ...paths, days: dayCondition(days), moved: isMoved || 'false' })
+  const inserted = columns.find(({ property, type }) => property === '$inserted_at' && type === 'bigint')
+  return sqlText(dialect, 'superseded_rows', {
+    ...paths,
+    days: dayCondition(days),
+    moved: moved.map((column) => `${quote(column)} IS NOT NULL`).join(' OR ') || 'false',
+    // Deleted events may have only the second at which they were deleted.
+    processed: inserted === undefined ? PROCESSED : `coalesce(${PROCESSED}, ${quote(inserted)} * 1000)`,
+  })
 }
+
+const PROCESSED = 'mp_processing_time_ms'
 
 /** More ranges would make a query too long for the notes that destinations keep of it. */
 const RANGES_MAX = 100

@@ -32,7 +32,7 @@ import {
 } from './load-rules.ts'
 import { OpenConnection } from './open-connection.ts'
 import type { Retries } from './retries.ts'
-import { daysOfLoad, isNumbered, supersededQuery, withNumbers } from './superseded.ts'
+import { daysOfLoad, isNumbered, supersededBy, withNumbers } from './superseded.ts'
 
 /** What a warehouse needs besides its driver. */
 export interface WarehouseOptions {
@@ -363,13 +363,12 @@ export class Warehouse implements AsyncDisposable {
     }
   }
 
-  /** The query for rows that a load makes superseded; undefined if it changes no numbered rows. */
+  /** What a load does to superseded rows; undefined if it changes no numbered rows. */
   #supersededBy(record: LoadRecord, table: string, columns: readonly KnownColumn[], mode: WriteMode) {
     const isUpgrade = record.selection.kind === 'upgrade'
-    const changesRows = record.rowCount > 0 || mode.kind !== 'append' || isUpgrade
-    if (!isNumbered(columns) || !changesRows) return undefined
+    if (!isNumbered(columns) || (record.rowCount === 0 && mode.kind === 'append' && !isUpgrade)) return undefined
     const paths = { table: this.pathInViews(table), superseded: this.pathInViews(SUPERSEDED.name) }
-    return supersededQuery(this.capabilities, columns, paths, isUpgrade ? null : daysOfLoad(record))
+    return supersededBy(this.capabilities, columns, paths, mode, isUpgrade ? null : daysOfLoad(record))
   }
 
   /** Whether a relation has rows. Checks it if it should have none: it may then lack columns. */

@@ -1,5 +1,5 @@
 -- The rows of these days that are copies of an event which another row shows better: one that
--- Mixpanel processed later, or else one that was loaded later. Rows with the same event_id are
+-- Mixpanel processed or deleted later, or else one that was loaded later. Rows with the same event_id are
 -- copies of one event. No column of a property is called __rank: in these names two underscores
 -- come only before digits or `text`.
 SELECT _mixload_row AS row_id, _day AS day
@@ -10,7 +10,7 @@ FROM (
     row_number() OVER (
       PARTITION BY event_id
       ORDER BY
-        mp_processing_time_ms DESC NULLS LAST,
+        {{processed}} DESC NULLS LAST,
         _loaded_at DESC,
         CASE WHEN {{moved}} THEN 0 ELSE 1 END,
         time DESC NULLS LAST,

@@ -3,7 +3,7 @@ import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import type { Warehouse } from '../../lib/destination/warehouse.ts'
 import { viewsOver } from '../../lib/views/views.ts'
 import { type Cell, type DestinationHarness, openStore, type StoredRow } from './harness.ts'
-import { EVENT_COLUMNS, load, newColumns, property, relationOf, unaborted } from './rows.ts'
+import { EVENT_COLUMNS, type LoadOptions, load, newColumns, property, relationOf, unaborted } from './rows.ts'
 
 const MARK = property('mark')
 const GIVEN = [...EVENT_COLUMNS, MARK]
@@ -123,6 +123,27 @@ export function exportViews(harness: DestinationHarness): void {
       same(await marks(load('a'), load('b'), load('c')), inBoth('c0', 'c1', 'c2'))
     })
 
+    it('find a copy that is filed under the day before or after', async () => {
+      const dayAfter = { _day: '2026-08-04' }
+      same(await marks([event('a')], [event('b', dayAfter)]), inBoth('b'))
+      same(await marks([event('a', dayAfter)], [event('b')]), inBoth('b'))
+    })
+
+    it('show a row again when the better one of the next day is replaced', async () => {
+      await using store = await openStore(harness)
+      const { destination } = store
+      await destination.addColumns('export', newColumns([...EXPORT_COLUMNS, MARK]))
+      await putExportViews(destination)
+      const put = (id: string, row: StoredRow, given: LoadOptions = {}) =>
+        load(destination, id, relationOf(GIVEN, [row]), { table: 'export', record: { dayRows: null }, ...given })
+      await put('load-1', event('first'))
+      await put('load-2', event('copy', { _day: '2026-08-04' }))
+      const mode = { kind: 'replace-days', firstDay: '2026-08-04', lastDay: '2026-08-04' } as const
+      await put('load-3', event('new', { event_id: 'f', _day: '2026-08-04' }), { mode })
+      if (!harness.queriesViews) return
+      expect((await store.readRows('export_latest')).map(({ mark }) => mark).toSorted()).toEqual(['first', 'new'])
+    })
+
     it('by time have one row of several events of one person at one time', async () => {
       const fields = { event_id: 'f', mp_insert_id: 'i-2', mp_processing_time_ms: 2000n }
       same(await marks([event('a')], [event('b', fields)]), {
@@ -132,13 +153,14 @@ export function exportViews(harness: DestinationHarness): void {
     })
 
     it('leave out events that were deleted in Mixpanel', async () => {
-      const [isDeleted, name, insertId, before] = [
+      const [isDeleted, inserted, name, insertId, before] = [
         { ...property('mp_is_deleted', 'boolean'), property: '$is_deleted' },
+        { ...property('mp_inserted_at', 'bigint'), property: '$inserted_at' },
         { ...property('mp_delete_event_name'), property: '$delete_event_name' },
         { ...property('mp_delete_insert_id'), property: '$delete_insert_id' },
         { ...property('mp_delete_inserted_before', 'bigint'), property: '$delete_inserted_before' },
       ]
-      const columns = [isDeleted, name, insertId, before]
+      const columns = [isDeleted, inserted, name, insertId, before]
       await using store = await openStore(harness)
       const { destination } = store
       await destination.addColumns('export', newColumns([...EXPORT_COLUMNS, MARK, ...columns]))
@@ -148,6 +170,13 @@ export function exportViews(harness: DestinationHarness): void {
         { ...event('kept', { mp_insert_id: 'i-0' }), ...none },
         { ...event('alive', { event_id: 'deleted' }), ...none },
         { ...event('deleted', { event_id: 'deleted' }), ...none, mp_is_deleted: true, mp_processing_time_ms: 2000n },
+        { ...event('alive too', { event_id: 'deleted-2' }), ...none },
+        {
+          ...event('deleted without a time', { event_id: 'deleted-2', mp_processing_time_ms: null }),
+          ...none,
+          mp_is_deleted: true,
+          mp_inserted_at: 2n,
+        },
         { ...event('target', { event_id: 'f', mp_insert_id: 'i-2' }), ...none },
         { ...event('other name', { event_id: 'g', mp_insert_id: 'i-2', event: 'Refund' }), ...none },
         { ...event('again', { event_id: 'h', mp_insert_id: 'i-2', mp_processing_time_ms: 9000n }), ...none },

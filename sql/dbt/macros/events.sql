@@ -39,7 +39,7 @@ select
   loaded.*,
   {{ mixload.local_date('occurred_at') }} as event_date,
   {{ mixload.moment('mp_processing_time_ms') }} as processed_at,
-  coalesce(occurred_at > {{ dbt.dateadd('day', 1, '_loaded_at') }}, false) as is_from_future
+  coalesce(occurred_at > {{ mixload.later('_loaded_at', 1, 'day') }}, false) as is_from_future
 from loaded
 {%- if names is not none %}
 where event_name in (
@@ -54,7 +54,7 @@ where event_name in (
 -#}
 {% macro newest_load(days_before=0) %}
   {%- if execute and is_incremental() -%}
-    {%- set moment = dbt.dateadd('day', -days_before, 'max(_loaded_at)') if days_before else 'max(_loaded_at)' -%}
+    {%- set moment = mixload.later('max(_loaded_at)', -days_before, 'day') if days_before else 'max(_loaded_at)' -%}
     {%- set newest = run_query('select max(_loaded_at) is null, cast(' ~ moment ~ ' as ' ~ dbt.type_string() ~ ') from ' ~ this).rows[0] -%}
     {%- if not newest[0] -%}
       {{ return(mixload.utc_literal(newest[1])) }}

@@ -61,6 +61,13 @@
   {{ return('timestamp_diff(' ~ end ~ ', ' ~ start ~ ', millisecond) / 1000') }}
 {% endmacro %}
 
+{#- A moment some days or minutes later. The macro of dbt returns no timestamp in BigQuery. -#}
+{% macro later(moment, count, unit) %}{{ return(adapter.dispatch('later', 'mixload')(moment, count, unit)) }}{% endmacro %}
+{% macro default__later(moment, count, unit) %}{{ return(dbt.dateadd(unit, count, moment)) }}{% endmacro %}
+{% macro bigquery__later(moment, count, unit) %}
+  {{ return('timestamp_add(' ~ moment ~ ', interval ' ~ count ~ ' ' ~ unit ~ ')') }}
+{% endmacro %}
+
 {#- The first day of a date's day, week (from Monday) or month. -#}
 {% macro period_start(period, date) %}{{ return(adapter.dispatch('period_start', 'mixload')(period, date)) }}{% endmacro %}
 {% macro default__period_start(period, date) %}{{ return("cast(date_trunc('" ~ period ~ "', " ~ date ~ ') as date)') }}{% endmacro %}

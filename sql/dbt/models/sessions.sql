@@ -48,7 +48,7 @@ timeline as (
 starts as (
   select *
   from timeline
-  where previous_at is null or occurred_at > {{ dbt.dateadd('minute', gap, 'previous_at') }}
+  where previous_at is null or occurred_at > {{ mixload.later('previous_at', gap, 'minute') }}
 ),
 
 sessions as (
