@@ -8,6 +8,7 @@ import type {
   KnownColumn,
   Load,
   LoadRecord,
+  RowChange,
   TakeRows,
   View,
 } from '../../lib/destination/contract.ts'
@@ -15,6 +16,7 @@ import type { EngineConnection } from '../../lib/engine/engine.ts'
 import { queryRows } from './api/query.ts'
 import type { Tables } from './api/tables.ts'
 import { isTableName } from './dialect.ts'
+import { changeRows } from './jobs/change-rows.ts'
 import type { Jobs } from './jobs/jobs.ts'
 import { type LoadPlan, planLoad } from './jobs/plan.ts'
 import type { MetadataCache } from './ledger.ts'
@@ -97,6 +99,11 @@ export class BigQueryConnection extends BigQueryReader implements DestinationCon
       await plan?.written
       await rm(directory, { recursive: true, force: true })
     }
+  }
+
+  async changeRows(change: RowChange, signal: AbortSignal): Promise<void> {
+    await this.#lease.assertHeld(signal)
+    await changeRows(this.place, change, signal)
   }
 
   async replaceViews(views: readonly View[]): Promise<void> {

@@ -1,4 +1,3 @@
-import { quoteName } from '../../lib/core/sql.ts'
 import type {
   DestinationConnection,
   DestinationDriver,
@@ -56,8 +55,7 @@ export class BigQueryDriver implements DestinationDriver {
   }
 
   pathInViews(table: string): string {
-    const { project, dataset } = this.#address
-    return [project, dataset, table].map((part) => quoteName(part, '`')).join('.')
+    return this.#tables.path(table)
   }
 
   async connect(signal: AbortSignal): Promise<DestinationConnection> {

@@ -1,5 +1,5 @@
 import type { KnownColumn, LoadRecord } from '../../lib/destination/contract.ts'
-import { COLUMNS, columnsOf, type LedgerTable, LOADS, REJECTS } from '../../lib/destination/ledger.ts'
+import { COLUMNS, columnsOf, type LedgerTable, LOADS, REJECTS, SUPERSEDED } from '../../lib/destination/ledger.ts'
 import { columnOf, loadOf } from '../../lib/destination/ledger-row.ts'
 import { type Table, type Tables, untilChanged } from './api/tables.ts'
 import { TYPE_NAMES } from './dialect.ts'
@@ -31,6 +31,12 @@ const RESOURCES = {
     timePartitioning: { type: 'DAY', field: COLUMNS.columns.firstSeenAt.name },
   },
   [REJECTS.name]: { description: 'Lines that Mixpanel sent and that are not valid events.', schema: SCHEMAS.rejects },
+  [SUPERSEDED.name]: {
+    description: 'Rows of export that are copies of an event which another row shows better.',
+    // A query fills it, whose columns can be null. BigQuery would not append them to required ones.
+    schema: { fields: schemaOf(SUPERSEDED).fields.map((field) => ({ ...field, mode: 'NULLABLE' as const })) },
+    clustering: { fields: [SUPERSEDED.columns.rowId.name] },
+  },
 }
 
 /** Creates the ledger's missing tables, and the columns that an older version did not have. */

@@ -12,8 +12,18 @@ export async function replaceViews(tables: Tables, views: readonly View[]): Prom
   const found = await Promise.all(views.map(({ name }) => tables.get(name)))
   for (const [index, { name }] of views.entries()) assertView(name, found[index])
   const bigquery = tables.client.withSignal()
-  for (const { query } of views) await bigquery.createQueryJob({ query, dryRun: true })
+  for (const query of expanded(tables, views)) await bigquery.createQueryJob({ query, dryRun: true })
   for (const [index, view] of views.entries()) await replace(tables, view, found[index])
+}
+
+/** The queries, with those of earlier views in place of their names: they may not exist yet. */
+function expanded(tables: Tables, views: readonly View[]): readonly string[] {
+  const queries: string[] = []
+  for (const { query } of views) {
+    const inserted = queries.map((earlier, index) => [tables.path(views[index]?.name ?? ''), `(${earlier}\n)`] as const)
+    queries.push(inserted.reduce((text, [path, earlier]) => text.replaceAll(path, () => earlier), query))
+  }
+  return queries
 }
 
 async function replace(tables: Tables, { name, query }: View, found: Table | undefined): Promise<void> {

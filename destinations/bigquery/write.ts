@@ -1,12 +1,13 @@
-import { isFailure } from '../../lib/core/errors.ts'
 import type { DestinationOptions } from '../../lib/destination/contract.ts'
-import { LOADS, REJECTS } from '../../lib/destination/ledger.ts'
+import { LOADS, REJECTS, SUPERSEDED } from '../../lib/destination/ledger.ts'
 import { loadRow } from '../../lib/destination/ledger-row.ts'
+import { daysOfLoad, supersededBy } from '../../lib/destination/superseded.ts'
 import { ApiFailure } from './api/api-failure.ts'
 import type { JsonObject } from './api/json.ts'
 import type { Table, Tables } from './api/tables.ts'
+import { CAPABILITIES } from './dialect.ts'
 import { inDoubt } from './failures.ts'
-import { appendTo, type Job, type Jobs } from './jobs/jobs.ts'
+import { appendTo, isOver, type Job, type Jobs } from './jobs/jobs.ts'
 import { jobIdOf, type PendingLoad, rejectsStage, rowsPurpose, rowsStage, targetsOf } from './jobs/pending-loads.ts'
 import type { LoadPlan } from './jobs/plan.ts'
 import { type MetadataCache, SCHEMAS } from './ledger.ts'
@@ -33,10 +34,11 @@ const STAGE_MS = 30 * 86_400_000
  * 1. The pending load is noted in the lease.
  * 2. Rows that need more than one upload, and rejects, are gathered in staging tables.
  * 3. The rows appear, in one step for a table or a day.
- * 4. The rejects appear, then the row of the ledger.
+ * 4. A query finds the rows that are superseded now.
+ * 5. The rejects appear, then the row of the ledger.
  *
- * Until the first job of step 3 is accepted, nothing of the load can be seen, and what it leaves is
- * staging tables. From then on the load is finished, by this run or by the next.
+ * Until the first job from step 3 on is accepted, nothing of the load can be seen, and what it
+ * leaves is staging tables. From then on the load is finished, by this run or by the next.
  */
 export class Loads {
   readonly #options: LoadsOptions
@@ -62,7 +64,7 @@ export class Loads {
       signal.throwIfAborted()
       throw error
     }
-    const first = this.#firstJobs(plan)
+    const first = await this.#firstJobs(plan)
     const isSingle = first.length === 1
     const failure = await this.#runAll(first, isSingle ? signal : undefined, pending)
     if (failure !== undefined) {
@@ -131,12 +133,13 @@ export class Loads {
   }
 
   /** The jobs that make the load visible first: those of its rows, or the next step. */
-  #firstJobs(plan: LoadPlan): readonly Job[] {
+  async #firstJobs(plan: LoadPlan): Promise<readonly Job[]> {
     const { pending, table } = plan
     if (pending.hasRows && table !== undefined) {
       return targetsOf(pending).map((target) => this.#rowsJob(plan, table, target))
     }
-    return pending.hasRejects ? [this.#rejectsJob(pending)] : [this.#ledgerJob(pending)]
+    const rejects = pending.hasRejects ? this.#rejectsJob(pending) : undefined
+    return [(await this.#supersededJob(pending)) ?? rejects ?? this.#ledgerJob(pending)]
   }
 
   /** Runs jobs. Returns why one failed. If an outcome is unknown, the load is in doubt. */
@@ -159,8 +162,7 @@ export class Loads {
       await this.#options.jobs.run(job, signal)
       return undefined
     } catch (error) {
-      // A job that failed, or that another run has stopped, will not be done.
-      if (isFailure(error, 'DESTINATION_BUSY') || (error instanceof ApiFailure && error.isOfJob)) return error
+      if (isOver(error)) return error
       try {
         return (await this.#options.jobs.outcomeOf(job.id, true)) === 'done' ? undefined : error
       } catch {
@@ -173,6 +175,8 @@ export class Loads {
   /** The steps after the rows. Repeating them changes nothing. */
   async #finish(pending: PendingLoad, done: ReadonlySet<string>): Promise<void> {
     const { jobs, warn } = this.#options
+    const superseded = await this.#supersededJob(pending)
+    if (superseded !== undefined && !done.has(superseded.id)) await jobs.run(superseded)
     const rejects = this.#rejectsJob(pending)
     if (pending.hasRejects && !done.has(rejects.id)) {
       await jobs.run(rejects).catch((error: unknown) => {
@@ -207,6 +211,24 @@ export class Loads {
     const layout = writeDisposition === 'WRITE_TRUNCATE' && !isPartition ? table.layout : {}
     const options = { schema: schemaOf(table), writeDisposition, ...layout }
     return { ...this.#loadJob(pending, purpose, target, ranges, options), isPartitioned }
+  }
+
+  /**
+   * The query job for the superseded rows. Numbers of rows that a load has replaced stay in its
+   * table: they belong to no row any more, and only DML could remove them, which costs money and is
+   * not allowed in BigQuery's sandbox.
+   */
+  async #supersededJob(pending: PendingLoad): Promise<Job | undefined> {
+    if (pending.supersedes !== true) return undefined
+    const { tables, cache } = this.#options
+    const { table, mode, record } = pending
+    const paths = { table: tables.path(table), superseded: tables.path(SUPERSEDED.name) }
+    const columns = await cache.columns(table)
+    const { query } = supersededBy(CAPABILITIES, columns, paths, mode, daysOfLoad(record))
+    const destinationTable = tables.reference(SUPERSEDED.name)
+    const dispositions = { writeDisposition: 'WRITE_APPEND', createDisposition: 'CREATE_NEVER' }
+    const configuration = { query: { query, useLegacySql: false, destinationTable, ...dispositions } }
+    return { ...jobOf(pending, 'superseded', SUPERSEDED.name), configuration }
   }
 
   #rejectsJob(pending: PendingLoad): Job {
@@ -259,5 +281,6 @@ function schemaOf({ fields }: Table): JsonObject {
 function firstPurposes(pending: PendingLoad): readonly string[] {
   const targets = targetsOf(pending)
   if (targets.length > 0) return targets.map(rowsPurpose)
+  if (pending.supersedes === true) return ['superseded']
   return [pending.hasRejects ? 'rejects' : 'ledger']
 }

@@ -365,10 +365,10 @@ export class Warehouse implements AsyncDisposable {
 
   /** What a load does to superseded rows; undefined if it changes no numbered rows. */
   #supersededBy(record: LoadRecord, table: string, columns: readonly KnownColumn[], mode: WriteMode) {
-    const isUpgrade = record.selection.kind === 'upgrade'
-    if (!isNumbered(columns) || (record.rowCount === 0 && mode.kind === 'append' && !isUpgrade)) return undefined
+    const changesNone = record.rowCount === 0 && mode.kind === 'append' && record.selection.kind !== 'upgrade'
+    if (!isNumbered(columns) || changesNone) return undefined
     const paths = { table: this.pathInViews(table), superseded: this.pathInViews(SUPERSEDED.name) }
-    return supersededBy(this.capabilities, columns, paths, mode, isUpgrade ? null : daysOfLoad(record))
+    return supersededBy(this.capabilities, columns, paths, mode, daysOfLoad(record))
   }
 
   /** Whether a relation has rows. Checks it if it should have none: it may then lack columns. */

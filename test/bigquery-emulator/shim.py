@@ -25,7 +25,7 @@ from local_bigquery.errors import BigQueryError
 from local_bigquery.jobs import copy, load, runner
 from local_bigquery.jobs.query import translate_view
 from local_bigquery.jobs.storage import literal
-from local_bigquery.models import JobConfigurationLoad, JobConfigurationTableCopy
+from local_bigquery.models import JobConfigurationQuery
 from local_bigquery.settings import settings
 
 PARTITION = re.compile(r"^(.+)\$(\d{4}|\d{6}|\d{8}|\d{10})$")
@@ -116,7 +116,7 @@ def cancel(project_id, job_id):
 
 
 def begin_to_write(cursor):
-    """From here on nothing interrupts a load or copy job. BigQuery either writes the table or cancels the
+    """From here on nothing interrupts a job that writes a table. BigQuery either writes the table or cancels the
     job. The emulator could be interrupted after the rows had landed, and then reported the job as cancelled."""
     with cancelling:
         for running in list(runner._running.values()):
@@ -128,7 +128,8 @@ def begin_to_write(cursor):
 
 def write_table(original):
     def write(cursor, query, params, reference, config, *args, **kwargs):
-        if isinstance(config, (JobConfigurationLoad, JobConfigurationTableCopy)):
+        # Every query writes its rows somewhere, most of them to a table that only its job has.
+        if not isinstance(config, JobConfigurationQuery) or config.destinationTable:
             begin_to_write(cursor)
         return original(cursor, query, params, reference, config, *args, **kwargs)
 

@@ -33,7 +33,7 @@ export interface FakeTable {
 export interface JobConfiguration {
   readonly load?: Transfer
   readonly copy?: Transfer & { readonly sourceTable: Reference }
-  readonly query?: { readonly query: string }
+  readonly query?: { readonly query: string } & Partial<Transfer>
   readonly dryRun?: boolean
   readonly labels?: Readonly<Record<string, string>>
 }
@@ -59,6 +59,10 @@ const DAY_MS = 86_400_000
 export class FakeStore {
   readonly #limits: Limits
   readonly #now: () => number
+  /** The rows of a query, which this store cannot run. */
+  answer: (query: string) => readonly Row[] = () => []
+  /** The statements that query jobs without a destination have run. */
+  readonly statements: string[] = []
   readonly datasets = new Map<string, { readonly resource: Resource; readonly tables: Map<string, FakeTable> }>()
 
   constructor(limits: Limits, now: () => number) {
@@ -128,9 +132,13 @@ export class FakeStore {
   }
 
   /** Runs a job, which does all of it or fails. */
-  run({ load, copy }: JobConfiguration, content: string | undefined): void {
-    const transfer = load ?? copy
+  run({ load, copy, query }: JobConfiguration, content: string | undefined): void {
+    const transfer = load ?? copy ?? query
     if (transfer === undefined) throw invalid('A job without a configuration')
+    if (transfer.destinationTable === undefined) {
+      if (query !== undefined) this.statements.push(query.query)
+      return
+    }
     const { datasetId, tableId } = transfer.destinationTable
     const [id = '', partition] = tableId.split('$')
     const table = this.table(datasetId, id)
@@ -142,7 +150,11 @@ export class FakeStore {
       if (load.schema.fields.length > fields.length) throw invalid('Cannot add fields')
     }
     const rows =
-      copy === undefined ? readRows(content ?? '', load?.schema?.fields ?? fields) : this.#rowsOf(copy.sourceTable)
+      copy !== undefined
+        ? this.#rowsOf(copy.sourceTable)
+        : query !== undefined
+          ? this.#answer(query.query, fields)
+          : readRows(content ?? '', load?.schema?.fields ?? fields)
     this.#checkPartitions(table, rows, partition)
     const kept = rowsKept(table, transfer.writeDisposition ?? 'WRITE_APPEND', partition)
     table.rows = [...kept, ...rows]
@@ -152,6 +164,17 @@ export class FakeStore {
       table.resource = { ...table.resource, schema, timePartitioning, clustering }
     }
     this.#update(table, table.resource)
+  }
+
+  #answer(query: string, fields: readonly Field[]): readonly Row[] {
+    const required = fields.find(({ mode }) => mode === 'REQUIRED')
+    if (required !== undefined) throw invalid(`Field ${required.name} has changed mode from REQUIRED to NULLABLE`)
+    return readRows(
+      this.answer(query)
+        .map((row) => JSON.stringify(row))
+        .join('\n'),
+      fields,
+    )
   }
 
   #rowsOf({ datasetId, tableId }: Reference): readonly Row[] {

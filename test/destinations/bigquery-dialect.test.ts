@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { ApiFailure } from '../../destinations/bigquery/api/api-failure.ts'
 import {
   assertColumns,
+  CAPABILITIES,
   columnNameFault,
   descriptionOf,
   isTableName,
@@ -17,11 +18,13 @@ import {
   targetsOf,
 } from '../../destinations/bigquery/jobs/pending-loads.ts'
 import { endpointOf, parseUrl, placeOf } from '../../destinations/bigquery/url.ts'
+import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import { companionName, columnName as nameOfProperty } from '../../lib/columns/naming.ts'
 import { MixloadError } from '../../lib/core/errors.ts'
 import { driverFailure } from '../../lib/destination/failures.ts'
 import { parseSelection } from '../../lib/destination/selection.ts'
 import { daysOf } from '../../lib/time/days.ts'
+import { viewsOf } from '../../lib/views/views.ts'
 import { property } from '../conformance/rows.ts'
 
 describe('names of columns for BigQuery', () => {
@@ -194,6 +197,22 @@ describe('a failure of BigQuery', () => {
 
 const failureOf = (error: unknown) => driverFailure('loading', error, explain(error))
 
+describe('the view export_latest', () => {
+  it('names _day only as a column, so that BigQuery reads only the partitions that a query filters by', () => {
+    const deletions = (['delete_event_name', 'delete_insert_id'] as const).map((name) => ({
+      ...property(`mp_${name}`),
+      property: `$${name}`,
+    }))
+    const columns = [...EXPORT_COLUMNS, ...deletions]
+    const list = columns.map(({ name }) => `\`${name}\``).join(',\n    ')
+    const [latest] = viewsOf(CAPABILITIES, 'export', (table) => `\`${table}\``, columns)
+    expect(latest?.name).toBe('export_latest')
+    expect(latest?.query).toContain(list)
+    expect(latest?.query.replace(list, '')).not.toContain('_day')
+    expect(latest?.query).not.toContain('OVER')
+  })
+})
+
 describe('pending loads', () => {
   const pending = (selection: string): PendingLoad => ({
     token: 'abcd1234',
@@ -230,6 +249,12 @@ describe('pending loads', () => {
     const { record, ...others } = pending('{"events":["A"]}')
     const noted = { ...others, record: { ...record, selection: '{"events":["A"]}' } }
     expect(decodePendingLoads(JSON.parse(JSON.stringify([noted])))).toEqual([pending('{"events":["A"]}')])
+  })
+
+  it('come back with whether they supersede rows, but with no query', () => {
+    const noted = encodePendingLoads([{ ...others, supersedes: true, record }])
+    expect(JSON.stringify(noted)).not.toContain('SELECT')
+    expect(decodePendingLoads(noted)).toMatchObject([{ supersedes: true }])
   })
 
   it('leave out the rows by day if there are too many of them', () => {

@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Timing } from '../../destinations/bigquery/api/timing.ts'
 import { BigQueryDriver, type BigQueryOptions } from '../../destinations/bigquery/driver.ts'
+import { ROW_COLUMN } from '../../lib/columns/catalogue.ts'
+import type { Column } from '../../lib/columns/column.ts'
 import type { Retries } from '../../lib/destination/retries.ts'
 import { Warehouse } from '../../lib/destination/warehouse.ts'
 import type { Engine } from '../../lib/engine/engine.ts'
 import { type FakeBigQuery, type ReceivedRequest, startFakeBigQuery } from '../bigquery-fake/server.ts'
 import type { Limits, Row } from '../bigquery-fake/store.ts'
+import { COLUMNS } from '../conformance/rows.ts'
 import { newEngine } from './engine.ts'
 
 export const UNLIMITED: Partial<Limits> = {
@@ -39,6 +42,12 @@ export interface FakePlace extends AsyncDisposable {
   jobsSent(client?: string): readonly SentJob[]
   stages(): readonly string[]
 }
+
+/** Columns of a table that numbers its rows, like `export`. */
+export const NUMBERED: readonly Column[] = [
+  ...COLUMNS,
+  { name: ROW_COLUMN, type: 'bigint', role: 'fixed', property: null },
+]
 
 export interface SentJob {
   readonly id: string
@@ -92,14 +101,14 @@ export async function fakePlace(limits: Partial<Limits> = UNLIMITED): Promise<Fa
 
 function sentJobIn({ job }: ReceivedRequest): readonly SentJob[] {
   if (job === undefined || job.configuration.labels?.mixload === 'burnt') return []
-  const { load, copy, labels = {} } = job.configuration
-  const transfer = load ?? copy
+  const { load, copy, query, labels = {} } = job.configuration
+  const transfer = load ?? copy ?? query
   return [
     {
       id: job.id,
       purpose: labels.mixload ?? '',
       kind: load !== undefined ? 'load' : copy !== undefined ? 'copy' : 'query',
-      target: transfer?.destinationTable.tableId ?? '',
+      target: transfer?.destinationTable?.tableId ?? '',
       disposition: transfer?.writeDisposition,
     },
   ]

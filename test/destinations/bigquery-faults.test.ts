@@ -4,7 +4,7 @@ import type { Warehouse } from '../../lib/destination/warehouse.ts'
 import type { Fault, ReceivedRequest } from '../bigquery-fake/server.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import { load, makeTable, manyRows, newColumns, property, rejectsOf, TABLE, unaborted } from '../conformance/rows.ts'
-import { type FakePlace, fakePlace, UNLIMITED } from './bigquery-fakes.ts'
+import { type FakePlace, fakePlace, NUMBERED, UNLIMITED } from './bigquery-fakes.ts'
 
 const DAY = '2026-08-03'
 const TEN = manyRows(10, DAY)
@@ -15,6 +15,16 @@ async function opened(place: FakePlace, options: Parameters<FakePlace['client']>
   await makeTable(destination)
   return destination
 }
+
+/** A place where each load makes a row superseded. */
+async function numbered(place: FakePlace) {
+  const destination = await opened(place)
+  await makeTable(destination, NUMBERED)
+  place.fake.store.answer = () => [SUPERSEDED]
+  return destination
+}
+
+const SUPERSEDED = { row_id: '9007199254740993', day: DAY }
 
 const isJob = (purpose: string) => (request: ReceivedRequest) =>
   request.job?.configuration.labels?.mixload === purpose && request.method === 'POST'
@@ -35,15 +45,16 @@ async function expectLoaded(place: FakePlace, destination: Warehouse, ids: reado
 }
 
 describe('an answer that is lost', () => {
-  it.each(['rows', 'rejects', 'ledger', 'stage'])(
+  it.each(['rows', 'superseded', 'rejects', 'ledger', 'stage'])(
     'of a job for %s: it is sent again under its id, and done once',
     async (purpose) => {
       await using place = await fakePlace()
-      const destination = await opened(place)
+      const destination = await numbered(place)
       first(place, isJob(purpose), 'unanswered')
       await load(destination, 'load-1', TEN, { rejects: rejectsOf('x') })
       await expectLoaded(place, destination)
       expect(place.rows('_mixload_rejects')).toHaveLength(1)
+      expect(place.rows('_mixload_superseded')).toEqual([SUPERSEDED])
       const ids = place.jobsSent().flatMap((job) => (job.purpose === purpose ? [job.id] : []))
       expect(ids).toHaveLength(2)
       expect(new Set(ids).size).toBe(1)
@@ -293,11 +304,11 @@ describe('BigQuery out of reach', () => {
     await expectLoaded(place, destination)
   })
 
-  it.each(['rows', 'rejects', 'ledger'])(
+  it.each(['rows', 'superseded', 'rejects', 'ledger'])(
     'from the job for %s on: in doubt, and settled when it is back',
     async (purpose) => {
       await using place = await fakePlace()
-      const destination = await opened(place)
+      const destination = await numbered(place)
       let isAway = false
       place.fake.fault = (request) => {
         if (isAway) return 'lost'
@@ -309,6 +320,7 @@ describe('BigQuery out of reach', () => {
       expect(await destination.ledger(TABLE)).toMatchObject([{ loadId: 'load-1' }])
       await expectLoaded(place, destination)
       expect(place.rows('_mixload_rejects')).toHaveLength(1)
+      expect(place.rows('_mixload_superseded')).toEqual([SUPERSEDED])
       await expectFailure(load(destination, 'load-1', TEN), 'ALREADY_LOADED')
       await load(destination, 'load-2', TEN)
       await expectLoaded(place, destination, ['load-1', 'load-2'])

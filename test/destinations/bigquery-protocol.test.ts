@@ -15,7 +15,7 @@ import {
   thing,
   unaborted,
 } from '../conformance/rows.ts'
-import { DATASET, type FakePlace, fakePlace } from './bigquery-fakes.ts'
+import { DATASET, type FakePlace, fakePlace, NUMBERED } from './bigquery-fakes.ts'
 
 const DAY = '2026-08-03'
 const TWO_DAYS: WriteMode = { kind: 'replace-days', firstDay: '2026-08-02', lastDay: DAY }
@@ -137,6 +137,36 @@ describe('the jobs of a load', () => {
       'mixload_an_odd_id_1_TOKEN_rows_1',
       'mixload_an_odd_id_1_TOKEN_ledger_1',
     ])
+  })
+
+  it('find superseded rows once the rows are in, by a query that appends them', async () => {
+    await using place = await fakePlace()
+    const destination = await opened(place)
+    await makeTable(destination, NUMBERED)
+    await load(destination, 'load-1', manyRows(10, DAY), {
+      rejects: rejectsOf('x'),
+      record: { dayRows: { [DAY]: 10 } },
+    })
+    expect(jobsOf(place).slice(1)).toEqual([
+      'rows: WRITE_APPEND things',
+      'superseded: WRITE_APPEND _mixload_superseded',
+      'rejects: WRITE_APPEND _mixload_rejects',
+      'ledger: WRITE_APPEND _mixload_loads',
+    ])
+    const { job } = place.fake.requests.find((request) => request.job?.id.endsWith('_superseded_1') === true) ?? {}
+    const { createDisposition, query } = job?.configuration.query ?? {}
+    expect(job?.configuration.query).toMatchObject({ useLegacySql: false })
+    expect(createDisposition).toBe('CREATE_NEVER')
+    expect(query).toContain(`FROM \`proj\`.\`${DATASET}\`.\`things\``)
+    expect(query).toContain(`_day = DATE '${DAY}'`)
+  })
+
+  it('are no more than the ledger’s if there are no events', async () => {
+    await using place = await fakePlace()
+    const destination = await opened(place)
+    await makeTable(destination, NUMBERED)
+    await load(destination, 'load-1', relationOf([], []), { record: { dayRows: {} } })
+    expect(jobsOf(place)).toEqual(['ledger: WRITE_APPEND _mixload_loads'])
   })
 
   it('stage rejects first, and publish them after the rows', async () => {

@@ -11,7 +11,7 @@ import {
   thing,
   unaborted,
 } from '../conformance/rows.ts'
-import { type FakePlace, fakePlace } from './bigquery-fakes.ts'
+import { type FakePlace, fakePlace, NUMBERED } from './bigquery-fakes.ts'
 
 const DAY = '2026-08-03'
 const ROWS = 20
@@ -24,6 +24,8 @@ interface KilledLoad {
   readonly fileBytesMax?: number
   readonly rejects?: boolean
   readonly rows?: number
+  /** Whether the table numbers its rows, one of which each load makes superseded. */
+  readonly numbered?: boolean
 }
 
 const LOADS: Readonly<Record<string, KilledLoad>> = {
@@ -36,19 +38,26 @@ const LOADS: Readonly<Record<string, KilledLoad>> = {
     kept: 1,
     rejects: true,
   },
+  'makes a row superseded': { mode: { kind: 'append' }, kept: 2, rejects: true, numbered: true },
+  'upgrades a table and makes a row superseded': { mode: { kind: 'append' }, kept: 2, rows: 0, numbered: true },
   'has rejects only': { mode: { kind: 'append' }, kept: 2, rows: 0, rejects: true },
   'has nothing in it': { mode: { kind: 'append' }, kept: 2, rows: 0 },
 }
 
 /** Runs a load on a table that has one, until it is committed or the run is killed. */
 async function run(place: FakePlace, killed: KilledLoad, client: string, loadId: string): Promise<boolean> {
-  const { mode, fileBytesMax, rejects, rows = ROWS } = killed
+  const { mode, fileBytesMax, rejects, rows = ROWS, numbered } = killed
   const destination = place.client(client, fileBytesMax === undefined ? {} : { fileBytesMax })
   try {
     await destination.open(unaborted())
-    await makeTable(destination)
+    await makeTable(destination, numbered === true ? NUMBERED : COLUMNS)
+    place.fake.store.answer = () => [{ row_id: '9007199254740993', day: DAY }]
     const relation = rows === 0 ? relationOf([], []) : manyRows(rows, DAY)
-    await load(destination, loadId, relation, { mode, ...(rejects === true ? { rejects: rejectsOf('x', 'y') } : {}) })
+    await load(destination, loadId, relation, {
+      mode,
+      ...(rejects === true ? { rejects: rejectsOf('x', 'y') } : {}),
+      ...(rows === 0 && numbered === true ? { record: { selection: { kind: 'upgrade', form: 3 } } } : {}),
+    })
     return true
   } catch {
     return false
@@ -64,7 +73,7 @@ async function fill(place: FakePlace): Promise<void> {
 }
 
 /** Every row belongs to a load in the ledger, and each of those is there completely and once. */
-async function expectWhole(place: FakePlace, { kept, rejects, rows = ROWS }: KilledLoad, loadId: string) {
+async function expectWhole(place: FakePlace, { kept, rejects, rows = ROWS, numbered }: KilledLoad, loadId: string) {
   const reader = place.client('reader')
   await reader.openToRead(unaborted())
   const ledger = (await reader.ledger(TABLE)).map((record) => record.loadId)
@@ -73,6 +82,7 @@ async function expectWhole(place: FakePlace, { kept, rejects, rows = ROWS }: Kil
   expect(ofLoad(TABLE, loadId, '_load_id')).toHaveLength(rows)
   expect(ofLoad(TABLE, 'load-0', '_load_id')).toHaveLength(kept)
   expect(place.rows(TABLE)).toHaveLength(rows + kept)
+  expect(place.rows('_mixload_superseded')).toHaveLength(numbered === true ? 1 : 0)
   expect(place.rows('_mixload_rejects')).toHaveLength(rejects === true ? 2 : 0)
   expect(place.stages()).toEqual([])
 }
@@ -149,7 +159,7 @@ describe('what a killed run has sent and what arrives late', () => {
     place.fake.fault = ({ client, job }) => {
       if (client !== 'killed') return undefined
       const purpose = job?.configuration.labels?.mixload
-      if (purpose !== undefined && ['rows', 'rejects', 'ledger'].includes(purpose)) isKilled = true
+      if (purpose !== undefined && ['rows', 'superseded', 'rejects', 'ledger'].includes(purpose)) isKilled = true
       return isKilled ? { late } : undefined
     }
     await run(place, killed, 'killed', 'load-1')

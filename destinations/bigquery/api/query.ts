@@ -10,7 +10,7 @@ import { at, textOf } from './json.ts'
 const WARNED_BYTES = 1_000_000_000
 const ROWS_PER_PAGE = 20_000
 
-/** Runs a query and hands over its rows by pages. A dry run is free and shows what it scans. */
+/** Runs a query and hands over its rows by pages. */
 export async function queryRows(
   client: BigQueryClient,
   sql: string,
@@ -33,12 +33,16 @@ export async function queryRows(
   }
 }
 
-async function startQuery(bigquery: BigQuery, query: string, warn: (message: string) => void): Promise<Job> {
+/** A dry run is free and shows what a query scans. */
+export async function warnOfScan(bigquery: BigQuery, query: string, warn: (message: string) => void): Promise<void> {
   const [dryRun] = await bigquery.createQueryJob({ query, dryRun: true })
   const bytes = Number(at(dryRun.metadata, 'statistics', 'totalBytesProcessed') ?? 0)
-  if (bytes >= WARNED_BYTES) {
-    warn(`BigQuery scans ${(bytes / 1e9).toFixed(1)} GB for a query, which it may charge for.`)
-  }
+  if (bytes < WARNED_BYTES) return
+  warn(`BigQuery scans ${(bytes / 1e9).toFixed(1)} GB for a query, which it may charge for.`)
+}
+
+async function startQuery(bigquery: BigQuery, query: string, warn: (message: string) => void): Promise<Job> {
+  await warnOfScan(bigquery, query, warn)
   const jobId = `mixload_query_${randomUUID()}`
   try {
     const [job] = await bigquery.createQueryJob({ query, jobId })

@@ -1,5 +1,6 @@
 import type { Dataset, TableMetadata } from '@google-cloud/bigquery'
 import { MixloadError } from '../../../lib/core/errors.ts'
+import { quoteName } from '../../../lib/core/sql.ts'
 import type { LedgerRow } from '../../../lib/destination/ledger-row.ts'
 import { unlessStatus } from './api-failure.ts'
 import type { BigQueryClient } from './client.ts'
@@ -105,6 +106,11 @@ export class Tables {
   /** How jobs name a table, or a partition of one. */
   reference(table: string): { readonly projectId: string; readonly datasetId: string; readonly tableId: string } {
     return { projectId: this.client.project, datasetId: this.#name, tableId: table }
+  }
+
+  /** How queries name a table or view. */
+  path(table: string): string {
+    return [this.client.project, this.#name, table].map((part) => quoteName(part, '`')).join('.')
   }
 
   #dataset(signal: AbortSignal | undefined): Dataset {

@@ -1,5 +1,5 @@
 import type { Job as GoogleJob } from '@google-cloud/bigquery'
-import { MixloadError } from '../../../lib/core/errors.ts'
+import { isFailure, MixloadError } from '../../../lib/core/errors.ts'
 import { REJECTS } from '../../../lib/destination/ledger.ts'
 import { ApiFailure, isStatus, unlessStatus } from '../api/api-failure.ts'
 import { type BigQueryClient, isOfCreatedJob } from '../api/client.ts'
@@ -17,7 +17,7 @@ export interface Job {
   /** The table or partition that it writes, and whether that table is partitioned: see pace.ts. */
   readonly writes: string
   readonly isPartitioned: boolean
-  /** With `load` or `copy`, as the API has it. */
+  /** With `load`, `copy` or `query`, as the API has it. */
   readonly configuration: JsonObject
   /** What a load job loads; opened again for each attempt. */
   readonly content?: () => AsyncIterable<Buffer>
@@ -152,6 +152,11 @@ export class Jobs {
 export function appendTo(destinationTable: JsonObject): JsonObject {
   const dispositions = { writeDisposition: 'WRITE_APPEND', createDisposition: 'CREATE_NEVER' }
   return { destinationTable, sourceFormat: 'NEWLINE_DELIMITED_JSON', ...dispositions }
+}
+
+/** Whether a job that has failed like this, or that another run has stopped, will not be done. */
+export function isOver(error: unknown): boolean {
+  return isFailure(error, 'DESTINATION_BUSY') || (error instanceof ApiFailure && error.isOfJob)
 }
 
 function attemptId(id: string, attempt: number): string {

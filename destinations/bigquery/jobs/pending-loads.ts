@@ -18,6 +18,8 @@ export interface PendingLoad {
   /** Whether jobs write the table; false if the load has no rows and replaces none. */
   readonly hasRows: boolean
   readonly hasRejects: boolean
+  /** Whether it adds to the superseded rows. The query is not noted: a note is not trusted so far. */
+  readonly supersedes?: boolean
   readonly stages: readonly string[]
 }
 

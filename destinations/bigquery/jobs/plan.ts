@@ -44,7 +44,7 @@ export async function planLoad(
   signal: AbortSignal,
 ): Promise<LoadPlan> {
   const { connection, engine } = options
-  const { mode, record, rows } = load
+  const { mode, record, rows, superseded } = load
   if (mode.kind === 'replace-days') assertReplaceable(load, table)
   await engine.makeRoomFor(rows?.columns.length ?? 0, connection)
   const rejects = await interruptible(connection, signal, () => rejectsOf(options, load))
@@ -57,6 +57,7 @@ export async function planLoad(
     mode,
     hasRows: table !== undefined && (rows !== undefined || mode.kind !== 'append'),
     hasRejects: rejects.length > 0,
+    supersedes: superseded !== undefined,
     stages: [
       ...(rejects.length > 0 ? [rejectsStage({ token })] : []),
       ...[...uploads].filter(([, groups]) => groups.length > 1).map(([name]) => rowsStage({ token }, name)),
