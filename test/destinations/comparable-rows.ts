@@ -4,8 +4,8 @@ import type { Cell, StoredRow } from '../conformance/harness.ts'
 import { sorted } from '../conformance/rows.ts'
 
 /**
- * Rows without the moment of their load, with one spelling for each json value, in an order that
- * depends only on them.
+ * Rows without the moment of their load and their random number, with one spelling for each json
+ * value, in an order that depends only on them.
  */
 export function comparable(rows: readonly StoredRow[], columns: readonly Column[]): readonly StoredRow[] {
   const jsons = new Set(columns.filter(({ type }) => type === 'json').map(({ name }) => name))
@@ -13,7 +13,7 @@ export function comparable(rows: readonly StoredRow[], columns: readonly Column[
     name,
     jsons.has(name) && value !== null ? canonical(ordered(parseExact(String(value)))) : value,
   ]
-  return sorted(rows.map(({ _loaded_at, ...row }) => Object.fromEntries(Object.entries(row).map(cell))))
+  return sorted(rows.map(({ _loaded_at, _mixload_row, ...row }) => Object.fromEntries(Object.entries(row).map(cell))))
 }
 
 /** The same value with the keys of its objects in one order: some warehouses keep none. */
