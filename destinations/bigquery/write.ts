@@ -214,19 +214,37 @@ export class Loads {
   }
 
   /**
-   * The query job for the superseded rows. Numbers of rows that a load has replaced stay in its
-   * table: they belong to no row any more, and only DML could remove them, which costs money and is
-   * not allowed in BigQuery's sandbox.
+   * The query job for the superseded rows. If some have to be removed, it writes the whole table,
+   * which is small: other ways to remove rows cost money and are not allowed in BigQuery's sandbox.
    */
   async #supersededJob(pending: PendingLoad): Promise<Job | undefined> {
     if (pending.supersedes !== true) return undefined
     const { tables, cache } = this.#options
-    const { table, mode, record } = pending
-    const paths = { table: tables.path(table), superseded: tables.path(SUPERSEDED.name) }
+    const { table, record } = pending
+    const path = tables.path(SUPERSEDED.name)
+    const { rowId, day } = SUPERSEDED.columns
+    const queryWith = (known: string) =>
+      supersededBy(
+        CAPABILITIES,
+        columns,
+        { table: tables.path(table), superseded: known },
+        pending.mode,
+        daysOfLoad(record),
+      )
     const columns = await cache.columns(table)
-    const { query } = supersededBy(CAPABILITIES, columns, paths, mode, daysOfLoad(record))
+    const { mode, query: appended } = queryWith(path)
+    let query = appended
+    if (mode.kind !== 'append') {
+      const isRemoved =
+        mode.kind === 'replace-table'
+          ? 'TRUE'
+          : `${day.name} BETWEEN DATE '${mode.firstDay}' AND DATE '${mode.lastDay}'`
+      const kept = `SELECT ${rowId.name}, ${day.name} FROM ${path} WHERE (${isRemoved}) IS NOT TRUE`
+      query = `${kept}\nUNION ALL\n${queryWith(`(${kept})`).query}`
+    }
     const destinationTable = tables.reference(SUPERSEDED.name)
-    const dispositions = { writeDisposition: 'WRITE_APPEND', createDisposition: 'CREATE_NEVER' }
+    const writeDisposition = mode.kind === 'append' ? 'WRITE_APPEND' : 'WRITE_TRUNCATE'
+    const dispositions = { writeDisposition, createDisposition: 'CREATE_NEVER', clustering: { fields: [rowId.name] } }
     const configuration = { query: { query, useLegacySql: false, destinationTable, ...dispositions } }
     return { ...jobOf(pending, 'superseded', SUPERSEDED.name), configuration }
   }

@@ -30,6 +30,8 @@ export type {
   NewColumn,
   NewLoad,
   Relation,
+  RowChange,
+  SupersededRows,
   TakeRows,
   View,
   WriteMode,

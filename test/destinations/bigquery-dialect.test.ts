@@ -252,7 +252,7 @@ describe('pending loads', () => {
   })
 
   it('come back with whether they supersede rows, but with no query', () => {
-    const noted = encodePendingLoads([{ ...others, supersedes: true, record }])
+    const noted = encodePendingLoads([{ ...pending(''), supersedes: true }])
     expect(JSON.stringify(noted)).not.toContain('SELECT')
     expect(decodePendingLoads(noted)).toMatchObject([{ supersedes: true }])
   })

@@ -158,7 +158,7 @@ describe('the jobs of a load', () => {
     expect(job?.configuration.query).toMatchObject({ useLegacySql: false })
     expect(createDisposition).toBe('CREATE_NEVER')
     expect(query).toContain(`FROM \`proj\`.\`${DATASET}\`.\`things\``)
-    expect(query).toContain(`_day = DATE '${DAY}'`)
+    expect(query).toContain("_day BETWEEN DATE '2026-08-02' AND DATE '2026-08-04'")
   })
 
   it('are no more than the ledger’s if there are no events', async () => {
