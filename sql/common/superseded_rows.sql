@@ -1,7 +1,7 @@
 -- The rows of these days that are copies of an event which another row shows better: one that
--- Mixpanel processed or deleted later, or else one that was loaded later. Rows with the same event_id are
--- copies of one event. No column of a property is called __rank: in these names two underscores
--- come only before digits or `text`.
+-- Mixpanel processed or deleted later, or else one that was loaded later. Rows with the same
+-- event_id are copies of one event. No column of a property is called __rank: in these names two
+-- underscores come only before digits or `text`.
 SELECT _mixload_row AS row_id, _day AS day
 FROM (
   SELECT

@@ -18,7 +18,7 @@ export interface PendingLoad {
   /** Whether jobs write the table; false if the load has no rows and replaces none. */
   readonly hasRows: boolean
   readonly hasRejects: boolean
-  /** Whether it adds to the superseded rows. The query is not noted: a note is not trusted so far. */
+  /** Whether it adds to the superseded rows. A note is not trusted so far as to name the query. */
   readonly supersedes?: boolean
   readonly stages: readonly string[]
 }
