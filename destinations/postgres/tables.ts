@@ -52,7 +52,7 @@ async function existingTypes(session: Session, path: string): Promise<ReadonlyMa
 }
 
 /**
- * Deletes the rows of some days. The first time, it creates an index on the days, without which
+ * Deletes the rows of some days. If there is no index on the days, it creates one, without which
  * every load would read the whole table. The index is not created earlier, because it makes
  * appending 10 % slower. It is a btree, because the server uses a brin only after it has gathered
  * statistics (3,000,000 rows of 30 columns: 1.5 s to create, 20 MB; finding that a day is missing
@@ -72,22 +72,39 @@ export async function deleteDays(session: Session, schema: string, table: string
 }
 
 /**
- * Makes the index through which a load finds the rows of its days, and users the rows of a time,
- * and adds the newest rows to it. It is a brin, which costs next to nothing, because rows come by
- * days. Does nothing if the role does not own the table.
+ * Makes the index through which a load of events finds the rows of its days, and users those of a
+ * time. It is a brin, which costs next to nothing, because rows come by days. Without statistics,
+ * the server would rather read the whole table, so this turns that off until the transaction ends.
+ * Makes no index if the role does not own the table.
  */
-export async function indexDays(session: Session, schema: string, table: string): Promise<void> {
-  const name = `${table}_by_day`
+export async function indexEvents(session: Session, schema: string, table: string): Promise<void> {
+  const name = nameOfIndex(table)
   const [found] = await session.rows(
     `SELECT to_regclass($2) IS NOT NULL AS made, pg_has_role(relowner, 'USAGE') AS owned
      FROM pg_class WHERE oid = to_regclass($1)`,
     [quotePath(schema, table), quotePath(schema, name)],
   )
-  if (found?.owned !== 't') return
   const columns = [DAY_COLUMN, 'time'].map((column) => quoteName(column)).join(', ')
-  if (found.made !== 't')
+  if (found?.owned === 't' && found.made !== 't')
     await session.run(`CREATE INDEX ${quoteName(name)} ON ${quotePath(schema, table)} USING brin (${columns})`)
-  else await session.rows('SELECT brin_summarize_new_values(to_regclass($1))', [quotePath(schema, name)])
+  await session.run('SET LOCAL enable_seqscan = off')
+  await session.run('SET LOCAL jit = off')
+}
+
+/** Adds the newest rows to the index, which each partition of a table has for itself. */
+export async function summarizeIndex(session: Session, schema: string, table: string): Promise<void> {
+  await session.rows(
+    `WITH index AS (SELECT to_regclass($1) AS oid)
+     SELECT brin_summarize_new_values(part.oid)
+     FROM index, pg_class AS part JOIN pg_am ON pg_am.oid = part.relam
+     WHERE part.relkind = 'i' AND amname = 'brin' AND pg_has_role(part.relowner, 'USAGE')
+       AND (part.oid = index.oid OR part.oid IN (SELECT relid FROM pg_partition_tree(index.oid)))`,
+    [quotePath(schema, nameOfIndex(table))],
+  )
+}
+
+function nameOfIndex(table: string): string {
+  return `${table}_by_day`
 }
 
 /** Gives columns of existing rows new values, within the transaction of the session. */

@@ -5,7 +5,7 @@ import { REJECTS, SUPERSEDED } from '../../lib/destination/ledger.ts'
 import { clampedColumns } from './copy/clamped-values.ts'
 import { CSV_CHARACTERS, type CsvFeed, type CsvOutlet } from './copy/csv-feed.ts'
 import type { Session } from './session/session.ts'
-import { deleteDays, indexDays } from './tables.ts'
+import { deleteDays, indexEvents, summarizeIndex } from './tables.ts'
 
 /** What {@link writeLoad} works with. */
 export interface Writing {
@@ -19,20 +19,19 @@ export interface Writing {
 export async function writeLoad(writing: Writing, load: Load): Promise<void> {
   const { session, schema } = writing
   const { table, mode, rows, rejects, superseded } = load
+  if (superseded !== undefined) await indexEvents(session, schema, table)
   if (mode.kind === 'replace-table') await session.run(`DELETE FROM ${quotePath(schema, table)}`)
   if (mode.kind === 'replace-days') await deleteDays(session, schema, table, mode.firstDay, mode.lastDay)
   if (rows !== undefined) await copyRows(writing, table, rows)
-  if (superseded !== undefined) await writeSuperseded(session, schema, table, superseded)
+  if (superseded !== undefined) {
+    await summarizeIndex(session, schema, table)
+    await writeSuperseded(session, schema, superseded)
+  }
   if (rejects !== undefined) await copyRows(writing, REJECTS.name, rejects)
 }
 
 /** Writes the numbers of superseded rows. First removes those of the days that a load replaces. */
-async function writeSuperseded(
-  session: Session,
-  schema: string,
-  table: string,
-  { mode, query }: SupersededRows,
-): Promise<void> {
+async function writeSuperseded(session: Session, schema: string, { mode, query }: SupersededRows): Promise<void> {
   const path = quotePath(schema, SUPERSEDED.name)
   const { rowId, day } = SUPERSEDED.columns
   if (mode.kind === 'replace-table') await session.run(`DELETE FROM ${path}`)
@@ -41,10 +40,6 @@ async function writeSuperseded(
       mode.firstDay,
       mode.lastDay,
     ])
-  await indexDays(session, schema, table)
-  // Without statistics the server would read the whole table rather than use the index.
-  await session.run('SET LOCAL enable_seqscan = off')
-  await session.run('SET LOCAL jit = off')
   await session.run(`INSERT INTO ${path} (${quoteName(rowId.name)}, ${quoteName(day.name)}) ${query}`)
 }
 

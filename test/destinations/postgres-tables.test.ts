@@ -3,10 +3,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { assertRunLock, releaseRunLock, takeRunLock } from '../../destinations/postgres/lock.ts'
 import { Session } from '../../destinations/postgres/session/session.ts'
 import { parseUrl } from '../../destinations/postgres/url.ts'
+import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import type { Warehouse } from '../../lib/destination/warehouse.ts'
 import { expectFailure } from '../conformance/failures.ts'
 import {
   COLUMNS,
+  EVENT_COLUMNS,
+  type LoadOptions,
   load,
   makeTable,
   manyRows,
@@ -202,6 +205,40 @@ describe('a Postgres database', () => {
     await load(destination, 'load-2', manyRows(10, DAY), { mode: DAYS })
     await load(destination, 'load-3', manyRows(10, DAY), { mode: DAYS })
     expect(await indexes()).toEqual([{ indexdef: expect.stringContaining('(_day)') }])
+  })
+
+  describe('has events', () => {
+    /** So many that the index does not have them by itself. */
+    const rowCount = 20_000
+    const query = `SELECT 'A' AS event, 'e' || range AS event_id, TIMESTAMPTZ '${DAY} 12:00:00Z' AS time, DATE '${DAY}' AS _day
+      FROM range(${rowCount})`
+    const columns = EVENT_COLUMNS.filter(({ name }) => ['event', 'event_id', 'time', '_day'].includes(name))
+    const put = (loadId: string, given: LoadOptions = {}) =>
+      load(destination, loadId, { columns, rowCount, query }, { table: 'export', ...given })
+    /** How much of the table its index lacks. */
+    const unsummarized = async () => {
+      const sql = `SELECT sum(brin_summarize_new_values(indexrelid)) AS ranges FROM pg_index JOIN pg_class ON oid = indexrelid
+        WHERE relkind = 'i' AND indrelid::regclass::text IN ('mixpanel.export', 'mixpanel.august')`
+      return (await place.query(sql))[0]?.ranges
+    }
+
+    it('with one index of days, also when days are replaced', async () => {
+      await destination.addColumns('export', newColumns(EXPORT_COLUMNS))
+      await put('load-1', { mode: DAYS })
+      await put('load-2', { mode: DAYS })
+      const indexes = await place.query(`SELECT indexdef FROM pg_indexes WHERE tablename = 'export'`)
+      expect(indexes).toEqual([{ indexdef: expect.stringMatching(/USING brin \(_day, "?time"?\)$/) }])
+      expect(await unsummarized()).toBe(0n)
+    })
+
+    it('in a partitioned table', async () => {
+      await place.query(`CREATE TABLE mixpanel.export (_day date) PARTITION BY RANGE (_day);
+        CREATE TABLE mixpanel.august PARTITION OF mixpanel.export FOR VALUES FROM ('2026-08-01') TO ('2026-09-01')`)
+      await destination.addColumns('export', newColumns(EXPORT_COLUMNS))
+      for (const loadId of ['load-1', 'load-2']) await put(loadId)
+      expect(await place.query('SELECT day FROM mixpanel._mixload_superseded')).toHaveLength(rowCount)
+      expect(await unsummarized()).toBe(0n)
+    })
   })
 
   it('whose process is killed in a load has nothing of it, and lets the next run in', async () => {
