@@ -12,7 +12,7 @@ const GIVEN = [...EVENT_COLUMNS, MARK, PERSON]
 const DAYS = ['2026-08-03', '2026-08-04', null]
 
 /** The id that an event gets when it is loaded now. */
-function idOf(second: number, person: string, insertId: string): string {
+function idOf(second: number | '', person: string, insertId: string): string {
   return createHash('md5').update(['Order', second, person, insertId].join('\u001f')).digest('hex')
 }
 
@@ -52,6 +52,7 @@ export function upgrades(harness: DestinationHarness): void {
         event('b', 'old-2', moved),
         event('c', 'line', { mp_insert_id: null }),
         event('d', 'line-2', { mp_insert_id: '', _day: null }),
+        event('e', 'old-3', { mp_insert_id: 'i-3', time: null, _day: null }),
       ])
       expect(await upgrade(store)).toBe(true)
       const rows = await store.readRows('export')
@@ -61,8 +62,9 @@ export function upgrades(harness: DestinationHarness): void {
         b: idOf(second, '$device:a', 'i-2'),
         c: 'line',
         d: 'line-2',
+        e: idOf('', 'ann', 'i-3'),
       })
-      expect(new Set(rows.map((row) => row[ROW_COLUMN])).size).toBe(4)
+      expect(new Set(rows.map((row) => row[ROW_COLUMN])).size).toBe(5)
       expect(rows.map((row) => row[ROW_COLUMN])).not.toContain(null)
       expect(rows.map(({ _loaded_at, _load_id }) => [typeof _loaded_at, _load_id])).toEqual(
         rows.map(() => [expect.any(String), 'load-0']),
