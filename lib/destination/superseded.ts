@@ -83,7 +83,10 @@ function supersededQuery(
   const quote = ({ name }: Column) => quoteName(name, nameQuote)
   // The person that the event has now; all others are persons before.
   const moved = personColumns(columns).filter(({ property }) => property !== 'distinct_id')
-  const inserted = columns.find(({ property, type }) => property === '$inserted_at' && type === 'bigint')
+  // Earlier versions have made a double of it.
+  const inserted = columns.find(
+    ({ property, type }) => property === '$inserted_at' && (type === 'bigint' || type === 'double'),
+  )
   return sqlText(dialect, 'superseded_rows', {
     ...paths,
     days: dayCondition(days),

@@ -69,16 +69,17 @@ function eventViews(
 
 /** Leaves out events that were deleted in Mixpanel, if the table has columns that tell so. */
 function withoutDeleted({ dialect, nameQuote }: DestinationCapabilities, table: string, columns: readonly Column[]) {
-  const nameOf = (property: string, type: ColumnType) => {
+  const nameOf = (property: string, ...types: readonly ColumnType[]) => {
     const column = columns.find(
-      (found) => found.property === property && found.type === type && found.role === 'property',
+      (found) => found.property === property && types.includes(found.type) && found.role === 'property',
     )
     return column === undefined ? undefined : quoteName(column.name, nameQuote)
   }
   const isDeleted = nameOf('$is_deleted', 'boolean')
   const event = nameOf('$delete_event_name', 'text')
   const insertId = nameOf('$delete_insert_id', 'text')
-  const before = nameOf('$delete_inserted_before', 'bigint')
+  // Earlier versions have made a double of it.
+  const before = nameOf('$delete_inserted_before', 'bigint', 'double')
   const conditions: string[] = []
   if (isDeleted !== undefined) conditions.push(sqlText(dialect, 'without_deleted', { is_deleted: isDeleted }))
   if (event !== undefined && insertId !== undefined) {
