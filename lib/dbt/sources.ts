@@ -1,4 +1,5 @@
 import type { Column, ColumnType } from '../columns/column.ts'
+import { IS_NOTE } from '../destination/selection.ts'
 import type { KnownTable } from './known-tables.ts'
 import type { PropertyDescriptions } from './lexicon.ts'
 
@@ -127,6 +128,6 @@ function freshnessOf({ loads }: SourceOptions, streams: readonly string[]): unkn
       warn_after: { count: WARN_HOURS, period: 'hour' },
       error_after: { count: ERROR_HOURS, period: 'hour' },
     },
-    loaded_at_query: `select max(loaded_at) from ${loads} where stream in (${names}) and selection not like '{"held_back"%'`,
+    loaded_at_query: `select max(loaded_at) from ${loads} where stream in (${names}) and not ${IS_NOTE}`,
   }
 }

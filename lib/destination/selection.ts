@@ -56,6 +56,14 @@ export function scopeOf(selection: Selection): Scope | undefined {
   }
 }
 
+/** Whether a load only notes something: it has no rows, and requested none. */
+export function isNote({ kind }: Selection): boolean {
+  return kind === 'held-back' || kind === 'upgrade'
+}
+
+/** The same by the text in the ledger, as a condition in SQL. */
+export const IS_NOTE = `(selection like '{"held_back"%' or selection like '{"upgrade_to"%')`
+
 /** Whether two scopes are the same. */
 export function isSameScope(a: Scope, b: Scope): boolean {
   return JSON.stringify(a) === JSON.stringify(b)

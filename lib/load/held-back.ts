@@ -1,5 +1,6 @@
 /** Which replacements were held back, by the ledger alone. */
 import type { LoadRecord } from '../destination/contract.ts'
+import { isNote } from '../destination/selection.ts'
 import type { Day } from '../time/days.ts'
 
 /** A replacement that was not committed, because it would remove too many rows. */
@@ -13,9 +14,9 @@ export interface HeldBack {
   readonly after: number
 }
 
-/** The loads that have rows, or could have some: all but the notes of what was held back. */
+/** The loads that have rows, or could have some: all but the notes. */
 export function withoutNotes(ledger: readonly LoadRecord[]): readonly LoadRecord[] {
-  return ledger.filter(({ selection: { kind } }) => kind !== 'held-back' && kind !== 'upgrade')
+  return ledger.filter(({ selection }) => !isNote(selection))
 }
 
 /**

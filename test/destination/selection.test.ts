@@ -1,10 +1,14 @@
+import { DuckDBConnection } from '@duckdb/node-api'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { quoteText } from '../../lib/core/sql.ts'
 import {
   coversScope,
   EVERYTHING,
   exportScope,
   formatSelection,
+  IS_NOTE,
+  isNote,
   isSameScope,
   parseSelection,
   requestSelection,
@@ -35,6 +39,7 @@ describe('a selection in the ledger', () => {
     ['{"late_since":1785000000000}', { kind: 'late', scope: {}, since: 1_785_000_000_000 }],
     ['{"events":["A"],"late_since":0}', { kind: 'late', scope: { events: ['A'] }, since: 0 }],
     ['{"held_back":"export","before":9,"after":2}', { kind: 'held-back', table: 'export', before: 9, after: 2 }],
+    ['{"upgrade_to":3}', { kind: 'upgrade', form: 3 }],
     ['{"file":"a","bytes":1,"sha256":"x"}', { kind: 'file', file: 'a', bytes: 1, sha256: 'x' }],
     ['{"events":["\\"late_since\\":1"]}', { kind: 'complete', scope: { events: ['"late_since":1'] } }],
     [
@@ -52,6 +57,16 @@ describe('a selection in the ledger', () => {
         expect(parseSelection(formatSelection(selection))).toEqual(selection)
       }),
     )
+  })
+
+  it('is a note in SQL if it is one', async () => {
+    const texts = ['{"upgrade_to":3}', '{"held_back":"export","before":9,"after":2}', '', '{"events":["upgrade_to"]}']
+    const connection = await DuckDBConnection.create()
+    const rows = texts.map((text) => `(${quoteText(text)})`).join(', ')
+    const found = await connection.runAndReadAll(`SELECT ${IS_NOTE} FROM (VALUES ${rows}) AS loads (selection)`)
+    connection.closeSync()
+    expect(found.getRows().flat()).toEqual(texts.map((text) => isNote(parseSelection(text))))
+    expect(found.getRows().flat()).toEqual([true, true, false, false])
   })
 
   it('keeps its text whatever it is', () => {
