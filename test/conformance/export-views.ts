@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import type { Warehouse } from '../../lib/destination/warehouse.ts'
+import type { DayRows } from '../../lib/time/day-tally.ts'
+import { addDays } from '../../lib/time/days.ts'
 import { viewsOver } from '../../lib/views/views.ts'
 import { type Cell, type DestinationHarness, openStore, type StoredRow } from './harness.ts'
 import { EVENT_COLUMNS, type LoadOptions, load, newColumns, property, relationOf, unaborted } from './rows.ts'
@@ -24,6 +26,12 @@ function event(mark: string, given: StoredRow = {}): StoredRow {
   }
 }
 
+/** How many of the rows each day has, as a load knows it: it looks for copies on these days alone. */
+function dayRowsOf(rows: readonly StoredRow[]): DayRows {
+  const days = Map.groupBy(rows, ({ _day }) => _day)
+  return Object.fromEntries([...days].flatMap(([day, { length }]) => (typeof day === 'string' ? [[day, length]] : [])))
+}
+
 async function putExportViews(destination: Warehouse): Promise<void> {
   await destination.putViews(await viewsOver(destination, 'export'))
 }
@@ -36,7 +44,8 @@ export function exportViews(harness: DestinationHarness): void {
     await destination.addColumns('export', newColumns([...EXPORT_COLUMNS, MARK]))
     await putExportViews(destination)
     for (const [at, rows] of batches.entries()) {
-      await load(destination, `load-${at}`, relationOf(GIVEN, rows), { table: 'export', record: { stream: 'export' } })
+      const record = { stream: 'export', dayRows: dayRowsOf(rows) }
+      await load(destination, `load-${at}`, relationOf(GIVEN, rows), { table: 'export', record })
     }
     expect(await store.readRows('export')).toHaveLength(batches.flat().length)
     if (!harness.queriesViews) return undefined
@@ -129,19 +138,26 @@ export function exportViews(harness: DestinationHarness): void {
       same(await marks([event('a', dayAfter)], [event('b')]), inBoth('b'))
     })
 
-    it('show a row again when the better one of the next day is replaced', async () => {
+    it.each([
+      ['show a row again when the better one, of the next day, is replaced', '2026-08-03', ['first', 'new']],
+      ['leave out a row whose better one is two days after the replaced day', '2026-08-05', ['copy', 'new']],
+    ])('%s', async (_, firstDay, marks) => {
       await using store = await openStore(harness)
       const { destination } = store
       await destination.addColumns('export', newColumns([...EXPORT_COLUMNS, MARK]))
       await putExportViews(destination)
       const put = (id: string, row: StoredRow, given: LoadOptions = {}) =>
-        load(destination, id, relationOf(GIVEN, [row]), { table: 'export', record: { dayRows: null }, ...given })
-      await put('load-1', event('first'))
-      await put('load-2', event('copy', { _day: '2026-08-04' }))
+        load(destination, id, relationOf(GIVEN, [row]), {
+          table: 'export',
+          record: { dayRows: dayRowsOf([row]) },
+          ...given,
+        })
+      await put('load-1', event('first', { _day: firstDay }))
+      await put('load-2', event('copy', { _day: addDays(firstDay, 1) }))
       const mode = { kind: 'replace-days', firstDay: '2026-08-04', lastDay: '2026-08-04' } as const
       await put('load-3', event('new', { event_id: 'f', _day: '2026-08-04' }), { mode })
       if (!harness.queriesViews) return
-      expect((await store.readRows('export_latest')).map(({ mark }) => mark).toSorted()).toEqual(['first', 'new'])
+      expect((await store.readRows('export_latest')).map(({ mark }) => mark).toSorted()).toEqual(marks)
     })
 
     it('by time have one row of several events of one person at one time', async () => {

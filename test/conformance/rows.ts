@@ -15,7 +15,6 @@ export function property(name: string, type: ColumnType = 'text'): Column {
 
 const fixed = (name: string, type: ColumnType): Column => ({ name, type, role: 'fixed', property: null })
 
-/** The columns that each destination fills in by itself. */
 /** The columns of events that a load gives. The rest comes with the commit. */
 export const EVENT_COLUMNS: readonly Column[] = EXPORT_COLUMNS.filter(
   ({ name }) => !['_loaded_at', '_load_id', ROW_COLUMN].includes(name),
