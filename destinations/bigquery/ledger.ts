@@ -17,7 +17,8 @@ export const SCHEMAS = { loads: schemaOf(LOADS), columns: schemaOf(COLUMNS), rej
 /**
  * The ledger's tables. Those that every load writes are partitioned, because such tables may be
  * changed ten times as often, and more than 1,500 times a day
- * (docs.cloud.google.com/bigquery/quotas, "Partitioned tables").
+ * (docs.cloud.google.com/bigquery/quotas, "Partitioned tables"). The superseded rows are not,
+ * because a load that replaces days writes all of them again, which would change every partition.
  */
 const RESOURCES = {
   [LOADS.name]: {

@@ -223,15 +223,10 @@ export class Loads {
     const { table, record } = pending
     const path = tables.path(SUPERSEDED.name)
     const { rowId, day } = SUPERSEDED.columns
-    const queryWith = (known: string) =>
-      supersededBy(
-        CAPABILITIES,
-        columns,
-        { table: tables.path(table), superseded: known },
-        pending.mode,
-        daysOfLoad(record),
-      )
     const columns = await cache.columns(table)
+    const days = daysOfLoad(record)
+    const queryWith = (superseded: string) =>
+      supersededBy(CAPABILITIES, columns, { table: tables.path(table), superseded }, pending.mode, days)
     const { mode, query: appended } = queryWith(path)
     let query = appended
     if (mode.kind !== 'append') {

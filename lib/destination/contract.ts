@@ -147,9 +147,7 @@ export interface Load {
  * is there.
  */
 export interface SupersededRows {
-  /**
-   * Which rows, by `day`, are removed first. Where that is costly, those of replaced rows may stay.
-   */
+  /** Which rows, by `day`, are removed first: of more days than those that the load replaces. */
   readonly mode: WriteMode
   /** A query in the destination's SQL for the rows to append, once the rows of the load are in. */
   readonly query: string

@@ -33,10 +33,15 @@ export function eventIdOf(
 }
 
 /** The text columns that may hold the person of an event, the first person first. */
-export function personColumns(columns: readonly Column[]): readonly Column[] {
+function personColumns(columns: readonly Column[]): readonly Column[] {
   return PERSONS.flatMap(
     (property) =>
       columns.find((column) => column.property === property && column.type === 'text' && column.role !== 'companion') ??
       [],
   )
+}
+
+/** Those that an event has only if Mixpanel has moved it to the person in `distinct_id`. */
+export function earlierPersonColumns(columns: readonly Column[]): readonly Column[] {
+  return personColumns(columns).filter(({ property }) => property !== 'distinct_id')
 }

@@ -5,7 +5,7 @@ import { quoteName, quoteText } from '../core/sql.ts'
 import { sqlText } from '../core/sql-files.ts'
 import { addDays, type Day, daysOf } from '../time/days.ts'
 import type { DestinationCapabilities, LoadRecord, LoadRows, SupersededRows, WriteMode } from './contract.ts'
-import { personColumns } from './event-key.ts'
+import { earlierPersonColumns } from './event-key.ts'
 
 /** Days of rows. `null`: all days, and rows without a day. */
 export type RowDays = { readonly days: readonly Day[]; readonly isUndated: boolean } | null
@@ -35,7 +35,7 @@ export function withNumbers(rows: LoadRows, columns: readonly Column[]): LoadRow
   }
 }
 
-/** The days that a load adds rows to; copies of an event have the same day. */
+/** The days that a load adds rows to; all days if that is not known. */
 export function daysOfLoad({ dayRows, rowCount }: Pick<LoadRecord, 'dayRows' | 'rowCount'>): RowDays {
   if (dayRows === null) return null
   const days = Object.keys(dayRows).filter((day) => (dayRows[day] ?? 0) > 0)
@@ -55,22 +55,19 @@ export function supersededBy(
   mode: WriteMode,
   days: RowDays,
 ): SupersededRows {
-  if (mode.kind !== 'replace-days')
-    return { mode, query: supersededQuery(capabilities, columns, paths, wider(days, 1)) }
+  const queryFor = (among: RowDays) => supersededQuery(capabilities, columns, paths, withNeighbours(among))
+  if (mode.kind !== 'replace-days') return { mode, query: queryFor(days) }
   const [firstDay, lastDay] = [addDays(mode.firstDay, -1), addDays(mode.lastDay, 1)]
-  const query = supersededQuery(
-    capabilities,
-    columns,
-    paths,
-    wider({ days: daysOf(firstDay, lastDay), isUndated: false }, 1),
-  )
-  return { mode: { ...mode, firstDay, lastDay }, query }
+  return {
+    mode: { ...mode, firstDay, lastDay },
+    query: queryFor({ days: daysOf(firstDay, lastDay), isUndated: false }),
+  }
 }
 
-/** These days, and some before and after each. */
-function wider(among: RowDays, by: number): RowDays {
+/** These days, and the one before and after each. */
+function withNeighbours(among: RowDays): RowDays {
   if (among === null) return null
-  const days = new Set(among.days.flatMap((day) => daysOf(addDays(day, -by), addDays(day, by))))
+  const days = new Set(among.days.flatMap((day) => daysOf(addDays(day, -1), addDays(day, 1))))
   return { ...among, days: [...days] }
 }
 
@@ -81,8 +78,7 @@ function supersededQuery(
   days: RowDays,
 ): string {
   const quote = ({ name }: Column) => quoteName(name, nameQuote)
-  // The person that the event has now; all others are persons before.
-  const moved = personColumns(columns).filter(({ property }) => property !== 'distinct_id')
+  const earlierPersons = earlierPersonColumns(columns)
   // Earlier versions have made a double of it.
   const inserted = columns.find(
     ({ property, type }) => property === '$inserted_at' && (type === 'bigint' || type === 'double'),
@@ -90,7 +86,7 @@ function supersededQuery(
   return sqlText(dialect, 'superseded_rows', {
     ...paths,
     days: dayCondition(days),
-    moved: moved.map((column) => `${quote(column)} IS NOT NULL`).join(' OR ') || 'false',
+    moved: earlierPersons.map((column) => `${quote(column)} IS NOT NULL`).join(' OR ') || 'false',
     // Deleted events may have only the second at which they were deleted.
     processed: inserted === undefined ? PROCESSED : `coalesce(${PROCESSED}, ${quote(inserted)} * 1000)`,
   })

@@ -1,4 +1,4 @@
-/** How many rows a replacement would remove, by the ledger alone. */
+/** How many rows there are where a load replaces some, by the ledger alone. */
 import type { LoadRecord, WriteMode } from '../destination/contract.ts'
 import { type Day, daysOf } from '../time/days.ts'
 

@@ -2,7 +2,7 @@ import type { Column, ColumnType } from '../columns/column.ts'
 import { quoteName, quoteText } from '../core/sql.ts'
 import { hasSqlText, sqlText } from '../core/sql-files.ts'
 import type { DestinationCapabilities, View } from '../destination/contract.ts'
-import { personColumns } from '../destination/event-key.ts'
+import { earlierPersonColumns } from '../destination/event-key.ts'
 
 /** Events that link two ids, and the properties that have them. Default: `distinct_id`. */
 const LINKING_EVENTS: readonly { event: string; original: string; resolved?: string }[] = [
@@ -26,9 +26,7 @@ export function identitiesView(
     )
     return found === undefined ? undefined : quoteName(found.name, nameQuote)
   }
-  // All persons of an event but the present one are persons that it was moved from.
-  const before = personColumns(columns).filter((person) => person.property !== 'distinct_id')
-  const links = before.map(({ name }) =>
+  const links = earlierPersonColumns(columns).map(({ name }) =>
     sqlText(dialect, 'identity_rekeyed', { table, original: quoteName(name, nameQuote) }),
   )
   for (const link of LINKING_EVENTS) {

@@ -26,7 +26,7 @@ function event(mark: string, given: StoredRow = {}): StoredRow {
   }
 }
 
-/** How many of the rows each day has, as a load knows it: it looks for copies on these days alone. */
+/** How many of the rows each day has: a load looks for copies on these days and those beside. */
 function dayRowsOf(rows: readonly StoredRow[]): DayRows {
   const days = Map.groupBy(rows, ({ _day }) => _day)
   return Object.fromEntries([...days].flatMap(([day, { length }]) => (typeof day === 'string' ? [[day, length]] : [])))
