@@ -36,7 +36,7 @@ export function withNumbers(rows: LoadRows, columns: readonly Column[]): LoadRow
 }
 
 /** The days that a load adds rows to; all days if that is not known. */
-export function daysOfLoad({ dayRows, rowCount }: Pick<LoadRecord, 'dayRows' | 'rowCount'>): RowDays {
+function daysOfLoad({ dayRows, rowCount }: Pick<LoadRecord, 'dayRows' | 'rowCount'>): RowDays {
   if (dayRows === null) return null
   const days = Object.keys(dayRows).filter((day) => (dayRows[day] ?? 0) > 0)
   const dated = days.reduce((sum, day) => sum + (dayRows[day] ?? 0), 0)
@@ -53,10 +53,11 @@ export function supersededBy(
   columns: readonly Column[],
   paths: SupersededPaths,
   mode: WriteMode,
-  days: RowDays,
+  record: Pick<LoadRecord, 'selection' | 'dayRows' | 'rowCount'>,
 ): SupersededRows {
   const queryFor = (among: RowDays) => supersededQuery(capabilities, columns, paths, withNeighbours(among))
-  if (mode.kind !== 'replace-days') return { mode, query: queryFor(days) }
+  if (record.selection.kind === 'upgrade') return { mode: { kind: 'replace-table' }, query: queryFor(null) }
+  if (mode.kind !== 'replace-days') return { mode, query: queryFor(daysOfLoad(record)) }
   const [firstDay, lastDay] = [addDays(mode.firstDay, -1), addDays(mode.lastDay, 1)]
   return {
     mode: { ...mode, firstDay, lastDay },
@@ -79,6 +80,7 @@ function supersededQuery(
 ): string {
   const quote = ({ name }: Column) => quoteName(name, nameQuote)
   const earlierPersons = earlierPersonColumns(columns)
+  const isDeleted = columns.find(({ property, type }) => property === '$is_deleted' && type === 'boolean')
   // Earlier versions have made a double of it.
   const inserted = columns.find(
     ({ property, type }) => property === '$inserted_at' && (type === 'bigint' || type === 'double'),
@@ -86,6 +88,7 @@ function supersededQuery(
   return sqlText(dialect, 'superseded_rows', {
     ...paths,
     days: dayCondition(days),
+    deleted: isDeleted === undefined ? 'false' : `coalesce(${quote(isDeleted)}, false)`,
     moved: earlierPersons.map((column) => `${quote(column)} IS NOT NULL`).join(' OR ') || 'false',
     // Deleted events may have only the second at which they were deleted.
     processed: inserted === undefined ? PROCESSED : `coalesce(${PROCESSED}, ${quote(inserted)} * 1000)`,

@@ -132,6 +132,11 @@ export function exportViews(harness: DestinationHarness): void {
       same(await marks(load('a'), load('b'), load('c')), inBoth('c0', 'c1', 'c2'))
     })
 
+    it('keep what was moved to another person, although an older file was loaded later', async () => {
+      const moved = { distinct_id: 'ann-merged', mp_distinct_id_before_identity: 'ann' }
+      same(await marks([event('moved', moved)], [event('archived')]), inBoth('moved'))
+    })
+
     it('find a copy that is filed under the day before or after', async () => {
       const dayAfter = { _day: '2026-08-04' }
       same(await marks([event('a')], [event('b', dayAfter)]), inBoth('b'))
