@@ -5,6 +5,8 @@ export interface CatalogueEntry {
   /** Left out if Mixpanel's own libraries send several types: then the first value decides. */
   readonly type?: ColumnType
   readonly description: string
+  /** Whether mixload itself needs its values, so that the user cannot leave it out. */
+  readonly isNeeded?: boolean
 }
 
 export const text = (description: string): CatalogueEntry => ({ type: 'text', description })
@@ -27,7 +29,7 @@ export const EVENT_PROPERTIES: Readonly<Record<string, CatalogueEntry>> = {
   $device_id: text('Anonymous device id, as sent by the client'),
   $distinct_id_before_identity: text('distinct_id as first ingested, if a merge has changed it since'),
   $is_reshuffled: boolean('True when a merge has moved the event to another person'),
-  $preshuffle_distinct_id: text('Id that the person had before being identified'),
+  $preshuffle_distinct_id: { ...text('Id that the person had before being identified'), isNeeded: true },
   $is_deleted: boolean('True when the event was deleted in Mixpanel'),
   $inserted_at: bigint('When Mixpanel stored the event, UTC, seconds since 1970; on deleted events'),
   $delete_event_name: text('Name of the deleted event, on $delete events'),

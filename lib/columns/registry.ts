@@ -14,6 +14,8 @@ export interface ColumnRules {
   readonly isSelective?: boolean
   /** False for a property that the user excludes. */
   readonly isWanted: (property: string) => boolean
+  /** Whether mixload itself needs a property, so that it gets a column whatever the user wants. */
+  readonly isNeeded?: (property: string) => boolean
 }
 
 /** Where a property's values go. */
@@ -57,9 +59,10 @@ export class ColumnRegistry {
   place(property: string, kind: number): Placement {
     const existing = this.#byProperty.get(property)
     if (existing?.role === 'fixed') return { to: 'column', column: existing }
-    if (!this.#rules.isWanted(property)) return NOWHERE
+    if (!this.#isKept(property)) return NOWHERE
     if (existing !== undefined) return { to: 'column', column: existing }
-    if (this.#rules.newProperties === 'ignore') return NOWHERE
+    const isNeeded = this.#rules.isNeeded?.(property) === true
+    if (this.#rules.newProperties === 'ignore' && !isNeeded) return NOWHERE
     if (!this.#hasRoom()) return OVERFLOW
     const type = this.#rules.typeOf(property) ?? typeOfKind(kind)
     const column: Column = { name: freeName(columnName(property), this.#taken), type, role: 'property', property }
@@ -74,7 +77,11 @@ export class ColumnRegistry {
 
   /** Whether a property is wanted, or has a fixed column, which the user cannot leave out. */
   keeps(property: string): boolean {
-    return this.#byProperty.get(property)?.role === 'fixed' || this.#rules.isWanted(property)
+    return this.#byProperty.get(property)?.role === 'fixed' || this.#isKept(property)
+  }
+
+  #isKept(property: string): boolean {
+    return this.#rules.isWanted(property) || this.#rules.isNeeded?.(property) === true
   }
 
   /** The column for values that do not fit `column`; undefined if the table is full. */

@@ -29,6 +29,7 @@ export function columnRules(
     typeOf: (property) => given.get(property) ?? known.get(property)?.type,
     isSelective: isSelective && (settings.includeProperties ?? settings.excludeProperties) !== undefined,
     isWanted: isSelective ? selection(settings) : () => true,
+    isNeeded: (property) => known.get(property)?.isNeeded === true,
   }
 }
 

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
+import { EVENT_PROPERTIES, EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import { COLUMN_TYPES, type ColumnType } from '../../lib/columns/column.ts'
 import { foldName } from '../../lib/columns/naming.ts'
 import { ColumnRegistry, type ColumnRules, kindsOf, OVERFLOW_COLUMN, typeOfKind } from '../../lib/columns/registry.ts'
+import { columnRules } from '../../lib/columns/rules.ts'
 import { KIND, LONE_KINDS } from '../../lib/columns/value-kinds.ts'
 import { PLAIN_RULES } from './plain-rules.ts'
 
@@ -146,6 +147,14 @@ describe('where a property goes', () => {
     const placement = registry.place(property, first)
     return placement.to === 'column' ? placement.column : undefined
   }
+
+  it('keeps a property that mixload needs, whatever the user leaves out', () => {
+    const choices = { maxColumns: 100, newProperties: 'ignore', columns: {}, includeProperties: ['plan'] } as const
+    const registry = new ColumnRegistry([], columnRules(choices, EVENT_PROPERTIES, true))
+    expect(registry.place('$preshuffle_distinct_id', KIND.text).to).toBe('column')
+    expect(registry.keeps('$preshuffle_distinct_id')).toBe(true)
+    expect(registry.place('other', KIND.text)).toEqual({ to: 'nowhere' })
+  })
 
   it('a property that a fixed column holds goes there, even if it is excluded or the table is full', () => {
     const rules: ColumnRules = {
