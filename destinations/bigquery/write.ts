@@ -1,7 +1,7 @@
 import type { DestinationOptions } from '../../lib/destination/contract.ts'
 import { LOADS, REJECTS, SUPERSEDED } from '../../lib/destination/ledger.ts'
 import { loadRow } from '../../lib/destination/ledger-row.ts'
-import { daysOfLoad, supersededBy } from '../../lib/destination/superseded.ts'
+import { supersededBy } from '../../lib/destination/superseded.ts'
 import { ApiFailure } from './api/api-failure.ts'
 import type { JsonObject } from './api/json.ts'
 import type { Table, Tables } from './api/tables.ts'
@@ -55,7 +55,9 @@ export class Loads {
    */
   async commit(plan: LoadPlan, signal: AbortSignal): Promise<void> {
     const { pending } = plan
+    let first: readonly Job[]
     try {
+      first = await this.#firstJobs(plan)
       await this.#options.lease.note([pending], signal)
       await this.#stage(plan, signal)
       signal.throwIfAborted()
@@ -64,7 +66,6 @@ export class Loads {
       signal.throwIfAborted()
       throw error
     }
-    const first = await this.#firstJobs(plan)
     const isSingle = first.length === 1
     const failure = await this.#runAll(first, isSingle ? signal : undefined, pending)
     if (failure !== undefined) {
@@ -224,9 +225,8 @@ export class Loads {
     const path = tables.path(SUPERSEDED.name)
     const { rowId, day } = SUPERSEDED.columns
     const columns = await cache.columns(table)
-    const days = daysOfLoad(record)
     const queryWith = (superseded: string) =>
-      supersededBy(CAPABILITIES, columns, { table: tables.path(table), superseded }, pending.mode, days)
+      supersededBy(CAPABILITIES, columns, { table: tables.path(table), superseded }, pending.mode, record)
     const { mode, query: appended } = queryWith(path)
     let query = appended
     if (mode.kind !== 'append') {

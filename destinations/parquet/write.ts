@@ -103,18 +103,19 @@ export async function stageSuperseded(
   try {
     for (const [name, query] of Object.entries(views))
       await connection.run(`CREATE OR REPLACE TEMP VIEW ${quoteName(name)} AS ${query}`)
-    const isMerged = mode.kind !== 'append' || existing.length + 1 >= FILES_MAX
+    const isMerged = superseded.mode.kind !== 'append' || existing.length + 1 >= FILES_MAX
     const found = isMerged
       ? `FROM ${quoteName(SUPERSEDED.name)} UNION ALL BY NAME (${superseded.query})`
       : superseded.query
     const columnList = [rowId, day].map(({ name }) => quoteName(name)).join(', ')
     const writer = new RowWriter(connection, directory, own.length)
     const file = await writer.writeFile(`SELECT ${columnList} FROM (${found})`, 'superseded')
-    const path = `${directoryOf(SUPERSEDED.name, false, null)}/${dataFileName(record.loadId)}`
+    const path = join(directoryOf(SUPERSEDED.name, false, null), dataFileName(record.loadId))
     const files = [{ staged: file.path, table: SUPERSEDED.name, path, rows: file.rows, bytes: file.bytes }]
     return { files: file.rows > 0 ? files : [], replaced: isMerged ? existing : [] }
   } finally {
-    for (const name of Object.keys(views)) await connection.run(`DROP VIEW IF EXISTS temp.${quoteName(name)}`)
+    for (const name of Object.keys(views))
+      await connection.run(`DROP VIEW IF EXISTS temp.${quoteName(name)}`).catch(() => {})
   }
 }
 

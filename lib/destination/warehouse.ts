@@ -32,7 +32,7 @@ import {
 } from './load-rules.ts'
 import { OpenConnection } from './open-connection.ts'
 import type { Retries } from './retries.ts'
-import { daysOfLoad, isNumbered, supersededBy, withNumbers } from './superseded.ts'
+import { isNumbered, supersededBy, withNumbers } from './superseded.ts'
 
 /** What a warehouse needs besides its driver. */
 export interface WarehouseOptions {
@@ -365,10 +365,10 @@ export class Warehouse implements AsyncDisposable {
 
   /** What a load does to superseded rows; undefined if it changes no numbered rows. */
   #supersededBy(record: LoadRecord, table: string, columns: readonly KnownColumn[], mode: WriteMode) {
-    const changesNone = record.rowCount === 0 && mode.kind === 'append' && record.selection.kind !== 'upgrade'
-    if (!isNumbered(columns) || changesNone) return undefined
+    const isSearch = record.selection.kind === 'upgrade'
+    if (!isNumbered(columns) || (record.rowCount === 0 && mode.kind === 'append' && !isSearch)) return undefined
     const paths = { table: this.pathInViews(table), superseded: this.pathInViews(SUPERSEDED.name) }
-    return supersededBy(this.capabilities, columns, paths, mode, daysOfLoad(record))
+    return supersededBy(this.capabilities, columns, paths, mode, record)
   }
 
   /** Whether a relation has rows. Checks it if it should have none: it may then lack columns. */

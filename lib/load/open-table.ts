@@ -1,7 +1,6 @@
 import { ColumnRegistry } from '../columns/registry.ts'
 import { columnRules } from '../columns/rules.ts'
 import type { StreamTable } from '../columns/table.ts'
-import { MixloadError } from '../core/errors.ts'
 import type { LoadSource } from '../destination/source.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -11,7 +10,7 @@ import type { Settings } from '../settings.ts'
 import type { SpoolDirectory } from '../spool/spool.ts'
 import { RejectLimit } from './reject-limit.ts'
 import { TableLoader } from './table-loader.ts'
-import { EVENTS_TABLE, upgradeEvents } from './upgrade-events.ts'
+import { assertNamesFree, EVENTS_TABLE, upgradeEvents } from './upgrade-events.ts'
 
 /** A table during a run: what reads its lines, and what loads them. */
 export interface OpenTable {
@@ -38,14 +37,7 @@ export async function openTable(stream: string, table: StreamTable, options: Ope
   const { settings, zone, destination, engine, spool, source, onProgress, signal } = options
   const { columnsMax, reservedColumns = [], valuesPerRowMax } = destination.capabilities
   const found = await destination.columns(table.name)
-  const taken = found.find(({ name, role }) => role !== 'fixed' && table.columns.some((own) => own.name === name))
-  if (taken !== undefined) {
-    throw new MixloadError(
-      'CONFIG_INVALID',
-      `The table ${table.name} of ${destination.description} has the property ${taken.property} in the column ` +
-        `${taken.name}, which mixload needs now. Load into another schema: --schema.`,
-    )
-  }
+  assertNamesFree(destination, table.name, found, table.columns)
   const isUpgraded = table.name === EVENTS_TABLE && (await upgradeEvents(destination, onProgress, signal))
   const existing = isUpgraded ? await destination.columns(table.name) : found
   const fixed = table.columns.filter(({ name }) => !existing.some((column) => column.name === name))

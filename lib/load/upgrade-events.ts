@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { EXPORT_COLUMNS, ROW_COLUMN } from '../columns/catalogue.ts'
 import type { Column } from '../columns/column.ts'
+import { MixloadError } from '../core/errors.ts'
 import { quoteName } from '../core/sql.ts'
 import { sqlText } from '../core/sql-files.ts'
 import { VERSION } from '../core/version.ts'
@@ -35,23 +36,53 @@ export async function upgradeEvents(
     kind: 'warning',
     message: `${destination.description} was loaded by an earlier version. Its events are brought to the present form, once.`,
   })
-  const loadId = randomUUID()
+  assertNamesFree(destination, EVENTS_TABLE, existing, EXPORT_COLUMNS)
   const missing = EXPORT_COLUMNS.filter(({ name }) => !existing.some((column) => column.name === name))
   await destination.addColumns(
     EVENTS_TABLE,
-    missing.map((column) => ({ ...column, firstLoadId: loadId })),
+    missing.map((column) => ({ ...column, firstLoadId: randomUUID() })),
   )
   const columns = await destination.columns(EVENTS_TABLE)
   await destination.changeRows(presentForm(destination.capabilities, columns), signal)
+  // The views come last: until the copies are found, those of the earlier version leave them out.
+  await findCopies(destination, signal)
   await destination.putViews(await viewsOver(destination, EVENTS_TABLE))
+  return true
+}
+
+/**
+ * Finds the superseded rows of all events again, for example after rows were deleted by hand. Does
+ * nothing if there are no events.
+ */
+export async function findCopies(destination: Warehouse, signal: AbortSignal): Promise<void> {
+  const loads = await destination.ledger(EVENTS_TABLE)
+  if (loads.length === 0 || !isNumbered(await destination.columns(EVENTS_TABLE))) return
   const source = loads.findLast((load) => load.source !== undefined)?.source
   await destination.load(
     { columns: [], rowCount: 0, query: 'SELECT 1 WHERE false' },
     { table: EVENTS_TABLE, mode: { kind: 'append' }, rejects: undefined },
-    { ...NOTHING, loadId, startedAt: new Date(), source },
+    { ...NOTHING, loadId: randomUUID(), startedAt: new Date(), source },
     signal,
   )
-  return true
+}
+
+/**
+ * @throws MixloadError CONFIG_INVALID if a property has a column whose name mixload needs, because
+ *   an earlier version did not need it.
+ */
+export function assertNamesFree(
+  { description }: Pick<Warehouse, 'description'>,
+  table: string,
+  existing: readonly Column[],
+  own: readonly Column[],
+): void {
+  const taken = existing.find(({ name, role }) => role !== 'fixed' && own.some((column) => column.name === name))
+  if (taken === undefined) return
+  throw new MixloadError(
+    'CONFIG_INVALID',
+    `The table ${table} of ${description} has the property ${taken.property} in the column ${taken.name}, which ` +
+      'mixload needs now. Load into another schema: --schema.',
+  )
 }
 
 /** Whether all loads up to this one have the present form: it is the first one, or the upgrade. */

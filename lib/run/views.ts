@@ -2,7 +2,7 @@ import { MixloadError } from '../core/errors.ts'
 import { eventView } from '../dbt/event-view.ts'
 import type { View } from '../destination/contract.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
-import { upgradeEvents } from '../load/upgrade-events.ts'
+import { findCopies, upgradeEvents } from '../load/upgrade-events.ts'
 import type { Settings } from '../settings.ts'
 import { exportStream } from '../streams/export.ts'
 import { allViews } from '../views/views.ts'
@@ -11,7 +11,10 @@ import { openWarehouse, type Session } from './session.ts'
 /** The views to make: mixload's own, or the view `event` in the shape of Fivetran's connector. */
 export type ViewShape = 'mixload' | 'fivetran'
 
-/** Recreates all views; returns their names. @throws MixloadError CONFIG_INVALID without tables. */
+/**
+ * Recreates all views, and finds the copies of events again. Returns the names of the views.
+ * @throws MixloadError CONFIG_INVALID without tables.
+ */
 export async function makeViews(session: Session, shape: ViewShape = 'mixload'): Promise<readonly string[]> {
   const { settings, onProgress, signal } = session
   // Opened to read first: without tables, nothing must be created in the destination.
@@ -27,7 +30,9 @@ export async function makeViews(session: Session, shape: ViewShape = 'mixload'):
     throw new MixloadError('CONFIG_INVALID', message)
   }
   await destination.open(signal)
-  await upgradeEvents(destination, onProgress, signal)
+  // A newer version may have loaded any stream.
+  await destination.allLoads()
+  if (!(await upgradeEvents(destination, onProgress, signal))) await findCopies(destination, signal)
   const views = await viewsFor()
   await destination.putViews(views)
   return views.map(({ name }) => name)

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { ROW_COLUMN } from '../../lib/columns/catalogue.ts'
 import { LEDGER_FORM } from '../../lib/destination/load-rules.ts'
-import { upgradeEvents } from '../../lib/load/upgrade-events.ts'
+import { findCopies, upgradeEvents } from '../../lib/load/upgrade-events.ts'
+import { expectFailure } from './failures.ts'
 import { type DestinationHarness, openStore, type StoredRow } from './harness.ts'
 import { EVENT_COLUMNS, load, newColumns, OWN_COLUMNS, property, relationOf, unaborted } from './rows.ts'
 
@@ -86,6 +87,33 @@ export function upgrades(harness: DestinationHarness): void {
         record: { stream: 'export', dayRows: { '2026-08-03': 1 } },
       })
       expect(await marks()).toEqual(['b1', 'b2', 'bob', 'c0'])
+    })
+
+    it('stay as they are if a property has the column that numbers rows', async () => {
+      const taken = { ...property(ROW_COLUMN, 'double'), property: ROW_COLUMN }
+      await using store = await openStore(harness)
+      await store.destination.addColumns('export', newColumns([...GIVEN, ...OWN_COLUMNS, taken]))
+      await load(
+        store.destination,
+        'load-0',
+        relationOf([...GIVEN, taken], [event('a', 'old-1', { [ROW_COLUMN]: 5 })]),
+        {
+          table: 'export',
+          record: { stream: 'export' },
+        },
+      )
+      const rows = await store.readRows('export')
+      expect((await expectFailure(upgrade(store), 'CONFIG_INVALID')).message).toContain(ROW_COLUMN)
+      expect(await store.readRows('export')).toEqual(rows)
+    })
+
+    it('are searched for copies again if that is wanted', async () => {
+      await using store = await older([event('a', 'old-1')], [event('b', 'old-2')])
+      await upgrade(store)
+      const found = await store.readRows('_mixload_superseded')
+      expect(found).toHaveLength(1)
+      await findCopies(store.destination, unaborted())
+      expect(await store.readRows('_mixload_superseded')).toEqual(found)
     })
 
     it('are brought over once', async () => {
