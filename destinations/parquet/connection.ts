@@ -13,7 +13,7 @@ import type {
   View,
 } from '../../lib/destination/contract.ts'
 import { REJECTS, SUPERSEDED } from '../../lib/destination/ledger.ts'
-import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
+import { assertFormKnown, DAY_COLUMN } from '../../lib/destination/load-rules.ts'
 import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine/engine.ts'
 import { moveInto, syncFile } from './files/file-system.ts'
 import { type Layout, SCHEMA_FILE, tableName } from './files/layout.ts'
@@ -58,6 +58,8 @@ export class ParquetConnection implements DestinationConnection {
     const connection = new ParquetConnection(place, engine, lock)
     if (lock === undefined) return connection
     try {
+      // Before anything is written: a newer version may mean other things by its files.
+      assertFormKnown(await connection.readLedger(), place.description)
       await PendingLoad.settleAll(place.layout)
       for (const table of [REJECTS, SUPERSEDED]) await connection.#putSchema(table.name, ledgerColumns(table))
       await connection.#writeViews()

@@ -22,8 +22,8 @@ export function assertFormKnown(ledger: readonly LoadRecord[], description: stri
   if (newer === undefined) return
   throw new MixloadError(
     'CONFIG_INVALID',
-    `${description} was written by mixload ${newer.mixloadVersion}, whose ledger this version (${VERSION}) does not know. ` +
-      `Install mixload ${newer.mixloadVersion} or a later version.`,
+    `${description} was written by a newer mixload (${newer.mixloadVersion}), whose ledger has form ${newer.form}. ` +
+      `This version (${VERSION}) knows forms up to ${LEDGER_FORM}. Install the newer version.`,
   )
 }
 
