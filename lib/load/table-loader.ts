@@ -10,6 +10,7 @@ import type { OnProgress } from '../progress.ts'
 import { type AnySlice, hasDays } from '../slices.ts'
 import { readNdjson } from '../transform/spool-reader.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
+import { eventsShown } from './events-shown.ts'
 import { type HeldBack, heldBackIn, withoutNotes } from './held-back.ts'
 import { oldRowsOf } from './old-rows.ts'
 import type { RejectLimit } from './reject-limit.ts'
@@ -52,7 +53,7 @@ export class TableLoader {
   }
 
   /** The days, or the whole table, of which a replacement by these rows would remove too much. */
-  async refusedParts(spooled: SpooledRows, slice: AnySlice): Promise<readonly RefusedPart[]> {
+  async refusedParts(spooled: SpooledRows, slice: AnySlice, signal: AbortSignal): Promise<readonly RefusedPart[]> {
     const { destination, input, maxRemoved } = this.#options
     if (this.#allowsAll) return []
     const { name: table } = input.table
@@ -60,17 +61,21 @@ export class TableLoader {
     const loads = (await destination.allLoads()).filter(({ stream }) => stream === table)
     const parts = rowsBefore(withoutNotes(loads), this.#modeOf(spooled, slice), spooled.dayRows !== null)
     if (parts.every(({ before }) => before === 0)) return []
+    // The ledger cannot tell which events of a file Mixpanel had, too.
+    const days = parts.flatMap(({ firstDay, lastDay }) => (firstDay !== null && firstDay === lastDay ? [firstDay] : []))
+    const shown = await eventsShown(destination, table, days, signal)
     const { rowCount, dayRows } = await input.rows.replacedBy(spooled)
     const isUnkept = Boolean(spooled.leftOut?.length) && !destination.capabilities.queries
-    return parts.flatMap(({ before, ...part }) => {
+    return parts.flatMap(({ before: noted, ...part }) => {
       const { firstDay, lastDay } = part
+      const before = (firstDay === null ? undefined : shown?.get(firstDay)) ?? noted
       const after = dayRows === null || firstDay === null ? rowCount : (dayRows[firstDay] ?? 0)
       const isContradicted = before > 0 && (isUnkept || (missing > 0 && before > after))
       if (!isContradicted && !exceeds(maxRemoved, before - after, before)) return []
-      const days = firstDay === lastDay ? firstDay : `${firstDay} to ${lastDay}`
+      const span = firstDay === lastDay ? firstDay : `${firstDay} to ${lastDay}`
       const error = new MixloadError(
         'ROWS_WOULD_BE_LOST',
-        `${firstDay === null ? name : `${table} of ${days}`}: Mixpanel returned ${after} rows` +
+        `${firstDay === null ? name : `${table} of ${span}`}: Mixpanel returned ${after} ${after === 1 ? 'row' : 'rows'}` +
           `${missing > 0 && isContradicted ? `, ${missing} fewer than it counts` : ''}, but the ` +
           `warehouse has ${before}. The old rows stay. If they are gone ` +
           'in Mixpanel on purpose, run again with --max-removed 100%.',

@@ -83,7 +83,7 @@ async function loadSlice<S extends AnySlice>(
       const loader = stream.tables[at]?.loader
       if (loader === undefined) continue
       ready[at] = await loader.withOldRows(rows, slice, signal)
-      refused.push(...(await loader.refusedParts(ready[at], slice)))
+      refused.push(...(await loader.refusedParts(ready[at], slice, signal)))
     }
     if (refused.length > 0) return await holdBack(stream, slice, tables[0], refused)
     for (const [at, table] of [...stream.tables.entries()].reverse()) {

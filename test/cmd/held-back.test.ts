@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { addDays } from '../../lib/time/days.ts'
 import { farFromMidnight } from '../far-from-midnight.ts'
@@ -42,6 +44,30 @@ const exportsOf = (place: Workplace, since: number) =>
 const replace = (...more: readonly string[]) => ['sync', '--write', 'replace', '--to', daysAgo(2), ...more]
 
 describe('a day that would lose too many rows', () => {
+  it('counts events from files and from Mixpanel together, and those that came both ways once', async () => {
+    await using place = await loaded()
+    const file = join(place.directory, 'events.ndjson')
+    const ofFile = linesOf(eventsOf(SHORT, 30)).replaceAll('"$insert_id":"', '$&file-')
+    await writeFile(file, ofFile + linesOf(eventsOf(SHORT, 10)))
+    expect(await place.run(['load', file])).toMatchObject({ code: 0 })
+    const ran = await place.run([
+      'sync',
+      '--write',
+      'replace',
+      '--from',
+      SHORT,
+      '--to',
+      SHORT,
+      '--attribution-window',
+      '1',
+    ])
+    expect(ran, ran.stdout).toMatchObject({
+      code: 3,
+      stdout: expect.stringContaining('Mixpanel returned 10 rows, but the warehouse has 40'),
+    })
+    expect(await perDay(place)).toContainEqual({ day: SHORT, n: 50 })
+  })
+
   it('is held back alone, shown by status, and tried again until it is replaced', async () => {
     await using place = await loaded()
     const grown = (day: string) => eventsOf(day, 12)
