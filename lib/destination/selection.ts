@@ -21,8 +21,8 @@ export type Selection =
   | { readonly kind: 'file'; readonly file: string; readonly bytes: number; readonly sha256: string }
   /** Nothing. A replacement was held back: `table` has `before` rows, and would have `after`. */
   | { readonly kind: 'held-back'; readonly table: string; readonly before: number; readonly after: number }
-  /** No rows: existing ones were brought to this form of the ledger. */
-  | { readonly kind: 'upgrade'; readonly form: number }
+  /** No rows: existing ones were brought to this form of the ledger, or searched again. */
+  | { readonly kind: 'upgrade'; readonly form: number; readonly isAgain: boolean }
   /** A text that this version does not write. Such a load covers nothing. */
   | { readonly kind: 'unknown'; readonly text: string }
 
@@ -62,7 +62,7 @@ export function isNote({ kind }: Selection): boolean {
 }
 
 /** The same by the text in the ledger, as a condition in SQL. */
-export const IS_NOTE = `(selection like '{"held_back"%' or selection like '{"upgrade_to"%')`
+export const IS_NOTE = `(selection like '{"held_back"%' or selection like '{"upgrade_to"%' or selection like '{"again_to"%')`
 
 /** Whether two scopes are the same. */
 export function isSameScope(a: Scope, b: Scope): boolean {
@@ -90,7 +90,7 @@ export function formatSelection(selection: Selection): string {
       return JSON.stringify({ held_back: table, before, after })
     }
     case 'upgrade':
-      return JSON.stringify({ upgrade_to: selection.form })
+      return JSON.stringify({ [selection.isAgain ? 'again_to' : 'upgrade_to']: selection.form })
     case 'unknown':
       return selection.text
   }
@@ -108,8 +108,19 @@ export function parseSelection(text: string): Selection {
 
 function selectionFrom(json: unknown): Selection | undefined {
   if (!isObject(json)) return undefined
-  const { file, bytes, sha256, held_back: table, before, after, late_since: since, upgrade_to: form } = json
-  if (typeof form === 'number') return { kind: 'upgrade', form }
+  const {
+    file,
+    bytes,
+    sha256,
+    held_back: table,
+    before,
+    after,
+    late_since: since,
+    upgrade_to: form,
+    again_to: again,
+  } = json
+  if (typeof form === 'number') return { kind: 'upgrade', form, isAgain: false }
+  if (typeof again === 'number') return { kind: 'upgrade', form: again, isAgain: true }
   if (typeof file === 'string' && typeof bytes === 'number' && typeof sha256 === 'string') {
     return { kind: 'file', file, bytes, sha256 }
   }

@@ -45,7 +45,7 @@ export async function upgradeEvents(
   const columns = await destination.columns(EVENTS_TABLE)
   await destination.changeRows(presentForm(destination.capabilities, columns), signal)
   // The views come last: until the copies are found, those of the earlier version leave them out.
-  await findCopies(destination, signal)
+  await findCopies(destination, signal, false)
   await destination.putViews(await viewsOver(destination, EVENTS_TABLE))
   return true
 }
@@ -54,14 +54,20 @@ export async function upgradeEvents(
  * Finds the superseded rows of all events again, for example after rows were deleted by hand. Does
  * nothing if there are no events.
  */
-export async function findCopies(destination: Warehouse, signal: AbortSignal): Promise<void> {
+export async function findCopies(destination: Warehouse, signal: AbortSignal, isAgain = true): Promise<void> {
   const loads = await destination.ledger(EVENTS_TABLE)
   if (loads.length === 0 || !isNumbered(await destination.columns(EVENTS_TABLE))) return
   const source = loads.findLast((load) => load.source !== undefined)?.source
   await destination.load(
     { columns: [], rowCount: 0, query: 'SELECT 1 WHERE false' },
     { table: EVENTS_TABLE, mode: { kind: 'append' }, rejects: undefined },
-    { ...NOTHING, loadId: randomUUID(), startedAt: new Date(), source },
+    {
+      ...NOTHING,
+      selection: { kind: 'upgrade', form: LEDGER_FORM, isAgain },
+      loadId: randomUUID(),
+      startedAt: new Date(),
+      source,
+    },
     signal,
   )
 }
@@ -87,15 +93,16 @@ export function assertNamesFree(
 
 /** Whether all loads up to this one have the present form: it is the first one, or the upgrade. */
 function isPresent(load: LoadRecord | undefined, at: number): boolean {
-  return (load?.form ?? 1) >= LEDGER_FORM && (at === 0 || load?.selection.kind === 'upgrade')
+  return (
+    (load?.form ?? 1) >= LEDGER_FORM && (at === 0 || (load?.selection.kind === 'upgrade' && !load.selection.isAgain))
+  )
 }
 
 /** The ledger row of the upgrade, which covers no days. */
-const NOTHING: Omit<LoadRecord, 'loadId' | 'startedAt' | 'loadedAt'> = {
+const NOTHING: Omit<LoadRecord, 'loadId' | 'startedAt' | 'loadedAt' | 'selection'> = {
   stream: EVENTS_TABLE,
   firstDay: null,
   lastDay: null,
-  selection: { kind: 'upgrade', form: LEDGER_FORM },
   rowCount: 0,
   rejectCount: 0,
   byteCount: 0,

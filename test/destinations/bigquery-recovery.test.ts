@@ -56,7 +56,9 @@ async function run(place: FakePlace, killed: KilledLoad, client: string, loadId:
     await load(destination, loadId, relation, {
       mode,
       ...(rejects === true ? { rejects: rejectsOf('x', 'y') } : {}),
-      ...(rows === 0 && numbered === true ? { record: { selection: { kind: 'upgrade', form: 3 } } } : {}),
+      ...(rows === 0 && numbered === true
+        ? { record: { selection: { kind: 'upgrade', form: 3, isAgain: false } } }
+        : {}),
     })
     return true
   } catch {
