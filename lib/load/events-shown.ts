@@ -4,8 +4,8 @@ import type { Warehouse } from '../destination/warehouse.ts'
 import type { Day } from '../time/days.ts'
 
 /**
- * How many events `export_latest` has of each of these days, whether they came from Mixpanel or from
- * files. Undefined if the table has no events, or if the destination runs no queries.
+ * How many events `export_latest` has of each of these days, whether they came from Mixpanel or
+ * from files. Undefined if the table has no events, or if the destination runs no queries.
  */
 export async function eventsShown(
   destination: Warehouse,
