@@ -11,7 +11,7 @@ import type {
   WriteMode,
 } from '../../lib/destination/contract.ts'
 import { LOADS, REJECTS, SUPERSEDED } from '../../lib/destination/ledger.ts'
-import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
+import { DAY_COLUMN, updateStatement } from '../../lib/destination/load-rules.ts'
 import { OpenFile } from '../../lib/destination/open-file.ts'
 import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
 import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine/engine.ts'
@@ -106,9 +106,8 @@ export class DuckDbConnection implements DestinationConnection {
     rows.verify(await this.#connection.run(`INSERT INTO ${this.#ledger.path(table)} BY NAME ${rows.query}`))
   }
 
-  async changeRows({ table, values, where }: RowChange, signal: AbortSignal): Promise<void> {
-    const list = Object.entries(values).map(([name, value]) => `${quoteName(name)} = ${value}`)
-    const statement = `UPDATE ${this.#ledger.path(table)} SET ${list.join(', ')} WHERE ${where}`
+  async changeRows(change: RowChange, signal: AbortSignal): Promise<void> {
+    const statement = updateStatement(this.#ledger.path(change.table), change)
     await this.#transaction(() => this.#connection.run(statement), signal)
   }
 

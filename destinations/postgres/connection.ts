@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { rowAlias } from '../../lib/columns/naming.ts'
 import { MixloadError } from '../../lib/core/errors.ts'
+import { quotePath } from '../../lib/core/sql.ts'
 import type {
   DestinationConnection,
   DestinationReader,
@@ -11,13 +12,14 @@ import type {
   TakeRows,
   View,
 } from '../../lib/destination/contract.ts'
+import { updateStatement } from '../../lib/destination/load-rules.ts'
 import type { CsvOutlet } from './copy/csv-feed.ts'
 import { Ledger } from './ledger.ts'
 import { assertRunLock, end, releaseRunLock } from './lock.ts'
 import type { PostgresAddress } from './session/address.ts'
 import { sqlStateOf } from './session/errors.ts'
 import { type Backend, Session } from './session/session.ts'
-import { addMissing, assertFits, changeRows } from './tables.ts'
+import { addMissing, assertFits } from './tables.ts'
 import { replaceViews } from './views.ts'
 import { writeLoad } from './write.ts'
 
@@ -100,7 +102,8 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
   }
 
   async changeRows(change: RowChange, signal: AbortSignal): Promise<void> {
-    await this.#transaction(() => changeRows(this.session, this.place.schema, change), signal)
+    const statement = updateStatement(quotePath(this.place.schema, change.table), change)
+    await this.#transaction(async () => void (await this.session.run(statement)), signal)
   }
 
   async write(load: Load, signal: AbortSignal): Promise<void> {

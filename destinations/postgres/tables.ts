@@ -1,6 +1,6 @@
 import { MixloadError } from '../../lib/core/errors.ts'
 import { quoteName, quotePath } from '../../lib/core/sql.ts'
-import type { KnownColumn, RowChange } from '../../lib/destination/contract.ts'
+import type { KnownColumn } from '../../lib/destination/contract.ts'
 import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
 import type { Day } from '../../lib/time/days.ts'
 import { CAPABILITIES, TYPE_NAMES } from './dialect.ts'
@@ -105,12 +105,6 @@ export async function summarizeIndex(session: Session, schema: string, table: st
 
 function nameOfIndex(table: string): string {
   return `${table}_by_day`
-}
-
-/** Gives columns of existing rows new values, within the transaction of the session. */
-export async function changeRows(session: Session, schema: string, { table, values, where }: RowChange): Promise<void> {
-  const list = Object.entries(values).map(([name, value]) => `${quoteName(name)} = ${value}`)
-  await session.run(`UPDATE ${quotePath(schema, table)} SET ${list.join(', ')} WHERE ${where}`)
 }
 
 function wrongType(table: string, name: string, found: string, wanted: string): MixloadError {

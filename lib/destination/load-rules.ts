@@ -2,11 +2,11 @@
 
 import type { Column } from '../columns/column.ts'
 import { MixloadError } from '../core/errors.ts'
-import { quoteName, quoteText } from '../core/sql.ts'
+import { type NameQuote, quoteName, quoteText } from '../core/sql.ts'
 import { VERSION } from '../core/version.ts'
 import { ENGINE_TYPES } from '../engine/dialect.ts'
 import { countDays } from '../time/days.ts'
-import type { KnownColumn, LoadRecord, LoadRows, NewColumn, Relation, WriteMode } from './contract.ts'
+import type { KnownColumn, LoadRecord, LoadRows, NewColumn, Relation, RowChange, WriteMode } from './contract.ts'
 import { REJECTS } from './ledger.ts'
 
 /**
@@ -88,6 +88,12 @@ export function assertDays(mode: WriteMode, daysMax: number, table: string): voi
     'DESTINATION_FAILED',
     `${days} days of ${table} cannot be replaced in one load, which may have ${daysMax}. Please report this.`,
   )
+}
+
+/** The statement that changes rows of the table with this quoted path. */
+export function updateStatement(path: string, { values, where }: RowChange, nameQuote?: NameQuote): string {
+  const list = Object.entries(values).map(([name, value]) => `${quoteName(name, nameQuote)} = ${value}`)
+  return `UPDATE ${path} SET ${list.join(', ')} WHERE ${where}`
 }
 
 /** The wanted columns that a table lacks, each of them once. */

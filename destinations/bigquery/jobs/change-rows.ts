@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { MixloadError } from '../../../lib/core/errors.ts'
-import { quoteName } from '../../../lib/core/sql.ts'
 import type { DestinationOptions, RowChange } from '../../../lib/destination/contract.ts'
+import { updateStatement } from '../../../lib/destination/load-rules.ts'
 import { ApiFailure } from '../api/api-failure.ts'
 import { warnOfScan } from '../api/query.ts'
 import type { Tables } from '../api/tables.ts'
@@ -32,9 +32,9 @@ export async function changeRows(context: ChangeContext, change: RowChange, sign
   }
 }
 
-async function update({ tables, jobs, warn }: ChangeContext, { table, values, where }: RowChange, signal: AbortSignal) {
-  const list = Object.entries(values).map(([name, value]) => `${quoteName(name, '`')} = ${value}`)
-  const query = `UPDATE ${tables.path(table)} SET ${list.join(', ')} WHERE ${where}`
+async function update({ tables, jobs, warn }: ChangeContext, change: RowChange, signal: AbortSignal) {
+  const { table } = change
+  const query = updateStatement(tables.path(table), change, '`')
   await warnOfScan(tables.client.withSignal(signal), query, warn)
   const id = `mixload_change_${randomUUID()}`
   const configuration = { query: { query, useLegacySql: false } }
