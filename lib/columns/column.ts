@@ -23,3 +23,14 @@ export interface Column {
   /** Of a companion: the column whose other values it holds. */
   readonly owner?: string
 }
+
+/** The column with the values of a property, if it has one of these types; never its companion. */
+export function columnOfProperty(
+  columns: readonly Column[],
+  property: string | undefined,
+  ...types: readonly ColumnType[]
+): Column | undefined {
+  return columns.find(
+    (column) => column.property === property && types.includes(column.type) && column.role !== 'companion',
+  )
+}

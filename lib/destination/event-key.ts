@@ -4,7 +4,7 @@
  * Deduplication"). The time counts to the second, because exports and files may lack milliseconds.
  */
 
-import type { Column } from '../columns/column.ts'
+import { type Column, columnOfProperty } from '../columns/column.ts'
 import { sqlText } from '../core/sql-files.ts'
 
 /** The properties that may hold the person of an event, the first person first. */
@@ -34,11 +34,7 @@ export function eventIdOf(
 
 /** The text columns that may hold the person of an event, the first person first. */
 function personColumns(columns: readonly Column[]): readonly Column[] {
-  return PERSONS.flatMap(
-    (property) =>
-      columns.find((column) => column.property === property && column.type === 'text' && column.role !== 'companion') ??
-      [],
-  )
+  return PERSONS.flatMap((property) => columnOfProperty(columns, property, 'text') ?? [])
 }
 
 /** Those that an event has only if Mixpanel has moved it to the person in `distinct_id`. */

@@ -1,6 +1,6 @@
 /** Which rows of `export` a load makes superseded, as a query that runs in the destination. */
 import { ROW_COLUMN } from '../columns/catalogue.ts'
-import type { Column } from '../columns/column.ts'
+import { type Column, columnOfProperty } from '../columns/column.ts'
 import { quoteName, quoteText } from '../core/sql.ts'
 import { sqlText } from '../core/sql-files.ts'
 import { addDays, type Day, daysOf } from '../time/days.ts'
@@ -80,11 +80,9 @@ function supersededQuery(
 ): string {
   const quote = ({ name }: Column) => quoteName(name, nameQuote)
   const earlierPersons = earlierPersonColumns(columns)
-  const isDeleted = columns.find(({ property, type }) => property === '$is_deleted' && type === 'boolean')
+  const isDeleted = columnOfProperty(columns, '$is_deleted', 'boolean')
   // Earlier versions have made a double of it.
-  const inserted = columns.find(
-    ({ property, type }) => property === '$inserted_at' && (type === 'bigint' || type === 'double'),
-  )
+  const inserted = columnOfProperty(columns, '$inserted_at', 'bigint', 'double')
   return sqlText(dialect, 'superseded_rows', {
     ...paths,
     days: dayCondition(days),

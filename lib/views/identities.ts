@@ -1,4 +1,4 @@
-import type { Column, ColumnType } from '../columns/column.ts'
+import { type Column, type ColumnType, columnOfProperty } from '../columns/column.ts'
 import { quoteName, quoteText } from '../core/sql.ts'
 import { hasSqlText, sqlText } from '../core/sql-files.ts'
 import type { DestinationCapabilities, View } from '../destination/contract.ts'
@@ -21,9 +21,7 @@ export function identitiesView(
   columns: readonly Column[],
 ): View {
   const column = (property: string | undefined, type: ColumnType) => {
-    const found = columns.find(
-      (candidate) => candidate.property === property && candidate.type === type && candidate.role !== 'companion',
-    )
+    const found = columnOfProperty(columns, property, type)
     return found === undefined ? undefined : quoteName(found.name, nameQuote)
   }
   const links = earlierPersonColumns(columns).map(({ name }) =>

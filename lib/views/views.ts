@@ -1,4 +1,4 @@
-import type { Column, ColumnType } from '../columns/column.ts'
+import { type Column, type ColumnType, columnOfProperty } from '../columns/column.ts'
 import { latestName } from '../columns/naming.ts'
 import { quoteName } from '../core/sql.ts'
 import { sqlText } from '../core/sql-files.ts'
@@ -70,9 +70,7 @@ function eventViews(
 /** Leaves out events that were deleted in Mixpanel, if the table has columns that tell so. */
 function withoutDeleted({ dialect, nameQuote }: DestinationCapabilities, table: string, columns: readonly Column[]) {
   const nameOf = (property: string, ...types: readonly ColumnType[]) => {
-    const column = columns.find(
-      (found) => found.property === property && types.includes(found.type) && found.role === 'property',
-    )
+    const column = columnOfProperty(columns, property, ...types)
     return column === undefined ? undefined : quoteName(column.name, nameQuote)
   }
   const isDeleted = nameOf('$is_deleted', 'boolean')
