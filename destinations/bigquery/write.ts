@@ -1,5 +1,5 @@
 import type { DestinationOptions } from '../../lib/destination/contract.ts'
-import { LOADS, REJECTS, SUPERSEDED } from '../../lib/destination/ledger.ts'
+import { columnsOf, LOADS, REJECTS, SUPERSEDED } from '../../lib/destination/ledger.ts'
 import { loadRow } from '../../lib/destination/ledger-row.ts'
 import { supersededBy } from '../../lib/destination/superseded.ts'
 import { ApiFailure } from './api/api-failure.ts'
@@ -234,7 +234,8 @@ export class Loads {
         mode.kind === 'replace-table'
           ? 'TRUE'
           : `${day.name} BETWEEN DATE '${mode.firstDay}' AND DATE '${mode.lastDay}'`
-      const kept = `SELECT ${rowId.name}, ${day.name} FROM ${path} WHERE (${isRemoved}) IS NOT TRUE`
+      const names = columnsOf(SUPERSEDED).map(({ name }) => name)
+      const kept = `SELECT ${names.join(', ')} FROM ${path} WHERE (${isRemoved}) IS NOT TRUE`
       query = `${kept}\nUNION ALL\n${queryWith(`(${kept})`).query}`
     }
     const destinationTable = tables.reference(SUPERSEDED.name)

@@ -93,7 +93,7 @@ export async function stageSuperseded(
   const existing: DataFile[] = []
   for await (const file of dataFiles(layout, SUPERSEDED.name, false)) existing.push(file)
   const own = ledgerColumns(SUPERSEDED)
-  const { rowId, day } = SUPERSEDED.columns
+  const { day } = SUPERSEDED.columns
   const known = `SELECT * FROM (${await filesQuery(layout, SUPERSEDED.name, own, false)}) WHERE ${stays(superseded.mode, day.name)}`
   const rows = [
     `SELECT * FROM (${await filesQuery(layout, table, columns, true)}) WHERE ${stays(mode, DAY_COLUMN)}`,
@@ -107,7 +107,7 @@ export async function stageSuperseded(
     const found = isMerged
       ? `FROM ${quoteName(SUPERSEDED.name)} UNION ALL BY NAME (${superseded.query})`
       : superseded.query
-    const columnList = [rowId, day].map(({ name }) => quoteName(name)).join(', ')
+    const columnList = own.map(({ name }) => quoteName(name)).join(', ')
     const writer = new RowWriter(connection, directory, own.length)
     const file = await writer.writeFile(`SELECT ${columnList} FROM (${found})`, 'superseded')
     const path = join(directoryOf(SUPERSEDED.name, false, null), dataFileName(record.loadId))

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { quoteName, quotePath } from '../../lib/core/sql.ts'
 import type { Load, LoadRows, SupersededRows } from '../../lib/destination/contract.ts'
-import { REJECTS, SUPERSEDED } from '../../lib/destination/ledger.ts'
+import { columnsOf, REJECTS, SUPERSEDED } from '../../lib/destination/ledger.ts'
 import { clampedColumns } from './copy/clamped-values.ts'
 import { CSV_CHARACTERS, type CsvFeed, type CsvOutlet } from './copy/csv-feed.ts'
 import type { Session } from './session/session.ts'
@@ -33,14 +33,15 @@ export async function writeLoad(writing: Writing, load: Load): Promise<void> {
 /** Writes the numbers of superseded rows. First removes those of the days that a load replaces. */
 async function writeSuperseded(session: Session, schema: string, { mode, query }: SupersededRows): Promise<void> {
   const path = quotePath(schema, SUPERSEDED.name)
-  const { rowId, day } = SUPERSEDED.columns
+  const { day } = SUPERSEDED.columns
+  const names = columnsOf(SUPERSEDED).map(({ name }) => quoteName(name))
   if (mode.kind === 'replace-table') await session.run(`DELETE FROM ${path}`)
   if (mode.kind === 'replace-days')
     await session.run(`DELETE FROM ${path} WHERE ${quoteName(day.name)} BETWEEN $1 AND $2`, [
       mode.firstDay,
       mode.lastDay,
     ])
-  await session.run(`INSERT INTO ${path} (${quoteName(rowId.name)}, ${quoteName(day.name)}) ${query}`)
+  await session.run(`INSERT INTO ${path} (${names.join(', ')}) ${query}`)
 }
 
 /**

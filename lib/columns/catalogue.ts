@@ -132,6 +132,9 @@ export const LOAD_COLUMNS: readonly FixedColumn[] = [
 /** The column with the number of a row of `export`. */
 export const ROW_COLUMN = '_mixload_row'
 
+/** The column with a hash of what a row of `export` says. */
+export const HASH_COLUMN = '_mixload_hash'
+
 /** The columns that every `export` table has, in this order. The views depend on them. */
 export const EXPORT_COLUMNS: readonly FixedColumn[] = [
   fixed('event', 'text', 'Name of the event'),
@@ -153,6 +156,11 @@ export const EXPORT_COLUMNS: readonly FixedColumn[] = [
   ),
   ...LOAD_COLUMNS,
   fixed(ROW_COLUMN, 'bigint', 'Random number of the row: see _mixload_superseded'),
+  fixed(
+    HASH_COLUMN,
+    'bigint',
+    'Hash of what Mixpanel returned of the event, by which a row that is loaded is known again',
+  ),
 ]
 
 /** Only with local times: the number as sent, because two numbers can mean the same moment. */

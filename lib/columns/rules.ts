@@ -33,6 +33,23 @@ export function columnRules(
   }
 }
 
+/** What decides how lines of a table are stored, besides the lines: a text to compare. */
+export function choicesText(settings: ColumnChoices, localZone: string | undefined): string {
+  const { maxColumns, newProperties, columns, includeProperties, excludeProperties } = settings
+  return JSON.stringify([
+    STORED_FORM,
+    localZone,
+    maxColumns,
+    newProperties,
+    Object.entries(columns).sort(),
+    includeProperties,
+    excludeProperties,
+  ])
+}
+
+/** Grows by one whenever a new version stores the same lines in another way. */
+const STORED_FORM = 1
+
 function selection({ includeProperties, excludeProperties = [] }: ColumnChoices): (property: string) => boolean {
   const isIncluded = includeProperties === undefined ? () => true : matcher(includeProperties)
   const isExcluded = matcher(excludeProperties)

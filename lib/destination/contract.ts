@@ -2,7 +2,7 @@
 import type { Column } from '../columns/column.ts'
 import type { NameQuote } from '../core/sql.ts'
 import type { Engine } from '../engine/engine.ts'
-import type { DayRows } from '../time/day-tally.ts'
+import type { DayDigests, DayRows } from '../time/day-tally.ts'
 import type { Day } from '../time/days.ts'
 import type { Selection } from './selection.ts'
 import type { LoadSource } from './source.ts'
@@ -65,8 +65,13 @@ export interface LoadRecord {
   readonly loadedAt: Date
   readonly writeMode: WriteMode['kind']
   readonly mixloadVersion: string
-  /** The number of its rows by `_day`; null if they were not counted, or have no days. */
+  /**
+   * The number of rows that came, by `_day`; null if they were not counted, or have no days. Rows
+   * that were loaded before are among them, but not in `rowCount`.
+   */
   readonly dayRows: DayRows | null
+  /** The digests of all lines of its days; undefined if unknown. */
+  readonly dayDigests?: DayDigests | undefined
   /** Where its rows come from; undefined for a load of a version that did not store it. */
   readonly source?: LoadSource | undefined
   /** The form of the ledger when it was written: see `LEDGER_FORM`. Set at the commit. */

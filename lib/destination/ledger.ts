@@ -8,7 +8,7 @@
  */
 import type { ColumnRole, ColumnType } from '../columns/column.ts'
 import { MixloadError } from '../core/errors.ts'
-import type { DayRows } from '../time/day-tally.ts'
+import type { DayDigests, DayRows } from '../time/day-tally.ts'
 import type { KnownColumn, LoadRecord, WriteMode } from './contract.ts'
 import { formatSelection, parseSelection, type Selection } from './selection.ts'
 import { formatSource, type LoadSource, parseSource } from './source.ts'
@@ -54,6 +54,7 @@ export interface Reject {
 export interface Superseded {
   readonly rowId: string
   readonly day: string | null
+  readonly rowHash: string | null
 }
 
 /** How the values of one type are stored. */
@@ -79,6 +80,8 @@ const moment: Kind<Date> = {
 }
 
 const dayRows: Kind<DayRows> = { type: 'text', toText: JSON.stringify, fromText: JSON.parse }
+
+const dayDigests: Kind<DayDigests> = { type: 'text', toText: JSON.stringify, fromText: JSON.parse }
 
 const selection: Kind<Selection> = { type: 'text', toText: formatSelection, fromText: parseSelection }
 
@@ -133,7 +136,7 @@ export const LOADS: LedgerTable<LoadRecord> = {
       'Last day that was requested; of a file, the day of its last event; null if there is none',
     ),
     selection: column('selection', selection, 'Which part of the stream was requested, as JSON; empty for all of it'),
-    rowCount: column('row_count', count, 'Rows in the table'),
+    rowCount: column('row_count', count, 'Rows that were added to the table'),
     rejectCount: column('reject_count', count, 'Rows in _mixload_rejects'),
     byteCount: column('byte_count', count, 'Bytes received or read, decompressed'),
     requestCount: column(
@@ -153,7 +156,7 @@ export const LOADS: LedgerTable<LoadRecord> = {
       'day_rows',
       dayRows,
       null,
-      'Rows by _day, as JSON: {"2026-08-03":1234}; null if they were not counted',
+      'Rows that came, by _day, as JSON: {"2026-08-03":1234}; null if they were not counted. It counts rows that were there already, and row_count does not',
     ),
     source: optional(
       'source',
@@ -166,6 +169,12 @@ export const LOADS: LedgerTable<LoadRecord> = {
       count,
       undefined,
       'Form of the ledger; null for the first. A version of mixload refuses forms that it does not know',
+    ),
+    dayDigests: optional(
+      'day_digests',
+      dayDigests,
+      undefined,
+      'Digests of all lines of a day, by _day, as JSON; a day that is read again with the same digest is not loaded; null if they were not computed',
     ),
   },
 }
@@ -220,6 +229,7 @@ export const SUPERSEDED: LedgerTable<Superseded> = {
   columns: {
     rowId: column('row_id', integer, 'Row of export, by its _mixload_row'),
     day: optional('day', day, null, 'Its _day'),
+    rowHash: optional('row_hash', integer, null, 'Its _mixload_hash; null if it has none'),
   },
 }
 

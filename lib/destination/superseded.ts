@@ -1,5 +1,5 @@
 /** Which rows of `export` a load makes superseded, as a query that runs in the destination. */
-import { ROW_COLUMN } from '../columns/catalogue.ts'
+import { HASH_COLUMN, ROW_COLUMN } from '../columns/catalogue.ts'
 import { type Column, columnOfProperty } from '../columns/column.ts'
 import { quoteName, quoteText } from '../core/sql.ts'
 import { sqlText } from '../core/sql-files.ts'
@@ -83,8 +83,10 @@ function supersededQuery(
   const isDeleted = columnOfProperty(columns, '$is_deleted', 'boolean')
   // Earlier versions have made a double of it.
   const inserted = columnOfProperty(columns, '$inserted_at', 'bigint', 'double')
+  const isHashed = columns.some(({ name, role }) => name === HASH_COLUMN && role === 'fixed')
   return sqlText(dialect, 'superseded_rows', {
     ...paths,
+    hash: isHashed ? HASH_COLUMN : 'CAST(NULL AS BIGINT)',
     days: dayCondition(days),
     deleted: isDeleted === undefined ? 'false' : `coalesce(${quote(isDeleted)}, false)`,
     moved: earlierPersons.map((column) => `${quote(column)} IS NOT NULL`).join(' OR ') || 'false',

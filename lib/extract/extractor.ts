@@ -248,6 +248,7 @@ export class Extractor implements SliceSource<StreamSlice> {
       clock: clockOf(input, slice, this.#options.zone),
       // Of a slice of a single day, all rows count for that day.
       countsDays: !isAllOfOneDay(slice),
+      digestSalt: input.table.lines.isTimed && isAllOfDays(slice) ? input.choices : undefined,
       identities: this.#seen === undefined ? undefined : textsInto(this.#seen),
       mustBeWhole: this.#options.stream.streamed !== undefined,
     })
@@ -265,7 +266,8 @@ export class Extractor implements SliceSource<StreamSlice> {
       startedAt: this.#startedAt,
       clock: clockOf(input, slice, this.#options.zone),
     })
-    return isAllOfOneDay(slice) && firstDay !== null ? { ...rows, dayRows: { [firstDay]: rows.summary.rows } } : rows
+    if (!isAllOfOneDay(slice) || firstDay === null) return { ...rows, dayDigests: body.digests?.digests() }
+    return { ...rows, dayRows: { [firstDay]: rows.summary.rows }, dayDigests: body.digests?.digests(firstDay) }
   }
 
   /** Requests damaged pages once more, and never empties a table because no line is readable. */
@@ -333,6 +335,11 @@ function textsInto(texts: Set<string>): Identities {
 
 function isAllOfOneDay(slice: StreamSlice): boolean {
   return hasDays(slice) && slice.firstDay === slice.lastDay && slice.since === undefined
+}
+
+/** Whether a request asks for all rows of its days. */
+function isAllOfDays(slice: StreamSlice): boolean {
+  return hasDays(slice) && slice.since === undefined && slice.only === undefined
 }
 
 /** How to read the times of a slice. Late arrivals are filed under their own days. */

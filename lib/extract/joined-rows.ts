@@ -18,6 +18,7 @@ function joinedParts(parts: readonly SpooledRows[]): SpooledRows {
     rejects: parts.flatMap(({ rejects }) => rejects),
     summary: parts.map(({ summary }) => summary).reduce(joinedSummary),
     dayRows: joinedDays(parts),
+    dayDigests: undefined,
     areKeysDistinct: false,
   }
 }

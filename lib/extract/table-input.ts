@@ -12,6 +12,8 @@ import { type SpooledBody, TableSpool, type TableSpoolOptions } from './table-sp
 export interface TableInputOptions extends TableRowsOptions {
   /** The most values, other than null, in one row. */
   readonly valuesPerRowMax: number
+  /** What decides how lines are stored, besides the lines. */
+  readonly choices?: string
 }
 
 /** Reads the lines of one table during a run. Columns get their names once, for all slices. */
@@ -20,6 +22,8 @@ export class TableInput {
   readonly registry: ColumnRegistry
   readonly rows: TableRows
   readonly directory: SpoolDirectory
+  /** What decides how lines are stored, besides the lines. */
+  readonly choices: string
   readonly #scanner: LineScanner
   readonly #writer: LineWriter
 
@@ -29,6 +33,7 @@ export class TableInput {
     this.registry = registry
     this.rows = new TableRows(options)
     this.directory = spool
+    this.choices = options.choices ?? ''
     this.#scanner = new LineScanner(new PropertyTable(table.lines))
     this.#writer = new LineWriter(this.#scanner, registry, valuesPerRowMax, table.identity ?? null)
   }
@@ -48,7 +53,7 @@ export class TableInput {
 
   /** A body's rows, with their details for the ledger. */
   spooled(
-    { dayTally, ...body }: SpooledBody,
+    { dayTally, digests: _, ...body }: SpooledBody,
     about: Pick<SpooledRows, 'name' | 'loadId' | 'firstDay' | 'lastDay' | 'selection' | 'startedAt' | 'clock'>,
   ): SpooledRows {
     const { hasOverflow, ignoredValues } = this.#writer

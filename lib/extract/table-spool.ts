@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib'
 import type { StreamTable } from '../columns/table.ts'
 import { BodyReader, type BodySinks, type BodySummary, type Identities } from '../scan/body-reader.ts'
 import type { KeptLine } from '../scan/kept-line.ts'
+import { LineDigests } from '../scan/line-digests.ts'
 import type { LineScanner } from '../scan/line-scanner.ts'
 import type { LineWriter } from '../scan/line-writer.ts'
 import { type Chunk, ChunkWriter, type SpoolDirectory } from '../spool/spool.ts'
@@ -14,6 +15,8 @@ export interface TableSpoolOptions {
   /** How to read times; undefined if lines have none. */
   readonly clock?: EventClock | undefined
   readonly countsDays?: boolean
+  /** Set to compute digests of the days: what else decides how lines are stored. */
+  readonly digestSalt?: string | undefined
   readonly identities?: Identities | undefined
   readonly mustBeWhole?: boolean
   readonly keptLine?: KeptLine
@@ -29,6 +32,8 @@ export interface SpooledBody {
   readonly checksum: number
   /** Its rows by day; undefined if they were not counted. */
   readonly dayTally: DayTally | undefined
+  /** Undefined if they were not computed. */
+  readonly digests: LineDigests | undefined
   readonly areKeysDistinct: boolean
 }
 
@@ -39,6 +44,7 @@ export class TableSpool {
   readonly #reader: BodyReader
   #checksum = 0
   readonly #dayTally: DayTally | undefined
+  readonly #digests: LineDigests | undefined
   /** Undefined if the key is more than a record's identity. */
   readonly #keys: SeenKeys | undefined
 
@@ -48,10 +54,11 @@ export class TableSpool {
     { key, identity }: StreamTable,
     scanner: LineScanner,
     writer: LineWriter,
-    { clock, countsDays = false, identities, ...sinks }: TableSpoolOptions,
+    { clock, countsDays = false, digestSalt, identities, ...sinks }: TableSpoolOptions,
   ) {
     this.#keys = key.length === 1 && key[0] === identity ? new SeenKeys() : undefined
     this.#dayTally = clock !== undefined && countsDays ? new DayTally(clock) : undefined
+    this.#digests = digestSalt === undefined ? undefined : new LineDigests(digestSalt)
     this.#lines = new ChunkWriter(directory, '.ndjson')
     this.#rejects = new ChunkWriter(directory, '.rejects.ndjson')
     this.#reader = new BodyReader({
@@ -60,6 +67,7 @@ export class TableSpool {
       writer,
       clock,
       dayTally: this.#dayTally,
+      digests: this.#digests,
       identities: this.#keys ?? identities,
       lines: this.#lines,
       rejects: this.#rejects,
@@ -85,6 +93,7 @@ export class TableSpool {
       summary,
       checksum: this.#checksum,
       dayTally: this.#dayTally,
+      digests: this.#digests,
       areKeysDistinct: this.#keys?.areDistinct ?? false,
     }
   }

@@ -1,5 +1,5 @@
 import { ColumnRegistry } from '../columns/registry.ts'
-import { columnRules } from '../columns/rules.ts'
+import { choicesText, columnRules } from '../columns/rules.ts'
 import type { StreamTable } from '../columns/table.ts'
 import type { LoadSource } from '../destination/source.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
@@ -46,7 +46,8 @@ export async function openTable(stream: string, table: StreamTable, options: Ope
   const registry = new ColumnRegistry([...existing, ...fixed], limited, [...(table.reserved ?? []), ...reservedColumns])
   const localZone = settings.legacyTime ? zone : undefined
   const onWarning = (message: string) => onProgress({ kind: 'warning', message })
-  const input = new TableInput({ table, registry, engine, spool, localZone, valuesPerRowMax, onWarning })
+  const choices = choicesText(settings, localZone)
+  const input = new TableInput({ table, registry, engine, spool, localZone, valuesPerRowMax, choices, onWarning })
   const rejectLimit = settings.maxRejects === undefined ? undefined : new RejectLimit(settings.maxRejects)
   const { write, maxRemoved } = settings
   const given = { destination, input, stream, source, write, maxRemoved, rejectLimit, onProgress }

@@ -114,14 +114,14 @@ export class TableLoader {
   async #commit(spooled: SpooledRows, slice: AnySlice, signal: AbortSignal): Promise<LoadRecord> {
     const { input, stream, source, rejectLimit, onProgress } = this.#options
     const { name: table } = input.table
-    const { loadId, firstDay, lastDay, selection, startedAt, requestCount, dayRows, summary } = spooled
+    const { loadId, firstDay, lastDay, selection, startedAt, requestCount, dayRows, dayDigests, summary } = spooled
     await rejectLimit?.admit(spooled)
     const relation = await input.rows.relation(spooled)
     const added = await this.#writer.addColumns(input.registry.columns, relation.columns, loadId)
     const columns = added.filter(({ role }) => role !== 'fixed')
     if (columns.length > 0) onProgress({ kind: 'columns-added', table, columns })
     onProgress({ kind: 'slice-loading', stream, table, slice, rows: relation.rowCount })
-    const counts = { rejectCount: summary.rejects, byteCount: summary.bytes, requestCount, dayRows }
+    const counts = { rejectCount: summary.rejects, byteCount: summary.bytes, requestCount, dayRows, dayDigests }
     const details = { loadId, firstDay, lastDay, selection, startedAt, source, ...counts }
     const record = await this.#writer.load(
       relation,

@@ -7,7 +7,7 @@ import { hasDays, type StreamSlice } from '../slices.ts'
 import type { SpoolDirectory } from '../spool/spool.ts'
 import type { Day } from '../time/days.ts'
 import { identitiesAfter } from '../transform/loaded-rows.ts'
-import { discardRows, type SpooledRows } from '../transform/spooled-rows.ts'
+import { type SpooledRows, withoutRows } from '../transform/spooled-rows.ts'
 import type { Coverage } from './late-coverage.ts'
 
 export interface LateOptions {
@@ -83,13 +83,10 @@ export class LateDays implements SliceSource<StreamSlice> {
     const extracted = await this.#source.extract(requested, signal)
     if (extracted.kind !== 'spooled') return extracted
     const { slice, tables } = extracted.spooled
-    const [{ kept: _, ...rows }] = tables
-    await discardRows(rows)
+    const [rows] = tables
     for (const day of Object.keys(rows.dayRows ?? {})) this.days.add(day)
     this.undated += rows.summary.undated + rows.summary.outside
-    const summary = { ...rows.summary, rows: 0, rejects: 0 }
-    const none = { lines: [], rejects: [], fields: [], hasOverflow: false, summary, dayRows: {} }
-    this.#inspected.push({ slice, rows: { ...rows, ...none } })
+    this.#inspected.push({ slice, rows: { ...(await withoutRows(rows)), dayRows: {} } })
     return { kind: 'inspected' }
   }
 

@@ -8,6 +8,7 @@ import type { MixpanelClient } from '../mixpanel/client.ts'
 import { type Budgets, Requester } from '../mixpanel/requester.ts'
 import { daysOf } from '../time/days.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
+import { AgainSource } from './again-source.ts'
 import { LateDays, LateSource } from './late-arrivals.ts'
 import { coverageOf } from './late-coverage.ts'
 import { type OpenStream, runStream } from './run-stream.ts'
@@ -57,7 +58,12 @@ export async function loadStream(plan: StreamPlan, given: LoadOptions, tally: St
     signal,
     history: changes === undefined ? undefined : { table: changes, keep: (rows) => keepHistory(rows, changes) },
   }
-  await runStream(open, slices, extractor)
+  // A replacement needs all rows of its days, and only events have ids.
+  const appendsOnce = settings.write === 'append' && own.input.table.lines.isTimed
+  const { input } = own
+  const { destination, spool } = options
+  const again = new AgainSource({ source: extractor, input, destination, spool, loadSource: source })
+  await runStream(open, slices, appendsOnce ? again : extractor)
   if (lateSlices.length > 0) await loadLateArrivals(plan, options, open, extractor, tally)
 }
 

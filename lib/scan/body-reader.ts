@@ -9,6 +9,7 @@ import { isMoment } from '../time/instants.ts'
 import { announcesFailure } from './failure-line.ts'
 import { NEWLINE } from './json-bytes.ts'
 import { type KeptLine, shownLine } from './kept-line.ts'
+import type { LineDigests } from './line-digests.ts'
 import { limitExceeded, reasonAgainst } from './line-reasons.ts'
 import { LINE, type LineScanner } from './line-scanner.ts'
 import type { LineWriter } from './line-writer.ts'
@@ -51,6 +52,8 @@ export interface BodySinks {
   /** Takes the position of each record's identity, if needed. */
   readonly identities?: Identities | undefined
   readonly dayTally?: DayTally | undefined
+  /** Takes every line that is not blank, if needed. */
+  readonly digests?: LineDigests | undefined
   /** Whether to refuse a body that is not the whole response: see {@link failureOf}. */
   readonly mustBeWhole?: boolean
   /** Set if properties are left out: nothing else of a line may be kept or shown. */
@@ -85,6 +88,8 @@ export class BodyReader {
   /** Rows dated outside the requested days, in UTC and in the project's zone. */
   #distant = 0
   #skippingLine = false
+  /** The number of the current line's day; undefined if days are not counted. */
+  #day: number | undefined
   /** Whether the check for a byte order mark is done. */
   #isBegun = false
   /** Whether the last line that is not blank is incomplete JSON. */
@@ -141,7 +146,7 @@ export class BodyReader {
   /** Scans the complete lines in `pending[0, until)` and keeps the rest. */
   #scanLines(until: number): void {
     const bytes = this.#pending
-    const { lines } = this.#sinks
+    const { lines, digests } = this.#sinks
     const allUtf8 = isUtf8(bytes.subarray(0, until))
     let start = 0
     // Unchanged lines are written together, from here to the line before the current one.
@@ -155,10 +160,12 @@ export class BodyReader {
       if (end - start > LINE_BYTES_MAX) {
         lines.append(bytes, runStart, start)
         runStart = end + 1
+        digests?.add(bytes, start, end, undefined)
         this.#rejectAsLong(bytes.subarray(start, end))
       } else if (!allUtf8 && !isUtf8(bytes.subarray(start, end))) {
         lines.append(bytes, runStart, start)
         runStart = end + 1
+        digests?.add(bytes, start, end, undefined)
         this.#summary.damaged++
         this.#lastIsIncomplete = false
         this.#noteForeign(bytes.subarray(start, end))
@@ -174,7 +181,7 @@ export class BodyReader {
 
   /** Returns false if the line changes; then the lines since `runStart` have been written. */
   #scanLine(bytes: Buffer, start: number, end: number, runStart: number): boolean {
-    const { scanner, writer, lines } = this.#sinks
+    const { scanner, writer, lines, digests } = this.#sinks
     const verdict = scanner.scan(bytes, start, end)
     if (verdict !== LINE.blank) {
       this.#lastIsIncomplete = verdict === LINE.incomplete
@@ -186,6 +193,7 @@ export class BodyReader {
       this.#sinks.identities?.add(bytes, scanner.identityStart, scanner.identityEnd)
       const { clock } = this.#sinks
       const timeFits = clock === undefined || this.#noteTime(bytes, clock)
+      digests?.add(bytes, start, end, this.#day)
       if (verdict === LINE.plain && timeFits) return true
       const line = writer.rewrite(bytes, start, end, timeFits)
       if (line === undefined) return true
@@ -196,7 +204,9 @@ export class BodyReader {
       return false
     }
     lines.append(bytes, runStart, start)
-    if (verdict !== LINE.blank) this.#rejectUnreadable(bytes.subarray(start, end))
+    if (verdict === LINE.blank) return false
+    digests?.add(bytes, start, end, undefined)
+    this.#rejectUnreadable(bytes.subarray(start, end))
     return false
   }
 
@@ -212,7 +222,7 @@ export class BodyReader {
     if (!isMoment(ms)) this.#summary.undated++
     else if (ms < clock.from || ms >= clock.until) this.#summary.outside++
     if (isDistant(clock, ms)) this.#distant++
-    dayTally?.note(ms)
+    this.#day = dayTally?.note(ms)
     return kind === KIND.null || (kind !== KIND.text && isStorable(ms))
   }
 
@@ -282,6 +292,7 @@ export class BodyReader {
   }
 
   #rejectLongLine(): void {
+    this.#sinks.digests?.miss()
     if (!this.#skippingLine) this.#rejectAsLong(this.#pending)
     this.#skippingLine = true
     this.#pendingEnd = 0

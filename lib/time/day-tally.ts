@@ -5,6 +5,11 @@ import { isMoment } from './instants.ts'
 /** Rows by their `_day`. Rows without one are not counted. */
 export type DayRows = Readonly<Record<Day, number>>
 
+/**
+ * By day, a digest of its lines, whatever their order: days with equal digests have equal lines.
+ */
+export type DayDigests = Readonly<Record<Day, string>>
+
 /** Counts the events of a body by their `_day`, by the rule that the column itself follows. */
 export class DayTally {
   readonly #clock: EventClock
@@ -18,10 +23,14 @@ export class DayTally {
     this.#lastNumber = dayNumber(clock.until) - 1
   }
 
-  /** Counts an event by its milliseconds on the clock of the export; NaN if it has no time. */
-  note(ms: number): void {
+  /**
+   * Counts an event by its milliseconds on the clock of the export; NaN if it has no time. Returns
+   * the number of its day; undefined if it has none.
+   */
+  note(ms: number): number | undefined {
     const number = this.#numberOf(Math.round(ms))
     if (number !== undefined) this.#counts.set(number, (this.#counts.get(number) ?? 0) + 1)
+    return number
   }
 
   #numberOf(ms: number): number | undefined {

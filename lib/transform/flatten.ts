@@ -1,7 +1,9 @@
+import { HASH_COLUMN } from '../columns/catalogue.ts'
 import type { Column } from '../columns/column.ts'
 import { quoteName } from '../core/sql.ts'
 import { ENGINE_TYPES } from '../engine/dialect.ts'
 import { LINE_HASH_FIELD, OVERFLOW_FIELD } from '../scan/line-writer.ts'
+import { withContentHash } from './content-hash.ts'
 import { type EventInput, eventExpressions, withMilliseconds } from './flatten-events.ts'
 import { ROW_FIELD } from './numbered-lines.ts'
 import { type Flattened, formsByColumn, readSpooled, type SpooledLines, valueExpression } from './spool-reader.ts'
@@ -28,7 +30,8 @@ export function flatten(input: FlattenInput): Flattened {
   const list = [...expressions].map(([column, expression]) => `${expression} AS ${quoteName(column.name)}`)
   const source = events === undefined ? reader(input) : withMilliseconds(events, lines, reader(input))
   const where = isNumbered ? `\nWHERE CAST(${ROW_FIELD} AS BIGINT) IN (${lastRows(input)})` : ''
-  return { query: `SELECT ${list.join(',\n  ')}\nFROM ${source}${where}`, columns: [...expressions.keys()] }
+  const flattened = { query: `SELECT ${list.join(',\n  ')}\nFROM ${source}${where}`, columns: [...expressions.keys()] }
+  return events === undefined ? flattened : withContentHash(flattened, events.fixed.get(HASH_COLUMN))
 }
 
 /** Counts rows with a complete key (`rows`) and distinct keys (`keys`), by `value` of a column. */

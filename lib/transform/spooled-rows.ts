@@ -2,9 +2,10 @@ import type { Selection } from '../destination/selection.ts'
 import type { BodySummary } from '../scan/body-reader.ts'
 import type { SpoolField } from '../scan/line-writer.ts'
 import { type Chunk, removeChunks } from '../spool/spool.ts'
-import type { DayRows } from '../time/day-tally.ts'
+import type { DayDigests, DayRows } from '../time/day-tally.ts'
 import type { Day } from '../time/days.ts'
 import type { EventClock } from '../time/event-time.ts'
+import type { NewContents } from './known-rows.ts'
 import type { LoadedRows } from './loaded-rows.ts'
 import type { OldRows } from './old-rows.ts'
 
@@ -23,6 +24,8 @@ export interface SpooledRows {
   readonly summary: BodySummary
   /** Rows by the day that they are filed under; null if unknown. */
   readonly dayRows: DayRows | null
+  /** Digests of its lines by day; undefined if unknown, or if it has only some lines of its days. */
+  readonly dayDigests?: DayDigests | undefined
   readonly requestCount: number
   readonly fields: readonly SpoolField[]
   readonly hasOverflow: boolean
@@ -39,8 +42,15 @@ export interface SpooledRows {
   readonly leftOut?: readonly (string | undefined)[]
   /** Old rows of such items, which stay although the table is replaced. */
   readonly old?: OldRows | undefined
-  /** Set if some rows are already loaded: how many are not, and which ones are. */
-  readonly kept?: { readonly rows: number; readonly loaded: LoadedRows }
+  /** Set if some rows are already loaded: how many are not, and which ones. */
+  readonly kept?: { readonly rows: number; readonly loaded: LoadedRows | NewContents }
+}
+
+/** The same request without its rows and rejects, whose files are deleted. */
+export async function withoutRows({ kept: _, ...rows }: SpooledRows): Promise<SpooledRows> {
+  await discardRows(rows)
+  const summary = { ...rows.summary, rows: 0, rejects: 0, undated: 0, outside: 0 }
+  return { ...rows, lines: [], rejects: [], fields: [], hasOverflow: false, ignoredValues: 0, summary }
 }
 
 /** Deletes their files. */

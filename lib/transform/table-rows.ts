@@ -1,11 +1,13 @@
 import type { ColumnRegistry } from '../columns/registry.ts'
 import type { StreamTable } from '../columns/table.ts'
 import { isFailure } from '../core/errors.ts'
+import { quoteText } from '../core/sql.ts'
 import type { NewLoad, Relation } from '../destination/contract.ts'
 import type { Engine } from '../engine/engine.ts'
 import { type Chunk, removeChunks, type SpoolDirectory } from '../spool/spool.ts'
 import type { DayRows } from '../time/day-tally.ts'
 import { countKeys, type FlattenInput, flatten } from './flatten.ts'
+import { contentsOf, countNew, type NewContents, newContents, onlyNew } from './known-rows.ts'
 import { countByDay, countDistinctByDay, type LoadedRows, withoutLoaded } from './loaded-rows.ts'
 import { numberLines } from './numbered-lines.ts'
 import { oldRowsQuery } from './old-rows.ts'
@@ -62,7 +64,9 @@ export class TableRows {
     const { count, chunks, isNumbered } = await this.#distinctRows(spooled)
     const flattened = flatten(this.#input(spooled, pathsOf(chunks), isNumbered))
     if (kept === undefined) return { ...flattened, rowCount: count }
-    return { columns: flattened.columns, rowCount: kept.rows, query: withoutLoaded(flattened, kept.loaded) }
+    const { rows: rowCount, loaded } = kept
+    const query = 'newHashes' in loaded ? onlyNew(flattened, loaded) : withoutLoaded(flattened, loaded)
+    return { columns: flattened.columns, rowCount, query }
   }
 
   /** Counts rows by day before they are loaded, and rejects lines that the engine cannot read. */
@@ -79,6 +83,15 @@ export class TableRows {
     return this.#afterSalvage({ ...spooled, kept: { rows: 0, loaded } }, (rows) => this.#countKept(rows, loaded))
   }
 
+  /**
+   * The rows whose content is new. `known`: the contents in the destination, as files for
+   * {@link newContents}. Counts by day stay those of all rows.
+   */
+  async withoutKnown(spooled: SpooledRows, known: readonly string[]): Promise<SpooledRows> {
+    if (spooled.summary.rows === 0 || known.length === 0) return spooled
+    return this.#afterSalvage(spooled, (rows) => this.#withoutKnown(rows, known))
+  }
+
   /** The rows that the engine can read. @throws `failure` if it can read all rows. */
   async readable(spooled: SpooledRows, failure: unknown): Promise<SpooledRows> {
     const { engine, spool, registry, onWarning } = this.#options
@@ -93,7 +106,7 @@ export class TableRows {
       if (readable === undefined) throw failure
       const refused = readable.summary.rejects - spooled.summary.rejects
       onWarning(`${spooled.name}: the engine cannot read ${refused} lines. They are in _mixload_rejects.`)
-      return spooled.kept === undefined ? readable : await this.#countKept(readable, spooled.kept.loaded)
+      return spooled.kept === undefined ? readable : await this.#recounted(readable, spooled.kept.loaded)
     } finally {
       connection.close()
     }
@@ -126,7 +139,8 @@ export class TableRows {
   }
 
   /** Deletes the files of rows, and their numbered copies. */
-  async discard({ lines, rejects, old }: Pick<SpooledRows, 'lines' | 'rejects' | 'old'>): Promise<void> {
+  async discard({ lines, rejects, old, kept }: Pick<SpooledRows, 'lines' | 'rejects' | 'old' | 'kept'>): Promise<void> {
+    if (kept !== undefined && 'newHashes' in kept.loaded) await removeChunks([{ path: kept.loaded.newHashes }])
     const distinct = this.#distinct.get(lines)
     await removeChunks([...(distinct?.isNumbered ? distinct.chunks : []), ...lines, ...rejects, ...(old?.chunks ?? [])])
   }
@@ -146,6 +160,39 @@ export class TableRows {
     const counts = await this.#query(countByDay(query))
     const rows = counts.reduce((total, { count }) => total + Number(count), 0)
     return { ...spooled, dayRows: dayRowsIn(counts), kept: { rows, loaded } }
+  }
+
+  async #withoutKnown(spooled: SpooledRows, known: readonly string[]): Promise<SpooledRows> {
+    const loaded: NewContents = { newHashes: this.#options.spool.nextFile('.new.parquet') }
+    const arrived = await this.#writeContents(spooled)
+    try {
+      await this.#query(copyTo(loaded.newHashes, newContents(arrived, known)))
+      return await this.#countNew(spooled, loaded, arrived)
+    } finally {
+      await removeChunks([{ path: arrived }])
+    }
+  }
+
+  async #countNew(spooled: SpooledRows, loaded: NewContents, arrived: string): Promise<SpooledRows> {
+    const [counted] = await this.#query(countNew(arrived, loaded))
+    return { ...spooled, kept: { rows: Number(counted?.count), loaded } }
+  }
+
+  /** Writes a file with the contents of the rows, which are read once for it. */
+  async #writeContents(spooled: SpooledRows): Promise<string> {
+    const path = this.#options.spool.nextFile('.contents.parquet')
+    await this.#query(copyTo(path, contentsOf(this.#flattened(spooled, pathsOf(spooled.lines)))))
+    return path
+  }
+
+  async #recounted(spooled: SpooledRows, loaded: LoadedRows | NewContents): Promise<SpooledRows> {
+    if (!('newHashes' in loaded)) return this.#countKept(spooled, loaded)
+    const arrived = await this.#writeContents(spooled)
+    try {
+      return await this.#countNew(spooled, loaded, arrived)
+    } finally {
+      await removeChunks([{ path: arrived }])
+    }
   }
 
   #flattened(spooled: SpooledRows, paths: readonly string[]): Flattened {
@@ -205,6 +252,10 @@ export class TableRows {
       connection.close()
     }
   }
+}
+
+function copyTo(path: string, query: string): string {
+  return `COPY (${query}) TO ${quoteText(path)} (FORMAT parquet)`
 }
 
 function pathsOf(chunks: readonly Chunk[]): readonly string[] {

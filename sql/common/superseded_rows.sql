@@ -1,13 +1,14 @@
 -- The rows of these days that are copies of an event which another row shows better: one that
 -- Mixpanel processed later; or else one that was deleted, or moved to another person, because an
 -- older file can be loaded later; or else one that was loaded later. Rows with the same event_id
--- are copies of one event. No column of a property is called __rank: in these names two underscores
--- come only before digits or `text`.
-SELECT _mixload_row AS row_id, _day AS day
+-- are copies of one event. No column of a property is called __rank or __hash: in these names two
+-- underscores come only before digits or `text`.
+SELECT _mixload_row AS row_id, _day AS day, __hash AS row_hash
 FROM (
   SELECT
     _mixload_row,
     _day,
+    {{hash}} AS __hash,
     row_number() OVER (
       PARTITION BY event_id
       ORDER BY
