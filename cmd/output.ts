@@ -1,5 +1,6 @@
 import pino from 'pino'
 import { MixloadError, messageOf, runFailure } from '../lib/core/errors.ts'
+import type { LoadRecord } from '../lib/destination/contract.ts'
 import type { ProgressEvent, SliceEvent } from '../lib/progress.ts'
 import { type AnySlice, hasDays, rowsName, sliceName } from '../lib/slices.ts'
 import { counted } from './counted.ts'
@@ -213,6 +214,12 @@ function sliceSentence(event: SliceEvent): string {
   }
 }
 
+/** How many of the rows that came for days are not loaded, because they were there. */
+function rowsKnown({ selection, dayRows, rowCount }: LoadRecord): number {
+  if (selection.kind !== 'complete' || dayRows === null) return 0
+  return Object.values(dayRows).reduce((sum, rows) => sum + rows, 0) - rowCount
+}
+
 function loadedSentence({ slice, record, seconds, ...event }: Extract<SliceEvent, { kind: 'slice-loaded' }>): string {
   const expected = 'file' in slice ? 'the years 1 to 9999' : 'these days'
   const remarks = [
@@ -220,5 +227,8 @@ function loadedSentence({ slice, record, seconds, ...event }: Extract<SliceEvent
     ...(event.undated > 0 ? [`${event.undated} without a usable time`] : []),
     ...(event.outside > 0 ? [`${event.outside} dated outside ${expected}`] : []),
   ]
+  const known = rowsKnown(record)
+  if (known > 0 && record.rowCount === 0) return [`unchanged, ${counted(known, 'row')}`, ...remarks].join(', ')
+  if (known > 0) remarks.unshift(`${known} were there already`)
   return [`${counted(record.rowCount, 'row')} loaded in ${seconds.toFixed(1)} s`, ...remarks].join(', ')
 }

@@ -156,7 +156,7 @@ export const LOADS: LedgerTable<LoadRecord> = {
       'day_rows',
       dayRows,
       null,
-      'Rows that came, by _day, as JSON: {"2026-08-03":1234}; null if they were not counted. It counts rows that were there already, and row_count does not',
+      'Rows that came, by _day, as JSON: {"2026-08-03":1234}; null if they were not counted. Rows that were there already count here, but not in row_count',
     ),
     source: optional(
       'source',

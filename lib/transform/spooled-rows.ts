@@ -24,7 +24,7 @@ export interface SpooledRows {
   readonly summary: BodySummary
   /** Rows by the day that they are filed under; null if unknown. */
   readonly dayRows: DayRows | null
-  /** Digests of its lines by day; undefined if unknown, or if it has only some lines of its days. */
+  /** Digests of all lines of its days; undefined if unknown. */
   readonly dayDigests?: DayDigests | undefined
   readonly requestCount: number
   readonly fields: readonly SpoolField[]

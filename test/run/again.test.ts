@@ -93,19 +93,19 @@ describe.each(Object.keys(HARNESSES).filter((name) => name !== 'memory'))(
 
     it('adds what Mixpanel has changed, and what it has changed back', async () => {
       await using place = await empty()
-      const [free, pro, other] = [line('a', { plan: 'free' }), line('a', { plan: 'pro' }), line('b', { plan: 'free' })]
+      const [free, pro, unchanged] = [line('a', { plan: 'free' }), line('a', { plan: 'pro' }), line('b', { plan: 'free' })]
       expect(
         await readAgain(place, [
-          [free, other],
-          [pro, other],
+          [free, unchanged],
+          [pro, unchanged],
         ]),
       ).toEqual([2, 1])
       expect(await shown(place)).toEqual(['a pro', 'b free'])
       expect(
         await readAgain(place, [
-          [free, other],
-          [free, other],
-          [free, other, line('c', { plan: 'free' })],
+          [free, unchanged],
+          [free, unchanged],
+          [free, unchanged, line('c', { plan: 'free' })],
         ]),
       ).toEqual([1, 0, 1])
       expect(await shown(place)).toEqual(['a free', 'b free', 'c free'])
@@ -113,13 +113,13 @@ describe.each(Object.keys(HARNESSES).filter((name) => name !== 'memory'))(
 
     it('adds an event that moved to another person once', async () => {
       await using place = await empty()
-      const [before, other] = [line('a', { distinct_id: 'device', plan: 'x' }), line('b', { plan: 'x' })]
+      const [before, unmoved] = [line('a', { distinct_id: 'device', plan: 'x' }), line('b', { plan: 'x' })]
       const after = line('a', { plan: 'x', $distinct_id_before_identity: 'device' })
       expect(
         await readAgain(place, [
-          [before, other],
-          [after, other],
-          [other, after, line('c', { plan: 'x' })],
+          [before, unmoved],
+          [after, unmoved],
+          [unmoved, after, line('c', { plan: 'x' })],
         ]),
       ).toEqual([2, 1, 1])
       expect(await shown(place)).toEqual(['a x', 'b x', 'c x'])
