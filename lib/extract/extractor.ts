@@ -337,9 +337,9 @@ function isAllOfOneDay(slice: StreamSlice): boolean {
   return hasDays(slice) && slice.firstDay === slice.lastDay && slice.since === undefined
 }
 
-/** Whether a request asks for all rows of its days. */
+/** Whether a request is one for all rows of its days, or a part of one. */
 function isAllOfDays(slice: StreamSlice): boolean {
-  return hasDays(slice) && slice.since === undefined && slice.only === undefined
+  return hasDays(slice) && slice.since === undefined
 }
 
 /** How to read the times of a slice. Late arrivals are filed under their own days. */

@@ -1,4 +1,5 @@
 import type { BodySummary } from '../scan/body-reader.ts'
+import { joinedDigests } from '../scan/line-digests.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
 
 /** Joins the rows of the parts of a slice, by table. The parts must be in the order of arrival. */
@@ -18,7 +19,7 @@ function joinedParts(parts: readonly SpooledRows[]): SpooledRows {
     rejects: parts.flatMap(({ rejects }) => rejects),
     summary: parts.map(({ summary }) => summary).reduce(joinedSummary),
     dayRows: joinedDays(parts),
-    dayDigests: undefined,
+    dayDigests: joinedDigests(parts.map(({ dayDigests }) => dayDigests)),
     areKeysDistinct: false,
   }
 }

@@ -42,14 +42,33 @@ export class LineDigests {
   /** The digests; undefined if they do not stand for all lines. `only`: the day of all lines. */
   digests(only?: Day): DayDigests | undefined {
     if (!this.#isWhole) return undefined
-    const salt = h64(this.#salt)
+    const salt = textOf(h64(this.#salt))
     const others = this.#ofOthers[0] as bigint
-    if (only !== undefined) return { [only]: textOf(others + salt) }
+    if (only !== undefined) return { [only]: salt + textOf(others) }
     const days = [...this.#ofDays].sort(([a], [b]) => a - b)
-    return Object.fromEntries(days.map(([day, [sum = 0n]]) => [dayOfNumber(day), textOf(sum + others + salt)]))
+    return Object.fromEntries(days.map(([day, [sum = 0n]]) => [dayOfNumber(day), salt + textOf(sum + others)]))
   }
 }
 
+/** The digests of the lines of several bodies; undefined if those of one are unknown. */
+export function joinedDigests(parts: readonly (DayDigests | undefined)[]): DayDigests | undefined {
+  const joined = new Map<Day, string>()
+  for (const digests of parts) {
+    if (digests === undefined) return undefined
+    for (const [day, digest] of Object.entries(digests)) {
+      const salt = digest.slice(0, -SUM_DIGITS)
+      joined.set(day, salt + textOf(sumOf(digest) + sumOf(joined.get(day) ?? '0')))
+    }
+  }
+  return Object.fromEntries(joined)
+}
+
+const SUM_DIGITS = 16
+
+function sumOf(digest: string): bigint {
+  return BigInt(`0x${digest.slice(-SUM_DIGITS)}`)
+}
+
 function textOf(sum: bigint): string {
-  return BigInt.asUintN(64, sum).toString(16).padStart(16, '0')
+  return BigInt.asUintN(64, sum).toString(16).padStart(SUM_DIGITS, '0')
 }

@@ -153,6 +153,13 @@ describe('thirty nights', () => {
         expect(results[0]?.late, night).toEqual(write === 'replace' ? arrived.net : arrived.added)
       }
       expect(dayAt(Date.now())).toBe(addDays(FIRST, NIGHTS + 1))
+      if (write === 'replace') return
+      // However often a day was read, each row is there once.
+      const [counts] = await warehouse.rows(
+        'SELECT count(*) AS rows, count(DISTINCT (_day, _mixload_hash)) AS contents FROM export',
+      )
+      const { rows, contents } = counts as { readonly rows: string; readonly contents: string }
+      expect(rows).toBe(contents)
     },
     600_000,
   )

@@ -77,6 +77,7 @@ describe('the views.sql of a directory of Parquet files', () => {
         day_rows: null,
         source: null,
         ledger_form: 3n,
+        day_digests: null,
       },
     ])
     const [day] = await readView(place.directory, '_mixload_columns')

@@ -31,10 +31,20 @@ interface Tracked {
 /** What should be in the warehouse, as a plain map. */
 interface Model {
   readonly mixpanel: Tracked[]
-  /** What each load of the ledger brought, by its id. */
-  readonly loads: Map<string, { readonly day: string; readonly events: readonly Tracked[]; replaced: boolean }>
+  /** The loads of the ledger, by their ids. */
+  readonly loads: Map<string, ModelLoad>
+  /** Whether the warehouse can say which rows it has. */
+  readonly isQueried: boolean
   columns: readonly string[]
   processed: number
+}
+
+interface ModelLoad {
+  readonly day: string
+  /** The events that came, and those that were added. */
+  readonly received: readonly Tracked[]
+  readonly events: readonly Tracked[]
+  replaced: boolean
 }
 
 interface Real {
@@ -180,9 +190,18 @@ function note(model: Model, before: Stored, after: Stored): void {
     if (writeMode === 'replace-days') {
       for (const load of model.loads.values()) if (load.day === firstDay) load.replaced = true
     }
-    const events = model.mixpanel.filter(({ day }) => day === firstDay)
-    model.loads.set(loadId, { day: firstDay, events, replaced: false })
+    const received = model.mixpanel.filter(({ day }) => day === firstDay)
+    const events = writeMode === 'append' ? received.filter(isNewIn(model, firstDay, received)) : received
+    model.loads.set(loadId, { day: firstDay, received, events, replaced: false })
   }
+}
+
+/** Which events an append adds: those that are not there, if the warehouse can say so. */
+function isNewIn({ loads, isQueried }: Model, day: string, received: readonly Tracked[]): (event: Tracked) => boolean {
+  const ofDay = [...loads.values()].filter((load) => load.day === day)
+  if (ofDay.at(-1)?.received.length === received.length) return () => false
+  const existing = new Set(ofDay.filter(({ replaced }) => !replaced).flatMap(({ events }) => events))
+  return (event) => !isQueried || !existing.has(event)
 }
 
 function check(model: Model, { rows, rejects, ledger, columns, latest }: Stored): void {
@@ -280,7 +299,8 @@ it.each(['memory', 'duckdb', 'postgres'] as const)(
   async (into) => {
     await fc.assert(
       fc.asyncProperty(fc.commands([track, run], { maxCommands: 8 }), async (program) => {
-        const model: Model = { mixpanel: [], loads: new Map(), columns: [], processed: 0 }
+        const isQueried = into !== 'memory'
+        const model: Model = { mixpanel: [], loads: new Map(), isQueried, columns: [], processed: 0 }
         const faults: Fault[] = []
         await using server = await FaultServer.start(({ day, path }) => {
           if (path.endsWith('/names')) return whole('["E"]', FORM)

@@ -86,14 +86,18 @@ describe.each(Object.keys(HARNESSES).filter((name) => name !== 'memory'))(
         [0, 3],
       ])
       const digests = loads.map(({ dayDigests }) => dayDigests?.[DAY])
-      expect(digests[0]).toMatch(/^[0-9a-f]{16}$/)
+      expect(digests[0]).toMatch(/^[0-9a-f]{32}$/)
       expect(digests).toEqual([digests[0], digests[0], digests[2], digests[2]])
       expect(digests[2]).not.toBe(digests[0])
     })
 
     it('adds what Mixpanel has changed, and what it has changed back', async () => {
       await using place = await empty()
-      const [free, pro, unchanged] = [line('a', { plan: 'free' }), line('a', { plan: 'pro' }), line('b', { plan: 'free' })]
+      const [free, pro, unchanged] = [
+        line('a', { plan: 'free' }),
+        line('a', { plan: 'pro' }),
+        line('b', { plan: 'free' }),
+      ]
       expect(
         await readAgain(place, [
           [free, unchanged],
