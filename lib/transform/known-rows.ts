@@ -18,19 +18,19 @@ export function contentsOf({ query }: Flattened): string {
 
 /**
  * A query for the hashes of the rows in the file `arrived` that are to be loaded: those that the
- * destination does not have; and those that it has superseded by a row that did not come again,
- * because then Mixpanel has taken that back. `known`: NDJSON files with the hashes of the rows in
+ * destination does not have; and those that it has superseded, if no better row of their event came,
+ * because then Mixpanel has taken that one back. `known`: NDJSON files with the hashes of the rows in
  * the destination, and whether each is superseded.
  */
 export function newContents(arrived: string, known: readonly string[]): string {
   const columns = ["row_hash: 'BIGINT'", "is_superseded: 'BOOLEAN'"]
   const hashes = (condition: string) => `(SELECT row_hash FROM ${readNdjson(known, columns, 0)} WHERE ${condition})`
   const rows = `read_parquet(${quoteText(arrived)})`
-  const shown = hashes('NOT is_superseded')
+  const [shown, superseded] = [hashes('NOT is_superseded'), hashes('is_superseded')]
+  const isBetter = `row_hash IN ${shown} OR row_hash NOT IN ${superseded}`
   return `SELECT DISTINCT row_hash FROM ${rows}
     WHERE row_hash NOT IN ${shown} AND (
-      row_hash NOT IN ${hashes('is_superseded')}
-      OR event_id NOT IN (SELECT event_id FROM ${rows} WHERE row_hash IN ${shown})
+      row_hash NOT IN ${superseded} OR event_id NOT IN (SELECT event_id FROM ${rows} WHERE ${isBetter})
     )`
 }
 
