@@ -18,9 +18,9 @@ export function contentsOf({ query }: Flattened): string {
 
 /**
  * A query for the hashes of the rows in the file `arrived` that are to be loaded: those that the
- * destination does not have; and those that it has superseded, if no better row of their event came,
- * because then Mixpanel has taken that one back. `known`: NDJSON files with the hashes of the rows in
- * the destination, and whether each is superseded.
+ * destination does not have; and those that it has superseded, if no better row of their event
+ * came, because then Mixpanel has taken that one back. `known`: NDJSON files with the hashes of the
+ * rows in the destination, and whether each is superseded.
  */
 export function newContents(arrived: string, known: readonly string[]): string {
   const columns = ["row_hash: 'BIGINT'", "is_superseded: 'BOOLEAN'"]
