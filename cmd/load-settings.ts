@@ -18,6 +18,9 @@ export const WAREHOUSE_SETTINGS = [
   'spoolDir',
 ] as const
 
+/** The settings of commands that read nothing from Mixpanel but its Lexicon. */
+export const LEXICON_SETTINGS = ['lexicon', 'region', 'apiUrl', 'projectId', 'idleTimeout', 'firstByteTimeout'] as const
+
 /** The flag of commands that can show what they would request. */
 export const DRY_RUN: Readonly<Record<string, Options>> = {
   'dry-run': {

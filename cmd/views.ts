@@ -1,11 +1,14 @@
 import { makeViews } from '../lib/run/views.ts'
 import { type Command, textFlag } from './command.ts'
-import { timezoneFlag, WAREHOUSE_SETTINGS } from './load-settings.ts'
+import { LEXICON_SETTINGS, timezoneFlag, WAREHOUSE_SETTINGS } from './load-settings.ts'
 import { sessionOf } from './session.ts'
 
-/** `mixload views`: recreates the views. Loads do this by themselves when they add columns. */
+/**
+ * `mixload views`: recreates the views and the comments. Loads do this by themselves when they add
+ * columns.
+ */
 export const command: Command = {
-  settings: [...WAREHOUSE_SETTINGS, 'timezone'],
+  settings: [...WAREHOUSE_SETTINGS, ...LEXICON_SETTINGS, 'timezone'],
   options: {
     ...timezoneFlag('UTC'),
     shape: textFlag("Make the view event instead, in the shape of Fivetran's connector", { choices: ['fivetran'] }),

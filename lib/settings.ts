@@ -169,6 +169,10 @@ export const SETTINGS = {
     flag: false,
     describe: `Types of properties, by name: ${COLUMN_TYPES.join(', ')}`,
   },
+  lexicon: {
+    schema: off,
+    describe: "Describe properties in the words of Mixpanel's Lexicon; needs a service account",
+  },
   write: {
     schema: oneOf(['append', 'replace']).default('append'),
     describe: 'append: add rows; replace: replace each day that is read',

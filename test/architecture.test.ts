@@ -10,6 +10,7 @@ const PURE = [
   ...['destination/failures', 'destination/ledger', 'destination/ledger-row', 'destination/ledger-tables'],
   ...['destination/load-rules', 'destination/selection'],
   ...['columns/', 'time/'],
+  ...['describe/comments', 'describe/sentences'],
   ...['dbt/data-types', 'dbt/dialects', 'dbt/event-columns', 'dbt/sources'],
   ...['ingest/checks', 'ingest/endpoints', 'ingest/mixpanel-time', 'ingest/operations'],
   ...['ingest/payloads', 'ingest/property-values', 'ingest/response', 'ingest/text-values', 'ingest/watermark'],
@@ -114,6 +115,7 @@ const LIB_ROOT = ['lib/index.ts', 'lib/progress.ts', 'lib/settings.ts', 'lib/sli
 
 /** What a file of a destination may be called; the same name is the same part in each. */
 const DESTINATION_FILES = [
+  'comments.ts',
   'connection.ts',
   'dialect.ts',
   'driver.ts',

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type {
+  Comments,
   DestinationConnection,
   DestinationOptions,
   DestinationReader,
@@ -15,6 +16,7 @@ import type {
 import type { EngineConnection } from '../../lib/engine/engine.ts'
 import { queryRows } from './api/query.ts'
 import type { Tables } from './api/tables.ts'
+import { readComments, writeComments } from './comments.ts'
 import { isTableName } from './dialect.ts'
 import { changeRows } from './jobs/change-rows.ts'
 import type { Jobs } from './jobs/jobs.ts'
@@ -49,6 +51,10 @@ export class BigQueryReader implements DestinationReader {
 
   async readColumns(table: string): Promise<readonly KnownColumn[]> {
     return isTableName(table) ? this.place.cache.columns(table) : []
+  }
+
+  readComments(names: readonly string[]): Promise<readonly Comments[]> {
+    return readComments(this.place.cache, names)
   }
 
   query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
@@ -109,6 +115,11 @@ export class BigQueryConnection extends BigQueryReader implements DestinationCon
   async replaceViews(views: readonly View[]): Promise<void> {
     await this.#lease.assertHeld()
     await replaceViews(this.place.tables, views)
+  }
+
+  async writeComments(changes: readonly Comments[]): Promise<void> {
+    await this.#lease.assertHeld()
+    await writeComments(this.place, changes)
   }
 
   override async close(): Promise<void> {

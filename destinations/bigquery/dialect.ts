@@ -10,6 +10,8 @@ export const CAPABILITIES: DestinationCapabilities = {
   nameQuote: '`',
   // Names may have 300 characters, and a name has at least as many bytes.
   identifierBytesMax: 300,
+  // Of a column. The page says characters, and a text has at least as many bytes.
+  commentBytesMax: 1024,
   columnsMax: 10_000,
   valuesPerRowMax: Number.POSITIVE_INFINITY,
   // Load and copy jobs that write one table, failed ones included. It cannot be raised.
@@ -62,8 +64,6 @@ const RESERVED_PREFIXES = [
   '_CHANGE_TIMESTAMP',
 ]
 const NAME_CHARACTERS_MAX = 300
-/** Google's page says characters. A text has at least as many bytes, so counting bytes is safe. */
-const DESCRIPTION_BYTES_MAX = 1024
 const TABLE_BYTES_MAX = 1024
 
 /**
@@ -111,28 +111,6 @@ export function assertTableName(name: string): void {
   if (!isTableName(name)) {
     throw refused(`${JSON.stringify(name)} is not a valid table name: use letters, digits and _.`)
   }
-}
-
-/** The description of a column: its property as Mixpanel spells it, which the name may not do. */
-export function descriptionOf({ role, property, owner }: Column): string | undefined {
-  const text = {
-    fixed: property === null ? undefined : `Mixpanel property ${property}`,
-    property: `Mixpanel property ${property}`,
-    companion: `Values of Mixpanel property ${property} that do not fit into column ${owner}, as text`,
-    overflow: 'Mixpanel properties that have no column of their own',
-  }[role]
-  return text === undefined ? undefined : beginning(text, DESCRIPTION_BYTES_MAX)
-}
-
-function beginning(text: string, bytesMax: number): string {
-  let bytes = 0
-  let end = 0
-  for (const character of text) {
-    bytes += Buffer.byteLength(character)
-    if (bytes > bytesMax) break
-    end += character.length
-  }
-  return text.slice(0, end)
 }
 
 function refused(what: string): MixloadError {

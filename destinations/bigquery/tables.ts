@@ -6,7 +6,7 @@ import { columnRow } from '../../lib/destination/ledger-row.ts'
 import { isStatus } from './api/api-failure.ts'
 import { type JsonObject, textOf } from './api/json.ts'
 import { type Table, type Tables, untilChanged } from './api/tables.ts'
-import { assertColumns, assertTableName, descriptionOf, layoutOf, TYPE_NAMES } from './dialect.ts'
+import { assertColumns, assertTableName, layoutOf, TYPE_NAMES } from './dialect.ts'
 import { appendTo, type Jobs } from './jobs/jobs.ts'
 import { type MetadataCache, SCHEMAS } from './ledger.ts'
 import { gzipLines } from './uploads/gzip.ts'
@@ -76,9 +76,8 @@ async function record({ tables, cache, jobs }: ColumnContext, name: string, colu
   cache.addColumns(name, columns)
 }
 
-function fieldOf(column: KnownColumn): JsonObject {
-  const { name, type } = column
-  return { name, type: TYPE_NAMES[type], mode: 'NULLABLE', description: descriptionOf(column) }
+function fieldOf({ name, type }: KnownColumn): JsonObject {
+  return { name, type: TYPE_NAMES[type], mode: 'NULLABLE' }
 }
 
 function assertSameTypes(name: string, table: Table, columns: readonly KnownColumn[]): void {

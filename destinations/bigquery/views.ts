@@ -13,7 +13,10 @@ export async function replaceViews(tables: Tables, views: readonly View[]): Prom
   for (const [index, { name }] of views.entries()) assertView(name, found[index])
   const bigquery = tables.client.withSignal()
   for (const query of expanded(tables, views)) await bigquery.createQueryJob({ query, dryRun: true })
-  for (const [index, view] of views.entries()) await replace(tables, view, found[index])
+  for (const [index, view] of views.entries()) {
+    // Another query would remove the descriptions of the columns.
+    if (found[index]?.query !== view.query) await replace(tables, view, found[index])
+  }
 }
 
 /** The queries, with those of earlier views in place of their names: they may not exist yet. */
@@ -31,9 +34,7 @@ async function replace(tables: Tables, { name, query }: View, found: Table | und
   let current = found
   await untilChanged(`view ${name}`, async () => {
     const replaced =
-      current === undefined
-        ? await tables.create(name, { view, description: 'Created by mixload, which overwrites changes.' })
-        : await tables.change(name, current, { view })
+      current === undefined ? await tables.create(name, { view }) : await tables.change(name, current, { view })
     if (replaced !== undefined) return true
     // Changed since it was read, or changed as wanted by a request whose answer was lost.
     current = await tables.get(name)

@@ -1,5 +1,6 @@
 import { quoteName, quoteText } from '../../lib/core/sql.ts'
 import type {
+  Comments,
   DestinationConnection,
   KnownColumn,
   Load,
@@ -15,7 +16,9 @@ import { DAY_COLUMN, updateStatement } from '../../lib/destination/load-rules.ts
 import { OpenFile } from '../../lib/destination/open-file.ts'
 import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
 import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine/engine.ts'
+import { readComments, writeComments } from './comments.ts'
 import { CATALOG, Ledger } from './ledger.ts'
+import { replaceViews } from './views.ts'
 
 /** The rows of a full row group of DuckDB. */
 const ROW_GROUP_ROWS = 122_880
@@ -112,11 +115,15 @@ export class DuckDbConnection implements DestinationConnection {
   }
 
   async replaceViews(views: readonly View[]): Promise<void> {
-    await this.#transaction(async () => {
-      for (const { name, query } of views) {
-        await this.#connection.run(`CREATE OR REPLACE VIEW ${this.#ledger.path(name)} AS ${query}`)
-      }
-    })
+    await this.#transaction(() => replaceViews(this.#connection, this.#ledger, views))
+  }
+
+  readComments(names: readonly string[]): Promise<readonly Comments[]> {
+    return readComments(this.#connection, this.#ledger, names)
+  }
+
+  async writeComments(changes: readonly Comments[]): Promise<void> {
+    await this.#transaction(() => writeComments(this.#connection, this.#ledger, changes))
   }
 
   query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {

@@ -11,21 +11,21 @@ export const CATALOG = 'warehouse'
 
 /** The ledger in a schema of the attached file. */
 export class Ledger {
+  readonly schema: string
   readonly #connection: EngineConnection
-  readonly #schema: string
 
   constructor(connection: EngineConnection, schema: string) {
     this.#connection = connection
-    this.#schema = schema
+    this.schema = schema
   }
 
   path(table: string): string {
-    return quotePath(CATALOG, this.#schema, table)
+    return quotePath(CATALOG, this.schema, table)
   }
 
   /** Creates the schema and the ledger's tables, and adds columns that these lack. */
   async create(): Promise<void> {
-    await this.#connection.run(`CREATE SCHEMA IF NOT EXISTS ${quotePath(CATALOG, this.#schema)}`)
+    await this.#connection.run(`CREATE SCHEMA IF NOT EXISTS ${quotePath(CATALOG, this.schema)}`)
     const existing = new Map<string, ReadonlySet<string>>()
     for (const { name } of LEDGER_TABLES) {
       const columns = await this.columnNames(name)
@@ -37,7 +37,7 @@ export class Ledger {
 
   /** Views name tables without the catalog, whose name depends on who opens the file. */
   async use(): Promise<void> {
-    await this.#connection.run(`USE ${quotePath(CATALOG, this.#schema)}`)
+    await this.#connection.run(`USE ${quotePath(CATALOG, this.schema)}`)
   }
 
   /** The loads: all of them, or those of a stream. */
@@ -57,7 +57,7 @@ export class Ledger {
     const rows = await this.#connection.all(
       `SELECT column_name FROM duckdb_columns()
        WHERE database_name = $1 AND schema_name = $2 AND table_name = $3 ORDER BY column_index`,
-      [CATALOG, this.#schema, table],
+      [CATALOG, this.schema, table],
     )
     return rows.map(({ column_name }) => String(column_name))
   }

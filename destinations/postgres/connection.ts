@@ -3,6 +3,7 @@ import { rowAlias } from '../../lib/columns/naming.ts'
 import { MixloadError } from '../../lib/core/errors.ts'
 import { quotePath } from '../../lib/core/sql.ts'
 import type {
+  Comments,
   DestinationConnection,
   DestinationReader,
   KnownColumn,
@@ -13,6 +14,7 @@ import type {
   View,
 } from '../../lib/destination/contract.ts'
 import { updateStatement } from '../../lib/destination/load-rules.ts'
+import { readComments, writeComments } from './comments.ts'
 import type { CsvOutlet } from './copy/csv-feed.ts'
 import { Ledger } from './ledger.ts'
 import { assertRunLock, end, releaseRunLock } from './lock.ts'
@@ -63,6 +65,10 @@ export class PostgresReader implements DestinationReader {
     return this.ledger.columns(table)
   }
 
+  readComments(names: readonly string[]): Promise<readonly Comments[]> {
+    return readComments(this.session, this.place.schema, names)
+  }
+
   async query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
     return this.session.unlessAborted(signal, async () => {
       try {
@@ -99,6 +105,14 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
   async replaceViews(views: readonly View[]): Promise<void> {
     for (const { name } of views) assertFits('name', name)
     await this.#lockingBriefly(() => replaceViews(this.session, this.place.schema, views))
+  }
+
+  async writeComments(changes: readonly Comments[]): Promise<void> {
+    // Not repeated: comments are not worth waiting for.
+    await this.#transaction(async () => {
+      await this.session.run(`SET LOCAL lock_timeout = ${this.place.lockTimeoutMs}`)
+      await writeComments(this.session, this.place.schema, changes)
+    })
   }
 
   async changeRows(change: RowChange, signal: AbortSignal): Promise<void> {

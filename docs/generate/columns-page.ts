@@ -76,6 +76,22 @@ does not stand for a moment: see [time](time.md).`,
     ),
     `Which of two properties gets the plain name depends on which came first. Look up the column of a property:`,
     fence('sql', `SELECT column_name, column_type FROM mixpanel._mixload_columns WHERE property = 'Plan'`),
+    '## Comments',
+    `DuckDB, Postgres and BigQuery show what each table, view and column holds: in ${code('information_schema')}, in ${code('\\d+')} of psql, in
+BigQuery's console and in BI tools. A comment on a column has the description of this page, the property, the day it was
+first seen, and the companion column if there is one:`,
+    fence(
+      'sql',
+      `SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'export_latest';
+-- City, from the address or coordinates. Property $city. First seen 2026-08-03.
+-- Property price. First seen 2026-08-03. Values that do not fit are in price__text, as text.`,
+    ),
+    `- A run writes the comments that are missing when all of its streams are loaded. It leaves those that you have changed.
+- ${code('mixload views')} writes all comments again.
+- With ${code('--lexicon')} (or ${code('lexicon: true')}), properties are described in the words of Mixpanel's Lexicon, where it has any. That takes
+  one request, and none if no comment is missing. It needs a service account.
+- If comments cannot be written, or the Lexicon cannot be read, the run warns and succeeds.
+- Parquet files have no comments, and neither have the views over them.`,
     '## Fixed columns',
     `Every ${code('export')} table has these columns, in this order. ${code(LOCAL_TIME_COLUMN.name)} is there only with
 ${code('--legacy-time')}. They do not count as new properties, and selecting properties does not affect them.`,

@@ -1,12 +1,12 @@
 import { MixloadError } from '../core/errors.ts'
 import { quoteName } from '../core/sql.ts'
+import { type KnownTable, knownTables, LEDGER_TABLES, OTHER_VIEWS } from '../describe/known-tables.ts'
+import { type Lexicon, NO_LEXICON, propertiesIn } from '../describe/lexicon.ts'
 import { COLUMNS, LOADS } from '../destination/ledger.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { Settings } from '../settings.ts'
 import { allViews } from '../views/views.ts'
 import { DATA_TYPES } from './data-types.ts'
-import { EVENT_VIEWS, type KnownTable, knownTables, LEDGER_TABLES } from './known-tables.ts'
-import type { Lexicon } from './lexicon.ts'
 import { type FoundTable, type Source, sourceOf } from './sources.ts'
 
 /**
@@ -16,21 +16,20 @@ export async function foundTables(
   destination: Warehouse,
   settings: Settings,
   signal: AbortSignal,
-  lexicon: Lexicon = { events: {}, profiles: {} },
+  lexicon: Lexicon = NO_LEXICON,
 ): Promise<readonly FoundTable[]> {
   const names = await tableNames(destination, signal)
   if (names.length === 0) return []
   const known = knownTables(settings)
   const views = new Set((await allViews(destination, settings)).map(({ name }) => name))
-  const lexiconOf = (name: string) => (name === 'export' ? lexicon.events : name === 'engage' ? lexicon.profiles : {})
   const tables: FoundTable[] = []
   for (const name of names) {
     const table = known.find((candidate) => candidate.name === name) ?? otherTable(name)
-    tables.push({ known: table, columns: await destination.columns(name), lexicon: lexiconOf(name) })
+    tables.push({ known: table, columns: await destination.columns(name), lexicon: propertiesIn(lexicon, name) })
   }
   return [
     ...tables,
-    ...[...EVENT_VIEWS, ...known]
+    ...[...OTHER_VIEWS, ...known]
       .filter(({ name }) => views.has(name))
       .map((view) => ({ known: view, columns: [], lexicon: {} })),
     ...LEDGER_TABLES.map((table) => ({ known: table, columns: table.columns, lexicon: {} })),

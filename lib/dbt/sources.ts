@@ -1,7 +1,7 @@
 import type { Column, ColumnType } from '../columns/column.ts'
+import type { KnownTable } from '../describe/known-tables.ts'
+import { meaningOf, type PropertyDescriptions } from '../describe/sentences.ts'
 import { IS_NOTE } from '../destination/selection.ts'
-import type { KnownTable } from './known-tables.ts'
-import type { PropertyDescriptions } from './lexicon.ts'
 
 /** The entry of a column or table in dbt's format. Keys are written in this order. */
 export type Entry = Readonly<Record<string, unknown>> & { readonly name: string }
@@ -71,7 +71,7 @@ function tableOf(options: SourceOptions, { known, columns, lexicon }: FoundTable
       // For a view, list only the key, to test it.
       ...(columns.length > 0 ? [] : key.map((part) => ({ name: part, data_tests: testsOf(known, part) }))),
     ],
-    plainDescriptions: new Map(columns.map((column) => [column.name, asText(descriptionOf(known, column, {}))])),
+    plainDescriptions: new Map(columns.map((column) => [column.name, asText(meaningOf(known, column, {}))])),
   }
 }
 
@@ -80,27 +80,11 @@ function columnOf({ types }: SourceOptions, known: KnownTable, column: Column, l
   const tests = testsOf(known, name)
   return {
     name,
-    description: asText(descriptionOf(known, column, lexicon)),
+    description: asText(meaningOf(known, column, lexicon)),
     data_type: types[type],
     ...(property === null ? {} : { config: { meta: { property: asText(property), role } } }),
     ...(tests.length === 0 ? {} : { data_tests: tests }),
   }
-}
-
-/** The description of a column: the known one, else where its values come from. */
-function descriptionOf(
-  { columns, properties }: KnownTable,
-  { name, role, property, owner }: Column,
-  lexicon: PropertyDescriptions,
-): string {
-  if (role === 'companion') return `Values of the property ${property} that do not fit into ${owner}, as text`
-  if (role === 'overflow') return 'Properties that have no column of their own, as one object'
-  const known = columns.find((column) => column.name === name)?.description
-  if (known !== undefined) return known
-  for (const described of [lexicon, properties]) {
-    if (property !== null && Object.hasOwn(described, property)) return described[property]?.description ?? ''
-  }
-  return property === null ? 'Made by mixload' : `Property ${property}`
 }
 
 /** Escapes a text, because dbt treats these files as templates. */

@@ -18,6 +18,8 @@ export interface DestinationCapabilities {
   readonly reservedColumns?: readonly string[]
   /** The most columns that a table may have. */
   readonly columnsMax: number
+  /** The most bytes of a comment on a table or column; no limit if left out. */
+  readonly commentBytesMax?: number
   /** The most columns that are not null in one row; Infinity if there is no limit. */
   readonly valuesPerRowMax: number
   /** The most loads that one table takes in 24 hours; Infinity if there is no limit. */
@@ -103,6 +105,16 @@ export interface LoadTarget {
 export interface View {
   readonly name: string
   readonly query: string
+}
+
+/** The comments on a table or view and on its columns, which readers of the warehouse see. */
+export interface Comments {
+  readonly name: string
+  readonly kind: 'table' | 'view'
+  /** Null for none; in a change, for one that stays. */
+  readonly text: string | null
+  /** By the names of the columns: all of them, or in a change those that get another comment. */
+  readonly columns: ReadonlyMap<string, string | null>
 }
 
 /** Takes rows of a query, each as the text of a JSON object. */
@@ -223,6 +235,11 @@ export interface DestinationReader {
   readLedger(stream?: string): Promise<readonly LoadRecord[]>
   /** The columns of a table that are both in the ledger and in the table, in the table's order. */
   readColumns(table: string): Promise<readonly KnownColumn[]>
+  /**
+   * The comments on those of these tables and views that exist and whose comments may be changed.
+   * Left out if the warehouse has no comments.
+   */
+  readComments?(names: readonly string[]): Promise<readonly Comments[]>
   /** Runs a query: see `Warehouse.query`. Left out if `capabilities.queries` is false. */
   query?(sql: string, take: TakeRows, signal: AbortSignal): Promise<number>
   /** Ends the connection, and with it the run lock. */
@@ -244,8 +261,13 @@ export interface DestinationConnection extends DestinationReader {
    * repeated. Left out if the warehouse has no views.
    */
   changeRows?(change: RowChange, signal: AbortSignal): Promise<void>
-  /** Creates or replaces views. Left out if the warehouse has no views. */
+  /**
+   * Creates or replaces views. Left out if the warehouse has no views. A view that is as wanted
+   * keeps its comments.
+   */
   replaceViews?(views: readonly View[]): Promise<void>
+  /** Changes comments, without waiting for readers. Left out if the warehouse has no comments. */
+  writeComments?(changes: readonly Comments[]): Promise<void>
 }
 
 /** What every driver is created from. */

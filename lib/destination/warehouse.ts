@@ -3,6 +3,7 @@ import { retrying } from '../core/retry.ts'
 import { withoutSecrets } from '../core/secrets.ts'
 import { type Engine, type EngineConnection, interruptible } from '../engine/engine.ts'
 import type {
+  Comments,
   DestinationCapabilities,
   DestinationConnection,
   DestinationDriver,
@@ -31,6 +32,7 @@ import {
   rowsOfLoad,
 } from './load-rules.ts'
 import { OpenConnection } from './open-connection.ts'
+import { queryOnce } from './query-once.ts'
 import type { Retries } from './retries.ts'
 import { isNumbered, supersededBy, withNumbers } from './superseded.ts'
 
@@ -181,6 +183,20 @@ export class Warehouse implements AsyncDisposable {
     return this.#write('cannot make the views', this.#ownSignal, async (connection) => connection.replaceViews?.(views))
   }
 
+  /** The comments on tables and views that exist; none in a warehouse without comments. */
+  comments(names: readonly string[]): Promise<readonly Comments[]> {
+    return this.#read('cannot read the comments', this.#ownSignal, async ({ reader }) => {
+      return (await reader.readComments?.(names)) ?? []
+    })
+  }
+
+  /** Changes comments. Does nothing in a warehouse without comments. */
+  putComments(changes: readonly Comments[]): Promise<void> {
+    return this.#write('cannot write the comments', this.#ownSignal, async (connection) =>
+      connection.writeComments?.(changes),
+    )
+  }
+
   /**
    * Runs a query that changes nothing, in the destination's dialect, with the names of tables and
    * views from `pathInViews`. Passes its rows to `take` in batches as they arrive. Each row is the
@@ -191,29 +207,12 @@ export class Warehouse implements AsyncDisposable {
    */
   async query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
     const what = 'cannot run the query'
-    let isBegun = false
-    let refusal: { readonly error: unknown } | undefined
-    const taking: TakeRows = async (rows) => {
-      isBegun = true
-      try {
-        await take(rows)
-      } catch (error) {
-        refusal = { error }
-        throw error
-      }
-    }
     const outcome = await this.#read(what, signal, async ({ reader }) => {
       if (!this.capabilities.queries || reader.query === undefined) {
         const advice = 'Load into DuckDB, Postgres, BigQuery or Parquet for that.'
         throw new MixloadError('CONFIG_INVALID', `${this.description} cannot be queried with SQL. ${advice}`)
       }
-      try {
-        return { rows: await reader.query(sql, taking, signal) }
-      } catch (error) {
-        // Rows that were passed on cannot be taken back, so the query is not retried.
-        if (!isBegun) throw error
-        return refusal ?? { error: this.#failure(what, error) }
-      }
+      return queryOnce(reader, sql, take, signal, (error) => this.#failure(what, error))
     })
     if ('rows' in outcome) return outcome.rows
     signal.throwIfAborted()

@@ -4,6 +4,7 @@ import { FileExtractor } from '../extract/file-extractor.ts'
 import { openTable } from '../load/open-table.ts'
 import { loadsLeft, STANDARD_INPUT } from '../slices.ts'
 import { exportStream } from '../streams/export.ts'
+import { describeLoaded } from './describe-tables.ts'
 import { runStream } from './run-stream.ts'
 import { openWarehouse, type Session } from './session.ts'
 import { assertSameClock, assertSameProject, fileSourceOf } from './source.ts'
@@ -48,5 +49,6 @@ export async function loadEventFiles(
   const source = new FileExtractor({ input, ledger, loadsMax, daysPerLoadMax, standardInput, onProgress })
   const slices = files.map((file) => ({ file }))
   await runStream({ name, tables: [table], onProgress, signal }, slices, source)
+  await describeLoaded(session, destination, [stream])
   return tally.summary()
 }

@@ -1,6 +1,7 @@
 import { isFailure, MixloadError } from '../core/errors.ts'
 import { WHOLE } from '../destination/selection.ts'
 import type { StreamsToLoad } from './choose-days.ts'
+import { describeLoaded } from './describe-tables.ts'
 import { lateRows } from './late-rows.ts'
 import { type LoadOptions, loadStream } from './load-stream.ts'
 import { dayClock, projectZone } from './project.ts'
@@ -56,6 +57,8 @@ export async function loadStreams(
     results.push(result)
     onResult(result)
   }
+  const loaded = plans.map(({ stream }) => stream)
+  await describeLoaded(session, destination, loaded)
   return results
 }
 

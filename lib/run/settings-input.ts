@@ -37,6 +37,8 @@ export interface SettingsInput {
   readonly timezone?: string | undefined
   /** Times are local: for projects older than 2023. */
   readonly legacyTime?: boolean | undefined
+  /** Whether properties are described in the words of Mixpanel's Lexicon. */
+  readonly lexicon?: boolean | undefined
   /** Days that sync reads again. */
   readonly attributionWindow?: number | undefined
   /** Days of funnels that sync reads again. */

@@ -6,13 +6,15 @@ import { findCopies, upgradeEvents } from '../load/upgrade-events.ts'
 import type { Settings } from '../settings.ts'
 import { exportStream } from '../streams/export.ts'
 import { allViews } from '../views/views.ts'
+import { describeAll } from './describe-tables.ts'
 import { openWarehouse, type Session } from './session.ts'
 
 /** The views to make: mixload's own, or the view `event` in the shape of Fivetran's connector. */
 export type ViewShape = 'mixload' | 'fivetran'
 
 /**
- * Recreates all views, and finds the copies of events again. Returns the names of the views.
+ * Recreates all views and comments, and finds the copies of events again. Returns the names of the
+ * views.
  * @throws MixloadError CONFIG_INVALID without tables.
  */
 export async function makeViews(session: Session, shape: ViewShape = 'mixload'): Promise<readonly string[]> {
@@ -35,6 +37,7 @@ export async function makeViews(session: Session, shape: ViewShape = 'mixload'):
   if (!(await upgradeEvents(destination, onProgress, signal))) await findCopies(destination, signal)
   const views = await viewsFor()
   await destination.putViews(views)
+  await describeAll(session, destination)
   return views.map(({ name }) => name)
 }
 

@@ -2,6 +2,7 @@ import { describe } from 'vitest'
 import { atOnce } from './at-once.ts'
 import { closing } from './closing.ts'
 import { columns } from './columns.ts'
+import { comments } from './comments.ts'
 import { exportViews } from './export-views.ts'
 import { failedLoads } from './failed-loads.ts'
 import type { DestinationHarness } from './harness.ts'
@@ -41,6 +42,7 @@ export function runDestinationConformance(harness: DestinationHarness): void {
       rejects,
       readers,
       views,
+      comments,
       exportViews,
       latestViews,
       identities,

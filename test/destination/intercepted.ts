@@ -14,6 +14,8 @@ export const DRIVER_CALLS = [
   'write',
   'replaceViews',
   'query',
+  'readComments',
+  'writeComments',
 ] as const
 
 /** Does something around a call; `work` is the call. */
@@ -55,6 +57,9 @@ function interceptedConnection(connection: DestinationConnection, intercept: Int
       intercept({ name: 'createColumns' }, () => connection.createColumns(table, columns)),
     write: (load, signal) => intercept({ name: 'write', load }, () => connection.write(load, signal)),
     replaceViews: (views) => intercept({ name: 'replaceViews' }, async () => connection.replaceViews?.(views)),
+    readComments: (names) =>
+      intercept({ name: 'readComments' }, async () => (await connection.readComments?.(names)) ?? []),
+    writeComments: (changes) => intercept({ name: 'writeComments' }, async () => connection.writeComments?.(changes)),
     ...(connection.query === undefined
       ? {}
       : {

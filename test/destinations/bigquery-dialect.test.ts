@@ -5,7 +5,6 @@ import {
   assertColumns,
   CAPABILITIES,
   columnNameFault,
-  descriptionOf,
   isTableName,
   layoutOf,
 } from '../../destinations/bigquery/dialect.ts'
@@ -80,13 +79,6 @@ it('names of tables have letters, digits and _', () => {
   expect(['export', '_mixload_loads', 'größe', 'x'.repeat(1024)].filter((name) => !isTableName(name))).toEqual([])
   const refused = ['', 'a b', 'a$20260101', 'a.b', 'a"b', '`', 'a-b', 'x'.repeat(1025)]
   expect(refused.filter(isTableName)).toEqual([])
-})
-
-it('a description is as long as BigQuery allows at most, and is not cut within a character', () => {
-  const described = descriptionOf({ ...property('a'), property: '😀'.repeat(2000) })
-  expect(Buffer.byteLength(described ?? '')).toBeLessThanOrEqual(1024)
-  expect(described).toMatch(/^Mixpanel property (?:😀){251}$/u)
-  expect(descriptionOf({ name: '_day', type: 'date', role: 'fixed', property: null })).toBeUndefined()
 })
 
 it('only a table with a date _day has partitions', () => {

@@ -69,7 +69,7 @@ describe('a run on BigQuery', () => {
     ])
   })
 
-  it('creates a clustered table with day partitions for events, and describes each column by its property', async () => {
+  it('creates a clustered table with day partitions for events', async () => {
     await using place = await fakePlace()
     const destination = await opened(place)
     const fixed = (name: string, type: Column['type']): Column => ({ name, type, role: 'fixed', property: null })
@@ -80,7 +80,7 @@ describe('a run on BigQuery', () => {
     expect(tableOf(place, 'export')).toMatchObject({
       timePartitioning: { type: 'DAY', field: '_day' },
       clustering: { fields: ['event', 'distinct_id'] },
-      schema: { fields: [{ name: 'event' }, {}, {}, { name: 'größe', description: 'Mixpanel property größe' }] },
+      schema: { fields: [{ name: 'event' }, {}, {}, { name: 'größe' }] },
     })
     await destination.addColumns('cohorts', newColumns([property('id')]))
     expect(tableOf(place, 'cohorts')).not.toHaveProperty('timePartitioning')

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import { LEDGER_TABLES as SOURCES } from '../../lib/dbt/known-tables.ts'
+import { LEDGER_TABLES as SOURCES } from '../../lib/describe/known-tables.ts'
 import type { LoadRecord, NewLoad } from '../../lib/destination/contract.ts'
 import { parseSelection } from '../../lib/destination/selection.ts'
 import { load, newColumns, newLoad, property, rejectsOf, relationOf, TABLE, unaborted } from '../conformance/rows.ts'

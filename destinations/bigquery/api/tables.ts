@@ -21,6 +21,8 @@ export interface Table {
   readonly kind: string
   readonly fields: readonly Field[]
   readonly description: string
+  /** The query of a view. */
+  readonly query: string | undefined
   /** The column whose days are the partitions; undefined if there are none, or others. */
   readonly dayColumn: string | undefined
   /** Partitioning and clustering, as the API has them. */
@@ -133,7 +135,7 @@ function isoTextOf(microseconds: string): string {
 }
 
 function tableOf(resource: unknown): Table {
-  const { etag, type, description, timePartitioning, rangePartitioning, clustering } = objectOf(resource)
+  const { etag, type, description, view, timePartitioning, rangePartitioning, clustering } = objectOf(resource)
   const fields = listOf(at(resource, 'schema', 'fields')).map((value): Field => {
     const field = objectOf(value)
     return { name: textOf(field.name) ?? '', type: textOf(field.type) ?? '', resource: field }
@@ -144,6 +146,7 @@ function tableOf(resource: unknown): Table {
     kind: textOf(type) ?? '',
     fields,
     description: textOf(description) ?? '',
+    query: textOf(at(view, 'query')),
     dayColumn: isByDay ? textOf(at(timePartitioning, 'field')) : undefined,
     layout: Object.fromEntries(
       Object.entries({ timePartitioning, rangePartitioning, clustering }).filter(([, value]) => value !== undefined),

@@ -2,14 +2,21 @@ import { type RetryPolicy, retrying } from '../core/retry.ts'
 import type { MixpanelClient } from '../mixpanel/client.ts'
 import { type OnProgress, retryReporter } from '../progress.ts'
 import { isObject, type JsonObject, unknownForm } from '../streams/answer.ts'
-
-/** Descriptions of properties, by name. */
-export type PropertyDescriptions = Readonly<Record<string, { readonly description: string }>>
+import { CHANGES_TABLE } from '../transform/profile-changes.ts'
+import type { PropertyDescriptions } from './sentences.ts'
 
 /** The descriptions of event and profile properties in Mixpanel's Lexicon. */
 export interface Lexicon {
   readonly events: PropertyDescriptions
   readonly profiles: PropertyDescriptions
+}
+
+/** A Lexicon without descriptions. */
+export const NO_LEXICON: Lexicon = { events: {}, profiles: {} }
+
+/** The descriptions of the properties of a table. */
+export function propertiesIn({ events, profiles }: Lexicon, table: string): PropertyDescriptions {
+  return table === 'export' ? events : table === 'engage' || table === CHANGES_TABLE ? profiles : {}
 }
 
 /** Mixpanel allows an organisation five such requests per minute. */

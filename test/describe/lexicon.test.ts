@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { lexiconOf } from '../../lib/dbt/lexicon.ts'
+import { lexiconOf } from '../../lib/describe/lexicon.ts'
 
 const event = (name: string, properties: object) => ({ entityType: 'event', name, schemaJson: { properties } })
 

@@ -1,16 +1,16 @@
-import { type FixedColumn, fixed } from '../columns/catalogue.ts'
+import { fixed } from '../columns/catalogue.ts'
 import { latestName } from '../columns/naming.ts'
+import { PROFILE_PROPERTIES } from '../columns/profile-catalogue.ts'
 import { columnsOf, LEDGER_TABLES as LEDGER } from '../destination/ledger.ts'
 import { type Settings, STREAMS } from '../settings.ts'
 import { streamsOf } from '../streams/index.ts'
-import type { PropertyDescriptions } from './lexicon.ts'
+import { CHANGE_COLUMNS, CHANGES_TABLE } from '../transform/profile-changes.ts'
+import type { KnownColumns } from './sentences.ts'
 
-/** What is known about a table, whether or not it exists. */
-export interface KnownTable {
+/** What is known about a table or view, whether or not it exists. */
+export interface KnownTable extends KnownColumns {
   readonly name: string
   readonly description: string
-  readonly columns: readonly FixedColumn[]
-  readonly properties: PropertyDescriptions
   /** The columns that identify a row; empty if none do. */
   readonly key: readonly string[]
   /** The streams of its loads in the ledger; empty if it has no loads of its own. */
@@ -33,7 +33,7 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
 export function knownTables(settings: Settings): readonly KnownTable[] {
   // The column of local times stays when the setting is removed.
   const streams = STREAMS.flatMap((name) => streamsOf(name, { ...settings, legacyTime: true }))
-  return streams.flatMap((stream) =>
+  const ofStreams = streams.flatMap((stream) =>
     stream.tables.flatMap((table): readonly KnownTable[] => {
       const isReplaced = stream.replication === 'full-table'
       const known = {
@@ -44,16 +44,27 @@ export function knownTables(settings: Settings): readonly KnownTable[] {
         key: isReplaced ? table.key : [],
         streams: [...new Set([table.name, stream.name])],
       }
-      // Rows without a key have views of their own: see EVENT_VIEWS.
+      // Rows without a key have views of their own: see OTHER_VIEWS.
       if (table.key.length === 0) return [known]
       const latest = { name: latestName(table.name), columns: [], properties: {}, key: table.key, streams: [] }
       return [known, { ...latest, description: `The latest rows of ${table.name}` }]
     }),
   )
+  return [...ofStreams, CHANGES]
 }
 
-/** The views over events. */
-export const EVENT_VIEWS: readonly KnownTable[] = [
+/** The table of changes of profiles. */
+const CHANGES: KnownTable = {
+  name: CHANGES_TABLE,
+  description: 'Changes of profiles: one row for each time that one was new, changed or gone. Query engage_history',
+  columns: CHANGE_COLUMNS,
+  properties: PROFILE_PROPERTIES,
+  key: [],
+  streams: [CHANGES_TABLE],
+}
+
+/** The views that are not simply the latest rows of a table. */
+export const OTHER_VIEWS: readonly KnownTable[] = [
   {
     name: 'export_latest',
     description: "Each event once, by Mixpanel's own rule, without events deleted in Mixpanel",
@@ -63,7 +74,20 @@ export const EVENT_VIEWS: readonly KnownTable[] = [
   {
     name: 'identities',
     description: 'Maps each id that Mixpanel has linked to another one to the id that represents the person now',
+    columns: [
+      fixed('original_id', 'text', 'Id that was merged into another'),
+      fixed('resolved_id', 'text', 'Id that stands for the person now'),
+    ],
     key: ['original_id'],
+  },
+  {
+    name: 'engage_history',
+    description: 'States of profiles: one row for each state that a profile was in, and from when until when',
+    columns: [
+      fixed('valid_from', 'timestamptz', 'When mixload first saw the state'),
+      fixed('valid_to', 'timestamptz', 'When mixload first saw another state, or none; null for the present state'),
+      fixed('distinct_id', 'text', 'Person the profile belongs to'),
+    ],
   },
 ].map((view) => ({ key: [], columns: [], properties: {}, streams: [], ...view }))
 
