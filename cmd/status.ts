@@ -1,3 +1,4 @@
+import { misfitsSentence } from '../lib/columns/misfits.ts'
 import type { LoadRecord } from '../lib/destination/contract.ts'
 import { type StreamStatus, streamStatus } from '../lib/run/status.ts'
 import { rowsName, sliceName } from '../lib/slices.ts'
@@ -26,7 +27,7 @@ export const command: Command = {
 }
 
 function printStatus(output: Output, status: StreamStatus): void {
-  const { stream, days, completeTo, heldBack, loads, rows, rejects, last, newColumns } = status
+  const { stream, days, completeTo, heldBack, loads, rows, rejects, misfits, last, newColumns } = status
   output.json({
     stream,
     ...(days === undefined
@@ -43,6 +44,7 @@ function printStatus(output: Output, status: StreamStatus): void {
     loads,
     rows_loaded: rows,
     rejects,
+    type_conflicts: misfits,
     project_id: last.source?.project ?? null,
     region: last.source?.region ?? null,
     last_loaded_at: last.loadedAt.toISOString(),
@@ -65,6 +67,9 @@ function printStatus(output: Output, status: StreamStatus): void {
     const name = stream.startsWith('group_') ? 'groups' : stream
     const command = `mixload sync --streams ${name}${days === undefined ? '' : ' --write replace'}`
     output.print(`  ${command} tries again; with --max-removed 100%, the old rows go`)
+  }
+  for (const [column, values] of Object.entries(misfits)) {
+    output.print(`  type conflict of ${misfitsSentence(column, values)}`)
   }
   const content = days === undefined ? '' : ` of ${contentOf(last)}`
   output.print(`  last load: ${last.loadedAt.toISOString()}, ${counted(last.rowCount, 'row')}${content}`)

@@ -1,3 +1,4 @@
+import { misfitsSentence } from '../lib/columns/misfits.ts'
 import type { SkippedSlice, StreamResult, StreamSummary } from '../lib/run/tally.ts'
 import { sliceName } from '../lib/slices.ts'
 import { counted } from './counted.ts'
@@ -80,6 +81,9 @@ function resultJson(result: StreamResult): object {
     undated: result.undated,
     outside: result.outside,
     ignored_values: result.ignoredValues,
+    type_conflicts: Object.fromEntries(
+      Object.entries(result.misfits).filter(([, columns]) => Object.keys(columns).length > 0),
+    ),
     skipped_slices: result.skippedSlices.map(skippedJson),
     skipped_items: result.skippedItems.map(({ name, error: why }) => ({ name, code: why.code, message: why.message })),
     seconds: result.seconds,
@@ -115,11 +119,16 @@ function printSummary(output: Output, results: readonly StreamResult[]): void {
 
 /** Prints what is unusual about a stream. `expected`: the period that its dates should be in. */
 export function printRemarks(output: Output, summary: StreamSummary, expected: string): void {
-  const { stream, undated, outside, ignoredValues, rejects, skippedSlices } = summary
+  const { stream, undated, outside, ignoredValues, misfits, rejects, skippedSlices } = summary
   const print = (text: string) => output.print(`${stream}: ${text}`)
   if (undated > 0) print(`${counted(undated, 'event')} without a usable time; kept, with time empty`)
   if (outside > 0) print(`${counted(outside, 'event')} dated outside ${expected}; kept`)
   if (ignoredValues > 0) print(`${counted(ignoredValues, 'value')} of excluded properties left out`)
+  for (const [table, columns] of Object.entries(misfits)) {
+    for (const [column, misfits] of Object.entries(columns)) {
+      output.print(`${table}: ${misfitsSentence(column, misfits)}`)
+    }
+  }
   if (rejects > 0) print(`${counted(rejects, 'line')} rejected; see _mixload_rejects`)
   for (const { slice, error } of skippedSlices) print(`${sliceName(slice)} skipped: ${error.message}`)
 }

@@ -18,6 +18,7 @@ import { funnelsStream } from '../../lib/streams/funnels.ts'
 import { revenueStream } from '../../lib/streams/revenue.ts'
 
 import { code, fence, page, table } from './markdown.ts'
+import { VALUE_EXAMPLES, type ValueExample } from './value-examples.ts'
 
 const TYPE_MEANINGS: Readonly<Record<(typeof COLUMN_TYPES)[number], string>> = {
   text: 'Strings. Anything else as its JSON.',
@@ -76,6 +77,13 @@ does not stand for a moment: see [time](time.md).`,
     ),
     `Which of two properties gets the plain name depends on which came first. Look up the column of a property:`,
     fence('sql', `SELECT column_name, column_type FROM mixpanel._mixload_columns WHERE property = 'Plan'`),
+    '## Values in other places',
+    'The following queries find them. Where only one is shown, it is the same everywhere.',
+    ...VALUE_EXAMPLES.flatMap(({ title, queries }) => [title, fence('sql', exampleText(queries))]),
+    `With dbt, the macro [mixload.properties](dbt.md#properties-as-columns) writes such expressions. ${code('mixload status')} and the end of
+a run name the columns whose values did not fit, such as
+\`price: 12 values are not numbers, such as 'free'; see price__text\`. To give a column another type from the start, set
+${code('columns')} before its first value is loaded.`,
     '## Comments',
     `DuckDB, Postgres and BigQuery show what each table, view and column holds: in ${code('information_schema')}, in ${code('\\d+')} of psql, in
 BigQuery's console and in BI tools. A comment on a column has the description of this page, the property, the day it was
@@ -113,6 +121,13 @@ with the type of its first value. A property in this list has a column only once
     'Properties of profiles:',
     knownProperties(PROFILE_PROPERTIES),
   )
+}
+
+/** The queries of an example, with the name of the dialect before each if they differ. */
+function exampleText(queries: ValueExample['queries']): string {
+  const byText = Map.groupBy(Object.entries(queries), ([, query]) => query)
+  if (byText.size === 1) return [...byText.keys()].join('')
+  return [...byText].map(([query, named]) => `-- ${named.map(([name]) => name).join(', ')}\n${query};`).join('\n\n')
 }
 
 /** The tables of all streams but `export`. */

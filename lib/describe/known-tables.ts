@@ -81,6 +81,27 @@ export const OTHER_VIEWS: readonly KnownTable[] = [
     key: ['original_id'],
   },
   {
+    name: '_mixload_more',
+    description: 'Properties that have no column of their own, and how many rows of which table have each in _more',
+    columns: [
+      fixed('table_name', 'text', 'Table'),
+      fixed('property', 'text', 'Property, as it is called in _more'),
+      fixed('row_count', 'bigint', 'Rows that have it'),
+    ],
+  },
+  {
+    name: '_mixload_companions',
+    description: 'Columns with values that do not fit into the column of their property, and how many each has',
+    columns: [
+      fixed('table_name', 'text', 'Table'),
+      fixed('column_name', 'text', 'Column that the values do not fit into'),
+      fixed('companion_column', 'text', 'Column that has them, as text'),
+      fixed('property', 'text', 'Property, as Mixpanel spells it'),
+      fixed('value_count', 'bigint', 'Rows that have such a value'),
+      fixed('example', 'text', 'The beginning of one of them'),
+    ],
+  },
+  {
     name: 'engage_history',
     description: 'States of profiles: one row for each state that a profile was in, and from when until when',
     columns: [

@@ -1,5 +1,6 @@
 /** The contract between mixload and a driver. This file has only types. */
 import type { Column } from '../columns/column.ts'
+import type { MisfitsByColumn } from '../columns/misfits.ts'
 import type { NameQuote } from '../core/sql.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { DayDigests, DayRows } from '../time/day-tally.ts'
@@ -74,6 +75,8 @@ export interface LoadRecord {
   readonly dayRows: DayRows | null
   /** The digests of all lines of its days; undefined if unknown. */
   readonly dayDigests?: DayDigests | undefined
+  /** Values received that do not fit their column; none in a load of a version without them. */
+  readonly misfits?: MisfitsByColumn | undefined
   /** Where its rows come from; undefined for a load of a version that did not store it. */
   readonly source?: LoadSource | undefined
   /** The form of the ledger when it was written: see `LEDGER_FORM`. Set at the commit. */

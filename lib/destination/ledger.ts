@@ -7,6 +7,7 @@
  * nullable: existing tables get the column at their end, and their rows have no value for it.
  */
 import type { ColumnRole, ColumnType } from '../columns/column.ts'
+import type { MisfitsByColumn } from '../columns/misfits.ts'
 import { MixloadError } from '../core/errors.ts'
 import type { DayDigests, DayRows } from '../time/day-tally.ts'
 import type { KnownColumn, LoadRecord, WriteMode } from './contract.ts'
@@ -82,6 +83,8 @@ const moment: Kind<Date> = {
 const dayRows: Kind<DayRows> = { type: 'text', toText: JSON.stringify, fromText: JSON.parse }
 
 const dayDigests: Kind<DayDigests> = { type: 'text', toText: JSON.stringify, fromText: JSON.parse }
+
+const misfits: Kind<MisfitsByColumn> = { type: 'text', toText: JSON.stringify, fromText: JSON.parse }
 
 const selection: Kind<Selection> = { type: 'text', toText: formatSelection, fromText: parseSelection }
 
@@ -175,6 +178,12 @@ export const LOADS: LedgerTable<LoadRecord> = {
       dayDigests,
       undefined,
       'Digests of all lines of a day, by _day, as JSON; a day that is read again with the same digest is not loaded; null if they were not computed',
+    ),
+    misfits: optional(
+      'misfits',
+      misfits,
+      undefined,
+      'Values received that do not fit their column, as JSON: by column their number, an example and where they are',
     ),
   },
 }

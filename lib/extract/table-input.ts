@@ -57,7 +57,7 @@ export class TableInput {
     about: Pick<SpooledRows, 'name' | 'loadId' | 'firstDay' | 'lastDay' | 'selection' | 'startedAt' | 'clock'>,
   ): SpooledRows {
     const { hasOverflow, ignoredValues } = this.#writer
-    const written = { fields: this.#writer.fields(), hasOverflow, ignoredValues }
+    const written = { fields: this.#writer.fields(), hasOverflow, ignoredValues, misfits: this.#writer.misfits() }
     return { ...about, ...body, ...written, dayRows: dayTally?.dayRows() ?? null, requestCount: 0 }
   }
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Column } from '../columns/column.ts'
+import type { MisfitsByColumn } from '../columns/misfits.ts'
 import { isFailure, MixloadError } from '../core/errors.ts'
 import { exceeds, type RowLimit } from '../core/row-limit.ts'
 import type { LoadRecord, Relation, WriteMode } from '../destination/contract.ts'
@@ -114,7 +115,8 @@ export class TableLoader {
   async #commit(spooled: SpooledRows, slice: AnySlice, signal: AbortSignal): Promise<LoadRecord> {
     const { input, stream, source, rejectLimit, onProgress } = this.#options
     const { name: table } = input.table
-    const { loadId, firstDay, lastDay, selection, startedAt, requestCount, dayRows, dayDigests, summary } = spooled
+    const { loadId, firstDay, lastDay, selection, startedAt, requestCount, dayRows, dayDigests, summary, misfits } =
+      spooled
     await rejectLimit?.admit(spooled)
     const relation = await input.rows.relation(spooled)
     const added = await this.#writer.addColumns(input.registry.columns, relation.columns, loadId)
@@ -122,7 +124,7 @@ export class TableLoader {
     if (columns.length > 0) onProgress({ kind: 'columns-added', table, columns })
     onProgress({ kind: 'slice-loading', stream, table, slice, rows: relation.rowCount })
     const counts = { rejectCount: summary.rejects, byteCount: summary.bytes, requestCount, dayRows, dayDigests }
-    const details = { loadId, firstDay, lastDay, selection, startedAt, source, ...counts }
+    const details = { loadId, firstDay, lastDay, selection, startedAt, source, ...counts, ...someOf(misfits) }
     const record = await this.#writer.load(
       relation,
       this.#modeOf(spooled, slice),
@@ -149,6 +151,11 @@ export class TableLoader {
     const { kind, most } = this.#options.maxRemoved
     return kind === 'percent' && most === 100
   }
+}
+
+/** The values that do not fit, for the ledger, which has nothing if there are none. */
+function someOf(misfits: MisfitsByColumn): Pick<LoadRecord, 'misfits'> {
+  return Object.keys(misfits).length === 0 ? {} : { misfits }
 }
 
 const NO_ROWS = { columns: [], rowCount: 0, query: 'SELECT 1 WHERE false' }

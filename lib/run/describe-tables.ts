@@ -14,13 +14,14 @@ import type { Warehouse } from '../destination/warehouse.ts'
 import { STREAMS } from '../settings.ts'
 import { streamsOf } from '../streams/index.ts'
 import type { Stream } from '../streams/stream.ts'
-import { viewsOver } from '../views/views.ts'
+import { COMPANIONS_VIEW, MORE_VIEW } from '../views/stray-values.ts'
+import { viewsOfStrayValues, viewsOver } from '../views/views.ts'
 import { readLexicon } from './read-lexicon.ts'
 import type { Session } from './session.ts'
 
 /**
- * Writes the missing comments on the tables of these streams, on the views over them, and on the
- * ledger. Comments never make a run fail: a failure is a warning.
+ * Makes the views of all tables together, and writes the missing comments on the tables of these
+ * streams, on the views over them, and on the ledger. A failure is a warning: the rows are loaded.
  */
 export async function describeLoaded(
   session: Session,
@@ -38,10 +39,12 @@ export async function describeLoaded(
         return undefined
       }
     }
+    const views = await viewsOfStrayValues(destination, session.settings)
+    await destination.putViews(views)
     await describe(session, destination, streams, 'missing', lexiconOf)
   } catch (error) {
     if (signal.aborted || !(error instanceof MixloadError)) throw error
-    const message = `${error.message} The tables are loaded. The next run, or mixload views, writes the comments.`
+    const message = `${error.message} The tables are loaded. The next run, or mixload views, describes them.`
     onProgress({ kind: 'warning', message })
   }
 }
@@ -63,9 +66,11 @@ async function describe(
   lexiconOf: () => Promise<Lexicon | undefined>,
 ): Promise<void> {
   const tables = await tablesOf(destination, knownTables(settings), namesIn(streams, settings))
+  // Views that no single table has.
+  const ofAll = OTHER_VIEWS.filter(({ name }) => name === MORE_VIEW || name === COMPANIONS_VIEW)
   const changesIn = async (lexicon: Lexicon, existing?: readonly Comments[]) => {
     const wanted = tables.flatMap((table) => commentsOn({ ...table, lexicon: propertiesIn(lexicon, table.known.name) }))
-    const all: readonly WantedComments[] = [...wanted, ...LEDGER_TABLES.map(commentsOnKnown)]
+    const all: readonly WantedComments[] = [...wanted, ...[...ofAll, ...LEDGER_TABLES].map(commentsOnKnown)]
     const found = existing ?? (await destination.comments(all.map(({ name }) => name)))
     return { found, changes: commentsToWrite(all, found, scope, destination.capabilities.commentBytesMax) }
   }

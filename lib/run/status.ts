@@ -1,3 +1,4 @@
+import type { MisfitsByColumn } from '../columns/misfits.ts'
 import type { KnownColumn, LoadRecord } from '../destination/contract.ts'
 import { AT_ONCE } from '../destination/retries.ts'
 import { scopeOf, WHOLE } from '../destination/selection.ts'
@@ -27,6 +28,8 @@ export interface StreamStatus {
   readonly loads: number
   readonly rows: number
   readonly rejects: number
+  /** Values that did not fit their column, by column, in the last load that had any. */
+  readonly misfits: MisfitsByColumn
   readonly last: LoadRecord
   /** The columns that the last load added. */
   readonly newColumns: readonly KnownColumn[]
@@ -66,6 +69,7 @@ async function statusOf(
     loads: ledger.length,
     rows: ledger.reduce((total, { rowCount }) => total + rowCount, 0),
     rejects: ledger.reduce((total, { rejectCount }) => total + rejectCount, 0),
+    misfits: Object.assign({}, ...(replication === 'full-table' ? [last] : ledger).map(({ misfits = {} }) => misfits)),
     last,
     newColumns: columns.filter(({ firstLoadId, role }) => firstLoadId === last.loadId && role !== 'fixed'),
   }

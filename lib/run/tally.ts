@@ -1,3 +1,4 @@
+import { addMisfits, type MisfitsByColumn } from '../columns/misfits.ts'
 import type { MixloadError } from '../core/errors.ts'
 import type { LoadRecord } from '../destination/contract.ts'
 import type { MixpanelClient } from '../mixpanel/client.ts'
@@ -38,6 +39,8 @@ export interface StreamSummary {
   readonly outside: number
   /** Values left out because their property is not wanted. */
   readonly ignoredValues: number
+  /** Values that do not fit their column, by table. */
+  readonly misfits: Readonly<Record<string, MisfitsByColumn>>
   /** Slices whose content was in the ledger already. */
   readonly alreadyLoaded: readonly AnySlice[]
   readonly skippedSlices: readonly SkippedSlice[]
@@ -74,6 +77,7 @@ export class StreamTally {
   readonly #alreadyLoaded: AnySlice[] = []
   readonly #skipped = new Map<string, SkippedItem>()
   readonly #otherRows = new Map<string, number>()
+  readonly #misfits = new Map<string, MisfitsByColumn>()
   readonly #counts = { newColumns: 0, rejects: 0, undated: 0, outside: 0, ignoredValues: 0 }
 
   /** `client`: counts the requests; undefined if none are sent. */
@@ -119,6 +123,9 @@ export class StreamTally {
     else if (others.includes(table)) {
       this.#otherRows.set(table, (this.#otherRows.get(table) ?? 0) + record.rowCount)
     }
+    if (record.misfits !== undefined) {
+      this.#misfits.set(table, addMisfits(this.#misfits.get(table) ?? {}, record.misfits))
+    }
     this.#counts.rejects += record.rejectCount
     this.#counts.undated += event.undated
     this.#counts.outside += event.outside
@@ -133,6 +140,7 @@ export class StreamTally {
       rows: sumOf(this.loads, ({ rowCount }) => rowCount),
       otherRows: Object.fromEntries(this.#otherRows),
       ...this.#counts,
+      misfits: Object.fromEntries(this.#misfits),
       bytes: sumOf(this.loads, ({ byteCount }) => byteCount),
       alreadyLoaded: this.#alreadyLoaded,
       skippedSlices: this.skippedSlices,

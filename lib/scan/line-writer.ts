@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Column } from '../columns/column.ts'
+import { exampleOf, type Misfits, type MisfitsByColumn } from '../columns/misfits.ts'
 import { foldName } from '../columns/naming.ts'
 import { identityKey, overflowKey, supersededKey } from '../columns/overflow-keys.ts'
-import { type ColumnRegistry, kindsOf } from '../columns/registry.ts'
+import { type ColumnRegistry, kindsOf, OVERFLOW_COLUMN } from '../columns/registry.ts'
 import { KIND, LONE_KINDS } from '../columns/value-kinds.ts'
 import { isInstant, toInstantText } from '../time/instants.ts'
 import { COMMA } from './json-bytes.ts'
@@ -67,6 +68,8 @@ export class LineWriter {
   timeOfText: number | undefined
   /** Values left out in this slice because their property is excluded. */
   ignoredValues = 0
+  /** The values of this slice that do not fit their column. */
+  readonly #misfits = new Map<string, Misfits>()
 
   /**
    * `valuesMax`: the most values in columns per line; further ones go to the overflow.
@@ -95,6 +98,12 @@ export class LineWriter {
     this.#slice++
     this.#scanner.slice = this.#slice
     this.ignoredValues = 0
+    this.#misfits.clear()
+  }
+
+  /** The values of this slice that do not fit, without those of `time`: see `undated`. */
+  misfits(): MisfitsByColumn {
+    return Object.fromEntries(this.#misfits)
   }
 
   get hasOverflow(): boolean {
@@ -203,12 +212,22 @@ export class LineWriter {
     }
     const fits = !isLone && (token !== this.#scanner.timeToken || this.#timeFits)
     if (value === undefined ? column.type === 'json' : fits) return
-    if (this.#registry.companionOf(column) === undefined) {
+    const companion = this.#registry.companionOf(column)
+    const text = companionForm(literal, kind)
+    if (index !== timeIndex) this.#noteMisfit(column, companion?.name ?? OVERFLOW_COLUMN, text)
+    if (companion === undefined) {
       this.#addToOverflow(token, overflowKey)
       return
     }
     this.#textIn[index] = this.#slice
-    this.#addField(Buffer.from(`"${textKey(index)}":`), companionForm(literal, kind))
+    this.#addField(Buffer.from(`"${textKey(index)}":`), text)
+  }
+
+  /** Counts a value that does not fit. `text`: the value as a JSON text. */
+  #noteMisfit({ name, type }: Column, place: string, text: Buffer): void {
+    const before = this.#misfits.get(name)
+    const example = before?.example ?? exampleOf(JSON.parse(text.toString()))
+    this.#misfits.set(name, { count: (before?.count ?? 0) + 1, example, type, in: place })
   }
 
   #addToOverflow(token: number, keyOf: (name: string) => string): void {

@@ -1,3 +1,4 @@
+import type { MisfitsByColumn } from '../columns/misfits.ts'
 import type { Selection } from '../destination/selection.ts'
 import type { BodySummary } from '../scan/body-reader.ts'
 import type { SpoolField } from '../scan/line-writer.ts'
@@ -31,6 +32,8 @@ export interface SpooledRows {
   readonly hasOverflow: boolean
   /** Values left out because their property is not wanted. */
   readonly ignoredValues: number
+  /** Values that do not fit their column. */
+  readonly misfits: MisfitsByColumn
   /** How to read their times; undefined if they have none. */
   readonly clock: EventClock | undefined
   readonly areKeysDistinct: boolean

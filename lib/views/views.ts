@@ -9,6 +9,7 @@ import { type Settings, STREAMS } from '../settings.ts'
 import { streamsOf } from '../streams/index.ts'
 import { CHANGES_TABLE } from '../transform/profile-changes.ts'
 import { identitiesView } from './identities.ts'
+import { strayValueViews, type TableColumns } from './stray-values.ts'
 
 /** Columns of the table of changes that its view replaces with times. */
 const CHANGE_STATE: readonly string[] = ['_change', '_changed_at', '_hash']
@@ -98,13 +99,28 @@ export async function viewsOver(
     : viewsOf(destination.capabilities, table, (name) => destination.pathInViews(name), columns)
 }
 
-/** The views over every table of a destination, even if the settings leave its stream out. */
+/**
+ * The views over every table of a destination, even if the settings leave its stream out; none
+ * before a load.
+ */
 export async function allViews(destination: Warehouse, settings: Settings): Promise<readonly View[]> {
   const views: View[] = []
-  for (const { tables, changesTable } of STREAMS.flatMap((name) => streamsOf(name, settings))) {
-    const changes = changesTable?.({ ...settings, engageHistory: true }) ?? []
-    const names = tables.map(({ name }) => name).concat(changes)
-    for (const name of names) views.push(...(await viewsOver(destination, name)))
+  for (const name of tableNames(settings)) views.push(...(await viewsOver(destination, name)))
+  return views.length === 0 ? [] : [...views, ...(await viewsOfStrayValues(destination, settings))]
+}
+
+/** The views of values that are not in a column of their own, in all tables. */
+export async function viewsOfStrayValues(destination: Warehouse, settings: Settings): Promise<readonly View[]> {
+  const tables: TableColumns[] = []
+  for (const name of tableNames(settings)) {
+    tables.push({ name, path: destination.pathInViews(name), columns: await destination.columns(name) })
   }
-  return views
+  return strayValueViews(destination.capabilities, tables)
+}
+
+/** The tables of all streams, whether or not they exist. */
+function tableNames(settings: Settings): readonly string[] {
+  return STREAMS.flatMap((stream) => streamsOf(stream, settings)).flatMap(({ tables, changesTable }) =>
+    tables.map(({ name }) => name).concat(changesTable?.({ ...settings, engageHistory: true }) ?? []),
+  )
 }

@@ -18,6 +18,7 @@ import { readers } from './readers.ts'
 import { rejects } from './rejects.ts'
 import { replacing } from './replacing.ts'
 import { storedValues } from './stored-values.ts'
+import { strayValues } from './stray-values.ts'
 import { upgrades } from './upgrades.ts'
 import { views } from './views.ts'
 
@@ -43,6 +44,7 @@ export function runDestinationConformance(harness: DestinationHarness): void {
       readers,
       views,
       comments,
+      strayValues,
       exportViews,
       latestViews,
       identities,

@@ -105,6 +105,7 @@ describe('the statements that make the ledger', () => {
       'ALTER TABLE s._mixload_loads ADD COLUMN IF NOT EXISTS "source" VARCHAR',
       'ALTER TABLE s._mixload_loads ADD COLUMN IF NOT EXISTS "ledger_form" BIGINT',
       'ALTER TABLE s._mixload_loads ADD COLUMN IF NOT EXISTS "day_digests" VARCHAR',
+      'ALTER TABLE s._mixload_loads ADD COLUMN IF NOT EXISTS "misfits" VARCHAR',
     ])
   })
 })

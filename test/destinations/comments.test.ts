@@ -80,11 +80,11 @@ describe('comments in Postgres', () => {
   })
 
   it('give up soon if a table is locked, and leave it as it is', async () => {
-    await using other = await connect(place.database.url)
-    await other.query('BEGIN; LOCK TABLE mixpanel.export IN SHARE UPDATE EXCLUSIVE MODE')
+    await using locking = await connect(place.database.url)
+    await locking.query('BEGIN; LOCK TABLE mixpanel.export IN SHARE UPDATE EXCLUSIVE MODE')
     const failure = await expectFailure(describeEvents(destination), 'DESTINATION_FAILED')
     expect(failure.message).toMatch(/export is locked by another session/)
-    await other.query('COMMIT')
+    await locking.query('COMMIT')
     expect(await describeEvents(destination)).toBe(4)
   })
 

@@ -78,6 +78,7 @@ describe('the views.sql of a directory of Parquet files', () => {
         source: null,
         ledger_form: 3n,
         day_digests: null,
+        misfits: null,
       },
     ])
     const [day] = await readView(place.directory, '_mixload_columns')
