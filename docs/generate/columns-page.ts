@@ -63,9 +63,9 @@ it was sent.`,
     `${code(companionName('time'))} has a ${code('time')} that is not a number of whole milliseconds. The row is kept. Its ${code('time')} is null if the text
 does not stand for a moment: see [time](time.md).`,
     `## Names`,
-    `1. A leading ${code('$')} becomes ${code('mp_')}.
+    `1. A leading ${code('$')} becomes ${code('mp_')}, and so does a leading ${code('$mp_')}.
 2. Letters become lower case. Each run of characters that are neither letters nor digits, of any script, becomes one
-   ${code('_')}.
+   ${code('_')}. There is none at the end, and one at the beginning only if the property begins with ${code('_')}.
 3. A name that would begin with a digit, or with a prefix that BigQuery reserves (${code('_table_')}, ${code('_partition')} and others),
    gets a ${code('_')} in front.
 4. A name has at most ${NAME_BYTES_MAX} bytes. A longer one is cut and ends in a hash of the whole name.
@@ -75,6 +75,8 @@ does not stand for a moment: see [time](time.md).`,
       ['Property', 'Column'],
       [...examplesOfNames()].map(([property, column]) => [code(property), code(column)]),
     ),
+    `A column never changes its name: those that earlier versions have made keep theirs, such as
+${code('mp_mp_api_timestamp_ms')} for ${code('$mp_api_timestamp_ms')}.`,
     `Which of two properties gets the plain name depends on which came first. Look up the column of a property:`,
     fence('sql', `SELECT column_name, column_type FROM mixpanel._mixload_columns WHERE property = 'Plan'`),
     '## Values in other places',
@@ -167,7 +169,17 @@ function knownProperties(properties: Readonly<Record<string, CatalogueEntry>>): 
 /** Properties in the order in which they appear, each with its column. */
 function* examplesOfNames(): Generator<readonly [string, string]> {
   const taken = new Set<string>()
-  for (const property of ['Plan', 'plan', '$city', 'Order  Total (€)', '2nd visit', 'größe', 'заказ', 'x'.repeat(70)]) {
+  for (const property of [
+    'Plan',
+    'plan',
+    '$city',
+    '$mp_api_timestamp_ms',
+    'Order  Total (€)',
+    '2nd visit',
+    'größe',
+    'заказ',
+    'x'.repeat(70),
+  ]) {
     const column = freeName(columnName(property), taken)
     taken.add(column)
     yield [property, column]

@@ -35,18 +35,18 @@ export function addMisfits(before: MisfitsByColumn, more: MisfitsByColumn): Misf
 }
 
 /** What values of each type are. */
-const NAMES: Readonly<Record<ColumnType, { readonly one: string; readonly many: string }>> = {
-  double: { one: 'is not a number', many: 'are not numbers' },
-  bigint: { one: 'is not a whole number', many: 'are not whole numbers' },
-  boolean: { one: 'is neither true nor false', many: 'are neither true nor false' },
-  timestamptz: { one: 'is not a timestamp', many: 'are not timestamps' },
-  date: { one: 'is not a date', many: 'are not dates' },
-  text: { one: 'has characters that cannot be stored', many: 'have characters that cannot be stored' },
-  json: { one: 'has characters that cannot be stored', many: 'have characters that cannot be stored' },
+const NAMES: Readonly<Record<ColumnType, { readonly singular: string; readonly plural: string }>> = {
+  double: { singular: 'is not a number', plural: 'are not numbers' },
+  bigint: { singular: 'is not a whole number', plural: 'are not whole numbers' },
+  boolean: { singular: 'is neither true nor false', plural: 'are neither true nor false' },
+  timestamptz: { singular: 'is not a timestamp', plural: 'are not timestamps' },
+  date: { singular: 'is not a date', plural: 'are not dates' },
+  text: { singular: 'has characters that cannot be stored', plural: 'have characters that cannot be stored' },
+  json: { singular: 'has characters that cannot be stored', plural: 'have characters that cannot be stored' },
 }
 
 /** Such as: `price: 12 values are not numbers, such as 'free'; see price__text`. */
 export function misfitsSentence(column: string, { count, example, type, in: place }: Misfits): string {
-  const { one, many } = NAMES[type]
-  return `${column}: ${count} ${count === 1 ? `value ${one}` : `values ${many}`}, such as '${example}'; see ${place}`
+  const { singular, plural } = NAMES[type]
+  return `${column}: ${count} ${count === 1 ? `value ${singular}` : `values ${plural}`}, such as '${example}'; see ${place}`
 }

@@ -9,14 +9,25 @@ const RESERVED_PREFIX =
 
 /**
  * The column name of a property: lower case; `mp_` for a leading `$`, as in Mixpanel's own
- * warehouse exports; one `_` for each run of characters other than letters and digits; `_` before a
- * leading digit and before a prefix that BigQuery reserves; a hash at the end of a name that is too
- * long. Properties may share a name: see {@link freeName}.
+ * warehouse exports, unless `mp_` follows it; one `_` for each run of characters other than letters
+ * and digits, but none at the end, and at the beginning only if the property begins with it; `_`
+ * before a leading digit and before a prefix that BigQuery reserves; a hash at the end of a name
+ * that is too long. Properties may share a name: see {@link freeName}.
  */
 export function columnName(property: string): string {
-  const spelled = property.startsWith('$') ? `mp_${property.slice(1)}` : property
-  const cleaned = spelled.toLowerCase().replace(NOT_IN_NAMES, '_') || '_'
-  return fitName(/^\p{Nd}/u.test(cleaned) || RESERVED_PREFIX.test(cleaned) ? `_${cleaned}` : cleaned)
+  const spelled = property.replace(/^\$(?:mp_)?/i, 'mp_')
+  const cleaned = cleanName(spelled).replace(/_$/, '')
+  const name = (spelled.startsWith('_') ? cleaned : cleaned.replace(/^_/, '')) || '_'
+  return fitName(/^\p{Nd}/u.test(name) || RESERVED_PREFIX.test(name) ? `_${name}` : name)
+}
+
+/** The name of the table of a group key's profiles. It never changes, so it may end in `_`. */
+export function groupTableName(key: string): string {
+  return fitName(cleanName(`group_${key}`))
+}
+
+function cleanName(text: string): string {
+  return text.toLowerCase().replace(NOT_IN_NAMES, '_')
 }
 
 /** The name of the column for values that do not fit `column`, as text. */

@@ -1,5 +1,5 @@
 import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
-import { columnName, foldName, freeName } from '../columns/naming.ts'
+import { foldName, freeName, groupTableName } from '../columns/naming.ts'
 import { PROFILE_PROPERTIES } from '../columns/profile-catalogue.ts'
 import { PROFILE_LINES, type StreamTable } from '../columns/table.ts'
 import type { Settings } from '../settings.ts'
@@ -58,7 +58,7 @@ export const ENGAGE_STREAM: Stream = {
 export function groupStreams({ groups }: Pick<Settings, 'groups'>): readonly Stream[] {
   const taken = new Set<string>()
   return Object.entries(groups).map(([key, dataGroupId]) => {
-    const name = freeName(columnName(`group_${key}`), taken)
+    const name = freeName(groupTableName(key), taken)
     taken.add(foldName(name))
     return profileStream(profileTable(name, `Group the profile belongs to, by ${key}`), () => ({
       data_group_id: dataGroupId,

@@ -95,7 +95,7 @@ describe('columns', () => {
       linesOf('"\\"; drop table export; --":"x"', '"t":"a\u2028b\u2029c\u0085d\\u000be"'),
     )
     expect(ran.code).toBe(0)
-    expect(await place.query('SELECT _drop_table_export_ AS x, t FROM export ORDER BY time')).toEqual([
+    expect(await place.query('SELECT drop_table_export AS x, t FROM export ORDER BY time')).toEqual([
       { x: 'x', t: null },
       { x: null, t: 'a\u2028b\u2029c\u0085d\u000be' },
     ])

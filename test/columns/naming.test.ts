@@ -47,6 +47,18 @@ describe('the column name of a property', () => {
     )
   })
 
+  it('begins and ends with a letter or a digit, unless the property or a rule of a warehouse forbids it', () => {
+    fc.assert(
+      fc.property(property, (name) => {
+        const column = columnName(name)
+        fc.pre(column !== '_')
+        expect(column).not.toMatch(/_$/)
+        if (!name.startsWith('_')) expect(column).toMatch(/^(?:\p{L}|_\p{Nd})/u)
+      }),
+      { numRuns: runs(500) },
+    )
+  })
+
   it('does not depend on the case that a property is written in, for letters of ASCII', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme-ascii', maxLength: 80 }), (name) => {
@@ -58,9 +70,18 @@ describe('the column name of a property', () => {
   it.each([
     ['plan', 'plan'],
     ['Plan Name', 'plan_name'],
-    ['  a--b  ', '_a_b_'],
+    ['  a--b  ', 'a_b'],
+    ['Order Total (€)', 'order_total'],
+    ['(price)', 'price'],
+    ['_id_', '_id'],
+    ['$mp_api_timestamp_ms', 'mp_api_timestamp_ms'],
+    ['$MP_x', 'mp_x'],
+    ['$mpx', 'mp_mpx'],
+    ['mp_mp_x', 'mp_mp_x'],
+    ['-_table_x', 'table_x'],
+    [' 1', '_1'],
     ['$os', 'mp_os'],
-    ['$', 'mp_'],
+    ['$', 'mp'],
     ['a$b', 'a_b'],
     ['mp_lib', 'mp_lib'],
     ['1st', '_1st'],
@@ -72,7 +93,7 @@ describe('the column name of a property', () => {
     ['Größe', 'größe'],
     ['日本', '日本'],
     ['a.b[0].c', 'a_b_0_c'],
-    ['__proto__', '_proto_'],
+    ['__proto__', '_proto'],
   ])('of %j is %s', (name, column) => {
     expect(columnName(name)).toBe(column)
   })

@@ -167,6 +167,20 @@ describe('where a property goes', () => {
     expect(columnOf(registry, '$insert_id')?.name).toBe('mp_insert_id')
   })
 
+  it('a column that an earlier version has named differently is used as it is', () => {
+    const earlier = {
+      name: 'mp_mp_api_timestamp_ms',
+      type: 'bigint',
+      role: 'property',
+      property: '$mp_api_timestamp_ms',
+    } as const
+    const registry = new ColumnRegistry([...EXPORT_COLUMNS, earlier], PLAIN_RULES)
+    expect(registry.place(earlier.property, KIND.integer)).toEqual({ to: 'column', column: earlier })
+    expect(registry.companionOf(earlier)?.name).toBe('mp_mp_api_timestamp_ms__text')
+    const fresh = new ColumnRegistry(EXPORT_COLUMNS, PLAIN_RULES).place(earlier.property, KIND.integer)
+    expect(fresh).toMatchObject({ to: 'column', column: { name: 'mp_api_timestamp_ms' } })
+  })
+
   it('a property with the name of a fixed column gets another name', () => {
     const registry = new ColumnRegistry(EXPORT_COLUMNS, PLAIN_RULES)
     expect(columnOf(registry, 'event')?.name).toBe('event_2')

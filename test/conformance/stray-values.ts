@@ -53,9 +53,9 @@ export function strayValues(harness: DestinationHarness): void {
 
     it('list companion columns with the number of their values and an example', async () => {
       const price: Column = { name: 'price', type: 'double', role: 'property', property: "it's \\ the `price`" }
-      const other = property('other', 'boolean')
+      const paid = property('paid', 'boolean')
       await using store = await make(
-        [price, companionOf(price), other, companionOf(other)],
+        [price, companionOf(price), paid, companionOf(paid)],
         [
           { price: 1, price__text: null },
           { price: null, price__text: 'free' },
@@ -72,7 +72,7 @@ export function strayValues(harness: DestinationHarness): void {
         example,
       })
       expect(sorted(await store.readRows(COMPANIONS_VIEW))).toEqual(
-        sorted([row('price', "it's \\ the `price`", 2n, 'free'), row('other', 'other', 0n, null)]),
+        sorted([row('price', "it's \\ the `price`", 2n, 'free'), row('paid', 'paid', 0n, null)]),
       )
     })
 

@@ -43,8 +43,9 @@
 
 {#- The name that mixload would give to a property's column. -#}
 {% macro column_name(property) %}
-  {%- set spelled = 'mp_' ~ property[1:] if property[:1] == '$' else property -%}
-  {%- set name = modules.re.sub('[\W_]+', '_', spelled | lower) or '_' -%}
+  {%- set spelled = modules.re.sub('^[$](mp_)?', 'mp_', property | lower) -%}
+  {%- set cleaned = modules.re.sub('_$', '', modules.re.sub('[\W_]+', '_', spelled)) -%}
+  {%- set name = (cleaned if spelled[:1] == '_' else modules.re.sub('^_', '', cleaned)) or '_' -%}
   {%- if target.type == 'postgres' and name in ('ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid') -%}
     {{ return(name ~ '_2') }}
   {%- endif -%}
