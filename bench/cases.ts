@@ -1,4 +1,4 @@
-import { type DataSet, LARGE, MONTH, ONE_DAY, WIDE } from './generate.ts'
+import { type DataSet, LARGE, MONTH, ONE_DAY, WIDE, WIDEST } from './generate.ts'
 import type { OpenTarget } from './targets/target.ts'
 
 /** A data set, the target to load it into, and the flags to load it with. */
@@ -30,12 +30,14 @@ export const CASES: readonly Case[] = [
   { name: 'one-day', set: ONE_DAY, openTarget: DUCKDB, loads: [DEFAULTS] },
   { name: 'month', set: MONTH, openTarget: DUCKDB, loads: [DEFAULTS] },
   {
-    name: 'wide',
-    set: WIDE,
+    name: 'widest',
+    set: WIDEST,
     openTarget: DUCKDB,
     // With the default of 1,000 columns, a third of the properties is stored in one json column.
     loads: [DEFAULTS, { label: 'mixload --max-columns 2000', flags: ['--max-columns', '2000'] }],
   },
+  { name: 'wide', set: WIDE, openTarget: DUCKDB, loads: [DEFAULTS] },
+  { name: 'wide-postgres', set: WIDE, openTarget: POSTGRES, loads: [DEFAULTS] },
   { name: 'postgres', set: ONE_DAY, openTarget: POSTGRES, loads: [DEFAULTS] },
   { name: 'bigquery', set: ONE_DAY, openTarget: BIGQUERY, loads: [DEFAULTS] },
   { name: 'bigquery-100mbit', set: ONE_DAY, openTarget: BIGQUERY_100_MBIT, loads: [DEFAULTS] },

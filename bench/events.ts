@@ -156,7 +156,6 @@ const ASPECTS = [
   'version',
 ]
 
-const WIDE_NAMES = 1500
 const WIDE_PROPERTIES_PER_EVENT = 40
 /** How many properties {@link startOfLine} writes. */
 const PROPERTIES_AT_START = 4
@@ -174,20 +173,26 @@ const WIDE_KINDS: readonly [Value, ...Value[]] = [
   values.object({ n: values.integer(0, 99), unit: values.textOf('px', 'ms', 'km') }),
 ]
 
-const WIDE_PROPERTIES = AREAS.flatMap((area) => ASPECTS.map((aspect) => `${area}_${aspect}`))
-  .slice(0, WIDE_NAMES - PROPERTIES_AT_START)
-  .map((name, index): Property => [keyOf(name), WIDE_KINDS[index % WIDE_KINDS.length] ?? values.boolean])
+const WIDE_PROPERTIES = AREAS.flatMap((area) => ASPECTS.map((aspect) => `${area}_${aspect}`)).map(
+  (name, index): Property => [keyOf(name), WIDE_KINDS[index % WIDE_KINDS.length] ?? values.boolean],
+)
 
-/** Events of a company in which each team adds properties: each has 40 random ones of 1,500. */
-export const wideEvent: EventMaker = (random, time) => {
-  let line = startOfLine(random, time)
-  const chosen = new Set<number>()
-  while (chosen.size < WIDE_PROPERTIES_PER_EVENT - PROPERTIES_AT_START) chosen.add(random.below(WIDE_PROPERTIES.length))
-  for (const index of chosen) {
-    const property = WIDE_PROPERTIES[index]
-    if (property !== undefined) line += property[0] + property[1](random)
+/**
+ * Events of a company in which each team adds properties: each has 40 random ones of so many, at
+ * most 1,500.
+ */
+export function wideEvent(propertyCount: number): EventMaker {
+  const optional = WIDE_PROPERTIES.slice(0, propertyCount - PROPERTIES_AT_START)
+  return (random, time) => {
+    let line = startOfLine(random, time)
+    const chosen = new Set<number>()
+    while (chosen.size < WIDE_PROPERTIES_PER_EVENT - PROPERTIES_AT_START) chosen.add(random.below(optional.length))
+    for (const index of chosen) {
+      const property = optional[index]
+      if (property !== undefined) line += property[0] + property[1](random)
+    }
+    return `${line}}}`
   }
-  return `${line}}}`
 }
 
 function startOfLine(random: Random, time: number): string {

@@ -34,7 +34,17 @@ export const ONE_DAY: DataSet = {
 /** The same events as {@link ONE_DAY} with other times. */
 export const MONTH: DataSet = { ...ONE_DAY, name: 'month', firstDay: '2024-03-01', days: 30 }
 export const LARGE: DataSet = { ...ONE_DAY, name: 'large', events: 2_000_000 }
-export const WIDE: DataSet = { ...ONE_DAY, name: 'wide', events: 100_000, seed: 2, makeEvent: wideEvent }
+/** Many properties in one slice. */
+export const WIDEST: DataSet = { ...ONE_DAY, name: 'wide', events: 100_000, seed: 2, makeEvent: wideEvent(1500) }
+/** Many properties in many small slices. */
+export const WIDE: DataSet = {
+  name: 'wide-days',
+  events: 300_000,
+  firstDay: '2024-03-01',
+  days: 60,
+  seed: 4,
+  makeEvent: wideEvent(872),
+}
 
 /** The files of a data set: one per day, `2024-03-15.ndjson.gz`. */
 export interface DataFiles {
