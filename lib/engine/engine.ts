@@ -21,6 +21,8 @@ const MEGABYTES_PER_COLUMN_AND_THREAD = 1
 const THREADS_MAX = 4
 /** Wider tables get one thread: a second one needs a block for each column and gains little. */
 const COLUMNS_FOR_THREADS_MAX = 150
+/** Takes more than half of the time to plan a load into a wide table, for which it finds nothing. */
+const COSTLY_OPTIMIZER = 'statistics_propagation'
 
 /** The embedded DuckDB that transforms spooled lines for every destination, in UTC. */
 export class Engine implements AsyncDisposable {
@@ -51,11 +53,16 @@ export class Engine implements AsyncDisposable {
     return new Engine(instance, options.memoryLimit !== undefined, threads)
   }
 
-  /** Adapts threads and memory to a table's number of columns. A limit of the user stays. */
+  /**
+   * Adapts threads, memory and planning to a table's number of columns. A limit of the user stays.
+   */
   async makeRoomFor(columns: number, connection: EngineConnection): Promise<void> {
     if (columns <= this.#columns) return
     this.#columns = columns
-    if (columns > COLUMNS_FOR_THREADS_MAX) await connection.run('SET threads = 1')
+    if (columns > COLUMNS_FOR_THREADS_MAX) {
+      await connection.run('SET threads = 1')
+      await connection.run(`SET disabled_optimizers = ${quoteText(COSTLY_OPTIMIZER)}`)
+    }
     if (this.#isLimitGiven) return
     const threads = columns > COLUMNS_FOR_THREADS_MAX ? 1 : this.#threads
     const megabytes = Math.ceil(MEMORY_MEGABYTES + columns * threads * MEGABYTES_PER_COLUMN_AND_THREAD)
