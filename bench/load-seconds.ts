@@ -12,7 +12,8 @@ export function loadSecondsIn(log: string): number | undefined {
   let since: number | undefined
   let milliseconds: number | undefined
   for (const { kind, time } of log.split('\n').map(parseLine)) {
-    if (kind === 'slice-loading') since = Date.parse(time ?? '')
+    // Slices that share a commit are announced together.
+    if (kind === 'slice-loading') since ??= Date.parse(time ?? '')
     if (kind !== 'slice-loaded' || since === undefined) continue
     milliseconds = (milliseconds ?? 0) + Date.parse(time ?? '') - since
     since = undefined

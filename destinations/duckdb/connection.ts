@@ -30,8 +30,8 @@ export class DuckDbConnection implements DestinationConnection {
   readonly #connection: EngineConnection
   readonly #ledger: Ledger
   readonly #file: OpenFile | undefined
-  /** Whether loads were committed that leave row groups nearly empty. */
-  #hasSmallLoads = false
+  /** Whether commits have left row groups nearly empty. */
+  #hasSmallCommits = false
 
   /** `path`: of the file; undefined for a database in memory. */
   constructor(engine: Engine, connection: EngineConnection, schema: string, path: string | undefined) {
@@ -76,23 +76,31 @@ export class DuckDbConnection implements DestinationConnection {
     })
   }
 
-  async write(load: Load, signal: AbortSignal): Promise<void> {
-    const { record, table, columns, mode, rows, rejects, superseded } = load
+  write(load: Load, signal: AbortSignal): Promise<void> {
+    return this.writeAll([load], signal)
+  }
+
+  async writeAll(loads: readonly Load[], signal: AbortSignal): Promise<void> {
     await this.#transaction(async () => {
-      await this.#engine.makeRoomFor(columns.length, this.#connection)
-      await this.#deleteReplaced(table, mode, DAY_COLUMN)
-      await this.#insert(table, rows)
-      if (superseded !== undefined) {
-        await this.#deleteReplaced(SUPERSEDED.name, superseded.mode, SUPERSEDED.columns.day.name)
-        await this.#connection.run(`INSERT INTO ${this.#ledger.path(SUPERSEDED.name)} BY NAME ${superseded.query}`)
-      }
-      signal.throwIfAborted()
-      await this.#insert(REJECTS.name, rejects)
-      await this.#ledger.addLoad(record)
+      for (const load of loads) await this.#write(load, signal)
       // An abort between two statements stops neither. Only the commit follows.
       signal.throwIfAborted()
     }, signal)
-    if (record.rowCount < ROW_GROUP_ROWS) this.#hasSmallLoads = true
+    const rows = loads.reduce((sum, { record }) => sum + record.rowCount, 0)
+    if (rows < ROW_GROUP_ROWS) this.#hasSmallCommits = true
+  }
+
+  async #write({ record, table, columns, mode, rows, rejects, superseded }: Load, signal: AbortSignal): Promise<void> {
+    await this.#engine.makeRoomFor(columns.length, this.#connection)
+    await this.#deleteReplaced(table, mode, DAY_COLUMN)
+    await this.#insert(table, rows)
+    if (superseded !== undefined) {
+      await this.#deleteReplaced(SUPERSEDED.name, superseded.mode, SUPERSEDED.columns.day.name)
+      await this.#connection.run(`INSERT INTO ${this.#ledger.path(SUPERSEDED.name)} BY NAME ${superseded.query}`)
+    }
+    signal.throwIfAborted()
+    await this.#insert(REJECTS.name, rejects)
+    await this.#ledger.addLoad(record)
   }
 
   async #deleteReplaced(table: string, mode: WriteMode, day: string): Promise<void> {
@@ -133,9 +141,9 @@ export class DuckDbConnection implements DestinationConnection {
   async close(): Promise<void> {
     try {
       await this.#file?.assertThere()
-      // Detaching writes a checkpoint. Merging row groups then pays only after small loads: after
+      // Detaching writes a checkpoint. Merging row groups then pays only after small ones: after
       // large ones it would rewrite nearly full groups, which takes a third of their time.
-      if (this.#hasSmallLoads) await this.#connection.run('RESET max_vacuum_tasks')
+      if (this.#hasSmallCommits) await this.#connection.run('RESET max_vacuum_tasks')
       await this.#connection.run('USE memory.main')
       await this.#connection.run(`DETACH ${quoteName(CATALOG)}`)
     } finally {

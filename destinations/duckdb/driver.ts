@@ -41,6 +41,7 @@ export class DuckDbDriver implements DestinationDriver {
     ...ENGINE_CAPABILITIES,
     atomicReplace: true,
     atomicLedger: true,
+    atomicGroups: true,
     // While a process has the file open for writing, no other process can read it.
     readersDuringLoad: false,
     queries: true,

@@ -120,12 +120,18 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
     await this.#transaction(async () => void (await this.session.run(statement)), signal)
   }
 
-  async write(load: Load, signal: AbortSignal): Promise<void> {
+  write(load: Load, signal: AbortSignal): Promise<void> {
+    return this.writeAll([load], signal)
+  }
+
+  async writeAll(loads: readonly Load[], signal: AbortSignal): Promise<void> {
     const { schema, lockPatienceMs } = this.place
     await this.#transaction(async () => {
       await this.session.run(`SET LOCAL lock_timeout = ${lockPatienceMs}`)
-      await writeLoad({ session: this.session, outlet: this.#outlet, schema, signal }, load)
-      await this.ledger.addLoad(load.record)
+      for (const load of loads) {
+        await writeLoad({ session: this.session, outlet: this.#outlet, schema, signal }, load)
+        await this.ledger.addLoad(load.record)
+      }
     }, signal)
   }
 

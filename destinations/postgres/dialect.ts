@@ -16,6 +16,7 @@ export const CAPABILITIES: DestinationCapabilities = {
   daysPerLoadMax: Number.POSITIVE_INFINITY,
   atomicReplace: true,
   atomicLedger: true,
+  atomicGroups: true,
   readersDuringLoad: true,
   queries: true,
 }

@@ -35,6 +35,8 @@ export interface DestinationCapabilities {
    * never there in part or twice.
    */
   readonly atomicLedger: boolean
+  /** Whether several loads can be one commit: see `writeAll`. False if left out. */
+  readonly atomicGroups?: boolean
   /** Whether others can read during a load. */
   readonly readersDuringLoad: boolean
   /** Whether it runs queries. */
@@ -259,6 +261,11 @@ export interface DestinationConnection extends DestinationReader {
    * @throws MixloadError COMMIT_IN_DOUBT if only the ledger can tell whether it was committed.
    */
   write(load: Load, signal: AbortSignal): Promise<void>
+  /**
+   * Like `write`, for several loads: all of them in one commit, in their order, or none of them.
+   * Left out if the capability `atomicGroups` is false. Loads are then written one at a time.
+   */
+  writeAll?(loads: readonly Load[], signal: AbortSignal): Promise<void>
   /**
    * Gives columns of existing rows new values, all in one commit, or at least so that it can be
    * repeated. Left out if the warehouse has no views.

@@ -1,7 +1,7 @@
 import { MixloadError } from '../core/errors.ts'
 import { retrying } from '../core/retry.ts'
 import { withoutSecrets } from '../core/secrets.ts'
-import { type Engine, type EngineConnection, interruptible } from '../engine/engine.ts'
+import type { Engine } from '../engine/engine.ts'
 import type {
   Comments,
   DestinationCapabilities,
@@ -17,24 +17,13 @@ import type {
   RowChange,
   TakeRows,
   View,
-  WriteMode,
 } from './contract.ts'
 import { driverFailure, isInDoubt, maskedFailure } from './failures.ts'
-import { REJECTS, SUPERSEDED } from './ledger.ts'
-import {
-  assertCount,
-  assertDays,
-  assertKnown,
-  decideLoad,
-  LEDGER_FORM,
-  missingColumns,
-  rejectsOfLoad,
-  rowsOfLoad,
-} from './load-rules.ts'
+import { LoadBuilder, type LoadRequest } from './load-builder.ts'
+import { decideLoad, LEDGER_FORM, missingColumns } from './load-rules.ts'
 import { OpenConnection } from './open-connection.ts'
 import { queryOnce } from './query-once.ts'
 import type { Retries } from './retries.ts'
-import { isNumbered, supersededBy, withNumbers } from './superseded.ts'
 
 /** What a warehouse needs besides its driver. */
 export interface WarehouseOptions {
@@ -47,6 +36,8 @@ export interface WarehouseOptions {
 }
 
 type Access = 'write' | 'read'
+
+const NO_IDS: ReadonlySet<string> = new Set()
 
 /** The signal of calls that have none. */
 const NEVER_ABORTED = new AbortController().signal
@@ -71,15 +62,15 @@ export class Warehouse implements AsyncDisposable {
   /** Undefined also after a connection was lost. */
   #open: OpenConnection | undefined
   #isClosed = false
-  /** The id of the last load whose commit is in doubt. */
-  #inDoubt: string | undefined
-  /** Checks relations that should have no rows. */
-  #counter: EngineConnection | undefined
+  /** The ids of the last loads whose commit is in doubt. */
+  #inDoubt: ReadonlySet<string> = NO_IDS
+  readonly #builder: LoadBuilder
   #lastCall: Promise<unknown> = Promise.resolve()
 
   constructor(driver: DestinationDriver, options: WarehouseOptions) {
     this.#driver = driver
     this.#options = options
+    this.#builder = new LoadBuilder(driver, options.engine)
   }
 
   get capabilities(): DestinationCapabilities {
@@ -125,7 +116,7 @@ export class Warehouse implements AsyncDisposable {
   ledger(stream: string): Promise<readonly LoadRecord[]> {
     return this.#read('cannot read the ledger', this.#ownSignal, async (open) => {
       const loads = await open.loadsOf(stream)
-      this.#inDoubt = undefined
+      this.#inDoubt = NO_IDS
       return loads
     })
   }
@@ -142,27 +133,45 @@ export class Warehouse implements AsyncDisposable {
    *   committed and the same load may be retried; COMMIT_IN_DOUBT if only the ledger shows whether
    *   it was committed.
    */
-  load(relation: Relation, target: LoadTarget, record: NewLoad, signal: AbortSignal): Promise<LoadRecord> {
-    const { loadId } = record
+  async load(relation: Relation, target: LoadTarget, record: NewLoad, signal: AbortSignal): Promise<LoadRecord> {
+    const [loaded] = await this.loadAll([{ relation, target, record }], signal)
+    if (loaded === undefined) throw new TypeError('A load has one ledger row.')
+    return loaded
+  }
+
+  /**
+   * Loads several at once: all of them in one commit, or none. Each has its own ledger row and its
+   * own `_loaded_at`. Only with the capability `atomicGroups`. @throws MixloadError like `load`.
+   */
+  loadAll(requests: readonly LoadRequest[], signal: AbortSignal): Promise<readonly LoadRecord[]> {
+    const ids = new Set(requests.map(({ record }) => record.loadId))
     let wasInDoubt = false
-    return this.#write(`load ${loadId} was not committed`, signal, async (connection, open) => {
-      const decision = decideLoad(await open.loads(), loadId, wasInDoubt || this.#inDoubt === loadId)
-      if (decision.kind === 'settled') {
-        this.#inDoubt = undefined
-        return decision.record
+    return this.#write(`${namesOf(ids)} not committed`, signal, async (connection, open) => {
+      const existing = await open.loads()
+      const added: LoadRequest<LoadRecord>[] = []
+      const records = requests.map(({ record, ...request }) => {
+        const before = [...existing, ...added.map((load) => load.record)]
+        const decision = decideLoad(before, record.loadId, wasInDoubt || this.#inDoubt.has(record.loadId))
+        if (decision.kind === 'settled') return decision.record
+        const loaded: LoadRecord = { ...record, loadedAt: decision.loadedAt, form: LEDGER_FORM }
+        added.push({ ...request, record: loaded })
+        return loaded
+      })
+      if (added.length === 0) {
+        this.#inDoubt = NO_IDS
+        return records
       }
-      const loaded: LoadRecord = { ...record, loadedAt: decision.loadedAt, form: LEDGER_FORM }
-      const load = await this.#loadOf(open, relation, target, loaded, signal)
+      const loads = await this.#builder.loads(added, (table) => open.knownColumns(table), signal)
       try {
-        await connection.write(load, signal)
+        await writeLoads(connection, loads, signal)
       } catch (error) {
         open.forgetLoads()
         wasInDoubt = isInDoubt(error)
-        if (wasInDoubt) this.#inDoubt = loadId
+        if (wasInDoubt) this.#inDoubt = ids
         throw error
       }
-      open.committed(loaded)
-      return loaded
+      for (const { record } of added) open.committed(record)
+      return records
     })
   }
 
@@ -227,7 +236,7 @@ export class Warehouse implements AsyncDisposable {
         try {
           await this.#disconnect()
         } finally {
-          this.#counter?.close()
+          this.#builder.close()
           await this.#driver.close?.()
         }
       })
@@ -336,55 +345,6 @@ export class Warehouse implements AsyncDisposable {
     }
   }
 
-  async #loadOf(
-    open: OpenConnection,
-    relation: Relation,
-    { table, mode, rejects }: LoadTarget,
-    record: LoadRecord,
-    signal: AbortSignal,
-  ): Promise<Load> {
-    assertDays(mode, this.capabilities.daysPerLoadMax, table)
-    const columns = await open.knownColumns(table)
-    if (relation.rowCount > 0) assertKnown(relation, columns, table)
-    return {
-      record,
-      table,
-      columns,
-      mode: columns.length === 0 ? { kind: 'append' } : mode,
-      rows: (await this.#hasRows(relation, table, signal))
-        ? withNumbers(rowsOfLoad(relation, record, table, columns), columns)
-        : undefined,
-      rejects:
-        rejects !== undefined && (await this.#hasRows(rejects, REJECTS.name, signal))
-          ? rejectsOfLoad(rejects, record)
-          : undefined,
-      superseded: this.#supersededBy(record, table, columns, mode),
-    }
-  }
-
-  /** What a load does to superseded rows; undefined if it changes no numbered rows. */
-  #supersededBy(record: LoadRecord, table: string, columns: readonly KnownColumn[], mode: WriteMode) {
-    const isSearch = record.selection.kind === 'upgrade'
-    if (!isNumbered(columns) || (record.rowCount === 0 && mode.kind === 'append' && !isSearch)) return undefined
-    const paths = { table: this.pathInViews(table), superseded: this.pathInViews(SUPERSEDED.name) }
-    return supersededBy(this.capabilities, columns, paths, mode, record)
-  }
-
-  /** Whether a relation has rows. Checks it if it should have none: it may then lack columns. */
-  async #hasRows(relation: Relation, table: string, signal: AbortSignal): Promise<boolean> {
-    if (relation.rowCount === 0) assertCount(0, await this.#count(relation.query, signal), table)
-    return relation.rowCount > 0
-  }
-
-  async #count(query: string, signal: AbortSignal): Promise<number> {
-    this.#counter ??= await this.#options.engine.connect()
-    const connection = this.#counter
-    const [found] = await interruptible(connection, signal, () =>
-      connection.all(`SELECT count(*) AS count FROM (${query})`),
-    )
-    return Number(found?.count)
-  }
-
   get #ownSignal(): AbortSignal {
     return this.#options.retries?.signal ?? NEVER_ABORTED
   }
@@ -396,4 +356,17 @@ export class Warehouse implements AsyncDisposable {
   #assertNotClosed(): void {
     if (this.#isClosed) throw new MixloadError('CLOSED', `${this.description} has been closed.`)
   }
+}
+
+/** Loads in a sentence: `load 1 was`, or `2 loads from load 1 on were`. */
+function namesOf(ids: ReadonlySet<string>): string {
+  const [first] = ids
+  return ids.size === 1 ? `load ${first} was` : `${ids.size} loads from load ${first} on were`
+}
+
+async function writeLoads(connection: DestinationConnection, loads: readonly Load[], signal: AbortSignal) {
+  const [load] = loads
+  if (load !== undefined && loads.length === 1) return connection.write(load, signal)
+  if (connection.writeAll !== undefined) return connection.writeAll(loads, signal)
+  throw new TypeError('Only a destination with the capability atomicGroups takes several loads at once.')
 }

@@ -57,10 +57,10 @@ export async function keepChanges(
     const loadId = randomUUID()
     // The properties have the same names and types as in the table of profiles.
     const properties = (await destination.columns(profiles)).filter(({ role }) => role !== 'fixed')
-    await writer.addColumns([...CHANGE_COLUMNS, ...properties], columns, loadId)
+    await writer.addColumns([...CHANGE_COLUMNS, ...properties], [{ used: columns, loadId }])
     const relation = { query: `FROM read_parquet(${quoteText(changes)})`, columns, rowCount }
     const details = { loadId, selection: EVERYTHING, startedAt: seenAt, source }
-    return await writer.load(relation, { kind: 'append' }, details, signal)
+    return await writer.load(writer.request(relation, { kind: 'append' }, details), signal)
   } finally {
     connection.close()
     await removeChunks([...hashes, { path: changes }])

@@ -18,12 +18,24 @@ export class RejectLimit {
     this.#max = max
   }
 
-  /** @throws MixloadError TOO_MANY_REJECTS, with the first reasons. */
-  async admit({ name, rejects, summary }: SpooledRows): Promise<void> {
+  /**
+   * Checks slices that are loaded together. @throws MixloadError TOO_MANY_REJECTS for the first one
+   * that has too many, with its first reasons.
+   */
+  async admit(slices: readonly SpooledRows[]): Promise<void> {
+    let before = this.#before
+    for (const slice of slices) {
+      await this.#admit(slice, before)
+      before += slice.summary.rejects
+    }
+  }
+
+  /** `before`: the rejects of the slices before it. */
+  async #admit({ name, rejects, summary }: SpooledRows, before: number): Promise<void> {
     const lines = summary.rows + summary.rejects
-    if (!exceeds(this.#max, summary.rejects, lines, this.#before)) return
+    if (!exceeds(this.#max, summary.rejects, lines, before)) return
     const { kind, most } = this.#max
-    const all = this.#before + summary.rejects
+    const all = before + summary.rejects
     const count = kind === 'rows' ? `${all} lines of this run` : `${summary.rejects} of ${lines} lines`
     throw new MixloadError(
       'TOO_MANY_REJECTS',

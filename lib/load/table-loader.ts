@@ -4,6 +4,7 @@ import type { MisfitsByColumn } from '../columns/misfits.ts'
 import { isFailure, MixloadError } from '../core/errors.ts'
 import { exceeds, type RowLimit } from '../core/row-limit.ts'
 import type { LoadRecord, Relation, WriteMode } from '../destination/contract.ts'
+import type { LoadRequest } from '../destination/load-builder.ts'
 import type { LoadSource } from '../destination/source.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { TableInput } from '../extract/table-input.ts'
@@ -29,6 +30,12 @@ export interface TableLoadOptions {
   readonly onProgress: OnProgress
 }
 
+/** The rows of a slice for one table. */
+export interface SlicePart {
+  readonly rows: SpooledRows
+  readonly slice: AnySlice
+}
+
 /** A replacement of days, or of a table, that removes too many rows, and the error that says so. */
 export interface RefusedPart extends HeldBack {
   readonly error: MixloadError
@@ -43,6 +50,11 @@ export class TableLoader {
   constructor(options: TableLoadOptions, existing: readonly Column[]) {
     this.#options = options
     this.#writer = new TableWriter(options.destination, options.input.table.name, existing)
+  }
+
+  /** Whether the destination loads several slices in one commit. */
+  get takesGroups(): boolean {
+    return this.#options.destination.capabilities.atomicGroups === true
   }
 
   /** The rows, with the old rows of items that could not be read, if the table is replaced. */
@@ -94,17 +106,27 @@ export class TableLoader {
     const { startedAt, requestCount } = spooled
     const selection = { kind: 'held-back', ...numbers } as const
     const details = { firstDay, lastDay, selection, startedAt, source, requestCount }
-    await this.#writer.load(NO_ROWS, { kind: 'append' }, details, signal)
+    await this.#writer.load(this.#writer.request(NO_ROWS, { kind: 'append' }, details), signal)
   }
 
   /** Loads the rows of a slice. Lines that the engine cannot read become rejects. */
-  async load(spooled: SpooledRows, slice: AnySlice, signal: AbortSignal): Promise<LoadRecord> {
+  async load(rows: SpooledRows, slice: AnySlice, signal: AbortSignal): Promise<LoadRecord> {
     try {
-      return await this.#commit(spooled, slice, signal)
+      return await this.#loadOne({ rows, slice }, signal)
     } catch (error) {
       if (!isFailure(error, 'DESTINATION_FAILED') || signal.aborted) throw error
-      return this.#commit(await this.#options.input.rows.readable(spooled, error), slice, signal)
+      return this.#loadOne({ rows: await this.#options.input.rows.readable(rows, error), slice }, signal)
     }
+  }
+
+  /**
+   * Loads the rows of several slices in one commit, or none of them. Lines that the engine cannot
+   * read make it fail.
+   */
+  async loadAll(parts: readonly SlicePart[], signal: AbortSignal): Promise<readonly LoadRecord[]> {
+    const records = await this.#writer.loadAll(await this.#requests(parts), signal)
+    for (const { rows } of parts) this.#options.rejectLimit?.note(rows.summary.rejects)
+    return records
   }
 
   /** Recreates the table's views with the columns it has. */
@@ -112,28 +134,33 @@ export class TableLoader {
     return this.#writer.putViews()
   }
 
-  async #commit(spooled: SpooledRows, slice: AnySlice, signal: AbortSignal): Promise<LoadRecord> {
+  async #loadOne(part: SlicePart, signal: AbortSignal): Promise<LoadRecord> {
+    const [request] = await this.#requests([part])
+    if (request === undefined) throw new TypeError('A slice is one load.')
+    const record = await this.#writer.load(request, signal)
+    this.#options.rejectLimit?.note(part.rows.summary.rejects)
+    return record
+  }
+
+  /** Adds the columns that the slices need. Returns their loads. */
+  async #requests(parts: readonly SlicePart[]): Promise<readonly LoadRequest[]> {
     const { input, stream, source, rejectLimit, onProgress } = this.#options
     const { name: table } = input.table
-    const { loadId, firstDay, lastDay, selection, startedAt, requestCount, dayRows, dayDigests, summary, misfits } =
-      spooled
-    await rejectLimit?.admit(spooled)
-    const relation = await input.rows.relation(spooled)
-    const added = await this.#writer.addColumns(input.registry.columns, relation.columns, loadId)
+    await rejectLimit?.admit(parts.map(({ rows }) => rows))
+    const loads: (SlicePart & { readonly relation: Relation })[] = []
+    for (const part of parts) loads.push({ ...part, relation: await input.rows.relation(part.rows) })
+    const uses = loads.map(({ rows, relation }) => ({ loadId: rows.loadId, used: relation.columns }))
+    const added = await this.#writer.addColumns(input.registry.columns, uses)
     const columns = added.filter(({ role }) => role !== 'fixed')
     if (columns.length > 0) onProgress({ kind: 'columns-added', table, columns })
-    onProgress({ kind: 'slice-loading', stream, table, slice, rows: relation.rowCount })
-    const counts = { rejectCount: summary.rejects, byteCount: summary.bytes, requestCount, dayRows, dayDigests }
-    const details = { loadId, firstDay, lastDay, selection, startedAt, source, ...counts, ...someOf(misfits) }
-    const record = await this.#writer.load(
-      relation,
-      this.#modeOf(spooled, slice),
-      details,
-      signal,
-      rejectsRelation(spooled),
-    )
-    rejectLimit?.note(summary.rejects)
-    return record
+    return loads.map(({ rows, slice, relation }) => {
+      const { loadId, firstDay, lastDay, selection, startedAt, requestCount, dayRows, dayDigests, summary, misfits } =
+        rows
+      onProgress({ kind: 'slice-loading', stream, table, slice, rows: relation.rowCount })
+      const counts = { rejectCount: summary.rejects, byteCount: summary.bytes, requestCount, dayRows, dayDigests }
+      const details = { loadId, firstDay, lastDay, selection, startedAt, source, ...counts, ...someOf(misfits) }
+      return this.#writer.request(relation, this.#modeOf(rows, slice), details, rejectsRelation(rows))
+    })
   }
 
   /**

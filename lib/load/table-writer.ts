@@ -2,11 +2,18 @@ import { randomUUID } from 'node:crypto'
 import type { Column } from '../columns/column.ts'
 import { VERSION } from '../core/version.ts'
 import type { LoadRecord, NewLoad, Relation, WriteMode } from '../destination/contract.ts'
+import type { LoadRequest } from '../destination/load-builder.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import { viewsOver } from '../views/views.ts'
 
 /** The ledger row of a load, without what {@link TableWriter} adds. */
 type LoadDetails = Pick<NewLoad, 'selection' | 'startedAt' | 'source'> & Partial<NewLoad>
+
+/** The columns that a load uses. */
+interface ColumnsUsed {
+  readonly loadId: string
+  readonly used: readonly Column[]
+}
 
 /** Of a load that is neither of days nor counted. */
 const UNCOUNTED = { firstDay: null, lastDay: null, rejectCount: 0, byteCount: 0, requestCount: 0, dayRows: null }
@@ -31,35 +38,49 @@ export class TableWriter {
   }
 
   /**
-   * Adds the missing columns, the fixed ones and those that rows use, and returns them. This
-   * happens before the load, because a column that no row uses does no harm.
+   * Adds the missing columns, the fixed ones and those that loads use, and returns them. This
+   * happens before the loads, because a column that no row uses does no harm.
    */
-  async addColumns(columns: readonly Column[], used: readonly Column[], loadId: string): Promise<readonly Column[]> {
-    // A companion needs the column whose misfits it takes.
-    const needed = new Set(used.flatMap(({ name, owner }) => (owner === undefined ? [name] : [name, owner])))
+  async addColumns(columns: readonly Column[], loads: readonly ColumnsUsed[]): Promise<readonly Column[]> {
+    const firstUse = new Map<string, string>()
+    for (const { used, loadId } of loads) {
+      // A companion needs the column whose misfits it takes.
+      const needed = used.flatMap(({ name, owner }) => (owner === undefined ? [name] : [name, owner]))
+      for (const name of needed) if (!firstUse.has(name)) firstUse.set(name, loadId)
+    }
+    const firstLoadId = loads[0]?.loadId ?? ''
     const missing = columns.filter(
-      ({ name, role }) => !this.#existing.has(name) && (role === 'fixed' || needed.has(name)),
+      ({ name, role }) => !this.#existing.has(name) && (role === 'fixed' || firstUse.has(name)),
     )
     if (missing.length === 0) return missing
-    const added = missing.map((column) => ({ ...column, firstLoadId: loadId }))
+    const added = missing.map((column) => ({ ...column, firstLoadId: firstUse.get(column.name) ?? firstLoadId }))
     await this.#destination.addColumns(this.#table, added)
     for (const { name } of missing) this.#existing.add(name)
     await this.putViews()
     return missing
   }
 
-  /** Loads rows, and rejects if there are any, in one commit. */
-  load(
+  /** The load of rows, and of rejects if there are any. */
+  request(
     relation: Relation & { readonly rowCount: number },
     mode: WriteMode,
     details: LoadDetails,
-    signal: AbortSignal,
     rejects?: Relation,
-  ): Promise<LoadRecord> {
+  ): LoadRequest {
     const table = this.#table
     const { rowCount } = relation
     const own = { stream: table, rowCount, writeMode: mode.kind, mixloadVersion: VERSION }
-    const load = { loadId: randomUUID(), ...UNCOUNTED, ...details, ...own }
-    return this.#destination.load(relation, { table, mode, rejects }, load, signal)
+    const record = { loadId: randomUUID(), ...UNCOUNTED, ...details, ...own }
+    return { relation, target: { table, mode, rejects }, record }
+  }
+
+  /** Loads rows in one commit. */
+  load({ relation, target, record }: LoadRequest, signal: AbortSignal): Promise<LoadRecord> {
+    return this.#destination.load(relation, target, record, signal)
+  }
+
+  /** Makes several loads in one commit. */
+  loadAll(requests: readonly LoadRequest[], signal: AbortSignal): Promise<readonly LoadRecord[]> {
+    return this.#destination.loadAll(requests, signal)
   }
 }

@@ -7,6 +7,7 @@ import type { OnProgress, SliceEvent } from '../progress.ts'
 import { type AnySlice, hasDays, planSlices } from '../slices.ts'
 import { daysOf } from '../time/days.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
+import { ReadySlices } from './ready-slices.ts'
 
 /** A stream whose tables are open. */
 export interface OpenStream {
@@ -20,9 +21,10 @@ export interface OpenStream {
 }
 
 /**
- * Extracts slices and loads them in order. While one is loaded, the next is extracted. Each table
- * of a slice is loaded in one commit, the stream's own table last. So a table never has a part of a
- * slice, and the ledger row of the stream's own table means that all tables have it. Results are
+ * Extracts slices and loads them in order. While some are loaded, the next ones are extracted. Each
+ * table of a slice is loaded in one commit, the stream's own table last. So a table never has a part
+ * of a slice, and the ledger row of the stream's own table means that all tables have it. Slices
+ * that are ready at the same time share a commit, if the destination can do that. Results are
  * reported as progress: see StreamTally. @throws MixloadError if the failure concerns all slices.
  * What was committed before stays.
  */
@@ -50,24 +52,65 @@ export async function runStream<S extends AnySlice>(
     return undefined
   }
 
-  let coming = next()
-  for (let spooled = await coming; spooled !== undefined; spooled = await coming) {
-    coming = next()
-    // Nobody awaits it while this slice is loaded. If it fails, the next turn of the loop throws.
-    coming.catch(() => {})
+  const ready = new ReadySlices(next, takesGroups(stream))
+  try {
+    for (let group = await ready.take(); group.length > 0; group = await ready.take()) {
+      waiting.unshift(...(await loadGroup(stream, group)))
+    }
+  } finally {
+    // The spool is removed as a whole when the run ends; nothing may be writing to it then.
+    await ready.stop()
+  }
+}
+
+/** Several tables of a slice need several commits, so such slices are loaded one at a time. */
+function takesGroups({ tables: [own, ...others], history }: OpenStream): boolean {
+  return own.loader.takesGroups && others.length === 0 && history === undefined
+}
+
+/** Failures of a group that may be those of one slice. */
+const FAILURES_OF_ONE = ['ALREADY_LOADED', 'COUNT_MISMATCH', 'DESTINATION_FAILED', 'TOO_MANY_REJECTS'] as const
+
+/**
+ * Loads slices in one commit, or one at a time if that fails. Returns the days to request without
+ * those that are held back.
+ */
+async function loadGroup<S extends AnySlice>(
+  stream: OpenStream,
+  group: readonly SpooledSlice<S>[],
+): Promise<readonly S[]> {
+  if (group.length > 1) {
     try {
-      const rest = await loadSlice(stream, spooled)
-      if (rest.length === 0) continue
-      waiting.unshift(...rest)
-      // There may have been no other slice.
-      coming = coming.then((found) => found ?? next())
-      coming.catch(() => {})
+      if (await loadTogether(stream, group)) return []
     } catch (error) {
-      // The spool is removed as a whole when the run ends; nothing may be writing to it then.
-      await coming.catch(() => {})
-      throw error
+      if (!isFailure(error, ...FAILURES_OF_ONE) || stream.signal.aborted) throw error
     }
   }
+  const rest: S[] = []
+  for (const spooled of group) rest.push(...(await loadSlice(stream, spooled)))
+  return rest
+}
+
+/** Loads slices in one commit. Returns false, and loads none, if some are to be held back. */
+async function loadTogether(
+  { name, tables: [own], onProgress, signal }: OpenStream,
+  group: readonly SpooledSlice[],
+): Promise<boolean> {
+  const parts = group.map(({ slice, tables: [rows] }) => ({ slice, rows }))
+  for (const { slice, rows } of parts) {
+    if ((await own.loader.refusedParts(rows, slice, signal)).length > 0) return false
+  }
+  const started = performance.now()
+  const records = await own.loader.loadAll(parts, signal)
+  const seconds = (performance.now() - started) / 1000 / parts.length
+  for (const [at, { slice, rows }] of parts.entries()) {
+    const record = records[at]
+    if (record === undefined) throw new TypeError('Each slice has a ledger row.')
+    const table = own.input.table.name
+    onProgress({ kind: 'slice-loaded', stream: name, table, slice, record, seconds, ...remarksOf(rows) })
+    await own.input.rows.discard(rows)
+  }
+  return true
 }
 
 /** Loads a slice, or returns the days to request without those that are held back. */
@@ -89,10 +132,8 @@ async function loadSlice<S extends AnySlice>(
     for (const [at, table] of [...stream.tables.entries()].reverse()) {
       const rows = ready[at]
       if (rows === undefined) continue
-      const { ignoredValues, summary } = rows
-      const { undated, outside } = summary
       const load = () => table.loader.load(rows, slice, signal)
-      await reported(stream, slice, table.input.table.name, { undated, outside, ignoredValues }, load)
+      await reported(stream, slice, table.input.table.name, remarksOf(rows), load)
       const history = at === 0 ? stream.history : undefined
       if (history !== undefined) await reported(stream, slice, history.table, NO_REMARKS, () => history.keep(rows))
     }
@@ -139,6 +180,10 @@ async function holdBack<S extends AnySlice>(
 }
 
 type Remarks = Pick<Extract<SliceEvent, { kind: 'slice-loaded' }>, 'undated' | 'outside' | 'ignoredValues'>
+
+function remarksOf({ ignoredValues, summary: { undated, outside } }: SpooledRows): Remarks {
+  return { undated, outside, ignoredValues }
+}
 
 const NO_REMARKS: Remarks = { undated: 0, outside: 0, ignoredValues: 0 }
 

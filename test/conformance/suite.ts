@@ -5,6 +5,7 @@ import { columns } from './columns.ts'
 import { comments } from './comments.ts'
 import { exportViews } from './export-views.ts'
 import { failedLoads } from './failed-loads.ts'
+import { groupedLoads } from './grouped-loads.ts'
 import type { DestinationHarness } from './harness.ts'
 import { identities } from './identities.ts'
 import { interruptedLoads } from './interrupted-loads.ts'
@@ -37,6 +38,7 @@ export function runDestinationConformance(harness: DestinationHarness): void {
       loads,
       failedLoads,
       interruptedLoads,
+      groupedLoads,
       atOnce,
       replacing,
       ledger,

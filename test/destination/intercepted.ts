@@ -56,6 +56,19 @@ function interceptedConnection(connection: DestinationConnection, intercept: Int
     createColumns: (table, columns) =>
       intercept({ name: 'createColumns' }, () => connection.createColumns(table, columns)),
     write: (load, signal) => intercept({ name: 'write', load }, () => connection.write(load, signal)),
+    ...(connection.writeAll === undefined
+      ? {}
+      : {
+          // Seen as one call of `write` for each load, the last of which does the work.
+          writeAll: async (loads, signal) => {
+            const writeFrom = async (at: number): Promise<void> => {
+              const load = loads[at]
+              if (load === undefined) return connection.writeAll?.(loads, signal)
+              return intercept({ name: 'write', load }, () => writeFrom(at + 1))
+            }
+            await writeFrom(0)
+          },
+        }),
     replaceViews: (views) => intercept({ name: 'replaceViews' }, async () => connection.replaceViews?.(views)),
     readComments: (names) =>
       intercept({ name: 'readComments' }, async () => (await connection.readComments?.(names)) ?? []),
