@@ -21,7 +21,7 @@ const MEGABYTES_PER_COLUMN_AND_THREAD = 1
 const THREADS_MAX = 4
 /** Wider tables get one thread: a second one needs a block for each column and gains little. */
 const COLUMNS_FOR_THREADS_MAX = 150
-/** Takes more than half of the time to plan a load into a wide table, for which it finds nothing. */
+/** Takes half of the time to plan a load into a wide table, for which it finds nothing. */
 const COSTLY_OPTIMIZER = 'statistics_propagation'
 
 /** The embedded DuckDB that transforms spooled lines for every destination, in UTC. */

@@ -29,8 +29,8 @@ export class ReadySlices<S extends AnySlice> {
   }
 
   /**
-   * The slices to load next; none if there are no more. While they are loaded, others are extracted.
-   * @throws what the extraction has thrown, once all slices before that are handed over.
+   * The slices to load next; none if there are no more. While they are loaded, others are
+   * extracted. @throws what the extraction has thrown, once all slices before that are handed over.
    */
   async take(): Promise<readonly SpooledSlice<S>[]> {
     this.#extract()

@@ -22,11 +22,11 @@ export interface OpenStream {
 
 /**
  * Extracts slices and loads them in order. While some are loaded, the next ones are extracted. Each
- * table of a slice is loaded in one commit, the stream's own table last. So a table never has a part
- * of a slice, and the ledger row of the stream's own table means that all tables have it. Slices
- * that are ready at the same time share a commit, if the destination can do that. Results are
- * reported as progress: see StreamTally. @throws MixloadError if the failure concerns all slices.
- * What was committed before stays.
+ * table of a slice is loaded in one commit, the stream's own table last. So a table never has a
+ * part of a slice, and the ledger row of the stream's own table means that all tables have it.
+ * Slices that are ready at the same time share a commit, if the destination can do that. Results
+ * are reported as progress: see StreamTally. @throws MixloadError if the failure concerns all
+ * slices. What was committed before stays.
  */
 export async function runStream<S extends AnySlice>(
   stream: OpenStream,

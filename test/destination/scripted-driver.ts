@@ -33,7 +33,7 @@ type Step = ((call: ScriptedCall) => Promise<void> | void) | undefined
 export interface ScriptedCall {
   /** Loses the connection. */
   lose(): void
-  /** Commits the load of a call of `write`, whatever the outcome of the call. */
+  /** Commits the loads of a call of `write` or `writeAll`, whatever the outcome of the call. */
   commit(): void
   readonly signal: AbortSignal | undefined
 }
@@ -47,6 +47,7 @@ export class ScriptedDriver implements DestinationDriver {
     ...ENGINE_CAPABILITIES,
     atomicReplace: true,
     atomicLedger: true,
+    atomicGroups: true,
     readersDuringLoad: true,
     queries: true,
   }
@@ -128,6 +129,11 @@ export class ScriptedDriver implements DestinationDriver {
           () => commit(load),
           () => commit(load),
         )
+      },
+      writeAll: (loads, signal) => {
+        this.written.push(...loads)
+        const commitAll = () => loads.forEach(commit)
+        return call('write', signal, commitAll, commitAll)
       },
       replaceViews: () => call('replaceViews', undefined, () => {}),
       query: (sql, take, signal) => call('query', signal, () => this.#answer(Number(sql), take)),

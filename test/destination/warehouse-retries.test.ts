@@ -6,7 +6,7 @@ import { DESTINATION_RETRIES } from '../../lib/destination/retries.ts'
 import { Warehouse } from '../../lib/destination/warehouse.ts'
 import type { Engine } from '../../lib/engine/engine.ts'
 import { expectFailure } from '../conformance/failures.ts'
-import { load, makeTable, manyRows, newColumns, property, TABLE, unaborted } from '../conformance/rows.ts'
+import { load, makeTable, manyRows, newColumns, newLoad, property, TABLE, unaborted } from '../conformance/rows.ts'
 import { newEngine } from '../destinations/engine.ts'
 import { type Call, fails, losesConnection, ScriptedDriver } from './scripted-driver.ts'
 
@@ -99,6 +99,23 @@ describe('a warehouse with retries', () => {
     expect(record).toEqual(driver.loads[0])
     expectOnce()
     expect(reported).toHaveLength(mishaps.length + 1)
+  })
+
+  it.each<[string, Mishap[]]>([
+    ['is away for a while', [AWAY, AWAY]],
+    ['leaves a commit in doubt that was done', [DOUBT_DONE]],
+    ['leaves a commit in doubt that was not done', [DOUBT_NOT_DONE, AWAY]],
+  ])('over a driver that %s has several loads once in the end', async (_, mishaps) => {
+    failing(...mishaps)
+    const requests = ['load-1', 'load-2', 'load-3'].map((id) => ({
+      relation: ROWS,
+      target: { table: TABLE, mode: { kind: 'append' }, rejects: undefined } as const,
+      record: newLoad(id, { rowCount: ROWS.rowCount }),
+    }))
+    const records = await warehouse.loadAll(requests, unaborted())
+    expect(records).toEqual(driver.loads)
+    expect(driver.loads.map(({ loadId }) => loadId)).toEqual(['load-1', 'load-2', 'load-3'])
+    expect(reported).toHaveLength(mishaps.length)
   })
 
   it('settles a commit in doubt over a new connection, by the ledger as it is then', async () => {

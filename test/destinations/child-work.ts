@@ -2,6 +2,18 @@
 
 import { MixloadError, messageOf } from '../../lib/core/errors.ts'
 import type { Warehouse } from '../../lib/destination/warehouse.ts'
+import {
+  COLUMNS,
+  load,
+  makeTable,
+  manyRows,
+  newLoad,
+  relationOf,
+  TABLE,
+  thing,
+  unaborted,
+  whenAsked,
+} from '../conformance/rows.ts'
 
 /**
  * Sends a message to the parent, and waits until it is sent: a message still under way is lost when
@@ -34,4 +46,17 @@ export async function openAndClose(open: () => Promise<Warehouse>): Promise<void
   const destination = await open()
   await destination[Symbol.asyncDispose]()
   await report('open')
+}
+
+/** Makes one load, and then two at once, the second of which never ends. Reports when it begins. */
+export async function loadGroupSlowly(destination: Warehouse): Promise<void> {
+  await makeTable(destination)
+  await load(destination, 'load-1', relationOf(COLUMNS, [thing('before')]))
+  const slow = whenAsked(manyRows(200_000_000, '2026-08-04'), () => void report('loading'))
+  const requests = [manyRows(1000, '2026-08-03'), slow].map((relation, at) => ({
+    relation,
+    target: { table: TABLE, mode: { kind: 'append' }, rejects: undefined } as const,
+    record: newLoad(`load-${at + 2}`, { rowCount: relation.rowCount }),
+  }))
+  await destination.loadAll(requests, unaborted())
 }

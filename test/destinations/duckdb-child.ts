@@ -1,6 +1,6 @@
 /**
  * Another process that uses a DuckDB file, and reports to its parent what it does:
- * `duckdb-child.ts read|open|hold|load|load-and-die FILE [TABLE] [DIRECTORY]`.
+ * `duckdb-child.ts read|open|hold|load|load-group|load-and-die FILE [TABLE] [DIRECTORY]`.
  */
 import { DuckDBInstance } from '@duckdb/node-api'
 import { DuckDbDriver } from '../../destinations/duckdb/driver.ts'
@@ -8,7 +8,7 @@ import { Warehouse } from '../../lib/destination/warehouse.ts'
 import { Engine } from '../../lib/engine/engine.ts'
 import { COLUMNS, load, makeTable, manyRows, relationOf, thing, unaborted, whenAsked } from '../conformance/rows.ts'
 import { storedRows } from './cells.ts'
-import { hold, openAndClose, report, reportFailure } from './child-work.ts'
+import { hold, loadGroupSlowly, openAndClose, report, reportFailure } from './child-work.ts'
 
 const [mode = '', path = '', table = '', temporaryDirectory = `${path}.engine-${process.pid}`] = process.argv.slice(2)
 
@@ -40,6 +40,7 @@ try {
     await load(destination, 'load-2', relation)
     await report('loaded')
   }
+  if (mode === 'load-group') await loadGroupSlowly(await open())
   if (mode === 'load-and-die') {
     const destination = await open()
     await makeTable(destination)

@@ -230,6 +230,13 @@ describe('a DuckDB file', () => {
       await expectOnlyFirstLoad()
     })
 
+    it('during the last of several loads at once has none of them', async () => {
+      const loading = child(['load-group', path])
+      expect(await nextMessage(loading)).toBe('loading')
+      await kill(loading)
+      await expectOnlyFirstLoad()
+    })
+
     it('when some of a load’s rows are in the file already has nothing of that load', async () => {
       const loading = child(['load', path])
       expect(await nextMessage(loading)).toBe('loading')

@@ -1,12 +1,12 @@
 /**
  * Another process that has a Postgres destination open, and reports to its parent:
- * `postgres-child.ts hold|load URL SCHEMA DIRECTORY`.
+ * `postgres-child.ts hold|load|load-group URL SCHEMA DIRECTORY`.
  */
 import { PostgresDriver } from '../../destinations/postgres/driver.ts'
 import { Warehouse } from '../../lib/destination/warehouse.ts'
 import { Engine } from '../../lib/engine/engine.ts'
 import { COLUMNS, load, makeTable, manyRows, relationOf, thing, unaborted, whenAsked } from '../conformance/rows.ts'
-import { report, reportFailure, stayAlive } from './child-work.ts'
+import { loadGroupSlowly, report, reportFailure, stayAlive } from './child-work.ts'
 
 const [mode = '', url = '', schema = '', workDirectory = ''] = process.argv.slice(2)
 
@@ -23,6 +23,7 @@ try {
     await load(destination, 'load-2', relation)
     await report('loaded')
   }
+  if (mode === 'load-group') await loadGroupSlowly(destination)
 } catch (error) {
   await reportFailure(error)
 }

@@ -241,9 +241,12 @@ describe('a Postgres database', () => {
     })
   })
 
-  it('whose process is killed in a load has nothing of it, and lets the next run in', async () => {
+  it.each([
+    ['a load', 'load'],
+    ['the last of several loads at once', 'load-group'],
+  ])('whose process is killed in %s has nothing of it, and lets the next run in', async (_, mode) => {
     await destination[Symbol.asyncDispose]()
-    const child = startChild('load', place.database.url, 'mixpanel', place.directory)
+    const child = startChild(mode, place.database.url, 'mixpanel', place.directory)
     expect(await nextMessage(child)).toBe('loading')
     await sleep(200)
     await kill(child)

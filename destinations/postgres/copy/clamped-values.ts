@@ -17,8 +17,8 @@ const TEXT_OR_LONG_NUMBER = String.raw`'("(?:[^"\\]|\\.)*")|(-?[0-9]+(?:\.[0-9]+
 /**
  * The columns of a query on the engine, with the values clamped for which the server would refuse
  * the whole load: a time that is too early becomes `-infinity`, and a number in JSON that is too
- * long becomes a text. Lists all columns: the engine takes seconds to plan `* REPLACE` with hundreds
- * of them.
+ * long becomes a text. Lists all columns: the engine takes seconds to plan a `* REPLACE` of
+ * hundreds of them.
  */
 export function clampedColumns(columns: readonly Column[]): string {
   const clamped = columns.map(({ name, type }) => {
