@@ -11,7 +11,9 @@ import { kill, nextMessage, startProcess } from './child-process.ts'
 import { newEngine } from './engine.ts'
 
 /** Starts a process that uses a Postgres destination: see `postgres-child.ts`. */
-export function startChild(...args: readonly ['hold' | 'load', url: string, schema: string, directory: string]) {
+export function startChild(
+  ...args: readonly ['hold' | 'load' | 'load-group', url: string, schema: string, directory: string]
+) {
   return startProcess('postgres-child.ts', args)
 }
 

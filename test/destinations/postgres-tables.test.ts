@@ -244,7 +244,7 @@ describe('a Postgres database', () => {
   it.each([
     ['a load', 'load'],
     ['the last of several loads at once', 'load-group'],
-  ])('whose process is killed in %s has nothing of it, and lets the next run in', async (_, mode) => {
+  ] as const)('whose process is killed in %s has nothing of it, and lets the next run in', async (_, mode) => {
     await destination[Symbol.asyncDispose]()
     const child = startChild(mode, place.database.url, 'mixpanel', place.directory)
     expect(await nextMessage(child)).toBe('loading')
