@@ -14,13 +14,15 @@ export interface LoadSource {
   readonly region?: string | undefined
   /** The time zone whose clock `time` was read by: UTC, or with `--legacy-time` the project's. */
   readonly clock?: string | undefined
+  /** The project's time zone, in which its reports count days. */
+  readonly timezone?: string | undefined
   /** Of profiles: the expression that they were chosen by, or empty. */
   readonly where?: string | undefined
   /** Of profiles: which properties were chosen, as text, or empty. */
   readonly properties?: string | undefined
 }
 
-const FIELDS = ['project', 'region', 'clock', 'where', 'properties', 'secret'] as const
+const FIELDS = ['project', 'region', 'clock', 'timezone', 'where', 'properties', 'secret'] as const
 
 /** The text of a source in the ledger. */
 export function formatSource(source: LoadSource): string {

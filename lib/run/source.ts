@@ -29,7 +29,7 @@ export function projectOf({ projectId, region, apiUrl, apiSecret, serviceAccount
 /** What is stored with each load of a stream that comes from Mixpanel. */
 export function sourceOf(settings: Settings, clock: DayClock, { changesTable }: Stream): LoadSource {
   const { secret, ...project } = projectOf(settings)
-  const source = { ...project, clock: clockName(clock), secret: secret && markOf(secret) }
+  const source = { ...project, clock: clockName(clock), timezone: clock.zone, secret: secret && markOf(secret) }
   if (changesTable === undefined) return source
   return { ...source, where: settings.engageWhere ?? '', properties: propertiesOf(settings) }
 }

@@ -60,7 +60,7 @@ async function statusOf(
   // Days are whole for the scope that was last requested.
   const scopes = ledger.map(({ selection }) => scopeOf(selection))
   const scope = scopes.findLast((requested) => requested !== undefined) ?? WHOLE
-  const clock = dayClock(settings.timezone ?? last.source?.clock ?? 'UTC', settings)
+  const clock = dayClock(settings.timezone ?? last.source?.timezone ?? last.source?.clock ?? 'UTC', settings)
   return {
     stream: name,
     days: replication === 'incremental' ? daysIn(wholeDays(ledger, scope, clock)) : undefined,
