@@ -19,7 +19,7 @@ const PURE = [
   'scan/failure-line',
   'streams/transactions',
   'transform/profile-changes',
-  ...['verify/compare', 'verify/export-days'],
+  'verify/compare',
 ]
 
 interface Import {

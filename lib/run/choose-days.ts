@@ -10,7 +10,7 @@ export interface DayChoice {
   readonly name: string
   /** The days that are whole in the ledger. */
   readonly whole: ReadonlySet<Day>
-  /** The setting `from`, else the stream's first whole day, else that of the events. */
+  /** The first day of the setting `from`, else the first whole day, else that of the events. */
   readonly from: Day | undefined
   readonly lastDay: Day
   /** How many days, up to the last whole one, sync reads again. */
@@ -28,9 +28,9 @@ export interface StreamsToLoad {
 }
 
 /** What `backfill` loads: the days from the first one on that are not whole. */
-export function toBackfill({ from }: Pick<Settings, 'from'>): StreamsToLoad {
-  const choose: StreamsToLoad['choose'] = ({ whole, lastDay }) => {
-    if (from !== undefined) return missingDays(from, lastDay, whole)
+export function toBackfill(settings: Pick<Settings, 'from'>): StreamsToLoad {
+  const choose: StreamsToLoad['choose'] = ({ whole, from, lastDay }) => {
+    if (settings.from !== undefined && from !== undefined) return missingDays(from, lastDay, whole)
     throw new MixloadError('CONFIG_INVALID', 'backfill needs the first day: --from 2024-01-01.')
   }
   return { choose, lateArrivals: false }

@@ -8,7 +8,7 @@ import { loadsLeft, planSliceDays, planSlices, type Slice, type StreamSlice, WHO
 import { exportStream } from '../streams/export.ts'
 import { streamsOf } from '../streams/index.ts'
 import type { Stream } from '../streams/stream.ts'
-import { type Day, daysOf } from '../time/days.ts'
+import { type Day, dayInZone, daysOf, earlier, later } from '../time/days.ts'
 import type { StreamsToLoad } from './choose-days.ts'
 import { coverageOf, lateSlice } from './late-coverage.ts'
 import { dayClock, yesterdayOf } from './project.ts'
@@ -45,20 +45,39 @@ export async function planStreams(planning: Planning): Promise<readonly StreamPl
   const { settings, destination, zone, now } = planning
   const streams = settings.streams.flatMap((name) => streamsOf(name, settings))
   assertAllowed(settings, streams)
-  const yesterday = yesterdayOf(zone, now)
-  // West of Greenwich the last hours of yesterday are in the export of the next day.
-  const lastExportDay = exportDaysOf(yesterday, dayClock(zone, settings)).at(-1) ?? yesterday
-  const lastDayOf = ({ tables: [table] }: Stream) => settings.to ?? (table.lines.isTimed ? lastExportDay : yesterday)
-  const last = settings.to ?? yesterday
+  const last = settings.to ?? yesterdayOf(zone, now)
   if (settings.from !== undefined && settings.from > last) {
     throw new MixloadError('CONFIG_INVALID', `--from ${settings.from} is after the last day, ${last}.`)
   }
   const firstEvents = await firstDayOfEvents(planning)
   const plans: StreamPlan[] = []
   for (const stream of streams) {
-    plans.push(planStream(planning, stream, await destination.ledger(stream.name), lastDayOf(stream), firstEvents))
+    const period = periodOf(planning, stream, last)
+    plans.push(planStream(planning, stream, await destination.ledger(stream.name), period, firstEvents))
   }
   return plans
+}
+
+/** The days of a stream that a run may read. Without `from`, the ledger decides. */
+interface Period {
+  readonly from: Day | undefined
+  readonly lastDay: Day
+}
+
+/**
+ * The days that hold the project's days from `--from` to the last one. Days of events are cut in
+ * UTC: west of Greenwich the last hours of a day are in the export of the next day, east of it the
+ * first hours are in that of the day before. No day after the project's today is requested.
+ */
+function periodOf({ settings, zone, now }: Planning, { tables: [table] }: Stream, last: Day): Period {
+  const { from } = settings
+  if (!table.lines.isTimed) return { from, lastDay: last }
+  const clock = dayClock(zone, settings)
+  const lastDay = exportDaysOf(last, clock).at(-1) ?? last
+  return {
+    from: from === undefined ? undefined : (exportDaysOf(from, clock)[0] ?? from),
+    lastDay: earlier(lastDay, later(last, dayInZone(now, zone))),
+  }
 }
 
 function assertAllowed(settings: Settings, streams: readonly Stream[]): void {
@@ -93,9 +112,10 @@ function planStream(
   planning: Planning,
   stream: Stream,
   ledger: readonly LoadRecord[],
-  lastDay: Day,
+  period: Period,
   firstEvents: Day | undefined,
 ): StreamPlan {
+  const { lastDay } = period
   const { settings, destination, zone, choose, now } = planning
   const { capabilities } = destination
   const clock = dayClock(zone, settings)
@@ -105,7 +125,7 @@ function planStream(
     return { ...common, days: undefined, slices: [WHOLE_TABLE], requests: last?.requestCount }
   }
   const whole = wholeDaysOf(stream, ledger, clock)
-  const from = settings.from ?? firstOf(whole) ?? firstEvents
+  const from = period.from ?? firstOf(whole) ?? firstEvents
   const daysReadAgain = stream.daysReadAgain?.(settings) ?? settings.attributionWindow
   const held = settings.write === 'replace' ? heldBackIn(ledger) : []
   const heldBack = held
@@ -118,7 +138,7 @@ function planStream(
     planning.lateArrivals && stream.hasLateArrivals
       ? coverageOf(ledger, stream.scope ?? WHOLE, clock)
       : new Map<Day, number>()
-  const late = lateSlice(coverage, new Set(days), settings.from, lastDay)
+  const late = lateSlice(coverage, new Set(days), period.from, lastDay)
   const lateSlices = late === undefined ? [] : cutToFit(late, capabilities)
   const sliceCount = slices.length + lateSlices.length
   const perSlice = stream.requestsPerSlice ?? last?.requestCount

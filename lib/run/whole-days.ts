@@ -72,20 +72,49 @@ function completeLoads(ledger: readonly LoadRecord[], scope: Scope, clock: DayCl
 }
 
 /**
- * The moment up to which the warehouse has everything since the first whole day. That is the end of
- * the whole days before the first gap, or the moment when a load of the day after them began.
- * Undefined if no day is whole.
+ * The days of the project, from `first` to `last`, whose events are all loaded: each of their
+ * export days was read after the project's day had ended there. Yesterday can be among them before
+ * its last export day is whole.
+ */
+export function completeDays(
+  ledger: readonly LoadRecord[],
+  scope: Scope,
+  clock: DayClock,
+  { first, last }: { readonly first: Day; readonly last: Day },
+): readonly Day[] {
+  const read = lastReads(ledger, scope, clock)
+  const isRead = (day: Day, end: number) => (read.get(day) ?? 0) >= Math.min(end, exportEnd(day, clock))
+  return daysOf(first, last).filter((day) => {
+    const end = endOfDayInZone(day, clock.zone)
+    return exportDaysOf(day, clock).every((part) => isRead(part, end))
+  })
+}
+
+/**
+ * The moment up to which the warehouse has everything since the first whole day: the end of the
+ * days that were read to their end, or the moment at which the day after them was read. Undefined
+ * if no day is whole.
  */
 export function completeTo(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): Date | undefined {
-  const whole = wholeDays(ledger, scope, clock)
-  let day = [...whole].sort()[0]
+  const read = lastReads(ledger, scope, clock)
+  let day = [...wholeDays(ledger, scope, clock)].sort()[0]
   if (day === undefined) return undefined
-  while (whole.has(addDays(day, 1))) day = addDays(day, 1)
-  const next = addDays(day, 1)
-  const begun = completeLoads(ledger, scope, clock)
-    .filter(({ firstDay, lastDay }) => firstDay <= next && next <= lastDay)
-    .map(({ startedAt }) => startedAt.getTime())
-  return new Date(Math.max(endOfDayInZone(day, clockName(clock)), ...begun))
+  while ((read.get(addDays(day, 1)) ?? 0) >= exportEnd(addDays(day, 1), clock)) day = addDays(day, 1)
+  return new Date(Math.max(exportEnd(day, clock), read.get(addDays(day, 1)) ?? 0))
+}
+
+/** The end of a day of the export, in milliseconds since 1970. */
+function exportEnd(day: Day, clock: DayClock): number {
+  return endOfDayInZone(day, clockName(clock))
+}
+
+/** When the last load of each export day began that has all rows of the scope. */
+function lastReads(ledger: readonly LoadRecord[], scope: Scope, clock: DayClock): ReadonlyMap<Day, number> {
+  const read = new Map<Day, number>()
+  for (const { firstDay, lastDay, startedAt } of completeLoads(ledger, scope, clock)) {
+    for (const day of daysOf(firstDay, lastDay)) read.set(day, Math.max(read.get(day) ?? 0, startedAt.getTime()))
+  }
+  return read
 }
 
 /** The days from `first` to `last` that are not among `done`. */

@@ -1,5 +1,6 @@
 import { MixloadError } from '../core/errors.ts'
 import { DEFAULT_RETRIES } from '../core/retry.ts'
+import { WHOLE } from '../destination/selection.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import { Requester } from '../mixpanel/requester.ts'
 import type { StreamsToLoad } from '../run/choose-days.ts'
@@ -7,15 +8,13 @@ import { loadStreams } from '../run/load-streams.ts'
 import { dayClock, projectZone, yesterdayOf } from '../run/project.ts'
 import { createBudgets, mixpanelClient, openWarehouse, type Session } from '../run/session.ts'
 import { assertSameProject, projectOf } from '../run/source.ts'
-import { wholeDaysOf } from '../run/stream-plan.ts'
 import type { StreamResult } from '../run/tally.ts'
-import { type DayClock, exportDaysOf } from '../run/whole-days.ts'
+import { completeDays, type DayClock, exportDaysOf } from '../run/whole-days.ts'
 import type { Settings } from '../settings.ts'
 import type { Slice } from '../slices.ts'
 import { EVENT_NAMES_MAX, eventNamesIn, eventNamesRequest, exportStream } from '../streams/export.ts'
 import { addDays, type Day, dayInZone } from '../time/days.ts'
 import { type Comparison, compareCounts } from './compare.ts'
-import { comparableDays } from './export-days.ts'
 import { mixpanelCounts } from './mixpanel-counts.ts'
 import { warehouseCounts } from './warehouse-counts.ts'
 
@@ -56,7 +55,7 @@ export async function verifyCounts(session: Session, tolerance: number): Promise
   if (firstDay === undefined || lastDay === undefined) {
     throw new MixloadError(
       'CONFIG_INVALID',
-      'There is nothing to compare: the ledger has no whole days in this period. Run mixload backfill first.',
+      'There is nothing to compare: the ledger has no complete days in this period. Run mixload backfill first.',
     )
   }
   await using budgets = createBudgets(session)
@@ -88,9 +87,10 @@ async function allNames(
 
 async function chosenDays(settings: Settings, destination: Warehouse, clock: DayClock): Promise<readonly Day[]> {
   const stream = exportStream(settings)
-  const whole = wholeDaysOf(stream, await destination.ledger(stream.name), clock)
+  const ledger = await destination.ledger(stream.name)
   const last = settings.to ?? yesterdayOf(clock.zone, Date.now())
-  return comparableDays(whole, settings.from ?? addDays(last, 1 - DAYS), last, clock)
+  const first = settings.from ?? addDays(last, 1 - DAYS)
+  return completeDays(ledger, stream.scope ?? WHOLE, clock, { first, last })
 }
 
 /** Reads the days with differences again and replaces them. */

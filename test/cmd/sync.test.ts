@@ -73,7 +73,10 @@ describe('mixload sync', () => {
     expect(await place.query('SELECT event FROM export_latest')).toEqual([{ event: 'Last' }])
     const complete = ran.stdout.match(/complete to (.+)/)?.[1] ?? ''
     expect(Date.parse(complete)).toBeGreaterThanOrEqual(dayBefore.plus({ days: 1 }).toMillis())
-    expect(await place.run(['status', '--timezone', zone])).toMatchObject({ stdout: expect.stringContaining(complete) })
+    expect(await place.run(['status'])).toMatchObject({ stdout: expect.stringContaining(complete) })
+    const verified = await place.run(['verify', '--from', String(dayBefore.toISODate()), '--json'])
+    expect(verified, verified.stderr).toMatchObject({ code: 0 })
+    expect(JSON.parse(verified.stdout)).toMatchObject({ compared: 1, differences: [] })
   })
 
   it('is not misled by events from the future or without a time, keeps them, and reports them', async () => {
