@@ -22,6 +22,7 @@ const HANDLED: ReadonlySet<string> = new Set([
   'mp_processing_time_ms',
   '$user_id',
   '$device_id',
+  '$failure_reason',
 ])
 
 export interface EnrichedEvent {

@@ -22,7 +22,7 @@ type Properties = Readonly<Record<string, unknown>>
 
 /**
  * Which ids are one person. Links apply to exports after a delay. As in Mixpanel, an event that
- * breaks a rule links nothing, without an error.
+ * breaks a rule links nothing, without an error, and is stored with a `$failure_reason`.
  */
 export class Identity {
   readonly mode: IdentityMode
@@ -42,18 +42,26 @@ export class Identity {
     return this.#links.size === 0
   }
 
-  /** Makes the links of an event. Returns the JSON of the ids that it is stored with. */
+  /** Makes the links of an event. Returns the JSON of the properties that it is stored with. */
   linkIds(event: string, properties: Properties, now: number): Readonly<Record<string, string>> {
     if (this.mode === 'simplified') return this.#simplifiedIds(properties, now)
+    const reason = isIdentityEvent(event) ? this.#linkOriginal(event, properties, now) : undefined
+    return reason === undefined ? {} : { $failure_reason: JSON.stringify(reason) }
+  }
+
+  /** Links what an identity event says, or returns why not. */
+  #linkOriginal(event: string, properties: Properties, now: number): string | undefined {
     const { $identified_id, $anon_id, distinct_id, alias, $distinct_ids } = properties
-    const isNewDevice =
-      isId($anon_id) && UUID_4.test($anon_id) && !this.#links.has($anon_id) && !this.#sizes.has($anon_id)
-    if (event === '$identify' && isNewDevice) this.#link($anon_id, $identified_id ?? distinct_id, now)
-    if (event === '$create_alias' && isId(alias) && !this.#links.has(alias)) this.#link(alias, distinct_id, now)
-    if (event === '$merge' && Array.isArray($distinct_ids) && $distinct_ids.length === 2) {
-      this.#link($distinct_ids[1], $distinct_ids[0], now)
+    if (event === '$identify') {
+      if (!isId($anon_id) || !UUID_4.test($anon_id)) return 'errAnonDistinctIdNonGUIDForm'
+      if (this.#links.has($anon_id) || this.#sizes.has($anon_id)) return 'errAnonDistinctIdAssignedAlready'
+      return this.#link($anon_id, $identified_id ?? distinct_id, now)
     }
-    return {}
+    if (event === '$create_alias') {
+      return isId(alias) && this.#links.has(alias) ? 'errAliasAssignedAlready' : this.#link(alias, distinct_id, now)
+    }
+    const [first, second] = Array.isArray($distinct_ids) && $distinct_ids.length === 2 ? $distinct_ids : []
+    return this.#link(second, first, now)
   }
 
   /** Returns the id that an export has for an id at a moment. */
@@ -83,15 +91,18 @@ export class Identity {
     return Object.fromEntries(ids.flatMap(([name, id]) => (id === undefined ? [] : [[name, JSON.stringify(id)]])))
   }
 
-  #link(from: unknown, to: unknown, now: number): void {
-    if (!isId(from) || !isId(to)) return
+  /** Links two ids, or returns why not. */
+  #link(from: unknown, to: unknown, now: number): string | undefined {
+    if (!isId(from) || !isId(to)) return 'errMissingDistinctId'
     const [child, parent] = [this.#follow(from), this.#follow(to)]
     const size = (this.#sizes.get(child) ?? 1) + (this.#sizes.get(parent) ?? 1)
-    if (child === parent || (this.mode === 'original' && size > CLUSTER_MAX)) return
+    if (child === parent) return undefined
+    if (this.mode === 'original' && size > CLUSTER_MAX) return 'errClusterTooLarge'
     this.#links.set(child, { to: parent, since: now })
     this.#sizes.set(parent, size)
     // In a simplified project, a device keeps its own profile.
     if (this.mode === 'original') this.#onLink(child, parent)
+    return undefined
   }
 
   #follow(id: string, until = Number.POSITIVE_INFINITY): string {
