@@ -13,7 +13,7 @@ export const command: Command = {
   oneProject: true,
   settings: [
     ...WAREHOUSE_SETTINGS,
-    ...(['timezone', 'legacyTime', 'maxColumns', 'maxRejects'] as const),
+    ...(['timezone', 'legacyTime', 'idMerge', 'maxColumns', 'maxRejects'] as const),
     ...(['includeProperties', 'excludeProperties', 'newProperties'] as const),
   ],
   options: {

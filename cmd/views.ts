@@ -8,7 +8,7 @@ import { sessionOf } from './session.ts'
  * columns.
  */
 export const command: Command = {
-  settings: [...WAREHOUSE_SETTINGS, ...LEXICON_SETTINGS, 'timezone'],
+  settings: [...WAREHOUSE_SETTINGS, ...LEXICON_SETTINGS, 'timezone', 'idMerge'],
   options: {
     ...timezoneFlag('UTC'),
     shape: textFlag("Make the view event instead, in the shape of Fivetran's connector", { choices: ['fivetran'] }),

@@ -7,6 +7,7 @@ import { MixloadError } from './core/errors.ts'
 import { didYouMean } from './core/nearest.ts'
 import { parseRowLimit, ROW_LIMIT } from './core/row-limit.ts'
 import { withoutLogins } from './core/secrets.ts'
+import { ID_MERGES } from './mixpanel/id-merge.ts'
 import { REGIONS } from './mixpanel/regions.ts'
 import { isDay, isZone } from './time/days.ts'
 
@@ -122,6 +123,10 @@ export const SETTINGS = {
   token: { schema: secret.optional(), flag: false, describe: 'Project token, for track, engage, alias and import' },
   timezone: { schema: zone.optional(), describe: "The project's time zone", default: 'from Mixpanel, else UTC' },
   legacyTime: { schema: off, describe: 'Times are local: for projects older than 2023' },
+  idMerge: {
+    schema: oneOf(['auto', ...ID_MERGES]).default('auto'),
+    describe: 'How the project merges ids: original, simplified, or auto to see it from the events',
+  },
   attributionWindow: {
     schema: count(0).default(5),
     describe: 'Days that sync reads again, because events arrive late',
@@ -252,7 +257,7 @@ export const FLAGS = NAMES.filter((name): name is FlagName => !('flag' in SETTIN
 
 /** What describes the project: these variables begin with MIXPANEL, all others with MIXLOAD. */
 const OF_PROJECT: readonly SettingName[] = [
-  ...(['region', 'apiUrl', 'projectId', 'timezone', 'legacyTime'] as const),
+  ...(['region', 'apiUrl', 'projectId', 'timezone', 'legacyTime', 'idMerge'] as const),
   ...(['serviceAccount', 'serviceAccountSecret', 'apiSecret', 'token'] as const),
 ]
 const WITHOUT_VARIABLE: readonly SettingName[] = ['from', 'to', 'columns', 'groups']

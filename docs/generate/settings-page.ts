@@ -100,8 +100,8 @@ command also has ${code('--config')}, ${code('--project')}, ${code('--json')} (r
   stream and table per group key in the setting of that name. Without that setting there is none.
 - ${code('lateArrivals')} applies to events only: see [late arrivals](time.md#late-arrivals).
 - ${code('load')} ignores ${code('events')} and ${code('write')}: a file is loaded completely, and its rows are added.
-- ${code('status')} sends no request to Mixpanel. Without ${code('timezone')} it reports days as if the project's time zone
-  were UTC.
+- ${code('status')} sends no request to Mixpanel. Without ${code('timezone')} it takes the time zone of the last load, or
+  UTC if an earlier version loaded it.
 - ${code('timezone')}: if it is not set and Mixpanel does not return it, the run continues in UTC and warns. With
   ${code('legacyTime')} it fails instead: see [time](time.md#the-time-zone).
 - ${code('memory:')} as the destination keeps nothing. It is for tests.

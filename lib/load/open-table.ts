@@ -49,8 +49,8 @@ export async function openTable(stream: string, table: StreamTable, options: Ope
   const choices = choicesText(settings, localZone)
   const input = new TableInput({ table, registry, engine, spool, localZone, valuesPerRowMax, choices, onWarning })
   const rejectLimit = settings.maxRejects === undefined ? undefined : new RejectLimit(settings.maxRejects)
-  const { write, maxRemoved } = settings
-  const given = { destination, input, stream, source, write, maxRemoved, rejectLimit, onProgress }
+  const { write, maxRemoved, idMerge } = settings
+  const given = { destination, input, stream, source, write, maxRemoved, rejectLimit, onProgress, idMerge }
   const loader = new TableLoader(given, existing)
   await loader.putViews()
   return { input, loader }

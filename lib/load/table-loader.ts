@@ -8,6 +8,7 @@ import type { LoadRequest } from '../destination/load-builder.ts'
 import type { LoadSource } from '../destination/source.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { TableInput } from '../extract/table-input.ts'
+import type { IdMerge } from '../mixpanel/id-merge.ts'
 import type { OnProgress } from '../progress.ts'
 import { type AnySlice, hasDays } from '../slices.ts'
 import { readNdjson } from '../transform/spool-reader.ts'
@@ -28,6 +29,8 @@ export interface TableLoadOptions {
   readonly maxRemoved: RowLimit
   readonly rejectLimit?: RejectLimit | undefined
   readonly onProgress: OnProgress
+  /** How the project merges ids. */
+  readonly idMerge?: IdMerge | undefined
 }
 
 /** The rows of a slice for one table. */
@@ -49,7 +52,7 @@ export class TableLoader {
   /** `existing`: the columns that the destination has. */
   constructor(options: TableLoadOptions, existing: readonly Column[]) {
     this.#options = options
-    this.#writer = new TableWriter(options.destination, options.input.table.name, existing)
+    this.#writer = new TableWriter(options.destination, options.input.table.name, existing, options.idMerge)
   }
 
   /** Whether the destination loads several slices in one commit. */

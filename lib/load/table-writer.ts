@@ -4,6 +4,7 @@ import { VERSION } from '../core/version.ts'
 import type { LoadRecord, NewLoad, Relation, WriteMode } from '../destination/contract.ts'
 import type { LoadRequest } from '../destination/load-builder.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
+import type { IdMerge } from '../mixpanel/id-merge.ts'
 import { viewsOver } from '../views/views.ts'
 
 /** The ledger row of a load, without what {@link TableWriter} adds. */
@@ -22,18 +23,21 @@ const UNCOUNTED = { firstDay: null, lastDay: null, rejectCount: 0, byteCount: 0,
 export class TableWriter {
   readonly #destination: Warehouse
   readonly #table: string
+  readonly #idMerge: IdMerge | undefined
   /** Names of the columns that the destination has. */
   readonly #existing: Set<string>
 
-  constructor(destination: Warehouse, table: string, existing: readonly Column[]) {
+  /** `idMerge`: how the project merges ids, for the view `identities`. */
+  constructor(destination: Warehouse, table: string, existing: readonly Column[], idMerge?: IdMerge) {
     this.#destination = destination
     this.#table = table
+    this.#idMerge = idMerge
     this.#existing = new Set(existing.map(({ name }) => name))
   }
 
   /** Recreates the table's views with the columns it has. */
   async putViews(): Promise<void> {
-    const views = await viewsOver(this.#destination, this.#table)
+    const views = await viewsOver(this.#destination, this.#table, this.#idMerge)
     if (views.length > 0) await this.#destination.putViews(views)
   }
 

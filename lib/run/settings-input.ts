@@ -1,4 +1,5 @@
 import type { ColumnType } from '../columns/column.ts'
+import type { IdMerge } from '../mixpanel/id-merge.ts'
 import type { Region } from '../mixpanel/regions.ts'
 import type { StreamName } from '../settings.ts'
 
@@ -39,6 +40,8 @@ export interface SettingsInput {
   readonly legacyTime?: boolean | undefined
   /** Whether properties are described in the words of Mixpanel's Lexicon. */
   readonly lexicon?: boolean | undefined
+  /** How the project merges ids; by default, its events show it. */
+  readonly idMerge?: IdMerge | undefined
   /** Days that sync reads again. */
   readonly attributionWindow?: number | undefined
   /** Days of funnels that sync reads again. */

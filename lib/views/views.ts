@@ -5,6 +5,7 @@ import { sqlText } from '../core/sql-files.ts'
 import type { DestinationCapabilities, View } from '../destination/contract.ts'
 import { SUPERSEDED } from '../destination/ledger.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
+import type { IdMerge } from '../mixpanel/id-merge.ts'
 import { type Settings, STREAMS } from '../settings.ts'
 import { streamsOf } from '../streams/index.ts'
 import { CHANGES_TABLE } from '../transform/profile-changes.ts'
@@ -31,6 +32,7 @@ export function viewsOf(
   table: string,
   pathOf: (table: string) => string,
   columns: readonly Column[],
+  idMerge: IdMerge = 'auto',
 ): readonly View[] {
   const path = pathOf(table)
   const quote = (name: string) => quoteName(name, capabilities.nameQuote)
@@ -39,7 +41,7 @@ export function viewsOf(
     name,
     query: sqlText(capabilities.dialect, text, { table: path, columns: list, unit: unit.map(quote).join(', ') }),
   })
-  if (table === 'export') return eventViews(capabilities, pathOf, columns)
+  if (table === 'export') return eventViews(capabilities, pathOf, columns, idMerge)
   if (table === CHANGES_TABLE) {
     const shown = columns.filter((column) => !isChangeState(column)).map(({ name }) => quote(name))
     const query = sqlText(capabilities.dialect, 'engage_history', { table: path, columns: shown.join(',\n    ') })
@@ -55,6 +57,7 @@ function eventViews(
   capabilities: DestinationCapabilities,
   pathOf: (table: string) => string,
   columns: readonly Column[],
+  idMerge: IdMerge,
 ): readonly View[] {
   const { dialect, nameQuote } = capabilities
   const list = columns.map(({ name }) => quoteName(name, nameQuote)).join(',\n    ')
@@ -64,7 +67,7 @@ function eventViews(
   return [
     { name: 'export_latest', query: sqlText(dialect, 'export_latest', { ...texts, deleted }) },
     { name: 'export_latest_by_time', query: sqlText(dialect, 'export_latest_by_time', texts) },
-    identitiesView(capabilities, paths.table, columns),
+    identitiesView(capabilities, paths.latest, columns, idMerge),
   ]
 }
 
@@ -88,15 +91,19 @@ function withoutDeleted({ dialect, nameQuote }: DestinationCapabilities, table: 
   return conditions.map((text) => `\n${text.trim()}`).join('')
 }
 
-/** The views over a table with its present columns; none if the table does not exist. */
+/**
+ * The views over a table with its present columns; none if the table does not exist. `idMerge`: how
+ * the project merges ids.
+ */
 export async function viewsOver(
   destination: Pick<Warehouse, 'capabilities' | 'columns' | 'pathInViews'>,
   table: string,
+  idMerge: IdMerge = 'auto',
 ): Promise<readonly View[]> {
   const columns = await destination.columns(table)
   return columns.length === 0
     ? []
-    : viewsOf(destination.capabilities, table, (name) => destination.pathInViews(name), columns)
+    : viewsOf(destination.capabilities, table, (name) => destination.pathInViews(name), columns, idMerge)
 }
 
 /**
@@ -105,7 +112,7 @@ export async function viewsOver(
  */
 export async function allViews(destination: Warehouse, settings: Settings): Promise<readonly View[]> {
   const views: View[] = []
-  for (const name of tableNames(settings)) views.push(...(await viewsOver(destination, name)))
+  for (const name of tableNames(settings)) views.push(...(await viewsOver(destination, name, settings.idMerge)))
   return views.length === 0 ? [] : [...views, ...(await viewsOfStrayValues(destination, settings))]
 }
 

@@ -1,14 +1,13 @@
   SELECT
     merged AS original_id,
-    coalesce(nullif(merges.distinct_id, ''), merges.ids[SAFE_OFFSET(0)]) AS resolved_id,
-    2 AS weakness,
+    CASE WHEN merges.distinct_id IN UNNEST(merges.ids) THEN merges.distinct_id ELSE merges.ids[SAFE_OFFSET(0)] END AS resolved_id,
     merges.linked_at
   FROM (
     SELECT
       distinct_id,
       CASE WHEN JSON_TYPE({{ids}}) = 'array' THEN JSON_VALUE_ARRAY({{ids}}) END AS ids,
-      mp_processing_time_ms AS linked_at
-    FROM {{table}}
+      linked_at
+    FROM verbs
     WHERE event = '$merge'
   ) AS merges
   CROSS JOIN UNNEST(merges.ids) AS merged

@@ -1,13 +1,9 @@
   SELECT
     unnest(ids) AS original_id,
-    coalesce(nullif(distinct_id, ''), ids[1]) AS resolved_id,
-    2 AS weakness,
+    CASE WHEN list_contains(ids, distinct_id) THEN distinct_id ELSE ids[1] END AS resolved_id,
     linked_at
   FROM (
-    SELECT
-      distinct_id,
-      from_json({{ids}}, '["VARCHAR"]') AS ids,
-      mp_processing_time_ms AS linked_at
-    FROM {{table}}
+    SELECT distinct_id, from_json({{ids}}, '["VARCHAR"]') AS ids, linked_at
+    FROM verbs
     WHERE event = '$merge'
   ) AS merges

@@ -130,9 +130,30 @@ export function identities(harness: DestinationHarness): void {
       same(await resolved(statements), { a: 'e', b: 'e', c: 'e', d: 'e' })
     })
 
-    it('prefers re-keyed events to identity events, and later ones to earlier ones', async () => {
-      same(await resolved([rekeyed('anon', 'ann'), identify('anon', 'bob')]), { anon: 'ann' })
-      same(await resolved([identify('anon', 'ann'), identify('anon', 'bob')]), { anon: 'bob' })
+    it('takes the id that Mixpanel moves events to for the person, and the first time that an id is identified', async () => {
+      same(await resolved([rekeyed('anon', 'ann'), identify('anon', 'bob')]), { anon: 'ann', bob: 'ann' })
+      same(await resolved([rekeyed('anon', 'ann'), rekeyed('anon', 'bob')]), { anon: 'bob', ann: 'bob' })
+      same(await resolved([identify('anon', 'ann'), identify('anon', 'bob')]), { anon: 'ann' })
+      same(await resolved([alias('nick', 'ann'), alias('nick', 'bob')]), { nick: 'ann' })
+    })
+
+    it('leaves out what Mixpanel refused', async () => {
+      const reason = named('$failure_reason')
+      const refused = { ...identify('anon-2', 'ann'), mp_failure_reason: 'errAnonDistinctIdAssignedAlready' }
+      same(await resolved([identify('anon', 'ann'), refused], [...ALL, reason]), { anon: 'ann' })
+    })
+
+    it('has a device with its first user where ids begin with $device:', async () => {
+      const device = (id: string, user: string | null): Statement => ({
+        event: 'Visit',
+        distinct_id: user ?? `$device:${id}`,
+        mp_device_id: id,
+        mp_user_id: user,
+      })
+      const columns = [...ALL, named('$device_id'), named('$user_id')]
+      const statements = [device('d1', null), device('d1', 'ann'), device('d1', 'bob'), device('d2', null)]
+      same(await resolved([...statements, identify('x', 'y')], columns), { '$device:d1': 'ann' })
+      same(await resolved([identify('x', 'y'), device('d1', 'ann')], columns), { x: 'y' })
     })
 
     it('keeps an anonymous id for the person where Mixpanel does', async () => {
