@@ -1,6 +1,14 @@
 {%- set joined = mixload.loaded('identities') -%}
 
-with seen as (
+with
+{%- if joined is not none %}
+-- Computed once, because the view follows the links of all ids.
+joined as (
+  select original_id, resolved_id from {{ joined }}
+),
+{%- endif %}
+
+seen as (
   select distinct_id from {{ ref('events') }}
   union distinct
   select original_distinct_id as distinct_id from {{ ref('events') }}
@@ -8,9 +16,9 @@ with seen as (
   select distinct_id from {{ ref('stg_mixpanel__engage') }}
   {%- if joined is not none %}
   union distinct
-  select original_id as distinct_id from {{ joined }}
+  select original_id as distinct_id from joined
   union distinct
-  select resolved_id as distinct_id from {{ joined }}
+  select resolved_id as distinct_id from joined
   {%- endif %}
 )
 
@@ -24,6 +32,6 @@ from seen
   coalesce(joined.resolved_id, seen.distinct_id) as person_id,
   joined.resolved_id is not null as is_joined
 from seen
-left join {{ joined }} as joined on joined.original_id = seen.distinct_id
+left join joined on joined.original_id = seen.distinct_id
   {%- endif %}
 where seen.distinct_id <> ''
