@@ -103,6 +103,40 @@ describe.each<[string, NewDbtWarehouse]>([
   })
 })
 
+it('models of events have a property that is added later for old events, too, or ask for a full refresh', {
+  timeout: 600_000,
+}, async () => {
+  await using place = await Workplace.create()
+  await using warehouse = await duckdb(place.directory)
+  const model = (
+    properties: string,
+    more = '',
+  ) => `{{ config(materialized='incremental', unique_key='event_id'${more}) }}
+{{ mixload.events(properties=[${properties}]) }}
+`
+  const files = {
+    'models/wide.sql': model("'n'", ", on_schema_change='append_new_columns'"),
+    'models/plain.sql': model("'n'"),
+  }
+  const { directory, dbt } = await dbtProject(place.directory, warehouse, files)
+  await load(place, warehouse, 'first', [line('Open', START, 'ann', 'a', { n: 1, plan: 'pro' })])
+  await dbt('run')
+  await load(place, warehouse, 'second', [line('Open', START + 1000, 'ann', 'b', { n: 2, plan: 'free' })])
+  await writeFile(join(directory, 'models/wide.sql'), model("'n', 'plan'", ", on_schema_change='append_new_columns'"))
+  await dbt('run', '--select', 'wide')
+  const rows = () => warehouse.query(`SELECT insert_id, n, plan FROM ${MODELS}.wide ORDER BY 1`)
+  const expected = [
+    { insert_id: 'a', n: '1', plan: 'pro' },
+    { insert_id: 'b', n: '2', plan: 'free' },
+  ]
+  expect(await rows()).toEqual(expected)
+  await load(place, warehouse, 'third', [line('Open', START + 2000, 'ann', 'c', { n: 3, plan: 'pro' })])
+  await dbt('run', '--select', 'wide')
+  expect(await rows()).toEqual([...expected, { insert_id: 'c', n: '3', plan: 'pro' }])
+  await writeFile(join(directory, 'models/plain.sql'), model("'n', 'plan'"))
+  await expect(dbt('run', '--select', 'plain')).rejects.toThrow('--full-refresh')
+})
+
 it('models of events ask for a full refresh once events have other ids than before', { timeout: 600_000 }, async () => {
   await using place = await Workplace.create()
   await using warehouse = await postgres(place.directory)

@@ -13,6 +13,8 @@
   `properties`).
   - New rows are those loaded since the last run, however old their events are: event times do not
     move the cursor.
+  - A property that is added to the list later is filled for old events, too: the next run reads all
+    rows once. The model needs `on_schema_change='append_new_columns'` for the new column.
   - What one event is, and which of its rows counts, is the rule of `export_latest`. A row that
     counts more than an earlier one was loaded later, so it replaces it by `event_id`.
 -#}
@@ -30,6 +32,9 @@
 {%- do mixload.assert_names_apart(names_kept + ['event_date', 'processed_at', 'is_from_future']) %}
 {%- set newest = mixload.newest_load() -%}
 {%- do mixload.assert_ids_current(newest) %}
+{%- if newest is not none and mixload.has_new_columns(names_kept) -%}
+  {%- set newest = none -%}
+{%- endif %}
 -- The rows of {{ ref('mixload', 'stg_mixpanel__export') }}, and only those that are new.
 with loaded as (
 {{ mixload.stage('export', entries + given, view='export_latest', since=newest) }}
@@ -61,6 +66,25 @@ where event_name in (
     {%- endif -%}
   {%- endif -%}
   {{ return(none) }}
+{% endmacro %}
+
+{#-
+  Whether an incremental model lacks one of these columns, because a property was added to it. The
+  rows that it has do not have the value, so they must be made again.
+-#}
+{% macro has_new_columns(names) %}
+  {%- set known = adapter.get_columns_in_relation(this) | map(attribute='name') | map('lower') | list -%}
+  {%- set added = [] -%}
+  {%- for name in names | map('replace', '"', '') | map('replace', '`', '') if name | lower not in known -%}
+    {%- do added.append(name) -%}
+  {%- endfor -%}
+  {%- if added | length > 0 and config.get('on_schema_change') not in ('append_new_columns', 'sync_all_columns') -%}
+    {{ exceptions.raise_compiler_error(
+      'The model ' ~ this ~ ' has no column ' ~ added | join(', ') ~ ' yet, and would get it for new events only. Set ' ~
+      "on_schema_change='append_new_columns' in its config, or rebuild it once: dbt build --full-refresh."
+    ) }}
+  {%- endif -%}
+  {{ return(added | length > 0) }}
 {% endmacro %}
 
 {#- Two properties may ask for one name, or for one that every model of events has. -#}
