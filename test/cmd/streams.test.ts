@@ -85,7 +85,7 @@ describe('all streams', () => {
     const ran = await place.run(['sync', '--json'], ALL)
     expect(ran).toMatchObject({ code: 0 })
     expect(results(ran)).toMatchObject([
-      { stream: 'export', outcome: 'done', days: 4, rows: 40, late: {}, late_rows: 0 },
+      { stream: 'export', outcome: 'done', days: 4, rows: 20, late: {}, late_rows: 0 },
       { stream: 'cohorts', rows: 1, requests: 1 },
       { stream: 'annotations', rows: 1 },
       { stream: 'funnels', days: 4, slices: 1, rows: 4, other_rows: { funnel_steps: 8 }, new_columns: 0 },

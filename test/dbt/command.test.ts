@@ -79,7 +79,7 @@ describe.each<[string, NewDbtWarehouse]>([
       tablesOf(first)
         .get('_mixload_superseded')
         ?.map(({ name }) => name),
-    ).toEqual(['row_id', 'day'])
+    ).toEqual(['row_id', 'day', 'row_hash'])
     expect(tablesOf(first).get('export_latest')).toEqual([{ name: 'event_id', data_tests: ['unique', 'not_null'] }])
     await dbt('build')
     await dbt('source', 'freshness')
