@@ -91,6 +91,6 @@ function* blocks(makeEvent: EventMaker, random: Random, day: string, count: numb
   yield block
 }
 
-function addDays(day: string, count: number): string {
+export function addDays(day: string, count: number): string {
   return new Date(Date.parse(`${day}T00:00:00Z`) + count * DAY_MS).toISOString().slice(0, 10)
 }
