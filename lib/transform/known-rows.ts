@@ -24,14 +24,20 @@ export function contentsOf({ query }: Flattened): string {
  */
 export function newContents(arrived: string, known: readonly string[]): string {
   const columns = ["row_hash: 'BIGINT'", "is_superseded: 'BOOLEAN'"]
-  const hashes = (condition: string) => `(SELECT row_hash FROM ${readNdjson(known, columns, 0)} WHERE ${condition})`
-  const rows = `read_parquet(${quoteText(arrived)})`
-  const [shown, superseded] = [hashes('NOT is_superseded'), hashes('is_superseded')]
-  const isBetter = `row_hash IN ${shown} OR row_hash NOT IN ${superseded}`
-  return `SELECT DISTINCT row_hash FROM ${rows}
-    WHERE row_hash NOT IN ${shown} AND (
-      row_hash NOT IN ${superseded} OR event_id NOT IN (SELECT event_id FROM ${rows} WHERE ${isBetter})
-    )`
+  return `WITH known AS (
+      SELECT row_hash, bool_or(NOT is_superseded) AS is_shown
+      FROM ${readNdjson(known, columns, 0)}
+      GROUP BY row_hash
+    ), arrived AS (
+      SELECT row_hash, event_id, is_shown
+      FROM read_parquet(${quoteText(arrived)})
+      LEFT JOIN known USING (row_hash)
+    )
+    SELECT DISTINCT row_hash
+    FROM arrived
+    WHERE is_shown IS NULL OR (NOT is_shown AND NOT EXISTS (
+      SELECT 1 FROM arrived AS better WHERE better.event_id = arrived.event_id AND better.is_shown IS NOT FALSE
+    ))`
 }
 
 /** A query that counts the rows in the file `arrived` that are new. */
