@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, { describe: string; load: () => Promise<
   status: { describe: 'Show what the warehouse has', load: () => import('./status.ts') },
   verify: { describe: 'Compare the events of each day with what Mixpanel counts', load: () => import('./verify.ts') },
   views: { describe: 'Recreate the views', load: () => import('./views.ts') },
+  tidy: { describe: 'Remove rows that only cost space', load: () => import('./tidy.ts') },
   dbt: { describe: 'Describe the tables for dbt', load: () => import('./dbt.ts') },
   track: { describe: 'Send an event', load: () => import('./track.ts') },
   engage: { describe: 'Change a profile', load: () => import('./engage.ts') },

@@ -177,6 +177,8 @@ function sentence(event: ProgressEvent): string {
       return `${asSentence(event.error.message)} Trying again in ${(event.delayMs / 1000).toFixed(1)} s.`
     case 'waiting-for-budget':
       return `The request budget is used up; the next request may go in ${Math.ceil(event.ms / 1000)} s.`
+    case 'day-tidied':
+      return tidiedSentence(event)
     case 'import-progress':
       return `${event.events} events so far, ${event.rejected} refused`
     case 'warning':
@@ -184,6 +186,12 @@ function sentence(event: ProgressEvent): string {
     default:
       return `${rowsName('table' in event ? event.table : event.stream, event.slice)}: ${sliceSentence(event)}`
   }
+}
+
+function tidiedSentence({ table, day, rows, left }: Extract<ProgressEvent, { kind: 'day-tidied' }>): string {
+  const what = day === null ? table : `${table} ${day}`
+  const done = rows === 0 ? 'files merged' : `${counted(rows, 'row')} removed`
+  return left === 0 ? `${what}: ${done}` : `${what}: ${done}, ${counted(left, 'day')} to go`
 }
 
 function sliceSentence(event: SliceEvent): string {

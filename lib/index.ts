@@ -16,6 +16,8 @@ import { type StreamStatus, streamStatus } from './run/status.ts'
 import type { StreamResult, StreamSummary } from './run/tally.ts'
 import { makeViews, type ViewShape } from './run/views.ts'
 import { settingsFromEnvironment as fromEnvironment, settingsFrom, withoutFlags } from './settings.ts'
+import { tidyTables } from './tidy/tidy.ts'
+import type { TidyResult } from './tidy/tidy-plan.ts'
 import { repairDays, type VerifyResult, verifyCounts } from './verify/verify.ts'
 
 export { COLUMN_TYPES, type Column, type ColumnRole, type ColumnType } from './columns/column.ts'
@@ -34,6 +36,7 @@ export type { SkippedItem, SkippedSlice, StreamResult, StreamSummary } from './r
 export type { ViewShape } from './run/views.ts'
 export { STREAMS, type StreamName } from './settings.ts'
 export type { AnySlice, FileSlice, Slice, StreamSlice, WholeTable } from './slices.ts'
+export type { TidyResult } from './tidy/tidy-plan.ts'
 export type { DayRows } from './time/day-tally.ts'
 export type { Day } from './time/days.ts'
 export type { Comparison, Difference } from './verify/compare.ts'
@@ -72,6 +75,15 @@ export interface VerifyOptions extends RunOptions {
 export interface ViewOptions extends RunOptions {
   /** Default: `mixload`. */
   readonly shape?: ViewShape | undefined
+}
+
+/**
+ * What {@link tidy} takes.
+ * @example { destination: 'duckdb:warehouse.duckdb', dryRun: true }
+ */
+export interface TidyOptions extends RunOptions {
+  /** Only counts what would be removed, and changes nothing. Default: false. */
+  readonly dryRun?: boolean | undefined
 }
 
 /**
@@ -193,6 +205,20 @@ export function check(options: RunOptions): Promise<readonly Finding[]> {
 export function views(options: ViewOptions): Promise<readonly string[]> {
   const { shape = 'mixload', ...others } = options
   return run(others, (session) => makeViews(session, shape))
+}
+
+/**
+ * Removes rows that only cost space: copies of events, and figures that were loaded again. No view
+ * shows other rows than before. Returns a result for each table in which there is something to do.
+ *
+ * @example
+ * for (const { table, rows } of await tidy({ destination: 'duckdb:warehouse.duckdb' }))
+ *   console.log(table, rows)
+ * @throws MixloadError CONFIG_INVALID if the destination cannot remove rows.
+ */
+export function tidy(options: TidyOptions): Promise<readonly TidyResult[]> {
+  const { dryRun = false, ...others } = options
+  return run(others, (session) => tidyTables(session, dryRun))
 }
 
 /**

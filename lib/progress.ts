@@ -2,6 +2,7 @@ import type { Column } from './columns/column.ts'
 import type { MixloadError } from './core/errors.ts'
 import type { LoadRecord } from './destination/contract.ts'
 import type { AnySlice } from './slices.ts'
+import type { Day } from './time/days.ts'
 
 /** What happens in a run, for whoever shows, logs or counts it. */
 export type ProgressEvent =
@@ -19,6 +20,14 @@ export type ProgressEvent =
   | { readonly kind: 'columns-added'; readonly table: string; readonly columns: readonly Column[] }
   | { readonly kind: 'retry'; readonly error: MixloadError; readonly delayMs: number }
   | { readonly kind: 'waiting-for-budget'; readonly ms: number }
+  /** Rows of a day that only cost space were removed. `left`: the days of the table to come. */
+  | {
+      readonly kind: 'day-tidied'
+      readonly table: string
+      readonly day: Day | null
+      readonly rows: number
+      readonly left: number
+    }
   /** Events that have been sent and answered, those that were refused, and seconds taken. */
   | { readonly kind: 'import-progress'; readonly events: number; readonly rejected: number; readonly seconds: number }
   | { readonly kind: 'warning'; readonly message: string }

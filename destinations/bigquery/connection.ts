@@ -10,15 +10,17 @@ import type {
   Load,
   LoadRecord,
   RowChange,
+  TableStorage,
   TakeRows,
   View,
 } from '../../lib/destination/contract.ts'
+import { removeStatement } from '../../lib/destination/load-rules.ts'
 import type { EngineConnection } from '../../lib/engine/engine.ts'
-import { queryRows } from './api/query.ts'
+import { queryRows, scannedBytes } from './api/query.ts'
 import type { Tables } from './api/tables.ts'
 import { readComments, writeComments } from './comments.ts'
 import { isTableName } from './dialect.ts'
-import { changeRows } from './jobs/change-rows.ts'
+import { changeRows, withBilling } from './jobs/change-rows.ts'
 import type { Jobs } from './jobs/jobs.ts'
 import { type LoadPlan, planLoad } from './jobs/plan.ts'
 import type { MetadataCache } from './ledger.ts'
@@ -55,6 +57,15 @@ export class BigQueryReader implements DestinationReader {
 
   readComments(names: readonly string[]): Promise<readonly Comments[]> {
     return readComments(this.place.cache, names)
+  }
+
+  async readStorage(table: string, where: string | undefined, signal: AbortSignal): Promise<TableStorage> {
+    const { cache, tables } = this.place
+    const bytes = (await cache.reloadTable(table, signal))?.bytes
+    if (where === undefined) return { bytes, scatteredDays: [] }
+    const statement = removeStatement(tables.path(table), { where })
+    const scanned = await removing(table, () => scannedBytes(tables.client.withSignal(signal), statement))
+    return { bytes, scatteredDays: [], scannedBytes: scanned }
   }
 
   query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
@@ -99,7 +110,8 @@ export class BigQueryConnection extends BigQueryReader implements DestinationCon
       const isReplaced = load.mode.kind === 'replace-table'
       const table = await (isReplaced ? cache.reloadTable(load.table, signal) : cache.table(load.table, signal))
       plan = await planLoad({ ...this.place, connection: this.#engine, directory }, load, table, until)
-      await this.#loads.commit(plan, signal)
+      const commit = this.#loads.commit(plan, signal)
+      await (load.removal === undefined ? commit : removing(load.table, () => commit))
     } finally {
       over.abort()
       await plan?.written
@@ -126,4 +138,8 @@ export class BigQueryConnection extends BigQueryReader implements DestinationCon
     this.#engine.close()
     await this.#lease.release()
   }
+}
+
+function removing<T>(table: string, work: () => Promise<T>): Promise<T> {
+  return withBilling(table, 'removes', '', work)
 }

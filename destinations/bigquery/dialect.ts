@@ -23,6 +23,7 @@ export const CAPABILITIES: DestinationCapabilities = {
   atomicLedger: false,
   readersDuringLoad: true,
   queries: true,
+  removesRows: true,
 }
 
 /** As the API returns them: it accepts FLOAT64 too, but returns FLOAT. */

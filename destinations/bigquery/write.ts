@@ -24,6 +24,8 @@ export interface LoadsOptions extends Pick<DestinationOptions, 'warn'> {
 
 /** Days that are replaced at once. */
 const DAYS_AT_ONCE = 4
+/** The purpose of the job that removes rows. */
+const REMOVAL = 'remove'
 /** Long enough for a run that was killed to be followed by another. */
 const STAGE_MS = 30 * 86_400_000
 
@@ -135,7 +137,8 @@ export class Loads {
 
   /** The jobs that make the load visible first: those of its rows, or the next step. */
   async #firstJobs(plan: LoadPlan): Promise<readonly Job[]> {
-    const { pending, table } = plan
+    const { pending, table, removal } = plan
+    if (removal !== undefined) return [removalJob(pending, removal)]
     if (pending.hasRows && table !== undefined) {
       return targetsOf(pending).map((target) => this.#rowsJob(plan, table, target))
     }
@@ -286,6 +289,12 @@ function jobOf(pending: PendingLoad, purpose: string, target: string): Omit<Job,
   return { id: jobIdOf(pending, purpose), purpose: purpose.replace(/_.*/, ''), writes: target, isPartitioned: false }
 }
 
+/** The job that removes rows, all or none. */
+function removalJob(pending: PendingLoad, query: string): Job {
+  const configuration = { query: { query, useLegacySql: false } }
+  return { ...jobOf(pending, REMOVAL, pending.table), isPartitioned: true, configuration }
+}
+
 /** The schema of a table, as jobs have it. */
 function schemaOf({ fields }: Table): JsonObject {
   return { fields: fields.map(({ resource }) => resource) }
@@ -293,6 +302,7 @@ function schemaOf({ fields }: Table): JsonObject {
 
 /** The purposes of the jobs that make a load visible first. */
 function firstPurposes(pending: PendingLoad): readonly string[] {
+  if (pending.removes === true) return [REMOVAL]
   const targets = targetsOf(pending)
   if (targets.length > 0) return targets.map(rowsPurpose)
   if (pending.supersedes === true) return ['superseded']

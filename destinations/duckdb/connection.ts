@@ -7,12 +7,13 @@ import type {
   LoadRecord,
   LoadRows,
   RowChange,
+  TableStorage,
   TakeRows,
   View,
   WriteMode,
 } from '../../lib/destination/contract.ts'
 import { LOADS, REJECTS, SUPERSEDED } from '../../lib/destination/ledger.ts'
-import { DAY_COLUMN, updateStatement } from '../../lib/destination/load-rules.ts'
+import { DAY_COLUMN, removeStatement, updateStatement } from '../../lib/destination/load-rules.ts'
 import { OpenFile } from '../../lib/destination/open-file.ts'
 import { ENGINE_TYPES } from '../../lib/engine/dialect.ts'
 import { type Engine, type EngineConnection, interruptible, rowsAsJson } from '../../lib/engine/engine.ts'
@@ -90,7 +91,8 @@ export class DuckDbConnection implements DestinationConnection {
     if (rows < ROW_GROUP_ROWS) this.#hasSmallCommits = true
   }
 
-  async #write({ record, table, columns, mode, rows, rejects, superseded }: Load, signal: AbortSignal): Promise<void> {
+  async #write(load: Load, signal: AbortSignal): Promise<void> {
+    const { record, table, columns, mode, rows, rejects, superseded, removal } = load
     await this.#engine.makeRoomFor(columns.length, this.#connection)
     await this.#deleteReplaced(table, mode, DAY_COLUMN)
     await this.#insert(table, rows)
@@ -98,6 +100,7 @@ export class DuckDbConnection implements DestinationConnection {
       await this.#deleteReplaced(SUPERSEDED.name, superseded.mode, SUPERSEDED.columns.day.name)
       await this.#connection.run(`INSERT INTO ${this.#ledger.path(SUPERSEDED.name)} BY NAME ${superseded.query}`)
     }
+    removal?.verify(await this.#connection.run(removeStatement(this.#ledger.path(table), removal)))
     signal.throwIfAborted()
     await this.#insert(REJECTS.name, rejects)
     await this.#ledger.addLoad(record)
@@ -132,6 +135,15 @@ export class DuckDbConnection implements DestinationConnection {
 
   async writeComments(changes: readonly Comments[]): Promise<void> {
     await this.#transaction(() => writeComments(this.#connection, this.#ledger, changes))
+  }
+
+  readStorage(table: string): Promise<TableStorage> {
+    return this.#ledger.storage(table)
+  }
+
+  async reclaimSpace(_: readonly string[], signal: AbortSignal): Promise<void> {
+    await this.#connection.run('RESET max_vacuum_tasks')
+    await interruptible(this.#connection, signal, () => this.#connection.run(`CHECKPOINT ${quoteName(CATALOG)}`))
   }
 
   query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {

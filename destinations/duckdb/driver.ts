@@ -45,6 +45,7 @@ export class DuckDbDriver implements DestinationDriver {
     // While a process has the file open for writing, no other process can read it.
     readersDuringLoad: false,
     queries: true,
+    removesRows: true,
   }
   readonly description: string
   readonly #options: DuckDbOptions

@@ -1,5 +1,5 @@
 import { quoteName, quotePath, quoteText } from '../../lib/core/sql.ts'
-import type { KnownColumn, LoadRecord } from '../../lib/destination/contract.ts'
+import type { KnownColumn, LoadRecord, TableStorage } from '../../lib/destination/contract.ts'
 import { COLUMNS, columnsOf, LEDGER_TABLES, type LedgerTable, LOADS } from '../../lib/destination/ledger.ts'
 import { columnOf, columnRow, type LedgerRow, loadOf, loadRow } from '../../lib/destination/ledger-row.ts'
 import { ledgerStatements } from '../../lib/destination/ledger-tables.ts'
@@ -60,6 +60,18 @@ export class Ledger {
       [CATALOG, this.schema, table],
     )
     return rows.map(({ column_name }) => String(column_name))
+  }
+
+  /** The bytes of the blocks of a table; undefined if it has none on disk. */
+  async storage(table: string): Promise<TableStorage> {
+    const [found] = await this.#connection.all(
+      `SELECT count(DISTINCT block_id) * any_value(block_size) AS bytes
+       FROM pragma_storage_info(${quoteText(this.path(table))}), pragma_database_size()
+       WHERE persistent AND block_id >= 0 AND database_name = $1`,
+      [CATALOG],
+    )
+    const bytes = Number(found?.bytes ?? 0)
+    return { bytes: bytes === 0 ? undefined : bytes, scatteredDays: [] }
   }
 
   async addLoad(record: LoadRecord): Promise<void> {

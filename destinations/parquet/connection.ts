@@ -9,6 +9,7 @@ import type {
   Load,
   LoadRecord,
   RowChange,
+  TableStorage,
   TakeRows,
   View,
 } from '../../lib/destination/contract.ts'
@@ -21,9 +22,9 @@ import { queryWithoutRows, RowWriter } from './files/partitions.ts'
 import { PendingLoad } from './files/pending-load.ts'
 import { Ledger } from './ledger.ts'
 import type { RunLock } from './lock.ts'
-import { hasFiles, replacedFiles } from './tables.ts'
+import { hasFiles, replacedFiles, storageOf } from './tables.ts'
 import { checkViews, ledgerColumns, makeViews, readViews, viewedTables, withViews, writeViewsSql } from './views.ts'
-import { changeFiles, type StageOptions, stage, stageEmpty, stageSuperseded } from './write.ts'
+import { changeFiles, type StageOptions, stage, stageEmpty, stageRemoval, stageSuperseded } from './write.ts'
 
 /** The directory of a connection, and what it works with. */
 export interface ParquetPlace {
@@ -123,8 +124,9 @@ export class ParquetConnection implements DestinationConnection {
       if (replaced.isAll && last !== undefined && !files.some(({ table }) => table === load.table))
         files.push(await stageEmpty(options, last))
       const superseded = await stageSuperseded(options, this.#layout, files)
-      files.push(...superseded.files)
-      const removed = [...replaced.files, ...superseded.replaced].map(({ path }) => path)
+      const kept = await stageRemoval(options, this.#layout)
+      files.push(...superseded.files, ...kept.files)
+      const removed = [...replaced.files, ...superseded.replaced, ...kept.replaced].map(({ path }) => path)
       // An abort between two statements stops neither. Only the commit follows.
       signal.throwIfAborted()
       await pending.publish(load.record, files, removed, commitPath)
@@ -159,6 +161,10 @@ export class ParquetConnection implements DestinationConnection {
     await checkViews(this.#engine, await viewedTables(this.#layout, this.#ledger), all)
     await replaceFile(this.#layout.views, JSON.stringify(all, undefined, 2), { isDurable: true })
     await this.#writeViews()
+  }
+
+  async readStorage(table: string): Promise<TableStorage> {
+    return storageOf(this.#layout, table, await this.#ledger.columns(table))
   }
 
   async query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {

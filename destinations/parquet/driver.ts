@@ -41,6 +41,7 @@ export class ParquetDriver implements DestinationDriver {
     atomicLedger: false,
     readersDuringLoad: true,
     queries: true,
+    removesRows: true,
   }
   readonly description: string
   readonly explain = explain

@@ -1,7 +1,8 @@
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Column } from '../../lib/columns/column.ts'
 import { MixloadError } from '../../lib/core/errors.ts'
-import type { Load } from '../../lib/destination/contract.ts'
+import type { Load, TableStorage } from '../../lib/destination/contract.ts'
 import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
 import type { Day } from '../../lib/time/days.ts'
 import { isFileError, namesIn } from './files/file-system.ts'
@@ -84,4 +85,40 @@ export async function replacedFiles(
       ? all
       : all.filter(({ day }) => day !== null && day >= mode.firstDay && day <= mode.lastDay)
   return { files, isAll: files.length > 0 && files.length === all.length }
+}
+
+/** Smaller files are merged. Larger ones would gain nothing, and take long to rewrite. */
+const SMALL_FILE_BYTES = 64 * 2 ** 20
+
+/** A data file and its size. */
+export interface SizedFile extends DataFile {
+  readonly bytes: number
+}
+
+/** The data files of a table, with their sizes. */
+export async function sizedFiles(
+  layout: Layout,
+  table: string,
+  columns: readonly Column[],
+): Promise<readonly SizedFile[]> {
+  const files: SizedFile[] = []
+  for await (const file of dataFiles(layout, table, isDated(columns))) {
+    files.push({ ...file, bytes: (await stat(join(layout.directory, file.path))).size })
+  }
+  return files
+}
+
+/** Those of some files that are worth merging; none if only one of them is small. */
+export function smallFiles<F extends SizedFile>(files: readonly F[]): readonly F[] {
+  const small = files.filter(({ bytes }) => bytes < SMALL_FILE_BYTES)
+  return small.length > 1 ? small : []
+}
+
+/** The size of a table, and the days with small files. */
+export async function storageOf(layout: Layout, table: string, columns: readonly Column[]): Promise<TableStorage> {
+  const files = await sizedFiles(layout, table, columns)
+  const scatteredDays = [...Map.groupBy(files, ({ day }) => day)].flatMap(([day, ofDay]) =>
+    smallFiles(ofDay).length > 0 ? [day] : [],
+  )
+  return { bytes: files.reduce((sum, { bytes }) => sum + bytes, 0), scatteredDays }
 }

@@ -5,13 +5,14 @@ import { syncDirectory } from '../../lib/core/replace-file.ts'
 import { quoteName, quoteText } from '../../lib/core/sql.ts'
 import type { Load, RowChange, WriteMode } from '../../lib/destination/contract.ts'
 import { REJECTS, SUPERSEDED } from '../../lib/destination/ledger.ts'
-import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
-import type { EngineConnection } from '../../lib/engine/engine.ts'
+import { assertCount, DAY_COLUMN } from '../../lib/destination/load-rules.ts'
+import { type EngineConnection, fileList } from '../../lib/engine/engine.ts'
+import type { Day } from '../../lib/time/days.ts'
 import { moveInto, syncFile } from './files/file-system.ts'
 import { dataFileName, dayOfDirectory, type Layout } from './files/layout.ts'
 import { globbed, queryWithoutRows, RowWriter } from './files/partitions.ts'
 import type { StagedFile } from './files/pending-load.ts'
-import { type DataFile, dataFiles, directoryOf, isDated } from './tables.ts'
+import { type DataFile, dataFiles, directoryOf, isDated, type SizedFile, sizedFiles, smallFiles } from './tables.ts'
 import { emptyQuery, filesQuery, ledgerColumns } from './views.ts'
 
 /** Many small files are slow to read, so this many are merged into one. */
@@ -76,8 +77,8 @@ export async function stageEmpty({ connection, load, directory }: StageOptions, 
   return { staged, table, path: join(dirname(last.path), dataFileName(record.loadId)), rows, bytes }
 }
 
-/** Files of superseded rows to add, and those that they replace. */
-export interface StagedSuperseded {
+/** Files to add, and those that they replace. */
+export interface StagedFiles {
   readonly files: readonly StagedFile[]
   readonly replaced: readonly DataFile[]
 }
@@ -87,7 +88,7 @@ export async function stageSuperseded(
   { connection, load, directory }: StageOptions,
   layout: Layout,
   staged: readonly StagedFile[],
-): Promise<StagedSuperseded> {
+): Promise<StagedFiles> {
   const { table, columns, mode, superseded, record } = load
   if (superseded === undefined) return { files: [], replaced: [] }
   const existing: DataFile[] = []
@@ -100,9 +101,7 @@ export async function stageSuperseded(
     ...staged.filter((file) => file.table === table).map(stagedQuery),
   ]
   const views = { [table]: rows.join('\nUNION ALL BY NAME\n'), [SUPERSEDED.name]: known }
-  try {
-    for (const [name, query] of Object.entries(views))
-      await connection.run(`CREATE OR REPLACE TEMP VIEW ${quoteName(name)} AS ${query}`)
+  return withViews(connection, views, async () => {
     const isMerged = superseded.mode.kind !== 'append' || existing.length + 1 >= FILES_MAX
     const found = isMerged
       ? `FROM ${quoteName(SUPERSEDED.name)} UNION ALL BY NAME (${superseded.query})`
@@ -113,10 +112,85 @@ export async function stageSuperseded(
     const path = join(directoryOf(SUPERSEDED.name, false, null), dataFileName(record.loadId))
     const files = [{ staged: file.path, table: SUPERSEDED.name, path, rows: file.rows, bytes: file.bytes }]
     return { files: file.rows > 0 ? files : [], replaced: isMerged ? existing : [] }
+  })
+}
+
+/** Runs work during which these tables have the rows of queries. */
+async function withViews<T>(
+  connection: EngineConnection,
+  views: Readonly<Record<string, string>>,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    for (const [name, query] of Object.entries(views))
+      await connection.run(`CREATE OR REPLACE TEMP VIEW ${quoteName(name)} AS ${query}`)
+    return await work()
   } finally {
     for (const name of Object.keys(views))
       await connection.run(`DROP VIEW IF EXISTS temp.${quoteName(name)}`).catch(() => {})
   }
+}
+
+/**
+ * Rewrites the files of a day that have rows to remove, and its small files, as one file. Files
+ * without such rows stay.
+ */
+export async function stageRemoval(
+  { connection, load, directory }: StageOptions,
+  layout: Layout,
+): Promise<StagedFiles> {
+  const { table, columns, removal, record } = load
+  if (removal === undefined) return { files: [], replaced: [] }
+  const { day, where } = removal
+  const files = (await sizedFiles(layout, table, columns)).filter((file) => file.day === day)
+  const known = await filesQuery(layout, SUPERSEDED.name, ledgerColumns(SUPERSEDED), false)
+  const views = { [table]: rowsOf(layout, columns, day, files), [SUPERSEDED.name]: known }
+  return withViews(connection, views, async () => {
+    const counted: (SizedFile & { readonly rows: number; readonly removed: number })[] = []
+    for (const file of files) {
+      const rows = rowsOf(layout, columns, day, [file])
+      const [found] = await connection.all(
+        `SELECT count(*) AS rows, count(*) FILTER (${where}) AS removed FROM (${rows}) AS __rows`,
+      )
+      counted.push({ ...file, rows: Number(found?.rows), removed: Number(found?.removed) })
+    }
+    removal.verify(counted.reduce((sum, { removed }) => sum + removed, 0))
+    const small = smallFiles(counted)
+    const replaced = counted.filter((file) => file.removed > 0 || small.includes(file))
+    if (replaced.length === 0) return { files: [], replaced: [] }
+    const rows = rowsOf(layout, columns, day, replaced)
+    const names = await namesOf(connection, layout, replaced)
+    const query = `SELECT ${names} FROM (${rows}) AS __rows WHERE (${where}) IS NOT TRUE`
+    const file = await new RowWriter(connection, directory, columns.length).writeFile(query, 'kept')
+    assertCount(
+      replaced.reduce((sum, { rows, removed }) => sum + rows - removed, 0),
+      file.rows,
+      table,
+    )
+    const path = join(directoryOf(table, isDated(columns), day), dataFileName(record.loadId))
+    const added = { staged: file.path, table, path, rows: file.rows, bytes: file.bytes }
+    return { files: file.rows > 0 ? [added] : [], replaced }
+  })
+}
+
+/** A query for the rows of files of one day, with all columns of the table. */
+function rowsOf(layout: Layout, columns: readonly Column[], day: Day | null, files: readonly DataFile[]): string {
+  const ofDay = isDated(columns)
+    ? `, ${day === null ? 'CAST(NULL AS DATE)' : `DATE ${quoteText(day)}`} AS ${DAY_COLUMN}`
+    : ''
+  const reading = files.length === 0 ? '' : `\nUNION ALL BY NAME SELECT *${ofDay} FROM ${readFiles(layout, files)}`
+  return `${emptyQuery(columns)}${reading}`
+}
+
+/** The quoted names of the columns that the files have: a file need not have all of its table. */
+async function namesOf(connection: EngineConnection, layout: Layout, files: readonly DataFile[]): Promise<string> {
+  const found = await connection.all(`DESCRIBE FROM ${readFiles(layout, files)}`)
+  return found.map(({ column_name }) => quoteName(String(column_name))).join(', ')
+}
+
+function readFiles({ directory }: Layout, files: readonly DataFile[]): string {
+  const paths = fileList(files.map(({ path }) => globbed(join(directory, path))))
+  return `read_parquet(${paths}, union_by_name = true, hive_partitioning = false)`
 }
 
 /** A condition for rows that a load does not replace. */

@@ -10,6 +10,7 @@ import type {
   Load,
   LoadRecord,
   RowChange,
+  TableStorage,
   TakeRows,
   View,
 } from '../../lib/destination/contract.ts'
@@ -21,7 +22,7 @@ import { assertRunLock, end, releaseRunLock } from './lock.ts'
 import type { PostgresAddress } from './session/address.ts'
 import { sqlStateOf } from './session/errors.ts'
 import { type Backend, Session } from './session/session.ts'
-import { addMissing, assertFits } from './tables.ts'
+import { addMissing, assertFits, storageOf } from './tables.ts'
 import { replaceViews } from './views.ts'
 import { writeLoad } from './write.ts'
 
@@ -67,6 +68,10 @@ export class PostgresReader implements DestinationReader {
 
   readComments(names: readonly string[]): Promise<readonly Comments[]> {
     return readComments(this.session, this.place.schema, names)
+  }
+
+  readStorage(table: string): Promise<TableStorage> {
+    return storageOf(this.session, this.place.schema, table)
   }
 
   async query(sql: string, take: TakeRows, signal: AbortSignal): Promise<number> {
@@ -118,6 +123,19 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
   async changeRows(change: RowChange, signal: AbortSignal): Promise<void> {
     const statement = updateStatement(quotePath(this.place.schema, change.table), change)
     await this.#transaction(async () => void (await this.session.run(statement)), signal)
+  }
+
+  async reclaimSpace(tables: readonly string[], signal: AbortSignal): Promise<void> {
+    for (const table of tables) {
+      // Not in a transaction, which the server refuses. It blocks neither readers nor writers.
+      const statement = `VACUUM (ANALYZE) ${quotePath(this.place.schema, table)}`
+      try {
+        await this.session.unlessAborted(signal, () => this.session.run(statement))
+      } catch (error) {
+        if (signal.aborted) await this.#endOnServer(this.session.backend)
+        throw error
+      }
+    }
   }
 
   write(load: Load, signal: AbortSignal): Promise<void> {

@@ -19,6 +19,7 @@ export const CAPABILITIES: DestinationCapabilities = {
   atomicGroups: true,
   readersDuringLoad: true,
   queries: true,
+  removesRows: true,
 }
 
 /** As the server spells them, so that they can be compared with the types of its columns. */

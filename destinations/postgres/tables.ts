@@ -1,6 +1,6 @@
 import { MixloadError } from '../../lib/core/errors.ts'
 import { quoteName, quotePath } from '../../lib/core/sql.ts'
-import type { KnownColumn } from '../../lib/destination/contract.ts'
+import type { KnownColumn, TableStorage } from '../../lib/destination/contract.ts'
 import { DAY_COLUMN } from '../../lib/destination/load-rules.ts'
 import type { Day } from '../../lib/time/days.ts'
 import { CAPABILITIES, TYPE_NAMES } from './dialect.ts'
@@ -13,6 +13,17 @@ export function assertFits(what: string, name: string): void {
     'DESTINATION_FAILED',
     `The ${what} ${JSON.stringify(name)} is longer than ${CAPABILITIES.identifierBytesMax} bytes, the limit of Postgres.`,
   )
+}
+
+/** The bytes of a table on disk, without its indexes. */
+export async function storageOf(session: Session, schema: string, table: string): Promise<TableStorage> {
+  const [found] = await session.rows(
+    `SELECT sum(pg_table_size(part.oid)) AS bytes
+     FROM pg_class AS part
+     WHERE part.oid = to_regclass($1) OR part.oid IN (SELECT relid FROM pg_partition_tree(to_regclass($1)))`,
+    [quotePath(schema, table)],
+  )
+  return { bytes: found?.bytes == null ? undefined : Number(found.bytes), scatteredDays: [] }
 }
 
 /** Adds columns, the table itself included, within the transaction of the session. */

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { quoteName, quotePath } from '../../lib/core/sql.ts'
-import type { Load, LoadRows, SupersededRows } from '../../lib/destination/contract.ts'
+import type { Load, LoadRows, RemovedRows, SupersededRows } from '../../lib/destination/contract.ts'
 import { columnsOf, REJECTS, SUPERSEDED } from '../../lib/destination/ledger.ts'
+import { removeStatement } from '../../lib/destination/load-rules.ts'
+import { isNumbered } from '../../lib/destination/superseded.ts'
 import { clampedColumns } from './copy/clamped-values.ts'
 import { CSV_CHARACTERS, type CsvFeed, type CsvOutlet } from './copy/csv-feed.ts'
 import type { Session } from './session/session.ts'
@@ -18,8 +20,9 @@ export interface Writing {
 /** Writes rows and rejects within the transaction of the session. */
 export async function writeLoad(writing: Writing, load: Load): Promise<void> {
   const { session, schema } = writing
-  const { table, mode, rows, rejects, superseded } = load
-  if (superseded !== undefined) await indexEvents(session, schema, table)
+  const { table, columns, mode, rows, rejects, superseded, removal } = load
+  if (superseded !== undefined || (removal !== undefined && isNumbered(columns)))
+    await indexEvents(session, schema, table)
   if (mode.kind === 'replace-table') await session.run(`DELETE FROM ${quotePath(schema, table)}`)
   if (mode.kind === 'replace-days') await deleteDays(session, schema, table, mode.firstDay, mode.lastDay)
   if (rows !== undefined) await copyRows(writing, table, rows)
@@ -27,7 +30,15 @@ export async function writeLoad(writing: Writing, load: Load): Promise<void> {
     await summarizeIndex(session, schema, table)
     await writeSuperseded(session, schema, superseded)
   }
+  if (removal !== undefined) await removeRows(session, quotePath(schema, table), removal)
   if (rejects !== undefined) await copyRows(writing, REJECTS.name, rejects)
+}
+
+async function removeRows(session: Session, path: string, removal: RemovedRows): Promise<void> {
+  const [found] = await session.rows(
+    `WITH removed AS (${removeStatement(path, removal)} RETURNING 1) SELECT count(*) AS count FROM removed`,
+  )
+  removal.verify(Number(found?.count))
 }
 
 /** Writes the numbers of superseded rows. First removes those of the days that a load replaces. */

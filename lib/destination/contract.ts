@@ -41,6 +41,8 @@ export interface DestinationCapabilities {
   readonly readersDuringLoad: boolean
   /** Whether it runs queries. */
   readonly queries: boolean
+  /** Whether `write` heeds `Load.removal`. False if left out. */
+  readonly removesRows?: boolean
 }
 
 /** What a load does with the existing rows. */
@@ -104,6 +106,31 @@ export interface LoadTarget {
   readonly mode: WriteMode
   /** Rows for `_mixload_rejects`: `reason` and `line`, both text. */
   readonly rejects: Relation | undefined
+  /** Rows to remove, in a load that has none of its own. */
+  readonly removal?: Removal | undefined
+}
+
+/** Rows of one day that only cost space. */
+export interface Removal {
+  /** Their `_day`: null for rows without a day, and in a table without days. */
+  readonly day: Day | null
+  /**
+   * A condition in the destination's SQL, which calls the row `__rows`. It is true only for rows of
+   * the day.
+   */
+  readonly where: string
+  /** How many rows that are. A load that removes another number is refused. */
+  readonly rowCount: number
+}
+
+/** What is known about the storage of a table. */
+export interface TableStorage {
+  /** The bytes that the table takes; undefined if that is not known. */
+  readonly bytes: number | undefined
+  /** The days with several small files, which a removal merges, even if it removes no rows. */
+  readonly scatteredDays: readonly (Day | null)[]
+  /** The bytes that removing the rows scans, if the destination bills them. */
+  readonly scannedBytes?: number | undefined
 }
 
 /** A view to create. */
@@ -162,6 +189,17 @@ export interface Load {
   readonly rejects: LoadRows | undefined
   /** Undefined if the load changes no events. A driver without views need not look at it. */
   readonly superseded: SupersededRows | undefined
+  /** Undefined unless the driver has `capabilities.removesRows`. */
+  readonly removal: RemovedRows | undefined
+}
+
+/** Rows that a load removes in its commit. It may also merge files with rows of the same day. */
+export interface RemovedRows extends Removal {
+  /**
+   * Compares the number of removed rows with the expected number. Call it before the commit.
+   * @throws MixloadError COUNT_MISMATCH
+   */
+  verify(count: number): void
 }
 
 /**
@@ -247,6 +285,11 @@ export interface DestinationReader {
   readComments?(names: readonly string[]): Promise<readonly Comments[]>
   /** Runs a query: see `Warehouse.query`. Left out if `capabilities.queries` is false. */
   query?(sql: string, take: TakeRows, signal: AbortSignal): Promise<number>
+  /**
+   * What is known about the storage of a table. `where`: a condition for the rows that are to be
+   * removed, as in `Removal`; undefined if there are none. Left out if nothing is known.
+   */
+  readStorage?(table: string, where: string | undefined, signal: AbortSignal): Promise<TableStorage>
   /** Ends the connection, and with it the run lock. */
   close(): Promise<void>
 }
@@ -271,6 +314,11 @@ export interface DestinationConnection extends DestinationReader {
    * repeated. Left out if the warehouse has no views.
    */
   changeRows?(change: RowChange, signal: AbortSignal): Promise<void>
+  /**
+   * Makes the space of removed rows usable again, and statistics current. Can be repeated. Left out
+   * if the warehouse does that by itself.
+   */
+  reclaimSpace?(tables: readonly string[], signal: AbortSignal): Promise<void>
   /**
    * Creates or replaces views. Left out if the warehouse has no views. A view that is as wanted
    * keeps its comments.

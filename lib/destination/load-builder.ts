@@ -12,7 +12,7 @@ import type {
   WriteMode,
 } from './contract.ts'
 import { REJECTS, SUPERSEDED } from './ledger.ts'
-import { assertCount, assertDays, assertKnown, rejectsOfLoad, rowsOfLoad } from './load-rules.ts'
+import { assertCount, assertDays, assertKnown, rejectsOfLoad, removedRows, rowsOfLoad } from './load-rules.ts'
 import { isNumbered, supersededBy, withNumbers } from './superseded.ts'
 
 /** Rows to load, where they go to, and their ledger row. */
@@ -58,7 +58,7 @@ export class LoadBuilder {
     columns: readonly KnownColumn[],
     signal: AbortSignal,
   ): Promise<Load> {
-    const { table, mode, rejects } = target
+    const { table, mode, rejects, removal } = target
     assertDays(mode, this.#place.capabilities.daysPerLoadMax, table)
     if (relation.rowCount > 0) assertKnown(relation, columns, table)
     return {
@@ -74,6 +74,7 @@ export class LoadBuilder {
           ? rejectsOfLoad(rejects, record)
           : undefined,
       superseded: this.#supersededBy(record, table, columns, mode),
+      removal: removal && removedRows(removal, table),
     }
   }
 

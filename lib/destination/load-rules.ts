@@ -6,7 +6,17 @@ import { type NameQuote, quoteName, quoteText } from '../core/sql.ts'
 import { VERSION } from '../core/version.ts'
 import { ENGINE_TYPES } from '../engine/dialect.ts'
 import { countDays } from '../time/days.ts'
-import type { KnownColumn, LoadRecord, LoadRows, NewColumn, Relation, RowChange, WriteMode } from './contract.ts'
+import type {
+  KnownColumn,
+  LoadRecord,
+  LoadRows,
+  NewColumn,
+  Relation,
+  Removal,
+  RemovedRows,
+  RowChange,
+  WriteMode,
+} from './contract.ts'
 import { REJECTS } from './ledger.ts'
 
 /**
@@ -88,6 +98,24 @@ export function assertDays(mode: WriteMode, daysMax: number, table: string): voi
     'DESTINATION_FAILED',
     `${days} days of ${table} cannot be replaced in one load, which may have ${daysMax}. Please report this.`,
   )
+}
+
+/** The rows that a load removes, whose number is checked. */
+export function removedRows(removal: Removal, table: string): RemovedRows {
+  const { rowCount } = removal
+  const verify = (count: number) => {
+    if (count === rowCount) return
+    throw new MixloadError(
+      'COUNT_MISMATCH',
+      `${rowCount} rows of ${table} were to be removed, but ${count} were found; nothing was committed. Please report this.`,
+    )
+  }
+  return { ...removal, verify }
+}
+
+/** The statement that removes rows of the table with this quoted path. */
+export function removeStatement(path: string, { where }: Pick<Removal, 'where'>): string {
+  return `DELETE FROM ${path} AS __rows WHERE ${where}`
 }
 
 /** The statement that changes rows of the table with this quoted path. */

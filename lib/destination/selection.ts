@@ -23,6 +23,8 @@ export type Selection =
   | { readonly kind: 'held-back'; readonly table: string; readonly before: number; readonly after: number }
   /** No rows: existing ones were brought to this form of the ledger, or searched again. */
   | { readonly kind: 'upgrade'; readonly form: number; readonly isAgain: boolean }
+  /** No rows: so many existing ones, which only cost space, were removed. */
+  | { readonly kind: 'tidy'; readonly removed: number }
   /** A text that this version does not write. Such a load covers nothing. */
   | { readonly kind: 'unknown'; readonly text: string }
 
@@ -51,6 +53,7 @@ export function scopeOf(selection: Selection): Scope | undefined {
     case 'file':
     case 'held-back':
     case 'upgrade':
+    case 'tidy':
     case 'unknown':
       return undefined
   }
@@ -58,11 +61,11 @@ export function scopeOf(selection: Selection): Scope | undefined {
 
 /** Whether a load only notes something: it has no rows, and requested none. */
 export function isNote({ kind }: Selection): boolean {
-  return kind === 'held-back' || kind === 'upgrade'
+  return kind === 'held-back' || kind === 'upgrade' || kind === 'tidy'
 }
 
 /** The same by the text in the ledger, as a condition in SQL. */
-export const IS_NOTE = `(selection like '{"held_back"%' or selection like '{"upgrade_to"%' or selection like '{"again_to"%')`
+export const IS_NOTE = `(${['held_back', 'upgrade_to', 'again_to', 'tidied'].map((name) => `selection like '{"${name}"%'`).join(' or ')})`
 
 /** Whether two scopes are the same. */
 export function isSameScope(a: Scope, b: Scope): boolean {
@@ -91,6 +94,8 @@ export function formatSelection(selection: Selection): string {
     }
     case 'upgrade':
       return JSON.stringify({ [selection.isAgain ? 'again_to' : 'upgrade_to']: selection.form })
+    case 'tidy':
+      return JSON.stringify({ tidied: selection.removed })
     case 'unknown':
       return selection.text
   }
@@ -118,9 +123,11 @@ function selectionFrom(json: unknown): Selection | undefined {
     late_since: since,
     upgrade_to: form,
     again_to: again,
+    tidied: removed,
   } = json
   if (typeof form === 'number') return { kind: 'upgrade', form, isAgain: false }
   if (typeof again === 'number') return { kind: 'upgrade', form: again, isAgain: true }
+  if (typeof removed === 'number') return { kind: 'tidy', removed }
   if (typeof file === 'string' && typeof bytes === 'number' && typeof sha256 === 'string') {
     return { kind: 'file', file, bytes, sha256 }
   }

@@ -15,6 +15,7 @@ import type {
   NewLoad,
   Relation,
   RowChange,
+  TableStorage,
   TakeRows,
   View,
 } from './contract.ts'
@@ -185,6 +186,17 @@ export class Warehouse implements AsyncDisposable {
     return this.#write(`cannot change rows of ${change.table}`, signal, async (connection) =>
       connection.changeRows?.(change, signal),
     )
+  }
+
+  /** What is known about the storage of a table, from which the rows with `where` are removed. */
+  storage(table: string, where: string | undefined, signal: AbortSignal): Promise<TableStorage | undefined> {
+    const what = `cannot read the size of ${table}`
+    return this.#read(what, signal, async ({ reader }) => reader.readStorage?.(table, where, signal))
+  }
+
+  /** Makes the space of removed rows usable again. */
+  reclaimSpace(tables: readonly string[], signal: AbortSignal): Promise<void> {
+    return this.#write('cannot reclaim space', signal, async (open) => open.reclaimSpace?.(tables, signal))
   }
 
   /** Creates or replaces the views. */

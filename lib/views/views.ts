@@ -26,6 +26,11 @@ const REPLACED_TOGETHER: Readonly<Record<string, readonly string[]>> = {
   revenue: ['date'],
 }
 
+/** The columns that rows share to be replaced together; undefined in tables that are replaced. */
+export function replacedTogether(table: string): readonly string[] | undefined {
+  return Object.hasOwn(REPLACED_TOGETHER, table) ? REPLACED_TOGETHER[table] : undefined
+}
+
 /** The views over a table with these columns. `pathOf`: the quoted path of a table or view. */
 export function viewsOf(
   capabilities: DestinationCapabilities,
@@ -47,7 +52,7 @@ export function viewsOf(
     const query = sqlText(capabilities.dialect, 'engage_history', { table: path, columns: shown.join(',\n    ') })
     return [{ name: 'engage_history', query }]
   }
-  const unit = Object.hasOwn(REPLACED_TOGETHER, table) ? REPLACED_TOGETHER[table] : undefined
+  const unit = replacedTogether(table)
   const name = latestName(table)
   return [unit === undefined ? view(name, 'latest_rows') : view(name, 'latest_load', unit)]
 }
@@ -71,17 +76,29 @@ function eventViews(
   ]
 }
 
+/** The events that say which other events were deleted. */
+export const DELETION_EVENT = '$delete'
+
+/** The columns of these events that say it, in the order of {@link DELETION_PROPERTIES}. */
+export function deletionColumns(columns: readonly Column[]): readonly Column[] {
+  return DELETION_PROPERTIES.flatMap(([property, ...types]) => columnOfProperty(columns, property, ...types) ?? [])
+}
+
+const DELETION_PROPERTIES: readonly (readonly [property: string, ...types: ColumnType[]])[] = [
+  ['$delete_event_name', 'text'],
+  ['$delete_insert_id', 'text'],
+  // Earlier versions have made a double of it.
+  ['$delete_inserted_before', 'bigint', 'double'],
+]
+
 /** Leaves out events that were deleted in Mixpanel, if the table has columns that tell so. */
 function withoutDeleted({ dialect, nameQuote }: DestinationCapabilities, table: string, columns: readonly Column[]) {
-  const nameOf = (property: string, ...types: readonly ColumnType[]) => {
-    const column = columnOfProperty(columns, property, ...types)
-    return column === undefined ? undefined : quoteName(column.name, nameQuote)
-  }
-  const isDeleted = nameOf('$is_deleted', 'boolean')
-  const event = nameOf('$delete_event_name', 'text')
-  const insertId = nameOf('$delete_insert_id', 'text')
-  // Earlier versions have made a double of it.
-  const before = nameOf('$delete_inserted_before', 'bigint', 'double')
+  const quoted = (column: Column | undefined) => column && quoteName(column.name, nameQuote)
+  const isDeleted = quoted(columnOfProperty(columns, '$is_deleted', 'boolean'))
+  const ofEvents = deletionColumns(columns)
+  const [event, insertId, before] = DELETION_PROPERTIES.map(([name]) =>
+    quoted(ofEvents.find(({ property }) => property === name)),
+  )
   const conditions: string[] = []
   if (isDeleted !== undefined) conditions.push(sqlText(dialect, 'without_deleted', { is_deleted: isDeleted }))
   if (event !== undefined && insertId !== undefined) {

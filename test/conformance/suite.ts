@@ -20,6 +20,7 @@ import { rejects } from './rejects.ts'
 import { replacing } from './replacing.ts'
 import { storedValues } from './stored-values.ts'
 import { strayValues } from './stray-values.ts'
+import { tidying } from './tidying.ts'
 import { upgrades } from './upgrades.ts'
 import { views } from './views.ts'
 
@@ -51,6 +52,7 @@ export function runDestinationConformance(harness: DestinationHarness): void {
       latestViews,
       identities,
       upgrades,
+      tidying,
       queries,
     ]) {
       theme(harness)

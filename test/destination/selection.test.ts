@@ -40,6 +40,7 @@ describe('a selection in the ledger', () => {
     ['{"events":["A"],"late_since":0}', { kind: 'late', scope: { events: ['A'] }, since: 0 }],
     ['{"held_back":"export","before":9,"after":2}', { kind: 'held-back', table: 'export', before: 9, after: 2 }],
     ['{"upgrade_to":3}', { kind: 'upgrade', form: 3, isAgain: false }],
+    ['{"tidied":7}', { kind: 'tidy', removed: 7 }],
     ['{"again_to":3}', { kind: 'upgrade', form: 3, isAgain: true }],
     ['{"file":"a","bytes":1,"sha256":"x"}', { kind: 'file', file: 'a', bytes: 1, sha256: 'x' }],
     ['{"events":["\\"late_since\\":1"]}', { kind: 'complete', scope: { events: ['"late_since":1'] } }],

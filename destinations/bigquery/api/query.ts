@@ -33,10 +33,15 @@ export async function queryRows(
   }
 }
 
-/** A dry run is free and shows what a query scans. */
-export async function warnOfScan(bigquery: BigQuery, query: string, warn: (message: string) => void): Promise<void> {
+/** The bytes that a query scans, as a dry run shows, which is free. */
+export async function scannedBytes(bigquery: BigQuery, query: string): Promise<number> {
   const [dryRun] = await bigquery.createQueryJob({ query, dryRun: true })
-  const bytes = Number(at(dryRun.metadata, 'statistics', 'totalBytesProcessed') ?? 0)
+  return Number(at(dryRun.metadata, 'statistics', 'totalBytesProcessed') ?? 0)
+}
+
+/** Warns of a query that scans so much that it costs something. */
+export async function warnOfScan(bigquery: BigQuery, query: string, warn: (message: string) => void): Promise<void> {
+  const bytes = await scannedBytes(bigquery, query)
   if (bytes < WARNED_BYTES) return
   warn(`BigQuery scans ${(bytes / 1e9).toFixed(1)} GB for a query, which it may charge for.`)
 }

@@ -25,6 +25,8 @@ export interface Table {
   readonly query: string | undefined
   /** The column whose days are the partitions; undefined if there are none, or others. */
   readonly dayColumn: string | undefined
+  /** The size of its rows, before compression. */
+  readonly bytes: number
   /** Partitioning and clustering, as the API has them. */
   readonly layout: JsonObject
 }
@@ -135,7 +137,7 @@ function isoTextOf(microseconds: string): string {
 }
 
 function tableOf(resource: unknown): Table {
-  const { etag, type, description, view, timePartitioning, rangePartitioning, clustering } = objectOf(resource)
+  const { etag, type, description, numBytes, view, timePartitioning, rangePartitioning, clustering } = objectOf(resource)
   const fields = listOf(at(resource, 'schema', 'fields')).map((value): Field => {
     const field = objectOf(value)
     return { name: textOf(field.name) ?? '', type: textOf(field.type) ?? '', resource: field }
@@ -147,6 +149,7 @@ function tableOf(resource: unknown): Table {
     fields,
     description: textOf(description) ?? '',
     query: textOf(at(view, 'query')),
+    bytes: Number(numBytes ?? 0),
     dayColumn: isByDay ? textOf(at(timePartitioning, 'field')) : undefined,
     layout: Object.fromEntries(
       Object.entries({ timePartitioning, rangePartitioning, clustering }).filter(([, value]) => value !== undefined),

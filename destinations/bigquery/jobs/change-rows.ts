@@ -19,14 +19,23 @@ export interface ChangeContext extends Pick<DestinationOptions, 'warn'> {
  *   reason.
  */
 export async function changeRows(context: ChangeContext, change: RowChange, signal: AbortSignal): Promise<void> {
+  await withBilling(change.table, 'changes', ', or load into a new dataset: --schema', () =>
+    update(context, change, signal),
+  )
+}
+
+/**
+ * Does what BigQuery's sandbox, a project without billing, does not allow.
+ * @throws MixloadError DESTINATION_FAILED if the project has no billing; what `work` throws.
+ */
+export async function withBilling<T>(table: string, does: string, instead: string, work: () => Promise<T>): Promise<T> {
   try {
-    await update(context, change, signal)
+    return await work()
   } catch (error) {
     if (!(error instanceof ApiFailure && error.reason === 'billingNotEnabled')) throw error
     throw new MixloadError(
       'DESTINATION_FAILED',
-      `BigQuery changes rows of ${change.table} only in projects with billing. Enable billing for the project, ` +
-        'or load into a new dataset: --schema.',
+      `BigQuery ${does} rows of ${table} only in projects with billing. Enable billing for the project${instead}.`,
       { cause: error },
     )
   }

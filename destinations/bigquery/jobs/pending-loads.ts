@@ -20,6 +20,8 @@ export interface PendingLoad {
   readonly hasRejects: boolean
   /** Whether it adds to the superseded rows. A note is not trusted so far as to name the query. */
   readonly supersedes?: boolean
+  /** Whether its first job removes rows. */
+  readonly removes?: boolean
   readonly stages: readonly string[]
 }
 

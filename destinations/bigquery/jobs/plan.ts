@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { MixloadError } from '../../../lib/core/errors.ts'
 import type { Load, LoadRows } from '../../../lib/destination/contract.ts'
-import { DAY_COLUMN } from '../../../lib/destination/load-rules.ts'
+import { DAY_COLUMN, removeStatement } from '../../../lib/destination/load-rules.ts'
 import { type Engine, interruptible } from '../../../lib/engine/engine.ts'
 import type { Day } from '../../../lib/time/days.ts'
-import type { Table } from '../api/tables.ts'
+import type { Table, Tables } from '../api/tables.ts'
 import type { FileRange } from '../uploads/file-ranges.ts'
 import { splitFiles } from '../uploads/split-files.ts'
 import { type UnloadOptions, unloadRejects, unloadRows } from '../uploads/unload.ts'
@@ -19,12 +19,15 @@ export interface LoadPlan {
   /** What to upload, by table or partition. A target without uploads is emptied. */
   readonly uploads: ReadonlyMap<string, readonly (readonly FileRange[])[]>
   readonly rejects: readonly FileRange[]
+  /** The statement that removes rows. Undefined if there is nothing to remove. */
+  readonly removal: string | undefined
   /** Resolves when nothing writes files any more, whether or not that has failed. */
   readonly written: Promise<void>
 }
 
 export interface PlanOptions extends UnloadOptions {
   readonly engine: Engine
+  readonly tables: Pick<Tables, 'path'>
   readonly fileBytesMax: number
 }
 
@@ -44,11 +47,12 @@ export async function planLoad(
   signal: AbortSignal,
 ): Promise<LoadPlan> {
   const { connection, engine } = options
-  const { mode, record, rows, superseded } = load
+  const { mode, record, rows, superseded, removal } = load
   if (mode.kind === 'replace-days') assertReplaceable(load, table)
   await engine.makeRoomFor(rows?.columns.length ?? 0, connection)
   const rejects = await interruptible(connection, signal, () => rejectsOf(options, load))
   const { uploads, written } = rows === undefined ? NO_ROWS : await uploadsOf(options, load, rows, signal)
+  const isRemoving = removal !== undefined && removal.rowCount > 0
   const token = randomUUID().slice(0, 8)
   const pending: PendingLoad = {
     token,
@@ -58,12 +62,14 @@ export async function planLoad(
     hasRows: table !== undefined && (rows !== undefined || mode.kind !== 'append'),
     hasRejects: rejects.length > 0,
     supersedes: superseded !== undefined,
+    ...(isRemoving ? { removes: true } : {}),
     stages: [
       ...(rejects.length > 0 ? [rejectsStage({ token })] : []),
       ...[...uploads].filter(([, groups]) => groups.length > 1).map(([name]) => rowsStage({ token }, name)),
     ],
   }
-  return { pending, table, uploads, rejects, written }
+  const statement = isRemoving ? removeStatement(options.tables.path(load.table), removal) : undefined
+  return { pending, table, uploads, rejects, removal: statement, written }
 }
 
 type Uploads = Pick<LoadPlan, 'uploads' | 'written'>

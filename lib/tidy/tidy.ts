@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto'
+import { MixloadError } from '../core/errors.ts'
+import { VERSION } from '../core/version.ts'
+import { SUPERSEDED } from '../destination/ledger.ts'
+import { AT_ONCE, DESTINATION_RETRIES } from '../destination/retries.ts'
+import type { Warehouse } from '../destination/warehouse.ts'
+import { EVENTS_TABLE, upgradeEvents } from '../load/upgrade-events.ts'
+import { openWarehouse, type Session } from '../run/session.ts'
+import { streamsOf } from '../streams/index.ts'
+import { onDay, removableRows, type TidiedTable } from './removable-rows.ts'
+import { planTable, type TablePlan, type TidiedDay, type TidyOptions, type TidyResult } from './tidy-plan.ts'
+
+/**
+ * Removes rows that only cost space, one day in each commit, and makes their space usable again. No
+ * view shows other rows than before. A dry run counts the rows and changes nothing.
+ * @returns a result for each table in which there is something to do.
+ * @throws MixloadError CONFIG_INVALID if the destination cannot remove rows.
+ */
+export async function tidyTables(session: Session, isDryRun: boolean): Promise<readonly TidyResult[]> {
+  const { onProgress, signal } = session
+  // Opened to read first: without tables, nothing must be created in the destination.
+  await using warehouse = await openWarehouse(session, 'read', isDryRun ? AT_ONCE : DESTINATION_RETRIES)
+  const { destination } = warehouse
+  if (destination.capabilities.removesRows !== true) {
+    throw new MixloadError('CONFIG_INVALID', `${destination.description} cannot remove rows, so it cannot be tidied.`)
+  }
+  const isEmpty = (await destination.allLoads()).length === 0
+  if (isEmpty) return []
+  if (!isDryRun) {
+    await destination.open(signal)
+    await upgradeEvents(destination, onProgress, signal)
+  }
+  const { from, to } = session.settings
+  const options = { from, to, onProgress, signal }
+  const results: TidyResult[] = []
+  for (const name of tablesOf(session)) {
+    const plan = await planTable(destination, name, options)
+    if (plan === undefined) continue
+    if (!isDryRun) await tidyTable(destination, plan, options)
+    results.push(plan.result)
+  }
+  // A run that was killed may have left space to reclaim in any table.
+  if (!isDryRun) await destination.reclaimSpace(await existingTables(destination, session), signal)
+  return results
+}
+
+/** The tables of the streams in the settings. */
+function tablesOf({ settings }: Session): readonly string[] {
+  return settings.streams
+    .flatMap((name) => streamsOf(name, settings))
+    .flatMap(({ tables, changesTable }) =>
+      tables.map(({ name }) => name).concat(changesTable?.({ ...settings, engageHistory: true }) ?? []),
+    )
+}
+
+async function existingTables(destination: Warehouse, session: Session): Promise<readonly string[]> {
+  const tables: string[] = []
+  for (const name of tablesOf(session)) {
+    if ((await destination.columns(name)).length > 0) tables.push(name)
+  }
+  return tables.includes(EVENTS_TABLE) ? [...tables, SUPERSEDED.name] : tables
+}
+
+/** Does what a plan says, one day in each commit. */
+export async function tidyTable(
+  destination: Warehouse,
+  { table, days }: TablePlan,
+  { onProgress, signal }: TidyOptions,
+): Promise<void> {
+  for (const [at, day] of days.entries()) {
+    await removeDay(destination, table, day, signal)
+    onProgress({ kind: 'day-tidied', table: table.name, ...day, left: days.length - at - 1 })
+  }
+}
+
+/** Removes the rows of one day in one commit, which the ledger notes. */
+async function removeDay(
+  destination: Warehouse,
+  table: TidiedTable,
+  { day, rows }: TidiedDay,
+  signal: AbortSignal,
+): Promise<void> {
+  const where = rows === 0 ? undefined : removableRows(destination.capabilities, table, onDay(day))
+  const { source } = (await destination.ledger(table.name)).findLast((load) => load.source !== undefined) ?? {}
+  await destination.load(
+    { columns: [], rowCount: 0, query: 'SELECT 1 WHERE false' },
+    {
+      table: table.name,
+      mode: { kind: 'append' },
+      rejects: undefined,
+      removal: { day, where: where ?? 'false', rowCount: rows },
+    },
+    {
+      loadId: randomUUID(),
+      stream: table.name,
+      firstDay: day,
+      lastDay: day,
+      selection: { kind: 'tidy', removed: rows },
+      rowCount: 0,
+      rejectCount: 0,
+      byteCount: 0,
+      requestCount: 0,
+      startedAt: new Date(),
+      writeMode: 'append',
+      mixloadVersion: VERSION,
+      dayRows: null,
+      source,
+    },
+    signal,
+  )
+}
