@@ -126,6 +126,7 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
   }
 
   async reclaimSpace(tables: readonly string[], signal: AbortSignal): Promise<void> {
+    await this.session.run(`SET lock_timeout = ${this.place.lockPatienceMs}`)
     for (const table of tables) {
       // Not in a transaction, which the server refuses. It blocks neither readers nor writers.
       const statement = `VACUUM (ANALYZE) ${quotePath(this.place.schema, table)}`
@@ -136,6 +137,7 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
         throw error
       }
     }
+    await this.session.run('RESET lock_timeout')
   }
 
   write(load: Load, signal: AbortSignal): Promise<void> {

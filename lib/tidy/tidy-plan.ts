@@ -52,7 +52,7 @@ export async function planTable(
     onProgress({ kind: 'warning', message })
     return undefined
   }
-  const table: TidiedTable = { name, columns, pathOf: (other) => destination.pathInViews(other) }
+  const table: TidiedTable = { name, columns, pathOf: (path) => destination.pathInViews(path) }
   const removable = removableRows(destination.capabilities, table, betweenDays(from, to))
   const days = removable === undefined ? [] : await removableDays(destination, table, removable, signal)
   const rows = days.reduce((sum, day) => sum + day.rows, 0)
@@ -60,7 +60,7 @@ export async function planTable(
   const isWithin = (day: Day | null) =>
     (from === undefined || (day !== null && day >= from)) && (to === undefined || (day !== null && day <= to))
   const scattered = (storage?.scatteredDays ?? []).filter(
-    (day) => isWithin(day) && !days.some((other) => other.day === day),
+    (day) => isWithin(day) && !days.some((known) => known.day === day),
   )
   const all = inOrder([...days, ...scattered.map((day) => ({ day, rows: 0 }))])
   if (all.length === 0) return undefined

@@ -1,6 +1,6 @@
--- Rows that only cost space: copies of an event which another row of the same day shows. A row stays
--- if it says something that views read and the other row does not say: which ids belong together,
--- or which event was deleted.
+-- Rows that only cost space: copies of an event which another row of the same day shows. A copy of
+-- a deletion stays if it says that another event was deleted, because export_latest looks for
+-- deletions among all rows.
 __rows._mixload_row IN (
   SELECT copies._mixload_row
   FROM (
@@ -23,5 +23,5 @@ __rows._mixload_row IN (
   ) AS shown
     ON shown.event_id = copies.event_id
     AND coalesce(shown._day, DATE '0001-01-01') = coalesce(copies._day, DATE '0001-01-01')
-  WHERE ({{says_nothing}}) OR ({{says_the_same}})
+  WHERE coalesce(copies.event, '') <> {{deletion}} OR ({{is_same}})
 )

@@ -118,12 +118,12 @@ export function load(
   destination: Warehouse,
   loadId: string,
   relation: Relation,
-  { table = TABLE, mode = { kind: 'append' }, rejects, record, signal }: LoadOptions = {},
+  { table = TABLE, mode = { kind: 'append' }, rejects, removal, record, signal }: LoadOptions = {},
 ): Promise<LoadRecord> {
   const counts = { rowCount: relation.rowCount, rejectCount: rejects?.rowCount ?? 0, writeMode: mode.kind }
   return destination.load(
     relation,
-    { table, mode, rejects },
+    { table, mode, rejects, removal },
     newLoad(loadId, { ...counts, ...record }),
     signal ?? unaborted(),
   )

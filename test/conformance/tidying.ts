@@ -152,13 +152,6 @@ export function tidying(harness: DestinationHarness): void {
     })
 
     it.each<[string, StoredRow, StoredRow]>([
-      ['a move that the shown row does not have', { mp_distinct_id_before_identity: 'x' }, {}],
-      ['an id that the shown row does not have', { event: '$identify', mp_anon_id: 'x' }, { event: '$identify' }],
-      [
-        'other ids that were merged',
-        { event: '$merge', mp_distinct_ids: '["x","y"]' },
-        { event: '$merge', mp_distinct_ids: '["y","z"]' },
-      ],
       [
         'another event that was deleted',
         { event: '$delete', mp_delete_event_name: 'Order', mp_delete_insert_id: 'i-9' },

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { RowChange } from '../../lib/destination/contract.ts'
 import type { ReceivedRequest } from '../bigquery-fake/server.ts'
 import { expectFailure } from '../conformance/failures.ts'
-import { load, makeTable, manyRows, TABLE, unaborted } from '../conformance/rows.ts'
+import { load, makeTable, manyRows, relationOf, TABLE, unaborted } from '../conformance/rows.ts'
 import { DATASET, type FakePlace, fakePlace } from './bigquery-fakes.ts'
 
 const CHANGE: RowChange = { table: TABLE, values: { name: "'a'", amount: 'amount + 1' }, where: 'amount IS NOT NULL' }
@@ -82,5 +82,33 @@ describe('rows that are changed on BigQuery', () => {
     expect(failure.message).toMatch(/Enable billing for the project, or load into a new dataset: --schema\.$/)
     expect(failure.cause).toMatchObject({ reason })
     expect(place.fake.store.statements).toEqual([])
+  })
+})
+
+describe('rows that are removed on BigQuery', () => {
+  const removal = { day: '2026-08-03', where: "__rows._day = DATE '2026-08-03'", rowCount: 1 }
+
+  it.each(['the request', 'the job'])('stay if %s is refused, and the message says what to do', async (what) => {
+    await using place = await fakePlace()
+    const destination = await opened(place)
+    const reason = 'billingNotEnabled'
+    const isRemoval = ({ job }: ReceivedRequest) => job?.configuration.labels?.mixload === 'remove'
+    if (what === 'the job') place.fake.jobs.courseOf = () => ({ failsWith: reason })
+    else place.fake.fault = (request) => (isRemoval(request) ? { status: 403, reason } : undefined)
+    const removing = load(destination, 'load-1', relationOf([], []), { removal })
+    const failure = await expectFailure(removing, 'DESTINATION_FAILED')
+    expect(failure.message).toMatch(
+      /removes rows of things only in projects with billing\. Enable billing for the project\.$/,
+    )
+    expect(place.fake.store.statements).toEqual([])
+    expect(await destination.ledger(TABLE)).toEqual([])
+  })
+
+  it('are removed by a statement on one partition', async () => {
+    await using place = await fakePlace()
+    const destination = await opened(place)
+    await load(destination, 'load-1', relationOf([], []), { removal })
+    const path = `\`proj\`.\`${DATASET}\`.\`${TABLE}\``
+    expect(place.fake.store.statements).toEqual([`DELETE FROM ${path} AS __rows WHERE ${removal.where}`])
   })
 })

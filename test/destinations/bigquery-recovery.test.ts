@@ -26,6 +26,8 @@ interface KilledLoad {
   readonly rows?: number
   /** Whether the table numbers its rows, one of which each load makes superseded. */
   readonly numbered?: boolean
+  /** How many rows of `load-0` it removes. */
+  readonly removes?: number
 }
 
 const LOADS: Readonly<Record<string, KilledLoad>> = {
@@ -40,13 +42,15 @@ const LOADS: Readonly<Record<string, KilledLoad>> = {
   },
   'makes a row superseded': { mode: { kind: 'append' }, kept: 2, rejects: true, numbered: true },
   'upgrades a table and makes a row superseded': { mode: { kind: 'append' }, kept: 2, rows: 0, numbered: true },
+  // The fake notes the statement, and removes nothing.
+  'removes a row': { mode: { kind: 'append' }, kept: 2, rows: 0, removes: 1, rejects: true },
   'has rejects only': { mode: { kind: 'append' }, kept: 2, rows: 0, rejects: true },
   'has nothing in it': { mode: { kind: 'append' }, kept: 2, rows: 0 },
 }
 
 /** Runs a load on a table that has one, until it is committed or the run is killed. */
 async function run(place: FakePlace, killed: KilledLoad, client: string, loadId: string): Promise<boolean> {
-  const { mode, fileBytesMax, rejects, rows = ROWS, numbered } = killed
+  const { mode, fileBytesMax, rejects, rows = ROWS, numbered, removes } = killed
   const destination = place.client(client, fileBytesMax === undefined ? {} : { fileBytesMax })
   try {
     await destination.open(unaborted())
@@ -55,6 +59,9 @@ async function run(place: FakePlace, killed: KilledLoad, client: string, loadId:
     const relation = rows === 0 ? relationOf([], []) : manyRows(rows, DAY)
     await load(destination, loadId, relation, {
       mode,
+      ...(removes === undefined
+        ? {}
+        : { removal: { day: DAY, where: `__rows._day = DATE '${DAY}'`, rowCount: removes } }),
       ...(rejects === true ? { rejects: rejectsOf('x', 'y') } : {}),
       ...(rows === 0 && numbered === true
         ? { record: { selection: { kind: 'upgrade', form: 3, isAgain: false } } }
@@ -75,7 +82,8 @@ async function fill(place: FakePlace): Promise<void> {
 }
 
 /** Every row belongs to a load in the ledger, and each of those is there completely and once. */
-async function expectWhole(place: FakePlace, { kept, rejects, rows = ROWS, numbered }: KilledLoad, loadId: string) {
+async function expectWhole(place: FakePlace, killed: KilledLoad, loadId: string) {
+  const { kept, rejects, rows = ROWS, numbered, removes = 0 } = killed
   const reader = place.client('reader')
   await reader.openToRead(unaborted())
   const ledger = (await reader.ledger(TABLE)).map((record) => record.loadId)
@@ -86,6 +94,7 @@ async function expectWhole(place: FakePlace, { kept, rejects, rows = ROWS, numbe
   expect(place.rows(TABLE)).toHaveLength(rows + kept)
   expect(place.rows('_mixload_superseded')).toHaveLength(numbered === true ? 1 : 0)
   expect(place.rows('_mixload_rejects')).toHaveLength(rejects === true ? 2 : 0)
+  expect(place.fake.store.statements.some((statement) => statement.startsWith('DELETE'))).toBe(removes > 0)
   expect(place.stages()).toEqual([])
 }
 
@@ -161,7 +170,8 @@ describe('what a killed run has sent and what arrives late', () => {
     place.fake.fault = ({ client, job }) => {
       if (client !== 'killed') return undefined
       const purpose = job?.configuration.labels?.mixload
-      if (purpose !== undefined && ['rows', 'superseded', 'rejects', 'ledger'].includes(purpose)) isKilled = true
+      if (purpose !== undefined && ['remove', 'rows', 'superseded', 'rejects', 'ledger'].includes(purpose))
+        isKilled = true
       return isKilled ? { late } : undefined
     }
     await run(place, killed, 'killed', 'load-1')

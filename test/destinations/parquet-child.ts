@@ -1,6 +1,6 @@
 /**
  * Another process that uses a directory of Parquet files, and reports to its parent what it does:
- * `parquet-child.ts read|open|hold|load-on|glob|break DIRECTORY [TABLE] [WORK]`.
+ * `parquet-child.ts read|open|hold|load-on|glob|break|break-removal DIRECTORY [TABLE] [WORK]`.
  */
 import fs from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
@@ -49,17 +49,29 @@ function breakCalls(number: number, how: 'die' | 'fail' | 'fail-on', reportCount
   syncBuiltinESMExports()
 }
 
-/** Replaces three days by two, with a call that dies or fails. Reports the outcome. */
-async function breakAtStep(): Promise<void> {
+/** Replaces three days by two, with rejects. */
+const replacing = (destination: Warehouse) => {
+  const relation = relationOf(COLUMNS, [thing('new', '2026-08-01'), thing('new', '2026-08-03'), thing('new', null)])
+  const mode = { kind: 'replace-days', firstDay: '2026-08-01', lastDay: '2026-08-03' } as const
+  return load(destination, 'load-2', relation, { mode, rejects: rejectsOf('new') })
+}
+
+/** Removes some rows of a day. */
+const removing = (destination: Warehouse) =>
+  load(destination, 'load-2', relationOf([], []), {
+    removal: { day: '2026-08-03', where: "__rows._day = DATE '2026-08-03' AND __rows.name = 'old'", rowCount: 1 },
+    rejects: rejectsOf('new'),
+  })
+
+/** Does a load with a call that dies or fails. Reports the outcome. */
+async function breakAtStep(work: (destination: Warehouse) => Promise<unknown>): Promise<void> {
   const how = table as 'die' | 'fail' | 'fail-on'
   const destination = await open()
   let calls = 0
   breakCalls(Number(process.argv[6]), how, (count) => {
     calls = count
   })
-  const relation = relationOf(COLUMNS, [thing('new', '2026-08-01'), thing('new', '2026-08-03'), thing('new', null)])
-  const mode = { kind: 'replace-days', firstDay: '2026-08-01', lastDay: '2026-08-03' } as const
-  const outcome = await load(destination, 'load-2', relation, { mode, rejects: rejectsOf('new') }).then(
+  const outcome = await work(destination).then(
     () => 'committed',
     (error: unknown) => (error instanceof MixloadError ? error.code : `no MixloadError: ${messageOf(error)}`),
   )
@@ -104,7 +116,8 @@ try {
     }
     instance.closeSync()
   }
-  if (mode === 'break') await breakAtStep()
+  if (mode === 'break') await breakAtStep(replacing)
+  if (mode === 'break-removal') await breakAtStep(removing)
   if (mode !== 'hold') process.disconnect()
 } catch (error) {
   await reportFailure(error)

@@ -35,6 +35,9 @@ const NEW = [
   ...OLD.filter(({ _day }) => _day === null || _day === '2026-07-31' || _day === '2026-08-04'),
   ...['2026-08-01', '2026-08-03', null].map((day) => thing('new', day)),
 ]
+/** The same with a second file for a day, and what is left if its first one is removed. */
+const MORE = [...OLD, thing('kept', '2026-08-03')]
+const LEFT = MORE.filter(({ name, _day }) => name === 'kept' || _day !== '2026-08-03')
 const MODE: WriteMode = { kind: 'replace-days', firstDay: '2026-08-01', lastDay: '2026-08-03' }
 
 describe('a directory of Parquet files', () => {
@@ -63,10 +66,11 @@ describe('a directory of Parquet files', () => {
     return started
   }
 
-  /** Makes a directory with the old rows in it. */
-  async function filled(directory: string): Promise<void> {
+  /** Makes a directory with these rows in it. */
+  async function filled(directory: string, rows = OLD): Promise<void> {
     await using destination = await opened(directory)
     await makeTable(destination)
+    if (rows === MORE) await load(destination, 'load-0', relationOf(COLUMNS, MORE.slice(OLD.length)))
     await load(destination, 'load-1', relationOf(COLUMNS, OLD), { rejects: rejectsOf('old') })
   }
 
@@ -74,13 +78,17 @@ describe('a directory of Parquet files', () => {
    * Whether a directory has the second load, once it is opened again. It has all of it or nothing,
    * and can be loaded into.
    */
-  async function isLoaded(directory: string): Promise<boolean> {
+  async function isLoaded(
+    directory: string,
+    before: readonly StoredRow[],
+    after: readonly StoredRow[],
+  ): Promise<boolean> {
     await using destination = await opened(directory)
     const ids = (await destination.ledger('things')).map(({ loadId }) => loadId)
     const isThere = ids.includes('load-2')
-    expect(ids).toEqual(isThere ? ['load-1', 'load-2'] : ['load-1'])
-    expect(values(await readView(directory, 'things'))).toEqual(values(isThere ? NEW : OLD))
-    expect(await readView(directory, '_mixload_rejects')).toHaveLength(ids.length)
+    expect(ids.filter((id) => id !== 'load-0')).toEqual(isThere ? ['load-1', 'load-2'] : ['load-1'])
+    expect(values(await readView(directory, 'things'))).toEqual(values(isThere ? after : before))
+    expect(await readView(directory, '_mixload_rejects')).toHaveLength(isThere ? 2 : 1)
     expect(await readView(directory, '_mixload_loads')).toHaveLength(ids.length)
     expect(await readdir(join(directory, '_mixload', 'pending'))).toEqual([])
     if (!isThere) await load(destination, 'load-2', relationOf(COLUMNS, [thing('again')]), { mode: MODE })
@@ -91,24 +99,27 @@ describe('a directory of Parquet files', () => {
 
   describe('whose run', () => {
     it.each([
-      ['is killed', 'die'],
-      ['fails once', 'fail'],
-      ['keeps failing', 'fail-on'],
-    ] as const)('%s at any step of a load has all of that load or nothing', async (_, how) => {
+      ['is killed', 'die', 'break', OLD, NEW],
+      ['fails once', 'fail', 'break', OLD, NEW],
+      ['keeps failing', 'fail-on', 'break', OLD, NEW],
+      ['is killed while it removes rows', 'die', 'break-removal', MORE, LEFT],
+      ['fails while it removes rows', 'fail', 'break-removal', MORE, LEFT],
+      ['keeps failing while it removes rows', 'fail-on', 'break-removal', MORE, LEFT],
+    ] as const)('%s at any step of a load has all of that load or nothing', async (_, how, work, before, after) => {
       const original = join(parent, 'original')
-      await filled(original)
+      await filled(original, before)
       const outcomes: string[] = []
       let steps = 0
       for (let step = 1; steps < step; step++) {
         const directory = join(parent, `copy-${step}`)
         await cp(original, directory, { recursive: true })
-        const breaking = child('break', directory, how, join(parent, 'work'), String(step))
+        const breaking = child(work, directory, how, join(parent, 'work'), String(step))
         const exit = once(breaking, 'exit')
         const report = (await nextMessage(breaking).catch(() => undefined)) as
           | { outcome: string; calls: number }
           | undefined
         await exit
-        const loaded = await isLoaded(directory)
+        const loaded = await isLoaded(directory, before, after)
         if (report !== undefined) {
           expect(report.outcome).toBe(loaded ? 'committed' : 'DESTINATION_FAILED')
           // A run that was not disturbed says how many steps there are.

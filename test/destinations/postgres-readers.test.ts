@@ -47,6 +47,37 @@ describe('in Postgres', () => {
     return client
   }
 
+  describe('rows that are removed', () => {
+    const removal = { day: DAY, where: `__rows._day = DATE '${DAY}' AND __rows.name = 'old'`, rowCount: 1 }
+
+    it('stay for a reader that began before, who delays nothing', async () => {
+      await makeTable(destination)
+      await load(destination, 'load-1', relationOf(COLUMNS, [thing('old'), thing('new')]))
+      const reader = await connection()
+      await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
+      const count = async () => Number((await reader.query('SELECT count(*) AS n FROM mixpanel.things')).rows[0].n)
+      expect(await count()).toBe(2)
+      await load(destination, 'load-2', relationOf([], []), { removal })
+      await destination.reclaimSpace([TABLE], unaborted())
+      expect(await count()).toBe(2)
+      await reader.query('COMMIT')
+      expect(await count()).toBe(1)
+    })
+
+    it('keep nobody waiting for ever whose table somebody has locked', async () => {
+      await makeTable(destination)
+      const impatient = place.destination({ lockTimeoutMs: 50, lockPatienceMs: 200 })
+      await destination[Symbol.asyncDispose]()
+      await impatient.open(unaborted())
+      const owner = await connection()
+      await owner.query('BEGIN; LOCK TABLE mixpanel.things IN ACCESS EXCLUSIVE MODE')
+      const failure = await expectFailure(impatient.reclaimSpace([TABLE], unaborted()), 'DESTINATION_UNAVAILABLE')
+      expect(failure.message).toContain('cannot reclaim space')
+      await owner.query('ROLLBACK')
+      await impatient.reclaimSpace([TABLE], unaborted())
+    })
+  })
+
   describe('what users have built on the tables', () => {
     const event = (id: string, more: Readonly<Record<string, string>> = {}) => ({
       event: 'Order',

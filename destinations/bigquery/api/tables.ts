@@ -137,7 +137,8 @@ function isoTextOf(microseconds: string): string {
 }
 
 function tableOf(resource: unknown): Table {
-  const { etag, type, description, numBytes, view, timePartitioning, rangePartitioning, clustering } = objectOf(resource)
+  const { etag, type, description, numBytes, view, timePartitioning, rangePartitioning, clustering } =
+    objectOf(resource)
   const fields = listOf(at(resource, 'schema', 'fields')).map((value): Field => {
     const field = objectOf(value)
     return { name: textOf(field.name) ?? '', type: textOf(field.type) ?? '', resource: field }
