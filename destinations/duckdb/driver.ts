@@ -21,6 +21,12 @@ export interface DuckDbOptions extends Pick<DestinationOptions, 'schema' | 'engi
   readonly path: string
 }
 
+/**
+ * The format of new files: the smallest for wide tables, and readable by every DuckDB since 1.2.0.
+ * See decision 0023.
+ */
+const STORAGE_VERSION = 'v1.2.0'
+
 /** The driver of a URL `duckdb:PATH`. */
 export function createDriver({ url, schema, engine }: DestinationOptions): DestinationDriver {
   const path = url.slice('duckdb:'.length)
@@ -102,7 +108,10 @@ export class DuckDbDriver implements DestinationDriver {
     const connection = await engine.connect()
     try {
       // Without its type DuckDB guesses it from the file, and would use an extension for SQLite's.
-      await connection.run(`ATTACH ${quoteText(path)} AS ${quoteName(CATALOG)} (TYPE duckdb, ${mode})`)
+      // An existing file keeps its format.
+      const isNew = this.#isFile && mode === 'READ_WRITE' && !existsSync(path)
+      const format = isNew ? `, STORAGE_VERSION ${quoteText(STORAGE_VERSION)}` : ''
+      await connection.run(`ATTACH ${quoteText(path)} AS ${quoteName(CATALOG)} (TYPE duckdb, ${mode}${format})`)
       // A checkpoint after nearly every day of a backfill would take half of its time.
       await connection.run(`SET checkpoint_threshold = '512MB'`)
       await connection.run('SET max_vacuum_tasks = 0')

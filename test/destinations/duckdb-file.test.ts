@@ -61,6 +61,35 @@ describe('a DuckDB file', () => {
     return started
   }
 
+  it('is new in a storage format that saves space, and keeps its format if it exists', async () => {
+    const old = join(directory, 'old.duckdb')
+    const instance = await DuckDBInstance.create()
+    const connection = await instance.connect()
+    const versionOf = async (file: string) => {
+      await connection.run(`ATTACH ${quoteText(file)} AS other (TYPE duckdb)`)
+      const found = await connection.runAndReadAll(
+        "SELECT tags['storage_version'] AS version FROM duckdb_databases() WHERE database_name = 'other'",
+      )
+      await connection.run('DETACH other')
+      return found.getRows().flat()[0]
+    }
+    await connection.run(
+      `ATTACH ${quoteText(old)} AS other (TYPE duckdb); CREATE TABLE other.t (i INTEGER); DETACH other`,
+    )
+    const before = await versionOf(old)
+    for (const file of [path, old]) {
+      await using written = destinationOn(file)
+      await written.open(unaborted())
+      await makeTable(written)
+      await load(written, 'load-1', manyRows(10, DAY))
+    }
+    expect(await versionOf(path)).toMatch(/v1\.2\.0/)
+    expect(await versionOf(old)).toBe(before)
+    expect(before).not.toMatch(/v1\.2\.0/)
+    connection.closeSync()
+    instance.closeSync()
+  })
+
   it('is opened by an engine that fetches and loads no extension by itself', async () => {
     const connection = await engine.connect()
     const names = ['autoinstall_known_extensions', 'autoload_known_extensions']
