@@ -89,6 +89,18 @@ describe('mixload tidy', () => {
     expect(ran.stderr).toContain('memory: cannot remove rows, so it cannot be tidied.')
   })
 
+  it('removes rows that a load knows when it reads them again', async () => {
+    await using workplace = await place()
+    expect(await workplace.run(BACKFILL)).toMatchObject({ code: 0 })
+    expect(await workplace.run(['tidy'])).toMatchObject({ code: 0 })
+    await workplace.simulator.ingest(eventsOf(LAST, 1, { $insert_id: 'late', distinct_id: 'late' }))
+    const again = ['sync', '--timezone', 'UTC', '--from', FIRST, '--to', LAST, '--attribution-window', '6']
+    expect(await workplace.run(again)).toMatchObject({ code: 0 })
+    expect(await workplace.query('SELECT count(*)::INTEGER AS n FROM export')).toEqual([
+      { n: DAYS.length * PER_DAY + 1 },
+    ])
+  })
+
   it('shows the same rows to every view as before', async () => {
     await using workplace = await place()
     expect(await workplace.run(BACKFILL)).toMatchObject({ code: 0 })
