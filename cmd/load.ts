@@ -14,7 +14,7 @@ export const command: Command = {
   settings: [
     ...WAREHOUSE_SETTINGS,
     ...(['timezone', 'legacyTime', 'idMerge', 'maxColumns', 'maxRejects'] as const),
-    ...(['includeProperties', 'excludeProperties', 'newProperties'] as const),
+    ...(['includeProperties', 'excludeProperties', 'newProperties', 'inferTypes'] as const),
   ],
   options: {
     ...timezoneFlag('UTC'),

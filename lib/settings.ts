@@ -174,6 +174,11 @@ export const SETTINGS = {
     flag: false,
     describe: `Types of properties, by name: ${COLUMN_TYPES.join(', ')}`,
   },
+  inferTypes: {
+    schema: off,
+    describe:
+      'Give a new property whose values in its first load are all ISO dates, ISO timestamps or whole numbers that type',
+  },
   lexicon: {
     schema: off,
     describe: "Describe properties in the words of Mixpanel's Lexicon; needs a service account",

@@ -1,6 +1,6 @@
 import type { Column, ColumnType } from './column.ts'
 import { columnName, companionName, foldName, freeName } from './naming.ts'
-import { KIND } from './value-kinds.ts'
+import { KIND, TEXT_KINDS } from './value-kinds.ts'
 
 /** Which properties get columns. */
 export interface ColumnRules {
@@ -10,6 +10,8 @@ export interface ColumnRules {
   readonly newProperties: 'capture' | 'ignore'
   /** The type from the user or the catalogue. Without one, the first value decides. */
   readonly typeOf: (property: string) => ColumnType | undefined
+  /** Whether dates, moments and whole numbers get columns of their own type. */
+  readonly infersTypes?: boolean
   /** Whether the user leaves any properties out: only then is `isWanted` ever false. */
   readonly isSelective?: boolean
   /** False for a property that the user excludes. */
@@ -20,7 +22,12 @@ export interface ColumnRules {
 
 /** Where a property's values go. */
 export type Placement =
-  | { readonly to: 'column'; readonly column: Column }
+  | {
+      readonly to: 'column'
+      readonly column: Column
+      /** Of an inferred type: the type if a value in the first slice does not fit. */
+      readonly fallback?: ColumnType
+    }
   | { readonly to: 'overflow' }
   | { readonly to: 'nowhere' }
 
@@ -64,10 +71,27 @@ export class ColumnRegistry {
     const isNeeded = this.#rules.isNeeded?.(property) === true
     if (this.#rules.newProperties === 'ignore' && !isNeeded) return NOWHERE
     if (!this.#hasRoom()) return OVERFLOW
-    const type = this.#rules.typeOf(property) ?? typeOfKind(kind)
+    const given = this.#rules.typeOf(property)
+    const plain = typeOfKind(kind)
+    const type = given ?? (this.#rules.infersTypes ? inferredType(kind) : plain)
     const column: Column = { name: freeName(columnName(property), this.#taken), type, role: 'property', property }
     this.#keep(column)
-    return { to: 'column', column }
+    return given === undefined && type !== plain ? { to: 'column', column, fallback: plain } : { to: 'column', column }
+  }
+
+  /** Changes the type of a column that no load has used yet. Returns what replaces the column. */
+  retype(column: Column, type: ColumnType): Column {
+    const at = this.#columns.indexOf(column)
+    if (at < 0 || column.property === null) throw new TypeError(`${column.name} is not a column of a property`)
+    const retyped: Column = { ...column, type }
+    this.#columns[at] = retyped
+    this.#byProperty.set(column.property, retyped)
+    return retyped
+  }
+
+  /** Whether mixload, the catalogue or the user chose the type of a column, not its values. */
+  hasGivenType({ role, property }: Column): boolean {
+    return role === 'fixed' || (property !== null && this.#rules.typeOf(property) !== undefined)
   }
 
   /** Whether the user leaves properties out. */
@@ -125,11 +149,18 @@ export function typeOfKind(kind: number): ColumnType {
   return 'text'
 }
 
+/** A column's type by its first value, if a column may have dates, moments and whole numbers. */
+function inferredType(kind: number): ColumnType {
+  if (kind & KIND.date) return 'date'
+  if (kind & KIND.moment) return 'timestamptz'
+  return kind & (KIND.integer | KIND.longInteger) ? 'bigint' : typeOfKind(kind)
+}
+
 /** The kinds of values that a column type holds exactly and that the engine reads as they are. */
 export function kindsOf(type: ColumnType): number {
   switch (type) {
     case 'text':
-      return KIND.null | KIND.text
+      return KIND.null | TEXT_KINDS
     case 'double':
       return KIND.null | KIND.integer | KIND.double
     case 'bigint':
@@ -137,10 +168,10 @@ export function kindsOf(type: ColumnType): number {
     case 'boolean':
       return KIND.null | KIND.boolean
     case 'json':
-      return KIND.null | KIND.text | KIND.integer | KIND.longInteger | KIND.double | KIND.boolean | KIND.json
-    // Each text must be checked.
+      return KIND.null | TEXT_KINDS | KIND.integer | KIND.longInteger | KIND.double | KIND.boolean | KIND.json
     case 'timestamptz':
+      return KIND.null | KIND.moment
     case 'date':
-      return KIND.null
+      return KIND.null | KIND.date
   }
 }

@@ -7,6 +7,7 @@ export interface ColumnChoices {
   readonly maxColumns: number
   readonly newProperties: ColumnRules['newProperties']
   readonly columns: Readonly<Record<string, ColumnType>>
+  readonly inferTypes?: boolean | undefined
   /** Patterns of property names, in which `*` matches any characters. */
   readonly includeProperties?: readonly string[] | undefined
   readonly excludeProperties?: readonly string[] | undefined
@@ -27,6 +28,7 @@ export function columnRules(
     columnsMax: settings.maxColumns,
     newProperties: settings.newProperties,
     typeOf: (property) => given.get(property) ?? known.get(property)?.type,
+    infersTypes: settings.inferTypes === true,
     isSelective: isSelective && (settings.includeProperties ?? settings.excludeProperties) !== undefined,
     isWanted: isSelective ? selection(settings) : () => true,
     isNeeded: (property) => known.get(property)?.isNeeded === true,
@@ -35,7 +37,7 @@ export function columnRules(
 
 /** What decides how lines of a table are stored, besides the lines: a text to compare. */
 export function choicesText(settings: ColumnChoices, localZone: string | undefined): string {
-  const { maxColumns, newProperties, columns, includeProperties, excludeProperties } = settings
+  const { maxColumns, newProperties, columns, inferTypes, includeProperties, excludeProperties } = settings
   return JSON.stringify([
     STORED_FORM,
     localZone,
@@ -44,6 +46,8 @@ export function choicesText(settings: ColumnChoices, localZone: string | undefin
     Object.entries(columns).sort(),
     includeProperties,
     excludeProperties,
+    // Absent by default, so that digests of earlier versions stay valid.
+    ...(inferTypes ? ['inferTypes'] : []),
   ])
 }
 

@@ -21,10 +21,17 @@ export const KIND = {
   loneText: 512,
   /** An array or an object that contains such a text. */
   loneJson: 1024,
+  /** A text that is an ISO date. The scanner calls it a text; see `textKind`. */
+  date: 2048,
+  /** A text that is an ISO date and time with an offset from UTC. The scanner calls it a text. */
+  moment: 4096,
 } as const
 
 /** One of the bits of {@link KIND}. */
 export type Kind = (typeof KIND)[keyof typeof KIND]
+
+/** Kinds of texts that every warehouse can store. */
+export const TEXT_KINDS = KIND.text | KIND.date | KIND.moment
 
 /** Kinds that some warehouses cannot store. Every destination gets the same repaired form. */
 export const LONE_KINDS = KIND.loneText | KIND.loneJson

@@ -66,6 +66,8 @@ export interface SettingsInput {
   readonly maxColumns?: number | undefined
   /** Types of properties, by name. */
   readonly columns?: Readonly<Record<string, ColumnType>> | undefined
+  /** Whether dates, timestamps and whole numbers get columns of their own type. */
+  readonly inferTypes?: boolean | undefined
   /** Whether a day that is read again gets more rows, or new ones in the place of its rows. */
   readonly write?: 'append' | 'replace' | undefined
   /** Days per request. */

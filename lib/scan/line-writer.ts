@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto'
-import type { Column } from '../columns/column.ts'
+import type { Column, ColumnType } from '../columns/column.ts'
 import { exampleOf, type Misfits, type MisfitsByColumn } from '../columns/misfits.ts'
 import { foldName } from '../columns/naming.ts'
 import { identityKey, overflowKey, supersededKey } from '../columns/overflow-keys.ts'
-import { type ColumnRegistry, kindsOf, OVERFLOW_COLUMN } from '../columns/registry.ts'
-import { KIND, LONE_KINDS } from '../columns/value-kinds.ts'
-import { isInstant, toInstantText } from '../time/instants.ts'
+import { type ColumnRegistry, OVERFLOW_COLUMN } from '../columns/registry.ts'
+import { KIND, LONE_KINDS, TEXT_KINDS } from '../columns/value-kinds.ts'
 import { COMMA } from './json-bytes.ts'
 import type { LineScanner } from './line-scanner.ts'
+import { OpenTypes } from './open-types.ts'
+import { exactKey, IDENTITY_TEXT_KEY, OWN_KEY, textKey } from './spool-keys.ts'
+import { textKind } from './text-kinds.ts'
+import { asText, companionForm, isDated, overflowEntry, repaired, storableName, valueForm } from './value-forms.ts'
 
 /** A field of the spooled lines, and how the engine reads it. */
 export interface SpoolField {
@@ -16,7 +19,8 @@ export interface SpoolField {
   readonly column: Column
   /**
    * - `value`: a value of the column's own type;
-   * - `exact`: for a json column, JSON as text, where reading it as JSON would lose digits;
+   * - `exact`: for a json column, JSON as text, where reading it as JSON would lose digits; for a
+   *   bigint column, an integer as text;
    * - `text`: for a companion column, text.
    */
   readonly form: 'value' | 'exact' | 'text'
@@ -31,8 +35,6 @@ interface Route {
   readonly keyBytes: Buffer
 }
 
-/** The first character of generated keys. Properties that begin with it get such keys, too. */
-const OWN_KEY = '~'
 /** Top-level fields of a spooled line beside the record's identity and properties. */
 export const LINE_HASH_FIELD = '__line'
 export const OVERFLOW_FIELD = '__more'
@@ -53,6 +55,13 @@ export class LineWriter {
   /** Per property: the slice in which its exact or text form was last written. */
   readonly #exactIn: number[] = []
   readonly #textIn: number[] = []
+  /** Per property: the slice in which a value was last kept apart from its column. */
+  readonly #apartIn: number[] = []
+  /** Per property: whether dates and timestamps must have the column's form. */
+  readonly #isExact: boolean[] = []
+  readonly #openTypes = new OpenTypes()
+  /** Whether the fields of this slice were asked for, so that its rows may be loaded. */
+  #hasFields = false
   #identityTextIn = -1
   #overflowIn = -1
   #slice = 0
@@ -70,6 +79,8 @@ export class LineWriter {
   ignoredValues = 0
   /** The values of this slice that do not fit their column. */
   readonly #misfits = new Map<string, Misfits>()
+  /** The values kept apart, which do not fit if their column falls back. */
+  readonly #apart = new Map<string, Misfits>()
 
   /**
    * `valuesMax`: the most values in columns per line; further ones go to the overflow.
@@ -93,8 +104,11 @@ export class LineWriter {
     this.#openProperties = Buffer.from(`${identity === undefined ? '' : ','}${JSON.stringify(properties)}:{`)
   }
 
-  /** Starts a slice with a new list of fields. */
+  /** Starts a slice with a new list of fields. Columns of the previous slice keep their types. */
   begin(): void {
+    if (this.#hasFields) this.#closeTypes()
+    this.#hasFields = false
+    this.#apart.clear()
     this.#slice++
     this.#scanner.slice = this.#slice
     this.ignoredValues = 0
@@ -112,6 +126,7 @@ export class LineWriter {
 
   /** The fields of this slice's spooled lines: the exact struct for the engine. */
   fields(): readonly SpoolField[] {
+    this.#hasFields = true
     const fields: SpoolField[] = []
     const { seenInSlice } = this.#scanner.properties
     for (const [property, route] of this.#routes.entries()) {
@@ -119,6 +134,7 @@ export class LineWriter {
       const { column, key } = route
       if (seenInSlice[property] === this.#slice) fields.push({ key, column, form: 'value' })
       if (this.#exactIn[property] === this.#slice) fields.push({ key: exactKey(property), column, form: 'exact' })
+      if (this.#apartIn[property] === this.#slice) fields.push({ key: textKey(property), column, form: 'exact' })
       if (this.#textIn[property] === this.#slice) this.#addTextField(fields, textKey(property), column)
     }
     if (this.#identityColumn !== undefined && this.#identityTextIn === this.#slice) {
@@ -137,11 +153,7 @@ export class LineWriter {
    * if it can stay unchanged after all, because its new properties now have columns.
    */
   rewrite(bytes: Buffer, start: number, end: number, timeFits: boolean): Buffer | undefined {
-    const { count, property, kind } = this.#scanner
-    for (let token = 0; token < count; token++) {
-      const index = property[token] as number
-      if (kind[token] !== KIND.null && this.#routes[index] === undefined) this.#place(index, kind[token] as number)
-    }
+    this.#placeTokens(bytes)
     if (timeFits && this.#scanner.isPlain()) return undefined
     this.#bytes = bytes
     this.#parts = []
@@ -163,6 +175,52 @@ export class LineWriter {
     }
     this.#parts.push(CLOSE)
     return Buffer.concat(this.#parts)
+  }
+
+  /** Gives new properties a place, and checks the values of columns that depend on them. */
+  #placeTokens(bytes: Buffer): void {
+    const { count, property, kind, valueStart, valueEnd } = this.#scanner
+    for (let token = 0; token < count; token++) {
+      if (kind[token] === KIND.null) continue
+      const index = property[token] as number
+      const route = this.#routes[index]
+      if (kind[token] === KIND.text && (route === undefined || this.#isExact[index])) {
+        kind[token] = textKind(bytes, valueStart[token] as number, valueEnd[token] as number)
+      }
+      if (route === undefined) this.#place(index, kind[token] as number)
+      else if (route.column !== undefined) this.#checkType(route.column, kind[token] as number)
+    }
+  }
+
+  /** Lets a column that is still open fall back if it cannot hold such a value. */
+  #checkType(column: Column, kind: number): void {
+    if (!this.#openTypes.has(column)) return
+    const isStuck = this.#openTypes.isApart(column, kind) && this.#registry.companionOf(column) === undefined
+    const fallback = isStuck ? 'double' : this.#openTypes.fallbackFor(column, kind)
+    if (fallback !== undefined) this.#fallBack(column, fallback)
+  }
+
+  #fallBack(column: Column, type: ColumnType): void {
+    this.#openTypes.close(column)
+    const retyped = this.#registry.retype(column, type)
+    for (const index of this.#routesTo(column)) {
+      this.#setRoute(index, { ...(this.#routes[index] as Route), column: retyped })
+      if (this.#apartIn[index] === this.#slice) this.#textIn[index] = this.#slice
+      this.#apartIn[index] = -1
+    }
+    const apart = this.#apart.get(column.name)
+    if (apart !== undefined) this.#misfits.set(column.name, { ...apart, type })
+  }
+
+  #closeTypes(): void {
+    for (const column of this.#openTypes.columns) {
+      this.#openTypes.close(column)
+      for (const index of this.#routesTo(column)) this.#setRoute(index, this.#routes[index] as Route)
+    }
+  }
+
+  #routesTo(column: Column): readonly number[] {
+    return this.#routes.flatMap((route, index) => (route?.column === column ? [index] : []))
   }
 
   #writeIdentity(): void {
@@ -201,7 +259,12 @@ export class LineWriter {
     const index = this.#scanner.property[token] as number
     const kind = this.#scanner.kind[token] as number
     const literal = this.#literal(token)
-    const value = index === timeIndex ? this.#timeForm(literal, kind) : valueForm(column, literal, kind)
+    if (this.#openTypes.isApart(column, kind)) {
+      this.#writeApart(index, column, asText(literal))
+      return
+    }
+    const isExact = this.#isExact[index] === true
+    const value = index === timeIndex ? this.#timeForm(literal, kind) : valueForm(column, literal, kind, isExact)
     const isLone = (kind & LONE_KINDS) !== 0
     if (value !== undefined) {
       seenInSlice[index] = this.#slice
@@ -223,11 +286,18 @@ export class LineWriter {
     this.#addField(Buffer.from(`"${textKey(index)}":`), text)
   }
 
+  /** Writes a value where both its column and the companion can take it from. */
+  #writeApart(index: number, column: Column, text: Buffer): void {
+    this.#apartIn[index] = this.#slice
+    this.#addField(Buffer.from(`"${textKey(index)}":`), text)
+    this.#noteMisfit(column, this.#registry.companionOf(column)?.name ?? OVERFLOW_COLUMN, text, this.#apart)
+  }
+
   /** Counts a value that does not fit. `text`: the value as a JSON text. */
-  #noteMisfit({ name, type }: Column, place: string, text: Buffer): void {
-    const before = this.#misfits.get(name)
+  #noteMisfit({ name, type }: Column, place: string, text: Buffer, misfits = this.#misfits): void {
+    const before = misfits.get(name)
     const example = before?.example ?? exampleOf(JSON.parse(text.toString()))
-    this.#misfits.set(name, { count: (before?.count ?? 0) + 1, example, type, in: place })
+    misfits.set(name, { count: (before?.count ?? 0) + 1, example, type, in: place })
   }
 
   #addToOverflow(token: number, keyOf: (name: string) => string): void {
@@ -242,7 +312,7 @@ export class LineWriter {
 
   #timeForm(literal: Buffer, kind: number): Buffer | undefined {
     if (kind & (KIND.integer | KIND.double)) return literal
-    if (kind !== KIND.text || this.timeOfText === undefined) return undefined
+    if ((kind & TEXT_KINDS) === 0 || this.timeOfText === undefined) return undefined
     return Buffer.from(String(this.timeOfText))
   }
 
@@ -281,15 +351,25 @@ export class LineWriter {
   #place(index: number, kind: number): void {
     const name = this.#nameOf(index)
     const placement = this.#registry.place(storableName(name), kind)
-    const { accepts } = this.#scanner.properties
     const key = this.#spoolKey(index, name)
-    const isOwn = key === name
     const column = placement.to === 'column' ? placement.column : undefined
-    const overflow = placement.to === 'overflow'
-    this.#routes[index] = { column, overflow, key, keyBytes: Buffer.from(`${JSON.stringify(key)}:`) }
-    if (!isOwn || column === undefined) accepts[index] = 0
-    else if (index === this.#scanner.properties.timeIndex) accepts[index] = KIND.null | KIND.integer | KIND.double
-    else accepts[index] = kindsOf(column.type)
+    if (placement.to === 'column' && placement.fallback !== undefined) {
+      this.#openTypes.open(placement.column, placement.fallback)
+    }
+    const keyBytes = Buffer.from(`${JSON.stringify(key)}:`)
+    this.#setRoute(index, { column, overflow: placement.to === 'overflow', key, keyBytes })
+    if (column !== undefined) this.#checkType(column, kind)
+  }
+
+  /** Sets a route, and with it which kinds of values stay unchanged. */
+  #setRoute(index: number, route: Route): void {
+    const { accepts, timeIndex } = this.#scanner.properties
+    const { column, key } = route
+    this.#routes[index] = route
+    this.#isExact[index] = column !== undefined && isDated(column) && !this.#registry.hasGivenType(column)
+    if (key !== this.#nameOf(index) || column === undefined) accepts[index] = 0
+    else if (index === timeIndex) accepts[index] = KIND.null | KIND.integer | KIND.double
+    else accepts[index] = this.#openTypes.accepts(column)
   }
 
   /** The property's own name, unless the engine could confuse it with an earlier property. */
@@ -305,60 +385,3 @@ export class LineWriter {
 
 const CLOSE = Buffer.from('}')
 const COMMA_BYTE = Buffer.from([COMMA])
-const IDENTITY_TEXT_KEY = `${OWN_KEY}identity!`
-
-function exactKey(index: number): string {
-  return `${OWN_KEY}${index}=`
-}
-
-function textKey(index: number): string {
-  return `${OWN_KEY}${index}!`
-}
-
-/** The name, with JSON escapes if UTF-8 cannot encode it or if it has NUL. */
-export function storableName(name: string): string {
-  return name.isWellFormed() && !name.includes('\0') ? name : JSON.stringify(name).slice(1, -1)
-}
-
-/** The bytes of a value in its column's own form; undefined if the column cannot hold it. */
-function valueForm(column: Column, literal: Buffer, kind: number): Buffer | undefined {
-  if (kind & LONE_KINDS)
-    return column.type === 'text' || column.type === 'json' ? loneForm(column, literal, kind) : undefined
-  if (kind & kindsOf(column.type)) return literal
-  if (column.type === 'text') return asText(literal)
-  if ((column.type === 'timestamptz' || column.type === 'date') && kind === KIND.text) {
-    const text: string = JSON.parse(literal.toString())
-    return isInstant(text) ? Buffer.from(JSON.stringify(toInstantText(text))) : undefined
-  }
-  return undefined
-}
-
-function loneForm(column: Column, literal: Buffer, kind: number): Buffer {
-  const whole = repaired(literal)
-  return column.type === 'text' && kind === KIND.loneJson ? asText(whole) : whole
-}
-
-/** A text as it is; anything else, and text that UTF-8 cannot encode, as a text of its JSON. */
-function companionForm(literal: Buffer, kind: number): Buffer {
-  return kind === KIND.text ? literal : asText(literal)
-}
-
-/** These bytes as a JSON text. */
-function asText(literal: Buffer): Buffer {
-  return Buffer.from(JSON.stringify(literal.toString()))
-}
-
-const SURROGATE_ESCAPES =
-  /\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u(?:[dD][89a-fA-F][0-9a-fA-F]{2}|0000))|\\./g
-
-/** The literal with U+FFFD instead of lone surrogates and NUL, which can only occur as escapes. */
-function repaired(literal: Buffer): Buffer {
-  const text = literal.toString().replace(SURROGATE_ESCAPES, (found, lone) => (lone === undefined ? found : '\\ufffd'))
-  return Buffer.from(text)
-}
-
-/** `,"name":value` for the overflow object. Values that UTF-8 cannot encode are texts of JSON. */
-function overflowEntry(name: string, literal: Buffer, kind: number): Buffer {
-  const key = JSON.stringify(storableName(name))
-  return Buffer.concat([Buffer.from(`,${key}:`), kind & LONE_KINDS ? asText(literal) : literal])
-}

@@ -28,6 +28,31 @@ export function isInstant(text: string): boolean {
   return new Date(`${text.slice(0, 10)}T00:00:00Z`).toISOString().startsWith(text.slice(0, 10))
 }
 
+const ISO_DATE = /^\d{4}-\d{2}-\d{2}$/
+const ISO_MOMENT = /^\d{4}-\d{2}-\d{2}[T ](?:[01]\d|2[0-3]):\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-]\d{2}:?\d{2})$/
+
+/** The moments that every warehouse holds: the years 1 to 9999 in UTC. */
+const FIRST_MS = Date.parse('0001-01-01T00:00:00Z')
+const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z')
+
+/** Whether a text is a date of the calendar, `yyyy-mm-dd`, and nothing else. */
+export function isIsoDate(text: string): boolean {
+  return ISO_DATE.test(text) && isHeld(text)
+}
+
+/**
+ * Whether a text is a date and a time to the second, with an offset and at most microseconds: a
+ * moment that a timestamp holds whole, whatever zone the reader is in.
+ */
+export function isIsoMoment(text: string): boolean {
+  return ISO_MOMENT.test(text) && isHeld(text)
+}
+
+function isHeld(text: string): boolean {
+  const ms = isInstant(text) ? Date.parse(toInstantText(text)) : Number.NaN
+  return ms >= FIRST_MS && ms <= LAST_MS
+}
+
 /** The moment as ISO 8601 with an offset. A text without one is UTC. */
 export function toInstantText(text: string): string {
   const iso = text.replace(' ', 'T')

@@ -2,6 +2,7 @@
 import type { Column, ColumnType } from '../columns/column.ts'
 import type { LineShape } from '../columns/table.ts'
 import { quoteName, quoteText } from '../core/sql.ts'
+import { ENGINE_TYPES } from '../engine/dialect.ts'
 import { fileList } from '../engine/engine.ts'
 import type { SpoolField } from '../scan/line-writer.ts'
 
@@ -45,7 +46,8 @@ export function valueExpression(
   if (column.type === 'timestamptz') return `CAST(${value} AS TIMESTAMPTZ)`
   if (column.type === 'date') return `CAST(CAST(${value} AS TIMESTAMPTZ) AS DATE)`
   if (exact === undefined) return value ?? 'NULL'
-  return value === undefined ? `CAST(${exact} AS JSON)` : `coalesce(${value}, CAST(${exact} AS JSON))`
+  const cast = `CAST(${exact} AS ${ENGINE_TYPES[column.type]})`
+  return value === undefined ? cast : `coalesce(${value}, ${cast})`
 }
 
 /** Lines of the spool, and which parts to read. */

@@ -1,5 +1,5 @@
 import type { KnownColumn } from '../../lib/destination/contract.ts'
-import { storableName } from '../../lib/scan/line-writer.ts'
+import { storableName } from '../../lib/scan/value-forms.ts'
 import { canonical, decimal, parseExact } from '../conformance/exact-json.ts'
 
 /**
