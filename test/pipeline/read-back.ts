@@ -3,10 +3,10 @@ import { storableName } from '../../lib/scan/value-forms.ts'
 import { canonical, decimal, parseExact } from '../conformance/exact-json.ts'
 
 /**
- * The property's value as `{json}` of what was sent, or `{text}` where only the characters are
- * kept; null where there is none.
+ * The property's value as `{canonical}` of what was sent, or `{text}` where only the characters are
+ * kept; as `{moment}`, in milliseconds, of a column of timestamps; null where there is none.
  */
-export type ReadValue = { readonly canonical: string } | { readonly text: string } | null
+export type ReadValue = { readonly canonical: string } | { readonly text: string } | { readonly moment: number } | null
 
 /** Reads properties back from rows of a table, using only the table and its `_mixload_columns`. */
 export class PropertyReader {
@@ -34,7 +34,10 @@ export class PropertyReader {
       case 'json':
         return { canonical: canonical(parseExact(String(value))) }
       case 'timestamptz':
+        if (column.role === 'property') return { moment: (value as Date).getTime() }
         return { canonical: decimal(String((value as Date).getTime())) }
+      case 'date':
+        return { text: (value as Date).toISOString().slice(0, 10) }
       case 'double':
         return { canonical: decimal(String(value)) }
       default:
@@ -57,6 +60,7 @@ export class PropertyReader {
 export function isSame(read: ReadValue, literal: string): boolean {
   const sent = parseExact(literal)
   if (sent === null || read === null) return sent === null && read === null
+  if ('moment' in read) return /T.*(?:Z|[+-]\d\d:\d\d)"$/.test(literal) && Date.parse(String(sent)) === read.moment
   if ('canonical' in read) return read.canonical === canonical(sent) || read.canonical === JSON.stringify(literal)
   const isStorable = typeof sent === 'string' && sent.isWellFormed() && !sent.includes('\0')
   return isStorable ? read.text === sent : read.text === literal

@@ -98,6 +98,37 @@ const text = fc.oneof(
   ),
 )
 const scalar = fc.oneof(number, text, fc.constantFrom('true', 'false', 'null'))
+/** Few names, each with mostly one kind of value, so that types are inferred. */
+const MOMENTS = ['"2026-08-01T10:00:00Z"', '"2026-08-01T10:00:00.123+02:00"', '"0001-01-01T00:00:00Z"']
+const DATES = ['"2026-08-01"', '"0001-01-01"', '"9999-12-31"', '"2024-02-29"']
+const NEARLY = [
+  '"2026-02-30"',
+  '"0000-01-01"',
+  '"2026-08-01T10:00:00"',
+  '"2026-08-01T24:00:00Z"',
+  '"9999-12-31T23:30:00-01:00"',
+]
+const typed = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.tuple(
+      fc.constant('"Whole"'),
+      fc.oneof(
+        fc.integer().map(String),
+        fc.constantFrom('9007199254740993', '-9223372036854775808', '9007199254740992'),
+      ),
+    ),
+  },
+  { weight: 4, arbitrary: fc.tuple(fc.constant('"Moment"'), fc.constantFrom(...MOMENTS)) },
+  { weight: 4, arbitrary: fc.tuple(fc.constant('"Date"'), fc.constantFrom(...DATES)) },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(
+      fc.constantFrom('"Whole"', '"Moment"', '"Date"', '"DATE"'),
+      fc.oneof(fc.constantFrom(...NEARLY, ...MOMENTS, ...DATES, '1.5', 'null', '"12"', '9223372036854775808'), scalar),
+    ),
+  },
+)
 const { value: literal } = fc.letrec<{ value: string }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 3, depthSize: 'small' },
@@ -114,7 +145,9 @@ const { value: literal } = fc.letrec<{ value: string }>((tie) => ({
 const sentEvent = fc.record({
   event: fc.constantFrom('"Signed Up"', '"Order"', '"\\ud83d"', '""', '"日本"'),
   hasInsertId: fc.boolean(),
-  properties: fc.array(fc.tuple(keyLiteral, literal), { maxLength: 8 }),
+  properties: fc
+    .tuple(fc.array(fc.tuple(keyLiteral, literal), { maxLength: 6 }), fc.array(typed, { maxLength: 3 }))
+    .map((both) => both.flat()),
 })
 
 interface SentLine {
@@ -200,7 +233,8 @@ describe('what goes in can be read back', () => {
         fc.integer({ min: 1, max: 3 }),
         fc.constantFrom(7, 100, 65_536),
         fc.constantFrom(1000, 16),
-        async (events, sliceCount, blockBytes, columnsMax) => {
+        fc.boolean(),
+        async (events, sliceCount, blockBytes, columnsMax, infersTypes) => {
           const sent = events.map(toLine)
           const bodies = Array.from({ length: sliceCount }, (_, slice) =>
             Buffer.from(
@@ -212,7 +246,7 @@ describe('what goes in can be read back', () => {
           )
           const { rows, columns, columnsOverTime, rejects } = await loadAll(
             bodies,
-            { ...PLAIN_RULES, columnsMax },
+            { ...PLAIN_RULES, columnsMax, infersTypes },
             blockBytes,
             Spooler,
           )

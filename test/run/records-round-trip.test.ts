@@ -35,6 +35,8 @@ const literal = fc.oneof(
   ),
   fc.constantFrom(
     '"2026-08-01T00:00:00"',
+    '"2026-08-01T00:00:00Z"',
+    '"2026-08-01"',
     '"\\u0000"',
     '"\\ud800"',
     '"\u2028"',
@@ -50,48 +52,57 @@ let tables = 0
 
 it('what profiles hold can be read back, whatever the names and kinds, and however often they come', async () => {
   await fc.assert(
-    fc.asyncProperty(profiles, fc.constantFrom(1000, 20), fc.boolean(), async (sent, maxColumns, isRepeated) => {
-      const table = `profiles_${++tables}`
-      const results = sent.map((properties, at) => {
-        const members = properties.map(([key, value]) => `${JSON.stringify(key)}:${value}`)
-        return `{"$distinct_id":"p${at}","$properties":{${members.join(',')}}}`
-      })
-      const pages = isRepeated ? [results.toReversed(), results] : [results]
-      const stream: Stream = {
-        name: table,
-        tables: [
-          {
-            name: table,
-            columns: [fixed('distinct_id', 'text', 'Who'), ...LOAD_COLUMNS],
-            lines: PROFILE_LINES,
-            identity: 'distinct_id',
-            key: ['distinct_id'],
-            properties: {},
-            isSelective: true,
+    fc.asyncProperty(
+      profiles,
+      fc.constantFrom(1000, 20),
+      fc.boolean(),
+      fc.boolean(),
+      async (sent, maxColumns, isRepeated, inferTypes) => {
+        const table = `profiles_${++tables}`
+        const results = sent.map((properties, at) => {
+          const members = properties.map(([key, value]) => `${JSON.stringify(key)}:${value}`)
+          return `{"$distinct_id":"p${at}","$properties":{${members.join(',')}}}`
+        })
+        const pages = isRepeated ? [results.toReversed(), results] : [results]
+        const stream: Stream = {
+          name: table,
+          tables: [
+            {
+              name: table,
+              columns: [fixed('distinct_id', 'text', 'Who'), ...LOAD_COLUMNS],
+              lines: PROFILE_LINES,
+              identity: 'distinct_id',
+              key: ['distinct_id'],
+              properties: {},
+              isSelective: true,
+            },
+          ],
+          replication: 'full-table',
+          family: 'app',
+          async *read() {
+            for (const page of pages) {
+              const body = Buffer.from(`{"results":[${page.join(', ')}]}`)
+              yield { table, lines: profilePage(body, { what: 'The page' }).lines }
+            }
           },
-        ],
-        replication: 'full-table',
-        family: 'app',
-        async *read() {
-          for (const page of pages) {
-            const body = Buffer.from(`{"results":[${page.join(', ')}]}`)
-            yield { table, lines: profilePage(body, { what: 'The page' }).lines }
-          }
-        },
-      }
-      expect(await workshop.run(stream, { settings: { maxColumns } })).toMatchObject({ rows: sent.length, rejects: 0 })
-      const rows = await workshop.rows(`SELECT * FROM ${table}`)
-      const columns = await workshop.destination.columns(table)
-      expect(columns.length).toBeLessThanOrEqual(maxColumns)
-      const reader = new PropertyReader(columns)
-      for (const [at, properties] of sent.entries()) {
-        const row = rows.find(({ distinct_id }) => distinct_id === `p${at}`) ?? {}
-        for (const [property, value] of new Map(properties)) {
-          const read = reader.read(row, property)
-          expect(isSame(read, value), `${property}: sent ${value}, read ${JSON.stringify(read)}`).toBe(true)
         }
-      }
-    }),
+        expect(await workshop.run(stream, { settings: { maxColumns, inferTypes } })).toMatchObject({
+          rows: sent.length,
+          rejects: 0,
+        })
+        const rows = await workshop.rows(`SELECT * FROM ${table}`)
+        const columns = await workshop.destination.columns(table)
+        expect(columns.length).toBeLessThanOrEqual(maxColumns)
+        const reader = new PropertyReader(columns)
+        for (const [at, properties] of sent.entries()) {
+          const row = rows.find(({ distinct_id }) => distinct_id === `p${at}`) ?? {}
+          for (const [property, value] of new Map(properties)) {
+            const read = reader.read(row, property)
+            expect(isSame(read, value), `${property}: sent ${value}, read ${JSON.stringify(read)}`).toBe(true)
+          }
+        }
+      },
+    ),
     { numRuns: runs(40) },
   )
 })
