@@ -25,9 +25,10 @@ const TYPE_MEANINGS: Readonly<Record<(typeof COLUMN_TYPES)[number], string>> = {
   double: 'Numbers that a double represents digit for digit; integers up to 2^53.',
   boolean: '`true` and `false`.',
   json: 'Any JSON value. No digit of a number is lost, though 1.10 may be written as 1.1.',
-  timestamptz: 'Dates and timestamps in the form that Mixpanel writes. Without a time zone they are UTC.',
+  timestamptz:
+    'Dates and timestamps in the form that Mixpanel writes. Without a time zone they are UTC. If the type was inferred: only timestamps with an offset.',
   bigint: '64-bit integers.',
-  date: 'The UTC day of such a date or timestamp.',
+  date: 'The UTC day of such a date or timestamp. If the type was inferred: only dates.',
 }
 
 /** `docs/columns.md`: how columns are named and typed, and the properties that are known. */
@@ -54,6 +55,27 @@ property's first value:`,
       ],
     ),
     `A string stays text, even if it looks like a date or a number. \`null\` and a missing property are both null.`,
+    '### Inferred types',
+    `With ${code('--infer-types')}, a new property gets one of these types instead if **all** its values in the first slice
+that has it, such as its first day, have this form:`,
+    table(
+      ['Values', 'Type'],
+      [
+        [`Strings with a date of the years 1 to 9999: ${code('2026-08-03')}`, code('date')],
+        [
+          `Strings with a date, a time and an offset from UTC: ${code('2026-08-03T10:20:30Z')}, ${code('2026-08-03 10:20:30.123456+02:00')}`,
+          code('timestamptz'),
+        ],
+        [`Numbers without a fraction or an exponent that 64 bits hold: ${code('42')}`, code('bigint')],
+      ],
+    ),
+    `A timestamp keeps its moment, but not the offset that it was written with. A time without an offset stays text, because
+its zone is unknown, and so does a number in quotes. If a single value has another form, the column has the type of its
+first value, as without the setting.`,
+    `Later values that do not have the column's form go to its [companion column](#a-value-that-does-not-fit). So a price
+that is whole on its first day becomes ${code('bigint')}, and ${code('12.50')} on the second day goes to
+${code(companionName('price'))}. Give such properties their type in the setting ${code('columns')}:
+[decision 0024](decisions/0024-inferred-types-are-off-by-default.md) has figures.`,
     '## A value that does not fit',
     `A value that does not fit its column goes, as text, to the **companion column**: ${code(companionName('price'))} next to
 ${code('price')}. The column itself is null in that row. The companion column is created when it is first needed.`,

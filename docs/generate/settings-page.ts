@@ -86,7 +86,10 @@ command also has ${code('--config')}, ${code('--project')}, ${code('--json')} (r
     `- **Lists** have commas between their items in a flag or a variable. In the file, they may be YAML lists. An event name
   that contains a comma can only be given in the file.
 - ${code('columns')} gives properties a type before their first value is seen. Types: ${COLUMN_TYPES.map(code).join(', ')}.
-  It does not change a column that exists.
+  It does not change a column that exists. Keep it in the settings: without it, a column of dates or timestamps takes only
+  [its own form](columns.md#inferred-types).
+- ${code('inferTypes')} does not change a column that exists either, and neither the catalogue nor ${code('columns')} leaves it
+  anything to infer: see [inferred types](columns.md#inferred-types).
 - ${code('includeProperties')} and ${code('excludeProperties')} do not affect the [fixed columns](columns.md#fixed-columns).
 - Their patterns must match the whole name of a property. Upper and lower case differ: ${code('*email*')} does not match ${code('Email')}.
   They do not reach into lists and objects.

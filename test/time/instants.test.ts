@@ -1,7 +1,7 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { isInstant, toInstantText } from '../../lib/time/instants.ts'
+import { isInstant, isIsoDate, isIsoMoment, toInstantText } from '../../lib/time/instants.ts'
 import { runs } from '../runs.ts'
 
 let instance: DuckDBInstance
@@ -94,4 +94,42 @@ describe('a text that is a moment', () => {
       { numRuns: runs(400) },
     )
   })
+})
+
+describe('a text that can be stored as a date or a timestamp', () => {
+  it('is one that the engine casts as it is, without losing a digit', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        text.filter((given) => isIsoDate(given) || isIsoMoment(given)),
+        async (given) => {
+          const moment = `CAST('${given}' AS TIMESTAMPTZ)`
+          const result = await connection.runAndReadAll(
+            `SELECT CAST(CAST(${moment} AS DATE) AS VARCHAR), epoch_us(${moment}), year(${moment})`,
+          )
+          const [day, microseconds, year] = result.getRowsJS()[0] ?? []
+          expect(Number(year)).toBeGreaterThanOrEqual(1)
+          expect(Number(year)).toBeLessThanOrEqual(9999)
+          if (isIsoDate(given)) expect(day).toBe(given)
+          const [, fraction = ''] = /\.(\d+)/.exec(given) ?? []
+          const seconds = Date.parse(toInstantText(given).replace(/\.\d+/, '')) / 1000
+          expect(microseconds).toBe(BigInt(seconds) * 1_000_000n + BigInt(fraction.padEnd(6, '0')))
+        },
+      ),
+      { numRuns: runs(600) },
+    )
+  })
+
+  it.each(['2026-08-03T10:20:30', '2026-08-03T24:00:00Z', '2026-08-03T23:59:60Z', '0000-06-01T00:00:00Z'])(
+    '%s is neither',
+    (given) => {
+      expect([isIsoDate(given), isIsoMoment(given)]).toEqual([false, false])
+    },
+  )
+
+  it.each(['9999-12-31T23:59:59.999999Z', '0001-01-01T00:00:00+00:00', '2026-08-03 10:20:30-0330'])(
+    '%s is a timestamp',
+    (given) => {
+      expect([isIsoDate(given), isIsoMoment(given)]).toEqual([false, true])
+    },
+  )
 })
