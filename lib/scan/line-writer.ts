@@ -57,8 +57,6 @@ export class LineWriter {
   readonly #textIn: number[] = []
   /** Per property: the slice in which a value was last kept apart from its column. */
   readonly #apartIn: number[] = []
-  /** Per property: whether dates and timestamps must have the column's form. */
-  readonly #isExact: boolean[] = []
   readonly #openTypes = new OpenTypes()
   /** Whether the fields of this slice were asked for, so that its rows may be loaded. */
   #hasFields = false
@@ -184,11 +182,12 @@ export class LineWriter {
       if (kind[token] === KIND.null) continue
       const index = property[token] as number
       const route = this.#routes[index]
-      if (kind[token] === KIND.text && (route === undefined || this.#isExact[index])) {
+      const column = route?.column
+      if (kind[token] === KIND.text && (route === undefined || (column !== undefined && isDated(column)))) {
         kind[token] = textKind(bytes, valueStart[token] as number, valueEnd[token] as number)
       }
       if (route === undefined) this.#place(index, kind[token] as number)
-      else if (route.column !== undefined) this.#checkType(route.column, kind[token] as number)
+      else if (column !== undefined) this.#checkType(column, kind[token] as number)
     }
   }
 
@@ -263,7 +262,7 @@ export class LineWriter {
       this.#writeApart(index, column, asText(literal))
       return
     }
-    const isExact = this.#isExact[index] === true
+    const isExact = isDated(column) && !this.#registry.hasGivenType(column)
     const value = index === timeIndex ? this.#timeForm(literal, kind) : valueForm(column, literal, kind, isExact)
     const isLone = (kind & LONE_KINDS) !== 0
     if (value !== undefined) {
@@ -366,7 +365,6 @@ export class LineWriter {
     const { accepts, timeIndex } = this.#scanner.properties
     const { column, key } = route
     this.#routes[index] = route
-    this.#isExact[index] = column !== undefined && isDated(column) && !this.#registry.hasGivenType(column)
     if (key !== this.#nameOf(index) || column === undefined) accepts[index] = 0
     else if (index === timeIndex) accepts[index] = KIND.null | KIND.integer | KIND.double
     else accepts[index] = this.#openTypes.accepts(column)
