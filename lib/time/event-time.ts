@@ -70,8 +70,8 @@ export function timeOfText(clock: EventClock, text: string): number | undefined 
   if (number !== undefined) return number
   if (!isInstant(text.trim())) return undefined
   const ms = Date.parse(toInstantText(text.trim()))
-  // Early milliseconds look like seconds.
-  return [ms, ms / 1000].find((candidate) => clockMs(clock, candidate) === ms)
+  // Early milliseconds look like seconds, and fractions of seconds are not exact.
+  return [ms, ms / 1000].find((candidate) => Math.round(clockMs(clock, candidate)) === ms)
 }
 
 /** The day of a moment in milliseconds, as days since 1970. */

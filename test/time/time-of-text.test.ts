@@ -42,10 +42,11 @@ describe('a text as time', () => {
 
   it('in ISO 8601 is that moment, also in the export of a day', () => {
     fc.assert(
-      fc.property(ms, (moment) => {
+      fc.property(fc.oneof(ms, fc.constant(Date.parse('1971-01-25T11:20:12.913Z'))), (moment) => {
         for (const clock of [FILE_CLOCK, eventClock('2024-01-09', '2024-01-09')]) {
           const found = timeOfText(clock, new Date(moment).toISOString())
-          expect(clockMs(clock, found ?? Number.NaN)).toBe(moment)
+          // Like the engine, which rounds to milliseconds.
+          expect(Math.round(clockMs(clock, found ?? Number.NaN))).toBe(moment)
         }
       }),
     )
