@@ -23,7 +23,7 @@ const ROW_GROUP_ROWS_MAX = 122_880
 const ROW_GROUP_ROWS_MIN = 8192
 /** Within these limits: values that the writer buffers per thread, outside the engine's memory. */
 const ROW_GROUP_VALUES = 7_500_000
-/** The most megabytes of a row group in memory: about 66,000 rows at 60 columns. */
+/** The most megabytes of a row group in memory: 56,000 to 89,000 rows at 57 columns. */
 const ROW_GROUP_MEGABYTES = 64
 /** The same for long texts, of which fewer rows fit into the engine's memory. */
 const ROW_GROUP_MEGABYTES_OF_LONG_TEXTS = 32
