@@ -236,7 +236,6 @@ function loadedSentence({ slice, record, seconds, ...event }: Extract<SliceEvent
     ...(event.outside > 0 ? [`${event.outside} dated outside ${expected}`] : []),
   ]
   const known = rowsKnown(record)
-  if (known > 0 && record.rowCount === 0) return [`unchanged, ${counted(known, 'row')}`, ...remarks].join(', ')
   if (known > 0) remarks.unshift(`${known} were there already`)
   return [`${counted(record.rowCount, 'row')} loaded in ${seconds.toFixed(1)} s`, ...remarks].join(', ')
 }

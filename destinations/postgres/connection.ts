@@ -134,6 +134,7 @@ export class PostgresConnection extends PostgresReader implements DestinationCon
         await this.session.unlessAborted(signal, () => this.session.run(statement))
       } catch (error) {
         if (signal.aborted) await this.#endOnServer(this.session.backend)
+        else await this.session.run('RESET lock_timeout')
         throw error
       }
     }

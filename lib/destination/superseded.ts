@@ -78,21 +78,43 @@ function supersededQuery(
   paths: SupersededPaths,
   days: RowDays,
 ): string {
-  const quote = ({ name }: Column) => quoteName(name, nameQuote)
-  const earlierPersons = earlierPersonColumns(columns)
-  const isDeleted = columnOfProperty(columns, '$is_deleted', 'boolean')
-  // Earlier versions have made a double of it.
-  const inserted = columnOfProperty(columns, '$inserted_at', 'bigint', 'double')
   const isHashed = columns.some(({ name, role }) => name === HASH_COLUMN && role === 'fixed')
   return sqlText(dialect, 'superseded_rows', {
     ...paths,
     hash: isHashed ? HASH_COLUMN : 'CAST(NULL AS BIGINT)',
     days: dayCondition(days),
+    ...rankingOf(columns, nameQuote),
+  })
+}
+
+/**
+ * A query in the destination's SQL for the hashes of the rows of these days, as `row_hash`, with
+ * `may_return`: whether a row would be shown if it were loaded again.
+ */
+export function knownRowsQuery(
+  { dialect, nameQuote }: DestinationCapabilities,
+  columns: readonly Column[],
+  paths: SupersededPaths,
+  firstDay: Day,
+  lastDay: Day,
+): string {
+  const days = { first: date(firstDay), last: date(lastDay) }
+  return sqlText(dialect, 'known_rows', { ...paths, ...days, ...rankingOf(columns, nameQuote) })
+}
+
+/** What decides between copies of an event, before the order of loads does. */
+function rankingOf(columns: readonly Column[], nameQuote: DestinationCapabilities['nameQuote']) {
+  const quote = ({ name }: Column) => quoteName(name, nameQuote)
+  const earlierPersons = earlierPersonColumns(columns)
+  const isDeleted = columnOfProperty(columns, '$is_deleted', 'boolean')
+  // Earlier versions have made a double of it.
+  const inserted = columnOfProperty(columns, '$inserted_at', 'bigint', 'double')
+  return {
     deleted: isDeleted === undefined ? 'false' : `coalesce(${quote(isDeleted)}, false)`,
     moved: earlierPersons.map((column) => `${quote(column)} IS NOT NULL`).join(' OR ') || 'false',
     // Deleted events may have only the second at which they were deleted.
     processed: inserted === undefined ? PROCESSED : `coalesce(${PROCESSED}, ${quote(inserted)} * 1000)`,
-  })
+  }
 }
 
 const PROCESSED = 'mp_processing_time_ms'

@@ -1,8 +1,7 @@
 import { HASH_COLUMN } from '../columns/catalogue.ts'
-import { quoteText } from '../core/sql.ts'
-import { sqlText } from '../core/sql-files.ts'
 import { SUPERSEDED } from '../destination/ledger.ts'
 import type { LoadSource } from '../destination/source.ts'
+import { knownRowsQuery } from '../destination/superseded.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { Extracted, SliceSource } from '../extract/slice-source.ts'
 import type { TableInput } from '../extract/table-input.ts'
@@ -59,16 +58,15 @@ export class AgainSource implements SliceSource<StreamSlice> {
   /** Files with the hashes of the destination's rows of these days. */
   async #knownIn({ firstDay, lastDay }: SpooledRows, signal: AbortSignal) {
     const { input, destination, spool } = this.#options
-    const { queries, dialect } = destination.capabilities
+    const { capabilities } = destination
     const columns = await destination.columns(input.table.name)
     const isHashed = columns.some(({ name, role }) => name === HASH_COLUMN && role === 'fixed')
-    if (!queries || !isHashed || firstDay === null || lastDay === null) return []
-    const sql = sqlText(dialect, 'known_rows', {
+    if (!capabilities.queries || !isHashed || firstDay === null || lastDay === null) return []
+    const paths = {
       table: destination.pathInViews(input.table.name),
       superseded: destination.pathInViews(SUPERSEDED.name),
-      first: `DATE ${quoteText(firstDay)}`,
-      last: `DATE ${quoteText(lastDay)}`,
-    })
+    }
+    const sql = knownRowsQuery(capabilities, columns, paths, firstDay, lastDay)
     return spoolQuery(destination, sql, spool, '.known.ndjson', signal)
   }
 }

@@ -40,6 +40,7 @@ export async function describeLoaded(
       }
     }
     const views = await viewsOfStrayValues(destination, session.settings)
+    if ((await destination.allLoads()).length === 0) return
     await destination.putViews(views)
     await describe(session, destination, streams, 'missing', lexiconOf)
   } catch (error) {

@@ -18,25 +18,25 @@ export function contentsOf({ query }: Flattened): string {
 
 /**
  * A query for the hashes of the rows in the file `arrived` that are to be loaded: those that the
- * destination does not have; and those that it has superseded, if no better row of their event
- * came, because then Mixpanel has taken that one back. `known`: NDJSON files with the hashes of the
- * rows in the destination, and whether each is superseded.
+ * destination does not have; and those that may return, if no other row of their event came,
+ * because then Mixpanel has taken that one back. `known`: NDJSON files with the hashes of the rows
+ * in the destination, and whether each may return.
  */
 export function newContents(arrived: string, known: readonly string[]): string {
-  const columns = ["row_hash: 'BIGINT'", "is_superseded: 'BOOLEAN'"]
+  const columns = ["row_hash: 'BIGINT'", "may_return: 'BOOLEAN'"]
   return `WITH known AS (
-      SELECT row_hash, bool_or(NOT is_superseded) AS is_shown
+      SELECT row_hash, bool_and(may_return) AS may_return
       FROM ${readNdjson(known, columns, 0)}
       GROUP BY row_hash
     ), arrived AS (
-      SELECT row_hash, event_id, is_shown
+      SELECT row_hash, event_id, may_return
       FROM read_parquet(${quoteText(arrived)})
       LEFT JOIN known USING (row_hash)
     )
     SELECT DISTINCT row_hash
     FROM arrived
-    WHERE is_shown IS NULL OR (NOT is_shown AND NOT EXISTS (
-      SELECT 1 FROM arrived AS better WHERE better.event_id = arrived.event_id AND better.is_shown IS NOT FALSE
+    WHERE may_return IS NULL OR (may_return AND NOT EXISTS (
+      SELECT 1 FROM arrived AS another WHERE another.event_id = arrived.event_id AND another.may_return IS NOT TRUE
     ))`
 }
 

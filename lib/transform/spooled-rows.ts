@@ -53,7 +53,8 @@ export interface SpooledRows {
 export async function withoutRows({ kept: _, ...rows }: SpooledRows): Promise<SpooledRows> {
   await discardRows(rows)
   const summary = { ...rows.summary, rows: 0, rejects: 0, undated: 0, outside: 0 }
-  return { ...rows, lines: [], rejects: [], fields: [], hasOverflow: false, ignoredValues: 0, summary }
+  const none = { lines: [], rejects: [], fields: [], hasOverflow: false, ignoredValues: 0, misfits: {} }
+  return { ...rows, ...none, summary }
 }
 
 /** Deletes their files. */

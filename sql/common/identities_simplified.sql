@@ -9,7 +9,7 @@ devices AS (
     ) AS resolved_id
   FROM (
     -- Where Mixpanel has moved events to a user, it has decided; last, if more than once.
-    SELECT original_id, resolved_id, 1 AS weakness, -max(linked_at) AS sequence, min(time) AS first_at
+    SELECT original_id, resolved_id, 1 AS weakness, coalesce(-max(linked_at), 0) AS sequence, min(time) AS first_at
     FROM (
 {{moved}}
     ) AS moved
