@@ -21,10 +21,13 @@ export function withContentHash({ query, columns }: Flattened, hash: Column | un
   }
 }
 
-/** The column's own number makes the same value in two columns count as two. */
+/**
+ * The column's own number makes the same value in two columns count as two. The outer hash is
+ * needed, because the engine combines two values with xor, too: values could change places.
+ */
 function hashOf(name: string): string {
   const column = quoteName(name)
-  return `CASE WHEN ${column} IS NULL THEN CAST(0 AS UBIGINT) ELSE hash(${column}, ${crc32(name)}) END`
+  return `CASE WHEN ${column} IS NULL THEN CAST(0 AS UBIGINT) ELSE hash(hash(${column}, ${crc32(name)})) END`
 }
 
 /** A balanced tree: the engine refuses expressions that are nested too deeply. */
