@@ -119,7 +119,10 @@ export interface Removal {
    * the day.
    */
   readonly where: string
-  /** How many rows that are. A load that removes another number is refused. */
+  /**
+   * How many rows that are. A driver refuses a load that removes another number, if it can know the
+   * number before the commit, as BigQuery cannot.
+   */
   readonly rowCount: number
 }
 
