@@ -27,6 +27,12 @@ export interface StreamsToLoad {
   readonly lateArrivals: boolean
 }
 
+/** @throws MixloadError CONFIG_INVALID if the first day is after the last one. */
+export function assertInOrder(from: Day | undefined, last: Day): void {
+  if (from === undefined || from <= last) return
+  throw new MixloadError('CONFIG_INVALID', `--from ${from} is after the last day, ${last}.`)
+}
+
 /** What `backfill` loads: the days from the first one on that are not whole. */
 export function toBackfill(settings: Pick<Settings, 'from'>): StreamsToLoad {
   const choose: StreamsToLoad['choose'] = ({ whole, from, lastDay }) => {

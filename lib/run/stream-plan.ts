@@ -2,14 +2,14 @@ import { MixloadError } from '../core/errors.ts'
 import type { DestinationCapabilities, LoadRecord } from '../destination/contract.ts'
 import { WHOLE } from '../destination/selection.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
-import { heldBackIn } from '../load/held-back.ts'
+import { heldBackIn, withoutNotes } from '../load/held-back.ts'
 import type { Settings } from '../settings.ts'
 import { loadsLeft, planSliceDays, planSlices, type Slice, type StreamSlice, WHOLE_TABLE } from '../slices.ts'
 import { exportStream } from '../streams/export.ts'
 import { streamsOf } from '../streams/index.ts'
 import type { Stream } from '../streams/stream.ts'
 import { type Day, dayInZone, daysOf, earlier, later } from '../time/days.ts'
-import type { StreamsToLoad } from './choose-days.ts'
+import { assertInOrder, type StreamsToLoad } from './choose-days.ts'
 import { coverageOf, lateSlice } from './late-coverage.ts'
 import { dayClock, yesterdayOf } from './project.ts'
 import { type DayClock, exportDaysOf, wholeDays } from './whole-days.ts'
@@ -46,9 +46,7 @@ export async function planStreams(planning: Planning): Promise<readonly StreamPl
   const streams = settings.streams.flatMap((name) => streamsOf(name, settings))
   assertAllowed(settings, streams)
   const last = settings.to ?? yesterdayOf(zone, now)
-  if (settings.from !== undefined && settings.from > last) {
-    throw new MixloadError('CONFIG_INVALID', `--from ${settings.from} is after the last day, ${last}.`)
-  }
+  assertInOrder(settings.from, last)
   const firstEvents = await firstDayOfEvents(planning)
   const plans: StreamPlan[] = []
   for (const stream of streams) {
@@ -119,7 +117,8 @@ function planStream(
   const { settings, destination, zone, choose, now } = planning
   const { capabilities } = destination
   const clock = dayClock(zone, settings)
-  const last = ledger.at(-1)
+  // A note requests nothing, so it says nothing about the next run.
+  const last = withoutNotes(ledger).at(-1)
   const common = { stream, ledger, clock, lateSlices: [] }
   if (stream.replication === 'full-table') {
     return { ...common, days: undefined, slices: [WHOLE_TABLE], requests: last?.requestCount }

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { ENGINE_CAPABILITIES } from '../../lib/destination/capabilities.ts'
-import type { DestinationCapabilities } from '../../lib/destination/contract.ts'
+import type { DestinationCapabilities, LoadRecord } from '../../lib/destination/contract.ts'
+import { EVERYTHING } from '../../lib/destination/selection.ts'
 import { syncDays } from '../../lib/run/choose-days.ts'
 import { planStreams } from '../../lib/run/stream-plan.ts'
 import { settingsFrom } from '../../lib/settings.ts'
@@ -36,4 +37,28 @@ it('every stream is read to the end of yesterday in the project, and none furthe
       },
     ),
   )
+})
+
+it('a note after the last load does not change how many requests are planned', async () => {
+  const [firstDay, lastDay] = ['2026-03-01', '2026-03-05']
+  const now = Date.parse('2026-03-08T12:00:00Z')
+  const loadOf = (stream: string): LoadRecord => ({
+    ...{ loadId: 'load', stream, firstDay, lastDay, selection: EVERYTHING, writeMode: 'append', dayRows: null },
+    ...{ rowCount: 9, rejectCount: 0, byteCount: 0, requestCount: 4, mixloadVersion: '0' },
+    ...{ startedAt: new Date(now - 100_000_000), loadedAt: new Date(now - 100_000_000) },
+  })
+  const noteOf = (stream: string): LoadRecord => ({
+    ...{ ...loadOf(stream), loadId: 'note', selection: { kind: 'tidy', removed: 3 } },
+    ...{ rowCount: 0, requestCount: 0, loadedAt: new Date(now - 1000) },
+  })
+  const requestsOf = async (ledger: (stream: string) => readonly LoadRecord[]) => {
+    const settings = settingsFrom({ streams: ['funnels', 'engage'] })
+    const destination = { capabilities: CAPABILITIES, ledger: async (stream: string) => ledger(stream) }
+    const given = { settings, destination, zone: 'UTC', choose: syncDays, now, lateArrivals: false }
+    return (await planStreams(given)).map(({ requests }) => requests)
+  }
+  const before = await requestsOf((stream) => [loadOf(stream)])
+  expect(before).not.toContain(0)
+  expect(before).not.toContain(undefined)
+  expect(await requestsOf((stream) => [loadOf(stream), noteOf(stream)])).toEqual(before)
 })
