@@ -27,7 +27,8 @@ export const command: Command = {
 }
 
 function printStatus(output: Output, status: StreamStatus): void {
-  const { stream, days, completeTo, heldBack, loads, rows, rejects, misfits, last, newColumns } = status
+  const { stream, days, completeTo, heldBack, loads, rows, rejects, misfits, misfitsLoadedAt, last, newColumns } =
+    status
   output.json({
     stream,
     ...(days === undefined
@@ -53,7 +54,7 @@ function printStatus(output: Output, status: StreamStatus): void {
   const amount =
     days === undefined
       ? `${counted(last.rowCount, 'row')}, copied whole ${counted(loads, 'time')}`
-      : `${counted(rows, 'row')} in ${counted(loads, 'load')}, whole to ${days.lastWhole ?? 'no day yet'}`
+      : `${counted(rows, 'row')} loaded in ${counted(loads, 'load')}, whole to ${days.lastWhole ?? 'no day yet'}`
   output.print(`${stream}: ${amount}, ${counted(rejects, 'line')} rejected`)
   if (days !== undefined) {
     output.print(days.gaps.length === 0 ? '  no gaps' : `  gaps: ${days.gaps.map(sliceName).join(', ')}`)
@@ -69,7 +70,8 @@ function printStatus(output: Output, status: StreamStatus): void {
     output.print(`  ${command} tries again; with --max-removed 100%, the old rows go`)
   }
   for (const [column, values] of Object.entries(misfits)) {
-    output.print(`  type conflict of ${misfitsSentence(column, values)}`)
+    const day = misfitsLoadedAt[column]?.toISOString().slice(0, 10)
+    output.print(`  type conflict of ${misfitsSentence(column, values)} (in the load of ${day})`)
   }
   const content = days === undefined ? '' : ` of ${contentOf(last)}`
   output.print(`  last load: ${last.loadedAt.toISOString()}, ${counted(last.rowCount, 'row')}${content}`)

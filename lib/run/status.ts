@@ -30,6 +30,8 @@ export interface StreamStatus {
   readonly rejects: number
   /** Values that did not fit their column, by column, in the last load that had any. */
   readonly misfits: MisfitsByColumn
+  /** When that load was committed, by column. */
+  readonly misfitsLoadedAt: Readonly<Record<string, Date>>
   readonly last: LoadRecord
   /** The columns that the last load added. */
   readonly newColumns: readonly KnownColumn[]
@@ -57,6 +59,7 @@ async function statusOf(
   const last = ledger.at(-1)
   if (last === undefined) return undefined
   const columns = await destination.columns(name)
+  const current = replication === 'full-table' ? [last] : ledger
   // Days are whole for the scope that was last requested.
   const scopes = ledger.map(({ selection }) => scopeOf(selection))
   const scope = scopes.findLast((requested) => requested !== undefined) ?? WHOLE
@@ -69,7 +72,10 @@ async function statusOf(
     loads: ledger.length,
     rows: ledger.reduce((total, { rowCount }) => total + rowCount, 0),
     rejects: ledger.reduce((total, { rejectCount }) => total + rejectCount, 0),
-    misfits: Object.assign({}, ...(replication === 'full-table' ? [last] : ledger).map(({ misfits = {} }) => misfits)),
+    misfits: Object.assign({}, ...current.map(({ misfits = {} }) => misfits)),
+    misfitsLoadedAt: Object.fromEntries(
+      current.flatMap(({ misfits = {}, loadedAt }) => Object.keys(misfits).map((column) => [column, loadedAt])),
+    ),
     last,
     newColumns: columns.filter(({ firstLoadId, role }) => firstLoadId === last.loadId && role !== 'fixed'),
   }

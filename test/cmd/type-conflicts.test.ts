@@ -33,7 +33,9 @@ it('the end of a run and status name values that do not fit, with their number a
   expect(stdout).not.toContain(long)
   expect(stdout).not.toContain('\u001b[2J')
   const status = await place.run(['status', '--streams', 'export,engage'])
-  expect(status.stdout).toContain("  type conflict of price: 3 values are not numbers, such as 'free'; see price__text")
+  expect(status.stdout).toMatch(
+    /^ {2}type conflict of price: 3 values are not numbers, such as 'free'; see price__text \(in the load of 20..-..-..\)$/m,
+  )
   expect(status.stdout).toContain('type conflict of age: 1 value is not a number')
   const again = await place.run([...load, '--json'])
   const [events] = again.stdout
