@@ -55,6 +55,9 @@ export function createOutput({ json, isTerminal, project }: OutputOptions): Outp
 
 type Events = Pick<Output, 'settingsRead' | 'onProgress' | 'fail' | 'end'>
 
+/** There are too many of these for a log, or to be drawn each time. */
+const NOT_LOGGED: readonly ProgressEvent['kind'][] = ['slice-progress', 'import-progress', 'day-tidied']
+
 function logEvents(project: string | undefined): Events {
   const stderr = pino.destination({ dest: 2, sync: true })
   // Who reads the log may have gone; that does not end the run.
@@ -66,7 +69,7 @@ function logEvents(project: string | undefined): Events {
   return {
     settingsRead: (file) => log.info({ kind: 'settings-read', file }, settingsSentence(file)),
     onProgress(event) {
-      if (['slice-progress', 'import-progress'].includes(event.kind)) return
+      if (NOT_LOGGED.includes(event.kind)) return
       const { level, message, ...fields } = logEntry(event)
       log[level]({ kind: event.kind, ...fields }, message)
     },
@@ -141,8 +144,7 @@ function terminalEvents(): Events {
       if (!isProgress) {
         display.clear()
         printMessage(sentence(event))
-      } else if (['slice-progress', 'import-progress'].includes(event.kind) && performance.now() - shownAt < REDRAW_MS)
-        return
+      } else if (NOT_LOGGED.includes(event.kind) && performance.now() - shownAt < REDRAW_MS) return
       show()
     },
     fail(error) {
@@ -177,8 +179,10 @@ function sentence(event: ProgressEvent): string {
       return `${asSentence(event.error.message)} Trying again in ${(event.delayMs / 1000).toFixed(1)} s.`
     case 'waiting-for-budget':
       return `The request budget is used up; the next request may go in ${Math.ceil(event.ms / 1000)} s.`
+    case 'tidy-started':
+      return `${event.table}: ${event.rows === 0 ? 'merging files' : `removing ${counted(event.rows, 'row')}`} of ${counted(event.days, 'day')}`
     case 'day-tidied':
-      return tidiedSentence(event)
+      return `${event.table}: ${counted(event.rows, 'row')} removed`
     case 'import-progress':
       return `${event.events} events so far, ${event.rejected} refused`
     case 'warning':
@@ -186,12 +190,6 @@ function sentence(event: ProgressEvent): string {
     default:
       return `${rowsName('table' in event ? event.table : event.stream, event.slice)}: ${sliceSentence(event)}`
   }
-}
-
-function tidiedSentence({ table, day, rows, left }: Extract<ProgressEvent, { kind: 'day-tidied' }>): string {
-  const what = day === null ? table : `${table} ${day}`
-  const done = rows === 0 ? 'files merged' : `${counted(rows, 'row')} removed`
-  return left === 0 ? `${what}: ${done}` : `${what}: ${done}, ${counted(left, 'day')} to go`
 }
 
 function sliceSentence(event: SliceEvent): string {

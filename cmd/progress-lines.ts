@@ -1,5 +1,14 @@
 import type { ProgressEvent } from '../lib/progress.ts'
 import { rowsName } from '../lib/slices.ts'
+import { counted } from './counted.ts'
+
+/** How far the work on a table has come. */
+interface Tidying {
+  readonly table: string
+  readonly days: number
+  daysDone: number
+  rows: number
+}
 
 /** The progress of a run, as lines of a display. Times are milliseconds of one clock. */
 export class ProgressLines {
@@ -12,6 +21,7 @@ export class ProgressLines {
   #downloading = ''
   #loading = ''
   #importing = ''
+  #tidying: Tidying | undefined
 
   constructor(startedAt: number) {
     this.#startedAt = startedAt
@@ -55,6 +65,15 @@ export class ProgressLines {
         this.#importing = `${count(event.events)} events, ${count(rate)} events/s, ${count(event.rejected)} refused`
         return true
       }
+      case 'tidy-started':
+        this.#tidying = { table: event.table, days: event.days, daysDone: 0, rows: 0 }
+        return true
+      case 'day-tidied':
+        if (this.#tidying !== undefined) {
+          this.#tidying.daysDone++
+          this.#tidying.rows += event.rows
+        }
+        return true
       default:
         return false
     }
@@ -62,6 +81,7 @@ export class ProgressLines {
 
   lines(now: number): readonly string[] {
     if (this.#importing !== '') return [this.#importing]
+    if (this.#tidying !== undefined) return [tidyingSentence(this.#tidying)]
     const seconds = Math.max(0.001, (now - this.#startedAt) / 1000)
     const toGo = this.#loaded === 0 ? undefined : (seconds / this.#loaded) * (this.#slices - this.#loaded)
     const total = [
@@ -81,6 +101,10 @@ export class ProgressLines {
 /** `, N requests left this hour`; empty if there is no limit. */
 export function requestsInWords(left: number): string {
   return Number.isFinite(left) ? `, ${left} requests left this hour` : ''
+}
+
+function tidyingSentence({ table, days, daysDone, rows }: Tidying): string {
+  return `${table}: ${daysDone} of ${counted(days, 'day')} tidied, ${count(rows)} rows removed`
 }
 
 /** How far a slice has come, such as `4,321 rows, 2.5 MB, 3 requests`. */

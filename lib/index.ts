@@ -214,7 +214,8 @@ export function views(options: ViewOptions): Promise<readonly string[]> {
  * @example
  * for (const { table, rows } of await tidy({ destination: 'duckdb:warehouse.duckdb' }))
  *   console.log(table, rows)
- * @throws MixloadError CONFIG_INVALID if the destination cannot remove rows.
+ * @throws MixloadError CONFIG_INVALID if the destination cannot remove rows, has no tables, or has
+ *   those of another project.
  */
 export function tidy(options: TidyOptions): Promise<readonly TidyResult[]> {
   const { dryRun = false, ...others } = options

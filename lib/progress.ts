@@ -20,14 +20,10 @@ export type ProgressEvent =
   | { readonly kind: 'columns-added'; readonly table: string; readonly columns: readonly Column[] }
   | { readonly kind: 'retry'; readonly error: MixloadError; readonly delayMs: number }
   | { readonly kind: 'waiting-for-budget'; readonly ms: number }
-  /** Rows of a day that only cost space were removed. `left`: the days of the table to come. */
-  | {
-      readonly kind: 'day-tidied'
-      readonly table: string
-      readonly day: Day | null
-      readonly rows: number
-      readonly left: number
-    }
+  /** Before rows of a table that only cost space are removed: how many, and on how many days. */
+  | { readonly kind: 'tidy-started'; readonly table: string; readonly rows: number; readonly days: number }
+  /** Those of a day were removed. */
+  | { readonly kind: 'day-tidied'; readonly table: string; readonly day: Day | null; readonly rows: number }
   /** Events that have been sent and answered, those that were refused, and seconds taken. */
   | { readonly kind: 'import-progress'; readonly events: number; readonly rejected: number; readonly seconds: number }
   | { readonly kind: 'warning'; readonly message: string }

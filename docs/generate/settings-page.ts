@@ -10,6 +10,7 @@ import { command as plan } from '../../cmd/plan.ts'
 import { command as simulate } from '../../cmd/simulate.ts'
 import { command as status } from '../../cmd/status.ts'
 import { command as sync } from '../../cmd/sync.ts'
+import { command as tidy } from '../../cmd/tidy.ts'
 import { command as track } from '../../cmd/track.ts'
 import { command as verify } from '../../cmd/verify.ts'
 import { command as views } from '../../cmd/views.ts'
@@ -20,7 +21,7 @@ import { code, fence, page, table } from './markdown.ts'
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   ...{ backfill, sync, plan, check, verify },
-  ...{ load, status, views, dbt },
+  ...{ load, status, views, tidy, dbt },
   ...{ track, engage, alias, import: imports },
   simulate,
 }
@@ -36,7 +37,7 @@ const WITHOUT_FLAG: Readonly<Record<Exclude<SettingName, FlagName>, readonly str
   apiSecret: [...GROUPS.loading, 'import'],
   token: GROUPS.sending,
   columns: [...GROUPS.loading, 'load'],
-  groups: [...GROUPS.loading, 'views', 'dbt'],
+  groups: [...GROUPS.loading, 'views', 'tidy', 'dbt'],
 }
 
 /** `docs/settings.md`: every setting, and the options of each command. */
@@ -141,6 +142,9 @@ ${code('projectId')} or ${code('schema')} then.`,
     '## Options of `mixload views`',
     `See [dbt](dbt.md#models-that-were-written-for-fivetrans-connector).`,
     ownOptions(views),
+    '## Options of `mixload tidy`',
+    `See [tidying](tidy.md).`,
+    ownOptions(tidy),
     '## Options of `mixload dbt`',
     `See [dbt](dbt.md).`,
     ownOptions(dbt),

@@ -5,7 +5,9 @@ import { SUPERSEDED } from '../destination/ledger.ts'
 import { AT_ONCE, DESTINATION_RETRIES } from '../destination/retries.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import { EVENTS_TABLE, upgradeEvents } from '../load/upgrade-events.ts'
+import { assertInOrder } from '../run/choose-days.ts'
 import { openWarehouse, type Session } from '../run/session.ts'
+import { assertSameProject, projectOf } from '../run/source.ts'
 import { streamsOf } from '../streams/index.ts'
 import { onDay, removableRows, type TidiedTable } from './removable-rows.ts'
 import { planTable, type TablePlan, type TidiedDay, type TidyOptions, type TidyResult } from './tidy-plan.ts'
@@ -14,10 +16,13 @@ import { planTable, type TablePlan, type TidiedDay, type TidyOptions, type TidyR
  * Removes rows that only cost space, one day in each commit, and makes their space usable again. No
  * view shows other rows than before. A dry run counts the rows and changes nothing.
  * @returns a result for each table in which there is something to do.
- * @throws MixloadError CONFIG_INVALID if the destination cannot remove rows.
+ * @throws MixloadError CONFIG_INVALID if the destination cannot remove rows, has no tables, or has
+ *   those of another project.
  */
 export async function tidyTables(session: Session, isDryRun: boolean): Promise<readonly TidyResult[]> {
-  const { onProgress, signal } = session
+  const { settings, onProgress, signal } = session
+  const { from, to } = settings
+  if (to !== undefined) assertInOrder(from, to)
   // Opened to read first: without tables, nothing must be created in the destination.
   await using warehouse = await openWarehouse(session, 'read', isDryRun ? AT_ONCE : DESTINATION_RETRIES)
   const { destination } = warehouse
@@ -25,12 +30,15 @@ export async function tidyTables(session: Session, isDryRun: boolean): Promise<r
     throw new MixloadError('CONFIG_INVALID', `${destination.description} cannot remove rows, so it cannot be tidied.`)
   }
   const isEmpty = (await destination.allLoads()).length === 0
-  if (isEmpty) return []
+  if (isEmpty) {
+    const message = `${destination.description} has no tables yet. Run mixload backfill first.`
+    throw new MixloadError('CONFIG_INVALID', message)
+  }
+  if (settings.projectId !== undefined) await assertSameProject(destination, projectOf(settings))
   if (!isDryRun) {
     await destination.open(signal)
     await upgradeEvents(destination, onProgress, signal)
   }
-  const { from, to } = session.settings
   const options = { from, to, onProgress, signal }
   const results: TidyResult[] = []
   for (const name of tablesOf(session)) {
@@ -64,12 +72,13 @@ async function existingTables(destination: Warehouse, session: Session): Promise
 /** Does what a plan says, one day in each commit. */
 export async function tidyTable(
   destination: Warehouse,
-  { table, days }: TablePlan,
+  { table, days, result }: TablePlan,
   { onProgress, signal }: TidyOptions,
 ): Promise<void> {
-  for (const [at, day] of days.entries()) {
+  onProgress({ kind: 'tidy-started', table: table.name, rows: result.rows, days: days.length })
+  for (const day of days) {
     await removeDay(destination, table, day, signal)
-    onProgress({ kind: 'day-tidied', table: table.name, ...day, left: days.length - at - 1 })
+    onProgress({ kind: 'day-tidied', table: table.name, ...day })
   }
 }
 

@@ -87,3 +87,12 @@ it('counts a slice when the stream’s own table has it, the last of its tables'
   load('funnels')
   expect(progress.lines(1000).at(-1)).toMatch(/^1 of 2 slices, 10,000 rows/)
 })
+
+it('shows how far the tidying of a table has come, without a permanent line for each day', () => {
+  const progress = new ProgressLines(0)
+  expect(progress.take({ kind: 'tidy-started', table: 'export', rows: 3600, days: 2 })).toBe(true)
+  expect(progress.take({ kind: 'day-tidied', table: 'export', day: '2026-03-01', rows: 1800 })).toBe(true)
+  expect(progress.lines(1000)).toEqual(['export: 1 of 2 days tidied, 1,800 rows removed'])
+  progress.take({ kind: 'tidy-started', table: 'funnels', rows: 1, days: 1 })
+  expect(progress.lines(2000)).toEqual(['funnels: 0 of 1 day tidied, 0 rows removed'])
+})

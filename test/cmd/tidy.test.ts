@@ -40,14 +40,18 @@ describe.each(Object.entries(WAREHOUSES))('mixload tidy on %s', (_, newWarehouse
 
     const planned = await run('tidy', '--dry-run')
     expect(planned).toMatchObject({ code: 0, stderr: '' })
-    expect(planned.stdout).toMatch(new RegExp(`^export: ${rows} rows, about [\\d.]+ MB, on 6 days can be removed`))
+    expect(planned.stdout).toMatch(new RegExp(`^export: ${rows} rows, about [\\d.]+ [kM]B, on 6 days can be removed`))
     expect(await warehouse.events()).toHaveLength(DAYS.length * PER_DAY * 3)
 
     const done = await run('tidy')
     expect(done.code, done.stderr).toBe(0)
-    expect(done.stdout).toMatch(new RegExp(`^export: ${rows} rows, about [\\d.]+ MB, on 6 days were removed`))
+    expect(done.stdout).toMatch(new RegExp(`^export: ${rows} rows, about [\\d.]+ [kM]B, on 6 days were removed`))
+    // A line for the table, and none for each day.
+    expect(done.stderr.trim().split('\n')).toHaveLength(1)
+    expect(done.stderr).toContain(`export: removing ${rows} rows of 6 days`)
     await expectTidy(warehouse)
     expect(await run('tidy')).toMatchObject({ code: 0, stdout: 'There is nothing to tidy.\n' })
+    expect(await run('tidy', '--json')).toMatchObject({ code: 0, stdout: '[]\n' })
     expect(await run('status', '--json')).toMatchObject({ code: 0, stdout: status.stdout })
     // Nothing is missing, so nothing is loaded again.
     expect(await run(...BACKFILL)).toMatchObject({ code: 0 })
@@ -63,7 +67,7 @@ describe.each(Object.entries(WAREHOUSES))('mixload tidy on %s', (_, newWarehouse
     expect(loaded.code, loaded.stderr).toBe(0)
     const ledger = await warehouse.ledger()
     const killed: boolean[] = []
-    for (const waitMs of [0, 30]) killed.push(await killAt(start('tidy'), 'day-tidied', 1, waitMs))
+    for (const waitMs of [0, 30, 100]) killed.push(await killAt(start('tidy'), 'tidy-started', 1, waitMs))
     expect(killed).toContain(true)
     const last = await ended(start('tidy'))
     expect(last.code, last.stderr).toBe(0)
@@ -76,9 +80,11 @@ describe.each(Object.entries(WAREHOUSES))('mixload tidy on %s', (_, newWarehouse
 })
 
 describe('mixload tidy', () => {
-  it('creates nothing if nothing has been loaded', async () => {
+  it('says so and creates nothing if nothing has been loaded', async () => {
     await using workplace = await Workplace.create()
-    expect(await workplace.run(['tidy'])).toMatchObject({ code: 0, stdout: 'There is nothing to tidy.\n' })
+    const ran = await workplace.run(['tidy'])
+    expect(ran.code).toBe(2)
+    expect(ran.stderr).toContain('has no tables yet. Run mixload backfill first.')
     await expect(workplace.query('SELECT 1')).rejects.toThrow()
   })
 
@@ -87,6 +93,29 @@ describe('mixload tidy', () => {
     const ran = await workplace.run(['tidy', '--destination', 'memory:'])
     expect(ran.code).toBe(2)
     expect(ran.stderr).toContain('memory: cannot remove rows, so it cannot be tidied.')
+  })
+
+  it('refuses another project, and a first day after the last one', async () => {
+    await using workplace = await place()
+    expect(await workplace.run(BACKFILL)).toMatchObject({ code: 0 })
+    const other = await workplace.run(['tidy', '--dry-run', '--project-id', '2000'])
+    expect(other.code).toBe(2)
+    expect(other.stderr).toContain('A schema holds one project')
+    const days = await workplace.run(['tidy', '--from', LAST, '--to', FIRST])
+    expect(days.code).toBe(2)
+    expect(days.stderr).toContain(`--from ${LAST} is after the last day, ${FIRST}.`)
+  })
+
+  it('speaks of one row in the singular', async () => {
+    await using workplace = await Workplace.create()
+    const late = Date.parse(`${FIRST}T00:00:00Z`) + 180_000_000
+    await workplace.simulator.ingest(eventsOf(FIRST, 1))
+    await workplace.simulator.ingest(eventsOf(FIRST, 1, { mp_processing_time_ms: late, attempt: 2 }))
+    expect(await workplace.run(['backfill', '--timezone', 'UTC', '--from', FIRST, '--to', FIRST])).toMatchObject({
+      code: 0,
+    })
+    const { stdout } = await workplace.run(['tidy'])
+    expect(stdout).toMatch(/^export: 1 row(?:, about [\d.]+ [kM]B,)? on 1 day was removed\n$/)
   })
 
   it('removes rows that a load knows when it reads them again', async () => {
