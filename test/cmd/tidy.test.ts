@@ -98,9 +98,9 @@ describe('mixload tidy', () => {
   it('refuses another project, and a first day after the last one', async () => {
     await using workplace = await place()
     expect(await workplace.run(BACKFILL)).toMatchObject({ code: 0 })
-    const other = await workplace.run(['tidy', '--dry-run', '--project-id', '2000'])
-    expect(other.code).toBe(2)
-    expect(other.stderr).toContain('A schema holds one project')
+    const refused = await workplace.run(['tidy', '--dry-run', '--project-id', '2000'])
+    expect(refused.code).toBe(2)
+    expect(refused.stderr).toContain('A schema holds one project')
     const days = await workplace.run(['tidy', '--from', LAST, '--to', FIRST])
     expect(days.code).toBe(2)
     expect(days.stderr).toContain(`--from ${LAST} is after the last day, ${FIRST}.`)
