@@ -102,7 +102,8 @@ ${code('mp_mp_api_timestamp_ms')} for ${code('$mp_api_timestamp_ms')}.`,
     `Which of two properties gets the plain name depends on which came first. Look up the column of a property:`,
     fence('sql', `SELECT column_name, column_type FROM mixpanel._mixload_columns WHERE property = 'Plan'`),
     '## Values in other places',
-    'The following queries find them. Where only one is shown, it is the same everywhere.',
+    `The following queries find them. Where only one is shown, it is the same everywhere. Columns such as ${code('price__text')},
+${code('plan_3')} and ${code(OVERFLOW_COLUMN)} exist only once they are needed: leave out those that your table does not have.`,
     ...VALUE_EXAMPLES.flatMap(({ title, queries }) => [title, fence('sql', exampleText(queries))]),
     `With dbt, the macro [mixload.properties](dbt.md#properties-as-columns) writes such expressions. ${code('mixload status')} and the end of
 a run name the columns whose values did not fit, such as
@@ -135,7 +136,8 @@ ${code('--legacy-time')}. They do not count as new properties, and selecting pro
     `## ${code(OVERFLOW_COLUMN)}`,
     `When a table has as many columns as ${code('maxColumns')} allows, counting all kinds, further properties go to the **overflow
 column** ${code(OVERFLOW_COLUMN)}, a ${code('json')} column, under their own names. They stay there. If a later run allows more columns, it
-creates columns for them from then on, but moves nothing.`,
+creates columns for them from then on, but moves nothing. Days that are read again then get new rows with the columns
+filled.`,
     `${code(OVERFLOW_COLUMN)} also takes a value whose key appears again later in the same line, as ${code('NAME (superseded)')}. Of equal
 keys the last one counts. A property that is really called so, or whose name begins with ${code('../')}, has ${code(' (property)')} behind its name in ${code(OVERFLOW_COLUMN)}.`,
     '## Known properties',

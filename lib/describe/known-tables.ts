@@ -19,7 +19,7 @@ export interface KnownTable extends KnownColumns {
 
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
   export:
-    'Rows of the raw export, with each event as often as it was loaded. Models should read export_latest, or events of the package mixload',
+    'Rows of the raw export, with earlier versions and copies of events. Models should read export_latest, or events of the package mixload',
   engage: 'Profiles of people, as last read',
   cohorts: 'Saved cohorts, as last read',
   cohort_members: 'Members of the saved cohorts, as last read',
