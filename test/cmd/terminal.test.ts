@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   status: ['--schema', EVIL],
   verify: SPAN,
   views: [],
+  tidy: ['--destination', `duckdb:${EVIL}.duckdb`],
   dbt: ['--file', `${EVIL}.yml`, '--lexicon'],
   track: [EVIL],
   engage: [EVIL, '$set', '--property', `${EVIL}=pro`],
