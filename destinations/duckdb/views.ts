@@ -38,7 +38,11 @@ async function definitionsOf(
      FROM duckdb_views() WHERE database_name = $1 AND schema_name = $2 AND view_name IN ($3, $4)`,
     [CATALOG, schema, ...names],
   )
-  // The statement begins with the name.
-  const bodyOf = (sql: string) => sql.slice(sql.indexOf(' AS '))
+  // The statement begins with the name. From a file, DuckDB reads lambdas in another notation.
+  const bodyOf = (sql: string) =>
+    sql
+      .slice(sql.indexOf(' AS '))
+      .replaceAll(/\("row"\(([\w, ]+)\) -> /g, '(lambda $1: ')
+      .replaceAll(/\((\w+) -> /g, '(lambda $1: ')
   return new Map(rows.map(({ view_name: name, sql, columns }) => [String(name), `${bodyOf(String(sql))}${columns}`]))
 }

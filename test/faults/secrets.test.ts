@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   status: [],
   verify: SPAN,
   views: [],
+  tidy: [],
   dbt: ['--lexicon'],
   track: ['Bought', '--distinct-id', 'p', '--spool', 'queue'],
   engage: ['p', '$set', '--property', 'plan=pro', '--spool', 'queue'],
