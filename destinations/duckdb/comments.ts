@@ -1,5 +1,6 @@
-import { quoteName, quoteText } from '../../lib/core/sql.ts'
+import { quoteText } from '../../lib/core/sql.ts'
 import type { Comments } from '../../lib/destination/contract.ts'
+import { commentStatements } from '../../lib/destination/load-rules.ts'
 import type { EngineConnection } from '../../lib/engine/engine.ts'
 import { CATALOG, type Ledger } from './ledger.ts'
 
@@ -40,15 +41,7 @@ export async function writeComments(
   ledger: Ledger,
   changes: readonly Comments[],
 ): Promise<void> {
-  const statements = changes.flatMap(({ name, kind, text, columns }) => {
-    const path = ledger.path(name)
-    return [
-      ...(text === null ? [] : [`COMMENT ON ${kind} ${path} IS ${quoteText(text)}`]),
-      ...[...columns].flatMap(([column, comment]) =>
-        comment === null ? [] : [`COMMENT ON COLUMN ${path}.${quoteName(column)} IS ${quoteText(comment)}`],
-      ),
-    ]
-  })
+  const statements = changes.flatMap((comments) => commentStatements(ledger.path(comments.name), comments))
   for (let at = 0; at < statements.length; at += STATEMENTS_AT_ONCE) {
     await connection.run(statements.slice(at, at + STATEMENTS_AT_ONCE).join(';\n'))
   }

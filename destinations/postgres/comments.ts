@@ -1,6 +1,7 @@
 import { MixloadError } from '../../lib/core/errors.ts'
-import { quoteName, quotePath, quoteText } from '../../lib/core/sql.ts'
+import { quoteName, quotePath } from '../../lib/core/sql.ts'
 import type { Comments } from '../../lib/destination/contract.ts'
+import { commentStatements } from '../../lib/destination/load-rules.ts'
 import { sqlStateOf } from './session/errors.ts'
 import type { Session } from './session/session.ts'
 
@@ -38,14 +39,9 @@ export async function readComments(
  * @throws MixloadError DESTINATION_FAILED if somebody has locked a table.
  */
 export async function writeComments(session: Session, schema: string, changes: readonly Comments[]): Promise<void> {
-  for (const { name, kind, text, columns } of changes) {
-    const path = quotePath(schema, name)
-    const statements = [
-      ...(text === null ? [] : [`COMMENT ON ${kind} ${path} IS ${quoteText(text)}`]),
-      ...[...columns].flatMap(([column, comment]) =>
-        comment === null ? [] : [`COMMENT ON COLUMN ${path}.${quoteName(column)} IS ${quoteText(comment)}`],
-      ),
-    ]
+  for (const comments of changes) {
+    const { name } = comments
+    const statements = commentStatements(quotePath(schema, name), comments)
     try {
       await session.run(statements.join(';\n'))
     } catch (error) {

@@ -7,6 +7,7 @@ import { VERSION } from '../core/version.ts'
 import { ENGINE_TYPES } from '../engine/dialect.ts'
 import { countDays } from '../time/days.ts'
 import type {
+  Comments,
   KnownColumn,
   LoadRecord,
   LoadRows,
@@ -36,6 +37,9 @@ export function assertFormKnown(ledger: readonly LoadRecord[], description: stri
       `This version (${VERSION}) knows forms up to ${LEDGER_FORM}. Install the newer version.`,
   )
 }
+
+/** What a load without rows brings. */
+export const NO_ROWS: Relation = { columns: [], rowCount: 0, query: 'SELECT 1 WHERE false' }
 
 /** The column with the days by which the rows of a table are replaced. */
 export const DAY_COLUMN = '_day'
@@ -122,6 +126,16 @@ export function removeStatement(path: string, { where }: Pick<Removal, 'where'>)
 export function updateStatement(path: string, { values, where }: RowChange, nameQuote?: NameQuote): string {
   const list = Object.entries(values).map(([name, value]) => `${quoteName(name, nameQuote)} = ${value}`)
   return `UPDATE ${path} SET ${list.join(', ')} WHERE ${where}`
+}
+
+/** The statements that write comments on the table or view with this quoted path. */
+export function commentStatements(path: string, { kind, text, columns }: Comments): readonly string[] {
+  return [
+    ...(text === null ? [] : [`COMMENT ON ${kind} ${path} IS ${quoteText(text)}`]),
+    ...[...columns].flatMap(([column, comment]) =>
+      comment === null ? [] : [`COMMENT ON COLUMN ${path}.${quoteName(column)} IS ${quoteText(comment)}`],
+    ),
+  ]
 }
 
 /** The wanted columns that a table lacks, each of them once. */

@@ -21,6 +21,11 @@ export function isNumbered(columns: readonly Column[]): boolean {
   return columns.some(({ name, role }) => name === ROW_COLUMN && role === 'fixed')
 }
 
+/** Whether a table has a hash of each row. */
+export function isHashed(columns: readonly Column[]): boolean {
+  return columns.some(({ name, role }) => name === HASH_COLUMN && role === 'fixed')
+}
+
 /** Rows of a table, with a number for each if the table numbers its rows. */
 export function withNumbers(rows: LoadRows, columns: readonly Column[]): LoadRows {
   const numbers = columns.filter(({ name }) => name === ROW_COLUMN)
@@ -78,10 +83,9 @@ function supersededQuery(
   paths: SupersededPaths,
   days: RowDays,
 ): string {
-  const isHashed = columns.some(({ name, role }) => name === HASH_COLUMN && role === 'fixed')
   return sqlText(dialect, 'superseded_rows', {
     ...paths,
-    hash: isHashed ? HASH_COLUMN : 'CAST(NULL AS BIGINT)',
+    hash: isHashed(columns) ? HASH_COLUMN : 'CAST(NULL AS BIGINT)',
     days: dayCondition(days),
     ...rankingOf(columns, nameQuote),
   })

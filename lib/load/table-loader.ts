@@ -5,6 +5,7 @@ import { isFailure, MixloadError } from '../core/errors.ts'
 import { exceeds, type RowLimit } from '../core/row-limit.ts'
 import type { LoadRecord, Relation, WriteMode } from '../destination/contract.ts'
 import type { LoadRequest } from '../destination/load-builder.ts'
+import { NO_ROWS } from '../destination/load-rules.ts'
 import type { LoadSource } from '../destination/source.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { TableInput } from '../extract/table-input.ts'
@@ -187,8 +188,6 @@ export class TableLoader {
 function someOf(misfits: MisfitsByColumn): Pick<LoadRecord, 'misfits'> {
   return Object.keys(misfits).length === 0 ? {} : { misfits }
 }
-
-const NO_ROWS = { columns: [], rowCount: 0, query: 'SELECT 1 WHERE false' }
 
 function rejectsRelation({ rejects, summary }: SpooledRows): Relation | undefined {
   if (summary.rejects === 0) return undefined

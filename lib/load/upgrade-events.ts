@@ -4,14 +4,14 @@ import type { Column } from '../columns/column.ts'
 import { MixloadError } from '../core/errors.ts'
 import { quoteName } from '../core/sql.ts'
 import { sqlText } from '../core/sql-files.ts'
-import { VERSION } from '../core/version.ts'
 import type { DestinationCapabilities, LoadRecord, RowChange } from '../destination/contract.ts'
 import { eventIdOf } from '../destination/event-key.ts'
-import { LEDGER_FORM } from '../destination/load-rules.ts'
+import { LEDGER_FORM, NO_ROWS } from '../destination/load-rules.ts'
 import { isNumbered } from '../destination/superseded.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { OnProgress } from '../progress.ts'
 import { viewsOver } from '../views/views.ts'
+import { TableWriter } from './table-writer.ts'
 
 /** The table of events, whose rows have numbers and ids. */
 export const EVENTS_TABLE = 'export'
@@ -58,18 +58,10 @@ export async function findCopies(destination: Warehouse, signal: AbortSignal, is
   const loads = await destination.ledger(EVENTS_TABLE)
   if (loads.length === 0 || !isNumbered(await destination.columns(EVENTS_TABLE))) return
   const source = loads.findLast((load) => load.source !== undefined)?.source
-  await destination.load(
-    { columns: [], rowCount: 0, query: 'SELECT 1 WHERE false' },
-    { table: EVENTS_TABLE, mode: { kind: 'append' }, rejects: undefined },
-    {
-      ...NOTHING,
-      selection: { kind: 'upgrade', form: LEDGER_FORM, isAgain },
-      loadId: randomUUID(),
-      startedAt: new Date(),
-      source,
-    },
-    signal,
-  )
+  const writer = new TableWriter(destination, EVENTS_TABLE, [])
+  const selection = { kind: 'upgrade', form: LEDGER_FORM, isAgain } as const
+  const note = writer.request(NO_ROWS, { kind: 'append' }, { selection, startedAt: new Date(), source })
+  await writer.load(note, signal)
 }
 
 /**
@@ -96,20 +88,6 @@ function isPresent(load: LoadRecord | undefined, at: number): boolean {
   return (
     (load?.form ?? 1) >= LEDGER_FORM && (at === 0 || (load?.selection.kind === 'upgrade' && !load.selection.isAgain))
   )
-}
-
-/** The ledger row of the upgrade, which covers no days. */
-const NOTHING: Omit<LoadRecord, 'loadId' | 'startedAt' | 'loadedAt' | 'selection'> = {
-  stream: EVENTS_TABLE,
-  firstDay: null,
-  lastDay: null,
-  rowCount: 0,
-  rejectCount: 0,
-  byteCount: 0,
-  requestCount: 0,
-  writeMode: 'append',
-  mixloadVersion: VERSION,
-  dayRows: null,
 }
 
 /** Events without an `$insert_id` keep their id, because their line is not in the table. */

@@ -1,7 +1,6 @@
-import { HASH_COLUMN } from '../columns/catalogue.ts'
 import { SUPERSEDED } from '../destination/ledger.ts'
 import type { LoadSource } from '../destination/source.ts'
-import { knownRowsQuery } from '../destination/superseded.ts'
+import { isHashed, knownRowsQuery } from '../destination/superseded.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { Extracted, SliceSource } from '../extract/slice-source.ts'
 import type { TableInput } from '../extract/table-input.ts'
@@ -60,8 +59,7 @@ export class AgainSource implements SliceSource<StreamSlice> {
     const { input, destination, spool } = this.#options
     const { capabilities } = destination
     const columns = await destination.columns(input.table.name)
-    const isHashed = columns.some(({ name, role }) => name === HASH_COLUMN && role === 'fixed')
-    if (!capabilities.queries || !isHashed || firstDay === null || lastDay === null) return []
+    if (!capabilities.queries || !isHashed(columns) || firstDay === null || lastDay === null) return []
     const paths = {
       table: destination.pathInViews(input.table.name),
       superseded: destination.pathInViews(SUPERSEDED.name),

@@ -12,7 +12,7 @@ import { type Lexicon, NO_LEXICON, propertiesIn } from '../describe/lexicon.ts'
 import type { Comments } from '../destination/contract.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import { STREAMS } from '../settings.ts'
-import { streamsOf } from '../streams/index.ts'
+import { streamsOf, tableNames } from '../streams/index.ts'
 import type { Stream } from '../streams/stream.ts'
 import { COMPANIONS_VIEW, MORE_VIEW } from '../views/stray-values.ts'
 import { viewsOfStrayValues, viewsOver } from '../views/views.ts'
@@ -66,7 +66,7 @@ async function describe(
   scope: CommentScope,
   lexiconOf: () => Promise<Lexicon | undefined>,
 ): Promise<void> {
-  const tables = await tablesOf(destination, knownTables(settings), namesIn(streams, settings))
+  const tables = await tablesOf(destination, knownTables(settings), tableNames(streams, settings))
   // Views that no single table has.
   const ofAll = OTHER_VIEWS.filter(({ name }) => name === MORE_VIEW || name === COMPANIONS_VIEW)
   const changesIn = async (lexicon: Lexicon, existing?: readonly Comments[]) => {
@@ -79,12 +79,6 @@ async function describe(
   const lexicon = settings.lexicon && plain.changes.length > 0 ? await lexiconOf() : undefined
   const { changes } = lexicon === undefined ? plain : await changesIn(lexicon, plain.found)
   if (changes.length > 0) await destination.putComments(changes)
-}
-
-function namesIn(streams: readonly Stream[], settings: Session['settings']): readonly string[] {
-  return streams.flatMap(({ tables, changesTable }) =>
-    tables.map(({ name }) => name).concat(changesTable?.({ ...settings, engageHistory: true }) ?? []),
-  )
 }
 
 /** The existing ones of these tables, with the views over them. */

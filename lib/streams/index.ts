@@ -19,6 +19,13 @@ const STREAMS_BY_NAME: Readonly<Record<StreamName, (settings: Settings) => reado
   cohort_members: () => [COHORT_MEMBERS_STREAM],
 }
 
+/** The tables of streams, with those of changes that the settings leave out. */
+export function tableNames(streams: readonly Stream[], settings: Settings): readonly string[] {
+  return streams.flatMap(({ tables, changesTable }) =>
+    tables.map(({ name }) => name).concat(changesTable?.({ ...settings, engageHistory: true }) ?? []),
+  )
+}
+
 /** New streams for a `--streams` name. `groups` has one per configured group key. */
 export function streamsOf(name: StreamName, settings: Settings): readonly Stream[] {
   return STREAMS_BY_NAME[name](settings)

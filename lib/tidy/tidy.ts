@@ -1,14 +1,14 @@
-import { randomUUID } from 'node:crypto'
 import { MixloadError } from '../core/errors.ts'
-import { VERSION } from '../core/version.ts'
 import { SUPERSEDED } from '../destination/ledger.ts'
+import { NO_ROWS } from '../destination/load-rules.ts'
 import { AT_ONCE, DESTINATION_RETRIES } from '../destination/retries.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
+import { TableWriter } from '../load/table-writer.ts'
 import { EVENTS_TABLE, upgradeEvents } from '../load/upgrade-events.ts'
 import { assertInOrder } from '../run/choose-days.ts'
 import { openWarehouse, type Session } from '../run/session.ts'
 import { assertSameProject, projectOf } from '../run/source.ts'
-import { streamsOf } from '../streams/index.ts'
+import { streamsOf, tableNames } from '../streams/index.ts'
 import { onDay, removableRows, type TidiedTable } from './removable-rows.ts'
 import { planTable, type TablePlan, type TidiedDay, type TidyOptions, type TidyResult } from './tidy-plan.ts'
 
@@ -54,11 +54,10 @@ export async function tidyTables(session: Session, isDryRun: boolean): Promise<r
 
 /** The tables of the streams in the settings. */
 function tablesOf({ settings }: Session): readonly string[] {
-  return settings.streams
-    .flatMap((name) => streamsOf(name, settings))
-    .flatMap(({ tables, changesTable }) =>
-      tables.map(({ name }) => name).concat(changesTable?.({ ...settings, engageHistory: true }) ?? []),
-    )
+  return tableNames(
+    settings.streams.flatMap((name) => streamsOf(name, settings)),
+    settings,
+  )
 }
 
 async function existingTables(destination: Warehouse, session: Session): Promise<readonly string[]> {
@@ -91,30 +90,9 @@ async function removeDay(
 ): Promise<void> {
   const where = rows === 0 ? undefined : removableRows(destination.capabilities, table, onDay(day))
   const { source } = (await destination.ledger(table.name)).findLast((load) => load.source !== undefined) ?? {}
-  await destination.load(
-    { columns: [], rowCount: 0, query: 'SELECT 1 WHERE false' },
-    {
-      table: table.name,
-      mode: { kind: 'append' },
-      rejects: undefined,
-      removal: { day, where: where ?? 'false', rowCount: rows },
-    },
-    {
-      loadId: randomUUID(),
-      stream: table.name,
-      firstDay: day,
-      lastDay: day,
-      selection: { kind: 'tidy', removed: rows },
-      rowCount: 0,
-      rejectCount: 0,
-      byteCount: 0,
-      requestCount: 0,
-      startedAt: new Date(),
-      writeMode: 'append',
-      mixloadVersion: VERSION,
-      dayRows: null,
-      source,
-    },
-    signal,
-  )
+  const details = { firstDay: day, lastDay: day, selection: { kind: 'tidy', removed: rows } as const, source }
+  const writer = new TableWriter(destination, table.name, [])
+  const note = writer.request(NO_ROWS, { kind: 'append' }, { ...details, startedAt: new Date() })
+  const removal = { day, where: where ?? 'false', rowCount: rows }
+  await destination.load(note.relation, { ...note.target, removal }, note.record, signal)
 }

@@ -3,6 +3,7 @@ import type { StreamTable } from '../columns/table.ts'
 import { isFailure } from '../core/errors.ts'
 import { quoteText } from '../core/sql.ts'
 import type { NewLoad, Relation } from '../destination/contract.ts'
+import { NO_ROWS } from '../destination/load-rules.ts'
 import type { Engine } from '../engine/engine.ts'
 import { type Chunk, removeChunks, type SpoolDirectory } from '../spool/spool.ts'
 import type { DayRows } from '../time/day-tally.ts'
@@ -58,9 +59,7 @@ export class TableRows {
 
   async #newRows(spooled: SpooledRows): Promise<Relation> {
     const { kept } = spooled
-    if ((kept?.rows ?? spooled.summary.rows) === 0) {
-      return { columns: [], rowCount: 0, query: 'SELECT 1 WHERE false' }
-    }
+    if ((kept?.rows ?? spooled.summary.rows) === 0) return NO_ROWS
     const { count, chunks, isNumbered } = await this.#distinctRows(spooled)
     const flattened = flatten(this.#input(spooled, pathsOf(chunks), isNumbered))
     if (kept === undefined) return { ...flattened, rowCount: count }
@@ -164,13 +163,10 @@ export class TableRows {
 
   async #withoutKnown(spooled: SpooledRows, known: readonly string[]): Promise<SpooledRows> {
     const loaded: NewContents = { newHashes: this.#options.spool.nextFile('.new.parquet') }
-    const arrived = await this.#writeContents(spooled)
-    try {
+    return this.#withContents(spooled, async (arrived) => {
       await this.#query(copyTo(loaded.newHashes, newContents(arrived, known)))
-      return await this.#countNew(spooled, loaded, arrived)
-    } finally {
-      await removeChunks([{ path: arrived }])
-    }
+      return this.#countNew(spooled, loaded, arrived)
+    })
   }
 
   async #countNew(spooled: SpooledRows, loaded: NewContents, arrived: string): Promise<SpooledRows> {
@@ -178,21 +174,20 @@ export class TableRows {
     return { ...spooled, kept: { rows: Number(counted?.count), loaded } }
   }
 
-  /** Writes a file with the contents of the rows, which are read once for it. */
-  async #writeContents(spooled: SpooledRows): Promise<string> {
+  /** Runs `work` with a file that has the contents of the rows, which are read once for it. */
+  async #withContents<T>(spooled: SpooledRows, work: (path: string) => Promise<T>): Promise<T> {
     const path = this.#options.spool.nextFile('.contents.parquet')
-    await this.#query(copyTo(path, contentsOf(this.#flattened(spooled, pathsOf(spooled.lines)))))
-    return path
+    try {
+      await this.#query(copyTo(path, contentsOf(this.#flattened(spooled, pathsOf(spooled.lines)))))
+      return await work(path)
+    } finally {
+      await removeChunks([{ path }])
+    }
   }
 
   async #recounted(spooled: SpooledRows, loaded: LoadedRows | NewContents): Promise<SpooledRows> {
     if (!('newHashes' in loaded)) return this.#countKept(spooled, loaded)
-    const arrived = await this.#writeContents(spooled)
-    try {
-      return await this.#countNew(spooled, loaded, arrived)
-    } finally {
-      await removeChunks([{ path: arrived }])
-    }
+    return this.#withContents(spooled, (arrived) => this.#countNew(spooled, loaded, arrived))
   }
 
   #flattened(spooled: SpooledRows, paths: readonly string[]): Flattened {

@@ -7,7 +7,7 @@ import { SUPERSEDED } from '../destination/ledger.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import type { IdMerge } from '../mixpanel/id-merge.ts'
 import { type Settings, STREAMS } from '../settings.ts'
-import { streamsOf } from '../streams/index.ts'
+import { streamsOf, tableNames } from '../streams/index.ts'
 import { CHANGES_TABLE } from '../transform/profile-changes.ts'
 import { identitiesView } from './identities.ts'
 import { strayValueViews, type TableColumns } from './stray-values.ts'
@@ -129,22 +129,23 @@ export async function viewsOver(
  */
 export async function allViews(destination: Warehouse, settings: Settings): Promise<readonly View[]> {
   const views: View[] = []
-  for (const name of tableNames(settings)) views.push(...(await viewsOver(destination, name, settings.idMerge)))
+  for (const name of allTableNames(settings)) views.push(...(await viewsOver(destination, name, settings.idMerge)))
   return views.length === 0 ? [] : [...views, ...(await viewsOfStrayValues(destination, settings))]
 }
 
 /** The views of values that are not in a column of their own, in all tables. */
 export async function viewsOfStrayValues(destination: Warehouse, settings: Settings): Promise<readonly View[]> {
   const tables: TableColumns[] = []
-  for (const name of tableNames(settings)) {
+  for (const name of allTableNames(settings)) {
     tables.push({ name, path: destination.pathInViews(name), columns: await destination.columns(name) })
   }
   return strayValueViews(destination.capabilities, tables)
 }
 
 /** The tables of all streams, whether or not they exist. */
-function tableNames(settings: Settings): readonly string[] {
-  return STREAMS.flatMap((stream) => streamsOf(stream, settings)).flatMap(({ tables, changesTable }) =>
-    tables.map(({ name }) => name).concat(changesTable?.({ ...settings, engageHistory: true }) ?? []),
+function allTableNames(settings: Settings): readonly string[] {
+  return tableNames(
+    STREAMS.flatMap((name) => streamsOf(name, settings)),
+    settings,
   )
 }
