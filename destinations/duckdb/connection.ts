@@ -31,8 +31,8 @@ export class DuckDbConnection implements DestinationConnection {
   readonly #connection: EngineConnection
   readonly #ledger: Ledger
   readonly #file: OpenFile | undefined
-  /** Whether commits have left row groups nearly empty. */
-  #hasSmallCommits = false
+  /** The rows of commits that were too small to fill a row group, and of the others. */
+  readonly #rows = { inSmallCommits: 0, inLargeCommits: 0 }
 
   /** `path`: of the file; undefined for a database in memory. */
   constructor(engine: Engine, connection: EngineConnection, schema: string, path: string | undefined) {
@@ -88,7 +88,7 @@ export class DuckDbConnection implements DestinationConnection {
       signal.throwIfAborted()
     }, signal)
     const rows = loads.reduce((sum, { record }) => sum + record.rowCount, 0)
-    if (rows < ROW_GROUP_ROWS) this.#hasSmallCommits = true
+    this.#rows[rows < ROW_GROUP_ROWS ? 'inSmallCommits' : 'inLargeCommits'] += rows
   }
 
   async #write(load: Load, signal: AbortSignal): Promise<void> {
@@ -153,9 +153,11 @@ export class DuckDbConnection implements DestinationConnection {
   async close(): Promise<void> {
     try {
       await this.#file?.assertThere()
-      // Detaching writes a checkpoint. Merging row groups then pays only after small ones: after
-      // large ones it would rewrite nearly full groups, which takes a third of their time.
-      if (this.#hasSmallCommits) await this.#connection.run('RESET max_vacuum_tasks')
+      // Detaching writes a checkpoint. Merging row groups then pays only if most are small:
+      // otherwise it would rewrite nearly full groups, which takes a third of their time. The few
+      // small ones are merged by a later run.
+      const { inSmallCommits, inLargeCommits } = this.#rows
+      if (inSmallCommits > inLargeCommits) await this.#connection.run('RESET max_vacuum_tasks')
       await this.#connection.run('USE memory.main')
       await this.#connection.run(`DETACH ${quoteName(CATALOG)}`)
     } finally {

@@ -12,7 +12,7 @@ import type {
   WriteMode,
 } from './contract.ts'
 import { REJECTS, SUPERSEDED } from './ledger.ts'
-import { assertCount, assertDays, assertKnown, rejectsOfLoad, removedRows, rowsOfLoad } from './load-rules.ts'
+import { assertCount, assertDays, assertKnown, rejectsOfLoad, removedRows, rowsOfLoads } from './load-rules.ts'
 import { isNumbered, supersededBy, withNumbers } from './superseded.ts'
 
 /** Rows to load, where they go to, and their ledger row. */
@@ -36,9 +36,14 @@ export class LoadBuilder {
     this.#engine = engine
   }
 
-  /** @throws MixloadError if a request breaks a rule: see `load-rules.ts`. */
+  /**
+   * @param group the rows of all requests, which append to one table, in one relation: see
+   *   `grouped-rows.ts`. Undefined to write the rows of each request on their own.
+   * @throws MixloadError if a request breaks a rule: see `load-rules.ts`.
+   */
   async loads(
     requests: readonly LoadRequest<LoadRecord>[],
+    group: Relation | undefined,
     columnsOf: (table: string) => Promise<readonly KnownColumn[]>,
     signal: AbortSignal,
   ): Promise<readonly Load[]> {
@@ -46,7 +51,7 @@ export class LoadBuilder {
     for (const request of requests) {
       loads.push(await this.#load(request, await columnsOf(request.target.table), signal))
     }
-    return this.#withOneSearch(loads)
+    return this.#withOneSearch(group === undefined ? loads : withGroup(loads, group))
   }
 
   close(): void {
@@ -67,7 +72,7 @@ export class LoadBuilder {
       columns,
       mode: columns.length === 0 ? { kind: 'append' } : mode,
       rows: (await this.#hasRows(relation, table, signal))
-        ? withNumbers(rowsOfLoad(relation, record, table, columns), columns)
+        ? withNumbers(rowsOfLoads(relation, [record], table, columns), columns)
         : undefined,
       rejects:
         rejects !== undefined && (await this.#hasRows(rejects, REJECTS.name, signal))
@@ -124,6 +129,16 @@ export class LoadBuilder {
     )
     return Number(found?.count)
   }
+}
+
+/** The first load writes the rows of all of them. */
+function withGroup([first, ...others]: readonly Load[], group: Relation): readonly Load[] {
+  if (first === undefined) return []
+  const { table, columns } = first
+  assertKnown(group, columns, table)
+  const records = [first, ...others].map(({ record }) => record)
+  const rows = withNumbers(rowsOfLoads(group, records, table, columns), columns)
+  return [{ ...first, rows }, ...others.map((load) => ({ ...load, rows: undefined }))]
 }
 
 /** Null if the rows of one of them are not counted by day. */

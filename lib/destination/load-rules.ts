@@ -18,6 +18,7 @@ import type {
   RowChange,
   WriteMode,
 } from './contract.ts'
+import { byLoad } from './grouped-rows.ts'
 import { REJECTS } from './ledger.ts'
 
 /**
@@ -148,24 +149,31 @@ export function missingColumns(
   return wanted.filter(({ name }) => !names.has(name) && names.add(name)).map((column) => ({ ...column, firstSeenAt }))
 }
 
-/** The rows of a load into a table with these columns. */
-export function rowsOfLoad(
+/**
+ * The rows of loads into a table with these columns. If there are several, the relation's query
+ * numbers them: see {@link LOAD_NUMBER}.
+ */
+export function rowsOfLoads(
   relation: Relation,
-  { loadId, loadedAt }: LoadRecord,
+  loads: readonly Pick<LoadRecord, 'loadId' | 'loadedAt'>[],
   table: string,
   columns: readonly Column[],
 ): LoadRows {
-  const own = { _loaded_at: loadedAt.toISOString(), _load_id: loadId }
+  const own = {
+    _loaded_at: byLoad(loads.map(({ loadedAt }) => quoteText(loadedAt.toISOString()))),
+    _load_id: byLoad(loads.map(({ loadId }) => quoteText(loadId))),
+  }
   return completeRows(relation, own, table, columns)
 }
 
 /** The rejects of a load. */
 export function rejectsOfLoad(relation: Relation, { loadId, stream }: LoadRecord): LoadRows {
   const { columns } = REJECTS
-  return completeRows(relation, { [columns.loadId.name]: loadId, [columns.stream.name]: stream }, REJECTS.name, [])
+  const own = { [columns.loadId.name]: quoteText(loadId), [columns.stream.name]: quoteText(stream) }
+  return completeRows(relation, own, REJECTS.name, [])
 }
 
-/** `own`: the columns that the load adds, each with the value that it has in all rows. */
+/** `own`: the columns that the load adds, each with its SQL value. */
 function completeRows(
   relation: Relation,
   own: Readonly<Record<string, string>>,
@@ -176,7 +184,7 @@ function completeRows(
   const added = Object.keys(own).map((name) => byName.get(name) ?? textColumn(name))
   const given = relation.columns.map((column) => byName.get(column.name) ?? column)
   const expressions = [
-    ...added.map((column) => typed(quoteText(own[column.name] ?? ''), column)),
+    ...added.map((column) => typed(own[column.name] ?? 'NULL', column)),
     ...given.map((column) => typed(quoteName(column.name), column)),
   ]
   return {

@@ -122,6 +122,15 @@ export class Warehouse implements AsyncDisposable {
     })
   }
 
+  /**
+   * The loads of a stream that are committed, in the order of their commits. Unlike `ledger`, it
+   * does not wait for a load that is under way.
+   */
+  async committedLoads(stream: string): Promise<readonly LoadRecord[]> {
+    const loads = this.#open?.loadsRead ?? (await this.allLoads())
+    return loads.filter((load) => load.stream === stream)
+  }
+
   /** The loads of all streams in the order of their commits. */
   allLoads(): Promise<readonly LoadRecord[]> {
     return this.#read('cannot read the ledger', this.#ownSignal, (open) => open.loads())
@@ -142,9 +151,10 @@ export class Warehouse implements AsyncDisposable {
 
   /**
    * Loads several at once: all of them in one commit, or none. Each has its own ledger row and its
-   * own `_loaded_at`. Only with the capability `atomicGroups`. @throws MixloadError like `load`.
+   * own `_loaded_at`. Only with the capability `atomicGroups`. `group`: the rows of all of them in
+   * one relation: see `grouped-rows.ts`. @throws MixloadError like `load`.
    */
-  loadAll(requests: readonly LoadRequest[], signal: AbortSignal): Promise<readonly LoadRecord[]> {
+  loadAll(requests: readonly LoadRequest[], signal: AbortSignal, group?: Relation): Promise<readonly LoadRecord[]> {
     const ids = new Set(requests.map(({ record }) => record.loadId))
     let wasInDoubt = false
     return this.#write(`${namesOf(ids)} not committed`, signal, async (connection, open) => {
@@ -162,7 +172,7 @@ export class Warehouse implements AsyncDisposable {
         this.#inDoubt = NO_IDS
         return records
       }
-      const loads = await this.#builder.loads(added, (table) => open.knownColumns(table), signal)
+      const loads = await this.#builder.loads(added, group, (table) => open.knownColumns(table), signal)
       try {
         await writeLoads(connection, loads, signal)
       } catch (error) {

@@ -128,7 +128,10 @@ export class TableLoader {
    * read make it fail.
    */
   async loadAll(parts: readonly SlicePart[], signal: AbortSignal): Promise<readonly LoadRecord[]> {
-    const records = await this.#writer.loadAll(await this.#requests(parts), signal)
+    const requests = await this.#requests(parts)
+    const group = this.#options.input.rows.groupRelation(parts.map(({ rows }) => rows))
+    const isAppended = requests.every(({ target }) => target.mode.kind === 'append')
+    const records = await this.#writer.loadAll(requests, signal, isAppended ? group : undefined)
     for (const { rows } of parts) this.#options.rejectLimit?.note(rows.summary.rejects)
     return records
   }

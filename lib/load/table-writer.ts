@@ -83,8 +83,8 @@ export class TableWriter {
     return this.#destination.load(relation, target, record, signal)
   }
 
-  /** Makes several loads in one commit. */
-  loadAll(requests: readonly LoadRequest[], signal: AbortSignal): Promise<readonly LoadRecord[]> {
-    return this.#destination.loadAll(requests, signal)
+  /** Makes several loads in one commit. `group`: the rows of all of them in one relation. */
+  loadAll(requests: readonly LoadRequest[], signal: AbortSignal, group?: Relation): Promise<readonly LoadRecord[]> {
+    return this.#destination.loadAll(requests, signal, group)
   }
 }

@@ -40,7 +40,8 @@ export class AgainSource implements SliceSource<StreamSlice> {
 
   async #newRows(rows: SpooledRows, signal: AbortSignal): Promise<SpooledRows> {
     const { input, destination, loadSource } = this.#options
-    const ledger = await destination.ledger(input.table.name)
+    // Extraction must not wait for the load of an earlier slice.
+    const ledger = await destination.committedLoads(input.table.name)
     if (rows.summary.rows === 0 || !mayHaveRows(ledger, rows)) return rows
     if (areUnchanged(ledger, rows, loadSource.clock)) return withoutRows(rows)
     const known = await this.#knownIn(rows, signal)

@@ -3,6 +3,7 @@ import type { Column } from '../columns/column.ts'
 import { quoteText } from '../core/sql.ts'
 import { sqlText } from '../core/sql-files.ts'
 import { eventIdOf } from '../destination/event-key.ts'
+import { byLoad } from '../destination/grouped-rows.ts'
 import { LINE_HASH_FIELD } from '../scan/line-writer.ts'
 import type { EventClock } from '../time/event-time.ts'
 import { INSTANT_MS_MAX } from '../time/instants.ts'
@@ -10,7 +11,8 @@ import { type Forms, formsByColumn, isTime, type SpooledLines } from './spool-re
 
 /** How to make rows of events. */
 export interface EventInput {
-  readonly clock: EventClock
+  /** The clock of each load. */
+  readonly clocks: readonly EventClock[]
   /** The project's zone if its times are local clock readings, else undefined. */
   readonly localZone: string | undefined
   readonly fixed: ReadonlyMap<string, Column>
@@ -18,7 +20,7 @@ export interface EventInput {
 
 /** The computed columns of events: `event_id`, `time`, `_day` and `_time_raw`. */
 export function eventExpressions(input: EventInput, forms: Forms): Map<Column, string> {
-  const { clock, localZone, fixed } = input
+  const { clocks, localZone, fixed } = input
   const expressions = new Map<Column, string>()
   const put = (name: string, expression: string) => {
     const column = fixed.get(name)
@@ -26,14 +28,14 @@ export function eventExpressions(input: EventInput, forms: Forms): Map<Column, s
   }
   put('event_id', eventId(input, forms))
   put('time', localZone === undefined ? UTC_TIME : localTime(localZone))
-  put('_day', dayExpression(clock))
+  put('_day', dayExpression(clocks))
   if (localZone !== undefined) expressions.set(LOCAL_TIME_COLUMN, 'CAST(round(__ms) AS BIGINT)')
   return expressions
 }
 
 /** The lines of `source` with `__ms`: a numeric `time` in milliseconds, or NULL. */
 export function withMilliseconds(
-  { clock }: EventInput,
+  { clocks }: EventInput,
   { fields, shape }: Pick<SpooledLines, 'fields' | 'shape'>,
   source: string,
 ): string {
@@ -42,7 +44,9 @@ export function withMilliseconds(
     if (isTime(column)) time = form.value
   }
   const given = time ?? 'CAST(NULL AS DOUBLE)'
-  const inMilliseconds = `CASE WHEN ${given} >= ${clock.secondsFrom} AND ${given} < ${clock.secondsUntil} THEN ${given} * 1000 ELSE ${given} END`
+  const from = byLoad(clocks.map(({ secondsFrom }) => String(secondsFrom)))
+  const until = byLoad(clocks.map(({ secondsUntil }) => String(secondsUntil)))
+  const inMilliseconds = `CASE WHEN ${given} >= ${from} AND ${given} < ${until} THEN ${given} * 1000 ELSE ${given} END`
   return `(SELECT *, CASE WHEN abs(${inMilliseconds}) <= ${INSTANT_MS_MAX} THEN ${inMilliseconds} END AS __ms\n  FROM ${source})`
 }
 
@@ -66,14 +70,17 @@ function localTime(zone: string): string {
 }
 
 /** The day by the export's clock, kept within the slice so that a day can be replaced. */
-function dayExpression({ filedUnder, from, until }: EventClock): string {
-  if (filedUnder === undefined) {
+function dayExpression(clocks: readonly EventClock[]): string {
+  const filedUnder = clocks.flatMap((clock) => clock.filedUnder ?? [])
+  if (filedUnder.length < clocks.length) {
+    const from = byLoad(clocks.map((clock) => String(clock.from)))
+    const until = byLoad(clocks.map((clock) => String(clock.until)))
     return `CASE WHEN round(__ms) >= ${from} AND round(__ms) < ${until} THEN CAST(${LOCAL_CLOCK} AS DATE) END`
   }
-  const { firstDay, lastDay } = filedUnder
-  const first = `DATE ${quoteText(firstDay)}`
-  if (firstDay === lastDay) return first
-  return `least(greatest(coalesce(CAST(${LOCAL_CLOCK} AS DATE), ${first}), ${first}), DATE ${quoteText(lastDay)})`
+  const first = byLoad(filedUnder.map(({ firstDay }) => `DATE ${quoteText(firstDay)}`))
+  const last = byLoad(filedUnder.map(({ lastDay }) => `DATE ${quoteText(lastDay)}`))
+  if (first === last) return first
+  return `least(greatest(coalesce(CAST(${LOCAL_CLOCK} AS DATE), ${first}), ${first}), ${last})`
 }
 
 /** Events with an `$insert_id` are known by it; others by their whole line. */

@@ -1,6 +1,7 @@
 import { HASH_COLUMN } from '../columns/catalogue.ts'
 import type { Column } from '../columns/column.ts'
 import { quoteName } from '../core/sql.ts'
+import { LOAD_NUMBER } from '../destination/grouped-rows.ts'
 import { ENGINE_TYPES } from '../engine/dialect.ts'
 import { LINE_HASH_FIELD, OVERFLOW_FIELD } from '../scan/line-writer.ts'
 import { withContentHash } from './content-hash.ts'
@@ -22,12 +23,16 @@ export interface FlattenInput {
   readonly events: EventInput | undefined
 }
 
-/** The query that turns spooled lines into rows. The commit adds `_loaded_at` and `_load_id`. */
+/**
+ * The query that turns spooled lines into rows, with their `LOAD_NUMBER` if they are those of
+ * several loads. The commit adds `_loaded_at` and `_load_id`.
+ */
 export function flatten(input: FlattenInput): Flattened {
   const { overflowColumn, isNumbered, events, lines } = input
   const expressions = expressionsOf(input)
   if (overflowColumn !== undefined) expressions.set(overflowColumn, `CAST(${OVERFLOW_FIELD} AS JSON)`)
   const list = [...expressions].map(([column, expression]) => `${expression} AS ${quoteName(column.name)}`)
+  if (lines.loads.length > 1) list.push(LOAD_NUMBER)
   const source = events === undefined ? reader(input) : withMilliseconds(events, lines, reader(input))
   const where = isNumbered ? `\nWHERE CAST(${ROW_FIELD} AS BIGINT) IN (${lastRows(input)})` : ''
   const flattened = { query: `SELECT ${list.join(',\n  ')}\nFROM ${source}${where}`, columns: [...expressions.keys()] }

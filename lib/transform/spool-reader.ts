@@ -2,6 +2,7 @@
 import type { Column, ColumnType } from '../columns/column.ts'
 import type { LineShape } from '../columns/table.ts'
 import { quoteName, quoteText } from '../core/sql.ts'
+import { LOAD_NUMBER } from '../destination/grouped-rows.ts'
 import { ENGINE_TYPES } from '../engine/dialect.ts'
 import { fileList } from '../engine/engine.ts'
 import type { SpoolField } from '../scan/line-writer.ts'
@@ -52,7 +53,8 @@ export function valueExpression(
 
 /** Lines of the spool, and which parts to read. */
 export interface SpooledLines {
-  readonly paths: readonly string[]
+  /** The files of each load. */
+  readonly loads: readonly (readonly string[])[]
   readonly fields: readonly SpoolField[]
   readonly shape: LineShape
   /** Names of the text members beside the properties. */
@@ -65,9 +67,12 @@ export function isTime(column: Column): boolean {
   return column.role === 'fixed' && column.name === 'time'
 }
 
-/** A `read_json` with the exact struct of these fields. */
+/**
+ * A `read_json` with the exact struct of these fields, and with the number of the load if there are
+ * several.
+ */
 export function readSpooled(lines: SpooledLines): string {
-  const { paths, fields, shape, topLevel, longestLine } = lines
+  const { loads, fields, shape, topLevel, longestLine } = lines
   const typeOf = ({ column, form }: SpoolField) => {
     if (form !== 'value') return 'VARCHAR'
     return shape.isTimed && isTime(column) ? 'DOUBLE' : FIELD_TYPES[column.type]
@@ -78,7 +83,11 @@ export function readSpooled(lines: SpooledLines): string {
     // Included even if unused: with a single column the engine holds 32 MB per file and is slower.
     `${quoteName(shape.properties)}: ${struct === '' ? "'JSON'" : quoteText(`STRUCT(${struct})`)}`,
   ]
-  return readNdjson(paths, columns, longestLine)
+  const read = readNdjson(loads.flat(), columns, longestLine)
+  if (loads.length <= 1) return read
+  const numbers = loads.flatMap((paths, at) => paths.map(() => at + 1))
+  // The engine counts the files from 0, lists from 1.
+  return `(SELECT *, list_extract([${numbers.join(', ')}], CAST(file_index AS BIGINT) + 1) AS ${LOAD_NUMBER} FROM ${read})`
 }
 
 /** A `read_json` of lines of up to `longestLine` bytes. Columns are `name: 'TYPE'`. */

@@ -5,6 +5,7 @@ import { quoteText } from '../core/sql.ts'
 import type { NewLoad, Relation } from '../destination/contract.ts'
 import { NO_ROWS } from '../destination/load-rules.ts'
 import type { Engine } from '../engine/engine.ts'
+import type { SpoolField } from '../scan/line-writer.ts'
 import { type Chunk, removeChunks, type SpoolDirectory } from '../spool/spool.ts'
 import type { DayRows } from '../time/day-tally.ts'
 import { countKeys, type FlattenInput, flatten } from './flatten.ts'
@@ -13,7 +14,7 @@ import { countByDay, countDistinctByDay, type LoadedRows, withoutLoaded } from '
 import { numberLines } from './numbered-lines.ts'
 import { oldRowsQuery } from './old-rows.ts'
 import { salvage } from './salvage.ts'
-import type { Flattened } from './spool-reader.ts'
+import type { Flattened, SpooledLines } from './spool-reader.ts'
 import type { SpooledRows } from './spooled-rows.ts'
 
 export interface TableRowsOptions {
@@ -57,11 +58,26 @@ export class TableRows {
     }
   }
 
+  /**
+   * The rows of several loads in one relation with the column `LOAD_NUMBER`, which the engine reads
+   * faster than one relation for each. Undefined if rows of some are left out, or if the loads do
+   * not read their lines in the same way.
+   */
+  groupRelation(loads: readonly SpooledRows[]): Relation | undefined {
+    const isWhole = ({ kept, old }: SpooledRows) => kept === undefined && old === undefined
+    const areTimed = loads.every(({ clock }) => clock !== undefined)
+    if (!areTimed || this.#options.table.key.length > 0 || !loads.every(isWhole)) return undefined
+    const rowCount = loads.reduce((sum, { summary }) => sum + summary.rows, 0)
+    if (rowCount === 0 || fieldsOf(loads) === undefined) return undefined
+    const paths = loads.map(({ lines }) => pathsOf(lines))
+    return { ...flatten(this.#input(loads, paths, false)), rowCount }
+  }
+
   async #newRows(spooled: SpooledRows): Promise<Relation> {
     const { kept } = spooled
     if ((kept?.rows ?? spooled.summary.rows) === 0) return NO_ROWS
     const { count, chunks, isNumbered } = await this.#distinctRows(spooled)
-    const flattened = flatten(this.#input(spooled, pathsOf(chunks), isNumbered))
+    const flattened = flatten(this.#input([spooled], [pathsOf(chunks)], isNumbered))
     if (kept === undefined) return { ...flattened, rowCount: count }
     const { rows: rowCount, loaded } = kept
     const query = 'newHashes' in loaded ? onlyNew(flattened, loaded) : withoutLoaded(flattened, loaded)
@@ -129,7 +145,7 @@ export class TableRows {
 
   /** The number of rows by the value, as text, of a key column. */
   async countsBy(spooled: SpooledRows, column: string): Promise<ReadonlyMap<string, number>> {
-    const input = this.#input(spooled, pathsOf(spooled.lines), false)
+    const input = this.#input([spooled], [pathsOf(spooled.lines)], false)
     const by = input.key.find(({ name }) => name === column)
     if (by === undefined) throw new TypeError(`${column} is not in the key of ${this.#options.table.name}`)
     if (spooled.summary.rows === 0) return new Map()
@@ -155,7 +171,7 @@ export class TableRows {
   }
 
   async #countKept(spooled: SpooledRows, loaded: LoadedRows): Promise<SpooledRows> {
-    const query = withoutLoaded(this.#flattened(spooled, pathsOf(spooled.lines)), loaded)
+    const query = withoutLoaded(this.#flattened(spooled), loaded)
     const counts = await this.#query(countByDay(query))
     const rows = counts.reduce((total, { count }) => total + Number(count), 0)
     return { ...spooled, dayRows: dayRowsIn(counts), kept: { rows, loaded } }
@@ -178,7 +194,7 @@ export class TableRows {
   async #withContents<T>(spooled: SpooledRows, work: (path: string) => Promise<T>): Promise<T> {
     const path = this.#options.spool.nextFile('.contents.parquet')
     try {
-      await this.#query(copyTo(path, contentsOf(this.#flattened(spooled, pathsOf(spooled.lines)))))
+      await this.#query(copyTo(path, contentsOf(this.#flattened(spooled))))
       return await work(path)
     } finally {
       await removeChunks([{ path }])
@@ -190,11 +206,12 @@ export class TableRows {
     return this.#withContents(spooled, (arrived) => this.#countNew(spooled, loaded, arrived))
   }
 
-  #flattened(spooled: SpooledRows, paths: readonly string[]): Flattened {
-    return flatten(this.#input(spooled, paths, false))
+  #flattened(spooled: SpooledRows, paths = pathsOf(spooled.lines)): Flattened {
+    return flatten(this.#input([spooled], [paths], false))
   }
 
-  #input(spooled: SpooledRows, paths: readonly string[], isNumbered: boolean): FlattenInput {
+  /** `paths`: the files of each load. */
+  #input(loads: readonly SpooledRows[], paths: SpooledLines['loads'], isNumbered: boolean): FlattenInput {
     const { table, registry, localZone } = this.#options
     const fixed = new Map(
       registry.columns.filter(({ role }) => role === 'fixed').map((column) => [column.name, column]),
@@ -204,14 +221,19 @@ export class TableRows {
       if (column === undefined) throw new TypeError(`${table.name} has no fixed column ${name}`)
       return column
     }
-    const { fields, hasOverflow, summary, clock } = spooled
+    const clocks = loads.flatMap(({ clock }) => clock ?? [])
     return {
-      lines: { paths, fields, shape: table.lines, longestLine: summary.longestLine },
-      overflowColumn: hasOverflow ? registry.overflowColumn() : undefined,
+      lines: {
+        loads: paths,
+        fields: fieldsOf(loads) ?? [],
+        shape: table.lines,
+        longestLine: Math.max(...loads.map(({ summary }) => summary.longestLine)),
+      },
+      overflowColumn: loads.some(({ hasOverflow }) => hasOverflow) ? registry.overflowColumn() : undefined,
       key: table.key.map(columnOf),
       identity: table.identity === undefined ? undefined : columnOf(table.identity),
       isNumbered,
-      events: clock === undefined ? undefined : { clock, localZone, fixed },
+      events: clocks.length === 0 ? undefined : { clocks, localZone, fixed },
     }
   }
 
@@ -220,7 +242,7 @@ export class TableRows {
     const before = this.#distinct.get(lines)
     if (before !== undefined) return before
     const mayRepeat = summary.rows > 0 && this.#options.table.key.length > 0 && !spooled.areKeysDistinct
-    const input = this.#input(spooled, pathsOf(lines), false)
+    const input = this.#input([spooled], [pathsOf(lines)], false)
     const [counts] = mayRepeat ? await this.#query(countKeys(input)) : []
     // Rows that have the key of a later row.
     const repeated = counts === undefined ? 0 : Number(counts.rows) - Number(counts.keys)
@@ -251,6 +273,18 @@ export class TableRows {
 
 function copyTo(path: string, query: string): string {
   return `COPY (${query}) TO ${quoteText(path)} (FORMAT parquet)`
+}
+
+/** The fields of all loads; undefined if two of them use a key in different ways. */
+function fieldsOf(loads: readonly SpooledRows[]): readonly SpoolField[] | undefined {
+  const fields = new Map<string, SpoolField>()
+  for (const field of loads.flatMap((load) => load.fields)) {
+    const before = fields.get(field.key)
+    const isSame = before?.form === field.form && before.column.name === field.column.name
+    if (before !== undefined && !(isSame && before.column.type === field.column.type)) return undefined
+    if (before === undefined) fields.set(field.key, field)
+  }
+  return [...fields.values()]
 }
 
 function pathsOf(chunks: readonly Chunk[]): readonly string[] {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { EXPORT_COLUMNS } from '../../lib/columns/catalogue.ts'
 import type { LoadRecord, Relation } from '../../lib/destination/contract.ts'
+import { LOAD_NUMBER } from '../../lib/destination/grouped-rows.ts'
 import type { Warehouse } from '../../lib/destination/warehouse.ts'
 import { viewsOver } from '../../lib/views/views.ts'
 import { seen } from './failed-loads.ts'
@@ -32,7 +33,7 @@ const REJECTS = rejectsOf('one', 'two')
 function loadGroup(
   destination: Warehouse,
   relations: readonly Relation[],
-  { signal = unaborted(), isReplaced = false } = {},
+  { signal = unaborted(), isReplaced = false, group = undefined as Relation | undefined } = {},
 ): Promise<readonly LoadRecord[]> {
   const requests = relations.map((relation, at) => {
     const day = DAYS[at] ?? DAYS[0]
@@ -43,7 +44,14 @@ function loadGroup(
     const record = newLoad(`load-${'abc'[at]}`, { ...counts, firstDay: day, lastDay: day })
     return { relation, target: { table: TABLE, mode, rejects: REJECTS }, record }
   })
-  return destination.loadAll(requests, signal)
+  return destination.loadAll(requests, signal, group)
+}
+
+/** The rows of relations in one relation, with the number of their load. */
+function joined(relations: readonly Relation[]): Relation {
+  const queries = relations.map(({ query }, at) => `SELECT *, ${at + 1} AS ${LOAD_NUMBER} FROM (${query})`)
+  const rowCount = relations.reduce((sum, relation) => sum + relation.rowCount, 0)
+  return { columns: COLUMNS, rowCount, query: queries.join(' UNION ALL ') }
 }
 
 /** Loads in one commit, where a destination can do that. */
@@ -64,11 +72,14 @@ export function groupedLoads(harness: DestinationHarness): void {
   }
 
   describe('several loads at once', () => {
-    it('are committed together, each with its own ledger row, id and growing time', async () => {
+    it.each([
+      ['each from its own relation', undefined],
+      ['from one relation', joined(groups)],
+    ])('are committed together, %s, each with its own ledger row, id and growing time', async (_, group) => {
       await using store = await groupStore()
       if (store === undefined) return
       const { destination } = store
-      const loaded = await loadGroup(destination, groups)
+      const loaded = await loadGroup(destination, groups, { group })
       const ledger = await destination.ledger(TABLE)
       expect(ledger.slice(1)).toEqual(loaded)
       expect(loaded.map(({ loadId }) => loadId)).toEqual(['load-a', 'load-b', 'load-c'])
@@ -107,6 +118,15 @@ export function groupedLoads(harness: DestinationHarness): void {
       expect(await seen(store)).toEqual(before)
       await loadGroup(store.destination, groups)
       expect(await store.readRows(TABLE)).toHaveLength(61)
+    })
+
+    it('leave nothing if their one relation has too few rows', async () => {
+      await using store = await groupStore()
+      if (store === undefined) return
+      const before = await seen(store)
+      const group = { ...joined(groups.slice(1)), rowCount: 60 }
+      await expectFailure(loadGroup(store.destination, groups, { group }), 'COUNT_MISMATCH')
+      expect(await seen(store)).toEqual(before)
     })
 
     it('are refused if one of them is in the ledger already', async () => {

@@ -27,7 +27,7 @@ export interface Workshop extends AsyncDisposable {
   readonly destination: Warehouse
   readonly progress: ProgressEvent[]
   /** Called before each load is written; what it throws is thrown by the driver. */
-  beforeWrite: ((load: Load) => void) | undefined
+  beforeWrite: ((load: Load) => void | Promise<void>) | undefined
   run(stream: Stream, more?: RunMore): Promise<StreamSummary>
   /** Rows of a table of the DuckDB destination. */
   rows(sql: string): Promise<readonly Record<string, unknown>[]>
@@ -60,7 +60,7 @@ export async function openWorkshop(): Promise<Workshop> {
   const spool = await SpoolDirectory.create(directory)
   const engine = await Engine.create({ memoryLimit: '500MB', temporaryDirectory: join(directory, 'engine') })
   const driver = intercepted(new DuckDbDriver({ path: ':memory:', schema: 'mixpanel', engine }), async (call, work) => {
-    if (call.name === 'write') workshop.beforeWrite?.(call.load)
+    if (call.name === 'write') await workshop.beforeWrite?.(call.load)
     return work()
   })
   const destination = new Warehouse(driver, { engine })
