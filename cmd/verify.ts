@@ -1,5 +1,6 @@
 import { MixloadError } from '../lib/core/errors.ts'
-import { repairDays, type VerifyResult, verifyCounts } from '../lib/verify/verify.ts'
+import type { PeopleCause } from '../lib/verify/compare-people.ts'
+import { hasDrift, repairDays, type VerifyResult, verifyCounts } from '../lib/verify/verify.ts'
 import type { Command } from './command.ts'
 import { counted } from './counted.ts'
 import { LOAD_SETTINGS } from './load-settings.ts'
@@ -10,6 +11,13 @@ import { exitCodeOf, reportStreams } from './stream-report.ts'
 /** The exit code if counts differ. */
 const DRIFT = 4
 
+const CAUSES: Readonly<Record<PeopleCause, string>> = {
+  events: 'their events differ, too',
+  'merged-later': 'reports and export merge ids at different times',
+  'unknown-links': 'Mixpanel knows links between ids that are not loaded: load the days before these',
+  unknown: 'no cause found',
+}
+
 /**
  * `mixload verify`: compares each day and event in `export_latest` with Mixpanel's reports. With
  * `--repair` it loads the days that differ again, and compares once more.
@@ -18,6 +26,7 @@ export const command: Command = {
   settings: LOAD_SETTINGS,
   options: {
     repair: { type: 'boolean', default: false, describe: 'Read the days that differ again, and replace them' },
+    people: { type: 'boolean', default: false, describe: 'Also compare how many people had each event' },
     tolerance: {
       type: 'number',
       requiresArg: true,
@@ -36,27 +45,31 @@ export const command: Command = {
       const message = '--repair replaces whole days, also the events that --events leaves out. Use one of the two.'
       throw new MixloadError('CONFIG_INVALID', message)
     }
-    const found = await verifyCounts(session, percent / 100)
+    const choices = { tolerance: percent / 100, people: flags.people === true }
+    const found = await verifyCounts(session, choices)
     print(output, found)
-    if (found.differences.length === 0) return 0
+    if (found.differences.length === 0) return hasDrift(found) ? DRIFT : 0
     if (flags.repair !== true) {
       output.print('mixload verify --repair reads these days again.')
       return DRIFT
     }
     const results = await reportStreams(output, (onResult) => repairDays(session, found, onResult))
-    const left = await verifyCounts(session, percent / 100)
+    const left = await verifyCounts(session, choices)
     print(output, left)
-    return exitCodeOf(results) || (left.differences.length > 0 ? DRIFT : 0)
+    return exitCodeOf(results) || (hasDrift(left) ? DRIFT : 0)
   },
 }
 
 function print(output: Output, result: VerifyResult): void {
-  const { differences, uncounted, compared, expired, days, requests } = result
+  const { differences, uncounted, compared, expired, days, requests, people } = result
   const [firstDay, lastDay] = [days[0], days.at(-1)]
   const span = { first_day: firstDay, last_day: lastDay, days: days.length }
-  output.json({ ...span, compared, requests, differences, uncounted, expired })
+  output.json({ ...span, compared, requests, differences, uncounted, expired, people })
   for (const { day, event, warehouse, mixpanel } of differences) {
     output.print(`${day}  ${event}: ${warehouse} in the warehouse, ${mixpanel} in Mixpanel`)
+  }
+  for (const { day, event, warehouse, mixpanel, cause } of people?.differences ?? []) {
+    output.print(`${day}  ${event}: ${warehouse} people in the warehouse, ${mixpanel} in Mixpanel: ${CAUSES[cause]}`)
   }
   if (uncounted.length > 0) output.print(`Mixpanel has no counts of: ${uncounted.join(', ')}`)
   if (expired.length > 0) {
@@ -67,4 +80,8 @@ function print(output: Output, result: VerifyResult): void {
   }
   const cost = `${counted(compared, 'count')} compared in ${counted(requests, 'request')}`
   output.print(`${counted(days.length, 'day')} from ${firstDay} to ${lastDay}: ${cost}, ${differences.length} differ`)
+  if (people !== undefined) {
+    const { differences: ofPeople } = people
+    output.print(`${counted(people.compared, 'number')} of people compared, ${ofPeople.length} differ`)
+  }
 }

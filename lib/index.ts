@@ -42,6 +42,7 @@ export type { TidyResult } from './tidy/tidy-plan.ts'
 export type { DayDigests, DayRows } from './time/day-tally.ts'
 export type { Day } from './time/days.ts'
 export type { Comparison, Difference } from './verify/compare.ts'
+export type { PeopleCause, PeopleComparison, PeopleDifference } from './verify/compare-people.ts'
 export type { VerifyResult } from './verify/verify.ts'
 
 /**
@@ -68,6 +69,8 @@ export interface VerifyOptions extends RunOptions {
   readonly tolerance?: number | undefined
   /** Whether days that differ are read again and replaced, and then compared once more. */
   readonly repair?: boolean | undefined
+  /** Whether numbers of people are compared, too. Default: false. */
+  readonly people?: boolean | undefined
 }
 
 /**
@@ -155,13 +158,13 @@ export function plan(options: RunOptions): Promise<RunPlan> {
  * @throws MixloadError CONFIG_INVALID if no day is whole, or the destination has no queries.
  */
 export function verify(options: VerifyOptions): Promise<VerifyResult> {
-  const { tolerance = 0, repair = false, ...others } = options
+  const { tolerance = 0, repair = false, people = false, ...others } = options
   return run(others, async (session) => {
-    const found = await verifyCounts(session, tolerance)
+    const found = await verifyCounts(session, { tolerance, people })
     if (!repair || found.differences.length === 0) return found
     const failed = (await repairDays(session, found)).find(({ error }) => error !== undefined)
     if (failed?.error !== undefined) throw failed.error
-    return verifyCounts(session, tolerance)
+    return verifyCounts(session, { tolerance, people })
   })
 }
 

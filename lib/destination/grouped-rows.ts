@@ -1,4 +1,4 @@
-/** Rows of several loads in one relation, which costs less to plan and to write than one for each. */
+/** Rows of several loads in one relation, which costs less to plan and write than one for each. */
 
 /**
  * A further column of such a relation's query: the number of the load that a row belongs to, from

@@ -10,9 +10,13 @@ const NAMES_BYTES_MAX = 6000
 
 const Counts = z.object({ data: z.object({ values: z.record(z.string(), z.record(z.string(), z.number())) }) })
 
-/** Event counts of Mixpanel's reports, by name and day of the project's zone: each event once. */
+/**
+ * Counts of Mixpanel's reports, by name and day of the project's zone. `type`: `general` counts
+ * events, each of them once; `unique` counts people.
+ */
 export async function mixpanelCounts(
   requester: Pick<Requester, 'ask'>,
+  type: 'general' | 'unique',
   names: readonly string[],
   span: Slice,
   signal: AbortSignal,
@@ -20,7 +24,7 @@ export async function mixpanelCounts(
   const rows: [Day, string, number][] = []
   for (const batch of batchesOf(names, NAMES_BYTES_MAX)) {
     const days = { unit: 'day', from_date: span.firstDay, to_date: span.lastDay }
-    const query = { event: JSON.stringify(batch), type: 'general', ...days }
+    const query = { event: JSON.stringify(batch), type, ...days }
     const { data } = await requester.ask({ family: 'app', path: '/api/query/events', query }, countsIn, signal)
     for (const [event, byDay] of Object.entries(data.values)) {
       // A name without events also has a count.

@@ -15,8 +15,9 @@ import type { Slice } from '../slices.ts'
 import { EVENT_NAMES_MAX, eventNamesIn, eventNamesRequest, exportStream } from '../streams/export.ts'
 import { addDays, type Day, dayInZone } from '../time/days.ts'
 import { type Comparison, compareCounts } from './compare.ts'
+import { comparePeople, type PeopleComparison } from './compare-people.ts'
 import { mixpanelCounts } from './mixpanel-counts.ts'
-import { warehouseCounts } from './warehouse-counts.ts'
+import { warehouseCounts, warehousePeople } from './warehouse-counts.ts'
 
 /** How many days are compared by default. */
 const DAYS = 30
@@ -26,14 +27,31 @@ export interface VerifyResult extends Comparison {
   /** The days that were compared, in the project's zone. */
   readonly days: readonly Day[]
   readonly requests: number
+  /** The comparison of people; undefined if it was not wanted. */
+  readonly people?: PeopleComparison | undefined
+}
+
+/** How counts are compared. */
+export interface VerifyChoices {
+  /** The share by which they may differ, from 0 to 1. */
+  readonly tolerance: number
+  /** Whether people are compared, too. */
+  readonly people: boolean
+}
+
+/** Whether a comparison found something to repair or to look into. */
+export function hasDrift({ differences, people }: VerifyResult): boolean {
+  return differences.length > 0 || people?.differences.some(({ cause }) => cause !== 'merged-later') === true
 }
 
 /**
- * Compares event counts of `export_latest` by day and name with Mixpanel's reports. `tolerance`:
- * the share by which they may differ. @throws MixloadError CONFIG_INVALID if no day is whole, or
- * the destination has no queries.
+ * Compares event counts of `export_latest` by day and name with Mixpanel's reports.
+ * @throws MixloadError CONFIG_INVALID if no day is whole, or the destination has no queries.
  */
-export async function verifyCounts(session: Session, tolerance: number): Promise<VerifyResult> {
+export async function verifyCounts(
+  session: Session,
+  { tolerance, people: withPeople }: VerifyChoices,
+): Promise<VerifyResult> {
   const { settings, onProgress, signal } = session
   if (!(tolerance >= 0 && tolerance <= 1)) {
     throw new MixloadError('CONFIG_INVALID', 'The tolerance must be a share from 0 to 1.')
@@ -63,11 +81,17 @@ export async function verifyCounts(session: Session, tolerance: number): Promise
   const span = { firstDay, lastDay, zone }
   const existing = await warehouseCounts(destination, span, signal)
   const names = settings.events ?? (await allNames(requester, span, existing.keys(), session))
-  const mixpanel = await mixpanelCounts(requester, names, span, signal)
+  const mixpanel = await mixpanelCounts(requester, 'general', names, span, signal)
   const today = dayInZone(Date.now(), zone)
   const compared = compareCounts(existing, mixpanel, days, tolerance, today)
   const uncounted = compared.uncounted.filter((name) => names.includes(name))
-  return { ...compared, uncounted, days, requests: requester.requests }
+  const comparePeopleToo = async () => {
+    const ours = await warehousePeople(destination, span, signal)
+    const theirs = await mixpanelCounts(requester, 'unique', names, span, signal)
+    return comparePeople(ours, theirs, compared.differences, days, tolerance, today)
+  }
+  const people = withPeople ? await comparePeopleToo() : undefined
+  return { ...compared, uncounted, days, requests: requester.requests, ...(people && { people }) }
 }
 
 /** The event names in the warehouse and those that Mixpanel lists. */

@@ -12,7 +12,7 @@ const HOUR_MS = 3_600_000
 /** An event of the slice's first day, which each slice has. */
 const EVENT = { offset: HOUR_MS, form: 'ms', id: 'a', properties: {} } as const
 
-/** What differs between the lines of slices: times, ids, properties, their types, and their number. */
+/** What differs between the lines of slices: times, ids, properties, types, and their number. */
 const LINE = fc.record({
   offset: fc.integer({ min: -HOUR_MS, max: 25 * HOUR_MS }),
   form: fc.constantFrom('ms', 'seconds', 'text', 'none'),
@@ -41,7 +41,7 @@ function lineOf(start: number, { offset, form, id, properties }: Slices[number][
   return `${JSON.stringify({ event: 'Paid', properties: all })}\n`
 }
 
-/** Loads slices in one group after the first, or one at a time. Returns the rows and ledger rows. */
+/** Loads slices together after the first, or one at a time. Returns rows and ledger rows. */
 async function loaded(slices: Slices, settings: Readonly<Record<string, unknown>>, isGrouped: boolean) {
   await using workshop = await openWorkshop()
   const requested: { readonly firstDay: string; readonly lastDay: string }[] = []

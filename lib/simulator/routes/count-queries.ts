@@ -46,7 +46,8 @@ async function countsOf(request: QueryRequest, names: readonly string[], range: 
   const { series, bucketOf } =
     shortBuckets(parameters.unit, range) ?? longBuckets(parameters.unit, range, interval ?? request.interval())
   const where = request.where()
-  const found = await countEvents(project.store, project.clock, { names, where, type, ...range, bucketOf })
+  const personOf = (id: string) => project.identity.personId(id)
+  const found = await countEvents(project.store, project.clock, { names, where, type, personOf, ...range, bucketOf })
   const values = names.map((name) => {
     const ofName = found.get(name)
     return [name, Object.fromEntries(series.map((bucket) => [bucket, ofName?.get(bucket) ?? 0]))] as const

@@ -16,6 +16,8 @@ export interface CountQuery {
   readonly names: readonly string[]
   readonly where?: Where | undefined
   readonly type: CountType
+  /** Returns the person of an id. */
+  readonly personOf: (id: string) => string
   /** The project's days, both inclusive. */
   readonly firstDay: number
   readonly lastDay: number
@@ -30,7 +32,7 @@ export interface CountQuery {
 export async function countEvents(
   store: EventStore,
   clock: ProjectClock,
-  { names, where, type, firstDay, lastDay, bucketOf }: CountQuery,
+  { names, where, type, personOf, firstDay, lastDay, bucketOf }: CountQuery,
 ): Promise<ReadonlyMap<string, ReadonlyMap<string, number>>> {
   const tallies = new Map(names.map((name) => [name, new Map<string, Tally>()]))
   const selection = { events: new Set(names), where, timeInMs: true }
@@ -55,7 +57,9 @@ export async function countEvents(
         const bucket = bucketOf(localMs)
         const tally = buckets.get(bucket) ?? { events: 0, users: new Set() }
         tally.events++
-        if (type !== 'general') tally.users.add(distinct_id)
+        if (type !== 'general' && distinct_id !== '') {
+          tally.users.add(typeof distinct_id === 'string' ? personOf(distinct_id) : distinct_id)
+        }
         buckets.set(bucket, tally)
       }
     }
@@ -75,5 +79,6 @@ interface Tally {
 
 function countOf({ events, users }: Tally, type: CountType): number {
   if (type === 'general') return events
-  return type === 'unique' ? users.size : events / users.size
+  if (type === 'unique') return users.size
+  return users.size === 0 ? 0 : events / users.size
 }

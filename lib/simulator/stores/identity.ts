@@ -69,6 +69,11 @@ export class Identity {
     return this.#follow(id, now - this.#lagMs)
   }
 
+  /** Returns the id of the person, as reports count people: without the delay of exports. */
+  personId(id: string): string {
+    return this.#follow(id)
+  }
+
   /** Returns the id of the profile that an update of this id changes. */
   profileId(id: string): string {
     return this.mode === 'simplified' ? id : this.#follow(id)
