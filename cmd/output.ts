@@ -56,7 +56,9 @@ export function createOutput({ json, isTerminal, project }: OutputOptions): Outp
 type Events = Pick<Output, 'settingsRead' | 'onProgress' | 'fail' | 'end'>
 
 /** There are too many of these for a log, or to be drawn each time. */
-const NOT_LOGGED: readonly ProgressEvent['kind'][] = ['slice-progress', 'import-progress', 'day-tidied']
+const NOT_LOGGED: readonly ProgressEvent['kind'][] = [
+  ...(['slice-requested', 'slice-progress', 'import-progress', 'day-tidied'] as const),
+]
 
 function logEvents(project: string | undefined): Events {
   const stderr = pino.destination({ dest: 2, sync: true })
@@ -196,6 +198,8 @@ function sliceSentence(event: SliceEvent): string {
   switch (event.kind) {
     case 'slice-started':
       return 'file' in event.slice ? 'reading' : 'downloading'
+    case 'slice-requested':
+      return 'requested'
     case 'slice-progress':
       return `${event.rows} rows so far`
     case 'slice-restarted':

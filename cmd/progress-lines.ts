@@ -1,5 +1,5 @@
 import type { ProgressEvent } from '../lib/progress.ts'
-import { rowsName } from '../lib/slices.ts'
+import { type AnySlice, rowsName, sliceName } from '../lib/slices.ts'
 import { counted } from './counted.ts'
 
 /** How far the work on a table has come. */
@@ -19,6 +19,8 @@ export class ProgressLines {
   #rows = 0
   #requestsLeft = Number.POSITIVE_INFINITY
   #downloading = ''
+  /** Slices whose requests were sent before their turn. */
+  readonly #requested: AnySlice[] = []
   #loading = ''
   #importing = ''
   #tidying: Tidying | undefined
@@ -35,8 +37,12 @@ export class ProgressLines {
         this.#unit = event.unit
         this.#requestsLeft = event.requestsLeft
         return true
-      case 'slice-started':
+      case 'slice-requested':
         this.#requestsLeft--
+        this.#requested.push(event.slice)
+        return true
+      case 'slice-started':
+        if (!this.#isRequested(event.slice)) this.#requestsLeft--
         this.#downloading = `${rowsName(event.stream, event.slice)}: ${'file' in event.slice ? 'reading' : 'requested'}`
         return true
       case 'slice-progress':
@@ -92,9 +98,22 @@ export class ProgressLines {
     ]
     return [
       this.#downloading,
+      this.#requestedSentence(),
       this.#loading,
       total.join(', ') + requestsInWords(Math.max(0, this.#requestsLeft)),
     ].filter((line) => line !== '')
+  }
+
+  /** Whether a slice was requested before its turn, which is now. */
+  #isRequested(slice: AnySlice): boolean {
+    const at = this.#requested.findIndex((requested) => sliceName(requested) === sliceName(slice))
+    if (at >= 0) this.#requested.splice(at, 1)
+    return at >= 0
+  }
+
+  #requestedSentence(): string {
+    const last = this.#requested.at(-1)
+    return last === undefined ? '' : `${this.#requested.length} more requested, up to ${sliceName(last)}`
   }
 }
 

@@ -34,6 +34,8 @@ export type SliceEvent = {
   readonly slice: AnySlice
 } & (
   | { readonly kind: 'slice-started' }
+  /** Its request is sent while earlier slices are still read. */
+  | { readonly kind: 'slice-requested' }
   /** While a slice is downloaded or read: rows, decompressed bytes and requests so far. */
   | { readonly kind: 'slice-progress'; readonly rows: number; readonly bytes: number; readonly requests: number }
   /** The rows so far are discarded, and the slice is read from its first request again. */

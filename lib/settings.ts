@@ -2,6 +2,7 @@ import envPaths from 'env-paths'
 import { z } from 'zod'
 import { COLUMN_TYPES } from './columns/column.ts'
 import { isUnencrypted } from './core/addresses.ts'
+import { bytesIn, SIZE } from './core/byte-sizes.ts'
 import { ownTemporaryDirectory } from './core/directories.ts'
 import { MixloadError } from './core/errors.ts'
 import { didYouMean } from './core/nearest.ts'
@@ -57,7 +58,7 @@ const id = (pattern: RegExp, rule: string) =>
 
 const day = z.string().refine(isDay, { error: 'must be a day such as 2026-08-31' })
 const zone = z.string().refine(isZone, { error: 'must be an IANA time zone such as Europe/Berlin, not an offset' })
-const size = z.string().regex(/^\d+\s*(?:KB|MB|GB|KiB|MiB|GiB)$/i, 'must be a size such as 400MB')
+const size = z.string().regex(SIZE, 'must be a size such as 400MB')
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' })
 
 const rowLimit = (rule: string) =>
@@ -194,6 +195,15 @@ export const SETTINGS = {
   },
   requestsPerHour: { schema: count(0).default(60), describe: 'Export requests per hour; 0 for no limit' },
   requestsPerSecond: { schema: count(0).default(3), describe: 'Export requests per second; 0 for no limit' },
+  requestsAtOnce: {
+    schema: count(1).default(10),
+    describe: 'Concurrent export requests; what comes before its turn waits in the spool',
+  },
+  spoolAhead: {
+    schema: size.default('256MB').transform(bytesIn),
+    describe: 'Request no further days while so much waits in the spool to be read or loaded',
+    default: '256MB',
+  },
   queryRequestsPerHour: {
     schema: count(0).default(60),
     describe: 'Requests per hour for all other streams; 0 for no limit',

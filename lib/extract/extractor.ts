@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { type ErrorCode, isFailure, MixloadError } from '../core/errors.ts'
 import { requestSelection, WHOLE } from '../destination/selection.ts'
-import type { Requester } from '../mixpanel/requester.ts'
+import type { ApiRequest } from '../mixpanel/client.ts'
+import { type Requester, Usage } from '../mixpanel/requester.ts'
 import type { OnProgress } from '../progress.ts'
 import type { Identities } from '../scan/body-reader.ts'
 import { type Doubt, doubtOf } from '../scan/whole-body.ts'
@@ -13,6 +14,7 @@ import { type EventClock, eventClock } from '../time/event-time.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
 import { assertExpected } from './expected-rows.ts'
 import { joinedRows } from './joined-rows.ts'
+import type { RequestsAhead } from './requests-ahead.ts'
 import { ANSWER_FAILURES, type Extracted, type SliceSource } from './slice-source.ts'
 import type { TableInput } from './table-input.ts'
 import type { SpooledBody, TableSpool } from './table-spool.ts'
@@ -22,6 +24,8 @@ export interface ExtractOptions {
   /** The inputs of the stream's tables, in their order. */
   readonly inputs: readonly TableInput[]
   readonly requester: Requester
+  /** Undefined if no request is sent before its slice is read. */
+  readonly requestsAhead?: RequestsAhead | undefined
   readonly settings: Settings
   readonly zone: string
   readonly onProgress: OnProgress
@@ -58,7 +62,10 @@ interface Reading {
   readonly remarks: Readonly<Remarks>
 }
 
-/** Downloads slices of a stream to the spool, one after the other. */
+/**
+ * Downloads slices of a stream to the spool. Their requests may be sent ahead, but they are read
+ * one after the other: columns get their names and types in the order of the days.
+ */
 export class Extractor implements SliceSource<StreamSlice> {
   /** Failures of one slice alone. */
   readonly #sliceFailures: readonly ErrorCode[]
@@ -66,6 +73,9 @@ export class Extractor implements SliceSource<StreamSlice> {
   /** Identities of the slice's records, collected once a streamed body has broken off. */
   #seen: Set<string> | undefined
   #startedAt = new Date()
+  #reading: StreamSlice | undefined
+  /** Of the present slice. */
+  #usage = new Usage()
   #signal = new AbortController().signal
 
   constructor(options: ExtractOptions) {
@@ -73,9 +83,24 @@ export class Extractor implements SliceSource<StreamSlice> {
     this.#sliceFailures = options.stream.streamed === undefined ? [] : ANSWER_FAILURES
   }
 
+  ahead(slices: readonly StreamSlice[]): void {
+    const { stream, requestsAhead, onProgress } = this.#options
+    const requestOf = stream.streamed?.request
+    if (requestOf === undefined) return
+    const requests = slices.filter(hasDays).map((slice) => ({
+      request: requestOf(slice),
+      onSend: () => {
+        if (slice !== this.#reading) onProgress({ kind: 'slice-requested', stream: stream.name, slice })
+      },
+    }))
+    requestsAhead?.expect(requests)
+  }
+
   async extract(requested: StreamSlice, signal: AbortSignal): Promise<Extracted<StreamSlice>> {
-    const { stream, requester, zone, onProgress } = this.#options
-    const { requests, bytes } = requester
+    const { stream, zone, onProgress } = this.#options
+    const usage = new Usage()
+    this.#reading = requested
+    this.#usage = usage
     this.#startedAt = new Date()
     this.#signal = signal
     this.#seen = undefined
@@ -86,8 +111,8 @@ export class Extractor implements SliceSource<StreamSlice> {
         const [own, ...others] = await this.#readOrNarrow(slice)
         if (own === undefined) throw new TypeError(`${stream.name} has no table`)
         // Bytes and requests are counted once, for the stream's own table.
-        const summary = stream.streamed === undefined ? { ...own.summary, bytes: requester.bytes - bytes } : own.summary
-        const counted = { ...own, summary, requestCount: requester.requests - requests }
+        const summary = stream.streamed === undefined ? { ...own.summary, bytes: usage.bytes } : own.summary
+        const counted = { ...own, summary, requestCount: usage.requests }
         return { kind: 'spooled', spooled: { slice, tables: [counted, ...others] } }
       } catch (error) {
         if (!hasDays(slice)) throw error
@@ -225,8 +250,8 @@ export class Extractor implements SliceSource<StreamSlice> {
 
   /** Takes the lines that the stream reads, and reports the progress at intervals. */
   async #takeAll(slice: StreamSlice, context: StreamContext, spools: ReadonlyMap<string, TableSpool>): Promise<void> {
-    const { stream, requester, onProgress } = this.#options
-    const before = { requests: requester.requests, bytes: requester.bytes }
+    const { stream, onProgress } = this.#options
+    const before = { ...this.#usage }
     let reportedAt = performance.now()
     for await (const { table, lines } of stream.read(context, hasDays(slice) ? slice : undefined)) {
       this.#signal.throwIfAborted()
@@ -236,8 +261,8 @@ export class Extractor implements SliceSource<StreamSlice> {
       if (performance.now() - reportedAt < PROGRESS_MS) continue
       reportedAt = performance.now()
       const rows = [...spools.values()].reduce((total, { rows }) => total + rows, 0)
-      const requests = requester.requests - before.requests
-      const bytes = requester.bytes - before.bytes
+      const requests = this.#usage.requests - before.requests
+      const bytes = this.#usage.bytes - before.bytes
       onProgress({ kind: 'slice-progress', stream: stream.name, slice, rows, bytes, requests })
     }
     this.#signal.throwIfAborted()
@@ -297,8 +322,22 @@ export class Extractor implements SliceSource<StreamSlice> {
         remarks?.leftOut.push(id)
         onProgress({ kind: 'item-skipped', stream: stream.name, name, error })
       },
-      ask: (request, read, ending = signal) => requester.ask(request, read, ending),
-      stream: (request) => requester.stream(request, onUnknownEnd, signal),
+      ask: (request, read, ending = signal) => requester.ask(request, read, ending, this.#usage),
+      stream: (request) => this.#stream(request, onUnknownEnd),
+    }
+  }
+
+  async *#stream(request: ApiRequest, onUnknownEnd: () => void): AsyncGenerator<Buffer, void, undefined> {
+    const { requester, requestsAhead } = this.#options
+    const usage = this.#usage
+    const sent = requestsAhead?.take(request)
+    // Mixpanel may process events between a request that was sent ahead and its turn.
+    if (sent !== undefined && sent.sentAt < this.#startedAt) this.#startedAt = sent.sentAt
+    try {
+      const response = await (sent?.response ?? requester.open(request, { signal: this.#signal, usage }))
+      yield* requester.read(response, onUnknownEnd, usage)
+    } finally {
+      usage.requests += sent?.usage.requests ?? 0
     }
   }
 

@@ -27,6 +27,8 @@ export type Extracted<S extends AnySlice> =
 export interface SliceSource<S extends AnySlice> {
   /** Spools a whole slice. @throws MixloadError if a failure concerns all slices. */
   extract(slice: S, signal: AbortSignal): Promise<Extracted<S>>
+  /** Says which slices are extracted next, in their order, so that it can prepare them. */
+  ahead?(slices: readonly S[]): void
 }
 
 /** Failures of a response that may be complete if less is requested. */

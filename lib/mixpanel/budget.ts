@@ -10,6 +10,7 @@ import { parseJson } from '../core/json.ts'
 import { isRunning } from '../core/process-alive.ts'
 import { replaceFile } from '../core/replace-file.ts'
 import { HOUR_MS } from '../time/instants.ts'
+import { RequestQueue } from './request-queue.ts'
 
 /** How much longer one request may travel than the next: Mixpanel counts arrivals. */
 export const TRAVEL_MS_MAX = 200
@@ -62,6 +63,8 @@ export class RequestBudget implements AsyncDisposable {
   readonly #limits: RateLimits
   /** Called with the milliseconds that a request must wait. */
   readonly #onWait: (ms: number) => void
+  /** The requests of this process. */
+  readonly #queue: RequestQueue
   /** Slots that no request of this process uses any more. */
   readonly #kept: Slot[] = []
   #timer: NodeJS.Timeout | undefined
@@ -71,11 +74,33 @@ export class RequestBudget implements AsyncDisposable {
     this.#directory = directory
     this.#path = join(directory, `${key.replace(/[^a-zA-Z0-9.-]+/g, '_')}.json`)
     this.#limits = limits
+    this.#queue = new RequestQueue(limits.atOnce ?? 0)
     this.#onWait = onWait
   }
 
-  /** Waits until a request may be sent, and counts it. Call the result when it has ended. */
-  async acquire(signal: AbortSignal): Promise<Release> {
+  /**
+   * Waits until a request may be sent, and counts it. Call the result when it has ended. `isAhead`:
+   * requests of this process that are not ahead go first.
+   */
+  async acquire(signal: AbortSignal, isAhead = false): Promise<Release> {
+    const release = await this.#queue.enter(() => this.#acquireSlot(signal), signal, isAhead)
+    return async () => {
+      this.#queue.leave()
+      await release()
+    }
+  }
+
+  /** Mixpanel has refused a request sent at `sentAt`: fewer run at once, after `waitMs`. */
+  refused(sentAt: number, waitMs: number): void {
+    this.#queue.refused(sentAt, waitMs)
+  }
+
+  /** Mixpanel has accepted a request: after refusals, more may run at once again. */
+  accepted(): void {
+    this.#queue.accepted()
+  }
+
+  async #acquireSlot(signal: AbortSignal): Promise<Release> {
     const { perHour, perSecond, atOnce = 0 } = this.#limits
     const isCounted = perHour > 0 || perSecond > 0
     if (!isCounted && atOnce === 0) return noSlot

@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { MixloadError, messageOf } from '../core/errors.ts'
+import { isFailure, MixloadError, messageOf } from '../core/errors.ts'
 import { DECOMPRESSED_BYTES_MAX, decompressWhole, tooLarge } from '../decompress/decompress.ts'
 import { decompressInWorker } from '../decompress/decompress-in-worker.ts'
+import { BytesAhead } from '../spool/bytes-ahead.ts'
 
 /** By the values of `Content-Encoding`. */
 const COMPRESSIONS: Readonly<Record<string, 'gzip' | 'deflate' | 'none'>> = {
@@ -21,6 +22,7 @@ export class ResponseBody implements AsyncIterable<Buffer> {
   readonly #isFramed: boolean
   readonly #request: string
   readonly #signal: AbortSignal
+  #ahead: BytesAhead | undefined
   #bytes = 0
 
   /** `request`: the request as messages name it. */
@@ -37,6 +39,12 @@ export class ResponseBody implements AsyncIterable<Buffer> {
   /** False if it ended with the connection, or is empty but compressed: it may not be whole. */
   get isEndKnown(): boolean {
     return this.#isFramed && (this.#bytes > 0 || COMPRESSIONS[this.#encoding] === 'none')
+  }
+
+  /** Stores the body in a file, as it arrives, until it is read. */
+  storeAhead(path: string, onStored: (bytes: number) => void): BytesAhead {
+    this.#ahead = new BytesAhead(this.#body, path, onStored)
+    return this.#ahead
   }
 
   /** @throws MixloadError CONNECTION_CUT; BODY_TRUNCATED or BODY_UNREADABLE by decompressing. */
@@ -79,6 +87,7 @@ export class ResponseBody implements AsyncIterable<Buffer> {
 
   #failureOf(error: unknown): MixloadError {
     this.#signal.throwIfAborted()
+    if (isFailure(error, 'SPOOL_FAILED')) return error
     const body = `The response to ${this.#request}`
     if (!(error instanceof MixloadError))
       return new MixloadError('CONNECTION_CUT', `${body} broke off: ${messageOf(error)}.`, { cause: error })
@@ -93,7 +102,7 @@ export class ResponseBody implements AsyncIterable<Buffer> {
   }
 
   async *#counted(): AsyncGenerator<Buffer, void, undefined> {
-    for await (const block of this.#body as AsyncIterable<Buffer>) {
+    for await (const block of this.#ahead ?? (this.#body as AsyncIterable<Buffer>)) {
       this.#bytes += block.length
       yield block
     }

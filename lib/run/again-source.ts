@@ -31,6 +31,10 @@ export class AgainSource implements SliceSource<StreamSlice> {
     this.#options = options
   }
 
+  ahead(slices: readonly StreamSlice[]): void {
+    this.#options.source.ahead?.(slices)
+  }
+
   async extract(requested: StreamSlice, signal: AbortSignal): Promise<Extracted<StreamSlice>> {
     const extracted = await this.#options.source.extract(requested, signal)
     if (extracted.kind !== 'spooled') return extracted

@@ -48,7 +48,8 @@ export async function loadEventFiles(
   const { input } = table
   const source = new FileExtractor({ input, ledger, loadsMax, daysPerLoadMax, standardInput, onProgress })
   const slices = files.map((file) => ({ file }))
-  await runStream({ name, tables: [table], onProgress, signal }, slices, source)
+  const { spoolAhead } = session.settings
+  await runStream({ name, tables: [table], onProgress, signal, spoolAhead }, slices, source)
   await describeLoaded(session, destination, [stream])
   return tally.summary()
 }

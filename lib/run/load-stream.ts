@@ -2,6 +2,7 @@ import { MixloadError } from '../core/errors.ts'
 import { DEFAULT_RETRIES, type RetryPolicy } from '../core/retry.ts'
 import { WHOLE } from '../destination/selection.ts'
 import { Extractor } from '../extract/extractor.ts'
+import { RequestsAhead } from '../extract/requests-ahead.ts'
 import { type OpenTable, type OpenTableOptions, openTable } from '../load/open-table.ts'
 import { keepChanges } from '../load/profile-history.ts'
 import type { MixpanelClient } from '../mixpanel/client.ts'
@@ -46,7 +47,12 @@ export async function loadStream(plan: StreamPlan, given: LoadOptions, tally: St
   for (const table of dependent) tables.push(await openTable(stream.name, table, options))
   const requester = new Requester({ ...options, retry: options.retry ?? DEFAULT_RETRIES })
   const inputs = tables.map(({ input }) => input)
-  const extractor = new Extractor({ stream, inputs, requester, settings, zone, onProgress })
+  const { requestsAtOnce: requests, spoolAhead } = settings
+  await using requestsAhead =
+    requests > 1
+      ? new RequestsAhead({ requests, bytes: spoolAhead, requester, spool: options.spool, signal })
+      : undefined
+  const extractor = new Extractor({ stream, inputs, requester, requestsAhead, settings, zone, onProgress })
   const keepHistory = async (rows: SpooledRows, table: string) => {
     const profiles = await own.input.rows.relation(rows)
     return keepChanges({ ...options, profiles: ownTable.name, table }, profiles, rows.startedAt, signal)
@@ -56,6 +62,7 @@ export async function loadStream(plan: StreamPlan, given: LoadOptions, tally: St
     tables,
     onProgress,
     signal,
+    spoolAhead,
     history: changes === undefined ? undefined : { table: changes, keep: (rows) => keepHistory(rows, changes) },
   }
   // A replacement needs all rows of its days, and only events have ids.

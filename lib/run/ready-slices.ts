@@ -1,8 +1,6 @@
 import type { SpooledSlice } from '../extract/slice-source.ts'
 import type { AnySlice } from '../slices.ts'
 
-/** Bytes of spooled lines that wait to be loaded before no further slice is extracted. */
-const WAITING_BYTES_MAX = 256 * 1024 * 1024
 /** Slices in a group. */
 const GROUP_SLICES_MAX = 100
 
@@ -14,6 +12,7 @@ const GROUP_SLICES_MAX = 100
 export class ReadySlices<S extends AnySlice> {
   readonly #next: () => Promise<SpooledSlice<S> | undefined>
   readonly #groupMax: number
+  readonly #bytesMax: number
   readonly #ready: SpooledSlice<S>[] = []
   #waitingBytes = 0
   #extracting: Promise<void> | undefined
@@ -22,9 +21,11 @@ export class ReadySlices<S extends AnySlice> {
   /**
    * @param next extracts the next slice; undefined if there is none. It may be called again then.
    * @param takesGroups whether several slices may be handed over at once.
+   * @param bytesMax of spooled lines that wait to be loaded before no further slice is extracted.
    */
-  constructor(next: () => Promise<SpooledSlice<S> | undefined>, takesGroups: boolean) {
+  constructor(next: () => Promise<SpooledSlice<S> | undefined>, takesGroups: boolean, bytesMax: number) {
     this.#next = next
+    this.#bytesMax = bytesMax
     this.#groupMax = takesGroups ? GROUP_SLICES_MAX : 1
   }
 
@@ -37,7 +38,7 @@ export class ReadySlices<S extends AnySlice> {
     while (this.#ready.length === 0 && this.#extracting !== undefined) await this.#extracting
     const group = this.#ready.splice(0, this.#groupMax)
     if (group.length === 0 && this.#failure !== undefined) throw this.#failure.error
-    for (const slice of group) this.#waitingBytes -= bytesOf(slice)
+    for (const slice of group) this.#waitingBytes -= this.#bytesOf(slice)
     this.#extract()
     return group
   }
@@ -49,14 +50,14 @@ export class ReadySlices<S extends AnySlice> {
   }
 
   #extract(): void {
-    const limit = this.#groupMax === 1 ? 1 : WAITING_BYTES_MAX
+    const limit = this.#groupMax === 1 ? 1 : this.#bytesMax
     if (this.#extracting !== undefined || this.#failure !== undefined || this.#waitingBytes >= limit) return
     this.#extracting = this.#next().then(
       (slice) => {
         this.#extracting = undefined
         if (slice === undefined) return
         this.#ready.push(slice)
-        this.#waitingBytes += bytesOf(slice)
+        this.#waitingBytes += this.#bytesOf(slice)
         this.#extract()
       },
       (error: unknown) => {
@@ -65,10 +66,10 @@ export class ReadySlices<S extends AnySlice> {
       },
     )
   }
-}
 
-/** Slices without lines count as well, so that no more of them wait than fit in a group. */
-function bytesOf({ tables }: SpooledSlice): number {
-  const chunks = tables.flatMap(({ lines, rejects }) => [...lines, ...rejects])
-  return chunks.reduce((sum, { bytes }) => sum + bytes, WAITING_BYTES_MAX / GROUP_SLICES_MAX)
+  /** Slices without lines count as well, so that no more of them wait than fit in a group. */
+  #bytesOf({ tables }: SpooledSlice): number {
+    const chunks = tables.flatMap(({ lines, rejects }) => [...lines, ...rejects])
+    return chunks.reduce((sum, { bytes }) => sum + bytes, this.#bytesMax / GROUP_SLICES_MAX)
+  }
 }

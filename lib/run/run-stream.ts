@@ -16,6 +16,8 @@ export interface OpenStream {
   readonly tables: readonly [OpenTable, ...OpenTable[]]
   readonly onProgress: OnProgress
   readonly signal: AbortSignal
+  /** The bytes of spooled lines that may wait to be loaded. */
+  readonly spoolAhead: number
   /** Appends what the loaded rows have changed to a table of changes. */
   readonly history?: { readonly table: string; keep(rows: SpooledRows): Promise<LoadRecord | undefined> } | undefined
 }
@@ -39,6 +41,7 @@ export async function runStream<S extends AnySlice>(
   /** The next complete slice; undefined if none is left. */
   const next = async (): Promise<SpooledSlice<S> | undefined> => {
     for (let slice = waiting.shift(); slice !== undefined; slice = waiting.shift()) {
+      source.ahead?.([slice, ...waiting])
       const outcome = await source.extract(slice, signal)
       if (outcome.kind === 'spooled') return outcome.spooled
       if (outcome.kind === 'split') {
@@ -52,7 +55,7 @@ export async function runStream<S extends AnySlice>(
     return undefined
   }
 
-  const ready = new ReadySlices(next, takesGroups(stream))
+  const ready = new ReadySlices(next, takesGroups(stream), stream.spoolAhead)
   try {
     for (let group = await ready.take(); group.length > 0; group = await ready.take()) {
       waiting.unshift(...(await loadGroup(stream, group)))

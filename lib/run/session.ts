@@ -66,16 +66,23 @@ export function mixpanelClient(session: Pick<Session, 'settings' | 'onProgress'>
   })
 }
 
+/** Shorter waits, such as for the limit per second, are not worth a message. */
+const WAIT_SHOWN_MS = 2000
+
 /** The request budgets, shared by all runs on this machine for one project of one server. */
 export function createBudgets({ settings, onProgress }: Session): Budgets & AsyncDisposable {
   const { stateDir, region, apiUrl, projectId = 'secret' } = settings
   const hosts = apiHosts(region, apiUrl)
   const budget = (name: string, url: string, limits: RateLimits) =>
     new RequestBudget(join(stateDir, 'budget'), `${name}-${new URL(url).host}-${projectId}`, limits, (ms) => {
-      if (ms > 1000) onProgress({ kind: 'waiting-for-budget', ms })
+      if (ms > WAIT_SHOWN_MS) onProgress({ kind: 'waiting-for-budget', ms })
     })
-  const { requestsPerHour, requestsPerSecond, queryRequestsPerHour, queryRequestsAtOnce } = settings
-  const data = budget('export', hosts.data, { perHour: requestsPerHour, perSecond: requestsPerSecond })
+  const { requestsPerHour, requestsPerSecond, requestsAtOnce, queryRequestsPerHour, queryRequestsAtOnce } = settings
+  const data = budget('export', hosts.data, {
+    perHour: requestsPerHour,
+    perSecond: requestsPerSecond,
+    atOnce: requestsAtOnce,
+  })
   const app = budget('query', hosts.app, { perHour: queryRequestsPerHour, perSecond: 0, atOnce: queryRequestsAtOnce })
   return {
     data,

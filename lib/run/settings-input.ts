@@ -75,6 +75,10 @@ export interface SettingsInput {
   /** Limits on export requests; 0 for none. */
   readonly requestsPerHour?: number | undefined
   readonly requestsPerSecond?: number | undefined
+  /** Concurrent export requests. */
+  readonly requestsAtOnce?: number | undefined
+  /** No further days are requested while so much waits in the spool, such as `256MB`. */
+  readonly spoolAhead?: string | undefined
   /** Limits on the requests of all other streams; 0 for none. */
   readonly queryRequestsPerHour?: number | undefined
   readonly queryRequestsAtOnce?: number | undefined

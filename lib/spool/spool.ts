@@ -165,7 +165,8 @@ export async function removeChunks(chunks: readonly Pick<Chunk, 'path'>[]): Prom
   for (const { path } of chunks) if (path !== '') await rm(path, { force: true })
 }
 
-function spoolFailure(path: string, error: unknown): MixloadError {
+/** The error of a file in the spool that cannot be written. */
+export function spoolFailure(path: string, error: unknown): MixloadError {
   return new MixloadError(
     'SPOOL_FAILED',
     `Cannot write the spool at ${path}: ${messageOf(error)}. Free space there or set --spool-dir to another directory.`,

@@ -1,7 +1,6 @@
 import { EVENT_PROPERTIES, EXPORT_COLUMNS, LOCAL_TIME_COLUMN } from '../columns/catalogue.ts'
 import { EVENT_LINES, type StreamTable } from '../columns/table.ts'
 import { MixloadError } from '../core/errors.ts'
-import { DEFAULT_RETRIES } from '../core/retry.ts'
 import { exportScope } from '../destination/selection.ts'
 import type { ApiRequest } from '../mixpanel/client.ts'
 import type { Settings } from '../settings.ts'
@@ -14,6 +13,9 @@ export const EVENT_NAMES_MAX = 5000
 
 /** How often an incomplete body is requested again before smaller slices are requested. */
 const BODY_RETRIES = 1
+
+/** Before the body begins, the requester itself repeats a request. */
+const NOT_SENT_AGAIN: StreamedReading['retries'] = { NETWORK_FAILED: 0, SERVER_FAILED: 0, RATE_LIMITED: 0 }
 
 function exportTable({ legacyTime }: Pick<Settings, 'legacyTime'>): StreamTable {
   return {
@@ -40,8 +42,9 @@ export function exportStream(settings: Pick<Settings, 'legacyTime' | 'events'>):
     requestsPerSlice: 1,
     hasLateArrivals: true,
     streamed: {
+      request: (slice) => exportRequest(slice, events),
       retries: {
-        ...DEFAULT_RETRIES.retries,
+        ...NOT_SENT_AGAIN,
         BODY_TRUNCATED: BODY_RETRIES,
         QUERY_TIMEOUT: BODY_RETRIES,
         BODY_UNREADABLE: BODY_RETRIES,

@@ -64,6 +64,8 @@ export interface StreamContext {
 
 /** How to read a stream whose responses are spooled before their end is known. */
 export interface StreamedReading {
+  /** The request for a slice, the only one that reading it makes. */
+  readonly request: (slice: Slice) => ApiRequest
   /** Retries of a slice by error code. After those the slice is split in halves. */
   readonly retries: RetryPolicy['retries']
   /**

@@ -91,7 +91,7 @@ export async function verifyCounts(
     return comparePeople(ours, theirs, compared.differences, days, tolerance, today)
   }
   const people = withPeople ? await comparePeopleToo() : undefined
-  return { ...compared, uncounted, days, requests: requester.requests, ...(people && { people }) }
+  return { ...compared, uncounted, days, requests: requester.usage.requests, ...(people && { people }) }
 }
 
 /** The event names in the warehouse and those that Mixpanel lists. */

@@ -96,3 +96,24 @@ it('shows how far the tidying of a table has come, without a permanent line for 
   progress.take({ kind: 'tidy-started', table: 'funnels', rows: 1, days: 1 })
   expect(progress.lines(2000)).toEqual(['funnels: 0 of 1 day tidied, 0 rows removed'])
 })
+
+it('shows how many slices are requested before their turn, and counts their requests once', () => {
+  const progress = new ProgressLines(0)
+  const days = ['2026-03-01', '2026-03-02', '2026-03-03'].map((day) => ({ firstDay: day, lastDay: day }))
+  progress.take({ kind: 'run-planned', stream: 'export', unit: 'slices', sliceCount: 3, requestsLeft: 60 })
+  const [first, second, third] = days.map((slice) => ({ stream: 'export', slice }))
+  if (first === undefined || second === undefined || third === undefined) throw new TypeError('three days')
+  progress.take({ kind: 'slice-started', ...first })
+  for (const day of [second, third]) expect(progress.take({ kind: 'slice-requested', ...day })).toBe(true)
+  expect(progress.lines(1000)).toEqual([
+    'export of 2026-03-01: requested',
+    '2 more requested, up to 2026-03-03',
+    '0 of 3 slices, 0 rows, 0 rows/s, 57 requests left this hour',
+  ])
+  progress.take({ kind: 'slice-started', ...second })
+  expect(progress.lines(1000)).toEqual([
+    'export of 2026-03-02: requested',
+    '1 more requested, up to 2026-03-03',
+    '0 of 3 slices, 0 rows, 0 rows/s, 57 requests left this hour',
+  ])
+})

@@ -28,6 +28,8 @@ export type Step =
   | Buffer
   /** Milliseconds of silence. */
   | { readonly pause: number }
+  /** Silence until something has happened. */
+  | { readonly until: Promise<unknown> }
   /** FIN or RST. */
   | { readonly close: Closing }
   /** Nothing more, until the client goes away. */
@@ -85,6 +87,7 @@ export class FaultServer implements AsyncDisposable {
         if (socket.destroyed) return
         if (typeof step === 'string' || Buffer.isBuffer(step)) await written(socket, step)
         else if ('pause' in step) await sleep(step.pause)
+        else if ('until' in step) await step.until
         else if ('hang' in step) await once(socket, 'close')
         else if (step.close === 'end') socket.end()
         else reset(socket)

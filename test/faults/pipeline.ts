@@ -14,7 +14,7 @@ import { apiHosts } from '../../lib/mixpanel/regions.ts'
 import type { ProgressEvent } from '../../lib/progress.ts'
 import { type LoadOptions, loadStream } from '../../lib/run/load-stream.ts'
 import { type StreamSummary, StreamTally } from '../../lib/run/tally.ts'
-import { resolveSettings } from '../../lib/settings.ts'
+import { type RawSettings, resolveSettings } from '../../lib/settings.ts'
 import type { Slice } from '../../lib/slices.ts'
 import { SpoolDirectory } from '../../lib/spool/spool.ts'
 import { exportStream } from '../../lib/streams/export.ts'
@@ -28,6 +28,7 @@ export interface RunOptions {
   readonly url: string
   readonly slices: readonly Slice[]
   readonly write?: 'append' | 'replace'
+  readonly settings?: RawSettings
   readonly retry?: RetryPolicy
   readonly destinationRetry?: RetryPolicy
   readonly idleTimeoutMs?: number
@@ -109,7 +110,7 @@ export class Pipeline implements AsyncDisposable {
     })
     await destination.open(signal)
     const budget = new RequestBudget(join(this.directory, 'budget'), 'export', { perHour: 0, perSecond: 0 })
-    const settings = resolveSettings({}, {}, { write: options.write ?? 'append' })
+    const settings = resolveSettings({}, {}, { write: options.write ?? 'append', ...options.settings })
     const stream = exportStream(settings)
     const tally = new StreamTally(stream, client)
     const budgets = { data: budget, app: budget }

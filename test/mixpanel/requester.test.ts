@@ -81,7 +81,7 @@ describe('a requester', () => {
     expect(request).toMatchObject({ method: 'POST', type: 'application/x-www-form-urlencoded' })
     expect(request?.url).toBe('/api/query/engage?project_id=12')
     expect(Object.fromEntries(new URLSearchParams(request?.body))).toEqual(REQUEST.form)
-    expect(sender).toMatchObject({ requests: 1, bytes: 14 })
+    expect(sender.usage).toMatchObject({ requests: 1, bytes: 14 })
   })
 
   it('sends no body without a form', async () => {
@@ -97,7 +97,7 @@ describe('a requester', () => {
     }
     const sender = requester()
     await sender.ask(REQUEST, String, signal)
-    expect(sender).toMatchObject({ requests: 3, bytes: 3 })
+    expect(sender.usage).toMatchObject({ requests: 3, bytes: 3 })
     expect(progress.map(({ kind }) => kind)).toEqual(['retry', 'retry'])
   })
 
@@ -125,7 +125,7 @@ describe('a requester', () => {
     const read = (body: Buffer) => parseAnswer(body, 'The answer')
     const sender = requester()
     expect(await sender.ask(REQUEST, read, signal)).toEqual([1])
-    expect(sender.requests).toBe(bodies.length)
+    expect(sender.usage.requests).toBe(bodies.length)
   })
 
   it('retries no more than twice if an answer cannot be read', async () => {
@@ -133,7 +133,7 @@ describe('a requester', () => {
     const sender = requester()
     const answered = sender.ask(REQUEST, (body) => parseAnswer(body, 'The answer'), signal)
     await expect(answered).rejects.toMatchObject({ code: 'BODY_UNREADABLE' })
-    expect(sender.requests).toBe(3)
+    expect(sender.usage.requests).toBe(3)
   })
 
   it('reports a failure with the form, but with neither secrets nor the session', async () => {

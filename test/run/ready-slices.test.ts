@@ -4,6 +4,7 @@ import type { SpooledSlice } from '../../lib/extract/slice-source.ts'
 import { ReadySlices } from '../../lib/run/ready-slices.ts'
 
 const MEGABYTE = 1024 * 1024
+const BYTES_MAX = 256 * MEGABYTE
 
 /** A slice whose lines have so many bytes. */
 function sliceOf(day: string, bytes: number): SpooledSlice {
@@ -29,7 +30,7 @@ async function settled(): Promise<void> {
 
 describe('slices that are ready', () => {
   it('are handed over as soon as there is one, and then all that came during its load', async () => {
-    const ready = new ReadySlices(source([1, 1, 1, 1]).next, true)
+    const ready = new ReadySlices(source([1, 1, 1, 1]).next, true, BYTES_MAX)
     expect(await ready.take()).toHaveLength(1)
     await settled()
     expect(await ready.take()).toHaveLength(3)
@@ -38,7 +39,7 @@ describe('slices that are ready', () => {
 
   it('are handed over one at a time where there are no groups, and one waits', async () => {
     const { next, count } = source([1, 1, 1, 1])
-    const ready = new ReadySlices(next, false)
+    const ready = new ReadySlices(next, false, BYTES_MAX)
     expect(await ready.take()).toHaveLength(1)
     await settled()
     expect(count()).toBe(2)
@@ -47,7 +48,7 @@ describe('slices that are ready', () => {
 
   it('wait up to a limit of bytes', async () => {
     const { next, count } = source(Array.from({ length: 20 }, () => 100))
-    const ready = new ReadySlices(next, true)
+    const ready = new ReadySlices(next, true, BYTES_MAX)
     await ready.take()
     await settled()
     expect(count()).toBe(4)
@@ -55,14 +56,14 @@ describe('slices that are ready', () => {
   })
 
   it('wait up to a limit of slices', async () => {
-    const ready = new ReadySlices(source(Array.from({ length: 300 }, () => 0)).next, true)
+    const ready = new ReadySlices(source(Array.from({ length: 300 }, () => 0)).next, true, BYTES_MAX)
     await ready.take()
     await settled()
     expect(await ready.take()).toHaveLength(100)
   })
 
   it('come before the failure of a later slice', async () => {
-    const ready = new ReadySlices(source([1, 1, 1], 2).next, true)
+    const ready = new ReadySlices(source([1, 1, 1], 2).next, true, BYTES_MAX)
     const taken = [...(await ready.take())]
     await settled()
     taken.push(...(await ready.take()))
@@ -72,7 +73,7 @@ describe('slices that are ready', () => {
 
   it('are not extracted any more after a stop', async () => {
     const { next, count } = source([1, 1, 1, 1])
-    const ready = new ReadySlices(next, true)
+    const ready = new ReadySlices(next, true, BYTES_MAX)
     await ready.take()
     await ready.stop()
     const before = count()
