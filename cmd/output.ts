@@ -5,7 +5,8 @@ import type { ProgressEvent, SliceEvent } from '../lib/progress.ts'
 import { type AnySlice, hasDays, rowsName, sliceName } from '../lib/slices.ts'
 import { counted } from './counted.ts'
 import { createDisplay } from './display.ts'
-import { ProgressLines, requestsInWords } from './progress-lines.ts'
+import { requestsInWords } from './progress-lines.ts'
+import { RunProgress } from './run-progress.ts'
 import { printJson, printLines, printMessage } from './terminal.ts'
 import { textTable } from './text-table.ts'
 
@@ -57,7 +58,7 @@ type Events = Pick<Output, 'settingsRead' | 'onProgress' | 'fail' | 'end'>
 
 /** There are too many of these for a log, or to be drawn each time. */
 const NOT_LOGGED: readonly ProgressEvent['kind'][] = [
-  ...(['slice-requested', 'slice-progress', 'import-progress', 'day-tidied'] as const),
+  ...(['stream-ended', 'slice-requested', 'slice-progress', 'import-progress', 'day-tidied'] as const),
 ]
 
 function logEvents(project: string | undefined): Events {
@@ -130,7 +131,7 @@ const REDRAW_MS = 100
 
 function terminalEvents(): Events {
   const display = createDisplay()
-  let progress = new ProgressLines(performance.now())
+  const progress = new RunProgress(performance.now())
   let shownAt = 0
   const show = () => {
     shownAt = performance.now()
@@ -141,8 +142,7 @@ function terminalEvents(): Events {
       printMessage(settingsSentence(path))
     },
     onProgress(event) {
-      if (event.kind === 'run-planned') progress = new ProgressLines(performance.now())
-      const isProgress = progress.take(event)
+      const isProgress = progress.take(event, performance.now())
       if (!isProgress) {
         display.clear()
         printMessage(sentence(event))
@@ -173,6 +173,8 @@ function sentence(event: ProgressEvent): string {
   switch (event.kind) {
     case 'run-planned':
       return `${event.stream}: ${counted(event.sliceCount, event.unit.slice(0, -1))} to load${requestsInWords(event.requestsLeft)}`
+    case 'stream-ended':
+      return `${event.stream}: no more to load`
     case 'item-skipped':
       return `${event.name} is skipped. ${event.error.message}`
     case 'columns-added':

@@ -85,7 +85,8 @@ export class ProgressLines {
     }
   }
 
-  lines(now: number): readonly string[] {
+  /** `prefix`: what the line with the totals begins with. */
+  lines(now: number, prefix = ''): readonly string[] {
     if (this.#importing !== '') return [this.#importing]
     if (this.#tidying !== undefined) return [tidyingSentence(this.#tidying)]
     const seconds = Math.max(0.001, (now - this.#startedAt) / 1000)
@@ -100,7 +101,7 @@ export class ProgressLines {
       this.#downloading,
       this.#requestedSentence(),
       this.#loading,
-      total.join(', ') + requestsInWords(Math.max(0, this.#requestsLeft)),
+      prefix + total.join(', ') + requestsInWords(Math.max(0, this.#requestsLeft)),
     ].filter((line) => line !== '')
   }
 

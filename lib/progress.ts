@@ -14,6 +14,8 @@ export type ProgressEvent =
       readonly sliceCount: number
       readonly requestsLeft: number
     }
+  /** After the last slice of a stream, or its failure. */
+  | { readonly kind: 'stream-ended'; readonly stream: string }
   | SliceEvent
   /** One item of a stream, such as a funnel, is refused; the others are read. */
   | { readonly kind: 'item-skipped'; readonly stream: string; readonly name: string; readonly error: MixloadError }

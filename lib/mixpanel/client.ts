@@ -37,7 +37,6 @@ export class MixpanelClient implements AsyncDisposable {
   readonly #agent: EnvHttpProxyAgent
   /** The server's clock minus ours at the last response, in milliseconds; undefined before that. */
   clockOffsetMs: number | undefined
-  requestCount = 0
 
   constructor(options: ClientOptions) {
     this.#options = options
@@ -99,7 +98,6 @@ export class MixpanelClient implements AsyncDisposable {
     const url = new URL(hosts[apiRequest.family] + apiRequest.path)
     if (credentials.kind === 'service-account' && projectId !== undefined) url.searchParams.set('project_id', projectId)
     for (const [name, value] of Object.entries(apiRequest.query)) url.searchParams.set(name, value)
-    this.requestCount++
     const response = await this.#follow(url, apiRequest, signal)
     const date = Date.parse(String(response.headers.date))
     if (!Number.isNaN(date)) this.clockOffsetMs = date - Date.now()

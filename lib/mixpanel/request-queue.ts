@@ -9,7 +9,7 @@ export class RequestQueue {
   #limit: number
   #running = 0
   #isStarting = false
-  /** When the number was last lowered, and until when no request starts; milliseconds since 1970. */
+  /** When the number was last lowered, and until when no request starts: `Date.now()`. */
   #loweredAt = 0
   #pausedUntil = 0
   readonly #waiting: (() => void)[] = []
@@ -50,7 +50,7 @@ export class RequestQueue {
     this.#startNext()
   }
 
-  /** The server has refused a request that was sent at `sentAt`. No other starts within `waitMs`. */
+  /** The server has refused a request sent at `sentAt`. No other starts within `waitMs`. */
   refused(sentAt: number, waitMs: number): void {
     const now = Date.now()
     this.#pausedUntil = Math.max(this.#pausedUntil, now + waitMs)

@@ -13,6 +13,8 @@ export interface RequesterOptions {
   readonly budgets: Budgets
   readonly retry: RetryPolicy
   readonly onProgress: OnProgress
+  /** Counts all requests. */
+  readonly usage?: Usage
 }
 
 /** Retries of damaged and timed-out responses, before smaller slices are requested. */
@@ -50,11 +52,12 @@ const PAUSE_MS = 1000
 /** Sends requests to Mixpanel within their budgets, and counts requests and received bytes. */
 export class Requester {
   /** Of all requests. */
-  readonly usage = new Usage()
+  readonly usage: Usage
   readonly #options: RequesterOptions
 
   constructor(options: RequesterOptions) {
     this.#options = options
+    this.usage = options.usage ?? new Usage()
   }
 
   /**

@@ -45,7 +45,7 @@ export async function loadStream(plan: StreamPlan, given: LoadOptions, tally: St
   const own = await openTable(stream.name, ownTable, options)
   const tables: [OpenTable, ...OpenTable[]] = [own]
   for (const table of dependent) tables.push(await openTable(stream.name, table, options))
-  const requester = new Requester({ ...options, retry: options.retry ?? DEFAULT_RETRIES })
+  const requester = new Requester({ ...options, retry: options.retry ?? DEFAULT_RETRIES, usage: tally.usage })
   const inputs = tables.map(({ input }) => input)
   const { requestsAtOnce: requests, spoolAhead } = settings
   await using requestsAhead =

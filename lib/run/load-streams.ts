@@ -4,6 +4,7 @@ import type { StreamsToLoad } from './choose-days.ts'
 import { describeLoaded } from './describe-tables.ts'
 import { lateRows } from './late-rows.ts'
 import { type LoadOptions, loadStream } from './load-stream.ts'
+import { OrderedResults } from './ordered-results.ts'
 import { dayClock, projectZone } from './project.ts'
 import { createBudgets, mixpanelClient, openWarehouse, type Session } from './session.ts'
 import { assertSameClock, assertSameFilter, assertSameProject, projectOf } from './source.ts'
@@ -28,18 +29,22 @@ const ENDS_ALL = [
 ] as const
 
 /**
- * Loads the streams of the settings one after the other. All are planned before the first is
- * loaded, so that wrong settings are reported at once. `onResult` gets each result as soon as it is
- * known. @throws MixloadError if the failure concerns all streams.
+ * Loads the streams of the settings. Those that share a limit on requests are loaded one after the
+ * other; events, which have their own, beside them. All are planned before the first is loaded, so
+ * that wrong settings are reported at once. `onResult` gets each result, in the order of the
+ * streams, as soon as it and those before it are known. @throws MixloadError if the failure
+ * concerns all streams.
  */
 export async function loadStreams(
   session: Session,
   toLoad: StreamsToLoad,
   onResult: (result: StreamResult) => void = () => {},
 ): Promise<readonly StreamResult[]> {
-  const { settings, onProgress, signal } = session
+  const { settings, onProgress } = session
+  const stop = new AbortController()
+  const signal = AbortSignal.any([session.signal, stop.signal])
   await using client = mixpanelClient(session)
-  await using warehouse = await openWarehouse(session, 'write')
+  await using warehouse = await openWarehouse({ ...session, signal }, 'write')
   const { destination } = warehouse
   await assertSameProject(destination, projectOf(settings))
   const zone = await projectZone(session, client)
@@ -51,15 +56,24 @@ export async function loadStreams(
   for (const { stream, ledger } of plans) assertSameFilter(stream, ledger, settings, onProgress)
   await using budgets = createBudgets(session)
   const options: LoadOptions = { ...warehouse, settings, client, budgets, zone, onProgress, signal }
-  const results: StreamResult[] = []
-  for (const plan of plans) {
-    const result = await loadPlan(plan, options)
-    results.push(result)
-    onResult(result)
+  const results = new OrderedResults(plans, onResult)
+  const groups = Map.groupBy(plans, ({ stream }) => stream.family)
+  const loading = [...groups.values()].map(async (group) => {
+    for (const plan of group) results.add(plan, await loadPlan(plan, options))
+  })
+  try {
+    await Promise.all(loading)
+  } catch (error) {
+    // The spool is removed when the run ends; nothing may be writing to it then.
+    stop.abort()
+    await Promise.allSettled(loading)
+    throw error
+  } finally {
+    results.end()
   }
   const loaded = plans.map(({ stream }) => stream)
   await describeLoaded(session, destination, loaded)
-  return results
+  return results.all
 }
 
 /** The stream whose times depend on a clock. */
@@ -73,7 +87,7 @@ async function loadPlan(plan: StreamPlan, options: LoadOptions): Promise<StreamR
   const requestsLeft = await budgets[stream.family].remaining()
   const sliceCount = slices.length + lateSlices.length
   onProgress({ kind: 'run-planned', stream: stream.name, unit: 'slices', sliceCount, requestsLeft })
-  const tally = new StreamTally(stream, options.client)
+  const tally = new StreamTally(stream)
   const resultOf = (outcome: StreamResult['outcome'], error: MixloadError | undefined): StreamResult => ({
     ...tally.summary(),
     outcome,
@@ -88,5 +102,7 @@ async function loadPlan(plan: StreamPlan, options: LoadOptions): Promise<StreamR
   } catch (error) {
     if (signal.aborted || !(error instanceof MixloadError) || isFailure(error, ...ENDS_ALL)) throw error
     return resultOf(isFailure(error, ...SKIPPED) ? 'skipped' : 'failed', error)
+  } finally {
+    onProgress({ kind: 'stream-ended', stream: stream.name })
   }
 }

@@ -1,7 +1,7 @@
 import { addMisfits, type MisfitsByColumn } from '../columns/misfits.ts'
 import type { MixloadError } from '../core/errors.ts'
 import type { LoadRecord } from '../destination/contract.ts'
-import type { MixpanelClient } from '../mixpanel/client.ts'
+import { Usage } from '../mixpanel/requester.ts'
 import type { OnProgress, ProgressEvent } from '../progress.ts'
 import type { AnySlice } from '../slices.ts'
 import type { Stream } from '../streams/stream.ts'
@@ -67,12 +67,12 @@ export interface StreamResult extends StreamSummary {
 
 /** Counts the progress of a stream, so that the numbers are right even if the stream fails. */
 export class StreamTally {
+  /** What its requests took: its requester counts here. */
+  readonly usage = new Usage()
   /** What was loaded into the stream's own table. */
   readonly loads: LoadRecord[] = []
   readonly skippedSlices: SkippedSlice[] = []
   readonly #stream: Pick<Stream, 'name' | 'tables'>
-  readonly #client: Pick<MixpanelClient, 'requestCount'> | undefined
-  readonly #requestsBefore: number
   readonly #startedAt = performance.now()
   readonly #alreadyLoaded: AnySlice[] = []
   readonly #skipped = new Map<string, SkippedItem>()
@@ -80,11 +80,8 @@ export class StreamTally {
   readonly #misfits = new Map<string, MisfitsByColumn>()
   readonly #counts = { newColumns: 0, rejects: 0, undated: 0, outside: 0, ignoredValues: 0 }
 
-  /** `client`: counts the requests; undefined if none are sent. */
-  constructor(stream: Pick<Stream, 'name' | 'tables'>, client?: Pick<MixpanelClient, 'requestCount'>) {
+  constructor(stream: Pick<Stream, 'name' | 'tables'>) {
     this.#stream = stream
-    this.#client = client
-    this.#requestsBefore = client?.requestCount ?? 0
   }
 
   /** A receiver that counts each event before it passes it on. */
@@ -136,7 +133,7 @@ export class StreamTally {
     return {
       stream: this.#stream.name,
       slices: this.loads.length,
-      requests: (this.#client?.requestCount ?? 0) - this.#requestsBefore,
+      requests: this.usage.requests,
       rows: sumOf(this.loads, ({ rowCount }) => rowCount),
       otherRows: Object.fromEntries(this.#otherRows),
       ...this.#counts,

@@ -43,7 +43,7 @@ const requestCount = (place: Workplace, path: string) =>
   place.simulator.requests.filter((request) => request.path.includes(path)).length
 
 describe('all streams', () => {
-  it('are loaded by backfill, events first, and reported one by one and in a table', async () => {
+  it('are loaded by backfill, and reported one by one, events first, and in a table', async () => {
     await using place = await project()
     const ran = await place.run(['backfill', ...SPAN], ALL)
     expect(ran).toMatchObject({ code: 0 })
@@ -62,9 +62,13 @@ describe('all streams', () => {
       'group_company',
       'cohort_members',
     ])
-    expect(await place.query('SELECT stream, row_count FROM _mixload_loads ORDER BY loaded_at')).toEqual([
+    const loads = await place.query('SELECT stream, row_count FROM _mixload_loads ORDER BY loaded_at')
+    expect(loads.filter(({ stream }) => stream === 'export')).toEqual([
       { stream: 'export', row_count: 10n },
       { stream: 'export', row_count: 10n },
+    ])
+    // They share a limit on requests, so they are loaded one after the other, beside the events.
+    expect(loads.filter(({ stream }) => stream !== 'export')).toEqual([
       { stream: 'cohorts', row_count: 1n },
       { stream: 'annotations', row_count: 1n },
       { stream: 'funnel_steps', row_count: 4n },
@@ -202,8 +206,22 @@ describe('a stream that fails', () => {
     const ran = await place.run(['backfill', ...SPAN], ALL)
     expect(ran.code).toBe(2)
     expect(ran.stderr).toContain('CREDENTIALS_REFUSED')
-    expect(ran.stdout).toMatch(/^export: 20 rows/m)
     expect(requestCount(place, '/engage')).toBe(0)
+  })
+
+  it('does not keep other streams from waiting for a limit of their own', async () => {
+    await using place = await project()
+    const match = { path: '/api/2.0/export' }
+    // The events wait until everything else is loaded.
+    place.simulator.fault({ kind: 'rate-limit', retryAfter: 3600, match, times: Number.POSITIVE_INFINITY })
+    const child = place.start(['backfill', ...SPAN], place.environment(ALL))
+    const end = ended(child)
+    // The tables of all other streams.
+    await logged(child, 'slice-loaded', 8)
+    child.kill('SIGINT')
+    expect(await end).toMatchObject({ code: 130 })
+    expect(await rowsOf(place, 'engage')).toBe(2)
+    expect(await rowsOf(place, 'cohort_members')).toBe(3)
   })
 })
 

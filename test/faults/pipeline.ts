@@ -112,7 +112,7 @@ export class Pipeline implements AsyncDisposable {
     const budget = new RequestBudget(join(this.directory, 'budget'), 'export', { perHour: 0, perSecond: 0 })
     const settings = resolveSettings({}, {}, { write: options.write ?? 'append', ...options.settings })
     const stream = exportStream(settings)
-    const tally = new StreamTally(stream, client)
+    const tally = new StreamTally(stream)
     const budgets = { data: budget, app: budget }
     const place = { destination, engine, spool }
     const given: LoadOptions = { ...place, settings, zone: 'UTC', client, budgets, retry, onProgress, signal }

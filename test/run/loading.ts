@@ -82,7 +82,7 @@ export async function openWorkshop(): Promise<Workshop> {
         idleTimeoutMs: 60_000,
       })
       const budget = new RequestBudget(directory, 'query', { perHour: 0, perSecond: 0 })
-      const tally = new StreamTally(stream, client)
+      const tally = new StreamTally(stream)
       const options: LoadOptions = {
         settings: resolveSettings({}, {}, settings),
         zone: more.zone ?? 'UTC',
