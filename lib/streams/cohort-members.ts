@@ -36,7 +36,7 @@ export const COHORT_MEMBERS_STREAM: Stream = {
   family: 'app',
   async *read(context) {
     const cohorts = (await savedCohorts(context)).map(cohortOf)
-    yield* readEach(context, cohorts, (cohort) => membersOf(context, cohort))
+    yield* readEach(context, cohorts, membersOf)
   },
 }
 

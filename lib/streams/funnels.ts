@@ -72,7 +72,7 @@ export function funnelsStream(): Stream {
       if (slice === undefined) throw new TypeError('funnels are read by days')
       listed ??= await askList(context, FUNNEL_LIST, FORM)
       listed.leftOut.forEach(context.leaveOut)
-      yield* readEach(context, listed.items.map(funnelOf), (funnel) => readFunnel(context, funnel, slice))
+      yield* readEach(context, listed.items.map(funnelOf), (own, funnel) => readFunnel(own, funnel, slice))
     },
   }
 }

@@ -2,6 +2,7 @@ import { isFailure, MixloadError } from '../core/errors.ts'
 import { PageCutter } from '../mixpanel/page-cutter.ts'
 import type { ProfilePage } from '../mixpanel/page-records.ts'
 import { numberOf } from './answer.ts'
+import { requestsAtOnce } from './at-once.ts'
 import { PageHistory, pageFault } from './page-faults.ts'
 import type { StreamContext } from './stream.ts'
 
@@ -19,9 +20,6 @@ export interface ProfileQuery {
 
 /** How often a page is requested that equals an earlier one. */
 const REPEATED_PAGE_TRIES = 3
-
-/** How many pages are requested at once if there is no limit on concurrent requests. */
-const AHEAD = 5
 
 /**
  * The pages of a profile query, in order; the next ones are requested while one is read. The first
@@ -53,7 +51,7 @@ export async function* profilePages(
     request.catch(() => {})
     ahead.push(request)
   }
-  const aheadMax = context.settings.queryRequestsAtOnce || AHEAD
+  const aheadMax = requestsAtOnce(context.settings)
   try {
     let received = first.count
     let last = first
