@@ -213,8 +213,9 @@ export const SETTINGS = {
     describe: 'Concurrent requests for all other streams; 0 for no limit',
   },
   engagePageSize: {
-    schema: count(1).default(1000),
+    schema: count(1).optional(),
     describe: 'Profiles per request; each page counts as one request',
+    default: '1000, or up to 10000 where Mixpanel grants it and there are many',
   },
   engageWhere: {
     schema: text.optional(),

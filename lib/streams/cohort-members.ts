@@ -73,6 +73,7 @@ async function* membersOf(context: StreamContext, cohort: Cohort): AsyncGenerato
     },
     insteadOfProperties: `"cohort_id":${cohort.id}`,
     atLeast: count,
+    triesLarger: true,
   }
   for (let tries = 1; ; tries++) {
     try {

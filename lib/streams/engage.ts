@@ -32,7 +32,7 @@ function profileStream(table: StreamTable, formOf: (settings: Settings) => Reado
     async *read(context) {
       const form = formOf(context.settings)
       let isFirst = true
-      for await (const page of profilePages(context, { what: name, form })) {
+      for await (const page of profilePages(context, { what: name, form, triesLarger: true })) {
         const total = isFirst ? totalOf(page) : undefined
         isFirst = false
         if (total !== undefined) context.expect({ table: name, count: total, isReadAgain: true, name: 'profiles' })

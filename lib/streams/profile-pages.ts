@@ -4,6 +4,7 @@ import type { ProfilePage } from '../mixpanel/page-records.ts'
 import { numberOf } from './answer.ts'
 import { requestsAtOnce } from './at-once.ts'
 import { PageHistory, pageFault } from './page-faults.ts'
+import { isLarger, largerPageSize, PAGE_SIZE } from './page-size.ts'
 import type { StreamContext } from './stream.ts'
 
 /** A profile query. */
@@ -16,6 +17,14 @@ export interface ProfileQuery {
   readonly insteadOfProperties?: string
   /** The expected number of profiles: until so many have come, a full page is not the last. */
   readonly atLeast?: number | undefined
+  /** Whether larger pages are tried where they save many requests, unless the user gave a size. */
+  readonly triesLarger?: boolean
+}
+
+/** The first page of a session, and the page size that was requested. */
+interface FirstPage {
+  readonly first: ProfilePage
+  readonly size: number
 }
 
 /** How often a page is requested that equals an earlier one. */
@@ -34,19 +43,19 @@ export async function* profilePages(
   query: ProfileQuery,
 ): AsyncGenerator<ProfilePage, void, undefined> {
   await using cutter = new PageCutter()
-  const first = await requestPage(context, query, {}, 0, cutter)
+  const { first, size } = await firstPage(context, query, cutter)
   const history = new PageHistory()
   history.note(first, 0, totalOf(first))
   yield first
-  const { pageSize, full, total, session, mayHaveEnded } = pagingOf(first, context.settings.engagePageSize)
+  const { pageSize, full, total, session, mayHaveEnded } = pagingOf(first, size)
   const lastKnown = total === undefined ? 0 : Math.ceil(total / pageSize) - 1
-  warnOfLongReading(context, query.what, lastKnown + 1)
+  warnOfLongReading(context, query.what, lastKnown + 1, pageSize)
   const enough = Math.max(total ?? Number.POSITIVE_INFINITY, query.atLeast ?? 0)
   const stop = new AbortController()
   const either = AbortSignal.any([context.signal, stop.signal])
   const ahead: Promise<ProfilePage>[] = []
   const requestAhead = (page: number) => {
-    const request = requestPage(context, query, session, page, cutter, either)
+    const request = requestPage(context, query, { session, page, size }, cutter, either)
     // It is awaited later; until then its failure must not count as unhandled.
     request.catch(() => {})
     ahead.push(request)
@@ -69,7 +78,7 @@ export async function* profilePages(
         const error = pageError(`page ${page} of ${query.what}`, fault)
         if (tries === REPEATED_PAGE_TRIES) throw error
         context.onProgress({ kind: 'retry', error, delayMs: 0 })
-        next = await requestPage(context, query, session, page, cutter, either)
+        next = await requestPage(context, query, { session, page, size }, cutter, either)
       }
       if (next === undefined) return
       last = next
@@ -84,15 +93,15 @@ export async function* profilePages(
 }
 
 /** How long Mixpanel keeps a session is undocumented, so reading for hours is risky. */
-function warnOfLongReading({ settings, onProgress }: StreamContext, what: string, pages: number): void {
-  const { queryRequestsPerHour: perHour, engagePageSize } = settings
+function warnOfLongReading({ settings, onProgress }: StreamContext, what: string, pages: number, size: number): void {
+  const { queryRequestsPerHour: perHour } = settings
   if (perHour === 0 || pages <= perHour) return
   onProgress({
     kind: 'warning',
     message:
       `${what}: reading ${pages} pages of profiles at ${perHour} requests per hour takes about ` +
       `${Math.ceil(pages / perHour)} hours, and Mixpanel may end the session before that. Fewer, larger pages are faster: raise ` +
-      `--engage-page-size (now ${engagePageSize}), as far as Mixpanel allows.`,
+      `--engage-page-size (now ${size}), as far as Mixpanel allows.`,
   })
 }
 
@@ -128,16 +137,41 @@ function pagingOf(first: ProfilePage, requestedSize: number) {
   }
 }
 
+/** Failures that a size may cause. */
+const SIZE_REFUSED = ['REQUEST_REFUSED', 'NOT_FOUND', 'QUERY_TIMEOUT', 'ANSWER_TOO_LARGE', 'BODY_TRUNCATED'] as const
+
+/** The first page, of a larger size where that is granted. To try one costs a request. */
+async function firstPage(context: StreamContext, query: ProfileQuery, cutter: PageCutter): Promise<FirstPage> {
+  const { engagePageSize } = context.settings
+  const size = engagePageSize ?? PAGE_SIZE
+  const first = await requestPage(context, query, { session: {}, page: 0, size }, cutter)
+  const larger = query.triesLarger && engagePageSize === undefined ? largerPageSize(first, totalOf(first)) : undefined
+  if (larger === undefined) return { first, size }
+  try {
+    const tried = await requestPage(context, query, { session: {}, page: 0, size: larger }, cutter)
+    return isLarger(tried) ? { first: tried, size: larger } : { first, size }
+  } catch (error) {
+    if (!isFailure(error, ...SIZE_REFUSED)) throw error
+    return { first, size }
+  }
+}
+
+/** Which page of which session is requested. */
+interface PageOfSession {
+  readonly session: Readonly<Record<string, string>>
+  readonly page: number
+  readonly size: number
+}
+
 async function requestPage(
-  { ask, settings }: StreamContext,
+  { ask }: StreamContext,
   { form, what, insteadOfProperties }: ProfileQuery,
-  session: Readonly<Record<string, string>>,
-  page: number,
+  { session, page, size }: PageOfSession,
   cutter: PageCutter,
   signal?: AbortSignal,
 ): Promise<ProfilePage> {
   const later = page === 0 ? {} : { ...session, page: String(page) }
-  const paging = { page_size: String(settings.engagePageSize), ...later }
+  const paging = { page_size: String(size), ...later }
   const request = { family: 'app', path: '/api/query/engage', query: {}, form: { ...form, ...paging } } as const
   const options = { what: `page ${page} of ${what}`, insteadOfProperties }
   const read = async (body: Buffer) => {
