@@ -103,7 +103,7 @@ describe('the product as functions', () => {
     expect(timezone).toBe('UTC')
     expect(streams).toMatchObject([
       { stream: 'export', days: 3, requests: 3, budget: { left: Number.POSITIVE_INFINITY, minutesWaiting: 0 } },
-      { stream: 'engage', days: undefined, slices: [], requests: undefined },
+      { stream: 'engage', days: undefined, slices: [], requests: 1, profiles: 1 },
     ])
     expect(await status(withoutDays())).toEqual([])
   })

@@ -26,6 +26,8 @@ export interface StreamPlan {
   readonly lateSlices: readonly Slice[]
   /** How many requests it takes; undefined if that is not known before the first run. */
   readonly requests: number | undefined
+  /** How many rows a whole copy has, by the last load; undefined if there is none. */
+  readonly rows?: number | undefined
 }
 
 /** What {@link planStreams} decides by. */
@@ -121,7 +123,7 @@ function planStream(
   const last = withoutNotes(ledger).at(-1)
   const common = { stream, ledger, clock, lateSlices: [] }
   if (stream.replication === 'full-table') {
-    return { ...common, days: undefined, slices: [WHOLE_TABLE], requests: last?.requestCount }
+    return { ...common, days: undefined, slices: [WHOLE_TABLE], requests: last?.requestCount, rows: last?.rowCount }
   }
   const whole = wholeDaysOf(stream, ledger, clock)
   const from = period.from ?? firstOf(whole) ?? firstEvents

@@ -2,9 +2,12 @@ import { fixed, LOAD_COLUMNS } from '../columns/catalogue.ts'
 import { foldName, freeName, groupTableName } from '../columns/naming.ts'
 import { PROFILE_PROPERTIES } from '../columns/profile-catalogue.ts'
 import { PROFILE_LINES, type StreamTable } from '../columns/table.ts'
+import type { ApiRequest } from '../mixpanel/client.ts'
 import type { Settings } from '../settings.ts'
 import { CHANGE_NAMES, CHANGES_TABLE } from '../transform/profile-changes.ts'
-import { profilePages, totalOf } from './profile-pages.ts'
+import { isObject, numberOf, parseAnswer } from './answer.ts'
+import { PAGE_SIZE } from './page-size.ts'
+import { PROFILES_PATH, profilePages, totalOf } from './profile-pages.ts'
 import type { Stream } from './stream.ts'
 
 /** A table of profiles. Each property gets a column when it first appears. */
@@ -29,6 +32,14 @@ function profileStream(table: StreamTable, formOf: (settings: Settings) => Reado
     tables: [table],
     replication: 'full-table',
     family: 'app',
+    rowCount: {
+      request: (settings) => countRequest(formOf(settings)),
+      read: (body) => {
+        const answer = parseAnswer(body, 'The number of profiles')
+        return isObject(answer) ? numberOf(answer.total) : undefined
+      },
+      perRequest: ({ engagePageSize }) => engagePageSize ?? PAGE_SIZE,
+    },
     async *read(context) {
       const form = formOf(context.settings)
       let isFirst = true
@@ -40,6 +51,12 @@ function profileStream(table: StreamTable, formOf: (settings: Settings) => Reado
       }
     },
   }
+}
+
+/** The first page of profiles, without their properties, whose total is their number. */
+function countRequest(form: Readonly<Record<string, string>>): ApiRequest {
+  const small = { output_properties: '["$distinct_id"]', page_size: String(PAGE_SIZE) }
+  return { family: 'app', path: PROFILES_PATH, query: {}, form: { ...form, ...small } }
 }
 
 /** The profiles of people. */

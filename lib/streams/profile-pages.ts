@@ -27,6 +27,9 @@ interface FirstPage {
   readonly size: number
 }
 
+/** Where profiles are queried. */
+export const PROFILES_PATH = '/api/query/engage'
+
 /** How often a page is requested that equals an earlier one. */
 const REPEATED_PAGE_TRIES = 3
 
@@ -172,7 +175,7 @@ async function requestPage(
 ): Promise<ProfilePage> {
   const later = page === 0 ? {} : { ...session, page: String(page) }
   const paging = { page_size: String(size), ...later }
-  const request = { family: 'app', path: '/api/query/engage', query: {}, form: { ...form, ...paging } } as const
+  const request = { family: 'app', path: PROFILES_PATH, query: {}, form: { ...form, ...paging } } as const
   const options = { what: `page ${page} of ${what}`, insteadOfProperties }
   const read = async (body: Buffer) => {
     const came = await cutter.cut(body, options)

@@ -81,6 +81,15 @@ export interface Probe {
   readonly request: ApiRequest
 }
 
+/** How Mixpanel's number of rows is found before a stream is loaded for the first time. */
+export interface RowCount {
+  readonly request: (settings: Settings) => ApiRequest
+  /** The number in a response; undefined if it says none. */
+  readonly read: (body: Buffer) => number | undefined
+  /** How many rows come with one request. */
+  readonly perRequest: (settings: Settings) => number
+}
+
 /**
  * A kind of data that mixload copies, such as events or funnels. To add one, add a file here and an
  * entry in the index. It names its tables, and its `read` yields their lines. Retries, the budget,
@@ -100,6 +109,8 @@ export interface Stream {
   readonly refusal?: (settings: Settings) => string | undefined
   /** The most days of a slice, if many days take one request. */
   readonly sliceDaysMax?: (settings: Settings) => number
+  /** For streams whose number of requests depends on their number of rows. */
+  readonly rowCount?: RowCount
   /** Requests per slice, if known in advance. */
   readonly requestsPerSlice?: number
   /** How many past days sync reads again. Default: the attribution window. */

@@ -292,6 +292,23 @@ describe('commands about all streams', () => {
     expect(requestCount(place, '/query/engage')).toBe(3)
   })
 
+  it('plan says what many profiles cost before they are loaded for the first time, and what would change it', async () => {
+    await using place = await project()
+    for (let count = 0; count < 61; count++) place.simulator.profiles.set(`p${count}`, { plan: 'pro' })
+    const more = { ...ALL, MIXLOAD_STREAMS: 'engage', MIXLOAD_ENGAGE_PAGE_SIZE: '1' }
+    const limited = { ...more, MIXLOAD_QUERY_REQUESTS_PER_HOUR: '60' }
+    const ran = await place.run(['plan'], limited)
+    expect(ran.stdout).toMatch(/^engage: a whole copy, 63 requests, time zone UTC$/m)
+    expect(ran.stdout).toMatch(
+      /^ {2}63 profiles take 63 requests, about 2 hours at 60 per hour\. .*--engage-page-size/m,
+    )
+    expect(JSON.parse((await place.run(['plan', '--json'], limited)).stdout)).toMatchObject({
+      profiles: 63,
+      requests: 63,
+    })
+    expect((await place.run(['plan'], { ...more, MIXLOAD_QUERY_REQUESTS_PER_HOUR: '0' })).stdout).not.toContain('hours')
+  })
+
   it('check sends one request to each part of the API, and says which streams to leave out', async () => {
     await using place = await project()
     const ran = await place.run(['check'], ALL)
