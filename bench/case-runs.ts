@@ -21,7 +21,11 @@ export async function runCase(loadCase: Case, rounds: number, log: (text: string
   await mkdir(WORK, { recursive: true })
   log(`${loadCase.name}: ${loadCase.set.events.toLocaleString('en')} events on ${loadCase.set.days} day(s)`)
   const files = await generate(loadCase.set, WORK)
-  await using server = await startServer({ script: SERVER, args: [files.directory], cwd: WORK })
+  await using server = await startServer({
+    script: SERVER,
+    args: [files.directory, String(loadCase.firstByteMs ?? 0)],
+    cwd: WORK,
+  })
   const backfill = (destination: string, flags: readonly string[]) =>
     backfillProgram(WORK, server.url, { firstDay: loadCase.set.firstDay, lastDay: files.lastDay }, destination, flags)
   const directory = join(WORK, loadCase.name)

@@ -1,4 +1,4 @@
-import { type DataSet, LARGE, MONTH, ONE_DAY, WIDE, WIDEST } from './generate.ts'
+import { type DataSet, LARGE, MONTH, ONE_DAY, SMALL_MONTH, WIDE, WIDEST } from './generate.ts'
 import type { OpenTarget } from './targets/target.ts'
 
 /** A data set, the target to load it into, and the flags to load it with. */
@@ -7,6 +7,8 @@ export interface Case {
   readonly set: DataSet
   readonly openTarget: OpenTarget
   readonly loads: readonly MixloadLoad[]
+  /** How long the server takes to send the first byte of a response; no time by default. */
+  readonly firstByteMs?: number
 }
 
 /** A load to measure. */
@@ -26,9 +28,22 @@ const PARQUET: OpenTarget = async (options) => (await import('./targets/parquet.
 
 const DEFAULTS: MixloadLoad = { label: 'mixload', flags: [] }
 
+/** Mixpanel's limit, which the other cases do without. */
+const LIMIT_PER_SECOND = ['--requests-per-second', '3']
+
 export const CASES: readonly Case[] = [
   { name: 'one-day', set: ONE_DAY, openTarget: DUCKDB, loads: [DEFAULTS] },
   { name: 'month', set: MONTH, openTarget: DUCKDB, loads: [DEFAULTS] },
+  {
+    name: 'slow',
+    set: SMALL_MONTH,
+    openTarget: DUCKDB,
+    firstByteMs: 2000,
+    loads: [
+      { label: 'mixload', flags: LIMIT_PER_SECOND },
+      { label: 'mixload --requests-at-once 1', flags: [...LIMIT_PER_SECOND, '--requests-at-once', '1'] },
+    ],
+  },
   {
     name: 'widest',
     set: WIDEST,

@@ -33,6 +33,8 @@ export const ONE_DAY: DataSet = {
 }
 /** The same events as {@link ONE_DAY} with other times. */
 export const MONTH: DataSet = { ...ONE_DAY, name: 'month', firstDay: '2024-03-01', days: 30 }
+/** Many days that take hardly any time to load. */
+export const SMALL_MONTH: DataSet = { ...MONTH, name: 'small-month', events: 15_000 }
 export const LARGE: DataSet = { ...ONE_DAY, name: 'large', events: 2_000_000 }
 /** Many properties in one slice. */
 export const WIDEST: DataSet = { ...ONE_DAY, name: 'wide', events: 100_000, seed: 2, makeEvent: wideEvent(1500) }

@@ -1,25 +1,27 @@
 /**
- * `node bench/serve.ts DIRECTORY`: serves exports for `mixload backfill`, from compressed files of
- * one day each. It does nothing else, so that it does not slow down mixload. Prints `{"url":…}` and
- * ends with its standard input.
+ * `node bench/serve.ts DIRECTORY [FIRST-BYTE-MS]`: serves exports for `mixload backfill`, from
+ * compressed files of one day each, and sends the first byte of each after so long. It does nothing
+ * else, so that it does not slow down mixload. Prints `{"url":…}` and ends with its standard input.
  */
 import { createReadStream, existsSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ME, serveFakeMixpanel } from './fake-mixpanel.ts'
 
 const DAY_MS = 86_400_000
 const READ_BYTES = 1024 * 1024
 
-const directory = process.argv[2]
-if (directory === undefined) throw new Error('Usage: node bench/serve.ts DIRECTORY')
+const [directory, firstByteMs = '0'] = process.argv.slice(2)
+if (directory === undefined) throw new Error('Usage: node bench/serve.ts DIRECTORY [FIRST-BYTE-MS]')
 
 serveFakeMixpanel(async (request, response) => {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
   if (pathname === '/api/app/me') response.setHeader('content-type', 'application/json').end(ME)
   else if (pathname === '/api/2.0/export') {
     const from = searchParams.get('from_date') ?? ''
+    await sleep(Number(firstByteMs))
     await sendExport(filesOf(directory, from, searchParams.get('to_date') ?? from), response)
   } else response.writeHead(404).end()
 })
