@@ -58,11 +58,6 @@ export class OpenConnection {
     return loads
   }
 
-  /** All loads, in the order of their commits, if they have been read. */
-  get loadsRead(): readonly LoadRecord[] | undefined {
-    return this.#loads
-  }
-
   committed(record: LoadRecord): void {
     this.#loads?.push(record)
   }

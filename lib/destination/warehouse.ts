@@ -122,15 +122,6 @@ export class Warehouse implements AsyncDisposable {
     })
   }
 
-  /**
-   * The loads of a stream that are committed, in the order of their commits. Unlike `ledger`, it
-   * does not wait for a load that is under way.
-   */
-  async committedLoads(stream: string): Promise<readonly LoadRecord[]> {
-    const loads = this.#open?.loadsRead ?? (await this.allLoads())
-    return loads.filter((load) => load.stream === stream)
-  }
-
   /** The loads of all streams in the order of their commits. */
   allLoads(): Promise<readonly LoadRecord[]> {
     return this.#read('cannot read the ledger', this.#ownSignal, (open) => open.loads())

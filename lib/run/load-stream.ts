@@ -9,7 +9,7 @@ import type { MixpanelClient } from '../mixpanel/client.ts'
 import { type Budgets, Requester } from '../mixpanel/requester.ts'
 import { daysOf } from '../time/days.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
-import { AgainSource } from './again-source.ts'
+import { AgainRows } from './again-rows.ts'
 import { LateDays, LateSource } from './late-arrivals.ts'
 import { coverageOf } from './late-coverage.ts'
 import { type OpenStream, runStream } from './run-stream.ts'
@@ -67,10 +67,8 @@ export async function loadStream(plan: StreamPlan, given: LoadOptions, tally: St
   }
   // A replacement needs all rows of its days, and only events have ids.
   const appendsOnce = settings.write === 'append' && own.input.table.lines.isTimed
-  const { input } = own
-  const { destination, spool } = options
-  const again = new AgainSource({ source: extractor, input, destination, spool, loadSource: source })
-  await runStream(open, slices, appendsOnce ? again : extractor)
+  const again = appendsOnce ? new AgainRows({ ...options, input: own.input, loadSource: source }) : undefined
+  await runStream({ ...open, again }, slices, extractor)
   if (lateSlices.length > 0) await loadLateArrivals(plan, options, open, extractor, tally)
 }
 

@@ -7,6 +7,7 @@ import type { OnProgress, SliceEvent } from '../progress.ts'
 import { type AnySlice, hasDays, planSlices } from '../slices.ts'
 import { daysOf } from '../time/days.ts'
 import type { SpooledRows } from '../transform/spooled-rows.ts'
+import type { AgainRows } from './again-rows.ts'
 import { ReadySlices } from './ready-slices.ts'
 
 /** A stream whose tables are open. */
@@ -18,6 +19,8 @@ export interface OpenStream {
   readonly signal: AbortSignal
   /** The bytes of spooled lines that may wait to be loaded. */
   readonly spoolAhead: number
+  /** Leaves out rows that the destination has; undefined if all are loaded. */
+  readonly again?: AgainRows | undefined
   /** Appends what the loaded rows have changed to a table of changes. */
   readonly history?: { readonly table: string; keep(rows: SpooledRows): Promise<LoadRecord | undefined> } | undefined
 }
@@ -75,10 +78,36 @@ function takesGroups({ tables: [own, ...others], history }: OpenStream): boolean
 const FAILURES_OF_ONE = ['ALREADY_LOADED', 'COUNT_MISMATCH', 'DESTINATION_FAILED', 'TOO_MANY_REJECTS'] as const
 
 /**
+ * Loads slices: those that the destination has nothing of in one commit, and each of the others
+ * after those before it. Returns the days to request without those that are held back.
+ */
+async function loadGroup<S extends AnySlice>(
+  stream: OpenStream,
+  group: readonly SpooledSlice<S>[],
+): Promise<readonly S[]> {
+  const { again, signal } = stream
+  if (again === undefined) return loadAtOnce(stream, group)
+  const rest: S[] = []
+  let atOnce: SpooledSlice<S>[] = []
+  for (const { slice, tables } of group) {
+    const [own] = tables
+    const rows = await again.uncompared(own)
+    if (rows !== undefined) {
+      atOnce.push({ slice, tables: [rows] })
+      continue
+    }
+    rest.push(...(await loadAtOnce(stream, atOnce)))
+    atOnce = []
+    rest.push(...(await loadSlice(stream, { slice, tables: [await again.compared(own, signal)] })))
+  }
+  return [...rest, ...(await loadAtOnce(stream, atOnce))]
+}
+
+/**
  * Loads slices in one commit, or one at a time if that fails. Returns the days to request without
  * those that are held back.
  */
-async function loadGroup<S extends AnySlice>(
+async function loadAtOnce<S extends AnySlice>(
   stream: OpenStream,
   group: readonly SpooledSlice<S>[],
 ): Promise<readonly S[]> {

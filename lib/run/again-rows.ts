@@ -2,17 +2,13 @@ import { SUPERSEDED } from '../destination/ledger.ts'
 import type { LoadSource } from '../destination/source.ts'
 import { isHashed, knownRowsQuery } from '../destination/superseded.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
-import type { Extracted, SliceSource } from '../extract/slice-source.ts'
 import type { TableInput } from '../extract/table-input.ts'
 import { spoolQuery } from '../load/spool-query.ts'
-import type { StreamSlice } from '../slices.ts'
 import { removeChunks, type SpoolDirectory } from '../spool/spool.ts'
 import { type SpooledRows, withoutRows } from '../transform/spooled-rows.ts'
 import { areUnchanged, mayHaveRows } from './again-days.ts'
 
 export interface AgainOptions {
-  /** Extracts the events of whole days. */
-  readonly source: SliceSource<StreamSlice>
   readonly input: TableInput
   readonly destination: Warehouse
   readonly spool: SpoolDirectory
@@ -20,37 +16,33 @@ export interface AgainOptions {
 }
 
 /**
- * Extracts days and leaves out those rows that the destination has already, so that a row is
- * appended once, however often its day is read. Days whose lines are those of the last time are
- * known by their digests; other days are compared row by row, if the destination can be queried.
+ * Leaves out those rows of days that the destination has already, so that a row is appended once,
+ * however often its day is read. Days whose lines are those of the last time are known by their
+ * digests; other days are compared row by row, if the destination can be queried.
  */
-export class AgainSource implements SliceSource<StreamSlice> {
+export class AgainRows {
   readonly #options: AgainOptions
 
   constructor(options: AgainOptions) {
     this.#options = options
   }
 
-  ahead(slices: readonly StreamSlice[]): void {
-    this.#options.source.ahead?.(slices)
-  }
-
-  async extract(requested: StreamSlice, signal: AbortSignal): Promise<Extracted<StreamSlice>> {
-    const extracted = await this.#options.source.extract(requested, signal)
-    if (extracted.kind !== 'spooled') return extracted
-    const { slice, tables } = extracted.spooled
-    return { kind: 'spooled', spooled: { slice, tables: [await this.#newRows(tables[0], signal)] } }
-  }
-
-  async #newRows(rows: SpooledRows, signal: AbortSignal): Promise<SpooledRows> {
+  /** The rows to load; undefined if they must be compared with those of the destination. */
+  async uncompared(rows: SpooledRows): Promise<SpooledRows | undefined> {
     const { input, destination, loadSource } = this.#options
-    // Extraction must not wait for the load of an earlier slice.
-    const ledger = await destination.committedLoads(input.table.name)
+    const ledger = await destination.ledger(input.table.name)
     if (rows.summary.rows === 0 || !mayHaveRows(ledger, rows)) return rows
-    if (areUnchanged(ledger, rows, loadSource.clock)) return withoutRows(rows)
+    return areUnchanged(ledger, rows, loadSource.clock) ? withoutRows(rows) : undefined
+  }
+
+  /**
+   * The rows that the destination does not have. What is loaded before them must be committed,
+   * because an event may have moved here from a neighbouring day.
+   */
+  async compared(rows: SpooledRows, signal: AbortSignal): Promise<SpooledRows> {
     const known = await this.#knownIn(rows, signal)
     try {
-      return await input.rows.withoutKnown(
+      return await this.#options.input.rows.withoutKnown(
         rows,
         known.map(({ path }) => path),
       )
