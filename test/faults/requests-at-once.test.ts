@@ -162,4 +162,34 @@ describe('requests at once', () => {
     const { ledger } = await pipeline.stored()
     expect(ledger.map(({ firstDay }) => firstDay)).toEqual([0, 1, 2].map(dayAt))
   })
+
+  it('are not sent any more once a day has failed for good', async () => {
+    const first = Promise.withResolvers<void>()
+    await using server = await FaultServer.start(({ day }) =>
+      day === dayAt(1) ? refusal('403 Forbidden') : [{ until: first.promise }, ...whole(bodyOf(day, 3), FORM)],
+    )
+    await using pipeline = await Pipeline.create()
+    const slices = Array.from({ length: 12 }, (_, at) => sliceAt(at))
+    const run = pipeline.run({ url: server.url, slices, settings: { requestsAtOnce: AT_ONCE } })
+    run.catch(() => {})
+    await expect.poll(() => server.requests.length).toBeGreaterThanOrEqual(AT_ONCE)
+    for (let turns = 0; turns < 1000; turns++) await turn()
+    first.resolve()
+    await expectFailure(run, 'PERMISSION_REFUSED')
+    // The run ends at the second day, so requests for later days only use up the hour's budget.
+    expect(server.requests.length).toBeLessThanOrEqual(AT_ONCE)
+  })
+
+  it('are not all repeated while the server fails every request', async () => {
+    const sent = async (atOnce: number) => {
+      await using server = await FaultServer.start(() => refusal('503 Service Unavailable'))
+      await using pipeline = await Pipeline.create()
+      const slices = Array.from({ length: 24 }, (_, at) => sliceAt(at))
+      const run = pipeline.run({ url: server.url, slices, settings: { requestsAtOnce: atOnce } })
+      await expectFailure(run, 'SERVER_FAILED')
+      return server.requests.length
+    }
+    // Mixpanel counts them: an outage of a minute must not use up the budget of an hour.
+    expect(await sent(AT_ONCE)).toBeLessThanOrEqual((await sent(1)) + AT_ONCE)
+  })
 })
