@@ -334,7 +334,7 @@ export class Extractor implements SliceSource<StreamSlice> {
     // Mixpanel may process events between a request that was sent ahead and its turn.
     if (sent !== undefined && sent.sentAt < this.#startedAt) this.#startedAt = sent.sentAt
     try {
-      const response = await (sent?.response ?? requester.open(request, { signal: this.#signal, usage }))
+      const response = await requester.open(request, { signal: this.#signal, usage, sent: sent?.response })
       yield* requester.read(response, onUnknownEnd, usage)
     } finally {
       usage.requests += sent?.usage.requests ?? 0

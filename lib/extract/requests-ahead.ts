@@ -26,16 +26,18 @@ export interface NextRequest {
 
 /** A request that was sent ahead. */
 export interface RequestAhead {
+  /** Of one attempt: a failure may pass. */
   readonly response: Promise<OpenResponse>
   readonly usage: Usage
-  /** When the request was sent, for the first time if it was repeated. */
   readonly sentAt: Date
 }
 
 /**
  * Sends requests before it is their turn to be read, in their order, so that many wait for their
- * first byte at the same time. What arrives too early is stored in the spool as it came, that is
- * compressed, and costs no memory. The request whose turn it is needs no room in the spool.
+ * first byte at the same time. Each is sent once: after a failure, none is sent ahead until it was
+ * the turn of the one that failed, because the run may end with it, or Mixpanel be down. What
+ * arrives too early is stored in the spool as it came, that is compressed, and costs no memory. The
+ * request whose turn it is needs no room in the spool.
  */
 export class RequestsAhead implements AsyncDisposable {
   readonly #options: AheadOptions
@@ -43,6 +45,8 @@ export class RequestsAhead implements AsyncDisposable {
   /** Those that are going to be made and are not sent yet. */
   #next: NextRequest[] = []
   readonly #sent = new Map<string, SentRequest>()
+  /** Those that have failed and are still to be made in their turn. */
+  readonly #failed = new Set<string>()
   /** The bytes of the largest response so far: what those under way may bring. */
   #largest = 0
 
@@ -52,6 +56,8 @@ export class RequestsAhead implements AsyncDisposable {
 
   /** Says which requests are going to be made, in their order. */
   expect(next: readonly NextRequest[]): void {
+    const keys = new Set(next.map(({ request }) => keyOf(request)))
+    for (const key of this.#failed) if (!keys.has(key)) this.#failed.delete(key)
     this.#next = next.filter(({ request }) => !this.#sent.has(keyOf(request)))
     this.#fill()
   }
@@ -88,6 +94,7 @@ export class RequestsAhead implements AsyncDisposable {
     const running = sent.filter(({ isRunning }) => isRunning).length
     const stored = sent.reduce((sum, { bytes }) => sum + bytes, 0)
     const { requests, bytes } = this.#options
+    if (this.#failed.size > 0) return false
     // One is left for what is being read.
     return running < requests - 1 && stored + (running + 1) * this.#largest < bytes
   }
@@ -103,6 +110,7 @@ export class RequestsAhead implements AsyncDisposable {
       onStored: (bytes) => {
         this.#largest = Math.max(this.#largest, bytes)
       },
+      onFailure: () => this.#failed.add(keyOf(request)),
       onEnd: () => this.#fill(),
     })
     this.#sent.set(keyOf(request), sent)
@@ -114,6 +122,7 @@ interface SendOptions extends Pick<AheadOptions, 'requester' | 'signal'> {
   readonly onSend: () => void
   /** Called with the number of bytes in the spool whenever that has grown. */
   readonly onStored: (bytes: number) => void
+  readonly onFailure: () => void
   /** Called when it has failed, or its response has come as a whole. */
   readonly onEnd: () => void
 }
@@ -129,10 +138,9 @@ class SentRequest implements RequestAhead {
   #isTaken = false
   #stored: BytesAhead | undefined
 
-  constructor(request: ApiRequest, { requester, path, signal, onSend, onStored, onEnd }: SendOptions) {
+  constructor(request: ApiRequest, { requester, path, signal, onSend, onStored, onFailure, onEnd }: SendOptions) {
     const { usage } = this
     const noteSending = () => {
-      if (usage.requests > 0) return
       this.sentAt = new Date()
       onSend()
     }
@@ -159,7 +167,10 @@ class SentRequest implements RequestAhead {
     }
     this.response = open()
     // It is awaited when it is taken; until then its failure must not count as unhandled.
-    this.response.catch(end)
+    this.response.catch(() => {
+      onFailure()
+      end()
+    })
   }
 
   take(): void {

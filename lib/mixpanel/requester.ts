@@ -33,8 +33,10 @@ export interface OpenOptions {
   readonly signal: AbortSignal
   /** Counts the requests. */
   readonly usage: Usage
-  /** Whether it is sent before its turn, so that others go first. */
+  /** Whether it is sent before its turn, so that others go first, and is tried once. */
   readonly isAhead?: boolean
+  /** The first attempt, if it was made ahead. */
+  readonly sent?: Promise<OpenResponse> | undefined
   /** Called when the request is sent, and when it is sent again. */
   readonly onSend?: () => void
 }
@@ -78,9 +80,15 @@ export class Requester {
   }
 
   /** Sends a request. Retries failures, but not those of the body, which is yet to be read. */
-  open(request: ApiRequest, { signal, usage, isAhead, onSend }: OpenOptions): Promise<OpenResponse> {
+  open(request: ApiRequest, { signal, usage, isAhead = false, sent, onSend }: OpenOptions): Promise<OpenResponse> {
     const { client } = this.#options
+    let first = sent
     const attempt = async () => {
+      if (first !== undefined) {
+        const response = first
+        first = undefined
+        return await response
+      }
       const release = await this.#budget(request).acquire(signal, isAhead)
       try {
         onSend?.()
@@ -91,7 +99,7 @@ export class Requester {
         throw error
       }
     }
-    return this.withRetries({}, attempt, signal)
+    return isAhead ? attempt() : this.withRetries({}, attempt, signal)
   }
 
   /** Reads a response. Calls `onUnknownEnd` if nothing shows that the body is complete. */

@@ -64,6 +64,8 @@ export async function runStream<S extends AnySlice>(
       waiting.unshift(...(await loadGroup(stream, group)))
     }
   } finally {
+    // What follows is not requested any more.
+    source.ahead?.([])
     // The spool is removed as a whole when the run ends; nothing may be writing to it then.
     await ready.stop()
   }

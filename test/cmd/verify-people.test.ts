@@ -58,8 +58,8 @@ it.each(Object.entries(WAREHOUSES))('people in %s are counted as in reports afte
   const difference = { day: NEXT, event: 'Visit', warehouse: 2, mixpanel: 1, ids: 2, cause: 'unknown-links' }
   expect(JSON.parse(ran.stdout)).toMatchObject({ differences: [], people: { compared: 3, differences: [difference] } })
   expect(ran.code).toBe(4)
-  const told = await place.run(['verify', '--people'], environment)
-  expect(told.stdout).toContain(`${NEXT}  Visit: 2 people in the warehouse, 1 in Mixpanel: Mixpanel knows links`)
+  const shown = await place.run(['verify', '--people'], environment)
+  expect(shown.stdout).toContain(`${NEXT}  Visit: 2 people in the warehouse, 1 in Mixpanel: Mixpanel knows links`)
   expect(await place.run(['verify'], environment)).toMatchObject({ code: 0 })
 })
 
