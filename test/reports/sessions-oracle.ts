@@ -1,0 +1,63 @@
+/** Sessions by walking through each timeline: the definitions, without SQL. */
+import { dayOf } from './clock.ts'
+import type { ReportEvent, ReportRow } from './report-warehouses.ts'
+import { type DatedEvent, inRange, matches, type Range, type Step, timelines } from './worlds.ts'
+
+export interface SessionsCase extends Range {
+  readonly session_by: 'timeout' | 'property' | 'event'
+  readonly timeout_minutes: number
+  readonly start: Step
+  readonly end: Step
+  readonly resets_at_midnight: boolean
+  readonly excluded_events: readonly string[]
+  readonly with_system_events: boolean
+}
+
+interface Session {
+  readonly events: DatedEvent[]
+  isEnded: boolean
+}
+
+export function sessionsOf(events: readonly ReportEvent[], zone: string, asked: SessionsCase): readonly ReportRow[] {
+  const { session_by, timeout_minutes, start, end, resets_at_midnight, excluded_events, with_system_events } = asked
+  const isCounted = ({ event_name, plan }: ReportEvent) =>
+    !excluded_events.includes(event_name) &&
+    (with_system_events || event_name !== '$identify') &&
+    (session_by !== 'property' || plan != null)
+  return [...timelines(events)].flatMap(([person_id, timeline]) => {
+    const sessions: Session[] = []
+    for (const event of timeline.filter(isCounted)) {
+      const session = sessions.at(-1)
+      const last = session?.events.at(-1)
+      const isOpen =
+        session !== undefined &&
+        last !== undefined &&
+        !session.isEnded &&
+        !(resets_at_midnight && dayOf(last.time, zone) !== dayOf(event.time, zone)) &&
+        !(session_by === 'timeout' && event.time - last.time > timeout_minutes * 60_000) &&
+        !(session_by === 'property' && last.plan !== event.plan)
+      const isEnded = session_by === 'event' && matches(end, event)
+      if (isOpen) {
+        session.events.push(event)
+        session.isEnded = isEnded
+      } else if (session_by !== 'event' || matches(start, event)) sessions.push({ events: [event], isEnded })
+    }
+    return sessions.flatMap(({ events: inside, isEnded }, at) => {
+      const [first, last] = [inside[0], inside.at(-1)]
+      if (first === undefined || last === undefined) return []
+      const date_day = dayOf(first.time, zone)
+      const hasEnd = session_by !== 'event' || isEnded
+      const session = {
+        ...{ session_id: first.event_id, person_id, session_number: at + 1 },
+        started_at: new Date(first.time).toISOString(),
+        ended_at: hasEnd ? new Date(last.time).toISOString() : null,
+        date_day,
+        duration_seconds: hasEnd ? (last.time - first.time) / 1000 : null,
+        event_count: inside.length,
+        first_event: first.event_name,
+        last_event: last.event_name,
+      }
+      return inRange(date_day, asked) ? session : []
+    })
+  })
+}
