@@ -1,7 +1,7 @@
 /** Sessions by walking through each timeline: the definitions, without SQL. */
-import { dayOf } from './clock.ts'
+import { dayOf, periodsOf, type Unit, unitStart } from './clock.ts'
 import type { ReportEvent, ReportRow } from './report-warehouses.ts'
-import { type DatedEvent, inRange, matches, type Range, type Step, timelines } from './worlds.ts'
+import { type DatedEvent, inRange, matches, type Range, rangeOf, type Step, timelines } from './worlds.ts'
 
 export interface SessionsCase extends Range {
   readonly session_by: 'timeout' | 'property' | 'event'
@@ -59,5 +59,27 @@ export function sessionsOf(events: readonly ReportEvent[], zone: string, asked: 
       }
       return inRange(date_day, asked) ? session : []
     })
+  })
+}
+
+/** The counts of these sessions in each period. */
+export function sessionCountsOf(
+  events: readonly ReportEvent[],
+  zone: string,
+  asked: SessionsCase & { readonly unit: Unit },
+): readonly ReportRow[] {
+  const sessions = sessionsOf(events, zone, asked)
+  const days = sessions.map(({ date_day }) => String(date_day))
+  return [...periodsOf(asked.unit, ...rangeOf(asked, days)).keys()].map((period_start) => {
+    const inPeriod = sessions.filter(({ date_day }) => unitStart(asked.unit, String(date_day)) === period_start)
+    const sum = (values: readonly unknown[]) => values.reduce<number>((total, value) => total + Number(value), 0)
+    const people = new Set(inPeriod.map(({ person_id }) => person_id)).size
+    const timed = inPeriod.flatMap(({ duration_seconds }) => (duration_seconds === null ? [] : [duration_seconds]))
+    return {
+      ...{ period_start, sessions: inPeriod.length, people },
+      sessions_per_person: people === 0 ? null : inPeriod.length / people,
+      events_per_session: people === 0 ? null : sum(inPeriod.map(({ event_count }) => event_count)) / inPeriod.length,
+      average_seconds: timed.length === 0 ? null : sum(timed) / timed.length,
+    }
   })
 }

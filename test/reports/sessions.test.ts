@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe } from 'vitest'
 import { holdAgainst } from './against-oracles.ts'
-import { sessionsOf } from './sessions-oracle.ts'
+import { sessionCountsOf, sessionsOf } from './sessions-oracle.ts'
 import { RANGES, STEPS } from './worlds.ts'
 
 const CASES = fc
@@ -19,4 +19,10 @@ const CASES = fc
 
 describe('sessions', () => {
   holdAgainst('sessions', CASES, sessionsOf, { property: 'plan' })
+  holdAgainst(
+    'session_counts',
+    fc.tuple(CASES, fc.constantFrom('day', 'week', 'month')).map(([asked, unit]) => ({ ...asked, unit }) as const),
+    sessionCountsOf,
+    { property: 'plan' },
+  )
 })
