@@ -18,8 +18,8 @@ interface Session {
   isEnded: boolean
 }
 
-export function sessionsOf(events: readonly ReportEvent[], zone: string, asked: SessionsCase): readonly ReportRow[] {
-  const { session_by, timeout_minutes, start, end, resets_at_midnight, excluded_events, with_system_events } = asked
+export function sessionsOf(events: readonly ReportEvent[], zone: string, request: SessionsCase): readonly ReportRow[] {
+  const { session_by, timeout_minutes, start, end, resets_at_midnight, excluded_events, with_system_events } = request
   const isCounted = ({ event_name, plan }: ReportEvent) =>
     !excluded_events.includes(event_name) &&
     (with_system_events || event_name !== '$identify') &&
@@ -57,7 +57,7 @@ export function sessionsOf(events: readonly ReportEvent[], zone: string, asked: 
         first_event: first.event_name,
         last_event: last.event_name,
       }
-      return inRange(date_day, asked) ? session : []
+      return inRange(date_day, request) ? session : []
     })
   })
 }
@@ -66,12 +66,12 @@ export function sessionsOf(events: readonly ReportEvent[], zone: string, asked: 
 export function sessionCountsOf(
   events: readonly ReportEvent[],
   zone: string,
-  asked: SessionsCase & { readonly unit: Unit },
+  request: SessionsCase & { readonly unit: Unit },
 ): readonly ReportRow[] {
-  const sessions = sessionsOf(events, zone, asked)
+  const sessions = sessionsOf(events, zone, request)
   const days = sessions.map(({ date_day }) => String(date_day))
-  return [...periodsOf(asked.unit, ...rangeOf(asked, days)).keys()].map((period_start) => {
-    const inPeriod = sessions.filter(({ date_day }) => unitStart(asked.unit, String(date_day)) === period_start)
+  return [...periodsOf(request.unit, ...rangeOf(request, days)).keys()].map((period_start) => {
+    const inPeriod = sessions.filter(({ date_day }) => unitStart(request.unit, String(date_day)) === period_start)
     const sum = (values: readonly unknown[]) => values.reduce<number>((total, value) => total + Number(value), 0)
     const people = new Set(inPeriod.map(({ person_id }) => person_id)).size
     const timed = inPeriod.flatMap(({ duration_seconds }) => (duration_seconds === null ? [] : [duration_seconds]))

@@ -15,13 +15,13 @@ const CASES = fc
     with_system_events: fc.boolean(),
     range: RANGES,
   })
-  .map(({ range, ...asked }) => ({ ...asked, ...range }))
+  .map(({ range, ...request }) => ({ ...request, ...range }))
 
 describe('sessions', () => {
   holdAgainst('sessions', CASES, sessionsOf, { property: 'plan' })
   holdAgainst(
     'session_counts',
-    fc.tuple(CASES, fc.constantFrom('day', 'week', 'month')).map(([asked, unit]) => ({ ...asked, unit }) as const),
+    fc.tuple(CASES, fc.constantFrom('day', 'week', 'month')).map(([request, unit]) => ({ ...request, unit }) as const),
     sessionCountsOf,
     { property: 'plan' },
   )

@@ -1,14 +1,15 @@
 {#-
   Sessions, with one row for each.
 
-    {{ mixload.sessions(ref('events'), 'Europe/Berlin', timeout_minutes=30, excluded_events=['Push Received']) }}
+    {{ mixload.sessions(ref('events'), 'Europe/Berlin', excluded_events=['Push Received']) }}
 
   - `session_by`: `timeout`, `property` or `event`.
     - `timeout`: a session ends with the last event before more than `timeout_minutes` without one.
     - `property`: a session has events in a row with the same value of `property`, a column or
       expression. Events where it is null do not count.
-    - `event`: a session is from an event `start` to the next event `end`. Both are steps with `event`
-      and `where`. Without an `end` on the same day, `ended_at` and `duration_seconds` are null.
+    - `event`: a session is from an event `start` to the next event `end`. Both are steps with
+      `event` and `where`. Without an `end` on the same day, `ended_at` and `duration_seconds` are
+      null.
   - `resets_at_midnight`: a session also ends with the day of the project.
   - `excluded_events`: names of events that do not count: those that are hidden or excluded from
     sessions in Mixpanel. With `with_system_events`, those that Mixpanel itself excludes do count.
