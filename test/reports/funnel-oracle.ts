@@ -61,7 +61,7 @@ export function attemptsOf(events: readonly ReportEvent[], zone: string, query: 
   function optionsAt(at: number): readonly number[] {
     const isFixed = (step: number) => query.order === 'specific' || steps[step]?.anchored === true
     if (isFixed(at)) return [at]
-    const block = (step: number) => steps.slice(0, step).filter((_, other) => isFixed(other)).length
+    const block = (step: number) => steps.slice(0, step).filter((_, earlier) => isFixed(earlier)).length
     return steps.flatMap((_, step) => (!isFixed(step) && block(step) === block(at) ? [step] : []))
   }
 

@@ -7,7 +7,7 @@ import type { ReportEvent } from './report-warehouses.ts'
 const SECOND = 1000
 const MINUTE = 60 * SECOND
 
-/** Events of two people, often within the time of grace, at the end of a window, or near midnight. */
+/** Events of two people, often within the time of grace, or at the end of a window or day. */
 const WORLDS: fc.Arbitrary<readonly ReportEvent[]> = fc
   .record({
     start: fc.constantFrom('2018-02-17T23:30', '2018-03-10T22:00', '2018-03-25T00:00', '2018-11-03T20:00'),
