@@ -17,9 +17,9 @@ export type MacroValue =
 const CONSTANTS: Readonly<Record<string, unknown>> = {
   ...{ true: true, false: false, none: null },
   ...{ True: true, False: false, None: null },
-  range: (start: number, end?: number) => {
+  range: (start: number, end?: number, step = 1) => {
     const [first, last] = end === undefined ? [0, start] : [start, end]
-    return Array.from({ length: Math.max(0, last - first) }, (_, index) => first + index)
+    return Array.from({ length: Math.max(0, Math.ceil((last - first) / step)) }, (_, index) => first + index * step)
   },
 }
 

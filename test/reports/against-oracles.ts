@@ -14,11 +14,12 @@ export function holdAgainst<C extends object>(
   cases: fc.Arbitrary<C>,
   definition: (events: readonly ReportEvent[], zone: string, request: C) => readonly ReportRow[],
   more: Readonly<Record<string, MacroValue>> = {},
+  worlds: fc.Arbitrary<readonly ReportEvent[]> = WORLDS,
 ): void {
   for (const [name, newWarehouse] of Object.entries(WAREHOUSES)) {
     it(`${macro} is what its definition says, in ${name}`, async () => {
       await using warehouse = await newWarehouse()
-      const property = fc.asyncProperty(fc.constantFrom(...ZONES), WORLDS, cases, async (zone, events, request) => {
+      const property = fc.asyncProperty(fc.constantFrom(...ZONES), worlds, cases, async (zone, events, request) => {
         const values = request as Readonly<Record<string, MacroValue>>
         const rows = await warehouse.report(macro, events, { timezone: zone, ...more, ...values })
         expect(rows).toEqual(ordered(definition(events, zone, request)))

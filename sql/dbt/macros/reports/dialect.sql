@@ -39,3 +39,6 @@
   (event_name in ({% for name in names %}{{ mixload.report_text(name) }}{{ ', ' if not loop.last }}{% endfor %})
   {%- if step.get('where') %} and coalesce(({{ step['where'] }}), false){% endif %})
 {%- endmacro -%}
+
+{#- Has a table of a WITH clause computed once. BigQuery has no word for it. -#}
+{%- macro report_materialized() -%}{{ '' if target.type == 'bigquery' else ' materialized' }}{%- endmacro -%}

@@ -1,7 +1,7 @@
 {#-
   On how many hours or days of a period people did an event.
 
-    {{ mixload.frequency(ref('events'), 'Europe/Berlin', step={'event': 'Play'}, unit='month') }}
+    {{ mixload.frequency(events, 'Europe/Berlin', step={'event': 'Play'}, unit='month') }}
 
   One row is a period and a number of intervals in it.
   - `step`: the event; without an `event`, any. `where` is a condition.

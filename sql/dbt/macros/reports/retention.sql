@@ -1,7 +1,7 @@
 {#-
   How many of the people who did one event came back and did another.
 
-    {{ mixload.retention(ref('events'), 'Europe/Berlin', born={'event': 'Sign up'}, periods=30) }}
+    {{ mixload.retention(events, 'Europe/Berlin', born={'event': 'Sign up'}, periods=30) }}
 
   One row is a cohort and a period after it. People are in the cohort of each day, week or month of
   the project in which they did the first event: in the cohort of that unit only once, by their

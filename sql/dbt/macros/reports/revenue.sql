@@ -1,7 +1,7 @@
 {#-
   Revenue of each period.
 
-    {{ mixload.revenue(ref('orders'), 'Europe/Berlin', amount='amount', step={'event': 'Order'}) }}
+    {{ mixload.revenue(events, 'Europe/Berlin', amount='amount', step={'event': 'Order'}) }}
 
   - `amount`: what an event is worth, an expression of numbers. Null counts as an order without
     revenue.

@@ -2,7 +2,7 @@
   How many sessions there were in each period, and how long they were. A session counts on the day
   on which it starts.
 
-    {{ mixload.session_counts(ref('events'), 'Europe/Berlin', unit='week') }}
+    {{ mixload.session_counts(events, 'Europe/Berlin', unit='week') }}
 
   - `unit`: `day`, `week` or `month`, the length of the periods.
   - `first_day`, `last_day`: the range, which cuts the first and last period.

@@ -1,7 +1,7 @@
 {#-
   Sessions, with one row for each.
 
-    {{ mixload.sessions(ref('events'), 'Europe/Berlin', excluded_events=['Push Received']) }}
+    {{ mixload.sessions(events, 'Europe/Berlin', excluded_events=['Push Received']) }}
 
   - `session_by`: `timeout`, `property` or `event`.
     - `timeout`: a session ends with the last event before more than `timeout_minutes` without one.
