@@ -173,7 +173,9 @@ export function attributionOf(
   return [...groups.values()].flatMap((group) => {
     const all = group.map(({ event }) => event)
     const { period_start, attributed_to } = group[0] ?? { period_start: '', attributed_to: null }
-    const counts = { attributed_to, conversions: all.length, people: peopleOf(all), amount: sumOf(all) }
-    return unit === undefined ? counts : { period_start, ...counts }
+    return {
+      period_start: unit === undefined ? (request.first_day ?? null) : period_start,
+      ...{ attributed_to, conversions: all.length, people: peopleOf(all), amount: sumOf(all) },
+    }
   })
 }

@@ -62,4 +62,5 @@ from periods
 left join changes on changes.day <= periods.last_day
   {%- endif %}
 group by periods.period_start
+order by periods.period_start
 {%- endmacro -%}

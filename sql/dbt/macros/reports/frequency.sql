@@ -54,4 +54,5 @@ cross join numbers
 left join counts on counts.period_start = periods.period_start
   and counts.intervals {{ '>=' if is_cumulative else '=' }} numbers.number
 group by periods.period_start, numbers.number
+order by periods.period_start, numbers.number
 {%- endmacro -%}

@@ -149,6 +149,7 @@ cross join periods
 left join came_counts on came_counts.cohort_start = cohorts.cohort_start
   and came_counts.period {{ {'on': '=', 'on_or_after': '>=', 'on_or_before': '<='}[criterion] }} periods.period
 group by cohorts.cohort_start, periods.period, periods.next_unit, cohorts.cohort_size
+order by cohorts.cohort_start, periods.period
 {%- endmacro -%}
 
 {#- Units from the birth to a moment: whole ones that have passed, or ones of the calendar. -#}

@@ -60,6 +60,7 @@ select
   {{ mixload.report_ratio('coalesce(totals.revenue, 0)', 'totals.active_users') }} as revenue_per_active_user
 from periods
 left join totals on totals.period_start = periods.period_start
+order by periods.period_start
 {%- endmacro -%}
 
 {#- What each person has spent. The arguments are those of `revenue`. -#}

@@ -74,4 +74,5 @@ select
   totals.average_seconds
 from periods
 left join totals on totals.period_start = periods.period_start
+order by periods.period_start
 {%- endmacro -%}
