@@ -18,7 +18,10 @@ const stepFields = {
   name: z.string().min(1).optional(),
 }
 
-/** A step that a report takes, with more fields of its own: an object, or a text: see `parseStep`. */
+/**
+ * A step that a report takes, with more fields of its own: an object, or a text, as `parseStep`
+ * reads it.
+ */
 export function stepSchema<const More extends z.ZodRawShape>(more: More) {
   return z.preprocess(
     (value, context) => {

@@ -19,7 +19,7 @@
 {%- set has_floor = count == 'totals' and not optimized_reentry -%}
 {%- set only_first = count == 'uniques' and not optimized_reentry and unit != 'session' -%}
 {%- set subject = mixload.funnel_subject(hold, by_session) -%}
-with recursive {{ mixload.funnel_placed(
+with{{ ' recursive' if target.type == 'bigquery' }} {{ mixload.funnel_placed(
   events, steps, exclusions, places, has_floor, only_first, timezone, first_day, last_day, hold, by_session, needs_sessions,
   window_micros, window_sessions, grace_seconds * 1000000, session_minutes
 ) }},

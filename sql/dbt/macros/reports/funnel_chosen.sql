@@ -54,15 +54,7 @@ successors as{{ mixload.report_materialized() }} (
     and next_attempt.floor = greatest(numbered_ends.end_floor, next_entry.low - 1)
 ),
 
-taken as (
-  select min(attempt_id) as attempt_id
-  from numbered_ends
-  group by {{ subject }}
-  union all
-  select successors.next_id
-  from taken
-  join successors on successors.attempt_id = taken.attempt_id
-),
+{{ mixload.funnel_taken(subject) }},
 
 chosen as (
   select numbered_ends.*, steps_passed as steps_reached
@@ -116,6 +108,59 @@ chosen as (
 chosen as (
   select attempts.*, steps_passed as steps_reached
   from attempts
+)
+{%- endif %}
+{%- endmacro -%}
+
+{#-
+  The table `taken`: the first attempt of each subject and all that follow it. Each round doubles
+  how many are known and how far one jump leads, so that a person may have a million attempts.
+  BigQuery would compute the tables of each round again for each use, so it follows them one by
+  one, at most 500.
+-#}
+{%- macro funnel_taken(subject) -%}
+taken_0 as (
+  select min(attempt_id) as attempt_id
+  from numbered_ends
+  group by {{ subject }}
+),
+{%- if target.type == 'bigquery' %}
+
+taken as (
+  select attempt_id
+  from taken_0
+  union all
+  select successors.next_id
+  from taken
+  join successors on successors.attempt_id = taken.attempt_id
+)
+{%- else %}
+
+jumps_0 as (
+  select attempt_id, next_id
+  from successors
+),
+{%- for round in range(1, 21) %}
+
+taken_{{ round }} as materialized (
+  select attempt_id
+  from taken_{{ round - 1 }}
+  union all
+  select jumps.next_id
+  from taken_{{ round - 1 }} as taken
+  join jumps_{{ round - 1 }} as jumps on jumps.attempt_id = taken.attempt_id
+),
+
+jumps_{{ round }} as materialized (
+  select jumps.attempt_id, further.next_id
+  from jumps_{{ round - 1 }} as jumps
+  join jumps_{{ round - 1 }} as further on further.attempt_id = jumps.next_id
+),
+{%- endfor %}
+
+taken as (
+  select attempt_id
+  from taken_20
 )
 {%- endif %}
 {%- endmacro -%}
