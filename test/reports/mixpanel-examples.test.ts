@@ -1,8 +1,7 @@
 /**
- * The worked examples of Mixpanel's documentation (docs.mixpanel.com: Sessions, Retention, Insights,
- * Computed Properties, the Query API; its help centre: Interpret a Retention Report; its blog:
- * Visitor retention), as data. A first column is the minute or the day, then come the name and the
- * property.
+ * The worked examples of Mixpanel's documentation, as data. They are on the pages Sessions,
+ * Retention, Insights, Computed Properties and the Query API of docs.mixpanel.com, and on
+ * "Interpret a Retention Report" of its help centre and "Visitor retention" of its blog.
  */
 import { describe, expect, it } from 'vitest'
 import type { MacroValue } from '../../lib/reports/macros.ts'
@@ -152,7 +151,7 @@ for (const [name, newWarehouse] of Object.entries(WAREHOUSES)) {
       const day = (date: string, people: readonly number[]) =>
         people.map((person) => event(`${date} 12:00`, 'Visit', null, `p${person}`))
       const to = (first: number, last: number) => Array.from({ length: last - first }, (_, at) => first + at)
-      // 10 people; 20 with 5 of them; 15, of whom 7 came only the day before and 2 only on the first.
+      // 10 people; 20 with 5 of them; 15, of whom 7 came only the day before, 2 only on the first.
       const events = [
         ...day('2025-01-13', to(0, 10)),
         ...day('2025-01-14', [...to(0, 5), ...to(10, 25)]),

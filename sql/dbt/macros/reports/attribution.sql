@@ -1,7 +1,7 @@
 {#-
   What people came from before they did an event.
 
-    {{ mixload.attribution(events, 'Europe/Berlin', 'utm_source', conversion={'event': 'Purchase'}) }}
+    {{ mixload.attribution(events, 'Europe/Berlin', 'utm_source', conversion={'event': 'Order'}) }}
 
   A touchpoint is an event with the property. One that converts and has the property is its own last
   touchpoint. `attributed_to` is null if there is no touchpoint: Mixpanel's "(not set)".
