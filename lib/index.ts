@@ -36,7 +36,13 @@ export type { HeldBack } from './load/held-back.ts'
 export type { IdMerge } from './mixpanel/id-merge.ts'
 export { REGIONS, type Region } from './mixpanel/regions.ts'
 export type { OnProgress, ProgressEvent, SliceEvent } from './progress.ts'
-export type { AttributionOptions, FrequencyOptions, RevenueOptions, UsersOptions } from './reports/counts.ts'
+export type {
+  AttributionOptions,
+  CountOptions,
+  FrequencyOptions,
+  RevenueOptions,
+  UsersOptions,
+} from './reports/counts.ts'
 export type { FunnelExclusion, FunnelOptions, FunnelStep } from './reports/funnel.ts'
 export type { ReportUnit } from './reports/options.ts'
 export type { RetentionOptions } from './reports/retention.ts'

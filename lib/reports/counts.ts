@@ -12,7 +12,8 @@ import {
 } from './options.ts'
 import type { ReportStep } from './steps.ts'
 
-interface CountOptions {
+/** What several reports of counts take. */
+export interface CountOptions {
   /** The event that counts; any by default. */
   readonly event?: string | ReportStep | undefined
   readonly unit?: ReportUnit | undefined

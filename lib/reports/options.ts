@@ -29,6 +29,7 @@ export function stepOption<const Flag extends string>(describe: string, flag?: F
   return { schema: stepSchema({}).default({}), describe, form: 'text', default: 'any event', ...given } as const
 }
 
+/** An option that is on or off. */
 export function switchOption(describe: string) {
   return { schema: z.boolean().default(false), describe, form: 'switch' } as const satisfies ReportOption
 }
@@ -38,6 +39,7 @@ export function expressionOption(describe: string) {
   return { schema: text, describe, form: 'text' } as const satisfies ReportOption
 }
 
+/** As {@link expressionOption}, but it can be left out. */
 export function optionalExpressionOption(describe: string) {
   return { schema: text.optional(), describe, form: 'text' } as const satisfies ReportOption
 }
