@@ -5,8 +5,12 @@
 import { createWarehouse } from '../destinations/index.ts'
 import { MixloadError, runFailure } from './core/errors.ts'
 import type { OnProgress } from './progress.ts'
+import type { AttributionOptions, FrequencyOptions, RevenueOptions, UsersOptions } from './reports/counts.ts'
 import type { FunnelOptions } from './reports/funnel.ts'
+import type { ReportName } from './reports/index.ts'
+import type { RetentionOptions } from './reports/retention.ts'
 import { type ReportResult, runReport } from './reports/run-report.ts'
+import type { SessionsOptions } from './reports/sessions.ts'
 import { checkSetup, type Finding } from './run/check.ts'
 import { toBackfill, toSync } from './run/choose-days.ts'
 import { loadEventFiles } from './run/load-files.ts'
@@ -32,8 +36,12 @@ export type { HeldBack } from './load/held-back.ts'
 export type { IdMerge } from './mixpanel/id-merge.ts'
 export { REGIONS, type Region } from './mixpanel/regions.ts'
 export type { OnProgress, ProgressEvent, SliceEvent } from './progress.ts'
+export type { AttributionOptions, FrequencyOptions, RevenueOptions, UsersOptions } from './reports/counts.ts'
 export type { FunnelExclusion, FunnelOptions, FunnelStep } from './reports/funnel.ts'
+export type { ReportUnit } from './reports/options.ts'
+export type { RetentionOptions } from './reports/retention.ts'
 export type { ReportResult, ReportValue } from './reports/run-report.ts'
+export type { SessionsOptions } from './reports/sessions.ts'
 export type { ReportStep } from './reports/steps.ts'
 export type { Finding } from './run/check.ts'
 export type { PlannedBudget, PlannedStream, RunPlan } from './run/run-plan.ts'
@@ -93,6 +101,17 @@ export interface TidyOptions extends RunOptions {
   readonly dryRun?: boolean | undefined
 }
 
+/** One report by its name, with its options. */
+export type ReportRequest =
+  | { readonly funnel: FunnelOptions }
+  | { readonly retention: RetentionOptions }
+  | { readonly 'retention-average': RetentionOptions }
+  | { readonly users: UsersOptions }
+  | { readonly sessions: SessionsOptions }
+  | { readonly frequency: FrequencyOptions }
+  | { readonly revenue: RevenueOptions }
+  | { readonly attribution: AttributionOptions }
+
 /**
  * What {@link report} takes: the report, its options and its days, of which the last 30 are the
  * default.
@@ -100,7 +119,7 @@ export interface TidyOptions extends RunOptions {
  */
 export interface ReportOptions extends RunOptions {
   /** The report by its name, with its options. */
-  readonly report: { readonly funnel: FunnelOptions }
+  readonly report: ReportRequest
   /** The names of events that are hidden in Mixpanel's reports. */
   readonly hidden?: readonly string[] | undefined
   /** Only returns the query, and does not run it. Default: false. */
@@ -253,7 +272,8 @@ export function tidy(options: TidyOptions): Promise<readonly TidyResult[]> {
  */
 export function report(options: ReportOptions): Promise<ReportResult> {
   const { report: wanted, hidden, onlySql, ...others } = options
-  return run(others, (session) => runReport(session, 'funnel', { ...wanted.funnel }, { hidden, onlySql }))
+  const [[name, values]] = Object.entries(wanted) as unknown as [[ReportName, Readonly<Record<string, unknown>>]]
+  return run(others, (session) => runReport(session, name, values, { hidden, onlySql }))
 }
 
 /**

@@ -19,13 +19,15 @@ export interface ReportDays {
   readonly firstDay: Day
   readonly lastDay: Day
   readonly timezone: string
+  /** The last day of which all events are loaded; undefined if there is none. */
+  readonly completeDay: Day | undefined
 }
 
 /** The macro of a report with its arguments, and how many days it reads around its own. */
 export interface ReportCall {
   readonly macro: string
   readonly values: Readonly<Record<string, MacroValue>>
-  /** Default: 0. */
+  /** Default: 0. Infinity for all earlier events. */
   readonly daysBefore?: number
   /** Default: 0. Infinity for all later events. */
   readonly daysAfter?: number

@@ -1,12 +1,14 @@
 import { z } from 'zod'
 import { MixloadError } from '../core/errors.ts'
 import { didYouMean } from '../core/nearest.ts'
+import { WHOLE } from '../destination/selection.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
 import { dayClock, yesterdayOf } from '../run/project.ts'
 import { openWarehouse, type Session } from '../run/session.ts'
+import { completeTo } from '../run/whole-days.ts'
 import type { Settings } from '../settings.ts'
 import { exportStream } from '../streams/export.ts'
-import { addDays, type Day } from '../time/days.ts'
+import { addDays, type Day, dayInZone } from '../time/days.ts'
 import type { Report, ReportDays } from './definition.ts'
 import { REPORTS, type ReportName } from './index.ts'
 import { renderMacro } from './macros.ts'
@@ -14,6 +16,8 @@ import { reportEvents } from './report-events.ts'
 
 /** How many days a report has by default. */
 const DAYS = 30
+/** Before all events. */
+const FIRST_DAY: Day = '1970-01-02'
 /** The last day that every warehouse has, less a day. */
 const LAST_DAY: Day = '9999-12-29'
 
@@ -62,7 +66,7 @@ export async function runReport(
   const days = await reportDays(session.settings, destination)
   const { macro, values: given, daysBefore = 0, daysAfter = 0 } = report.call(values, days)
   const events = reportEvents(destination.capabilities, (view) => destination.pathInViews(view), columns, {
-    firstDay: addDays(days.firstDay, -daysBefore),
+    firstDay: daysBefore === Number.POSITIVE_INFINITY ? FIRST_DAY : addDays(days.firstDay, -daysBefore),
     lastDay: daysAfter === Number.POSITIVE_INFINITY ? LAST_DAY : addDays(days.lastDay, daysAfter),
     hidden,
   })
@@ -82,14 +86,18 @@ export async function runReport(
 
 /** The days of the settings, by default the last 30 whole ones, in the project's time zone. */
 async function reportDays(settings: Settings, destination: Warehouse): Promise<ReportDays> {
-  const last = (await destination.ledger(exportStream(settings).name)).findLast(({ source }) => source !== undefined)
-  const { zone } = dayClock(settings.timezone ?? last?.source?.timezone ?? 'UTC', settings)
+  const ledger = await destination.ledger(exportStream(settings).name)
+  const last = ledger.findLast(({ source }) => source !== undefined)
+  const clock = dayClock(settings.timezone ?? last?.source?.timezone ?? 'UTC', settings)
+  const { zone } = clock
   const lastDay = settings.to ?? yesterdayOf(zone, Date.now())
   const firstDay = settings.from ?? addDays(lastDay, 1 - DAYS)
   if (firstDay > lastDay) {
     throw new MixloadError('CONFIG_INVALID', `A report from ${firstDay} to ${lastDay} has no days.`)
   }
-  return { firstDay, lastDay, timezone: zone }
+  const until = completeTo(ledger, WHOLE, clock)
+  const completeDay = until === undefined ? undefined : addDays(dayInZone(until.getTime(), zone), -1)
+  return { firstDay, lastDay, timezone: zone, completeDay }
 }
 
 /** The options with their defaults. @throws MixloadError CONFIG_INVALID naming the option. */

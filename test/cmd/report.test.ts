@@ -93,7 +93,9 @@ describe('mixload report', () => {
       expect(code).toBe(2)
       return JSON.parse(stderr.trim().split('\n').at(-1) ?? '').msg
     }
-    expect(await failing('funel')).toBe('There is no report funel. Did you mean funnel? Reports: funnel.')
+    expect(await failing('funel')).toContain(
+      'There is no report funel. Did you mean funnel? Reports: funnel, retention,',
+    )
     expect(await failing('funnel', '--step', 'A')).toContain('must be at least two')
     expect(await failing('funnel', '--step', 'A', '--step', '{')).toContain('must be valid JSON')
     expect(await failing('funnel', '--step', 'A', '--step', 'B', '--window', '7')).toContain('such as 7 days')

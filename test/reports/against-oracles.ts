@@ -12,17 +12,17 @@ import { WORLDS, ZONES } from './worlds.ts'
 export function holdAgainst<C extends object>(
   macro: string,
   cases: fc.Arbitrary<C>,
-  definition: (events: readonly ReportEvent[], zone: string, asked: C) => readonly ReportRow[],
+  definition: (events: readonly ReportEvent[], zone: string, request: C) => readonly ReportRow[],
   more: Readonly<Record<string, MacroValue>> = {},
   worlds: fc.Arbitrary<readonly ReportEvent[]> = WORLDS,
 ): void {
   for (const [name, newWarehouse] of Object.entries(WAREHOUSES)) {
     it(`${macro} is what its definition says, in ${name}`, async () => {
       await using warehouse = await newWarehouse()
-      const property = fc.asyncProperty(fc.constantFrom(...ZONES), worlds, cases, async (zone, events, asked) => {
-        const values = asked as Readonly<Record<string, MacroValue>>
+      const property = fc.asyncProperty(fc.constantFrom(...ZONES), worlds, cases, async (zone, events, request) => {
+        const values = request as Readonly<Record<string, MacroValue>>
         const rows = await warehouse.report(macro, events, { timezone: zone, ...more, ...values })
-        expect(rows).toEqual(ordered(definition(events, zone, asked)))
+        expect(rows).toEqual(ordered(definition(events, zone, request)))
       })
       await fc.assert(property, { numRuns: runs(100) })
     })

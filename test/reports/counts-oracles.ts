@@ -16,23 +16,23 @@ const WINDOWS = { dau: 1, wau: 7, mau: 30 }
 export function activeUsersOf(
   events: readonly ReportEvent[],
   zone: string,
-  asked: ActiveUsersCase,
+  request: ActiveUsersCase,
 ): readonly ReportRow[] {
-  const { step, measure, unit } = asked
+  const { step, measure, unit } = request
   const active = countedEvents(events)
     .filter((event) => matches(step, event))
     .map(({ person_id, time }) => ({ person_id, day: dayOf(time, zone) }))
   const periods = periodsOf(
     unit,
     ...rangeOf(
-      asked,
+      request,
       active.map(({ day }) => day),
     ),
   )
   return [...periods].map(([period_start, last]) => {
     const isIn = (day: string) =>
       measure === 'unique'
-        ? inRange(day, asked) && unitStart(unit, day) === period_start
+        ? inRange(day, request) && unitStart(unit, day) === period_start
         : day <= last && day > daysLater(last, -WINDOWS[measure])
     const people = active.filter(({ day }) => isIn(day)).map(({ person_id }) => person_id)
     return { period_start, active_users: new Set(people).size }
@@ -46,9 +46,13 @@ export interface FrequencyCase extends Range {
   readonly is_cumulative: boolean
 }
 
-export function frequencyOf(events: readonly ReportEvent[], zone: string, asked: FrequencyCase): readonly ReportRow[] {
-  const { step, unit, is_cumulative } = asked
-  const interval = asked.interval ?? (unit === 'day' ? 'hour' : 'day')
+export function frequencyOf(
+  events: readonly ReportEvent[],
+  zone: string,
+  request: FrequencyCase,
+): readonly ReportRow[] {
+  const { step, unit, is_cumulative } = request
+  const interval = request.interval ?? (unit === 'day' ? 'hour' : 'day')
   const done = countedEvents(events)
     .filter((event) => matches(step, event))
     .map(({ person_id, time }) => ({ person_id, day: dayOf(time, zone), hour: hourOf(time, zone) }))
@@ -56,12 +60,12 @@ export function frequencyOf(events: readonly ReportEvent[], zone: string, asked:
   const periods = periodsOf(
     unit,
     ...rangeOf(
-      asked,
+      request,
       done.map(({ day }) => day),
     ),
   )
   return [...periods.keys()].flatMap((period_start) => {
-    const inPeriod = done.filter(({ day }) => inRange(day, asked) && unitStart(unit, day) === period_start)
+    const inPeriod = done.filter(({ day }) => inRange(day, request) && unitStart(unit, day) === period_start)
     const counts = [...Map.groupBy(inPeriod, ({ person_id }) => person_id).values()].map(
       (all) => new Set(all.map(({ day, hour }) => (interval === 'hour' ? `${day} ${hour}` : day))).size,
     )
@@ -83,20 +87,20 @@ const ratio = (number: number, divisor: number) => (divisor === 0 ? null : numbe
 const sumOf = (events: readonly ReportEvent[]) => events.reduce((sum, { amount }) => sum + (amount ?? 0), 0)
 const peopleOf = (events: readonly DatedEvent[]) => new Set(events.map(({ person_id }) => person_id)).size
 
-export function revenueOf(events: readonly ReportEvent[], zone: string, asked: RevenueCase): readonly ReportRow[] {
-  const { step, active, unit } = asked
+export function revenueOf(events: readonly ReportEvent[], zone: string, request: RevenueCase): readonly ReportRow[] {
+  const { step, active, unit } = request
   const counted = countedEvents(events).filter((event) => matches(step, event) || matches(active, event))
   const periods = periodsOf(
     unit,
     ...rangeOf(
-      asked,
+      request,
       counted.map(({ time }) => dayOf(time, zone)),
     ),
   )
   return [...periods.keys()].map((period_start) => {
     const inPeriod = counted.filter(({ time }) => {
       const day = dayOf(time, zone)
-      return inRange(day, asked) && unitStart(unit, day) === period_start
+      return inRange(day, request) && unitStart(unit, day) === period_start
     })
     const orders = inPeriod.filter((event) => matches(step, event))
     const paying_users = peopleOf(orders)
@@ -114,10 +118,10 @@ export function revenueOf(events: readonly ReportEvent[], zone: string, asked: R
 export function revenuePerPersonOf(
   events: readonly ReportEvent[],
   zone: string,
-  asked: Range & { readonly step: Step },
+  request: Range & { readonly step: Step },
 ): readonly ReportRow[] {
   return [...timelines(events)].flatMap(([person_id, timeline]) => {
-    const orders = timeline.filter((event) => matches(asked.step, event) && inRange(dayOf(event.time, zone), asked))
+    const orders = timeline.filter((event) => matches(request.step, event) && inRange(dayOf(event.time, zone), request))
     const [first, last] = [orders[0], orders.at(-1)]
     if (first === undefined || last === undefined) return []
     return {
@@ -140,13 +144,13 @@ export interface AttributionCase extends Range {
 export function attributionOf(
   events: readonly ReportEvent[],
   zone: string,
-  asked: AttributionCase,
+  request: AttributionCase,
 ): readonly ReportRow[] {
-  const { conversion, touchpoint, model, lookback_days, count_by, unit } = asked
+  const { conversion, touchpoint, model, lookback_days, count_by, unit } = request
   const credits = [...timelines(events).values()].flatMap((timeline) => {
     const conversions = timeline
       .map((event) => ({ ...event, day: dayOf(event.time, zone) }))
-      .filter((event) => matches(conversion, event) && inRange(event.day, asked))
+      .filter((event) => matches(conversion, event) && inRange(event.day, request))
     const perPeriod = Map.groupBy(conversions, ({ day }) => (unit === undefined ? '' : unitStart(unit, day)))
     return [...perPeriod].flatMap(([period_start, all]) => {
       const qualifying = { total: all, first: all.slice(0, 1), last: all.slice(-1) }[count_by]
@@ -169,7 +173,9 @@ export function attributionOf(
   return [...groups.values()].flatMap((group) => {
     const all = group.map(({ event }) => event)
     const { period_start, attributed_to } = group[0] ?? { period_start: '', attributed_to: null }
-    const counts = { attributed_to, conversions: all.length, people: peopleOf(all), amount: sumOf(all) }
-    return unit === undefined ? counts : { period_start, ...counts }
+    return {
+      period_start: unit === undefined ? (request.first_day ?? null) : period_start,
+      ...{ attributed_to, conversions: all.length, people: peopleOf(all), amount: sumOf(all) },
+    }
   })
 }

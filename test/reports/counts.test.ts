@@ -9,7 +9,7 @@ const UNITS: fc.Arbitrary<Unit> = fc.constantFrom('day', 'week', 'month')
 
 /** Cases with a range. */
 const ranged = <C extends object>(cases: fc.Arbitrary<C>) =>
-  fc.tuple(cases, RANGES).map(([asked, range]) => ({ ...asked, ...range }))
+  fc.tuple(cases, RANGES).map(([request, range]) => ({ ...request, ...range }))
 
 describe('reports of counts', () => {
   holdAgainst(

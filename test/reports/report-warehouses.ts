@@ -37,7 +37,8 @@ export const WAREHOUSES: Readonly<Record<string, NewReportWarehouse>> = {
     return {
       dialect: 'duckdb',
       report: async (macro, events, values) => {
-        const sql = renderMacro('duckdb', macro, { events: relation(events), ...values })
+        for (const statement of statements(events)) await connection.run(statement)
+        const sql = renderMacro('duckdb', macro, { events: 'events', ...values })
         return ordered((await connection.runAndReadAll(sql)).getRowObjectsJson())
       },
       async [Symbol.asyncDispose]() {
@@ -53,7 +54,8 @@ export const WAREHOUSES: Readonly<Record<string, NewReportWarehouse>> = {
     return {
       dialect: 'postgres',
       report: async (macro, events, values) => {
-        const sql = renderMacro('postgres', macro, { events: relation(events), ...values })
+        for (const statement of statements(events)) await client.query(statement)
+        const sql = renderMacro('postgres', macro, { events: 'events', ...values })
         return ordered((await client.query(sql)).rows)
       },
       async [Symbol.asyncDispose]() {
@@ -64,28 +66,25 @@ export const WAREHOUSES: Readonly<Record<string, NewReportWarehouse>> = {
   },
 }
 
-/** The events as a subquery that needs no table. */
-function relation(events: readonly ReportEvent[]): string {
+/** Makes the table of these events, in statements of a few rows each. */
+function statements(events: readonly ReportEvent[]): readonly string[] {
   const text = (value: string | null | undefined) =>
     value === null || value === undefined ? 'null' : `'${value.replaceAll("'", "''")}'`
-  const selects = events.map(({ event_id, event_name, person_id, time, plan, amount }) =>
-    [
-      text(event_id),
-      text(event_name),
-      text(person_id),
-      text(time === null ? null : new Date(time).toISOString()),
-      text(plan),
-      amount ?? 'null',
-    ].join(', '),
-  )
-  const none = "'', '', null, null, null, null"
-  return `(
-    select event_id, event_name, cast(person_id as text) as person_id, cast(occurred_at as timestamp with time zone) as occurred_at,
-      cast(plan as text) as plan, cast(amount as double precision) as amount
-    from (values ${[...selects, none].map((each) => `(${each})`).join(', ')})
-      as events (event_id, event_name, person_id, occurred_at, plan, amount)
-    where event_id <> ''
-  )`
+  const rows = events.map(({ event_id, event_name, person_id, time, plan, amount }) => {
+    const moment = time === null ? null : new Date(time).toISOString()
+    return `(${[event_id, event_name, person_id, moment, plan].map(text).join(', ')}, ${amount ?? 'null'})`
+  })
+  const inserts: string[] = []
+  for (let at = 0; at < rows.length; at += 100) {
+    inserts.push(`insert into events values ${rows.slice(at, at + 100).join(', ')}`)
+  }
+  return [
+    'drop table if exists events',
+    `create temporary table events (
+      event_id text, event_name text, person_id text, occurred_at timestamp with time zone, plan text, amount double precision
+    )`,
+    ...inserts,
+  ]
 }
 
 /** With the values of both drivers in one form, and in one order. */

@@ -15,12 +15,16 @@ export interface RetentionCase extends Range {
   readonly complete_day?: string | undefined
 }
 
-export function retentionOf(events: readonly ReportEvent[], zone: string, asked: RetentionCase): readonly ReportRow[] {
-  const { born, returning, criterion, mode, unit, first_time, complete_day } = asked
-  const lengths = asked.brackets ?? Array.from({ length: asked.periods }, () => 1)
+export function retentionOf(
+  events: readonly ReportEvent[],
+  zone: string,
+  request: RetentionCase,
+): readonly ReportRow[] {
+  const { born, returning, criterion, mode, unit, first_time, complete_day } = request
+  const lengths = request.brackets ?? Array.from({ length: request.periods }, () => 1)
   const cohorts = new Map<string, number[][]>()
   for (const timeline of timelines(events).values()) {
-    for (const [cohort, birth] of birthsOf(timeline, zone, asked)) {
+    for (const [cohort, birth] of birthsOf(timeline, zone, request)) {
       const comings = timeline
         .filter((event) => matches(returning, event))
         .filter((event) => event.time > birth || (event.time === birth && !matches(born, event)))

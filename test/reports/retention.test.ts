@@ -17,9 +17,9 @@ const CASES: fc.Arbitrary<RetentionCase> = fc
     complete_day: fc.option(fc.constantFrom('2018-03-13', '2018-11-06', '2019-01-10'), { nil: undefined }),
     range: RANGES,
   })
-  .map(({ range, ...asked }) => ({ ...asked, ...range }))
+  .map(({ range, ...request }) => ({ ...request, ...range }))
 
 describe('retention', () => {
   holdAgainst('retention', CASES, retentionOf)
-  holdAgainst('retention_average', CASES, (events, zone, asked) => averagesOf(retentionOf(events, zone, asked)))
+  holdAgainst('retention_average', CASES, (events, zone, request) => averagesOf(retentionOf(events, zone, request)))
 })

@@ -1,7 +1,7 @@
 /** Sessions by walking through each timeline: the definitions, without SQL. */
-import { dayOf } from './clock.ts'
+import { dayOf, periodsOf, type Unit, unitStart } from './clock.ts'
 import type { ReportEvent, ReportRow } from './report-warehouses.ts'
-import { type DatedEvent, inRange, matches, type Range, type Step, timelines } from './worlds.ts'
+import { type DatedEvent, inRange, matches, type Range, rangeOf, type Step, timelines } from './worlds.ts'
 
 export interface SessionsCase extends Range {
   readonly session_by: 'timeout' | 'property' | 'event'
@@ -18,8 +18,8 @@ interface Session {
   isEnded: boolean
 }
 
-export function sessionsOf(events: readonly ReportEvent[], zone: string, asked: SessionsCase): readonly ReportRow[] {
-  const { session_by, timeout_minutes, start, end, resets_at_midnight, excluded_events, with_system_events } = asked
+export function sessionsOf(events: readonly ReportEvent[], zone: string, request: SessionsCase): readonly ReportRow[] {
+  const { session_by, timeout_minutes, start, end, resets_at_midnight, excluded_events, with_system_events } = request
   const isCounted = ({ event_name, plan }: ReportEvent) =>
     !excluded_events.includes(event_name) &&
     (with_system_events || event_name !== '$identify') &&
@@ -57,7 +57,29 @@ export function sessionsOf(events: readonly ReportEvent[], zone: string, asked: 
         first_event: first.event_name,
         last_event: last.event_name,
       }
-      return inRange(date_day, asked) ? session : []
+      return inRange(date_day, request) ? session : []
     })
+  })
+}
+
+/** The counts of these sessions in each period. */
+export function sessionCountsOf(
+  events: readonly ReportEvent[],
+  zone: string,
+  request: SessionsCase & { readonly unit: Unit },
+): readonly ReportRow[] {
+  const sessions = sessionsOf(events, zone, request)
+  const days = sessions.map(({ date_day }) => String(date_day))
+  return [...periodsOf(request.unit, ...rangeOf(request, days)).keys()].map((period_start) => {
+    const inPeriod = sessions.filter(({ date_day }) => unitStart(request.unit, String(date_day)) === period_start)
+    const sum = (values: readonly unknown[]) => values.reduce<number>((total, value) => total + Number(value), 0)
+    const people = new Set(inPeriod.map(({ person_id }) => person_id)).size
+    const timed = inPeriod.flatMap(({ duration_seconds }) => (duration_seconds === null ? [] : [duration_seconds]))
+    return {
+      ...{ period_start, sessions: inPeriod.length, people },
+      sessions_per_person: people === 0 ? null : inPeriod.length / people,
+      events_per_session: people === 0 ? null : sum(inPeriod.map(({ event_count }) => event_count)) / inPeriod.length,
+      average_seconds: timed.length === 0 ? null : sum(timed) / timed.length,
+    }
   })
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe } from 'vitest'
 import { holdAgainst } from './against-oracles.ts'
-import { sessionsOf } from './sessions-oracle.ts'
+import { sessionCountsOf, sessionsOf } from './sessions-oracle.ts'
 import { RANGES, STEPS } from './worlds.ts'
 
 const CASES = fc
@@ -15,8 +15,14 @@ const CASES = fc
     with_system_events: fc.boolean(),
     range: RANGES,
   })
-  .map(({ range, ...asked }) => ({ ...asked, ...range }))
+  .map(({ range, ...request }) => ({ ...request, ...range }))
 
 describe('sessions', () => {
   holdAgainst('sessions', CASES, sessionsOf, { property: 'plan' })
+  holdAgainst(
+    'session_counts',
+    fc.tuple(CASES, fc.constantFrom('day', 'week', 'month')).map(([request, unit]) => ({ ...request, unit }) as const),
+    sessionCountsOf,
+    { property: 'plan' },
+  )
 })

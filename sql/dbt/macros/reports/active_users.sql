@@ -1,11 +1,11 @@
 {#-
   How many people were active in each period.
 
-    {{ mixload.active_users(ref('events'), 'Europe/Berlin', measure='mau', first_day='2026-01-01') }}
+    {{ mixload.active_users(events, 'Europe/Berlin', measure='mau', first_day='2026-01-01') }}
 
   - `step`: the event that makes people active; without an `event`, any. `where` is a condition.
-  - `measure`: `unique` counts the people of each period. `dau`, `wau` and `mau` count those of the 1,
-    7 and 30 days that end with the last day of the period.
+  - `measure`: `unique` counts the people of each period. `dau`, `wau` and `mau` count those of the
+    1, 7 and 30 days that end with the last day of the period.
   - `unit`: `day`, `week` or `month`, the length of the periods.
   - `first_day`, `last_day`: the range. It cuts the first and last period; the days that `wau` and
     `mau` look back to may be before it.
@@ -62,4 +62,5 @@ from periods
 left join changes on changes.day <= periods.last_day
   {%- endif %}
 group by periods.period_start
+order by periods.period_start
 {%- endmacro -%}

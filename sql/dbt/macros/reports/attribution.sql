@@ -1,7 +1,7 @@
 {#-
   What people came from before they did an event.
 
-    {{ mixload.attribution(ref('events'), 'Europe/Berlin', conversion={'event': 'Purchase'}, property='utm_source') }}
+    {{ mixload.attribution(events, 'Europe/Berlin', 'utm_source', conversion={'event': 'Purchase'}) }}
 
   A touchpoint is an event with the property. One that converts and has the property is its own last
   touchpoint. `attributed_to` is null if there is no touchpoint: Mixpanel's "(not set)".
@@ -13,7 +13,7 @@
   - `count_by`: `total` counts every conversion, `first` and `last` only that of each person in the
     period, which is Mixpanel's two ways to count unique users.
   - `amount`: an expression whose sum over the conversions is `amount`.
-  - `unit`: `day`, `week` or `month`, or none for the whole range as one.
+  - `unit`: `day`, `week` or `month`, or none for the whole range as one, from `first_day`.
   - `first_day`, `last_day`: of the conversions. The window may reach back before.
 -#}
 {%- macro attribution(
@@ -79,9 +79,7 @@ conversions as (
 )
 
 select
-  {%- if unit is not none %}
-  conversions.period_start,
-  {%- endif %}
+  {{ 'conversions.period_start' if unit is not none else "date '" ~ first_day ~ "'" if first_day is not none else 'cast(null as date)' }} as period_start,
   touches.touched_by as attributed_to,
   {{ mixload.report_integer('count(*)') }} as conversions,
   {{ mixload.report_integer('count(distinct conversions.person_id)') }} as people
@@ -92,5 +90,6 @@ from conversions
 left join numbered as touches
   on touches.person_id = conversions.person_id and touches.touch_number = conversions.reached_number
 where conversions.place = 1
-group by {{ '1, 2' if unit is not none else '1' }}
+group by {{ 'conversions.period_start, ' if unit is not none }}touches.touched_by
+order by 1, 3 desc, 2
 {%- endmacro -%}

@@ -1,7 +1,7 @@
 {#-
   On how many hours or days of a period people did an event.
 
-    {{ mixload.frequency(ref('events'), 'Europe/Berlin', step={'event': 'Play'}, unit='month') }}
+    {{ mixload.frequency(events, 'Europe/Berlin', step={'event': 'Play'}, unit='month') }}
 
   One row is a period and a number of intervals in it.
   - `step`: the event; without an `event`, any. `where` is a condition.
@@ -54,4 +54,5 @@ cross join numbers
 left join counts on counts.period_start = periods.period_start
   and counts.intervals {{ '>=' if is_cumulative else '=' }} numbers.number
 group by periods.period_start, numbers.number
+order by periods.period_start, numbers.number
 {%- endmacro -%}

@@ -1,7 +1,7 @@
 {#-
   How many of the people who did one event came back and did another.
 
-    {{ mixload.retention(ref('events'), 'Europe/Berlin', born={'event': 'Sign up'}, periods=30) }}
+    {{ mixload.retention(events, 'Europe/Berlin', born={'event': 'Sign up'}, periods=30) }}
 
   One row is a cohort and a period after it. People are in the cohort of each day, week or month of
   the project in which they did the first event: in the cohort of that unit only once, by their
@@ -25,9 +25,12 @@
   events, timezone, born={}, returning={}, criterion='on_or_after', mode='rolling', unit='day', periods=8, brackets=none,
   first_time=false, first_day=none, last_day=none, complete_day=none
 ) -%}
-  {%- set lengths = [] if brackets is none else brackets -%}
-  {%- set count = periods if brackets is none else lengths | length -%}
-  {%- set micros_per_unit = 86400000000 * (mixload.report_unit_days(unit) | int) -%}
+  {%- set count = periods if brackets is none else brackets | length -%}
+  {%- set timeline = 'partition by person_id order by occurred_at, case when is_born then 0 else 1 end' -%}
+  {%- set last_start = 'returned.unit_start' if criterion != 'on_or_after' else
+    mixload.report_unit_start(unit, mixload.report_day('returned.occurred_at', timezone)) -%}
+  {%- set units = mixload.retention_units('returned.occurred_at', last_start, mode, unit) -%}
+  {%- set previous_units = mixload.retention_units('returned.previous_at', 'returned.previous_start', mode, unit) -%}
 with matched as (
   select
     person_id,
@@ -37,6 +40,7 @@ with matched as (
     {{ mixload.report_matches(returning) }} as is_returning
   from {{ events }} as events
   where {{ mixload.report_is_counted() }}
+    and ({{ mixload.report_matches({'event': born.get('event')} if first_time else born) }} or {{ mixload.report_matches(returning) }})
 ),
 
 births as (
@@ -58,60 +62,59 @@ births as (
   group by 1, 2
 ),
 
+-- At one moment, first events come first, so that those after a birth are the end of the timeline.
 returned as (
+  {%- if criterion == 'on_or_after' %}
+  select person_id, occurred_at, other_at is null or other_at < occurred_at as is_born
+  from (
+    select person_id, max(occurred_at) as occurred_at, max(case when not is_born then occurred_at end) as other_at
+    from matched
+    where is_returning
+    group by person_id
+  ) as lasts
+  {%- else %}
   select
     person_id,
     occurred_at,
     is_born,
-    {%- if criterion == 'on_or_after' %}
-    max(occurred_at) over (partition by person_id) as last_at
-    {%- else %}
-    lag(occurred_at) over (partition by person_id order by occurred_at) as previous_at
+    lag(occurred_at) over ({{ timeline }}) as previous_at,
+    lag(is_born) over ({{ timeline }}) as was_born
+    {%- if mode == 'calendar' %},
+    unit_start,
+    lag(unit_start) over ({{ timeline }}) as previous_start
     {%- endif %}
-  from matched
-  where is_returning
+  from (
+    select person_id, occurred_at, is_born
+      {%- if mode == 'calendar' %}, {{ mixload.report_unit_start(unit, mixload.report_day('occurred_at', timezone)) }} as unit_start{% endif %}
+    from matched
+    where is_returning
+  ) as returning_events
+  {%- endif %}
 ),
 
--- Leaves out most of what does not change whether somebody came back.
-comings as (
-  select births.person_id, births.cohort_start, {{ mixload.retention_units('returned.occurred_at', timezone, mode, unit, micros_per_unit) }} as units
+-- Of those who came, each in each of its periods once.
+came as (
+  select births.cohort_start, {{ mixload.retention_period(units, brackets) }} as period
   from births
   join returned on returned.person_id = births.person_id
-    and (returned.occurred_at > births.born_at or (returned.occurred_at = births.born_at and not returned.is_born))
-  where
-    {%- if criterion == 'on_or_after' %}
-    returned.occurred_at = returned.last_at
-    {%- else %}
-    (
+  where (returned.occurred_at > births.born_at or (returned.occurred_at = births.born_at and not returned.is_born))
+  {%- if criterion != 'on_or_after' %}
+    and (
       returned.previous_at is null
-      or returned.previous_at <= births.born_at
+      or returned.previous_at < births.born_at
+      or (returned.previous_at = births.born_at and returned.was_born)
       {%- if criterion == 'on' %}
-      or {{ mixload.retention_units('returned.previous_at', timezone, mode, unit, micros_per_unit) }}
-        < {{ mixload.retention_units('returned.occurred_at', timezone, mode, unit, micros_per_unit) }}
+      or {{ mixload.retention_period(previous_units, brackets) }} < {{ mixload.retention_period(units, brackets) }}
       {%- endif %}
     )
-    {%- endif %}
+  {%- endif %}
 ),
 
 periods as (
-  {%- set edge = namespace(unit=0) -%}
   {%- for number in range(count) %}
-  select {{ number }} as period, {{ edge.unit }} as first_unit,
-    {%- set edge.unit = edge.unit + (1 if brackets is none else lengths[number]) %} {{ edge.unit }} as next_unit
+  select {{ number }} as period, {{ number + 1 if brackets is none else mixload.retention_edge(brackets, number) }} as next_unit
   {{- ' union all' if not loop.last }}
   {%- endfor %}
-),
-
--- With the number of the last period if they came back after all of them.
-came as (
-  select comings.person_id, comings.cohort_start,
-    {%- if criterion == 'on' %} coalesce(periods.period, {{ count }}) as period
-    {%- elif criterion == 'on_or_after' %} max(coalesce(periods.period, {{ count }})) as period
-    {%- else %} min(coalesce(periods.period, {{ count }})) as period
-    {%- endif %}
-  from comings
-  left join periods on comings.units >= periods.first_unit and comings.units < periods.next_unit
-  group by 1, 2{{ ', 3' if criterion == 'on' }}
 ),
 
 came_counts as (
@@ -146,13 +149,36 @@ cross join periods
 left join came_counts on came_counts.cohort_start = cohorts.cohort_start
   and came_counts.period {{ {'on': '=', 'on_or_after': '>=', 'on_or_before': '<='}[criterion] }} periods.period
 group by cohorts.cohort_start, periods.period, periods.next_unit, cohorts.cohort_size
+order by cohorts.cohort_start, periods.period
 {%- endmacro -%}
 
 {#- Units from the birth to a moment: whole ones that have passed, or ones of the calendar. -#}
-{%- macro retention_units(moment, timezone, mode, unit, micros_per_unit) -%}
+{%- macro retention_units(moment, unit_start, mode, unit) -%}
   {%- if mode == 'calendar' -%}
-    {{ mixload.report_units_between(unit, 'births.cohort_start', mixload.report_unit_start(unit, mixload.report_day(moment, timezone))) }}
+    {{ mixload.report_units_between(unit, 'births.cohort_start', unit_start) }}
   {%- else -%}
-    {{ mixload.report_quotient(mixload.report_micros(moment) ~ ' - ' ~ mixload.report_micros('births.born_at'), micros_per_unit) }}
+    {{ mixload.report_quotient(
+      mixload.report_micros(moment) ~ ' - ' ~ mixload.report_micros('births.born_at'),
+      86400000000 * (mixload.report_unit_days(unit) | int)
+    ) }}
   {%- endif -%}
+{%- endmacro -%}
+
+{#- The period of so many units. After the last bracket there is one more. -#}
+{%- macro retention_period(units, brackets) -%}
+  {%- if brackets is none -%}
+    {{ units }}
+  {%- else -%}
+    case
+      {%- for length in brackets %} when {{ units }} < {{ mixload.retention_edge(brackets, loop.index0) }} then {{ loop.index0 }}{% endfor %}
+      else {{ brackets | length }}
+    end
+  {%- endif -%}
+{%- endmacro -%}
+
+{#- The unit after a bracket. -#}
+{%- macro retention_edge(brackets, number) -%}
+  {%- set edge = namespace(unit=0) -%}
+  {%- for length in brackets[:number + 1] %}{% set edge.unit = edge.unit + length %}{% endfor -%}
+  {{ edge.unit }}
 {%- endmacro -%}

@@ -22,4 +22,5 @@ from (
 ) as cohorts
 where is_complete is null or is_complete
 group by period
+order by period
 {%- endmacro -%}

@@ -1,7 +1,7 @@
 {#-
   Revenue of each period.
 
-    {{ mixload.revenue(ref('orders'), 'Europe/Berlin', amount='amount', step={'event': 'Order Completed'}) }}
+    {{ mixload.revenue(events, 'Europe/Berlin', amount='amount', step={'event': 'Order'}) }}
 
   - `amount`: what an event is worth, an expression of numbers. Null counts as an order without
     revenue.
@@ -60,6 +60,7 @@ select
   {{ mixload.report_ratio('coalesce(totals.revenue, 0)', 'totals.active_users') }} as revenue_per_active_user
 from periods
 left join totals on totals.period_start = periods.period_start
+order by periods.period_start
 {%- endmacro -%}
 
 {#- What each person has spent. The arguments are those of `revenue`. -#}
