@@ -2,8 +2,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { packagePath } from '../../lib/core/package-root.ts'
 import { type MacroValue, renderMacro } from '../../lib/reports/macros.ts'
-import { dbtProject } from './project.ts'
+import { Workplace } from '../cmd/run-mixload.ts'
+import { dbtProject, MODELS } from './project.ts'
 import { duckdb, postgres } from './warehouses.ts'
 
 type Values = Readonly<Record<string, MacroValue>>
@@ -44,5 +46,30 @@ describe.each(Object.entries({ duckdb, postgres }))('the macros of reports on %s
     } finally {
       await rm(directory, { recursive: true, force: true })
     }
+  })
+
+  it('make the model of docs/reports.md', { timeout: 300_000 }, async () => {
+    await using place = await Workplace.create()
+    await using warehouse = await newWarehouse(place.directory)
+    const event = (name: string, person: string, day: string, source?: string) => ({
+      event: name,
+      properties: { time: Date.parse(day), distinct_id: person, $insert_id: `${name}${person}`, utm_source: source },
+    })
+    await place.simulator.ingest([
+      event('Sign Up', 'p1', '2026-03-02', 'mail'),
+      event('Order Completed', 'p1', '2026-03-20'),
+      event('Sign Up', 'p2', '2026-03-02', 'mail'),
+      event('Sign Up', 'p3', '2026-03-02', 'ads'),
+      event('Order Completed', 'p3', '2026-03-03'),
+    ])
+    const days = ['--from', '2026-03-01', '--to', '2026-03-31', '--destination', warehouse.url]
+    expect(await place.run(['backfill', ...days])).toMatchObject({ code: 0 })
+    const page = await readFile(packagePath('docs', 'reports.md'), 'utf8')
+    const [, model = ''] = /```sql\n([^`]*mixload\.funnel\([^`]*)```/.exec(page) ?? []
+    const project = join(place.directory, 'dbt')
+    const { dbt } = await dbtProject(project, warehouse, { 'models/sign_ups.sql': model })
+    await dbt('run', '--select', '+sign_ups')
+    const rows = await warehouse.query(`SELECT step_name, reached FROM ${MODELS}.sign_ups ORDER BY step_number`)
+    expect(rows.map((row) => Object.values(row).join(': '))).toEqual(['Sign Up: 2', 'Order Completed: 1'])
   })
 })

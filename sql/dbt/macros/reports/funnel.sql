@@ -7,12 +7,10 @@
   events, steps, timezone='UTC', first_day=none, last_day=none, count='uniques', window=none, window_unit=none,
   order='specific', hold=[], exclusions=[], optimized_reentry=false, grace_seconds=2, session_minutes=30
 ) -%}
-with attempts as (
-  {{ mixload.funnel_attempts(
-    events, steps, timezone, first_day, last_day, count, window, window_unit, order, hold, exclusions,
-    optimized_reentry, grace_seconds, session_minutes
-  ) }}
-),
+{{ mixload.funnel_tables(
+  events, steps, timezone, first_day, last_day, count, window, window_unit, order, hold, exclusions,
+  optimized_reentry, grace_seconds, session_minutes
+) }},
 
 totals as (
   select

@@ -7,6 +7,20 @@
   events, steps, timezone='UTC', first_day=none, last_day=none, count='uniques', window=none, window_unit=none,
   order='specific', hold=[], exclusions=[], optimized_reentry=false, grace_seconds=2, session_minutes=30
 ) -%}
+{{ mixload.funnel_tables(
+  events, steps, timezone, first_day, last_day, count, window, window_unit, order, hold, exclusions,
+  optimized_reentry, grace_seconds, session_minutes
+) }}
+
+select *
+from attempts
+{%- endmacro -%}
+
+{#- A WITH clause whose last table, `attempts`, has the rows of funnel_attempts. -#}
+{%- macro funnel_tables(
+  events, steps, timezone, first_day, last_day, count, window, window_unit,
+  order, hold, exclusions, optimized_reentry, grace_seconds, session_minutes
+) -%}
 {%- set unit = window_unit or ('session' if count == 'sessions' else 'day') -%}
 {%- set length = window or (1 if unit == 'session' else 7) -%}
 {%- set unit_seconds = {'second': 1, 'minute': 60, 'hour': 3600, 'day': 86400, 'week': 604800, 'month': 2592000} -%}
@@ -19,7 +33,7 @@
 {%- set has_floor = count == 'totals' and not optimized_reentry -%}
 {%- set only_first = count == 'uniques' and not optimized_reentry and unit != 'session' -%}
 {%- set subject = mixload.funnel_subject(hold, by_session) -%}
-with{{ ' recursive' if target.type == 'bigquery' }} {{ mixload.funnel_placed(
+with{{ ' recursive' if target.type == 'bigquery' and has_floor }} {{ mixload.funnel_placed(
   events, steps, exclusions, places, has_floor, only_first, timezone, first_day, last_day, hold, by_session, needs_sessions,
   window_micros, window_sessions, grace_seconds * 1000000, session_minutes
 ) }},
@@ -67,16 +81,18 @@ place_1 as (
 {%- for place in places[1:] %}
 {{- mixload.funnel_place(steps, exclusions, places, loop.index + 1, hold, by_session, has_floor) }}
 {%- endfor %},
-{{ mixload.funnel_chosen(places | length, exclusions | length > 0, count, hold, by_session, optimized_reentry) }}
+{{ mixload.funnel_chosen(places | length, exclusions | length > 0, count, hold, by_session, optimized_reentry) }},
 
-select
-  person_id,
-  at_1 as entered_at,
-  steps_reached
-  {%- for place in places %},
-  case when steps_reached >= {{ loop.index }} then at_{{ loop.index }} end as at_{{ loop.index }}
-  {%- endfor %}
-from chosen
+attempts as (
+  select
+    person_id,
+    at_1 as entered_at,
+    steps_reached
+    {%- for place in places %},
+    case when steps_reached >= {{ loop.index }} then at_{{ loop.index }} end as at_{{ loop.index }}
+    {%- endfor %}
+  from chosen
+)
 {%- endmacro -%}
 
 {#-

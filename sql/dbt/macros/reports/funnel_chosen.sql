@@ -6,7 +6,7 @@
 -#}
 {%- macro funnel_chosen(places, has_exclusions, count, hold, by_session, optimized_reentry) -%}
 {%- set subject = mixload.funnel_subject(hold, by_session) -%}
-attempts as (
+passed as (
   select
     place_{{ places }}.*,
     case
@@ -22,14 +22,14 @@ attempts as (
 -- Where each attempt ends: at its conversion, at an exclusion, or with its conversion window.
 ends as (
   select
-    attempts.*,
+    passed.*,
     case when p_{{ places }} is not null then last_used
       {%- for place in range(2, places + 1) %}
       when excluded_{{ place }} is not null then greatest(last_used, excluded_{{ place }})
       {%- endfor %}
       else last_position end as end_position,
     greatest(last_used{% for place in range(2, places + 1) %}, coalesce(excluded_{{ place }}, 0){% endfor %}) as end_floor
-  from attempts
+  from passed
 ),
 
 -- A number for each, because one number is compared faster than a person, a position and a floor.
@@ -38,17 +38,18 @@ numbered_ends as (
   from ends
 ),
 
--- The attempt that begins after each has ended.
+-- The attempt that begins after each has ended. Joins that keep all rows also keep Postgres from
+-- expecting a single row, and comparing each attempt with each.
 successors as{{ mixload.report_materialized() }} (
   select numbered_ends.attempt_id, next_attempt.attempt_id as next_id
   from numbered_ends
-  join placed as last_event
+  left join placed as last_event
     on {{ mixload.funnel_same_subject(hold, by_session, 'last_event', 'numbered_ends') }}
     and last_event.position = numbered_ends.end_position
-  join placed as next_entry
+  left join placed as next_entry
     on {{ mixload.funnel_same_subject(hold, by_session, 'next_entry', 'numbered_ends') }}
     and next_entry.position = last_event.following_entry
-  join numbered_ends as next_attempt
+  left join numbered_ends as next_attempt
     on {{ mixload.funnel_same_subject(hold, by_session, 'next_attempt', 'numbered_ends') }}
     and next_attempt.p_1 = next_entry.position
     and next_attempt.floor = greatest(numbered_ends.end_floor, next_entry.low - 1)
@@ -65,11 +66,11 @@ chosen as (
 
 shared as (
   select
-    attempts.*
+    passed.*
     {%- for place in range(2, places + 1) %},
     row_number() over (partition by {{ subject }}, p_{{ place }} order by p_1 desc) as share_{{ place }}
     {%- endfor %}
-  from attempts
+  from passed
 ),
 
 chosen as (
@@ -86,7 +87,7 @@ chosen as (
 
 ranked as (
   select
-    attempts.*,
+    passed.*,
     row_number() over (
       partition by person_id{{ ', session_number' if by_session }}
       order by steps_passed desc, case
@@ -95,7 +96,7 @@ ranked as (
         {%- endfor %}
         end, at_1 desc
     ) as rank_of_person
-  from attempts
+  from passed
 ),
 
 chosen as (
@@ -106,8 +107,8 @@ chosen as (
 {%- else %}
 
 chosen as (
-  select attempts.*, steps_passed as steps_reached
-  from attempts
+  select passed.*, steps_passed as steps_reached
+  from passed
 )
 {%- endif %}
 {%- endmacro -%}
@@ -133,6 +134,7 @@ taken as (
   select successors.next_id
   from taken
   join successors on successors.attempt_id = taken.attempt_id
+  where successors.next_id is not null
 )
 {%- else %}
 
@@ -149,12 +151,14 @@ taken_{{ round }} as materialized (
   select jumps.next_id
   from taken_{{ round - 1 }} as taken
   join jumps_{{ round - 1 }} as jumps on jumps.attempt_id = taken.attempt_id
+  where jumps.next_id is not null
 ),
 
 jumps_{{ round }} as materialized (
   select jumps.attempt_id, further.next_id
   from jumps_{{ round - 1 }} as jumps
-  join jumps_{{ round - 1 }} as further on further.attempt_id = jumps.next_id
+  left join jumps_{{ round - 1 }} as further on further.attempt_id = jumps.next_id
+  where jumps.next_id is not null
 ),
 {%- endfor %}
 

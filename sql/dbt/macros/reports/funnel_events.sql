@@ -38,7 +38,7 @@
 -#}
 {%- macro funnel_sessions(table, timezone, session_minutes) -%}
   select
-    following.*,
+    preceded.*,
     sum(case
       when previous_at is null or micros - {{ mixload.report_micros('previous_at') }} > {{ session_minutes }} * 60000000 then 1
       {#- Only of close events, because the day of a moment takes time. #}
@@ -51,7 +51,7 @@
       {{ table }}.*,
       lag(occurred_at) over (partition by person_id order by occurred_at, event_id) as previous_at
     from {{ table }}
-  ) as following
+  ) as preceded
 {%- endmacro -%}
 
 {#-
