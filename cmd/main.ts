@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, { describe: string; load: () => Promise<
   check: { describe: 'Check credentials, plan, clock and destination', load: () => import('./check.ts') },
   status: { describe: 'Show what the warehouse has', load: () => import('./status.ts') },
   verify: { describe: 'Compare the events of each day with what Mixpanel counts', load: () => import('./verify.ts') },
+  report: { describe: "Count what Mixpanel's reports count", load: () => import('./report.ts') },
   views: { describe: 'Recreate the views', load: () => import('./views.ts') },
   tidy: { describe: 'Remove rows that only cost space', load: () => import('./tidy.ts') },
   dbt: { describe: 'Describe the tables for dbt', load: () => import('./dbt.ts') },

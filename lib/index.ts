@@ -5,6 +5,12 @@
 import { createWarehouse } from '../destinations/index.ts'
 import { MixloadError, runFailure } from './core/errors.ts'
 import type { OnProgress } from './progress.ts'
+import type { AttributionOptions, FrequencyOptions, RevenueOptions, UsersOptions } from './reports/counts.ts'
+import type { FunnelOptions } from './reports/funnel.ts'
+import type { ReportName } from './reports/index.ts'
+import type { RetentionOptions } from './reports/retention.ts'
+import { type ReportResult, runReport } from './reports/run-report.ts'
+import type { SessionsOptions } from './reports/sessions.ts'
 import { checkSetup, type Finding } from './run/check.ts'
 import { toBackfill, toSync } from './run/choose-days.ts'
 import { loadEventFiles } from './run/load-files.ts'
@@ -30,6 +36,19 @@ export type { HeldBack } from './load/held-back.ts'
 export type { IdMerge } from './mixpanel/id-merge.ts'
 export { REGIONS, type Region } from './mixpanel/regions.ts'
 export type { OnProgress, ProgressEvent, SliceEvent } from './progress.ts'
+export type {
+  AttributionOptions,
+  CountOptions,
+  FrequencyOptions,
+  RevenueOptions,
+  UsersOptions,
+} from './reports/counts.ts'
+export type { FunnelExclusion, FunnelOptions, FunnelStep } from './reports/funnel.ts'
+export type { ReportUnit } from './reports/options.ts'
+export type { RetentionOptions } from './reports/retention.ts'
+export type { ReportResult, ReportValue } from './reports/run-report.ts'
+export type { SessionsOptions } from './reports/sessions.ts'
+export type { ReportStep } from './reports/steps.ts'
 export type { Finding } from './run/check.ts'
 export type { PlannedBudget, PlannedStream, RunPlan } from './run/run-plan.ts'
 export type { SettingsInput } from './run/settings-input.ts'
@@ -89,6 +108,31 @@ export interface ViewOptions extends RunOptions {
 export interface TidyOptions extends RunOptions {
   /** Only counts what would be removed, and changes nothing. Default: false. */
   readonly dryRun?: boolean | undefined
+}
+
+/** One report by its name, with its options. */
+export type ReportRequest =
+  | { readonly funnel: FunnelOptions }
+  | { readonly retention: RetentionOptions }
+  | { readonly 'retention-average': RetentionOptions }
+  | { readonly users: UsersOptions }
+  | { readonly sessions: SessionsOptions }
+  | { readonly frequency: FrequencyOptions }
+  | { readonly revenue: RevenueOptions }
+  | { readonly attribution: AttributionOptions }
+
+/**
+ * What {@link report} takes: the report, its options and its days, of which the last 30 are the
+ * default.
+ * @example { report: { funnel: { steps: ['Sign Up', 'Order'] } }, from: '2026-03-01' }
+ */
+export interface ReportOptions extends RunOptions {
+  /** The report by its name, with its options. */
+  readonly report: ReportRequest
+  /** The names of events that are hidden in Mixpanel's reports. */
+  readonly hidden?: readonly string[] | undefined
+  /** Only returns the query, and does not run it. Default: false. */
+  readonly onlySql?: boolean | undefined
 }
 
 /**
@@ -225,6 +269,20 @@ export function views(options: ViewOptions): Promise<readonly string[]> {
 export function tidy(options: TidyOptions): Promise<readonly TidyResult[]> {
   const { dryRun = false, ...others } = options
   return run(others, (session) => tidyTables(session, dryRun))
+}
+
+/**
+ * Counts what a report of Mixpanel counts, from the events in the warehouse.
+ *
+ * @example
+ * const steps = ['Sign Up', { event: 'Order', where: 'amount > 100' }]
+ * const { rows } = await report({ ...settings, report: { funnel: { steps, window: '1 day' } } })
+ * @throws MixloadError CONFIG_INVALID if an option is not valid, or there are no events.
+ */
+export function report(options: ReportOptions): Promise<ReportResult> {
+  const { report: wanted, hidden, onlySql, ...others } = options
+  const [[name, values]] = Object.entries(wanted) as unknown as [[ReportName, Readonly<Record<string, unknown>>]]
+  return run(others, (session) => runReport(session, name, values, { hidden, onlySql }))
 }
 
 /**

@@ -7,6 +7,7 @@ import { command as engage } from '../../cmd/engage.ts'
 import { command as imports } from '../../cmd/import.ts'
 import { command as load } from '../../cmd/load.ts'
 import { command as plan } from '../../cmd/plan.ts'
+import { command as report } from '../../cmd/report.ts'
 import { command as simulate } from '../../cmd/simulate.ts'
 import { command as status } from '../../cmd/status.ts'
 import { command as sync } from '../../cmd/sync.ts'
@@ -21,7 +22,7 @@ import { code, fence, page, table } from './markdown.ts'
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   ...{ backfill, sync, plan, check, verify },
-  ...{ load, status, views, tidy, dbt },
+  ...{ load, status, report, views, tidy, dbt },
   ...{ track, engage, alias, import: imports },
   simulate,
 }
@@ -139,6 +140,9 @@ ${code('projectId')} or ${code('schema')} then.`,
     '## Options of `mixload verify`',
     `See [verify](verify.md).`,
     ownOptions(verify),
+    '## Options of `mixload report`',
+    `The report is an argument: see [reports](reports.md).`,
+    ownOptions(report),
     '## Options of `mixload views`',
     `See [dbt](dbt.md#models-that-were-written-for-fivetrans-connector).`,
     ownOptions(views),

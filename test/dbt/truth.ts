@@ -81,37 +81,34 @@ export function dailyOf(events: readonly Line[], personOf: (id: string) => strin
   })
 }
 
-const PERIODS: Readonly<
-  Record<string, { start: (day: string) => string; between: (from: string, to: string) => number }>
-> = {
-  day: { start: (day) => day, between: (from, to) => (Date.parse(to) - Date.parse(from)) / DAY_MS },
-  week: {
-    start: (day) => dayOf(Date.parse(day) - ((new Date(day).getUTCDay() + 6) % 7) * DAY_MS),
-    between: (from, to) => (Date.parse(to) - Date.parse(from)) / (7 * DAY_MS),
-  },
-  month: {
-    start: (day) => `${day.slice(0, 7)}-01`,
-    between: (from, to) =>
-      (Number(to.slice(0, 4)) - Number(from.slice(0, 4))) * 12 + Number(to.slice(5, 7)) - Number(from.slice(5, 7)),
-  },
+const START_OF: Readonly<Record<string, { start: (day: string) => string; days: number }>> = {
+  day: { start: (day) => day, days: 1 },
+  week: { start: (day) => dayOf(Date.parse(day) - ((new Date(day).getUTCDay() + 6) % 7) * DAY_MS), days: 7 },
+  month: { start: (day) => `${day.slice(0, 7)}-01`, days: 30 },
 }
+/** How many periods the model has. */
+const PERIODS = 61
 
-/** `period`, start, periods since, size of the cohort, people retained. */
+/**
+ * `period`, start, periods since, size of the cohort, people who came back in the period or later.
+ */
 export function retentionOf(events: readonly Line[], personOf: (id: string) => string): readonly string[] {
-  return Object.entries(PERIODS).flatMap(([period, { start, between }]) => {
-    const active = new Map<string, Set<string>>()
-    for (const { person, time } of dated(events, personOf)) {
-      active.set(person, (active.get(person) ?? new Set()).add(start(dayOf(time))))
-    }
-    const counts = new Map<string, number>()
-    for (const starts of active.values()) {
-      const first = [...starts].sort()[0] ?? ''
-      for (const each of starts) {
-        const key = `${period} ${first} ${between(first, each)}`
-        counts.set(key, (counts.get(key) ?? 0) + 1)
-      }
-    }
-    return [...counts].map(([key, count]) => `${key} ${counts.get(key.replace(/\d+$/, '0'))} ${count}`)
+  const people = Map.groupBy(dated(events, personOf), ({ person }) => person)
+  return Object.entries(START_OF).flatMap(([period, { start, days }]) => {
+    const cohorts = Map.groupBy(
+      [...people.values()].map((all) => all.map(({ time }) => time).sort((a, b) => a - b)),
+      ([first = 0]) => start(dayOf(first)),
+    )
+    return [...cohorts].flatMap(([cohort, timelines]) =>
+      Array.from({ length: PERIODS }, (_, since) => {
+        const came = timelines.filter(([first = 0, ...rest]) =>
+          rest.some((time) => time > first && time >= first + since * days * DAY_MS),
+        )
+        return [period, cohort, since, timelines.length, came.length]
+      })
+        .filter(([, , , , came]) => came !== 0)
+        .map((row) => row.join(' ')),
+    )
   })
 }
 
@@ -126,8 +123,9 @@ export function sessionsOf(events: readonly Line[], personOf: (id: string) => st
     for (const time of times.sort((a, b) => a - b)) {
       const session = sessions.at(-1)
       const last = session?.at(-1)
-      if (session === undefined || last === undefined || time - last > GAP_MS) sessions.push([time])
-      else session.push(time)
+      const goesOn = last !== undefined && time - last <= GAP_MS && dayOf(last) === dayOf(time)
+      if (goesOn) session?.push(time)
+      else sessions.push([time])
     }
     return sessions.map((session, index) => [person, index + 1, session[0], session.at(-1), session.length].join(' '))
   })

@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   check: [],
   status: [],
   verify: SPAN,
+  report: ['funnel', '--step', 'Order Completed', '--step', 'Page Viewed'],
   views: [],
   tidy: [],
   dbt: ['--lexicon'],

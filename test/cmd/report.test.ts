@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest'
+import { Workplace } from './run-mixload.ts'
+import { WAREHOUSES } from './warehouses.ts'
+
+const event = (name: string, person: string, time: string, plan: string) => ({
+  event: name,
+  properties: { time: Date.parse(time), distinct_id: person, $insert_id: `${name}-${person}-${time}`, plan },
+})
+
+/** In Berlin, the first event of p3 is on the day before. */
+const EVENTS = [
+  event('Sign Up', 'p1', '2026-03-07T10:00:00Z', 'free'),
+  event('Order', 'p1', '2026-03-08T09:00:00Z', 'pro'),
+  event('Sign Up', 'p2', '2026-03-07T10:00:00Z', 'pro'),
+  event('Order', 'p2', '2026-03-17T10:00:00Z', 'pro'),
+  event('Sign Up', 'p3', '2026-03-06T22:30:00Z', 'free'),
+  event('Order', 'p3', '2026-03-07T10:00:00Z', 'free'),
+  event('Sign Up', 'p4', '2026-03-09T22:30:00Z', 'free'),
+  event('Order', 'p4', '2026-03-12T22:30:00Z', 'free'),
+]
+const LOAD = ['backfill', '--from', '2026-03-06', '--to', '2026-03-18', '--timezone', 'Europe/Berlin']
+const FUNNEL = [
+  'report',
+  'funnel',
+  '--step',
+  'Sign Up',
+  '--step',
+  'Order',
+  '--from',
+  '2026-03-07',
+  '--to',
+  '2026-03-09',
+]
+
+describe.each(Object.entries(WAREHOUSES))('mixload report in %s', (_, newWarehouse) => {
+  it('counts a funnel in the time zone of the load', async () => {
+    await using place = await Workplace.create()
+    await using warehouse = await newWarehouse(place.directory)
+    await place.simulator.ingest(EVENTS)
+    const environment = { MIXLOAD_DESTINATION: warehouse.url }
+    expect(await place.run(LOAD, environment)).toMatchObject({ code: 0 })
+    const rows = async (...flags: string[]) => {
+      const { code, stdout, stderr } = await place.run([...FUNNEL, ...flags, '--json'], environment)
+      expect({ code, stderr }).toMatchObject({ code: 0 })
+      return JSON.parse(stdout).rows
+    }
+    const [first, second] = await rows()
+    expect(first).toMatchObject({ step_number: 1, step_name: 'Sign Up', reached: 3, seconds_from_start: null })
+    expect(second).toMatchObject({ step_number: 2, step_name: 'Order', reached: 2, seconds_from_start: 171_000 })
+    expect(second.conversion_rate).toBeCloseTo(2 / 3, 12)
+    expect(await rows('--window', '10 days')).toMatchObject([{ reached: 3 }, { reached: 3 }])
+    expect(await rows('--hold', 'plan')).toMatchObject([{ reached: 3 }, { reached: 1 }])
+    expect(await rows('--timezone', 'UTC')).toMatchObject([{ reached: 3 }, { reached: 2 }])
+    expect(await rows('--step', "Order where plan = 'pro'", '--count', 'totals', '--window', '30 days')).toMatchObject([
+      { reached: 3 },
+      { reached: 3 },
+      { reached: 0 },
+    ])
+    expect(await rows('--count', 'sessions')).toMatchObject([{ reached: 3 }, { reached: 0 }])
+    expect(await rows('--hidden', 'Order')).toMatchObject([{ reached: 3 }, { reached: 0 }])
+  })
+})
+
+describe('mixload report', () => {
+  it('prints a table, CSV, a chart or the query', async () => {
+    await using place = await Workplace.create()
+    await place.simulator.ingest(EVENTS)
+    expect(await place.run(LOAD)).toMatchObject({ code: 0 })
+    const printed = async (...flags: string[]) => {
+      const { code, stdout } = await place.run([...FUNNEL, ...flags])
+      expect(code).toBe(0)
+      return stdout
+    }
+    expect(await printed()).toBe(
+      `step number  step name  reached  conversion rate  step conversion rate  seconds from previous  seconds from start
+          1  Sign Up          3                1                     1                      –                   –
+          2  Order            2           0.6667                0.6667                 171000              171000
+`,
+    )
+    expect((await printed('--format', 'csv')).split('\n').slice(0, 2)).toEqual([
+      'step_number,step_name,reached,conversion_rate,step_conversion_rate,seconds_from_previous,seconds_from_start',
+      '1,Sign Up,3,1,1,,',
+    ])
+    const [first = '', second = ''] = (await printed('--format', 'chart')).split('\n')
+    expect([first, second].map((line) => line.replace(/█+/, '…'))).toEqual(['1  Sign Up  … 3', '2  Order    …▋ 2'])
+    expect(await place.query((await printed('--sql')).replaceAll('"mixpanel".', ''))).toHaveLength(2)
+  })
+
+  it('says which option is wrong', async () => {
+    await using place = await Workplace.create()
+    const failing = async (...words: string[]) => {
+      const { code, stderr } = await place.run(['report', ...words])
+      expect(code).toBe(2)
+      return JSON.parse(stderr.trim().split('\n').at(-1) ?? '').msg
+    }
+    expect(await failing('funel')).toContain(
+      'There is no report funel. Did you mean funnel? Reports: funnel, retention,',
+    )
+    expect(await failing('funnel', '--step', 'A')).toContain('must be at least two')
+    expect(await failing('funnel', '--step', 'A', '--step', '{')).toContain('must be valid JSON')
+    expect(await failing('funnel', '--step', 'A', '--step', 'B', '--window', '7')).toContain('such as 7 days')
+    expect(await failing('funnel', '--step', 'A', '--step', 'B')).toContain('has no events yet')
+  })
+})
