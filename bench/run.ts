@@ -3,7 +3,8 @@
  * loads generated exports and profiles, compared with the destination's own reader, how fast it
  * sends events, and how fast it starts. `--large` adds cases with four times as much data. `--only
  * dbt`, which needs `make dbt`, builds the models of the dbt package on a million events, and again
- * after another night. `--only reports` runs funnels on five million events. Data and databases are kept in .tmp/bench.
+ * after another night. `--only reports` runs funnels on five million events. Data and databases are
+ * kept in .tmp/bench.
  */
 import { parseArgs } from 'node:util'
 import { runCase } from './case-runs.ts'

@@ -72,7 +72,10 @@ function flagsOf({ options }: Report): Readonly<Record<string, Options>> {
   )
 }
 
-/** The options that the flags give. @throws MixloadError CONFIG_INVALID for another report's flag. */
+/**
+ * The options that the flags give.
+ * @throws MixloadError CONFIG_INVALID for another report's flag.
+ */
 function optionsOf(report: ReportName, flags: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const own: Report = REPORTS[report]
   const ownFlags = new Set(Object.entries(own.options).map(([name, { flag }]) => flagName(name, flag)))
