@@ -1,7 +1,7 @@
 import { MixloadError } from '../lib/core/errors.ts'
 import { OPERATIONS, type Operation } from '../lib/ingest/operations.ts'
 import { type Command, textFlag } from './command.ts'
-import { INGEST_SETTINGS, SPOOL_OPTION, sendAndReport } from './ingest-client.ts'
+import { INGEST_SETTINGS, SEND_OPTIONS, sendAndReport } from './ingest-client.ts'
 import { IP_OPTION, PROPERTY_OPTION, propertiesOf, textsOf, timeOf } from './property-flags.ts'
 
 /** `mixload engage DISTINCT_ID OPERATION`: changes a profile. */
@@ -14,7 +14,7 @@ export const command: Command = {
     time: textFlag('When it happened, as for track', { defaultDescription: 'now' }),
     ip: IP_OPTION,
     'ignore-time': { type: 'boolean', default: false, describe: 'Leave Last Seen unchanged' },
-    ...SPOOL_OPTION,
+    ...SEND_OPTIONS,
   },
   words: {
     usage: 'DISTINCT_ID OPERATION',
@@ -28,6 +28,9 @@ export const command: Command = {
       throw new MixloadError('CONFIG_INVALID', `Name one profile and one operation: mixload engage ann '$set'.`)
     }
     const texts = textsOf(flags.property)
+    if (operation === '$delete' && texts.length > 0) {
+      throw new MixloadError('CONFIG_INVALID', '$delete removes the whole profile, so it takes no --property.')
+    }
     const value = operation === '$unset' ? texts : operation === '$delete' ? undefined : propertiesOf(texts)
     const options = {
       time: timeOf(flags.time),
@@ -35,10 +38,14 @@ export const command: Command = {
       ignoreTime: flags['ignore-time'] === true,
     }
     const group = flags.group as string | undefined
-    return sendAndReport(context, `${operation} of ${id}`, (client) =>
-      group === undefined
-        ? client.engage(id, operation as Operation, value, options)
-        : client.engageGroup(group, id, operation as Operation, value, options),
-    )
+    const label = `${operation} of ${id}`
+    return sendAndReport(context, {
+      what: `1 change of a ${group === undefined ? '' : 'group '}profile, ${label}`,
+      label,
+      queue: (client) =>
+        group === undefined
+          ? client.engage(id, operation as Operation, value, options)
+          : client.engageGroup(group, id, operation as Operation, value, options),
+    })
   },
 }

@@ -3,7 +3,8 @@ import { finished } from 'node:stream/promises'
 import { MixloadError, messageOf } from '../lib/core/errors.ts'
 import type { RejectedRecord } from '../lib/ingest/report.ts'
 
-interface EventPlace {
+/** Where an event came from. */
+export interface EventPlace {
   readonly source: string
   /** The number of the event in the source, from 1. */
   readonly number: number

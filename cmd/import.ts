@@ -1,27 +1,25 @@
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { PassThrough } from 'node:stream'
-import { isFailure, MixloadError } from '../lib/core/errors.ts'
-import { InputFile, sizeOf } from '../lib/decompress/input-file.ts'
-import type { IngestClient } from '../lib/ingest/client.ts'
-import { MAY_MOVE, TIME_DOUBTS, type TimeDoubt } from '../lib/ingest/doubtful-times.ts'
-import { EVENT_FILE_FORMATS, type EventFileFormat, formatOf, readEvents } from '../lib/ingest/event-files.ts'
-import { LineNumbers } from '../lib/ingest/line-numbers.ts'
-import type { DeliveryNotice } from '../lib/ingest/report.ts'
-import { RowToEvent } from '../lib/ingest/row-to-event.ts'
-import { ingestionHost } from '../lib/mixpanel/regions.ts'
-import type { Settings } from '../lib/settings.ts'
+import { MixloadError } from '../lib/core/errors.ts'
+import { MAY_MOVE, TIME_DOUBTS } from '../lib/ingest/doubtful-times.ts'
+import { EVENT_FILE_FORMATS } from '../lib/ingest/event-files.ts'
+import { flagOf, type SettingName } from '../lib/settings.ts'
 import { STANDARD_INPUT } from '../lib/slices.ts'
 import { type Command, type CommandContext, textFlag } from './command.ts'
-import { RejectsFile } from './import-rejects.ts'
-import { ImportResume } from './import-resume.ts'
-import { countsText, INGEST_SETTINGS, ingestClient } from './ingest-client.ts'
+import { asksFirst, assertMeant, CONSENT_OPTIONS, isWanted } from './consent.ts'
+import { counted } from './counted.ts'
+import { type EventPlace, RejectsFile } from './import-rejects.ts'
+import { ImportRun, type ImportRunOptions } from './import-run.ts'
+import { countsText, INGEST_SETTINGS } from './ingest-client.ts'
 import { WAREHOUSE_SETTINGS } from './load-settings.ts'
+import { recipientOf } from './recipient.ts'
 
 const REJECTS_FILE = 'mixload-rejects.ndjson'
 
-/** The command to suggest for a file that must be decompressed first. */
-const FROM_PIPE = 'mixload import -'
+/** A dry run shows so many rejected events. */
+const REJECTS_SHOWN = 10
+
+/** More files are not named but counted. */
+const FILES_NAMED = 3
 
 /** `mixload import FILE…` or `--query`: imports events of any age, from files or the warehouse. */
 export const command: Command = {
@@ -39,6 +37,7 @@ export const command: Command = {
       default: true,
       describe: 'Continue an interrupted import of the same file; --no-resume starts from the beginning',
     },
+    ...CONSENT_OPTIONS,
   },
   words: {
     usage: '[FILE...]',
@@ -47,196 +46,121 @@ export const command: Command = {
       'compressed with gzip or zstd. Use - for standard input.',
   },
   async run(context) {
-    const { flags, words: files, output } = context
+    const { flags, words: files, output, settings } = context
     const query = flags.query as string | undefined
     if ((query === undefined) === (files.length === 0)) {
       throw new MixloadError('CONFIG_INVALID', 'Name files to import, or - for standard input, or use --query.')
     }
+    assertNothingIgnored(context)
+    const recipient = recipientOf(settings, true)
+    const sources = query === undefined ? filesText(files) : 'the query'
+    if (flags['dry-run'] === true) {
+      const shown = showRejects(output)
+      const checked = await importAll(context, { recipient, dryRun: true, rejects: shown })
+      printChecked(output, checked, recipient.name)
+      return checked.total.rejected > 0 ? 3 : 0
+    }
+    if (asksFirst(context, files.includes(STANDARD_INPUT))) {
+      // What is wrong with the events is reported once, when they are sent.
+      const quiet: typeof output = {
+        ...output,
+        onProgress: (event) => event.kind === 'import-progress' && output.onProgress(event),
+      }
+      const { total } = await importAll(
+        { ...context, output: quiet },
+        { recipient, dryRun: true, rejects: { add() {} } },
+      )
+      const isSent = total.accepted === 0 || (await isWanted(context, `${checkedText(total)} of ${sources}`, recipient))
+      if (!isSent) return 1
+    } else {
+      assertMeant(context, recipient)
+      output.sendingStarted(`Sending the events of ${sources} to ${recipient.name}.`)
+    }
     const started = performance.now()
     const rejects = new RejectsFile(flags.rejects as string)
-    await using run = new ImportRun(context, rejects, started)
-    try {
-      for (const file of files) await run.importFile(file)
-      if (query !== undefined) await run.importQuery(query)
-    } finally {
-      output.end()
-      await rejects.end()
-    }
+    const run = await importAll(context, { recipient, dryRun: false, rejects }).finally(() => rejects.end())
     printTotal(output, run.total, rejects.path, (performance.now() - started) / 1000, run.doubts)
     return run.total.rejected > 0 ? 3 : 0
   },
 }
 
-/** Imports sources one after the other, and writes rejected events to their file. */
-class ImportRun implements AsyncDisposable {
-  readonly total = { accepted: 0, rejected: 0, skipped: 0 }
-  readonly doubts = new Map<TimeDoubt, number>()
-  readonly #context: CommandContext
-  readonly #rejects: RejectsFile
-  readonly #started: number
-  readonly #client: IngestClient
-  /** The present file or query, and how many of its events an earlier import had sent. */
-  #source = ''
-  #skipped = 0
-  #numbers: LineNumbers | undefined
-  /** Ends the reading of the source: an open file or pipe would keep the process alive. */
-  #reading = new AbortController()
-  #rejected = 0
-
-  constructor(context: CommandContext, rejects: RejectsFile, started: number) {
-    this.#context = context
-    this.#rejects = rejects
-    this.#started = started
-    this.#client = ingestClient(context, (notice) => this.#onNotice(notice), true)
+async function importAll(context: CommandContext, options: ImportRunOptions): Promise<ImportRun> {
+  const { words: files, flags, output } = context
+  const query = flags.query as string | undefined
+  await using run = new ImportRun(context, options)
+  try {
+    for (const file of files) await run.importFile(file)
+    if (query !== undefined) await run.importQuery(query)
+  } finally {
+    output.end()
   }
+  return run
+}
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#client[Symbol.asyncDispose]()
+/** @throws MixloadError CONFIG_INVALID if a flag is given that has no effect. */
+function assertNothingIgnored({ flags, words: files, settings }: CommandContext): void {
+  const given = (names: readonly SettingName[]) => names.find((name) => flags[name] !== undefined)
+  const refuse = (flag: string, reason: string) => {
+    throw new MixloadError('CONFIG_INVALID', `${flag} has no effect here: ${reason}`)
   }
-
-  async importFile(file: string): Promise<void> {
-    const { settings, flags, output } = this.#context
-    const reading = this.#startSource(file)
-    const isPipe = file === STANDARD_INPUT
-    try {
-      const canResume = !isPipe && (await sizeOf(file)) !== undefined
-      const resume = canResume ? await ImportResume.open(settings.stateDir, file, projectKey(settings)) : undefined
-      const skipped = flags.resume === true ? (resume?.through ?? 0) : 0
-      if (skipped > 0) {
-        const message = `${file}: ${skipped} events were imported before. Continuing after them.`
-        output.onProgress({ kind: 'warning', message })
-      }
-      const numbers = new LineNumbers()
-      this.#skipped = skipped
-      this.#numbers = numbers
-      const input = isPipe
-        ? new InputFile(process.stdin, reading, FROM_PIPE)
-        : InputFile.fromPath(file, reading, FROM_PIPE)
-      const format = (flags.format as EventFileFormat | undefined) ?? formatOf(file)
-      let isComplete = false
-      try {
-        await this.#send(skipFirst(skipped, readEvents(input, format, numbers)), (through) => {
-          resume?.note(skipped + through)
-          numbers.forget(skipped + through)
-        })
-        isComplete = true
-      } finally {
-        this.#reading.abort()
-        await resume?.end(isComplete)
-      }
-    } catch (error) {
-      if (!isFailure(error, 'FILE_REFUSED', 'BODY_UNREADABLE', 'BODY_TRUNCATED')) throw error
-      throw new MixloadError(error.code, `${file}: ${error.message}`, { cause: error })
+  if (flags.query === undefined) {
+    const ofWarehouse = given(WAREHOUSE_SETTINGS.filter((name) => name !== 'allowHttp'))
+    if (ofWarehouse !== undefined) {
+      refuse(
+        flagOf(ofWarehouse),
+        'mixload import sends files to Mixpanel, where they cannot be unsent. To load them into a warehouse, run mixload load. To send rows of a warehouse, use --query.',
+      )
     }
-    this.#context.signal.throwIfAborted()
-  }
-
-  async importQuery(sql: string): Promise<void> {
-    const reading = this.#startSource(sql)
-    // Imported here, because an import of files needs no database.
-    const [{ openWarehouse }, { sessionOf }] = await Promise.all([
-      import('../lib/run/session.ts'),
-      import('./session.ts'),
-    ])
-    await using warehouse = await openWarehouse(sessionOf(this.#context), 'read')
-    const { destination } = warehouse
-    const converter = new RowToEvent(await destination.columns('export'))
-    // Rows are buffered here until they are sent. If the buffer is full, the query waits.
-    const rows = new PassThrough({ objectMode: true, highWaterMark: 5000 })
-    const bufferRows = async (texts: readonly string[]) => {
-      let hasSpace = true
-      for (const text of texts) hasSpace = rows.write(text)
-      if (!hasSpace) await once(rows, 'drain', { signal: reading })
-    }
-    const queried = destination.query(sql, bufferRows, reading).then(
-      () => void rows.end(),
-      (error: Error) => void rows.destroy(error),
+  } else if (flags.format !== undefined) refuse('--format', 'a query has no format.')
+  const isRemembered = files.some((file) => file !== STANDARD_INPUT)
+  if (!isRemembered && given(['stateDir'])) refuse('--state-dir', 'only an import of files is remembered.')
+  if (settings.token !== undefined && given(['projectId'])) {
+    refuse(
+      '--project-id',
+      'the project token decides the project. Unset MIXPANEL_TOKEN to send with a service account.',
     )
-    const events = async function* () {
-      for await (const row of rows as AsyncIterable<string>) yield converter.convert(row)
-    }
-    try {
-      await this.#send(events())
-    } finally {
-      this.#reading.abort()
-      await queried
-    }
-    this.#context.signal.throwIfAborted()
-  }
-
-  #startSource(source: string): AbortSignal {
-    this.#source = source
-    this.#skipped = 0
-    this.#numbers = undefined
-    this.#reading = new AbortController()
-    return AbortSignal.any([this.#context.signal, this.#reading.signal])
-  }
-
-  async #send(events: Parameters<IngestClient['import']>[0], onThrough = (_: number) => {}): Promise<void> {
-    const { signal, output } = this.#context
-    const before = this.total.accepted + this.total.rejected
-    const { accepted, rejected } = await this.#client.import(events, {
-      signal,
-      onProgress: (through) => {
-        onThrough(through)
-        const seconds = (performance.now() - this.#started) / 1000
-        const progress = { events: before + through, rejected: this.#rejected, seconds }
-        output.onProgress({ kind: 'import-progress', ...progress })
-      },
-    })
-    this.total.accepted += accepted
-    this.total.rejected += rejected
-    this.total.skipped += this.#skipped
-  }
-
-  #onNotice(notice: DeliveryNotice): void {
-    if (notice.kind === 'retry') {
-      this.#context.output.onProgress({ kind: 'retry', error: notice.error, delayMs: notice.delayMs })
-    } else if (notice.kind === 'rejected') {
-      this.#rejected++
-      const index = this.#skipped + notice.rejection.index
-      const place = { source: this.#source, number: index + 1, line: this.#numbers?.lineOf(index) }
-      this.#rejects.add(place, notice.rejection)
-    } else if (notice.kind === 'doubtful-time') this.#noteDoubt(notice.doubt, notice.index)
-    else this.#reading.abort()
-  }
-
-  /** Reports the first of each kind at once, because the import may take hours. */
-  #noteDoubt(doubt: TimeDoubt, index: number): void {
-    const count = this.doubts.get(doubt) ?? 0
-    this.doubts.set(doubt, count + 1)
-    if (count > 0) return
-    const number = this.#skipped + index
-    const line = this.#numbers?.lineOf(number)
-    const place = line === undefined ? `event ${number + 1}` : `line ${line}`
-    const message = `${this.#source}: the time of ${place} is ${TIME_DOUBTS[doubt]}. ${MAY_MOVE}`
-    this.#context.output.onProgress({ kind: 'warning', message })
   }
 }
 
-async function* skipFirst(
-  count: number,
-  lists: AsyncIterable<readonly string[]>,
-): AsyncGenerator<readonly string[], void, undefined> {
-  let left = count
-  for await (const list of lists) {
-    if (left < list.length) yield left === 0 ? list : list.slice(left)
-    left = Math.max(0, left - list.length)
+function filesText(files: readonly string[]): string {
+  const names = files.map((file) => (file === STANDARD_INPUT ? 'standard input' : file))
+  return files.length > FILES_NAMED ? counted(files.length, 'file') : names.join(', ')
+}
+
+/** Shows the first rejected events instead of writing a file. */
+function showRejects(output: CommandContext['output']): Pick<RejectsFile, 'add'> {
+  let shown = 0
+  return {
+    add({ source, number, line }: EventPlace, { reason }) {
+      if (shown++ >= REJECTS_SHOWN) return
+      const place = line === undefined ? `event ${number}` : `line ${line}`
+      output.onProgress({ kind: 'warning', message: `${source}: ${place} would be rejected: ${reason}` })
+    },
   }
 }
 
-/** Distinguishes projects and servers. It may hold a secret: only its hash may be stored. */
-function projectKey(settings: Settings): string {
-  const { token, projectId, apiSecret, region, apiUrl } = settings
-  return [ingestionHost(region, apiUrl), token ?? projectId ?? apiSecret].join(' ')
+/** How many events can be sent, and how many cannot or were sent before. */
+function checkedText({ accepted, rejected, skipped }: ImportRun['total']): string {
+  const remarks = [
+    ...(rejected > 0 ? [`${rejected} more are not valid`] : []),
+    ...(skipped > 0 ? [`${skipped} were imported before`] : []),
+  ]
+  return `${counted(accepted, 'event')}${remarks.length === 0 ? '' : ` (${remarks.join(', ')})`}`
+}
+
+function printChecked(output: CommandContext['output'], { total, doubts }: ImportRun, to: string): void {
+  const { accepted: events, rejected, skipped } = total
+  output.json({ dry_run: true, to, events, rejected, skipped, doubtful_times: Object.fromEntries(doubts) })
+  output.print(`Would send ${checkedText(total)} to ${to}. Nothing was sent.`)
+  for (const [doubt, count] of doubts) output.print(`Times that are ${TIME_DOUBTS[doubt]}: ${count}. ${MAY_MOVE}`)
 }
 
 function printTotal(
   output: CommandContext['output'],
-  total: { readonly accepted: number; readonly rejected: number; readonly skipped: number },
+  total: ImportRun['total'],
   rejectsPath: string,
   seconds: number,
-  doubts: ReadonlyMap<TimeDoubt, number>,
+  doubts: ImportRun['doubts'],
 ): void {
   const doubtful = Object.fromEntries(doubts)
   const rejects = total.rejected > 0 && existsSync(rejectsPath) ? rejectsPath : null

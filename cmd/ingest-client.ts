@@ -1,58 +1,48 @@
-import { MixloadError } from '../lib/core/errors.ts'
 import type { IngestClient } from '../lib/ingest/client.ts'
-import type { ImportCredentials } from '../lib/ingest/client-options.ts'
 import { createClient } from '../lib/ingest/named-clients.ts'
 import type { DeliveryNotice, DeliveryReport } from '../lib/ingest/report.ts'
-import type { FlagName, Settings } from '../lib/settings.ts'
+import type { FlagName } from '../lib/settings.ts'
 import { type CommandContext, textFlag } from './command.ts'
+import { asksFirst, CONSENT_OPTIONS, isWanted } from './consent.ts'
 import type { Output } from './output.ts'
+import { type Recipient, recipientOf } from './recipient.ts'
 
 /** The settings of all commands that send records. */
 export const INGEST_SETTINGS: readonly FlagName[] = ['region', 'apiUrl', 'allowHttp']
 
-/** `--spool DIRECTORY`. */
-export const SPOOL_OPTION = {
+/** The flags of the commands that send one record. */
+export const SEND_OPTIONS = {
   spool: textFlag('Directory that keeps records until Mixpanel accepts them; the next start sends what is left'),
+  ...CONSENT_OPTIONS,
 }
 
 /** How long a command waits for Mixpanel to accept its record. */
 const CLOSE_TIMEOUT_MS = 60_000
 
-/** @throws MixloadError CONFIG_INVALID if the token is missing. */
-function tokenOf({ token }: Settings): string {
-  if (token !== undefined) return token
-  throw new MixloadError(
-    'CONFIG_INVALID',
-    'No project token. Set MIXPANEL_TOKEN (Mixpanel: Settings, Project settings, Overview), or token in mixload.yaml.',
-  )
+/** How a command sends. */
+export interface ClientOptions {
+  readonly recipient: Recipient
+  readonly onNotice: (notice: DeliveryNotice) => void
+  /** Whether it sends many records; otherwise one. */
+  readonly isImport: boolean
+  /** Only checks. */
+  readonly dryRun: boolean
 }
 
-/** A token wins, so that a service account never writes to the project that it reads. */
-function importCredentials(settings: Settings): ImportCredentials | undefined {
-  const { token, serviceAccount: user, serviceAccountSecret: secret, projectId, apiSecret } = settings
-  if (token !== undefined) return undefined
-  if (user !== undefined && secret !== undefined && projectId !== undefined) {
-    return { kind: 'service-account', user, secret, projectId }
-  }
-  return apiSecret === undefined ? undefined : { kind: 'project-secret', secret: apiSecret }
-}
-
-/** Creates the client of a command. `isImport`: without a token, other credentials may be used. */
+/** Creates the client of a command. */
 export function ingestClient(
-  { settings, flags, output }: CommandContext,
-  onNotice: (notice: DeliveryNotice) => void = printNotices(output),
-  isImport = false,
+  { settings, flags }: CommandContext,
+  { recipient, onNotice, isImport, dryRun }: ClientOptions,
 ): IngestClient {
   const { region, apiUrl, allowHttp } = settings
-  const credentials = isImport ? importCredentials(settings) : undefined
-  const spool = typeof flags.spool === 'string' ? flags.spool : undefined
   return createClient({
-    ...(credentials === undefined ? { token: tokenOf(settings) } : { credentials }),
+    ...recipient.access,
     region,
     apiUrl,
     allowHttp,
-    spool,
+    spool: flags.spool as string | undefined,
     onNotice,
+    dryRun,
     // A single record does not wait for others. Records of a slow file should share requests.
     lingerMs: isImport ? 1000 : 0,
     // Mixpanel advises 10 to 20 concurrent senders. Eight keep a slow connection busy.
@@ -63,25 +53,51 @@ export function ingestClient(
   })
 }
 
-/** Sends what `queueRecords` queues, prints the report, and returns the exit code. */
-export async function sendAndReport(
+/** A record to send. */
+export interface RecordToSend {
+  /** What it is, such as `1 event, "Signed up"`. */
+  readonly what: string
+  /** How the result is labelled. */
+  readonly label: string
+  readonly queue: (client: IngestClient) => Promise<void>
+}
+
+/** Checks a record, asks, sends it, prints the report, and returns the exit code. */
+export async function sendAndReport(context: CommandContext, { what, label, queue }: RecordToSend): Promise<number> {
+  const { output, settings, flags } = context
+  const recipient = recipientOf(settings, false)
+  const options = { recipient, onNotice: printNotices(output), isImport: false }
+  const checked = await sendRecord(context, { ...options, dryRun: true }, queue)
+  if (flags['dry-run'] === true) {
+    output.json({ dry_run: true, to: recipient.name, records: checked.accepted, rejected: checked.rejected })
+    output.print(`Would send ${what}, to ${recipient.name}. Nothing was sent.`)
+    return 0
+  }
+  const all = `${what}${flags.spool === undefined ? '' : `, and what is left in ${flags.spool}`},`
+  if (asksFirst(context)) {
+    if (!(await isWanted(context, all, recipient))) return 1
+  } else output.sendingStarted(`Sending ${all} to ${recipient.name}.`)
+  const report = await sendRecord(context, { ...options, dryRun: false }, queue)
+  const { accepted, rejected, rejections } = report
+  const reasons = rejections.map(({ endpoint, index, reason, field }) => ({ endpoint, index, reason, field }))
+  output.json({ accepted, rejected, rejections: reasons })
+  output.print(`${label}: ${countsText(report)}`)
+  return rejected > 0 ? 3 : 0
+}
+
+async function sendRecord(
   context: CommandContext,
-  label: string,
-  queueRecords: (client: IngestClient) => Promise<void>,
-): Promise<number> {
-  const { output, signal } = context
-  const client = ingestClient(context)
+  options: ClientOptions,
+  queue: RecordToSend['queue'],
+): Promise<DeliveryReport> {
+  const { signal } = context
+  const client = ingestClient(context, options)
   // After the first ^C, queued records have one more second.
   const stop = () => void client.close({ timeoutMs: 1000 }).catch(() => {})
   signal.addEventListener('abort', stop)
   try {
-    await queueRecords(client)
-    const report = await client.close()
-    const { accepted, rejected, rejections } = report
-    const reasons = rejections.map(({ endpoint, index, reason, field }) => ({ endpoint, index, reason, field }))
-    output.json({ accepted, rejected, rejections: reasons })
-    output.print(`${label}: ${countsText(report)}`)
-    return rejected > 0 ? 3 : 0
+    await queue(client)
+    return await client.close()
   } finally {
     signal.removeEventListener('abort', stop)
     await client.close().catch(() => {})

@@ -22,6 +22,8 @@ export interface Output {
   summary(headings: readonly string[], rows: readonly SummaryRow[]): void
   /** Says which settings file counts. */
   settingsRead(path: string): void
+  /** Says what is about to be sent, and to which project. */
+  sendingStarted(message: string): void
   onProgress(event: ProgressEvent): void
   fail(error: unknown): void
   /** Leaves the terminal as it was found. */
@@ -54,7 +56,7 @@ export function createOutput({ json, isTerminal, project }: OutputOptions): Outp
   }
 }
 
-type Events = Pick<Output, 'settingsRead' | 'onProgress' | 'fail' | 'end'>
+type Events = Pick<Output, 'settingsRead' | 'sendingStarted' | 'onProgress' | 'fail' | 'end'>
 
 /** There are too many of these for a log, or to be drawn each time. */
 const NOT_LOGGED: readonly ProgressEvent['kind'][] = [
@@ -71,6 +73,7 @@ function logEvents(project: string | undefined): Events {
   )
   return {
     settingsRead: (file) => log.info({ kind: 'settings-read', file }, settingsSentence(file)),
+    sendingStarted: (message) => log.info({ kind: 'sending-started' }, message),
     onProgress(event) {
       if (NOT_LOGGED.includes(event.kind)) return
       const { level, message, ...fields } = logEntry(event)
@@ -141,6 +144,7 @@ function terminalEvents(): Events {
     settingsRead(path) {
       printMessage(settingsSentence(path))
     },
+    sendingStarted: printMessage,
     onProgress(event) {
       const isProgress = progress.take(event, performance.now())
       if (!isProgress) {

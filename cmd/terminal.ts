@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import { messageOf } from '../lib/core/errors.ts'
 import { printableJson, printableLine, printableText } from '../lib/core/printable.ts'
 
@@ -29,6 +31,25 @@ export function terminalWidth(): number | undefined {
 /** Whether messages are read on a terminal. */
 export function isTerminal(): boolean {
   return process.stderr.isTTY === true
+}
+
+/** Whether somebody can be asked: messages are read on a terminal, and answers are typed on one. */
+export function canAsk(): boolean {
+  return isTerminal() && process.stdin.isTTY === true
+}
+
+/** Asks a question on the terminal. No answer means no. Throws the reason of `signal`. */
+export async function askYesOrNo(question: string, signal: AbortSignal): Promise<boolean> {
+  // The terminal keeps its mode, so that ^C is the usual signal.
+  const lines = createInterface({ input: process.stdin, terminal: false })
+  try {
+    process.stderr.write(`${printableText(question)} [y/N] `)
+    const answered = Promise.race([once(lines, 'line', { signal }), once(lines, 'close', { signal })])
+    const [answer = ''] = (await answered) as [string?]
+    return /^y(?:es)?$/i.test(answer.trim())
+  } finally {
+    lines.close()
+  }
 }
 
 let isOutputLost = false

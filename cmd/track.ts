@@ -1,6 +1,6 @@
 import { MixloadError } from '../lib/core/errors.ts'
 import { type Command, textFlag } from './command.ts'
-import { INGEST_SETTINGS, SPOOL_OPTION, sendAndReport } from './ingest-client.ts'
+import { INGEST_SETTINGS, SEND_OPTIONS, sendAndReport } from './ingest-client.ts'
 import { IP_OPTION, PROPERTY_OPTION, propertiesOf, textsOf, timeOf } from './property-flags.ts'
 
 /** `mixload track EVENT`: sends one event. */
@@ -15,7 +15,7 @@ export const command: Command = {
     }),
     ip: IP_OPTION,
     'insert-id': textFlag('Id by which Mixpanel recognizes an event that it has received before'),
-    ...SPOOL_OPTION,
+    ...SEND_OPTIONS,
   },
   words: { usage: 'EVENT', describe: 'EVENT is the name of the event.', missing: 'Name the event.' },
   run(context) {
@@ -31,6 +31,10 @@ export const command: Command = {
       distinctId: flags['distinct-id'] as string | undefined,
       insertId: flags['insert-id'] as string | undefined,
     }
-    return sendAndReport(context, event, (client) => client.track(event, properties, options))
+    return sendAndReport(context, {
+      what: `1 event, ${JSON.stringify(event)}`,
+      label: event,
+      queue: (client) => client.track(event, properties, options),
+    })
   },
 }

@@ -65,6 +65,11 @@ export interface IngestOptions {
   readonly retry?: RetryPolicy | undefined
   /** A directory that keeps records until Mixpanel accepts them, also for the next start. */
   readonly spool?: string | undefined
+  /**
+   * Checks everything and sends nothing: records that would be sent count as accepted, and the
+   * spool is left alone. Default: false.
+   */
+  readonly dryRun?: boolean | undefined
   /** Called for rejections, failures and retries. Default: process warnings, except retries. */
   readonly onNotice?: ((notice: DeliveryNotice) => void) | undefined
 }
@@ -82,6 +87,7 @@ const DEFAULTS = {
   timeoutMs: 60_000,
   closeTimeoutMs: 10_000,
   closeOnSignals: true,
+  dryRun: false,
   retry: INGEST_RETRIES,
 } as const satisfies IngestOptions
 
@@ -112,6 +118,7 @@ const OPTIONS: Readonly<Record<keyof IngestOptions, Check>> = {
   timeoutMs: isWholeNumber(1),
   closeTimeoutMs: isWholeNumber(0),
   closeOnSignals: isBoolean,
+  dryRun: isBoolean,
   retry: (value) => (typeof value === 'object' && value !== null ? undefined : 'must be a retry policy'),
   spool: isNonEmptyText,
   onNotice: (value) => (typeof value === 'function' ? undefined : 'must be a function'),
@@ -134,6 +141,7 @@ export function checkClientOptions(options: unknown): CheckedOptions {
     // A line break at the end, as of a variable that comes from a file, is not part of a secret.
     return {
       ...checked,
+      ...(checked.dryRun ? { spool: undefined } : {}),
       ...(token === undefined ? {} : { token: token.trim() }),
       ...(credentials === undefined ? {} : { credentials: { ...credentials, secret: credentials.secret.trim() } }),
     }

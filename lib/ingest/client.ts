@@ -306,21 +306,23 @@ export class IngestClient implements AsyncDisposable {
 
   #newQueue(name: EndpointName, onSettled: (batch: SettledBatch) => void): BatchQueue {
     const endpoint = ENDPOINTS[name]
-    const { requestsAtOnce, retry, ...options } = this.#options
+    const { requestsAtOnce, retry, dryRun, ...options } = this.#options
     const queue: BatchQueue = new BatchQueue({
       ...options,
       requestsAtOnce: endpoint.ordered ? 1 : requestsAtOnce,
       onSettled,
-      deliver: (records, signal) =>
-        deliver(records, {
-          endpoint,
-          sender: this.#sender,
-          signal,
-          // Calls that must wait keep the process alive themselves; a retry alone does not.
-          retry: { ...retry, keepsProcessAlive: false },
-          onRetry: (error, delayMs) => this.#notify({ kind: 'retry', endpoint: name, error, delayMs }),
-          onTooLarge: (bytes) => queue.shrink(bytes),
-        }),
+      deliver: async (records, signal) =>
+        dryRun
+          ? []
+          : deliver(records, {
+              endpoint,
+              sender: this.#sender,
+              signal,
+              // Calls that must wait keep the process alive themselves; a retry alone does not.
+              retry: { ...retry, keepsProcessAlive: false },
+              onRetry: (error, delayMs) => this.#notify({ kind: 'retry', endpoint: name, error, delayMs }),
+              onTooLarge: (bytes) => queue.shrink(bytes),
+            }),
     })
     return queue
   }

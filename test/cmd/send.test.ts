@@ -31,7 +31,7 @@ describe('mixload track', () => {
       '--property',
       'list=["x",{"y":null}]',
     )
-    expect(ran).toMatchObject({ code: 0, stdout: 'Signed up: 1 accepted\n', stderr: '' })
+    expect(ran).toMatchObject({ code: 0, stdout: 'Signed up: 1 accepted\n' })
     const [line = ''] = await stored()
     expect(JSON.parse(line)).toMatchObject({
       event: 'Signed up',

@@ -99,7 +99,7 @@ async function imported(query: string, destination: string): Promise<readonly Se
     MIXPANEL_TOKEN: 'other-token',
     MIXPANEL_API_URL: target.url,
   }
-  expect(await place.run(['import', '--query', query], environment)).toMatchObject({ code: 0, stderr: '' })
+  expect(await place.run(['import', '--query', query], environment)).toMatchObject({ code: 0 })
   const events = lines((await requestExport(target, DAY, DAY)).text).map((line) => JSON.parse(line) as SentEvent)
   return events.toSorted((a, b) => (String(a.properties.$insert_id) < String(b.properties.$insert_id) ? -1 : 1))
 }

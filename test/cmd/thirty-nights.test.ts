@@ -65,6 +65,7 @@ class Warehouse {
       print() {},
       summary() {},
       settingsRead() {},
+      sendingStarted() {},
       json: (value) => results.push(value as Record<string, unknown>),
       onProgress() {},
       fail(error) {

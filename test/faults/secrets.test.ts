@@ -26,7 +26,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   track: ['Bought', '--distinct-id', 'p', '--spool', 'queue'],
   engage: ['p', '$set', '--property', 'plan=pro', '--spool', 'queue'],
   alias: ['new', 'old', '--spool', 'queue'],
-  import: ['events.ndjson'],
+  import: ['--yes', 'events.ndjson'],
   simulate: ['--data', 'events.ndjson', '--port', '0'],
 }
 
