@@ -1,4 +1,4 @@
-import { STREAMS } from '../lib/settings.ts'
+import { SETTINGS, STREAMS } from '../lib/settings.ts'
 import { tidyTables } from '../lib/tidy/tidy.ts'
 import type { TidyResult } from '../lib/tidy/tidy-plan.ts'
 import { type Command, textFlag } from './command.ts'
@@ -11,7 +11,7 @@ export const command: Command = {
   settings: [...WAREHOUSE_SETTINGS, 'streams', 'from', 'to', 'region', 'apiUrl', 'projectId'],
   options: {
     streams: textFlag(`Streams to tidy, comma-separated: ${STREAMS.join(', ')}`, { defaultDescription: 'all' }),
-    to: textFlag('Last day, yyyy-mm-dd', { defaultDescription: 'all days' }),
+    to: textFlag(SETTINGS.to.describe, { defaultDescription: 'all days' }),
     'dry-run': { type: 'boolean', describe: 'Only show what would be removed; change nothing', default: false },
   },
   async run(context) {

@@ -10,7 +10,8 @@ import { parseRowLimit, ROW_LIMIT } from './core/row-limit.ts'
 import { withoutLogins } from './core/secrets.ts'
 import { ID_MERGES } from './mixpanel/id-merge.ts'
 import { REGIONS } from './mixpanel/regions.ts'
-import { isDay, isZone } from './time/days.ts'
+import { isZone } from './time/days.ts'
+import { GIVEN_DAY_FORMS, type GivenDay, parseFirstDay, parseLastDay } from './time/given-day.ts'
 
 /** The streams in the order of loading: cheap ones first, because they share a rate limit. */
 export const STREAMS = [
@@ -56,7 +57,16 @@ const id = (pattern: RegExp, rule: string) =>
     z.string({ error: ({ input }) => (isInexact(input) ? LOST_DIGITS : rule) }).regex(pattern, rule),
   )
 
-const day = z.string().refine(isDay, { error: 'must be a day such as 2026-08-31' })
+const NOT_A_DAY = `must be ${GIVEN_DAY_FORMS}`
+/** YAML reads a year as a number. */
+const day = (parse: (text: string) => GivenDay | undefined) =>
+  z.preprocess(
+    (value) => (typeof value === 'number' ? String(value) : value),
+    z
+      .string({ error: NOT_A_DAY })
+      .refine((text) => parse(text) !== undefined, NOT_A_DAY)
+      .transform((text) => parse(text) as GivenDay),
+  )
 const zone = z.string().refine(isZone, { error: 'must be an IANA time zone such as Europe/Berlin, not an offset' })
 const size = z.string().regex(SIZE, 'must be a size such as 400MB')
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' })
@@ -102,8 +112,15 @@ export const SETTINGS = {
     describe: `Streams to load, comma-separated: ${STREAMS.join(', ')}`,
     default: 'all',
   },
-  from: { schema: day.optional(), describe: 'First day, yyyy-mm-dd' },
-  to: { schema: day.optional(), describe: 'Last day, yyyy-mm-dd', default: "yesterday in the project's timezone" },
+  from: {
+    schema: day(parseFirstDay).optional(),
+    describe: 'First day, such as 2026-08-31, 2026-08 for its first day, 2026, or 30d for 30 days before today',
+  },
+  to: {
+    schema: day(parseLastDay).optional(),
+    describe: 'Last day, such as 2026-08-31, 2026-08 for its last day, 2026, or 7d for 7 days before today',
+    default: "yesterday in the project's timezone",
+  },
   region: {
     schema: oneOf(REGIONS).default('us'),
     describe: `Where the project's data lives: ${REGIONS.join(', ')}`,

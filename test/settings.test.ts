@@ -131,6 +131,20 @@ describe('values', () => {
     expect(fromFlags({ sliceDays: given }).sliceDays).toBe(value)
   })
 
+  it.each([
+    ['2026-03-05', '2026-03-05'],
+    ['2026-03', '2026-03-01'],
+    ['2026', '2026-01-01'],
+    [2026, '2026-01-01'],
+    ['30d', { daysAgo: 30 }],
+  ])('from %j is %j', (given, value) => {
+    expect(fromFile({ from: given }).from).toEqual(value)
+  })
+
+  it('a month as the last day is its last day', () => {
+    expect(fromFlags({ to: '2024-02' }).to).toEqual({ until: '2024-02-29' })
+  })
+
   it('a project id may be written as a number or as a text', () => {
     expect([fromFile({ projectId: 123 }).projectId, fromFile({ projectId: '123' }).projectId]).toEqual(['123', '123'])
   })
@@ -143,7 +157,8 @@ describe('a value that is wrong', () => {
     ['newProperties', 'drop', ['drop', 'capture', 'ignore']],
     ['streams', 'export,people', ['people', 'export']],
     ['from', '2026-02-30', ['2026-02-30', '2026-08-31']],
-    ['to', 'yesterday', ['yesterday', '2026-08-31']],
+    ['to', 'yesterday', ['yesterday', '2026-08-31', '2026-08', '30d']],
+    ['from', 20_260_301, ['20260301', '2026-08-31']],
     ['timezone', 'Berlin', ['Berlin', 'Europe/Berlin']],
     ['sliceDays', '0', ['0', '1']],
     ['sliceDays', '2.5', ['2.5']],

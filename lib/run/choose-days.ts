@@ -37,7 +37,10 @@ export function assertInOrder(from: Day | undefined, last: Day): void {
 export function toBackfill(settings: Pick<Settings, 'from'>): StreamsToLoad {
   const choose: StreamsToLoad['choose'] = ({ whole, from, lastDay }) => {
     if (settings.from !== undefined && from !== undefined) return missingDays(from, lastDay, whole)
-    throw new MixloadError('CONFIG_INVALID', 'backfill needs the first day: --from 2024-01-01.')
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      'backfill needs the first day, such as --from 2024-01-01, --from 2024 or --from 30d.',
+    )
   }
   return { choose, lateArrivals: false }
 }

@@ -6,6 +6,7 @@ import { retryReporter } from '../progress.ts'
 import type { Settings } from '../settings.ts'
 import { assertOk } from '../streams/answer.ts'
 import { addDays, type Day, dayInZone, isOffset, isZone } from '../time/days.ts'
+import { dayOf } from '../time/given-day.ts'
 import type { Session } from './session.ts'
 import type { DayClock } from './whole-days.ts'
 
@@ -114,6 +115,21 @@ export async function projectZone(
 /** Where the days of this project begin. */
 export function dayClock(zone: string, settings: Settings): DayClock {
   return { zone, daysAreLocal: settings.legacyTime }
+}
+
+/** The days from which and to which a command reads. */
+export interface DaysToRead {
+  readonly from: Day | undefined
+  readonly last: Day
+}
+
+/** The days of the project that `from` and `to` mean. Without `to`, the last one is yesterday. */
+export function daysToRead({ from, to }: Pick<Settings, 'from' | 'to'>, zone: string, now: number): DaysToRead {
+  const today = dayInZone(now, zone)
+  return {
+    from: from === undefined ? undefined : dayOf(from, today),
+    last: to === undefined ? yesterdayOf(zone, now) : dayOf(to, today),
+  }
 }
 
 /** Yesterday in the project's time zone. */

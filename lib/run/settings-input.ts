@@ -19,7 +19,7 @@ export interface SettingsInput {
   readonly bigqueryEndpoint?: string | undefined
   /** All where left out. */
   readonly streams?: readonly StreamName[] | undefined
-  /** First and last day, such as `2026-08-31`. */
+  /** First and last day: `2026-08-31`, `2026-08`, `2026`, or `30d` for days before today. */
   readonly from?: string | undefined
   readonly to?: string | undefined
   readonly region?: Region | undefined

@@ -11,7 +11,7 @@ import type { Stream } from '../streams/stream.ts'
 import { type Day, dayInZone, daysOf, earlier, later } from '../time/days.ts'
 import { assertInOrder, type StreamsToLoad } from './choose-days.ts'
 import { coverageOf, lateSlice } from './late-coverage.ts'
-import { dayClock, yesterdayOf } from './project.ts'
+import { type DaysToRead, dayClock, daysToRead } from './project.ts'
 import { type DayClock, exportDaysOf, wholeDays } from './whole-days.ts'
 
 /** What a run reads of one stream. Decided by the settings and the ledger alone. */
@@ -47,12 +47,12 @@ export async function planStreams(planning: Planning): Promise<readonly StreamPl
   const { settings, destination, zone, now } = planning
   const streams = settings.streams.flatMap((name) => streamsOf(name, settings))
   assertAllowed(settings, streams)
-  const last = settings.to ?? yesterdayOf(zone, now)
-  assertInOrder(settings.from, last)
+  const days = daysToRead(settings, zone, now)
+  assertInOrder(days.from, days.last)
   const firstEvents = await firstDayOfEvents(planning)
   const plans: StreamPlan[] = []
   for (const stream of streams) {
-    const period = periodOf(planning, stream, last)
+    const period = periodOf(planning, stream, days)
     plans.push(planStream(planning, stream, await destination.ledger(stream.name), period, firstEvents))
   }
   return plans
@@ -69,8 +69,7 @@ interface Period {
  * UTC: west of Greenwich the last hours of a day are in the export of the next day, east of it the
  * first hours are in that of the day before. No day after the project's today is requested.
  */
-function periodOf({ settings, zone, now }: Planning, { tables: [table] }: Stream, last: Day): Period {
-  const { from } = settings
+function periodOf({ settings, zone, now }: Planning, { tables: [table] }: Stream, { from, last }: DaysToRead): Period {
   if (!table.lines.isTimed) return { from, lastDay: last }
   const clock = dayClock(zone, settings)
   const lastDay = exportDaysOf(last, clock).at(-1) ?? last

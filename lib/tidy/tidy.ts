@@ -6,6 +6,7 @@ import type { Warehouse } from '../destination/warehouse.ts'
 import { TableWriter } from '../load/table-writer.ts'
 import { EVENTS_TABLE, upgradeEvents } from '../load/upgrade-events.ts'
 import { assertInOrder } from '../run/choose-days.ts'
+import { daysToRead } from '../run/project.ts'
 import { openWarehouse, type Session } from '../run/session.ts'
 import { assertSameProject, projectOf } from '../run/source.ts'
 import { streamsOf, tableNames } from '../streams/index.ts'
@@ -21,20 +22,23 @@ import { planTable, type TablePlan, type TidiedDay, type TidyOptions, type TidyR
  */
 export async function tidyTables(session: Session, isDryRun: boolean): Promise<readonly TidyResult[]> {
   const { settings, onProgress, signal } = session
-  const { from, to } = settings
-  if (to !== undefined) assertInOrder(from, to)
   // Opened to read first: without tables, nothing must be created in the destination.
   await using warehouse = await openWarehouse(session, 'read', isDryRun ? AT_ONCE : DESTINATION_RETRIES)
   const { destination } = warehouse
   if (destination.capabilities.removesRows !== true) {
     throw new MixloadError('CONFIG_INVALID', `${destination.description} cannot remove rows, so it cannot be tidied.`)
   }
-  const isEmpty = (await destination.allLoads()).length === 0
-  if (isEmpty) {
+  const loads = await destination.allLoads()
+  if (loads.length === 0) {
     const message = `${destination.description} has no tables yet. Run mixload backfill first.`
     throw new MixloadError('CONFIG_INVALID', message)
   }
   if (settings.projectId !== undefined) await assertSameProject(destination, projectOf(settings))
+  const zone = settings.timezone ?? loads.findLast(({ source }) => source?.timezone !== undefined)?.source?.timezone
+  const days = daysToRead(settings, zone ?? 'UTC', Date.now())
+  const { from } = days
+  const to = settings.to === undefined ? undefined : days.last
+  if (to !== undefined) assertInOrder(from, to)
   if (!isDryRun) {
     await destination.open(signal)
     await upgradeEvents(destination, onProgress, signal)

@@ -5,7 +5,7 @@ import type { Warehouse } from '../destination/warehouse.ts'
 import { Requester } from '../mixpanel/requester.ts'
 import type { StreamsToLoad } from '../run/choose-days.ts'
 import { loadStreams } from '../run/load-streams.ts'
-import { dayClock, projectZone, yesterdayOf } from '../run/project.ts'
+import { dayClock, daysToRead, projectZone } from '../run/project.ts'
 import { createBudgets, mixpanelClient, openWarehouse, type Session } from '../run/session.ts'
 import { assertSameProject, projectOf } from '../run/source.ts'
 import type { StreamResult } from '../run/tally.ts'
@@ -112,8 +112,7 @@ async function allNames(
 async function chosenDays(settings: Settings, destination: Warehouse, clock: DayClock): Promise<readonly Day[]> {
   const stream = exportStream(settings)
   const ledger = await destination.ledger(stream.name)
-  const last = settings.to ?? yesterdayOf(clock.zone, Date.now())
-  const first = settings.from ?? addDays(last, 1 - DAYS)
+  const { last, from: first = addDays(last, 1 - DAYS) } = daysToRead(settings, clock.zone, Date.now())
   return completeDays(ledger, stream.scope ?? WHOLE, clock, { first, last })
 }
 

@@ -39,6 +39,21 @@ it('every stream is read to the end of yesterday in the project, and none furthe
   )
 })
 
+it.each([
+  ['3d', undefined, ['2026-03-08', '2026-03-10']],
+  ['2026-02', '2026-02', ['2026-02-01', '2026-02-28']],
+  ['2026-03', '2026-03', ['2026-03-01', '2026-03-10']],
+  ['3d', '2d', ['2026-03-08', '2026-03-09']],
+] as const)('--from %s --to %s are days of the project', async (from, to, expected) => {
+  // It is the 10th in UTC, and the 11th in the project.
+  const now = Date.parse('2026-03-10T12:00:00Z')
+  const settings = settingsFrom({ streams: ['funnels'], from, to })
+  const destination = { capabilities: CAPABILITIES, ledger: async () => [] }
+  const given = { settings, destination, zone: 'Pacific/Kiritimati', choose: syncDays, now, lateArrivals: false }
+  const [funnels] = await planStreams(given)
+  expect([funnels?.days?.[0], funnels?.days?.at(-1)]).toEqual(expected)
+})
+
 it('a note after the last load does not change how many requests are planned', async () => {
   const [firstDay, lastDay] = ['2026-03-01', '2026-03-05']
   const now = Date.parse('2026-03-08T12:00:00Z')
