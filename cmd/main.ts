@@ -129,15 +129,13 @@ async function optionsOf(command: Command): Promise<Record<string, Options>> {
 /** Runs a command with its settings and turns what it throws into an exit code. */
 async function execute(command: Command, flags: Readonly<Record<string, unknown>>): Promise<number> {
   const [
-    { resolveSettings, settingsFromEnvironment },
-    { readSettingsFile },
-    { assertHarmless },
+    { resolveSettings },
+    { readSources },
     { chosenProjects, projectsIn, runForEach },
     { createOutput, reportFailure },
   ] = await Promise.all([
     import('../lib/settings.ts'),
-    import('./settings-file.ts'),
-    import('./found-file.ts'),
+    import('./sources.ts'),
     import('./projects.ts'),
     import('./output.ts'),
   ])
@@ -150,19 +148,16 @@ async function execute(command: Command, flags: Readonly<Record<string, unknown>
   process.on('SIGXFSZ', () => {})
   try {
     const given = givenFlags(command, flags)
-    const environment = settingsFromEnvironment(process.env)
+    const { file, environment, assertAllowed } = readSources(flags.config as string | undefined, given, output)
     const others = { ...environment, ...given }
-    const file = readSettingsFile(flags.config as string | undefined)
-    if (file !== undefined) output.settingsRead(file.path)
-    if (file?.warning !== undefined) output.onProgress({ kind: 'warning', message: file.warning })
     const { projects, ...common } = file?.settings ?? {}
     // Other commands, such as simulate, are about no project.
     const isAboutProject = command.settings.includes('region') || command.settings.includes('destination')
     const named = isAboutProject ? projectsIn(projects, common, others) : undefined
     const chosen = named && chosenProjects(named, flags.project as string | undefined)
     const runs = (chosen ?? [{ name: undefined, settings: common }]).map(({ name, settings }) => {
-      if (file?.isFound === true) assertHarmless(file.path, settings, others)
-      return { name, settings: resolveSettings(given, environment, settings) }
+      assertAllowed(settings)
+      return { name, settings: resolveSettings(given, environment, settings, file?.inserted) }
     })
     const [, ...words] = flags._ as string[]
     const context = { flags, words, output, signal: abort.signal }

@@ -1,15 +1,24 @@
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
-import { resolve } from 'node:path'
-import { parseDocument } from 'yaml'
-import { MixloadError, messageOf } from '../lib/core/errors.ts'
+import { dirname, join, resolve } from 'node:path'
+import { parseEnv } from 'node:util'
+import { type Document, isPair, isScalar, parseDocument, visit } from 'yaml'
+import { MixloadError } from '../lib/core/errors.ts'
 import type { RawSettings } from '../lib/settings.ts'
+import { openSecretWarning, readSmallFile } from './small-file.ts'
+import { hasVariables, insertVariables, type VariableLookup } from './variables.ts'
 
 const DEFAULT_FILE = 'mixload.yaml'
 const SECRETS = ['serviceAccountSecret', 'apiSecret', 'token']
 const HAS_PASSWORD = /:\/\/[^/]*:[^/]*@|[?&](?:ssl)?password=/
 
-/** Far more than settings need; parsing much more would take minutes. */
-const BYTES_MAX = 256 * 1024
+/** Variables by name. */
+export type Variables = Readonly<Record<string, string | undefined>>
+
+/** A file of variables beside a settings file. */
+export interface VariablesFile {
+  /** Its whole path. */
+  readonly path: string
+  readonly variables: Variables
+}
 
 /** A settings file that was read. */
 export interface SettingsFile {
@@ -18,13 +27,20 @@ export interface SettingsFile {
   /** Whether it was found in the working directory, not named. */
   readonly isFound: boolean
   readonly settings: RawSettings
-  /** What to warn of; undefined if nothing. */
-  readonly warning: string | undefined
+  /** The settings with a variable in them: no message may show their values. */
+  readonly inserted: ReadonlySet<string>
+  /** The `.env` beside it; undefined if there is none. */
+  readonly variablesFile: VariablesFile | undefined
+  /** What to warn of. */
+  readonly warnings: readonly string[]
 }
 
 function holdsSecret(content: object): boolean {
+  const isWritten = (value: unknown) => typeof value !== 'string' || !hasVariables(value)
   const hasPassword = (value: unknown) => typeof value === 'string' && HAS_PASSWORD.test(value)
-  return Object.entries(content).some(([name, value]) => SECRETS.includes(name) || hasPassword(value))
+  return Object.entries(content).some(
+    ([name, value]) => isWritten(value) && (SECRETS.includes(name) || hasPassword(value)),
+  )
 }
 
 /** An integer as a number, or as a text of its digits where a number would lose some. */
@@ -33,62 +49,90 @@ function exact(integer: bigint): number | string {
   return Number.isSafeInteger(number) ? number : String(integer)
 }
 
-/** The text of a file; undefined if it is not there. */
-function read(file: string, isFound: boolean): { readonly text: string; readonly stats: Stats } | undefined {
-  let descriptor: number | undefined
-  try {
-    // Opening a pipe that nobody writes to would wait for ever. A named one may be a shell's <(…).
-    descriptor = openSync(file, constants.O_RDONLY | (isFound ? (constants.O_NONBLOCK ?? 0) : 0))
-    const stats = fstatSync(descriptor)
-    if (stats.isDirectory() || (isFound && !stats.isFile())) throw new Error('it is not a file')
-    const bytes = Buffer.alloc(BYTES_MAX + 1)
-    let length = 0
-    for (let count = -1; count !== 0 && length < bytes.length; length += count) {
-      count = readSync(descriptor, bytes, length, bytes.length - length, null)
-    }
-    if (length > BYTES_MAX) throw new Error(`it is larger than ${BYTES_MAX / 1024} KiB, so it does not hold settings`)
-    return { text: bytes.toString('utf8', 0, length), stats }
-  } catch (error) {
-    if (isFound && (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new MixloadError('CONFIG_INVALID', `Cannot read settings from ${file}: ${messageOf(error)}`, { cause: error })
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor)
-  }
-}
+const lineAt = (text: string, position: number) => text.slice(0, position).split('\n').length
 
-/** The content of a YAML file. Messages do not quote it, because it may have a secret. */
-function parse(file: string, text: string): unknown {
+/** A YAML file. Messages do not quote it, because it may have a secret. */
+function parse(file: string, text: string): Document.Parsed {
   const document = parseDocument(text, { prettyErrors: false, logLevel: 'error', intAsBigInt: true })
   const [wrong] = document.errors
-  if (wrong !== undefined) {
-    const line = text.slice(0, wrong.pos[0]).split('\n').length
-    throw new MixloadError('CONFIG_INVALID', `${file} is not valid YAML: ${wrong.code} at line ${line}.`)
-  }
+  if (wrong === undefined) return document
+  const line = lineAt(text, wrong.pos[0])
+  throw new MixloadError('CONFIG_INVALID', `${file} is not valid YAML: ${wrong.code} at line ${line}.`)
+}
+
+function contentOf(file: string, document: Document.Parsed): object {
+  let content: unknown
   try {
-    return document.toJS({ reviver: (_, value: unknown) => (typeof value === 'bigint' ? exact(value) : value) })
+    content =
+      document.toJS({ reviver: (_, value: unknown) => (typeof value === 'bigint' ? exact(value) : value) }) ?? {}
   } catch {
     throw new MixloadError('CONFIG_INVALID', `${file}: put a value that begins with * in quotes.`)
+  }
+  if (typeof content === 'object' && content !== null && !Array.isArray(content)) return content
+  throw new MixloadError('CONFIG_INVALID', `${file} must hold settings by name, such as projectId: 123.`)
+}
+
+/** Replaces the variables in all values. Returns the names of the settings that have some. */
+function insertInto(document: Document.Parsed, file: string, text: string, lookUp: VariableLookup): Set<string> {
+  const inserted = new Set<string>()
+  visit(document, {
+    Scalar(key, node, path) {
+      if (key === 'key' || typeof node.value !== 'string' || !hasVariables(node.value)) return
+      const result = insertVariables(node.value, lookUp)
+      if ('problem' in result) {
+        const line = lineAt(text, node.range?.[0] ?? 0)
+        throw new MixloadError('CONFIG_INVALID', `${file}: line ${line} ${result.problem}.`)
+      }
+      node.value = result.text
+      const names = path.flatMap((step) => (isPair(step) && isScalar(step.key) ? [String(step.key.value)] : []))
+      inserted.add((names[0] === 'projects' ? names[2] : names[0]) ?? '')
+    },
+  })
+  return inserted
+}
+
+/** A found file may not read the environment: it could put secrets where they are seen. */
+function lookUpIn(file: string, isFound: boolean, environment: Variables, beside: Variables): VariableLookup {
+  return (name) => {
+    const value = Object.hasOwn(environment, name) ? environment[name] : undefined
+    if (!value) return Object.hasOwn(beside, name) ? beside[name] : undefined
+    if (!isFound) return value
+    throw new MixloadError(
+      'CONFIG_INVALID',
+      `${file} was found in the working directory, so it may not use ${name} of the environment. ` +
+        `If you trust the file, name it: --config ${DEFAULT_FILE}. Otherwise set ${name} in .env beside it.`,
+    )
   }
 }
 
 /**
- * Reads a YAML file of settings; undefined when none is named and there is no mixload.yaml here.
- * @throws MixloadError CONFIG_INVALID if the file does not exist or is not a YAML mapping.
+ * Reads a YAML file of settings, and the `.env` beside it; undefined when none is named and there
+ * is no mixload.yaml here. `${NAME}` in a value is a variable of `environment` or of `.env`.
+ * @throws MixloadError CONFIG_INVALID if the file does not exist or is not a YAML mapping, or if a
+ *   variable is not set.
  */
-export function readSettingsFile(named: string | undefined): SettingsFile | undefined {
+export function readSettingsFile(named: string | undefined, environment: Variables = {}): SettingsFile | undefined {
   const file = named ?? DEFAULT_FILE
   const isFound = named === undefined
-  const found = read(file, isFound)
+  const found = readSmallFile(file, isFound)
   if (found === undefined) return undefined
-  const content = parse(file, found.text) ?? {}
-  if (typeof content !== 'object' || Array.isArray(content)) {
-    throw new MixloadError('CONFIG_INVALID', `${file} must hold settings by name, such as projectId: 123.`)
-  }
-  const isOpen = found.stats.isFile() && (found.stats.mode & 0o044) !== 0 && holdsSecret(content)
+  const document = parse(file, found.text)
+  const isSecret = holdsSecret(contentOf(file, document))
+  const path = resolve(file)
+  const envPath = join(dirname(path), '.env')
+  const beside = readSmallFile(envPath, true)
+  const variables = beside === undefined ? {} : (parseEnv(beside.text) as Variables)
+  const inserted = insertInto(document, file, found.text, lookUpIn(file, isFound, environment, variables))
+  const warnings = [
+    isSecret ? openSecretWarning(file, found) : undefined,
+    beside === undefined ? undefined : openSecretWarning(envPath, beside),
+  ]
   return {
-    path: resolve(file),
+    path,
     isFound,
-    settings: content as RawSettings,
-    warning: isOpen ? `${file} holds a secret and others may read it. Run: chmod 600 ${file}` : undefined,
+    settings: contentOf(file, document) as RawSettings,
+    inserted,
+    variablesFile: beside === undefined ? undefined : { path: envPath, variables },
+    warnings: warnings.filter((warning) => warning !== undefined),
   }
 }

@@ -57,15 +57,11 @@ const id = (pattern: RegExp, rule: string) =>
     z.string({ error: ({ input }) => (isInexact(input) ? LOST_DIGITS : rule) }).regex(pattern, rule),
   )
 
-const NOT_A_DAY = `must be ${GIVEN_DAY_FORMS}`
-/** YAML reads a year as a number. */
 const day = (parse: (text: string) => GivenDay | undefined) =>
   z.preprocess(
-    (value) => (typeof value === 'number' ? String(value) : value),
-    z
-      .string({ error: NOT_A_DAY })
-      .refine((text) => parse(text) !== undefined, NOT_A_DAY)
-      .transform((text) => parse(text) as GivenDay),
+    // YAML reads a year as a number.
+    (value) => parse(String(value)),
+    z.custom<GivenDay>((given) => given !== undefined, `must be ${GIVEN_DAY_FORMS}`),
   )
 const zone = z.string().refine(isZone, { error: 'must be an IANA time zone such as Europe/Berlin, not an offset' })
 const size = z.string().regex(SIZE, 'must be a size such as 400MB')
@@ -112,13 +108,10 @@ export const SETTINGS = {
     describe: `Streams to load, comma-separated: ${STREAMS.join(', ')}`,
     default: 'all',
   },
-  from: {
-    schema: day(parseFirstDay).optional(),
-    describe: 'First day, such as 2026-08-31, 2026-08 for its first day, 2026, or 30d for 30 days before today',
-  },
+  from: { schema: day(parseFirstDay).optional(), describe: 'First day: 2026-08-31, 2026-08, 2026 or 30d (days ago)' },
   to: {
     schema: day(parseLastDay).optional(),
-    describe: 'Last day, such as 2026-08-31, 2026-08 for its last day, 2026, or 7d for 7 days before today',
+    describe: 'Last day: 2026-08-31, 2026-08, 2026 or 7d (days ago)',
     default: "yesterday in the project's timezone",
   },
   region: {
@@ -340,13 +333,19 @@ export function settingsFromEnvironment(environment: Readonly<Record<string, str
 
 /**
  * Validates and merges the sources: flags precede the environment, and that the file. @throws
- * MixloadError CONFIG_INVALID with every invalid setting, its value and what is allowed.
+ * MixloadError CONFIG_INVALID with every invalid setting, its value and what is allowed. `hidden`:
+ * settings of the file whose values no message may show.
  */
-export function resolveSettings(flags: RawSettings, environment: RawSettings, file: RawSettings): Settings {
+export function resolveSettings(
+  flags: RawSettings,
+  environment: RawSettings,
+  file: RawSettings,
+  hidden: ReadonlySet<string> = new Set(),
+): Settings {
   return validated(file, 'mixload.yaml: ', (name) => {
     if (flags[name] !== undefined) return [flags[name], flagOf(name)]
     if (environment[name] !== undefined) return [environment[name], variableOf(name) ?? name]
-    return [file[name], `mixload.yaml: ${name}`]
+    return [file[name], `mixload.yaml: ${name}`, hidden.has(name)]
   })
 }
 
@@ -359,7 +358,7 @@ export function settingsFrom(given: RawSettings): Settings {
 function validated(
   named: object,
   prefix: string,
-  sourceOf: (name: SettingName) => readonly [value: unknown, source: string],
+  sourceOf: (name: SettingName) => readonly [value: unknown, source: string, isHidden?: boolean],
 ): Settings {
   const unknown = Object.keys(named).filter((key) => !Object.hasOwn(SETTINGS, key))
   const problems = unknown.map((key) => {
@@ -369,10 +368,11 @@ function validated(
   const settings: Record<string, unknown> = {}
   for (const name of NAMES) {
     const setting: Setting = SETTINGS[name]
-    const [value, source] = sourceOf(name)
+    const [value, source, isHidden] = sourceOf(name)
     const parsed = setting.schema.safeParse(value)
     if (parsed.success) settings[name] = parsed.data
-    else problems.push(problemOf(setting, source, value, parsed.error))
+    else
+      problems.push(problemOf(isHidden === true ? { ...setting, flag: false } : setting, source, value, parsed.error))
   }
   if (settings.allowHttp === false)
     problems.push(...unencryptedUrls(settings).map((name) => refusal(sourceOf(name)[1])))

@@ -41,6 +41,9 @@ const WITHOUT_FLAG: Readonly<Record<Exclude<SettingName, FlagName>, readonly str
   groups: [...GROUPS.loading, 'views', 'tidy', 'dbt'],
 }
 
+/** A variable in a settings file. */
+const variable = (content: string) => `$\{${content}}`
+
 /** `docs/settings.md`: every setting, and the options of each command. */
 export function settingsPage(): string {
   const names = Object.keys(SETTINGS) as SettingName[]
@@ -67,8 +70,25 @@ names the key, the value and what is allowed.`,
 \`destination\`, \`apiUrl\` or \`bigqueryEndpoint\` on another machine, \`npm-package:\` and \`allowHttp\` need \`--config\`, a
 flag or the environment: see [decision 0019](decisions/0019-what-a-found-file-may-set.md). Every command says which file it
 has read. \`http://\` to another machine needs \`allowHttp\` in any case.`,
+    '## Variables and `.env`',
+    `A value in the file may contain variables: ${code(variable('NAME'))} is the value of the environment variable ${code('NAME')}, and
+${code(variable('NAME:-default'))} is ${code('default')} if it is not set or empty. A variable without a value and without a default is an error
+that names the line. ${code('$${')} stands for ${code('${')} itself. A value is inserted as text after the file was parsed, so it
+cannot add settings, and messages do not show it.`,
+    `A file ${code('.env')} beside the settings file, with lines such as ${code('MIXPANEL_API_SECRET=…')}, adds variables. It is read only if there is
+a settings file. The environment wins over ${code('.env')}, and ${code('.env')} over the settings file. mixload warns if others may read it.`,
+    fence(
+      'yaml',
+      `destination: postgres://loader@${variable('DB_HOST:-localhost')}/analytics
+serviceAccountSecret: ${variable('EXPORTER_SECRET')}`,
+    ),
+    `With ${code('--config')}, variables in ${code('.env')} that are not settings, such as ${code('PGPASSWORD')}, are also there for the destination.
+A settings file that is only found may use variables of its ${code('.env')}, but not of the environment, and its ${code('.env')} may set only
+what the file itself may set.`,
+    '## Secrets',
     `Secrets have no flag, so that they appear neither in the shell history nor in the list of processes. mixload warns
 about a file that contains a secret and that others may read.`,
+    '## All settings',
     fence(
       'yaml',
       `destination: duckdb:/data/warehouse.duckdb
