@@ -124,8 +124,8 @@ export function readSettingsFile(named: string | undefined, environment: Variabl
   const variables = beside === undefined ? {} : (parseEnv(beside.text) as Variables)
   const inserted = insertInto(document, file, found.text, lookUpIn(file, isFound, environment, variables))
   const warnings = [
-    isSecret ? openSecretWarning(file, found) : undefined,
-    beside === undefined ? undefined : openSecretWarning(envPath, beside),
+    isSecret ? openSecretWarning(file, found, 'holds a secret') : undefined,
+    beside === undefined ? undefined : openSecretWarning(envPath, beside, 'is for secrets'),
   ]
   return {
     path,

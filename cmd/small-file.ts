@@ -36,8 +36,8 @@ export function readSmallFile(file: string, isFound: boolean): SmallFile | undef
   }
 }
 
-/** What to warn of if others than the user may read a file with secrets. */
-export function openSecretWarning(file: string, { stats }: SmallFile): string | undefined {
+/** What to warn of if others than the user may read a file with secrets. `holds`: what it has. */
+export function openSecretWarning(file: string, { stats }: SmallFile, holds: string): string | undefined {
   if (!stats.isFile() || (stats.mode & 0o044) === 0) return undefined
-  return `${file} holds a secret and others may read it. Run: chmod 600 ${file}`
+  return `${file} ${holds} and others may read it. Run: chmod 600 ${file}`
 }

@@ -44,6 +44,25 @@ async function killedAfterKeeping(count: number, until: () => Promise<void> = as
 }
 
 describe('a spool', () => {
+  it('is left alone by a dry run, which sends nothing and checks everything', async () => {
+    down()
+    await killedAfterKeeping(23)
+    sending.simulator.clearFaults()
+    const before = [left(), sending.simulator.requests.length]
+    const client = sending.client({ spool: sending.spool, dryRun: true })
+    await client.track('a', {}, { distinctId: 'ann' })
+    await client.engage('ann', '$append', { list: 'last' })
+    await expect(client.track('')).rejects.toThrow('event must be a name')
+    const report = await client.import([
+      { event: '', properties: {} },
+      '{"event":"b","properties":{"time":1767225600}}',
+    ])
+    expect(report).toMatchObject({ accepted: 1, rejected: 1, failed: 0 })
+    expect(await client.close()).toMatchObject({ accepted: 2, rejected: 0 })
+    expect([left(), sending.simulator.requests.length]).toEqual(before)
+    expect(left()).not.toEqual([])
+  })
+
   it('has what a killed process did not deliver, and the next start sends it once and in order', async () => {
     down()
     await killedAfterKeeping(23)
