@@ -4,6 +4,7 @@ import { didYouMean } from '../lib/core/nearest.ts'
 import type { Report } from '../lib/reports/definition.ts'
 import { REPORTS, type ReportName } from '../lib/reports/index.ts'
 import { type ReportResult, type ReportValue, runReport } from '../lib/reports/run-report.ts'
+import { SETTINGS } from '../lib/settings.ts'
 import { barChart } from './bar-chart.ts'
 import { type Command, textFlag } from './command.ts'
 import { timezoneFlag, WAREHOUSE_SETTINGS } from './load-settings.ts'
@@ -19,7 +20,7 @@ export const command: Command = {
   settings: [...WAREHOUSE_SETTINGS, 'timezone', 'from', 'to'],
   options: {
     ...timezoneFlag('that of the last load'),
-    from: textFlag('First day, yyyy-mm-dd', { defaultDescription: '30 days before the last' }),
+    from: textFlag(SETTINGS.from.describe, { defaultDescription: '30 days before the last' }),
     ...Object.assign({}, ...Object.values(REPORTS).map(flagsOf)),
     hidden: textFlag('Event that is hidden in reports; can be repeated'),
     format: textFlag('Form of the result', { choices: ['table', 'csv', 'chart'], defaultDescription: 'table' }),

@@ -3,7 +3,7 @@ import { MixloadError } from '../core/errors.ts'
 import { didYouMean } from '../core/nearest.ts'
 import { WHOLE } from '../destination/selection.ts'
 import type { Warehouse } from '../destination/warehouse.ts'
-import { dayClock, yesterdayOf } from '../run/project.ts'
+import { dayClock, daysToRead } from '../run/project.ts'
 import { openWarehouse, type Session } from '../run/session.ts'
 import { completeTo } from '../run/whole-days.ts'
 import type { Settings } from '../settings.ts'
@@ -90,8 +90,7 @@ async function reportDays(settings: Settings, destination: Warehouse): Promise<R
   const last = ledger.findLast(({ source }) => source !== undefined)
   const clock = dayClock(settings.timezone ?? last?.source?.timezone ?? 'UTC', settings)
   const { zone } = clock
-  const lastDay = settings.to ?? yesterdayOf(zone, Date.now())
-  const firstDay = settings.from ?? addDays(lastDay, 1 - DAYS)
+  const { last: lastDay, from: firstDay = addDays(lastDay, 1 - DAYS) } = daysToRead(settings, zone, Date.now())
   if (firstDay > lastDay) {
     throw new MixloadError('CONFIG_INVALID', `A report from ${firstDay} to ${lastDay} has no days.`)
   }
