@@ -147,6 +147,23 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     ],
     ...{ steps: 'AB', options: { hold: ['plan'], count: 'totals' }, reached: [2, 1] },
   },
+  'Sessions: $identify does not prolong one': {
+    done: [
+      ['01:00:00', 'A'],
+      ['01:20:00', '$identify'],
+      ['01:40:00', 'B'],
+    ],
+    ...{ steps: 'AB', options: { count: 'sessions' }, reached: [1, 0] },
+  },
+  'Sessions: $identify does not begin one': {
+    done: [
+      ['01:00:00', 'A'],
+      ['01:40:00', '$identify'],
+      ['01:50:00', 'A'],
+      ['02:00:00', 'B'],
+    ],
+    ...{ steps: 'AB', options: { count: 'sessions' }, reached: [2, 1] },
+  },
 }
 
 const eventsOf = (done: Done): readonly ReportEvent[] =>

@@ -59,8 +59,8 @@ export const FUNNELS: fc.Arbitrary<FunnelCase> = fc
       ...[[], [], [{ event: 'D' }], [{ event: 'A' }], [{ event: ['B', 'D'], after: 1, before: 2 }, { event: 'C' }]],
     ),
     optimized_reentry: fc.constantFrom(false, false, true),
-    grace_seconds: fc.constantFrom(2, 2, 0),
-    session_minutes: fc.constantFrom(30, 1),
+    grace_seconds: fc.constantFrom(2, 2, 0, 0.5),
+    session_minutes: fc.constantFrom(30, 1, 61),
     range: fc.constantFrom({}, { first_day: '2018-03-10', last_day: '2018-03-25' }, { last_day: '2018-11-03' }),
   })
   .map(({ window, range, ...query }) => ({ ...query, ...window, ...range }))

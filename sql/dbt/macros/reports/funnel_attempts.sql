@@ -35,7 +35,7 @@ from attempts
 {%- set subject = mixload.funnel_subject(hold, by_session) -%}
 with{{ ' recursive' if target.type == 'bigquery' and has_floor }} {{ mixload.funnel_placed(
   events, steps, exclusions, places, has_floor, only_first, timezone, first_day, last_day, hold, by_session, needs_sessions,
-  window_micros, window_sessions, grace_seconds * 1000000, session_minutes
+  window_micros, window_sessions, (grace_seconds * 1000000 + 0.5) | int, session_minutes
 ) }},
 
 entries as (

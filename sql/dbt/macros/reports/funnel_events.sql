@@ -40,7 +40,8 @@
   select
     preceded.*,
     sum(case
-      when previous_at is null or micros - {{ mixload.report_micros('previous_at') }} > {{ session_minutes }} * 60000000 then 1
+      when is_system then 0
+      when previous_at is null or micros - {{ mixload.report_micros('previous_at') }} > {{ session_minutes * 60000000 }} then 1
       {#- Only of close events, because the day of a moment takes time. #}
       when {{ mixload.report_day('previous_at', timezone) }} <> {{ mixload.report_day('occurred_at', timezone) }} then 1
       else 0 end) over (
@@ -49,7 +50,9 @@
   from (
     select
       {{ table }}.*,
-      lag(occurred_at) over (partition by person_id order by occurred_at, event_id) as previous_at
+      max(case when not is_system then occurred_at end) over (
+        partition by person_id order by occurred_at, event_id rows between unbounded preceding and 1 preceding
+      ) as previous_at
     from {{ table }}
   ) as preceded
 {%- endmacro -%}
@@ -74,6 +77,9 @@ checked as (
     event_id,
     occurred_at,
     {{ mixload.report_micros('occurred_at') }} as micros
+    {%- if needs_sessions %},
+    event_name in ({{ mixload.report_system_events() }}) as is_system
+    {%- endif %}
     {%- for property in hold %},
     {{ property }} as held_{{ loop.index }}
     {%- endfor %}
