@@ -87,7 +87,7 @@ export async function runReport(
 /** The days of the settings, by default the last 30 whole ones, in the project's time zone. */
 async function reportDays(settings: Settings, destination: Warehouse): Promise<ReportDays> {
   const ledger = await destination.ledger(exportStream(settings).name)
-  const last = ledger.findLast(({ source }) => source !== undefined)
+  const last = ledger.findLast(({ source }) => source?.timezone !== undefined)
   const clock = dayClock(settings.timezone ?? last?.source?.timezone ?? 'UTC', settings)
   const { zone } = clock
   const { last: lastDay, from: firstDay = addDays(lastDay, 1 - DAYS) } = daysToRead(settings, zone, Date.now())

@@ -36,8 +36,8 @@ export function sourceOf(settings: Settings, clock: DayClock, { changesTable }: 
 
 /** What is stored with each load of a file, which may come from anywhere. */
 export function fileSourceOf(settings: Settings): LoadSource {
-  const { projectId: project, legacyTime, timezone: zone = 'UTC' } = settings
-  return { project, clock: clockName({ zone, daysAreLocal: legacyTime }) }
+  const { projectId: project, legacyTime, timezone } = settings
+  return { project, clock: clockName({ zone: timezone ?? 'UTC', daysAreLocal: legacyTime }), timezone }
 }
 
 /**

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Workplace } from './run-mixload.ts'
 import { WAREHOUSES } from './warehouses.ts'
@@ -62,6 +64,23 @@ describe.each(Object.entries(WAREHOUSES))('mixload report in %s', (_, newWarehou
 })
 
 describe('mixload report', () => {
+  it('counts in the last time zone that is known, also after a file that was loaded without one', async () => {
+    await using place = await Workplace.create()
+    const load = async (name: string, events: typeof EVENTS, ...flags: string[]) => {
+      const file = join(place.directory, name)
+      await writeFile(file, events.map((line) => JSON.stringify(line)).join('\n'))
+      expect(await place.run(['load', file, ...flags])).toMatchObject({ code: 0 })
+    }
+    await load('first.ndjson', EVENTS, '--timezone', 'Pacific/Auckland')
+    await load('second.ndjson', [event('Other', 'p5', '2026-03-07T10:00:00Z', 'free')])
+    const users = ['report', 'users', '--event', 'Sign Up', '--from', '2026-03-06', '--to', '2026-03-07', '--json']
+    const { stdout } = await place.run(users)
+    expect(JSON.parse(stdout).rows).toEqual([
+      { period_start: '2026-03-06', active_users: 0 },
+      { period_start: '2026-03-07', active_users: 3 },
+    ])
+  })
+
   it('prints a table, CSV, a chart or the query', async () => {
     await using place = await Workplace.create()
     await place.simulator.ingest(EVENTS)
