@@ -95,8 +95,9 @@ function optionsOf(report: ReportName, flags: Readonly<Record<string, unknown>>)
 
 function shown({ columns, rows }: ReportResult, { chart }: Report, format: unknown): readonly string[] {
   if (format === 'csv') {
-    return [columns, ...rows.map((row) => columns.map((column) => row[column] ?? null))].map((cells) =>
-      cells.map(csvCell).join(','),
+    // A cell can have several lines.
+    return [columns, ...rows.map((row) => columns.map((column) => row[column] ?? null))].flatMap((cells) =>
+      cells.map(csvCell).join(',').split('\n'),
     )
   }
   if (format === 'chart') {

@@ -42,6 +42,6 @@ export function stepSchema<const More extends z.ZodRawShape>(more: More) {
  */
 export function parseStep(text: string): unknown {
   if (text.trimStart().startsWith('{')) return JSON.parse(text)
-  const at = text.indexOf(' where ')
+  const at = text.search(/ where /i)
   return at < 0 ? { event: text } : { event: text.slice(0, at), where: text.slice(at + ' where '.length) }
 }

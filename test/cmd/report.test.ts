@@ -105,6 +105,18 @@ describe('mixload report', () => {
     expect(await place.query((await printed('--sql')).replaceAll('"mixpanel".', ''))).toHaveLength(2)
   })
 
+  it('reads WHERE in capitals, and prints a line break within a cell of CSV as it is', async () => {
+    await using place = await Workplace.create()
+    await place.simulator.ingest([event('Order', 'p1', '2026-03-07T10:00:00Z', 'a\n"b"')])
+    expect(await place.run(LOAD)).toMatchObject({ code: 0 })
+    const flags = ['--event', "Order WHERE plan LIKE 'a%'", '--property', 'plan', '--format', 'csv']
+    const days = ['--from', '2026-03-07', '--to', '2026-03-07']
+    expect(await place.run(['report', 'attribution', ...flags, ...days])).toMatchObject({
+      code: 0,
+      stdout: 'period_start,attributed_to,conversions,people\n2026-03-07,"a\n""b""",1,1\n',
+    })
+  })
+
   it('says which option is wrong', async () => {
     await using place = await Workplace.create()
     const failing = async (...words: string[]) => {
