@@ -14,6 +14,7 @@ const DRIFT = 4
 const CAUSES: Readonly<Record<PeopleCause, string>> = {
   events: 'their events differ, too',
   'merged-later': 'reports and export merge ids at different times',
+  'other-merges': 'the warehouse merges ids that Mixpanel does not: check --id-merge',
   'unknown-links': 'Mixpanel knows links between ids that are not loaded: load the days before these',
   unknown: 'no cause found',
 }

@@ -1,4 +1,4 @@
-import type { Day } from '../time/days.ts'
+import { addDays, type Day } from '../time/days.ts'
 import { compareCounts, type Difference, type EventCounts } from './compare.ts'
 
 /** Numbers of people in the warehouse. */
@@ -12,12 +12,13 @@ export interface WarehousePeople {
 /**
  * Why a number of people differs:
  * - `events`: the numbers of events differ, too;
- * - `merged-later`: Mixpanel's number lies between people and ids. Its reports had not merged all
- *   ids yet that are merged in the warehouse, or the other way round;
+ * - `merged-later`: Mixpanel's number lies between people and ids, on one of the last days. Its
+ *   reports had not merged all ids yet that are merged in the warehouse;
+ * - `other-merges`: the same on an earlier day. The warehouse merges ids that Mixpanel does not;
  * - `unknown-links`: Mixpanel counts fewer people. It knows links between ids that are not loaded;
  * - `unknown`: Mixpanel counts more people than the warehouse has ids.
  */
-export type PeopleCause = 'events' | 'merged-later' | 'unknown-links' | 'unknown'
+export type PeopleCause = 'events' | 'merged-later' | 'other-merges' | 'unknown-links' | 'unknown'
 
 /** A day and event name with different numbers of people in the warehouse and in Mixpanel. */
 export interface PeopleDifference extends Difference {
@@ -52,15 +53,19 @@ export function comparePeople(
     compared,
     differences: differences.map((difference) => {
       const ownIds = ids.get(difference.event)?.get(difference.day) ?? 0
-      const cause = eventsDiffer.has(keyOf(difference)) ? 'events' : causeOf(difference, ownIds)
+      const cause = eventsDiffer.has(keyOf(difference)) ? 'events' : causeOf(difference, ownIds, today)
       return { ...difference, ids: ownIds, cause }
     }),
   }
 }
 
-function causeOf({ warehouse, mixpanel }: Difference, ids: number): PeopleCause {
+/** Mixpanel merges ids within a day or so. */
+const MERGING_DAYS = 2
+
+function causeOf({ day, warehouse, mixpanel }: Difference, ids: number, today: Day): PeopleCause {
   if (mixpanel < warehouse) return 'unknown-links'
-  return mixpanel <= ids ? 'merged-later' : 'unknown'
+  if (mixpanel > ids) return 'unknown'
+  return day >= addDays(today, -MERGING_DAYS) ? 'merged-later' : 'other-merges'
 }
 
 function keyOf({ day, event }: Pick<Difference, 'day' | 'event'>): string {
