@@ -26,6 +26,8 @@ export interface Command {
   readonly options?: Readonly<Record<string, Options>>
   /** Whether it is about one project only, so that `--project` names it if there are several. */
   readonly oneProject?: true
+  /** Whether it writes the settings file, so that none is read. */
+  readonly writesSettings?: true
   /** The words after its name: their form, what they are, and what to say if one is missing. */
   readonly words?: { readonly usage: string; readonly describe: string; readonly missing?: string }
   /** Does the work. Returns the exit code. */

@@ -5,6 +5,7 @@ import { misuseSentence } from './usage.ts'
 
 /** Only the named command is loaded, so that help appears at once and loads no database. */
 const COMMANDS: Readonly<Record<string, { describe: string; load: () => Promise<{ command: Command }> }>> = {
+  init: { describe: 'Ask for credentials and destination, and write mixload.yaml', load: () => import('./init.ts') },
   backfill: { describe: 'Load every day of a period once; resumable', load: () => import('./backfill.ts') },
   sync: { describe: 'Load what is new, and the attribution window again', load: () => import('./sync.ts') },
   load: { describe: 'Load files of events, without Mixpanel', load: () => import('./load.ts') },
@@ -148,13 +149,14 @@ async function execute(command: Command, flags: Readonly<Record<string, unknown>
   process.on('SIGXFSZ', () => {})
   try {
     const given = givenFlags(command, flags)
-    const { file, environment, assertAllowed } = readSources(flags.config as string | undefined, given, output)
+    const named = command.writesSettings ? false : (flags.config as string | undefined)
+    const { file, environment, assertAllowed } = readSources(named, given, output)
     const others = { ...environment, ...given }
     const { projects, ...common } = file?.settings ?? {}
     // Other commands, such as simulate, are about no project.
     const isAboutProject = command.settings.includes('region') || command.settings.includes('destination')
-    const named = isAboutProject ? projectsIn(projects, common, others) : undefined
-    const chosen = named && chosenProjects(named, flags.project as string | undefined)
+    const several = isAboutProject ? projectsIn(projects, common, others) : undefined
+    const chosen = several && chosenProjects(several, flags.project as string | undefined)
     const runs = (chosen ?? [{ name: undefined, settings: common }]).map(({ name, settings }) => {
       assertAllowed(settings)
       return { name, settings: resolveSettings(given, environment, settings, file?.inserted) }

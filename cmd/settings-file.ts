@@ -6,9 +6,12 @@ import type { RawSettings } from '../lib/settings.ts'
 import { openSecretWarning, readSmallFile } from './small-file.ts'
 import { hasVariables, insertVariables, type VariableLookup } from './variables.ts'
 
-const DEFAULT_FILE = 'mixload.yaml'
+/** The settings file of the working directory. */
+export const DEFAULT_FILE = 'mixload.yaml'
 const SECRETS = ['serviceAccountSecret', 'apiSecret', 'token']
-const HAS_PASSWORD = /:\/\/[^/]*:[^/]*@|[?&](?:ssl)?password=/
+
+/** What a URL with a password has. */
+export const HAS_PASSWORD = /:\/\/[^/]*:[^/]*@|[?&](?:ssl)?password=/
 
 /** Variables by name. */
 export type Variables = Readonly<Record<string, string | undefined>>

@@ -14,12 +14,12 @@ export interface Sources {
 
 /**
  * Reads the settings file and the environment, and reports which files it has read. `flags`: the
- * settings that are given as flags.
+ * settings that are given as flags. `named`: the file; false for none.
  * @throws MixloadError CONFIG_INVALID
  */
-export function readSources(named: string | undefined, flags: RawSettings, output: Output): Sources {
+export function readSources(named: string | false | undefined, flags: RawSettings, output: Output): Sources {
   const outside = settingsFromEnvironment(process.env)
-  const file = readSettingsFile(named, process.env)
+  const file = named === false ? undefined : readSettingsFile(named, process.env)
   if (file === undefined) return { file, environment: outside, assertAllowed: () => {} }
   output.settingsRead(file.path)
   const { isFound, variablesFile, warnings } = file

@@ -38,6 +38,11 @@ export function canAsk(): boolean {
   return isTerminal() && process.stdin.isTTY === true
 }
 
+/** Where a dialog is shown and answered. Results on standard output stay apart from it. */
+export function dialogStreams() {
+  return { input: process.stdin, output: process.stderr }
+}
+
 /** Asks a question on the terminal. No answer means no. Throws the reason of `signal`. */
 export async function askYesOrNo(question: string, signal: AbortSignal): Promise<boolean> {
   // The terminal keeps its mode, so that ^C is the usual signal.

@@ -236,7 +236,7 @@ describe('the directions of imports', () => {
   })
 
   it('only the commands know the packages that read a command line or write to a terminal', () => {
-    const shell = ['yargs', 'pino', 'log-update']
+    const shell = ['yargs', 'pino', 'log-update', '@clack/prompts']
     const others = [...under('lib'), ...under('destinations')]
     expect(offences(others, ({ target, isFile }) => !isFile && shell.includes(packageOf(target)))).toEqual([])
   })

@@ -163,7 +163,8 @@ function clockFinding(offsetMs: number): Finding {
   return { check: 'clock', ok, detail: ok ? `within ${seconds} s of Mixpanel's` : wrong }
 }
 
-async function destinationFinding(session: Session): Promise<Finding> {
+/** Opens the destination to write, as a load does. The finding says what to do if it cannot. */
+export async function destinationFinding(session: Session): Promise<Finding> {
   const check = 'destination'
   try {
     await using warehouse = await openWarehouse(session, 'write', AT_ONCE)

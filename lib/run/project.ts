@@ -38,26 +38,41 @@ export interface ProjectInfo {
  * @throws MixloadError CREDENTIALS_REFUSED, or NOT_FOUND if the account cannot see this project.
  */
 export async function askProject(client: MixpanelClient, projectId: string, signal: AbortSignal): Promise<ProjectInfo> {
-  return projectIn(await client.json({ family: 'app', path: '/api/app/me', query: {} }, signal), projectId)
+  return chosenProject(await askProjects(client, signal), projectId)
 }
 
-/** The project in such an answer. @throws MixloadError NOT_FOUND, BODY_UNREADABLE */
-export function projectIn(answer: unknown, projectId: string): ProjectInfo {
+/** Asks Mixpanel which projects the account can see, by their ids. @throws MixloadError */
+export async function askProjects(
+  client: MixpanelClient,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, ProjectInfo>> {
+  return visibleProjects(await client.json({ family: 'app', path: '/api/app/me', query: {} }, signal))
+}
+
+function visibleProjects(answer: unknown): ReadonlyMap<string, ProjectInfo> {
   assertOk(answer, 'GET /api/app/me')
   const me = Me.safeParse(answer)
   if (!me.success) {
     const message = 'The response to GET /api/app/me has an unexpected form. Please report this.'
     throw new MixloadError('BODY_UNREADABLE', message)
   }
-  const project = me.data.results.projects?.[projectId]
-  if (project === undefined) {
-    const seen = Object.keys(me.data.results.projects ?? {})
-    throw new MixloadError(
-      'NOT_FOUND',
-      `The service account does not see project ${projectId}. It sees: ${seen.join(', ') || 'none'}. Check the project id and the region.`,
-    )
-  }
-  return { name: project.name, timezone: project.timezone, domain: project.domain }
+  const projects = Object.entries(me.data.results.projects ?? {})
+  return new Map(projects.map(([id, { name, timezone, domain }]) => [id, { name, timezone, domain }]))
+}
+
+/** The project in such an answer. @throws MixloadError NOT_FOUND, BODY_UNREADABLE */
+export function projectIn(answer: unknown, projectId: string): ProjectInfo {
+  return chosenProject(visibleProjects(answer), projectId)
+}
+
+/** One of the projects that an account sees. @throws MixloadError NOT_FOUND with their ids */
+export function chosenProject(projects: ReadonlyMap<string, ProjectInfo>, projectId: string): ProjectInfo {
+  const project = projects.get(projectId)
+  if (project !== undefined) return project
+  throw new MixloadError(
+    'NOT_FOUND',
+    `The service account does not see project ${projectId}. It sees: ${[...projects.keys()].join(', ') || 'none'}. Check the project id and the region.`,
+  )
 }
 
 /** The time zone is worth only a few seconds: most projects load the same days in UTC. */

@@ -54,11 +54,14 @@ export function credentialsOf({ settings, onProgress }: Pick<Session, 'settings'
 }
 
 /** A client of Mixpanel's query and export APIs with these settings. */
-export function mixpanelClient(session: Pick<Session, 'settings' | 'onProgress'>): MixpanelClient {
+export function mixpanelClient(
+  session: Pick<Session, 'settings' | 'onProgress'>,
+  credentials: Credentials = credentialsOf(session),
+): MixpanelClient {
   const { region, apiUrl, projectId, firstByteTimeout, idleTimeout } = session.settings
   return new MixpanelClient({
     hosts: apiHosts(region, apiUrl),
-    credentials: credentialsOf(session),
+    credentials,
     projectId,
     region,
     firstByteTimeoutMs: firstByteTimeout * 1000,
