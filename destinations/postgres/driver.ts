@@ -82,11 +82,12 @@ export class PostgresDriver implements DestinationDriver {
     const explanation = explain(error)
     if (sqlStateOf(error) !== INSUFFICIENT_PRIVILEGE) return explanation
     const schema = quoteName(this.#options.schema)
-    const grant = this.#isReading
-      ? `GRANT USAGE ON SCHEMA ${schema}, GRANT SELECT ON ALL TABLES IN SCHEMA ${schema}`
-      : `GRANT USAGE, CREATE ON SCHEMA ${schema}, where somebody has made it, else GRANT CREATE ON DATABASE; and the ` +
-        'tables in it must be its own'
-    return { ...explanation, advice: `It needs ${grant}. See the documentation of destinations.` }
+    const role = this.#address.user === undefined ? 'the user' : quoteName(this.#address.user)
+    const grants = this.#isReading
+      ? `GRANT USAGE ON SCHEMA ${schema} TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA ${schema} TO ${role};`
+      : `CREATE SCHEMA IF NOT EXISTS ${schema}; GRANT USAGE, CREATE ON SCHEMA ${schema} TO ${role};`
+    const owned = this.#isReading ? '' : ` The tables in it must be owned by ${role}.`
+    return { ...explanation, advice: `As an owner of the database, run: ${grants}${owned}` }
   }
 
   async #connected<T>(signal: AbortSignal, prepare: (session: Session) => Promise<T>): Promise<T> {
