@@ -177,12 +177,12 @@ async function withPeriod(
     output.print(...plans.map((plan) => `${plan.name}, from ${plan.from}: ${costOf(plan)}`))
     return { settings, from: first?.from ?? '30d' }
   }
-  const anotherDay = { value: '', label: 'another day' }
+  const ownDay = { value: '', label: 'another day' }
   const choices = plans.map((plan) => ({
     value: plan.from,
     label: `${plan.name}, from ${plan.from}: ${costOf(plan)}`,
   }))
-  let from: string = await questions.choose('How much history', [...choices, anotherDay])
+  let from: string = await questions.choose('How much history', [...choices, ownDay])
   while (parseFirstDay(from) === undefined) from = await questions.text('First day: 2026-08-31, 2026-08, 2026 or 30d')
   return { settings: changed(context, { from: parseFirstDay(from) }), from }
 }

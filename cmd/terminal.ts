@@ -40,7 +40,11 @@ export function canAsk(): boolean {
 
 /** Where a dialog is shown and answered. Results on standard output stay apart from it. */
 export function dialogStreams() {
-  return { input: process.stdin, output: process.stderr }
+  const { stdin: input, stderr: output } = process
+  // Some terminals, such as that of a container, have no size: each letter would get a line.
+  output.columns ||= 80
+  output.rows ||= 24
+  return { input, output }
 }
 
 /** Asks a question on the terminal. No answer means no. Throws the reason of `signal`. */

@@ -5,6 +5,7 @@ import type { Command } from '../../cmd/command.ts'
 import { command as dbt } from '../../cmd/dbt.ts'
 import { command as engage } from '../../cmd/engage.ts'
 import { command as imports } from '../../cmd/import.ts'
+import { command as init } from '../../cmd/init.ts'
 import { command as load } from '../../cmd/load.ts'
 import { command as plan } from '../../cmd/plan.ts'
 import { command as report } from '../../cmd/report.ts'
@@ -24,7 +25,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   ...{ backfill, sync, plan, check, verify },
   ...{ load, status, report, views, tidy, dbt },
   ...{ track, engage, alias, import: imports },
-  simulate,
+  ...{ init, simulate },
 }
 /** Groups of commands that take the same settings. */
 const GROUPS = {
@@ -33,8 +34,8 @@ const GROUPS = {
 } as const
 /** The commands that take the settings without a flag. */
 const WITHOUT_FLAG: Readonly<Record<Exclude<SettingName, FlagName>, readonly string[]>> = {
-  serviceAccount: [...GROUPS.loading, 'import'],
-  serviceAccountSecret: [...GROUPS.loading, 'import'],
+  serviceAccount: [...GROUPS.loading, 'init', 'import'],
+  serviceAccountSecret: [...GROUPS.loading, 'init', 'import'],
   apiSecret: [...GROUPS.loading, 'import'],
   token: GROUPS.sending,
   columns: [...GROUPS.loading, 'load'],
@@ -151,6 +152,11 @@ projects:
 others; the exit code is the worst of all. ${code('--project shop')} runs it for that project only. Commands that are about one
 project (${code('load')}, ${code('dbt')} and everything that sends) need it. Neither a flag nor the environment may set
 ${code('projectId')} or ${code('schema')} then.`,
+    '## Options of `mixload init`',
+    `It writes the file that ${code('--config')} names, else ${code('mixload.yaml')}, and the secret to ${code('.env')} beside it, which only you can
+read. On a terminal it asks for what no flag says. Elsewhere the secret comes from ${code('MIXPANEL_SERVICE_ACCOUNT_SECRET')}. It
+tries all regions, tests the destination as ${code('check')} does, and asks Mixpanel with two requests how many events there are.`,
+    ownOptions(init),
     '## Options of `mixload backfill` and `mixload sync`',
     `See [streams](reliability.md#streams).`,
     ownOptions(sync),

@@ -70,7 +70,7 @@ describe('without a terminal', () => {
     ['no secret', { MIXPANEL_SERVICE_ACCOUNT_SECRET: undefined }, [], 'set MIXPANEL_SERVICE_ACCOUNT_SECRET'],
     ['a wrong secret', { MIXPANEL_SERVICE_ACCOUNT_SECRET: 'x' }, [], 'does not accept the service account'],
     ['another project', {}, ['--project-id', '7'], `does not see project 7. It sees: ${PROJECT}`],
-    ['a bad destination', {}, ['--destination', 'duckdb:missing/x.duckdb'], 'missing/x.duckdb'],
+    ['a bad destination', {}, ['--destination', 'duckdb:/dev/null/x.duckdb'], '/dev/null/x.duckdb'],
     ['no such directory', {}, ['--config', 'missing/x.yaml'], 'there is no directory missing'],
   ])('%s: says so and writes nothing', async (_, environment, args, message) => {
     const ran = await place.run(['init', ...FLAGS, ...args], { ...BARE, ...environment })
@@ -107,7 +107,7 @@ describe('on a terminal', () => {
       ['does not accept the service account', ''],
       ['User name of the service account', '\r'],
       ['Its secret', `${ACCOUNT.secret}\r`],
-      ['Where to load', 'duckdb:missing/x.duckdb\r'],
+      ['Where to load', 'duckdb:/dev/null/x.duckdb\r'],
       ['Try the same destination again', 'n'],
       ['Where to load', `duckdb:${place.database}\r`],
       ['How much history', '\r'],
@@ -119,7 +119,7 @@ describe('on a terminal', () => {
     expect(code).toBe(0)
     expect(read('mixload.yaml')).toContain(`destination: duckdb:${place.database}\n`)
     expect(await place.query('SELECT count(*)::INT n FROM export')).toEqual([{ n: 5 }])
-  }, 60_000)
+  }, 30_000)
 
   it.each([
     ['at the first question', []],
@@ -134,7 +134,7 @@ describe('on a terminal', () => {
       expect(code).toBe(130)
       expect(settingFiles()).toEqual([])
     },
-    60_000,
+    30_000,
   )
 
   it('asks before it replaces a file', async () => {
@@ -143,5 +143,5 @@ describe('on a terminal', () => {
     expect(code).toBe(2)
     expect(read('mixload.yaml')).toBe('region: eu\n')
     expect(existsSync(path('.env'))).toBe(false)
-  })
+  }, 30_000)
 })

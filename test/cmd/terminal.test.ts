@@ -13,6 +13,7 @@ const EVIL = 'Evil\u001b]0;title\u0007\u001b[2J\u009b2J\u202e\rFalse line\nFalse
 
 /** Every command, with what makes it print names from outside. */
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  init: ['--config', `missing${EVIL}/mixload.yaml`],
   backfill: SPAN,
   sync: [...SPAN, '--late-arrivals'],
   load: ['good.ndjson', `bad${EVIL}.ndjson`],

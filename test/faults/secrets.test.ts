@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -12,6 +12,7 @@ const SPAN = ['--timezone', 'UTC', '--from', DAY, '--to', DAY]
 
 /** Every command, with what makes it do something. */
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  init: ['--from', DAY, '--config', 'init/mixload.yaml', '--force'],
   backfill: SPAN,
   sync: [...SPAN, '--late-arrivals'],
   load: ['events.ndjson'],
@@ -40,6 +41,7 @@ beforeAll(async () => {
     token: SECRETS.token,
   })
   await place.simulator.ingest(eventsOf(DAY, 100))
+  mkdirSync(join(place.directory, 'init'))
   writeFileSync(join(place.directory, 'events.ndjson'), `${JSON.stringify(eventsOf(DAY, 1)[0])}\n`)
   database = await newDatabase()
   role = `secretive_${crypto.randomUUID().slice(0, 8)}`
@@ -75,8 +77,8 @@ interface Situation {
   readonly concerns: readonly (keyof typeof COMMANDS)[]
 }
 
-const REQUESTING = ['backfill', 'check', 'dbt', 'track', 'import', 'verify']
-const LOADING = ['sync', 'load', 'check', 'status']
+const REQUESTING = ['init', 'backfill', 'check', 'dbt', 'track', 'import', 'verify']
+const LOADING = ['init', 'sync', 'load', 'check', 'status']
 
 const mixpanel = (environment: () => Environment): Situation => ({ environment, concerns: REQUESTING })
 const destination = (url: () => string): Situation => ({
@@ -177,7 +179,7 @@ it.each(Object.entries(SITUATIONS))(
           found.push(...secretsIn(text).map((secret) => `${command}: ${secret}`))
       }
     }
-    found.push(...secretsBelow(place.directory, (path) => /key\.json$|mixload\.yaml$/.test(path)))
+    found.push(...secretsBelow(place.directory, (path) => /key\.json$|mixload\.yaml$|\.env$/.test(path)))
     rmSync(join(place.directory, 'mixload.yaml'), { force: true })
     found.push(...secretsIn(JSON.stringify(await everythingIn(database))))
     expect(found).toEqual([])
