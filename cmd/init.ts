@@ -17,8 +17,8 @@ import { runLoadCommand } from './load-command.ts'
 import { WAREHOUSE_SETTINGS } from './load-settings.ts'
 import { Questions } from './questions.ts'
 import { sessionOf } from './session.ts'
-import { DEFAULT_FILE, HAS_PASSWORD } from './settings-file.ts'
-import { type StarterSetting, settingsFileText, variablesFileText } from './starter-files.ts'
+import { DEFAULT_FILE } from './settings-file.ts'
+import { SECRET_VARIABLE, settingsFileText, starterSettings, variablesFileText } from './starter-files.ts'
 import { canAsk } from './terminal.ts'
 
 /** What is kept in the settings file, if it is not the default. */
@@ -27,9 +27,6 @@ const KEPT = [
   ...(['requestsPerHour', 'requestsPerSecond', 'queryRequestsPerHour', 'stateDir'] as const),
   ...WAREHOUSE_SETTINGS.filter((name) => name !== 'destination'),
 ] as const satisfies readonly FlagName[]
-
-const SECRET_VARIABLE = 'MIXPANEL_SERVICE_ACCOUNT_SECRET'
-const DESTINATION_VARIABLE = 'MIXLOAD_DESTINATION'
 
 /** `mixload init`: asks, or takes flags, and writes mixload.yaml and .env. */
 export const command: Command = {
@@ -51,15 +48,15 @@ export const command: Command = {
     const written = await writeFiles(file, settings, project)
     output.print(`wrote ${written.join(' and ')}, which has the secret and is only for you`)
     output.json({ files: written, project_id: settings.projectId, region: settings.region, from })
-    if (questions !== undefined && (await questions.confirm('Load it now?', true))) {
-      return runLoadCommand({ ...context, settings }, toBackfill(settings))
-    }
     const given = `--config ${/^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", `'\\''`)}'`}`
     output.print(
       `Check it:      mixload check ${given}`,
       `Load it:       mixload backfill ${given} --from ${from}`,
       `Every night:   mixload sync ${given}`,
     )
+    if (questions !== undefined && (await questions.confirm('Load it now?', true))) {
+      return runLoadCommand({ ...context, settings }, toBackfill(settings))
+    }
     return 0
   },
 }
@@ -199,25 +196,10 @@ function costOf({ requests, minutesWaiting, events }: PeriodPlan): string {
 
 /** Writes both files, the one with the secret first, and returns their paths. */
 async function writeFiles(file: string, settings: Settings, project: ProjectInfo): Promise<readonly string[]> {
-  const { destination, projectId, region, serviceAccount, serviceAccountSecret } = settings
-  const defaults = settingsFrom({})
-  const isSecret = HAS_PASSWORD.test(destination)
-  const kept = KEPT.filter((name) => JSON.stringify(settings[name]) !== JSON.stringify(defaults[name]))
-  const starter: readonly StarterSetting[] = [
-    ['projectId', projectId],
-    ['region', region],
-    ['serviceAccount', serviceAccount],
-    ['serviceAccountSecret', undefined, SECRET_VARIABLE],
-    ['destination', destination, isSecret ? DESTINATION_VARIABLE : undefined],
-    ...kept.map((name): StarterSetting => [name, settings[name]]),
-  ]
-  const described = `${project.name ?? 'project'} (${projectId})`
-  const variables = {
-    [SECRET_VARIABLE]: serviceAccountSecret,
-    ...(isSecret ? { [DESTINATION_VARIABLE]: destination } : {}),
-  }
   const variablesFile = join(dirname(file), '.env')
   const before = existsSync(variablesFile) ? await readFile(variablesFile, 'utf8') : ''
+  const { starter, variables } = starterSettings(settings, KEPT)
+  const described = `${project.name ?? 'project'} (${settings.projectId})`
   const [text, variablesText] = [settingsFileText(file, described, starter), variablesFileText(before, variables)]
   await replaceFile(variablesFile, variablesText, { mode: 0o600 })
   await replaceFile(file, text)

@@ -58,6 +58,6 @@ function refusalOf(initial: string | undefined) {
 }
 
 function answered<Answer>(answer: Answer): Exclude<Answer, symbol> {
-  if (isCancel(answer)) throw new MixloadError('INTERRUPTED', 'Stopped. No settings were written.')
+  if (isCancel(answer)) throw new MixloadError('INTERRUPTED', 'Stopped.')
   return answer as Exclude<Answer, symbol>
 }

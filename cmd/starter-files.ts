@@ -1,11 +1,39 @@
 import { stringify } from 'yaml'
 import { MixloadError } from '../lib/core/errors.ts'
 import { printableLine } from '../lib/core/printable.ts'
-import { SETTINGS, type SettingName } from '../lib/settings.ts'
-import type { Variables } from './settings-file.ts'
+import { SETTINGS, type SettingName, type Settings, settingsFrom } from '../lib/settings.ts'
+import { HAS_PASSWORD, type Variables } from './settings-file.ts'
+
+/** The variable of `.env` that has the secret. */
+export const SECRET_VARIABLE = 'MIXPANEL_SERVICE_ACCOUNT_SECRET'
+const DESTINATION_VARIABLE = 'MIXLOAD_DESTINATION'
 
 /** A setting of the file: its value, or the variable of `.env` that has it. */
 export type StarterSetting = readonly [name: SettingName, value: unknown, variable?: string | undefined]
+
+/**
+ * What the files of these settings have. A destination with a password is a secret, too. `kept`:
+ * settings that are written if they are not the default.
+ */
+export function starterSettings(settings: Settings, kept: readonly SettingName[]) {
+  const { destination, projectId, region, serviceAccount, serviceAccountSecret } = settings
+  const defaults = settingsFrom({})
+  const isSecret = HAS_PASSWORD.test(destination)
+  const changed = kept.filter((name) => JSON.stringify(settings[name]) !== JSON.stringify(defaults[name]))
+  const starter: readonly StarterSetting[] = [
+    ['projectId', projectId],
+    ['region', region],
+    ['serviceAccount', serviceAccount],
+    ['serviceAccountSecret', undefined, SECRET_VARIABLE],
+    ['destination', destination, isSecret ? DESTINATION_VARIABLE : undefined],
+    ...changed.map((name): StarterSetting => [name, settings[name]]),
+  ]
+  const variables: Variables = {
+    [SECRET_VARIABLE]: serviceAccountSecret,
+    ...(isSecret ? { [DESTINATION_VARIABLE]: destination } : {}),
+  }
+  return { starter, variables }
+}
 
 /** The text of a settings file with these settings, each with its meaning. `project`: in words. */
 export function settingsFileText(file: string, project: string, settings: readonly StarterSetting[]): string {

@@ -73,6 +73,23 @@ describe('a project in another region', () => {
     expect(ran.stdout).toMatch(/^NO {2}region: The project is in region in, not us: set MIXPANEL_REGION=in\.$/m)
     expect(ran.code).toBe(1)
   })
+
+  it('init finds the region and writes it', async () => {
+    await using place = await Workplace.create()
+    await using mixpanel = await mixpanelOf((request) => {
+      if (!/(?:^|-)in\.mixpanel\.com/.test(request.headers.host ?? '')) return wrongRegion(request)
+      return whole(JSON.stringify({ results: { projects: { 1: { name: 'x', timezone: 'UTC' } } } }), PLAIN)
+    })
+    const ran = await place.run(['init', '--from', '7d'], {
+      ...ACCOUNT,
+      MIXPANEL_API_URL: '',
+      HTTPS_PROXY: mixpanel.proxy,
+      HTTP_PROXY: mixpanel.proxy,
+      NODE_TLS_REJECT_UNAUTHORIZED: '0',
+    })
+    expect(ran).toMatchObject({ code: 0 })
+    expect(readFileSync(join(place.directory, 'mixload.yaml'), 'utf8')).toContain('\nregion: in\n')
+  })
 })
 
 /** A server for all hosts of Mixpanel, behind a proxy. */

@@ -5,7 +5,8 @@ import { parseEnv } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readSettingsFile } from '../../cmd/settings-file.ts'
-import { settingsFileText, variablesFileText } from '../../cmd/starter-files.ts'
+import { settingsFileText, starterSettings, variablesFileText } from '../../cmd/starter-files.ts'
+import { settingsFrom } from '../../lib/settings.ts'
 
 const SETTINGS = [
   ['projectId', '1234567'],
@@ -80,5 +81,32 @@ describe('the text of a file of variables', () => {
     for (const value of ['a#b', ' a ', '"', '\\n', '$A', '`', "'"]) {
       expect(parseEnv(variablesFileText('', { A: value }))).toEqual({ A: value })
     }
+  })
+})
+
+describe('what the files have', () => {
+  const given = { projectId: '7', region: 'in', serviceAccount: 'a', serviceAccountSecret: 's' }
+
+  it('settings that are not the default, and the secret only as a variable', () => {
+    const settings = settingsFrom({ ...given, streams: ['export', 'engage'], schema: 'mixpanel' })
+    expect(starterSettings(settings, ['streams', 'schema', 'legacyTime'])).toEqual({
+      starter: [
+        ['projectId', '7'],
+        ['region', 'in'],
+        ['serviceAccount', 'a'],
+        ['serviceAccountSecret', undefined, 'MIXPANEL_SERVICE_ACCOUNT_SECRET'],
+        ['destination', 'duckdb:warehouse.duckdb', undefined],
+        ['streams', ['export', 'engage']],
+      ],
+      variables: { MIXPANEL_SERVICE_ACCOUNT_SECRET: 's' },
+    })
+  })
+
+  it('a destination with a password only as a variable, too', () => {
+    const destination = 'postgres://u:hush@db/analytics'
+    const { starter, variables } = starterSettings(settingsFrom({ ...given, destination }), [])
+    expect(variables).toEqual({ MIXPANEL_SERVICE_ACCOUNT_SECRET: 's', MIXLOAD_DESTINATION: destination })
+    expect(settingsFileText('mixload.yaml', 'x', starter)).toContain(`\ndestination: $\{MIXLOAD_DESTINATION}\n`)
+    expect(settingsFileText('mixload.yaml', 'x', starter)).not.toContain('hush')
   })
 })

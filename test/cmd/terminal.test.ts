@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   check: [],
   status: ['--schema', EVIL],
   verify: SPAN,
+  report: ['funnel', '--step', EVIL, '--step', EVIL],
   views: [],
   tidy: ['--destination', `duckdb:${EVIL}.duckdb`],
   dbt: ['--file', `${EVIL}.yml`, '--lexicon'],
