@@ -12,7 +12,7 @@ import { type PeriodPlan, planPeriods } from '../lib/setup/period-plans.ts'
 import { isZone } from '../lib/time/days.ts'
 import { parseFirstDay } from '../lib/time/given-day.ts'
 import { type Command, type CommandContext, textFlag } from './command.ts'
-import { counted } from './counted.ts'
+import { amountOf, counted } from './counted.ts'
 import { runLoadCommand } from './load-command.ts'
 import { WAREHOUSE_SETTINGS } from './load-settings.ts'
 import { Questions } from './questions.ts'
@@ -184,11 +184,12 @@ async function withPeriod(
   return { settings: changed(context, { from: parseFirstDay(from) }), from }
 }
 
-function costOf({ requests, minutesWaiting, events }: PeriodPlan): string {
+function costOf({ requests, minutesWaiting, events, bytes }: PeriodPlan): string {
   const hours = minutesWaiting / 60
   const wait = minutesWaiting < 60 ? counted(minutesWaiting, 'minute') : counted(Number(hours.toFixed(1)), 'hour')
   return [
     ...(events === undefined ? [] : [`${events.toLocaleString('en')} events`]),
+    ...(bytes === undefined ? [] : [`about ${amountOf(bytes)}`]),
     counted(requests, 'request'),
     minutesWaiting === 0 ? 'no wait for the request limit' : `about ${wait} of waiting for the request limit`,
   ].join(', ')

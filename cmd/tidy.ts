@@ -2,7 +2,7 @@ import { SETTINGS, STREAMS } from '../lib/settings.ts'
 import { tidyTables } from '../lib/tidy/tidy.ts'
 import type { TidyResult } from '../lib/tidy/tidy-plan.ts'
 import { type Command, textFlag } from './command.ts'
-import { counted } from './counted.ts'
+import { amountOf, counted } from './counted.ts'
 import { WAREHOUSE_SETTINGS } from './load-settings.ts'
 import { sessionOf } from './session.ts'
 
@@ -39,10 +39,4 @@ function sentence({ table, rows, bytes, days, scannedBytes }: TidyResult, isDryR
   const done = (count: number) => (isDryRun ? 'can be' : count === 1 ? 'was' : 'were')
   if (rows === 0) return `${table}: the files of ${counted(days, 'day')} ${done(2)} merged`
   return `${table}: ${counted(rows, 'row')}${size} on ${counted(days, 'day')} ${done(rows)} removed${cost}`
-}
-
-/** Bytes in words, such as `2.5 MB`. */
-function amountOf(bytes: number): string {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`
-  return bytes >= 1e5 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e3).toFixed(1)} kB`
 }

@@ -155,7 +155,8 @@ ${code('projectId')} or ${code('schema')} then.`,
     '## Options of `mixload init`',
     `It writes the file that ${code('--config')} names, else ${code('mixload.yaml')}, and the secret to ${code('.env')} beside it, which only you can
 read. On a terminal it asks for what no flag says. Elsewhere the secret comes from ${code('MIXPANEL_SERVICE_ACCOUNT_SECRET')}. It
-tries all regions, tests the destination as ${code('check')} does, and asks Mixpanel with two requests how many events there are.`,
+tries all regions, tests the destination as ${code('check')} does, and asks Mixpanel with three requests how many events there are, and how
+long the newest ones are.`,
     ownOptions(init),
     '## Options of `mixload backfill` and `mixload sync`',
     `See [streams](reliability.md#streams).`,

@@ -36,6 +36,7 @@ describe('without a terminal', () => {
     expect(ran).toMatchObject({ code: 0 })
     expect(ran.stdout).toContain('here.duckdb can be written\n')
     expect(ran.stdout).toContain(`30 days, from ${MONTH_AGO}: 5 events, `)
+    expect(ran.stdout).toMatch(/: 5 events, about (?:0\.[89]|1\.\d) kB, 30 requests?, /)
     expect(ran.stdout).toContain(`1 year, from ${YEAR_AGO}: 8 events, `)
     expect(ran.stdout).toContain(`all, from ${OLDEST}: 12 events, `)
     expect(ran.stdout).toContain(`mixload backfill --config mixload.yaml --from ${MONTH_AGO}\n`)
