@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MixloadError } from '../core/errors.ts'
 import { defineReport } from './definition.ts'
 import { type ReportStep, stepSchema } from './steps.ts'
 
@@ -35,7 +36,10 @@ export interface FunnelExclusion extends ReportStep {
 
 const WINDOW = /^([1-9]\d{0,5}) ?(second|minute|hour|day|week|month|session)s?$/
 const UNIT_DAYS = { second: 1 / 86_400, minute: 1 / 1440, hour: 1 / 24, day: 1, week: 7, month: 30 }
-const number = z.coerce.number<number | string>().min(0)
+/** The longest conversion window, as in Mixpanel. */
+const WINDOW_DAYS_MAX = 366
+const DAY_SECONDS = 86_400
+const number = (max: number) => z.coerce.number<number | string>().min(0).max(max)
 const list = <const Item extends z.ZodType>(item: Item) =>
   z.preprocess((value) => (Array.isArray(value) || value === undefined ? value : [value]), z.array(item))
 const stepNumber = z.int().min(1).optional()
@@ -60,7 +64,15 @@ export const funnel = defineReport({
       default: 'uniques',
     },
     window: {
-      schema: z.string().regex(WINDOW, 'must be a conversion window such as 7 days or 1 session').optional(),
+      schema: z
+        .string()
+        .regex(WINDOW, 'must be a conversion window such as 7 days or 1 session')
+
+        .refine(
+          (text) => isSessions(text) || windowOf(text).days <= WINDOW_DAYS_MAX,
+          `must be at most ${WINDOW_DAYS_MAX} days`,
+        )
+        .optional(),
       describe: 'Conversion window, such as "7 days", "30 minutes" or "1 session"',
       form: 'text',
       default: '7 days; 1 session if sessions are counted',
@@ -87,13 +99,13 @@ export const funnel = defineReport({
       form: 'switch',
     },
     graceSeconds: {
-      schema: number.default(2),
+      schema: number(DAY_SECONDS).default(2),
       describe: 'How many seconds too early the event of a step may be',
       form: 'text',
       default: '2',
     },
     sessionMinutes: {
-      schema: number.default(30),
+      schema: number(DAY_SECONDS / 60).default(30),
       describe: 'How many minutes without events end a session',
       form: 'text',
       default: '30',
@@ -106,9 +118,12 @@ export const funnel = defineReport({
   chart: { labels: ['step_number', 'step_name'], value: 'reached' },
   call(options, { firstDay, lastDay, timezone }) {
     const { steps, count, order, hold, exclude, optimizedReentry, graceSeconds, sessionMinutes } = options
-    const [, length = count === 'sessions' ? '1' : '7', unit = count === 'sessions' ? 'session' : 'day'] =
-      WINDOW.exec(options.window ?? '') ?? []
-    const days = Number(length) * (UNIT_DAYS[unit as keyof typeof UNIT_DAYS] ?? Number.POSITIVE_INFINITY)
+    const { length, unit, days } = windowOf(options.window ?? (count === 'sessions' ? '1 session' : '7 days'))
+    for (const { after = 1, before = steps.length } of exclude) {
+      if (after < before && before <= steps.length) continue
+      const message = `An excluded event must be between two of the ${steps.length} steps, not after ${after} and before ${before}.`
+      throw new MixloadError('CONFIG_INVALID', message)
+    }
     return {
       macro: 'funnel',
       values: {
@@ -118,16 +133,28 @@ export const funnel = defineReport({
           first_day: firstDay,
           last_day: lastDay,
           count,
-          window: Number(length),
+          window: length,
           window_unit: unit,
         },
         ...{ order, hold, exclusions: exclude, optimized_reentry: optimizedReentry },
         ...{ grace_seconds: graceSeconds, session_minutes: sessionMinutes },
       },
       // The event of a step may be too early by the time of grace for each step before.
-      daysBefore: Math.ceil((graceSeconds * steps.length) / 86_400),
+      daysBefore: Math.ceil((graceSeconds * steps.length) / DAY_SECONDS),
       // A session ends at midnight.
       daysAfter: count === 'sessions' ? 0 : Math.ceil(days),
     }
   },
 })
+
+/** Whether a conversion window is a number of sessions, which may be any number of days apart. */
+function isSessions(text: string): boolean {
+  return windowOf(text).unit === 'session'
+}
+
+/** The parts of a conversion window. */
+function windowOf(text: string): { readonly length: number; readonly unit: string; readonly days: number } {
+  const [, count, unit = ''] = WINDOW.exec(text) ?? []
+  const length = Number(count)
+  return { length, unit, days: length * (UNIT_DAYS[unit as keyof typeof UNIT_DAYS] ?? Number.POSITIVE_INFINITY) }
+}

@@ -102,6 +102,8 @@ describe('mixload report', () => {
     ])
     const [first = '', second = ''] = (await printed('--format', 'chart')).split('\n')
     expect([first, second].map((line) => line.replace(/█+/, '…'))).toEqual(['1  Sign Up  … 3', '2  Order    …▋ 2'])
+    const misplaced = await place.run([...FUNNEL, '--exclude', '{"event":"X","after":2,"before":1}'])
+    expect(misplaced).toMatchObject({ code: 2, stderr: expect.stringContaining('between two of the 2 steps') })
     expect(await place.query((await printed('--sql')).replaceAll('"mixpanel".', ''))).toHaveLength(2)
   })
 
@@ -130,6 +132,9 @@ describe('mixload report', () => {
     expect(await failing('funnel', '--step', 'A')).toContain('must be at least two')
     expect(await failing('funnel', '--step', 'A', '--step', '{')).toContain('must be valid JSON')
     expect(await failing('funnel', '--step', 'A', '--step', 'B', '--window', '7')).toContain('such as 7 days')
-    expect(await failing('funnel', '--step', 'A', '--step', 'B')).toContain('has no events yet')
+    const steps = ['funnel', '--step', 'A', '--step', 'B']
+    expect(await failing(...steps, '--window', '13 months')).toContain('must be at most 366 days')
+    expect(await failing(...steps, '--grace-seconds', '1e300')).toContain('graceSeconds')
+    expect(await failing(...steps, '--window', '9 sessions')).toContain('has no events yet')
   })
 })
