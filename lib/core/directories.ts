@@ -36,10 +36,13 @@ export async function makeDirectory(path: string, mode = 0o777): Promise<void> {
     await mkdir(path, { mode })
   } catch (error) {
     if (await isDirectory(path)) return
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     const parent = dirname(resolve(path))
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || (await isDirectory(parent))) throw error
-    await makeDirectory(parent, mode)
-    await makeDirectory(path, mode)
+    if (!(await isDirectory(parent))) await makeDirectory(parent, mode)
+    // Somebody else may have made the parent, or this one, in the meantime.
+    await mkdir(path, { mode }).catch(async (failure) => {
+      if (!(await isDirectory(path))) throw failure
+    })
   }
 }
 

@@ -31,8 +31,10 @@ async function runBeside(engine: Engine, query: string) {
   return {
     hasEnded: () => hasEnded,
     async [Symbol.asyncDispose]() {
-      connection.interrupt()
+      // An interrupt before the query has begun is lost.
+      const timer = setInterval(() => connection.interrupt(), 20)
       await running
+      clearInterval(timer)
       connection.close()
     },
   }
