@@ -30,7 +30,7 @@ export class AgainRows {
   /** The rows to load; undefined if they must be compared with those of the destination. */
   async uncompared(rows: SpooledRows): Promise<SpooledRows | undefined> {
     const { input, destination, loadSource } = this.#options
-    const ledger = await destination.ledger(input.table.name)
+    const ledger = (await destination.allLoads()).filter(({ stream }) => stream === input.table.name)
     if (rows.summary.rows === 0 || !mayHaveRows(ledger, rows)) return rows
     return areUnchanged(ledger, rows, loadSource.clock) ? withoutRows(rows) : undefined
   }
