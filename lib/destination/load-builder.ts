@@ -132,13 +132,14 @@ export class LoadBuilder {
 }
 
 /** The first load writes the rows of all of them. */
-function withGroup([first, ...others]: readonly Load[], group: Relation): readonly Load[] {
-  if (first === undefined) return []
+function withGroup(loads: readonly Load[], group: Relation): readonly Load[] {
+  const [first] = loads
+  if (first === undefined) return loads
   const { table, columns } = first
   assertKnown(group, columns, table)
-  const records = [first, ...others].map(({ record }) => record)
+  const records = loads.map(({ record }) => record)
   const rows = withNumbers(rowsOfLoads(group, records, table, columns), columns)
-  return [{ ...first, rows }, ...others.map((load) => ({ ...load, rows: undefined }))]
+  return loads.map((load) => ({ ...load, rows: load === first ? rows : undefined }))
 }
 
 /** Null if the rows of one of them are not counted by day. */

@@ -129,9 +129,10 @@ export class TableLoader {
    */
   async loadAll(parts: readonly SlicePart[], signal: AbortSignal): Promise<readonly LoadRecord[]> {
     const requests = await this.#requests(parts)
-    const group = this.#options.input.rows.groupRelation(parts.map(({ rows }) => rows))
     const isAppended = requests.every(({ target }) => target.mode.kind === 'append')
-    const records = await this.#writer.loadAll(requests, signal, isAppended ? group : undefined)
+    const { rows: input } = this.#options.input
+    const group = isAppended ? input.groupRelation(parts.map(({ rows }) => rows)) : undefined
+    const records = await this.#writer.loadAll(requests, signal, group)
     for (const { rows } of parts) this.#options.rejectLimit?.note(rows.summary.rejects)
     return records
   }

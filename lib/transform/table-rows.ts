@@ -68,16 +68,17 @@ export class TableRows {
     const areTimed = loads.every(({ clock }) => clock !== undefined)
     if (!areTimed || this.#options.table.key.length > 0 || !loads.every(isWhole)) return undefined
     const rowCount = loads.reduce((sum, { summary }) => sum + summary.rows, 0)
-    if (rowCount === 0 || fieldsOf(loads) === undefined) return undefined
+    const fields = fieldsOf(loads)
+    if (rowCount === 0 || fields === undefined) return undefined
     const paths = loads.map(({ lines }) => pathsOf(lines))
-    return { ...flatten(this.#input(loads, paths, false)), rowCount }
+    return { ...flatten(this.#inputOf(loads, fields, paths, false)), rowCount }
   }
 
   async #newRows(spooled: SpooledRows): Promise<Relation> {
     const { kept } = spooled
     if ((kept?.rows ?? spooled.summary.rows) === 0) return NO_ROWS
     const { count, chunks, isNumbered } = await this.#distinctRows(spooled)
-    const flattened = flatten(this.#input([spooled], [pathsOf(chunks)], isNumbered))
+    const flattened = flatten(this.#input(spooled, pathsOf(chunks), isNumbered))
     if (kept === undefined) return { ...flattened, rowCount: count }
     const { rows: rowCount, loaded } = kept
     const query = 'newHashes' in loaded ? onlyNew(flattened, loaded) : withoutLoaded(flattened, loaded)
@@ -145,7 +146,7 @@ export class TableRows {
 
   /** The number of rows by the value, as text, of a key column. */
   async countsBy(spooled: SpooledRows, column: string): Promise<ReadonlyMap<string, number>> {
-    const input = this.#input([spooled], [pathsOf(spooled.lines)], false)
+    const input = this.#input(spooled, pathsOf(spooled.lines), false)
     const by = input.key.find(({ name }) => name === column)
     if (by === undefined) throw new TypeError(`${column} is not in the key of ${this.#options.table.name}`)
     if (spooled.summary.rows === 0) return new Map()
@@ -207,11 +208,20 @@ export class TableRows {
   }
 
   #flattened(spooled: SpooledRows, paths = pathsOf(spooled.lines)): Flattened {
-    return flatten(this.#input([spooled], [paths], false))
+    return flatten(this.#input(spooled, paths, false))
   }
 
-  /** `paths`: the files of each load. */
-  #input(loads: readonly SpooledRows[], paths: SpooledLines['loads'], isNumbered: boolean): FlattenInput {
+  #input(spooled: SpooledRows, paths: readonly string[], isNumbered: boolean): FlattenInput {
+    return this.#inputOf([spooled], spooled.fields, [paths], isNumbered)
+  }
+
+  /** `fields`: those of all loads. `paths`: the files of each. */
+  #inputOf(
+    loads: readonly SpooledRows[],
+    fields: readonly SpoolField[],
+    paths: SpooledLines['loads'],
+    isNumbered: boolean,
+  ): FlattenInput {
     const { table, registry, localZone } = this.#options
     const fixed = new Map(
       registry.columns.filter(({ role }) => role === 'fixed').map((column) => [column.name, column]),
@@ -225,7 +235,7 @@ export class TableRows {
     return {
       lines: {
         loads: paths,
-        fields: fieldsOf(loads) ?? [],
+        fields,
         shape: table.lines,
         longestLine: Math.max(...loads.map(({ summary }) => summary.longestLine)),
       },
@@ -242,7 +252,7 @@ export class TableRows {
     const before = this.#distinct.get(lines)
     if (before !== undefined) return before
     const mayRepeat = summary.rows > 0 && this.#options.table.key.length > 0 && !spooled.areKeysDistinct
-    const input = this.#input([spooled], [pathsOf(lines)], false)
+    const input = this.#input(spooled, pathsOf(lines), false)
     const [counts] = mayRepeat ? await this.#query(countKeys(input)) : []
     // Rows that have the key of a later row.
     const repeated = counts === undefined ? 0 : Number(counts.rows) - Number(counts.keys)
