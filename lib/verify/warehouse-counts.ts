@@ -30,25 +30,28 @@ export async function warehousePeople(
   span: Span,
   signal: AbortSignal,
 ): Promise<WarehousePeople> {
-  const rows = (await counted(destination, 'people_counts', span, signal)).map((row) => PeopleRow.parse(row))
+  const identities = destination.pathInViews('identities')
+  const counts = await counted(destination, 'people_counts', span, signal, { identities })
+  const rows = counts.map((row) => PeopleRow.parse(row))
   return {
     people: countsOf(rows.map(({ day, event, people }) => [day, event, people])),
     ids: countsOf(rows.map(({ day, event, ids }) => [day, event, ids])),
   }
 }
 
-/** The rows of a query that counts. */
+/** The rows of a query that counts. `paths`: of what it reads besides the events. */
 async function counted(
   destination: Warehouse,
   name: 'event_counts' | 'people_counts',
   span: Span,
   signal: AbortSignal,
+  paths: Readonly<Record<string, string>> = {},
 ): Promise<readonly unknown[]> {
   // A day in any zone lies within one day before and after the same UTC day.
   const moment = (day: Day) => quoteText(`${day} 00:00:00+00`)
   const sql = sqlText(destination.capabilities.dialect, name, {
     table: destination.pathInViews('export_latest'),
-    ...(name === 'people_counts' ? { identities: destination.pathInViews('identities') } : {}),
+    ...paths,
     zone: quoteText(span.zone),
     from: moment(addDays(span.firstDay, -1)),
     until: moment(addDays(span.lastDay, 2)),
