@@ -88,7 +88,7 @@ async function withAccount(
     secret ??= await questions?.secret('Its secret')
     if (user === undefined || secret === undefined) {
       const missing = user === undefined ? '--service-account or MIXPANEL_SERVICE_ACCOUNT' : SECRET_VARIABLE
-      throw new MixloadError('CONFIG_INVALID', `There is no terminal to ask on: set ${missing}.`)
+      throw new MixloadError('CONFIG_INVALID', `Without a terminal, mixload cannot ask: set ${missing}.`)
     }
     try {
       const found = await findProjects(sessionOf(context), user, secret)

@@ -110,7 +110,8 @@ function lookUpIn(file: string, isFound: boolean, environment: Variables, beside
 
 /**
  * Reads a YAML file of settings, and the `.env` beside it; undefined when none is named and there
- * is no mixload.yaml here. `${NAME}` in a value is a variable of `environment` or of `.env`.
+ * is no mixload.yaml here. `${NAME}` in a value stands for the variable NAME of `environment`, or
+ * of `.env`.
  * @throws MixloadError CONFIG_INVALID if the file does not exist or is not a YAML mapping, or if a
  *   variable is not set.
  */

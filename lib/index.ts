@@ -277,7 +277,7 @@ export function tidy(options: TidyOptions): Promise<readonly TidyResult[]> {
  * @example
  * const steps = ['Sign Up', { event: 'Order', where: 'amount > 100' }]
  * const { rows } = await report({ ...settings, report: { funnel: { steps, window: '1 day' } } })
- * @throws MixloadError CONFIG_INVALID if an option is not valid, or there are no events.
+ * @throws MixloadError CONFIG_INVALID if an option is not valid, or no events are loaded.
  */
 export function report(options: ReportOptions): Promise<ReportResult> {
   const { report: wanted, hidden, onlySql, ...others } = options

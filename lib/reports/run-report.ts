@@ -35,7 +35,7 @@ export interface ReportResult {
 /**
  * Runs a report on the events of the warehouse. `options` are those of the report, not validated.
  * Events named in `hidden` are left out. With `onlySql`, the query is made but not run.
- * @throws MixloadError CONFIG_INVALID if an option is not valid, or there are no events.
+ * @throws MixloadError CONFIG_INVALID if an option is not valid, or no events are loaded.
  */
 export async function runReport(
   session: Session,
