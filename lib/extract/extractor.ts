@@ -88,7 +88,10 @@ export class Extractor implements SliceSource<StreamSlice> {
     const requestOf = stream.streamed?.request
     if (requestOf === undefined) return
     const requests = slices.filter(hasDays).map((slice) => ({
-      request: requestOf(slice),
+      // Asked for only when it is sent: there may be thousands of slices.
+      get request() {
+        return requestOf(slice)
+      },
       onSend: () => {
         if (slice !== this.#reading) onProgress({ kind: 'slice-requested', stream: stream.name, slice })
       },

@@ -42,8 +42,10 @@ export interface RequestAhead {
 export class RequestsAhead implements AsyncDisposable {
   readonly #options: AheadOptions
   readonly #stop = new AbortController()
-  /** Those that are going to be made and are not sent yet. */
+  /** Those that are going to be made, some of which may have been sent or taken already. */
   #next: NextRequest[] = []
+  /** Those that were taken since it was last said which ones are going to be made. */
+  readonly #taken = new Set<string>()
   readonly #sent = new Map<string, SentRequest>()
   /** Those that have failed and are still to be made in their turn. */
   readonly #failed = new Set<string>()
@@ -56,9 +58,12 @@ export class RequestsAhead implements AsyncDisposable {
 
   /** Says which requests are going to be made, in their order. */
   expect(next: readonly NextRequest[]): void {
-    const keys = new Set(next.map(({ request }) => keyOf(request)))
-    for (const key of this.#failed) if (!keys.has(key)) this.#failed.delete(key)
-    this.#next = next.filter(({ request }) => !this.#sent.has(keyOf(request)))
+    this.#next = [...next]
+    this.#taken.clear()
+    if (this.#failed.size > 0) {
+      const keys = new Set(next.map(({ request }) => keyOf(request)))
+      for (const key of this.#failed) if (!keys.has(key)) this.#failed.delete(key)
+    }
     this.#fill()
   }
 
@@ -66,7 +71,7 @@ export class RequestsAhead implements AsyncDisposable {
   take(request: ApiRequest): RequestAhead | undefined {
     const key = keyOf(request)
     const sent = this.#sent.get(key)
-    this.#next = this.#next.filter((next) => keyOf(next.request) !== key)
+    this.#taken.add(key)
     this.#sent.delete(key)
     sent?.take()
     this.#fill()
@@ -85,21 +90,22 @@ export class RequestsAhead implements AsyncDisposable {
   #fill(): void {
     for (let next = this.#next[0]; next !== undefined && this.#hasRoom(); next = this.#next[0]) {
       this.#next.shift()
-      this.#send(next)
+      const key = keyOf(next.request)
+      if (!this.#sent.has(key) && !this.#taken.has(key)) this.#send(key, next)
     }
   }
 
   #hasRoom(): boolean {
+    if (this.#failed.size > 0) return false
     const sent = [...this.#sent.values()]
     const running = sent.filter(({ isRunning }) => isRunning).length
     const stored = sent.reduce((sum, { bytes }) => sum + bytes, 0)
     const { requests, bytes } = this.#options
-    if (this.#failed.size > 0) return false
     // One is left for what is being read.
     return running < requests - 1 && stored + (running + 1) * this.#largest < bytes
   }
 
-  #send({ request, onSend }: NextRequest): void {
+  #send(key: string, { request, onSend }: NextRequest): void {
     const { requester, spool } = this.#options
     const signal = AbortSignal.any([this.#options.signal, this.#stop.signal])
     const sent = new SentRequest(request, {
@@ -110,10 +116,10 @@ export class RequestsAhead implements AsyncDisposable {
       onStored: (bytes) => {
         this.#largest = Math.max(this.#largest, bytes)
       },
-      onFailure: () => this.#failed.add(keyOf(request)),
+      onFailure: () => this.#failed.add(key),
       onEnd: () => this.#fill(),
     })
-    this.#sent.set(keyOf(request), sent)
+    this.#sent.set(key, sent)
   }
 }
 
