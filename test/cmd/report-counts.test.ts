@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { event, type ReportRows, reportRows } from './reports.ts'
 import { Workplace } from './run-mixload.ts'
 import { WAREHOUSES } from './warehouses.ts'
-
-const event = (name: string, person: string, time: string, more: Readonly<Record<string, unknown>> = {}) => ({
-  event: name,
-  properties: { time: Date.parse(time), distinct_id: person, $insert_id: `${name}-${person}-${time}`, ...more },
-})
 
 /** In Berlin, the last event of p3 is on the next day. */
 const EVENTS = [
@@ -26,11 +22,9 @@ describe.each(Object.entries(WAREHOUSES))('mixload report in %s', (_, newWarehou
     await place.simulator.ingest(EVENTS)
     const environment = { MIXLOAD_DESTINATION: warehouse.url }
     expect(await place.run(LOAD, environment)).toMatchObject({ code: 0 })
-    const rows = async (...words: string[]): Promise<readonly Readonly<Record<string, unknown>>[]> => {
+    const rows = async (...words: string[]): Promise<ReportRows> => {
       const days = ['--from', '2026-03-07', '--to', '2026-03-09']
-      const { code, stdout, stderr } = await place.run(['report', ...words, ...days, '--json'], environment)
-      expect({ code, stderr }).toMatchObject({ code: 0 })
-      const found = JSON.parse(stdout).rows as readonly Readonly<Record<string, unknown>>[]
+      const found = await reportRows(place, [...words, ...days], environment)
       return found.toSorted((a, b) => (JSON.stringify(Object.values(a)) < JSON.stringify(Object.values(b)) ? -1 : 1))
     }
     const retention = ['--born', 'Sign Up', '--return', 'Order', '--periods', '3']

@@ -1,38 +1,23 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { event, reportRows } from './reports.ts'
 import { Workplace } from './run-mixload.ts'
 import { WAREHOUSES } from './warehouses.ts'
 
-const event = (name: string, person: string, time: string, plan: string) => ({
-  event: name,
-  properties: { time: Date.parse(time), distinct_id: person, $insert_id: `${name}-${person}-${time}`, plan },
-})
-
 /** In Berlin, the first event of p3 is on the day before. */
 const EVENTS = [
-  event('Sign Up', 'p1', '2026-03-07T10:00:00Z', 'free'),
-  event('Order', 'p1', '2026-03-08T09:00:00Z', 'pro'),
-  event('Sign Up', 'p2', '2026-03-07T10:00:00Z', 'pro'),
-  event('Order', 'p2', '2026-03-17T10:00:00Z', 'pro'),
-  event('Sign Up', 'p3', '2026-03-06T22:30:00Z', 'free'),
-  event('Order', 'p3', '2026-03-07T10:00:00Z', 'free'),
-  event('Sign Up', 'p4', '2026-03-09T22:30:00Z', 'free'),
-  event('Order', 'p4', '2026-03-12T22:30:00Z', 'free'),
+  event('Sign Up', 'p1', '2026-03-07T10:00:00Z', { plan: 'free' }),
+  event('Order', 'p1', '2026-03-08T09:00:00Z', { plan: 'pro' }),
+  event('Sign Up', 'p2', '2026-03-07T10:00:00Z', { plan: 'pro' }),
+  event('Order', 'p2', '2026-03-17T10:00:00Z', { plan: 'pro' }),
+  event('Sign Up', 'p3', '2026-03-06T22:30:00Z', { plan: 'free' }),
+  event('Order', 'p3', '2026-03-07T10:00:00Z', { plan: 'free' }),
+  event('Sign Up', 'p4', '2026-03-09T22:30:00Z', { plan: 'free' }),
+  event('Order', 'p4', '2026-03-12T22:30:00Z', { plan: 'free' }),
 ]
 const LOAD = ['backfill', '--from', '2026-03-06', '--to', '2026-03-18', '--timezone', 'Europe/Berlin']
-const FUNNEL = [
-  'report',
-  'funnel',
-  '--step',
-  'Sign Up',
-  '--step',
-  'Order',
-  '--from',
-  '2026-03-07',
-  '--to',
-  '2026-03-09',
-]
+const FUNNEL = ['funnel', '--step', 'Sign Up', '--step', 'Order', '--from', '2026-03-07', '--to', '2026-03-09']
 
 describe.each(Object.entries(WAREHOUSES))('mixload report in %s', (_, newWarehouse) => {
   it('counts a funnel in the time zone of the load', async () => {
@@ -41,15 +26,11 @@ describe.each(Object.entries(WAREHOUSES))('mixload report in %s', (_, newWarehou
     await place.simulator.ingest(EVENTS)
     const environment = { MIXLOAD_DESTINATION: warehouse.url }
     expect(await place.run(LOAD, environment)).toMatchObject({ code: 0 })
-    const rows = async (...flags: string[]) => {
-      const { code, stdout, stderr } = await place.run([...FUNNEL, ...flags, '--json'], environment)
-      expect({ code, stderr }).toMatchObject({ code: 0 })
-      return JSON.parse(stdout).rows
-    }
+    const rows = (...flags: string[]) => reportRows(place, [...FUNNEL, ...flags], environment)
     const [first, second] = await rows()
     expect(first).toMatchObject({ step_number: 1, step_name: 'Sign Up', reached: 3, seconds_from_start: null })
     expect(second).toMatchObject({ step_number: 2, step_name: 'Order', reached: 2, seconds_from_start: 171_000 })
-    expect(second.conversion_rate).toBeCloseTo(2 / 3, 12)
+    expect(second?.conversion_rate).toBeCloseTo(2 / 3, 12)
     expect(await rows('--window', '10 days')).toMatchObject([{ reached: 3 }, { reached: 3 }])
     expect(await rows('--hold', 'plan')).toMatchObject([{ reached: 3 }, { reached: 1 }])
     expect(await rows('--timezone', 'UTC')).toMatchObject([{ reached: 3 }, { reached: 2 }])
@@ -72,7 +53,7 @@ describe('mixload report', () => {
       expect(await place.run(['load', file, ...flags])).toMatchObject({ code: 0 })
     }
     await load('first.ndjson', EVENTS, '--timezone', 'Pacific/Auckland')
-    await load('second.ndjson', [event('Other', 'p5', '2026-03-07T10:00:00Z', 'free')])
+    await load('second.ndjson', [event('Other', 'p5', '2026-03-07T10:00:00Z', { plan: 'free' })])
     const users = ['report', 'users', '--event', 'Sign Up', '--from', '2026-03-06', '--to', '2026-03-07', '--json']
     const { stdout } = await place.run(users)
     expect(JSON.parse(stdout).rows).toEqual([
@@ -86,7 +67,7 @@ describe('mixload report', () => {
     await place.simulator.ingest(EVENTS)
     expect(await place.run(LOAD)).toMatchObject({ code: 0 })
     const printed = async (...flags: string[]) => {
-      const { code, stdout } = await place.run([...FUNNEL, ...flags])
+      const { code, stdout } = await place.run(['report', ...FUNNEL, ...flags])
       expect(code).toBe(0)
       return stdout
     }
@@ -102,14 +83,14 @@ describe('mixload report', () => {
     ])
     const [first = '', second = ''] = (await printed('--format', 'chart')).split('\n')
     expect([first, second].map((line) => line.replace(/█+/, '…'))).toEqual(['1  Sign Up  … 3', '2  Order    …▋ 2'])
-    const misplaced = await place.run([...FUNNEL, '--exclude', '{"event":"X","after":2,"before":1}'])
+    const misplaced = await place.run(['report', ...FUNNEL, '--exclude', '{"event":"X","after":2,"before":1}'])
     expect(misplaced).toMatchObject({ code: 2, stderr: expect.stringContaining('between two of the 2 steps') })
     expect(await place.query((await printed('--sql')).replaceAll('"mixpanel".', ''))).toHaveLength(2)
   })
 
   it('reads WHERE in capitals, and prints a line break within a cell of CSV as it is', async () => {
     await using place = await Workplace.create()
-    await place.simulator.ingest([event('Order', 'p1', '2026-03-07T10:00:00Z', 'a\n"b"')])
+    await place.simulator.ingest([event('Order', 'p1', '2026-03-07T10:00:00Z', { plan: 'a\n"b"' })])
     expect(await place.run(LOAD)).toMatchObject({ code: 0 })
     const flags = ['--event', "Order WHERE plan LIKE 'a%'", '--property', 'plan', '--format', 'csv']
     const days = ['--from', '2026-03-07', '--to', '2026-03-07']
