@@ -8,14 +8,14 @@ import { isSame, PropertyReader } from '../pipeline/read-back.ts'
 import { newDatabase } from '../postgres/shared.ts'
 import { dayAt } from './day-events.ts'
 import { CALLS, type Failure, failingDriver, Killed } from './failing-driver.ts'
-import { cut, FaultServer, refusal, type Step, whole } from './fault-server.ts'
+import { FaultServer, whole } from './fault-server.ts'
+import { answer, type Fault, FORM } from './faulty-answers.ts'
 import { Pipeline, type Stored } from './pipeline.ts'
 
 /** Programs over DuckDB, and over Postgres; memory is quicker and gets four times as many. */
 const RUNS = Number(process.env.MIXLOAD_TEST_PROGRAMS ?? 5)
 const DAYS = 4
 const CLOCK = { zone: 'UTC', daysAreLocal: false }
-const FORM = { framing: 'chunked', gzip: true } as const
 
 /** An event as Mixpanel has it. */
 interface Tracked {
@@ -54,8 +54,6 @@ interface Real {
   readonly faults: Fault[]
 }
 
-type Fault = 'fine' | 'cut' | 'reset' | '500' | '429' | 'terminated early' | 'no gzip'
-
 function lineOf({ day, at, person, insertId, processed, properties }: Tracked): string {
   const own = properties.map(([name, literal]) => `,${JSON.stringify(name)}:${literal}`).join('')
   const time = Date.parse(day) + at
@@ -67,25 +65,6 @@ function bodyOf(mixpanel: readonly Tracked[], day: string): string {
     .filter((event) => event.day === day)
     .map(lineOf)
     .join('')
-}
-
-function answer(fault: Fault, body: string): readonly Step[] {
-  switch (fault) {
-    case 'fine':
-      return whole(body, FORM)
-    case 'cut':
-      return cut(body, FORM, 10, 'end')
-    case 'reset':
-      return [{ close: 'reset' }]
-    case '500':
-      return refusal('500 Oops')
-    case '429':
-      return refusal('429 Too Many', '', { 'retry-after': '0' })
-    case 'terminated early':
-      return whole(`${body.slice(0, body.indexOf('\n') + 1)}terminated early\n`, FORM)
-    case 'no gzip':
-      return whole(body, { ...FORM, gzip: false, headers: { 'content-encoding': 'gzip' } })
-  }
 }
 
 /** People do something: on any day, late or not, with properties new and old, of any kind. */

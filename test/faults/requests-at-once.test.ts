@@ -6,39 +6,17 @@ import { describe, expect, it } from 'vitest'
 import { expectFailure } from '../conformance/failures.ts'
 import { runs } from '../runs.ts'
 import { bodyOf, dayAt, sliceAt } from './day-events.ts'
-import { cut, FaultServer, type Form, refusal, type Step, whole } from './fault-server.ts'
+import { FaultServer, refusal, whole } from './fault-server.ts'
+import { answer, type Fault, FORM } from './faulty-answers.ts'
 import { Pipeline, type Stored } from './pipeline.ts'
 
-const FORM: Form = { framing: 'chunked', gzip: true }
 const AT_ONCE = 4
-
-/** What the server does with one request for a day. */
-type Fault = 'cut' | 'reset' | '500' | '429' | 'terminated early' | 'timeout'
 
 /** A day: what goes wrong with its first requests, how long each takes, and a value of its own. */
 interface Day {
   readonly faults: readonly Fault[]
   readonly pause: number
   readonly value: unknown
-}
-
-function answer(fault: Fault | undefined, body: string): readonly Step[] {
-  switch (fault) {
-    case undefined:
-      return whole(body, FORM)
-    case 'cut':
-      return cut(body, FORM, 10, 'end')
-    case 'reset':
-      return [{ close: 'reset' }]
-    case '500':
-      return refusal('500 Oops')
-    case '429':
-      return refusal('429 Too Many', '', { 'retry-after': '0' })
-    case 'terminated early':
-      return whole(`${body.slice(0, body.indexOf('\n') + 1)}terminated early\n`, FORM)
-    case 'timeout':
-      return refusal('400 Bad Request', '{"error":"Timeout Error."}')
-  }
 }
 
 const day: fc.Arbitrary<Day> = fc.record({
@@ -59,7 +37,7 @@ async function stored(days: readonly Day[], atOnce: number) {
     const names = JSON.parse(query.get('event') ?? 'null') as string[] | null
     const lines = requested.flatMap(({ value }, at) => bodyOf(dayAt(from + at), 4, { value }).match(/.+\n/g) ?? [])
     const body = lines.filter((line) => names === null || names.includes(JSON.parse(line).event)).join('')
-    return [{ pause: requested[0]?.pause ?? 0 }, ...answer(requested[0]?.faults[before], body)]
+    return [{ pause: requested[0]?.pause ?? 0 }, ...answer(requested[0]?.faults[before] ?? 'fine', body)]
   })
   await using pipeline = await Pipeline.create()
   const slices = days.flatMap((_, at) => {
